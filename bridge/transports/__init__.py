@@ -1,0 +1,138 @@
+"""Where frames come from and go to, opened by URI: `demo:`, `file:clip.mp4`, `shm:NAME` …
+
+A transport is one module of this package (or a plug-in's, by entry point) with a function
+`open_source(name, options)` or `open_sink(name, options)`, or both; `name` is what follows the
+colon. It raises `TransportError`, one sentence with the cure, when it cannot be had.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import ModuleType, TracebackType
+from typing import Protocol, Self, cast
+
+from bridge.frame import Frame
+
+ENTRY_POINTS = "spout_bridge.transports"
+BUILT_IN = {
+    "demo": "bridge.transports.demo",
+    "pattern": "bridge.transports.pattern",
+    "file": "bridge.transports.file",
+    "camera": "bridge.transports.camera",
+    "shm": "bridge.transports.shared_memory",
+    "null": "bridge.transports.null",
+}
+
+
+class TransportError(Exception):
+    """A source or sink cannot be opened, or is gone for good; the text is one sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a transport may need to know: the size in pixels and the rate in frames a second that
+    a source without a size of its own should draw at, or that a sink will be given.
+    """
+
+    width: int = 640
+    height: int = 360
+    fps: float = 30.0
+
+
+class Source(Protocol):
+    """Frames come from here. Opened, received from and closed by one thread."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def receive(self, timeout: float) -> Frame | None:
+        """Wait up to `timeout` seconds for a frame newer than the last; None when there is none.
+
+        A sender that is gone is None too, never an exception: it may come back.
+        """
+        ...
+
+    @property
+    def status(self) -> str:
+        """What to tell the user in a few words: `1280x720 at 30`, `waiting for shm:Cam`."""
+        ...
+
+
+class Sink(Protocol):
+    """Frames go here. Opened, sent to and closed by one thread."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def send(self, frame: Frame) -> None:
+        """Hand one frame over. `frame.image` may be reused by the caller afterwards."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """What to tell the user in a few words: the true name that others can pick."""
+        ...
+
+
+def open_source(uri: str, options: Options) -> Source:
+    """Open what a URI names, to receive from."""
+    return cast(Source, _opener(uri, "open_source", "received from")(_name(uri), options))
+
+
+def open_sink(uri: str, options: Options) -> Sink:
+    """Open what a URI names, to send to."""
+    return cast(Sink, _opener(uri, "open_sink", "sent to")(_name(uri), options))
+
+
+def schemes() -> dict[str, tuple[bool, bool, str]]:
+    """For every scheme: can it be a source, can it be a sink, and what it is in one line."""
+    found: dict[str, tuple[bool, bool, str]] = {}
+    for scheme in _modules():
+        module = _module(scheme)
+        line = (module.__doc__ or "").strip().splitlines()[0]
+        found[scheme] = (hasattr(module, "open_source"), hasattr(module, "open_sink"), line)
+    return found
+
+
+def _name(uri: str) -> str:
+    return uri.partition(":")[2]
+
+
+def _opener(uri: str, function: str, verb: str) -> Callable[[str, Options], object]:
+    scheme, colon, _ = uri.partition(":")
+    known = _modules()
+    if not colon or scheme not in known:
+        choices = ", ".join(f"{name}:" for name in known)
+        raise TransportError(f"{uri!r} is not a transport; write one of {choices}")
+    module = _module(scheme)
+    if not hasattr(module, function):
+        raise TransportError(f"{scheme}: cannot be {verb}; `spout-bridge list` shows what can.")
+    return getattr(module, function)
+
+
+def _modules() -> dict[str, str]:
+    plugged = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    return {**BUILT_IN, **plugged}
+
+
+def _module(scheme: str) -> ModuleType:
+    name = _modules()[scheme]
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise TransportError(
+            f"{scheme}: needs the package {error.name}; install it with `pip install {error.name}`."
+        ) from error

@@ -1,0 +1,1 @@
+"""The engine: frames and parameters to frames. Importing it loads no tensor library."""

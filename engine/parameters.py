@@ -1,0 +1,206 @@
+"""Parameters are declared once, as fields; every control surface is a loop over `describe`.
+
+`Load` holds what a pipeline is built with (a change reloads it), `Parameters` what may change
+from block to block. Both are frozen, so that one object can be read by several threads.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal, TypeAlias, get_args, get_origin
+
+from annotated_types import Ge, Le
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+Value: TypeAlias = "bool | int | float | str"
+
+LONGEST_TEXT = 65_507  # bytes of UTF-8: the largest UDP datagram
+WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+
+
+class Kind(StrEnum):
+    """How a value is shown and checked."""
+
+    FLOAT = "float"
+    INT = "int"
+    BOOL = "bool"
+    CHOICE = "choice"
+    TEXT = "text"
+
+
+class Parameters(BaseModel):
+    """Base of the live parameters of one pipeline."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Load(BaseModel):
+    """Base of what a pipeline is built with; a change reloads the pipeline."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterSpec:
+    """One parameter as every surface sees it.
+
+    `osc` is the short address below `/bridge/`; the long name works beside it. `asset` says that
+    a text names a file of the assets folder. `help` is one sentence.
+    """
+
+    name: str
+    osc: str
+    kind: Kind
+    default: Value
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    page: str = ""
+    asset: bool = False
+    live: bool = True
+
+    def check(self, value: object) -> Value:
+        """Return `value` if it is exactly right, else raise ValueError with one clear sentence."""
+        if self.kind is Kind.BOOL:
+            wanted = isinstance(value, bool)
+        elif self.kind in (Kind.CHOICE, Kind.TEXT):
+            wanted = isinstance(value, str)
+        else:
+            wanted = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not wanted:
+            raise ValueError(f"{self.name} takes {self.wants}, not {value!r}.")
+        kept = self.coerce(value)
+        if isinstance(value, (int, float)) and kept != value:
+            raise ValueError(f"{self.name} takes {self.wants}, not {value!r}.")
+        return kept
+
+    def coerce(self, value: object) -> Value:
+        """Return the nearest value that fits: a float for an int, an index or text for a choice,
+        text for a number, clamped to the range. Raise ValueError where nothing sensible fits.
+        """
+        if self.kind is Kind.TEXT:
+            return self._text(value)
+        if self.kind is Kind.CHOICE:
+            return self._choice(value)
+        number = self._number(value)
+        if self.kind is Kind.BOOL:
+            return number != 0
+        if self.minimum is not None:
+            number = max(number, self.minimum)
+        if self.maximum is not None:
+            number = min(number, self.maximum)
+        return round(number) if self.kind is Kind.INT else float(number)
+
+    @property
+    def wants(self) -> str:
+        """What the parameter takes, in words: `a number from 0 to 2`."""
+        if self.kind is Kind.CHOICE:
+            return "one of " + ", ".join(self.choices)
+        noun = {"float": "a number", "int": "a whole number", "bool": "true or false"}
+        words = noun.get(self.kind.value, "text")
+        if self.minimum is not None and self.maximum is not None:
+            words += f" from {self.minimum:g} to {self.maximum:g}"
+        return words
+
+    def _number(self, value: object) -> float:
+        if isinstance(value, str):
+            text = value.strip().lower()
+            if text in WORDS:
+                return float(WORDS[text])
+            try:
+                value = float(text)
+            except ValueError:
+                raise ValueError(f"{self.name} takes {self.wants}, not {value!r}.") from None
+        if not isinstance(value, (bool, int, float)):
+            raise ValueError(f"{self.name} takes {self.wants}, not {type(value).__name__}.")
+        if not math.isfinite(value):
+            raise ValueError(f"{self.name} takes {self.wants}, not {value!r}.")
+        return value
+
+    def _choice(self, value: object) -> str:
+        if isinstance(value, str) and value in self.choices:
+            return value
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            index = round(value) if math.isfinite(value) else -1
+            if 0 <= index < len(self.choices):
+                return self.choices[index]
+        raise ValueError(f"{self.name} takes {self.wants}, not {value!r}.")
+
+    def _text(self, value: object) -> str:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            value = f"{value:g}"
+        if not isinstance(value, str):
+            raise ValueError(f"{self.name} takes text, not {type(value).__name__}.")
+        if len(value.encode("utf-8", "surrogatepass")) > LONGEST_TEXT:
+            raise ValueError(f"{self.name} takes at most {LONGEST_TEXT} bytes of text.")
+        return value
+
+
+def control(
+    default: Value,
+    help: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    unit: str = "",
+    osc: str = "",
+    page: str = "Generate",
+    asset: bool = False,
+) -> Any:
+    """Declare one parameter as a field of a `Load` or `Parameters` class.
+
+    A field's annotation gives the kind: float, int, bool, str, or Literal for a choice.
+    `osc` is the short address below `/bridge/` (the field's name by default).
+    """
+    return Field(
+        default=default,
+        ge=minimum,
+        le=maximum,
+        description=help,
+        json_schema_extra={"unit": unit, "osc": osc, "page": page, "asset": asset},
+    )
+
+
+def describe(model: type[BaseModel]) -> tuple[ParameterSpec, ...]:
+    """Describe every field of a `Load` or `Parameters` class, in the order of declaration."""
+    live = not issubclass(model, Load)
+    return tuple(_spec(name, field, live) for name, field in model.model_fields.items())
+
+
+def fitted(model: type[Parameters], values: Mapping[str, Value]) -> dict[str, Value]:
+    """The part of `values` that `model` knows, each clamped to that model's own range."""
+    return {s.name: s.coerce(values[s.name]) for s in describe(model) if s.name in values}
+
+
+def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
+    extra: dict[str, Any] = dict(field.json_schema_extra or {})  # type: ignore[arg-type]
+    annotation = field.annotation
+    choices: tuple[str, ...] = ()
+    if get_origin(annotation) is Literal:
+        kind, choices = Kind.CHOICE, get_args(annotation)
+    else:
+        kinds = {float: Kind.FLOAT, int: Kind.INT, bool: Kind.BOOL, str: Kind.TEXT}
+        kind = kinds[annotation]  # type: ignore[index]
+    return ParameterSpec(
+        name=name,
+        osc=extra.get("osc") or name,
+        kind=kind,
+        default=field.default,
+        help=field.description or "",
+        minimum=_bound(field, Ge, "ge"),
+        maximum=_bound(field, Le, "le"),
+        choices=choices,
+        unit=extra.get("unit", ""),
+        page=extra.get("page", ""),
+        asset=extra.get("asset", False),
+        live=live,
+    )
+
+
+def _bound(field: FieldInfo, kind: type[Ge] | type[Le], attribute: str) -> float | None:
+    found = [getattr(m, attribute) for m in field.metadata if isinstance(m, kind)]
+    return found[0] if found else None

@@ -1,0 +1,70 @@
+"""What a pipeline is, and how one is found by name.
+
+A pipeline is built once with its `Load`, then called once a block by the engine worker, always
+from the same thread. It knows nothing of OSC, HTTP, Spout or clocks of the output.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.parameters import Load, Parameters
+
+Image: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 4) RGBA, row 0 on top
+Output: TypeAlias = "Image | npt.NDArray[np.float32]"  # float: the same shape, 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a pipeline is given beside its parameters.
+
+    `assets` is the folder that reference images are named in; `progress(phase, done, total)`
+    tells how far loading has come and may be called from the loading thread at any rate.
+    """
+
+    assets: Path
+    progress: Callable[[str, float, float], None]
+
+
+class Pipeline(Protocol):
+    """Frames and parameters to frames. The constructor may take minutes; nothing else may."""
+
+    def __init__(self, load: Any, context: Context) -> None: ...
+
+    def wanted(self, parameters: Any) -> int:
+        """How many input frames the next block takes; 0 in text mode."""
+        ...
+
+    def __call__(self, images: Sequence[Image], parameters: Any) -> Iterator[Output]:
+        """Yield the block's images, each as soon as it is ready.
+
+        `images` holds as many as `wanted` said, oldest first, all of one size, and may not be
+        written to or kept after the block. One parameter object holds for the whole block.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Forget the past of the stream, keep the weights."""
+        ...
+
+    def report(self) -> Mapping[str, Any]:
+        """What the user should know of the last block, as JSON values (words used, device …)."""
+        ...
+
+
+class UnusableOutput(ValueError):
+    """A block came out as NaN, infinite or flat: the stream is reset and the block dropped."""
+
+
+def build(target: str, load: Load, context: Context) -> Pipeline:
+    """Import `module:Class` and build it; ImportError names what is missing."""
+    module, _, name = target.partition(":")
+    return cast(Pipeline, getattr(import_module(module), name)(load, context))
+
+
+__all__ = ["Context", "Image", "Load", "Output", "Parameters", "Pipeline", "UnusableOutput", "build"]
