@@ -67,4 +67,13 @@ def build(target: str, load: Load, context: Context) -> Pipeline:
     return cast(Pipeline, getattr(import_module(module), name)(load, context))
 
 
-__all__ = ["Context", "Image", "Load", "Output", "Parameters", "Pipeline", "UnusableOutput", "build"]
+__all__ = [
+    "Context",
+    "Image",
+    "Load",
+    "Output",
+    "Parameters",
+    "Pipeline",
+    "UnusableOutput",
+    "build",
+]

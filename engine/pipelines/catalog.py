@@ -44,7 +44,10 @@ class ConditionedParameters(Parameters):
         1.0, "Weight of the third prompt.", minimum=0, maximum=2, osc="prompt/3/weight"
     )
     reference: str = control(
-        "", "Reference image: an asset's id, or its name in the assets folder.", osc="ref", asset=True
+        "",
+        "Reference image: an asset's id, or its name in the assets folder.",
+        osc="ref",
+        asset=True,
     )
     reference_weight: float = control(
         1.0, "Weight of the first reference.", minimum=0, maximum=2, osc="ref/1/weight"
@@ -84,9 +87,7 @@ class StylizeLoad(SizedLoad):
 class StylizeParameters(ConditionedParameters):
     """What `stylize` can be steered by."""
 
-    steady: float = control(
-        0.5, "Damping of flicker: 0 none, 1 strongest.", minimum=0, maximum=1
-    )
+    steady: float = control(0.5, "Damping of flicker: 0 none, 1 strongest.", minimum=0, maximum=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

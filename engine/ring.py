@@ -1,0 +1,337 @@
+"""Shared-memory rings: pictures from one process to another without a copy in between.
+
+One layout serves the border between bridge and engine worker and the public `shm:` transport. A
+segment is a POSIX shared-memory object `/spout-bridge-NAME` on Linux (`/dev/shm/…`), a file
+of that name in the temporary folder on macOS, a named mapping `spout-bridge-NAME` on Windows. All
+numbers are little-endian; `u64` at 8-byte boundaries.
+
+    offset  type   header (64 bytes)
+         0  8 byte magic "SPBRIDGE"
+         8  u32    version, 1
+        12  u32    slots
+        16  u32    width in pixels
+        20  u32    height in pixels
+        24  u64    generation: goes up with every new segment of the same name
+        32  u64    head: how many frames were ever written here
+        40  u64    writer's process id
+        48  u64    stride: bytes from slot to slot, the first slot being at 64
+        56  u64    stale: not 0 when a newer segment has this name; open it again
+
+    offset  type   slot (64 bytes, then width * height * 4 bytes of RGBA, row 0 on top)
+         0  u64    lock: 2 * (number + 1) when frame `number` is whole, odd while it is written
+         8  u64    index: goes up with every new picture, stays where one is shown again
+        16  f64    time: seconds, monotonic clock of the writer's machine
+        24  u64    tag: the parameter snapshot that made the picture; 0 for none
+
+The newest frame is number `head - 1`, in slot `(head - 1) % slots`. To read: check the lock, use the
+pixels, check the lock again; if it changed, read `head` anew. Only the newest `slots - 1` frames
+can be read in peace.
+"""
+
+import mmap
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import numpy as np
+import psutil
+
+from engine.pipeline import Image
+
+MAGIC = b"SPBRIDGE"
+VERSION = 1
+HEADER = 64
+PREFIX = "spout-bridge-"
+GENERATION, HEAD, PID, STRIDE, STALE = 3, 4, 5, 6, 7  # places in the header, in u64
+LOCK, INDEX, TIME, TAG = 0, 1, 2, 3  # places in a slot, in u64
+
+
+class RingError(OSError):
+    """A segment cannot be made, or is not one of ours; the text is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One picture in a ring: `number` counts writes, `index` pictures; `image` (H, W, 4) uint8."""
+
+    number: int
+    index: int
+    time: float
+    tag: int
+    image: Image
+
+
+def folder() -> Path:
+    """Where segments lie as files; unused on Windows."""
+    return Path("/dev/shm") if sys.platform == "linux" else Path(tempfile.gettempdir())
+
+
+class _Mapping:
+    """A ring's bytes, mapped; the views of one writer or reader."""
+
+    def __init__(self, name: str, memory: mmap.mmap) -> None:
+        self.name = name
+        self._memory = memory
+        self.words = memoryview(memory).cast("Q")
+        self.pixels = np.frombuffer(memory, np.uint8)
+        self.slots = int(np.frombuffer(memory, np.uint32, 1, 12)[0])
+        self.width = int(np.frombuffer(memory, np.uint32, 1, 16)[0])
+        self.height = int(np.frombuffer(memory, np.uint32, 1, 20)[0])
+        self.generation = self.words[GENERATION]
+        self.stride = self.words[STRIDE]
+
+    @property
+    def head(self) -> int:
+        """How many frames were written."""
+        return self.words[HEAD]
+
+    @property
+    def writer(self) -> int:
+        """The writer's process id."""
+        return self.words[PID]
+
+    def slot_words(self, number: int) -> tuple[memoryview, memoryview]:
+        """The words of a frame's slot, as integers and as floats."""
+        at = (HEADER + (number % self.slots) * self.stride) // 8
+        part = self.words[at : at + 8]
+        return part, part.cast("B").cast("d")
+
+    def slot_image(self, number: int) -> Image:
+        """The pixels of a frame's slot, in place."""
+        at = HEADER + (number % self.slots) * self.stride + 64
+        size = self.width * self.height * 4
+        return self.pixels[at : at + size].reshape(self.height, self.width, 4)
+
+    def close(self) -> None:
+        """Let go of the memory as soon as no picture refers to it any more."""
+        # A view that somebody still holds keeps the mapping; it ends with that view.
+        self.words.release()
+        del self.pixels
+
+
+class RingWriter(_Mapping):
+    """The one who writes. Making a segment of a name that exists replaces it; the readers of the
+    old one see it become stale.
+    """
+
+    def __init__(
+        self, name: str, width: int, height: int, slots: int = 4, generation: int = 1
+    ) -> None:
+        """Reserve the memory now, so that a small /dev/shm is an error here and not in the show.
+
+        Raises RingError when there is no room.
+        """
+        stride = (64 + width * height * 4 + 63) // 64 * 64
+        memory = _create(name, HEADER + slots * stride)
+        words = memoryview(memory).cast("Q")
+        words[GENERATION], words[HEAD], words[PID] = generation, 0, os.getpid()
+        words[STRIDE], words[STALE] = stride, 0
+        memory[8:24] = np.array([VERSION, slots, width, height], "<u4").tobytes()
+        memory[0:8] = MAGIC  # last: a reader takes the segment for whole from here on
+        words.release()
+        super().__init__(name, memory)
+
+    def write(self, image: Image, time: float, index: int, tag: int = 0) -> None:
+        """Copy one picture (H, W, 4) in; the oldest falls out."""
+        place = self.reserve()
+        place[:] = image
+        self.commit(time, index, tag)
+
+    def reserve(self) -> Image:
+        """The pixels of the next frame, to be drawn into; `commit` publishes them."""
+        number = self.head
+        words, _ = self.slot_words(number)
+        words[LOCK] = 2 * number + 1
+        return self.slot_image(number)
+
+    def commit(self, time: float, index: int, tag: int = 0) -> None:
+        """Publish what was drawn into the reserved frame."""
+        number = self.head
+        words, floats = self.slot_words(number)
+        words[INDEX], words[TAG] = index, tag
+        floats[TIME] = time
+        words[LOCK] = 2 * (number + 1)
+        self.words[HEAD] = number + 1
+
+    def mark_stale(self) -> None:
+        """Tell the readers that another segment takes over this name."""
+        self.words[STALE] = 1
+
+    def unlink(self) -> None:
+        """Take the name away; whoever has the segment open keeps it."""
+        unlink(self.name)
+
+
+class RingReader(_Mapping):
+    """One who reads. `cursor` is the number of the next frame that `next` gives."""
+
+    def __init__(self, name: str) -> None:
+        """Raises FileNotFoundError when there is no such segment, RingError when it is no ring."""
+        super().__init__(name, _attach(name))
+        self.cursor = 0
+        self.dropped = 0
+
+    @property
+    def stale(self) -> bool:
+        """Another segment has taken over the name."""
+        return self.words[STALE] != 0
+
+    @property
+    def waiting(self) -> int:
+        """How many frames are there that `next` has not given."""
+        return self.head - self.cursor
+
+    def newest(self) -> Slot | None:
+        """The newest frame, copied; None when there was never one."""
+        for _ in range(100):
+            head = self.head
+            if head == 0:
+                return None
+            slot = self._read(head - 1)
+            if slot:
+                return slot
+        return None
+
+    def next(self) -> Slot | None:
+        """The oldest frame not given yet, copied; None when there is none.
+
+        What the writer has overtaken is skipped and counted in `dropped`.
+        """
+        while self.cursor < self.head:
+            oldest = self.head - self.slots + 1
+            if self.cursor < oldest:
+                self.dropped += oldest - self.cursor
+                self.cursor = oldest
+            slot = self._read(self.cursor)
+            if slot:
+                self.cursor += 1
+                return slot
+            if self.head - self.cursor < self.slots:
+                return None  # being written: not whole yet
+        return None
+
+    def skip(self, count: int) -> None:
+        """Leave out the next `count` frames and count them as dropped."""
+        self.cursor += count
+        self.dropped += count
+
+    def view(self, number: int) -> Image:
+        """The pixels of frame `number` in place, for a reader who knows the writer waits."""
+        return self.slot_image(number)
+
+    def _read(self, number: int) -> Slot | None:
+        words, floats = self.slot_words(number)
+        if words[LOCK] != 2 * (number + 1):
+            return None
+        index, seconds, tag = words[INDEX], floats[TIME], words[TAG]
+        image = self.slot_image(number).copy()
+        if words[LOCK] != 2 * (number + 1):
+            return None
+        return Slot(number, index, seconds, tag, image)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def unlink(name: str) -> None:
+    """Take a segment's name away; nothing happens where it is gone already."""
+    if sys.platform != "win32":
+        (folder() / (PREFIX + name)).unlink(missing_ok=True)
+
+
+def owner(name: str) -> int | None:
+    """The process id of a segment's living writer; None when there is no segment or no writer."""
+    try:
+        with RingReader(name) as ring:
+            return ring.writer if psutil.pid_exists(ring.writer) else None
+    except (FileNotFoundError, RingError):
+        return None
+
+
+def sweep() -> list[str]:
+    """Remove the segments whose writers are dead, and say which they were."""
+    if sys.platform == "win32":
+        return []  # there they vanish with their last user
+    names = [path.name.removeprefix(PREFIX) for path in folder().glob(PREFIX + "*")]
+    dead = [name for name in names if owner(name) is None and not _young(name)]
+    for name in dead:
+        unlink(name)
+    return dead
+
+
+def _young(name: str) -> bool:
+    try:
+        return time.time() - (folder() / (PREFIX + name)).stat().st_mtime < 2
+    except FileNotFoundError:
+        return True
+
+
+def _create(name: str, size: int) -> mmap.mmap:
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size, tagname=PREFIX + name)
+    path = folder() / (PREFIX + name)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    # A new file moved over the old name: a reader of the old segment is never cut short.
+    file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        _reserve(file, size)
+        memory = mmap.mmap(file, size)
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise RingError(
+            f"No room for {size / 1e6:.0f} MB of shared memory in {folder()} "
+            f"({error.strerror}); free some or choose a smaller size."
+        ) from error
+    finally:
+        os.close(file)
+    return memory
+
+
+def _reserve(file: int, size: int) -> None:
+    if sys.platform == "linux":
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.ftruncate(file, size)
+
+
+def _attach(name: str) -> mmap.mmap:
+    if sys.platform == "win32":
+        return _attach_windows(name)
+    path = folder() / (PREFIX + name)
+    file = os.open(path, os.O_RDWR)
+    try:
+        size = os.fstat(file).st_size
+        if size < HEADER:
+            raise RingError(f"{path} is not a frame segment of spout-bridge.")
+        memory = mmap.mmap(file, size)
+    finally:
+        os.close(file)
+    if memory[:8] != MAGIC or memory[8:12] != np.uint32(VERSION).tobytes():
+        raise RingError(f"{path} is not a frame segment of spout-bridge, version {VERSION}.")
+    return memory
+
+
+def _attach_windows(name: str) -> mmap.mmap:
+    tag = PREFIX + name
+    head = mmap.mmap(-1, HEADER, tagname=tag)
+    if head[:8] != MAGIC:
+        # Asking for a mapping makes one; nobody writes here, so this empty one goes at once.
+        head.close()
+        raise FileNotFoundError(tag)
+    slots = int(np.frombuffer(head, "<u4", 1, 12)[0])
+    stride = int(np.frombuffer(head, "<u8", 1, 48)[0])
+    return cast(mmap.mmap, mmap.mmap(-1, HEADER + slots * stride, tagname=tag))
