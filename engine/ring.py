@@ -23,9 +23,9 @@ numbers are little-endian; `u64` at 8-byte boundaries.
         16  f64    time: seconds, monotonic clock of the writer's machine
         24  u64    tag: the parameter snapshot that made the picture; 0 for none
 
-The newest frame is number `head - 1`, in slot `(head - 1) % slots`. To read: check the lock, use the
-pixels, check the lock again; if it changed, read `head` anew. Only the newest `slots - 1` frames
-can be read in peace.
+The newest frame is number `head - 1`, in slot `(head - 1) % slots`. To read: check the lock, use
+the pixels, check the lock again; if it changed, read `head` anew. Only the newest `slots - 1`
+frames can be read in peace.
 """
 
 import mmap
@@ -36,7 +36,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 import numpy as np
 import psutil
@@ -95,7 +95,7 @@ class _Mapping:
         """The writer's process id."""
         return self.words[PID]
 
-    def slot_words(self, number: int) -> tuple[memoryview, memoryview]:
+    def slot_words(self, number: int) -> tuple["memoryview[int]", "memoryview[float]"]:
         """The words of a frame's slot, as integers and as floats."""
         at = (HEADER + (number % self.slots) * self.stride) // 8
         part = self.words[at : at + 8]
@@ -279,59 +279,59 @@ def _young(name: str) -> bool:
         return True
 
 
-def _create(name: str, size: int) -> mmap.mmap:
-    if sys.platform == "win32":
+if sys.platform == "win32":
+
+    def _create(name: str, size: int) -> mmap.mmap:
         return mmap.mmap(-1, size, tagname=PREFIX + name)
-    path = folder() / (PREFIX + name)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    # A new file moved over the old name: a reader of the old segment is never cut short.
-    file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        _reserve(file, size)
-        memory = mmap.mmap(file, size)
-        fresh.replace(path)
-    except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise RingError(
-            f"No room for {size / 1e6:.0f} MB of shared memory in {folder()} "
-            f"({error.strerror}); free some or choose a smaller size."
-        ) from error
-    finally:
-        os.close(file)
-    return memory
 
+    def _attach(name: str) -> mmap.mmap:
+        tag = PREFIX + name
+        head = mmap.mmap(-1, HEADER, tagname=tag)
+        if head[:8] != MAGIC:
+            # Asking for a mapping makes one; nobody writes here, so this empty one goes at once.
+            head.close()
+            raise FileNotFoundError(tag)
+        slots = int(np.frombuffer(head, "<u4", 1, 12)[0])
+        stride = int(np.frombuffer(head, "<u8", 1, 48)[0])
+        return mmap.mmap(-1, HEADER + slots * stride, tagname=tag)
 
-def _reserve(file: int, size: int) -> None:
-    if sys.platform == "linux":
-        os.posix_fallocate(file, 0, size)
-    else:
-        os.ftruncate(file, size)
+else:
 
+    def _create(name: str, size: int) -> mmap.mmap:
+        path = folder() / (PREFIX + name)
+        fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+        # A new file moved over the old name: a reader of the old segment is never cut short.
+        file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _reserve(file, size)
+            memory = mmap.mmap(file, size)
+            fresh.replace(path)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise RingError(
+                f"No room for {size / 1e6:.0f} MB of shared memory in {folder()} "
+                f"({error.strerror}); free some or choose a smaller size."
+            ) from error
+        finally:
+            os.close(file)
+        return memory
 
-def _attach(name: str) -> mmap.mmap:
-    if sys.platform == "win32":
-        return _attach_windows(name)
-    path = folder() / (PREFIX + name)
-    file = os.open(path, os.O_RDWR)
-    try:
-        size = os.fstat(file).st_size
-        if size < HEADER:
-            raise RingError(f"{path} is not a frame segment of spout-bridge.")
-        memory = mmap.mmap(file, size)
-    finally:
-        os.close(file)
-    if memory[:8] != MAGIC or memory[8:12] != np.uint32(VERSION).tobytes():
-        raise RingError(f"{path} is not a frame segment of spout-bridge, version {VERSION}.")
-    return memory
+    def _reserve(file: int, size: int) -> None:
+        if sys.platform == "linux":
+            os.posix_fallocate(file, 0, size)
+        else:
+            os.ftruncate(file, size)
 
-
-def _attach_windows(name: str) -> mmap.mmap:
-    tag = PREFIX + name
-    head = mmap.mmap(-1, HEADER, tagname=tag)
-    if head[:8] != MAGIC:
-        # Asking for a mapping makes one; nobody writes here, so this empty one goes at once.
-        head.close()
-        raise FileNotFoundError(tag)
-    slots = int(np.frombuffer(head, "<u4", 1, 12)[0])
-    stride = int(np.frombuffer(head, "<u8", 1, 48)[0])
-    return cast(mmap.mmap, mmap.mmap(-1, HEADER + slots * stride, tagname=tag))
+    def _attach(name: str) -> mmap.mmap:
+        path = folder() / (PREFIX + name)
+        file = os.open(path, os.O_RDWR)
+        try:
+            size = os.fstat(file).st_size
+            if size < HEADER:
+                raise RingError(f"{path} is not a frame segment of spout-bridge.")
+            memory = mmap.mmap(file, size)
+        finally:
+            os.close(file)
+        if memory[:8] != MAGIC or memory[8:12] != np.uint32(VERSION).tobytes():
+            raise RingError(f"{path} is not a frame segment of spout-bridge, version {VERSION}.")
+        return memory
