@@ -68,7 +68,8 @@ class Slot:
 
 def folder() -> Path:
     """Where segments lie as files; unused on Windows."""
-    return Path("/dev/shm") if sys.platform == "linux" else Path(tempfile.gettempdir())
+    shared = Path("/dev/shm")
+    return shared if shared.is_dir() else Path(tempfile.gettempdir())
 
 
 class _Mapping:

@@ -1,0 +1,1 @@
+"""The controls: one store, and the surfaces that speak to it (OSC, HTTP, the page)."""

@@ -1,0 +1,62 @@
+"""What a control surface may see and do; the session is one, a test's double another."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from bridge.control.store import ParameterStore
+from bridge.frame import Frame
+from bridge.state import Counters, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that happens once when asked for: what it does in a sentence, and the doing."""
+
+    help: str
+    run: Callable[[], None]
+
+
+class Desk(Protocol):
+    """Any thread may call any method; none waits for the engine."""
+
+    @property
+    def store(self) -> ParameterStore:
+        """The parameters."""
+        ...
+
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """The actions by name."""
+        ...
+
+    @property
+    def counters(self) -> Counters:
+        """Where a surface counts what it received."""
+        ...
+
+    @property
+    def assets(self) -> Path:
+        """The folder of reference images."""
+        ...
+
+    def status(self) -> Status:
+        """Everything there is to tell, now."""
+        ...
+
+    def pipelines(self) -> Sequence[Mapping[str, Any]]:
+        """One `{id, title, active, missing, parameters: [names], load: [names]}` per pipeline."""
+        ...
+
+    def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
+        """Begin to change to another pipeline; the output goes on meanwhile.
+
+        Raises LookupError for an unknown pipeline and ParameterError for a bad load value; what
+        goes wrong later stands in `status().error`, and the old pipeline stays.
+        """
+        ...
+
+    def look(self, side: str) -> Frame | None:
+        """The newest frame of the `input` or `output` side; None when there was never one."""
+        ...

@@ -1,0 +1,120 @@
+"""The parameter store: one map of name to value over all catalogued pipelines.
+
+A value for a pipeline that is not running is kept until it runs. Readers take one immutable
+snapshot; a writer validates all of its changes, swaps the snapshot, then tells the listeners.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TypeAlias
+
+from engine.parameters import Kind, ParameterSpec, Value
+
+
+class ParameterError(ValueError):
+    """Some values were refused, and none was taken. `problems` is name to one sentence."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(" ".join(problems.values()))
+        self.problems = dict(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All values at one moment; `number` goes up by one with every change."""
+
+    number: int
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one update did: the new snapshot, the names it changed, and who asked."""
+
+    snapshot: Snapshot
+    changed: Mapping[str, Value]
+    origin: str
+
+
+Listener: TypeAlias = Callable[[Change], None]
+
+
+class ParameterStore:
+    """Any thread may call any method. Listeners are called in the order of the changes, by the
+    thread that made the change: they must return at once.
+    """
+
+    def __init__(self, specs: Iterable[ParameterSpec]) -> None:
+        """`specs` may name a parameter more than once; the widest range holds here, and each
+        pipeline's view is clamped to its own.
+        """
+        merged: dict[str, ParameterSpec] = {}
+        for spec in specs:
+            merged[spec.name] = _widest(merged[spec.name], spec) if spec.name in merged else spec
+        self.specs: Mapping[str, ParameterSpec] = MappingProxyType(merged)
+        values: dict[str, Value] = {name: spec.default for name, spec in merged.items()}
+        self._snapshot = Snapshot(1, MappingProxyType(values))
+        self._lock = threading.RLock()
+        self._listeners: list[Listener] = []
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The values now."""
+        return self._snapshot
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` with every `Change` from now on."""
+        self._listeners.append(listener)
+
+    def update(
+        self, changes: Mapping[str, object], origin: str = "", *, lenient: bool = False
+    ) -> dict[str, Value]:
+        """Take all changes or, with ParameterError, none; return the values as applied.
+
+        `lenient` coerces and clamps (OSC), else a value must be exactly right (REST). Names that
+        get the value they have are applied, but change nothing and are told to nobody.
+        """
+        checked = self.check(changes, lenient=lenient)
+        with self._lock:
+            old = self._snapshot
+            changed = {name: v for name, v in checked.items() if old.values[name] != v}
+            if changed:
+                values = MappingProxyType({**old.values, **changed})
+                self._snapshot = Snapshot(old.number + 1, values)
+                change = Change(self._snapshot, MappingProxyType(changed), origin)
+                for listener in self._listeners:
+                    listener(change)
+        return checked
+
+    def check(self, changes: Mapping[str, object], *, lenient: bool = False) -> dict[str, Value]:
+        """What `update` would apply; ParameterError with every problem found."""
+        problems: dict[str, str] = {}
+        checked: dict[str, Value] = {}
+        for name, value in changes.items():
+            spec = self.specs.get(name)
+            if spec is None:
+                problems[name] = f"There is no parameter {name!r}."
+                continue
+            try:
+                checked[name] = spec.coerce(value) if lenient else spec.check(value)
+            except ValueError as error:
+                problems[name] = str(error)
+        if problems:
+            raise ParameterError(problems)
+        return checked
+
+
+def _widest(one: ParameterSpec, other: ParameterSpec) -> ParameterSpec:
+    if one.kind is not other.kind:
+        raise TypeError(f"{one.name} is declared as {one.kind} and as {other.kind}.")
+    if one.kind is Kind.CHOICE:
+        return replace(one, choices=tuple(dict.fromkeys((*one.choices, *other.choices))))
+    low = (
+        None if None in (one.minimum, other.minimum) else min(one.minimum or 0, other.minimum or 0)
+    )
+    high = (
+        None if None in (one.maximum, other.maximum) else max(one.maximum or 0, other.maximum or 0)
+    )
+    return replace(one, minimum=low, maximum=high, default=one.default or other.default)

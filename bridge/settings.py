@@ -1,0 +1,101 @@
+"""Settings: what is chosen at start, by flag or by SPOUT_BRIDGE_<NAME> in the environment."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SIZE = r"^([1-9]\d{0,4})x([1-9]\d{0,4})$"
+
+
+def data_folder() -> Path:
+    """Where this machine keeps a program's own files."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "spout-bridge"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "spout-bridge"
+    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "spout-bridge"
+
+
+class Settings(BaseSettings):
+    """Every field is a flag of `spout-bridge run` and a variable SPOUT_BRIDGE_<FIELD>."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SPOUT_BRIDGE_", extra="forbid", frozen=True, validate_default=True
+    )
+
+    source: str = Field(default="demo:", description="where pictures come from")
+    sink: str = Field(default="", description="where they go; shm:<Name>Out by default")
+    pipeline: str = Field(default="stylize", description="the pipeline to start with")
+    size: str = Field(default="auto", description="size of the engine: auto or WIDTHxHEIGHT")
+    output_size: str = Field(
+        default="1280x720", pattern=SIZE, description="size that is sent, for the whole run"
+    )
+    output_fps: float = Field(
+        default=60, ge=1, le=240, description="pictures sent a second, for the whole run"
+    )
+    fit: Literal["cover", "contain", "stretch"] = Field(
+        default="cover", description="how a picture of another shape is fitted"
+    )
+    alpha: Literal["opaque", "input"] = Field(
+        default="opaque", description="send full alpha, or what the pipeline gives"
+    )
+    name: str = Field(
+        default="Bridge", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="of this bridge: <Name>Out"
+    )
+    host: str = Field(default="127.0.0.1", description="address for HTTP; others need --token")
+    port: int = Field(default=8000, ge=0, le=65535, description="for HTTP (TCP) and OSC (UDP)")
+    osc_feedback: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("127.0.0.1:9000",), description="HOST:PORT,… that OSC answers go to; none for none"
+    )
+    osc_lan: bool = Field(default=False, description="open OSC to the addresses of --osc-allow")
+    osc_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="addresses or networks that may send OSC"
+    )
+    lan: bool = Field(default=False, description="open the page to the network, with a new token")
+    token: str = Field(default="", description="secret that HTTP off this machine must show")
+    allow_host: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="more names by which browsers may call this machine"
+    )
+    engine: Literal["process", "thread"] = Field(
+        default="process", description="where the engine runs; thread is for tests"
+    )
+    hang_s: float = Field(
+        default=10, ge=0.5, le=600, description="seconds without a picture until a worker is ended"
+    )
+    load_s: float = Field(
+        default=600, ge=1, le=7200, description="seconds that loading may take at most"
+    )
+    settle_s: float = Field(
+        default=5, ge=0, le=600, description="seconds of running that clear the count of deaths"
+    )
+    folder: Path = Field(default_factory=data_folder, description="for assets and the journal")
+    fresh: bool = Field(default=False, description="do not restore the values of a crashed run")
+
+    @field_validator("osc_feedback", "osc_allow", "allow_host", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(
+                part.strip() for part in value.split(",") if part.strip() not in ("", "none")
+            )
+        return value
+
+    @property
+    def sink_uri(self) -> str:
+        """The sink, or the default one of this bridge's name."""
+        return self.sink or f"shm:{self.name}Out"
+
+    @property
+    def output(self) -> tuple[int, int]:
+        """Width and height of what is sent."""
+        width, _, height = self.output_size.partition("x")
+        return int(width), int(height)
+
+    @property
+    def assets(self) -> Path:
+        """The folder of reference images."""
+        return self.folder / "assets"
