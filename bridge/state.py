@@ -4,8 +4,10 @@
 the frame path write while they run; each field has one writer.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from bridge.timing import Quantiles, Rate
@@ -34,11 +36,12 @@ class Shown(StrEnum):
     CARD = "card"
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 def told(default: Any, help: str, unit: str = "", metric: str = "") -> Any:
     """Declare one value of `Status`: `metric` is gauge, counter, or empty for what is no number."""
     meaning = {"help": help, "unit": unit, "metric": metric}
-    if isinstance(default, dict):
-        return field(default_factory=dict, metadata=meaning)
     return field(default=default, metadata=meaning)
 
 
@@ -87,7 +90,7 @@ class Status:
     memory: float = told(0.0, "Memory of the bridge process.", "MB", "gauge")
     worker_memory: float = told(0.0, "Memory of the engine worker.", "MB", "gauge")
     snapshot: int = told(0, "Number of the parameter snapshot in the picture shown.")
-    report: dict[str, Any] = told({}, "What the pipeline says of its last block.")
+    report: Mapping[str, Any] = told(NOTHING, "What the pipeline says of its last block.")
 
 
 @dataclass(frozen=True, slots=True)
