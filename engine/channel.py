@@ -4,9 +4,11 @@ No pickle, so that a broken worker can hand over nothing but values. Every messa
 object; what each of them says stands where it is sent: `bridge/link.py` and `engine/worker.py`.
 """
 
+import contextlib
 import json
 import struct
 import threading
+from enum import IntEnum
 from typing import Any, BinaryIO, TypeAlias
 
 Message: TypeAlias = dict[str, Any]
@@ -33,6 +35,7 @@ class Channel:
         """Wait for one message; None when the other end is gone."""
         head = self._read(4)
         if head is None:
+            self._incoming.close()
             return None
         (size,) = struct.unpack("<I", head)
         data = self._read(size) if size <= LONGEST else None
@@ -40,7 +43,8 @@ class Channel:
 
     def close(self) -> None:
         """Close what goes out; the other end's `receive` gives None."""
-        self._outgoing.close()
+        with contextlib.suppress(OSError, ValueError):
+            self._outgoing.close()
 
     def _read(self, size: int) -> bytes | None:
         try:
@@ -48,3 +52,24 @@ class Channel:
         except (OSError, ValueError):
             return None
         return data if len(data) == size else None
+
+
+class Exit(IntEnum):
+    """Why a worker process ended by itself."""
+
+    DONE = 0
+    HUNG = 1  # what faulthandler's watchdog exits with
+    UNUSABLE = 70
+    LOAD = 71
+    MEMORY = 75
+    CUDA = 76
+
+
+MEANING = {
+    Exit.DONE: "it was told to stop",
+    Exit.HUNG: "it hung or crashed in Python; its stacks are in the log",
+    Exit.UNUSABLE: "its pictures were unusable three times in a row",
+    Exit.LOAD: "it could not be loaded",
+    Exit.MEMORY: "it ran out of memory twice; choose a smaller size",
+    Exit.CUDA: "the GPU reported an error that only a new process can clear",
+}

@@ -97,6 +97,7 @@ class PipelineRow:
     `target` is "module:Class", imported in the engine worker only. `multiple` is what the
     engine's width and height are floored to. `block` is the most frames that one call yields.
     `native_size` means that the engine works at the input's own size, whatever it is.
+    `fixed_size` means that another size needs a reload; else it holds from the next block on.
     `memory` is what a worker of this pipeline needs, in bytes; 0 for little.
     """
 
@@ -108,6 +109,7 @@ class PipelineRow:
     multiple: int = 16
     block: int = 1
     native_size: bool = False
+    fixed_size: bool = False
     memory: int = 0
     missing: str = ""
 

@@ -1,0 +1,178 @@
+"""The commands: run, list, send, view, bench."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from bridge import __version__
+from bridge.settings import Settings
+
+USAGE, REFUSED, PORT_TAKEN = 1, 2, 3  # exit statuses
+
+
+class Refused(Exception):
+    """What was asked for cannot be; one sentence with the cure, and the exit status."""
+
+    def __init__(self, text: str, status: int = USAGE) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `spout-bridge`."""
+    options = _parser().parse_args(arguments)
+    console = Console(stderr=True)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console)]
+    )
+    try:
+        options.command(options, console)
+    except Refused as error:
+        console.print(f"[red]spout-bridge:[/] {error}", soft_wrap=True, highlight=False)
+        sys.exit(error.status)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="spout-bridge",
+        description="Frames in, generated video out, live, steered by OSC, never black.",
+    )
+    parser.add_argument("--version", action="version", version=f"spout-bridge {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="receive, generate, send, until Ctrl-C")
+    for name, field in Settings.model_fields.items():
+        _add_setting(run, name, field)
+    run.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter's first value"
+    )
+    run.set_defaults(command=_run)
+
+    listing = commands.add_parser("list", help="what there is: pipelines, transports, parameters")
+    listing.add_argument("what", nargs="?", choices=sorted(LISTS), help="only this table")
+    listing.add_argument("--markdown", action="store_true", help="as the README has it")
+    listing.set_defaults(command=_list)
+
+    send = commands.add_parser("send", help="send a source's pictures to a sink, unchanged")
+    send.add_argument("source", metavar="URI")
+    send.add_argument("--to", required=True, metavar="URI")
+    send.add_argument("--seconds", type=float, default=float("inf"), help="for so long")
+    send.set_defaults(command=_send)
+
+    view = commands.add_parser("view", help="show a source's pictures in the browser")
+    view.add_argument("source", metavar="URI")
+    view.add_argument("--port", type=int, default=8010)
+    view.set_defaults(command=_view)
+
+    bench = commands.add_parser("bench", help="measure on this machine")
+    bench.add_argument("what", choices=["bridge"])
+    bench.add_argument("--only", default="", metavar="NAME,…", help="only these figures")
+    bench.add_argument("--seconds", type=float, default=10, help="for each figure, about")
+    bench.set_defaults(command=_bench)
+    return parser
+
+
+def _add_setting(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
+    """One flag for one setting; checking is left to the model, so that a flag and a variable of
+    the environment are refused alike.
+    """
+    flag = "--" + name.replace("_", "-")
+    default = field.get_default(call_default_factory=True)
+    shown = ",".join(default) if isinstance(default, tuple) else default
+    text = (field.description or "").replace("%", "%%")
+    if field.annotation is bool:
+        parser.add_argument(flag, action="store_true", default=None, help=text)
+        return
+    choices = " | ".join(get_args(field.annotation)) if get_origin(field.annotation) else ""
+    parser.add_argument(
+        flag,
+        dest=name,
+        metavar=choices if choices and "tuple" not in str(field.annotation) else name.upper(),
+        help=f"{text} (default: {shown})" if shown not in ("", None, ()) else text,
+    )
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    given = {n: v for n in Settings.model_fields if (v := getattr(options, n)) is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "a setting"
+        raise Refused(f"{flag} cannot be {first['input']!r}: {first['msg']}.") from None
+
+
+def _run(options: argparse.Namespace, console: Console) -> None:
+    from bridge.serve import serve  # the web server takes a while to import: only where needed
+
+    serve(_settings(options), _assignments(options.set), console)
+
+
+def _assignments(texts: Sequence[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise Refused(f"--set takes NAME=VALUE, not {name!r}.")
+    return {name.strip(): value for name, _, value in pairs}
+
+
+def _list(options: argparse.Namespace, console: Console) -> None:
+    from bridge.tables import markdown
+
+    for name in [options.what] if options.what else LISTS:
+        title, head, rows = LISTS[name]()
+        if options.markdown:
+            sys.stdout.write(markdown(head, rows) + "\n")
+            continue
+        table = Table(*head, title=title, title_justify="left")
+        for row in rows:
+            table.add_row(*row)
+        Console().print(table)
+
+
+def _table(name: str) -> Any:
+    def read() -> Any:
+        from bridge import tables
+
+        return getattr(tables, name)()
+
+    return read
+
+
+LISTS = {name: _table(name) for name in ("pipelines", "transports", "parameters", "state")}
+
+
+def _send(options: argparse.Namespace, console: Console) -> None:
+    from bridge.relay import relay
+
+    relay(options.source, options.to, options.seconds, stop_event(), console)
+
+
+def _view(options: argparse.Namespace, console: Console) -> None:
+    from bridge.serve import view
+
+    view(options.source, options.port, console)
+
+
+def _bench(options: argparse.Namespace, console: Console) -> None:
+    from bridge.bench import bench
+
+    bench([name for name in options.only.split(",") if name], options.seconds)
+
+
+def stop_event() -> threading.Event:
+    """An event that Ctrl-C and a polite kill set."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

@@ -1,0 +1,103 @@
+"""Answers a worker's wants: decides when a block begins and which pictures it gets.
+
+The worker asks for n pictures; it gets them as soon as n new ones are there. A slow or still
+sender starves nothing: after a while the newest is repeated. In text mode (n = 0) the next block
+begins only while less than one block waits to be shown, so generation never runs ahead.
+"""
+
+import threading
+from collections.abc import Callable
+from time import perf_counter, sleep
+
+from bridge.frame import Frame
+from bridge.link import Link
+from bridge.pixels import Fit
+
+GLANCE = 0.004  # seconds between looks at what may have changed
+LONGEST_WAIT = 1.0  # seconds that a block waits at most for pictures that may not come
+STILL_WAIT = 0.25  # seconds between the pictures that are made of a still input
+
+
+def patience(count: int, input_fps: float) -> float:
+    """Seconds that a block of `count` pictures waits for new ones before old ones are repeated."""
+    if input_fps <= 0:
+        return STILL_WAIT
+    return min(max(1.5 * count / input_fps, STILL_WAIT), LONGEST_WAIT)
+
+
+def engine_size(text: str, multiple: int, shape: tuple[int, int]) -> tuple[int, int]:
+    """Width and height that the engine works at, floored to `multiple`.
+
+    `text` is WIDTHxHEIGHT, or auto: by the shape (width, height) of the input, wide, high or
+    square. ValueError with one sentence for any other text.
+    """
+    if text == "auto":
+        ratio = shape[0] / shape[1]
+        width, height = (576, 320) if ratio > 1.2 else (320, 576) if ratio < 1 / 1.2 else (512, 512)
+    else:
+        parts = text.lower().split("x")
+        if len(parts) != 2 or not all(p.isdecimal() and 0 < int(p) <= 8192 for p in parts):
+            raise ValueError(f"size takes auto or WIDTHxHEIGHT such as 576x320, not {text!r}.")
+        width, height = int(parts[0]), int(parts[1])
+    return max(multiple, width - width % multiple), max(multiple, height - height % multiple)
+
+
+class Feeder:
+    """Feeds one worker from its inbox, in a thread of its own, until the worker is gone."""
+
+    def __init__(
+        self, link: Link, size: Callable[[], str], how: Fit, input_fps: Callable[[], float]
+    ) -> None:
+        self._link = link
+        self._size = size
+        self._how: Fit = how
+        self._input_fps = input_fps
+        self._stopped = False
+        self._steered = 0
+        threading.Thread(target=self._run, name="feeder", daemon=True).start()
+
+    def stop(self) -> None:
+        """Feed no more."""
+        self._stopped = True
+
+    def _run(self) -> None:
+        while not self._stopped:
+            if not self._link.wanted.wait(1, 0.2):
+                continue
+            (count,) = self._link.wanted.take(1)
+            ready = self._room() if count == 0 else self._pictures(count)
+            if ready:
+                self._grant(self._link.inbox.take(count))
+
+    def _grant(self, frames: list[Frame]) -> None:
+        self._steered = self._link.parameters_number
+        self._link.grant(frames, self._size_for(frames), self._how)
+
+    def _size_for(self, frames: list[Frame]) -> tuple[int, int] | None:
+        row = self._link.row
+        if row.native_size or not frames:
+            return None
+        rows, columns = frames[-1].image.shape[:2]
+        return engine_size(self._size(), row.multiple, (columns, rows))
+
+    def _room(self) -> bool:
+        """Wait until less than one block waits to be shown."""
+        while self._link.waiting >= self._link.block.frames and self._link.waiting:
+            if self._stopped:
+                return False
+            sleep(GLANCE)
+        return not self._stopped
+
+    def _pictures(self, count: int) -> bool:
+        """Wait until the block's pictures are there, or what is there must do."""
+        inbox = self._link.inbox
+        asked = perf_counter()
+        while not self._stopped:
+            if inbox.wait(count, 0.02) >= count:
+                return True
+            if inbox.newest is None:
+                continue
+            steered = self._link.parameters_number != self._steered
+            if steered or perf_counter() - asked > patience(count, self._input_fps()):
+                return True
+        return False

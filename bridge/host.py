@@ -1,0 +1,324 @@
+"""EngineHost: starts, watches, restarts and switches engine workers.
+
+One thread decides everything here; what other threads ask for and what workers say reaches it as
+events. At any time one link is `current` (its pictures are shown) and one may be `coming`.
+"""
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+import psutil
+
+from bridge.control.store import ParameterError
+from bridge.feeder import Feeder
+from bridge.frame import Frame
+from bridge.link import Link, Orders
+from bridge.settings import Settings
+from bridge.state import Counters, EngineState
+from engine.channel import Message
+from engine.parameters import Load, Value
+from engine.pipelines.catalog import Catalog, PipelineRow
+from engine.ring import RingError
+
+log = logging.getLogger(__name__)
+
+TICK = 0.05  # seconds between looks at the clock
+DEATHS, WITHIN = 3, 60.0  # so many deaths in so many seconds open the breaker
+LONGEST_BACKOFF = 30.0
+RETRY = 60.0  # seconds between the slow tries while the breaker is open
+
+
+class EngineHost:
+    """What is asked of it returns at once; `state`, `reason` and `error` tell how it goes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        counters: Counters,
+        values: Callable[[], tuple[int, Mapping[str, Value]]],
+        newest_input: Callable[[], Frame | None],
+    ) -> None:
+        """`values` gives the newest parameter snapshot: its number and all values by name."""
+        self._newest_input = newest_input
+        self._settings = settings
+        self._catalog = catalog
+        self._counters = counters
+        self._values = values
+        self._events: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="engine host", daemon=True)
+        self._deaths: deque[float] = deque(maxlen=DEATHS)
+        self._again_at: float | None = None
+        self._fallback: Orders | None = None
+        self._stopping = False
+        self._feeders: dict[Link, Feeder] = {}
+        self.current: Link | None = None
+        self.coming: Link | None = None
+        self.restarts = 0
+        self.breaker_open = False
+        self.error = ""
+
+    # What others ask for; any thread.
+
+    def start(self, row: PipelineRow, load: Load) -> None:
+        """Start the first worker."""
+        self._thread.start()
+        self._events.put(("switch", self._orders(row, load)))
+
+    def stop(self, timeout: float = 1.5) -> None:
+        """End all workers; those that do not end by themselves in time are killed."""
+        self._stopping = True
+        self._events.put(("stop",))
+        self._thread.join(timeout)
+        for link in self.links:
+            if not link.join(0.2):
+                link.kill()
+                link.join(1)
+
+    def switch(self, row: PipelineRow, load: Load) -> None:
+        """Change to another pipeline, or to the same one built anew."""
+        self._events.put(("switch", self._orders(row, load)))
+
+    def reload(self) -> None:
+        """Build the pipeline anew; after a breaker this is the way back."""
+        self._events.put(("reload",))
+
+    def reset(self) -> None:
+        """Let the pipeline forget the past of its stream."""
+        for link in self.links:
+            link.reset()
+
+    def kill(self) -> None:
+        """End the worker as a crash would; it is replaced."""
+        if self.current:
+            self.current.kill()
+
+    def steer(self, number: int, values: Mapping[str, Value]) -> None:
+        """Hand a new parameter snapshot to the workers. Never waits."""
+        for link in self.links:
+            link.steer(number, values)
+
+    # What others may know; any thread.
+
+    @property
+    def links(self) -> list[Link]:
+        """The workers there are."""
+        return [link for link in (self.current, self.coming) if link]
+
+    @property
+    def state(self) -> EngineState:
+        """Where the engine stands."""
+        link = self.current
+        if self.breaker_open:
+            return EngineState.FAILED
+        if link is None:
+            return self.coming.state if self.coming else EngineState.IDLE
+        if link.state is EngineState.RUNNING:
+            return EngineState.DEGRADED if link.degraded else EngineState.RUNNING
+        return EngineState.RESTARTING if self.restarts else link.state
+
+    @property
+    def reason(self) -> str:
+        """Why, in one sentence."""
+        link = self.current
+        if self.breaker_open:
+            return (
+                f"The engine died {DEATHS} times in a row; use reload, or it is tried each minute."
+            )
+        if link and link.degraded:
+            return link.degraded
+        if link and link.state is EngineState.WARMUP and link.inbox.newest is None:
+            return "The engine is ready and waits for a picture."
+        if self.coming:
+            return f"{self.coming.row.id} is being loaded."
+        return ""
+
+    # The host's own thread.
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                event = self._events.get(timeout=TICK)
+            except queue.Empty:
+                self._look()
+                continue
+            self._on(*event)
+            self._look()
+        for link in self.links:
+            self._retire(link)
+
+    def _on(self, what: str, *about: Any) -> None:
+        if what == "switch":
+            self._begin(about[0])
+        elif what == "reload":
+            self._reload()
+        elif what == "end":
+            self._ended(about[0])
+
+    def _heard(self, link: Link, message: Message) -> None:
+        """Called by a link's thread with every message."""
+        if message["say"] == "bad":
+            self._counters.bad_blocks += 1
+            self.error = message["text"]
+        elif message["say"] == "block":
+            for _ in range(message["frames"]):
+                self._counters.engine_rate.tick()
+            self._counters.block_time.add(message["seconds"])
+        if message["say"] in ("end", "block"):
+            self._events.put((message["say"], link))
+
+    def _orders(self, row: PipelineRow, load: Load) -> Orders:
+        settings = self._settings
+        return Orders(
+            row=row,
+            load=load,
+            assets=settings.assets,
+            hang_s=settings.hang_s,
+            load_s=settings.load_s,
+            in_process=settings.engine == "process",
+        )
+
+    def _launch(self, orders: Orders) -> Link:
+        link = Link(orders, self._heard)
+        newest = self._newest_input()
+        if newest:
+            link.inbox.put(newest)  # a still sender has nothing else to give
+        link.start(*self._values())
+        self._feeders[link] = Feeder(
+            link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
+            lambda: self._counters.input_rate.value,
+        )  # fmt: skip
+        log.info("engine worker %d starts with %s", link.pid, orders.row.id)
+        return link
+
+    def _begin(self, orders: Orders) -> None:
+        """Start what was asked for, beside the current worker where memory allows."""
+        if self.coming:
+            self._retire(self.coming)
+            self.coming = None
+        self._deaths.clear()
+        self.breaker_open, self._again_at, self._fallback = False, None, None
+        old = self.current
+        if old and _too_big(orders.row):
+            self._fallback, self.current = old.orders, None
+            self._retire(old)
+            old.join(3)
+        self.coming = self._try(orders)
+
+    def _try(self, orders: Orders) -> Link | None:
+        try:
+            return self._launch(orders)
+        except (OSError, RingError) as error:
+            self.error = f"The engine worker could not be started: {error}"
+            return None
+
+    def _reload(self) -> None:
+        link = self.current
+        if link:
+            self._begin(self._orders(link.row, link.orders.load))
+
+    def _look(self) -> None:
+        """What time brings: a worker that is warm, one that is silent, one that is due again."""
+        now = perf_counter()
+        if self.coming and _warm(self.coming):
+            self._change_over(self.coming)
+        for link in self.links:
+            if link.silent and self._settings.engine == "process":
+                self.error = "The engine worker gave no sign of life and was ended."
+                link.kill()
+        link = self.current
+        settled = self._settings.settle_s
+        if link and link.state is EngineState.RUNNING and now - link.running_since > settled:
+            self._deaths.clear()
+        if self._again_at is not None and now >= self._again_at and link:
+            self._again_at = None
+            self._revive(link)
+
+    def _change_over(self, link: Link) -> None:
+        old, self.current, self.coming = self.current, link, None
+        self._fallback = None
+        self.error = ""
+        if old:
+            self._retire(old)
+
+    def _ended(self, link: Link) -> None:
+        """A worker is gone, whatever the reason."""
+        feeder = self._feeders.pop(link, None)
+        if feeder:
+            feeder.stop()
+        if link is self.coming and self.current:
+            self.coming = None
+            self.error = f"{link.row.id} could not be loaded: {link.why()}"
+            log.error(self.error)
+        elif link is self.coming and self._fallback:
+            self.error = f"{link.row.id} could not be loaded: {link.why()}"
+            orders, self._fallback = self._fallback, None
+            self.coming = self._try(orders)
+        elif link is self.coming:
+            self.current, self.coming = link, None
+            self._died(link)
+        elif link is self.current:
+            self._died(link)
+
+    def _died(self, link: Link) -> None:
+        """The shown pipeline's worker died: replace it, at growing intervals, not for ever."""
+        now = perf_counter()
+        self.error = link.why()
+        log.error("%s; its last words: %s", self.error, " | ".join(list(link.log)[-30:]))
+        if self._deaths and now - self._deaths[0] > WITHIN:
+            self._deaths.popleft()
+        self._deaths.append(now)
+        self.restarts += 1
+        if len(self._deaths) >= DEATHS and now - self._deaths[0] <= WITHIN:
+            self.breaker_open = True
+            self._again_at = now + RETRY
+            return
+        wait = min(2.0 ** (len(self._deaths) - 2), LONGEST_BACKOFF) if len(self._deaths) > 1 else 0
+        self._again_at = now + wait
+        if not wait:
+            self._look()
+
+    def _revive(self, link: Link) -> None:
+        fresh = self._try(link.orders)
+        if fresh is None:
+            self._died(link)
+            return
+        self.breaker_open = False
+        self.current = fresh
+
+    def _retire(self, link: Link) -> None:
+        feeder = self._feeders.pop(link, None)
+        if feeder:
+            feeder.stop()
+        link.stop()
+
+
+def checked_load(
+    row: PipelineRow, values: Mapping[str, Value], asked: Mapping[str, object]
+) -> Load:
+    """A pipeline's `Load` from the stored values and what is asked for now."""
+    known = row.load.model_fields
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        takes = ", ".join(known) or "nothing"
+        raise ParameterError(
+            {name: f"{row.id} is not loaded with {name!r}; it takes {takes}." for name in unknown}
+        )
+    kept = {name: values[name] for name in known if name in values}
+    return row.load.model_validate({**kept, **asked})
+
+
+def _warm(link: Link) -> bool:
+    """Whether a worker has shown what it can, or has nothing to show it on."""
+    if link.state is EngineState.RUNNING:
+        return True
+    return link.loaded and link.inbox.newest is None and perf_counter() - link.started > 0.5
+
+
+def _too_big(row: PipelineRow) -> bool:
+    return row.memory > psutil.virtual_memory().available

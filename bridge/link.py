@@ -1,0 +1,298 @@
+"""One engine worker, seen from the bridge: its process, its messages, its rings.
+
+Told to the worker     load, parameters, frames (a grant of what it wanted), reset, stop
+Said by the worker     state, progress, want, ring, attached, block, bad, degraded, error, alive
+"""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+from time import perf_counter
+from typing import IO, Any
+
+from bridge.frame import Frame
+from bridge.mailbox import Mailbox
+from bridge.pixels import Fit, fit
+from bridge.state import EngineState
+from engine.channel import MEANING, Channel, Exit, Message
+from engine.parameters import Load, Value, fitted
+from engine.pipelines.catalog import PipelineRow
+from engine.ring import RingReader, RingWriter, unlink
+
+SILENCE = 3.0  # seconds beyond `hang_s` without any word until a worker counts as stopped
+LOG_LINES = 200
+serials = count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What a worker is started with. Times in seconds."""
+
+    row: PipelineRow
+    load: Load
+    assets: Path
+    hang_s: float
+    load_s: float
+    in_process: bool = True
+
+
+@dataclass(slots=True)
+class Block:
+    """What is known of the blocks a worker made: the last one, and the intervals between them."""
+
+    made: int = 0
+    frames: int = 1
+    seconds: float = 0.0
+    ended: float = 0.0
+    intervals: deque[float] = field(default_factory=lambda: deque[float](maxlen=9))
+
+    def end(self, frames: int, seconds: float) -> None:
+        """One block is done."""
+        now = perf_counter()
+        if self.made:
+            self.intervals.append(now - self.ended)
+        self.made, self.ended, self.seconds = self.made + 1, now, seconds
+        self.frames = max(1, frames)
+
+
+class Link:
+    """Start a worker and keep in touch. Its attributes may be read from any thread."""
+
+    def __init__(self, orders: Orders, heard: Callable[["Link", Message], None]) -> None:
+        """`heard` is called with every message, by the thread that listens; with `{"say": "end"}`
+        last, when the worker is gone. Raises nothing: a worker that cannot start ends at once.
+        """
+        self.orders = orders
+        self.row = orders.row
+        self.inbox: Mailbox[Frame] = Mailbox(max(4, 4 * orders.row.block))
+        self.ring: RingReader | None = None
+        self.state = EngineState.LOADING
+        self.loaded = False
+        self.degraded = ""
+        self.error = ""
+        self.code: int | None = None
+        self.progress: tuple[str, float] = ("", 0.0)
+        self.report: Mapping[str, Any] = {}
+        self.block = Block()
+        self.started = perf_counter()
+        self.running_since = 0.0
+        self.wanted: Mailbox[int] = Mailbox(1)
+        self.parameters_number = 0
+        self.pid = 0
+        self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self._serial = next(serials)
+        self._heard = heard
+        self._spoke = perf_counter()
+        self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._view: Message | None = None
+        self._input: RingWriter | None = None
+        self._inputs_made = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, number: int, values: Mapping[str, Value]) -> None:
+        """Start the worker with these parameter values; `load` goes out right behind them."""
+        self._channel = self._open()
+        self.steer(number, values)
+        orders, row = self.orders, self.row
+        self._outbox.put(
+            {
+                "do": "load",
+                "serial": self._serial,
+                "target": row.target,
+                "load": _target(row.load),
+                "parameters": _target(row.parameters),
+                "values": orders.load.model_dump(),
+                "block": row.block,
+                "assets": str(orders.assets),
+                "hang_s": orders.hang_s,
+                "load_s": orders.load_s,
+            }
+        )
+        threading.Thread(target=self._write, name="to worker", daemon=True).start()
+        threading.Thread(target=self._read, name="from worker", daemon=True).start()
+
+    def steer(self, number: int, values: Mapping[str, Value]) -> None:
+        """Hand over a parameter snapshot; only the newest goes out. Never waits."""
+        view: Message = {"do": "parameters", "number": number}
+        view["values"] = fitted(self.row.parameters, values)
+        self._view = view
+        self.parameters_number = number
+        self._outbox.put({"do": "parameters"})
+
+    def reset(self) -> None:
+        """Let the pipeline forget the past of its stream."""
+        self._outbox.put({"do": "reset"})
+
+    def grant(self, frames: Sequence[Frame], size: tuple[int, int] | None, how: Fit) -> None:
+        """Give the worker the pictures of its next block, scaled to `size` (None: as they are)."""
+        order: Message = {"do": "frames", "count": len(frames)}
+        if frames:
+            height, width = frames[-1].image.shape[:2]
+            ring = self._ring_for(*(size or (width, height)), len(frames))
+            order |= {"ring": ring.name, "first": ring.head}
+            for frame in frames:
+                image = fit(frame.image, ring.width, ring.height, how)
+                ring.write(image, frame.time, frame.index)
+        self._outbox.put(order)
+
+    def stop(self) -> None:
+        """Ask the worker to end, and end it if it does not within two seconds. Never waits."""
+        self._outbox.put({"do": "stop"})
+        self._outbox.put(None)
+        if self._process:
+            threading.Thread(target=self._end, name="end of worker", daemon=True).start()
+
+    def kill(self) -> None:
+        """End the worker at once, as a crash would."""
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the worker's end; False when it is not there in time."""
+        if self._process:
+            try:
+                self._process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                return False
+        return True
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing at all was heard for so long that the worker must be stopped."""
+        return perf_counter() - self._spoke > self.orders.hang_s + SILENCE
+
+    @property
+    def waiting(self) -> int:
+        """How many generated pictures wait to be shown."""
+        ring = self.ring
+        return ring.waiting if ring else 0
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of what the engine gives; None before the first picture."""
+        ring = self.ring
+        return (ring.width, ring.height) if ring else None
+
+    def _open(self) -> Channel:
+        if not self.orders.in_process:
+            return self._open_thread()
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "engine.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._process, self.pid = process, process.pid
+        threading.Thread(
+            target=self._keep_log, args=(process.stderr,), name="worker log", daemon=True
+        ).start()
+        return Channel(process.stdout, process.stdin)  # type: ignore[arg-type]
+
+    def _open_thread(self) -> Channel:
+        self.pid = os.getpid()
+        # By name: only tests come here, and the bridge itself knows no worker code.
+        return import_module("engine.worker_thread").start()
+
+    def _ring_for(self, width: int, height: int, count: int) -> RingWriter:
+        ring = self._input
+        if ring is None or (ring.width, ring.height) != (width, height) or ring.slots < count:
+            self._inputs_made += 1
+            name = f"{os.getpid()}-{self._serial}-in-{self._inputs_made}"
+            if ring:
+                ring.close()
+            ring = self._input = RingWriter(name, width, height, max(count, 2), self._inputs_made)
+        return ring
+
+    def _write(self) -> None:
+        while (message := self._outbox.get()) is not None:
+            if message["do"] == "parameters":
+                # Many changes may wait here by now: the first takes the newest, the rest find none.
+                view, self._view = self._view, None
+                if view is None:
+                    continue
+                message = view
+            try:
+                self._channel.send(message)
+            except (OSError, ValueError):
+                break  # the worker is gone; the reading side tells
+        self._channel.close()
+
+    def _read(self) -> None:
+        while (message := self._channel.receive()) is not None:
+            self._spoke = perf_counter()
+            self._note(message)
+            self._heard(self, message)
+        if self._process:
+            self.code = self._process.wait()
+        if self._input:
+            self._input.unlink()
+        self._outbox.put(None)
+        self.state = EngineState.IDLE
+        self._heard(self, {"say": "end"})
+
+    def _note(self, message: Message) -> None:
+        """Keep what a message says, before anybody is told of it."""
+        say = message["say"]
+        if say == "state":
+            self.state = EngineState(message["state"])
+            self.loaded = self.state is EngineState.WARMUP
+        elif say == "progress":
+            self.progress = message["phase"], message["done"] / max(message["total"], 1e-9)
+        elif say == "want":
+            self.wanted.put(message["count"])
+        elif say == "ring":
+            self.ring = RingReader(message["name"])
+            # Mapped on both sides by now: without its name it cannot be left behind.
+            unlink(message["name"])
+        elif say == "attached":
+            unlink(message["name"])
+        elif say == "block":
+            self._note_block(message)
+        elif say == "degraded":
+            self.degraded = message["text"]
+        elif say == "error":
+            self.error, self.code = message["text"], message["code"]
+
+    def _note_block(self, message: Message) -> None:
+        self.block.end(message["frames"], message["seconds"])
+        self.report = message["report"]
+        if message["frames"] and self.state is not EngineState.RUNNING:
+            self.state = EngineState.RUNNING
+            self.running_since = perf_counter()
+
+    def _keep_log(self, stream: IO[bytes]) -> None:
+        for line in stream:
+            self.log.append(line.decode(errors="replace").rstrip())
+        stream.close()
+
+    def _end(self) -> None:
+        if not self.join(2.0):
+            self.kill()
+
+    def why(self) -> str:
+        """Why the worker ended, in a sentence."""
+        if self.error:
+            return self.error
+        code = self.code
+        if code is not None and code < 0:
+            return f"The engine worker was killed by {signal.Signals(-code).name}."
+        meaning = MEANING.get(Exit(code), "") if code in Exit else f"it ended with code {code}"
+        return f"The engine worker ended: {meaning}."
+
+
+def _target(model: type) -> str:
+    return f"{model.__module__}:{model.__qualname__}"

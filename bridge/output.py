@@ -1,0 +1,208 @@
+"""The output clock: an even beat of pictures that never stops and never goes black by itself.
+
+At every tick it takes the first of: a new generated picture, the last one, the input (if asked
+for), the test card. Bypass, mix, freeze and black act here, so they work while the engine loads
+or is dead.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Literal
+
+from bridge.frame import Frame, Image
+from bridge.link import Link
+from bridge.mailbox import Mailbox
+from bridge.pacer import Pacer
+from bridge.pixels import Fit, blank, blend, darken, fit, is_black, opaque
+from bridge.settings import Settings
+from bridge.state import Counters, Shown
+from bridge.timing import Ticker
+from engine.parameters import Parameters, Value, control
+from engine.ring import Slot
+
+CROSSFADE = 0.3  # seconds from held picture to the input, and back
+
+
+class OutputParameters(Parameters):
+    """What can be done to the output, whatever the engine does."""
+
+    mix: float = control(
+        1.0, "From the input (0) to the generated picture (1).", minimum=0, maximum=1, page="Show"
+    )
+    bypass: bool = control(False, "Show the input as it is.", page="Show")
+    freeze: bool = control(False, "Hold the picture that is shown.", page="Show")
+    black: bool = control(False, "Fade to black, and back.", page="Show")
+    black_fade: float = control(
+        0.5, "Time that the fade to black takes.", minimum=0, maximum=60, unit="s", page="Show"
+    )
+    no_picture: Literal["hold", "passthrough", "card"] = control(
+        "hold", "What to show after `hold_s` without a new picture.", page="Show"
+    )
+    hold_s: float = control(
+        3.0,
+        "Time that the last picture is held, at least twice a block's time.",
+        minimum=0,
+        maximum=3600,
+        unit="s",
+        page="Show",
+    )
+
+
+class OutputClock:
+    """Composes one picture a tick and puts it into `outbox`; runs a thread of its own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        counters: Counters,
+        link: Callable[[], Link | None],
+        values: Callable[[], Mapping[str, Value]],
+        newest_input: Callable[[], Frame | None],
+        card: Callable[[int, int], Image],
+    ) -> None:
+        """`link` gives the worker whose pictures are shown, `card` draws the test card."""
+        self.outbox: Mailbox[Frame] = Mailbox(1)
+        self.newest: Frame | None = None
+        self.dropped = 0
+        self._settings = settings
+        self._counters = counters
+        self._link = link
+        self._values = values
+        self._newest_input = newest_input
+        self._card = card
+        self._width, self._height = settings.output
+        self._how: Fit = settings.fit
+        self._pacer = Pacer()
+        self._picture: Image | None = None
+        self._received = self._new_at = perf_counter()
+        self._composed = blank(self._width, self._height)
+        self._key: object = None
+        self._input: tuple[int, Image] | None = None
+        self._index = 0
+        self._level = 0.0  # of black, 0 to 1
+        self._away = 0.0  # from the held picture to its replacement, 0 to 1
+        self._number = 0  # of the generated picture that is held
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="output clock", daemon=True)
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tick no more."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(1)
+
+    def _run(self) -> None:
+        ticker = Ticker(self._settings.output_fps)
+        while not self._stopped.is_set():
+            now = ticker.wait()
+            self.newest = self.tick(now, ticker.period)
+            self.outbox.put(self.newest)
+
+    def tick(self, now: float, period: float) -> Frame:
+        """The story of one output picture."""
+        controls = OutputParameters.model_construct(None, **_own(self._values()))
+        fresh = self._take(now)
+        shown = self._what(now, controls, fresh)
+        self._move_levels(controls, shown, period)
+        image, content = self._compose(controls, shown)
+        if self._level > 0:
+            image, content = darken(image, self._level), (content, self._level)
+        if content != self._key:
+            self._key = content
+            self._index += 1
+        self._note(shown, image, controls)
+        return Frame(image, self._received if self._picture is not None else now, self._index)
+
+    def _take(self, now: float) -> bool:
+        """Take the generated picture that is due now, if one is."""
+        link = self._link()
+        ring = link.ring if link else None
+        if link is None or ring is None:
+            return False
+        block = link.block
+        count = self._pacer.pick(
+            ring.waiting, block.frames, list(block.intervals), block.ended, now
+        )
+        if count > 1:
+            ring.skip(count - 1)
+            self.dropped += count - 1
+        before = ring.dropped
+        slot = ring.next() if count else None
+        self.dropped += ring.dropped - before
+        if slot is None:
+            return False
+        self._keep(slot, now)
+        return True
+
+    def _keep(self, slot: Slot, now: float) -> None:
+        picture = fit(slot.image, self._width, self._height, self._how)
+        self._picture = picture if self._settings.alpha == "input" else opaque(picture)
+        self._received, self._new_at, self._number = slot.time, now, self._number + 1
+        counters = self._counters
+        counters.shown_rate.tick()
+        counters.latency.add(perf_counter() - slot.time)
+        counters.snapshot = slot.tag
+
+    def _what(self, now: float, controls: OutputParameters, fresh: bool) -> Shown:
+        if fresh:
+            return Shown.NEW
+        if self._picture is None:
+            return Shown.CARD
+        link = self._link()
+        patience = max(controls.hold_s, 2 * link.block.seconds if link else 0.0)
+        if controls.no_picture == "hold" or now - self._new_at <= patience:
+            return Shown.HOLD
+        if controls.no_picture == "passthrough" and self._newest_input():
+            return Shown.PASS
+        return Shown.CARD if controls.no_picture == "card" else Shown.HOLD
+
+    def _move_levels(self, controls: OutputParameters, shown: Shown, period: float) -> None:
+        fade = max(controls.black_fade, period)
+        self._level = _towards(self._level, controls.black, period / fade)
+        self._away = _towards(self._away, shown is Shown.PASS, period / CROSSFADE)
+
+    def _compose(self, controls: OutputParameters, shown: Shown) -> tuple[Image, object]:
+        """The picture before black, and a key that changes whenever the picture does."""
+        if controls.freeze and self._index:
+            return self._composed, self._key if self._level == 0 else "frozen"
+        picture, number = self._picture, self._number
+        if picture is None or shown is Shown.CARD:
+            picture, number = self._card(self._width, self._height), 0
+        amount = 0.0 if controls.bypass else controls.mix * (1 - self._away)
+        under = self._scaled_input() if amount < 1 else None
+        self._composed = picture if under is None else blend(under[1], picture, amount)
+        return self._composed, (number, under and under[0], amount)
+
+    def _scaled_input(self) -> tuple[int, Image] | None:
+        frame = self._newest_input()
+        if frame is None:
+            return None
+        if self._input is None or self._input[0] != frame.index:
+            image = fit(frame.image, self._width, self._height, self._how)
+            self._input = frame.index, image if self._settings.alpha == "input" else opaque(image)
+        return self._input
+
+    def _note(self, shown: Shown, image: Image, controls: OutputParameters) -> None:
+        counters = self._counters
+        counters.shown[shown] += 1
+        counters.last_shown = shown
+        asked = controls.black or self._level > 0 or controls.freeze
+        if not asked and is_black(image) and not self._input_is_black():
+            counters.black_frames += 1
+
+    def _input_is_black(self) -> bool:
+        frame = self._newest_input()
+        return frame is not None and is_black(frame.image)
+
+
+def _towards(level: float, up: bool, step: float) -> float:
+    return min(1.0, level + step) if up else max(0.0, level - step)
+
+
+def _own(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: values[name] for name in OutputParameters.model_fields}

@@ -1,0 +1,338 @@
+"""The session: receive, generate, send. One object that owns the frame path and its threads.
+
+A frame's way: the receive thread takes it from the source and puts it into each worker's inbox; a
+feeder hands it to the engine worker when that wants it; the output clock takes the worker's
+pictures at an even pace and composes what is shown; the send thread gives it to the sink.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from time import perf_counter
+from typing import Any, TypeVar
+
+import psutil
+
+from bridge.control.desk import Action
+from bridge.control.journal import Journal
+from bridge.control.store import Change, ParameterStore
+from bridge.feeder import engine_size
+from bridge.frame import Frame, Image
+from bridge.host import EngineHost, checked_load
+from bridge.output import OutputClock, OutputParameters
+from bridge.settings import Settings
+from bridge.state import Counters, Shown, Status
+from bridge.transports import Options, Sink, Source, TransportError, open_sink, open_source
+from bridge.transports.pattern import card
+from engine.parameters import Load, ParameterSpec, Value, describe
+from engine.pipelines.catalog import Catalog, PipelineRow
+
+log = logging.getLogger(__name__)
+
+WAIT = 0.1  # seconds that the receive and send threads wait before they look whether to end
+RETRY = 1.0  # seconds until a failed source or sink is tried again
+
+T = TypeVar("T")
+
+
+class Session:
+    """Everything between source and sink; the `Desk` that the control surfaces are given."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        """Check all that can be checked; nothing is opened or started yet.
+
+        Raises LookupError for an unknown pipeline and ValueError for a bad size.
+        """
+        self.settings = settings
+        self.counters = Counters()
+        self._catalog = catalog
+        row = catalog[settings.pipeline]
+        engine_size(settings.size, row.multiple, (16, 9))
+        self.store = ParameterStore(_all_specs(catalog))
+        self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
+        self._host = EngineHost(
+            settings, catalog, self.counters, self._values, lambda: self._newest
+        )
+        self._newest: Frame | None = None
+        self._clock = OutputClock(
+            settings,
+            self.counters,
+            link=lambda: self._host.current,
+            values=lambda: self.store.snapshot.values,
+            newest_input=lambda: self._newest,
+            card=self._draw_card,
+        )
+        self._source: Source | None = None
+        self._sink: Sink | None = None
+        self._source_error = self._sink_error = ""
+        self._card: tuple[object, Image] | None = None
+        self._began = perf_counter()
+        self._sent_at = 0.0
+        self._stopped = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.actions: Mapping[str, Action] = {
+            "reset": Action("Let the pipeline forget the past of its stream.", self._host.reset),
+            "reload": Action("Build the pipeline anew.", self._host.reload),
+            "kill_engine": Action(
+                "Kill the engine worker, to see that the output goes on.", self._host.kill
+            ),
+            "panic": Action("Black, and hold what comes after: black and freeze on.", self._panic),
+            "calm": Action("Back to the live picture: black, freeze and bypass off.", self._calm),
+            "defaults": Action("All parameters back to their defaults.", self._defaults),
+        }
+
+    def start(self) -> None:
+        """Open source and sink, then start everything; TransportError, with nothing started."""
+        settings = self.settings
+        settings.assets.mkdir(parents=True, exist_ok=True)
+        try:
+            for name, work in (("receive", self._receive), ("send", self._send)):
+                self._open_in_thread(name, work)
+        except BaseException:
+            self._end_threads()
+            raise
+        self._restore()
+        self.store.listen(self._changed)
+        row = self._catalog[settings.pipeline]
+        self._host.start(row, checked_load(row, self.store.snapshot.values, {}))
+        self._clock.start()
+
+    def _open_in_thread(self, name: str, work: Callable[[Future[None]], None]) -> None:
+        """Start a thread that owns its source or sink, GL context and all; wait until it is."""
+        opened: Future[None] = Future()
+        thread = threading.Thread(target=work, args=(opened,), name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+        opened.result()
+
+    def stop(self) -> None:
+        """End everything: under two seconds, with no process and no segment left."""
+        self._stopped.set()
+        self._clock.stop()
+        self._host.stop()
+        self._end_threads()
+        self._journal.end()
+
+    def _end_threads(self) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(2)
+
+    # The frame path.
+
+    def _receive(self, opened: "Future[None]") -> None:
+        """Take what comes, never wait for the engine."""
+        source = _opened(opened, lambda: open_source(self.settings.source, Options()))
+        if source is None:
+            return
+        with source:
+            self._source = source
+            while not self._stopped.is_set():
+                frame = self._received(source)
+                if frame:
+                    self._newest = frame
+                    self.counters.last_input = frame.time
+                    self.counters.input_rate.tick(frame.time)
+                    for link in self._host.links:
+                        link.inbox.put(frame)
+
+    def _received(self, source: Source) -> Frame | None:
+        try:
+            frame = source.receive(WAIT)
+        except TransportError as error:
+            self._source_error = str(error)
+            self._stopped.wait(RETRY)
+            return None
+        self._source_error = ""
+        return frame
+
+    def _send(self, opened: "Future[None]") -> None:
+        """Hand over what the clock composed; a sink that fails is reported, the rest goes on."""
+        width, height = self.settings.output
+        options = Options(width=width, height=height, fps=self.settings.output_fps)
+        sink = _opened(opened, lambda: open_sink(self.settings.sink_uri, options))
+        if sink is None:
+            return
+        with sink:
+            self._sink = sink
+            while not self._stopped.is_set():
+                if self._clock.outbox.wait(1, WAIT):
+                    for frame in self._clock.outbox.take(1):
+                        self._hand_over(sink, frame)
+
+    def _hand_over(self, sink: Sink, frame: Frame) -> None:
+        try:
+            sink.send(frame)
+        except TransportError as error:
+            self._sink_error = str(error)
+            self._stopped.wait(RETRY)
+            return
+        self._sink_error = ""
+        self._measure()
+
+    def _measure(self) -> None:
+        now, counters = perf_counter(), self.counters
+        if self._sent_at:
+            counters.longest_gap = max(counters.longest_gap, now - self._sent_at)
+        self._sent_at = now
+        counters.output_rate.tick(now)
+
+    # The desk.
+
+    @property
+    def assets(self) -> Path:
+        """The folder of reference images."""
+        return self.settings.assets
+
+    def look(self, side: str) -> Frame | None:
+        """The newest frame of the `input` or `output` side."""
+        return self._newest if side == "input" else self._clock.newest
+
+    def pipelines(self) -> Sequence[Mapping[str, Any]]:
+        """What there is to switch to."""
+        shown = self._host.current
+        return [
+            {
+                "id": row.id,
+                "title": row.title,
+                "active": bool(shown) and shown.row.id == row.id,
+                "missing": row.missing,
+                "parameters": [spec.name for spec in describe(row.parameters)],
+                "load": [spec.name for spec in describe(row.load)],
+            }
+            for row in self._catalog.rows.values()
+        ]
+
+    def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
+        """Begin to change the pipeline; see `Desk.switch`."""
+        row = self._catalog[pipeline]
+        asked = self.store.check(load or {})
+        built = checked_load(row, self.store.snapshot.values, asked)
+        self._check_size(row, built)
+        if asked:
+            self.store.update(asked, "switch")
+        self._host.switch(row, built)
+
+    def status(self) -> Status:
+        """Everything there is to tell, now."""
+        host, counters, link = self._host, self.counters, self._host.current
+        p50, p95 = counters.latency.at(0.5, 0.95)
+        now = perf_counter()
+        return Status(
+            state=host.state,
+            reason=host.reason,
+            pipeline=link.row.id if link else "",
+            loading=host.coming.row.id if host.coming else "",
+            progress=host.coming.progress[1] if host.coming else 1.0,
+            phase=host.coming.progress[0] if host.coming else "",
+            error=host.error or self._source_error or self._sink_error,
+            fps=round(counters.shown_rate.value, 2),
+            input_fps=round(counters.input_rate.value, 2),
+            engine_fps=round(counters.engine_rate.value, 2),
+            output_fps=round(counters.output_rate.value, 2),
+            latency=round(p50 * 1e3, 1),
+            latency_p95=round(p95 * 1e3, 1),
+            block_time=round(counters.block_time.at(0.5)[0] * 1e3, 1),
+            input_age=round(now - counters.last_input, 2) if counters.last_input else 0.0,
+            shown=counters.last_shown,
+            longest_gap=round(counters.longest_gap * 1e3, 1),
+            black_frames=counters.black_frames,
+            **{f"frames_{shown}": counters.shown[shown] for shown in Shown},  # type: ignore[arg-type]
+            dropped_input=link.inbox.dropped if link else 0,
+            dropped_output=self._clock.dropped,
+            dropped_send=self._clock.outbox.dropped,
+            bad_blocks=counters.bad_blocks,
+            restarts=host.restarts,
+            osc_messages=counters.osc_messages,
+            osc_coalesced=counters.osc_coalesced,
+            osc_refused=counters.osc_refused,
+            source=f"{self.settings.source} · {self._source.status}" if self._source else "",
+            sink=f"{self.settings.sink_uri} · {self._sink.status}" if self._sink else "",
+            engine_size="x".join(map(str, link.size)) if link and link.size else "",
+            output_size=self.settings.output_size,
+            worker=link.pid if link else 0,
+            uptime=round(now - self._began, 1),
+            memory=_memory(psutil.Process().pid),
+            worker_memory=_memory(link.pid) if link else 0.0,
+            snapshot=counters.snapshot,
+            report=link.report if link else {},
+        )
+
+    # Parameters.
+
+    def _values(self) -> tuple[int, Mapping[str, Value]]:
+        snapshot = self.store.snapshot
+        return snapshot.number, snapshot.values
+
+    def _changed(self, change: Change) -> None:
+        """A parameter changed; called by whoever changed it, so it must return at once."""
+        self._host.steer(change.snapshot.number, change.snapshot.values)
+        self._journal.put(change.snapshot.values)
+        link = self._host.current
+        if link is None or change.origin == "switch":
+            return
+        reloads = [n for n in change.changed if n in link.row.load.model_fields]
+        if not link.row.fixed_size:
+            reloads = [name for name in reloads if name != "size"]
+        if reloads:
+            self._host.switch(link.row, checked_load(link.row, change.snapshot.values, {}))
+
+    def _restore(self) -> None:
+        values: dict[str, object] = {"size": self.settings.size}
+        kept = {} if self.settings.fresh else self._journal.left_behind()
+        for name, value in {**kept, **values}.items():
+            try:
+                self.store.update({name: value}, "journal")
+            except ValueError:
+                log.warning("the journal's %s is not a value of today's %s", value, name)
+
+    def _check_size(self, row: PipelineRow, load: Load) -> None:
+        size = getattr(load, "size", None)
+        if isinstance(size, str):
+            engine_size(size, row.multiple, (16, 9))
+
+    def _panic(self) -> None:
+        self.store.update({"black": True, "freeze": True}, "panic")
+
+    def _calm(self) -> None:
+        self.store.update({"black": False, "freeze": False, "bypass": False}, "calm")
+
+    def _defaults(self) -> None:
+        self.store.update({name: spec.default for name, spec in self.store.specs.items()})
+
+    # The test card.
+
+    def _draw_card(self, width: int, height: int) -> Image:
+        lines = ["spout-bridge", self._host.error or self._host.reason or "starting"]
+        if self._card is None or self._card[0] != lines:
+            self._card = lines, card(width, height, lines)
+        return self._card[1]
+
+
+def _opened(opened: "Future[None]", opener: Callable[[], T]) -> T | None:
+    """Open a transport and tell the thread that waits for it how that went."""
+    try:
+        transport = opener()
+        opened.set_result(None)
+        return transport
+    except TransportError as error:
+        opened.set_exception(error)
+        return None
+    finally:
+        opened.cancel()  # an error of another kind must not leave the other thread waiting
+
+
+def _all_specs(catalog: Catalog) -> list[ParameterSpec]:
+    found = [*describe(OutputParameters)]
+    for row in catalog.rows.values():
+        found += [*describe(row.parameters), *describe(row.load)]
+    return found
+
+
+def _memory(pid: int) -> float:
+    try:
+        return round(psutil.Process(pid).memory_info().rss / 1e6, 1)
+    except psutil.Error:
+        return 0.0

@@ -1,0 +1,64 @@
+"""The reference tables, made from what is declared: for `list` and for the README."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from bridge.output import OutputParameters
+from bridge.state import STATUS
+from bridge.transports import schemes
+from engine.parameters import ParameterSpec, describe
+from engine.pipelines.catalog import Catalog
+
+Table: TypeAlias = "tuple[str, Sequence[str], list[tuple[str, ...]]]"
+
+
+def pipelines() -> Table:
+    """Every pipeline."""
+    rows = [(row.id, row.title, str(row.multiple)) for row in Catalog.installed().rows.values()]
+    return "Pipelines", ("id", "what it does", "sizes are multiples of"), rows
+
+
+def transports() -> Table:
+    """Every transport."""
+    mark = {True: "yes", False: ""}
+    rows = [
+        (f"{name}:", mark[source], mark[sink], line)
+        for name, (source, sink, line) in schemes().items()
+    ]
+    return "Transports", ("URI", "source", "sink", "what it is"), rows
+
+
+def parameters() -> Table:
+    """Every parameter, with the pipelines that have it."""
+    found: dict[str, tuple[ParameterSpec, list[str]]] = {}
+    for spec in describe(OutputParameters):
+        found[spec.name] = spec, ["all"]
+    for row in Catalog.installed().rows.values():
+        for spec in (*describe(row.parameters), *describe(row.load)):
+            found.setdefault(spec.name, (spec, []))[1].append(row.id)
+    rows = [
+        (spec.name, f"/bridge/{spec.osc}", _range(spec), _shown(spec), ", ".join(users), spec.help)
+        for spec, users in found.values()
+    ]
+    return "Parameters", ("name", "OSC", "takes", "default", "pipelines", "meaning"), rows
+
+
+def state() -> Table:
+    """Every value of the state."""
+    rows = [(s.name, f"/bridge/state/{s.name}", s.unit, s.help) for s in STATUS]
+    return "State", ("name", "OSC", "unit", "meaning"), rows
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The same as a table for the README."""
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _range(spec: ParameterSpec) -> str:
+    return f"{spec.wants} ({spec.unit})" if spec.unit else spec.wants
+
+
+def _shown(spec: ParameterSpec) -> str:
+    return f"{spec.default:g}" if type(spec.default) in (int, float) else str(spec.default)

@@ -1,0 +1,86 @@
+"""What the worker refuses to hand over, and how it reads the errors of tensor libraries."""
+
+import faulthandler
+from types import TracebackType
+from typing import Self, cast
+
+import cv2
+import numpy as np
+
+from engine.pipeline import Image, Output, UnusableOutput
+
+STDERR = 2  # the descriptor: whoever replaces sys.stderr, the bridge still reads it
+FLAT = 2  # of 255: a picture that varies by no more than this is one colour
+
+
+class Hang:
+    """Ends this process, with all stacks on stderr, when `seconds` pass without `pat`.
+
+    It works although the interpreter is stuck: faulthandler's watchdog is a C thread. It does
+    nothing for a worker that is a thread of the bridge, where an exit would end the bridge.
+    """
+
+    def __init__(self, seconds: float, *, armed: bool) -> None:
+        self._seconds = seconds
+        self._armed = armed
+
+    def pat(self) -> None:
+        """There was progress: the time starts anew."""
+        if self._armed:
+            faulthandler.dump_traceback_later(self._seconds, exit=True, file=STDERR)
+
+    def __enter__(self) -> Self:
+        self.pat()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._armed:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def usable(output: Output, model: Image | None) -> Image:
+    """One image (H, W, 4) as uint8; UnusableOutput for NaN, infinite or one flat colour.
+
+    A flat picture is right where the input, `model`, is flat itself.
+    """
+    if output.dtype != np.uint8 and not np.isfinite(output.sum()):
+        raise UnusableOutput("The pipeline gave numbers that are no picture (NaN or infinite).")
+    image = cast(Image, output)
+    if output.dtype != np.uint8:
+        image = np.clip(output * 255 + 0.5, 0, 255).astype(np.uint8)
+    if _flat(image) and not (model is not None and _flat(model)):
+        raise UnusableOutput("The pipeline gave a picture of one flat colour.")
+    return image
+
+
+def shrunk(image: Image) -> Image:
+    """The picture at half its size, for a card whose memory did not suffice."""
+    size = max(4, image.shape[1] // 8 * 4), max(4, image.shape[0] // 8 * 4)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of numpy, torch or onnxruntime means that memory ran out."""
+    text = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "bad allocation" in text
+        or "Failed to allocate memory" in text
+    )
+
+
+def is_cuda_error(error: BaseException) -> bool:
+    """Whether an error means that this process's CUDA context is lost."""
+    return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
+
+
+def _flat(image: Image) -> bool:
+    rows, columns = image.shape[:2]
+    grid = image[:: max(1, rows // 24), :: max(1, columns // 24), :3].reshape(-1, 3)
+    return bool((np.ptp(grid, axis=0) <= FLAT).all())

@@ -1,0 +1,248 @@
+"""The engine worker: one pipeline, frames in, frames out. The only process with a GPU context.
+
+It may be killed at any time; the bridge starts another. Started as `python -m engine.worker`
+it speaks over its standard input and output; in tests it is a thread.
+
+Told by the bridge     load, parameters, frames (a grant of what was wanted), reset, stop
+Says to the bridge     state, progress, want, ring, block, bad, degraded, error, alive
+"""
+
+import os
+import queue
+import signal
+import sys
+import threading
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+from typing import Any, TypeAlias, cast
+
+from engine.channel import Channel, Exit, Message
+from engine.guards import Hang, is_cuda_error, is_out_of_memory, shrunk, usable
+from engine.parameters import Load, Parameters
+from engine.pipeline import Context, Image, Pipeline, UnusableOutput, build
+from engine.ring import RingReader, RingWriter
+
+HEARTBEAT = 1.0  # seconds
+PATIENCE = 3  # unusable blocks in a row
+
+
+class WorkerEnd(Exception):
+    """The worker must end with this code; the sentence goes to the bridge first."""
+
+    def __init__(self, code: Exit, text: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+Taken: TypeAlias = "tuple[list[Image], list[float]]"  # pictures and the times they were received
+
+
+class Worker:
+    """Runs one pipeline until it is told to stop or must end."""
+
+    def __init__(self, channel: Channel, *, own_process: bool) -> None:
+        self._channel = channel
+        self._own_process = own_process
+        self._commands: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._view: Message = {}
+        self._stopped = threading.Event()
+        self._input: RingReader | None = None
+        self._output: RingWriter | None = None
+        self._made = 0
+        self._bad = 0
+        self._reduced = False
+
+    def run(self) -> Exit:
+        """The whole life of a worker; returns why it ended."""
+        threading.Thread(target=self._listen, name="commands", daemon=True).start()
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        try:
+            order = self._commands.get()
+            if order is not None and order["do"] == "load":
+                self._load(order)
+                while self._block():
+                    pass
+        except WorkerEnd as end:
+            self._tell({"say": "error", "text": str(end), "code": int(end.code)})
+            return end.code
+        finally:
+            self._stopped.set()
+            if self._output:
+                self._output.close()
+        return Exit.DONE
+
+    def _load(self, order: Message) -> None:
+        self._name = f"{os.getpid()}-{order['serial']}"
+        self._slots = 2 * order["block"] + 2
+        self._parameters = cast(type[Parameters], _named(order["parameters"]))
+        self._hang = Hang(order["hang_s"], armed=self._own_process)
+        self._tell({"say": "state", "state": "LOADING"})
+        load = cast(type[Load], _named(order["load"])).model_validate(order["values"])
+        context = Context(Path(order["assets"]), self._progress)
+        try:
+            with Hang(order["load_s"], armed=self._own_process):
+                self._pipeline: Pipeline = build(order["target"], load, context)
+        except Exception as error:  # whatever a model's loading raises, it is told and final
+            raise self._end(error, Exit.LOAD) from error
+        self._tell({"say": "state", "state": "WARMUP"})
+
+    def _block(self) -> bool:
+        """Ask for a block's frames, make the block, hand it over; False when told to stop."""
+        parameters, tag = self._snapshot()
+        count = self._pipeline.wanted(parameters)
+        self._tell({"say": "want", "count": count})
+        grant = self._grant()
+        if grant is None:
+            return False
+        fresh, fresh_tag = self._snapshot()
+        if self._pipeline.wanted(fresh) == count:
+            parameters, tag = fresh, fresh_tag
+        images, times = self._take(grant)
+        began = perf_counter()
+        with self._hang:
+            made = self._guarded(images, times, parameters, tag)
+        report = dict(self._pipeline.report())
+        seconds = perf_counter() - began
+        self._tell(
+            {"say": "block", "frames": made, "seconds": seconds, "tag": tag, "report": report}
+        )
+        return True
+
+    def _guarded(
+        self, images: list[Image], times: list[float], parameters: Parameters, tag: int
+    ) -> int:
+        """Make one block; what may go wrong with a model is dealt with here and nowhere else."""
+        try:
+            made = self._generate(images, times, parameters, tag)
+            self._bad = 0
+            return made
+        except UnusableOutput as error:
+            self._bad += 1
+            self._tell({"say": "bad", "text": str(error)})
+            if self._bad >= PATIENCE:
+                raise WorkerEnd(Exit.UNUSABLE, str(error)) from error
+            self._pipeline.reset()
+            return 0
+        except Exception as error:  # the one place where any error of a model ends up
+            if not is_out_of_memory(error) or self._reduced:
+                raise self._end(error, Exit.HUNG) from error
+            self._reduced = True
+            self._pipeline.reset()
+            self._tell({"say": "degraded", "text": "Out of memory: now at half the size."})
+        return self._guarded([shrunk(image) for image in images], times, parameters, tag)
+
+    def _generate(
+        self, images: list[Image], times: list[float], parameters: Parameters, tag: int
+    ) -> int:
+        made = 0
+        for output in self._pipeline(images, parameters):
+            model = images[min(made, len(images) - 1)] if images else None
+            self._hand_over(usable(output, model), times, made, tag)
+            made += 1
+            self._hang.pat()
+        return made
+
+    def _hand_over(self, image: Image, times: list[float], place: int, tag: int) -> None:
+        height, width = image.shape[:2]
+        ring = self._output
+        if ring is None or (ring.width, ring.height) != (width, height):
+            generation = ring.generation + 1 if ring else 1
+            ring = RingWriter(
+                f"{self._name}-out-{generation}", width, height, self._slots, generation
+            )
+            if self._output:
+                self._output.close()
+            self._output = ring
+            self._tell({"say": "ring", "name": ring.name})
+        self._made += 1
+        received = times[min(place, len(times) - 1)] if times else perf_counter()
+        ring.write(image, received, self._made, tag)
+
+    def _take(self, grant: Message) -> Taken:
+        """The granted pictures, in place: the bridge writes no more until the next want."""
+        if not grant["count"]:
+            return [], []
+        if self._input is None or self._input.name != grant["ring"]:
+            self._input = RingReader(grant["ring"])
+            self._tell({"say": "attached", "name": grant["ring"]})
+        numbers = range(grant["first"], grant["first"] + grant["count"])
+        images = [self._input.slot_image(number) for number in numbers]
+        if self._reduced:
+            images = [shrunk(image) for image in images]
+        return images, [self._input.slot_words(number)[1][2] for number in numbers]
+
+    def _grant(self) -> Message | None:
+        while True:
+            order = self._commands.get()
+            if order is None or order["do"] == "stop":
+                return None
+            if order["do"] == "reset":
+                self._pipeline.reset()
+            elif order["do"] == "frames":
+                return order
+
+    def _snapshot(self) -> tuple[Parameters, int]:
+        view = self._view
+        return self._parameters.model_validate(view.get("values", {})), view.get("number", 0)
+
+    def _listen(self) -> None:
+        while (message := self._channel.receive()) is not None:
+            if message["do"] == "parameters":
+                self._view = message
+            else:
+                self._commands.put(message)
+        self._commands.put(None)
+        if self._own_process and not self._stopped.wait(2):
+            os._exit(Exit.DONE)  # the bridge is gone and the model does not come back
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(HEARTBEAT):
+            self._tell({"say": "alive"})
+
+    def _progress(self, phase: str, done: float, total: float) -> None:
+        self._tell({"say": "progress", "phase": phase, "done": done, "total": total})
+
+    def _tell(self, message: Message) -> None:
+        try:
+            self._channel.send(message)
+        except (OSError, ValueError):
+            self._commands.put(None)  # nobody listens any more
+
+    def _end(self, error: BaseException, code: Exit) -> WorkerEnd:
+        text = f"{type(error).__name__}: {error}"
+        if is_cuda_error(error):
+            return WorkerEnd(Exit.CUDA, text)
+        if is_out_of_memory(error):
+            return WorkerEnd(Exit.MEMORY, text)
+        if isinstance(error, (ImportError, ValueError, OSError)):
+            text = str(error)
+        return WorkerEnd(code, text)
+
+
+def _named(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+def main() -> None:
+    """Be a worker of the bridge that started this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a console sends Ctrl-C to every process in it
+    if sys.platform == "linux":
+        _die_with_parent()
+    # Whatever a library prints must not fall into the messages.
+    incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    code = Worker(Channel(incoming, outgoing), own_process=True).run()
+    outgoing.flush()
+    os._exit(code)  # no waiting for what a poisoned GPU context may never finish
+
+
+def _die_with_parent() -> None:
+    import ctypes  # only here: the call exists on Linux alone
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+if __name__ == "__main__":
+    main()
