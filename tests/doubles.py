@@ -1,0 +1,130 @@
+"""Pipelines for tests: each does one thing that a real one may do on a bad day."""
+
+import ctypes
+import os
+import random
+import time
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+
+from engine.parameters import Load, Parameters, control
+from engine.pipeline import Image
+from engine.pipelines.catalog import BUILT_IN, Catalog, PipelineRow
+
+
+class PainterLoad(Load):
+    size: str = control("auto", "Size.")
+    frames: int = control(4, "Pictures a block.", minimum=1, maximum=16)
+    shortest: float = control(0.0, "Least seconds a block.", minimum=0, maximum=60)
+    longest: float = control(0.0, "Most seconds a block.", minimum=0, maximum=60)
+    text: bool = control(False, "Text mode: takes no pictures.")
+    trouble: Literal["", "load", "load slowly", "import"] = control("", "What goes wrong at once.")
+
+
+class PainterParameters(Parameters):
+    prompt: str = control("", "Words.")
+    vace_scale: float = control(1.0, "A fader.", minimum=0, maximum=2, osc="vace")
+    stall: float = control(0.0, "Seconds that the next block takes longer.", minimum=0, maximum=60)
+    trouble: Literal["", "nan", "flat", "memory", "cuda", "hang", "crash", "segfault", "leave"] = (
+        control("", "What goes wrong in the next block.")
+    )
+
+
+def paint(width: int, height: int, number: int, value: float) -> Image:
+    """A picture that says which number it is and what the fader said, and is not flat."""
+    image = np.empty((height, width, 4), np.uint8)
+    image[..., 0] = np.linspace(60, 200, width).astype(np.uint8)
+    image[..., 1] = 90
+    image[..., 2] = 30
+    image[..., 3] = 255
+    code = [number & 255, number >> 8 & 255, number >> 16 & 255]
+    image[:8, :8, :3] = code
+    image[:8, 8:16, :3] = round(value * 100)
+    return image
+
+
+def number_of(image: Image) -> int:
+    """Which number a painted picture is."""
+    low, middle, high = (int(v) for v in image[2, 2, :3])
+    return low | middle << 8 | high << 16
+
+
+def value_of(image: Image) -> float:
+    """What the fader said when a picture was painted."""
+    return int(image[2, 10, 0]) / 100
+
+
+class Painter:
+    """Paints counted pictures in blocks that take random times."""
+
+    def __init__(self, load: PainterLoad, context) -> None:
+        if load.trouble == "load":
+            raise ValueError("The weights are not there; download them.")
+        if load.trouble == "import":
+            raise ImportError("This pipeline needs the package unobtainium.")
+        if load.trouble == "load slowly":
+            for step in range(20):
+                context.progress("weights", step, 20)
+                time.sleep(0.1)
+        self._load = load
+        self._random = random.Random(7)
+        self._number = 0
+        self._troubled = ""
+
+    def wanted(self, parameters: PainterParameters) -> int:
+        return 0 if self._load.text else self._load.frames
+
+    def __call__(self, images: Sequence[Image], parameters: PainterParameters) -> Iterator[Image]:
+        time.sleep(self._random.uniform(self._load.shortest, self._load.longest))
+        time.sleep(parameters.stall)
+        height, width = images[0].shape[:2] if images else (64, 64)
+        if parameters.trouble:
+            yield self._trouble(parameters.trouble, width, height)
+        for _ in range(self._load.frames):
+            self._number += 1
+            yield paint(width, height, self._number, parameters.vace_scale)
+
+    def _trouble(self, what: str, width: int, height: int):
+        if what == "nan":
+            return np.full((height, width, 4), np.nan, np.float32)
+        if what == "flat":
+            return np.zeros((height, width, 4), np.uint8)
+        if what == "memory":
+            raise MemoryError("nothing left")
+        if what == "cuda":
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        if what == "crash":
+            raise RuntimeError("something else")
+        if what == "segfault":
+            ctypes.string_at(0)
+        if what == "leave":
+            os._exit(9)
+        time.sleep(3600)
+
+    def reset(self) -> None:
+        pass
+
+    def report(self):
+        return {"painted": self._number}
+
+
+PAINTER = PipelineRow(
+    id="painter",
+    title="Painter",
+    target="tests.doubles:Painter",
+    load=PainterLoad,
+    parameters=PainterParameters,
+    block=16,
+)
+TOO_BIG = PipelineRow(
+    id="too-big",
+    title="Painter that has no room beside another",
+    target="tests.doubles:Painter",
+    load=PainterLoad,
+    parameters=PainterParameters,
+    block=16,
+    memory=1 << 60,
+)
+CATALOG = Catalog((*BUILT_IN, PAINTER, TOO_BIG))
