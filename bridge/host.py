@@ -4,6 +4,7 @@ One thread decides everything here; what other threads ask for and what workers 
 events. At any time one link is `current` (its pictures are shown) and one may be `coming`.
 """
 
+import contextlib
 import logging
 import queue
 import threading
@@ -55,13 +56,16 @@ class EngineHost:
         self._deaths: deque[float] = deque(maxlen=DEATHS)
         self._again_at: float | None = None
         self._fallback: Orders | None = None
+        self._rolled_back = False
+        self._troubled_at = 0.0
         self._stopping = False
         self._feeders: dict[Link, Feeder] = {}
         self.current: Link | None = None
         self.coming: Link | None = None
         self.restarts = 0
         self.breaker_open = False
-        self.error = ""
+        self.refused = ""  # what was asked for and could not be; stands until the next success
+        self.trouble = ""  # what went wrong by itself; stands until the engine runs well again
 
     # What others ask for; any thread.
 
@@ -123,6 +127,11 @@ class EngineHost:
         return EngineState.RESTARTING if self.restarts else link.state
 
     @property
+    def error(self) -> str:
+        """What is wrong, in one sentence; empty when all is well."""
+        return self.refused or self.trouble
+
+    @property
     def reason(self) -> str:
         """Why, in one sentence."""
         link = self.current
@@ -142,12 +151,9 @@ class EngineHost:
 
     def _run(self) -> None:
         while not self._stopping:
-            try:
-                event = self._events.get(timeout=TICK)
-            except queue.Empty:
-                self._look()
-                continue
-            self._on(*event)
+            with contextlib.suppress(queue.Empty):
+                self._on(*self._events.get(timeout=TICK))
+            self._seed()
             self._look()
         for link in self.links:
             self._retire(link)
@@ -164,7 +170,7 @@ class EngineHost:
         """Called by a link's thread with every message."""
         if message["say"] == "bad":
             self._counters.bad_blocks += 1
-            self.error = message["text"]
+            self.trouble, self._troubled_at = message["text"], perf_counter()
         elif message["say"] == "block":
             for _ in range(message["frames"]):
                 self._counters.engine_rate.tick()
@@ -185,9 +191,6 @@ class EngineHost:
 
     def _launch(self, orders: Orders) -> Link:
         link = Link(orders, self._heard)
-        newest = self._newest_input()
-        if newest:
-            link.inbox.put(newest)  # a still sender has nothing else to give
         link.start(*self._values())
         self._feeders[link] = Feeder(
             link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
@@ -214,8 +217,15 @@ class EngineHost:
         try:
             return self._launch(orders)
         except (OSError, RingError) as error:
-            self.error = f"The engine worker could not be started: {error}"
+            self.refused = f"The engine worker could not be started: {error}"
             return None
+
+    def _seed(self) -> None:
+        """Give a new worker the newest picture: a still sender has nothing else to give."""
+        newest = self._newest_input()
+        for link in self.links:
+            if newest and link.inbox.newest is None:
+                link.inbox.put(newest)
 
     def _reload(self) -> None:
         link = self.current
@@ -229,20 +239,23 @@ class EngineHost:
             self._change_over(self.coming)
         for link in self.links:
             if link.silent and self._settings.engine == "process":
-                self.error = "The engine worker gave no sign of life and was ended."
+                link.error = "The engine worker gave no sign of life and was ended."
                 link.kill()
         link = self.current
         settled = self._settings.settle_s
         if link and link.state is EngineState.RUNNING and now - link.running_since > settled:
             self._deaths.clear()
+            if now - self._troubled_at > settled:
+                self.trouble = ""
         if self._again_at is not None and now >= self._again_at and link:
             self._again_at = None
             self._revive(link)
 
     def _change_over(self, link: Link) -> None:
         old, self.current, self.coming = self.current, link, None
-        self._fallback = None
-        self.error = ""
+        if not self._rolled_back:
+            self.refused = ""
+        self._fallback, self._rolled_back = None, False
         if old:
             self._retire(old)
 
@@ -253,11 +266,11 @@ class EngineHost:
             feeder.stop()
         if link is self.coming and self.current:
             self.coming = None
-            self.error = f"{link.row.id} could not be loaded: {link.why()}"
-            log.error(self.error)
+            self.refused = f"{link.row.id} could not be loaded: {link.why()}"
+            log.error(self.refused)
         elif link is self.coming and self._fallback:
-            self.error = f"{link.row.id} could not be loaded: {link.why()}"
-            orders, self._fallback = self._fallback, None
+            self.refused = f"{link.row.id} could not be loaded: {link.why()}"
+            orders, self._fallback, self._rolled_back = self._fallback, None, True
             self.coming = self._try(orders)
         elif link is self.coming:
             self.current, self.coming = link, None
@@ -268,8 +281,8 @@ class EngineHost:
     def _died(self, link: Link) -> None:
         """The shown pipeline's worker died: replace it, at growing intervals, not for ever."""
         now = perf_counter()
-        self.error = link.why()
-        log.error("%s; its last words: %s", self.error, " | ".join(list(link.log)[-30:]))
+        self.trouble, self._troubled_at = link.why(), now
+        log.error("%s Its last words: %s", self.trouble, " | ".join(list(link.log)[-30:]))
         if self._deaths and now - self._deaths[0] > WITHIN:
             self._deaths.popleft()
         self._deaths.append(now)

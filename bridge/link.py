@@ -23,7 +23,7 @@ from bridge.frame import Frame
 from bridge.mailbox import Mailbox
 from bridge.pixels import Fit, fit
 from bridge.state import EngineState
-from engine.channel import MEANING, Channel, Exit, Message
+from engine.channel import MEANING, Channel, Message
 from engine.parameters import Load, Value, fitted
 from engine.pipelines.catalog import PipelineRow
 from engine.ring import RingReader, RingWriter, unlink
@@ -290,8 +290,8 @@ class Link:
         code = self.code
         if code is not None and code < 0:
             return f"The engine worker was killed by {signal.Signals(-code).name}."
-        meaning = MEANING.get(Exit(code), "") if code in Exit else f"it ended with code {code}"
-        return f"The engine worker ended: {meaning}."
+        meaning = {int(key): text for key, text in MEANING.items()}
+        return f"The engine worker ended: {meaning.get(code or 0, f'its exit code is {code}')}."
 
 
 def _target(model: type) -> str:

@@ -7,7 +7,6 @@ the frame path write while they run; each field has one writer.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 from bridge.timing import Quantiles, Rate
@@ -36,12 +35,11 @@ class Shown(StrEnum):
     CARD = "card"
 
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
 def told(default: Any, help: str, unit: str = "", metric: str = "") -> Any:
     """Declare one value of `Status`: `metric` is gauge, counter, or empty for what is no number."""
     meaning = {"help": help, "unit": unit, "metric": metric}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=meaning)
     return field(default=default, metadata=meaning)
 
 
@@ -90,7 +88,7 @@ class Status:
     memory: float = told(0.0, "Memory of the bridge process.", "MB", "gauge")
     worker_memory: float = told(0.0, "Memory of the engine worker.", "MB", "gauge")
     snapshot: int = told(0, "Number of the parameter snapshot in the picture shown.")
-    report: Mapping[str, Any] = told(NOTHING, "What the pipeline says of its last block.")
+    report: Mapping[str, Any] = told(dict, "What the pipeline says of its last block.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class PainterLoad(Load):
     shortest: float = control(0.0, "Least seconds a block.", minimum=0, maximum=60)
     longest: float = control(0.0, "Most seconds a block.", minimum=0, maximum=60)
     text: bool = control(False, "Text mode: takes no pictures.")
-    trouble: Literal["", "load", "load slowly", "import"] = control("", "What goes wrong at once.")
+    broken: Literal["", "load", "load slowly", "import"] = control("", "What goes wrong at once.")
 
 
 class PainterParameters(Parameters):
@@ -60,11 +60,11 @@ class Painter:
     """Paints counted pictures in blocks that take random times."""
 
     def __init__(self, load: PainterLoad, context) -> None:
-        if load.trouble == "load":
+        if load.broken == "load":
             raise ValueError("The weights are not there; download them.")
-        if load.trouble == "import":
+        if load.broken == "import":
             raise ImportError("This pipeline needs the package unobtainium.")
-        if load.trouble == "load slowly":
+        if load.broken == "load slowly":
             for step in range(20):
                 context.progress("weights", step, 20)
                 time.sleep(0.1)

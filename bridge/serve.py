@@ -1,0 +1,147 @@
+"""`spout-bridge run` and `view`: a session with its control surfaces, until Ctrl-C."""
+
+import secrets
+import socket
+import tempfile
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+
+from bridge.cli import PORT_TAKEN, REFUSED, Refused, stop_event
+from bridge.control.http_server import HttpServer
+from bridge.control.osc import OscServer
+from bridge.control.store import ParameterError
+from bridge.session import Session
+from bridge.settings import Settings
+from bridge.transports import TransportError
+from engine.pipelines.catalog import Catalog
+from engine.ring import RingError, sweep
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+TELL = 5.0  # seconds between lines where nobody watches a terminal
+
+
+def serve(settings: Settings, values: Mapping[str, str], console: Console) -> None:
+    """Run until Ctrl-C. What cannot be is refused before anything is started."""
+    stop = stop_event()
+    token = _token(settings)
+    sweep()
+    with ExitStack() as running:
+        session = _session(settings, values)
+        # The surfaces are bound first: a port in use must not cost a loaded pipeline.
+        http = HttpServer(session, settings, token)
+        try:
+            http.bind()
+            running.callback(http.close)
+            osc = OscServer(session, settings)
+            osc.bind(http.port)
+            running.callback(osc.close)
+        except OSError as error:
+            raise Refused(_port_taken(settings.port, error), PORT_TAKEN) from None
+        _start(session)
+        running.callback(session.stop)
+        osc.start()
+        http.start()
+        _greet(console, session, http.port, token)
+        _watch(console, session, stop)
+
+
+def view(uri: str, port: int, console: Console) -> None:
+    """Show a source's pictures on a page: a session with passthrough that sends nowhere."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(
+            source=uri, sink="null:", pipeline="passthrough", port=port, osc_feedback=(),
+            folder=Path(folder), name="View", output_size="640x360", fit="contain",
+        )  # fmt: skip
+        serve(settings, {}, console)
+
+
+def _token(settings: Settings) -> str:
+    if settings.lan and not settings.token:
+        return secrets.token_urlsafe(24)
+    if settings.host not in LOOPBACK and not settings.token and not settings.lan:
+        raise Refused(
+            f"--host {settings.host} opens the page to others: give --token SECRET or use --lan.",
+            REFUSED,
+        )
+    return settings.token
+
+
+def _session(settings: Settings, values: Mapping[str, str]) -> Session:
+    try:
+        session = Session(settings, Catalog.installed())
+        session.store.update(values, "start", lenient=True)
+    except (LookupError, ValueError) as error:
+        raise Refused(_sentence(error)) from None
+    return session
+
+
+def _start(session: Session) -> None:
+    try:
+        session.start()
+    except (TransportError, RingError, OSError) as error:
+        raise Refused(_sentence(error)) from None
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, ParameterError):
+        return str(error)
+    return str(error.args[0]) if isinstance(error, LookupError) else str(error)
+
+
+def _port_taken(port: int, error: OSError) -> str:
+    """Who has the port, as far as this user may know."""
+    try:
+        connections = psutil.net_connections("inet")
+    except psutil.Error:
+        connections = []
+    owners = [c.pid for c in connections if c.laddr and c.laddr[1] == port and c.pid]
+    who = "another program"
+    if owners:
+        try:
+            who = f"{psutil.Process(owners[0]).name()} (process {owners[0]})"
+        except psutil.Error:
+            who = f"process {owners[0]}"
+    if not owners and "in use" not in str(error).lower():
+        return f"Port {port} cannot be opened: {error.strerror}; choose another with --port."
+    return f"Port {port} is in use by {who}; end it, or choose another port with --port."
+
+
+def _greet(console: Console, session: Session, port: int, token: str) -> None:
+    settings = session.settings
+    host = socket.gethostname() if settings.lan else "127.0.0.1"
+    page = f"http://{host}:{port}" + (f"/?token={token}" if token else "")
+    console.print(f"[bold]spout-bridge[/]  {settings.source} → {settings.pipeline} → "
+                  f"{settings.sink_uri}", highlight=False)  # fmt: skip
+    console.print(f"page  {page}", highlight=False, soft_wrap=True)
+    console.print(f"OSC   UDP {port}, for example /bridge/vace 1.5", highlight=False)
+    console.print("Ctrl-C ends.", highlight=False)
+
+
+def _watch(console: Console, session: Session, stop: threading.Event) -> None:
+    """Tell what changes: on a terminal in one line that stays, else a line now and then."""
+    last = ""
+    if console.is_terminal:
+        with console.status("") as line:
+            while not stop.wait(0.5):
+                line.update(_line(session))
+        return
+    while not stop.wait(TELL if last else 0.5):
+        text = _line(session)
+        if text != last:
+            console.print(text, highlight=False, soft_wrap=True)
+        last = text
+
+
+def _line(session: Session) -> str:
+    status = session.status()
+    text = (
+        f"{status.state} {status.pipeline or status.loading}  {status.fps:.1f} fps shown, "
+        f"{status.input_fps:.0f} in, {status.output_fps:.0f} out, latency {status.latency:.0f} ms, "
+        f"longest gap {status.longest_gap:.0f} ms"
+    )
+    return f"{text}  {status.error or status.reason}".rstrip()

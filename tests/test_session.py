@@ -1,0 +1,353 @@
+"""The frame path with real child workers: exact, even, live, never black."""
+
+import os
+import signal
+import time
+from itertools import pairwise
+from time import perf_counter
+
+import numpy as np
+import psutil
+import pytest
+
+from bridge.control.store import ParameterError
+from engine.ring import PREFIX, folder
+from tests.doubles import number_of, value_of
+from tests.rig import running_session, scene
+
+FAST = {"pipeline": "painter"}
+
+
+def no_black(rig) -> bool:
+    return all(seen.frame.image[..., :3].any() for seen in rig.place.seen)
+
+
+def longest_gap(rig) -> float:
+    return max(b.time - a.time for a, b in pairwise(rig.place.seen))
+
+
+def numbers(rig, since: float = 0.0) -> list[int]:
+    """The painted numbers in the order in which a receiver saw them, each once."""
+    seen = [s.frame.image for s in rig.place.seen if s.time >= since]
+    found = [number_of(image) for image in seen if image[12, 0, 1] == 90]
+    return [n for n, before in zip(found, [None, *found], strict=False) if n != before]
+
+
+def test_passthrough_is_exact_and_the_last_picture_before_a_pause_arrives(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough", alpha="input") as rig:
+        for number in range(5):
+            image = scene(64, 48, number)
+            image[..., 3] = np.arange(64)
+            rig.put(image)
+            seen = rig.wait(lambda frame, sent=image: np.array_equal(frame.image, sent))
+            assert seen.image[0, 5, 3] == 5
+
+
+def test_the_output_is_opaque_and_of_one_size_whatever_comes_in(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        for size in ((1, 1), (333, 201), (48, 64), (64, 48)):
+            image = np.full((size[1], size[0], 4), sum(size) % 256, np.uint8)
+            rig.put(image)
+            value = sum(size) % 256
+            rig.wait(lambda frame, v=value: abs(int(frame.image[24, 32, 0]) - v) < 2)
+        shapes = {seen.frame.image.shape for seen in rig.place.seen}
+        assert shapes == {(48, 64, 4)}
+        assert all(seen.frame.image[..., 3].min() == 255 for seen in rig.place.seen)
+
+
+@pytest.mark.parametrize(
+    "frames", [12, pytest.param(4, marks=pytest.mark.slow), pytest.param(9, marks=pytest.mark.slow)]
+)
+def test_blocks_of_random_duration_leave_at_an_even_pace(tmp_path, frames):
+    load = {"frames": frames, "shortest": 0.3, "longest": 0.9}
+    with running_session(tmp_path, load=load, **FAST) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        time.sleep(2)
+        since = perf_counter()
+        time.sleep(8)
+        shown = numbers(rig, since)
+        stop()
+        missed = shown[-1] - shown[0] + 1 - len(shown)
+        assert missed <= 0.05 * len(shown)
+        assert shown == sorted(shown)
+        assert rig.session.status().latency_p95 < 1e3 * (0.6 + 1.25 * 0.6 + 0.9)
+        assert no_black(rig)
+
+
+def test_after_a_stall_of_three_seconds_there_is_no_burst(tmp_path):
+    load = {"frames": 12, "shortest": 0.4, "longest": 0.4}
+    with running_session(tmp_path, load=load, hang_s=20, **FAST) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        time.sleep(3)
+        rig.session.store.update({"stall": 3.0})
+        time.sleep(0.7)
+        rig.session.store.update({"stall": 0.0})
+        time.sleep(4)
+        since = perf_counter()
+        time.sleep(2)
+        stop()
+        shown = numbers(rig, since)
+        assert 40 <= len(shown) <= 80, "30 pictures a second, not a burst"
+        assert rig.session.status().dropped_output <= 3
+
+
+def test_text_mode_never_runs_ahead_by_more_than_a_block(tmp_path):
+    load = {"frames": 8, "text": True}
+    with running_session(tmp_path, load=load, output_fps=30, **FAST) as rig:
+        rig.running()
+        link = rig.session._host.current
+        most = 0
+        until = perf_counter() + 2
+        while perf_counter() < until:
+            most = max(most, link.waiting)
+            time.sleep(0.002)
+        assert most <= 2 * 8
+        shown = numbers(rig)
+        assert shown[-1] - shown[0] + 1 == len(shown), "and none is lost"
+
+
+def test_the_last_value_of_a_fader_is_in_the_first_block_that_starts_after_it(tmp_path):
+    load = {"frames": 1, "shortest": 0.5, "longest": 0.5}
+    with running_session(tmp_path, load=load, **FAST) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        for step in range(180):
+            rig.session.store.update({"vace_scale": step / 100})
+            time.sleep(1 / 60)
+        rig.session.store.update({"vace_scale": 1.99})
+        sent = perf_counter()
+        rig.wait(lambda frame: value_of(frame.image) == 1.99, 3)
+        assert perf_counter() - sent < 0.5 + 0.5 + 0.5, "the running block, then the next"
+        stop()
+
+
+def test_a_killed_worker_is_replaced_without_a_black_frame(tmp_path):
+    with running_session(tmp_path, settle_s=0.2, load={"frames": 1}, **FAST) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        for round_ in range(3):
+            time.sleep(0.4)
+            old = rig.session.status().worker
+            os.kill(old, signal.SIGKILL)
+            rig.session.store.update({"vace_scale": 0.5 + round_ / 10})
+            rig.until(lambda old=old: rig.session.status().worker not in (0, old))
+            rig.wait(lambda frame, v=0.5 + round_ / 10: abs(value_of(frame.image) - v) < 0.006)
+            rig.running()
+        stop()
+        assert rig.session.status().restarts == 3
+        assert rig.session.status().black_frames == 0
+        assert no_black(rig)
+        assert longest_gap(rig) < 0.25
+
+
+def test_three_fast_deaths_open_the_breaker_and_reload_closes_it(tmp_path):
+    with running_session(tmp_path, settle_s=30, load={"frames": 1}, **FAST) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        for _ in range(3):
+            rig.running()
+            rig.session.actions["kill_engine"].run()
+            rig.until(lambda: rig.session.status().state != "RUNNING")
+        rig.until(lambda: rig.session.status().state == "FAILED")
+        assert "reload" in rig.session.status().reason
+        rig.session.actions["reload"].run()
+        rig.running()
+        stop()
+        assert no_black(rig)
+
+
+def test_a_switch_keeps_the_output_and_the_parameters(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        stop = rig.steady_input()
+        rig.running()
+        rig.session.store.update({"vace_scale": 1.37})
+        rig.session.switch("painter", {"frames": 2})
+        rig.running("painter")
+        rig.wait(lambda frame: value_of(frame.image) == 1.37)
+        rig.session.switch("passthrough")
+        rig.running("passthrough")
+        stop()
+        assert no_black(rig)
+        assert longest_gap(rig) < 0.25
+        assert rig.session.status().error == ""
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "trouble"), [("painter", "load"), ("painter", "import"), ("too-big", "load")]
+)
+def test_a_switch_that_fails_leaves_the_old_pipeline_and_says_why(tmp_path, pipeline, trouble):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        stop = rig.steady_input()
+        rig.running()
+        rig.session.switch(pipeline, {"broken": trouble})
+        rig.until(lambda: rig.session.status().error)
+        assert pipeline in rig.session.status().error
+        rig.running("passthrough")
+        assert pipeline in rig.session.status().error, "it stands until something succeeds"
+        stop()
+        assert no_black(rig)
+        assert longest_gap(rig) < 0.25
+
+
+def test_a_pipeline_without_room_beside_the_old_one_takes_its_place(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        stop = rig.steady_input()
+        rig.running()
+        rig.session.switch("too-big")
+        rig.running("too-big")
+        stop()
+        assert no_black(rig)
+        assert rig.session.status().error == ""
+
+
+def test_what_cannot_be_is_refused_at_once(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        with pytest.raises(LookupError, match="passthrough"):
+            rig.session.switch("nothing")
+        with pytest.raises(ParameterError, match="frames"):
+            rig.session.switch("painter", {"frames": 99})
+        with pytest.raises(ValueError, match="576x320"):
+            rig.session.switch("stylize", {"size": "huge"})
+
+
+@pytest.mark.parametrize("trouble", ["nan", "flat"])
+def test_an_unusable_block_is_not_shown(tmp_path, trouble):
+    with running_session(tmp_path, load={"frames": 2}, **FAST) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        rig.session.store.update({"trouble": trouble})
+        rig.until(lambda: rig.session.status().bad_blocks >= 1)
+        rig.session.store.update({"trouble": ""})
+        rig.running()
+        stop()
+        assert no_black(rig)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [
+        ("cuda", "CUDA error"),
+        ("memory", "nothing left"),
+        ("crash", "something else"),
+        ("leave", "exit code is 9"),
+        ("segfault", "SIGSEGV"),
+    ],
+)
+def test_a_worker_in_trouble_ends_and_is_replaced(tmp_path, trouble, sentence):
+    with running_session(tmp_path, load={"frames": 1}, **FAST) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        worker = rig.session.status().worker
+        rig.session.store.update({"trouble": trouble})
+        rig.until(lambda: sentence in rig.session.status().error)
+        rig.session.store.update({"trouble": ""})
+        rig.running()
+        stop()
+        assert rig.session.status().worker != worker
+        assert no_black(rig)
+        assert not psutil.pid_exists(worker)
+
+
+def test_a_worker_that_hangs_tells_its_stacks_and_is_replaced(tmp_path):
+    with running_session(tmp_path, load={"frames": 1}, hang_s=0.8, **FAST) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        hung = rig.session._host.current
+        rig.session.store.update({"trouble": "hang"})
+        rig.until(lambda: rig.session.status().restarts == 1)
+        rig.session.store.update({"trouble": ""})
+        rig.running()
+        stop()
+        assert any("_trouble" in line for line in hung.log), "the stack names where it hung"
+
+
+def test_a_worker_that_was_stopped_is_replaced(tmp_path):
+    with running_session(tmp_path, load={"frames": 1}, hang_s=0.5, **FAST) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        os.kill(rig.session.status().worker, signal.SIGSTOP)
+        rig.until(lambda: rig.session.status().restarts == 1)
+        rig.running()
+        stop()
+        assert no_black(rig)
+
+
+def test_the_show_controls_work_while_the_engine_is_dead(tmp_path):
+    with running_session(tmp_path, load={"frames": 1}, settle_s=60, **FAST) as rig:
+        store = rig.session.store
+        stop = rig.steady_input()
+        rig.running()
+        stop()
+        time.sleep(0.3)
+        for _ in range(3):
+            rig.running()
+            rig.session.actions["kill_engine"].run()
+            rig.until(lambda: rig.session.status().state != "RUNNING")
+        rig.until(lambda: rig.session.status().state == "FAILED")
+        picture = rig.place.seen[-1].frame.image
+        grey = np.full((48, 64, 4), 255, np.uint8)
+        rig.put(grey)
+        store.update({"mix": 0.0})
+        rig.wait(lambda frame: np.array_equal(frame.image, grey))
+        store.update({"mix": 0.5})
+        half = picture[12, 12, 1] / 2 + 127.5
+        rig.wait(lambda frame: abs(int(frame.image[12, 12, 1]) - half) <= 1)
+        store.update({"mix": 1.0, "bypass": True})
+        rig.wait(lambda frame: np.array_equal(frame.image, grey))
+        store.update({"freeze": True, "bypass": False})
+        time.sleep(0.2)
+        assert np.array_equal(rig.place.seen[-1].frame.image, grey)
+        store.update({"black": True, "black_fade": 0.3})
+        rig.wait(lambda frame: not frame.image[..., :3].any())
+        store.update({"black": False, "freeze": False})
+        rig.wait(lambda frame: np.array_equal(frame.image, picture))
+        assert rig.session.status().black_frames == 0, "this black was asked for"
+
+
+def test_before_the_first_picture_a_card_says_why(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        frame = rig.wait(lambda frame: True)
+        assert rig.session.status().shown == "card"
+        assert frame.image[..., :3].any()
+        rig.until(lambda: "waits for a picture" in rig.session.status().reason)
+
+
+def test_a_crashed_bridge_finds_its_values_again_and_a_good_end_forgets_them(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough", name="again") as rig:
+        rig.session.store.update({"mix": 0.25})
+        journal = tmp_path / "again.journal.json"
+        rig.until(journal.exists)
+        kept = journal.read_text()
+    assert not journal.exists()
+    journal.write_text(kept)
+    with running_session(tmp_path, pipeline="passthrough", name="again") as rig:
+        assert rig.session.store.snapshot.values["mix"] == 0.25
+    with running_session(tmp_path, pipeline="passthrough", name="again") as rig:
+        assert rig.session.store.snapshot.values["mix"] == 1.0
+
+
+def test_the_engine_may_also_be_a_thread(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough", engine="thread") as rig:
+        image = scene(64, 48, 3)
+        rig.put(image)
+        rig.wait(lambda frame: np.array_equal(frame.image, image))
+
+
+def test_nothing_is_left_behind(tmp_path):
+    before = set(folder().glob(PREFIX + "*"))
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        stop = rig.steady_input()
+        rig.running()
+        worker = rig.session.status().worker
+        rig.session.switch("painter")
+        rig.running("painter")
+        stop()
+        began = perf_counter()
+    assert perf_counter() - began < 2
+    assert not psutil.pid_exists(worker)
+    assert set(folder().glob(PREFIX + "*")) <= before
+    assert not [
+        child for child in psutil.Process().children() if "engine.worker" in child.cmdline()
+    ]
