@@ -191,7 +191,8 @@ def share(seconds: float) -> Iterator[Figure]:
         alone = _quantiles(bare, 0.5)[0]
         yield Figure(
             f"stylize {size}: through the bridge / bare generator",
-            f"{made / took:.1f} / {alone:.1f} fps = {made / took / alone:.2f} (shown {shown / took:.1f})",
+            f"{made / took:.1f} / {alone:.1f} fps = {made / took / alone:.2f}, "
+            f"shown {shown / took:.1f}",
             "0.85",
         )
 

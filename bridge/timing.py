@@ -28,6 +28,22 @@ class Ticker:
         return due
 
 
+class Deadline:
+    """When the next of an even row of events is due; for those who do something else meanwhile."""
+
+    def __init__(self, rate: float) -> None:
+        self._period = 1 / rate
+        self._due = perf_counter()
+
+    def left(self, now: float) -> float:
+        """Seconds until the event is due; negative when it is late."""
+        return self._due - now
+
+    def next(self, now: float) -> None:
+        """The event happened. After a stall the row starts anew, nothing is made up for."""
+        self._due = max(self._due + self._period, now)
+
+
 class Rate:
     """Events a second over the last `span` seconds."""
 

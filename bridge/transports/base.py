@@ -1,0 +1,49 @@
+"""What most transports share: being a context manager, and keeping a beat."""
+
+from time import perf_counter, sleep
+from types import TracebackType
+from typing import Self
+
+from bridge.frame import Frame
+from bridge.timing import Deadline
+
+
+class Opened:
+    """A context manager with a `close` that does nothing unless a transport says otherwise."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+class Paced(Opened):
+    """A source that draws its own pictures at an even rate: `_draw` is all it has to say."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._index = 0
+
+    def receive(self, timeout: float) -> Frame | None:
+        """The next picture when it is due."""
+        left = self._deadline.left(perf_counter())
+        if left > timeout:
+            sleep(timeout)
+            return None
+        if left > 0:
+            sleep(left)
+        self._deadline.next(perf_counter())
+        self._index += 1
+        return self._draw(self._index)
+
+    def _draw(self, index: int) -> Frame:
+        raise NotImplementedError

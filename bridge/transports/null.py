@@ -1,0 +1,44 @@
+"""Nothing: a source that never gives a picture, a sink that only counts them."""
+
+from time import sleep
+
+from bridge.frame import Frame
+from bridge.transports import Options
+from bridge.transports.base import Opened
+
+
+class NullSource(Opened):
+    """A sender that is never there."""
+
+    status = "never a picture"
+
+    def receive(self, timeout: float) -> Frame | None:
+        """Wait, and give nothing."""
+        sleep(timeout)
+        return None
+
+
+class NullSink(Opened):
+    """Takes everything and keeps a count."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def send(self, frame: Frame) -> None:
+        """Count one."""
+        self.count += 1
+
+    @property
+    def status(self) -> str:
+        """How many came."""
+        return f"{self.count} pictures taken"
+
+
+def open_source(name: str, options: Options) -> NullSource:
+    """`null:` to receive from."""
+    return NullSource()
+
+
+def open_sink(name: str, options: Options) -> NullSink:
+    """`null:` to send to."""
+    return NullSink()
