@@ -106,7 +106,9 @@ class Scene:
                     at = place[0] + turn * strip.shape[1], place[1]
                     cv2.ellipse(strip, at, (int(radius * 1.5), int(radius)), 0, 0, 360,
                                 (*CLOUD, 225), -1, cv2.LINE_AA)  # fmt: skip
-        return cast(Image, cv2.GaussianBlur(strip, (0, 0), max(0.6, self._height / 160)))
+        strip = cast(Image, cv2.GaussianBlur(strip, (0, 0), max(0.6, self._height / 160)))
+        strip[..., :3] = CLOUD  # only the cover is soft, the colour has no edge
+        return strip
 
     def _draw_clouds(self, image: Image, seconds: float) -> None:
         strip = self._clouds

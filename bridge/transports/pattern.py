@@ -15,7 +15,7 @@ from bridge.transports.base import Paced
 CELLS = 32  # of the counter: 24 bits, then 8 bits that check them
 BARS = ((235, 235, 235), (235, 235, 16), (16, 235, 235), (16, 235, 16),
         (235, 16, 235), (235, 16, 16), (16, 16, 235), (40, 40, 40))  # fmt: skip
-INK = (240, 240, 240, 255)
+INK, SHADE = (240, 240, 240, 255), (0, 0, 0, 255)
 
 
 def draw(name: str, width: int, height: int, counter: int) -> Image:
@@ -126,5 +126,14 @@ def _write(image: Image, text: str, at: float) -> None:
     place = round((width - wide * scale) / 2), round(height * at + tall * scale / 2)
     thick = max(1, round(scale * 1.6))
     font, line = cv2.FONT_HERSHEY_SIMPLEX, cv2.LINE_AA
-    cv2.putText(cast("cv2.Mat", image), text, place, font, scale, (0, 0, 0, 255), thick + 2, line)
+    cv2.putText(
+        cast("cv2.Mat", image),
+        text,
+        (place[0] + thick, place[1] + thick),
+        font,
+        scale,
+        SHADE,
+        thick,
+        line,
+    )
     cv2.putText(cast("cv2.Mat", image), text, place, font, scale, INK, thick, line)

@@ -87,6 +87,10 @@ class StylizeLoad(SizedLoad):
 class StylizeParameters(ConditionedParameters):
     """What `stylize` can be steered by."""
 
+    prompt: str = control(
+        "starry night", "The look in words: colours, patterns, looks; state.report tells which."
+    )
+
     steady: float = control(0.5, "Damping of flicker: 0 none, 1 strongest.", minimum=0, maximum=1)
 
 

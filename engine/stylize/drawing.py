@@ -1,0 +1,228 @@
+"""Reference pictures drawn from a recipe: a ground in the palette, the patterns over it."""
+
+import zlib
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from engine.pipeline import Image
+from engine.stylize.lexicon import Colour, Recipe
+
+SIZE = 256  # pixels; what the encoder sees
+Rng = np.random.Generator
+Field = npt.NDArray[np.floating]
+
+
+def draw(recipe: Recipe) -> Image:
+    """The picture (256, 256, 4) of a recipe; the same recipe gives the same picture."""
+    seed = zlib.crc32(repr((recipe.colours, recipe.patterns)).encode())
+    rng = np.random.default_rng(seed)
+    palette = np.array(recipe.colours, np.uint8)
+    image = _toned(_noise(rng, 3), palette)
+    for name in recipe.patterns:
+        PATTERNS[name](image, palette, rng)
+    grain = rng.normal(0, 5, (SIZE, SIZE, 1))
+    result = np.empty((SIZE, SIZE, 4), np.uint8)
+    result[..., :3] = np.clip(image + grain, 0, 255)
+    result[..., 3] = 255
+    return result
+
+
+def _noise(rng: Rng, cells: int) -> Field:
+    """Smooth random hills from 0 to 1."""
+    total = np.zeros((SIZE, SIZE))
+    for octave in range(4):
+        side = cells * 2**octave
+        layer = rng.uniform(0, 1, (side, side))
+        total += cv2.resize(layer, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) / 2**octave
+    ranks = total.argsort(axis=None).argsort().reshape(SIZE, SIZE)
+    return ranks / (SIZE * SIZE - 1)
+
+
+def _toned(level: Field, palette: Image) -> Image:
+    """Colours for levels 0 to 1, with soft steps from one colour of the palette to the next."""
+    place = np.clip(level, 0, 1) * (len(palette) - 1)
+    low = np.floor(place).astype(int)
+    high = np.minimum(low + 1, len(palette) - 1)
+    part = (np.clip((place - low - 0.35) / 0.3, 0, 1))[..., None]
+    return (palette[low] * (1 - part) + palette[high] * part).astype(np.uint8)
+
+
+def _banded(level: Field, palette: Image) -> Image:
+    """Colours for levels that go on and on: each whole step is the next colour."""
+    return palette[np.floor(level).astype(int) % len(palette)]
+
+
+def _grid() -> tuple[Field, Field]:
+    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(float)
+    return x, y
+
+
+def _ink(palette: Image, rng: Rng) -> Colour:
+    red, green, blue = (int(part) for part in palette[rng.integers(len(palette))])
+    return red, green, blue
+
+
+def _waves(image: Image, palette: Image, rng: Rng) -> None:
+    x, y = _grid()
+    level = y / 14 + 1.4 * np.sin(x / 21 + y / 60) + 0.5 * np.sin(x / 9) + 2 * _noise(rng, 2)
+    image[:] = _banded(level, palette)
+
+
+def _stripes(image: Image, palette: Image, rng: Rng) -> None:
+    x, y = _grid()
+    image[:] = _banded((x + 0.25 * y) / 17 + 0.6 * _noise(rng, 3), palette)
+
+
+def _zigzag(image: Image, palette: Image, rng: Rng) -> None:
+    x, y = _grid()
+    image[:] = _banded((y + np.abs(x % 40 - 20)) / 13, palette)
+
+
+def _rings(image: Image, palette: Image, rng: Rng) -> None:
+    for _ in range(26):
+        at = tuple(int(v) for v in rng.integers(0, SIZE, 2))
+        for radius in range(int(rng.integers(14, 44)), 3, -7):
+            cv2.circle(image, at, radius, _ink(palette, rng), -1, cv2.LINE_AA)
+
+
+def _dots(image: Image, palette: Image, rng: Rng) -> None:
+    for row in range(-4, SIZE, 15):
+        for column in range(-4, SIZE, 15):
+            at = column + (row // 15 % 2) * 7, row
+            cv2.circle(image, at, int(rng.integers(3, 8)), _ink(palette, rng), -1, cv2.LINE_AA)
+
+
+def _checks(image: Image, palette: Image, rng: Rng) -> None:
+    side = 16
+    cells = rng.integers(0, len(palette), (SIZE // side, SIZE // side))
+    image[:] = palette[np.kron(cells, np.ones((side, side), int))]
+
+
+def _grid_lines(image: Image, palette: Image, rng: Rng) -> None:
+    dark = palette[palette.sum(1).argmin()]
+    image[:] = (image * 0.35 + dark * 0.65).astype(np.uint8)
+    for place in range(0, SIZE, 24):
+        for start, end in (((place, 0), (place, SIZE)), ((0, place), (SIZE, place))):
+            colour = _ink(palette, rng)
+            glow = image.copy()
+            cv2.line(glow, start, end, colour, 9, cv2.LINE_AA)
+            cv2.addWeighted(image, 0.55, glow, 0.45, 0, image)
+            cv2.line(image, start, end, colour, 2, cv2.LINE_AA)
+
+
+def _mosaic(image: Image, palette: Image, rng: Rng) -> None:
+    points = rng.uniform(0, SIZE, (150, 2))
+    x, y = _grid()
+    distance = (x[..., None] - points[:, 0]) ** 2 + (y[..., None] - points[:, 1]) ** 2
+    near = np.argpartition(distance, 1, axis=-1)[..., :2]
+    first, second = np.take_along_axis(distance, near, -1).transpose(2, 0, 1)
+    nearest = np.where(first < second, near[..., 0], near[..., 1])
+    image[:] = palette[rng.integers(0, len(palette), len(points))][nearest]
+    edge = np.abs(np.sqrt(first) - np.sqrt(second)) < 2.2
+    image[edge] = palette[palette.sum(1).argmin()] // 2
+
+
+def _swirls(image: Image, palette: Image, rng: Rng) -> None:
+    x, y = _grid()
+    level = 3 * _noise(rng, 2)
+    for _ in range(6):
+        cx, cy = rng.uniform(0, SIZE, 2)
+        radius = np.hypot(x - cx, y - cy)
+        level = level + np.exp(-radius / 60) * (radius / 9 + 2 * np.arctan2(y - cy, x - cx) / np.pi)
+    image[:] = _banded(level * 1.6, palette)
+    _strokes(image, palette, rng, 160)
+
+
+def _hatch(image: Image, palette: Image, rng: Rng) -> None:
+    light, dark = palette[palette.sum(1).argmax()], palette[palette.sum(1).argmin()]
+    image[:] = light
+    tone = _noise(rng, 3)
+    for turn in range(3):
+        for _ in range(420):
+            x, y = rng.integers(0, SIZE, 2)
+            if tone[y, x] * 3 > turn:
+                dx, dy = ((14, 14), (14, -14), (18, 2))[turn]
+                colour = tuple(int(c) for c in dark) if rng.random() < 0.6 else _ink(palette, rng)
+                cv2.line(
+                    image, (int(x), int(y)), (int(x) + dx, int(y) + dy), colour, 1, cv2.LINE_AA
+                )
+
+
+def _splatter(image: Image, palette: Image, rng: Rng) -> None:
+    image[:] = palette[palette.sum(1).argmax()]
+    for _ in range(70):
+        x, y = (int(v) for v in rng.integers(0, SIZE, 2))
+        size, colour = int(rng.pareto(1.5) * 4 + 2), _ink(palette, rng)
+        cv2.circle(image, (x, y), min(size, 34), colour, -1, cv2.LINE_AA)
+        for _ in range(5):
+            dx, dy = (int(v) for v in rng.normal(0, size * 2 + 6, 2))
+            cv2.circle(image, (x + dx, y + dy), int(rng.integers(1, 4)), colour, -1, cv2.LINE_AA)
+            cv2.line(image, (x, y), (x + dx // 2, y + dy), colour, 2, cv2.LINE_AA)
+
+
+def _clouds(image: Image, palette: Image, rng: Rng) -> None:
+    soft = _toned(_noise(rng, 2), palette)
+    image[:] = cv2.GaussianBlur(soft, (0, 0), 5)
+
+
+def _triangles(image: Image, palette: Image, rng: Rng) -> None:
+    for _ in range(170):
+        centre = rng.uniform(-10, SIZE + 10, 2)
+        points = np.round(centre + rng.normal(0, 22, (3, 2))).astype(np.int32)
+        cv2.fillPoly(image, [points], _ink(palette, rng), cv2.LINE_AA)
+
+
+def _flames(image: Image, palette: Image, rng: Rng) -> None:
+    x, y = _grid()
+    lick = 46 * np.abs(np.sin(x / 17 + 2 * _noise(rng, 2))) + 30 * _noise(rng, 4)
+    order = palette[np.argsort(palette.astype(int).sum(1))]
+    image[:] = _toned((y + lick - 20) / SIZE, order)
+
+
+def _leaves(image: Image, palette: Image, rng: Rng) -> None:
+    for _ in range(190):
+        at = tuple(int(v) for v in rng.integers(0, SIZE, 2))
+        angle, colour = float(rng.uniform(0, 180)), _ink(palette, rng)
+        size = int(rng.integers(10, 22))
+        cv2.ellipse(image, at, (size, size // 3), angle, 0, 360, colour, -1, cv2.LINE_AA)
+        dx, dy = np.cos(np.radians(angle)) * size, np.sin(np.radians(angle)) * size
+        vein = tuple(part * 2 // 3 for part in colour)
+        ends = (int(at[0] - dx), int(at[1] - dy)), (int(at[0] + dx), int(at[1] + dy))
+        cv2.line(image, *ends, vein, 1, cv2.LINE_AA)
+
+
+def _scales(image: Image, palette: Image, rng: Rng) -> None:
+    for row, y in enumerate(range(-10, SIZE + 20, 12)):
+        for x in range(-12, SIZE + 24, 24):
+            at = x + row % 2 * 12, y
+            for radius in (15, 10, 5):
+                cv2.circle(image, at, radius, _ink(palette, rng), -1, cv2.LINE_AA)
+
+
+def _stars(image: Image, palette: Image, rng: Rng) -> None:
+    light = palette[palette.sum(1).argmax()]
+    for _ in range(190):
+        at = tuple(int(v) for v in rng.integers(0, SIZE, 2))
+        shine = tuple(int((int(c) + 255) / 2) for c in light)
+        cv2.circle(image, at, int(rng.integers(1, 4)), shine, -1, cv2.LINE_AA)
+
+
+def _strokes(image: Image, palette: Image, rng: Rng, count: int = 700) -> None:
+    turn = _noise(rng, 2) * 2 * np.pi
+    for _ in range(count):
+        x, y = rng.integers(0, SIZE, 2)
+        reach, angle = rng.uniform(8, 20), turn[y, x]
+        end = int(x + reach * np.cos(angle)), int(y + reach * np.sin(angle))
+        thick = int(rng.integers(2, 6))
+        cv2.line(image, (int(x), int(y)), end, _ink(palette, rng), thick, cv2.LINE_AA)
+
+
+PATTERNS: dict[str, Callable[[Image, Image, Rng], None]] = {
+    "waves": _waves, "stripes": _stripes, "zigzag": _zigzag, "rings": _rings, "dots": _dots,
+    "checks": _checks, "grid": _grid_lines, "mosaic": _mosaic, "swirls": _swirls, "hatch": _hatch,
+    "splatter": _splatter, "clouds": _clouds, "triangles": _triangles, "flames": _flames,
+    "leaves": _leaves, "scales": _scales, "stars": _stars, "strokes": _strokes,
+}  # fmt: skip

@@ -1,0 +1,125 @@
+"""The generator and the reference encoder, on what this machine runs fastest.
+
+Default: onnxruntime with one thread that does not spin, since the bridge needs the other cores.
+OpenVINO in bf16 is twice as fast on CPUs that compute in bf16; torch serves CUDA.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from engine.pipeline import Image
+from engine.stylize.weights import STYLE, Array, model_path, transform_model
+
+ENCODER_SIZE = 256  # pixels; what the encoder was made for
+VECTOR = 100  # length of a style vector
+
+
+class Generator(Protocol):
+    """`name` says what it runs on."""
+
+    name: str
+
+    def __call__(self, image: Image, style: Array) -> Image:
+        """Repaint `image` (H, W, 4) in a style (100,): (H, W, 3) uint8; H and W multiples of 4."""
+        ...
+
+
+class Encoder:
+    """Reference picture to style vector, by the int8 network of the package (about 20 ms)."""
+
+    def __init__(self) -> None:
+        self._session = _session(model_path("arbitrary_predict.onnx"))
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, image: Image) -> Array:
+        """The style vector (100,) of a picture (H, W, 3 or 4) of any size."""
+        shrinks = min(image.shape[:2]) > ENCODER_SIZE
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        small = cv2.resize(image[..., :3], (ENCODER_SIZE, ENCODER_SIZE), interpolation=method)
+        unit = np.asarray(small, np.float32)[None] / 255
+        (vector,) = self._session.run(None, {self._input: unit})
+        return np.asarray(vector, np.float32).reshape(VECTOR)
+
+
+class OnnxGenerator:
+    """onnxruntime, fp32, one thread."""
+
+    name = "onnxruntime fp32"
+
+    def __init__(self) -> None:
+        self._session = _session(transform_model())
+
+    def __call__(self, image: Image, style: Array) -> Image:
+        """See `Generator`."""
+        feeds = {"image": image, STYLE: style.reshape(1, 1, 1, VECTOR)}
+        (result,) = self._session.run(None, feeds)
+        return cast(Image, result)[0]
+
+
+class OpenVinoGenerator:
+    """OpenVINO, bf16 where the CPU has it, one thread."""
+
+    name = "openvino bf16"
+
+    def __init__(self) -> None:
+        openvino: Any = import_module("openvino")
+        core = openvino.Core()
+        hints = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "bf16",
+                 "PERFORMANCE_HINT": "LATENCY"}  # fmt: skip
+        model = core.read_model(transform_model())
+        self._request = core.compile_model(model, "CPU", hints).create_infer_request()
+
+    def __call__(self, image: Image, style: Array) -> Image:
+        """See `Generator`."""
+        feeds = {"image": image, STYLE: style.reshape(1, 1, 1, VECTOR)}
+        return cast(Image, self._request.infer(feeds)[0]).copy()[0]
+
+
+def generator(backend: str) -> Generator:
+    """The generator asked for, or for `auto` the fastest there is.
+
+    ImportError, with the cure, when one is asked for by name and its package is missing.
+    """
+    if backend == "torch" or (backend == "auto" and _has_cuda()):
+        _need("torch", "engine")
+        return import_module("engine.stylize.network_torch").TorchGenerator()
+    if backend == "openvino" or (backend == "auto" and find_spec("openvino") and _has_bf16()):
+        _need("openvino", "openvino")
+        return OpenVinoGenerator()
+    return OnnxGenerator()
+
+
+def _session(model: bytes | Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    source = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def _need(package: str, extra: str) -> None:
+    if find_spec(package) is None:
+        raise ImportError(
+            f"The backend {package} is not installed; `pip install 'spout-bridge[{extra}]'`, "
+            "or choose backend onnx.",
+            name=package,
+        )
+
+
+def _has_cuda() -> bool:
+    if find_spec("torch") is None:
+        return False
+    return bool(import_module("torch").cuda.is_available())
+
+
+def _has_bf16() -> bool:
+    """Whether the CPU computes in bf16 itself; elsewhere fp32 is as fast and more exact."""
+    flags = Path("/proc/cpuinfo")
+    return flags.exists() and any(name in flags.read_text() for name in ("avx512_bf16", "amx_bf16"))
