@@ -14,7 +14,7 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-Value: TypeAlias = "bool | int | float | str"
+Value: TypeAlias = bool | int | float | str
 
 LONGEST_TEXT = 65_507  # bytes of UTF-8: the largest UDP datagram
 WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}

@@ -1,0 +1,61 @@
+"""A desk for tests of the control surfaces: real store, made-up pictures."""
+
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from bridge.control.desk import Action
+from bridge.control.store import ParameterStore
+from bridge.frame import Frame
+from bridge.output import OutputParameters
+from bridge.state import Counters, Status
+from engine.parameters import describe
+from engine.pipelines.catalog import BUILT_IN, Catalog
+
+
+class FakeDesk:
+    """Keeps what it was told in `switched` and `acted`."""
+
+    def __init__(self, folder: Path) -> None:
+        rows = Catalog(BUILT_IN).rows
+        specs = [*describe(OutputParameters)]
+        for row in rows.values():
+            specs += [*describe(row.parameters), *describe(row.load)]
+        self.store = ParameterStore(specs)
+        self.counters = Counters()
+        self.assets = folder
+        self.switched: list[tuple[str, dict]] = []
+        self.acted: list[str] = []
+        self.now: dict = {"state": "RUNNING", "pipeline": "stylize"}
+        self._rows = rows
+        self.actions = {
+            name: Action(f"{name.capitalize()} it.", lambda name=name: self.acted.append(name))
+            for name in ("reset", "reload", "kill_engine", "panic")
+        }
+
+    def status(self) -> Status:
+        return Status(**self.now)
+
+    def pipelines(self):
+        return [
+            {"id": row.id, "title": row.title, "active": row.id == "stylize", "missing": "",
+             "parameters": [s.name for s in describe(row.parameters)],
+             "load": [s.name for s in describe(row.load)]}
+            for row in self._rows.values()
+        ]  # fmt: skip
+
+    def switch(self, pipeline, load=None):
+        if pipeline not in self._rows:
+            raise LookupError(f"There is no pipeline {pipeline!r}; choose {', '.join(self._rows)}.")
+        self.store.check(load or {})
+        self.switched.append((pipeline, dict(load or {})))
+
+    def look(self, side: str) -> Frame | None:
+        """A picture that moves, another one on each side."""
+        now = perf_counter()
+        image = np.full((180, 320, 4), 255, np.uint8)
+        image[..., :3] = (200, 60, 20) if side == "input" else (20, 120, 220)
+        x = int(now * 200) % 280
+        image[60:120, x : x + 40, :3] = 240
+        return Frame(image, now, int(now * 30))
