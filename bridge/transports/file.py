@@ -1,7 +1,7 @@
 """A video file or picture, played in its own rhythm and over and over; or a recording into one."""
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -115,12 +116,12 @@ class FileSource(Opened):
             self._rate = f"{rate:.4g}"
             try:
                 for picture in container.decode(stream):
-                    seen = picture.time if picture.time is not None else at + length
+                    seen = picture.time if picture.pts is not None else at + length
                     first = seen if first is None else first
                     at = max(seen - first, at)
                     length = float((picture.duration or 0) * (stream.time_base or 0)) or 1 / rate
                     yield at, length, picture
-            except av.FFmpegError as error:
+            except FFmpegError as error:
                 # What is broken in the middle ends the round; the next one starts afresh.
                 log.warning("%s is damaged after %.1f s (%s)", self._path, at, error.strerror)
 
@@ -171,10 +172,10 @@ def _path(name: str) -> Path:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def _opened(path: Path) -> Generator[tuple[InputContainer, VideoStream]]:
     try:
         container = av.open(str(path))
-    except (av.FFmpegError, OSError) as error:
+    except (FFmpegError, OSError) as error:
         raise TransportError(f"{path} cannot be played: {error.strerror}.") from error
     with container:
         if not container.streams.video:

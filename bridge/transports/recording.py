@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 from av.container import OutputContainer
+from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -25,7 +26,8 @@ TICKS = 90_000  # of a second, the clock of the file
 BT709, VIDEO_RANGE = 1, 1
 H264 = {"preset": "veryfast", "crf": "19"}
 # A file that was never closed (the power went) can be played up to its last fragment.
-FRAGMENTS = {"movflags": "hybrid_fragmented"}  # FFmpeg 7.1 and later
+FRAGMENTS = {"movflags": "hybrid_fragmented"}
+KNOWS_FRAGMENTS = (62, 0, 0)  # FFmpeg 8
 
 
 class Recording(Opened):
@@ -57,7 +59,7 @@ class Recording(Opened):
             return
         try:
             self._record(self._container, frame)
-        except (av.FFmpegError, OSError) as error:
+        except (FFmpegError, OSError) as error:
             self._trouble = f"recording into {self._path} ended: {error.strerror}"
             self._finish()
             raise TransportError(f"{self._trouble}; the rest is not recorded.") from error
@@ -69,9 +71,11 @@ class Recording(Opened):
                 if self._seen - self._zero > self._last[1].time + 1.5 / self._fps:
                     self._encode(self._container, self._stream, self._last[1])
                 self._mux(self._container, self._stream, None)
-            except (av.FFmpegError, OSError) as error:
+            except (FFmpegError, OSError) as error:
                 log.warning("the end of %s is not recorded (%s)", self._path, error.strerror)
         self._finish()
+        if not self._count and self._path.is_file():
+            self._path.unlink()
 
     @property
     def status(self) -> str:
@@ -115,9 +119,7 @@ class Recording(Opened):
             context.bit_rate = width * height * 8
         return stream
 
-    def _encode(
-        self, container: OutputContainer, stream: VideoStream, picture: VideoFrame
-    ) -> None:
+    def _encode(self, container: OutputContainer, stream: VideoStream, picture: VideoFrame) -> None:
         base = stream.codec_context.time_base
         pts = round((self._seen - self._zero) / base)
         last = self._last[1].pts if self._last else None
@@ -137,7 +139,7 @@ class Recording(Opened):
             return
         try:
             container.close()
-        except (av.FFmpegError, OSError) as error:
+        except (FFmpegError, OSError) as error:
             log.warning("the end of %s is not recorded (%s)", self._path, error.strerror)
 
 
@@ -153,14 +155,15 @@ def _even(image: Image) -> Image:
 def _free(path: Path) -> Path:
     """A path where nothing is yet: `show.mp4`, then `show-2.mp4` …"""
     numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
-    return path if not path.exists() else next(free for free in numbered if not free.exists())
+    return path if not path.is_file() else next(free for free in numbered if not free.exists())
 
 
 def _create(path: Path) -> OutputContainer:
-    fragments = FRAGMENTS if path.suffix.lower() in {".mp4", ".mov", ".m4v"} else {}
-    for options in (fragments, {}):
-        try:
-            return av.open(str(path), "w", options=options)
-        except ValueError as error:
-            ...
-    raise
+    mp4 = path.suffix.lower() in {".mp4", ".mov", ".m4v"}
+    whole = mp4 and av.library_versions["libavformat"] >= KNOWS_FRAGMENTS
+    try:
+        return av.open(str(path), "w", options=FRAGMENTS if whole else {})
+    except (FFmpegError, OSError) as error:
+        raise TransportError(f"{path} cannot be written: {error.strerror}.") from error
+    except ValueError as error:  # from PyAV itself
+        raise TransportError(f"{path.name} is no video file's name; end it in .mp4.") from error
