@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -53,10 +53,11 @@ def bench(only: Sequence[str], seconds: float) -> None:
 
 
 @contextmanager
-def _session(**settings: Any) -> Iterator[Session]:
+def _session(**settings: Any) -> Generator[Session]:
     with tempfile.TemporaryDirectory() as folder:
         name = f"Bench{os.getpid()}"
-        chosen = {"name": name, "folder": Path(folder), "osc_feedback": (), **settings}
+        chosen: dict[str, Any] = {"name": name, "folder": Path(folder), "osc_feedback": ()}
+        chosen |= settings
         session = Session(Settings(**chosen), Catalog.installed())
         session.start()
         try:
@@ -255,7 +256,8 @@ def soak(seconds: float) -> Iterator[Figure]:
 
 
 def _held(process: psutil.Process) -> tuple[float, int, int]:
-    count = process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
+    counter: Any = getattr(process, "num_fds", None) or getattr(process, "num_handles", None)
+    count = int(counter())
     return process.memory_info().rss / 1e6, count, process.num_threads()
 
 

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -93,11 +93,12 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -
     if field.annotation is bool:
         parser.add_argument(flag, action="store_true", default=None, help=text)
         return
-    choices = " | ".join(get_args(field.annotation)) if get_origin(field.annotation) else ""
+    literal = get_origin(field.annotation) is Literal
+    metavar = " | ".join(get_args(field.annotation)) if literal else name.upper()
     parser.add_argument(
         flag,
         dest=name,
-        metavar=choices if choices and "tuple" not in str(field.annotation) else name.upper(),
+        metavar=metavar,
         help=f"{text} (default: {shown})" if shown not in ("", None, ()) else text,
     )
 
@@ -174,5 +175,5 @@ def stop_event() -> threading.Event:
     """An event that Ctrl-C and a polite kill set."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda number, frame: stop.set())
     return stop

@@ -63,17 +63,23 @@ class OnnxGenerator:
 
 
 class OpenVinoGenerator:
-    """OpenVINO, bf16 where the CPU has it, one thread."""
-
-    name = "openvino bf16"
+    """OpenVINO, one thread; in bf16 where the CPU computes in it, else in fp32."""
 
     def __init__(self) -> None:
         openvino: Any = import_module("openvino")
         core = openvino.Core()
-        hints = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "bf16",
+        precision = "bf16" if self.has_bf16() else "f32"
+        hints = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": precision,
                  "PERFORMANCE_HINT": "LATENCY"}  # fmt: skip
         model = core.read_model(transform_model())
         self._request = core.compile_model(model, "CPU", hints).create_infer_request()
+        self.name = f"openvino {precision}"
+
+    @staticmethod
+    def has_bf16() -> bool:
+        """Whether the CPU computes in bf16 itself; elsewhere onnxruntime is as fast."""
+        openvino: Any = import_module("openvino")
+        return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
     def __call__(self, image: Image, style: Array) -> Image:
         """See `Generator`."""
@@ -89,8 +95,10 @@ def generator(backend: str) -> Generator:
     if backend == "torch" or (backend == "auto" and _has_cuda()):
         _need("torch", "engine")
         return import_module("engine.stylize.network_torch").TorchGenerator()
-    if backend == "openvino" or (backend == "auto" and find_spec("openvino") and _has_bf16()):
+    if backend == "openvino":
         _need("openvino", "openvino")
+        return OpenVinoGenerator()
+    if backend == "auto" and find_spec("openvino") and OpenVinoGenerator.has_bf16():
         return OpenVinoGenerator()
     return OnnxGenerator()
 
@@ -117,9 +125,3 @@ def _has_cuda() -> bool:
     if find_spec("torch") is None:
         return False
     return bool(import_module("torch").cuda.is_available())
-
-
-def _has_bf16() -> bool:
-    """Whether the CPU computes in bf16 itself; elsewhere fp32 is as fast and more exact."""
-    flags = Path("/proc/cpuinfo")
-    return flags.exists() and any(name in flags.read_text() for name in ("avx512_bf16", "amx_bf16"))

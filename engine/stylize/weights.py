@@ -22,6 +22,7 @@ Array = npt.NDArray[np.float32]
 QUANTISE = ("QuantizeLinear", "DequantizeLinear")
 STYLE = "mobilenet_conv/Conv/BiasAdd"  # the style vector's name in the original
 CONTENT = "content_image"
+EPSILON = "batchnorm/add/y"  # part of its name
 
 
 def model_path(name: str) -> Path:
@@ -42,9 +43,9 @@ def transform_model() -> bytes:
     """
     model = onnx.load(model_path("arbitrary_transform.onnx"))
     constants = _constants(model)
-    nodes, source = _without_quantisation(model, constants)
+    nodes, last = _without_quantisation(model, constants)
     graph = helper.make_graph(
-        [*_entry(), *nodes, *_exit(source(model.graph.output[0].name))],
+        [*_entry(), *nodes, *_exit(last)],
         "stylize",
         [
             helper.make_tensor_value_info("image", TensorProto.UINT8, ["height", "width", 4]),
@@ -57,9 +58,27 @@ def transform_model() -> bytes:
     return fresh.SerializeToString()
 
 
-def transform_weights() -> dict[str, Array]:
-    """The generator's fp32 constants by their original names, for other frameworks."""
-    return _constants(onnx.load(model_path("arbitrary_transform.onnx")))
+def convolutions() -> tuple[dict[str, tuple[Array, Array]], float]:
+    """For other frameworks: weights (out, in, height, width) and bias (out,) of each convolution
+    by the name of its layer, and the epsilon of the norms.
+
+    They are found through the nodes, not by their own names: the file gives equal constants
+    of different layers one name.
+    """
+    model = onnx.load(model_path("arbitrary_transform.onnx"))
+    constants = _constants(model)
+    found = {
+        _layer(node.output[0]): (constants[node.input[1]], constants[node.input[2]])
+        for node in model.graph.node
+        if node.op_type == "Conv"
+    }
+    added = [name for node in model.graph.node if node.op_type == "Add" for name in node.input]
+    return found, float(next(constants[name] for name in added if EPSILON in name).item())
+
+
+def _layer(output: str) -> str:
+    """`style_params/transformer/expand/conv1/conv/BiasAdd_prequant` to `expand/conv1/conv`."""
+    return output.rpartition("/")[0].removeprefix("style_params/").removeprefix("transformer/")
 
 
 def _constants(model: onnx.ModelProto) -> dict[str, Array]:
@@ -84,25 +103,22 @@ def _constants(model: onnx.ModelProto) -> dict[str, Array]:
     return {name: value for name, value in found.items() if name in used}
 
 
-def _without_quantisation(model: onnx.ModelProto, constants: dict[str, Array]):
-    """The nodes that compute, joined directly; and a function that follows a name to its origin."""
-    origin: dict[str, str] = {}
-
-    def source(name: str) -> str:
-        while name in origin:
-            name = origin[name]
-        return name
-
+def _without_quantisation(
+    model: onnx.ModelProto, constants: dict[str, Array]
+) -> tuple[list[onnx.NodeProto], str]:
+    """The nodes that compute, joined directly, and the name of what they compute."""
+    origin = {CONTENT: "content"}
     kept: list[onnx.NodeProto] = []
     for node in model.graph.node:
-        if node.op_type in QUANTISE:
-            if node.output[0] not in constants:
-                origin[node.output[0]] = node.input[0]
-            continue
-        for place, name in enumerate(node.input):
-            node.input[place] = "content" if source(name) == CONTENT else source(name)
-        kept.append(node)
-    return kept, source
+        sources = [origin.get(name, name) for name in node.input]
+        if node.op_type not in QUANTISE:
+            del node.input[:]
+            node.input.extend(sources)
+            kept.append(node)
+        elif node.output[0] not in constants:
+            origin[node.output[0]] = sources[0]
+    result = model.graph.output[0].name
+    return kept, origin.get(result, result)
 
 
 def _entry() -> list[onnx.NodeProto]:

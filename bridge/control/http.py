@@ -1,0 +1,218 @@
+"""HTTP: the page, REST and the two WebSockets; every parameter comes from the schema."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request, WebSocket
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
+
+from bridge import __version__
+from bridge.control import assets
+from bridge.control.desk import Desk
+from bridge.control.guard import UPLOADS, Guard, Rules
+from bridge.control.metrics import generate_latest, registry
+from bridge.control.schema import body, schema
+from bridge.control.store import ParameterError
+from bridge.control.streams import Streams
+from bridge.preview import png
+from bridge.transports import schemes
+from engine.parameters import Value
+
+PAGE = Path(__file__).parent / "page"
+API = "/api/v1"
+READY = ("RUNNING", "DEGRADED")
+STALE = 5.0  # seconds without a picture from a source that sends
+
+
+def create_app(desk: Desk, rules: Rules) -> Guard:
+    """The guarded app of a desk."""
+    app = FastAPI(
+        title="spout-bridge",
+        version=__version__,
+        description="Every parameter, action and pipeline of this bridge. The page is at /.",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.streams = Streams(desk)
+    _pages(app, desk)
+    _health(app, desk)
+    _parameters(app, desk)
+    _pipelines(app, desk)
+    _assets(app, desk)
+    _streams(app, desk)
+    app.mount("/page", StaticFiles(directory=PAGE), name="page")
+    app.add_exception_handler(ParameterError, _bad_values)
+    app.add_exception_handler(assets.AssetError, _bad_asset)
+    app.add_exception_handler(json.JSONDecodeError, _bad_json)
+    return Guard(app, rules)
+
+
+def _pages(app: FastAPI, desk: Desk) -> None:
+    @app.get("/", include_in_schema=False)
+    async def page(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return FileResponse(PAGE / "index.html")
+        return JSONResponse({"name": "spout-bridge", "schema": f"{API}/schema", "docs": "/docs"})
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse((PAGE / "docs.html").read_text("utf-8"))
+
+
+def _health(app: FastAPI, desk: Desk) -> None:
+    metrics = registry(desk)
+
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """The bridge's loop turns."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["health"])
+    async def readyz() -> JSONResponse:
+        """200 while pictures are generated, else 503 with the reason."""
+        status = desk.status()
+        stuck = status.input_fps > 0 and status.engine_fps == 0
+        ready = status.state in READY and not stuck
+        told = {"state": status.state, "reason": status.reason or status.error,
+                "progress": status.progress}  # fmt: skip
+        return JSONResponse(told, 200 if ready else 503)
+
+    @app.get("/metrics", tags=["health"])
+    async def prometheus() -> Response:
+        """Prometheus text."""
+        return Response(generate_latest(metrics), media_type="text/plain; version=0.0.4")
+
+    @app.get(f"{API}/state", tags=["state"])
+    async def state() -> dict[str, Any]:
+        """Everything that the bridge knows of itself."""
+        return app.state.streams.state()
+
+
+def _parameters(app: FastAPI, desk: Desk) -> None:
+    changes = body("Parameters", desk.store.specs.values(), {})
+
+    @app.get(f"{API}/schema", tags=["parameters"])
+    async def whole_schema() -> dict[str, Any]:
+        """All parameters with their ranges, all actions, all pipelines, all values of the state."""
+        return schema(desk)
+
+    @app.get(f"{API}/parameters", tags=["parameters"])
+    async def values() -> dict[str, Value]:
+        """Every parameter's value, by its long name."""
+        return dict(desk.store.snapshot.values)
+
+    @app.patch(f"{API}/parameters", tags=["parameters"])
+    async def change(given: changes) -> dict[str, Value]:  # type: ignore[valid-type]
+        """Set some parameters: all of them, or none where one is refused."""
+        return desk.store.update(given.model_dump(exclude_unset=True), "http")  # type: ignore[attr-defined]
+
+    @app.post(API + "/actions/{name}", tags=["parameters"])
+    async def act(name: str) -> dict[str, str]:
+        """Do something once."""
+        action = desk.actions.get(name)
+        if action is None:
+            raise HTTPException(
+                404, f"There is no action {name!r}; choose {', '.join(desk.actions)}."
+            )
+        action.run()
+        return {"done": name}
+
+
+def _pipelines(app: FastAPI, desk: Desk) -> None:
+    loads = [spec for spec in desk.store.specs.values() if not spec.live]
+    wanted = body("Switch", loads, {"pipeline": (str, ...)})
+
+    @app.get(f"{API}/pipelines", tags=["pipelines"])
+    async def pipelines() -> list[dict[str, Any]]:
+        """What there is to switch to."""
+        return [dict(row) for row in desk.pipelines()]
+
+    @app.post(f"{API}/pipeline", status_code=202, tags=["pipelines"])
+    async def switch(given: wanted) -> dict[str, str]:  # type: ignore[valid-type]
+        """Begin to change the pipeline; the output goes on, the state tells how it goes."""
+        asked = given.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+        pipeline = asked.pop("pipeline")
+        try:
+            desk.switch(pipeline, asked)
+        except LookupError as error:
+            raise HTTPException(404, str(error.args[0])) from error
+        except ParameterError:
+            raise
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from error
+        return {"loading": pipeline}
+
+    @app.get(f"{API}/sources", tags=["pipelines"])
+    async def sources() -> list[dict[str, Any]]:
+        """The transports that pictures can come from."""
+        return [{"uri": f"{name}:", "help": line} for name, (source, _, line) in schemes().items()
+                if source]  # fmt: skip
+
+
+def _assets(app: FastAPI, desk: Desk) -> None:
+    upload = {"requestBody": {"content": {kind: {"schema": {"type": "string", "format": "binary"}}
+                                          for kind in UPLOADS}}}  # fmt: skip
+
+    @app.get(f"{API}/assets", tags=["assets"])
+    async def listing() -> list[str]:
+        """The reference images."""
+        return assets.names(desk.assets)
+
+    @app.post(f"{API}/assets", status_code=201, tags=["assets"], openapi_extra=upload)
+    async def add(request: Request, name: str) -> dict[str, Any]:
+        """Keep a reference image; its `name` is what `reference` takes."""
+        data = await request.body()
+        return await run_in_threadpool(assets.add, desk.assets, name, data)
+
+    @app.get(API + "/assets/{name}", tags=["assets"])
+    async def one(name: str) -> FileResponse:
+        """One reference image."""
+        return FileResponse(assets.find(desk.assets, name))
+
+    @app.delete(API + "/assets/{name}", tags=["assets"])
+    async def remove(name: str) -> dict[str, str]:
+        """Remove a reference image."""
+        assets.find(desk.assets, name).unlink()
+        return {"removed": name}
+
+
+def _streams(app: FastAPI, desk: Desk) -> None:
+    streams: Streams = app.state.streams
+
+    @app.get(API + "/frame/{side}.png", tags=["state"])
+    async def frame(side: str) -> Response:
+        """The newest picture of the `input` or `output` side, exactly."""
+        found = desk.look(side) if side in ("input", "output") else None
+        if found is None:
+            raise HTTPException(404, "There is no picture; the sides are input and output.")
+        data = await run_in_threadpool(png, found.image)
+        return Response(data, media_type="image/png")
+
+    @app.websocket(f"{API}/preview")
+    async def preview(socket: WebSocket, side: str = "output", width: int = 480) -> None:
+        await streams.preview(socket, side, min(max(width, 16), 1280))
+
+    @app.websocket(f"{API}/events")
+    async def events(socket: WebSocket) -> None:
+        await streams.events(socket)
+
+
+async def _bad_values(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ParameterError)
+    detail = [
+        {"loc": ["body", name], "msg": text, "type": "value_error"}
+        for name, text in error.problems.items()
+    ]
+    return JSONResponse({"detail": detail}, 422)
+
+
+async def _bad_asset(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, assets.AssetError)
+    return JSONResponse({"detail": str(error)}, error.status)
+
+
+async def _bad_json(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": "The body is no JSON."}, 400)

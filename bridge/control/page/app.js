@@ -1,0 +1,117 @@
+// The page: everything on it is made from the bridge's own schema.
+import { ask, listen } from "./connection.js";
+import { control, element } from "./controls.js";
+import { preview } from "./preview.js";
+import * as status from "./status.js";
+
+const DANGER = new Set(["kill_engine"]);
+const rows = new Map();
+let schema;
+
+function groups() {
+  const active = schema.pipelines.find((row) => row.active) ?? schema.pipelines[0];
+  const elsewhere = new Set(schema.pipelines.flatMap((row) => [...row.parameters, ...row.load]));
+  const here = new Set([...active.parameters, ...active.load]);
+  const pages = new Map();
+  rows.clear();
+  for (const spec of schema.parameters) {
+    if (elsewhere.has(spec.name) && !here.has(spec.name)) continue;
+    if (!pages.has(spec.page)) pages.set(spec.page, []);
+    const row = control(spec, complain);
+    rows.set(spec.name, row);
+    pages.get(spec.page).push(row);
+  }
+  const cards = [...pages].map(([name, found]) => element("section", { className: "card" },
+    element("h2", { textContent: name }), ...found));
+  document.getElementById("groups").replaceChildren(...cards, actions());
+}
+
+function actions() {
+  const buttons = schema.actions.map(({ name, help }) => {
+    const button = element("button", { type: "button", title: help,
+      textContent: name.replaceAll("_", " ") });
+    button.dataset.action = name;
+    if (DANGER.has(name)) button.className = "danger";
+    button.onclick = () => attempt(() => ask(`actions/${name}`, "POST"));
+    return button;
+  });
+  const note = element("p", { className: "note", textContent:
+    "Kill the engine and watch: the output holds, no frame is black, and it comes back." });
+  return element("section", { className: "card" }, element("h2", { textContent: "Actions" }),
+    element("div", { className: "buttons" }, ...buttons), note);
+}
+
+function pipelines(news = {}) {
+  const buttons = schema.pipelines.map((row) => {
+    const button = element("button", { type: "button", title: row.title, textContent: row.id });
+    button.classList.toggle("on", row.active);
+    button.onclick = () => attempt(() => ask("pipeline", "POST", { pipeline: row.id }));
+    return button;
+  });
+  const active = schema.pipelines.find((row) => row.active);
+  const parts = [element("h2", { textContent: "Pipeline" }),
+    element("div", { className: "buttons" }, ...buttons),
+    element("p", { className: "note", textContent: active?.title ?? "" })];
+  if (news.loading) {
+    parts.push(element("p", { className: "note",
+      textContent: `${news.loading} is being loaded: ${news.phase || "starting"}` }),
+    element("progress", { max: 1, value: news.progress }));
+  }
+  document.getElementById("pipelines").replaceChildren(...parts);
+}
+
+let known = {};
+
+function told(news) {
+  const before = known;
+  known = { ...known, ...news };
+  status.show(news);
+  if (news.pipeline !== undefined && news.pipeline !== before.pipeline) {
+    for (const row of schema.pipelines) row.active = row.id === news.pipeline;
+    groups();
+    ask("parameters").then(values);
+  }
+  if (["pipeline", "loading", "progress", "phase"].some((name) => name in news)) pipelines(known);
+}
+
+function values(news) {
+  for (const [name, value] of Object.entries(news)) rows.get(name)?.show(value);
+}
+
+function complain(text) {
+  const error = document.getElementById("error");
+  error.textContent = text || known.error || "";
+  error.hidden = !error.textContent;
+}
+
+async function attempt(work) {
+  try {
+    await work();
+  } catch (error) {
+    complain(error.message);
+  }
+}
+
+function heard(data) {
+  const { type, values: news } = JSON.parse(data);
+  if (type === "state") told(news);
+  else values(news);
+}
+
+async function begin() {
+  try {
+    schema = await ask("schema");
+  } catch {
+    status.gone();
+    setTimeout(begin, 1000);
+    return;
+  }
+  status.prepare(schema.state);
+  groups();
+  pipelines();
+  listen("events", heard, (alive) => { if (!alive) status.gone(); });
+  preview("input");
+  preview("output");
+}
+
+begin();

@@ -1,0 +1,68 @@
+// Reference images: drop one or choose one; the kept ones stand beside as small pictures.
+import { ask } from "./connection.js";
+
+const pickers = new Set();
+
+export function picker(spec, changed) {
+  const box = document.createElement("div");
+  box.className = "drop";
+  const file = Object.assign(document.createElement("input"),
+    { type: "file", accept: "image/png,image/jpeg,image/webp", hidden: true });
+  const note = document.createElement("span");
+  let value = "";
+  const draw = (names) => {
+    const pictures = names.map((name) => {
+      const picture = Object.assign(document.createElement("img"),
+        { src: `/api/v1/assets/${encodeURIComponent(name)}`, alt: name, title: name });
+      picture.classList.toggle("on", name === value);
+      picture.onclick = () => changed(name === value ? "" : name);
+      return picture;
+    });
+    note.textContent = names.length ? "" : "drop a picture here, or";
+    box.replaceChildren(...pictures, note, open, file);
+  };
+  const take = async (picked) => {
+    if (!picked) return;
+    try {
+      changed(await upload(picked));
+      await refresh();
+    } catch (error) {
+      note.textContent = error.message;
+    }
+  };
+  const open = Object.assign(document.createElement("button"),
+    { type: "button", textContent: "choose…", onclick: () => file.click() });
+  file.onchange = () => take(file.files[0]);
+  box.ondragover = (event) => { event.preventDefault(); box.classList.add("over"); };
+  box.ondragleave = () => box.classList.remove("over");
+  box.ondrop = (event) => {
+    event.preventDefault();
+    box.classList.remove("over");
+    take(event.dataTransfer.files[0]);
+  };
+  const redraw = (names) => draw(names);
+  pickers.add(redraw);
+  refresh();
+  const show = (now) => { value = now; refresh(); };
+  return { field: open, parts: [box], show, wide: true };
+}
+
+let asked;
+
+function refresh() {
+  // Three pickers that ask at once are one question.
+  asked ??= ask("assets").then((names) => {
+    asked = undefined;
+    for (const redraw of pickers) redraw(names);
+  });
+  return asked;
+}
+
+async function upload(file) {
+  const name = encodeURIComponent(file.name.replace(/[^\w. -]/g, "_").slice(-60));
+  const answer = await fetch(`/api/v1/assets?name=${name}`, { method: "POST", body: file,
+    headers: { "content-type": file.type || "application/octet-stream" } });
+  const data = await answer.json();
+  if (!answer.ok) throw new Error(data.detail);
+  return data.name;
+}

@@ -1,0 +1,92 @@
+// One control for one parameter, whatever it is; `show` brings it to a value that came from outside.
+import { set } from "./connection.js";
+import { picker } from "./assets.js";
+
+const PAUSE = 400; // milliseconds of not typing until a text is sent
+const HELD = 700; // milliseconds in which a control that is being moved listens to nobody else
+
+export function control(spec, refused) {
+  const row = element("div", { className: "row", title: spec.help });
+  const made = (KINDS[spec.kind] ?? text)(spec, (value) => {
+    row.touched = performance.now();
+    set(spec.name, value, refused);
+  });
+  row.append(label(spec, made.field), ...made.parts);
+  if (made.wide) row.classList.add("text");
+  row.show = (value) => {
+    if (performance.now() - (row.touched ?? -HELD) > HELD) made.show(value);
+  };
+  return row;
+}
+
+export function element(name, properties = {}, ...children) {
+  const found = Object.assign(document.createElement(name), properties);
+  found.append(...children);
+  return found;
+}
+
+function label(spec, field) {
+  const id = `control-${spec.name}`;
+  field.id = id;
+  const address = `/bridge/${spec.osc}`;
+  const copy = element("button", { className: "address", type: "button", textContent: address,
+    title: "copy this OSC address" });
+  copy.onclick = () => navigator.clipboard?.writeText(address);
+  const words = spec.name.replaceAll("_", " ") + (spec.unit ? ` (${spec.unit})` : "");
+  return element("div", {}, element("label", { htmlFor: id, textContent: words }), copy);
+}
+
+function range(spec, changed) {
+  const step = spec.kind === "int" ? 1 : (spec.maximum - spec.minimum) / 200;
+  const limits = { min: spec.minimum, max: spec.maximum };
+  const slider = element("input", { type: "range", ...limits, step });
+  const number = element("input", { type: "number", ...limits, step: "any" });
+  number.setAttribute("aria-label", `${spec.name} as a number`);
+  slider.oninput = () => {
+    number.value = slider.value;
+    changed(Number(slider.value));
+  };
+  number.onchange = () => {
+    slider.value = number.value;
+    changed(Number(number.value));
+  };
+  const show = (value) => {
+    slider.value = value;
+    number.value = Math.round(value * 1000) / 1000;
+  };
+  return { field: slider, parts: [slider, number], show };
+}
+
+function toggle(spec, changed) {
+  const box = element("input", { type: "checkbox" });
+  box.onchange = () => changed(box.checked);
+  return { field: box, parts: [box], show: (value) => { box.checked = value; } };
+}
+
+function choice(spec, changed) {
+  const list = element("select", {}, ...spec.choices.map((name) => element("option",
+    { value: name, textContent: name })));
+  list.onchange = () => changed(list.value);
+  return { field: list, parts: [list], show: (value) => { list.value = value; } };
+}
+
+function text(spec, changed) {
+  if (spec.asset) return picker(spec, changed);
+  const area = element("textarea", { rows: 1, spellcheck: false });
+  let timer;
+  area.oninput = () => {
+    clearTimeout(timer);
+    if (spec.live) timer = setTimeout(() => changed(area.value), PAUSE);
+  };
+  area.onkeydown = (event) => {
+    if (event.key !== "Enter" || event.shiftKey) return;
+    event.preventDefault();
+    clearTimeout(timer);
+    changed(area.value);
+  };
+  if (!spec.live) area.onchange = () => changed(area.value);
+  const show = (value) => { if (document.activeElement !== area) area.value = value; };
+  return { field: area, parts: [area], show, wide: true };
+}
+
+const KINDS = { float: range, int: range, bool: toggle, choice, text };

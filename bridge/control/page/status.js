@@ -1,0 +1,63 @@
+// What the bridge says of itself: the badge, the reason, the figures.
+import { element } from "./controls.js";
+
+const GOOD = { RUNNING: "good", FAILED: "bad", DEGRADED: "warn", RESTARTING: "warn" };
+// What a performer looks at, in this order; all the rest is in the API.
+const FIGURES = [
+  ["fps", "fps shown"], ["latency", "latency ms"], ["longest_gap", "longest gap ms"],
+  ["black_frames", "black frames"], ["input_fps", "fps in"], ["output_fps", "fps out"],
+  ["dropped_output", "drops"], ["restarts", "restarts"], ["engine_size", "engine size"],
+];
+
+const cells = new Map();
+let known = {};
+
+export function prepare(specs) {
+  const help = Object.fromEntries(specs.map((spec) => [spec.name, spec.help]));
+  const list = document.getElementById("figures");
+  list.replaceChildren(...FIGURES.map(([name, words]) => {
+    const value = element("dd", { textContent: "–" });
+    const cell = element("div", { title: help[name] ?? "" },
+      element("dt", { textContent: words }), value);
+    cells.set(name, { cell, value });
+    return cell;
+  }));
+}
+
+export function show(news) {
+  known = { ...known, ...news };
+  badge(known.state, GOOD[known.state] ?? "");
+  say("reason", known.reason || words(known.report));
+  say("source", known.source);
+  say("sink", known.sink);
+  const error = document.getElementById("error");
+  error.textContent = known.error;
+  error.hidden = !known.error;
+  for (const [name, { cell, value }] of cells) value.textContent = shown(known[name]);
+  cells.get("black_frames")?.cell.classList.toggle("bad", known.black_frames > 0);
+}
+
+export function gone() {
+  badge("bridge gone", "bad");
+}
+
+function badge(text, kind) {
+  const state = document.getElementById("state");
+  state.textContent = text;
+  state.className = `badge ${kind}`;
+}
+
+function say(id, text) {
+  document.getElementById(id).textContent = text ?? "";
+}
+
+function shown(value) {
+  return typeof value === "number" && !Number.isInteger(value) ? value.toFixed(1) : value ?? "–";
+}
+
+function words(report) {
+  const unused = report?.words_unused ?? [];
+  const problems = report?.problems ?? [];
+  if (problems.length) return problems.join(" ");
+  return unused.length ? `words without influence: ${unused.join(", ")}` : "";
+}

@@ -1,0 +1,48 @@
+"""What there is to control, as data: for the page, for REST, and for OpenAPI."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from bridge.control.desk import Desk
+from bridge.state import STATUS
+from engine.parameters import Kind, ParameterSpec
+
+TYPES: Mapping[Kind, type] = {Kind.FLOAT: float, Kind.INT: int, Kind.BOOL: bool, Kind.TEXT: str}
+
+
+def schema(desk: Desk) -> dict[str, Any]:
+    """All parameters, actions, pipelines and state values, with what each means."""
+    return {
+        "parameters": [asdict(spec) for spec in desk.store.specs.values()],
+        "actions": [{"name": name, "help": action.help} for name, action in desk.actions.items()],
+        "pipelines": desk.pipelines(),
+        "state": [asdict(row) for row in STATUS],
+    }
+
+
+def body(name: str, specs: Iterable[ParameterSpec], required: Mapping[str, Any]) -> type[BaseModel]:
+    """A request's model in which all may be left out; it describes, the store checks."""
+    fields: dict[str, Any] = dict(required)
+    for spec in specs:
+        kind = Literal[spec.choices] if spec.choices else TYPES[spec.kind]  # type: ignore[valid-type]
+        limits = {"minimum": spec.minimum, "maximum": spec.maximum}
+        extra = {key: value for key, value in limits.items() if value is not None}
+        fields[spec.name] = (
+            Any,
+            Field(
+                default=None,
+                description=f"{spec.help} Takes {spec.wants}. OSC: /bridge/{spec.osc}",
+                json_schema_extra={**_json_type(kind), **extra, "default": spec.default},
+            ),
+        )
+    return create_model(name, __config__=ConfigDict(extra="allow"), **fields)
+
+
+def _json_type(kind: Any) -> dict[str, Any]:
+    names = {float: "number", int: "integer", bool: "boolean", str: "string"}
+    if kind in names:
+        return {"type": names[kind]}
+    return {"type": "string", "enum": list(kind.__args__)}

@@ -1,0 +1,111 @@
+"""The two WebSockets: previews, and what changes. A slow client loses pictures, nothing waits."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from bridge.control.desk import Desk
+from bridge.control.store import Change
+from bridge.preview import Preview
+from engine.parameters import Value
+
+PREVIEW_BEAT = 1 / 15  # seconds
+EVENT_BEAT = 1 / 30
+STATE_BEATS = 6  # of events between looks at the state
+PATIENCE = 10.0  # seconds until a client that takes nothing is left
+
+
+class Streams:
+    """Serves the sockets of one desk; all but `_changed` runs in the server's loop."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._previews = {
+            side: Preview(lambda side=side: desk.look(side)) for side in ("input", "output")
+        }
+        self._pending: dict[WebSocket, dict[str, Value]] = {}
+        desk.store.listen(self._changed)
+
+    def state(self) -> dict[str, Any]:
+        """The state as JSON values."""
+        status = asdict(self._desk.status())
+        return {name: str(v) if isinstance(v, str) else v for name, v in status.items()}
+
+    async def preview(self, socket: WebSocket, side: str, width: int) -> None:
+        """JPEG pictures, the newest one whenever the last has been taken."""
+        await socket.accept()
+        preview = self._previews.get(side)
+        if preview is None:
+            await socket.close(4404, "The sides are input and output.")
+            return
+        index = -1
+        with suppress(WebSocketDisconnect, TimeoutError, RuntimeError):
+            async with _until_gone(socket) as gone:
+                while not gone.is_set():
+                    made = await run_in_threadpool(preview.newer, index, width)
+                    if made:
+                        index = made[0]
+                        await asyncio.wait_for(socket.send_bytes(made[1]), PATIENCE)
+                    await asyncio.sleep(PREVIEW_BEAT)
+
+    async def events(self, socket: WebSocket) -> None:
+        """First everything, then what changes, newest value by name."""
+        await socket.accept()
+        self._pending[socket] = dict(self._desk.store.snapshot.values)
+        told: Mapping[str, Any] = {}
+        beat = 0
+        try:
+            with suppress(WebSocketDisconnect, TimeoutError, RuntimeError):
+                async with _until_gone(socket) as gone:
+                    while not gone.is_set():
+                        changed, self._pending[socket] = self._pending[socket], {}
+                        if changed:
+                            await _tell(socket, "parameters", changed)
+                        if beat % STATE_BEATS == 0:
+                            state = await run_in_threadpool(self.state)
+                            news = {n: v for n, v in state.items() if told.get(n) != v}
+                            told = state
+                            if news:
+                                await _tell(socket, "state", news)
+                        beat += 1
+                        await asyncio.sleep(EVENT_BEAT)
+        finally:
+            del self._pending[socket]
+
+    def _changed(self, change: Change) -> None:
+        """Called by whoever changed a value."""
+        for pending in list(self._pending.values()):
+            pending.update(change.changed)
+
+
+async def _tell(socket: WebSocket, kind: str, values: Mapping[str, Any]) -> None:
+    message = {"type": kind, "values": dict(values)}
+    await asyncio.wait_for(socket.send_json(message), PATIENCE)
+
+
+class _until_gone:
+    """An event that is set when the client closes its end, which only reading shows."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._gone = asyncio.Event()
+
+    async def __aenter__(self) -> asyncio.Event:
+        self._task = asyncio.create_task(self._watch())
+        return self._gone
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _watch(self) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError):
+            while (await self._socket.receive())["type"] != "websocket.disconnect":
+                pass
+        self._gone.set()
