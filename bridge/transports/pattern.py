@@ -60,7 +60,7 @@ def read_counter(image: Image) -> int | None:
     bright = [row[(2 * cell + 1) * width // (2 * CELLS)] for cell in range(CELLS)]
     if any(70 < value < 180 for value in bright):
         return None
-    word = sum((value > 127) << cell for cell, value in enumerate(bright))
+    word = sum(int(value > 127) << cell for cell, value in enumerate(bright))
     counter, check = word & 0xFFFFFF, word >> 24
     return counter if (counter ^ counter >> 8 ^ counter >> 16) % 256 == check else None
 
