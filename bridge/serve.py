@@ -42,6 +42,8 @@ def serve(settings: Settings, values: Mapping[str, str], console: Console) -> No
             running.callback(osc.close)
         except OSError as error:
             raise Refused(_port_taken(settings.port, error), PORT_TAKEN) from None
+        except ValueError as error:
+            raise Refused(str(error)) from None
         _start(session)
         running.callback(session.stop)
         osc.start()

@@ -2,6 +2,7 @@
 
 import random
 from collections import deque
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_blocks_of_random_duration_play_evenly(frames, seed):
     shown, lost = play(frames, seed)
     assert lost <= 0.05 * (len(shown) + lost)
     assert max(delay for _, delay, _ in shown) <= 1.25 * 0.6
-    gaps = sorted(b[0] - a[0] for a, b in zip(shown[60:], shown[61:], strict=False))
+    gaps = sorted(b[0] - a[0] for a, b in pairwise(shown[60:]))
     even = 0.6 / frames
     assert gaps[len(gaps) // 10] >= 0.25 * even
     assert gaps[len(gaps) * 9 // 10] <= 2.5 * even
@@ -85,7 +86,7 @@ def test_after_a_stall_there_is_neither_backlog_nor_burst():
     after = [(now, delay) for now, delay, _ in shown if 9 < now < 14]
     assert lost == 0
     assert max(delay for _, delay in after) <= 1.25 * 0.6
-    assert min(b[0] - a[0] for a, b in zip(after, after[1:], strict=False)) >= 1 / 61
+    assert min(b[0] - a[0] for a, b in pairwise(after)) >= 1 / 61
 
 
 def test_pictures_are_fitted_without_change_where_they_fit():

@@ -23,7 +23,9 @@ function groups() {
   }
   const cards = [...pages].map(([name, found]) => element("section", { className: "card" },
     element("h2", { textContent: name }), ...found));
-  document.getElementById("groups").replaceChildren(...cards, actions());
+  // What a show needs in a hurry stands first: the output's controls, then the buttons.
+  document.getElementById("groups").replaceChildren(...cards.slice(0, 1), actions(),
+    ...cards.slice(1));
 }
 
 function actions() {

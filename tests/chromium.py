@@ -1,0 +1,110 @@
+"""A headless Chromium over its DevTools protocol: what the tests of the page need, and no more."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import connect
+
+FLAGS = """
+    --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --mute-audio
+    --disable-background-networking --disable-component-update --disable-sync
+    --disable-dev-shm-usage --remote-debugging-port=0 --remote-allow-origins=*
+""".split()  # noqa: SIM905 - as one would type them
+
+
+class Page:
+    """One tab."""
+
+    def __init__(self, url: str) -> None:
+        self._socket = connect(url, max_size=64 << 20)
+        self._number = 0
+        self.events: list[dict] = []
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **parameters):
+        self._number += 1
+        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        while True:
+            message = json.loads(self._socket.recv(timeout=30))
+            if message.get("id") == self._number:
+                assert "error" not in message, message
+                return message["result"]
+            self.events.append(message)
+
+    def go(self, url: str) -> None:
+        self.call("Page.navigate", url=url)
+        self.until("document.readyState === 'complete'")
+
+    def run(self, expression: str):
+        """The value of an expression; promises are waited for."""
+        result = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
+        assert "exceptionDetails" not in result, result["exceptionDetails"]
+        return result["result"].get("value")
+
+    def until(self, expression: str, timeout: float = 15.0):
+        end = time.perf_counter() + timeout
+        while not (value := self.run(expression)):
+            assert time.perf_counter() < end, f"never true: {expression}"
+            time.sleep(0.05)
+        return value
+
+    def size(self, width: int, height: int) -> None:
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                  deviceScaleFactor=1, mobile=False)  # fmt: skip
+
+    def screenshot(self, path: Path, whole: bool = True) -> None:
+        data = self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"]
+        Path(path).write_bytes(base64.b64decode(data))
+
+    def requested(self) -> list[str]:
+        """Every address that the page asked for."""
+        sent = [e for e in self.events if e.get("method") == "Network.requestWillBeSent"]
+        return [event["params"]["request"]["url"] for event in sent]
+
+    def complaints(self) -> list[str]:
+        """Errors of scripts and of the console."""
+        kinds = ("Runtime.exceptionThrown", "Log.entryAdded")
+        found = [json.dumps(e["params"]) for e in self.events if e.get("method") in kinds]
+        return [text for text in found if '"level": "error"' in text or "exception" in text]
+
+
+@contextmanager
+def chromium(folder: Path):
+    """Start a browser with an empty profile; gives its one tab."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not program and os.environ.get("CI"):
+        pytest.fail("chromium must be installed where CI runs: apt-get install chromium")
+    if not program:
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+    profile = folder / "profile"
+    process = subprocess.Popen(
+        [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        told = profile / "DevToolsActivePort"
+        end = time.perf_counter() + 30
+        while not told.exists() or not told.read_text().strip():
+            assert time.perf_counter() < end, "chromium did not start"
+            time.sleep(0.05)
+        port = told.read_text().split()[0]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
+            tabs = [tab for tab in json.load(answer) if tab["type"] == "page"]
+        page = Page(tabs[0]["webSocketDebuggerUrl"])
+        yield page
+        page._socket.close()
+    finally:
+        process.terminate()
+        process.wait(10)

@@ -1,0 +1,367 @@
+"""The commands as a user types them: each a process of its own."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from time import perf_counter
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from engine.ring import PREFIX, RingError, RingReader, folder
+from tests.chromium import chromium
+
+COMMAND = [sys.executable, "-c", "from bridge.cli import main; main()"]
+
+
+class Running:
+    """A `spout-bridge run` in the background."""
+
+    def __init__(self, process: subprocess.Popen, port: int, lines: list[str]) -> None:
+        self.process, self.port, self.lines = process, port, lines
+        self.url = f"http://127.0.0.1:{port}"
+
+    def ask(self, path: str, body=None, method: str | None = None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.url}/api/v1/{path}", data, {"content-type": "application/json"}, method=method
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def state(self):
+        return self.ask("state")
+
+    def until(self, true, timeout: float = 40.0):
+        end = perf_counter() + timeout
+        while not true(state := self.state()):
+            assert perf_counter() < end, state
+            time.sleep(0.05)
+        return state
+
+    def osc(self, address: str, *values) -> None:
+        builder = OscMessageBuilder(address)
+        for value in values:
+            builder.add_arg(value)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(builder.build().dgram, ("127.0.0.1", self.port))
+
+
+@contextmanager
+def running(tmp_path, *arguments):
+    process = subprocess.Popen(
+        [*COMMAND, "run", "--port", "0", "--folder", str(tmp_path), "--osc-feedback", "none",
+         *arguments],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    lines: list[str] = []
+    found: list[int] = []
+    ready = threading.Event()
+
+    def listen():
+        for line in process.stderr:
+            lines.append(line)
+            match = re.search(r"page +http://[^:]+:(\d+)", line)
+            if match:
+                found.append(int(match[1]))
+                ready.set()
+        ready.set()
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        assert ready.wait(30)
+        assert found, "".join(lines)
+        yield Running(process, found[0], lines)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(10)
+        thread.join(5)
+        process.stderr.close()
+
+
+def refused(*arguments) -> tuple[int, str]:
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60)
+    return done.returncode, " ".join(done.stderr.split())
+
+
+def read(name: str, timeout: float = 20.0) -> RingReader:
+    end = perf_counter() + timeout
+    while True:
+        try:
+            return RingReader(name)
+        except (FileNotFoundError, RingError):
+            assert perf_counter() < end, f"shm:{name} is not there"
+            time.sleep(0.02)
+
+
+def test_ctrl_c_ends_everything_in_under_two_seconds(tmp_path):
+    before = set(folder().glob(PREFIX + "*"))
+    with running(tmp_path, "--sink", "shm:test-ctrl-c") as bridge:
+        state = bridge.until(lambda state: state["state"] == "RUNNING")
+        worker = state["worker"]
+        assert psutil.pid_exists(worker)
+        began = perf_counter()
+        bridge.process.send_signal(signal.SIGINT)
+        assert bridge.process.wait(10) == 0
+        assert perf_counter() - began < 2
+    assert not psutil.pid_exists(worker)
+    assert set(folder().glob(PREFIX + "*")) <= before
+
+
+def test_a_killed_bridge_takes_its_worker_along_and_is_swept_up_after(tmp_path):
+    with running(tmp_path, "--sink", "shm:test-killed") as bridge:
+        worker = bridge.until(lambda state: state["state"] == "RUNNING")["worker"]
+        bridge.osc("/bridge/vace", 0.5)
+        bridge.until(lambda state: state["osc_messages"] == 1)
+        time.sleep(0.5)
+        bridge.process.kill()
+        bridge.process.wait()
+    end = perf_counter() + 5
+    while psutil.pid_exists(worker) and perf_counter() < end:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(worker)
+    with running(tmp_path, "--sink", "shm:test-killed") as bridge:
+        assert bridge.ask("parameters")["vace_scale"] == 0.5, "the journal gave it back"
+
+
+def test_what_cannot_be_is_one_sentence_with_the_cure(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        status, text = refused("run", "--port", port, "--folder", str(tmp_path))
+        assert status == 3
+        assert f"Port {port} is in use by" in text
+        assert str(os.getpid()) in text
+        assert "--port" in text
+    for arguments, words, wanted in (
+        (["--source", "nothing"], "is not a transport; write one of", 1),
+        (["--source", "null"], "is not a transport", 1),
+        (["--sink", "demo:"], "cannot be sent to", 1),
+        (["--source", f"file:{tmp_path}/none.mp4"], "none.mp4", 1),
+        (["--sink", "shm:a/b"], "no name for shared memory", 1),
+        (["--pipeline", "nothing"], "choose stylize, passthrough", 1),
+        (["--size", "huge"], "576x320", 1),
+        (["--output-size", "0x0"], "--output-size cannot be '0x0'", 1),
+        (["--output-fps", "many"], "--output-fps cannot be 'many'", 1),
+        (["--set", "vace_scale=x"], "vace_scale takes a number from 0 to 2", 1),
+        (["--set", "nothing=1"], "no parameter 'nothing'", 1),
+        (["--osc-feedback", "somewhere"], "HOST:PORT", 1),
+        (["--host", "0.0.0.0"], "--token", 2),
+    ):
+        status, text = refused("run", "--port", "0", "--folder", str(tmp_path), *arguments)
+        assert status == wanted, text
+        assert words in text
+        assert "Traceback" not in text
+
+
+def test_list_prints_what_there_is():
+    done = subprocess.run([*COMMAND, "list", "--markdown"], capture_output=True, text=True)
+    assert done.returncode == 0
+    for word in ("stylize", "shm:", "/bridge/vace", "longest_gap"):
+        assert word in done.stdout
+
+
+def test_send_hands_on_and_ends_by_itself():
+    process = subprocess.Popen(
+        [*COMMAND, "send", "pattern:relay", "--to", "shm:test-send", "--seconds", "3"]
+    )
+    reader = read("test-send")
+    try:
+        end = perf_counter() + 3
+        while reader.newest() is None and perf_counter() < end:
+            time.sleep(0.01)
+        assert reader.newest().image.shape == (360, 640, 4)
+    finally:
+        reader.close()
+        assert process.wait(15) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1, 1), (333, 201), (1280, 720), (1920, 1080)])
+def test_three_hundred_stamped_frames_pass_exactly(tmp_path, size):
+    """Through shared memory, the child worker and shared memory again, alpha and all."""
+    from engine.ring import RingWriter
+
+    width, height = size
+    name = f"test-exact-{width}"
+    writer = RingWriter(name, width, height, 4)
+    rng = np.random.default_rng(1)
+    base = rng.integers(0, 256, (height, width, 4), dtype=np.uint8)
+    try:
+        with running(
+            tmp_path, "--source", f"shm:{name}", "--sink", f"shm:{name}-out", "--alpha", "input",
+            "--pipeline", "passthrough", "--output-size", f"{width}x{height}",
+        ) as bridge:  # fmt: skip
+            writer.write(base, perf_counter(), 0)
+            bridge.until(lambda state: state["state"] == "RUNNING")
+            seen, ended = follow(f"{name}-out")
+            for number in range(1, 301):
+                stamped = base.copy()
+                stamped[0, 0] = stamp(number)
+                writer.write(stamped, perf_counter(), number)
+                time.sleep(1 / 25)
+            time.sleep(0.5)
+            ended.set()
+            order = [number for number, _ in seen]
+            assert order == sorted(order), "none out of order, none twice"
+            assert order[-1] == 300, "the last picture before a pause arrives"
+            assert len(set(order) - {0}) >= 297, f"{len(order)} of 300 at 25 a second"
+            for number, image in seen[-60:]:
+                wanted = base.copy()
+                wanted[0, 0] = stamp(number) if number else base[0, 0]
+                assert np.array_equal(image, wanted)
+    finally:
+        writer.unlink()
+        writer.close()
+
+
+def stamp(number: int) -> list[int]:
+    return [number % 200, number // 200, 77, number % 251]
+
+
+def follow(name: str):
+    """Read a sink from another thread: each distinct picture once, with its number."""
+    reader, ended, seen = read(name), threading.Event(), []
+
+    def work():
+        last = -1
+        while not ended.is_set():
+            slot = reader.newest()
+            if slot and slot.index != last:
+                last = slot.index
+                pixel = [int(v) for v in slot.image[0, 0]]
+                number = pixel[0] + 200 * pixel[1] if pixel[2] == 77 else 0
+                if not seen or seen[-1][0] != number:
+                    seen.append((number, slot.image))
+                    del seen[:-320]
+            time.sleep(0.002)
+        reader.close()
+
+    threading.Thread(target=work, daemon=True).start()
+    return seen, ended
+
+
+@pytest.mark.slow
+def test_a_flood_of_osc_leaves_http_quick_and_the_last_value_right(tmp_path):
+    with running(tmp_path, "--sink", "null:", "--size", "256x256") as bridge:
+        bridge.until(lambda state: state["state"] == "RUNNING")
+        flood = subprocess.Popen([sys.executable, "-c", FLOOD, str(bridge.port)])
+        times = []
+        while flood.poll() is None:
+            began = perf_counter()
+            bridge.state()
+            times.append(perf_counter() - began)
+        bridge.osc("/bridge/vace", 1.25)
+        bridge.until(lambda state: bridge.ask("parameters")["vace_scale"] == 1.25, 5)
+        state = bridge.state()
+    times.sort()
+    p99 = times[int(0.99 * len(times))]
+    print(f"{state['osc_messages']} OSC messages, HTTP p99 {1e3 * p99:.1f} ms of {len(times)}")
+    assert state["osc_messages"] > 20_000
+    assert p99 < 0.05
+    assert state["black_frames"] == 0
+
+
+FLOOD = """
+import socket, sys, time
+from pythonosc.osc_message_builder import OscMessageBuilder
+def message(value):
+    builder = OscMessageBuilder("/bridge/vace")
+    builder.add_arg(value)
+    return builder.build().dgram
+data = [message(step / 100) for step in range(200)]
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+began = time.perf_counter()
+for number in range(50_000):
+    out.sendto(data[number % 200], ("127.0.0.1", int(sys.argv[1])))
+    ahead = number / 50_000 - (time.perf_counter() - began)
+    if ahead > 0.002:
+        time.sleep(ahead)
+"""
+
+
+@pytest.mark.foreign
+def test_a_recording_is_read_by_ffmpeg(tmp_path):
+    film = tmp_path / "film.mp4"
+    with running(tmp_path, "--sink", f"file:{film}", "--pipeline", "passthrough",
+                 "--output-size", "320x180") as bridge:  # fmt: skip
+        bridge.until(lambda state: state["frames_new"] > 90)
+    text = subprocess.run(
+        ["ffprobe", "-v", "error", "-count_frames", "-show_entries",
+         "stream=width,height,codec_name,nb_read_frames:format=duration", "-of", "json", film],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    told = json.loads(text)
+    stream, seconds = told["streams"][0], float(told["format"]["duration"])
+    assert (stream["width"], stream["height"]) == (320, 180)
+    assert 20 < int(stream["nb_read_frames"]) / seconds < 40, "30 pictures a second were generated"
+
+
+@pytest.mark.browser
+def test_the_page_shows_what_the_sink_is_sent(tmp_path):
+    with (
+        running(tmp_path, "--sink", "shm:test-page", "--output-size", "640x360") as bridge,
+        chromium(tmp_path) as page,
+    ):
+        bridge.until(lambda state: state["state"] == "RUNNING")
+        page.go(bridge.url)
+        page.until(MOVES.replace("SIDE", "input"), 20)
+        page.until(MOVES.replace("SIDE", "output"), 20)
+        bridge.osc("/bridge/freeze", 1)
+        time.sleep(1.5)
+        reader = read("test-page")
+        sent = reader.newest().image[..., :3]
+        reader.close()
+        shown, given = (pixels(page, side) for side in ("output", "input"))
+        sent = cv2.resize(sent, shown.shape[1::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(shown.astype(int) - sent).mean() < 6, "JPEG is all that lies between"
+        given = cv2.resize(given, shown.shape[1::-1])
+        assert np.abs(shown.astype(int) - given).mean() > 15, "input and output differ"
+        old = bridge.state()["worker"]
+        page.run("document.querySelector('[data-action=kill_engine]').click()")
+        state = bridge.until(lambda s: s["worker"] not in (0, old) and s["state"] == "RUNNING")
+        assert state["black_frames"] == 0
+        assert state["longest_gap"] < 250
+
+
+MOVES = """
+(() => {
+  const canvas = document.getElementById("SIDE");
+  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const sum = data.reduce((total, value, place) => (total * 31 + value * (place % 97)) % 1e9, 7);
+  const before = window.SIDEsum;
+  window.SIDEsum = sum;
+  return before !== undefined && before !== sum && data.some((value, at) => at % 4 < 3 && value);
+})()
+"""
+
+
+def pixels(page, side: str) -> np.ndarray:
+    """What a canvas shows, (H, W, 3)."""
+    width, height, text = page.run(f"""
+        (() => {{
+          const canvas = document.getElementById("{side}");
+          const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+          let text = "";
+          for (const value of data) text += String.fromCharCode(value);
+          return [canvas.width, canvas.height, btoa(text)];
+        }})()
+    """)
+    import base64
+
+    data = np.frombuffer(base64.b64decode(text), np.uint8)
+    return data.reshape(height, width, 4)[..., :3]
