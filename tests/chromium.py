@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 FLAGS = """
     --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --mute-audio
@@ -23,8 +23,8 @@ FLAGS = """
 class Page:
     """One tab."""
 
-    def __init__(self, url: str) -> None:
-        self._socket = connect(url, max_size=64 << 20)
+    def __init__(self, connection: ClientConnection) -> None:
+        self._socket = connection
         self._number = 0
         self.events: list[dict] = []
         for domain in ("Page", "Runtime", "Network", "Log"):
@@ -102,9 +102,8 @@ def chromium(folder: Path):
         port = told.read_text().split()[0]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
             tabs = [tab for tab in json.load(answer) if tab["type"] == "page"]
-        page = Page(tabs[0]["webSocketDebuggerUrl"])
-        yield page
-        page._socket.close()
+        with connect(tabs[0]["webSocketDebuggerUrl"], max_size=64 << 20) as connection:
+            yield Page(connection)
     finally:
         process.terminate()
         process.wait(10)

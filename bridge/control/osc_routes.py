@@ -1,19 +1,18 @@
 """Which OSC address means what: made from the specs and the actions, kept as one dict."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from bridge.control.desk import Desk
+from bridge.control.osc_inbox import Sender
+from bridge.control.osc_packets import Arguments
 from engine.parameters import Kind, ParameterSpec
 
 ROOT = "/bridge/"
-PATTERN = frozenset("*?[{")
 LONGEST_NAME = 4096  # bytes of a text that is no prompt
 ASSET = re.compile(r"^[\w-][\w. -]{0,119}$")
-Arguments: TypeAlias = "list[Any]"
 
 
 def addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
@@ -34,35 +33,36 @@ def addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
 
 def triggered(arguments: Arguments) -> bool:
     """Whether a message to a button means a press: everything does but 0 and False."""
-    return not arguments or arguments[0] not in (0, 0.0, False)
+    first = arguments[0] if arguments else True
+    if isinstance(first, float) and math.isnan(first):
+        raise ValueError("A button takes 1, or nothing, but not NaN.")
+    return first not in (0, 0.0, False)
 
 
 def value(spec: ParameterSpec, arguments: Arguments, assets: Path) -> object:
     """The one value that a message carries; ValueError with a sentence for what is none."""
-    flat = [item for argument in arguments for item in _items(argument)]
-    if not flat:
+    if not arguments:
         raise ValueError(f"{spec.name} takes {spec.wants}, and the message carries no value.")
-    first = flat[0]
-    if isinstance(first, str) and spec.kind is not Kind.TEXT and len(first) > LONGEST_NAME:
+    first = arguments[0]
+    if isinstance(first, float) and not math.isfinite(first):
+        raise ValueError(f"{spec.name} takes {spec.wants}, not {first}.")
+    if isinstance(first, str) and spec.kind is not Kind.TEXT and len(first.encode()) > LONGEST_NAME:
         raise ValueError(f"{spec.name} takes {spec.wants}, not {len(first)} letters.")
     if spec.asset and first != "":
         _check_asset(spec.name, first, assets)
     return first
 
 
-def matching(pattern: str, known: Iterable[str]) -> list[str]:
-    """The addresses that an OSC pattern means (OSC 1.0: ? * [a-z] [!a-z] {one,other})."""
-    expression = _compiled(pattern)
-    return [address for address in known if expression.fullmatch(address)] if expression else []
-
-
-def is_pattern(address: str) -> bool:
-    """Whether an address means several."""
-    return not PATTERN.isdisjoint(address)
+def reply_to(arguments: Arguments, sender: Sender) -> Sender:
+    """Where answers go: the sender's own machine, at the port it names or sent from."""
+    port = arguments[0] if arguments else sender[1]
+    if isinstance(port, bool) or not isinstance(port, (int, float)) or not 1 <= port < 65536:
+        raise ValueError("The port must be a number from 1 to 65535.")
+    return sender[0], int(port)
 
 
 def buttons(desk: Desk) -> Mapping[str, Callable[[], None]]:
-    """The address of every action, and of every pipeline."""
+    """What a press does: one of every action, and of every pipeline to switch to it."""
     found: dict[str, Callable[[], None]] = {
         ROOT + name: action.run for name, action in desk.actions.items()
     }
@@ -75,40 +75,12 @@ def _switch(desk: Desk, pipeline: str) -> Callable[[], None]:
     return lambda: desk.switch(pipeline)
 
 
-def _items(argument: Any) -> Arguments:
-    return argument if isinstance(argument, list) else [argument]
-
-
 def _check_asset(name: str, given: object, folder: Path) -> None:
+    """A name with or without its ending, of a file that lies in the folder itself."""
     text = given if isinstance(given, str) else ""
-    found = ASSET.match(text) and ((folder / text).is_file() or any(folder.glob(f"{text}.*")))
-    if not found:
-        raise ValueError(f"{name} takes the name of a file in the assets folder, not {given!r}.")
-
-
-@lru_cache(maxsize=64)
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    parts = {"?": "[^/]", "*": "[^/]*", "{": "(?:", "}": ")", ",": "|"}
-    text, place, inside = "", 0, False
-    while place < len(pattern):
-        letter = pattern[place]
-        if letter == "[":
-            end = pattern.find("]", place)
-            if end < 0:
-                return None
-            body = pattern[place + 1 : end]
-            text += "[" + ("^" if body.startswith("!") else "") + _set(body.lstrip("!")) + "]"
-            place = end
-        else:
-            inside = (inside or letter == "{") and letter != "}"
-            plain = letter == "," and not inside
-            text += re.escape(letter) if plain else parts.get(letter, re.escape(letter))
-        place += 1
-    try:
-        return re.compile(text)
-    except re.error:
-        return None
-
-
-def _set(body: str) -> str:
-    return re.sub(r"([\\\]^\[])", r"\\\1", body)
+    if ASSET.fullmatch(text):
+        root = folder.resolve()
+        for path in (folder / text, *sorted(folder.glob(f"{text}.*"))):
+            if path.is_file() and path.resolve().parent == root:
+                return
+    raise ValueError(f"{name} takes the name of a file in the assets folder, not {given!r:.130}.")

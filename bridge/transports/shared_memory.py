@@ -1,18 +1,20 @@
 """Shared memory between programs of one machine, in a layout that a stranger reads in 20 lines."""
 
-import os
 import re
 from time import perf_counter, sleep
+
+import psutil
 
 from bridge.frame import Frame
 from bridge.transports import Options, TransportError
 from bridge.transports.base import Opened
-from engine.ring import RingError, RingReader, RingWriter, owner
+from engine.ring import HEADER, RingReader, RingWriter, Slot
 
-NAME = re.compile(r"^[A-Za-z0-9._-]{1,80}$")
+NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 SLOTS = 4
-GLANCE = 0.001  # seconds between looks for a new frame
-LOOK_AGAIN = 0.25  # seconds between looks for a sender, and whether it is still the same
+GLANCE, IDLE_GLANCE = 0.001, 0.005  # seconds between looks for a new frame
+QUIET = 0.5  # seconds without a frame from which on looks are rarer
+LOOK_AROUND, LOOK_FOR = 0.25, 0.02  # seconds between looks who has the name: attached, waiting
 
 
 class SharedMemorySource(Opened):
@@ -21,24 +23,29 @@ class SharedMemorySource(Opened):
     def __init__(self, name: str) -> None:
         self._name = name
         self._ring: RingReader | None = None
-        self._seen: tuple[int, int] = (0, -1)  # generation and number of the last frame
+        self._last: Slot | None = None  # of this segment
         self._index = 0
-        self._look_at = 0.0
+        self._came = self._look_at = 0.0
 
     def receive(self, timeout: float) -> Frame | None:
-        """The newest frame if it is another than the last one."""
+        """The newest picture if it is another than the last one."""
         until = perf_counter() + timeout
         while True:
-            frame = self._newest()
-            if frame or perf_counter() >= until:
-                return frame
-            sleep(GLANCE if self._ring else min(0.02, timeout))
+            now = perf_counter()
+            # First what the segment holds: its last picture counts even if it was given up since.
+            slot = self._unseen() or (self._unseen() if self._renewed(now) else None)
+            if slot:
+                self._index, self._came = self._index + 1, now
+                return Frame(slot.image, perf_counter(), self._index)
+            if now >= until:
+                return None
+            sleep(min(self._pause(now), until - now))
 
     def close(self) -> None:
         """Let go of the segment."""
-        if self._ring:
-            self._ring.close()
-            self._ring = None
+        ring, self._ring, self._last = self._ring, None, None
+        if ring:
+            ring.close()
 
     @property
     def status(self) -> str:
@@ -48,67 +55,66 @@ class SharedMemorySource(Opened):
             return f"waiting for shm:{self._name}"
         return f"{ring.width}x{ring.height} from process {ring.writer}"
 
-    def _newest(self) -> Frame | None:
-        ring = self._attached()
-        if ring is None or ring.head - 1 <= self._seen[1]:
+    def _pause(self, now: float) -> float:
+        if self._ring is None:
+            return LOOK_FOR
+        return GLANCE if now - self._came < QUIET else IDLE_GLANCE
+
+    def _unseen(self) -> Slot | None:
+        """The newest frame; None if it, or the picture in it, is the last one still."""
+        ring, last = self._ring, self._last
+        if ring is None or ring.head == (last.number + 1 if last else 0):
             return None
         slot = ring.newest()
-        if slot is None or slot.number <= self._seen[1]:
+        if slot is None:
             return None
-        self._seen = ring.generation, slot.number
-        self._index += 1
-        return Frame(slot.image, perf_counter(), self._index)
+        self._last = slot
+        # Index 0 is that of a sender who does not count pictures: all of its frames are new.
+        return None if last and slot.index == last.index != 0 else slot
 
-    def _attached(self) -> RingReader | None:
-        """The segment that has the name now."""
-        now = perf_counter()
-        if self._ring and not self._ring.stale and now < self._look_at:
-            return self._ring
-        if self._ring is None and now < self._look_at:
-            return None
-        self._look_at = now + (LOOK_AGAIN if self._ring else 0.02)
-        alive = self._ring and not self._ring.stale and owner(self._name) == self._ring.writer
-        if alive and self._ring and self._ring.head > 0:
-            return self._ring
+    def _renewed(self, now: float) -> bool:
+        """Compare the segment that is held with the one that has the name; take up another."""
+        ring = self._ring
+        if now < self._look_at and not (ring and ring.stale):
+            return False
+        there = _attach(self._name)
+        self._look_at = now + (LOOK_AROUND if there else LOOK_FOR)
+        if ring and there and not ring.stale and _is_same(there, ring):
+            there.close()
+            return False
         self.close()
-        self._seen = (0, -1)
-        if owner(self._name) is None:
-            return None
-        try:
-            self._ring = RingReader(self._name)
-        except (FileNotFoundError, RingError):
-            return None
-        return self._ring
+        self._ring = there
+        return there is not None
 
 
 class SharedMemorySink(Opened):
     """Writes each frame; another size is a new segment of the same name."""
 
-    def __init__(self, name: str) -> None:
-        other = owner(name)
-        if other is not None:
-            raise TransportError(
-                f"shm:{name} is being sent by process {other}; end it or choose another name."
-            )
+    def __init__(self, name: str, options: Options) -> None:
+        """Take the name; TransportError when a living process has it."""
         self._name = name
         self._ring: RingWriter | None = None
+        self._look_at = 0.0
+        self._renew(options.width, options.height)
 
     def send(self, frame: Frame) -> None:
-        """Copy one frame into the segment."""
+        """Copy one frame into the segment. TransportError when another process took the name."""
         height, width = frame.image.shape[:2]
         ring = self._ring
-        if ring is None or (ring.width, ring.height) != (width, height):
-            ring = self._renewed(width, height)
+        if ring is None or (ring.width, ring.height) != (width, height) or self._is_lost(ring):
+            ring = self._renew(width, height)
         ring.write(frame.image, frame.time, frame.index)
 
     def close(self) -> None:
         """Take the name away."""
-        if self._ring:
-            self._ring.mark_stale()
-            if owner(self._name) == os.getpid():
-                self._ring.unlink()
-            self._ring.close()
-            self._ring = None
+        ring, self._ring = self._ring, None
+        if ring is None:
+            return
+        there = _look(self._name)
+        if there and _is_same(there, ring):
+            ring.unlink()
+        ring.mark_stale()
+        ring.close()
 
     @property
     def status(self) -> str:
@@ -116,18 +122,33 @@ class SharedMemorySink(Opened):
         ring = self._ring
         return f"pick shm:{self._name}" + (f", {ring.width}x{ring.height}" if ring else "")
 
-    def _renewed(self, width: int, height: int) -> RingWriter:
-        old = self._ring
+    def _is_lost(self, ring: RingWriter) -> bool:
+        """Whether somebody removed or replaced the segment; looked up a few times a second."""
+        now = perf_counter()
+        if now < self._look_at:
+            return False
+        self._look_at = now + LOOK_AROUND
+        there = _look(self._name)
+        return there is None or not _is_same(there, ring)
+
+    def _renew(self, width: int, height: int) -> RingWriter:
+        old, there = self._ring, _look(self._name)
+        mine = old and there and _is_same(there, old)
+        if there and not mine and psutil.pid_exists(there.writer):
+            self._look_at = 0.0
+            raise TransportError(
+                f"shm:{self._name} is being sent by process {there.writer}; "
+                "end it or choose another name."
+            )
+        generation = max(ring.generation if ring else 0 for ring in (old, there)) + 1
         try:
-            generation = old.generation + 1 if old else 1
-            ring = RingWriter(self._name, width, height, SLOTS, generation)
-        except RingError as error:
-            raise TransportError(str(error)) from error
+            self._ring = RingWriter(self._name, width, height, SLOTS, generation)
+        except OSError as error:
+            raise TransportError(f"shm:{self._name} cannot be made: {error}") from error
         if old:
             old.mark_stale()
             old.close()
-        self._ring = ring
-        return ring
+        return self._ring
 
 
 def open_source(name: str, options: Options) -> SharedMemorySource:
@@ -137,12 +158,38 @@ def open_source(name: str, options: Options) -> SharedMemorySource:
 
 def open_sink(name: str, options: Options) -> SharedMemorySink:
     """`shm:NAME`; refused while another process sends under this name."""
-    return SharedMemorySink(_checked(name))
+    return SharedMemorySink(_checked(name), options)
 
 
 def _checked(name: str) -> str:
-    if not NAME.match(name):
+    if not NAME.fullmatch(name):
         raise TransportError(
             f"shm:{name} is no name for shared memory; use letters, digits, dot, dash, underscore."
         )
     return name
+
+
+def _look(name: str) -> RingReader | None:
+    """The segment of this name, whoever made it; None where there is none that can be read."""
+    try:
+        ring = RingReader(name)
+    except OSError:  # not there, not ours to read, or not a ring
+        return None
+    picture = 64 + ring.width * ring.height * 4
+    if ring.stride < picture or HEADER + ring.slots * ring.stride > ring.pixels.size:
+        ring.close()  # a stranger's, and cut short
+        return None
+    return ring
+
+
+def _attach(name: str) -> RingReader | None:
+    """The segment of this name if its writer lives."""
+    ring = _look(name)
+    if ring and not psutil.pid_exists(ring.writer):
+        ring.close()
+        return None
+    return ring
+
+
+def _is_same(one: RingReader, other: RingReader | RingWriter) -> bool:
+    return (one.writer, one.generation) == (other.writer, other.generation)

@@ -12,8 +12,8 @@ from engine.pipeline import Context, Image
 from engine.pipelines.catalog import StylizeLoad, StylizeParameters
 from engine.pipelines.stylize import Stylize
 from engine.stylize.drawing import draw
-from engine.stylize.lexicon import read
 from engine.stylize.network import Encoder, generator
+from engine.stylize.prompts import read
 
 
 def textured(width: int, height: int, seed: int = 3) -> Image:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.pipeline import Image
-from engine.stylize.lexicon import Colour, Recipe
+from engine.stylize.lexicon import Colour
+from engine.stylize.prompts import Recipe
 
 SIZE = 256  # pixels; what the encoder sees
 Rng = np.random.Generator
@@ -16,13 +17,23 @@ Field = npt.NDArray[np.floating]
 
 
 def draw(recipe: Recipe) -> Image:
-    """The picture (256, 256, 4) of a recipe; the same recipe gives the same picture."""
+    """The picture (256, 256, 4) of a recipe; the same recipe gives the same picture.
+
+    Patterns that fill the ground share it in patches, marks lie over all of it.
+    """
     seed = zlib.crc32(repr((recipe.colours, recipe.patterns)).encode())
     rng = np.random.default_rng(seed)
     palette = np.array(recipe.colours, np.uint8)
     image = _toned(_noise(rng, 3), palette)
+    patches = _noise(rng, 2)
+    grounds = [name for name in recipe.patterns if name not in MARKS]
+    for number, name in enumerate(grounds):
+        layer = image.copy()
+        PATTERNS[name](layer, palette, rng)
+        image = np.where(patches[..., None] >= number / len(grounds), layer, image)
     for name in recipe.patterns:
-        PATTERNS[name](image, palette, rng)
+        if name in MARKS:
+            PATTERNS[name](image, palette, rng)
     grain = rng.normal(0, 5, (SIZE, SIZE, 1))
     result = np.empty((SIZE, SIZE, 4), np.uint8)
     result[..., :3] = np.clip(image + grain, 0, 255)
@@ -65,6 +76,14 @@ def _ink(palette: Image, rng: Rng) -> Colour:
     return red, green, blue
 
 
+def _darkest(palette: Image) -> Image:
+    return palette[palette.sum(1).argmin()]
+
+
+def _lightest(palette: Image) -> Image:
+    return palette[palette.sum(1).argmax()]
+
+
 def _waves(image: Image, palette: Image, rng: Rng) -> None:
     x, y = _grid()
     level = y / 14 + 1.4 * np.sin(x / 21 + y / 60) + 0.5 * np.sin(x / 9) + 2 * _noise(rng, 2)
@@ -102,7 +121,7 @@ def _checks(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _grid_lines(image: Image, palette: Image, rng: Rng) -> None:
-    dark = palette[palette.sum(1).argmin()]
+    dark = _darkest(palette)
     image[:] = (image * 0.35 + dark * 0.65).astype(np.uint8)
     for place in range(0, SIZE, 24):
         for start, end in (((place, 0), (place, SIZE)), ((0, place), (SIZE, place))):
@@ -114,15 +133,15 @@ def _grid_lines(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _mosaic(image: Image, palette: Image, rng: Rng) -> None:
-    points = rng.uniform(0, SIZE, (150, 2))
-    x, y = _grid()
-    distance = (x[..., None] - points[:, 0]) ** 2 + (y[..., None] - points[:, 1]) ** 2
-    near = np.argpartition(distance, 1, axis=-1)[..., :2]
-    first, second = np.take_along_axis(distance, near, -1).transpose(2, 0, 1)
-    nearest = np.where(first < second, near[..., 0], near[..., 1])
-    image[:] = palette[rng.integers(0, len(palette), len(points))][nearest]
-    edge = np.abs(np.sqrt(first) - np.sqrt(second)) < 2.2
-    image[edge] = palette[palette.sum(1).argmin()] // 2
+    """Each pixel has the colour of the point nearest to it; a dark line where two are as near."""
+    points = np.ones((SIZE, SIZE), np.uint8)
+    points[tuple(rng.integers(0, SIZE, (2, 150)))] = 0
+    _, near = cv2.distanceTransformWithLabels(
+        points, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    cells, square = np.asarray(near, np.float32), np.ones((3, 3), np.uint8)
+    image[:] = palette[rng.integers(0, len(palette), int(cells.max()) + 1)][cells.astype(int)]
+    image[cv2.dilate(cells, square) != cv2.erode(cells, square)] = _darkest(palette) // 2
 
 
 def _swirls(image: Image, palette: Image, rng: Rng) -> None:
@@ -137,7 +156,7 @@ def _swirls(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _hatch(image: Image, palette: Image, rng: Rng) -> None:
-    light, dark = palette[palette.sum(1).argmax()], palette[palette.sum(1).argmin()]
+    light, dark = _lightest(palette), _darkest(palette)
     image[:] = light
     tone = _noise(rng, 3)
     for turn in range(3):
@@ -152,7 +171,7 @@ def _hatch(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _splatter(image: Image, palette: Image, rng: Rng) -> None:
-    image[:] = palette[palette.sum(1).argmax()]
+    image[:] = _lightest(palette)
     for _ in range(70):
         x, y = (int(v) for v in rng.integers(0, SIZE, 2))
         size, colour = int(rng.pareto(1.5) * 4 + 2), _ink(palette, rng)
@@ -203,7 +222,7 @@ def _scales(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _stars(image: Image, palette: Image, rng: Rng) -> None:
-    light = palette[palette.sum(1).argmax()]
+    light = _lightest(palette)
     for _ in range(190):
         at = tuple(int(v) for v in rng.integers(0, SIZE, 2))
         shine = tuple(int((int(c) + 255) / 2) for c in light)
@@ -226,3 +245,7 @@ PATTERNS: dict[str, Callable[[Image, Image, Rng], None]] = {
     "splatter": _splatter, "clouds": _clouds, "triangles": _triangles, "flames": _flames,
     "leaves": _leaves, "scales": _scales, "stars": _stars, "strokes": _strokes,
 }  # fmt: skip
+
+MARKS = frozenset(
+    {"rings", "stars", "strokes", "leaves", "triangles"}
+)  # they leave ground to be seen

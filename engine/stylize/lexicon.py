@@ -1,11 +1,8 @@
-"""Words to pictures to look like: colours, patterns and looks, as data, and how words compose.
+"""The lexicon: colours, forms, looks and what changes them, as data.
 
-A prompt is cut into words; each known word adds colours or a pattern; what comes out is a
-`Recipe` that `drawing.draw` turns into a reference picture. No network reads the words: what is not in
-these tables has no influence, and the pipeline's report says so.
+`prompts.read` composes what the words of a prompt stand for, `drawing.draw` draws it.
 """
 
-import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -212,98 +209,3 @@ STOP_WORDS = frozenset(
     her image in into is it like look made of on or over picture quality style styled the to under
     very with without""".split()  # noqa: SIM905 - a list of words is read as words
 )
-PLAIN = ("cream", "grey", "charcoal")  # colours of a pattern that comes without any
-LONGEST = max(name.count(" ") + 1 for name in LOOKS)
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What a prompt asks for. `used` and `unused` are its words; empty colours mean no influence."""
-
-    colours: tuple[Colour, ...]
-    patterns: tuple[str, ...]
-    used: tuple[str, ...]
-    unused: tuple[str, ...]
-
-
-def read(prompt: str) -> Recipe:
-    """Read a prompt; word order decides which pattern lies on top."""
-    words = re.findall(r"[^\W_]+", prompt.lower())
-    named: list[Colour] = []
-    implied: list[Colour] = []
-    patterns: list[str] = []
-    light = saturation = 1.0
-    used: list[str] = []
-    unused: list[str] = []
-    place = 0
-    while place < len(words):
-        text, key, length = _longest(words, place)
-        place += length
-        if key in LOOKS:
-            implied += [COLOURS[name] for name in LOOKS[key].colours]
-            patterns.append(LOOKS[key].pattern)
-        elif key in COLOURS:
-            named.append(COLOURS[key])
-        elif key in PATTERNS:
-            patterns.append(PATTERNS[key])
-        elif key in MODIFIERS:
-            light, saturation = light * MODIFIERS[key][0], saturation * MODIFIERS[key][1]
-        elif text in STOP_WORDS:
-            continue
-        else:
-            unused.append(text)
-            continue
-        used.append(text)
-    # A colour that is named counts twice beside those that a look brings.
-    colours = [*named, *named, *implied] or ([COLOURS[name] for name in PLAIN] if used else [])
-    if len(set(colours)) == 1:
-        # One colour alone shows no pattern: its tint and its shade stand beside it.
-        colours = [colours[0], _mixed(colours[0], 245, 0.6), _mixed(colours[0], 18, 0.6)]
-    shaded = tuple(_shade(colour, light, saturation) for colour in colours)
-    return Recipe(
-        shaded, tuple(dict.fromkeys(patterns)) or ("strokes",), tuple(used), tuple(unused)
-    )
-
-
-def known_words() -> list[str]:
-    """Every word that has an influence."""
-    return sorted({*COLOURS, *PATTERNS, *LOOKS, *MODIFIERS})
-
-
-def _longest(words: list[str], place: int) -> tuple[str, str, int]:
-    """The longest phrase from here on that is known: as written, as known, and its length."""
-    for length in range(min(LONGEST, len(words) - place), 1, -1):
-        phrase = " ".join(words[place : place + length])
-        if phrase in LOOKS:
-            return phrase, phrase, length
-    word = words[place]
-    return word, next((form for form in _forms(word) if _known(form)), word), 1
-
-
-def _known(word: str) -> bool:
-    return word in COLOURS or word in LOOKS or word in PATTERNS or word in MODIFIERS
-
-
-def _forms(word: str) -> list[str]:
-    """A word and what it may be a form of: waves, wavy, striped, checkered, burning …"""
-    forms = [word]
-    for ending, instead in (
-        ("s", ""), ("es", ""), ("y", "e"), ("y", ""), ("ed", ""), ("ed", "e"), ("d", ""),
-        ("ing", ""), ("ing", "e"), ("ish", ""), ("ered", ""), ("ies", "y"), ("en", ""), ("ves", "f"),
-    ):  # fmt: skip
-        if word.endswith(ending) and len(word) - len(ending) >= 2:
-            forms.append(word[: -len(ending)] + instead)
-    return [*forms, *[{"gray": "grey", "burn": "fire"}.get(form, form) for form in forms]]
-
-
-def _mixed(colour: Colour, grey: int, amount: float) -> Colour:
-    red, green, blue = (round(part + (grey - part) * amount) for part in colour)
-    return red, green, blue
-
-
-def _shade(colour: Colour, light: float, saturation: float) -> Colour:
-    grey = sum(colour) / 3
-    red, green, blue = (
-        round(min(255.0, max(0.0, (grey + (part - grey) * saturation) * light))) for part in colour
-    )
-    return red, green, blue

@@ -1,147 +1,138 @@
-"""From references and prompts to the style vector of a block, gliding from look to look."""
+"""From references and prompts to the style vector that a block aims at."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache, partial
 from pathlib import Path
-from time import perf_counter
+from typing import TypeAlias
 
-import cv2
 import numpy as np
 
 from engine.pipeline import Image
 from engine.pipelines.catalog import ConditionedParameters
+from engine.stylize import references
 from engine.stylize.drawing import draw
-from engine.stylize.lexicon import Recipe, read
+from engine.stylize.prompts import Recipe, read
 from engine.stylize.weights import Array
 
 KEPT = 64  # vectors in the cache
 PLACES = ("", "_2", "_3")  # of prompts and references, as their parameters are named
 
+Known: TypeAlias = "Array | str"  # a style vector (100,), or why there is none, as a sentence
+
 
 class Looks:
-    """The target look of the parameters. At most one picture is encoded for each block, so that a
-    new look never holds up the stream for longer than one encoding (about 20 ms).
+    """The target look of the parameters.
+
+    Files are read and recipes drawn in a thread of their own, and no more than one picture is
+    encoded for each block (about 20 ms): a new look never holds up the stream.
     """
 
     def __init__(self, encode: Callable[[Image], Array], assets: Path) -> None:
         self._encode = encode
         self._assets = assets
-        self._vectors: OrderedDict[Hashable, Array] = OrderedDict()
-        self._recipes: dict[str, Recipe] = {}
-        self._may_encode = True
-        self.used: tuple[str, ...] = ()
-        self.unused: tuple[str, ...] = ()
-        self.problems: tuple[str, ...] = ()
+        self._known: OrderedDict[Hashable, Known] = OrderedDict()
+        self._coming: dict[Hashable, Future[Image]] = {}
+        self._pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
+        self._recipe = lru_cache(KEPT)(read)
+        self._good: dict[str, Array] = {}  # the last good reference of each place
+        self._last: Array | None = None
+        self.encoded = False  # whether this block has encoded a picture
+        self.arriving = 0  # pictures that are asked for and not yet known
+        self.used: list[str] = []
+        self.unused: list[str] = []
+        self.problems: list[str] = []
 
     def target(self, parameters: ConditionedParameters) -> Array | None:
-        """The weighted mean (100,) of all that is asked for and known by now; None for nothing."""
-        self._may_encode = True
-        self.used = self.unused = self.problems = ()
-        total, weights = np.zeros(100, np.float32), 0.0
-        for place in PLACES:
-            weight = float(getattr(parameters, f"reference{place}_weight"))
-            vector = self._reference(getattr(parameters, f"reference{place}")) if weight else None
-            if vector is not None:
-                total, weights = total + weight * vector, weights + weight
-        for place in PLACES:
-            weight = float(getattr(parameters, f"prompt{place}_weight"))
-            vector = self._prompt(getattr(parameters, f"prompt{place}")) if weight else None
-            if vector is not None:
-                total, weights = total + weight * vector, weights + weight
-        return (total / weights).astype(np.float32) if weights else None
+        """The weighted mean (100,) of all that is asked for; None where nothing is.
 
-    def _prompt(self, text: str) -> Array | None:
+        The look before it holds until every part of the new one is known.
+        """
+        self.encoded, self.arriving = False, 0
+        self.used, self.unused, self.problems = [], [], []
+        parts: list[tuple[float, Array]] = []
+        for kind, look in (("reference", self._reference), ("prompt", self._prompt)):
+            for place in PLACES:
+                weight = float(getattr(parameters, f"{kind}{place}_weight"))
+                vector = look(place, str(getattr(parameters, f"{kind}{place}"))) if weight else None
+                if vector is not None:
+                    parts.append((weight, vector))
+        if not self.arriving:
+            whole = sum(weight for weight, _ in parts)
+            self._last = _sum([(weight / whole, vector) for weight, vector in parts])
+        return self._last
+
+    def close(self) -> None:
+        """End the thread."""
+        self._pictures.shutdown(wait=False, cancel_futures=True)
+
+    def _prompt(self, place: str, text: str) -> Array | None:
         if not text.strip():
             return None
-        recipe = self._recipes.get(text)
-        if recipe is None:
-            if len(self._recipes) > KEPT:
-                self._recipes.clear()
-            recipe = self._recipes[text] = read(text)
+        recipe: Recipe = self._recipe(text)
         self.used += recipe.used
         self.unused += recipe.unused
         if not recipe.colours:
+            self.problems.append(
+                f"No word of the prompt {_short(text)} is known; it has no influence."
+            )
             return None
-        return self._vector((recipe.colours, recipe.patterns), lambda: draw(recipe))
+        known = self._vector((recipe.colours, recipe.patterns), partial(draw, recipe))
+        assert not isinstance(known, str)  # every recipe can be drawn
+        return known
 
-    def _reference(self, name: str) -> Array | None:
+    def _reference(self, place: str, name: str) -> Array | None:
         if not name:
+            self._good.pop(place, None)
             return None
-        path = _inside(self._assets, name)
-        if path is None:
-            self._problem(f"There is no reference {name!r} in the assets folder.")
+        found = references.find(self._assets, name)
+        if found is None:
+            self.problems.append(f"There is no reference {_short(name)} in the assets folder.")
+            return self._good.get(place)
+        known = self._vector(found, partial(references.load, found[0]))
+        if isinstance(known, str):
+            self.problems.append(known)
+            return self._good.get(place)
+        if known is not None:
+            self._good[place] = known
+        return known
+
+    def _vector(self, key: Hashable, picture: Callable[[], Image]) -> "Known | None":
+        """What is known of a picture; None, and counted as arriving, where nothing is yet."""
+        if key not in self._known and not self._arrived(key, picture):
+            self.arriving += 1
             return None
-        seen = path.stat()
-        return self._vector((str(path), seen.st_mtime_ns, seen.st_size), lambda: self._read(path))
+        self._known.move_to_end(key)
+        return self._known[key]
 
-    def _read(self, path: Path) -> Image | None:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-        if image is None:
-            self._problem(f"The reference {path.name!r} is no picture that can be read.")
-            return None
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-
-    def _vector(self, key: Hashable, picture: Callable[[], Image | None]) -> Array | None:
-        if key in self._vectors:
-            self._vectors.move_to_end(key)
-            return self._vectors[key]
-        if not self._may_encode:
-            return None  # in the next block
-        image = picture()
-        if image is None:
-            return None
-        self._may_encode = False
-        self._vectors[key] = self._encode(image)
-        if len(self._vectors) > KEPT:
-            self._vectors.popitem(last=False)
-        return self._vectors[key]
-
-    def _problem(self, text: str) -> None:
-        self.problems += (text,)
+    def _arrived(self, key: Hashable, picture: Callable[[], Image]) -> bool:
+        future = self._coming.get(key)
+        if future is None:
+            if len(self._coming) > KEPT:
+                self._coming.clear()  # asked for, and no longer wanted when they came
+            future = self._coming[key] = self._pictures.submit(picture)
+        if self.encoded or not (future.done() or self._last is None):
+            return False  # in a later block; the first look of all is waited for
+        del self._coming[key]
+        error = future.exception()
+        if error is not None and not isinstance(error, ValueError):
+            raise error
+        self.encoded = error is None
+        self._known[key] = self._encode(future.result()) if error is None else str(error)
+        if len(self._known) > KEPT:
+            self._known.popitem(last=False)
+        return True
 
 
-class Glide:
-    """A vector that moves to each new target in a straight line and arrives exactly."""
-
-    def __init__(self) -> None:
-        self._from: Array | None = None
-        self._to: Array | None = None
-        self._began = 0.0
-        self._fade = 0.0
-
-    def at(self, target: Array, fade: float, now: float | None = None) -> Array:
-        """Where the vector is now, on its way to `target` that takes `fade` seconds."""
-        now = perf_counter() if now is None else now
-        if self._to is None:
-            self._to = target
-        elif not np.array_equal(self._to, target):
-            self._from, self._to = self._here(now), target
-            self._began, self._fade = now, fade
-        return self._here(now)
-
-    def left(self, now: float | None = None) -> float:
-        """Seconds until the target is reached."""
-        now = perf_counter() if now is None else now
-        return max(0.0, self._began + self._fade - now) if self._from is not None else 0.0
-
-    def _here(self, now: float) -> Array:
-        assert self._to is not None
-        if self._from is None:
-            return self._to
-        part = (now - self._began) / self._fade if self._fade > 0 else 1.0
-        if part >= 1:
-            self._from = None
-            return self._to
-        return (self._from + (self._to - self._from) * part).astype(np.float32)
-
-
-def _inside(folder: Path, name: str) -> Path | None:
-    """The file of that name in the folder; None where it is not there or lies elsewhere."""
-    if "/" in name or "\\" in name or name.startswith("."):
+def _sum(parts: list[tuple[float, Array]]) -> Array | None:
+    if not parts:
         return None
-    path = folder / name
-    found = path if path.is_file() else next(iter(sorted(folder.glob(f"{name}.*"))), None)
-    if found is None or not found.resolve().is_relative_to(folder.resolve()):
-        return None
-    return found
+    total = np.zeros_like(parts[0][1])
+    for weight, vector in parts:
+        total += np.float32(weight) * vector
+    return total
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "…")

@@ -9,14 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import cv2
 import numpy as np
 import onnxruntime
 
 from engine.pipeline import Image
+from engine.stylize.references import fitted
 from engine.stylize.weights import STYLE, Array, model_path, transform_model
 
-ENCODER_SIZE = 256  # pixels; what the encoder was made for
 VECTOR = 100  # length of a style vector
 
 
@@ -39,10 +38,7 @@ class Encoder:
 
     def __call__(self, image: Image) -> Array:
         """The style vector (100,) of a picture (H, W, 3 or 4) of any size."""
-        shrinks = min(image.shape[:2]) > ENCODER_SIZE
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        small = cv2.resize(image[..., :3], (ENCODER_SIZE, ENCODER_SIZE), interpolation=method)
-        unit = np.asarray(small, np.float32)[None] / 255
+        unit = fitted(image).astype(np.float32)[None] / 255
         (vector,) = self._session.run(None, {self._input: unit})
         return np.asarray(vector, np.float32).reshape(VECTOR)
 
