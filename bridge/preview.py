@@ -13,11 +13,12 @@ QUALITY = 80
 
 
 class Preview:
-    """JPEGs of what `look` gives; the last one of each size is kept. Any thread may ask."""
+    """JPEGs of what `look` gives; those of the newest frame are kept. Any thread may ask."""
 
     def __init__(self, look: Callable[[], Frame | None]) -> None:
         self._look = look
-        self._made: dict[int, tuple[int, bytes]] = {}
+        self._index = -1
+        self._made: dict[int, bytes] = {}
         self._lock = threading.Lock()
 
     def newer(self, index: int, width: int) -> tuple[int, bytes] | None:
@@ -26,10 +27,11 @@ class Preview:
         if frame is None or frame.index == index:
             return None
         with self._lock:
-            made = self._made.get(width)
-            if made is None or made[0] != frame.index:
-                made = self._made[width] = frame.index, jpeg(frame.image, width)
-        return made
+            if self._index != frame.index:
+                self._index, self._made = frame.index, {}
+            if width not in self._made:
+                self._made[width] = jpeg(frame.image, width)
+            return frame.index, self._made[width]
 
 
 def jpeg(image: Image, width: int) -> bytes:

@@ -39,8 +39,11 @@ def add(folder: Path, name: str, data: bytes) -> dict[str, Any]:
     mark = hashlib.sha256(content).hexdigest()[:16]
     kept = f"{Path(name).stem}-{mark[:6]}.png"
     fresh = folder / f".{kept}.new"
-    fresh.write_bytes(content)
-    fresh.replace(folder / kept)
+    try:
+        fresh.write_bytes(content)
+        fresh.replace(folder / kept)
+    except OSError as error:
+        raise AssetError(f"{kept} cannot be kept in {folder}: {error.strerror}.", 507) from error
     return {"id": mark, "name": kept, "width": width, "height": height}
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
@@ -45,6 +46,7 @@ def create_app(desk: Desk, rules: Rules) -> Guard:
     _streams(app, desk)
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
     app.add_exception_handler(ParameterError, _bad_values)
+    app.add_exception_handler(RequestValidationError, _bad_body)
     app.add_exception_handler(assets.AssetError, _bad_asset)
     app.add_exception_handler(json.JSONDecodeError, _bad_json)
     return Guard(app, rules)
@@ -206,6 +208,13 @@ async def _bad_values(request: Request, error: Exception) -> JSONResponse:
         {"loc": ["body", name], "msg": text, "type": "value_error"}
         for name, text in error.problems.items()
     ]
+    return JSONResponse({"detail": detail}, 422)
+
+
+async def _bad_body(request: Request, error: Exception) -> JSONResponse:
+    """Without the input, which the default answer repeats: NaN is not JSON and ends in a 500."""
+    assert isinstance(error, RequestValidationError)
+    detail = [{"loc": row["loc"], "msg": row["msg"], "type": row["type"]} for row in error.errors()]
     return JSONResponse({"detail": detail}, 422)
 
 

@@ -1,6 +1,7 @@
 """The two WebSockets: previews, and what changes. A slow client loses pictures, nothing waits."""
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -29,6 +30,7 @@ class Streams:
             side: Preview(lambda side=side: desk.look(side)) for side in ("input", "output")
         }
         self._pending: dict[WebSocket, dict[str, Value]] = {}
+        self._lock = threading.Lock()
         desk.store.listen(self._changed)
 
     def state(self) -> dict[str, Any]:
@@ -56,14 +58,16 @@ class Streams:
     async def events(self, socket: WebSocket) -> None:
         """First everything, then what changes, newest value by name."""
         await socket.accept()
-        self._pending[socket] = dict(self._desk.store.snapshot.values)
+        with self._lock:
+            self._pending[socket] = dict(self._desk.store.snapshot.values)
         told: Mapping[str, Any] = {}
         beat = 0
         try:
             with suppress(WebSocketDisconnect, TimeoutError, RuntimeError):
                 async with _until_gone(socket) as gone:
                     while not gone.is_set():
-                        changed, self._pending[socket] = self._pending[socket], {}
+                        with self._lock:
+                            changed, self._pending[socket] = self._pending[socket], {}
                         if changed:
                             await _tell(socket, "parameters", changed)
                         if beat % STATE_BEATS == 0:
@@ -75,12 +79,14 @@ class Streams:
                         beat += 1
                         await asyncio.sleep(EVENT_BEAT)
         finally:
-            del self._pending[socket]
+            with self._lock:
+                del self._pending[socket]
 
     def _changed(self, change: Change) -> None:
         """Called by whoever changed a value."""
-        for pending in list(self._pending.values()):
-            pending.update(change.changed)
+        with self._lock:
+            for pending in self._pending.values():
+                pending.update(change.changed)
 
 
 async def _tell(socket: WebSocket, kind: str, values: Mapping[str, Any]) -> None:

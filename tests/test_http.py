@@ -1,0 +1,375 @@
+"""HTTP: who may ask, what is answered, what a client sees of changes."""
+
+import io
+import itertools
+import json
+import threading
+import time
+
+import cv2
+import httpx2
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from bridge.control import assets
+from bridge.control.guard import JSON_LIMIT, TRIES, UPLOAD_LIMIT, Rules
+from bridge.control.http import create_app
+from bridge.control.http_server import HttpServer
+from bridge.settings import Settings
+from bridge.state import STATUS
+from tests.desk import FakeDesk
+
+HERE = "http://127.0.0.1:8000"
+SOCKETS = "ws://127.0.0.1:8000/api/v1"
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return FakeDesk(tmp_path)
+
+
+@pytest.fixture
+def client(desk):
+    with TestClient(create_app(desk, Rules()), HERE) as client:
+        yield client
+
+
+def picture(width=40, height=30, kind=".png", **content):
+    rng = np.random.default_rng(3)
+    image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return cv2.imencode(kind, image)[1].tobytes()
+
+
+def upload(client, data, name="painting.png", kind="image/png", **more):
+    return client.post(
+        "/api/v1/assets",
+        params={"name": name},
+        content=data,
+        headers={"content-type": kind},
+        **more,
+    )
+
+
+def unchanged(desk):
+    return desk.store.snapshot.number == 1 and not desk.switched and not desk.acted
+
+
+# Who may ask
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content-type": "text/plain"}, 415),  # what a form or a no-cors fetch can send
+        ({"content-type": "application/x-www-form-urlencoded"}, 415),
+        ({"content-type": "multipart/form-data; boundary=x"}, 415),
+        ({"content-type": ""}, 415),
+        ({"origin": "https://evil.example", "content-type": "application/json"}, 403),
+        ({"origin": "null", "content-type": "application/json"}, 403),
+        ({"origin": "http://127.0.0.1.evil.example", "content-type": "application/json"}, 403),
+        ({"host": "evil.example", "content-type": "application/json"}, 421),
+        ({"host": "evil.example:8000", "content-type": "application/json"}, 421),
+        ({"host": "127.0.0.1@evil.example", "content-type": "application/json"}, 421),
+        ({"host": "[", "content-type": "application/json"}, 421),
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/api/v1/parameters", {"vace_scale": 2.0}),
+        ("POST", "/api/v1/pipeline", {"pipeline": "passthrough"}),
+        ("POST", "/api/v1/actions/kill_engine", {}),
+    ],
+)
+def test_another_site_in_the_artists_browser_changes_nothing(
+    client, desk, headers, status, method, path, body
+):
+    answer = client.request(method, path, content=json.dumps(body), headers=headers)
+    assert answer.status_code == status
+    assert answer.json()["detail"].endswith(".")
+    assert unchanged(desk)
+
+
+def test_the_same_requests_are_taken_from_the_own_page(client, desk):
+    """The control of the test above."""
+    headers = {"origin": HERE}
+    client.patch("/api/v1/parameters", json={"vace_scale": 2.0}, headers=headers)
+    client.post("/api/v1/pipeline", json={"pipeline": "passthrough"}, headers=headers)
+    client.post("/api/v1/actions/kill_engine", json={}, headers=headers)
+    assert desk.store.snapshot.values["vace_scale"] == 2.0
+    assert desk.switched == [("passthrough", {})]
+    assert desk.acted == ["kill_engine"]
+
+
+@pytest.mark.parametrize("path", ["preview?side=output", "events"])
+@pytest.mark.parametrize(
+    "headers", [{"origin": "https://evil.example"}, {"origin": "null"}, {"host": "evil.example"}]
+)
+def test_a_foreign_websocket_is_refused_before_it_opens(client, path, headers):
+    with (
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect(f"{SOCKETS}/{path}", headers=headers),
+    ):
+        pass
+
+
+def test_reading_from_elsewhere_is_not_shared(client):
+    answer = client.get("/api/v1/state", headers={"origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in answer.headers
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    preflight = client.options("/api/v1/parameters", headers={"origin": "https://evil.example"})
+    assert preflight.status_code == 403
+
+
+def test_pages_may_load_nothing_from_elsewhere(client):
+    for path in ("/", "/docs"):
+        answer = client.get(path, headers={"accept": "text/html"})
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+        assert "http://" not in answer.text.replace("http://www.w3.org", "")
+        assert "https://" not in answer.text
+
+
+def test_too_much_is_refused_before_it_is_read(client, desk):
+    big = b" " * (JSON_LIMIT + 1)
+    headers = {"content-type": "application/json"}
+    assert client.patch("/api/v1/parameters", content=big, headers=headers).status_code == 413
+    assert upload(client, b"x" * (UPLOAD_LIMIT + 1)).status_code == 413
+    assert unchanged(desk)
+
+
+def test_a_body_that_grows_without_saying_so_is_refused(tmp_path):
+    desk = FakeDesk(tmp_path)
+    server = HttpServer(desk, Settings(port=0, folder=tmp_path))
+    server.bind()
+    server.start()
+    try:
+        answer = httpx2.patch(
+            f"http://127.0.0.1:{server.port}/api/v1/parameters",
+            content=itertools.chain(
+                [b'{"vace_scale": 2.0'], (b" " * 65536 for _ in range(32)), [b"}"]
+            ),
+            headers={"content-type": "application/json"},
+        )
+        assert answer.status_code == 400
+    finally:
+        server.close()
+    assert unchanged(desk)
+
+
+def test_off_loopback_a_token_is_needed_and_guessing_is_slow(desk):
+    app = create_app(desk, Rules(frozenset({"studio"}), "secret"))
+    with TestClient(app, "http://studio:8000") as client:
+        assert client.get("/healthz").status_code == 200
+        for header in ({}, {"authorization": "Bearer wrong"}, {"cookie": "spout_bridge_token=x"}):
+            answer = client.get("/api/v1/state", headers=header)
+            assert answer.status_code == 401
+            assert "token" in answer.json()["detail"]
+        bearer = {"authorization": "Bearer secret"}
+        assert client.get("/api/v1/state", headers=bearer).status_code == 200
+        with client.websocket_connect("ws://studio:8000/api/v1/events", headers=bearer) as socket:
+            assert socket.receive_json()["type"] == "parameters"
+        answer = client.get("/?token=secret", follow_redirects=False)
+        assert answer.status_code == 303
+        assert "httponly" in answer.headers["set-cookie"].lower()
+        assert client.get("/api/v1/state").status_code == 200, "the cookie is enough from here"
+        client.cookies.clear()
+        for _ in range(TRIES):
+            client.get("/api/v1/state", headers={"authorization": "Bearer guess"})
+        assert client.get("/api/v1/state", headers=bearer).status_code == 429
+
+
+# What is answered
+
+
+def test_values_are_set_all_or_none(client, desk):
+    answer = client.patch("/api/v1/parameters", json={"vace_scale": 0.5, "prompt": "gold"})
+    assert answer.json() == {"vace_scale": 0.5, "prompt": "gold"}
+    answer = client.patch(
+        "/api/v1/parameters", json={"prompt": "silver", "vace_scale": 9, "nothing": 1}
+    )
+    assert answer.status_code == 422
+    told = {tuple(row["loc"]): row["msg"] for row in answer.json()["detail"]}
+    assert told[("body", "vace_scale")] == "vace_scale takes a number from 0 to 2, not 9."
+    assert ("body", "nothing") in told
+    assert desk.store.snapshot.values["prompt"] == "gold"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "1", "NaN", '{"vace_scale": NaN}', "\xff"])
+def test_a_body_that_is_no_object_of_values_is_refused(client, desk, content):
+    answer = client.patch(
+        "/api/v1/parameters",
+        content=content.encode("latin-1"),
+        headers={"content-type": "application/json"},
+    )
+    assert answer.status_code in (400, 422)
+    assert unchanged(desk)
+
+
+def test_switches_and_actions(client, desk):
+    answer = client.post("/api/v1/pipeline", json={"pipeline": "stylize", "size": "320x180"})
+    assert answer.status_code == 202
+    assert desk.switched == [("stylize", {"size": "320x180"})]
+    answer = client.post("/api/v1/pipeline", json={"pipeline": "nothing"})
+    assert answer.status_code == 404
+    assert "choose stylize" in answer.json()["detail"]
+    assert client.post("/api/v1/pipeline", json={}).status_code == 422
+    answer = client.post("/api/v1/pipeline", json={"pipeline": "stylize", "backend": "abacus"})
+    assert answer.status_code == 422
+    assert len(desk.switched) == 1
+    assert client.post("/api/v1/actions/nothing", json={}).status_code == 404
+
+
+def test_the_schema_says_all_that_a_control_needs(client, desk):
+    schema = client.get("/api/v1/schema").json()
+    by_name = {row["name"]: row for row in schema["parameters"]}
+    assert set(by_name) == set(desk.store.snapshot.values)
+    strength = by_name["vace_scale"]
+    assert (strength["minimum"], strength["maximum"], strength["osc"]) == (0.0, 2.0, "vace")
+    assert {row["name"] for row in schema["actions"]} == set(desk.actions)
+    assert {row["name"] for row in schema["state"]} == {row.name for row in STATUS}
+    document = client.get("/openapi.json").json()
+    described = document["components"]["schemas"]["Parameters"]["properties"]
+    assert set(described) == set(by_name)
+    assert described["vace_scale"]["maximum"] == 2.0
+
+
+def test_health_state_and_metrics(client, desk):
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/readyz").status_code == 200
+    desk.now = {"state": "LOADING", "reason": "weights", "progress": 0.5}
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/readyz").json()["reason"] == "weights"
+    desk.now = {"state": "RUNNING", "input_fps": 30.0, "engine_fps": 0.0}
+    assert client.get("/readyz").status_code == 503, "it gets pictures and makes none"
+    desk.now = {"latency": 125.0, "black_frames": 3}
+    found = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(client.get("/metrics").text)
+        for sample in family.samples
+    }
+    assert found["bridge_latency_seconds"] == 0.125
+    assert found["bridge_black_frames_total"] == 3
+    assert client.get("/api/v1/state").json()["black_frames"] == 3
+
+
+def test_a_frame_is_exact_and_a_preview_moves(client, desk):
+    data = client.get("/api/v1/frame/input.png").content
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert image.shape == (180, 320, 4)
+    assert image[0, 0].tolist() == [20, 60, 200, 255]
+    assert client.get("/api/v1/frame/elsewhere.png").status_code == 404
+    with client.websocket_connect(f"{SOCKETS}/preview?side=output&width=160") as socket:
+        first, second = (
+            cv2.imdecode(np.frombuffer(socket.receive_bytes(), np.uint8), cv2.IMREAD_COLOR)
+            for _ in range(2)
+        )
+    assert first.shape == (90, 160, 3)
+    assert not np.array_equal(first, second)
+
+
+def test_a_change_from_anywhere_reaches_an_open_page_newest_first(client, desk):
+    with client.websocket_connect(f"{SOCKETS}/events") as socket:
+        told = socket.receive_json()
+        assert told["values"]["vace_scale"] == 1.0
+        stop = threading.Event()
+
+        def fader():
+            step = 0
+            while not stop.is_set():
+                step += 1
+                desk.store.update({"vace_scale": step % 100 / 100})
+                time.sleep(0.0005)
+            desk.store.update({"vace_scale": 1.75})
+
+        thread = threading.Thread(target=fader)
+        thread.start()
+        seen = []
+        while len(seen) < 10:
+            told = socket.receive_json()
+            if told["type"] == "parameters":
+                seen.append(told["values"]["vace_scale"])
+        stop.set()
+        thread.join()
+        while seen[-1] != 1.75:
+            told = socket.receive_json()
+            if told["type"] == "parameters":
+                seen.append(told["values"]["vace_scale"])
+        assert len(seen) < 30, "newest wins; no queue of old values"
+
+
+# Reference images
+
+
+@pytest.mark.parametrize("kind", [".png", ".jpg", ".webp"])
+def test_an_upload_is_kept_as_pixels_under_a_safe_name(client, desk, kind):
+    answer = upload(client, picture(kind=kind) + b"<script>", f"my painting{kind}")
+    assert answer.status_code == 201, answer.text
+    kept = answer.json()
+    assert kept["name"].startswith("my painting-")
+    assert (kept["width"], kept["height"]) == (40, 30)
+    data = client.get(f"/api/v1/assets/{kept['name']}").content
+    assert b"<script>" not in data
+    assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == (30, 40, 3)
+    assert client.get("/api/v1/assets").json() == [kept["name"]]
+    assert client.delete(f"/api/v1/assets/{kept['name']}").status_code == 200
+    assert client.get("/api/v1/assets").json() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "status"),
+    [
+        ("../out.png", picture(), 400),
+        ("a/b.png", picture(), 400),
+        ("a\\b.png", picture(), 400),
+        ("..", picture(), 400),
+        (".hidden", picture(), 400),
+        ("con.png", picture(), 400),
+        ("x" * 200, picture(), 400),
+        ("a.png\0", picture(), 400),
+        ("a.png", b"", 415),
+        ("a.png", b"GIF89a" + b"0" * 100, 415),
+        ("a.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415),
+        ("a.png", picture()[:60], 415),
+        ("a.jpg", b"\xff\xd8\xff" + b"\0" * 50, 413),
+    ],
+)
+def test_an_upload_that_is_no_picture_or_would_lie_elsewhere_is_refused(
+    client, desk, name, data, status
+):
+    answer = upload(client, data, name)
+    assert answer.status_code == status, answer.text
+    assert isinstance(answer.json()["detail"], str)
+    assert list(desk.assets.iterdir()) == []
+
+
+def test_a_picture_that_unpacks_to_gigabytes_is_not_opened(client, desk):
+    head = bytearray(picture())
+    head[16:24] = (60_000).to_bytes(4, "big") * 2
+    assert upload(client, bytes(head)).status_code == 413
+
+
+def test_assets_lie_in_the_folder_alone(client, desk, tmp_path):
+    secret = tmp_path.parent / "secret.png"
+    secret.write_bytes(picture())
+    (desk.assets / "link.png").symlink_to(secret)
+    for name in ("..%2Fsecret.png", "link.png", "%2Fetc%2Fpasswd"):
+        assert client.get(f"/api/v1/assets/{name}").status_code in (400, 404)
+    with pytest.raises(assets.AssetError):
+        assets.find(desk.assets, "../secret.png")
+
+
+def test_an_upload_is_also_refused_from_another_site(client, desk):
+    assert upload(client, picture(), kind="text/plain").status_code == 415
+    answer = client.post(
+        "/api/v1/assets",
+        params={"name": "a.png"},
+        content=picture(),
+        headers={"content-type": "image/png", "origin": "https://evil.example"},
+    )
+    assert answer.status_code == 403
+    form = {"file": ("a.png", io.BytesIO(picture()), "image/png")}
+    assert client.post("/api/v1/assets", params={"name": "a"}, files=form).status_code == 415
+    assert list(desk.assets.iterdir()) == []
