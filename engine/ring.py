@@ -173,7 +173,7 @@ class RingReader(_Mapping):
 
     def __init__(self, name: str) -> None:
         """Raises FileNotFoundError when there is no such segment, RingError when it is no ring."""
-        super().__init__(name, _attach(name))
+        super().__init__(name, _checked(name, _attach(name)))
         self.cursor = 0
         self.dropped = 0
 
@@ -245,6 +245,19 @@ class RingReader(_Mapping):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _checked(name: str, memory: mmap.mmap) -> mmap.mmap:
+    """Refuse what is no ring, or one that says it is larger than it is."""
+    magic, version = memory[:8], int.from_bytes(memory[8:12], "little")
+    slots, width, height = np.frombuffer(memory, "<u4", 3, 12).tolist()
+    stride = int.from_bytes(memory[48:56], "little")
+    whole = slots and stride % 8 == 0 and stride >= 64 + width * height * 4
+    size = len(memory)
+    fits = whole and size % 8 == 0 and HEADER + slots * stride <= size
+    if magic != MAGIC or version != VERSION or not fits:
+        raise RingError(f"{PREFIX}{name} is no frame segment of spout-bridge, version {VERSION}.")
+    return memory
 
 
 def unlink(name: str) -> None:
@@ -329,10 +342,7 @@ else:
         try:
             size = os.fstat(file).st_size
             if size < HEADER:
-                raise RingError(f"{path} is not a frame segment of spout-bridge.")
-            memory = mmap.mmap(file, size)
+                raise RingError(f"{path} is no frame segment of spout-bridge.")
+            return mmap.mmap(file, size)
         finally:
             os.close(file)
-        if memory[:8] != MAGIC or memory[8:12] != np.uint32(VERSION).tobytes():
-            raise RingError(f"{path} is not a frame segment of spout-bridge, version {VERSION}.")
-        return memory

@@ -21,7 +21,7 @@ from engine.stylize.weights import Array
 
 STEP = 4  # the network halves the size twice
 LEAST = 16  # pixels that the network needs on each side
-CROSSFADE = 0.2  # below this strength the picture itself shows through, at 0 alone
+CROSSFADE = 0.2  # below this strength the picture itself shows through the paint, at 0 alone
 OWN_EVERY = 16  # blocks from one look at the input's own style to the next
 OWN_PART = 0.1  # of the way to it that is gone in each block: it must not flicker either
 LEAP = 0.25  # change of the style, of its length, from which on the old paint is let go
@@ -62,7 +62,7 @@ class Stylize:
             self._steady.reset()
             yield image
             return
-        style = self._style(image, look, parameters.vace_scale)
+        style = self._style(image, look, max(CROSSFADE, parameters.vace_scale))
         paint = self._steady(
             image, self._painted(image, style), parameters.steady * self._calm(style)
         )

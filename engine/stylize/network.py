@@ -48,8 +48,9 @@ class OnnxGenerator:
 
     name = "onnxruntime fp32"
 
-    def __init__(self) -> None:
-        self._session = _session(transform_model())
+    def __init__(self, model: bytes | None = None, optimised: bool = True) -> None:
+        """`model` is another one with the inputs and the output of `transform_model`'s."""
+        self._session = _session(model or transform_model(), optimised)
 
     def __call__(self, image: Image, style: Array) -> Image:
         """See `Generator`."""
@@ -99,8 +100,10 @@ def generator(backend: str) -> Generator:
     return OnnxGenerator()
 
 
-def _session(model: bytes | Path) -> onnxruntime.InferenceSession:
+def _session(model: bytes | Path, optimised: bool = True) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3

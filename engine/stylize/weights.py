@@ -36,14 +36,19 @@ def model_path(name: str) -> Path:
     return Path(found.origin).parent / "models" / name
 
 
-@lru_cache(maxsize=1)
-def transform_model() -> bytes:
+@lru_cache(maxsize=2)
+def transform_model(rounded: bool = False) -> bytes:
     """The generator as ONNX: `image` (height, width, 4) uint8 RGBA and `style` (1, 1, 1, 100)
     to `result` (1, height, width, 3) uint8. Height and width are multiples of 4.
+
+    `rounded` keeps the original's rounding to 8 bits between the layers: slower and coarser, to
+    show that nothing but this rounding lies between the two.
     """
     model = onnx.load(model_path("arbitrary_transform.onnx"))
     constants = _constants(model)
-    nodes, last = _without_quantisation(model, constants)
+    if rounded:
+        constants |= _scales(model)
+    nodes, last = _joined(model, constants, rounded)
     graph = helper.make_graph(
         [*_entry(), *nodes, *_exit(last)],
         "stylize",
@@ -103,15 +108,23 @@ def _constants(model: onnx.ModelProto) -> dict[str, Array]:
     return {name: value for name, value in found.items() if name in used}
 
 
-def _without_quantisation(
-    model: onnx.ModelProto, constants: dict[str, Array]
+def _scales(model: onnx.ModelProto) -> dict[str, Array]:
+    """The steps and zeros of the rounding between the layers."""
+    raw = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    names = {name for node in model.graph.node if node.op_type in QUANTISE
+             for name in node.input[1:]}  # fmt: skip
+    return {name: raw[name] for name in names}
+
+
+def _joined(
+    model: onnx.ModelProto, constants: dict[str, Array], rounded: bool
 ) -> tuple[list[onnx.NodeProto], str]:
     """The nodes that compute, joined directly, and the name of what they compute."""
     origin = {CONTENT: "content"}
     kept: list[onnx.NodeProto] = []
     for node in model.graph.node:
         sources = [origin.get(name, name) for name in node.input]
-        if node.op_type not in QUANTISE:
+        if node.op_type not in QUANTISE or (rounded and node.output[0] not in constants):
             del node.input[:]
             node.input.extend(sources)
             kept.append(node)
