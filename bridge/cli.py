@@ -31,14 +31,19 @@ class Refused(Exception):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `spout-bridge`."""
     options = _parser().parse_args(arguments)
-    console = Console(stderr=True)
-    logging.basicConfig(
-        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console)]
+    console = Console(stderr=True, markup=False, highlight=False)
+    # A console gets colours; a file or another program whole lines.
+    handler = (
+        RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
+        if console.is_terminal
+        else logging.StreamHandler()
     )
+    layout = "%(message)s" if console.is_terminal else "%(asctime)s %(levelname)s %(message)s"
+    logging.basicConfig(level=logging.WARNING, format=layout, handlers=[handler])
     try:
         options.command(options, console)
     except Refused as error:
-        console.print(f"[red]spout-bridge:[/] {error}", soft_wrap=True, highlight=False)
+        console.print(f"spout-bridge: {error}", style="red", soft_wrap=True)
         sys.exit(error.status)
 
 
@@ -138,7 +143,7 @@ def _list(options: argparse.Namespace, console: Console) -> None:
         table = Table(*head, title=title, title_justify="left")
         for row in rows:
             table.add_row(*row)
-        Console().print(table)
+        Console(markup=False).print(table)
 
 
 def _table(name: str) -> Any:

@@ -15,7 +15,7 @@ def relay(uri: str, to: str, seconds: float, stop: threading.Event, console: Con
     until = perf_counter() + seconds
     try:
         with open_source(uri, Options()) as source, open_sink(to, Options()) as sink:
-            console.print(f"{uri} → {to} ({sink.status}); Ctrl-C ends.", highlight=False)
+            console.print(f"{uri} → {to} ({sink.status}); Ctrl-C ends.", soft_wrap=True)
             while not stop.is_set() and perf_counter() < until:
                 frame = source.receive(0.1)
                 if frame:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 from rich.console import Console
+from rich.text import Text
 
 from bridge.cli import PORT_TAKEN, REFUSED, Refused, stop_event
 from bridge.control.http_server import HttpServer
@@ -117,11 +118,11 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
     settings = session.settings
     host = socket.gethostname() if settings.lan else "127.0.0.1"
     page = f"http://{host}:{port}" + (f"/?token={token}" if token else "")
-    console.print(f"[bold]spout-bridge[/]  {settings.source} → {settings.pipeline} → "
-                  f"{settings.sink_uri}", highlight=False)  # fmt: skip
-    console.print(f"page  {page}", highlight=False, soft_wrap=True)
-    console.print(f"OSC   UDP {port}, for example /bridge/vace 1.5", highlight=False)
-    console.print("Ctrl-C ends.", highlight=False)
+    way = f"{settings.source} → {settings.pipeline} → {settings.sink_uri}"
+    console.print(f"spout-bridge  {way}", style="bold", soft_wrap=True)
+    console.print(f"page  {page}", soft_wrap=True)
+    console.print(f"OSC   UDP {port}, for example /bridge/vace 1.5")
+    console.print("Ctrl-C ends.")
 
 
 def _watch(console: Console, session: Session, stop: threading.Event) -> None:
@@ -130,12 +131,12 @@ def _watch(console: Console, session: Session, stop: threading.Event) -> None:
     if console.is_terminal:
         with console.status("") as line:
             while not stop.wait(0.5):
-                line.update(_line(session))
+                line.update(Text(_line(session)))
         return
     while not stop.wait(TELL if last else 0.5):
         text = _line(session)
         if text != last:
-            console.print(text, highlight=False, soft_wrap=True)
+            console.print(text, soft_wrap=True)
         last = text
 
 

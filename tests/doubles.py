@@ -4,6 +4,7 @@ import ctypes
 import os
 import random
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -25,6 +26,7 @@ class PainterLoad(Load):
 
 class PainterParameters(Parameters):
     prompt: str = control("", "Words.")
+    reference: str = control("", "A picture's name.", osc="ref")
     vace_scale: float = control(1.0, "A fader.", minimum=0, maximum=2, osc="vace")
     stall: float = control(0.0, "Seconds that the next block takes longer.", minimum=0, maximum=60)
     trouble: Literal["", "nan", "flat", "memory", "cuda", "hang", "crash", "segfault", "leave"] = (
@@ -32,8 +34,8 @@ class PainterParameters(Parameters):
     )
 
 
-def paint(width: int, height: int, number: int, value: float) -> Image:
-    """A picture that says which number it is and what the fader said, and is not flat."""
+def paint(width: int, height: int, number: int, value: float, words: Sequence[str] = ()) -> Image:
+    """A picture that says which number it is, what the fader and the words said; not flat."""
     image = np.empty((height, width, 4), np.uint8)
     image[..., 0] = np.linspace(60, 200, width).astype(np.uint8)
     image[..., 1] = 90
@@ -42,7 +44,18 @@ def paint(width: int, height: int, number: int, value: float) -> Image:
     code = [number & 255, number >> 8 & 255, number >> 16 & 255]
     image[:8, :8, :3] = code
     image[:8, 8:16, :3] = round(value * 100)
+    for place, word in enumerate(words):
+        image[:8, 16 + 8 * place : 24 + 8 * place, :3] = _mark(word)
     return image
+
+
+def _mark(word: str) -> list[int]:
+    return list(zlib.crc32(word.encode()).to_bytes(4, "big")[:3])
+
+
+def says(image: Image, place: int, word: str) -> bool:
+    """Whether a painted picture was made with this word at this place."""
+    return image[2, 18 + 8 * place, :3].tolist() == _mark(word)
 
 
 def number_of(image: Image) -> int:
@@ -84,7 +97,8 @@ class Painter:
             yield self._trouble(parameters.trouble, width, height)
         for _ in range(self._load.frames):
             self._number += 1
-            yield paint(width, height, self._number, parameters.vace_scale)
+            words = parameters.prompt, parameters.reference
+            yield paint(width, height, self._number, parameters.vace_scale, words)
 
     def _trouble(self, what: str, width: int, height: int):
         if what == "nan":

@@ -255,6 +255,50 @@ def follow(name: str):
     return seen, ended
 
 
+def test_one_osc_message_switches_and_a_pipeline_that_fails_leaves_the_old_one(
+    tmp_path, monkeypatch
+):
+    """The one that fails is a stranger's, found by its entry point."""
+    (tmp_path / "stranger.py").write_text(STRANGER)
+    info = tmp_path / "stranger-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[spout_bridge.pipelines]\nlame = stranger:LAME\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with running(tmp_path, "--sink", "shm:test-switch", "--size", "128x72") as bridge:
+        bridge.until(lambda state: state["state"] == "RUNNING")
+        worker = bridge.state()["worker"]
+        bridge.osc("/bridge/pipeline", "passthrough")
+        bridge.until(lambda state: state["pipeline"] == "passthrough" and not state["loading"])
+        bridge.osc("/bridge/pipeline/stylize", 1)
+        bridge.until(lambda state: state["pipeline"] == "stylize" and not state["loading"])
+        bridge.osc("/bridge/pipeline", "lame")
+        state = bridge.until(lambda state: state["error"])
+        assert "both legs broken" in state["error"]
+        assert "lame" in state["error"]
+        time.sleep(0.5)
+        state = bridge.state()
+        assert (state["pipeline"], state["state"]) == ("stylize", "RUNNING")
+        assert state["worker"] != worker
+        assert state["black_frames"] == 0
+        assert state["longest_gap"] < 250
+        assert "both legs broken" in " ".join("".join(bridge.lines).split()), "the console says it"
+
+
+STRANGER = """
+from engine.parameters import Load, Parameters
+from engine.pipelines.catalog import PipelineRow
+
+class Lame:
+    def __init__(self, load, context):
+        raise ValueError("It has both legs broken.")
+
+LAME = PipelineRow(
+    id="lame", title="Lame", target="stranger:Lame", load=Load, parameters=Parameters
+)
+"""
+
+
 @pytest.mark.slow
 def test_a_flood_of_osc_leaves_http_quick_and_the_last_value_right(tmp_path):
     with running(tmp_path, "--sink", "null:", "--size", "256x256") as bridge:

@@ -12,7 +12,7 @@ import pytest
 
 from bridge.control.store import ParameterError
 from engine.ring import PREFIX, folder
-from tests.doubles import number_of, value_of
+from tests.doubles import number_of, says, value_of
 from tests.rig import running_session, scene
 
 FAST = {"pipeline": "painter"}
@@ -123,20 +123,28 @@ def test_the_last_value_of_a_fader_is_in_the_first_block_that_starts_after_it(tm
         stop()
 
 
-def test_a_killed_worker_is_replaced_without_a_black_frame(tmp_path):
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_killed_worker_is_replaced_and_its_first_block_has_all_that_was_sent(tmp_path, kills):
+    (tmp_path / "assets").mkdir(exist_ok=True)
     with running_session(tmp_path, settle_s=0.2, load={"frames": 1}, **FAST) as rig:
         stop = rig.steady_input()
         rig.running()
-        for round_ in range(3):
-            time.sleep(0.4)
-            old = rig.session.status().worker
+        for round_ in range(kills):
+            time.sleep(0.5)
+            old, value, word = rig.session.status().worker, 0.5 + round_ / 20, f"word {round_}"
             os.kill(old, signal.SIGKILL)
-            rig.session.store.update({"vace_scale": 0.5 + round_ / 10})
-            rig.until(lambda old=old: rig.session.status().worker not in (0, old))
-            rig.wait(lambda frame, v=0.5 + round_ / 10: abs(value_of(frame.image) - v) < 0.006)
+            killed = perf_counter()
+            rig.until(lambda old=old: rig.session.status().worker != old)
+            rig.session.store.update({"vace_scale": value, "prompt": word, "reference": word})
+            rig.wait(lambda frame: number_of(frame.image) <= 3 and frame.image[12, 0, 1] == 90)
+            fresh = next(s.frame.image for s in rig.place.seen
+                         if s.time > killed and number_of(s.frame.image) <= 3)  # fmt: skip
+            assert abs(value_of(fresh) - value) < 0.006
+            assert says(fresh, 0, word)
+            assert says(fresh, 1, word)
             rig.running()
         stop()
-        assert rig.session.status().restarts == 3
+        assert rig.session.status().restarts == kills
         assert rig.session.status().black_frames == 0
         assert no_black(rig)
         assert longest_gap(rig) < 0.25

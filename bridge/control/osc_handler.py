@@ -158,7 +158,7 @@ class Handler:
         except (ValueError, LookupError) as error:
             self.refuse(kind, f"{kind}: {error.args[0] if error.args else error}")
             return False
-        except Exception as error:
+        except Exception as error:  # an action's own mistake must not end the one who listens
             log.exception("OSC: %s", kind)
             self.refuse(kind, f"{kind}: {error}")
             return False

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Literal
 
 from engine.parameters import Load, Parameters, control
@@ -148,11 +148,24 @@ class Catalog:
     @classmethod
     def installed(cls) -> "Catalog":
         """The project's rows and one `PipelineRow` per entry point `spout_bridge.pipelines`."""
-        found = [point.load() for point in entry_points(group=ENTRY_POINTS)]
-        return cls((*BUILT_IN, *found))
+        return cls((*BUILT_IN, *map(_loaded, entry_points(group=ENTRY_POINTS))))
 
     def __getitem__(self, pipeline: str) -> PipelineRow:
-        """The row of an id; LookupError says which ids there are."""
+        """The row of an id; LookupError says which ids there are, or what it misses."""
         if pipeline not in self.rows:
             raise LookupError(f"There is no pipeline {pipeline!r}; choose {', '.join(self.rows)}.")
-        return self.rows[pipeline]
+        row = self.rows[pipeline]
+        if row.missing:
+            raise LookupError(f"The pipeline {pipeline!r} cannot run here: {row.missing}")
+        return row
+
+
+def _loaded(point: EntryPoint) -> PipelineRow:
+    """A plug-in's row; one that cannot be imported is listed with what it misses."""
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        return PipelineRow(
+            id=point.name, title=f"A plug-in that cannot be imported ({point.value})",
+            target="", load=Load, parameters=Parameters, missing=str(error),
+        )  # fmt: skip

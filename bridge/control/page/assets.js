@@ -42,6 +42,7 @@ export function picker(spec, changed) {
   };
   const redraw = (names) => draw(names);
   pickers.add(redraw);
+  draw([]);
   refresh();
   const show = (now) => { value = now; refresh(); };
   return { field: open, parts: [box], show, wide: true };

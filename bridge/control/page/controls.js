@@ -13,8 +13,12 @@ export function control(spec, refused) {
   });
   row.append(label(spec, made.field), ...made.parts);
   if (made.wide) row.classList.add("text");
+  let timer;
   row.show = (value) => {
-    if (performance.now() - (row.touched ?? -HELD) > HELD) made.show(value);
+    clearTimeout(timer);
+    const wait = HELD - (performance.now() - (row.touched ?? -HELD));
+    if (wait > 0) timer = setTimeout(() => row.show(value), wait);
+    else made.show(value);
   };
   return row;
 }
@@ -74,8 +78,10 @@ function text(spec, changed) {
   if (spec.asset) return picker(spec, changed);
   const area = element("textarea", { rows: 1, spellcheck: false });
   let timer;
+  let late; // what came while somebody was typing here
   area.oninput = () => {
     clearTimeout(timer);
+    late = undefined;
     if (spec.live) timer = setTimeout(() => changed(area.value), PAUSE);
   };
   area.onkeydown = (event) => {
@@ -85,7 +91,14 @@ function text(spec, changed) {
     changed(area.value);
   };
   if (!spec.live) area.onchange = () => changed(area.value);
-  const show = (value) => { if (document.activeElement !== area) area.value = value; };
+  const show = (value) => {
+    if (document.activeElement === area) late = value;
+    else area.value = value;
+  };
+  area.onblur = () => {
+    if (late !== undefined) area.value = late;
+    late = undefined;
+  };
   return { field: area, parts: [area], show, wide: true };
 }
 
