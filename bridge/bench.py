@@ -3,8 +3,10 @@
 Every speed is a ratio inside one run; single times belong to the machine that printed them.
 """
 
+import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,13 +23,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bridge.control.osc import OscServer
-from bridge.frame import Frame
 from bridge.session import Session
 from bridge.settings import Settings
-from bridge.timing import Ticker
-from bridge.transports.pattern import draw, read_counter
 from engine.pipelines.catalog import Catalog
-from engine.ring import RingError, RingReader, RingWriter
+from engine.ring import PREFIX, folder
 
 console = Console()
 
@@ -95,58 +94,18 @@ def latency(seconds: float) -> Iterator[Figure]:
 
 
 def _latency(width: int, height: int, seconds: float) -> tuple[list[float], float]:
-    name = f"bench-in-{os.getpid()}"
-    writer = RingWriter(name, width, height, 3)
-    try:
-        with _session(
-            source=f"shm:{name}",
-            sink=f"shm:{name}-out",
-            pipeline="passthrough",
-            output_size=f"{width}x{height}",
-        ) as session:
-            return _exchange(session, writer, f"{name}-out", seconds)
-    finally:
-        writer.unlink()
-        writer.close()
-
-
-def _exchange(
-    session: Session, writer: RingWriter, out: str, seconds: float
-) -> tuple[list[float], float]:
-    image = draw("bench", writer.width, writer.height, 0)
-    writer.write(image, perf_counter(), 0)
-    _running(session)
-    reader = _attached(out)
-    processes = [psutil.Process(), psutil.Process(session.status().worker)]
-    before, began = _cpu(processes), perf_counter()
-    sent: dict[int, float] = {}
-    delays: list[float] = []
-    ticker = Ticker(30)
-    for number in range(1, int(30 * seconds)):
-        due = ticker.wait()
-        stamped = draw("bench", writer.width, writer.height, number)
-        sent[number] = perf_counter()
-        writer.write(stamped, sent[number], number)
-        while perf_counter() < due + 0.028:
-            slot = reader.newest()
-            seen = read_counter(slot.image) if slot else None
-            if seen in sent:
-                delays.append(perf_counter() - sent.pop(seen))
-            time.sleep(0.001)
-    share = 100 * (_cpu(processes) - before) / (perf_counter() - began)
-    reader.close()
-    return delays, share
-
-
-def _attached(name: str) -> RingReader:
-    until = perf_counter() + 10
-    while True:
-        try:
-            return RingReader(name)
-        except (FileNotFoundError, RingError):
-            if perf_counter() > until:
-                raise
-            time.sleep(0.01)
+    """Seconds that pictures took, and the percentage of a core that both processes used."""
+    given, shown, size = f"bench-in-{os.getpid()}", f"bench-out-{os.getpid()}", f"{width}x{height}"
+    settings = {"source": f"shm:{given}", "sink": f"shm:{shown}", "output_size": size}
+    with _session(pipeline="passthrough", **settings) as session:
+        command = [sys.executable, "-m", "bridge.probe", given, shown, size, str(seconds)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            _running(session)
+            processes = [psutil.Process(), psutil.Process(session.status().worker)]
+            before, began = _cpu(processes), perf_counter()
+            text, _ = process.communicate()
+        share = 100 * (_cpu(processes) - before) / (perf_counter() - began)
+    return json.loads(text), share
 
 
 def _cpu(processes: Sequence[psutil.Process]) -> float:
@@ -204,9 +163,6 @@ def _bare(size: str, seconds: float) -> list[float]:
         "import json,sys;from engine.stylize.bench import bare;"
         "json.dump(bare(*map(int, sys.argv[1].split('x')), float(sys.argv[2])), sys.stdout)"
     )
-    import json
-    import subprocess
-
     done = subprocess.run(
         [sys.executable, "-c", code, size, str(seconds)], capture_output=True, check=True
     )
@@ -239,18 +195,19 @@ def osc(seconds: float) -> Iterator[Figure]:
 
 
 def soak(seconds: float) -> Iterator[Figure]:
-    """Memory, descriptors and threads of both processes: the second half beside the first."""
+    """What both processes hold: the end beside minute 2 (sooner in a run of under a minute)."""
     with _session(source="demo:", sink="null:", pipeline="stylize") as session:
         _running(session)
         processes = [psutil.Process(), psutil.Process(session.status().worker)]
-        time.sleep(max(10.0, seconds))
-        before = [_held(process) for process in processes]
+        time.sleep(min(120.0, max(10.0, seconds)))
+        before, segments = [_held(process) for process in processes], _segments()
         time.sleep(max(30.0, 3 * seconds))
         after = [_held(process) for process in processes]
+        yield Figure("soak: segments of shared memory", f"{segments} → {_segments()}", "flat")
     for name, old, new in zip(("bridge", "worker"), before, after, strict=True):
         yield Figure(
-            f"{name}: memory, descriptors, threads",
-            f"{old[0]:.0f} → {new[0]:.0f} MB, {old[1]} → {new[1]}, {old[2]} → {new[2]}",
+            f"soak: {name}: memory, descriptors, threads",
+            f"{old[0]:.1f} → {new[0]:.1f} MB, {old[1]} → {new[1]}, {old[2]} → {new[2]}",
             "flat",
         )
 
@@ -259,6 +216,10 @@ def _held(process: psutil.Process) -> tuple[float, int, int]:
     counter: Any = getattr(process, "num_fds", None) or getattr(process, "num_handles", None)
     count = int(counter())
     return process.memory_info().rss / 1e6, count, process.num_threads()
+
+
+def _segments() -> int:
+    return len(list(folder().glob(PREFIX + "*")))
 
 
 def pacing(seconds: float) -> Iterator[Figure]:
@@ -288,4 +249,3 @@ BENCHES: dict[str, Callable[[float], Iterator[Figure]]] = {
     "osc": osc,
     "soak": soak,
 }
-__all__ = ["BENCHES", "Figure", "Frame", "bench"]

@@ -12,9 +12,11 @@ from time import perf_counter, sleep
 from bridge.frame import Frame
 from bridge.link import Link
 from bridge.pixels import Fit
+from bridge.stage import repeat
 
 GLANCE = 0.004  # seconds between looks at what may have changed
 LONGEST_WAIT = 1.0  # seconds that a block waits at most for pictures that may not come
+RETRY = 1.0  # seconds until a block that could not be fed is tried again
 STILL_WAIT = 0.25  # seconds between the pictures that are made of a still input
 
 
@@ -46,28 +48,41 @@ class Feeder:
     """Feeds one worker from its inbox, in a thread of its own, until the worker is gone."""
 
     def __init__(
-        self, link: Link, size: Callable[[], str], how: Fit, input_fps: Callable[[], float]
+        self,
+        link: Link,
+        size: Callable[[], str],
+        how: Fit,
+        input_fps: Callable[[], float],
+        failed: Callable[[Exception], None],
     ) -> None:
+        """`failed` is told when a block could not be fed; it is tried again."""
         self._link = link
         self._size = size
         self._how: Fit = how
         self._input_fps = input_fps
-        self._stopped = False
+        self._failed = failed
+        self._stopped = threading.Event()
         self._steered = 0
         threading.Thread(target=self._run, name="feeder", daemon=True).start()
 
     def stop(self) -> None:
         """Feed no more."""
-        self._stopped = True
+        self._stopped.set()
 
     def _run(self) -> None:
-        while not self._stopped:
-            if not self._link.wanted.wait(1, 0.2):
-                continue
-            (count,) = self._link.wanted.take(1)
+        repeat(self._feed, self._stopped, self._failed, RETRY)
+
+    def _feed(self) -> None:
+        if not self._link.wanted.wait(1, 0.2):
+            return
+        (count,) = self._link.wanted.take(1)
+        try:
             ready = self._room() if count == 0 else self._pictures(count)
             if ready:
                 self._grant(self._link.inbox.take(count))
+        except Exception:
+            self._link.wanted.put(count)  # the worker still waits for it
+            raise
 
     def _grant(self, frames: list[Frame]) -> None:
         self._steered = self._link.parameters_number
@@ -83,16 +98,16 @@ class Feeder:
     def _room(self) -> bool:
         """Wait until less than one block waits to be shown."""
         while self._link.waiting >= self._link.block.frames and self._link.waiting:
-            if self._stopped:
+            if self._stopped.is_set():
                 return False
             sleep(GLANCE)
-        return not self._stopped
+        return not self._stopped.is_set()
 
     def _pictures(self, count: int) -> bool:
         """Wait until the block's pictures are there, or what is there must do."""
         inbox = self._link.inbox
         asked = perf_counter()
-        while not self._stopped:
+        while not self._stopped.is_set():
             if inbox.wait(count, 0.02) >= count:
                 return True
             if inbox.newest is None:

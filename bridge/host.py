@@ -20,6 +20,7 @@ from bridge.feeder import Feeder
 from bridge.frame import Frame
 from bridge.link import Link, Orders
 from bridge.settings import Settings
+from bridge.stage import explained, repeat
 from bridge.state import Counters, EngineState
 from engine.channel import Message
 from engine.parameters import Load, Value
@@ -58,7 +59,7 @@ class EngineHost:
         self._fallback: Orders | None = None
         self._rolled_back = False
         self._troubled_at = 0.0
-        self._stopping = False
+        self._stopping = threading.Event()
         self._feeders: dict[Link, Feeder] = {}
         self.current: Link | None = None
         self.coming: Link | None = None
@@ -76,7 +77,7 @@ class EngineHost:
 
     def stop(self, timeout: float = 1.5) -> None:
         """End all workers; those that do not end by themselves in time are killed."""
-        self._stopping = True
+        self._stopping.set()
         self._events.put(("stop",))
         self._thread.join(timeout)
         for link in self.links:
@@ -150,13 +151,21 @@ class EngineHost:
     # The host's own thread.
 
     def _run(self) -> None:
-        while not self._stopping:
-            with contextlib.suppress(queue.Empty):
-                self._on(*self._events.get(timeout=TICK))
-            self._seed()
-            self._look()
+        repeat(self._step, self._stopping, self._stumbled, TICK)
         for link in self.links:
             self._retire(link)
+
+    def _step(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._on(*self._events.get(timeout=TICK))
+        self._seed()
+        self._look()
+
+    def _stumbled(self, error: Exception) -> None:
+        self._note_trouble(explained(error, RingError))
+
+    def _note_trouble(self, text: str) -> None:
+        self.trouble, self._troubled_at = text, perf_counter()
 
     def _on(self, what: str, *about: Any) -> None:
         if what == "switch":
@@ -170,7 +179,7 @@ class EngineHost:
         """Called by a link's thread with every message."""
         if message["say"] == "bad":
             self._counters.bad_blocks += 1
-            self.trouble, self._troubled_at = message["text"], perf_counter()
+            self._note_trouble(message["text"])
         elif message["say"] == "block":
             for _ in range(message["frames"]):
                 self._counters.engine_rate.tick()
@@ -194,7 +203,7 @@ class EngineHost:
         link.start(*self._values())
         self._feeders[link] = Feeder(
             link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
-            lambda: self._counters.input_rate.value,
+            lambda: self._counters.input_rate.value, self._stumbled,
         )  # fmt: skip
         log.info("engine worker %d starts with %s", link.pid, orders.row.id)
         return link
@@ -281,7 +290,7 @@ class EngineHost:
     def _died(self, link: Link) -> None:
         """The shown pipeline's worker died: replace it, at growing intervals, not for ever."""
         now = perf_counter()
-        self.trouble, self._troubled_at = link.why(), now
+        self._note_trouble(link.why())
         log.error("%s Its last words: %s", self.trouble, " | ".join(list(link.log)[-30:]))
         if self._deaths and now - self._deaths[0] > WITHIN:
             self._deaths.popleft()

@@ -26,7 +26,7 @@ from bridge.state import EngineState
 from engine.channel import MEANING, Channel, Message
 from engine.parameters import Load, Value, fitted
 from engine.pipelines.catalog import PipelineRow
-from engine.ring import RingReader, RingWriter, unlink
+from engine.ring import RingReader, RingWriter, sweep_of, unlink
 
 SILENCE = 3.0  # seconds beyond `hang_s` without any word until a worker counts as stopped
 LOG_LINES = 200
@@ -232,12 +232,19 @@ class Link:
         self._channel.close()
 
     def _read(self) -> None:
-        while (message := self._channel.receive()) is not None:
-            self._spoke = perf_counter()
-            self._note(message)
-            self._heard(self, message)
+        try:
+            while (message := self._channel.receive()) is not None:
+                self._spoke = perf_counter()
+                self._note(message)
+                self._heard(self, message)
+        except (OSError, ValueError, LookupError) as error:
+            # What it says makes no sense, or its segment is gone: no worker to go on with.
+            self.error = f"The engine worker could not be understood: {error}"
+            self.kill()
+        self._channel.hang_up()
         if self._process:
             self.code = self._process.wait()
+            sweep_of(self.pid)
         if self._input:
             self._input.unlink()
         self._outbox.put(None)

@@ -16,6 +16,7 @@ from bridge.mailbox import Mailbox
 from bridge.pacer import Pacer
 from bridge.pixels import Fit, blank, blend, darken, fit, is_black, opaque
 from bridge.settings import Settings
+from bridge.stage import explained, repeat
 from bridge.state import Counters, Shown
 from bridge.timing import Ticker
 from engine.parameters import Parameters, Value, control
@@ -65,6 +66,7 @@ class OutputClock:
         self.outbox: Mailbox[Frame] = Mailbox(1)
         self.newest: Frame | None = None
         self.dropped = 0
+        self.trouble = ""  # why the last tick only repeated the picture before it
         self._settings = settings
         self._counters = counters
         self._link = link
@@ -98,9 +100,19 @@ class OutputClock:
 
     def _run(self) -> None:
         ticker = Ticker(self._settings.output_fps)
-        while not self._stopped.is_set():
-            now = ticker.wait()
-            self.newest = self.tick(now, ticker.period)
+        repeat(lambda: self._beat(ticker), self._stopped, self._stumbled, 0)
+
+    def _beat(self, ticker: Ticker) -> None:
+        now = ticker.wait()
+        self.newest = self.tick(now, ticker.period)
+        self.outbox.put(self.newest)
+        self.trouble = ""
+
+    def _stumbled(self, error: Exception) -> None:
+        """The picture of this tick could not be composed: the one before it is sent again."""
+        if not self.trouble:  # it may come at every tick: logged once
+            self.trouble = explained(error)
+        if self.newest:
             self.outbox.put(self.newest)
 
     def tick(self, now: float, period: float) -> Frame:

@@ -23,6 +23,7 @@ from bridge.frame import Frame, Image
 from bridge.host import EngineHost, checked_load
 from bridge.output import OutputClock, OutputParameters
 from bridge.settings import Settings
+from bridge.stage import explained, repeat
 from bridge.state import Counters, Shown, Status
 from bridge.transports import Options, Sink, Source, TransportError, open_sink, open_source
 from bridge.transports.pattern import card
@@ -129,24 +130,21 @@ class Session:
             return
         with source:
             self._source = source
-            while not self._stopped.is_set():
-                frame = self._received(source)
-                if frame:
-                    self._newest = frame
-                    self.counters.last_input = frame.time
-                    self.counters.input_rate.tick(frame.time)
-                    for link in self._host.links:
-                        link.inbox.put(frame)
+            repeat(lambda: self._take_in(source), self._stopped, self._source_failed, RETRY)
 
-    def _received(self, source: Source) -> Frame | None:
-        try:
-            frame = source.receive(WAIT)
-        except TransportError as error:
-            self._source_error = str(error)
-            self._stopped.wait(RETRY)
-            return None
+    def _take_in(self, source: Source) -> None:
+        frame = source.receive(WAIT)
         self._source_error = ""
-        return frame
+        if frame is None:
+            return
+        self._newest = frame
+        self.counters.last_input = frame.time
+        self.counters.input_rate.tick(frame.time)
+        for link in self._host.links:
+            link.inbox.put(frame)
+
+    def _source_failed(self, error: Exception) -> None:
+        self._source_error = explained(error, TransportError)
 
     def _send(self, opened: "Future[None]") -> None:
         """Hand over what the clock composed; a sink that fails is reported, the rest goes on."""
@@ -157,20 +155,18 @@ class Session:
             return
         with sink:
             self._sink = sink
-            while not self._stopped.is_set():
-                if self._clock.outbox.wait(1, WAIT):
-                    for frame in self._clock.outbox.take(1):
-                        self._hand_over(sink, frame)
+            repeat(lambda: self._hand_over(sink), self._stopped, self._sink_failed, RETRY)
 
-    def _hand_over(self, sink: Sink, frame: Frame) -> None:
-        try:
-            sink.send(frame)
-        except TransportError as error:
-            self._sink_error = str(error)
-            self._stopped.wait(RETRY)
+    def _hand_over(self, sink: Sink) -> None:
+        if not self._clock.outbox.wait(1, WAIT):
             return
-        self._sink_error = ""
-        self._measure()
+        for frame in self._clock.outbox.take(1):
+            sink.send(frame)
+            self._sink_error = ""
+            self._measure()
+
+    def _sink_failed(self, error: Exception) -> None:
+        self._sink_error = explained(error, TransportError)
 
     def _measure(self) -> None:
         now, counters = perf_counter(), self.counters
@@ -227,7 +223,7 @@ class Session:
             loading=host.coming.row.id if host.coming else "",
             progress=host.coming.progress[1] if host.coming else 1.0,
             phase=host.coming.progress[0] if host.coming else "",
-            error=host.error or self._source_error or self._sink_error,
+            error=host.error or self._source_error or self._sink_error or self._clock.trouble,
             fps=round(counters.shown_rate.value, 2),
             input_fps=round(counters.input_rate.value, 2),
             engine_fps=round(counters.engine_rate.value, 2),

@@ -35,11 +35,15 @@ class Channel:
         """Wait for one message; None when the other end is gone."""
         head = self._read(4)
         if head is None:
-            self._incoming.close()
+            self.hang_up()
             return None
         (size,) = struct.unpack("<I", head)
         data = self._read(size) if size <= LONGEST else None
         return None if data is None else json.loads(data)
+
+    def hang_up(self) -> None:
+        """Close what comes in; by the thread that receives."""
+        self._incoming.close()
 
     def close(self) -> None:
         """Close what goes out; the other end's `receive` gives None."""

@@ -286,6 +286,13 @@ def sweep() -> list[str]:
     return dead
 
 
+def sweep_of(pid: int) -> None:
+    """Remove what an engine worker that is gone has left: segments that begin with its id."""
+    if sys.platform != "win32":
+        for path in folder().glob(f"{PREFIX}{pid}-*-out-*"):
+            path.unlink(missing_ok=True)
+
+
 def _young(name: str) -> bool:
     try:
         return time.time() - (folder() / (PREFIX + name)).stat().st_mtime < 2

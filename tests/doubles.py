@@ -1,8 +1,10 @@
 """Pipelines for tests: each does one thing that a real one may do on a bad day."""
 
+import contextlib
 import ctypes
 import os
 import random
+import stat
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -29,9 +31,9 @@ class PainterParameters(Parameters):
     reference: str = control("", "A picture's name.", osc="ref")
     vace_scale: float = control(1.0, "A fader.", minimum=0, maximum=2, osc="vace")
     stall: float = control(0.0, "Seconds that the next block takes longer.", minimum=0, maximum=60)
-    trouble: Literal["", "nan", "flat", "memory", "cuda", "hang", "crash", "segfault", "leave"] = (
-        control("", "What goes wrong in the next block.")
-    )
+    trouble: Literal[
+        "", "nan", "flat", "memory", "cuda", "hang", "crash", "segfault", "leave", "gibberish"
+    ] = control("", "What goes wrong in the next block.")
 
 
 def paint(width: int, height: int, number: int, value: float, words: Sequence[str] = ()) -> Image:
@@ -113,9 +115,18 @@ class Painter:
             raise RuntimeError("something else")
         if what == "segfault":
             ctypes.string_at(0)
+        if what == "gibberish":
+            self._babble()
         if what == "leave":
             os._exit(9)
         return time.sleep(3600)
+
+    def _babble(self) -> None:
+        """Write into the pipe of the messages, as a library with a stray descriptor might."""
+        for number in range(3, 32):
+            with contextlib.suppress(OSError):
+                if stat.S_ISFIFO(os.fstat(number).st_mode):
+                    os.write(number, b"\x04\0\0\0{]]}")
 
     def reset(self) -> None:
         pass

@@ -30,6 +30,8 @@ class Place:
     inbox: Mailbox[Frame] = field(default_factory=lambda: Mailbox[Frame](8))
     seen: list[Seen] = field(default_factory=list)
     keep: int = 100_000
+    source_breaks: list[Exception] = field(default_factory=list)  # raised, each once
+    sink_breaks: list[Exception] = field(default_factory=list)
     index: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -66,15 +68,21 @@ class MemorySource:
         pass
 
     def receive(self, timeout: float) -> Frame | None:
+        self._break(self._place.source_breaks)
         if not self._place.inbox.wait(1, timeout):
             return None
         return self._place.inbox.take(1)[0]
+
+    def _break(self, errors: list[Exception]) -> None:
+        if errors:
+            raise errors.pop()
 
     status = "memory"
 
 
 class MemorySink(MemorySource):
     def send(self, frame: Frame) -> None:
+        self._break(self._place.sink_breaks)
         with self._place.changed:
             self._place.seen.append(Seen(perf_counter(), frame))
             del self._place.seen[: -self._place.keep]

@@ -13,7 +13,7 @@ from bridge.settings import Settings
 from tests.chromium import chromium
 from tests.desk import FakeDesk
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from bridge.control.store import ParameterError
-from engine.ring import PREFIX, folder
+from engine.ring import PREFIX, RingError, folder
 from tests.doubles import number_of, says, value_of
 from tests.rig import running_session, scene
 
@@ -312,6 +312,63 @@ def test_the_show_controls_work_while_the_engine_is_dead(tmp_path):
         store.update({"black": False, "freeze": False})
         rig.wait(lambda frame: np.array_equal(frame.image, picture))
         assert rig.session.status().black_frames == 0, "this black was asked for"
+
+
+@pytest.mark.parametrize("end", ["source_breaks", "sink_breaks"])
+def test_a_transport_that_raises_anything_is_told_and_goes_on(tmp_path, end):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        stop = rig.steady_input()
+        rig.running()
+        getattr(rig.place, end).append(RuntimeError("the driver is confused"))
+        rig.until(lambda: "the driver is confused" in rig.session.status().error)
+        rig.until(lambda: rig.session.status().error == "")
+        image = scene(64, 48, 99)
+        stop()
+        rig.put(image)
+        rig.wait(lambda frame: np.array_equal(frame.image, image))
+
+
+def test_a_picture_that_cannot_be_composed_leaves_the_one_before_it(tmp_path, monkeypatch):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        rig.put(scene(64, 48, 1))
+        shown = rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 1)))
+        monkeypatch.setattr(rig.session._clock, "_compose", lambda *_: 1 / 0)
+        rig.until(lambda: "ZeroDivisionError" in rig.session.status().error)
+        since = perf_counter()
+        rig.until(lambda: rig.place.seen[-1].time > since + 0.3)
+        assert np.array_equal(rig.place.seen[-1].frame.image, shown.image)
+        assert longest_gap(rig) < 0.25
+        monkeypatch.undo()
+        rig.until(lambda: rig.session.status().error == "")
+
+
+def test_a_worker_that_makes_no_sense_is_replaced(tmp_path):
+    with running_session(tmp_path, load={"frames": 1}, **FAST) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        link = rig.session._host.current
+        rig.session.store.update({"trouble": "gibberish"})
+        rig.until(lambda: "could not be understood" in rig.session.status().error)
+        rig.session.store.update({"trouble": ""})
+        rig.until(lambda: rig.session._host.current is not link)
+        rig.running()
+        stop()
+        assert no_black(rig)
+
+
+def test_a_block_that_finds_no_shared_memory_is_told_and_tried_again(tmp_path, monkeypatch):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        rig.put(scene(64, 48, 1))
+        rig.running()
+
+        def full(*_):
+            raise RingError("No room for 1 MB of shared memory.")
+
+        monkeypatch.setattr(rig.session._host.current, "_ring_for", full)
+        rig.put(scene(64, 48, 2))
+        rig.until(lambda: "No room" in rig.session.status().error)
+        monkeypatch.undo()
+        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 2)))
 
 
 def test_before_the_first_picture_a_card_says_why(tmp_path):

@@ -89,8 +89,10 @@ class Scene:
         corners = [[self._width, self._height * HORIZON], [0, self._height * HORIZON]]
         self._fill(image, np.concatenate([points, corners]), colour)
 
-    def _cloud_strip(self) -> Image:
-        """A row of clouds that closes on itself, with their cover in the alpha channel."""
+    def _cloud_strip(self) -> tuple[Image, Image]:
+        """A row of clouds that closes on itself, a picture's width longer than one turn: what it
+        adds to a picture, and what it leaves of it (255 for all).
+        """
         rng = np.random.default_rng(4)
         tall = max(4, round(self._height * 0.34))
         strip = np.zeros((tall, self._width * 2, 4), np.uint8)
@@ -107,19 +109,21 @@ class Scene:
                     cv2.ellipse(strip, at, (int(radius * 1.5), int(radius)), 0, 0, 360,
                                 (*CLOUD, 225), -1, cv2.LINE_AA)  # fmt: skip
         strip = cast(Image, cv2.GaussianBlur(strip, (0, 0), max(0.6, self._height / 160)))
-        strip[..., :3] = CLOUD  # only the cover is soft, the colour has no edge
-        return strip
+        strip = np.concatenate([strip, strip[:, : self._width]], 1)
+        cover = strip[..., 3:] / 255  # only the cover is soft, the colour has no edge
+        shown, hidden = np.zeros_like(strip), np.full_like(strip, 255)
+        shown[..., :3] = np.round(cover * CLOUD)
+        hidden[..., :3] = 255 - np.round(cover * 255)
+        return shown, hidden
 
     def _draw_clouds(self, image: Image, seconds: float) -> None:
-        strip = self._clouds
-        shift = round(seconds * self._width / 40) % strip.shape[1]
-        columns = (np.arange(self._width) + shift) % strip.shape[1]
+        shown, hidden = self._clouds
+        first = round(seconds * self._width / 40) % (shown.shape[1] - self._width)
         top = round(self._height * 0.03)
-        place = image[top : top + strip.shape[0], :, :3]
-        part = strip[: place.shape[0], columns]
-        cover = part[..., 3:].astype(np.uint16)
-        mixed = place * (255 - cover) + part[..., :3].astype(np.uint16) * cover
-        place[:] = (mixed >> 8).astype(np.uint8)
+        place = image[top : top + shown.shape[0]]
+        part = slice(None, place.shape[0]), slice(first, first + self._width)
+        cv2.multiply(place, hidden[part], place, 1 / 255)
+        cv2.add(place, shown[part], place)
 
     def _draw_waves(self, image: Image, seconds: float) -> None:
         width, height = self._width, self._height

@@ -1,4 +1,5 @@
 // The page: everything on it is made from the bridge's own schema.
+import { forget } from "./assets.js";
 import { ask, listen } from "./connection.js";
 import { control, element } from "./controls.js";
 import { preview } from "./preview.js";
@@ -6,6 +7,7 @@ import * as status from "./status.js";
 
 const DANGER = new Set(["kill_engine"]);
 const rows = new Map();
+const latest = {}; // the value of every parameter, also of those that have no control now
 let schema;
 
 function groups() {
@@ -14,6 +16,7 @@ function groups() {
   const here = new Set([...active.parameters, ...active.load]);
   const pages = new Map();
   rows.clear();
+  forget();
   for (const spec of schema.parameters) {
     if (elsewhere.has(spec.name) && !here.has(spec.name)) continue;
     if (!pages.has(spec.page)) pages.set(spec.page, []);
@@ -71,12 +74,13 @@ function told(news) {
   if (news.pipeline !== undefined && news.pipeline !== before.pipeline) {
     for (const row of schema.pipelines) row.active = row.id === news.pipeline;
     groups();
-    ask("parameters").then(values);
+    values(latest);
   }
   if (["pipeline", "loading", "progress", "phase"].some((name) => name in news)) pipelines(known);
 }
 
 function values(news) {
+  Object.assign(latest, news);
   for (const [name, value] of Object.entries(news)) rows.get(name)?.show(value);
 }
 

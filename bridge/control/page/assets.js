@@ -3,6 +3,10 @@ import { ask } from "./connection.js";
 
 const pickers = new Set();
 
+export function forget() {
+  pickers.clear();
+}
+
 export function picker(spec, changed) {
   const box = document.createElement("div");
   box.className = "drop";
@@ -40,23 +44,31 @@ export function picker(spec, changed) {
     box.classList.remove("over");
     take(event.dataTransfer.files[0]);
   };
-  const redraw = (names) => draw(names);
-  pickers.add(redraw);
+  pickers.add(draw);
   draw([]);
   refresh();
   const show = (now) => { value = now; refresh(); };
   return { field: open, parts: [box], show, wide: true };
 }
 
-let asked;
+let asking = false;
+let again = false; // somebody asked while an older question was under way
 
-function refresh() {
-  // Three pickers that ask at once are one question.
-  asked ??= ask("assets").then((names) => {
-    asked = undefined;
-    for (const redraw of pickers) redraw(names);
-  });
-  return asked;
+async function refresh() {
+  again = true;
+  if (asking) return;
+  asking = true;
+  try {
+    while (again) {
+      again = false;
+      const names = await ask("assets");
+      for (const redraw of pickers) redraw(names);
+    }
+  } catch {
+    // The bridge is gone, which the badge says; its values come anew with its return.
+  } finally {
+    asking = false;
+  }
 }
 
 async function upload(file) {
