@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -15,18 +16,8 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from bridge import __version__
-from bridge.settings import Settings
-
-USAGE, REFUSED, PORT_TAKEN = 1, 2, 3  # exit statuses
-
-
-class Refused(Exception):
-    """What was asked for cannot be; one sentence with the cure, and the exit status."""
-
-    def __init__(self, text: str, status: int = USAGE) -> None:
-        super().__init__(text)
-        self.status = status
-
+from bridge.command import Refused, stop_event
+from bridge.settings import Settings, shown_default
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `spout-bridge`."""
@@ -42,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, format=layout, handlers=[handler])
     try:
         options.command(options, console)
+    except BrokenPipeError:  # `list | head`: whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Refused as error:
         console.print(f"spout-bridge: {error}", style="red", soft_wrap=True)
         sys.exit(error.status)
@@ -92,8 +85,7 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -
     the environment are refused alike.
     """
     flag = "--" + name.replace("_", "-")
-    default = field.get_default(call_default_factory=True)
-    shown = ",".join(default) if isinstance(default, tuple) else default
+    shown = shown_default(field)
     text = (field.description or "").replace("%", "%%")
     if field.annotation is bool:
         parser.add_argument(flag, action="store_true", default=None, help=text)
@@ -104,7 +96,7 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -
         flag,
         dest=name,
         metavar=metavar,
-        help=f"{text} (default: {shown})" if shown not in ("", None, ()) else text,
+        help=f"{text} (default: {shown})" if shown else text,
     )
 
 
@@ -138,7 +130,7 @@ def _list(options: argparse.Namespace, console: Console) -> None:
     for name in [options.what] if options.what else LISTS:
         title, head, rows = LISTS[name]()
         if options.markdown:
-            sys.stdout.write(markdown(head, rows) + "\n")
+            sys.stdout.write(markdown(title, head, rows))
             continue
         table = Table(*head, title=title, title_justify="left")
         for row in rows:
@@ -155,7 +147,10 @@ def _table(name: str) -> Any:
     return read
 
 
-LISTS = {name: _table(name) for name in ("pipelines", "transports", "parameters", "state")}
+LISTS = {
+    name: _table(name)
+    for name in ("pipelines", "transports", "parameters", "actions", "state", "settings")
+}
 
 
 def _send(options: argparse.Namespace, console: Console) -> None:
@@ -174,11 +169,3 @@ def _bench(options: argparse.Namespace, console: Console) -> None:
     from bridge.bench import bench
 
     bench([name for name in options.only.split(",") if name], options.seconds)
-
-
-def stop_event() -> threading.Event:
-    """An event that Ctrl-C and a polite kill set."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: stop.set())
-    return stop

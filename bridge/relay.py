@@ -5,13 +5,12 @@ from time import perf_counter
 
 from rich.console import Console
 
+from bridge.command import Refused
 from bridge.transports import Options, TransportError, open_sink, open_source
 
 
 def relay(uri: str, to: str, seconds: float, stop: threading.Event, console: Console) -> None:
     """Hand on every picture until `stop` is set or `seconds` have passed."""
-    from bridge.cli import Refused
-
     until = perf_counter() + seconds
     try:
         with open_source(uri, Options()) as source, open_sink(to, Options()) as sink:

@@ -12,7 +12,7 @@ import psutil
 from rich.console import Console
 from rich.text import Text
 
-from bridge.cli import PORT_TAKEN, REFUSED, Refused, stop_event
+from bridge.command import PORT_TAKEN, REFUSED, Refused, stop_event
 from bridge.control.http_server import HttpServer
 from bridge.control.osc import OscServer
 from bridge.control.store import ParameterError

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SIZE = r"^([1-9]\d{0,4})x([1-9]\d{0,4})$"
@@ -18,6 +20,14 @@ def data_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "spout-bridge"
     return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "spout-bridge"
+
+
+def shown_default(field: FieldInfo) -> str:
+    """A setting's default as one would type it; empty for none, and for a folder of this user."""
+    default = field.default
+    if default is PydanticUndefined or isinstance(default, bool):
+        return ""
+    return ",".join(default) if isinstance(default, tuple) else str(default)
 
 
 class Settings(BaseSettings):

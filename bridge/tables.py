@@ -1,9 +1,13 @@
 """The reference tables, made from what is declared: for `list` and for the README."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 from bridge.output import OutputParameters
+from bridge.session import Session
+from bridge.settings import Settings, shown_default
 from bridge.state import STATUS
 from bridge.transports import schemes
 from engine.parameters import ParameterSpec, describe
@@ -43,17 +47,34 @@ def parameters() -> Table:
     return "Parameters", ("name", "OSC", "takes", "default", "pipelines", "meaning"), rows
 
 
+def actions() -> Table:
+    """Every action."""
+    with TemporaryDirectory() as folder:
+        found = Session(Settings(folder=Path(folder)), Catalog.installed()).actions
+    rows = [(name, f"/bridge/{name}", action.help) for name, action in found.items()]
+    return "Actions", ("name", "OSC", "meaning"), rows
+
+
+def settings() -> Table:
+    """Every flag of `run`."""
+    rows = [
+        (f"--{name.replace('_', '-')}", shown_default(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    return "Settings", ("flag of `run`", "default", "meaning"), rows
+
+
 def state() -> Table:
     """Every value of the state."""
     rows = [(s.name, f"/bridge/state/{s.name}", s.unit, s.help) for s in STATUS]
     return "State", ("name", "OSC", "unit", "meaning"), rows
 
 
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The same as a table for the README."""
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+def markdown(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The same as a section for the README."""
+    lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n\n"
 
 
 def _range(spec: ParameterSpec) -> str:

@@ -32,6 +32,22 @@ class ConditionedParameters(Parameters):
     """What every pipeline with prompts and references shares, under one name in each."""
 
     prompt: str = control("", "The look in words.", osc="prompt")
+    reference: str = control(
+        "",
+        "Reference image: an asset's id, or its name in the assets folder.",
+        osc="ref",
+        asset=True,
+    )
+    vace_scale: float = control(
+        1.0,
+        "Strength of the reference: 0 none, 1 the look, above it more than the look.",
+        minimum=0,
+        maximum=2,
+        osc="vace",
+    )
+    fade: float = control(
+        1.0, "Time that a new prompt or reference takes to arrive.", minimum=0, maximum=60, unit="s"
+    )
     prompt_weight: float = control(
         1.0, "Weight of the first prompt.", minimum=0, maximum=2, osc="prompt/1/weight"
     )
@@ -42,12 +58,6 @@ class ConditionedParameters(Parameters):
     prompt_3: str = control("", "A third prompt, blended by weight.", osc="prompt/3")
     prompt_3_weight: float = control(
         1.0, "Weight of the third prompt.", minimum=0, maximum=2, osc="prompt/3/weight"
-    )
-    reference: str = control(
-        "",
-        "Reference image: an asset's id, or its name in the assets folder.",
-        osc="ref",
-        asset=True,
     )
     reference_weight: float = control(
         1.0, "Weight of the first reference.", minimum=0, maximum=2, osc="ref/1/weight"
@@ -63,16 +73,6 @@ class ConditionedParameters(Parameters):
     )
     reference_3_weight: float = control(
         1.0, "Weight of the third reference.", minimum=0, maximum=2, osc="ref/3/weight"
-    )
-    vace_scale: float = control(
-        1.0,
-        "Strength of the reference: 0 none, 1 the look, above it more than the look.",
-        minimum=0,
-        maximum=2,
-        osc="vace",
-    )
-    fade: float = control(
-        1.0, "Time that a new prompt or reference takes to arrive.", minimum=0, maximum=60, unit="s"
     )
 
 

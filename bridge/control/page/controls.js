@@ -36,7 +36,8 @@ function label(spec, field) {
   const copy = element("button", { className: "address", type: "button", textContent: address,
     title: "copy this OSC address" });
   copy.onclick = () => navigator.clipboard?.writeText(address);
-  const words = spec.name.replaceAll("_", " ") + (spec.unit ? ` (${spec.unit})` : "");
+  const name = spec.unit ? spec.name.replace(new RegExp(`_${spec.unit}$`), "") : spec.name;
+  const words = name.replaceAll("_", " ") + (spec.unit ? ` (${spec.unit})` : "");
   return element("div", {}, element("label", { htmlFor: id, textContent: words }), copy);
 }
 

@@ -59,5 +59,6 @@ function words(report) {
   const unused = report?.words_unused ?? [];
   const problems = report?.problems ?? [];
   if (problems.length) return problems.join(" ");
-  return unused.length ? `words without influence: ${unused.join(", ")}` : "";
+  if (!unused.length) return "";
+  return `words used: ${report.words_used.join(", ")}; without influence: ${unused.join(", ")}`;
 }

@@ -1,0 +1,22 @@
+"""What the commands share: how one is refused, with which exit status, and what ends it."""
+
+import signal
+import threading
+
+USAGE, REFUSED, PORT_TAKEN = 1, 2, 3  # exit statuses
+
+
+class Refused(Exception):
+    """What was asked for cannot be; one sentence with the cure, and the exit status."""
+
+    def __init__(self, text: str, status: int = USAGE) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def stop_event() -> threading.Event:
+    """An event that Ctrl-C and a polite kill set."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: stop.set())
+    return stop

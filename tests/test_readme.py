@@ -1,0 +1,41 @@
+"""What the README says is so."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from bridge.control.osc_routes import addresses
+from bridge.session import Session
+from bridge.settings import Settings
+from engine.pipelines.catalog import Catalog
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def part(mark: str, end: str) -> str:
+    """What stands between two marks."""
+    return README.read_text("utf-8").split(mark)[1].split(end)[0].strip()
+
+
+def test_the_reference_is_what_the_program_prints():
+    done = subprocess.run(
+        [sys.executable, "-c", "from bridge.cli import main; main()", "list", "--markdown"],
+        capture_output=True, check=True, text=True, encoding="utf-8",
+    )  # fmt: skip
+    assert part("<!-- tables -->", "<!-- end of tables -->") == done.stdout.strip(), (
+        "put the output of `spout-bridge list --markdown` between the marks"
+    )
+
+
+def test_the_addresses_exist(tmp_path):
+    session = Session(Settings(folder=tmp_path), Catalog())
+    known = {*addresses(session.store.specs.values()), "/bridge/pipeline"}
+    shown = re.findall(r"^(/bridge/\S+)", README.read_text("utf-8"), re.MULTILINE)
+    assert len(shown) >= 3
+    assert set(shown) <= known
+
+
+def test_what_it_links_to_is_there():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text("utf-8")):
+        assert (README.parent / target).is_file(), target
