@@ -3,9 +3,7 @@
 import argparse
 import logging
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from typing import Any, Literal, get_args, get_origin
 
@@ -18,6 +16,7 @@ from rich.table import Table
 from bridge import __version__
 from bridge.command import Refused, stop_event
 from bridge.settings import Settings, shown_default
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `spout-bridge`."""

@@ -53,9 +53,7 @@ def _until_shown(reader: RingReader, patience: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def _exchange(
-    writer: RingWriter, reader: RingReader, image: Image, seconds: float
-) -> list[float]:
+def _exchange(writer: RingWriter, reader: RingReader, image: Image, seconds: float) -> list[float]:
     sent: dict[int, float] = {}
     delays: list[float] = []
     ticker, head = Ticker(FPS), reader.head

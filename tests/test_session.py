@@ -55,9 +55,8 @@ def test_the_output_is_opaque_and_of_one_size_whatever_comes_in(tmp_path):
         assert all(seen.frame.image[..., 3].min() == 255 for seen in rig.place.seen)
 
 
-@pytest.mark.parametrize(
-    "frames", [12, pytest.param(4, marks=pytest.mark.slow), pytest.param(9, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("frames", [4, 9, 12])
 def test_blocks_of_random_duration_leave_at_an_even_pace(tmp_path, frames):
     load = {"frames": frames, "shortest": 0.3, "longest": 0.9}
     with running_session(tmp_path, load=load, **FAST) as rig:
@@ -75,6 +74,7 @@ def test_blocks_of_random_duration_leave_at_an_even_pace(tmp_path, frames):
         assert no_black(rig)
 
 
+@pytest.mark.slow
 def test_after_a_stall_of_three_seconds_there_is_no_burst(tmp_path):
     load = {"frames": 12, "shortest": 0.4, "longest": 0.4}
     with running_session(tmp_path, load=load, hang_s=20, **FAST) as rig:
