@@ -4,6 +4,7 @@ Every speed is a ratio inside one run; single times belong to the machine that p
 """
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -42,6 +43,7 @@ class Figure:
 
 def bench(only: Sequence[str], seconds: float) -> None:
     """Run the named benchmarks (all by default) and print a table."""
+    logging.getLogger("bridge").setLevel(logging.CRITICAL)  # these deaths are meant
     names = only or list(BENCHES)
     table = Table("figure", "measured", "aim", title="spout-bridge bench bridge")
     for name in names:
