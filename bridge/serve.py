@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge.command import PORT_TAKEN, REFUSED, Refused, stop_event
+from bridge.control import assets
 from bridge.control.http_server import HttpServer
 from bridge.control.osc import OscServer
 from bridge.control.store import ParameterError
@@ -23,6 +24,7 @@ from engine.pipelines.catalog import Catalog
 from engine.ring import RingError, sweep
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LONGEST_PATH = 1024  # letters; a longer text is no path
 TELL = 5.0  # seconds between lines where nobody watches a terminal
 
 
@@ -77,10 +79,24 @@ def _token(settings: Settings) -> str:
 def _session(settings: Settings, values: Mapping[str, str]) -> Session:
     try:
         session = Session(settings, Catalog.installed())
-        session.store.update(values, "start", lenient=True)
+        session.store.update(_with_assets(session, values), "start", lenient=True)
     except (LookupError, ValueError) as error:
         raise Refused(_sentence(error)) from None
     return session
+
+
+def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:
+    """The values with pictures that are given by their paths taken into the assets folder: who
+    types a command may read them. AssetError for what is no picture.
+    """
+    result = dict(values)
+    for name, value in values.items():
+        spec, path = session.store.specs.get(name), Path(value).expanduser()
+        if spec and spec.asset and len(value) < LONGEST_PATH and path.is_file():
+            session.assets.mkdir(parents=True, exist_ok=True)
+            kept = assets.add(session.assets, assets.safe(path.name), path.read_bytes())
+            result[name] = kept["name"]
+    return result
 
 
 def _start(session: Session) -> None:

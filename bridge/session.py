@@ -9,12 +9,14 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
 import psutil
 
+from bridge.control.assets import refer
 from bridge.control.desk import Action
 from bridge.control.journal import Journal
 from bridge.control.store import Change, ParameterStore
@@ -51,7 +53,7 @@ class Session:
         self._catalog = catalog
         row = catalog[settings.pipeline]
         engine_size(settings.size, row.multiple, (16, 9))
-        self.store = ParameterStore(_all_specs(catalog))
+        self.store = ParameterStore(_all_specs(catalog), partial(refer, settings.assets))
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
         self._host = EngineHost(
             settings, catalog, self.counters, self._values, lambda: self._newest

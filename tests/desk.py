@@ -1,10 +1,12 @@
 """A desk for tests of the control surfaces: real store, made-up pictures."""
 
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
+from bridge.control.assets import refer
 from bridge.control.desk import Action
 from bridge.control.store import ParameterStore
 from bridge.frame import Frame
@@ -22,7 +24,7 @@ class FakeDesk:
         specs = [*describe(OutputParameters)]
         for row in rows.values():
             specs += [*describe(row.parameters), *describe(row.load)]
-        self.store = ParameterStore(specs)
+        self.store = ParameterStore(specs, partial(refer, folder))
         self.counters = Counters()
         self.assets = folder
         self.switched: list[tuple[str, dict]] = []

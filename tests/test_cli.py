@@ -164,6 +164,8 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
         ("--output-fps many", "--output-fps cannot be 'many'", 1),
         ("--set vace_scale=x", "vace_scale takes a number from 0 to 2", 1),
         ("--set nothing=1", "no parameter 'nothing'", 1),
+        ("--set reference=none.png", "There is no picture 'none.png'", 1),
+        ("--set reference=pyproject.toml", "Send a picture as PNG", 1),
         ("--osc-feedback somewhere", "HOST:PORT", 1),
         ("--host 0.0.0.0", "--token", 2),
     ],
@@ -178,6 +180,15 @@ def test_what_cannot_be_is_one_sentence_with_the_cure(
     assert end.value.code == wanted
     assert words in " ".join(capsys.readouterr().err.split())
     assert threading.active_count() <= threads, "nothing is half-started"
+
+
+def test_a_reference_may_be_given_by_its_path(tmp_path):
+    picture = tmp_path / "my (own) art.png"
+    cv2.imwrite(str(picture), np.full((20, 30, 3), 90, np.uint8))
+    with running(tmp_path, "--sink", "null:", "--set", f"reference={picture}") as bridge:
+        name = bridge.ask("parameters")["reference"]
+        assert name.startswith("my _own_ art-")
+        assert (tmp_path / "assets" / name).is_file()
 
 
 def test_list_prints_what_there_is():

@@ -268,12 +268,27 @@ def test_no_bytes_whatever_get_through_the_parser(tmp_path, data, chance: random
         server.close()
 
 
-def test_a_reference_is_the_name_of_an_asset(o):
-    (o.desk.assets / "look.png").write_bytes(b"x")
-    o.send("/bridge/ref", "look.png")
-    o.until(lambda: o.value("reference") == "look.png")
-    o.send("/bridge/ref", "")
-    o.until(lambda: o.value("reference") == "")
+def test_a_reference_is_a_picture_of_the_assets_folder_however_it_is_named(o):
+    kept = "look-0a1b2c.png"
+    (o.desk.assets / kept).write_bytes(b"x")
+    inside = str((o.desk.assets / kept).resolve())
+    for name in (kept, "look-0a1b2c", "0a1b2c3d4e5f6789", inside):
+        o.send("/bridge/ref", name)
+        o.until(lambda: o.value("reference") == kept)
+        o.hears("/bridge/ref", kept)
+        o.send("/bridge/ref", "")
+        o.until(lambda: o.value("reference") == "")
+    refused = o.desk.counters.osc_refused
+    (o.desk.assets.parent / "other.png").write_bytes(b"x")
+    for name in (
+        "/etc/passwd",
+        "../other.png",
+        "none.png",
+        str(o.desk.assets.parent / "other.png"),
+    ):
+        o.send("/bridge/ref", name)
+    o.until(lambda: o.desk.counters.osc_refused == refused + 4)
+    assert o.value("reference") == ""
 
 
 def test_only_allowed_addresses_may_send(tmp_path):

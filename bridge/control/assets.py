@@ -11,7 +11,10 @@ import numpy as np
 from bridge.frame import Image
 
 NAME = re.compile(r"^[\w][\w. -]{0,79}$")
+ID = re.compile("[0-9a-f]{16}")
+LONGEST = 120  # letters of a name that is asked for
 DEVICES = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MOST_PIXELS = 40_000_000
 MAGIC = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WebP"}
 
@@ -48,11 +51,12 @@ def add(folder: Path, name: str, data: bytes) -> dict[str, Any]:
 
 
 def names(folder: Path) -> list[str]:
-    """The pictures in the folder."""
-    found = (path for path in folder.iterdir() if path.is_file() and NAME.match(path.name))
-    return sorted(
-        path.name for path in found if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp")
-    )
+    """The pictures that lie in the folder itself."""
+    if not folder.is_dir():
+        return []
+    root = folder.resolve()
+    found = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and NAME.match(p.name))
+    return sorted(p.name for p in found if p.is_file() and p.resolve().parent == root)
 
 
 def find(folder: Path, name: str) -> Path:
@@ -62,6 +66,25 @@ def find(folder: Path, name: str) -> Path:
     if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
         raise AssetError(f"There is no asset {name!r}.", 404)
     return path
+
+
+def refer(folder: Path, given: str) -> str:
+    """The name of the file that is meant by its name, its name without the suffix, its id, or an
+    absolute path into this very folder. ValueError, as one sentence, where there is none.
+    """
+    path = Path(given)
+    name = path.name if path.is_absolute() and path.parent == folder.resolve() else given
+    if len(name) <= LONGEST and not any(c in '/\\:*?"<>|' or c < " " for c in name):
+        for kept in names(folder):
+            stem = Path(kept).stem
+            if name in (kept, stem) or (ID.fullmatch(name) and stem.endswith(f"-{name[:6]}")):
+                return kept
+    raise ValueError(f"There is no picture {given!r:.130} in the assets folder.")
+
+
+def safe(name: str) -> str:
+    """A name that may be kept, from any file's name."""
+    return re.sub(r"[^\w. -]|^[^\w]|\.(?=\.)", "_", name)[-60:]
 
 
 def check_name(name: str) -> None:

@@ -124,8 +124,8 @@ class Handler:
         if arguments == ["?"]:
             self._then.append((address, partial(self._answer, spec.name, address, sender)))
             return
-        given = value(spec, arguments, self._desk.assets)
-        applied = spec.coerce(given)
+        given = value(spec, arguments)
+        applied = self._desk.store.check({spec.name: given}, lenient=True)[spec.name]
         self._changes[spec.name] = applied
         self._feedback.received(spec, sender, as_sent=given == applied)
         if given != applied:

@@ -1,9 +1,7 @@
 """Which OSC address means what: made from the specs and the actions, kept as one dict."""
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 
 from bridge.control.desk import Desk
 from bridge.control.osc_inbox import Sender
@@ -12,7 +10,6 @@ from engine.parameters import Kind, ParameterSpec
 
 ROOT = "/bridge/"
 LONGEST_NAME = 4096  # bytes of a text that is no prompt
-ASSET = re.compile(r"^[\w-][\w. -]{0,119}$")
 
 
 def addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
@@ -39,7 +36,7 @@ def triggered(arguments: Arguments) -> bool:
     return first not in (0, 0.0, False)
 
 
-def value(spec: ParameterSpec, arguments: Arguments, assets: Path) -> object:
+def value(spec: ParameterSpec, arguments: Arguments) -> object:
     """The one value that a message carries; ValueError with a sentence for what is none."""
     if not arguments:
         raise ValueError(f"{spec.name} takes {spec.wants}, and the message carries no value.")
@@ -48,8 +45,6 @@ def value(spec: ParameterSpec, arguments: Arguments, assets: Path) -> object:
         raise ValueError(f"{spec.name} takes {spec.wants}, not {first}.")
     if isinstance(first, str) and spec.kind is not Kind.TEXT and len(first.encode()) > LONGEST_NAME:
         raise ValueError(f"{spec.name} takes {spec.wants}, not {len(first)} letters.")
-    if spec.asset and first != "":
-        _check_asset(spec.name, first, assets)
     return first
 
 
@@ -73,14 +68,3 @@ def buttons(desk: Desk) -> Mapping[str, Callable[[], None]]:
 
 def _switch(desk: Desk, pipeline: str) -> Callable[[], None]:
     return lambda: desk.switch(pipeline)
-
-
-def _check_asset(name: str, given: object, folder: Path) -> None:
-    """A name with or without its ending, of a file that lies in the folder itself."""
-    text = given if isinstance(given, str) else ""
-    if ASSET.fullmatch(text):
-        root = folder.resolve()
-        for path in (folder / text, *sorted(folder.glob(f"{text}.*"))):
-            if path.is_file() and path.resolve().parent == root:
-                return
-    raise ValueError(f"{name} takes the name of a file in the assets folder, not {given!r:.130}.")

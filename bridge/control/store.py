@@ -46,10 +46,14 @@ class ParameterStore:
     thread that made the change: they must return at once.
     """
 
-    def __init__(self, specs: Iterable[ParameterSpec]) -> None:
+    def __init__(
+        self, specs: Iterable[ParameterSpec], asset: Callable[[str], str] = lambda name: name
+    ) -> None:
         """`specs` may name a parameter more than once; the widest range holds here, and each
-        pipeline's view is clamped to its own.
+        pipeline's view is clamped to its own. `asset` gives the name of the file that a
+        reference means, ValueError where there is none.
         """
+        self._asset = asset
         merged: dict[str, ParameterSpec] = {}
         for spec in specs:
             merged[spec.name] = _widest(merged[spec.name], spec) if spec.name in merged else spec
@@ -98,7 +102,8 @@ class ParameterStore:
                 problems[name] = f"There is no parameter {name!r}."
                 continue
             try:
-                checked[name] = spec.coerce(value) if lenient else spec.check(value)
+                kept = spec.coerce(value) if lenient else spec.check(value)
+                checked[name] = self._asset(str(kept)) if spec.asset and kept else kept
             except ValueError as error:
                 problems[name] = str(error)
         if problems:
