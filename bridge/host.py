@@ -122,7 +122,8 @@ class EngineHost:
         if self.breaker_open:
             return EngineState.FAILED
         if link is None:
-            return self.coming.state if self.coming else EngineState.IDLE
+            coming = self.coming.state if self.coming else EngineState.IDLE
+            return EngineState.WARMUP if coming is EngineState.RUNNING else coming
         if link.state is EngineState.RUNNING:
             return EngineState.DEGRADED if link.degraded else EngineState.RUNNING
         return EngineState.RESTARTING if self.restarts else link.state
