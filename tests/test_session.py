@@ -135,13 +135,15 @@ def test_a_killed_worker_is_replaced_and_its_first_block_has_all_that_was_sent(t
             os.kill(old, signal.SIGKILL)
             killed = perf_counter()
             rig.until(lambda old=old: rig.session.status().worker != old)
-            rig.session.store.update({"vace_scale": value, "prompt": word, "reference": word})
+            picture = f"{word}.png"
+            (tmp_path / "assets" / picture).touch()
+            rig.session.store.update({"vace_scale": value, "prompt": word, "reference": picture})
             rig.wait(lambda frame: number_of(frame.image) <= 3 and frame.image[12, 0, 1] == 90)
             fresh = next(s.frame.image for s in rig.place.seen
                          if s.time > killed and number_of(s.frame.image) <= 3)  # fmt: skip
             assert abs(value_of(fresh) - value) < 0.006
             assert says(fresh, 0, word)
-            assert says(fresh, 1, word)
+            assert says(fresh, 1, picture)
             rig.running()
         stop()
         assert rig.session.status().restarts == kills
