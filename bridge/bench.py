@@ -6,7 +6,6 @@ Every speed is a ratio inside one run; single times belong to the machine that p
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -122,7 +121,7 @@ def kills(seconds: float) -> Iterator[Figure]:
         for _ in range(10):
             time.sleep(1.0)
             worker = session.status().worker
-            os.kill(worker, signal.SIGKILL)
+            psutil.Process(worker).kill()
             back.append(_wait(lambda gone=worker: session.status().worker not in (0, gone)
                               and session.status().state == "RUNNING"))  # fmt: skip
         status = session.status()

@@ -134,7 +134,7 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
     settings = session.settings
     host = socket.gethostname() if settings.lan else "127.0.0.1"
     page = f"http://{host}:{port}" + (f"/?token={token}" if token else "")
-    way = f"{settings.source} → {settings.pipeline} → {settings.sink_uri}"
+    way = f"{settings.source_uri} → {settings.pipeline} → {settings.sink_uri}"
     console.print(f"spout-bridge  {way}", style="bold", soft_wrap=True)
     console.print(f"page  {page}", soft_wrap=True)
     console.print(f"OSC   UDP {port}, for example /bridge/vace 1.5")

@@ -6,13 +6,11 @@ pictures at an even pace and composes what is shown; the send thread gives it to
 """
 
 import logging
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 
@@ -20,24 +18,20 @@ from bridge.control.assets import refer
 from bridge.control.desk import Action
 from bridge.control.journal import Journal
 from bridge.control.store import Change, ParameterStore
+from bridge.ends import Receiving, Sending
 from bridge.feeder import engine_size
 from bridge.frame import Frame, Image
 from bridge.host import EngineHost, checked_load
 from bridge.output import OutputClock, OutputParameters
 from bridge.settings import Settings
-from bridge.stage import explained, repeat
+from bridge.standin import StandIn
 from bridge.state import Counters, Shown, Status
-from bridge.transports import Options, Sink, Source, TransportError, open_sink, open_source
+from bridge.transports import Offer, Options, Sink, Source, offers, open_sink, open_source
 from bridge.transports.pattern import card
 from engine.parameters import Load, ParameterSpec, Value, describe
 from engine.pipelines.catalog import Catalog, PipelineRow
 
 log = logging.getLogger(__name__)
-
-WAIT = 0.1  # seconds that the receive and send threads wait before they look whether to end
-RETRY = 1.0  # seconds until a failed source or sink is tried again
-
-T = TypeVar("T")
 
 
 class Session:
@@ -55,26 +49,24 @@ class Session:
         engine_size(settings.size, row.multiple, (16, 9))
         self.store = ParameterStore(_all_specs(catalog), partial(refer, settings.assets))
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
-        self._host = EngineHost(
-            settings, catalog, self.counters, self._values, lambda: self._newest
+        self._receiving = Receiving(
+            settings.source_uri, self._open_source, self.counters, self._took
         )
-        self._newest: Frame | None = None
+        newest = lambda: self._receiving.newest  # noqa: E731
+        self._host = EngineHost(settings, catalog, self.counters, self._values, newest)
         self._clock = OutputClock(
             settings,
             self.counters,
             link=lambda: self._host.current,
             values=lambda: self.store.snapshot.values,
-            newest_input=lambda: self._newest,
+            newest_input=newest,
             card=self._draw_card,
         )
-        self._source: Source | None = None
-        self._sink: Sink | None = None
-        self._source_error = self._sink_error = ""
+        self._sending = Sending(
+            settings.sink_uri, self._open_sink, self.counters, self._clock.outbox
+        )
         self._card: tuple[object, Image] | None = None
         self._began = perf_counter()
-        self._sent_at = 0.0
-        self._stopped = threading.Event()
-        self._threads: list[threading.Thread] = []
         self.actions: Mapping[str, Action] = {
             "reset": Action("Let the pipeline forget the past of its stream.", self._host.reset),
             "reload": Action("Build the pipeline anew.", self._host.reload),
@@ -91,10 +83,10 @@ class Session:
         settings = self.settings
         settings.assets.mkdir(parents=True, exist_ok=True)
         try:
-            for name, work in (("receive", self._receive), ("send", self._send)):
-                self._open_in_thread(name, work)
+            self._receiving.start()
+            self._sending.start()
         except BaseException:
-            self._end_threads()
+            self._end_ends()
             raise
         self._restore()
         self.store.listen(self._changed)
@@ -102,80 +94,39 @@ class Session:
         self._host.start(row, checked_load(row, self.store.snapshot.values, {}))
         self._clock.start()
 
-    def _open_in_thread(self, name: str, work: Callable[[Future[None]], None]) -> None:
-        """Start a thread that owns its source or sink, GL context and all; wait until it is."""
-        opened: Future[None] = Future()
-        thread = threading.Thread(target=work, args=(opened,), name=name, daemon=True)
-        thread.start()
-        self._threads.append(thread)
-        opened.result()
-
     def stop(self) -> None:
         """End everything: under two seconds, with no process and no segment left."""
-        self._stopped.set()
+        self._receiving.stop()
+        self._sending.stop()
         self._clock.stop()
         self._host.stop()
-        self._end_threads()
+        self._end_ends()
         self._journal.end()
 
-    def _end_threads(self) -> None:
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join(2)
+    def _end_ends(self) -> None:
+        for end in (self._receiving, self._sending):
+            end.stop()
+            end.join()
 
     # The frame path.
 
-    def _receive(self, opened: "Future[None]") -> None:
-        """Take what comes, never wait for the engine."""
-        source = _opened(opened, lambda: open_source(self.settings.source, Options()))
-        if source is None:
-            return
-        with source:
-            self._source = source
-            repeat(lambda: self._take_in(source), self._stopped, self._source_failed, RETRY)
+    def _open_source(self, uri: str) -> Source:
+        settings = self.settings
+        options = Options(
+            prefer=settings.input_name, avoid=settings.output_name, limit=settings.limit
+        )
+        source = open_source(uri, options)
+        # Spout without a name takes what comes; until then there is a picture all the same.
+        return StandIn(source, open_source("demo:", options)) if uri == "spout:" else source
 
-    def _take_in(self, source: Source) -> None:
-        frame = source.receive(WAIT)
-        self._source_error = ""
-        if frame is None:
-            return
-        self._newest = frame
-        self.counters.last_input = frame.time
-        self.counters.input_rate.tick(frame.time)
+    def _open_sink(self, uri: str) -> Sink:
+        width, height = self.settings.output
+        return open_sink(uri, Options(width=width, height=height, fps=self.settings.output_fps))
+
+    def _took(self, frame: Frame) -> None:
+        """A frame has come: to every worker there is."""
         for link in self._host.links:
             link.inbox.put(frame)
-
-    def _source_failed(self, error: Exception) -> None:
-        self._source_error = explained(error, TransportError)
-
-    def _send(self, opened: "Future[None]") -> None:
-        """Hand over what the clock composed; a sink that fails is reported, the rest goes on."""
-        width, height = self.settings.output
-        options = Options(width=width, height=height, fps=self.settings.output_fps)
-        sink = _opened(opened, lambda: open_sink(self.settings.sink_uri, options))
-        if sink is None:
-            return
-        with sink:
-            self._sink = sink
-            repeat(lambda: self._hand_over(sink), self._stopped, self._sink_failed, RETRY)
-
-    def _hand_over(self, sink: Sink) -> None:
-        if not self._clock.outbox.wait(1, WAIT):
-            return
-        for frame in self._clock.outbox.take(1):
-            sink.send(frame)
-            self._sink_error = ""
-            self._measure()
-
-    def _sink_failed(self, error: Exception) -> None:
-        self._sink_error = explained(error, TransportError)
-
-    def _measure(self) -> None:
-        now, counters = perf_counter(), self.counters
-        if self._sent_at:
-            counters.longest_gap = max(counters.longest_gap, now - self._sent_at)
-        self._sent_at = now
-        counters.output_rate.tick(now)
 
     # The desk.
 
@@ -186,7 +137,15 @@ class Session:
 
     def look(self, side: str) -> Frame | None:
         """The newest frame of the `input` or `output` side."""
-        return self._newest if side == "input" else self._clock.newest
+        return self._receiving.newest if side == "input" else self._clock.newest
+
+    def offers(self) -> Sequence[Offer]:
+        """What there is to receive from; see `Desk.offers`."""
+        return offers()
+
+    def attach(self, uri: str) -> None:
+        """Receive from another source; see `Desk.attach`."""
+        self._receiving.attach(uri)
 
     def pipelines(self) -> Sequence[Mapping[str, Any]]:
         """What there is to switch to."""
@@ -225,7 +184,10 @@ class Session:
             loading=host.coming.row.id if host.coming else "",
             progress=host.coming.progress[1] if host.coming else 1.0,
             phase=host.coming.progress[0] if host.coming else "",
-            error=host.error or self._source_error or self._sink_error or self._clock.trouble,
+            error=host.error
+            or self._receiving.problem
+            or self._sending.error
+            or self._clock.trouble,
             fps=round(counters.shown_rate.value, 2),
             input_fps=round(counters.input_rate.value, 2),
             engine_fps=round(counters.engine_rate.value, 2),
@@ -246,8 +208,8 @@ class Session:
             osc_messages=counters.osc_messages,
             osc_coalesced=counters.osc_coalesced,
             osc_refused=counters.osc_refused,
-            source=f"{self.settings.source} · {self._source.status}" if self._source else "",
-            sink=f"{self.settings.sink_uri} · {self._sink.status}" if self._sink else "",
+            source=self._receiving.status,
+            sink=self._sending.status,
             engine_size="x".join(map(str, link.size)) if link and link.size else "",
             output_size=self.settings.output_size,
             worker=link.pid if link else 0,
@@ -307,19 +269,6 @@ class Session:
         if self._card is None or self._card[0] != lines:
             self._card = lines, card(width, height, lines)
         return self._card[1]
-
-
-def _opened(opened: "Future[None]", opener: Callable[[], T]) -> T | None:
-    """Open a transport and tell the thread that waits for it how that went."""
-    try:
-        transport = opener()
-        opened.set_result(None)
-        return transport
-    except TransportError as error:
-        opened.set_exception(error)
-        return None
-    finally:
-        opened.cancel()  # an error of another kind must not leave the other thread waiting
 
 
 def _all_specs(catalog: Catalog) -> list[ParameterSpec]:

@@ -37,8 +37,13 @@ class Settings(BaseSettings):
         env_prefix="SPOUT_BRIDGE_", extra="forbid", frozen=True, validate_default=True
     )
 
-    source: str = Field(default="demo:", description="where pictures come from")
-    sink: str = Field(default="", description="where they go; shm:<Name>Out by default")
+    source: str = Field(
+        default="",
+        description="where pictures come from; by default Spout on Windows, elsewhere the demo",
+    )
+    sink: str = Field(
+        default="", description="where they go; by default <Name>Out by Spout on Windows, else shm"
+    )
     pipeline: str = Field(default="stylize", description="the pipeline to start with")
     size: str = Field(default="auto", description="size of the engine: auto or WIDTHxHEIGHT")
     output_size: str = Field(
@@ -46,6 +51,11 @@ class Settings(BaseSettings):
     )
     output_fps: float = Field(
         default=60, ge=1, le=240, description="pictures sent a second, for the whole run"
+    )
+    gpu_scale: str = Field(
+        default="",
+        pattern=f"^$|{SIZE}",
+        description="largest size that Spout's pictures are read at; the GPU scales larger ones",
     )
     fit: Literal["cover", "contain", "stretch"] = Field(
         default="cover", description="how a picture of another shape is fitted"
@@ -95,17 +105,46 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def source_uri(self) -> str:
+        """The source, or the default one of this system."""
+        return self.source or (f"{self._local}:" if self._local == "spout" else "demo:")
+
+    @property
     def sink_uri(self) -> str:
         """The sink, or the default one of this bridge's name."""
-        return self.sink or f"shm:{self.name}Out"
+        return self.sink or f"{self._local}:{self.output_name}"
+
+    @property
+    def _local(self) -> str:
+        """The transport that other programs of this machine speak."""
+        return "spout" if sys.platform == "win32" else "shm"
+
+    @property
+    def input_name(self) -> str:
+        """The sender that is taken up where there are several."""
+        return f"{self.name}In"
+
+    @property
+    def output_name(self) -> str:
+        """The name that other programs pick."""
+        return f"{self.name}Out"
+
+    @property
+    def limit(self) -> tuple[int, int] | None:
+        """The largest size that is received, where the source can scale."""
+        return _size(self.gpu_scale) if self.gpu_scale else None
 
     @property
     def output(self) -> tuple[int, int]:
         """Width and height of what is sent."""
-        width, _, height = self.output_size.partition("x")
-        return int(width), int(height)
+        return _size(self.output_size)
 
     @property
     def assets(self) -> Path:
         """The folder of reference images."""
         return self.folder / "assets"
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    return int(width), int(height)

@@ -30,6 +30,7 @@ frames can be read in peace.
 
 import mmap
 import os
+import re
 import sys
 import tempfile
 import time
@@ -47,6 +48,7 @@ MAGIC = b"SPBRIDGE"
 VERSION = 1
 HEADER = 64
 PREFIX = "spout-bridge-"
+PRIVATE = re.compile(r"\d+-\d+-(in|out)-\d+|.*\.new")  # between a bridge and its worker
 GENERATION, HEAD, PID, STRIDE, STALE = 3, 4, 5, 6, 7  # places in the header, in u64
 LOCK, INDEX, TIME, TAG = 0, 1, 2, 3  # places in a slot, in u64
 
@@ -273,6 +275,16 @@ def owner(name: str) -> int | None:
             return ring.writer if psutil.pid_exists(ring.writer) else None
     except (FileNotFoundError, RingError):
         return None
+
+
+def public_names() -> list[str]:
+    """The names of the segments there are, without those between bridges and their workers. On
+    Windows they cannot be listed.
+    """
+    if sys.platform == "win32":
+        return []
+    names = (path.name.removeprefix(PREFIX) for path in sorted(folder().glob(PREFIX + "*")))
+    return [name for name in names if not PRIVATE.fullmatch(name)]
 
 
 def sweep() -> list[str]:

@@ -241,7 +241,7 @@ def main() -> None:
 def _die_with_parent() -> None:
     import ctypes  # only here: the call exists on Linux alone
 
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
 
 
 if __name__ == "__main__":

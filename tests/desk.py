@@ -12,6 +12,7 @@ from bridge.control.store import ParameterStore
 from bridge.frame import Frame
 from bridge.output import OutputParameters
 from bridge.state import Counters, Status
+from bridge.transports import Offer, check_source
 from engine.parameters import describe
 from engine.pipelines.catalog import BUILT_IN, Catalog
 
@@ -29,6 +30,7 @@ class FakeDesk:
         self.assets = folder
         self.switched: list[tuple[str, dict]] = []
         self.acted: list[str] = []
+        self.attached: list[str] = []
         self.now: dict = {"state": "RUNNING", "pipeline": "stylize"}
         self._rows = rows
         self.actions = {
@@ -52,6 +54,18 @@ class FakeDesk:
             raise LookupError(f"There is no pipeline {pipeline!r}; choose {', '.join(self._rows)}.")
         self.store.check(load or {})
         self.switched.append((pipeline, dict(load or {})))
+
+    def offers(self):
+        return [
+            Offer(uri="spout:Cam", text="640x360 BGRA8 from Host"),
+            Offer(
+                uri="spout:Deep", text="1920x1080 RGBA16F from Host", problem="Set it to 8 bits."
+            ),
+        ]
+
+    def attach(self, uri):
+        check_source(uri)
+        self.attached.append(uri)
 
     def look(self, side: str) -> Frame | None:
         """A picture that moves, another one on each side."""

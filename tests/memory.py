@@ -78,6 +78,7 @@ class MemorySource:
             raise errors.pop()
 
     status = "memory"
+    problem = ""
 
 
 class MemorySink(MemorySource):

@@ -11,7 +11,10 @@ import psutil
 import pytest
 
 from bridge.control.store import ParameterError
+from bridge.standin import StandIn
+from bridge.transports import TransportError
 from engine.ring import PREFIX, RingError, folder
+from tests import memory
 from tests.doubles import number_of, says, value_of
 from tests.rig import running_session, scene
 
@@ -371,6 +374,42 @@ def test_a_block_that_finds_no_shared_memory_is_told_and_tried_again(tmp_path, m
         rig.until(lambda: "No room" in rig.session.status().error)
         monkeypatch.undo()
         rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 2)))
+
+
+def test_the_source_is_changed_while_running_and_a_bad_one_leaves_the_old(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        rig.put(scene(64, 48, 1))
+        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 1)))
+        rig.session.attach("pattern:other")
+        rig.until(lambda: rig.session.status().source.startswith("pattern:other"))
+        rig.until(lambda: rig.session.status().input_fps > 20)
+        with pytest.raises(TransportError, match="is not a transport"):
+            rig.session.attach("nothing")
+        rig.session.attach("file:none.mp4")
+        rig.until(lambda: "none.mp4" in rig.session.status().error)
+        assert rig.session.status().source.startswith("pattern:other")
+        rig.session.attach(f"memory:{rig.name}")
+        rig.until(lambda: rig.session.status().source.startswith("memory:"))
+        assert rig.session.status().error == ""
+        rig.put(scene(64, 48, 2))
+        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 2)))
+        assert no_black(rig)
+        assert longest_gap(rig) < 0.25
+
+
+def test_a_stand_in_gives_way_to_the_first_real_picture():
+    sender, demo = memory.MemorySource("stand-in"), memory.MemorySource("demo")
+    memory.put("demo", scene(8, 8, 1))
+    with StandIn(sender, demo) as source:
+        assert np.array_equal(source.receive(0.1).image, scene(8, 8, 1))
+        assert "demo" in source.status
+        memory.put("stand-in", scene(8, 8, 2))
+        memory.put("demo", scene(8, 8, 3))
+        frame = source.receive(0.1)
+        assert np.array_equal(frame.image, scene(8, 8, 2))
+        assert frame.index == 2, "numbers go on"
+        assert source.receive(0.05) is None, "a sender that pauses is held"
+        assert "demo" not in source.status
 
 
 def test_before_the_first_picture_a_card_says_why(tmp_path):

@@ -27,6 +27,7 @@ from bridge.transports import (
 from bridge.transports.pattern import draw, read_counter
 from engine.ring import PREFIX, RingReader, RingWriter, folder
 
+ELSEWHERE = pytest.mark.skipif(sys.platform == "win32", reason="there it exists")
 OPTIONS = Options(width=64, height=48, fps=60)
 
 
@@ -159,7 +160,7 @@ def test_every_scheme_is_listed_with_a_line_and_a_stranger_may_add_one(place):
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("", "is not a transport; write one of demo:, pattern:"),
+        ("", "is not a transport; write one of spout:, demo:"),
         ("nothing:", "is not a transport"),
         ("clip.mp4", "is not a transport"),
         ("file:", "needs a path"),
@@ -171,6 +172,7 @@ def test_every_scheme_is_listed_with_a_line_and_a_stranger_may_add_one(place):
         ("file:PLACE/empty.png", "is not a picture that can be read"),
         ("shm:", "no name for shared memory"),
         ("shm:a/b", "no name for shared memory"),
+        pytest.param("spout:Cam", "exists on Windows only", marks=ELSEWHERE),
         ("camera:front", "write its number"),
         ("camera:97", "There is no camera 97"),
     ],
@@ -198,6 +200,7 @@ def test_a_source_that_cannot_be_opened_is_one_sentence(tmp_path, uri, words):
         ("file:PLACE/no/folder.mp4", "There is no folder"),
         ("file:PLACE/film.nothing", "no video file's name"),
         ("shm:a b", "no name for shared memory"),
+        pytest.param("spout:Out", "exists on Windows only", marks=ELSEWHERE),
     ],
 )
 def test_a_sink_that_cannot_be_opened_is_one_sentence(tmp_path, uri, words):

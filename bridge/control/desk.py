@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from bridge.control.store import ParameterStore
 from bridge.frame import Frame
 from bridge.state import Counters, Status
+from bridge.transports import Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,16 @@ class Desk(Protocol):
 
         Raises LookupError for an unknown pipeline and ParameterError for a bad load value; what
         goes wrong later stands in `status().error`, and the old pipeline stays.
+        """
+        ...
+
+    def offers(self) -> Sequence[Offer]:
+        """The senders and devices that there are to receive from now."""
+        ...
+
+    def attach(self, uri: str) -> None:
+        """Receive from another source from now on. Raises TransportError for what is no URI; what
+        cannot be opened stands in `status().error`, and the source before it is taken up again.
         """
         ...
 

@@ -2,7 +2,8 @@
 
 A transport is one module of this package (or a plug-in's, by entry point) with a function
 `open_source(name, options)` or `open_sink(name, options)`, or both; `name` is what follows the
-colon. It raises `TransportError`, one sentence with the cure, when it cannot be had.
+colon. It raises `TransportError`, one sentence with the cure, when it cannot be had. A transport
+whose senders can be found has `offers()` too, a list of `Offer`.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from bridge.frame import Frame
 
 ENTRY_POINTS = "spout_bridge.transports"
 BUILT_IN = {
+    "spout": "bridge.transports.spout",
     "demo": "bridge.transports.demo",
     "pattern": "bridge.transports.pattern",
     "file": "bridge.transports.file",
@@ -33,15 +35,32 @@ class TransportError(Exception):
 class Options:
     """What a transport may need to know: the size in pixels and the rate in frames a second that
     a source without a size of its own should draw at, or that a sink will be given.
+
+    Where a source may choose among senders, it takes the one called `prefer` and never the one
+    called `avoid`. `limit` is the largest size that is wanted of one that can scale by itself.
     """
 
     width: int = 640
     height: int = 360
     fps: float = 30.0
+    prefer: str = ""
+    avoid: str = ""
+    limit: tuple[int, int] | None = None
 
 
-class Source(Protocol):
-    """Frames come from here. Opened, received from and closed by one thread."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """Something that can be received from now: its URI, what it is in a few words, and why it
+    cannot be had, if so.
+    """
+
+    uri: str
+    text: str
+    problem: str = ""
+
+
+class Transport(Protocol):
+    """A source or a sink: opened, used and closed by one thread."""
 
     def __enter__(self) -> Self: ...
 
@@ -51,45 +70,48 @@ class Source(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+    @property
+    def status(self) -> str:
+        """What to tell the user in a few words: `1280x720 at 30`, `waiting for shm:Cam`; of a
+        sink the true name that others can pick. Read by any thread.
+        """
+        ...
+
+
+class Source(Transport, Protocol):
+    """Frames come from here."""
 
     def receive(self, timeout: float) -> Frame | None:
         """Wait up to `timeout` seconds for a frame newer than the last; None when there is none.
 
-        A sender that is gone is None too, never an exception: it may come back.
+        A sender that is gone is None too, never an exception: it may come back. Nobody writes to
+        `image` afterwards.
         """
         ...
 
     @property
-    def status(self) -> str:
-        """What to tell the user in a few words: `1280x720 at 30`, `waiting for shm:Cam`."""
+    def problem(self) -> str:
+        """What keeps the pictures away, in one sentence with the cure; empty for nothing."""
         ...
 
 
-class Sink(Protocol):
-    """Frames go here. Opened, sent to and closed by one thread."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+class Sink(Transport, Protocol):
+    """Frames go here."""
 
     def send(self, frame: Frame) -> None:
         """Hand one frame over. `frame.image` may be reused by the caller afterwards."""
-        ...
-
-    @property
-    def status(self) -> str:
-        """What to tell the user in a few words: the true name that others can pick."""
         ...
 
 
 def open_source(uri: str, options: Options) -> Source:
     """Open what a URI names, to receive from."""
     return cast(Source, _opener(uri, "open_source", "received from")(_name(uri), options))
+
+
+def check_source(uri: str) -> None:
+    """TransportError where a URI names nothing that can be received from."""
+    _opener(uri, "open_source", "received from")
 
 
 def open_sink(uri: str, options: Options) -> Sink:
@@ -104,6 +126,15 @@ def schemes() -> dict[str, tuple[bool, bool, str]]:
         module = _module(scheme)
         line = (module.__doc__ or "").strip().splitlines()[0]
         found[scheme] = (hasattr(module, "open_source"), hasattr(module, "open_sink"), line)
+    return found
+
+
+def offers() -> list[Offer]:
+    """All senders and devices that are there now, of every transport that can tell."""
+    found: list[Offer] = []
+    for scheme in _modules():
+        there = getattr(_module(scheme), "offers", None)
+        found += there() if there else []
     return found
 
 

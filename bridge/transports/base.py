@@ -25,6 +25,11 @@ class Opened:
     def close(self) -> None:
         """Let go of everything."""
 
+    @property
+    def problem(self) -> str:
+        """Nothing keeps the pictures away, unless a transport says otherwise."""
+        return ""
+
 
 class Paced(Opened):
     """A source that draws its own pictures at an even rate: `_draw` is all it has to say."""

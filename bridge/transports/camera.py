@@ -10,7 +10,7 @@ from typing import cast
 import cv2
 
 from bridge.frame import Frame, Image
-from bridge.transports import Options, TransportError
+from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import Opened
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,12 @@ def open_source(name: str, options: Options) -> CameraSource:
     if not (name or "0").isdecimal():
         raise TransportError(f"camera:{name} is no camera; write its number, as in camera:0.")
     return CameraSource(int(name or "0"), options)
+
+
+def offers() -> list[Offer]:
+    """The cameras that this system lists by number; only Linux does."""
+    numbers = (path.name.removeprefix("video") for path in sorted(Path("/dev").glob("video*")))
+    return [Offer(uri=f"camera:{number}", text="a camera") for number in numbers]
 
 
 def _there() -> str:
