@@ -1,0 +1,82 @@
+"""Another program with Spout, for the tests: the real SpoutGL, and nothing of ours but the pictures.
+
+Told by lines of JSON on standard input, answers with lines of JSON. `send` shares `count` pictures and
+keeps the sender for `linger` seconds; `receive` tells which pictures came and whether to the last byte.
+"""
+
+import json
+import sys
+import time
+
+import shim  # before SpoutGL
+import numpy as np
+import SpoutGL
+from SpoutGL import enums
+
+ORDERS = {"RGBA": (enums.GL_RGBA, [0, 1, 2, 3]), "BGRA": (enums.GL_BGRA_EXT, [2, 1, 0, 3])}
+
+
+def stamped(width, height, number):
+    """RGBA noise with a number in its first pixel; every byte but those is the same each time."""
+    image = np.random.default_rng(7).integers(0, 256, (height, width, 4), dtype=np.uint8)
+    image[0, 0] = (number & 255, number >> 8, 90, 165)
+    return image
+
+
+def number_of(image):
+    """The number of a stamped picture, 0 for another one."""
+    red, green, blue, alpha = (int(value) for value in image[0, 0])
+    return red | green << 8 if (blue, alpha) == (90, 165) else 0
+
+
+def send(name, width, height, count, fps=25.0, linger=0.0, order="RGBA", first=1):
+    sender = SpoutGL.SpoutSender()
+    sender.createOpenGL()
+    sender.setSenderName(name)
+    layout, channels = ORDERS[order]
+    image = stamped(width, height, first)
+    due, sent = time.perf_counter(), 0
+    for number in range(first, first + count):
+        image[0, 0, :2] = number & 255, number >> 8
+        data = np.ascontiguousarray(image[..., channels])
+        sent += bool(sender.sendImage(data, width, height, layout, False, 0))
+        due = max(due + 1 / fps, time.perf_counter() - 1 / fps)
+        time.sleep(max(0.0, due - time.perf_counter()))
+    time.sleep(linger)
+    sender.releaseSender()
+    sender.closeOpenGL()
+    return {"sent": sent}
+
+
+def receive(name, until, seconds=20.0):
+    """Pictures up to number `until`, each change once."""
+    receiver = SpoutGL.SpoutReceiver()
+    receiver.createOpenGL()
+    receiver.setReceiverName(name)
+    buffer, seen, sizes = None, [], []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end and not (seen and seen[-1][0] == until):
+        good = receiver.receiveImage(buffer, enums.GL_RGBA, False, 0)
+        if receiver.isUpdated():
+            sizes.append((receiver.getSenderWidth(), receiver.getSenderHeight()))
+            buffer = np.zeros((sizes[-1][1], sizes[-1][0], 4), np.uint8)
+        elif good and buffer is not None and buffer.any():
+            number = number_of(buffer)
+            if not seen or seen[-1][0] != number:
+                wanted = stamped(buffer.shape[1], buffer.shape[0], number)
+                seen.append((number, bool(np.array_equal(buffer, wanted))))
+        time.sleep(0.004)
+    receiver.releaseReceiver()
+    receiver.closeOpenGL()
+    return {"seen": seen, "sizes": sizes}
+
+
+def main():
+    deeds = {"send": send, "receive": receive, "hello": lambda: {"shim": shim.mode}}
+    for line in sys.stdin:
+        order = json.loads(line)
+        print(json.dumps(deeds[order.pop("do")](**order)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
