@@ -26,7 +26,7 @@ from bridge.control.osc import OscServer
 from bridge.session import Session
 from bridge.settings import Settings
 from engine.pipelines.catalog import Catalog
-from engine.ring import PREFIX, folder
+from engine.segments import PREFIX, folder
 
 console = Console()
 

@@ -17,6 +17,7 @@ class Refused(Exception):
 def stop_event() -> threading.Event:
     """An event that Ctrl-C and a polite kill set."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: stop.set())
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Windows' Ctrl-Break
+        if number := getattr(signal, name, None):
+            signal.signal(number, lambda number, frame: stop.set())
     return stop

@@ -25,7 +25,7 @@ from bridge.state import Counters, EngineState
 from engine.channel import Message
 from engine.parameters import Load, Value
 from engine.pipelines.catalog import Catalog, PipelineRow
-from engine.ring import RingError
+from engine.segments import RingError
 
 log = logging.getLogger(__name__)
 

@@ -20,13 +20,15 @@ from time import perf_counter
 from typing import IO, Any
 
 from bridge.frame import Frame
+from bridge.job import tie
 from bridge.mailbox import Mailbox
 from bridge.pixels import Fit, fit
 from bridge.state import EngineState
 from engine.channel import MEANING, Channel, Message
 from engine.parameters import Load, Value, fitted
 from engine.pipelines.catalog import PipelineRow
-from engine.ring import RingReader, RingWriter, sweep_of, unlink
+from engine.ring import RingReader, RingWriter
+from engine.segments import sweep_of, unlink
 
 SILENCE = 3.0  # seconds beyond `hang_s` without any word until a worker counts as stopped
 LOG_LINES = 200
@@ -91,7 +93,8 @@ class Link:
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self._serial = next(serials)
         self._heard = heard
-        self._spoke = perf_counter()
+        self._spoke: float | None = None
+        self._killed = False
         self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._view: Message | None = None
         self._input: RingWriter | None = None
@@ -154,6 +157,7 @@ class Link:
     def kill(self) -> None:
         """End the worker at once, as a crash would."""
         if self._process and self._process.poll() is None:
+            self._killed = True
             self._process.kill()
 
     def join(self, timeout: float) -> bool:
@@ -168,6 +172,8 @@ class Link:
     @property
     def silent(self) -> bool:
         """Whether nothing at all was heard for so long that the worker must be stopped."""
+        if self._spoke is None:  # a cold start may take long: a virus scanner, a slow disk
+            return perf_counter() - self.started > self.orders.load_s + SILENCE
         return perf_counter() - self._spoke > self.orders.hang_s + SILENCE
 
     @property
@@ -196,6 +202,7 @@ class Link:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
+        tie(process)
         self._process, self.pid = process, process.pid
         threading.Thread(
             target=self._keep_log, args=(process.stderr,), name="worker log", daemon=True
@@ -297,6 +304,10 @@ class Link:
         code = self.code
         if code is not None and code < 0:
             return f"The engine worker was killed by {signal.Signals(-code).name}."
+        if self._killed:
+            return "The engine worker was killed."  # Windows has no code of its own for that
+        if code and code > 0xFFFF:
+            return f"The engine worker crashed (Windows says {code:#010x})."
         meaning = {int(key): text for key, text in MEANING.items()}
         return f"The engine worker ended: {meaning.get(code or 0, f'its exit code is {code}')}."
 

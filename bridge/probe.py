@@ -12,7 +12,8 @@ from time import perf_counter
 from bridge.frame import Image
 from bridge.timing import Ticker
 from bridge.transports.pattern import draw, read_counter, write_counter
-from engine.ring import RingError, RingReader, RingWriter
+from engine.ring import RingReader, RingWriter
+from engine.segments import RingError
 
 FPS = 29.3  # not a part of 60: every place between two ticks of the output is measured
 GLANCE = 0.0003  # seconds between two looks for a picture

@@ -1,5 +1,6 @@
 """`spout-bridge run` and `view`: a session with its control surfaces, until Ctrl-C."""
 
+import errno
 import secrets
 import socket
 import tempfile
@@ -7,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from time import perf_counter
 
 import psutil
 from rich.console import Console
@@ -21,7 +23,8 @@ from bridge.session import Session
 from bridge.settings import Settings
 from bridge.transports import TransportError
 from engine.pipelines.catalog import Catalog
-from engine.ring import RingError, sweep
+from engine.ring import sweep
+from engine.segments import RingError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LONGEST_PATH = 1024  # letters; a longer text is no path
@@ -116,16 +119,16 @@ def _port_taken(port: int, error: OSError) -> str:
     """Who has the port, as far as this user may know."""
     try:
         connections = psutil.net_connections("inet")
-    except psutil.Error:
+    except (psutil.Error, OSError):
         connections = []
     owners = [c.pid for c in connections if c.laddr and c.laddr[1] == port and c.pid]
     who = "another program"
     if owners:
         try:
             who = f"{psutil.Process(owners[0]).name()} (process {owners[0]})"
-        except psutil.Error:
+        except (psutil.Error, OSError):
             who = f"process {owners[0]}"
-    if not owners and "in use" not in str(error).lower():
+    if not owners and error.errno != errno.EADDRINUSE:
         return f"Port {port} cannot be opened: {error.strerror}; choose another with --port."
     return f"Port {port} is in use by {who}; end it, or choose another port with --port."
 
@@ -149,8 +152,11 @@ def _watch(console: Console, session: Session, stop: threading.Event) -> None:
             while not stop.wait(0.5):
                 line.update(Text(_line(session)))
         return
-    while not stop.wait(TELL if last else 0.5):
-        text = _line(session)
+    told = float("-inf")
+    while not stop.wait(0.5):  # no longer: Windows sees Ctrl-C between two waits only
+        if perf_counter() - told < TELL:
+            continue
+        text, told = _line(session), perf_counter()
         if text != last:
             console.print(text, soft_wrap=True)
         last = text

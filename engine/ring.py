@@ -2,8 +2,10 @@
 
 One layout serves the border between bridge and engine worker and the public `shm:` transport. A
 segment is a POSIX shared-memory object `/spout-bridge-NAME` on Linux (`/dev/shm/…`), a file
-of that name in the temporary folder on macOS, a named mapping `spout-bridge-NAME` on Windows. All
-numbers are little-endian; `u64` at 8-byte boundaries.
+of that name in the temporary folder on macOS. On Windows a mapping can change neither its size nor
+its owner while anybody holds it, so there are two: `spout-bridge-NAME` has 64 bytes, and the u64 at
+24 is the segment's number (0: none now); `spout-bridge-NAME-NUMBER` is the segment. All numbers are
+little-endian; `u64` at 8-byte boundaries.
 
     offset  type   header (64 bytes)
          0  8 byte magic "SPBRIDGE"
@@ -30,12 +32,8 @@ frames can be read in peace.
 
 import mmap
 import os
-import re
 import sys
-import tempfile
-import time
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -43,18 +41,21 @@ import numpy as np
 import psutil
 
 from engine.pipeline import Image
+from engine.segments import (
+    HEADER,
+    MAGIC,
+    PREFIX,
+    RingError,
+    attach,
+    create,
+    folder,
+    is_young,
+    unlink,
+)
 
-MAGIC = b"SPBRIDGE"
 VERSION = 1
-HEADER = 64
-PREFIX = "spout-bridge-"
-PRIVATE = re.compile(r"\d+-\d+-(in|out)-\d+|.*\.new")  # between a bridge and its worker
 GENERATION, HEAD, PID, STRIDE, STALE = 3, 4, 5, 6, 7  # places in the header, in u64
 LOCK, INDEX, TIME, TAG = 0, 1, 2, 3  # places in a slot, in u64
-
-
-class RingError(OSError):
-    """A segment cannot be made, or is not one of ours; the text is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,6 @@ class Slot:
     time: float
     tag: int
     image: Image
-
-
-def folder() -> Path:
-    """Where segments lie as files; unused on Windows."""
-    shared = Path("/dev/shm")
-    return shared if shared.is_dir() else Path(tempfile.gettempdir())
 
 
 class _Mapping:
@@ -114,7 +109,7 @@ class _Mapping:
         """Let go of the memory as soon as no picture refers to it any more."""
         # A view that somebody still holds keeps the mapping; it ends with that view.
         self.words.release()
-        del self.pixels
+        del self.pixels, self._memory
 
 
 class RingWriter(_Mapping):
@@ -130,7 +125,7 @@ class RingWriter(_Mapping):
         Raises RingError when there is no room.
         """
         stride = (64 + width * height * 4 + 63) // 64 * 64
-        memory = _create(name, HEADER + slots * stride)
+        memory, self._sign = create(name, HEADER + slots * stride)
         words = memoryview(memory).cast("Q")
         words[GENERATION], words[HEAD], words[PID] = generation, 0, os.getpid()
         words[STRIDE], words[STALE] = stride, 0
@@ -161,6 +156,11 @@ class RingWriter(_Mapping):
         words[LOCK] = 2 * (number + 1)
         self.words[HEAD] = number + 1
 
+    def close(self) -> None:
+        """Let go of the memory, and on Windows of the name with it."""
+        super().close()
+        del self._sign
+
     def mark_stale(self) -> None:
         """Tell the readers that another segment takes over this name."""
         self.words[STALE] = 1
@@ -175,7 +175,7 @@ class RingReader(_Mapping):
 
     def __init__(self, name: str) -> None:
         """Raises FileNotFoundError when there is no such segment, RingError when it is no ring."""
-        super().__init__(name, _checked(name, _attach(name)))
+        super().__init__(name, _checked(name, attach(name)))
         self.cursor = 0
         self.dropped = 0
 
@@ -262,12 +262,6 @@ def _checked(name: str, memory: mmap.mmap) -> mmap.mmap:
     return memory
 
 
-def unlink(name: str) -> None:
-    """Take a segment's name away; nothing happens where it is gone already."""
-    if sys.platform != "win32":
-        (folder() / (PREFIX + name)).unlink(missing_ok=True)
-
-
 def owner(name: str) -> int | None:
     """The process id of a segment's living writer; None when there is no segment or no writer."""
     try:
@@ -277,91 +271,12 @@ def owner(name: str) -> int | None:
         return None
 
 
-def public_names() -> list[str]:
-    """The names of the segments there are, without those between bridges and their workers. On
-    Windows they cannot be listed.
-    """
-    if sys.platform == "win32":
-        return []
-    names = (path.name.removeprefix(PREFIX) for path in sorted(folder().glob(PREFIX + "*")))
-    return [name for name in names if not PRIVATE.fullmatch(name)]
-
-
 def sweep() -> list[str]:
     """Remove the segments whose writers are dead, and say which they were."""
     if sys.platform == "win32":
         return []  # there they vanish with their last user
     names = [path.name.removeprefix(PREFIX) for path in folder().glob(PREFIX + "*")]
-    dead = [name for name in names if owner(name) is None and not _young(name)]
+    dead = [name for name in names if owner(name) is None and not is_young(name)]
     for name in dead:
         unlink(name)
     return dead
-
-
-def sweep_of(pid: int) -> None:
-    """Remove what an engine worker that is gone has left: segments that begin with its id."""
-    if sys.platform != "win32":
-        for path in folder().glob(f"{PREFIX}{pid}-*-out-*"):
-            path.unlink(missing_ok=True)
-
-
-def _young(name: str) -> bool:
-    try:
-        return time.time() - (folder() / (PREFIX + name)).stat().st_mtime < 2
-    except FileNotFoundError:
-        return True
-
-
-if sys.platform == "win32":
-
-    def _create(name: str, size: int) -> mmap.mmap:
-        return mmap.mmap(-1, size, tagname=PREFIX + name)
-
-    def _attach(name: str) -> mmap.mmap:
-        tag = PREFIX + name
-        head = mmap.mmap(-1, HEADER, tagname=tag)
-        if head[:8] != MAGIC:
-            # Asking for a mapping makes one; nobody writes here, so this empty one goes at once.
-            head.close()
-            raise FileNotFoundError(tag)
-        slots = int(np.frombuffer(head, "<u4", 1, 12)[0])
-        stride = int(np.frombuffer(head, "<u8", 1, 48)[0])
-        return mmap.mmap(-1, HEADER + slots * stride, tagname=tag)
-
-else:
-
-    def _create(name: str, size: int) -> mmap.mmap:
-        path = folder() / (PREFIX + name)
-        fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-        # A new file moved over the old name: a reader of the old segment is never cut short.
-        file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            _reserve(file, size)
-            memory = mmap.mmap(file, size)
-            fresh.replace(path)
-        except OSError as error:
-            fresh.unlink(missing_ok=True)
-            raise RingError(
-                f"No room for {size / 1e6:.0f} MB of shared memory in {folder()} "
-                f"({error.strerror}); free some or choose a smaller size."
-            ) from error
-        finally:
-            os.close(file)
-        return memory
-
-    def _reserve(file: int, size: int) -> None:
-        if sys.platform == "linux":
-            os.posix_fallocate(file, 0, size)
-        else:
-            os.ftruncate(file, size)
-
-    def _attach(name: str) -> mmap.mmap:
-        path = folder() / (PREFIX + name)
-        file = os.open(path, os.O_RDWR)
-        try:
-            size = os.fstat(file).st_size
-            if size < HEADER:
-                raise RingError(f"{path} is no frame segment of spout-bridge.")
-            return mmap.mmap(file, size)
-        finally:
-            os.close(file)

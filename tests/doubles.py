@@ -1,7 +1,7 @@
 """Pipelines for tests: each does one thing that a real one may do on a bad day."""
 
 import contextlib
-import ctypes
+import faulthandler
 import os
 import random
 import stat
@@ -114,7 +114,7 @@ class Painter:
         if what == "crash":
             raise RuntimeError("something else")
         if what == "segfault":
-            ctypes.string_at(0)
+            faulthandler._read_null()
         if what == "gibberish":
             self._babble()
         if what == "leave":

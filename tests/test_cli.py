@@ -20,7 +20,8 @@ import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.cli import main
-from engine.ring import PREFIX, RingError, RingReader, folder
+from engine.ring import RingReader, RingWriter
+from engine.segments import PREFIX, RingError, folder
 from tests.chromium import chromium
 
 COMMAND = [sys.executable, "-c", "from bridge.cli import main; main()"]
@@ -198,6 +199,26 @@ def test_list_prints_what_there_is():
         assert word in done.stdout
 
 
+def test_list_shows_who_sends_now_but_not_in_what_the_readme_has():
+    def printed(*arguments):
+        wide = {**os.environ, "COLUMNS": "200"}
+        done = subprocess.run([*COMMAND, "list", *arguments], capture_output=True, text=True,
+                              check=True, env=wide)  # fmt: skip
+        return done.stdout
+
+    writer = RingWriter("test-list", 64, 36)
+    try:
+        row = f"| shm:test-list | 64x36 from process {os.getpid()} |  |"
+        assert row in printed("sources", "--markdown")
+        assert "shm:test-list" in printed("sources")
+        assert "shm:test-list" in printed()
+        assert "shm:test-list" not in printed("--markdown")
+    finally:
+        writer.unlink()
+        writer.close()
+    assert "shm:test-list" not in printed("sources")
+
+
 def test_send_hands_on_and_ends_by_itself():
     process = subprocess.Popen(
         [*COMMAND, "send", "pattern:relay", "--to", "shm:test-send", "--seconds", "3"]
@@ -217,8 +238,6 @@ def test_send_hands_on_and_ends_by_itself():
 @pytest.mark.parametrize("size", [(1, 1), (333, 201), (1280, 720), (1920, 1080)])
 def test_three_hundred_stamped_frames_pass_exactly(tmp_path, size):
     """Through shared memory, the child worker and shared memory again, alpha and all."""
-    from engine.ring import RingWriter
-
     width, height = size
     name = f"test-exact-{width}"
     writer = RingWriter(name, width, height, 4)

@@ -18,7 +18,8 @@ from engine.guards import is_cuda_error, is_out_of_memory, usable
 from engine.parameters import Kind, Parameters, control, describe
 from engine.pipeline import UnusableOutput
 from engine.pipelines.catalog import BUILT_IN, Catalog, StylizeParameters
-from engine.ring import RingError, RingReader, RingWriter, owner, sweep
+from engine.ring import RingReader, RingWriter, owner, sweep
+from engine.segments import RingError
 
 
 @given(st.integers(1, 60), st.integers(1, 40))

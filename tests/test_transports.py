@@ -25,7 +25,8 @@ from bridge.transports import (
     schemes,
 )
 from bridge.transports.pattern import draw, read_counter
-from engine.ring import PREFIX, RingReader, RingWriter, folder
+from engine.ring import RingReader, RingWriter, owner
+from engine.segments import PREFIX, folder
 
 ELSEWHERE = pytest.mark.skipif(sys.platform == "win32", reason="there it exists")
 OPTIONS = Options(width=64, height=48, fps=60)
@@ -376,7 +377,7 @@ def test_two_senders_cannot_have_one_name():
     sender = subprocess.Popen([sys.executable, "-c", SENDER, "1"])
     try:
         end = perf_counter() + 10
-        while not (folder() / f"{PREFIX}test-killed-sender").exists():
+        while owner("test-killed-sender") != sender.pid:
             assert perf_counter() < end
             time.sleep(0.01)
         with pytest.raises(TransportError, match=f"being sent by process {sender.pid}"):

@@ -9,7 +9,8 @@ import psutil
 from bridge.frame import Frame
 from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import Opened
-from engine.ring import RingReader, RingWriter, Slot, public_names
+from engine.ring import RingReader, RingWriter, Slot
+from engine.segments import public_names
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 SLOTS = 4

@@ -10,7 +10,7 @@ from bridge.frame import Image
 from bridge.transports.spout_registry import Sender, senders
 
 LOOK_AROUND = 0.1  # seconds between looks into the list of senders
-EMPTY_AT_MOST = 0.5  # seconds after connecting in which an all-zero picture is not believed
+EMPTY_AT_MOST = 0.5  # seconds in which an all-zero picture is not believed
 SILENT = 2.0  # seconds that a listed sender may take until its picture counts as out of reach
 GL_RGBA = 0x1908
 
@@ -33,6 +33,7 @@ class Receiver:
         self._last: Image | None = None
         self._connected_at: float | None = None
         self._listed_at: float | None = None
+        self._empty_since: float | None = None
         self._look_at = 0.0
         self.counted = False  # by the sender, so that a new picture can be told without a copy
         self.path = ""  # how pictures come here
@@ -101,13 +102,23 @@ class Receiver:
         if self.counted and self._last is not None and not self._spout.isFrameNew():
             return None
         image = self._textures.read() if self._textures else self._copied()
-        assert self._connected_at is not None
-        if self._last is None and now - self._connected_at < EMPTY_AT_MOST and not image.any():
-            return None  # the sender has its texture, but has not drawn yet
-        if not self.counted and self._last is not None and np.array_equal(self._last, image):
+        if self._is_doubtful(image, now):
+            return None
+        # Compared also where the sender counts: two programs may trip over its counter.
+        if self._last is not None and np.array_equal(self._last, image):
             return None
         self._last = image
         return image
+
+    def _is_doubtful(self, image: Image, now: float) -> bool:
+        """Whether nothing at all is in a picture, not even alpha, and that for a moment only: a
+        sender has its texture before it draws, and after it has let go.
+        """
+        if image.any():
+            self._empty_since = None
+            return False
+        self._empty_since = self._empty_since or now
+        return now - self._empty_since < EMPTY_AT_MOST
 
     def _copied(self) -> Image:
         assert self._buffer is not None

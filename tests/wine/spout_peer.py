@@ -1,7 +1,8 @@
-"""Another program with Spout, for the tests: the real SpoutGL, and nothing of ours but the pictures.
+"""Another program with Spout, for the tests: the real SpoutGL, and nothing of ours.
 
-Told by lines of JSON on standard input, answers with lines of JSON. `send` shares `count` pictures and
-keeps the sender for `linger` seconds; `receive` tells which pictures came and whether to the last byte.
+Told by lines of JSON on standard input, answers with lines of JSON. `send` shares `count` pictures
+and keeps the sender for `linger` seconds; `receive` tells which pictures came, and whether to the
+last byte.
 """
 
 import json
