@@ -1,4 +1,4 @@
-"""The commands: run, list, send, view, bench."""
+"""The commands: run, list, send, view, doctor, bench."""
 
 import argparse
 import logging
@@ -14,13 +14,16 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from bridge import __version__
-from bridge.command import Refused, stop_event
+from bridge.command import CRASHED, Refused, stop_event
 from bridge.settings import Settings, shown_default
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `spout-bridge`."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(given, argparse.Namespace(given=given))
     console = Console(stderr=True, markup=False, highlight=False)
     # A console gets colours; a file or another program whole lines.
     handler = (
@@ -37,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Refused as error:
         console.print(f"spout-bridge: {error}", style="red", soft_wrap=True)
         sys.exit(error.status)
+    except Exception:
+        log.exception("This is a defect: please report it with what `spout-bridge doctor` prints.")
+        sys.exit(CRASHED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,9 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter's first value"
     )
+    run.add_argument("--keep", action="store_true", help="start the bridge again whenever it dies")
     run.set_defaults(command=_run)
 
-    listing = commands.add_parser("list", help="what there is: pipelines, transports, parameters")
+    listing = commands.add_parser("list", help="what there is: pipelines, sources, parameters …")
     listing.add_argument("what", nargs="?", choices=sorted(LISTS), help="only this table")
     listing.add_argument("--markdown", action="store_true", help="as the README has it")
     listing.set_defaults(command=_list)
@@ -70,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("source", metavar="URI")
     view.add_argument("--port", type=int, default=8010)
     view.set_defaults(command=_view)
+
+    doctor = commands.add_parser("doctor", help="what a bug report needs, and what cannot work")
+    for name in ("host", "port", "output_size", "folder"):
+        _add_setting(doctor, name, Settings.model_fields[name])
+    doctor.set_defaults(command=_doctor)
 
     bench = commands.add_parser("bench", help="measure on this machine")
     bench.add_argument("what", choices=["bridge"])
@@ -100,7 +112,7 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    given = {n: v for n in Settings.model_fields if (v := getattr(options, n)) is not None}
+    given = {n: v for n in Settings.model_fields if (v := getattr(options, n, None)) is not None}
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -110,9 +122,14 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _run(options: argparse.Namespace, console: Console) -> None:
+    settings, values = _settings(options), _assignments(options.set)
+    if options.keep:
+        from bridge.keep import keep
+
+        sys.exit(keep(options.given, settings, console))
     from bridge.serve import serve  # the web server takes a while to import: only where needed
 
-    serve(_settings(options), _assignments(options.set), console)
+    serve(settings, values, console)
 
 
 def _assignments(texts: Sequence[str]) -> dict[str, str]:
@@ -126,7 +143,8 @@ def _assignments(texts: Sequence[str]) -> dict[str, str]:
 def _list(options: argparse.Namespace, console: Console) -> None:
     from bridge.tables import markdown
 
-    for name in [options.what] if options.what else LISTS:
+    everything = [name for name in LISTS if not (options.markdown and name in OF_THE_MACHINE)]
+    for name in [options.what] if options.what else everything:
         title, head, rows = LISTS[name]()
         if options.markdown:
             sys.stdout.write(markdown(title, head, rows))
@@ -146,10 +164,13 @@ def _table(name: str) -> Any:
     return read
 
 
+OF_THE_MACHINE = {"sources"}  # what is there now: nothing for the README
 LISTS = {
     name: _table(name)
-    for name in ("pipelines", "transports", "parameters", "actions", "state", "settings")
-}
+    for name in (
+        "pipelines", "transports", "sources", "parameters", "actions", "state", "settings"
+    )
+}  # fmt: skip
 
 
 def _send(options: argparse.Namespace, console: Console) -> None:
@@ -164,7 +185,17 @@ def _view(options: argparse.Namespace, console: Console) -> None:
     view(options.source, options.port, console)
 
 
+def _doctor(options: argparse.Namespace, console: Console) -> None:
+    from bridge.doctor import doctor
+
+    sys.exit(doctor(_settings(options)))
+
+
 def _bench(options: argparse.Namespace, console: Console) -> None:
     from bridge.bench import bench
 
     bench([name for name in options.only.split(",") if name], options.seconds)
+
+
+if __name__ == "__main__":
+    main()

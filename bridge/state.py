@@ -90,6 +90,11 @@ class Status:
     snapshot: int = told(0, "Number of the parameter snapshot in the picture shown.")
     report: Mapping[str, Any] = told(dict, "What the pipeline says of its last block.")
 
+    @property
+    def source_uri(self) -> str:
+        """The URI in `source`, without how it goes."""
+        return self.source.partition(" · ")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class StatusSpec:

@@ -9,7 +9,7 @@ from bridge.output import OutputParameters
 from bridge.session import Session
 from bridge.settings import Settings, shown_default
 from bridge.state import STATUS
-from bridge.transports import schemes
+from bridge.transports import offers, schemes
 from engine.parameters import ParameterSpec, describe
 from engine.pipelines.catalog import Catalog
 
@@ -30,6 +30,12 @@ def transports() -> Table:
         for name, (source, sink, line) in schemes().items()
     ]
     return "Transports", ("URI", "source", "sink", "what it is"), rows
+
+
+def sources() -> Table:
+    """Everything that is there to receive from now."""
+    rows = [(offer.uri, offer.text, offer.problem) for offer in offers()]
+    return "Sources", ("URI", "what it is", "problem"), rows
 
 
 def parameters() -> Table:

@@ -3,8 +3,13 @@
 import io
 import itertools
 import json
+import subprocess
+import sys
 import threading
 import time
+from contextlib import contextmanager
+from time import perf_counter
+from types import SimpleNamespace
 
 import cv2
 import httpx2
@@ -18,8 +23,11 @@ from bridge.control import assets
 from bridge.control.guard import JSON_LIMIT, TRIES, UPLOAD_LIMIT, Rules
 from bridge.control.http import create_app
 from bridge.control.http_server import HttpServer
+from bridge.frame import Frame
 from bridge.settings import Settings
 from bridge.state import STATUS
+from bridge.transports import BUILT_IN, Offer, offers
+from engine.ring import RingWriter
 from tests.desk import FakeDesk
 
 HERE = "http://127.0.0.1:8000"
@@ -54,7 +62,8 @@ def upload(client, data, name="painting.png", kind="image/png", **more):
 
 
 def unchanged(desk):
-    return desk.store.snapshot.number == 1 and not desk.switched and not desk.acted
+    told = desk.switched, desk.acted, desk.attached
+    return desk.store.snapshot.number == 1 and not any(told)
 
 
 # Who may ask
@@ -82,6 +91,7 @@ def unchanged(desk):
         ("PATCH", "/api/v1/parameters", {"vace_scale": 2.0}),
         ("POST", "/api/v1/pipeline", {"pipeline": "passthrough"}),
         ("POST", "/api/v1/actions/kill_engine", {}),
+        ("POST", "/api/v1/source", {"uri": "demo:"}),
     ],
 )
 def test_another_site_in_the_artists_browser_changes_nothing(
@@ -99,9 +109,11 @@ def test_the_same_requests_are_taken_from_the_own_page(client, desk):
     client.patch("/api/v1/parameters", json={"vace_scale": 2.0}, headers=headers)
     client.post("/api/v1/pipeline", json={"pipeline": "passthrough"}, headers=headers)
     client.post("/api/v1/actions/kill_engine", json={}, headers=headers)
+    client.post("/api/v1/source", json={"uri": "demo:"}, headers=headers)
     assert desk.store.snapshot.values["vace_scale"] == 2.0
     assert desk.switched == [("passthrough", {})]
     assert desk.acted == ["kill_engine"]
+    assert desk.attached == ["demo:"]
 
 
 @pytest.mark.parametrize("path", ["preview?side=output", "events"])
@@ -298,6 +310,154 @@ def test_a_change_from_anywhere_reaches_an_open_page_newest_first(client, desk):
             if told["type"] == "parameters":
                 seen.append(told["values"]["vace_scale"])
         assert len(seen) < 30, "newest wins; no queue of old values"
+
+
+# Sources
+
+
+@contextmanager
+def sending(name, width=64, height=36, colour=(200, 60, 20)):
+    """A sender in shared memory that holds still; without a colour, one that never sends."""
+    writer = RingWriter(name, width, height)
+    if colour:
+        writer.write(np.full((height, width, 4), (*colour, 255), np.uint8), perf_counter(), 1)
+    try:
+        yield Offer(uri=f"shm:{name}", text=f"{width}x{height}")
+    finally:
+        writer.unlink()
+        writer.close()
+
+
+def thumbnail(client, uri):
+    return client.get("/api/v1/thumbnail", params={"uri": uri})
+
+
+def colour(answer):
+    """The size of a JPEG, and its colour in RGB."""
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "image/jpeg"
+    image = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
+    return image.shape[1::-1], image[4, 4, ::-1].astype(int)
+
+
+def test_all_that_can_be_received_from_is_one_list(client):
+    rows = client.get("/api/v1/sources").json()
+    assert rows[0] == {
+        "uri": "spout:Cam", "text": "640x360 BGRA8 from Host", "problem": "", "live": True,
+    }  # fmt: skip
+    assert rows[1]["problem"] == "Set it to 8 bits."
+    others = {row["uri"]: row for row in rows[2:]}
+    assert set(others) >= {"demo:", "file:", "shm:"}
+    assert not any(row["live"] or row["problem"] for row in others.values())
+    assert "in 20 lines" in others["shm:"]["text"]
+
+
+def test_a_source_is_chosen_or_refused_in_one_sentence(client, desk):
+    answer = client.post("/api/v1/source", json={"uri": "spout:Cam"})
+    assert (answer.status_code, answer.json()) == (202, {"source": "spout:Cam"})
+    for uri in ("", "nothing:", "clip.mp4"):
+        answer = client.post("/api/v1/source", json={"uri": uri})
+        assert answer.status_code == 422
+        assert "is not a transport; write one of" in answer.json()["detail"]
+    for body in ({}, {"uri": None}, {"uri": 1}, []):
+        assert client.post("/api/v1/source", json=body).status_code == 422
+    assert desk.attached == ["spout:Cam"]
+
+
+def test_a_sender_that_comes_is_listed_shown_and_gone_again(client, desk):
+    """With the real list of offers, and another program that sends."""
+    desk.offers = offers
+    name = "test-thumb-other"
+    with subprocess.Popen(
+        [sys.executable, "-c", SENDER, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as sender:
+        assert sender.stdout.readline()
+        rows = {row["uri"]: row for row in client.get("/api/v1/sources").json()}
+        assert rows[f"shm:{name}"]["text"] == f"320x180 from process {sender.pid}"
+        size, found = colour(thumbnail(client, f"shm:{name}"))
+        assert size == (160, 90)
+        assert np.abs(found - (10, 200, 90)).max() < 6
+        sender.stdin.close()
+    assert thumbnail(client, f"shm:{name}").status_code == 404
+    assert f"shm:{name}" not in {row["uri"] for row in client.get("/api/v1/sources").json()}
+
+
+SENDER = """
+import sys
+from engine.ring import RingWriter
+ring = RingWriter(sys.argv[1], 320, 180)
+ring.reserve()[:] = (10, 200, 90, 255)
+ring.commit(1.0, 1)
+print("there", flush=True)
+sys.stdin.read()
+ring.unlink()
+"""
+
+
+def test_nothing_is_opened_for_a_thumbnail_but_what_is_offered(client, desk, tmp_path):
+    path = tmp_path / "secret.png"
+    path.write_bytes(picture())
+    with sending("test-thumb-unlisted"):
+        for uri in (f"file:{path}", "demo:", "shm:test-thumb-unlisted", "", "shm:nobody"):
+            answer = thumbnail(client, uri)
+            assert answer.status_code == 404
+            assert answer.json()["detail"].startswith("Nothing sends as")
+    assert client.get("/api/v1/thumbnail").status_code == 422
+    assert (
+        client.get("/api/v1/thumbnail?uri=x", headers={"host": "evil.example"}).status_code == 421
+    )
+
+
+def test_why_there_is_no_thumbnail_is_one_sentence_within_a_second(client, desk):
+    with sending("test-thumb-silent", colour=None) as silent:
+        desk.offers = lambda: [
+            silent,
+            Offer(uri="shm:nobody", text="gone since"),
+            Offer(uri="spout:Deep", text="RGBA16F", problem="Set it to 8 bits."),
+            Offer(uri="camera:0", text="a camera", exclusive=True),
+        ]
+        told = {}
+        for offer in desk.offers():
+            began = perf_counter()
+            answer = thumbnail(client, offer.uri)
+            assert perf_counter() - began < 1.2
+            assert answer.status_code == 503
+            told[offer.uri] = answer.json()["detail"]
+    assert told == {
+        silent.uri: "shm:test-thumb-silent gave no picture within 0.7 seconds.",
+        "shm:nobody": "shm:nobody gave no picture within 0.7 seconds.",
+        "spout:Deep": "Set it to 8 bits.",
+        "camera:0": "camera:0 serves one program at a time; choose it to see it.",
+    }
+
+
+def test_a_source_that_hangs_costs_an_asker_a_second_and_the_server_nothing(
+    client, desk, monkeypatch
+):
+    go_on = threading.Event()
+    stuck = SimpleNamespace(open_source=lambda name, options: go_on.wait(20))
+    monkeypatch.setitem(sys.modules, "stuck_transport", stuck)
+    monkeypatch.setitem(BUILT_IN, "stuck", "stuck_transport")
+    desk.offers = lambda: [Offer(uri="stuck:", text="a driver that hangs")]
+    began = perf_counter()
+    answer = thumbnail(client, "stuck:")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        503, "No picture came within a second.",
+    )  # fmt: skip
+    assert 0.9 < perf_counter() - began < 2
+    assert client.get("/api/v1/state").status_code == 200
+    go_on.set()
+
+
+def test_the_source_in_use_shows_what_comes_in_and_is_not_opened_again(client, desk):
+    desk.offers = lambda: [Offer(uri="camera:0", text="a camera", exclusive=True)]
+    desk.now = {"source": "camera:0 · 320x180"}
+    size, found = colour(thumbnail(client, "camera:0"))
+    assert size == (160, 90)
+    assert np.abs(found - (200, 60, 20)).max() < 6
+    old = Frame(np.zeros((9, 16, 4), np.uint8), perf_counter() - 5, 1)
+    desk.look = lambda side: old
+    assert thumbnail(client, "camera:0").status_code == 503, "that may be of the source before"
 
 
 # Reference images

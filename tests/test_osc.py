@@ -190,6 +190,27 @@ def test_buttons_and_pipelines(o):
     assert "There is no pipeline" in o.heard("/bridge/error")
 
 
+def test_a_source_is_chosen_by_its_uri(o):
+    o.send("/bridge/source", "spout:Cam")
+    o.send("/bridge/source", "file:clip with spaces.mp4")
+    o.until(lambda: o.desk.attached == ["spout:Cam", "file:clip with spaces.mp4"])
+    o.desk.now = {"source": "spout:Cam · 640x360 BGRA8 from Host"}
+    o.send("/bridge/source", "?")
+    assert o.heard("/bridge/source", o.sender) == "spout:Cam"
+    o.desk.now = {"source": ""}
+    o.send("/bridge/source", "?")
+    assert o.heard("/bridge/source", o.sender) == ""
+
+
+@pytest.mark.parametrize("arguments", [["nothing:"], ["Cam"], [""], [], [0], [1.5]])
+def test_what_is_no_source_is_refused_in_a_sentence(o, arguments):
+    o.send("/bridge/source", *arguments)
+    told = o.heard("/bridge/error")
+    assert told.startswith("/bridge/source: ")
+    assert "is not a transport; write one of" in told
+    assert (o.desk.attached, o.desk.counters.osc_refused) == ([], 1)
+
+
 def test_questions_and_subscriptions_are_answered(o):
     o.send("/bridge/vace", "?")
     assert OscMessage(o.sender.recv(65507)).params == [1.0]

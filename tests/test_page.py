@@ -1,5 +1,6 @@
 """The page in a real browser, on a desk without an engine."""
 
+import threading
 import time
 from contextlib import contextmanager
 from time import perf_counter
@@ -10,6 +11,8 @@ import pytest
 
 from bridge.control.http_server import HttpServer
 from bridge.settings import Settings
+from bridge.transports import Offer
+from engine.ring import RingWriter
 from tests.chromium import chromium
 from tests.desk import FakeDesk
 
@@ -17,11 +20,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @contextmanager
-def opened(tmp_path):
-    """A desk, and its page in a tab."""
+def opened(tmp_path, offers=None):
+    """A desk, and its page in a tab; `offers` are what there is to receive from."""
     folder = tmp_path / "assets"
     folder.mkdir()
     desk = FakeDesk(folder)
+    if offers is not None:
+        desk.offers = lambda: offers
     server = HttpServer(desk, Settings(port=0, folder=tmp_path))
     server.bind()
     server.start()
@@ -32,6 +37,52 @@ def opened(tmp_path):
             yield desk, page
     finally:
         server.close()
+
+
+@contextmanager
+def sending(*names):
+    """Senders in shared memory whose pictures change; gives their offers."""
+    rings = [RingWriter(name, 320, 180) for name in names]
+    stop = threading.Event()
+
+    def work():
+        number = 0
+        while not stop.wait(0.05):
+            number += 1
+            for ring in rings:
+                ring.write(np.full((180, 320, 4), number % 200, np.uint8), perf_counter(), number)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield [Offer(uri=f"shm:{name}", text="320x180 from process 1") for name in names]
+    finally:
+        stop.set()
+        thread.join()
+        for ring in rings:
+            ring.unlink()
+            ring.close()
+
+
+def tile(uri):
+    """The button of one offer, or undefined."""
+    return f"""[...document.querySelectorAll(".tiles button")]
+        .find((e) => e.querySelector("b").innerText === "{uri}")"""
+
+
+def typed(page, text):
+    """Type into the field for any source."""
+    page.run(f"""(() => {{
+      const field = document.querySelector("#sources input");
+      field.value = {text!r};
+      field.dispatchEvent(new KeyboardEvent("keydown", {{key: "Enter", bubbles: true}}));
+    }})()""")
+
+
+def thumbnails(page):
+    """How often one was asked for."""
+    page.run("1")  # so that the events are read
+    return len([url for url in page.requested() if "/thumbnail" in url])
 
 
 def until(true, timeout=5.0):
@@ -87,8 +138,10 @@ def test_every_parameter_and_action_has_its_control_and_every_control_a_label(tm
 
 
 def test_nothing_comes_from_elsewhere_and_nothing_goes_wrong(tmp_path):
-    with opened(tmp_path) as (_, page):
+    with sending("test-page-a") as offers, opened(tmp_path, offers) as (_, page):
         page.until("document.querySelector('#figures').textContent.length > 20")
+        page.run("document.getElementById('sources').scrollIntoView()")
+        page.until("document.querySelector('.tiles img')?.naturalWidth > 0")
         origin = page.run("location.origin")
         page.go(origin + "/docs")
         page.until("document.querySelector('.opblock') !== null")
@@ -108,13 +161,107 @@ def test_it_fits_a_telephone(tmp_path):
         assert small == [], "fingers need room"
 
 
+def test_senders_are_shown_marked_and_chosen(tmp_path):
+    bad = Offer(uri="spout:Deep", text="1920x1080 RGBA16F from Host", problem="Set it to 8 bits.")
+    camera = Offer(uri="camera:0", text="a camera", exclusive=True)
+    with (
+        sending("test-page-a", "test-page-b") as senders,
+        opened(tmp_path, [*senders, bad, camera]) as (desk, page),
+    ):
+        for width in (1280, 390):
+            page.size(width, 900)
+            page.run("document.getElementById('sources').scrollIntoView()")
+            page.until(f"{tile('shm:test-page-b')}?.querySelector('img').naturalWidth === 160")
+            assert page.run("document.documentElement.scrollWidth") <= width
+        assert page.run(f"{tile('shm:test-page-a')}.innerText").split("\n")[:2] == [
+            "shm:test-page-a", "320x180 from process 1",
+        ]  # fmt: skip
+        colour = page.run(f"""getComputedStyle([...{tile("spout:Deep")}.children]
+            .find((e) => e.innerText === "Set it to 8 bits.")).color""")
+        assert colour == "rgb(240, 179, 74)"
+        page.until(f"{tile('camera:0')}.innerText.includes('choose it to see it')")
+        first = page.run(f"{tile('shm:test-page-a')}.querySelector('img').src")
+        page.until(f"{tile('shm:test-page-a')}.querySelector('img').src !== '{first}'", 5)
+
+        marked = "[...document.querySelectorAll('.tiles .on b')].map((e) => e.innerText).join()"
+        assert page.run(marked) == ""
+        page.run(f"{tile('shm:test-page-b')}.click()")
+        until(lambda: desk.attached == ["shm:test-page-b"])
+        desk.now = {**desk.now, "source": "shm:test-page-b · 320x180 from process 1"}
+        page.until(f"{marked} === 'shm:test-page-b'")
+        desk.now = {**desk.now, "source": "spout: · Deep, 1920x1080 RGBA16F from Host, GPU texture"}
+        page.until(f"{marked} === 'spout:Deep'")
+
+
+def test_a_source_is_typed_and_what_is_none_stays_said(tmp_path):
+    with opened(tmp_path, []) as (desk, page):
+        page.run("document.getElementById('sources').scrollIntoView()")
+        page.until(
+            "document.getElementById('sources').innerText.includes('No sender is there now')"
+        )
+        typed(page, " file:clip.mp4 ")
+        until(lambda: desk.attached == ["file:clip.mp4"])
+        typed(page, "clip.mp4")
+        said = "document.getElementById('error').innerText"
+        page.until(f"{said}.includes('is not a transport')")
+        desk.now = {**desk.now, "uptime": 1.0, "fps": 10.0}
+        page.until("document.getElementById('figures').innerText.includes('10')")
+        assert "is not a transport" in page.run(said), "the state goes on, the answer stays"
+        typed(page, "demo:")
+        page.until("document.getElementById('error').hidden")
+        assert desk.attached == ["file:clip.mp4", "demo:"]
+
+
+def test_senders_are_looked_at_only_while_somebody_sees_them(tmp_path):
+    with sending("test-page-a") as offers, opened(tmp_path, offers) as (_, page):
+        page.size(390, 400)
+        page.run("document.getElementById('sources').scrollIntoView()")
+        page.until("document.querySelector('.tiles img')?.naturalWidth > 0")
+        begun = thumbnails(page)
+        time.sleep(4.5)
+        assert thumbnails(page) - begun in (2, 3), "every two seconds"
+        page.run("scrollTo(0, document.body.scrollHeight)")
+        time.sleep(1)
+        before = thumbnails(page)
+        time.sleep(4.5)
+        assert thumbnails(page) == before, "out of sight"
+        page.run("document.getElementById('sources').scrollIntoView()")
+        until(lambda: thumbnails(page) > before)
+        page.run("""Object.defineProperty(document, "visibilityState",
+            {get: () => window.seen ? "visible" : "hidden"})""")
+        time.sleep(0.5)
+        before = thumbnails(page)
+        time.sleep(4.5)
+        assert thumbnails(page) == before, "another tab is in front"
+        page.run("window.seen = true; document.dispatchEvent(new Event('visibilitychange'))")
+        until(lambda: thumbnails(page) > before, 1)
+
+
+def test_the_keyboard_stays_where_it_is_while_others_come(tmp_path):
+    with sending("test-page-a", "test-page-b") as (one, other), opened(tmp_path) as (desk, page):
+        desk.offers = lambda: [other]
+        page.run("document.getElementById('sources').scrollIntoView()")
+        page.until(f"{tile('shm:test-page-b')} !== undefined")
+        desk.offers = lambda: [one, other]
+        page.until(f"{tile('shm:test-page-a')} !== undefined", 5)
+        page.run(f"{tile('shm:test-page-a')}.focus()")
+        asked = thumbnails(page)
+        until(lambda: thumbnails(page) > asked + 2, 8)
+        assert "test-page-a" in page.run("document.activeElement.innerText")
+        desk.offers = lambda: [other]
+        page.until(f"{tile('shm:test-page-a')} === undefined", 5)
+
+
 def test_words_of_others_are_text_and_no_markup(tmp_path):
     with opened(tmp_path) as (desk, page):
         evil = '<img src=x onerror="window.evil = 1">'
+        desk.offers = lambda: [Offer(uri=f"shm:{evil}", text=evil, problem=evil)]
         desk.now = {"state": "FAILED", "reason": evil, "error": evil, "source": evil}
         desk.store.update({"prompt": evil})
         page.until("document.getElementById('reason').textContent.includes('<img')")
         page.until("document.getElementById('control-prompt').value.includes('<img')")
+        page.run("document.getElementById('sources').scrollIntoView()")
+        page.until("document.querySelector('.tiles').innerText.split('<img').length === 4")
         assert page.run("window.evil") is None
         assert page.run("document.querySelectorAll('img[src=x]').length") == 0
 

@@ -14,12 +14,12 @@ from bridge import __version__
 from bridge.control import assets
 from bridge.control.desk import Desk
 from bridge.control.guard import UPLOADS, Guard, Rules
+from bridge.control.http_sources import sources
 from bridge.control.metrics import generate_latest, registry
 from bridge.control.schema import body, schema
 from bridge.control.store import ParameterError
 from bridge.control.streams import Streams
 from bridge.preview import png
-from bridge.transports import schemes
 from engine.parameters import Value
 
 PAGE = Path(__file__).parent / "page"
@@ -42,6 +42,7 @@ def create_app(desk: Desk, rules: Rules) -> Guard:
     _health(app, desk)
     _parameters(app, desk)
     _pipelines(app, desk)
+    app.include_router(sources(desk), prefix=API, tags=["sources"])
     _assets(app, desk)
     _streams(app, desk)
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
@@ -146,12 +147,6 @@ def _pipelines(app: FastAPI, desk: Desk) -> None:
         except ValueError as error:
             raise HTTPException(422, str(error)) from error
         return {"loading": pipeline}
-
-    @app.get(f"{API}/sources", tags=["pipelines"])
-    async def sources() -> list[dict[str, Any]]:
-        """The transports that pictures can come from."""
-        return [{"uri": f"{name}:", "help": line} for name, (source, _, line) in schemes().items()
-                if source]  # fmt: skip
 
 
 def _assets(app: FastAPI, desk: Desk) -> None:

@@ -12,6 +12,7 @@ from bridge.control.osc_inbox import Item, Sender
 from bridge.control.osc_packets import BUNDLE, Arguments, PacketError, parse, split
 from bridge.control.osc_patterns import is_pattern, matching
 from bridge.control.osc_routes import ROOT, addresses, buttons, reply_to, triggered, value
+from bridge.transports import TransportError
 from engine.parameters import ParameterSpec, Value
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Handler:
         self._buttons = buttons(desk)
         self._commands: dict[str, Callable[[Arguments, Sender], None]] = {
             ROOT + "pipeline": self._pipeline,
+            ROOT + "source": self._source,
             ROOT + "ping": lambda _, sender: feedback.answer({ROOT + "pong": 1}, sender),
             ROOT + "query": lambda args, sender: feedback.tell_all(reply_to(args, sender)),
             ROOT + "subscribe": lambda args, sender: feedback.subscribe(reply_to(args, sender)),
@@ -151,11 +153,20 @@ class Handler:
             place = round(first) if abs(first) < len(rows) else -1
         self._desk.switch(str(rows[place]["id"]) if 0 <= place < len(rows) else str(first))
 
+    def _source(self, arguments: Arguments, sender: Sender) -> None:
+        """A source by its URI."""
+        first = arguments[0] if arguments else ""
+        if first == "?":
+            uri = self._desk.status().source_uri
+            self._feedback.answer({ROOT + "source": uri}, sender)
+            return
+        self._desk.attach(str(first))
+
     def _attempt(self, kind: str, deed: Callable[..., object], *arguments: Any) -> bool:
         """Do it; what goes wrong is told, and ends nothing."""
         try:
             deed(*arguments)
-        except (ValueError, LookupError) as error:
+        except (ValueError, LookupError, TransportError) as error:
             self.refuse(kind, f"{kind}: {error.args[0] if error.args else error}")
             return False
         except Exception as error:  # an action's own mistake must not end the one who listens

@@ -51,12 +51,13 @@ class Options:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """Something that can be received from now: its URI, what it is in a few words, and why it
-    cannot be had, if so.
+    cannot be had, if so. What is `exclusive` can be had by one program at a time.
     """
 
     uri: str
     text: str
     problem: str = ""
+    exclusive: bool = False
 
 
 class Transport(Protocol):
@@ -122,8 +123,8 @@ def open_sink(uri: str, options: Options) -> Sink:
 def schemes() -> dict[str, tuple[bool, bool, str]]:
     """For every scheme: can it be a source, can it be a sink, and what it is in one line."""
     found: dict[str, tuple[bool, bool, str]] = {}
-    for scheme in _modules():
-        module = _module(scheme)
+    for scheme, name in _modules().items():
+        module = _module(scheme, name)
         line = (module.__doc__ or "").strip().splitlines()[0]
         found[scheme] = (hasattr(module, "open_source"), hasattr(module, "open_sink"), line)
     return found
@@ -132,8 +133,8 @@ def schemes() -> dict[str, tuple[bool, bool, str]]:
 def offers() -> list[Offer]:
     """All senders and devices that are there now, of every transport that can tell."""
     found: list[Offer] = []
-    for scheme in _modules():
-        there = getattr(_module(scheme), "offers", None)
+    for scheme, name in _modules().items():
+        there = getattr(_module(scheme, name), "offers", None)
         found += there() if there else []
     return found
 
@@ -148,19 +149,19 @@ def _opener(uri: str, function: str, verb: str) -> Callable[[str, Options], obje
     if not colon or scheme not in known:
         choices = ", ".join(f"{name}:" for name in known)
         raise TransportError(f"{uri!r} is not a transport; write one of {choices}")
-    module = _module(scheme)
+    module = _module(scheme, known[scheme])
     if not hasattr(module, function):
         raise TransportError(f"{scheme}: cannot be {verb}; `spout-bridge list` shows what can.")
     return getattr(module, function)
 
 
 def _modules() -> dict[str, str]:
+    """The module of every scheme; to ask for those of plug-ins takes milliseconds."""
     plugged = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
     return {**BUILT_IN, **plugged}
 
 
-def _module(scheme: str) -> ModuleType:
-    name = _modules()[scheme]
+def _module(scheme: str, name: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:

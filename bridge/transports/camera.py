@@ -103,7 +103,7 @@ def open_source(name: str, options: Options) -> CameraSource:
 def offers() -> list[Offer]:
     """The cameras that this system lists by number; only Linux does."""
     numbers = (path.name.removeprefix("video") for path in sorted(Path("/dev").glob("video*")))
-    return [Offer(uri=f"camera:{number}", text="a camera") for number in numbers]
+    return [Offer(uri=f"camera:{number}", text="a camera", exclusive=True) for number in numbers]
 
 
 def _there() -> str:

@@ -3,6 +3,7 @@ import { forget } from "./assets.js";
 import { ask, listen } from "./connection.js";
 import { control, element } from "./controls.js";
 import { preview } from "./preview.js";
+import { sources, use } from "./sources.js";
 import * as status from "./status.js";
 
 const DANGER = new Set(["kill_engine"]);
@@ -71,6 +72,7 @@ function told(news) {
   const before = known;
   known = { ...known, ...news };
   status.show(news);
+  use(known.source);
   if (news.pipeline !== undefined && news.pipeline !== before.pipeline) {
     for (const row of schema.pipelines) row.active = row.id === news.pipeline;
     groups();
@@ -85,14 +87,13 @@ function values(news) {
 }
 
 function complain(text) {
-  const error = document.getElementById("error");
-  error.textContent = text || known.error || "";
-  error.hidden = !error.textContent;
+  status.complaint(text || known.error || "");
 }
 
 async function attempt(work) {
   try {
     await work();
+    complain("");
   } catch (error) {
     complain(error.message);
   }
@@ -118,6 +119,7 @@ async function begin() {
   listen("events", heard, (alive) => { if (!alive) status.gone(); });
   preview("input");
   preview("output");
+  sources(attempt);
 }
 
 begin();

@@ -15,6 +15,12 @@ export async function ask(path, method = "GET", body = undefined) {
   return data;
 }
 
+export async function picture(path) {
+  const answer = await fetch(`/api/v1/${path}`);
+  if (!answer.ok) throw new Error(sentence((await answer.json()).detail));
+  return answer.blob();
+}
+
 function sentence(detail) {
   return Array.isArray(detail) ? detail.map((problem) => problem.msg).join(" ") : String(detail);
 }

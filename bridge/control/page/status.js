@@ -30,11 +30,15 @@ export function show(news) {
   say("reason", known.reason || words(known.report));
   say("source", known.source);
   say("sink", known.sink);
-  const error = document.getElementById("error");
-  error.textContent = known.error;
-  error.hidden = !known.error;
+  if (news.error !== undefined) complaint(news.error);
   for (const [name, { cell, value }] of cells) value.textContent = shown(known[name]);
   cells.get("black_frames")?.cell.classList.toggle("bad", known.black_frames > 0);
+}
+
+export function complaint(text) {
+  const error = document.getElementById("error");
+  error.textContent = text;
+  error.hidden = !text;
 }
 
 export function gone() {
