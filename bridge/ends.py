@@ -69,11 +69,9 @@ class End(Generic[T]):
             transport = self._open(self.uri)
             self._opened.set_result(None)
             return transport
-        except TransportError as error:
+        except Exception as error:  # noqa: BLE001 - raised again by `start`
             self._opened.set_exception(error)
             return None
-        finally:
-            self._opened.cancel()  # an error of another kind must not leave `start` waiting
 
     def _next(self) -> T | None:
         """What was asked for; where that cannot be had, what there was."""
@@ -83,8 +81,8 @@ class End(Generic[T]):
                 transport = self._open(uri)
                 self.uri = uri
                 return transport
-            except TransportError as error:
-                self.refused = str(error)
+            except Exception as error:  # noqa: BLE001 - of a driver or a plug-in: this end goes on
+                self.refused = explained(error, TransportError)
                 if uri == self.uri:
                     self._stopped.wait(RETRY)
                 uri = self.uri

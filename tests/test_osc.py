@@ -312,6 +312,15 @@ def test_a_reference_is_a_picture_of_the_assets_folder_however_it_is_named(o):
     assert o.value("reference") == ""
 
 
+def test_files_are_opened_for_this_machine_alone(o):
+    for sender, taken in (("127.0.0.1", True), ("192.168.1.20", False)):
+        o.desk.attached.clear()
+        o.server._handle(message("/bridge/source", "file:clip.mp4").dgram, (sender, 9))
+        assert bool(o.desk.attached) is taken
+        o.server._handle(message("/bridge/source", "demo:").dgram, (sender, 9))
+        assert "demo:" in o.desk.attached
+
+
 def test_only_allowed_addresses_may_send(tmp_path):
     with osc(tmp_path, osc_allow="10.0.0.0/8,192.168.1.20") as held:
         assert held.server._may("127.0.0.1")

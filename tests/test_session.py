@@ -387,8 +387,9 @@ def test_the_source_is_changed_while_running_and_a_bad_one_leaves_the_old(tmp_pa
         rig.until(lambda: rig.session.status().input_fps > 20)
         with pytest.raises(TransportError, match="is not a transport"):
             rig.session.attach("nothing")
-        rig.session.attach("file:none.mp4")
-        rig.until(lambda: "none.mp4" in rig.session.status().error)
+        for bad, word in (("file:none.mp4", "none.mp4"), ("file:~nobodyatall/x", "home directory")):
+            rig.session.attach(bad)
+            rig.until(lambda word=word: word in rig.session.status().error)
         assert rig.session.status().source.startswith("pattern:other")
         rig.session.attach(f"memory:{rig.name}")
         rig.until(lambda: rig.session.status().source.startswith("memory:"))

@@ -20,6 +20,7 @@ from bridge.transports import (
     ENTRY_POINTS,
     Options,
     TransportError,
+    offers,
     open_sink,
     open_source,
     schemes,
@@ -216,6 +217,8 @@ def test_a_plugin_that_misses_a_package_names_it(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(TransportError, match="pip install unobtainium"):
         open_source("echo:", OPTIONS)
+    assert "pip install unobtainium" in schemes()["echo"][2], "the list goes on without it"
+    assert isinstance(offers(), list)
 
 
 # Files

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
+from ipaddress import ip_address
 from time import perf_counter
 from typing import Any
 
@@ -154,13 +155,16 @@ class Handler:
         self._desk.switch(str(rows[place]["id"]) if 0 <= place < len(rows) else str(first))
 
     def _source(self, arguments: Arguments, sender: Sender) -> None:
-        """A source by its URI."""
+        """A source by its URI. Files are opened for this machine's own programs alone."""
         first = arguments[0] if arguments else ""
         if first == "?":
             uri = self._desk.status().source_uri
             self._feedback.answer({ROOT + "source": uri}, sender)
             return
-        self._desk.attach(str(first))
+        uri = str(first)
+        if uri.startswith("file:") and not ip_address(sender[0]).is_loopback:
+            raise ValueError("A file is opened by messages from this machine only.")
+        self._desk.attach(uri)
 
     def _attempt(self, kind: str, deed: Callable[..., object], *arguments: Any) -> bool:
         """Do it; what goes wrong is told, and ends nothing."""

@@ -7,6 +7,7 @@ whose senders can be found has `offers()` too, a list of `Offer`.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -121,10 +122,16 @@ def open_sink(uri: str, options: Options) -> Sink:
 
 
 def schemes() -> dict[str, tuple[bool, bool, str]]:
-    """For every scheme: can it be a source, can it be a sink, and what it is in one line."""
+    """For every scheme: can it be a source, can it be a sink, and what it is in one line; of one
+    that cannot be imported, why.
+    """
     found: dict[str, tuple[bool, bool, str]] = {}
     for scheme, name in _modules().items():
-        module = _module(scheme, name)
+        try:
+            module = _module(scheme, name)
+        except TransportError as error:
+            found[scheme] = False, False, str(error)
+            continue
         line = (module.__doc__ or "").strip().splitlines()[0]
         found[scheme] = (hasattr(module, "open_source"), hasattr(module, "open_sink"), line)
     return found
@@ -134,8 +141,9 @@ def offers() -> list[Offer]:
     """All senders and devices that are there now, of every transport that can tell."""
     found: list[Offer] = []
     for scheme, name in _modules().items():
-        there = getattr(_module(scheme, name), "offers", None)
-        found += there() if there else []
+        with suppress(TransportError):  # a plug-in that misses a package; `schemes` tells
+            there = getattr(_module(scheme, name), "offers", None)
+            found += there() if there else []
     return found
 
 

@@ -1,11 +1,12 @@
 """Another program with Spout, for the tests: the real SpoutGL, and nothing of ours.
 
 Told by lines of JSON on standard input, answers with lines of JSON. `send` shares `count` pictures
-and keeps the sender for `linger` seconds; `receive` tells which pictures came, and whether to the
-last byte.
+and keeps the sender for `linger` seconds, or dies without a word after `dies_after`; `receive`
+tells which pictures came, and whether to the last byte.
 """
 
 import json
+import os
 import sys
 import time
 
@@ -30,14 +31,17 @@ def number_of(image):
     return red | green << 8 if (blue, alpha) == (90, 165) else 0
 
 
-def send(name, width, height, count, fps=25.0, linger=0.0, order="RGBA", first=1):
+def send(name, width, height, count, fps=25.0, linger=0.0, order="RGBA", dies_after=None):
     sender = SpoutGL.SpoutSender()
     sender.createOpenGL()
     sender.setSenderName(name)
     layout, channels = ORDERS[order]
-    image = stamped(width, height, first)
+    image = stamped(width, height, 1)
     due, sent = time.perf_counter(), 0
-    for number in range(first, first + count):
+    dies = time.perf_counter() + dies_after if dies_after else float("inf")
+    for number in range(1, count + 1):
+        if time.perf_counter() > dies:
+            os._exit(9)  # as a crash would: nothing is released
         image[0, 0, :2] = number & 255, number >> 8
         data = np.ascontiguousarray(image[..., channels])
         sent += bool(sender.sendImage(data, width, height, layout, False, 0))

@@ -1,0 +1,30 @@
+"""What a user with two GPUs sees, which is what Wine shows without a shim: a sender is listed with
+its size, and its pictures never come. Runs in the Windows Python with SHIM=none.
+"""
+
+from time import perf_counter
+
+import pytest
+import shim
+from rig_tools import peer, wait
+
+from bridge.transports import Options, open_source
+from bridge.transports.spout_registry import find
+
+pytestmark = pytest.mark.skipif(shim.mode != "none", reason="the shim cures it")
+
+
+def test_a_sender_on_another_gpu_is_diagnosed_with_the_cure():
+    with peer() as other, open_source("spout:Far", Options()) as source:
+        other.tell(do="send", name="Far", width=640, height=360, count=300)
+        wait(lambda: find("Far"))
+        began = perf_counter()
+        while not source.problem and perf_counter() - began < 10:
+            assert source.receive(0.05) is None
+        print(f"diagnosed after {perf_counter() - began:.1f} s")
+        assert "Far is listed (640x360" in source.problem
+        assert "another GPU" in source.problem
+        assert "graphics settings" in source.problem
+        other.kill()
+        wait(lambda: source.receive(0.05) is None and not source.problem)
+        assert "waiting for spout:Far" in source.status
