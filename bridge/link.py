@@ -22,7 +22,7 @@ from typing import IO, Any
 from bridge.frame import Frame
 from bridge.job import tie
 from bridge.mailbox import Mailbox
-from bridge.pixels import Fit, fit
+from bridge.pixels import Fit, fit_into
 from bridge.state import EngineState
 from engine.channel import MEANING, Channel, Message
 from engine.parameters import Load, Value, fitted
@@ -143,8 +143,8 @@ class Link:
             ring = self._ring_for(*(size or (width, height)), len(frames))
             order |= {"ring": ring.name, "first": ring.head}
             for frame in frames:
-                image = fit(frame.image, ring.width, ring.height, how)
-                ring.write(image, frame.time, frame.index)
+                fit_into(ring.reserve(), frame.image, how)
+                ring.commit(frame.time, frame.index)
         self._outbox.put(order)
 
     def stop(self) -> None:

@@ -26,19 +26,29 @@ def fit(image: Image, width: int, height: int, how: Fit = "cover") -> Image:
     `cover` fills and crops the middle, `contain` keeps all and adds opaque black bars, `stretch`
     ignores the shape.
     """
-    rows, columns = image.shape[:2]
-    if (columns, rows) == (width, height):
+    if image.shape[:2] == (height, width):
         return image
-    if how == "stretch" or columns * height == rows * width:
-        return _resize(image, width, height)
-    if how == "cover":
-        return _resize(_crop(image, width, height), width, height)
-    scale = min(width / columns, height / rows)
-    inner = max(1, round(columns * scale)), max(1, round(rows * scale))
-    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    result = blank(width, height)
-    result[top : top + inner[1], left : left + inner[0]] = _resize(image, *inner)
+    result = np.empty((height, width, 4), np.uint8)
+    fit_into(result, image, how)
     return result
+
+
+def fit_into(place: Image, image: Image, how: Fit = "cover") -> None:
+    """The same, into a picture that is there: without a copy in between."""
+    rows, columns = image.shape[:2]
+    height, width = place.shape[:2]
+    if (rows, columns) == (height, width):
+        place[:] = image
+    elif how == "stretch" or columns * height == rows * width:
+        _resize(image, place)
+    elif how == "cover":
+        _resize(_crop(image, width, height), place)
+    else:
+        scale = min(width / columns, height / rows)
+        inner = max(1, round(columns * scale)), max(1, round(rows * scale))
+        left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+        place[:] = BLACK
+        _resize(image, place[top : top + inner[1], left : left + inner[0]])
 
 
 def blend(under: Image, over: Image, amount: float) -> Image:
@@ -85,7 +95,10 @@ def _crop(image: Image, width: int, height: int) -> Image:
     return image[top : top + keep_y, left : left + keep_x]
 
 
-def _resize(image: Image, width: int, height: int) -> Image:
+def _resize(image: Image, place: Image) -> None:
+    height, width = place.shape[:2]
     shrinks = width * height * 2 < image.shape[0] * image.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cast(Image, cv2.resize(image, (width, height), interpolation=method))
+    made = cv2.resize(image, (width, height), cast("cv2.Mat", place), interpolation=method)
+    if not np.may_share_memory(made, place):
+        place[:] = cast(Image, made)  # a part of a picture is no memory that OpenCV writes to
