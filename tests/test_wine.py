@@ -194,6 +194,8 @@ def test_the_whole_bridge_from_spout_to_spout(tmp_path, shim):
         given, painted = (picture(run.get(f"frame/{side}.png")) for side in ("input", "output"))
         assert given.shape == painted.shape == (180, 320, 4)
         assert np.abs(given[..., :3].astype(int) - painted[..., :3]).mean() > 10
+        small = picture(run.get("thumbnail?uri=spout:Cam"))
+        assert small.shape[1] == 160, "the list of senders has a live picture of each"
         receiver.tell(do="receive", name="Out", until=-1, seconds=3)
         told = receiver.answer()
         assert told["sizes"] == [[320, 180]], "one sender of one size"

@@ -11,9 +11,10 @@ import numpy as np
 from bridge.frame import Frame
 from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import Opened
-from bridge.transports.spout_receiver import GL_RGBA, LOOK_AROUND, Receiver
+from bridge.transports.spout_receiver import GL_RGBA, Receiver
 from bridge.transports.spout_registry import Sender, find, senders
 
+LOOK_FOR = 0.05  # seconds between looks for a sender that is away
 GLANCE = 0.002  # seconds between looks for a picture where the sender counts them
 COMPARED_GLANCE = 1 / 90  # the same where each look costs a copy and a comparison
 TRIES = 60  # pictures in a row that could not be sent until the sender is made anew
@@ -30,7 +31,7 @@ class SpoutSource(Opened):
     def __init__(self, name: str, options: Options) -> None:
         self._wanted = name
         self._options = options
-        self._receiver: Receiver | None = None
+        self._receiver = Receiver(options.limit)
         self._latched = ""
         self._index = 0
 
@@ -38,52 +39,48 @@ class SpoutSource(Opened):
         """The next new picture; None while the sender is away or holds still."""
         until = perf_counter() + timeout
         while True:
-            receiver = self._receiver or self._take_up()
-            image = receiver.poll() if receiver else None
+            image = self._receiver.poll() if self._latched or self._take_up() else None
             if image is not None:
                 self._index += 1
                 return Frame(image, perf_counter(), self._index)
             left = until - perf_counter()
             if left <= 0:
                 return None
-            sleep(min(self._pause(receiver), left))
+            sleep(min(self._pause(), left))
 
     def close(self) -> None:
         """Let go of the sender."""
-        if self._receiver:
-            self._receiver.close()
-        self._receiver = None
+        self._receiver.close()
 
     @property
     def status(self) -> str:
         """Who sends what, and on which way it comes."""
-        sender = self._receiver.sender if self._receiver else None
-        name = self._latched or self._wanted
-        if self._receiver is None and not name:
-            there = ", ".join(sender.name for sender in self._foreign())
-            choose = f"choose one of {there}, or name one {self._options.prefer}"
-            return f"waiting: {choose}" if there else "waiting for a Spout sender"
-        if self._receiver is None or sender is None:
+        receiver, name = self._receiver, self._latched or self._wanted
+        if sender := receiver.sender:
+            return ", ".join(part for part in (sender.name, sender.text, receiver.path) if part)
+        if name:
             return f"waiting for spout:{name}"
-        return ", ".join(part for part in (sender.name, sender.text, self._receiver.path) if part)
+        there = ", ".join(sender.name for sender in self._foreign())
+        choose = f"choose one of {there}, or name one {self._options.prefer}"
+        return f"waiting: {choose}" if there else "waiting for a Spout sender"
 
     @property
     def problem(self) -> str:
         """What keeps a sender's pictures away, with the cure."""
-        return self._receiver.problem if self._receiver else ""
+        return self._receiver.problem
 
-    def _pause(self, receiver: Receiver | None) -> float:
-        if receiver is None or receiver.sender is None:
-            return LOOK_AROUND
-        return GLANCE if receiver.counted else COMPARED_GLANCE
+    def _pause(self) -> float:
+        if self._receiver.sender is None:
+            return LOOK_FOR
+        return GLANCE if self._receiver.counted else COMPARED_GLANCE
 
-    def _take_up(self) -> Receiver | None:
+    def _take_up(self) -> bool:
+        """Follow the sender to be received, if there is one by now."""
         sender = self._choose()
-        if sender is None:
-            return None
-        self._latched = sender.name
-        self._receiver = Receiver(sender.raw, self._options.limit)
-        return self._receiver
+        if sender:
+            self._latched = sender.name
+            self._receiver.follow(sender.raw)
+        return bool(sender)
 
     def _choose(self) -> Sender | None:
         """The named sender; without a name the preferred one, else the only foreign one."""

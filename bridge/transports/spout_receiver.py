@@ -16,29 +16,36 @@ GL_RGBA = 0x1908
 
 
 class Receiver:
-    """One sender's pictures, by name; what became of it is in `sender`, `path` and `problem`.
+    """The pictures of the sender that it follows; what became of that is in `sender`, `path` and
+    `problem`.
 
     Everything happens in the thread that made it: it owns an OpenGL context.
     """
 
-    def __init__(self, raw: bytes, limit: tuple[int, int] | None = None) -> None:
-        self._raw = raw
+    def __init__(self, limit: tuple[int, int] | None = None) -> None:
+        """Made before there is a sender: the context takes its time."""
+        self._raw = b""
         self._spout: Any = import_module("SpoutGL").SpoutReceiver()
         self._textures: Any = None
         self._buffer: Image | None = None
         if self._spout.createOpenGL():
             module: Any = import_module("bridge.transports.spout_gl")
             self._textures = module.TextureReader(self._spout, limit)
-        self._spout.setReceiverName(raw)
         self._last: Image | None = None
-        self._connected_at: float | None = None
+        self._sized = False  # the size of its pictures is known
         self._listed_at: float | None = None
+        self._reached_at = float("-inf")  # when a picture was last within reach
         self._empty_since: float | None = None
         self._look_at = 0.0
         self.counted = False  # by the sender, so that a new picture can be told without a copy
         self.path = ""  # how pictures come here
         self.sender: Sender | None = None
         self.problem = ""
+
+    def follow(self, raw: bytes) -> None:
+        """Receive from the sender of this name, as Spout has it."""
+        self._raw = raw
+        self._spout.setReceiverName(raw)
 
     def poll(self) -> Image | None:
         """The picture (H, W, 4) if it is another than the last one."""
@@ -49,11 +56,12 @@ class Receiver:
         received = self._receive()
         if self._spout.isUpdated():
             self._resize(self._spout.getSenderWidth(), self._spout.getSenderHeight())
-            self._connected_at, self._last = now, None
+            self._sized, self._last, self._reached_at = True, None, now
             self.path = self._way()
             return None
-        if not received or self._connected_at is None:
+        if not received or not self._sized:
             return None
+        self._reached_at = now
         return self._fresh(now)
 
     def close(self) -> None:
@@ -69,15 +77,12 @@ class Receiver:
         if now < self._look_at:
             return
         self._look_at = now + LOOK_AROUND
-        found = next((sender for sender in senders() if sender.raw == self._raw), None)
-        if found is None or (self.sender and self.sender.handle != found.handle):
-            self._listed_at = self._connected_at = None
-        self.sender = found
+        self.sender = found = next((s for s in senders() if s.raw == self._raw), None)
         if found is None:
-            self.problem = ""
+            self._listed_at, self.problem = None, ""
             return
         self._listed_at = self._listed_at or now
-        out_of_reach = self._connected_at is None and now - self._listed_at > SILENT
+        out_of_reach = now - max(self._listed_at, self._reached_at) > SILENT
         self.problem = found.refusal or (_other_gpu(found) if out_of_reach else "")
 
     def _receive(self) -> bool:

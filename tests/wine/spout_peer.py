@@ -31,14 +31,26 @@ def number_of(image):
     return red | green << 8 if (blue, alpha) == (90, 165) else 0
 
 
-def send(name, width, height, count, fps=25.0, linger=0.0, order="RGBA", dies_after=None):
+def send(name, width, height, count, fps=25.0, linger=0.0, order="RGBA", dies_after=None, then=()):
+    """`then` are sizes that the same sender goes on in, each with `count` pictures."""
     sender = SpoutGL.SpoutSender()
     sender.createOpenGL()
     sender.setSenderName(name)
+    dies = time.perf_counter() + dies_after if dies_after else float("inf")
+    sent = 0
+    for size in ((width, height), *then):
+        sent += share(sender, size, count, fps, order, dies)
+        time.sleep(linger or 0.3)
+    sender.releaseSender()
+    sender.closeOpenGL()
+    return {"sent": sent}
+
+
+def share(sender, size, count, fps, order, dies):
+    width, height = size
     layout, channels = ORDERS[order]
     image = stamped(width, height, 1)
     due, sent = time.perf_counter(), 0
-    dies = time.perf_counter() + dies_after if dies_after else float("inf")
     for number in range(1, count + 1):
         if time.perf_counter() > dies:
             os._exit(9)  # as a crash would: nothing is released
@@ -47,10 +59,7 @@ def send(name, width, height, count, fps=25.0, linger=0.0, order="RGBA", dies_af
         sent += bool(sender.sendImage(data, width, height, layout, False, 0))
         due = max(due + 1 / fps, time.perf_counter() - 1 / fps)
         time.sleep(max(0.0, due - time.perf_counter()))
-    time.sleep(linger)
-    sender.releaseSender()
-    sender.closeOpenGL()
-    return {"sent": sent}
+    return sent
 
 
 def receive(name, until, seconds=20.0):
