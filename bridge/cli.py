@@ -1,6 +1,7 @@
-"""The commands: run, list, send, view, bench."""
+"""The commands: run, list, send, view, doctor, bench."""
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -14,13 +15,18 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from bridge import __version__
-from bridge.command import Refused, stop_event
+from bridge.command import CRASHED, Refused, stop_event
 from bridge.settings import Settings, shown_default
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `spout-bridge`."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(given, argparse.Namespace(given=given))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a sender's name in any script
     console = Console(stderr=True, markup=False, highlight=False)
     # A console gets colours; a file or another program whole lines.
     handler = (
@@ -37,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Refused as error:
         console.print(f"spout-bridge: {error}", style="red", soft_wrap=True)
         sys.exit(error.status)
+    except Exception:
+        log.exception("This is a defect: please report it with what `spout-bridge doctor` prints.")
+        sys.exit(CRASHED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter's first value"
     )
+    run.add_argument("--keep", action="store_true", help="start the bridge again whenever it dies")
     run.set_defaults(command=_run)
 
     listing = commands.add_parser("list", help="what there is: pipelines, sources, parameters …")
@@ -70,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("source", metavar="URI")
     view.add_argument("--port", type=int, default=8010)
     view.set_defaults(command=_view)
+
+    doctor = commands.add_parser("doctor", help="what a bug report needs, and what cannot work")
+    for name in ("host", "port", "output_size", "folder"):
+        _add_setting(doctor, name, Settings.model_fields[name])
+    doctor.set_defaults(command=_doctor)
 
     bench = commands.add_parser("bench", help="measure on this machine")
     bench.add_argument("what", choices=["bridge"])
@@ -100,7 +115,7 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    given = {n: v for n in Settings.model_fields if (v := getattr(options, n)) is not None}
+    given = {n: v for n in Settings.model_fields if (v := getattr(options, n, None)) is not None}
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -110,9 +125,14 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _run(options: argparse.Namespace, console: Console) -> None:
+    settings, values = _settings(options), _assignments(options.set)
+    if options.keep:
+        from bridge.keep import keep
+
+        sys.exit(keep(options.given, settings, console))
     from bridge.serve import serve  # the web server takes a while to import: only where needed
 
-    serve(_settings(options), _assignments(options.set), console)
+    serve(settings, values, console)
 
 
 def _assignments(texts: Sequence[str]) -> dict[str, str]:
@@ -168,7 +188,17 @@ def _view(options: argparse.Namespace, console: Console) -> None:
     view(options.source, options.port, console)
 
 
+def _doctor(options: argparse.Namespace, console: Console) -> None:
+    from bridge.doctor import doctor
+
+    sys.exit(doctor(_settings(options)))
+
+
 def _bench(options: argparse.Namespace, console: Console) -> None:
     from bridge.bench import bench
 
     bench([name for name in options.only.split(",") if name], options.seconds)
+
+
+if __name__ == "__main__":
+    main()

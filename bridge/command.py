@@ -1,9 +1,11 @@
 """What the commands share: how one is refused, with which exit status, and what ends it."""
 
+import secrets
 import signal
 import threading
 
 USAGE, REFUSED, PORT_TAKEN = 1, 2, 3  # exit statuses
+CRASHED = 70  # the same, for what nobody foresaw
 
 
 class Refused(Exception):
@@ -21,3 +23,8 @@ def stop_event() -> threading.Event:
         if number := getattr(signal, name, None):
             signal.signal(number, lambda number, frame: stop.set())
     return stop
+
+
+def new_token() -> str:
+    """A secret for the page, where nobody chose one."""
+    return secrets.token_urlsafe(24)

@@ -1,7 +1,5 @@
 """`spout-bridge run` and `view`: a session with its control surfaces, until Ctrl-C."""
 
-import errno
-import secrets
 import socket
 import tempfile
 import threading
@@ -10,15 +8,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 
-import psutil
 from rich.console import Console
 from rich.text import Text
 
-from bridge.command import PORT_TAKEN, REFUSED, Refused, stop_event
+from bridge.command import PORT_TAKEN, REFUSED, Refused, new_token, stop_event
 from bridge.control import assets
 from bridge.control.http_server import HttpServer
 from bridge.control.osc import OscServer
 from bridge.control.store import ParameterError
+from bridge.ports import taken
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.transports import TransportError
@@ -47,7 +45,7 @@ def serve(settings: Settings, values: Mapping[str, str], console: Console) -> No
             osc.bind(http.port)
             running.callback(osc.close)
         except OSError as error:
-            raise Refused(_port_taken(settings.port, error), PORT_TAKEN) from None
+            raise Refused(taken(settings.port, error), PORT_TAKEN) from None
         except ValueError as error:
             raise Refused(str(error)) from None
         _start(session)
@@ -70,7 +68,7 @@ def view(uri: str, port: int, console: Console) -> None:
 
 def _token(settings: Settings) -> str:
     if settings.lan and not settings.token:
-        return secrets.token_urlsafe(24)
+        return new_token()
     if settings.host not in LOOPBACK and not settings.token and not settings.lan:
         raise Refused(
             f"--host {settings.host} opens the page to others: give --token SECRET or use --lan.",
@@ -113,24 +111,6 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, ParameterError):
         return str(error)
     return str(error.args[0]) if isinstance(error, LookupError) else str(error)
-
-
-def _port_taken(port: int, error: OSError) -> str:
-    """Who has the port, as far as this user may know."""
-    try:
-        connections = psutil.net_connections("inet")
-    except (psutil.Error, OSError):
-        connections = []
-    owners = [c.pid for c in connections if c.laddr and c.laddr[1] == port and c.pid]
-    who = "another program"
-    if owners:
-        try:
-            who = f"{psutil.Process(owners[0]).name()} (process {owners[0]})"
-        except (psutil.Error, OSError):
-            who = f"process {owners[0]}"
-    if not owners and error.errno != errno.EADDRINUSE:
-        return f"Port {port} cannot be opened: {error.strerror}; choose another with --port."
-    return f"Port {port} is in use by {who}; end it, or choose another port with --port."
 
 
 def _greet(console: Console, session: Session, port: int, token: str) -> None:

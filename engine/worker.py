@@ -10,7 +10,6 @@ Says to the bridge     state, progress, want, ring, block, bad, degraded, error,
 import os
 import queue
 import signal
-import sys
 import threading
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, TypeAlias, cast
 from engine.channel import Channel, Exit, Message
 from engine.guards import Hang, is_cuda_error, is_out_of_memory, shrunk, usable
 from engine.parameters import Load, Parameters
+from engine.parent import die_with_parent
 from engine.pipeline import Context, Image, Pipeline, UnusableOutput, build
 from engine.ring import RingReader, RingWriter
 
@@ -228,20 +228,13 @@ def _named(target: str) -> Any:
 def main() -> None:
     """Be a worker of the bridge that started this process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a console sends Ctrl-C to every process in it
-    if sys.platform == "linux":
-        _die_with_parent()
+    die_with_parent()
     # Whatever a library prints must not fall into the messages.
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     code = Worker(Channel(incoming, outgoing), own_process=True).run()
     outgoing.flush()
     os._exit(code)  # no waiting for what a poisoned GPU context may never finish
-
-
-def _die_with_parent() -> None:
-    import ctypes  # only here: the call exists on Linux alone
-
-    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
 
 
 if __name__ == "__main__":

@@ -1,0 +1,92 @@
+"""`spout-bridge run --keep`: the bridge as a child process, started again whenever it dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from time import perf_counter
+
+from rich.console import Console
+
+from bridge.command import PORT_TAKEN, new_token, stop_event
+from bridge.job import tie
+from bridge.settings import Settings
+from engine.parent import die_with_parent
+
+SETTLED = 5.0  # seconds of life after which a death is no failed start
+PROVEN = 60.0  # the same after which nothing can be wrong with what was asked for
+LONGEST_PAUSE = 10.0  # seconds between a death and the next start
+GLANCE = 0.1  # seconds: Windows sees Ctrl-C between two waits only
+GRACE = 1.5  # seconds that the bridge may take to end when it is told to
+
+
+def keep(arguments: Sequence[str], settings: Settings, console: Console) -> int:
+    """Run the bridge until Ctrl-C, or until it ends as it was meant to; the exit status."""
+    stop = stop_event()
+    environment = _environment(settings)
+    arguments = _without("--keep", arguments)
+    deaths, proven = 0, False  # deaths in a row, each soon after its start
+    while True:
+        began = perf_counter()
+        status = _run(arguments, environment, stop)
+        lived = perf_counter() - began
+        proven = proven or lived >= PROVEN
+        # What ran is not refused for good: the camera or the port will be free again. And Windows
+        # gives 1, as for a refusal, to a program that its task manager has ended.
+        if stop.is_set() or status == 0 or (0 < status <= PORT_TAKEN and not proven):
+            return 0 if stop.is_set() else status
+        deaths = 1 if lived >= SETTLED else deaths + 1
+        pause = min(LONGEST_PAUSE, 2.0 ** (deaths - 2)) if deaths > 1 else 0.0
+        when = f"in {pause:.0f} s" if pause else "now"
+        if console.is_terminal:  # a dead bridge leaves its line open and the cursor hidden
+            console.show_cursor()
+            console.line()
+        console.print(f"The bridge {_why(status)} after {lived:.0f} s and starts again {when}.")
+        arguments = _without("--fresh", arguments)  # or the look would be lost
+        environment["SPOUT_BRIDGE_FRESH"] = "false"
+        until = perf_counter() + pause
+        while perf_counter() < until and not stop.wait(GLANCE):
+            pass
+
+
+def _run(arguments: Sequence[str], environment: Mapping[str, str], stop: threading.Event) -> int:
+    """One life of the bridge; its exit status, as subprocess has it."""
+    process = subprocess.Popen(
+        # -P, or a module in the current folder could pass for one of ours.
+        [sys.executable, "-P", "-m", "bridge.cli", *arguments],
+        env=environment,
+        preexec_fn=die_with_parent if hasattr(os, "fork") else None,
+    )
+    tie(process)
+    while not stop.is_set():
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(GLANCE)
+    if sys.platform != "win32":  # there the console has told every program in it
+        process.terminate()
+    try:
+        return process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """That of the bridge: with a token that stays, where it would make a new one at each start."""
+    token = {"SPOUT_BRIDGE_TOKEN": new_token()} if settings.lan and not settings.token else {}
+    return {**os.environ, **token}
+
+
+def _without(flag: str, arguments: Sequence[str]) -> list[str]:
+    """The arguments without a flag, which may have been shortened: `--fresh`, `--fres`, `--fr`."""
+    return [text for text in arguments if len(text) < 3 or not flag.startswith(text)]
+
+
+def _why(status: int) -> str:
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    if status > 0xFFFF:
+        return f"crashed (Windows says {status:#010x})"
+    return f"ended with status {status}"

@@ -1,0 +1,10 @@
+"""A process that ends with the one that started it, whatever ends that one."""
+
+import ctypes
+import sys
+
+
+def die_with_parent() -> None:
+    """Linux: have this process killed when its parent is gone. Elsewhere nothing happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
