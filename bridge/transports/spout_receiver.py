@@ -31,6 +31,7 @@ class Receiver:
         if self._spout.createOpenGL():
             module: Any = import_module("bridge.transports.spout_gl")
             self._textures = module.TextureReader(self._spout, limit)
+            self._spout.isGLDXReady()  # starts Direct3D now, and not with the first picture
         self._last: Image | None = None
         self._sized = False  # the size of its pictures is known
         self._listed_at: float | None = None
@@ -51,8 +52,9 @@ class Receiver:
         """The picture (H, W, 4) if it is another than the last one."""
         now = perf_counter()
         self._look(now)
-        if self.sender is None or self.sender.refusal:
+        if self.sender and self.sender.refusal:
             return None
+        # Also while the sender is away: only so Spout lets go of its name, for it to be used again.
         received = self._receive()
         if self._spout.isUpdated():
             self._resize(self._spout.getSenderWidth(), self._spout.getSenderHeight())
