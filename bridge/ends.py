@@ -28,6 +28,7 @@ class End(Generic[T]):
         self.transport: T | None = None
         self._open = open_
         self._asked = ""  # what to open instead
+        self._attached: Callable[[], None] = lambda: None
         self._stopped = threading.Event()
         self._leave = threading.Event()
         self._opened: Future[None] = Future()
@@ -80,6 +81,7 @@ class End(Generic[T]):
             try:
                 transport = self._open(uri)
                 self.uri = uri
+                self._attached()
                 return transport
             except Exception as error:  # noqa: BLE001 - of a driver or a plug-in: this end goes on
                 self.refused = explained(error, TransportError)
@@ -108,11 +110,13 @@ class Receiving(End[Source]):
         self._counters = counters
         self._took = took
 
-    def attach(self, uri: str) -> None:
-        """Receive from another source from now on; TransportError for what is no URI. What cannot
-        be opened is told in `refused`, and the source before it is taken up again.
+    def attach(self, uri: str, attached: Callable[[], None]) -> None:
+        """Receive from another source from now on, and call `attached`; TransportError for what is
+        no URI. What cannot be opened is told in `refused`, and the source before it is taken up
+        again.
         """
         check_source(uri)
+        self._attached = attached
         self._asked = uri
         self._leave.set()
 

@@ -45,8 +45,12 @@ class EngineHost:
         counters: Counters,
         values: Callable[[], tuple[int, Mapping[str, Value]]],
         newest_input: Callable[[], Frame | None],
+        changed_over: Callable[[], None],
     ) -> None:
-        """`values` gives the newest parameter snapshot: its number and all values by name."""
+        """`values` gives the newest parameter snapshot: its number and all values by name;
+        `changed_over` is called when another pipeline is shown.
+        """
+        self._changed_over = changed_over
         self._newest_input = newest_input
         self._settings = settings
         self._catalog = catalog
@@ -268,6 +272,7 @@ class EngineHost:
         self._fallback, self._rolled_back = None, False
         if old:
             self._retire(old)
+        self._changed_over()
 
     def _ended(self, link: Link) -> None:
         """A worker is gone, whatever the reason."""

@@ -7,6 +7,7 @@ pictures at an even pace and composes what is shown; the send thread gives it to
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -26,7 +27,16 @@ from bridge.output import OutputClock, OutputParameters
 from bridge.settings import Settings
 from bridge.standin import StandIn
 from bridge.state import Counters, Shown, Status
-from bridge.transports import Offer, Options, Sink, Source, offers, open_sink, open_source
+from bridge.transports import (
+    Offer,
+    Options,
+    Sink,
+    Source,
+    TransportError,
+    offers,
+    open_sink,
+    open_source,
+)
 from bridge.transports.pattern import card
 from engine.parameters import Load, ParameterSpec, Value, describe
 from engine.pipelines.catalog import Catalog, PipelineRow
@@ -53,7 +63,7 @@ class Session:
             settings.source_uri, self._open_source, self.counters, self._took
         )
         newest = lambda: self._receiving.newest  # noqa: E731
-        self._host = EngineHost(settings, catalog, self.counters, self._values, newest)
+        self._host = EngineHost(settings, catalog, self.counters, self._values, newest, self._keep)
         self._clock = OutputClock(
             settings,
             self.counters,
@@ -88,9 +98,8 @@ class Session:
         except BaseException:
             self._end_ends()
             raise
-        self._restore()
+        row = self._restore()
         self.store.listen(self._changed)
-        row = self._catalog[settings.pipeline]
         self._host.start(row, checked_load(row, self.store.snapshot.values, {}))
         self._clock.start()
 
@@ -145,7 +154,7 @@ class Session:
 
     def attach(self, uri: str) -> None:
         """Receive from another source; see `Desk.attach`."""
-        self._receiving.attach(uri)
+        self._receiving.attach(uri, self._keep)
 
     def pipelines(self) -> Sequence[Mapping[str, Any]]:
         """What there is to switch to."""
@@ -229,7 +238,7 @@ class Session:
     def _changed(self, change: Change) -> None:
         """A parameter changed; called by whoever changed it, so it must return at once."""
         self._host.steer(change.snapshot.number, change.snapshot.values)
-        self._journal.put(change.snapshot.values)
+        self._keep()
         link = self._host.current
         if link is None or change.origin == "switch":
             return
@@ -239,14 +248,31 @@ class Session:
         if reloads:
             self._host.switch(link.row, checked_load(link.row, change.snapshot.values, {}))
 
-    def _restore(self) -> None:
-        values: dict[str, object] = {"size": self.settings.size}
+    def _restore(self) -> PipelineRow:
+        """Bring back what a run that did not end well had; the pipeline to start with."""
         kept = {} if self.settings.fresh else self._journal.left_behind()
-        for name, value in {**kept, **values}.items():
+        for name, value in {"size": self.settings.size, **kept.get("values", {})}.items():
             try:
                 self.store.update({name: value}, "journal")
             except ValueError:
                 log.warning("the journal's %s is not a value of today's %s", value, name)
+        with suppress(TransportError):  # it may have been of a plug-in that is gone
+            if (source := kept.get("source", self._receiving.uri)) != self._receiving.uri:
+                self.attach(str(source))
+        with suppress(LookupError):
+            return self._catalog[str(kept["pipeline"])]
+        return self._catalog[self.settings.pipeline]
+
+    def _keep(self) -> None:
+        """Have the journal keep what is shown."""
+        link = self._host.current
+        self._journal.put(
+            {
+                "values": self.store.snapshot.values,
+                "pipeline": link.row.id if link else self.settings.pipeline,
+                "source": self._receiving.uri,
+            }
+        )
 
     def _check_size(self, row: PipelineRow, load: Load) -> None:
         size = getattr(load, "size", None)

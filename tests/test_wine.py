@@ -68,11 +68,15 @@ def suite(shim: str, *arguments: str) -> None:
 
 @pytest.mark.parametrize("shim", ["cpu", "gldx"])
 def test_the_transport_by_each_path(shim):
-    suite(shim, "-s", windows(RIG / "test_spout.py"))
+    suite(shim, "-s", windows(RIG / "test_spout.py"), windows(RIG / "test_doctor.py"))
 
 
-def test_the_fault_of_another_gpu():
-    suite("none", "-s", windows(RIG / "test_other_gpu.py"))
+def test_the_fault_of_another_gpu_and_the_supervisor():
+    suite(
+        "none",
+        "-s",
+        *(windows(RIG / f"test_{name}.py") for name in ("other_gpu", "doctor", "keep")),
+    )
 
 
 def test_the_other_transports_and_the_core_on_windows():
