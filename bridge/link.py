@@ -33,11 +33,8 @@ from engine.segments import sweep_of, unlink
 SILENCE = 3.0  # seconds beyond `hang_s` without any word until a worker counts as stopped
 LOG_LINES = 200
 # Ctrl-C goes to every process of a console's group; the worker ends when we say so.
-OWN_GROUP: dict[str, Any] = (
-    {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    if sys.platform == "win32"
-    else {"process_group": 0}
-)
+NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+GROUP = None if sys.platform == "win32" else 0
 serials = count(1)
 
 
@@ -198,13 +195,14 @@ class Link:
         if not self.orders.in_process:
             return self._open_thread()
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        process: subprocess.Popen[bytes] = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-P", "-m", "engine.worker"],  # no module of the folder we are in
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
-            **OWN_GROUP,
+            creationflags=NEW_GROUP,
+            process_group=GROUP,
         )
         assert process.stdin is not None
         assert process.stdout is not None
