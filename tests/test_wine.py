@@ -55,9 +55,10 @@ def start(*arguments: str, shim: str, seconds: int = 300, **more) -> subprocess.
     )
 
 
-def suite(shim: str, *arguments: str) -> None:
-    """Run tests inside the Windows Python."""
-    options = ["-q", "-p", "no:cacheprovider", "-p", "shim", "-c", "NUL", "--rootdir", windows(RIG)]
+def suite(shim: str, *arguments: str, settings: str = "NUL") -> None:
+    """Run tests inside the Windows Python; `settings` is pytest's file, none by default."""
+    options = ["-q", "-p", "no:cacheprovider", "-p", "shim", "-c", settings,
+               "--rootdir", windows(RIG)]  # fmt: skip
     process = start("-m", "pytest", *options, *arguments, shim=shim, seconds=540,
                     stdout=subprocess.PIPE)  # fmt: skip
     text, _ = process.communicate()
@@ -81,7 +82,8 @@ def test_the_fault_of_another_gpu_and_the_supervisor():
 
 def test_the_other_transports_and_the_core_on_windows():
     names = ("test_transports.py", "test_core.py", "test_spout_registry.py")
-    suite("none", "-W", "error", *(windows(HERE / name) for name in names))
+    settings = windows(HERE.parent / "pyproject.toml")
+    suite("none", *(windows(HERE / name) for name in names), settings=settings)
 
 
 class Other:
