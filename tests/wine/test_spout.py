@@ -13,7 +13,6 @@ from bridge.frame import Frame
 from bridge.transports import Options, offers, open_sink, open_source
 from bridge.transports.spout_registry import INFO, SLOT, find, senders
 
-SLOW = 3.0  # seconds; the aim is 0.5, and the figures are printed: the rig is no measure of time
 PATHS = {"cpu": "CPU share", "gldx": "GPU texture"}
 pytestmark = pytest.mark.skipif(shim.mode == "none", reason="no pictures without a shim")
 
@@ -129,6 +128,7 @@ def gone(source) -> float:
 
 
 def test_a_sender_may_be_killed_and_come_back_in_another_size():
+    times = []
     with open_source("spout:Stage", Options()) as source:
         for width, height in ((64, 48), (64, 48), (322, 200)):
             with peer() as sender:
@@ -139,8 +139,9 @@ def test_a_sender_may_be_killed_and_come_back_in_another_size():
                 sender.kill()
             went = gone(source)
             print(f"taken up in {1e3 * came:.0f} ms, gone after {1e3 * went:.0f} ms")
-            assert came < SLOW
-            assert went < SLOW
+            times.append(came)
+            assert went < 0.5
+    assert sorted(times)[1] < 0.5, "the first connection of all may be slow in the rig"
 
 
 def test_a_sender_that_is_renamed_is_away_until_the_name_is_there_again(other):
@@ -148,7 +149,7 @@ def test_a_sender_that_is_renamed_is_away_until_the_name_is_there_again(other):
         other.tell(do="send", name="Old", width=32, height=16, count=20)
         assert collect(source, 20)[-1] == 20
         other.answer()
-        assert gone(source) < SLOW
+        assert gone(source) < 0.5
         other.tell(do="send", name="New", width=32, height=16, count=20)
         other.answer()
         assert source.receive(0.1) is None
@@ -157,6 +158,7 @@ def test_a_sender_that_is_renamed_is_away_until_the_name_is_there_again(other):
 
 def test_a_sender_that_resizes_in_place(other):
     """The program keeps its name and gives another texture."""
+    times = []
     with open_source("spout:Grow", Options()) as source:
         other.tell(
             do="send", name="Grow", width=64, height=48, count=25, then=[[333, 201], [32, 16]]
@@ -164,9 +166,10 @@ def test_a_sender_that_resizes_in_place(other):
         for width, height in ((64, 48), (333, 201), (32, 16)):
             came = taken_up(source, "Grow", (width, height))
             print(f"{width}x{height} after {1e3 * came:.0f} ms")
-            assert came < SLOW
+            times.append(came)
             assert collect(source, 25)[-1] == 25
         other.answer()
+    assert sorted(times)[1] < 0.5
 
 
 @pytest.mark.parametrize("name", ["Étoile", "Kamera überall", "雨"])
