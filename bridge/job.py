@@ -1,6 +1,7 @@
-"""Windows: processes that end with this one, however it ends."""
+"""Child processes: that on Windows they end with this one, however it ends; and how one ended."""
 
 import ctypes
+import signal
 import struct
 import sys
 from functools import cache
@@ -8,6 +9,15 @@ from subprocess import Popen
 
 KILL_ON_JOB_CLOSE = 0x2000
 EXTENDED_LIMITS = 9  # the kind of information; 144 bytes, the flags at 16
+
+
+def death(status: int) -> str:
+    """What an exit status, as subprocess has it, says of a child."""
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    if status > 0xFFFF:
+        return f"crashed (Windows says {status:#010x})"
+    return f"ended with status {status}"
 
 
 def tie(process: "Popen[bytes]") -> None:

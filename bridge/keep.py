@@ -1,7 +1,6 @@
 """`spout-bridge run --keep`: the bridge as a child process, started again whenever it dies."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -12,7 +11,7 @@ from time import perf_counter
 from rich.console import Console
 
 from bridge.command import PORT_TAKEN, new_token, stop_event
-from bridge.job import tie
+from bridge.job import death, tie
 from bridge.settings import Settings
 from engine.parent import die_with_parent
 
@@ -44,7 +43,7 @@ def keep(arguments: Sequence[str], settings: Settings, console: Console) -> int:
         if console.is_terminal:  # a dead bridge leaves its line open and the cursor hidden
             console.show_cursor()
             console.line()
-        console.print(f"The bridge {_why(status)} after {lived:.0f} s and starts again {when}.")
+        console.print(f"The bridge {death(status)} after {lived:.0f} s and starts again {when}.")
         arguments = _without("--fresh", arguments)  # or the look would be lost
         environment["SPOUT_BRIDGE_FRESH"] = "false"
         until = perf_counter() + pause
@@ -82,11 +81,3 @@ def _environment(settings: Settings) -> dict[str, str]:
 def _without(flag: str, arguments: Sequence[str]) -> list[str]:
     """The arguments without a flag, which may have been shortened: `--fresh`, `--fres`, `--fr`."""
     return [text for text in arguments if len(text) < 3 or not flag.startswith(text)]
-
-
-def _why(status: int) -> str:
-    if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
-    if status > 0xFFFF:
-        return f"crashed (Windows says {status:#010x})"
-    return f"ended with status {status}"

@@ -6,7 +6,6 @@ Said by the worker     state, progress, want, ring, attached, block, bad, degrad
 
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -20,11 +19,11 @@ from time import perf_counter
 from typing import IO, Any
 
 from bridge.frame import Frame
-from bridge.job import tie
+from bridge.job import death, tie
 from bridge.mailbox import Mailbox
 from bridge.pixels import Fit, fit_into
 from bridge.state import EngineState
-from engine.channel import MEANING, Channel, Message
+from engine.channel import MEANING, Channel, Exit, Message
 from engine.parameters import Load, Value, fitted
 from engine.pipelines.catalog import PipelineRow
 from engine.ring import RingReader, RingWriter
@@ -306,15 +305,12 @@ class Link:
         """Why the worker ended, in a sentence."""
         if self.error:
             return self.error
-        code = self.code
-        if code is not None and code < 0:
-            return f"The engine worker was killed by {signal.Signals(-code).name}."
-        if self._killed:
-            return "The engine worker was killed."  # Windows has no code of its own for that
-        if code and code > 0xFFFF:
-            return f"The engine worker crashed (Windows says {code:#010x})."
-        meaning = {int(key): text for key, text in MEANING.items()}
-        return f"The engine worker ended: {meaning.get(code or 0, f'its exit code is {code}')}."
+        if self._killed and sys.platform == "win32":
+            return "The engine worker was killed."  # there is no code for that
+        code = self.code or 0
+        if code in MEANING:
+            return f"The engine worker ended: {MEANING[Exit(code)]}."
+        return f"The engine worker {death(code)}."
 
 
 def _target(model: type) -> str:

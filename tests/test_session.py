@@ -243,7 +243,7 @@ def test_an_unusable_block_is_not_shown(tmp_path, trouble):
         ("cuda", "CUDA error"),
         ("memory", "nothing left"),
         ("crash", "something else"),
-        ("leave", "exit code is 9"),
+        ("leave", "ended with status 9"),
         ("segfault", "0xc0000005" if sys.platform == "win32" else "SIGSEGV"),
     ],
 )

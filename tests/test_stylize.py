@@ -15,7 +15,6 @@ import pytest
 from engine.pipeline import Context
 from engine.pipelines.catalog import StylizeLoad, StylizeParameters
 from engine.pipelines.stylize import CROSSFADE, Stylize
-from engine.stylize import references
 from engine.stylize.bench import flicker, pan, still, textured
 from engine.stylize.drawing import PATTERNS, draw
 from engine.stylize.glide import Glide
@@ -196,7 +195,7 @@ def test_references_blend_by_their_weights(rig):
     rig.keep("red.png", red)
     rig.keep("blue.png", blue)
     image = textured(96, 96)
-    both = {"prompt": "", "reference": "red.png", "reference_2": "blue"}
+    both = {"prompt": "", "reference": "red.png", "reference_2": "blue.png"}
     alone = [rig.arrived(image, **{**both, "reference_2": ""}),
              rig.arrived(image, **{**both, "reference_weight": 0.0})]  # fmt: skip
     warm = [mean_colour(picture)[0] - mean_colour(picture)[2] for picture in alone]
@@ -236,13 +235,6 @@ def test_a_reference_that_is_none_is_said_and_leaves_the_look(rig, name, tmp_pat
     (problem,) = rig.pipeline.report()["problems"]
     assert problem.endswith(".")
     assert len(problem) < 200
-
-
-def test_an_asset_is_found_by_name_stem_and_id(tmp_path):
-    path = tmp_path / "my art-0a1b2c.png"
-    path.write_bytes(b"x")
-    for name in ("my art-0a1b2c.png", "my art-0a1b2c", "0a1b2c3d4e5f6789"):
-        assert references.find(tmp_path, name)[0] == path
 
 
 def test_words_are_told_apart(rig):

@@ -30,6 +30,7 @@ class Journal:
         self._changed = threading.Event()
         self._ended = False
         self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     def left_behind(self) -> dict[str, Any]:
         """What a run that did not end well had kept; empty when there is none to be had."""
@@ -45,9 +46,10 @@ class Journal:
     def put(self, kept: Kept) -> None:
         """Keep this, soon."""
         self._kept = kept
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-            self._thread.start()
+        with self._lock:  # several threads put; one writes
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+                self._thread.start()
         self._changed.set()
 
     def end(self) -> None:

@@ -1,6 +1,5 @@
 """Reference pictures by their names in the assets folder."""
 
-import re
 from pathlib import Path
 from typing import cast
 
@@ -10,30 +9,23 @@ import numpy as np
 from engine.pipeline import Image
 
 SIDE = 256  # pixels that the encoder sees; a larger picture is made small where it is read
-ID = re.compile("[0-9a-f]{16}")
 LONGEST = 200  # bytes of a name; file systems end at 255
 
 
 def find(folder: Path, name: str) -> tuple[Path, int, int] | None:
-    """The file, its time and its size, of a name (with its suffix or without) or of an id.
-
-    An id is 16 hexadecimal digits; the file's name without its suffix ends in the first six of
-    them. None where there is none in this very folder: a name never leads elsewhere.
+    """The file of that name, its time and its size; None where there is none in this very folder:
+    a name never leads elsewhere. What else a reference may be called, the bridge has looked up.
     """
     if not name or name.startswith(".") or len(name.encode(errors="replace")) > LONGEST:
         return None
     if any(character in '/\\:*?"<>|' or character < " " for character in name):
         return None
+    path = folder / name
     try:
-        path = folder / name
-        if not path.is_file():
-            end = f"-{name[:6]}" if ID.fullmatch(name) else None
-            others = (p for p in sorted(folder.iterdir()) if not p.name.startswith("."))
-            path = next(p for p in others if p.stem == name or (end and p.stem.endswith(end)))
-        if not path.resolve(strict=True).is_relative_to(folder.resolve()):
+        if not path.is_file() or not path.resolve(strict=True).is_relative_to(folder.resolve()):
             return None
         seen = path.stat()
-    except (OSError, StopIteration):  # not there, or gone while it was looked at
+    except OSError:  # gone while it was looked at
         return None
     return path, seen.st_mtime_ns, seen.st_size
 
