@@ -123,6 +123,7 @@ def test_ctrl_c_ends_everything_in_under_two_seconds(tmp_path):
     assert set(folder().glob(PREFIX + "*")) <= before
 
 
+@pytest.mark.slow
 def test_a_killed_bridge_takes_its_worker_along_and_is_swept_up_after(tmp_path):
     with running(tmp_path, "--sink", "shm:test-killed") as bridge:
         worker = bridge.until(lambda state: state["state"] == "RUNNING")["worker"]
@@ -199,6 +200,7 @@ def test_list_prints_what_there_is():
         assert word in done.stdout
 
 
+@pytest.mark.slow
 def test_list_shows_who_sends_now_but_not_in_what_the_readme_has():
     def printed(*arguments):
         wide = {**os.environ, "COLUMNS": "200"}
@@ -297,6 +299,7 @@ def follow(name: str, base: np.ndarray):
     return seen, ended
 
 
+@pytest.mark.slow
 def test_one_osc_message_switches_and_a_pipeline_that_fails_leaves_the_old_one(
     tmp_path, monkeypatch
 ):

@@ -13,6 +13,8 @@ from bridge.loopback import loop
 from bridge.settings import Settings
 from tests.test_cli import COMMAND, running
 
+pytestmark = pytest.mark.slow
+
 GPU = """#!/bin/sh
 echo "NVIDIA GeForce RTX 4090, 560.94, 20000 MiB, 24564 MiB, Enabled"
 """

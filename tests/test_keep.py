@@ -17,6 +17,8 @@ from bridge.settings import Settings
 from engine.ring import PREFIX, RingError, RingReader, folder
 from tests.test_cli import refused, running
 
+pytestmark = pytest.mark.slow
+
 BACK = 15.0  # seconds that a start may take on a busy machine
 
 
