@@ -1,0 +1,55 @@
+"""Several prompts as one embedding, and the way from one embedding to another.
+
+An embedding is (1, tokens, width), zero beyond the prompt's own tokens.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+Method: TypeAlias = Literal["linear", "slerp"]
+STRAIGHT = 1e-4  # radians: a token's arc below this is a straight line, as sines vanish there
+SMALLEST = 1e-8  # of a norm or a sine that is divided by
+
+
+def blend(embeddings: Sequence[Tensor], weights: Sequence[float], method: Method) -> Tensor:
+    """The embeddings mixed by weight (0 or more; all 0 counts as equal).
+
+    `linear` keeps the strength of the parts: the mix is scaled to their mean norm. `slerp` goes
+    along the arc between two embeddings, token by token; other counts are mixed linearly.
+    """
+    total = sum(weights)
+    parts = [w / total if total else 1 / len(weights) for w in weights]
+    if method == "slerp" and len(embeddings) == 2:
+        return between(embeddings[0], embeddings[1], parts[1], method)
+    mixed = sum((e * part for e, part in zip(embeddings, parts, strict=True)), torch.zeros(()))
+    norm = sum(e.norm() * part for e, part in zip(embeddings, parts, strict=True))
+    return mixed * (norm / mixed.norm().clamp_min(SMALLEST))
+
+
+def between(source: Tensor, target: Tensor, part: float, method: Method) -> Tensor:
+    """The embedding that is `part` (0 to 1) of the way from one to the other."""
+    if method == "linear":
+        return torch.lerp(source, target, part)
+    cosine = torch.sum(_unit(source) * _unit(target), -1, keepdim=True).clamp(-1, 1)
+    angle = cosine.acos()
+    sine = angle.sin() + SMALLEST
+    arc = source * (((1 - part) * angle).sin() / sine) + target * ((part * angle).sin() / sine)
+    return torch.where(angle < STRAIGHT, torch.lerp(source, target, part), arc)
+
+
+def transition(source: Tensor, target: Tensor, steps: int, method: Method) -> list[Tensor]:
+    """One embedding per block, from the source itself to the target itself; fewer than two steps
+    are the target at once.
+    """
+    if steps < 2:
+        return [target]
+    return [between(source, target, step / (steps - 1), method) for step in range(steps)]
+
+
+def _unit(embedding: Tensor) -> Tensor:
+    return embedding / embedding.norm(dim=-1, keepdim=True).clamp_min(SMALLEST)

@@ -1,0 +1,179 @@
+"""The causal pipelines as data: one network, four ways to remember. Free of torch.
+
+All four run the Wan2.1 text-to-video transformer block by block and keep the keys and values of
+earlier frames. What differs (how many frames, where they are placed, which stay, who refreshes
+them, which noise levels are visited) is a field here, and each field has one reader.
+
+Frames are latent frames: 4 pictures each, the first of a stream 1.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSize:
+    """The sizes of one Wan2.1 transformer, as its authors' config.json has them.
+
+    `rope_positions` is how many places the authors' position table has on each axis.
+    `vace_layers` are the base layers that a VACE module's hints are added after.
+    """
+
+    name: str
+    layers: int
+    dim: int
+    ffn: int
+    heads: int
+    channels: int = 16
+    text_dim: int = 4096
+    text_tokens: int = 512
+    frequencies: int = 256
+    rope_positions: int = 1024
+    vace_layers: tuple[int, ...] = ()
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.dim // self.heads
+
+
+WAN_1_3B = NetworkSize(
+    name="1.3B", layers=30, dim=1536, ffn=8960, heads=12, vace_layers=tuple(range(0, 30, 2))
+)
+WAN_14B = NetworkSize(
+    name="14B", layers=40, dim=5120, ffn=13824, heads=40, vace_layers=tuple(range(0, 40, 5))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StepList:
+    """The noise levels that one block visits, as whole numbers from 1000 (noise) to 0 (clean).
+
+    Warped, a number n means the place 1000 - n in the sigma table; unwarped, the timestep itself.
+    """
+
+    steps: tuple[int, ...]
+    warped: bool
+
+
+DISTILLED = (1000, 750, 500, 250)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CausalSpec:
+    """One causal pipeline.
+
+    block           frames made at a time
+    first_block     frames of the very first block in text mode
+    window          frames that a query sees, the sink and its own block included
+    sink            first frames of a stream that never leave the window
+    sink_decay      part of the sink that stays when as many frames leave the window; the rest is
+                    theirs. 1 leaves the sink as it is
+    rotate          when keys are given their place: `write`, by the frame's number, once; `read`,
+                    by the slot that they stand in, on every read
+    refresh         who puts clean keys into the window: `clean`, one more pass over the finished
+                    block at t=0; `recompute`, the window is emptied before each block and filled
+                    by a pass over `context` finished frames; `none`, they stay as noisy as they
+                    were made
+    context         finished frames that a recompute pass is given
+    on_prompt       what a new prompt does beside dropping the text's keys: `recache` runs the
+                    window's finished frames through the network again; `nothing`
+    batch_steps     every step is a row of one batch, each one block behind the one before
+    last_position   from which frame on positions cannot go on; 0 where they can for ever
+    at_last         what is done there: `recache` begins again at 0 with the window's finished
+                    frames, `jump` goes back to the window's end and keeps all keys
+    shift           of the flow matching schedule
+    steps           noise levels by name: `authors` is the default
+    normalised      whether input latents are normalised by the VAE's mean and deviation
+    """
+
+    id: str
+    network: NetworkSize
+    block: int = 3
+    first_block: int = 3
+    window: int
+    sink: int
+    sink_decay: float = 1.0
+    rotate: Literal["write", "read"] = "write"
+    refresh: Literal["clean", "recompute", "none"] = "clean"
+    context: int = 0
+    on_prompt: Literal["recache", "nothing"] = "nothing"
+    batch_steps: bool = False
+    last_position: int = 0
+    at_last: Literal["recache", "jump"] = "recache"
+    shift: float = 5.0
+    steps: dict[str, StepList]
+    normalised: bool = True
+
+    @property
+    def rows(self) -> int:
+        """Rows that a batch of the authors' steps has."""
+        return len(self.steps["authors"].steps) if self.batch_steps else 1
+
+
+LONGLIVE = CausalSpec(
+    id="longlive",
+    network=WAN_1_3B,
+    window=12,
+    sink=3,
+    on_prompt="recache",
+    last_position=1021,
+    steps={
+        "authors": StepList(DISTILLED, warped=True),
+        "scope": StepList(DISTILLED, warped=False),
+        "scope-video": StepList((1000, 750), warped=False),
+    },
+)  # Yang et al. 2025, "LongLive: Real-time Interactive Long Video Generation", v1.0
+
+STREAMDIFFUSIONV2 = CausalSpec(
+    id="streamdiffusionv2",
+    network=WAN_1_3B,
+    block=1,
+    first_block=2,
+    window=6,
+    sink=3,
+    refresh="none",
+    batch_steps=True,
+    last_position=50,
+    at_last="jump",
+    shift=8.0,
+    steps={"authors": StepList((700, 500), warped=False)},
+    normalised=False,
+)  # Feng et al. 2025, "StreamDiffusionV2", arXiv 2511.07399
+
+STREAMDIFFUSIONV2_SEQUENTIAL = replace(
+    STREAMDIFFUSIONV2,
+    refresh="clean",
+    batch_steps=False,
+    last_position=1023,
+    steps={
+        "scope": StepList((1000, 750), warped=False),
+        "scope-video": StepList((750, 250), warped=False),
+    },
+)  # the same weights one step after the other, as Scope runs them
+
+REWARD_FORCING = CausalSpec(
+    id="reward-forcing",
+    network=WAN_1_3B,
+    window=9,
+    sink=3,
+    sink_decay=0.999,
+    rotate="read",
+    steps=LONGLIVE.steps,
+)  # Lu et al. 2025, "Reward Forcing", arXiv 2512.04678
+
+KREA = CausalSpec(
+    id="krea-realtime-video",
+    network=WAN_14B,
+    window=6,
+    sink=0,
+    refresh="recompute",
+    context=3,
+    steps={
+        "authors": StepList((1000, 750, 500, 250, 0), warped=True),
+        "scope": StepList(DISTILLED, warped=False),
+        "scope-video": StepList((1000, 750), warped=False),
+    },
+)  # Krea 2025, "Krea Realtime 14B"
+
+SPECS = {spec.id: spec for spec in (LONGLIVE, STREAMDIFFUSIONV2, REWARD_FORCING, KREA)}

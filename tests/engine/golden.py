@@ -1,0 +1,228 @@
+"""Reference values of the model authors' own code, and how they are replayed.
+
+Each file of tests/golden holds random weights under the names of the real checkpoint, all inputs,
+and what the authors' code gave after every pass (float32 on a CPU). Its header says the sizes.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from engine.cache import Pass
+from engine.models.attention import sdpa
+from engine.models.transformer import CausalTransformer
+from engine.pipelines.specs import CausalSpec, NetworkSize
+from engine.schedule import Level, Schedule
+from engine.stream import LatentStream
+from engine.weights import load_transformer
+
+torch.set_num_threads(1)  # tensors this small only wait for each other
+
+FOLDER = Path(__file__).parents[1] / "golden"
+TOLERANCE = 1e-4
+CORNERS = [0, -1]  # the tokens and heads of a frame that the files hold
+
+
+class Fixture:
+    """One file: `config` from its header, tensors by name."""
+
+    def __init__(self, name: str) -> None:
+        with safe_open(FOLDER / f"{name}.safetensors", "pt") as file:
+            self.config: dict[str, Any] = json.loads(file.metadata()["config"])
+            self._tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._tensors[name]
+
+    def get(self, name: str) -> Tensor | None:
+        """The tensor, where the file has it."""
+        return self._tensors.get(name)
+
+    def weights(self) -> dict[str, Tensor]:
+        """The checkpoint under its own key names."""
+        prefix = "weights."
+        return {k.removeprefix(prefix): t for k, t in self._tensors.items() if k.startswith(prefix)}
+
+    def size(self) -> NetworkSize:
+        """The sizes of the file's network."""
+        model = self.config["model"]
+        return NetworkSize(
+            name="tiny",
+            layers=model["num_layers"],
+            dim=model["dim"],
+            ffn=model["ffn_dim"],
+            heads=model["num_heads"],
+            text_dim=model["text_dim"],
+            text_tokens=model["text_len"],
+            frequencies=model["freq_dim"],
+        )
+
+    def stream(self, spec: CausalSpec, kind: type[LatentStream] = LatentStream) -> LatentStream:
+        """A stream of that row with the file's weights in float32."""
+        size = self.size()
+        wan = load_transformer(size, self.weights(), torch.float32, "cpu")
+        network = CausalTransformer(wan, sdpa)
+        return kind(replace(spec, network=size), network, *self.config["latent_hw"])
+
+
+class Replay:
+    """Runs a file's blocks through a stream and notes the differences after every pass."""
+
+    def __init__(
+        self,
+        fixture: Fixture,
+        spec: CausalSpec,
+        *,
+        kind: type[LatentStream] = LatentStream,
+        levels: Sequence[Level] | None = None,
+        prompts: bool = True,
+        reencoded: bool = True,
+        caches: bool = True,
+    ) -> None:
+        self.fixture, self.spec, self.prompts = fixture, spec, prompts
+        self.reencoded, self.caches = reencoded, caches
+        self.stream = fixture.stream(spec, kind)
+        schedule = Schedule(spec.shift)
+        self.levels = levels or [schedule.level(float(step)) for step in fixture["in.steps"]]
+        self.flows: list[Tensor] = []
+        self.differences: dict[str, float] = {}
+        run = self.stream.run
+
+        def recorded(plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+            self.flows.append(run(plan, latents, timesteps))
+            return self.flows[-1]
+
+        self.stream.run = recorded
+
+    def worst(self) -> float:
+        """The largest difference of the whole run; infinite where passes are missing."""
+        shown = -1
+        for block in range(self.fixture.config["blocks"]):
+            prompt = self.fixture.config.get("prompt_of_block", [0] * 99)[block]
+            if prompt != shown and (self.prompts or shown < 0):
+                self.stream.prompt(self.fixture[f"in.text.{prompt}"])
+                shown = prompt
+            self._block(block)
+        return max(self.differences.values())
+
+    def _block(self, block: int) -> None:
+        fixture, at = self.fixture, f"b{block:02}"
+        self.flows.clear()
+        latents = self.stream.block(
+            self.levels,
+            _given(
+                fixture[f"in.{at}.noise"],
+                *(fixture[f"in.{at}.renoise.{i}"] for i in range(1, len(self.levels))),
+            ),
+            video=fixture.get(f"in.{at}.video"),
+            noise_scale=fixture.config.get("noise_scale", 1.0),
+            context_head=fixture.get(f"in.{at}.reencoded") if self.reencoded else None,
+        )
+        self.stream.settle()
+        self._note(f"{at}.latents", latents, fixture[f"out.{at}.latents"])
+        expected = list(self._expected(block))
+        self.differences[f"{at}.passes"] = 0 if len(expected) == len(self.flows) else float("inf")
+        for index, (flow, wanted) in enumerate(zip(self.flows, expected, strict=False)):
+            self._note(f"{at}.pass{index}", flow, wanted)
+        if self.caches:
+            self._compare_cache(block)
+
+    def _expected(self, block: int) -> Iterator[Tensor]:
+        fixture, at = self.fixture, f"b{block:02}"
+        switches = fixture.config.get("switch_at_frames", [])
+        if block and 3 * block in switches:
+            yield fixture[f"out.recache.{switches.index(3 * block)}.flow"]
+        recompute = fixture.get(f"out.{at}.recompute.flow")
+        if recompute is not None:
+            yield recompute
+        for step in range(len(fixture["in.steps"])):
+            yield fixture[f"out.{at}.s{step}.flow"]
+        clean = fixture.get(f"out.{at}.clean.flow")
+        if clean is not None:
+            yield clean
+
+    def _compare_cache(self, block: int) -> None:
+        window, at = self.stream.window, f"b{block:02}"
+        frames = self.fixture.config["cache_frames"][block]
+        slots = [
+            int(frame[3:]) if isinstance(frame, str) else slot_of(frame, self.spec)
+            for frame in frames
+        ]
+        for kind, cache in (("k", window.keys), ("v", window.values)):
+            for layer, name in ((0, "first"), (-1, "last")):
+                held = cache[layer][slots][:, CORNERS][:, :, CORNERS]
+                wanted = self.fixture[f"out.{at}.cache.{kind}_{name}_layer"]
+                self._note(f"{at}.{kind}.{name}", held, wanted)
+        held = torch.stack([cache[:, slots] for cache in (window.keys, window.values)], 1)
+        sums = torch.stack([held.sum((2, 3, 4, 5)), (held**2).sum((2, 3, 4, 5))], -1)
+        wanted = self.fixture[f"out.{at}.cache.sums"]
+        self._note(f"{at}.sums", sums / wanted[..., 1:], wanted / wanted[..., 1:])
+
+    def _note(self, name: str, found: Tensor | None, wanted: Tensor) -> None:
+        fits = found is not None and found.shape == wanted.shape
+        self.differences[name] = (found - wanted).abs().max().item() if fits else float("inf")
+
+
+class Batch:
+    """Replays a file of a batch of steps: the first block step by step, then one call a block."""
+
+    def __init__(
+        self, fixture: Fixture, spec: CausalSpec, kind: type[LatentStream] = LatentStream
+    ) -> None:
+        self.fixture = fixture
+        self.stream = fixture.stream(spec, kind)
+        self.schedule = Schedule(spec.shift)
+        self.calls: list[tuple[Tensor, Tensor]] = []
+        run = self.stream.run
+
+        def recorded(plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+            given = latents.clone()
+            self.calls.append((given, run(plan, latents, timesteps)))
+            return self.calls[-1][1]
+
+        self.stream.run = recorded
+
+    def worst(self) -> float:
+        """The largest difference of inputs, flows and outputs over the whole run."""
+        fixture = self.fixture
+        levels = [self.schedule.level(float(step)) for step in fixture["in.steps"]]
+        self.stream.prompt(fixture["in.text.0"])
+        first = self._block("prepare", levels, fixture.config["noise_scales"][0])
+        pairs = [(first, fixture["out.prepare.latents"])]
+        for step, (_, flow) in enumerate(self.calls):
+            pairs.append((flow, fixture[f"out.prepare.s{step}.flow"]))
+        for call, scale in enumerate(fixture.config["noise_scales"]):
+            at = f"c{call:02}"
+            latents = self._block(at, self.schedule.for_video(levels, scale), scale)
+            ((given, flow),) = self.calls
+            pairs.append((given, fixture[f"out.{at}.rows_x"]))
+            pairs.append((flow, fixture[f"out.{at}.rows_flow"]))
+            wanted = fixture.get(f"out.{at}.latents")
+            assert (latents is None) == (wanted is None)
+            if wanted is not None:
+                pairs.append((latents, wanted))
+        return max((found - wanted).abs().max().item() for found, wanted in pairs)
+
+    def _block(self, at: str, levels: Sequence[Level], scale: float) -> Tensor | None:
+        self.calls.clear()
+        noises = self.fixture[f"in.{at}.noise"], self.fixture[f"in.{at}.renoise.1"]
+        video = self.fixture[f"in.{at}.video"]
+        return self.stream.block(levels, _given(*noises), video=video, noise_scale=scale)
+
+
+def slot_of(frame: int, spec: CausalSpec) -> int:
+    """Where the ring keeps a frame: the sink first, the others in turn."""
+    if frame < spec.window:
+        return frame
+    return spec.sink + (frame - spec.sink) % (spec.window - spec.sink)
+
+
+def _given(*noises: Tensor) -> Callable[[int], Tensor]:
+    left = iter(noises)
+    return lambda frames: next(left)
