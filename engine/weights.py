@@ -1,0 +1,304 @@
+"""Checkpoints in the formats of their authors, read into diffusers' Wan2.1 transformer.
+
+Five families of files hold the same network. They differ in the container (safetensors, or a
+pickle, flat or nested) and in what training left in front of the keys; the names behind that are
+Wan's own. Here the container is opened without running anything, the rest is stripped, and
+diffusers' converter gives its names.
+
+Files are mapped, not read: a tensor costs memory when it is cast, one at a time, so that a load
+needs the network once and not twice. A file must stay as it is while its tensors are in use.
+"""
+
+# pyright: basic, reportMissingImports=false
+# torch is an extra: where the types are checked it need not be installed.
+
+import pickle
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
+from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine.pipelines.specs import NetworkSize
+
+NESTS = ("generator", "generator_ema", "model", "state_dict")
+DEEPEST = 2  # nests in one another
+WRAPPERS = {"model", "diffusion_model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+VACE = ("vace_blocks.", "vace_patch_embedding.")
+SHOWN = 3  # keys that an error names; the rest is counted
+
+# What the two readers raise on broken bytes, found by breaking files at random. The unpickler
+# trusts its input's structure, so that almost any error of plain Python can come out of it.
+DAMAGED = (
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
+class CheckpointError(ValueError):
+    """A file that is no checkpoint, or not of this network; one sentence, with the cure."""
+
+
+def read(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint by the names that the file gives them, on the CPU.
+
+    `.safetensors`, or `.pt` and `.pth` as torch has written them since 1.6; a pickle may hold
+    the tensors themselves or, up to two deep, in the first of `NESTS` that it has. The tensors
+    are views of the mapped file in the file's types; writing to one changes memory, not the file.
+
+    CheckpointError where the file is absent, damaged or anything but tensors by name. Nothing
+    that a file asks to be run is run.
+    """
+    path = Path(path)
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise CheckpointError(f"{path} is none of {', '.join(READERS)}; choose a file that is.")
+    return _tensors(_unnested(_content(path, reader)), path)
+
+
+def transformer_state(
+    tensors: Mapping[str, Tensor], size: NetworkSize, *, source: str | Path = "The checkpoint"
+) -> dict[str, Tensor]:
+    """The transformer's tensors under the names of diffusers' WanTransformer3DModel.
+
+    `tensors` go by Wan's own names, with or without wrappers; it stays as it is, and no tensor
+    is copied. A VACE module in the same file is left out.
+
+    CheckpointError, naming `source`, where the number of layers is not that of `size` or two
+    keys are the same one.
+    """
+    plain = _unwrapped(tensors, source)
+    own = {key: tensor for key, tensor in plain.items() if not key.startswith(VACE)}
+    layers = len({key.split(".")[1] for key in own if key.startswith("blocks.")})
+    if layers != size.layers:
+        raise CheckpointError(
+            f"{source} holds {layers} layers of a Wan2.1 transformer where the {size.name} has "
+            f"{size.layers}; choose a checkpoint of the {size.name}."
+        )
+    return _converted(own, source)
+
+
+def vace_state(
+    tensors: Mapping[str, Tensor], *, source: str | Path = "The checkpoint"
+) -> dict[str, Tensor]:
+    """The VACE module's tensors under the names of diffusers' WanVACETransformer3DModel.
+
+    `tensors` is a file of the module alone or one of the whole network; see `transformer_state`.
+
+    CheckpointError, naming `source`, where there is no VACE module or two keys are the same one.
+    """
+    plain = _unwrapped(tensors, source)
+    own = {key: tensor for key, tensor in plain.items() if key.startswith(VACE)}
+    if not own:
+        raise CheckpointError(
+            f"{source} holds no VACE module, for no key begins with {' or '.join(VACE)}; choose "
+            "a file of a VACE module or of a Wan2.1 VACE network."
+        )
+    return _converted(own, source)
+
+
+def empty_transformer(size: NetworkSize) -> WanTransformer3DModel:
+    """The network without weights (all on `meta`), in eval mode, without gradients.
+
+    It has no `rope`: positions are ours, and its tables, which no file holds, would stay empty.
+    """
+    with torch.device("meta"):
+        model = WanTransformer3DModel(
+            patch_size=(1, 2, 2),
+            num_attention_heads=size.heads,
+            attention_head_dim=size.head_dim,
+            in_channels=size.channels,
+            out_channels=size.channels,
+            text_dim=size.text_dim,
+            freq_dim=size.frequencies,
+            ffn_dim=size.ffn,
+            num_layers=size.layers,
+            cross_attn_norm=True,
+            qk_norm="rms_norm_across_heads",
+            eps=1e-6,
+        )
+    del model.rope
+    return model.eval().requires_grad_(False)
+
+
+def load_transformer(
+    size: NetworkSize,
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype,
+    device: torch.device | str,
+    *,
+    source: str | Path = "The checkpoint",
+) -> WanTransformer3DModel:
+    """The network with the weights of a checkpoint, every one in `dtype` on `device`.
+
+    `tensors` is what `read` gives; see `transformer_state`. On the CPU, in the file's own type,
+    the weights stay views of the mapped file.
+
+    CheckpointError, naming `source`, where a key is missing, unexpected or of the wrong shape;
+    keys go by diffusers' names there.
+    """
+    model = empty_transformer(size)
+    state = transformer_state(tensors, size, source=source)
+    _check_fit(model.state_dict(), state, size, source)
+    cast = {key: tensor.detach().to(device, dtype) for key, tensor in state.items()}
+    model.load_state_dict(cast, assign=True)
+    return model
+
+
+def random_transformer(
+    size: NetworkSize,
+    dtype: torch.dtype,
+    device: torch.device | str,
+    seed: int = 0,
+    std: float = 0.02,
+) -> WanTransformer3DModel:
+    """The network with random weights, for measurements without a checkpoint.
+
+    All are normal with deviation `std`, the weights of norms around 1 and the rest around 0. They
+    are made where they stay; the same seed gives the same weights on the same kind of device.
+    """
+    model = empty_transformer(size)
+    generator = torch.Generator(device).manual_seed(seed)
+    state = {
+        key: torch.empty(empty.shape, dtype=dtype, device=device).normal_(
+            _mean(key, empty), std, generator=generator
+        )
+        for key, empty in model.state_dict().items()
+    }
+    model.load_state_dict(state, assign=True)
+    return model
+
+
+def _mean(key: str, tensor: Tensor) -> float:
+    """1 for the weight of a norm, the only vector that is no bias."""
+    return 1.0 if tensor.ndim == 1 and key.endswith(".weight") else 0.0
+
+
+def _mapped_pickle(path: Path) -> Any:
+    # torch maps zip archives only; the older, bare pickles it refuses
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    ".safetensors": load_file,
+    ".pt": _mapped_pickle,
+    ".pth": _mapped_pickle,
+}
+
+
+def _content(path: Path, reader: Callable[[Path], Any]) -> Any:
+    """What the file holds, whatever it is; CheckpointError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+        content = None if empty else reader(path)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be read ({error.strerror or error}); download it, or choose another "
+            "file."
+        ) from error
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} holds more than tensors, which could run code, so nothing of it was loaded; "
+            "take the file from its authors, as .safetensors where they have one."
+        ) from error
+    except DAMAGED as error:
+        raise CheckpointError(
+            f"{path} is damaged, cut short or no {path.suffix} file; download it again."
+        ) from error
+    if empty:
+        raise CheckpointError(f"{path} is empty; download it again.")
+    return content
+
+
+def _unnested(content: Any) -> Any:
+    for _ in range(DEEPEST):
+        if not isinstance(content, dict):
+            break
+        inner = (content[name] for name in NESTS if isinstance(content.get(name), dict))
+        content = next(inner, content)
+    return content
+
+
+def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    """`content`, if it is tensors by name and nothing else."""
+    cure = "choose a file of weights alone"
+    if not isinstance(content, dict) or not content:
+        what = "nothing" if content == {} else f"one {type(content).__name__}"
+        raise CheckpointError(f"{path} holds {what} where tensors by name are expected; {cure}.")
+    for key, value in content.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            kind = type(value).__name__
+            raise CheckpointError(
+                f"{path} holds {key!r}, a {kind}, where tensors by name are expected; {cure}."
+            )
+    return content
+
+
+def _unwrapped(tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
+    """A new dict by Wan's own names: wrappers stand in front, in between and in any order."""
+    plain: dict[str, Tensor] = {}
+    for key, tensor in tensors.items():
+        name = ".".join(part for part in key.split(".") if part not in WRAPPERS)
+        if name in plain:
+            raise CheckpointError(
+                f"{source} holds {name} twice, under different prefixes; "
+                "choose a file of one network."
+            )
+        plain[name] = tensor
+    return plain
+
+
+def _converted(own: dict[str, Tensor], source: str | Path) -> dict[str, Tensor]:
+    """`own` under diffusers' names; the converter takes the tensors out of `own`."""
+    count = len(own)
+    state = convert_wan_transformer_to_diffusers(own)
+    if len(state) < count:
+        raise CheckpointError(
+            f"{source} holds some tensors twice, under Wan's names and under diffusers'; "
+            "choose a file with Wan's names."
+        )
+    return state
+
+
+def _check_fit(
+    wanted: Mapping[str, Tensor],
+    found: Mapping[str, Tensor],
+    size: NetworkSize,
+    source: str | Path,
+) -> None:
+    """CheckpointError with everything that keeps `found` from being the network's state."""
+    missing = [key for key in wanted if key not in found]
+    unexpected = [key for key in found if key not in wanted]
+    shapes = [
+        f"{key}: {tuple(found[key].shape)} where {tuple(tensor.shape)} is expected"
+        for key, tensor in wanted.items()
+        if key in found and found[key].shape != tensor.shape
+    ]
+    faults = {"missing": missing, "unexpected": unexpected, "wrongly shaped": shapes}
+    told = [f"{len(keys)} {fault} ({_first(keys)})" for fault, keys in faults.items() if keys]
+    if told:
+        raise CheckpointError(
+            f"{source} does not fit the {size.name}, which has {len(wanted)} tensors: "
+            f"{', '.join(told)}; download it again, or choose a checkpoint of the {size.name}."
+        )
+
+
+def _first(items: Iterable[str]) -> str:
+    """The first few, and how many more there are."""
+    items = list(items)
+    rest = len(items) - SHOWN
+    return ", ".join(items[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
