@@ -4,8 +4,10 @@ import argparse
 import io
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
@@ -15,7 +17,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from bridge import __version__
-from bridge.command import CRASHED, Refused, stop_event
+from bridge.command import CRASHED, REFUSED, Refused, stop_event
 from bridge.settings import Settings, shown_default
 
 log = logging.getLogger(__name__)
@@ -24,7 +26,11 @@ log = logging.getLogger(__name__)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `spout-bridge`."""
     given = sys.argv[1:] if arguments is None else arguments
-    options = _parser().parse_args(given, argparse.Namespace(given=given))
+    parser = _parser()
+    options, rest = parser.parse_known_args(given, argparse.Namespace(given=given, rest=None))
+    if rest and options.command is not _bench_engine:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a sender's name in any script
     console = Console(stderr=True, markup=False, highlight=False)
@@ -87,10 +93,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(command=_doctor)
 
     bench = commands.add_parser("bench", help="measure on this machine")
-    bench.add_argument("what", choices=["bridge"])
-    bench.add_argument("--only", default="", metavar="NAME,…", help="only these figures")
-    bench.add_argument("--seconds", type=float, default=10, help="for each figure, about")
-    bench.set_defaults(command=_bench)
+    measured = bench.add_subparsers(required=True, metavar="WHAT")
+    whole = measured.add_parser("bridge", help="the way of frames and messages")
+    whole.add_argument("--only", default="", metavar="NAME,…", help="only these figures")
+    whole.add_argument("--seconds", type=float, default=10, help="for each figure, about")
+    whole.set_defaults(command=_bench_bridge)
+    network = measured.add_parser("engine", add_help=False, help="a causal pipeline's network")
+    network.set_defaults(command=_bench_engine)
     return parser
 
 
@@ -194,10 +203,18 @@ def _doctor(options: argparse.Namespace, console: Console) -> None:
     sys.exit(doctor(_settings(options)))
 
 
-def _bench(options: argparse.Namespace, console: Console) -> None:
+def _bench_bridge(options: argparse.Namespace, console: Console) -> None:
     from bridge.bench import bench
 
     bench([name for name in options.only.split(",") if name], options.seconds)
+
+
+def _bench_engine(options: argparse.Namespace, console: Console) -> None:
+    """In a process of its own, which alone may import torch and reads its own flags."""
+    if find_spec("torch") is None:
+        raise Refused("This needs torch: pip install 'spout-bridge[engine]'.", REFUSED)
+    command = [sys.executable, "-m", "engine.bench", *options.rest]
+    sys.exit(subprocess.run(command, check=False).returncode)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine.models.rotation import Rotation
 from engine.pipelines.specs import CausalSpec
+from engine.upload import uploaded
 
 
 class Pass(NamedTuple):
@@ -184,7 +185,7 @@ class KVCache:
         slots = [
             [row * self.spec.window + self._slot(n) for n in numbers[row]] for row in range(rows)
         ]
-        self._slots[:rows, :frames].copy_(torch.tensor(slots))
+        self._slots[:rows, :frames].copy_(uploaded(slots, self._device))
         if self._key_angles:
             seats = [self._seats(row) for row in range(rows)]
             self._turn(self._key_angles, seats)
@@ -204,7 +205,7 @@ class KVCache:
         return [seats.get(slot, slot) for slot in range(window)]
 
     def _turn(self, angles: Sequence[Tensor], places: Sequence[Sequence[int]]) -> None:
-        seen = self._rotation.at(torch.tensor(places).to(self._device))
+        seen = self._rotation.at(uploaded(places, self._device))
         for buffer, new in zip(angles, seen, strict=True):
             buffer[: new.shape[0], : new.shape[1]].copy_(new)
 
@@ -214,11 +215,15 @@ class KVCache:
         """
         if weight == 1 and len(set(held)) == 1:
             return False
-        bias = torch.zeros(len(held), max(held))
-        bias[:, 1 : max(1, max(held) - frames)] = math.log(weight)
-        for row, count in enumerate(held):
-            bias[row, count:] = -math.inf
-        self._bias[: len(held), : max(held)].copy_(bias[..., None].expand(-1, -1, self._tokens))
+        most = max(held)
+        context = range(1, most - frames)
+        rows = [
+            [-math.inf if slot >= count else math.log(weight) * (slot in context)
+             for slot in range(most)]
+            for count in held
+        ]  # fmt: skip
+        bias = uploaded(rows, self._device)[..., None].expand(-1, -1, self._tokens)
+        self._bias[: len(held), :most].copy_(bias)
         return True
 
 

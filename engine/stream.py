@@ -16,6 +16,7 @@ from engine.cache import KVCache, Pass, TextCache
 from engine.models.transformer import PATCH, CausalTransformer
 from engine.pipelines.specs import CausalSpec
 from engine.schedule import Level, denoised, noised
+from engine.upload import uploaded
 
 Draw: TypeAlias = Callable[[int], Tensor]  # frames to (1, channels, frames, height, width) noise
 Run: TypeAlias = Callable[[Pass, Tensor, Tensor], Tensor]  # pass, latents, timesteps to flow
@@ -47,7 +48,9 @@ class LatentStream:
         width: int,
         rows: int | None = None,
     ) -> None:
-        """`height` and `width` of the latents, even; `rows` where not the authors' steps run."""
+        """`height` and `width` of the latents, even; `rows` where other steps than the authors'
+        are batched.
+        """
         self.spec, self.network = spec, network
         self.rows = rows or spec.rows
         dtype, device = network.dtype, network.device
@@ -102,6 +105,8 @@ class LatentStream:
         start = draw(frames)
         if video is not None:
             start = noised(video, start, noise_scale)
+        if self.spec.batch_steps and len(levels) != self.rows:
+            raise ValueError(f"This stream batches {self.rows} steps, not {len(levels)}.")
         if self.spec.batch_steps and self.frame:
             return self._batched(levels, start, draw)
         if self._stale:
@@ -155,10 +160,9 @@ class LatentStream:
         self._rows_at = [(self.frame, self.frame - self._placed), *self._rows_at[:last]]
         numbers, places = zip(*self._rows_at, strict=True)
         plan = self.window.begin(numbers, self.spec.block, places)
-        sigmas = torch.tensor([level.sigma for level in levels], dtype=torch.float64)
-        sigmas = sigmas.to(flight.device)[:, None, None, None, None]
+        sigmas = uploaded([level.sigma for level in levels], flight.device, torch.float64)
         flow = self._pass(plan, flight, [level.timestep for level in levels])
-        clean = denoised(flight, flow, sigmas)
+        clean = denoised(flight, flow, sigmas[:, None, None, None, None])
         for row in range(last):
             noise = draw(self.spec.block)[0]
             flight[row].copy_(noised(clean[row], noise, levels[row + 1].sigma))
@@ -220,7 +224,7 @@ class LatentStream:
     def _last(self, frames: int) -> Tensor:
         """The last finished frames, oldest first."""
         slots = [n % self.spec.window for n in range(self.frame - frames, self.frame)]
-        return self._past[:, :, slots]
+        return torch.cat([self._past[:, :, slot, None] for slot in slots], 2)
 
     def _pass(self, plan: Pass, latents: Tensor, timesteps: Sequence[float]) -> Tensor:
         told = self._timesteps[: plan.rows, : plan.frames]

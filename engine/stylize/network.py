@@ -4,6 +4,8 @@ Default: onnxruntime with one thread that does not spin, since the bridge needs 
 OpenVINO in bf16 is twice as fast on CPUs that compute in bf16; torch serves CUDA.
 """
 
+import sys
+from ctypes import CDLL
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -121,6 +123,13 @@ def _need(package: str, extra: str) -> None:
 
 
 def _has_cuda() -> bool:
+    """Whether torch computes on CUDA here. Importing it takes seconds, so the driver is looked
+    for first.
+    """
     if find_spec("torch") is None:
+        return False
+    try:
+        CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
         return False
     return bool(import_module("torch").cuda.is_available())

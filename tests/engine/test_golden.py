@@ -108,6 +108,7 @@ WRONG_RULES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", WRONG_RULES)
 def test_a_wrong_rule_is_noticed_in_what_comes_out(rule: str) -> None:
     name, fields, options = WRONG_RULES[rule]

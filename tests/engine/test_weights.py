@@ -14,7 +14,7 @@ import torch
 from diffusers import WanVACETransformer3DModel
 from safetensors.torch import load_file, save_file
 
-from engine.pipelines.specs import WAN_1_3B, WAN_14B, NetworkSize
+from engine.pipelines.specs import WAN_1_3B, WAN_14B
 from engine.weights import (
     CheckpointError,
     empty_transformer,
@@ -24,10 +24,7 @@ from engine.weights import (
     transformer_state,
     vace_state,
 )
-
-TINY = NetworkSize(
-    name="tiny", layers=2, dim=96, ffn=144, heads=3, text_dim=32, text_tokens=16, frequencies=32
-)
+from tests.engine.tiny import SIZE as TINY
 
 # Wan's names to diffusers', written down here by hand: the tests must not ask the converter.
 AROUND = {

@@ -1,0 +1,128 @@
+"""`python -m engine.bench`, which `spout-bridge bench engine` runs."""
+
+# pyright: basic, reportMissingImports=false
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from time import perf_counter
+
+import psutil
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from engine.bench import figures
+from engine.bench.figures import Figure, Runner
+from engine.bench.machine import Watched, described
+from engine.capture import accelerate
+from engine.limits import floor_size
+from engine.models.attention import KERNELS, attention
+from engine.models.transformer import CausalTransformer
+from engine.pipelines.specs import SPECS
+from engine.stream import LatentStream
+from engine.weights import load_transformer, random_transformer, read
+
+TOKENS_OF_A_PROMPT = 24
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options().parse_args()
+    found = list(measured(options, Console(stderr=True)))
+    if options.json:
+        print(json.dumps([asdict(figure) for figure in found], indent=1))  # noqa: T201
+        return
+    table = Table("figure", "measured", "beside", title="spout-bridge bench engine")
+    for figure in found:
+        table.add_row(figure.name, figure.value, figure.beside)
+    Console().print(table)
+
+
+def measured(options: argparse.Namespace, console: Console) -> Iterator[Figure]:
+    """All figures, in the order in which they are taken."""
+    device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    width, height = floor_size(*options.size)
+    spec = SPECS[options.pipeline]
+    layers = options.layers or (spec.network.layers if device.type == "cuda" else 2)
+    spec = replace(spec, network=replace(spec.network, layers=layers))
+    for name, value in described(device).items():
+        yield Figure(name, value)
+    built = perf_counter()
+    if options.weights == "random":
+        wan = random_transformer(spec.network, dtype, device)
+    else:
+        wan = load_transformer(spec.network, read(options.weights), dtype, device)
+    network = CausalTransformer(wan, attention(options.attention, device))
+    stream = LatentStream(spec, network, height // 8, width // 8)
+    how = accelerate(stream, options.how)
+    fast = stream.run
+    work = figures.work_of(stream, width, height, stream.rows if spec.batch_steps else 0)
+    runner = Runner(stream, _prompt(stream))
+    work = replace(work, steps=len(runner.levels))
+    runner.use(fast)
+    seconds = perf_counter() - built
+    yield Figure("pipeline", f"{spec.id} {width}x{height}", f"{len(runner.levels)} steps")
+    whole = SPECS[spec.id].network.layers
+    yield Figure("layers", f"{layers} of {whole}", f"weights {options.weights}")
+    precision = f"{dtype}".removeprefix("torch.")
+    yield Figure("passes", f"{how}, attention {options.attention}", precision)
+    yield Figure("weights made or read", f"{seconds:.2f} s")
+    first = runner.block()["all"]
+    since = time.time() - psutil.Process().create_time()
+    yield Figure("first block, from the process's start", f"{since:.2f} s", f"itself {first:.2f} s")
+    console.print("filling the window …", style="dim")
+    filled = perf_counter()
+    while min(stream.window.ends) < spec.window or stream.frame < spec.window + 2 * spec.block:
+        runner.block()
+    yield Figure("window full, graphs captured", f"{perf_counter() - filled:.2f} s")
+    yield figures.cost_of(work)
+    ceilings = figures.kernel_ceiling(work, dtype, device)
+    console.print(f"{options.blocks} blocks …", style="dim")
+    with Watched(device) as watched:
+        yield from figures.speed(runner, options.blocks, ceilings)
+    yield Figure("clock and power", f"{watched}")
+    console.print("beside diffusers' blocks …", style="dim")
+    yield from figures.against_plain(runner, fast, max(3, options.blocks // 5))
+    yield from figures.new_prompt(runner)
+    yield from figures.memory(runner, work)
+    yield from figures.counts(work, dtype, device)
+
+
+def _prompt(stream: LatentStream) -> torch.Tensor:
+    """An embedding as long as a usual prompt, padded with zeros."""
+    network = stream.spec.network
+    embeddings = torch.zeros(1, network.text_tokens, network.text_dim)
+    embeddings[:, :TOKENS_OF_A_PROMPT].normal_(generator=torch.Generator().manual_seed(0))
+    return embeddings.to(stream.network.device)
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, cross, height = text.partition("x")
+    if not (cross and width.isdigit() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, for example 576x320")
+    return int(width), int(height)
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="spout-bridge bench engine",
+        description="Measure a causal pipeline's network on this machine, without its VAE.",
+    )
+    parser.add_argument("--pipeline", choices=SPECS, default="longlive")
+    parser.add_argument("--weights", default="random", help="random, or a checkpoint's path")
+    parser.add_argument("--size", type=_size, default=(576, 320), metavar="WIDTHxHEIGHT")
+    parser.add_argument("--blocks", type=int, default=50, help="that are timed")
+    parser.add_argument("--layers", type=int, default=0, help="all on CUDA, 2 elsewhere")
+    parser.add_argument("--device", default="", help="cuda where there is one, else cpu")
+    parser.add_argument("--how", choices=["auto", "plain", "graphs", "compiled"], default="auto")
+    parser.add_argument("--attention", choices=["auto", *KERNELS], default="auto")
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""The figures: what is run, timed and counted. Each function gives lines of the report."""
+
+# pyright: basic, reportMissingImports=false
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from engine.bench.machine import Clock, Mark, own_rates
+from engine.bench.plain import Plain
+from engine.cache import Pass
+from engine.counting import Counted
+from engine.gpus import PRECISIONS, find_gpu
+from engine.limits import PICTURES, Ceiling, Work, block_cost, ceiling, limits, memory_floor
+from engine.models.attention import sdpa
+from engine.models.transformer import CausalTransformer
+from engine.pipelines.specs import CausalSpec
+from engine.schedule import Level, Schedule
+from engine.stream import LatentStream, Run, seeded
+from engine.weights import empty_transformer, random_transformer
+
+SMALL = 64  # pixels a side
+AUTHORS_KERNELS, AUTHORS_READS = 68, 5  # per layer: Self-Forcing's own causal model, counted
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the report."""
+
+    name: str
+    value: str
+    beside: str = ""
+
+
+@dataclass
+class Runner:
+    """A stream with its prompt and steps, and marks around every pass."""
+
+    stream: LatentStream
+    embeddings: Tensor
+    levels: tuple[Level, ...] = ()
+    marks: list[tuple[str, Mark, Mark]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        spec = self.stream.spec
+        self.levels = Schedule(spec.shift).levels(next(iter(spec.steps.values())))
+        self.clock = Clock(self.stream.network.device)
+        self._stage = "denoise"
+        self.stream.prompt(self.embeddings)
+
+    def use(self, run: Run) -> None:
+        """Time the passes of `run` from now on."""
+
+        def timed(plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+            start = self.clock.mark()
+            flow = run(plan, latents, timesteps)
+            stage = self._stage
+            if stage == "denoise" and plan.frames > self.stream.spec.block:
+                stage = "recache"
+            self.marks.append((stage, start, self.clock.mark()))
+            return flow
+
+        self.stream.run = timed
+
+    def block(self) -> dict[str, float]:
+        """Make one block; seconds by stage, `all` from its beginning to its end."""
+        stream, spec = self.stream, self.stream.spec
+        self.marks.clear()
+        device = stream.network.device
+        start = self.clock.mark()
+        self._stage = "denoise"
+        stream.block(self.levels, seeded(stream.frame, stream.shape, device))
+        self._stage = "clean"
+        stream.settle()
+        end = self.clock.mark()
+        self.clock.wait()
+        if spec.refresh == "recompute" and len(self.marks) > len(self.levels):
+            self.marks[0] = ("recompute", *self.marks[0][1:])
+        stages: dict[str, float] = defaultdict(float)
+        for stage, began, ended in self.marks:
+            stages[stage] += self.clock.between(began, ended)
+        stages["all"] = self.clock.between(start, end)
+        return stages
+
+
+def speed(runner: Runner, blocks: int, ceilings: tuple[str, Ceiling] | None) -> Iterator[Figure]:
+    """Blocks in the steady state: how long, where the time goes, how near to the limit."""
+    began = perf_counter()
+    seen = [runner.block() for _ in range(blocks)]
+    wall = perf_counter() - began
+    whole = [stages["all"] for stages in seen]
+    pictures = PICTURES * runner.stream.spec.block
+    fps = pictures * blocks / wall
+    yield Figure("network only, no VAE: pictures a second", f"{fps:.2f}", f"{blocks} blocks, wall")
+    yield Figure("block", _spread(whole), f"{pictures} pictures")
+    inside = 0.0
+    for stage in ("recache", "recompute", "denoise", "clean"):
+        times = [stages[stage] for stages in seen if stage in stages]
+        if times:
+            share = sum(times) / sum(whole)
+            inside += share
+            yield Figure(f"  {stage}", _spread(times), f"{share:.1%}")
+    yield Figure("  around the passes (noise, x0, bookkeeping)", f"{1 - inside:.1%}")
+    if ceilings:
+        source, limit = ceilings
+        yield Figure("part of the kernel ceiling", f"{fps / limit.fps:.2f}", source)
+
+
+def against_plain(runner: Runner, fast: Run, blocks: int) -> Iterator[Figure]:
+    """The same weights by diffusers' blocks, eager, every other block; and the same numbers."""
+    stream = runner.stream
+    plain = Plain(stream.network, stream.window, runner.embeddings)
+    times: dict[str, list[float]] = {"fast": [], "plain": []}
+    for _ in range(blocks):
+        for name, run in (("fast", fast), ("plain", plain)):
+            runner.use(run)
+            times[name].append(runner.block()["all"])
+    ratio = statistics.median(times["plain"]) / statistics.median(times["fast"])
+    yield Figure("faster than diffusers' blocks, eager", f"{ratio:.2f} times", f"{blocks} each")
+    flows: list[Tensor] = []
+
+    def both(plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+        flows.extend(run(plan, latents, timesteps).clone() for run in (plain, fast))
+        return flows[-1]
+
+    stream.run = both
+    runner.block()
+    pairs = zip(flows[::2], flows[1::2], strict=True)
+    furthest = max((one - other).abs().max().item() for one, other in pairs)
+    deviation = f"deviation of a flow {flows[0].std():.2f}"
+    yield Figure("largest difference to it", f"{furthest:.2e}", deviation)
+    runner.use(fast)
+
+
+def new_prompt(runner: Runner) -> Iterator[Figure]:
+    """What a change of the prompt costs once its text is encoded."""
+    start = runner.clock.mark()
+    runner.stream.prompt(runner.embeddings.flip(-1))
+    end = runner.clock.mark()
+    runner.clock.wait()
+    yield Figure("new prompt: keys of the text", f"{1e3 * runner.clock.between(start, end):.1f} ms")
+    stages = runner.block()
+    if "recache" in stages:
+        yield Figure("new prompt: window again", f"{1e3 * stages['recache']:.1f} ms")
+    yield Figure("new prompt: its first block", f"{1e3 * stages['all']:.1f} ms")
+
+
+def counts(work: Work, dtype: torch.dtype, device: torch.device) -> Iterator[Figure]:
+    """Kernels, dispatches and reads back of a pass, and its FLOP beside the formula."""
+    one, two = (_small_pass(work.spec, layers, dtype, device) for layers in (1, 2))
+    beside = f"the authors' code: {AUTHORS_KERNELS}"
+    yield Figure("kernels per layer", f"{two.kernels - one.kernels}", beside)
+    yield Figure("dispatched operations per layer", f"{two.dispatched - one.dispatched}")
+    reads = f"the authors' code: {AUTHORS_READS} per layer"
+    yield Figure("reads back to the host in a pass", f"{two.reads_back}", reads)
+    with FlopCounterMode(display=False) as counter:
+        _full_pass(work.spec, empty_transformer(work.spec.network), work.width, work.height)
+    wanted = work.frames_cost(work.spec.block, work.spec.window, work.rows).flops
+    counted = counter.get_total_flops()
+    yield Figure("FLOP of a pass", f"{counted / 1e12:.3f} T", f"{counted / wanted:.4f} of formula")
+
+
+def memory(runner: Runner, work: Work) -> Iterator[Figure]:
+    """Memory at its peak, and after ten resets."""
+    floor = sum(memory_floor(work).values())
+    yield Figure("memory: weights, window, text", f"{floor / 1e9:.2f} GB", "formula")
+    device = runner.stream.network.device
+    if device.type != "cuda":
+        with Counted() as counted:
+            runner.block()
+        yield Figure("memory: a block beside them", f"{counted.peak / 1e9:.3f} GB", "counted")
+        return
+    peak = torch.cuda.max_memory_allocated(device)
+    for _ in range(10):
+        runner.stream.reset()
+        runner.block()
+    again = torch.cuda.max_memory_allocated(device)
+    reserved = torch.cuda.max_memory_reserved(device)
+    yield Figure("memory: peak allocated", f"{peak / 1e9:.2f} GB", f"reserved {reserved / 1e9:.2f}")
+    yield Figure("memory: peak after 10 resets", f"{again / 1e9:.2f} GB")
+
+
+def kernel_ceiling(work: Work, dtype: torch.dtype, device: torch.device) -> tuple[str, Ceiling]:
+    """The limit that speed is a part of, and where its rates are from."""
+    gpu = find_gpu(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
+    found = limits(work, gpu) if gpu else None
+    if gpu and found:
+        return f"{gpu.name}; assumed rates: {', '.join(found.assumed) or 'none'}", found.kernel
+    rates = own_rates(work.spec.network, dtype, device)
+    tera = f"{rates.linear / 1e12:.3g} and {rates.attention / 1e12:.3g} TFLOP/s"
+    return f"rates of this machine, measured: {tera}", ceiling(work, rates)
+
+
+def work_of(stream: LatentStream, width: int, height: int, steps: int) -> Work:
+    """What a stream does, for the formulas; without a VAE."""
+    exact = stream.network.dtype == torch.float32
+    precision = PRECISIONS["fp32" if exact else "bf16"]
+    return Work(
+        spec=stream.spec, width=width, height=height, steps=steps, decoder="none",
+        precision=precision,
+    )  # fmt: skip
+
+
+def cost_of(work: Work) -> Figure:
+    """The work itself, so that a reader can divide."""
+    parts = {stage: cost.flops / 1e12 for stage, cost in block_cost(work).items()}
+    said = ", ".join(f"{stage} {flops:.2f}" for stage, flops in parts.items())
+    return Figure("FLOP of a block", f"{sum(parts.values()):.2f} T", said)
+
+
+def _full_pass(spec: CausalSpec, wan: Any, width: int, height: int) -> Counted:
+    """One pass with a full window, counted."""
+    stream = LatentStream(spec, CausalTransformer(wan, sdpa), height // 8, width // 8)
+    rows, shape, device = stream.rows, stream.shape, stream.network.device
+    stream.window.ends = [spec.window] * rows
+    plan = stream.window.begin([spec.window] * rows, spec.block)
+    latents = torch.zeros(rows, shape[0], spec.block, *shape[1:], device=device)
+    with Counted() as counted:
+        stream.run(plan, latents, torch.zeros(rows, spec.block, device=device))
+    return counted
+
+
+def _small_pass(spec: CausalSpec, layers: int, dtype: torch.dtype, device: torch.device) -> Counted:
+    """The same of a small network: what is counted does not depend on its widths."""
+    small = {"layers": layers, "dim": 128, "heads": 2, "ffn": 256, "text_dim": 64}
+    spec = replace(spec, network=replace(spec.network, **small))
+    return _full_pass(spec, random_transformer(spec.network, dtype, device), SMALL, SMALL)
+
+
+def _spread(times: list[float]) -> str:
+    ranked = sorted(times)
+    at = [1e3 * ranked[min(len(ranked) - 1, int(part * len(ranked)))] for part in (0.5, 0.9, 0.99)]
+    return "{:.1f} ms (p90 {:.1f}, p99 {:.1f})".format(*at)

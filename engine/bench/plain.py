@@ -1,0 +1,89 @@
+"""The same passes as anyone would write them with diffusers: what ours are compared with.
+
+diffusers' own blocks do the work, with an attention processor that clones the window and
+concatenates the block's keys to it; the keys of the text are made again in every pass, as the
+blocks do. The weights, the window and the result are those of `CausalTransformer`.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.cache import Angles, KVCache, Pass, Sight
+from engine.models.rotation import rotated
+from engine.models.transformer import CausalTransformer
+
+
+class Plain:
+    """A `Run` by diffusers' blocks, eager. It takes over the processors of the network's own
+    attention modules, which `CausalTransformer` does not use.
+    """
+
+    def __init__(self, network: CausalTransformer, window: KVCache, embeddings: Tensor) -> None:
+        """`embeddings` is the prompt, (1, text tokens, text width)."""
+        self._network, self._window, self._wan = network, window, network.wan
+        self._text = embeddings.to(network.device, network.dtype)
+        self._processors = [_Concatenating() for _ in self._wan.blocks]
+        for block, processor in zip(self._wan.blocks, self._processors, strict=True):
+            block.attn1.set_processor(processor)
+
+    def __call__(self, plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+        """The flow of a pass; see `CausalTransformer.forward`."""
+        wan, sight = self._wan, self._window.sight(plan)
+        hidden = wan.patch_embedding(latents.to(self._network.dtype)).flatten(2).transpose(1, 2)
+        prompts = self._text.expand(plan.rows, -1, -1)
+        time, steps, text, _ = wan.condition_embedder(timesteps[:, 0], prompts)
+        steps = steps.unflatten(1, (6, -1))
+        for layer, block in enumerate(wan.blocks):
+            past = self._window.keys[layer], self._window.values[layer]
+            self._processors[layer].show(sight, *past)
+            hidden = block(hidden, text, steps, sight.asked)
+        shift, scale = (wan.scale_shift_table + time[:, None]).chunk(2, 1)
+        hidden = wan.proj_out((wan.norm_out(hidden.float()) * (1 + scale) + shift).type_as(hidden))
+        return _unpatched(hidden, latents.shape).float()
+
+
+class _Concatenating:
+    """Attention over a copy of the window that the block's own keys are put behind."""
+
+    def show(self, sight: Sight, keys: Tensor, values: Tensor) -> None:
+        self._sight, self._keys, self._values = sight, keys, values
+
+    def __call__(
+        self, attn: Any, hidden_states: Tensor, *_: Any, rotary_emb: Angles | None = None, **__: Any
+    ) -> Tensor:
+        sight = self._sight
+        queries = rotated(_heads(attn.norm_q(attn.to_q(hidden_states)), attn), *sight.asked)
+        keys = _heads(attn.norm_k(attn.to_k(hidden_states)), attn)
+        values = _heads(attn.to_v(hidden_states), attn)
+        if sight.read is None:
+            keys = rotated(keys, *sight.asked)
+        sight.store(self._keys, keys)
+        sight.store(self._values, values)
+        rows = (-1, sight.window)
+        shown = [
+            cache.clone().unflatten(0, rows)[: sight.plan.rows, : sight.plan.visible]
+            for cache in (self._keys, self._values)
+        ]
+        frames = sight.plan.frames
+        keys, values = (torch.cat([s[:, :frames], s[:, frames:]], 1).flatten(1, 2) for s in shown)
+        if sight.read is not None:
+            keys = rotated(keys, *sight.read)
+        mask = None if sight.bias is None else sight.bias[:, None, None].to(queries.dtype)
+        q, k, v = (part.transpose(1, 2) for part in (queries, keys, values))
+        found = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return attn.to_out[0](found.transpose(1, 2).flatten(2).type_as(queries))
+
+
+def _heads(tokens: Tensor, attention: Any) -> Tensor:
+    return tokens.unflatten(-1, (attention.heads, -1))
+
+
+def _unpatched(cells: Tensor, shape: torch.Size) -> Tensor:
+    rows, channels, frames, height, width = shape
+    cells = cells.view(rows, frames, height // 2, width // 2, 2, 2, channels)
+    return cells.permute(0, 6, 1, 2, 4, 3, 5).reshape(shape)

@@ -1,0 +1,59 @@
+"""A network small enough for a test, of any row."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from engine.models.attention import sdpa
+from engine.models.transformer import CausalTransformer
+from engine.pipelines.specs import CausalSpec, NetworkSize
+from engine.schedule import Schedule
+from engine.stream import LatentStream, seeded
+from engine.weights import random_transformer
+
+torch.set_num_threads(1)  # tensors this small only wait for each other
+
+SIZE = NetworkSize(
+    name="tiny", layers=2, dim=96, ffn=144, heads=3, text_dim=32, text_tokens=16, frequencies=32
+)
+LATENT = (8, 6)
+
+
+def tiny_stream(
+    spec: CausalSpec,
+    dtype: torch.dtype = torch.float32,
+    layers: int = 2,
+    device: str = "cpu",
+) -> LatentStream:
+    """A stream of that row with random weights strong enough that rules show, and a prompt."""
+    size = replace(SIZE, layers=layers)
+    network = CausalTransformer(random_transformer(size, dtype, device, std=0.12), sdpa)
+    stream = LatentStream(replace(spec, network=size), network, *LATENT)
+    stream.prompt(prompt(0))
+    return stream
+
+
+def prompt(seed: int) -> torch.Tensor:
+    """An embedding of 9 tokens, padded with zeros."""
+    generator = torch.Generator().manual_seed(seed)
+    embedding = torch.zeros(1, SIZE.text_tokens, SIZE.text_dim)
+    embedding[:, :9] = torch.randn(1, 9, SIZE.text_dim, generator=generator)
+    return embedding
+
+
+def blocks(stream: LatentStream, count: int, seed: int = 0) -> Iterator[torch.Tensor]:
+    """The next blocks, each with the noise of the frame that it begins at, and settled."""
+    chosen = next(iter(stream.spec.steps.values()))
+    levels = Schedule(stream.spec.shift).levels(chosen)
+    for _ in range(count):
+        draw = seeded(seed + stream.frame, stream.shape, stream.network.device)
+        latents = stream.block(levels, draw)
+        stream.settle()
+        if latents is not None:
+            yield latents
+
+
+def run(stream: LatentStream, count: int, seed: int = 0) -> list[torch.Tensor]:
+    """The next blocks, kept."""
+    return list(blocks(stream, count, seed))
