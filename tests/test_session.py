@@ -125,6 +125,7 @@ def test_the_last_value_of_a_fader_is_in_the_first_block_that_starts_after_it(tm
         stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_killed_worker_is_replaced_and_its_first_block_has_all_that_was_sent(tmp_path, kills):
     (tmp_path / "assets").mkdir(exist_ok=True)
@@ -154,6 +155,7 @@ def test_a_killed_worker_is_replaced_and_its_first_block_has_all_that_was_sent(t
         assert longest_gap(rig) < 0.25
 
 
+@pytest.mark.slow
 def test_three_fast_deaths_open_the_breaker_and_reload_closes_it(tmp_path):
     with running_session(tmp_path, settle_s=30, load={"frames": 1}, **FAST) as rig:
         stop = rig.steady_input()
@@ -237,6 +239,7 @@ def test_an_unusable_block_is_not_shown(tmp_path, trouble):
         assert no_black(rig)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trouble", "sentence"),
     [
@@ -262,6 +265,7 @@ def test_a_worker_in_trouble_ends_and_is_replaced(tmp_path, trouble, sentence):
         assert not psutil.pid_exists(worker)
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_tells_its_stacks_and_is_replaced(tmp_path):
     with running_session(tmp_path, load={"frames": 1}, hang_s=0.8, **FAST) as rig:
         stop = rig.steady_input()
@@ -275,6 +279,7 @@ def test_a_worker_that_hangs_tells_its_stacks_and_is_replaced(tmp_path):
         assert any("_trouble" in line for line in hung.log), "the stack names where it hung"
 
 
+@pytest.mark.slow
 def test_a_worker_that_was_stopped_is_replaced(tmp_path):
     with running_session(tmp_path, load={"frames": 1}, hang_s=0.5, **FAST) as rig:
         stop = rig.steady_input()

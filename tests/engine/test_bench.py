@@ -34,6 +34,7 @@ def test_every_figure_is_printed(pipeline: str) -> None:
     assert float(figures["largest difference to it"]) < 1e-3
 
 
+@pytest.mark.slow
 def test_a_wrong_option_is_told_with_what_there_is() -> None:
     done = subprocess.run(
         [*COMMAND, "--pipeline", "x"], capture_output=True, text=True, check=False

@@ -137,6 +137,7 @@ def test_memory_that_grows_would_be_noticed() -> None:
     assert counted.peak > 9 * few
 
 
+@pytest.mark.slow
 @ROWS
 def test_the_layers_cost_what_the_formula_says_at_their_true_size(spec: CausalSpec) -> None:
     network = CausalTransformer(empty_transformer(spec.network), sdpa)
