@@ -23,7 +23,8 @@ class Pass(NamedTuple):
     """The shape of one pass; passes of the same shape are the same graph.
 
     `skipped` leading frames are asked but not remembered; `visible` slots of the window are read,
-    with a bias where `biased`.
+    with a bias where `biased`. Where `hinted`, `references` frames stand before the block's own in
+    the latents, for VACE alone.
     """
 
     rows: int
@@ -31,6 +32,8 @@ class Pass(NamedTuple):
     skipped: int
     visible: int
     biased: bool
+    hinted: bool = False
+    references: int = 0
 
 
 Angles: TypeAlias = tuple[Tensor, Tensor]  # cosines, sines: (rows, tokens, 1, head width)
@@ -132,8 +135,8 @@ class KVCache:
             plan=plan,
             window=self.spec.window,
             slots=self._slots[: plan.rows, plan.skipped : plan.frames].flatten(),
-            asked=_per_token(self._query_angles, own),
-            read=_per_token(self._key_angles, seen) if self._key_angles else None,
+            asked=per_token(self._query_angles, own),
+            read=per_token(self._key_angles, seen) if self._key_angles else None,
             bias=self._bias[seen].flatten(1, 2) if plan.biased else None,
         )
 
@@ -227,7 +230,8 @@ class KVCache:
         return True
 
 
-def _per_token(angles: Sequence[Tensor], part: tuple[slice, slice]) -> Angles:
+def per_token(angles: Sequence[Tensor], part: tuple[slice, slice]) -> Angles:
+    """Angles (rows, frames, tokens, width) of some rows and frames, as every head takes them."""
     cosines, sines = (table[part].flatten(1, 2)[:, :, None] for table in angles)
     return cosines, sines
 
@@ -236,9 +240,20 @@ class TextCache:
     """Keys and values of the prompt in every layer: (layers, rows, text tokens, heads, width)."""
 
     def __init__(
-        self, spec: CausalSpec, rows: int, dtype: torch.dtype, device: torch.device
+        self,
+        spec: CausalSpec,
+        rows: int,
+        dtype: torch.dtype,
+        device: torch.device,
+        layers: int | None = None,
     ) -> None:
+        """`layers` where they are not the network's own."""
         network = spec.network
-        shape = (network.layers, rows, network.text_tokens, network.heads, network.head_dim)
+        tokens = (network.text_tokens, network.heads, network.head_dim)
+        shape = (network.layers if layers is None else layers, rows, *tokens)
         self.keys = torch.zeros(shape, dtype=dtype, device=device)
         self.values = torch.zeros_like(self.keys)
+
+    def words(self, layer: int, plan: Pass) -> tuple[Tensor, Tensor]:
+        """What one layer reads of the prompt in a pass."""
+        return self.keys[layer, : plan.rows], self.values[layer, : plan.rows]

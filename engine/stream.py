@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 from engine.cache import KVCache, Pass, TextCache
+from engine.conditioning import reference_context
 from engine.models.transformer import PATCH, CausalTransformer
+from engine.models.vace import Hints
 from engine.pipelines.specs import CausalSpec
-from engine.schedule import Level, denoised, noised
+from engine.schedule import Level, Schedule, denoised, noised
 from engine.upload import uploaded
 
 Draw: TypeAlias = Callable[[int], Tensor]  # frames to (1, channels, frames, height, width) noise
@@ -57,7 +59,13 @@ class LatentStream:
         self.shape = (spec.network.channels, height, width)
         self.window = KVCache(spec, height // PATCH, width // PATCH, self.rows, dtype, device)
         self.text = TextCache(spec, self.rows, dtype, device)
+        tokens = height // PATCH, width // PATCH
+        vace = network.vace is not None
+        self.hints = Hints(spec, *tokens, self.rows, dtype, device) if vace else None
+        self.hint_clean = False  # whether the clean pass is hinted too; the authors' is not
+        self._references: tuple[Tensor, Tensor, Tensor] | None = None  # tokens, latents, noise
         self.run: Run = self._plain
+        self._clean = Schedule(spec.shift).level(0.0)
         channels = spec.network.channels
         self._timesteps = torch.zeros(self.rows, spec.window, device=device)
         self._past = torch.zeros(1, channels, spec.window, height, width, device=device)
@@ -74,13 +82,27 @@ class LatentStream:
         self._unsettled: tuple[Pass, Tensor] | None = None
         self._rows_at: list[tuple[int, int]] = []  # frame and place of each row in flight
         self._emitted = 0
+        self._hinted = False
         self._flight.zero_()
 
     def prompt(self, embeddings: Tensor) -> None:
         """Go on with another prompt: (1, text tokens, text width), zero beyond its own tokens."""
         self.settle()
-        self.network.remember(embeddings, self.text)
+        self.network.remember(embeddings, self.text, self.hints)
         self._stale = self.spec.on_prompt == "recache" and self.frame > 0
+
+    def refer(self, latents: Tensor | None) -> None:
+        """Steer all blocks from now on by reference images, encoded each by itself: (1, channels,
+        images, height, width); None for none. Needs a network with VACE.
+        """
+        if latents is None:
+            self._references = None
+            return
+        device = self.network.device
+        latents = latents.to(device, torch.float32)
+        tokens = self.network.embedded(reference_context(latents))
+        noise = seeded(0, self.shape, device)(latents.shape[2])
+        self._references = tokens, latents, noise
 
     def block(
         self,
@@ -90,6 +112,8 @@ class LatentStream:
         noise_scale: float = 1.0,
         context_head: Tensor | None = None,
         context_weight: float = 1.0,
+        control: Tensor | None = None,
+        control_scale: float = 1.0,
     ) -> Tensor | None:
         """Make the next block; None while a batch of steps has not emitted its first.
 
@@ -97,7 +121,9 @@ class LatentStream:
         `noise_scale` of it (0 to 1) replaced by noise; without it the block starts from noise.
         `draw` gives the starting noise, then that of each later step. `context_head` (1, channels,
         1, height, width) stands for the first frame in a recomputed context; `context_weight`
-        as in `KVCache.begin`. The window gets its clean keys by `settle`, at the latest here.
+        as in `KVCache.begin`. `control` (1, 96, frames, height, width) is the block's VACE
+        context, whose hints count `control_scale` (0 to 2); without it VACE rests. The window
+        gets its clean keys by `settle`, at the latest here.
         """
         self.settle()
         self._keep_in_range()
@@ -107,6 +133,11 @@ class LatentStream:
             start = noised(video, start, noise_scale)
         if self.spec.batch_steps and len(levels) != self.rows:
             raise ValueError(f"This stream batches {self.rows} steps, not {len(levels)}.")
+        if self.hints is not None and control is not None:
+            self.hints.scale.fill_(control_scale)
+            references = None if self._references is None else self._references[0]
+            self.hints.write(references, self.network.embedded(control))
+        self._hinted = control is not None
         if self.spec.batch_steps and self.frame:
             return self._batched(levels, start, draw)
         if self._stale:
@@ -131,7 +162,7 @@ class LatentStream:
         if self._unsettled is not None:
             plan, latents = self._unsettled
             self._unsettled = None
-            self._pass(plan, latents, [0.0])
+            self._pass(plan, latents, [self._clean], hinted=self._hinted and self.hint_clean)
 
     def _frames(self, video: Tensor | None) -> int:
         if video is not None:
@@ -147,7 +178,7 @@ class LatentStream:
         for step, level in enumerate(levels):
             if step:
                 latents = noised(latents, draw(plan.frames), level.sigma)
-            flow = self._pass(plan, latents, [level.timestep])
+            flow = self._pass(plan, latents, [level], hinted=self._hinted)
             latents = denoised(latents, flow, level.sigma)
         return latents
 
@@ -161,7 +192,7 @@ class LatentStream:
         numbers, places = zip(*self._rows_at, strict=True)
         plan = self.window.begin(numbers, self.spec.block, places)
         sigmas = uploaded([level.sigma for level in levels], flight.device, torch.float64)
-        flow = self._pass(plan, flight, [level.timestep for level in levels])
+        flow = self._pass(plan, flight, levels, hinted=self._hinted)
         clean = denoised(flight, flow, sigmas[:, None, None, None, None])
         for row in range(last):
             noise = draw(self.spec.block)[0]
@@ -184,7 +215,7 @@ class LatentStream:
         self._stale = False
         frames = min(self.spec.window, self.frame)
         plan = self.window.begin([self.frame - frames], frames)
-        self._pass(plan, self._last(frames), [0.0])
+        self._pass(plan, self._last(frames), [self._clean])
 
     def _recompute(self, head: Tensor | None) -> None:
         """Empty the window and fill it from finished frames: the first and the last ones."""
@@ -193,7 +224,7 @@ class LatentStream:
         recent = self._last(self.spec.context - 1)
         context = torch.cat((self._first if head is None else head, recent), 2)
         self.window.clear()
-        self._pass(self.window.begin([0], self.spec.context), context, [0.0])
+        self._pass(self.window.begin([0], self.spec.context), context, [self._clean])
 
     def _keep_in_range(self) -> None:
         """Before positions leave the range that the network was made for."""
@@ -226,11 +257,21 @@ class LatentStream:
         slots = [n % self.spec.window for n in range(self.frame - frames, self.frame)]
         return torch.cat([self._past[:, :, slot, None] for slot in slots], 2)
 
-    def _pass(self, plan: Pass, latents: Tensor, timesteps: Sequence[float]) -> Tensor:
+    def _pass(
+        self, plan: Pass, latents: Tensor, levels: Sequence[Level], *, hinted: bool = False
+    ) -> Tensor:
+        """One pass, each row at its level; where hinted, with the references at that level too."""
         told = self._timesteps[: plan.rows, : plan.frames]
-        for row, timestep in enumerate(timesteps):
-            told[row].fill_(timestep)
+        for row, level in enumerate(levels):
+            told[row].fill_(level.timestep)
+        if not hinted or self.hints is None:
+            return self.run(plan, latents, told)
+        plan = plan._replace(hinted=True, references=self.hints.references)
+        if self._references is not None:
+            _, shown, noise = self._references
+            rows = [noised(shown, noise, level.sigma) for level in levels]
+            latents = torch.cat((torch.cat(rows), latents), 2)
         return self.run(plan, latents, told)
 
     def _plain(self, plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
-        return self.network(latents, timesteps, plan, self.window, self.text)
+        return self.network(latents, timesteps, plan, self.window, self.text, self.hints)

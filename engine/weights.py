@@ -16,7 +16,7 @@ import pickle
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
@@ -46,6 +46,9 @@ DAMAGED = (
     ValueError,
     struct.error,
 )
+
+
+Model = TypeVar("Model", bound=torch.nn.Module)
 
 
 class CheckpointError(ValueError):
@@ -150,9 +153,22 @@ def load_transformer(
     CheckpointError, naming `source`, where a key is missing, unexpected or of the wrong shape;
     keys go by diffusers' names there.
     """
-    model = empty_transformer(size)
     state = transformer_state(tensors, size, source=source)
-    _check_fit(model.state_dict(), state, size, source)
+    return fill(empty_transformer(size), state, size.name, dtype, device, source)
+
+
+def fill(
+    model: Model,
+    state: Mapping[str, Tensor],
+    name: str,
+    dtype: torch.dtype,
+    device: torch.device | str,
+    source: str | Path,
+) -> Model:
+    """`model`, built on `meta`, with all of `state`, which goes by the model's own names; `name`
+    is what an error calls the model. See `load_transformer`.
+    """
+    _check_fit(model.state_dict(), state, name, source)
     cast = {key: tensor.detach().to(device, dtype) for key, tensor in state.items()}
     model.load_state_dict(cast, assign=True)
     return model
@@ -170,7 +186,13 @@ def random_transformer(
     All are normal with deviation `std`, the weights of norms around 1 and the rest around 0. They
     are made where they stay; the same seed gives the same weights on the same kind of device.
     """
-    model = empty_transformer(size)
+    return randomised(empty_transformer(size), dtype, device, seed, std)
+
+
+def randomised(
+    model: Model, dtype: torch.dtype, device: torch.device | str, seed: int = 0, std: float = 0.02
+) -> Model:
+    """`model`, built on `meta`, with random weights; see `random_transformer`."""
     generator = torch.Generator(device).manual_seed(seed)
     state = {
         key: torch.empty(empty.shape, dtype=dtype, device=device).normal_(
@@ -277,7 +299,7 @@ def _converted(own: dict[str, Tensor], source: str | Path) -> dict[str, Tensor]:
 def _check_fit(
     wanted: Mapping[str, Tensor],
     found: Mapping[str, Tensor],
-    size: NetworkSize,
+    name: str,
     source: str | Path,
 ) -> None:
     """CheckpointError with everything that keeps `found` from being the network's state."""
@@ -292,8 +314,8 @@ def _check_fit(
     told = [f"{len(keys)} {fault} ({_first(keys)})" for fault, keys in faults.items() if keys]
     if told:
         raise CheckpointError(
-            f"{source} does not fit the {size.name}, which has {len(wanted)} tensors: "
-            f"{', '.join(told)}; download it again, or choose a checkpoint of the {size.name}."
+            f"{source} does not fit the {name}, which has {len(wanted)} tensors: "
+            f"{', '.join(told)}; download it again, or choose a checkpoint of the {name}."
         )
 
 

@@ -42,7 +42,7 @@ class SinkRewritten(LatentStream):
         keys, values = window.keys.clone(), window.values.clone()
         window.clear()
         self.window.begin([0], frames)
-        self._pass(self.window.begin([0], frames), self._last(frames), [0.0])
+        self._pass(self.window.begin([0], frames), self._last(frames), [self._clean])
         sink = self.spec.sink
         keys[:, :sink], values[:, :sink] = window.keys[:, :sink], window.values[:, :sink]
         window.keys.copy_(keys)
