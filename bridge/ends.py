@@ -125,6 +125,14 @@ class Receiving(End[Source]):
         """What is wrong at this end, in a sentence."""
         return self.refused or self.error or (self.transport.problem if self.transport else "")
 
+    @property
+    def alive(self) -> bool:
+        """Whether there is an input: a source that gave a picture, is there, and is no stand-in."""
+        source = self.transport
+        if source is None or self.newest is None:
+            return False
+        return not (source.stands_in or source.problem or self.error)
+
     def _step(self, transport: Source) -> None:
         frame = transport.receive(WAIT)
         self.error = ""

@@ -54,13 +54,17 @@ class Feeder:
         how: Fit,
         input_fps: Callable[[], float],
         failed: Callable[[Exception], None],
+        has_input: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`failed` is told when a block could not be fed; it is tried again."""
+        """`failed` is told when a block could not be fed; it is tried again. Where `has_input` is
+        not so, a pipeline that can make pictures of nothing is granted none.
+        """
         self._link = link
         self._size = size
         self._how: Fit = how
         self._input_fps = input_fps
         self._failed = failed
+        self._has_input = has_input
         self._stopped = threading.Event()
         self._steered = 0
         threading.Thread(target=self._run, name="feeder", daemon=True).start()
@@ -75,13 +79,14 @@ class Feeder:
     def _feed(self) -> None:
         if not self._link.wanted.wait(1, 0.2):
             return
-        (count,) = self._link.wanted.take(1)
+        (asked,) = self._link.wanted.take(1)
+        count = 0 if self._link.row.text and not self._has_input() else asked
         try:
             ready = self._room() if count == 0 else self._pictures(count)
             if ready:
                 self._grant(self._link.inbox.take(count))
         except Exception:
-            self._link.wanted.put(count)  # the worker still waits for it
+            self._link.wanted.put(asked)  # the worker still waits for it
             raise
 
     def _grant(self, frames: list[Frame]) -> None:

@@ -45,13 +45,16 @@ class EngineHost:
         counters: Counters,
         values: Callable[[], tuple[int, Mapping[str, Value]]],
         newest_input: Callable[[], Frame | None],
+        has_input: Callable[[], bool],
         changed_over: Callable[[], None],
     ) -> None:
         """`values` gives the newest parameter snapshot: its number and all values by name;
-        `changed_over` is called when another pipeline is shown.
+        `changed_over` is called when another pipeline is shown; `has_input` says whether what
+        `newest_input` gives is somebody's.
         """
         self._changed_over = changed_over
         self._newest_input = newest_input
+        self._has_input = has_input
         self._settings = settings
         self._catalog = catalog
         self._counters = counters
@@ -198,6 +201,7 @@ class EngineHost:
             row=row,
             load=load,
             assets=settings.assets,
+            models=settings.models_folder,
             hang_s=settings.hang_s,
             load_s=settings.load_s,
             in_process=settings.engine == "process",
@@ -208,7 +212,7 @@ class EngineHost:
         link.start(*self._values())
         self._feeders[link] = Feeder(
             link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
-            lambda: self._counters.input_rate.value, self._stumbled,
+            lambda: self._counters.input_rate.value, self._stumbled, self._has_input,
         )  # fmt: skip
         log.info("engine worker %d starts with %s", link.pid, orders.row.id)
         return link

@@ -44,6 +44,7 @@ class Orders:
     row: PipelineRow
     load: Load
     assets: Path
+    models: Path
     hang_s: float
     load_s: float
     in_process: bool = True
@@ -118,6 +119,7 @@ class Link:
                 "values": orders.load.model_dump(),
                 "block": row.block,
                 "assets": str(orders.assets),
+                "models": str(orders.models),
                 "hang_s": orders.hang_s,
                 "load_s": orders.load_s,
             }

@@ -63,7 +63,9 @@ class Session:
             settings.source_uri, self._open_source, self.counters, self._took
         )
         newest = lambda: self._receiving.newest  # noqa: E731
-        self._host = EngineHost(settings, catalog, self.counters, self._values, newest, self._keep)
+        self._host = EngineHost(
+            settings, catalog, self.counters, self._values, newest, self._has_input, self._keep
+        )
         self._clock = OutputClock(
             settings,
             self.counters,
@@ -136,6 +138,10 @@ class Session:
         """A frame has come: to every worker there is."""
         for link in self._host.links:
             link.inbox.put(frame)
+
+    def _has_input(self) -> bool:
+        """Whether there is an input; the demo counts where video is asked for by name."""
+        return self._receiving.alive or self.store.snapshot.values.get("input_mode") == "video"
 
     # The desk.
 

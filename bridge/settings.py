@@ -25,7 +25,7 @@ def data_folder() -> Path:
 def shown_default(field: FieldInfo) -> str:
     """A setting's default as one would type it; empty for none, and for a folder of this user."""
     default = field.default
-    if default is PydanticUndefined or isinstance(default, bool):
+    if default is PydanticUndefined or default is None or isinstance(default, bool):
         return ""
     return ",".join(default) if isinstance(default, tuple) else str(default)
 
@@ -93,6 +93,9 @@ class Settings(BaseSettings):
         default=5, ge=0, le=600, description="seconds of running that clear the count of deaths"
     )
     folder: Path = Field(default_factory=data_folder, description="for assets and the journal")
+    models: Path | None = Field(
+        default=None, description="where weights are; by default models in the folder"
+    )
     fresh: bool = Field(default=False, description="do not restore the values of a crashed run")
 
     @field_validator("osc_feedback", "osc_allow", "allow_host", mode="before")
@@ -138,6 +141,11 @@ class Settings(BaseSettings):
     def output(self) -> tuple[int, int]:
         """Width and height of what is sent."""
         return _size(self.output_size)
+
+    @property
+    def models_folder(self) -> Path:
+        """Where the pipelines' weights are."""
+        return self.models or self.folder / "models"
 
     @property
     def assets(self) -> Path:

@@ -46,3 +46,8 @@ class StandIn(Opened):
     def problem(self) -> str:
         """Of the first."""
         return self._first.problem
+
+    @property
+    def stands_in(self) -> bool:
+        """Until the first one's first picture."""
+        return self._other is not None

@@ -47,7 +47,7 @@ def parameters() -> Table:
         for spec in (*describe(row.parameters), *describe(row.load)):
             found.setdefault(spec.name, (spec, []))[1].append(row.id)
     rows = [
-        (spec.name, f"/bridge/{spec.osc}", _range(spec), _shown(spec), ", ".join(users), spec.help)
+        (spec.name, f"/bridge/{spec.osc}", _range(spec), _shown(spec), _users(users), spec.help)
         for spec, users in found.values()
     ]
     return "Parameters", ("name", "OSC", "takes", "default", "pipelines", "meaning"), rows
@@ -81,6 +81,13 @@ def markdown(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n\n"
+
+
+def _users(ids: Sequence[str]) -> str:
+    """Which pipelines have something, in the fewer words."""
+    others = [pipeline for pipeline in Catalog.installed().rows if pipeline not in ids]
+    most = len(ids) > len(others) and "all" not in ids
+    return f"all but {', '.join(others)}" if most else ", ".join(ids)
 
 
 def _range(spec: ParameterSpec) -> str:

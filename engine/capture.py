@@ -82,6 +82,7 @@ class Graphs:
                 self._run(plan, latents, timesteps)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        # only this thread's calls matter: another may be encoding a prompt meanwhile
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             flow = self._run(plan, latents, timesteps)
         return _Captured(graph, latents, timesteps, flow)

@@ -23,11 +23,13 @@ Output: TypeAlias = "Image | npt.NDArray[np.float32]"  # float: the same shape, 
 class Context:
     """What a pipeline is given beside its parameters.
 
-    `assets` is the folder that reference images are named in; `progress(phase, done, total)`
-    tells how far loading has come and may be called from the loading thread at any rate.
+    `assets` is the folder that reference images are named in, `models` that of weights;
+    `progress(phase, done, total)` tells how far loading has come and may be called from the
+    loading thread at any rate.
     """
 
     assets: Path
+    models: Path
     progress: Callable[[str, float, float], None]
 
 

@@ -79,7 +79,7 @@ class Worker:
         self._hang = Hang(order["hang_s"], armed=self._own_process)
         self._tell({"say": "state", "state": "LOADING"})
         load = cast(type[Load], _named(order["load"])).model_validate(order["values"])
-        context = Context(Path(order["assets"]), self._progress)
+        context = Context(Path(order["assets"]), Path(order["models"]), self._progress)
         try:
             with Hang(order["load_s"], armed=self._own_process):
                 self._pipeline: Pipeline = build(order["target"], load, context)

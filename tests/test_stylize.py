@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 
 from engine.pipeline import Context
-from engine.pipelines.catalog import StylizeLoad, StylizeParameters
+from engine.pipelines.controls import StylizeLoad, StylizeParameters
 from engine.pipelines.stylize import CROSSFADE, Stylize
 from engine.stylize.bench import flicker, pan, still, textured
 from engine.stylize.drawing import PATTERNS, draw
@@ -30,7 +30,7 @@ class Rig:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        context = Context(folder, lambda phase, done, total: None)
+        context = Context(folder, folder, lambda phase, done, total: None)
         self.pipeline = Stylize(StylizeLoad(backend="onnx"), context)
 
     def __call__(self, image, **parameters):

@@ -97,6 +97,11 @@ class Source(Transport, Protocol):
         """What keeps the pictures away, in one sentence with the cure; empty for nothing."""
         ...
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether what it gives is nobody's input, only something to look at."""
+        ...
+
 
 class Sink(Transport, Protocol):
     """Frames go here."""

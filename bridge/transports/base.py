@@ -26,6 +26,11 @@ class Opened:
         """Let go of everything."""
 
     @property
+    def stands_in(self) -> bool:
+        """Whether what it gives is nobody's input, only something to look at."""
+        return False
+
+    @property
     def problem(self) -> str:
         """Nothing keeps the pictures away, unless a transport says otherwise."""
         return ""

@@ -39,6 +39,11 @@ class DemoSource(Paced):
         return Frame(image, perf_counter(), index)
 
     @property
+    def stands_in(self) -> bool:
+        """Always: it is there so that there is a picture."""
+        return True
+
+    @property
     def status(self) -> str:
         """Size and rate."""
         return f"{self._options.width}x{self._options.height} at {self._options.fps:g}"

@@ -3,95 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Literal
 
-from engine.parameters import Load, Parameters, control
+from engine.parameters import Load, Parameters
+from engine.pipelines.controls import (
+    CausalLoad,
+    CausalParameters,
+    PassthroughLoad,
+    PassthroughParameters,
+    StylizeLoad,
+    StylizeParameters,
+)
 
 ENTRY_POINTS = "spout_bridge.pipelines"
-
-
-class PassthroughLoad(Load):
-    """Nothing to choose."""
-
-
-class PassthroughParameters(Parameters):
-    """Nothing to steer."""
-
-
-class SizedLoad(Load):
-    """What every generating pipeline is built with."""
-
-    size: str = control(
-        "auto",
-        "Size the engine works at: auto, or WIDTHxHEIGHT in pixels, floored to what it can do.",
-        page="Engine",
-    )
-
-
-class ConditionedParameters(Parameters):
-    """What every pipeline with prompts and references shares, under one name in each."""
-
-    prompt: str = control("", "The look in words.", osc="prompt")
-    reference: str = control(
-        "",
-        "Reference image: an asset's id, or its name in the assets folder.",
-        osc="ref",
-        asset=True,
-    )
-    vace_scale: float = control(
-        1.0,
-        "Strength of the reference: 0 none, 1 the look, above it more than the look.",
-        minimum=0,
-        maximum=2,
-        osc="vace",
-    )
-    fade: float = control(
-        1.0, "Time that a new prompt or reference takes to arrive.", minimum=0, maximum=60, unit="s"
-    )
-    prompt_weight: float = control(
-        1.0, "Weight of the first prompt.", minimum=0, maximum=2, osc="prompt/1/weight"
-    )
-    prompt_2: str = control("", "A second prompt, blended by weight.", osc="prompt/2")
-    prompt_2_weight: float = control(
-        1.0, "Weight of the second prompt.", minimum=0, maximum=2, osc="prompt/2/weight"
-    )
-    prompt_3: str = control("", "A third prompt, blended by weight.", osc="prompt/3")
-    prompt_3_weight: float = control(
-        1.0, "Weight of the third prompt.", minimum=0, maximum=2, osc="prompt/3/weight"
-    )
-    reference_weight: float = control(
-        1.0, "Weight of the first reference.", minimum=0, maximum=2, osc="ref/1/weight"
-    )
-    reference_2: str = control(
-        "", "A second reference image, blended by weight.", osc="ref/2", asset=True
-    )
-    reference_2_weight: float = control(
-        1.0, "Weight of the second reference.", minimum=0, maximum=2, osc="ref/2/weight"
-    )
-    reference_3: str = control(
-        "", "A third reference image, blended by weight.", osc="ref/3", asset=True
-    )
-    reference_3_weight: float = control(
-        1.0, "Weight of the third reference.", minimum=0, maximum=2, osc="ref/3/weight"
-    )
-
-
-class StylizeLoad(SizedLoad):
-    """What `stylize` is built with."""
-
-    backend: Literal["auto", "onnx", "openvino", "torch"] = control(
-        "auto", "What runs the network; auto takes the fastest that is installed.", page="Engine"
-    )
-
-
-class StylizeParameters(ConditionedParameters):
-    """What `stylize` can be steered by."""
-
-    prompt: str = control(
-        "starry night", "The look in words: colours, patterns, looks; state.report tells which."
-    )
-
-    steady: float = control(0.5, "Damping of flicker: 0 none, 1 strongest.", minimum=0, maximum=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +25,7 @@ class PipelineRow:
     engine's width and height are floored to. `block` is the most frames that one call yields.
     `native_size` means that the engine works at the input's own size, whatever it is.
     `fixed_size` means that another size needs a reload; else it holds from the next block on.
+    `text` means that it makes pictures of nothing where there is no input.
     `memory` is what a worker of this pipeline needs, in bytes; 0 for little.
     """
 
@@ -114,6 +38,7 @@ class PipelineRow:
     block: int = 1
     native_size: bool = False
     fixed_size: bool = False
+    text: bool = False
     memory: int = 0
     missing: str = ""
 
@@ -135,6 +60,33 @@ BUILT_IN = (
         parameters=PassthroughParameters,
         multiple=1,
         native_size=True,
+    ),
+    *(
+        PipelineRow(
+            id=pipeline,
+            title=title,
+            target=f"engine.pipelines.causal:{name}",
+            load=CausalLoad,
+            parameters=CausalParameters,
+            block=block,
+            text=True,
+        )
+        for pipeline, name, block, title in (
+            ("longlive", "LongLive", 13, "LongLive 1.3B: video from a prompt that may change"),
+            (
+                "streamdiffusionv2",
+                "StreamDiffusionV2",
+                5,
+                "StreamDiffusionV2 1.3B: the input repainted, four pictures at a time",
+            ),
+            ("reward-forcing", "RewardForcing", 13, "Reward-Forcing 1.3B: lively motion"),
+            (
+                "krea-realtime-video",
+                "KreaRealtimeVideo",
+                13,
+                "Krea Realtime 14B: the best pictures, for large cards",
+            ),
+        )
     ),
 )
 

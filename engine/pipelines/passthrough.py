@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.pipeline import Context, Image
-from engine.pipelines.catalog import PassthroughLoad, PassthroughParameters
+from engine.pipelines.controls import PassthroughLoad, PassthroughParameters
 
 
 class Passthrough:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from engine.pipeline import Context, Image
-from engine.pipelines.catalog import StylizeLoad, StylizeParameters
+from engine.pipelines.controls import StylizeLoad, StylizeParameters
 from engine.stylize.glide import Glide
 from engine.stylize.looks import Looks
 from engine.stylize.network import Encoder, generator

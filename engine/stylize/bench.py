@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from engine.pipeline import Context, Image
-from engine.pipelines.catalog import StylizeLoad, StylizeParameters
+from engine.pipelines.controls import StylizeLoad, StylizeParameters
 from engine.pipelines.stylize import Stylize
 from engine.stylize.drawing import draw
 from engine.stylize.network import Encoder, generator
@@ -65,7 +65,7 @@ def still(frames: int = 12) -> Iterator[Image]:
 
 def flicker(frames: Iterator[Image], step: int, steady: float, prompt: str) -> float:
     """Mean change of the paint, of 255, from frame to frame along the known motion."""
-    context = Context(Path(), lambda phase, done, total: None)
+    context = Context(Path(), Path(), lambda phase, done, total: None)
     pipeline = Stylize(StylizeLoad(backend="onnx"), context)
     parameters = StylizeParameters(prompt=prompt, steady=steady, fade=0)
     last: Image | None = None

@@ -9,8 +9,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from engine.assets import find
 from engine.pipeline import Image
-from engine.pipelines.catalog import ConditionedParameters
+from engine.pipelines.controls import ConditionedParameters
 from engine.stylize import references
 from engine.stylize.drawing import draw
 from engine.stylize.prompts import Recipe, read
@@ -86,7 +87,7 @@ class Looks:
         if not name:
             self._good.pop(place, None)
             return None
-        found = references.find(self._assets, name)
+        found = find(self._assets, name)
         if found is None:
             self.problems.append(f"There is no reference {_short(name)} in the assets folder.")
             return self._good.get(place)

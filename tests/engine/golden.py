@@ -44,10 +44,13 @@ class Fixture:
         """The tensor, where the file has it."""
         return self._tensors.get(name)
 
+    def all(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors whose names begin so, by the rest of their names."""
+        return {k.removeprefix(prefix): t for k, t in self._tensors.items() if k.startswith(prefix)}
+
     def weights(self) -> dict[str, Tensor]:
         """The checkpoint under its own key names."""
-        prefix = "weights."
-        return {k.removeprefix(prefix): t for k, t in self._tensors.items() if k.startswith(prefix)}
+        return self.all("weights.")
 
     def size(self) -> NetworkSize:
         """The sizes of the file's network."""

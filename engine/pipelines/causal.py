@@ -1,0 +1,288 @@
+"""The causal pipelines: a prompt, and a video where there is one, to blocks of pictures."""
+
+# pyright: basic, reportMissingImports=false
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from time import sleep
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from engine.assembly import Parts, Sizes, assemble
+from engine.assets import Pictures
+from engine.capture import accelerate
+from engine.conditioning import Motion, pixels
+from engine.pipeline import Context, Image, UnusableOutput
+from engine.pipelines import specs
+from engine.pipelines.controls import CausalLoad, CausalParameters
+from engine.pipelines.steering import Steering
+from engine.prompts import Prompts
+from engine.schedule import Level, Schedule
+from engine.stream import LatentStream, seeded
+
+Mode: TypeAlias = Literal["text", "video", "control"]
+
+LATENT = 8  # pixels of a latent, each way
+DEFAULT_SIZE = {"longlive": (320, 576)}  # width, height in text mode; 512x512 for the others
+SQUARE = (512, 512)
+STEP = 16  # pixels that a token stands for, each way
+GLANCE = 0.005  # seconds between looks for the very first prompt
+REMEMBERED = 9  # pictures back from which Krea's context is encoded anew
+
+
+class Take:
+    """One unbroken run: one size, one mode, one number of batched steps."""
+
+    def __init__(
+        self, parts: Parts, assets: Pictures, load: CausalLoad, size: tuple[int, int], rows: int
+    ) -> None:
+        width, height = size
+        spec, self.size, self.rows = parts.spec, size, rows
+        latent = height // LATENT, width // LATENT
+        self.stream = LatentStream(spec, parts.network, *latent, rows)
+        self.how = accelerate(self.stream, load.passes)
+        self.vae, self.spec, self._assets = parts.vae, spec, assets
+        self.begin("text")
+
+    def begin(self, mode: Mode) -> None:
+        """Forget the past; what follows is made in that mode."""
+        self.mode: Mode = mode
+        self.stream.reset()
+        self.stream.refer(None)  # the new steering gives them again
+        self.encoder = self.vae.encoder(self.spec.normalised)
+        self.decoder = self.vae.decoder()
+        self.motion = Motion()
+        self.steering = Steering(self.vae, self._assets, *self.size, self.spec.normalised)
+        self.recent: deque[Tensor] = deque(maxlen=REMEMBERED)
+
+    def frames(self, mode: Mode) -> int:
+        """Latent frames of the next block."""
+        if self.stream.frame and mode == self.mode:
+            return self.spec.block
+        return self.spec.block + 1 if mode == "video" else self.spec.first_block
+
+    def pictures(self, mode: Mode) -> int:
+        """Pictures that the next block's latents stand for."""
+        frames = self.frames(mode)
+        begins = not self.stream.frame or mode != self.mode
+        return 4 * frames - 3 if begins else 4 * frames
+
+    def head(self) -> Tensor | None:
+        """The oldest of the last pictures as a latent of its own, where a row wants it."""
+        if self.spec.refresh != "recompute" or self.stream.frame <= self.spec.context:
+            return None
+        return self.vae.still(self.recent[0])
+
+
+class CausalPipeline:
+    """Blocks of pictures without end. One class for all rows: `spec` is the difference."""
+
+    spec: ClassVar[specs.CausalSpec]
+    sizes: ClassVar[Sizes] = Sizes()
+
+    def __init__(self, load: CausalLoad, context: Context) -> None:
+        self._load = load
+        self._parts = assemble(self.spec, self.sizes, load, context)
+        self._assets = Pictures(context.assets)
+        self._prompts = Prompts(self._parts.encode, self._parts.note)
+        self._schedule = Schedule(self.spec.shift)
+        self._embedding: Tensor | None = None
+        self._take: Take | None = None
+        self._problems: list[str] = []
+        self._noise = 1.0
+        self._vace_scale = 0.0  # that the last block was steered with; 0 without VACE
+
+    def wanted(self, parameters: CausalParameters) -> int:
+        """As many pictures as the next block's latents stand for; none in text mode."""
+        mode = self._mode(parameters, given=True)
+        if mode == "text":
+            return 0
+        if self._take is None:
+            frames = self.spec.block + 1 if mode == "video" else self.spec.first_block
+            return 4 * frames - 3
+        return self._take.pictures(mode)
+
+    def __call__(self, images: Sequence[Image], parameters: CausalParameters) -> Iterator[Image]:
+        """Yield the block's pictures, each as soon as it is decoded."""
+        mode = self._mode(parameters, given=bool(images))
+        levels = self._levels(parameters)
+        size = self._size(images, parameters.size)
+        take = self._ready(size, mode, len(levels) if self.spec.batch_steps else 1)
+        self._prompt(take, parameters)
+        latents = self._block(take, images, parameters, levels)
+        if latents is None:
+            return
+        for chunk in take.decoder(latents):
+            if self.spec.refresh == "recompute":
+                take.recent.extend(chunk.split(1, 2))
+            yield from _pictures(chunk)
+        take.stream.settle()
+
+    def reset(self) -> None:
+        """Forget the past of the stream; the prompt stays."""
+        if self._take is not None:
+            self._take.begin(self._take.mode)
+
+    def report(self) -> Mapping[str, Any]:
+        """What runs, what arrives, and what the user should know."""
+        take, parts = self._take, self._parts
+        demo = self._load.weights == "demo"
+        return {
+            "weights": "DEMO WEIGHTS" if demo else "real",
+            "mode": take.mode if take else "",
+            "passes": take.how if take else "",
+            "device": str(parts.network.device),
+            "size": "x".join(map(str, take.size)) if take else "",
+            "arriving": self._prompts.arriving,
+            "fade_left": round(self._prompts.fade_left(), 2),
+            "noise_scale": round(self._noise, 3),
+            "vace_scale": self._vace_scale,
+            "problems": [
+                *self._prompts.problems, *self._assets.problems.values(), *self._problems,
+                *parts.remarks,
+            ],
+        }  # fmt: skip
+
+    def _mode(self, parameters: CausalParameters, *, given: bool) -> Mode:
+        """What a block is made from, where pictures are `given` or not."""
+        if parameters.input_mode == "text" or not given:
+            return "text"
+        steers = self._steers(parameters) and parameters.vace_use_input_video
+        return "control" if steers else "video"
+
+    def _steers(self, parameters: CausalParameters) -> bool:
+        return parameters.vace_on and self._parts.network.vace is not None
+
+    def _ready(self, size: tuple[int, int], mode: Mode, rows: int) -> Take:
+        """The take that a block goes on with: the last one, or a new one where it cannot."""
+        take = self._take
+        if take is None or take.size != size or take.rows != rows:
+            self._take = None  # its memory first
+            take = self._take = Take(self._parts, self._assets, self._load, size, rows)
+            if self._embedding is not None:
+                take.stream.prompt(self._embedding)
+        if take.mode != mode or not take.stream.frame:
+            take.begin(mode)
+        return take
+
+    def _size(self, images: Sequence[Image], asked: str) -> tuple[int, int]:
+        """Width and height of a block: the input's, or without one what is asked for."""
+        if images:
+            return images[0].shape[1], images[0].shape[0]
+        width, _, height = asked.lower().partition("x")
+        if width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= STEP:
+            return int(width) // STEP * STEP, int(height) // STEP * STEP
+        return DEFAULT_SIZE.get(self.spec.id, SQUARE)
+
+    def _prompt(self, take: Take, parameters: CausalParameters) -> None:
+        """Go on with what is shown of the prompts by now; the very first is waited for."""
+        wishes = [(parameters.prompt, parameters.prompt_weight),
+                  (parameters.prompt_2, parameters.prompt_2_weight),
+                  (parameters.prompt_3, parameters.prompt_3_weight)]  # fmt: skip
+        self._prompts.wish(wishes, parameters.prompt_method, fade=parameters.fade)
+        embedding, changed = self._prompts.now()
+        while embedding is None:
+            if not self._prompts.arriving:
+                raise ValueError(" ".join(self._prompts.problems) or "No prompt was encoded.")
+            sleep(GLANCE)
+            embedding, changed = self._prompts.now()
+        if self._set_loras(parameters) or changed or self._embedding is None:
+            self._embedding = embedding
+            take.stream.prompt(embedding)
+
+    def _set_loras(self, parameters: CausalParameters) -> bool:
+        """Move the LoRAs' faders; whether one moved, for then the prompt's keys are old."""
+        moved = False
+        for place, lora in enumerate(self._parts.loras, 1):
+            strength = getattr(parameters, f"lora_{place}_strength")
+            moved = moved or lora.strength != strength
+            lora.strength = strength
+        return moved
+
+    def _levels(self, parameters: CausalParameters) -> tuple[Level, ...]:
+        """The noise levels that are asked for; the authors' where that cannot be read."""
+        text = parameters.denoising_steps.strip().lower()
+        self._problems = []
+        chosen = self.spec.steps.get(text)
+        if chosen is None:
+            try:
+                steps = tuple(int(step) for step in text.split(","))
+                if not all(0 <= step <= 1000 for step in steps):
+                    raise ValueError
+                chosen = specs.StepList(steps, warped=False)
+            except ValueError:
+                named = ", ".join(self.spec.steps)
+                self._problems = [
+                    f"denoising_steps takes {named} or numbers from 1000 to 0, not {text!r}."
+                ]
+                chosen = next(iter(self.spec.steps.values()))
+        return self._schedule.levels(chosen)
+
+    def _block(
+        self,
+        take: Take,
+        images: Sequence[Image],
+        parameters: CausalParameters,
+        levels: tuple[Level, ...],
+    ) -> Tensor | None:
+        """The block's latents, finished."""
+        stream, frames = take.stream, take.frames(take.mode)
+        video = control = None
+        self._noise = 1.0
+        if take.mode == "video":
+            self._noise = parameters.noise_scale
+            if parameters.noise_controller:
+                self._noise = take.motion(images, self._noise)
+            video = take.encoder(pixels(images, take.vae.device))
+            levels = self._schedule.for_video(levels, self._noise)
+        if self._steers(parameters):
+            take.steering.refer(stream, parameters)
+            shown = images if take.mode == "control" else ()
+            control = take.steering.context(shown, frames, parameters)
+        self._vace_scale = 0.0 if control is None else parameters.vace_scale
+        stream.hint_clean = parameters.vace_clean_pass
+        draw = seeded(parameters.seed + stream.frame, stream.shape, take.vae.device)
+        return stream.block(
+            levels, draw, video, self._noise, take.head(), parameters.kv_cache_attention_bias,
+            control, parameters.vace_scale,
+        )  # fmt: skip
+
+
+class LongLive(CausalPipeline):
+    """See `specs.LONGLIVE`."""
+
+    spec = specs.LONGLIVE
+
+
+class StreamDiffusionV2(CausalPipeline):
+    """See `specs.STREAMDIFFUSIONV2`."""
+
+    spec = specs.STREAMDIFFUSIONV2
+
+
+class RewardForcing(CausalPipeline):
+    """See `specs.REWARD_FORCING`."""
+
+    spec = specs.REWARD_FORCING
+
+
+class KreaRealtimeVideo(CausalPipeline):
+    """See `specs.KREA`."""
+
+    spec = specs.KREA
+
+
+def _pictures(chunk: Tensor) -> Iterator[Image]:
+    """Decoded pixels (1, 3, frames, H, W) as images (H, W, 4), turned into bytes on the device.
+
+    UnusableOutput where they are not numbers.
+    """
+    frames = (chunk[0].permute(1, 2, 3, 0) * 127.5 + 128).clamp(0, 255)
+    usable = frames.isfinite().all()
+    opaque = torch.full_like(frames[..., :1], 255)
+    images = torch.cat((frames, opaque), -1).to(torch.uint8).cpu().numpy()
+    if not usable:
+        raise UnusableOutput("The pipeline gave numbers that are no picture (NaN or infinite).")
+    yield from images

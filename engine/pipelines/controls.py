@@ -1,0 +1,182 @@
+"""What each pipeline is built with and steered by: the one place where a parameter is declared.
+
+Free of torch and onnxruntime. The same thing has the same name in every pipeline, so that a fader
+goes on working through a change.
+"""
+
+from typing import Literal
+
+from engine.parameters import Load, Parameters, control
+
+
+class PassthroughLoad(Load):
+    """Nothing to choose."""
+
+
+class PassthroughParameters(Parameters):
+    """Nothing to steer."""
+
+
+def size_control() -> str:
+    """The size, which some pipelines are built with and others follow from block to block."""
+    return control(
+        "auto",
+        "Size the engine works at: auto, or WIDTHxHEIGHT in pixels, floored to what it can do.",
+        page="Engine",
+    )
+
+
+class SizedLoad(Load):
+    """What a pipeline of one size is built with."""
+
+    size: str = size_control()
+
+
+class ConditionedParameters(Parameters):
+    """What every pipeline with prompts and references shares, under one name in each."""
+
+    prompt: str = control("", "The look in words.", osc="prompt")
+    reference: str = control(
+        "",
+        "Reference image: an asset's id, or its name in the assets folder.",
+        osc="ref",
+        asset=True,
+    )
+    vace_scale: float = control(
+        1.0,
+        "Strength of the reference: 0 none, 1 the look, above it more than the look.",
+        minimum=0,
+        maximum=2,
+        osc="vace",
+    )
+    fade: float = control(
+        1.0, "Time that a new prompt or reference takes to arrive.", minimum=0, maximum=60, unit="s"
+    )
+    prompt_weight: float = control(
+        1.0, "Weight of the first prompt.", minimum=0, maximum=2, osc="prompt/1/weight"
+    )
+    prompt_2: str = control("", "A second prompt, blended by weight.", osc="prompt/2")
+    prompt_2_weight: float = control(
+        1.0, "Weight of the second prompt.", minimum=0, maximum=2, osc="prompt/2/weight"
+    )
+    prompt_3: str = control("", "A third prompt, blended by weight.", osc="prompt/3")
+    prompt_3_weight: float = control(
+        1.0, "Weight of the third prompt.", minimum=0, maximum=2, osc="prompt/3/weight"
+    )
+    reference_weight: float = control(
+        1.0, "Weight of the first reference.", minimum=0, maximum=2, osc="ref/1/weight"
+    )
+    reference_2: str = control(
+        "", "A second reference image, blended by weight.", osc="ref/2", asset=True
+    )
+    reference_2_weight: float = control(
+        1.0, "Weight of the second reference.", minimum=0, maximum=2, osc="ref/2/weight"
+    )
+    reference_3: str = control(
+        "", "A third reference image, blended by weight.", osc="ref/3", asset=True
+    )
+    reference_3_weight: float = control(
+        1.0, "Weight of the third reference.", minimum=0, maximum=2, osc="ref/3/weight"
+    )
+
+
+class StylizeLoad(SizedLoad):
+    """What `stylize` is built with."""
+
+    backend: Literal["auto", "onnx", "openvino", "torch"] = control(
+        "auto", "What runs the network; auto takes the fastest that is installed.", page="Engine"
+    )
+
+
+class StylizeParameters(ConditionedParameters):
+    """What `stylize` can be steered by."""
+
+    prompt: str = control(
+        "starry night", "The look in words: colours, patterns, looks; state.report tells which."
+    )
+
+    steady: float = control(0.5, "Damping of flicker: 0 none, 1 strongest.", minimum=0, maximum=1)
+
+
+class CausalLoad(Load):
+    """What the causal pipelines are built with."""
+
+    weights: Literal["real", "demo"] = control(
+        "real",
+        "Weights of the network: the authors' files, or small random ones that only show that "
+        "everything runs.",
+        page="Engine",
+    )
+    vae: Literal["wan", "lightvae", "tae", "lighttae"] = control(
+        "wan", "What turns latents into pictures: wan looks best, tae takes least.", page="Engine"
+    )
+    vace_enabled: bool = control(
+        False, "Load the VACE module, for references and control video.", page="Engine"
+    )
+    lora_1: str = control("", "A LoRA: its file in the models folder's loras.", page="Engine")
+    lora_2: str = control("", "A second LoRA.", page="Engine")
+    lora_3: str = control("", "A third LoRA.", page="Engine")
+    lora_mode: Literal["live", "merged"] = control(
+        "live", "Whether a LoRA's strength stays a fader, or is in the weights for good.",
+        page="Engine",
+    )  # fmt: skip
+    passes: Literal["auto", "plain", "graphs", "compiled"] = control(
+        "auto", "How passes are run; auto takes the fastest that is there.", page="Engine"
+    )
+    attention: Literal["auto", "sdpa", "flex", "flash3", "sage"] = control(
+        "auto", "What computes attention; sage is not exact.", page="Engine"
+    )
+
+
+class CausalParameters(ConditionedParameters):
+    """What the causal pipelines can be steered by."""
+
+    size: str = size_control()
+    prompt_method: Literal["linear", "slerp"] = control(
+        "linear", "How prompts are blended: mixed, or along the arc between two."
+    )
+    input_mode: Literal["auto", "video", "text"] = control(
+        "auto", "What a block begins with: the input where there is one, or nothing but noise."
+    )
+    noise_scale: float = control(
+        0.7, "Part of the input that is noise: 0 the input, 1 none of it.",
+        minimum=0, maximum=1, osc="noise",
+    )  # fmt: skip
+    noise_controller: bool = control(True, "Less noise where the input moves.")
+    denoising_steps: str = control(
+        "authors",
+        "Noise levels of a block: authors, scope, or numbers from 1000 down, such as 1000,750,500.",
+        page="Video",
+    )
+    seed: int = control(42, "The noise that everything begins with.", minimum=0, maximum=2**31 - 1)
+    kv_cache_attention_bias: float = control(
+        1.0, "Part of their attention that remembered frames keep: 1 all, less forgets faster.",
+        minimum=0.01, maximum=1, page="Video",
+    )  # fmt: skip
+    vace_on: bool = control(True, "Whether references and control video steer; needs VACE.")
+    vace_use_input_video: bool = control(
+        True, "With VACE: the input steers as control video instead of being painted over."
+    )
+    vace_mask: str = control(
+        "", "With VACE: a picture that is white where the control video may be changed.",
+        asset=True, page="Video",
+    )  # fmt: skip
+    first_frame_image: str = control(
+        "", "With VACE: a picture that every block begins with.", asset=True, page="Video"
+    )
+    last_frame_image: str = control(
+        "", "With VACE: a picture that every block ends with.", asset=True, page="Video"
+    )
+    vace_clean_pass: bool = control(
+        False, "Whether what is remembered is steered too; the models were not trained so.",
+        page="Video",
+    )  # fmt: skip
+    lora_1_strength: float = control(
+        1.0, "Strength of the first LoRA.", minimum=-10, maximum=10, osc="lora/1"
+    )
+    lora_2_strength: float = control(
+        1.0, "Strength of the second LoRA.", minimum=-10, maximum=10, osc="lora/2"
+    )
+    lora_3_strength: float = control(
+        1.0, "Strength of the third LoRA.", minimum=-10, maximum=10, osc="lora/3"
+    )

@@ -1,0 +1,122 @@
+"""The context that VACE steers a block by: control video, mask, anchors, references."""
+
+# pyright: basic, reportMissingImports=false
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.assets import Pictures
+from engine.conditioning import control_context, folded, pixels, split
+from engine.models.vae import GROUP, Vae
+from engine.pipeline import Image
+from engine.pipelines.controls import CausalParameters
+from engine.stream import LatentStream
+
+WHITE, BLACK = 255, 0
+STILL = 4  # blocks after which an encoder's past of nothing but grey no longer changes
+PLACES = ("", "_2", "_3")  # of references, as their parameters are named
+
+
+class Steering:
+    """What VACE is shown in one stream of pictures of one size; own encoders for what stays and
+    for what may change.
+    """
+
+    def __init__(
+        self, vae: Vae, assets: Pictures, width: int, height: int, normalised: bool
+    ) -> None:
+        """`width` and `height` in pixels."""
+        self._vae, self._assets, self._normalised = vae, assets, normalised
+        self._size = width, height
+        self._inactive, self._reactive, self._empty = (vae.encoder(normalised) for _ in range(3))
+        self._grey: list[Tensor] = []
+        self._shown: tuple[Any, ...] = ()
+
+    def refer(self, stream: LatentStream, parameters: CausalParameters) -> None:
+        """Give the stream the reference images that are asked for, where they have changed. One
+        that is still being read, or cannot be, leaves those before it.
+        """
+        asked = [
+            str(getattr(parameters, f"reference{place}"))
+            for place in PLACES
+            if getattr(parameters, f"reference{place}_weight") > 0
+        ]
+        found = [self._assets.get(name) for name in asked if name]
+        known = [each for each in found if each is not None]
+        keys = tuple(key for key, _ in known)
+        if len(known) < len(found) or keys == self._shown:
+            return
+        self._shown = keys
+        stills = [self._vae.still(self._pixels(_contained(p, self._size)), self._normalised)
+                  for _, p in known]  # fmt: skip
+        stream.refer(torch.cat(stills, 2) if stills else None)
+
+    def context(self, images: Sequence[Image], frames: int, parameters: CausalParameters) -> Tensor:
+        """The context (1, 96, frames, h, w) of a block of `frames` latent frames. Without images
+        all of it is to be made.
+        """
+        anchors = (
+            self._anchor(parameters.first_frame_image),
+            self._anchor(parameters.last_frame_image),
+        )
+        if not images and not any(anchor is not None for anchor in anchors):
+            return self._nothing(frames)
+        count = self._inactive.pictures(frames)
+        width, height = self._size
+        video = [*images] or [np.full((height, width, 4), 128, np.uint8)] * count
+        mask = self._mask(parameters, count)
+        for anchor, place in zip(anchors, (slice(None, GROUP), slice(-GROUP, None)), strict=True):
+            if anchor is not None:
+                length = len(video[place])
+                video[place], mask[:, :, place] = [anchor] * length, 0
+        moving = pixels(video, self._vae.device)
+        if not images:
+            moving = torch.where(mask > 0, 0.0, moving)
+        stays, changes = split(moving, mask)
+        return control_context(self._inactive(stays), self._reactive(changes), folded(mask))
+
+    def _nothing(self, frames: int) -> Tensor:
+        """No control at all: mid grey, all of which may change."""
+        if len(self._grey) < STILL:
+            count = self._empty.pictures(frames)
+            width, height = self._size
+            grey = torch.zeros(1, 3, count, height, width, device=self._vae.device)
+            self._grey.append(self._empty(grey))
+        latents = self._grey[-1][:, :, -frames:]
+        mask = torch.ones(1, 64, *latents.shape[2:], device=latents.device)
+        return control_context(latents, latents, mask)
+
+    def _mask(self, parameters: CausalParameters, count: int) -> Tensor:
+        """(1, 1, count, H, W): 1 where the control video may be changed."""
+        width, height = self._size
+        found = self._assets.get(parameters.vace_mask) if parameters.vace_mask else None
+        if found is None:
+            flat = np.ones((height, width), np.float32)
+        else:
+            flat = cv2.resize(found[1], self._size)[..., 0].astype(np.float32) / 255
+        whole = torch.from_numpy(flat).to(self._vae.device)
+        return whole[None, None, None].repeat(1, 1, count, 1, 1)
+
+    def _anchor(self, name: str) -> Image | None:
+        found = self._assets.get(name) if name else None
+        return None if found is None else _contained(found[1], self._size)
+
+    def _pixels(self, image: Image) -> Tensor:
+        return pixels([image], self._vae.device)
+
+
+def _contained(image: Image, size: tuple[int, int]) -> Image:
+    """A picture (H, W, 3) whole on a white canvas of `size`, as the authors of VACE place it."""
+    width, height = size
+    scale = min(width / image.shape[1], height / image.shape[0])
+    fitted = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    small = cv2.resize(image, fitted, interpolation=cv2.INTER_LINEAR)
+    canvas = np.full((height, width, 4), WHITE, np.uint8)
+    top, left = (height - fitted[1]) // 2, (width - fitted[0]) // 2
+    canvas[top : top + fitted[1], left : left + fitted[0], :3] = small
+    return canvas

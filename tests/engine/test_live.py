@@ -1,0 +1,158 @@
+"""The causal pipelines live: real files, a child worker, OSC and HTTP, an output never black."""
+
+import json
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+
+from pythonosc.udp_client import SimpleUDPClient
+
+from bridge.control.http_server import HttpServer
+from bridge.control.osc import OscServer
+from engine.pipelines.specs import SPECS
+from tests.engine.checkpoints import write_models
+from tests.engine.tiny_rows import CATALOG
+from tests.rig import Rig, running_session
+
+pytestmark = pytest.mark.slow
+SIZE = "64x48"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def live(models: Path, tmp_path: Path):
+    """Start a session of a pipeline, and give it with an OSC client."""
+    opened: list[Any] = []
+
+    def start(pipeline: str, **settings: Any) -> tuple[Rig, SimpleUDPClient]:
+        manager = running_session(
+            tmp_path, CATALOG, pipeline=pipeline, size=SIZE, models=models, **settings
+        )
+        rig = manager.__enter__()
+        opened.append(lambda: manager.__exit__(None, None, None))
+        osc = OscServer(rig.session, rig.session.settings)
+        osc.bind(0)
+        osc.start()
+        opened.append(osc.close)
+        client = SimpleUDPClient("127.0.0.1", osc.port)
+        opened.append(client._sock.close)
+        rig.until(lambda: _ran(rig, pipeline), 60)
+        return rig, client
+
+    yield start
+    for close in reversed(opened):
+        close()
+
+
+def _ran(rig: Rig, pipeline: str) -> bool:
+    """Whether that pipeline's own pictures are shown."""
+    status = rig.session.status()
+    if status.error and not status.error.startswith("denoising"):
+        raise AssertionError(status.error)
+    return status.pipeline == pipeline and status.state == "RUNNING" and bool(status.report)
+
+
+def _never_black(rig: Rig) -> bool:
+    black = rig.session.status().black_frames
+    return black == 0 and all(seen.frame.image[..., :3].any() for seen in rig.place.seen)
+
+
+@pytest.mark.parametrize("pipeline", SPECS)
+def test_every_parameter_is_played_while_it_runs(live: Any, pipeline: str) -> None:
+    rig, osc = live(pipeline, osc_feedback=())
+    session = rig.session
+    assert session.status().report["mode"] == "text"  # there is no input yet
+    stop = rig.steady_input()
+    rig.until(lambda: session.status().report["mode"] == "video", 30)
+    live_specs = [spec for spec in session.store.specs.values() if spec.live and spec.page]
+    own = {entry["id"]: entry["parameters"] for entry in session.pipelines()}[pipeline]
+    for spec in live_specs:
+        if spec.name in own and spec.name != "size":
+            values = spec.choices or (spec.minimum, spec.maximum, spec.default)
+            for value in [v for v in values if v is not None]:
+                osc.send_message(f"/bridge/{spec.osc}", value)
+                time.sleep(0.02)
+    osc.send_message("/bridge/prompt", "the last words")
+    rig.until(lambda: session.store.snapshot.values["prompt"] == "the last words")
+    time.sleep(3)
+    status = session.status()
+    assert status.restarts == 0, status.error
+    assert status.bad_blocks == 0
+    assert _never_black(rig)
+    stop()
+
+
+def test_twenty_switches_by_osc_leave_no_memory_and_no_black(live: Any) -> None:
+    rig, osc = live("longlive", osc_feedback=())
+    names, session = list(SPECS), rig.session
+    process, memory = psutil.Process(), []
+    for number in range(1, 21):
+        osc.send_message(f"/bridge/pipeline/{names[number % 4]}", 1)
+        rig.until(lambda name=names[number % 4]: _ran(rig, name), 60)
+        rig.place.seen[:-50] = []  # what the test itself keeps
+        memory.append(process.memory_info().rss / 1e6)
+    workers = [child for child in process.children() if "engine.worker" in child.cmdline()]
+    rig.until(lambda: len([w for w in workers if w.is_running()]) == 1, 10)
+    assert memory[-1] < memory[1] + 25
+    assert session.status().restarts == 0
+    assert _never_black(rig)
+
+
+def test_the_scale_of_vace_that_was_posted_once_holds(live: Any, tmp_path: Path) -> None:
+    rig, _ = live("longlive", osc_feedback=())
+    session = rig.session
+    session.switch("longlive", {"vace_enabled": True})
+    session.store.update({"vace_scale": 1.7})
+
+    def used() -> bool:
+        status = session.status()
+        return status.state == "RUNNING" and status.report.get("vace_scale") == 1.7
+
+    rig.until(used, 60)
+    session.store.update({"seed": 7, "noise_scale": 0.5})
+    session.store.update({"prompt": "something else"})
+    session.store.update({"reference": "none.png"})
+    time.sleep(2)
+    assert used()
+    worker = session.status().worker
+    session.actions["kill_engine"].run()
+    rig.until(lambda: session.status().worker != worker and used(), 60)
+    session.switch("reward-forcing")
+    rig.until(lambda: session.status().pipeline == "reward-forcing" and used(), 60)
+    session.switch("longlive")
+    rig.until(lambda: session.status().pipeline == "longlive" and used(), 60)
+    assert session.store.snapshot.values["vace_scale"] == 1.7
+
+
+def test_files_that_are_missing_are_told_and_the_old_pipeline_stays(
+    models: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    with running_session(tmp_path, CATALOG, pipeline="stylize", size=SIZE, models=empty) as rig:
+        stop = rig.steady_input()
+        rig.running("stylize")
+        server = HttpServer(rig.session, rig.session.settings.model_copy(update={"port": 0}))
+        server.bind()
+        server.start()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{server.port}/api/v1/pipeline",
+            json.dumps({"pipeline": "longlive"}).encode(),
+            {"content-type": "application/json"},
+        )
+        urllib.request.urlopen(request).close()
+        rig.until(lambda: "longlive_base.pt" in rig.session.status().error, 60)
+        assert "weights=demo" in rig.session.status().error
+        assert rig.session.status().pipeline == "stylize"
+        assert rig.session.status().state == "RUNNING"
+        server.close()
+        stop()

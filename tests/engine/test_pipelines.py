@@ -1,0 +1,238 @@
+"""The causal pipelines: real files in their authors' formats, through the code that loads them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+
+from engine.parameters import describe
+from engine.pipeline import Context, Image, Pipeline, UnusableOutput, build
+from engine.pipelines.causal import _pictures
+from engine.pipelines.controls import CausalParameters
+from engine.pipelines.specs import SPECS
+from tests.engine.checkpoints import write_models
+from tests.engine.tiny_rows import CATALOG
+
+WIDTH, HEIGHT = 64, 48
+PIPELINES = pytest.mark.parametrize("name", SPECS)
+Made = Callable[..., Pipeline]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def made(models: Path, tmp_path: Path) -> Made:
+    """Build a pipeline from the files; its assets are in `tmp_path`."""
+
+    def make(name: str, **load: Any) -> Pipeline:
+        row = CATALOG[name]
+        chosen = row.load(**load)
+        return build(row.target, chosen, Context(tmp_path, models, lambda *_: None))
+
+    return make
+
+
+def scene(number: int) -> Image:
+    rng = np.random.default_rng(number)
+    small = rng.integers(0, 256, (6, 8, 4), np.uint8)
+    image = cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    image[..., 3] = 255
+    return image
+
+
+def block(pipeline: Pipeline, video: bool = False, **values: Any) -> list[Image]:
+    """One block, by the worker's own protocol."""
+    parameters = CausalParameters(**{"fade": 0.0, "size": f"{WIDTH}x{HEIGHT}", **values})
+    count = pipeline.wanted(parameters) if video else 0
+    return list(pipeline([scene(number) for number in range(count)], parameters))
+
+
+def blocks(pipeline: Pipeline, count: int, **values: Any) -> Iterator[Image]:
+    for _ in range(count):
+        yield from block(pipeline, **values)
+
+
+def far(one: list[Image], other: list[Image]) -> float:
+    """Mean difference of pictures, of 255."""
+    pairs = zip(one, other, strict=True)
+    return float(np.mean([np.abs(a.astype(float) - b.astype(float)).mean() for a, b in pairs]))
+
+
+@pytest.mark.slow
+@PIPELINES
+def test_blocks_have_the_lengths_that_their_latents_stand_for(made: Made, name: str) -> None:
+    pipeline, short = made(name), SPECS[name].block == 1
+    first, batch = (5, 0) if short else (9, 12)
+    text = [len(block(pipeline)) for _ in range(4)]
+    assert text == [first, batch, *([4, 4] if short else [12, 12])]
+    video = [len(block(pipeline, video=True)) for _ in range(4)]
+    assert video == ([5, 0, 4, 4] if short else [13, 12, 12, 12])
+    (image, *_) = block(pipeline)
+    assert image.shape == (HEIGHT, WIDTH, 4)
+    assert image.dtype == np.uint8
+    assert (image[..., 3] == 255).all()
+    assert image[..., :3].std() > 3
+
+
+@pytest.mark.slow
+@PIPELINES
+def test_the_same_seed_gives_the_same_pictures_also_after_a_reload(made: Made, name: str) -> None:
+    one, again = (list(blocks(made(name), 3)) for _ in range(2))
+    assert far(one, again) == 0
+    pipeline = made(name)
+    list(blocks(pipeline, 2))
+    pipeline.reset()
+    assert far(list(blocks(pipeline, 3)), one) == 0
+    assert far(list(blocks(made(name), 3, seed=7)), one) > 1
+
+
+@pytest.mark.slow
+@PIPELINES
+def test_a_new_prompt_is_in_the_very_next_block(made: Made, name: str) -> None:
+    pipeline, other = made(name), made(name)
+    for each in (pipeline, other):
+        list(blocks(each, 3, prompt="a red fox", prompt_2="the sea", prompt_2_weight=0))
+    kept = block(pipeline, prompt="a red fox", prompt_2_weight=0)
+    changed = block(other, prompt="the sea")  # known by now: it was encoded ahead
+    assert far(kept, changed) > 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["longlive", "streamdiffusionv2"])
+def test_every_parameter_may_take_every_value(made: Made, name: str, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), scene(1)[..., :3])
+    pipeline = made(name, vace_enabled=True, lora_1="style.safetensors")
+    list(blocks(pipeline, 2, video=True))
+    for spec in describe(CausalParameters):
+        values: list[Any] = [*spec.choices]
+        if spec.kind == "bool":
+            values = [True, False]
+        elif spec.minimum is not None:
+            values = [spec.minimum, spec.maximum]
+        elif spec.name == "size":
+            values = []  # the worker gives pictures of that size
+        elif spec.kind == "text":
+            values = ["a.png", "none.png"] if spec.asset else ["", "scope", "1000,500", "?" * 3000]
+        for value in values:
+            images = block(pipeline, video=True, **{spec.name: value})
+            assert all(image.shape == (HEIGHT, WIDTH, 4) for image in images), (spec.name, value)
+
+
+@pytest.mark.slow
+@PIPELINES
+def test_the_scale_of_vace_counts_and_its_switch_leaves_it(made: Made, name: str) -> None:
+    def run(**values: Any) -> list[Image]:
+        return list(blocks(made(name, vace_enabled=True), 3, video=True, **values))
+
+    full, none, off = run(vace_scale=2.0), run(vace_scale=0.0), run(vace_on=False)
+    assert far(full, none) > 1
+    assert len(off) != len(none) or far(off, none) > 0.1  # then the input is painted over
+
+
+@pytest.mark.slow
+def test_references_steer_until_they_are_taken_away(made: Made, tmp_path: Path) -> None:
+    for number in (1, 2):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), scene(number)[..., :3])
+    pipelines = {name: made("longlive", vace_enabled=True) for name in ("none", "one", "two")}
+    chosen = {
+        "none": {},
+        "one": {"reference": "1.png"},
+        "two": {"reference": "1.png", "reference_2": "2.png"},
+    }
+    for name, pipeline in pipelines.items():
+        list(blocks(pipeline, 2, **chosen[name]))  # the files are read meanwhile
+        pipeline.reset()
+    found = {name: list(blocks(p, 3, **chosen[name])) for name, p in pipelines.items()}
+    assert far(found["one"], found["none"]) > 0.5
+    assert far(found["two"], found["one"]) > 0.5
+    back = pipelines["one"]
+    back.reset()
+    assert far(list(blocks(back, 3)), found["none"]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("anchor", ["first_frame_image", "last_frame_image", "vace_mask"])
+def test_anchors_and_masks_steer(made: Made, tmp_path: Path, anchor: str) -> None:
+    half = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    half[:, : WIDTH // 2] = 255
+    cv2.imwrite(str(tmp_path / "half.png"), half)
+    found = []
+    for values in ({}, {anchor: "half.png"}):
+        pipeline = made("longlive", vace_enabled=True)
+        list(blocks(pipeline, 2, video=True, **values))
+        pipeline.reset()
+        found.append(list(blocks(pipeline, 2, video=True, **values)))
+    assert far(*found) > 0.5
+
+
+@pytest.mark.slow
+def test_noise_scale_goes_from_the_input_to_none_of_it(made: Made) -> None:
+    still = {"video": True, "noise_controller": False}
+    low = list(blocks(made("longlive"), 2, noise_scale=0.15, **still))
+    high = list(blocks(made("longlive"), 2, noise_scale=1.0, **still))
+    assert far(low, high) > 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["live", "merged"])
+def test_a_lora_counts(made: Made, mode: str) -> None:
+    plain = list(blocks(made("reward-forcing"), 2))
+    load = {"lora_1": "style.safetensors", "lora_mode": mode}
+    styled = list(blocks(made("reward-forcing", **load), 2))
+    assert far(plain, styled) > 0.5
+    if mode == "live":
+        silent = list(blocks(made("reward-forcing", **load), 2, lora_1_strength=0.0))
+        assert far(plain, silent) == 0
+
+
+def test_denoising_steps_that_cannot_be_read_are_told_and_the_authors_run(made: Made) -> None:
+    pipeline = made("longlive")
+    wrong = block(pipeline, denoising_steps="many")
+    assert "denoising_steps takes authors" in " ".join(pipeline.report()["problems"])
+    pipeline.reset()
+    assert far(wrong, block(pipeline)) == 0
+    assert not pipeline.report()["problems"]
+
+
+def test_files_that_are_not_there_are_told_with_where_they_go(tmp_path: Path) -> None:
+    row = CATALOG["longlive"]
+    with pytest.raises(ValueError, match=r"longlive_base\.pt of .*LongLive-1\.3B .*weights=demo"):
+        build(row.target, row.load(), Context(tmp_path, tmp_path, lambda *_: None))
+
+
+def test_a_lora_that_is_not_there_or_leads_elsewhere_is_told(made: Made) -> None:
+    for name in ("none.safetensors", "../LongLive-1.3B/models/lora.pt"):
+        with pytest.raises(ValueError, match="There is no LoRA"):
+            made("longlive", lora_1=name)
+
+
+def test_demo_weights_need_no_file_and_say_so(tmp_path: Path) -> None:
+    row = CATALOG["longlive"]
+    load = row.load(weights="demo", vae="tae")
+    pipeline = build(row.target, load, Context(tmp_path, tmp_path, lambda *_: None))
+    assert len(block(pipeline)) == 9
+    assert pipeline.report()["weights"] == "DEMO WEIGHTS"
+
+
+def test_numbers_that_are_no_picture_are_refused() -> None:
+    with pytest.raises(UnusableOutput):
+        list(_pictures(torch.full((1, 3, 1, 4, 4), float("nan"))))
+    (image,) = _pictures(torch.full((1, 3, 1, 4, 4), -1.0))
+    assert image[0, 0].tolist() == [0, 0, 0, 255]
+    (image,) = _pictures(torch.full((1, 3, 1, 4, 4), 3.0))
+    assert image[0, 0].tolist() == [255, 255, 255, 255]
+
+
+def test_the_size_is_followed_from_block_to_block(made: Made) -> None:
+    pipeline = made("longlive")
+    for size, shape in (("64x48", (48, 64)), ("80x50", (48, 80))):
+        assert block(pipeline, size=size)[0].shape[:2] == shape
+    assert pipeline._size([], "nonsense") == pipeline._size([], "auto") == (320, 576)
