@@ -131,7 +131,8 @@ class Receiving(End[Source]):
         source = self.transport
         if source is None or self.newest is None:
             return False
-        return not (source.stands_in or source.problem or self.error)
+        stands_in = getattr(source, "stands_in", False)  # a plug-in may be older than this
+        return not (stands_in or source.problem or self.error)
 
     def _step(self, transport: Source) -> None:
         frame = transport.receive(WAIT)

@@ -80,8 +80,8 @@ class Feeder:
         if not self._link.wanted.wait(1, 0.2):
             return
         (asked,) = self._link.wanted.take(1)
-        count = 0 if self._link.row.text and not self._has_input() else asked
         try:
+            count = 0 if self._link.row.text and not self._has_input() else asked
             ready = self._room() if count == 0 else self._pictures(count)
             if ready:
                 self._grant(self._link.inbox.take(count))
