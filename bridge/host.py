@@ -154,7 +154,7 @@ class EngineHost:
             return "The engine is ready and waits for a picture."
         if self.coming:
             return f"{self.coming.row.id} is being loaded."
-        return ""
+        return str(link.report.get("notice", "")) if link else ""
 
     # The host's own thread.
 

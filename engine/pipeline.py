@@ -55,7 +55,10 @@ class Pipeline(Protocol):
         ...
 
     def report(self) -> Mapping[str, Any]:
-        """What the user should know of the last block, as JSON values (words used, device …)."""
+        """What the user should know of the last block, as JSON values (words used, device …).
+
+        `notice` is a sentence that stands beside the state for as long as it is given.
+        """
         ...
 
 

@@ -28,6 +28,7 @@ LATENT = 8  # pixels of a latent, each way
 DEFAULT_SIZE = {"longlive": (320, 576)}  # width, height in text mode; 512x512 for the others
 SQUARE = (512, 512)
 STEP = 16  # pixels that a token stands for, each way
+DEMO_NOTICE = "DEMO WEIGHTS: small and random, they show no picture of anything."
 GLANCE = 0.005  # seconds between looks for the very first prompt
 REMEMBERED = 9  # pictures back from which Krea's context is encoded anew
 
@@ -128,9 +129,8 @@ class CausalPipeline:
     def report(self) -> Mapping[str, Any]:
         """What runs, what arrives, and what the user should know."""
         take, parts = self._take, self._parts
-        demo = self._load.weights == "demo"
         return {
-            "weights": "DEMO WEIGHTS" if demo else "real",
+            "notice": DEMO_NOTICE if self._load.weights == "demo" else "",
             "mode": take.mode if take else "",
             "passes": take.how if take else "",
             "device": str(parts.network.device),

@@ -162,5 +162,7 @@ def test_files_that_are_missing_are_told_and_the_old_pipeline_stays(
         assert "weights=demo" in rig.session.status().error
         assert rig.session.status().pipeline == "stylize"
         assert rig.session.status().state == "RUNNING"
+        rig.session.switch("longlive", {"weights": "demo", "vae": "lightvae"})
+        rig.until(lambda: rig.session.status().reason.startswith("DEMO WEIGHTS"), 60)
         server.close()
         stop()
