@@ -83,7 +83,9 @@ class Feeder:
         try:
             count = 0 if self._link.row.text and not self._has_input() else asked
             ready = self._room() if count == 0 else self._pictures(count)
-            if ready:
+            if self._link.swapping and not self._stopped.is_set():
+                self._link.swap()
+            elif ready:
                 self._grant(self._link.inbox.take(count))
         except Exception:
             self._link.wanted.put(asked)  # the worker still waits for it
@@ -103,7 +105,7 @@ class Feeder:
     def _room(self) -> bool:
         """Wait until less than one block waits to be shown."""
         while self._link.waiting >= self._link.block.frames and self._link.waiting:
-            if self._stopped.is_set():
+            if self._stopped.is_set() or self._link.swapping:
                 return False
             sleep(GLANCE)
         return not self._stopped.is_set()
@@ -112,7 +114,7 @@ class Feeder:
         """Wait until the block's pictures are there, or what is there must do."""
         inbox = self._link.inbox
         asked = perf_counter()
-        while not self._stopped.is_set():
+        while not (self._stopped.is_set() or self._link.swapping):
             if inbox.wait(count, 0.02) >= count:
                 return True
             if inbox.newest is None:

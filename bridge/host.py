@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 TICK = 0.05  # seconds between looks at the clock
 DEATHS, WITHIN = 3, 60.0  # so many deaths in so many seconds open the breaker
 LONGEST_BACKOFF = 30.0
+SOUND = (EngineState.RUNNING, EngineState.WARMUP)
 RETRY = 60.0  # seconds between the slow tries while the breaker is open
 
 
@@ -136,6 +137,19 @@ class EngineHost:
         return EngineState.RESTARTING if self.restarts else link.state
 
     @property
+    def loading(self) -> Orders | None:
+        """What is on its way to be shown."""
+        if self.coming:
+            return self.coming.orders
+        return self.current.swapping if self.current else None
+
+    @property
+    def progress(self) -> tuple[str, float]:
+        """What is being loaded, and the part of it that is done; nothing and 1 for nothing."""
+        link = self.coming or (self.current if self.loading else None)
+        return link.progress if link else ("", 1.0)
+
+    @property
     def error(self) -> str:
         """What is wrong, in one sentence; empty when all is well."""
         return self.refused or self.trouble
@@ -152,8 +166,8 @@ class EngineHost:
             return link.degraded
         if link and link.state is EngineState.WARMUP and link.inbox.newest is None:
             return "The engine is ready and waits for a picture."
-        if self.coming:
-            return f"{self.coming.row.id} is being loaded."
+        if self.loading:
+            return f"{self.loading.row.id} is being loaded."
         return str(link.report.get("notice", "")) if link else ""
 
     # The host's own thread.
@@ -182,6 +196,10 @@ class EngineHost:
             self._reload()
         elif what == "end":
             self._ended(about[0])
+        elif what == "swapped":
+            self._swapped(about[0])
+        elif what == "kept":
+            self.refused = about[1]
 
     def _heard(self, link: Link, message: Message) -> None:
         """Called by a link's thread with every message."""
@@ -192,7 +210,11 @@ class EngineHost:
             for _ in range(message["frames"]):
                 self._counters.engine_rate.tick()
             self._counters.block_time.add(message["seconds"])
-        if message["say"] in ("end", "block"):
+        elif message["say"] == "kept" and link.swapping:
+            text = f"{link.swapping.row.id} could not be loaded: {message['text']}"
+            link.swapping = None
+            self._events.put(("kept", link, text))
+        if message["say"] in ("end", "block", "swapped"):
             self._events.put((message["say"], link))
 
     def _orders(self, row: PipelineRow, load: Load) -> Orders:
@@ -217,14 +239,19 @@ class EngineHost:
         log.info("engine worker %d starts with %s", link.pid, orders.row.id)
         return link
 
-    def _begin(self, orders: Orders) -> None:
-        """Start what was asked for, beside the current worker where memory allows."""
+    def _begin(self, orders: Orders, *, anew: bool = False) -> None:
+        """Start what was asked for: in the current worker where it is of the family and need not
+        be built `anew`, else beside it where memory allows.
+        """
         if self.coming:
             self._retire(self.coming)
             self.coming = None
         self._deaths.clear()
         self.breaker_open, self._again_at, self._fallback = False, None, None
         old = self.current
+        if old and not anew and _takes_in(old, orders.row):
+            old.swapping = orders
+            return
         if old and _too_big(orders.row):
             self._fallback, self.current = old.orders, None
             self._retire(old)
@@ -248,7 +275,7 @@ class EngineHost:
     def _reload(self) -> None:
         link = self.current
         if link:
-            self._begin(self._orders(link.row, link.orders.load))
+            self._begin(self._orders(link.row, link.orders.load), anew=True)
 
     def _look(self) -> None:
         """What time brings: a worker that is warm, one that is silent, one that is due again."""
@@ -278,8 +305,17 @@ class EngineHost:
             self._retire(old)
         self._changed_over()
 
+    def _swapped(self, link: Link) -> None:
+        """Another pipeline runs in the current worker."""
+        self.refused = ""
+        link.steer(*self._values())
+        self._changed_over()
+
     def _ended(self, link: Link) -> None:
         """A worker is gone, whatever the reason."""
+        if link.swapping:
+            self.refused = f"{link.swapping.row.id} could not be loaded: {link.why()}"
+            link.swapping = None
         feeder = self._feeders.pop(link, None)
         if feeder:
             feeder.stop()
@@ -350,6 +386,11 @@ def _warm(link: Link) -> bool:
     if link.state is EngineState.RUNNING:
         return True
     return link.loaded and link.inbox.newest is None and perf_counter() - link.started > 0.5
+
+
+def _takes_in(link: Link, row: PipelineRow) -> bool:
+    """Whether a worker can put a pipeline in place of its own."""
+    return bool(row.family) and row.family == link.row.family and link.state in SOUND
 
 
 def _too_big(row: PipelineRow) -> bool:

@@ -1,7 +1,8 @@
 """One engine worker, seen from the bridge: its process, its messages, its rings.
 
 Told to the worker     load, parameters, frames (a grant of what it wanted), reset, stop
-Said by the worker     state, progress, want, ring, attached, block, bad, degraded, error, alive
+Said by the worker     state, progress, want, ring, attached, block, bad, degraded, error, alive,
+                       swapped, kept
 """
 
 import os
@@ -88,6 +89,7 @@ class Link:
         self.progress: tuple[str, float] = ("", 0.0)
         self.report: Mapping[str, Any] = {}
         self.block = Block()
+        self.swapping: Orders | None = None  # what is to take this pipeline's place
         self.started = perf_counter()
         self.running_since = 0.0
         self.wanted: Mailbox[int] = Mailbox(1)
@@ -108,24 +110,14 @@ class Link:
         """Start the worker with these parameter values; `load` goes out right behind them."""
         self._channel = self._open()
         self.steer(number, values)
-        orders, row = self.orders, self.row
-        self._outbox.put(
-            {
-                "do": "load",
-                "serial": self._serial,
-                "target": row.target,
-                "load": _target(row.load),
-                "parameters": _target(row.parameters),
-                "values": orders.load.model_dump(),
-                "block": row.block,
-                "assets": str(orders.assets),
-                "models": str(orders.models),
-                "hang_s": orders.hang_s,
-                "load_s": orders.load_s,
-            }
-        )
+        self._outbox.put(self._load(self.orders))
         threading.Thread(target=self._write, name="to worker", daemon=True).start()
         threading.Thread(target=self._read, name="from worker", daemon=True).start()
+
+    def swap(self) -> None:
+        """Answer the worker's want with the pipeline that is to take its own's place."""
+        if self.swapping is not None:
+            self._outbox.put(self._load(self.swapping))
 
     def steer(self, number: int, values: Mapping[str, Value]) -> None:
         """Hand over a parameter snapshot; only the newest goes out. Never waits."""
@@ -191,6 +183,22 @@ class Link:
         """Width and height of what the engine gives; None before the first picture."""
         ring = self.ring
         return (ring.width, ring.height) if ring else None
+
+    def _load(self, orders: Orders) -> Message:
+        row = orders.row
+        return {
+            "do": "load",
+            "serial": self._serial,
+            "target": row.target,
+            "load": _target(row.load),
+            "parameters": _target(row.parameters),
+            "values": orders.load.model_dump(),
+            "block": row.block,
+            "assets": str(orders.assets),
+            "models": str(orders.models),
+            "hang_s": orders.hang_s,
+            "load_s": orders.load_s,
+        }
 
     def _open(self) -> Channel:
         if not self.orders.in_process:
@@ -284,6 +292,10 @@ class Link:
             self._note_block(message)
         elif say == "degraded":
             self.degraded = message["text"]
+        elif say == "swapped" and self.swapping is not None:
+            self.orders, self.row = self.swapping, self.swapping.row
+            self.inbox = Mailbox(max(4, 4 * self.row.block))
+            self.swapping = None
         elif say == "error":
             self.error, self.code = message["text"], message["code"]
 

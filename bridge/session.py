@@ -196,9 +196,9 @@ class Session:
             state=host.state,
             reason=host.reason,
             pipeline=link.row.id if link else "",
-            loading=host.coming.row.id if host.coming else "",
-            progress=host.coming.progress[1] if host.coming else 1.0,
-            phase=host.coming.progress[0] if host.coming else "",
+            loading=host.loading.row.id if host.loading else "",
+            progress=host.progress[1],
+            phase=host.progress[0],
             error=host.error
             or self._receiving.problem
             or self._sending.error

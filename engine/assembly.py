@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 from zlib import crc32
 
 import torch
@@ -31,6 +32,10 @@ DEMO = NetworkSize(
 DEMO_VAE_WIDTH = {"wan": 8, "lightvae": 8, "tae": 16, "lighttae": 16}
 DEMO_STD = 0.12  # of weights: below it attention hardly shows
 STEPS = 5  # that loading is told in
+
+
+T = TypeVar("T")
+_kept: dict[str, tuple[Any, Any]] = {}  # by role: what a part was read from, and the part
 
 
 @dataclass
@@ -80,19 +85,31 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
     if "vace" in at:
         vace = load_vace(spec.network, read(at["vace"]), dtype, device, source=at["vace"])
     context.progress("VAE", 2, STEPS)
-    vae = load_vae(
-        load.vae, read(at["vae"]), dtype, device, width=sizes.vae_width, source=at["vae"]
-    )
+    vae = _shared("vae", at["vae"], lambda file: load_vae(
+        load.vae, read(file), dtype, device, width=sizes.vae_width, source=file
+    ))  # fmt: skip
     context.progress("text encoder", 3, STEPS)
-    text = load_text_encoder(
-        read(at["text"]), at["tokenizer"], dtype, device, size=sizes.text, source=at["text"]
-    )
+    text = _shared("text", at["text"], lambda file: load_text_encoder(
+        read(file), at["tokenizer"], dtype, device, size=sizes.text, source=file
+    ))  # fmt: skip
     context.progress("LoRAs", 4, STEPS)
     network = CausalTransformer(wan, attention(load.attention, device), vace)
     parts = Parts(spec, network, vae, text, text.note)
     _add_loras(parts, load, context.models / files.LORAS)
     context.progress("ready", STEPS, STEPS)
     return parts
+
+
+def _shared(role: str, file: Path, load: Callable[[Path], T]) -> T:
+    """A part that pipelines of this process have in common: kept until another file is in its
+    role, so that a change of the pipeline need not read it again.
+    """
+    seen = file.stat()
+    key = file, seen.st_mtime_ns, seen.st_size
+    if _kept.get(role, (None, None))[0] != key:
+        _kept.pop(role, None)
+        _kept[role] = key, load(file)
+    return _kept[role][1]
 
 
 def _needed(spec: CausalSpec, load: CausalLoad) -> dict[str, files.Artifact]:

@@ -3,10 +3,13 @@
 It may be killed at any time; the bridge starts another. Started as `python -m engine.worker`
 it speaks over its standard input and output; in tests it is a thread.
 
-Told by the bridge     load, parameters, frames (a grant of what was wanted), reset, stop
-Says to the bridge     state, progress, want, ring, block, bad, degraded, error, alive
+Told by the bridge     load, parameters, frames (a grant of what was wanted), reset, stop; another
+                       load in answer to a want puts a pipeline of the same family in place
+Says to the bridge     state, progress, want, ring, block, bad, degraded, error, alive; swapped or
+                       kept after such a load
 """
 
+import gc
 import os
 import queue
 import signal
@@ -74,17 +77,39 @@ class Worker:
 
     def _load(self, order: Message) -> None:
         self._name = f"{os.getpid()}-{order['serial']}"
-        self._slots = 2 * order["block"] + 2
-        self._parameters = cast(type[Parameters], _named(order["parameters"]))
         self._hang = Hang(order["hang_s"], armed=self._own_process)
         self._tell({"say": "state", "state": "LOADING"})
-        load = cast(type[Load], _named(order["load"])).model_validate(order["values"])
-        context = Context(Path(order["assets"]), Path(order["models"]), self._progress)
         try:
-            with Hang(order["load_s"], armed=self._own_process):
-                self._pipeline: Pipeline = build(order["target"], load, context)
+            self._pipeline = self._built(order)
         except Exception as error:  # whatever a model's loading raises, it is told and final
             raise self._end(error, Exit.LOAD) from error
+        self._tell({"say": "state", "state": "WARMUP"})
+
+    def _built(self, order: Message) -> Pipeline:
+        load = cast(type[Load], _named(order["load"])).model_validate(order["values"])
+        context = Context(Path(order["assets"]), Path(order["models"]), self._progress)
+        with Hang(order["load_s"], armed=self._own_process):
+            pipeline = build(order["target"], load, context)
+        self._slots = 2 * order["block"] + 2
+        self._parameters = cast(type[Parameters], _named(order["parameters"]))
+        return pipeline
+
+    def _swap(self, order: Message) -> None:
+        """Put another pipeline of the family in place of this one, which stays if that fails."""
+        self._tell({"say": "state", "state": "LOADING"})
+        old = self._pipeline
+        try:
+            self._pipeline = self._built(order)
+        except Exception as error:  # as above; the old pipeline goes on, unless CUDA is lost
+            end = self._end(error, Exit.LOAD)
+            if end.code is Exit.CUDA:
+                raise end from error
+            self._tell({"say": "kept", "text": str(end)})
+        else:
+            cast(Any, old).close()
+            del old
+            gc.collect()  # of a network's memory not a part may wait for its turn
+            self._tell({"say": "swapped"})
         self._tell({"say": "state", "state": "WARMUP"})
 
     def _block(self) -> bool:
@@ -95,6 +120,9 @@ class Worker:
         grant = self._grant()
         if grant is None:
             return False
+        if grant["do"] == "load":
+            self._swap(grant)
+            return True
         fresh, fresh_tag = self._snapshot()
         if self._pipeline.wanted(fresh) == count:
             parameters, tag = fresh, fresh_tag
@@ -146,7 +174,7 @@ class Worker:
     def _hand_over(self, image: Image, times: list[float], place: int, tag: int) -> None:
         height, width = image.shape[:2]
         ring = self._output
-        if ring is None or (ring.width, ring.height) != (width, height):
+        if ring is None or (ring.width, ring.height, ring.slots) != (width, height, self._slots):
             generation = ring.generation + 1 if ring else 1
             ring = RingWriter(
                 f"{self._name}-out-{generation}", width, height, self._slots, generation
@@ -179,7 +207,7 @@ class Worker:
                 return None
             if order["do"] == "reset":
                 self._pipeline.reset()
-            elif order["do"] == "frames":
+            else:
                 return order
 
     def _snapshot(self) -> tuple[Parameters, int]:

@@ -25,7 +25,9 @@ class PipelineRow:
     engine's width and height are floored to. `block` is the most frames that one call yields.
     `native_size` means that the engine works at the input's own size, whatever it is.
     `fixed_size` means that another size needs a reload; else it holds from the next block on.
-    `text` means that it makes pictures of nothing where there is no input.
+    `text` means that it makes pictures of nothing where there is no input. Pipelines of one
+    `family` have the same parameters and large parts in common: one takes the place of another in
+    the same worker; they have a `close`.
     `memory` is what a worker of this pipeline needs, in bytes; 0 for little.
     """
 
@@ -39,6 +41,7 @@ class PipelineRow:
     native_size: bool = False
     fixed_size: bool = False
     text: bool = False
+    family: str = ""
     memory: int = 0
     missing: str = ""
 
@@ -70,20 +73,35 @@ BUILT_IN = (
             parameters=CausalParameters,
             block=block,
             text=True,
+            family=family,
         )
-        for pipeline, name, block, title in (
-            ("longlive", "LongLive", 13, "LongLive 1.3B: video from a prompt that may change"),
+        for pipeline, name, block, family, title in (
+            (
+                "longlive",
+                "LongLive",
+                13,
+                "wan 1.3B",
+                "LongLive 1.3B: video from a prompt that may change",
+            ),
             (
                 "streamdiffusionv2",
                 "StreamDiffusionV2",
                 5,
+                "wan 1.3B",
                 "StreamDiffusionV2 1.3B: the input repainted, four pictures at a time",
             ),
-            ("reward-forcing", "RewardForcing", 13, "Reward-Forcing 1.3B: lively motion"),
+            (
+                "reward-forcing",
+                "RewardForcing",
+                13,
+                "wan 1.3B",
+                "Reward-Forcing 1.3B: lively motion",
+            ),
             (
                 "krea-realtime-video",
                 "KreaRealtimeVideo",
                 13,
+                "wan 14B",
                 "Krea Realtime 14B: the best pictures, for large cards",
             ),
         )

@@ -145,6 +145,12 @@ class CausalPipeline:
             ],
         }  # fmt: skip
 
+    def close(self) -> None:
+        """End the threads and let go of everything; nothing may be asked after."""
+        self._prompts.close()
+        self._assets.close()
+        self._take = self._embedding = None
+
     def _mode(self, parameters: CausalParameters, *, given: bool) -> Mode:
         """What a block is made from, where pictures are `given` or not."""
         if parameters.input_mode == "text" or not given:

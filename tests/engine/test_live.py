@@ -97,21 +97,48 @@ def _workers(process: psutil.Process) -> list[psutil.Process]:
     return [child for child in process.children() if "engine.worker" in child.cmdline()]
 
 
-SWITCHES = 6  # each starts a worker, and that imports torch
-
-
-def test_switches_by_osc_leave_no_memory_and_no_black(live: Any) -> None:
+def test_twenty_switches_by_osc_leave_no_memory_and_no_black(live: Any) -> None:
     rig, osc = live("longlive", osc_feedback=())
-    names, session = list(SPECS), rig.session
-    process, memory = psutil.Process(), []
-    for number in range(1, SWITCHES + 1):
-        osc.send_message(f"/bridge/pipeline/{names[number % 4]}", 1)
-        rig.until(lambda name=names[number % 4]: _ran(rig, name), 60)
+    session, family = rig.session, [name for name in SPECS if name != "krea-realtime-video"]
+    process, memory, worker = psutil.Process(), [], session.status().worker
+    for number in range(1, 21):
+        name = family[number % 3]
+        osc.send_message(f"/bridge/pipeline/{name}", 1)
+        rig.until(lambda name=name: _ran(rig, name), 60)
         rig.place.seen[:-50] = []  # what the test itself keeps
-        memory.append(process.memory_info().rss / 1e6)
-    rig.until(lambda: len(_workers(process)) == 1, 10)
-    assert memory[-1] < memory[1] + 15
+        status = session.status()
+        memory.append((status.memory, status.worker_memory))
+    assert session.status().worker == worker  # they take each other's place in one process
+    assert [child.pid for child in _workers(process)] == [worker]
+    for here in (0, 1):
+        assert memory[-1][here] < memory[1][here] + 15
     assert session.status().restarts == 0
+    assert _never_black(rig)
+
+
+def test_another_family_gets_a_worker_of_its_own(live: Any) -> None:
+    rig, osc = live("longlive", osc_feedback=())
+    worker = rig.session.status().worker
+    osc.send_message("/bridge/pipeline/krea-realtime-video", 1)
+    rig.until(lambda: _ran(rig, "krea-realtime-video"), 60)
+    assert rig.session.status().worker != worker
+    rig.until(lambda: len(_workers(psutil.Process())) == 1, 10)
+    assert _never_black(rig)
+
+
+def test_a_pipeline_that_cannot_take_the_place_leaves_the_old_one(live: Any) -> None:
+    rig, _ = live("longlive", osc_feedback=())
+    session, worker = rig.session, rig.session.status().worker
+    session.switch("reward-forcing", {"lora_1": "none.safetensors"})
+    rig.until(lambda: "There is no LoRA" in session.status().error, 30)
+    assert session.status().error.startswith("reward-forcing could not be loaded")
+    session.store.update({"prompt": "it goes on"})
+    made = session.counters.shown["new"]
+    rig.until(lambda: session.counters.shown["new"] > made + 12, 30)
+    assert (session.status().pipeline, session.status().worker) == ("longlive", worker)
+    session.switch("reward-forcing", {"lora_1": ""})
+    rig.until(lambda: session.status().pipeline == "reward-forcing", 30)
+    rig.until(lambda: not session.status().error, 30)
     assert _never_black(rig)
 
 
