@@ -85,12 +85,13 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
     if "vace" in at:
         vace = load_vace(spec.network, read(at["vace"]), dtype, device, source=at["vace"])
     context.progress("VAE", 2, STEPS)
-    vae = _shared("vae", at["vae"], lambda file: load_vae(
+    vae = _shared("vae", at["vae"], load.vae, lambda file: load_vae(
         load.vae, read(file), dtype, device, width=sizes.vae_width, source=file
     ))  # fmt: skip
     context.progress("text encoder", 3, STEPS)
-    text = _shared("text", at["text"], lambda file: load_text_encoder(
-        read(file), at["tokenizer"], dtype, device, size=sizes.text, source=file
+    text = _shared("text", at["text"], load.text_encoder, lambda file: load_text_encoder(
+        read(file), at["tokenizer"], dtype, device, size=sizes.text,
+        offload=load.text_encoder == "offloaded", source=file,
     ))  # fmt: skip
     context.progress("LoRAs", 4, STEPS)
     network = CausalTransformer(wan, attention(load.attention, device), vace)
@@ -100,12 +101,12 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
     return parts
 
 
-def _shared(role: str, file: Path, load: Callable[[Path], T]) -> T:
-    """A part that pipelines of this process have in common: kept until another file is in its
-    role, so that a change of the pipeline need not read it again.
+def _shared(role: str, file: Path, how: str, load: Callable[[Path], T]) -> T:
+    """A part that pipelines of this process have in common: kept until another file, or another
+    way to load it, is in its role, so that a change of the pipeline need not read it again.
     """
     seen = file.stat()
-    key = file, seen.st_mtime_ns, seen.st_size
+    key = file, seen.st_mtime_ns, seen.st_size, how
     if _kept.get(role, (None, None))[0] != key:
         _kept.pop(role, None)
         _kept[role] = key, load(file)
@@ -117,7 +118,7 @@ def _needed(spec: CausalSpec, load: CausalLoad) -> dict[str, files.Artifact]:
     needed = {
         "network": files.NETWORKS[spec.id],
         "vae": files.VAES[load.vae],
-        "text": files.TEXT_ENCODER,
+        "text": files.TEXT_ENCODERS[load.text_encoder],
         "tokenizer": files.TOKENIZER,
     }
     if spec.id in files.BUILT_IN_LORAS:

@@ -42,8 +42,9 @@ class FakeDesk:
         return Status(**self.now)
 
     def pipelines(self):
+        shown = self.now["pipeline"]
         return [
-            {"id": row.id, "title": row.title, "active": row.id == "stylize", "missing": "",
+            {"id": row.id, "title": row.title, "active": row.id == shown, "missing": "",
              "parameters": [s.name for s in describe(row.parameters)],
              "load": [s.name for s in describe(row.load)]}
             for row in self._rows.values()

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from bridge.control.http_server import HttpServer
+from bridge.output import OutputParameters
 from bridge.settings import Settings
 from bridge.transports import Offer
+from engine.parameters import describe
 from engine.ring import RingWriter
 from tests.chromium import chromium
 from tests.desk import FakeDesk
@@ -20,11 +22,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @contextmanager
-def opened(tmp_path, offers=None):
-    """A desk, and its page in a tab; `offers` are what there is to receive from."""
+def opened(tmp_path, offers=None, now="stylize"):
+    """A desk that shows the pipeline `now`, and its page in a tab; `offers` are what there is to
+    receive from.
+    """
     folder = tmp_path / "assets"
     folder.mkdir()
     desk = FakeDesk(folder)
+    desk.now["pipeline"] = now
     if offers is not None:
         desk.offers = lambda: offers
     server = HttpServer(desk, Settings(port=0, folder=tmp_path))
@@ -124,11 +129,13 @@ def test_controls_and_store_follow_each_other(tmp_path):
         page.until(shown.format("mix", "value") + " === '0.1'", 3)
 
 
-def test_every_parameter_and_action_has_its_control_and_every_control_a_label(tmp_path):
-    with opened(tmp_path) as (desk, page):
-        live = [spec.name for spec in desk.store.specs.values() if spec.live]
+@pytest.mark.parametrize("pipeline", ["stylize", "longlive", "krea-realtime-video"])
+def test_every_parameter_and_action_has_its_control_and_every_control_a_label(tmp_path, pipeline):
+    with opened(tmp_path, now=pipeline) as (desk, page):
+        (shown,) = (row for row in desk.pipelines() if row["active"])
+        live = [spec.name for spec in describe(OutputParameters)]
         found = page.run("[...document.querySelectorAll('[id^=control-]')].map((e) => e.id)")
-        assert set(found) >= {f"control-{name}" for name in live}
+        assert set(found) >= {f"control-{n}" for n in (*live, *shown["parameters"], *shown["load"])}
         for name in desk.actions:
             page.run(f"document.querySelector('[data-action={name}]').click()")
         until(lambda: set(desk.acted) == set(desk.actions))

@@ -24,6 +24,7 @@ from engine.models.vace import Hints, Vace
 
 Memory: TypeAlias = tuple[Tensor, Tensor]  # one layer's keys and values
 
+SHAPES = 64  # of passes that may be compiled: a window that fills, a re-cache, each with hints
 PATCH = 2  # pixels of a latent that one token covers, each way
 
 
@@ -44,9 +45,13 @@ class CausalTransformer(nn.Module):
         if vace is not None:
             self.register_buffer("vace_modulation", _tables(vace.vace_blocks), persistent=False)
 
-    def compile(self) -> None:
-        """Let torch compile the layers (needs Triton): one program that all of them share."""
-        self.layer = torch.compile(self._layer, fullgraph=True, dynamic=False)
+    def compile(self, backend: str = "inductor") -> None:
+        """Let torch compile the layers (needs Triton): one program that all of them share, for
+        each shape of pass.
+        """
+        if self.layer == self._layer:
+            torch._dynamo.config.recompile_limit = SHAPES
+            self.layer = torch.compile(self._layer, fullgraph=True, dynamic=False, backend=backend)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -92,6 +92,7 @@ class CausalPipeline:
         self._embedding: Tensor | None = None
         self._take: Take | None = None
         self._problems: list[str] = []
+        self._ran: tuple[Level, ...] = ()  # the levels of the last block
         self._noise = 1.0
         self._vace_scale = 0.0  # that the last block was steered with; 0 without VACE
 
@@ -111,7 +112,11 @@ class CausalPipeline:
         levels = self._levels(parameters)
         size = self._size(images, parameters.size)
         take = self._ready(size, mode, len(levels) if self.spec.batch_steps else 1)
-        self._prompt(take, parameters)
+        moved = self._set_loras(parameters)
+        if parameters.manage_cache and (moved or levels != self._ran):
+            take.begin(mode)
+        self._ran = levels
+        self._prompt(take, parameters, anew=moved)
         latents = self._block(take, images, parameters, levels)
         if latents is None:
             return
@@ -182,8 +187,10 @@ class CausalPipeline:
             return int(width) // STEP * STEP, int(height) // STEP * STEP
         return DEFAULT_SIZE.get(self.spec.id, SQUARE)
 
-    def _prompt(self, take: Take, parameters: CausalParameters) -> None:
-        """Go on with what is shown of the prompts by now; the very first is waited for."""
+    def _prompt(self, take: Take, parameters: CausalParameters, *, anew: bool) -> None:
+        """Go on with what is shown of the prompts by now, read `anew` where the network changed;
+        the very first is waited for.
+        """
         wishes = [(parameters.prompt, parameters.prompt_weight),
                   (parameters.prompt_2, parameters.prompt_2_weight),
                   (parameters.prompt_3, parameters.prompt_3_weight)]  # fmt: skip
@@ -194,7 +201,7 @@ class CausalPipeline:
                 raise ValueError(" ".join(self._prompts.problems) or "No prompt was encoded.")
             sleep(GLANCE)
             embedding, changed = self._prompts.now()
-        if self._set_loras(parameters) or changed or self._embedding is None:
+        if anew or changed or self._embedding is None:
             self._embedding = embedding
             take.stream.prompt(embedding)
 

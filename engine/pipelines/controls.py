@@ -110,6 +110,11 @@ class CausalLoad(Load):
     vae: Literal["wan", "lightvae", "tae", "lighttae"] = control(
         "wan", "What turns latents into pictures: wan looks best, tae takes least.", page="Engine"
     )
+    text_encoder: Literal["resident", "fp8", "offloaded"] = control(
+        "resident",
+        "Where prompts are encoded: on the GPU, there in 8 bits, or brought there for each prompt.",
+        page="Engine",
+    )
     vace_enabled: bool = control(
         False, "Load the VACE module, for references and control video.", page="Engine"
     )
@@ -147,6 +152,9 @@ class CausalParameters(ConditionedParameters):
         "authors",
         "Noise levels of a block: authors, scope, or numbers from 1000 down, such as 1000,750,500.",
         page="Video",
+    )
+    manage_cache: bool = control(
+        False, "Begin the stream anew where the steps or a LoRA's strength change.", page="Video"
     )
     seed: int = control(42, "The noise that everything begins with.", minimum=0, maximum=2**31 - 1)
     kv_cache_attention_bias: float = control(

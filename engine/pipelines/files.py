@@ -46,6 +46,11 @@ VAES = {
     "lighttae": Artifact(SMALL_VAES, "lighttaew2_1.pth"),
 }
 TEXT_ENCODER = Artifact(WAN, "models_t5_umt5-xxl-enc-bf16.pth")
+TEXT_ENCODERS = {
+    "resident": TEXT_ENCODER,
+    "fp8": Artifact(VACE_MODULES, "umt5-xxl-enc-fp8_e4m3fn.safetensors"),
+    "offloaded": TEXT_ENCODER,
+}
 TOKENIZER = Artifact(WAN, "google/umt5-xxl")
 LORAS = "loras"  # the folder of the user's own LoRAs
 

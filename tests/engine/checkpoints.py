@@ -31,6 +31,9 @@ def write_models(folder: Path) -> Path:
     _save(files.VAES["wan"].path(folder), Fixture("wan_vae_stream").weights())
     _save(files.VAES["lightvae"].path(folder), Fixture("light_vae_stream").weights())
     _save(files.TEXT_ENCODER.path(folder), Fixture("umt5_tiny").weights())
+    small = {k: t.to(torch.float8_e4m3fn) if t.ndim == 2 else t for k, t in
+             Fixture("umt5_tiny").weights().items()}  # fmt: skip
+    _save(files.TEXT_ENCODERS["fp8"].path(folder), small)
     _tokenizer(files.TOKENIZER.path(folder))
     style = {
         key.replace("base_model.model.", "diffusion_model."): tensor for key, tensor in lora.items()

@@ -236,3 +236,21 @@ def test_the_size_is_followed_from_block_to_block(made: Made) -> None:
     for size, shape in (("64x48", (48, 64)), ("80x50", (48, 80))):
         assert block(pipeline, size=size)[0].shape[:2] == shape
     assert pipeline._size([], "nonsense") == pipeline._size([], "auto") == (320, 576)
+
+
+@pytest.mark.parametrize("encoder", ["fp8", "offloaded"])
+def test_the_text_encoder_may_be_small_or_elsewhere(made: Made, encoder: str) -> None:
+    resident, other = made("longlive"), made("longlive", text_encoder=encoder)
+    one, two = block(resident, prompt="a red fox"), block(other, prompt="a red fox")
+    assert far(one, two) < (3 if encoder == "fp8" else 0.01)
+    assert not other.report()["problems"]
+
+
+def test_a_managed_cache_begins_anew_where_steps_change(made: Made) -> None:
+    kept, managed, fresh = (made("reward-forcing") for _ in range(3))
+    for pipeline in (kept, managed):
+        block(pipeline, manage_cache=pipeline is managed)
+    steps = {"denoising_steps": "1000,500"}
+    assert len(block(kept, **steps)) == 12
+    again = block(managed, manage_cache=True, **steps)
+    assert far(again, block(fresh, **steps)) == 0  # nine pictures: the first block of a stream

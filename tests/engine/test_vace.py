@@ -143,3 +143,21 @@ def test_motion_lowers_the_noise_and_stillness_raises_it() -> None:
         low, high = wild(list(moving), 0.7), calm(list(still), 0.7)
     assert high == pytest.approx(0.7, abs=0.01)
     assert low == pytest.approx(0.6, abs=0.01)
+
+
+@pytest.mark.slow
+def test_compiled_layers_go_through_every_shape_of_pass() -> None:
+    """A filling window, a re-cache, hints with and without references: each is another shape."""
+    plain, compiled = tiny_vace_stream(), tiny_vace_stream()
+    compiled.network.compile(backend="aot_eager")
+    made = []
+    for stream in (plain, compiled):
+        steered(stream, 2, 1.0)
+        stream.refer(torch.full((1, 16, 2, *LATENT), 1.5))
+        steered(stream, 3, 1.0)
+        stream.prompt(prompt(1))
+        stream.hint_clean = True
+        steered(stream, 2, 0.5)
+        stream.reset()
+        made.append(run(stream, 6)[-1])
+    torch.testing.assert_close(*made, rtol=0, atol=1e-4)
