@@ -26,6 +26,8 @@ from engine.weights import CheckpointError, empty_transformer, load_transformer,
 from tests.engine.golden import TOLERANCE, Fixture, Replay
 from tests.engine.tiny import SIZE, prompt, tiny_stream
 
+pytestmark = pytest.mark.slow
+
 Use: TypeAlias = Callable[[nn.Module, Adapter, float], None]
 WRONG = 10 * TOLERANCE
 RANK = 4

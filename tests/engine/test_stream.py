@@ -97,6 +97,7 @@ def _one_pass(stream: LatentStream) -> tuple[Any, torch.Tensor, torch.Tensor]:
     return passes[-1]
 
 
+@pytest.mark.slow
 @ROWS
 def test_the_memory_stays_where_it_was_over_50_blocks(spec: CausalSpec) -> None:
     stream = tiny_stream(spec)

@@ -17,6 +17,8 @@ from engine.models.vae import Stream, Vae, VaeKind, empty_vae, load_vae, random_
 from engine.weights import CheckpointError
 from tests.engine.golden import TOLERANCE, Fixture
 
+pytestmark = pytest.mark.slow
+
 WRONG = 1000 * TOLERANCE  # the files' own tries of wrong rules differ by more than 2
 
 ALL: tuple[VaeKind, ...] = get_args(VaeKind)
