@@ -210,10 +210,8 @@ class EngineHost:
             for _ in range(message["frames"]):
                 self._counters.engine_rate.tick()
             self._counters.block_time.add(message["seconds"])
-        elif message["say"] == "kept" and link.swapping:
-            text = f"{link.swapping.row.id} could not be loaded: {message['text']}"
-            link.swapping = None
-            self._events.put(("kept", link, text))
+        elif message["say"] == "kept":
+            self._events.put(("kept", link, message["text"]))
         if message["say"] in ("end", "block", "swapped"):
             self._events.put((message["say"], link))
 
@@ -313,9 +311,11 @@ class EngineHost:
 
     def _ended(self, link: Link) -> None:
         """A worker is gone, whatever the reason."""
-        if link.swapping:
-            self.refused = f"{link.swapping.row.id} could not be loaded: {link.why()}"
-            link.swapping = None
+        if link.offered:
+            self.refused = f"{link.offered.row.id} could not be loaded: {link.why()}"
+        if link.swapping is not link.offered and link.swapping:
+            link.orders = link.swapping  # asked for, and not what the worker died of
+        link.swapping = link.offered = None
         feeder = self._feeders.pop(link, None)
         if feeder:
             feeder.stop()

@@ -90,6 +90,7 @@ class Link:
         self.report: Mapping[str, Any] = {}
         self.block = Block()
         self.swapping: Orders | None = None  # what is to take this pipeline's place
+        self.offered: Orders | None = None  # what the worker was told of it
         self.started = perf_counter()
         self.running_since = 0.0
         self.wanted: Mailbox[int] = Mailbox(1)
@@ -116,8 +117,9 @@ class Link:
 
     def swap(self) -> None:
         """Answer the worker's want with the pipeline that is to take its own's place."""
-        if self.swapping is not None:
-            self._outbox.put(self._load(self.swapping))
+        self.offered = self.swapping
+        if self.offered is not None:
+            self._outbox.put(self._load(self.offered))
 
     def steer(self, number: int, values: Mapping[str, Value]) -> None:
         """Hand over a parameter snapshot; only the newest goes out. Never waits."""
@@ -292,12 +294,21 @@ class Link:
             self._note_block(message)
         elif say == "degraded":
             self.degraded = message["text"]
-        elif say == "swapped" and self.swapping is not None:
-            self.orders, self.row = self.swapping, self.swapping.row
+        elif say == "swapped" and self.offered is not None:
+            self.orders, self.row = self.offered, self.offered.row
             self.inbox = Mailbox(max(4, 4 * self.row.block))
-            self.swapping = None
+            self._end_offer()
+        elif say == "kept" and self.offered is not None:
+            message["text"] = f"{self.offered.row.id} could not be loaded: {message['text']}"
+            self._end_offer()
         elif say == "error":
             self.error, self.code = message["text"], message["code"]
+
+    def _end_offer(self) -> None:
+        """What was offered has been decided; what was asked for meanwhile is still to come."""
+        if self.swapping is self.offered:
+            self.swapping = None
+        self.offered = None
 
     def _note_block(self, message: Message) -> None:
         self.block.end(message["frames"], message["seconds"])

@@ -19,10 +19,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from engine.weights import DAMAGED, READERS, WRAPPERS, CheckpointError, read
+from engine.weights import DAMAGED, READERS, WRAPPERS, CheckpointError, first_few, read
 
 NEST = "generator_lora"  # where LongLive's own file holds its LoRA
-SHOWN = 3  # keys that a sentence names; the rest is counted
 
 NOWHERE = WRAPPERS | {"base_model", "transformer"}  # parts of a key that name no layer
 KOHYA = re.compile(r"lora_(unet|transformer)_+")
@@ -241,9 +240,4 @@ def _told(unused: Mapping[str, str]) -> str:
     """What is not used, by reason: a count and the first few keys of each."""
     reasons = dict.fromkeys(unused.values())
     groups = {why: [key for key, reason in unused.items() if reason == why] for why in reasons}
-    return ", ".join(f"{len(keys)} {why} ({_first(keys)})" for why, keys in groups.items())
-
-
-def _first(keys: list[str]) -> str:
-    rest = len(keys) - SHOWN
-    return ", ".join(keys[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(f"{len(keys)} {why} ({first_few(keys)})" for why, keys in groups.items())

@@ -41,7 +41,7 @@ _kept: dict[str, tuple[Any, Any]] = {}  # by role: what a part was read from, an
 @dataclass
 class Parts:
     """What a causal pipeline is made of. `encode` gives a text's embedding, `note` what the user
-    should know of it; `loras` are the faders of LoRAs that stay live, in their order.
+    should know of it; `loras` are the faders of LoRAs that stay live, by their places.
     """
 
     spec: CausalSpec
@@ -49,7 +49,7 @@ class Parts:
     vae: Vae
     encode: Callable[[str], Tensor]
     note: Callable[[str], str]
-    loras: list[Attached] = field(default_factory=list)
+    loras: dict[int, Attached] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
 
@@ -156,15 +156,15 @@ def _demo(
 
 def _add_loras(parts: Parts, load: CausalLoad, folder: Path) -> None:
     """The user's LoRAs, into the weights or beside them."""
-    names = [name for name in (load.lora_1, load.lora_2, load.lora_3) if name]
-    for name in names:
+    asked = enumerate((load.lora_1, load.lora_2, load.lora_3), 1)
+    names = {place: name for place, name in asked if name}
+    for name in names.values():
         if Path(name).name != name or not (folder / name).is_file():
             raise ValueError(f"There is no LoRA {name!r} in {folder}; put its file there.")
-    network = parts.network
-    root = network.wan
-    adapters = [load_adapter(folder / name, root) for name in names]
+    root = parts.network.wan
+    adapters = [load_adapter(folder / name, root) for name in names.values()]
     parts.remarks += [adapter.remark for adapter in adapters if adapter.remark]
     if load.lora_mode == "merged":
         merge(root, [(adapter, 1.0) for adapter in adapters])
     else:
-        parts.loras = attach(root, adapters)
+        parts.loras = dict(zip(names, attach(root, adapters), strict=True))

@@ -311,7 +311,7 @@ def _check_fit(
         if key in found and found[key].shape != tensor.shape
     ]
     faults = {"missing": missing, "unexpected": unexpected, "wrongly shaped": shapes}
-    told = [f"{len(keys)} {fault} ({_first(keys)})" for fault, keys in faults.items() if keys]
+    told = [f"{len(keys)} {fault} ({first_few(keys)})" for fault, keys in faults.items() if keys]
     if told:
         raise CheckpointError(
             f"{source} does not fit the {name}, which has {len(wanted)} tensors: "
@@ -319,7 +319,7 @@ def _check_fit(
         )
 
 
-def _first(items: Iterable[str]) -> str:
+def first_few(items: Iterable[str]) -> str:
     """The first few, and how many more there are."""
     items = list(items)
     rest = len(items) - SHOWN

@@ -90,7 +90,7 @@ class Runner:
         return stages
 
 
-def speed(runner: Runner, blocks: int, ceilings: tuple[str, Ceiling] | None) -> Iterator[Figure]:
+def speed(runner: Runner, blocks: int, ceilings: tuple[str, Ceiling]) -> Iterator[Figure]:
     """Blocks in the steady state: how long, where the time goes, how near to the limit."""
     began = perf_counter()
     seen = [runner.block() for _ in range(blocks)]
@@ -108,9 +108,8 @@ def speed(runner: Runner, blocks: int, ceilings: tuple[str, Ceiling] | None) -> 
             inside += share
             yield Figure(f"  {stage}", _spread(times), f"{share:.1%}")
     yield Figure("  around the passes (noise, x0, bookkeeping)", f"{1 - inside:.1%}")
-    if ceilings:
-        source, limit = ceilings
-        yield Figure("part of the kernel ceiling", f"{fps / limit.fps:.2f}", source)
+    source, limit = ceilings
+    yield Figure("part of the kernel ceiling", f"{fps / limit.fps:.2f}", source)
 
 
 def against_plain(runner: Runner, fast: Run, blocks: int) -> Iterator[Figure]:

@@ -13,6 +13,7 @@ from engine.pipelines.controls import (
     StylizeLoad,
     StylizeParameters,
 )
+from engine.pipelines.specs import KREA, LONGLIVE, REWARD_FORCING, STREAMDIFFUSIONV2
 
 ENTRY_POINTS = "spout_bridge.pipelines"
 
@@ -66,44 +67,24 @@ BUILT_IN = (
     ),
     *(
         PipelineRow(
-            id=pipeline,
+            id=spec.id,
             title=title,
             target=f"engine.pipelines.causal:{name}",
             load=CausalLoad,
             parameters=CausalParameters,
-            block=block,
+            block=4 * spec.block + 1,
             text=True,
-            family=family,
+            family=f"wan {spec.network.name}",
         )
-        for pipeline, name, block, family, title in (
+        for spec, name, title in (
+            (LONGLIVE, "LongLive", "LongLive 1.3B: video from a prompt that may change"),
             (
-                "longlive",
-                "LongLive",
-                13,
-                "wan 1.3B",
-                "LongLive 1.3B: video from a prompt that may change",
-            ),
-            (
-                "streamdiffusionv2",
+                STREAMDIFFUSIONV2,
                 "StreamDiffusionV2",
-                5,
-                "wan 1.3B",
                 "StreamDiffusionV2 1.3B: the input repainted, four pictures at a time",
             ),
-            (
-                "reward-forcing",
-                "RewardForcing",
-                13,
-                "wan 1.3B",
-                "Reward-Forcing 1.3B: lively motion",
-            ),
-            (
-                "krea-realtime-video",
-                "KreaRealtimeVideo",
-                13,
-                "wan 14B",
-                "Krea Realtime 14B: the best pictures, for large cards",
-            ),
+            (REWARD_FORCING, "RewardForcing", "Reward-Forcing 1.3B: lively motion"),
+            (KREA, "KreaRealtimeVideo", "Krea Realtime 14B: the best pictures, for large cards"),
         )
     ),
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from time import sleep
 from typing import Any, ClassVar, Literal, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from engine.assembly import Parts, Sizes, assemble
 from engine.assets import Pictures
 from engine.capture import accelerate
 from engine.conditioning import Motion, pixels
+from engine.models.vae import GROUP, SIDE
 from engine.pipeline import Context, Image, UnusableOutput
 from engine.pipelines import specs
 from engine.pipelines.controls import CausalLoad, CausalParameters
@@ -24,9 +26,6 @@ from engine.stream import LatentStream, seeded
 
 Mode: TypeAlias = Literal["text", "video", "control"]
 
-LATENT = 8  # pixels of a latent, each way
-DEFAULT_SIZE = {"longlive": (320, 576)}  # width, height in text mode; 512x512 for the others
-SQUARE = (512, 512)
 STEP = 16  # pixels that a token stands for, each way
 DEMO_NOTICE = "DEMO WEIGHTS: small and random, they show no picture of anything."
 GLANCE = 0.005  # seconds between looks for the very first prompt
@@ -41,7 +40,7 @@ class Take:
     ) -> None:
         width, height = size
         spec, self.size, self.rows = parts.spec, size, rows
-        latent = height // LATENT, width // LATENT
+        latent = height // SIDE, width // SIDE
         self.stream = LatentStream(spec, parts.network, *latent, rows)
         self.how = accelerate(self.stream, load.passes)
         self.vae, self.spec, self._assets = parts.vae, spec, assets
@@ -57,18 +56,6 @@ class Take:
         self.motion = Motion()
         self.steering = Steering(self.vae, self._assets, *self.size, self.spec.normalised)
         self.recent: deque[Tensor] = deque(maxlen=REMEMBERED)
-
-    def frames(self, mode: Mode) -> int:
-        """Latent frames of the next block."""
-        if self.stream.frame and mode == self.mode:
-            return self.spec.block
-        return self.spec.block + 1 if mode == "video" else self.spec.first_block
-
-    def pictures(self, mode: Mode) -> int:
-        """Pictures that the next block's latents stand for."""
-        frames = self.frames(mode)
-        begins = not self.stream.frame or mode != self.mode
-        return 4 * frames - 3 if begins else 4 * frames
 
     def head(self) -> Tensor | None:
         """The oldest of the last pictures as a latent of its own, where a row wants it."""
@@ -101,10 +88,14 @@ class CausalPipeline:
         mode = self._mode(parameters, given=True)
         if mode == "text":
             return 0
-        if self._take is None:
-            frames = self.spec.block + 1 if mode == "video" else self.spec.first_block
-            return 4 * frames - 3
-        return self._take.pictures(mode)
+        goes_on = self._take is not None and self._take.mode == mode and self._take.stream.frame
+        return _count(self._frames(mode, begins=not goes_on), begins=not goes_on)
+
+    def _frames(self, mode: Mode, *, begins: bool) -> int:
+        """Latent frames of a block."""
+        if not begins:
+            return self.spec.block
+        return self.spec.block + 1 if mode == "video" else self.spec.first_block
 
     def __call__(self, images: Sequence[Image], parameters: CausalParameters) -> Iterator[Image]:
         """Yield the block's pictures, each as soon as it is decoded."""
@@ -181,11 +172,11 @@ class CausalPipeline:
     def _size(self, images: Sequence[Image], asked: str) -> tuple[int, int]:
         """Width and height of a block: the input's, or without one what is asked for."""
         if images:
-            return images[0].shape[1], images[0].shape[0]
+            return images[0].shape[1] // STEP * STEP, images[0].shape[0] // STEP * STEP
         width, _, height = asked.lower().partition("x")
         if width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= STEP:
             return int(width) // STEP * STEP, int(height) // STEP * STEP
-        return DEFAULT_SIZE.get(self.spec.id, SQUARE)
+        return self.spec.text_size
 
     def _prompt(self, take: Take, parameters: CausalParameters, *, anew: bool) -> None:
         """Go on with what is shown of the prompts by now, read `anew` where the network changed;
@@ -208,7 +199,7 @@ class CausalPipeline:
     def _set_loras(self, parameters: CausalParameters) -> bool:
         """Move the LoRAs' faders; whether one moved, for then the prompt's keys are old."""
         moved = False
-        for place, lora in enumerate(self._parts.loras, 1):
+        for place, lora in self._parts.loras.items():
             strength = getattr(parameters, f"lora_{place}_strength")
             moved = moved or lora.strength != strength
             lora.strength = strength
@@ -241,7 +232,11 @@ class CausalPipeline:
         levels: tuple[Level, ...],
     ) -> Tensor | None:
         """The block's latents, finished."""
-        stream, frames = take.stream, take.frames(take.mode)
+        stream = take.stream
+        begins = not stream.frame
+        frames = self._frames(take.mode, begins=begins)
+        if images:
+            images = _fitted(images, _count(frames, begins=begins), take.size)
         video = control = None
         self._noise = 1.0
         if take.mode == "video":
@@ -285,6 +280,20 @@ class KreaRealtimeVideo(CausalPipeline):
     """See `specs.KREA`."""
 
     spec = specs.KREA
+
+
+def _count(frames: int, *, begins: bool) -> int:
+    """Pictures that latent frames stand for: 4 each, and 1 the first of a stream."""
+    return GROUP * frames - (GROUP - 1 if begins else 0)
+
+
+def _fitted(images: Sequence[Image], count: int, size: tuple[int, int]) -> list[Image]:
+    """As many images as a block takes, evenly chosen, of whole tokens: a stream that begins anew
+    after its pictures were asked for takes another number of them.
+    """
+    width, height = size
+    places = np.linspace(0, len(images) - 1, count).round().astype(int)
+    return [images[place][:height, :width] for place in places]
 
 
 def _pictures(chunk: Tensor) -> Iterator[Image]:

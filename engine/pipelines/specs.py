@@ -85,6 +85,7 @@ class CausalSpec:
     shift           of the flow matching schedule
     steps           noise levels by name: `authors` is the default
     normalised      whether input latents are normalised by the VAE's mean and deviation
+    text_size       width and height in text mode, where none is asked for
     """
 
     id: str
@@ -104,6 +105,7 @@ class CausalSpec:
     shift: float = 5.0
     steps: dict[str, StepList]
     normalised: bool = True
+    text_size: tuple[int, int] = (512, 512)
 
     @property
     def rows(self) -> int:
@@ -118,6 +120,7 @@ LONGLIVE = CausalSpec(
     sink=3,
     on_prompt="recache",
     last_position=1021,
+    text_size=(320, 576),
     steps={
         "authors": StepList(DISTILLED, warped=True),
         "scope": StepList(DISTILLED, warped=False),

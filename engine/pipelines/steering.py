@@ -17,7 +17,7 @@ from engine.pipeline import Image
 from engine.pipelines.controls import CausalParameters
 from engine.stream import LatentStream
 
-WHITE, BLACK = 255, 0
+WHITE = 255
 STILL = 4  # blocks after which an encoder's past of nothing but grey no longer changes
 PLACES = ("", "_2", "_3")  # of references, as their parameters are named
 

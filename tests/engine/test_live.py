@@ -58,7 +58,7 @@ def live(models: Path, tmp_path: Path):
 def _ran(rig: Rig, pipeline: str) -> bool:
     """Whether that pipeline's own pictures are shown."""
     status = rig.session.status()
-    if status.error and not status.error.startswith("denoising"):
+    if status.error:
         raise AssertionError(status.error)
     return status.pipeline == pipeline and status.state == "RUNNING" and bool(status.report)
 
@@ -101,19 +101,31 @@ def test_twenty_switches_by_osc_leave_no_memory_and_no_black(live: Any) -> None:
     rig, osc = live("longlive", osc_feedback=())
     session, family = rig.session, [name for name in SPECS if name != "krea-realtime-video"]
     process, memory, worker = psutil.Process(), [], session.status().worker
+    rig.place.keep = 200  # pictures that the test itself keeps
     for number in range(1, 21):
         name = family[number % 3]
         osc.send_message(f"/bridge/pipeline/{name}", 1)
         rig.until(lambda name=name: _ran(rig, name), 60)
-        rig.place.seen[:-50] = []  # what the test itself keeps
         status = session.status()
         memory.append((status.memory, status.worker_memory))
     assert session.status().worker == worker  # they take each other's place in one process
     assert [child.pid for child in _workers(process)] == [worker]
     for here in (0, 1):
-        assert memory[-1][here] < memory[1][here] + 15
+        assert memory[-1][here] < memory[1][here] + 25
     assert session.status().restarts == 0
     assert _never_black(rig)
+
+
+def test_the_last_of_two_quick_switches_holds(live: Any) -> None:
+    rig, _ = live("longlive", osc_feedback=())
+    rig.session.switch("reward-forcing")
+    rig.until(lambda: rig.session.status().state == "LOADING")
+    rig.session.switch("streamdiffusionv2")
+    rig.until(lambda: _ran(rig, "streamdiffusionv2"), 60)
+    time.sleep(1)
+    assert _ran(rig, "streamdiffusionv2")
+    assert rig.session.status().report["mode"] == "text"
+    assert rig.session.status().restarts == 0
 
 
 def test_another_family_gets_a_worker_of_its_own(live: Any) -> None:

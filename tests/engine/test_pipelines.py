@@ -129,12 +129,16 @@ def test_every_parameter_may_take_every_value(made: Made, name: str, tmp_path: P
 @pytest.mark.slow
 @PIPELINES
 def test_the_scale_of_vace_counts_and_its_switch_leaves_it(made: Made, name: str) -> None:
-    def run(**values: Any) -> list[Image]:
-        return list(blocks(made(name, vace_enabled=True), 3, video=True, **values))
+    def run(**values: Any) -> tuple[list[Image], str, float]:
+        pipeline = made(name, vace_enabled=True)
+        images = list(blocks(pipeline, 3, video=True, **values))
+        return images, pipeline.report()["mode"], pipeline.report()["vace_scale"]
 
-    full, none, off = run(vace_scale=2.0), run(vace_scale=0.0), run(vace_on=False)
-    assert far(full, none) > 1
-    assert len(off) != len(none) or far(off, none) > 0.1  # then the input is painted over
+    full, none = run(vace_scale=2.0), run(vace_scale=0.0)
+    assert far(full[0], none[0]) > 1
+    assert (full[1:], none[1:]) == (("control", 2.0), ("control", 0.0))
+    off = run(vace_scale=2.0, vace_on=False)
+    assert off[1:] == ("video", 0.0)  # the input is painted over then
 
 
 @pytest.mark.slow
@@ -254,3 +258,41 @@ def test_a_managed_cache_begins_anew_where_steps_change(made: Made) -> None:
     assert len(block(kept, **steps)) == 12
     again = block(managed, manage_cache=True, **steps)
     assert far(again, block(fresh, **steps)) == 0  # nine pictures: the first block of a stream
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["longlive", "streamdiffusionv2"])
+@pytest.mark.parametrize("vace", [False, True])
+def test_a_stream_that_begins_anew_takes_what_was_asked_for_before(
+    made: Made, name: str, vace: bool
+) -> None:
+    """A reset, another size or other steps may come after the pictures were asked for."""
+    pipeline = made(name, vace_enabled=vace, lora_2="style.safetensors")
+    begun = len(block(pipeline, video=True))
+    block(pipeline, video=True)
+    plain = CausalParameters(fade=0.0)
+
+    def late(size: tuple[int, int] = (WIDTH, HEIGHT), **values: Any) -> list[Image]:
+        count = pipeline.wanted(plain)
+        given = [cv2.resize(scene(number), size) for number in range(count)]
+        if not values:
+            pipeline.reset()
+        return list(pipeline(given, plain.model_copy(update=values)))
+
+    assert len(late()) == begun
+    block(pipeline, video=True)
+    assert late((80, 64), seed=42)[0].shape[:2] == (64, 80)
+    block(pipeline, video=True)
+    assert late((44, 36), seed=42)[0].shape[:2] == (
+        32,
+        32,
+    )  # half of it all, after too little memory
+    steps = late(manage_cache=True, denoising_steps="900,600,300")
+    assert all(image.shape == (HEIGHT, WIDTH, 4) for image in steps)
+    assert len(late(manage_cache=True, lora_2_strength=0.5)) in (0, begun)
+
+
+def test_each_lora_has_the_fader_of_its_own_place(made: Made) -> None:
+    pipeline = made("reward-forcing", lora_2="style.safetensors")
+    block(pipeline, lora_1_strength=0.0, lora_2_strength=0.25)
+    assert [lora.strength for lora in pipeline._parts.loras.values()] == [0.25]
