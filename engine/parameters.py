@@ -5,8 +5,8 @@ from block to block. Both are frozen, so that one object can be read by several 
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
@@ -42,12 +42,21 @@ class Load(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A value that is often wanted, with a few words on what it is good for."""
+
+    value: str
+    words: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterSpec:
     """One parameter as every surface sees it.
 
     `osc` is the short address below `/bridge/`; the long name works beside it. `asset` says that
-    a text names a file of the assets folder. `help` is one sentence.
+    a text names a file of the assets folder. `suggestions` are some values of a text, beside which
+    any other may be given. `help` is one sentence.
     """
 
     name: str
@@ -58,6 +67,7 @@ class ParameterSpec:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
     unit: str = ""
     page: str = ""
     asset: bool = False
@@ -150,6 +160,7 @@ def control(
     osc: str = "",
     page: str = "Generate",
     asset: bool = False,
+    suggestions: Sequence[Suggestion] = (),
 ) -> Any:
     """Declare one parameter as a field of a `Load` or `Parameters` class.
 
@@ -161,7 +172,13 @@ def control(
         ge=minimum,
         le=maximum,
         description=help,
-        json_schema_extra={"unit": unit, "osc": osc, "page": page, "asset": asset},
+        json_schema_extra={
+            "unit": unit,
+            "osc": osc,
+            "page": page,
+            "asset": asset,
+            "suggestions": [asdict(suggestion) for suggestion in suggestions],
+        },
     )
 
 
@@ -194,6 +211,7 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
         minimum=_bound(field, Ge, "ge"),
         maximum=_bound(field, Le, "le"),
         choices=choices,
+        suggestions=tuple(Suggestion(**found) for found in extra.get("suggestions", ())),
         unit=extra.get("unit", ""),
         page=extra.get("page", ""),
         asset=extra.get("asset", False),

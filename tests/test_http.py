@@ -23,6 +23,7 @@ from bridge.control import assets
 from bridge.control.guard import JSON_LIMIT, TRIES, UPLOAD_LIMIT, Rules
 from bridge.control.http import create_app
 from bridge.control.http_server import HttpServer
+from bridge.feeder import engine_size
 from bridge.frame import Frame
 from bridge.settings import Settings
 from bridge.state import STATUS
@@ -240,6 +241,10 @@ def test_the_schema_says_all_that_a_control_needs(client, desk):
     assert set(by_name) == set(desk.store.snapshot.values)
     strength = by_name["vace_scale"]
     assert (strength["minimum"], strength["maximum"], strength["osc"]) == (0.0, 2.0, "vace")
+    sizes = {row["value"]: row["words"] for row in by_name["size"]["suggestions"]}
+    assert {"auto", "512x288", "640x360", "768x432", "1280x720", "512x512", "320x576"} == set(sizes)
+    assert all(engine_size(size, 16, (16, 9)) for size in sizes)
+    assert all(sizes.values())
     assert {row["name"] for row in schema["actions"]} == set(desk.actions)
     assert {row["name"] for row in schema["state"]} == {row.name for row in STATUS}
     document = client.get("/openapi.json").json()

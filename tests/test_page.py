@@ -129,6 +129,33 @@ def test_controls_and_store_follow_each_other(tmp_path):
         page.until(shown.format("mix", "value") + " === '0.1'", 3)
 
 
+@pytest.mark.parametrize("pipeline", ["stylize", "longlive"])
+def test_a_size_is_chosen_from_the_list_or_typed(tmp_path, pipeline):
+    with opened(tmp_path, now=pipeline) as (desk, page):
+        size = lambda: desk.store.snapshot.values["size"]  # noqa: E731
+        words = page.run("[...document.getElementById('control-size').options].map((e) => e.text)")
+        assert "512x288: 16:9, fastest" in words
+        other = "document.querySelector('[aria-label=\"another size\"]')"
+        assert page.run(f"{other}.hidden")
+        move(page, "size", "768x432", "change")
+        until(lambda: size() == "768x432")
+        move(page, "size", "", "change")
+        page.until(f"document.activeElement === {other}")
+        assert page.run(f"{other}.value") == "768x432", "what is typed begins with what there is"
+        page.call("Input.insertText", text="400x304")
+        for kind in ("keyDown", "keyUp"):
+            page.call("Input.dispatchKeyEvent", type=kind, key="Enter", text="\r",
+                      windowsVirtualKeyCode=13)  # fmt: skip
+        until(lambda: size() == "400x304")
+        page.run(f"{other}.blur()")
+        assert not page.run(f"{other}.hidden")
+        desk.store.update({"size": "1040x304"})
+        page.until(f"{other}.value === '1040x304'")
+        desk.store.update({"size": "auto"})
+        page.until("document.getElementById('control-size').value === 'auto'")
+        assert page.run(f"{other}.hidden")
+
+
 @pytest.mark.parametrize("pipeline", ["stylize", "longlive", "krea-realtime-video"])
 def test_every_parameter_and_action_has_its_control_and_every_control_a_label(tmp_path, pipeline):
     with opened(tmp_path, now=pipeline) as (desk, page):

@@ -29,7 +29,9 @@ def body(name: str, specs: Iterable[ParameterSpec], required: Mapping[str, Any])
     for spec in specs:
         kind = Literal[spec.choices] if spec.choices else TYPES[spec.kind]  # type: ignore[valid-type]
         limits = {"minimum": spec.minimum, "maximum": spec.maximum}
-        extra = {key: value for key, value in limits.items() if value is not None}
+        extra: dict[str, Any] = {k: value for k, value in limits.items() if value is not None}
+        if spec.suggestions:
+            extra["examples"] = [suggestion.value for suggestion in spec.suggestions]
         fields[spec.name] = (
             Any,
             Field(

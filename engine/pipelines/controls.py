@@ -6,7 +6,17 @@ goes on working through a change.
 
 from typing import Literal
 
-from engine.parameters import Load, Parameters, control
+from engine.parameters import Load, Parameters, Suggestion, control
+
+SIZES = (
+    Suggestion("auto", "by the input's shape, or the pipeline's own"),
+    Suggestion("512x288", "16:9, fastest"),
+    Suggestion("640x360", "16:9, recommended"),
+    Suggestion("768x432", "16:9, finer and slower"),
+    Suggestion("1280x720", "16:9, seldom fast enough to be live"),
+    Suggestion("512x512", "square"),
+    Suggestion("320x576", "9:16, portrait"),
+)
 
 
 class PassthroughLoad(Load):
@@ -23,6 +33,7 @@ def size_control() -> str:
         "auto",
         "Size the engine works at: auto, or WIDTHxHEIGHT in pixels, floored to what it can do.",
         page="Engine",
+        suggestions=SIZES,
     )
 
 

@@ -77,6 +77,7 @@ function choice(spec, changed) {
 
 function text(spec, changed) {
   if (spec.asset) return picker(spec, changed);
+  if (spec.suggestions.length) return suggested(spec, changed);
   const area = element("textarea", { rows: 1, spellcheck: false });
   let timer;
   let late; // what came while somebody was typing here
@@ -101,6 +102,44 @@ function text(spec, changed) {
     late = undefined;
   };
   return { field: area, parts: [area], show, wide: true };
+}
+
+// Values to choose from, and a field for any other, which shows only while it is wanted.
+function suggested(spec, changed) {
+  const known = new Set(spec.suggestions.map(({ value }) => value));
+  const list = element("select", {},
+    ...spec.suggestions.map(({ value, words }) => element("option",
+      { value, textContent: `${value}: ${words}` })),
+    element("option", { value: "", textContent: "another …" }));
+  const field = element("input", { type: "text", spellcheck: false, autocomplete: "off",
+    hidden: true });
+  field.setAttribute("aria-label", `another ${spec.name}`);
+  let value;
+  const show = (now) => {
+    value = now;
+    if (document.activeElement === field) return; // somebody types here
+    list.value = known.has(now) ? now : "";
+    field.value = known.has(now) ? "" : now;
+    field.hidden = known.has(now);
+  };
+  list.onchange = () => {
+    field.hidden = list.value !== "";
+    if (list.value) {
+      changed(value = list.value);
+      return;
+    }
+    field.value = value;
+    field.focus();
+    field.select();
+  };
+  const give = () => {
+    const asked = field.value.trim();
+    if (asked && asked !== value) changed(value = asked);
+  };
+  field.onchange = give;
+  field.onblur = () => show(value);
+  const box = element("div", { className: "suggested" }, list, field);
+  return { field: list, parts: [box], show, wide: true };
 }
 
 const KINDS = { float: range, int: range, bool: toggle, choice, text };
