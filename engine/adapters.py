@@ -11,17 +11,15 @@ the network's own module tree, with and without VACE, and what finds no layer is
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from engine.weights import DAMAGED, READERS, WRAPPERS, CheckpointError, first_few, read
+from engine.weights import NESTS, WRAPPERS, CheckpointError, first_few, read
 
-NEST = "generator_lora"  # where LongLive's own file holds its LoRA
+LORA_NESTS = ("generator_lora", *NESTS)  # the first is where LongLive's own file holds its LoRA
 
 NOWHERE = WRAPPERS | {"base_model", "transformer"}  # parts of a key that name no layer
 KOHYA = re.compile(r"lora_(unet|transformer)_+")
@@ -93,10 +91,9 @@ def load_adapter(path: str | Path, network: nn.Module, *, alpha: float | None = 
 def read_adapter(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a LoRA file by the names that the file gives them; see `engine.weights.read`.
 
-    A pickle may also hold them under `NEST`. CheckpointError as from `read`.
+    A pickle may also hold them in `LORA_NESTS`. CheckpointError as from `read`.
     """
-    nested = _nested(Path(path))
-    return read(path) if nested is None else nested
+    return read(path, LORA_NESTS)
 
 
 def match_adapter(
@@ -141,18 +138,6 @@ def linear_layers(network: nn.Module) -> dict[str, Any]:
         for path, module in network.named_modules()
         if hasattr(module, "in_features") and not path.endswith(".base")
     }
-
-
-def _nested(path: Path) -> dict[str, Tensor] | None:
-    """What a pickle holds under `NEST`; None also where it cannot be read, for `read` says why."""
-    suffix = path.suffix.lower()
-    if suffix not in READERS or suffix == ".safetensors":
-        return None
-    with suppress(OSError, UnpicklingError, *DAMAGED):
-        inner = READERS[suffix](path).get(NEST)
-        if isinstance(inner, dict) and all(isinstance(tensor, Tensor) for tensor in inner.values()):
-            return inner
-    return None
 
 
 def _sorted(

@@ -13,63 +13,59 @@ needs the network once and not twice. A file must stay as it is while its tensor
 # torch is an extra: where the types are checked it need not be installed.
 
 import pickle
-import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
 from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from engine.faults import CheckpointError, damaged, unsafe
+from engine.headers import NESTS, SAFETENSORS, header
+from engine.pickle_header import DAMAGED, content_of
 from engine.pipelines.specs import NetworkSize
 
-NESTS = ("generator", "generator_ema", "model", "state_dict")
-DEEPEST = 2  # nests in one another
 WRAPPERS = {"model", "diffusion_model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 VACE = ("vace_blocks.", "vace_patch_embedding.")
 SHOWN = 3  # keys that an error names; the rest is counted
 
-# What the two readers raise on broken bytes, found by breaking files at random. The unpickler
-# trusts its input's structure, so that almost any error of plain Python can come out of it.
-DAMAGED = (
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    SafetensorError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-
-
 Model = TypeVar("Model", bound=torch.nn.Module)
 
 
-class CheckpointError(ValueError):
-    """A file that is no checkpoint, or not of this network; one sentence, with the cure."""
-
-
-def read(path: str | Path) -> dict[str, Tensor]:
+def read(path: str | Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
     """The tensors of a checkpoint by the names that the file gives them, on the CPU.
 
     `.safetensors`, or `.pt` and `.pth` as torch has written them since 1.6; a pickle may hold
-    the tensors themselves or, up to two deep, in the first of `NESTS` that it has. The tensors
+    the tensors themselves or, up to two deep, in the first of `nests` that it has. The tensors
     are views of the mapped file in the file's types; writing to one changes memory, not the file.
 
-    CheckpointError where the file is absent, damaged or anything but tensors by name. Nothing
-    that a file asks to be run is run.
+    CheckpointError where the file is absent, damaged or anything but tensors by name; that is
+    seen in its header (`engine.headers`), before the file is mapped. Nothing that a file asks to
+    be run is run.
     """
     path = Path(path)
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise CheckpointError(f"{path} is none of {', '.join(READERS)}; choose a file that is.")
-    return _tensors(_unnested(_content(path, reader)), path)
+    try:
+        with path.open("rb") as file:
+            header(file, path, nests)
+        if path.suffix.lower() == SAFETENSORS:
+            return load_file(path)
+        # torch maps zip archives only; the older, bare pickles are refused before
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be read ({error.strerror or error}); download it, or choose another "
+            "file."
+        ) from error
+    except CheckpointError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise unsafe(path) from error
+    except DAMAGED as error:
+        raise damaged(path) from error
+    return content_of(content, path, nests)
 
 
 def transformer_state(
@@ -169,9 +165,18 @@ def fill(
     is what an error calls the model. See `load_transformer`.
     """
     _check_fit(model.state_dict(), state, name, source)
-    cast = {key: tensor.detach().to(device, dtype) for key, tensor in state.items()}
+    cast = {key: placed(tensor, dtype, device) for key, tensor in state.items()}
     model.load_state_dict(cast, assign=True)
     return model
+
+
+def placed(tensor: Tensor, dtype: torch.dtype, device: torch.device | str) -> Tensor:
+    """`tensor` in `dtype` on `device`, itself where it is so already.
+
+    From a mapped file it goes to the device as it is and is cast there: asked for both at once,
+    torch casts first, and the copy takes host memory and the host's time.
+    """
+    return tensor.detach().to(device).to(dtype)
 
 
 def random_transformer(
@@ -207,67 +212,6 @@ def randomised(
 def _mean(key: str, tensor: Tensor) -> float:
     """1 for the weight of a norm, the only vector that is no bias."""
     return 1.0 if tensor.ndim == 1 and key.endswith(".weight") else 0.0
-
-
-def _mapped_pickle(path: Path) -> Any:
-    # torch maps zip archives only; the older, bare pickles it refuses
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-
-
-READERS: dict[str, Callable[[Path], Any]] = {
-    ".safetensors": load_file,
-    ".pt": _mapped_pickle,
-    ".pth": _mapped_pickle,
-}
-
-
-def _content(path: Path, reader: Callable[[Path], Any]) -> Any:
-    """What the file holds, whatever it is; CheckpointError where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            empty = not file.read(1)
-        content = None if empty else reader(path)
-    except OSError as error:
-        raise CheckpointError(
-            f"{path} cannot be read ({error.strerror or error}); download it, or choose another "
-            "file."
-        ) from error
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} holds more than tensors, which could run code, so nothing of it was loaded; "
-            "take the file from its authors, as .safetensors where they have one."
-        ) from error
-    except DAMAGED as error:
-        raise CheckpointError(
-            f"{path} is damaged, cut short or no {path.suffix} file; download it again."
-        ) from error
-    if empty:
-        raise CheckpointError(f"{path} is empty; download it again.")
-    return content
-
-
-def _unnested(content: Any) -> Any:
-    for _ in range(DEEPEST):
-        if not isinstance(content, dict):
-            break
-        inner = (content[name] for name in NESTS if isinstance(content.get(name), dict))
-        content = next(inner, content)
-    return content
-
-
-def _tensors(content: Any, path: Path) -> dict[str, Tensor]:
-    """`content`, if it is tensors by name and nothing else."""
-    cure = "choose a file of weights alone"
-    if not isinstance(content, dict) or not content:
-        what = "nothing" if content == {} else f"one {type(content).__name__}"
-        raise CheckpointError(f"{path} holds {what} where tensors by name are expected; {cure}.")
-    for key, value in content.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            kind = type(value).__name__
-            raise CheckpointError(
-                f"{path} holds {key!r}, a {kind}, where tensors by name are expected; {cure}."
-            )
-    return content
 
 
 def _unwrapped(tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:

@@ -334,7 +334,7 @@ def test_the_files_of_torch_are_read_flat_and_nested_and_refused_by_name(tmp_pat
         torch.save(content, path)
         assert read_adapter(path).keys() == tensors.keys()
     torch.save({"generator_lora": tensors | {"step": 7}}, path)
-    with pytest.raises(CheckpointError, match=r"lora\.pt holds 'generator_lora', a dict"):
+    with pytest.raises(CheckpointError, match=r"lora\.pt holds 'step', a int"):
         read_adapter(path)
     for broken in (b"", b"no pickle", path.read_bytes()[:300]):
         path.write_bytes(broken)
