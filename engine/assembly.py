@@ -70,6 +70,8 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     if device.type == "cpu":  # the bridge needs the other cores, and shared ones only wait
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
+    else:  # on Windows the driver would go on in the computer's memory, at a crawl, and tell nobody
+        torch.cuda.set_per_process_memory_fraction(1.0)
     if load.weights == "demo":
         return _demo(replace(spec, network=DEMO), load, context, dtype, device)
     needed = _needed(spec, load)

@@ -1,6 +1,8 @@
 """What the worker refuses to hand over, and how it reads the errors of tensor libraries."""
 
 import faulthandler
+import gc
+import sys
 from types import TracebackType
 from typing import Self, cast
 
@@ -78,6 +80,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 def is_cuda_error(error: BaseException) -> bool:
     """Whether an error means that this process's CUDA context is lost."""
     return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
+
+
+def give_back() -> None:
+    """Free what nobody holds any more: cycles, and the GPU memory that torch keeps for itself."""
+    gc.collect()
+    torch = sys.modules.get("torch")  # where no pipeline has imported it there is nothing
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def _flat(image: Image) -> bool:

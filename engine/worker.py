@@ -9,7 +9,6 @@ Says to the bridge     state, progress, want, ring, block, bad, degraded, error,
                        kept after such a load
 """
 
-import gc
 import os
 import queue
 import signal
@@ -20,7 +19,7 @@ from time import perf_counter
 from typing import Any, TypeAlias, cast
 
 from engine.channel import Channel, Exit, Message
-from engine.guards import Hang, is_cuda_error, is_out_of_memory, shrunk, usable
+from engine.guards import Hang, give_back, is_cuda_error, is_out_of_memory, shrunk, usable
 from engine.parameters import Load, Parameters
 from engine.parent import die_with_parent
 from engine.pipeline import Context, Image, Pipeline, UnusableOutput, build
@@ -80,7 +79,7 @@ class Worker:
         self._hang = Hang(order["hang_s"], armed=self._own_process)
         self._tell({"say": "state", "state": "LOADING"})
         try:
-            self._pipeline = self._built(order)
+            self._pipeline, self._order = self._built(order), order
         except Exception as error:  # whatever a model's loading raises, it is told and final
             raise self._end(error, Exit.LOAD) from error
         self._tell({"say": "state", "state": "WARMUP"})
@@ -95,22 +94,42 @@ class Worker:
         return pipeline
 
     def _swap(self, order: Message) -> None:
-        """Put another pipeline of the family in place of this one, which stays if that fails."""
+        """Put another pipeline of the family in place of this one, which stays if that fails.
+
+        Where memory does not suffice for both, this one ends first, and is built again if the
+        other cannot be built even then.
+        """
         self._tell({"say": "state", "state": "LOADING"})
-        old = self._pipeline
-        try:
-            self._pipeline = self._built(order)
-        except Exception as error:  # as above; the old pipeline goes on, unless CUDA is lost
-            end = self._end(error, Exit.LOAD)
-            if end.code is Exit.CUDA:
-                raise end from error
-            self._tell({"say": "kept", "text": str(end)})
-        else:
-            cast(Any, old).close()
-            del old
-            gc.collect()  # of a network's memory not a part may wait for its turn
-            self._tell({"say": "swapped"})
+        failure = self._replace(order)
+        if failure and failure.code is Exit.MEMORY:
+            self._close()
+            failure = self._replace(order)
+            if failure and (worse := self._replace(self._order)):
+                raise worse
+        self._tell({"say": "kept", "text": str(failure)} if failure else {"say": "swapped"})
         self._tell({"say": "state", "state": "WARMUP"})
+
+    def _replace(self, order: Message) -> WorkerEnd | None:
+        """Build a pipeline and put it in place; else say why not. WorkerEnd where CUDA is lost."""
+        try:
+            built = self._built(order)
+        except Exception as error:  # noqa: BLE001 - as above, and it is told by who asked
+            failure = self._end(error, Exit.LOAD)
+        else:
+            self._close()
+            self._pipeline, self._order = built, order
+            return None
+        give_back()  # what was built of it; here, for the error itself held that
+        if failure.code is Exit.CUDA:
+            raise failure
+        return failure
+
+    def _close(self) -> None:
+        """End the pipeline, if there is one, and keep nothing of its memory."""
+        if self._pipeline:
+            cast(Any, self._pipeline).close()
+        self._pipeline = cast(Pipeline, None)  # none is asked for anything until another is there
+        give_back()
 
     def _block(self) -> bool:
         """Ask for a block's frames, make the block, hand it over; False when told to stop."""

@@ -8,7 +8,8 @@ import stat
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
+from weakref import WeakSet
 
 import numpy as np
 
@@ -135,6 +136,31 @@ class Painter:
         return {"painted": self._number}
 
 
+class HogLoad(PainterLoad):
+    text: bool = control(True, "Text mode: takes no pictures.")
+    appetite: int = control(6, "Memory that it takes.", minimum=0, maximum=100)
+
+
+class Hog(Painter):
+    """One of a family, in a process that has memory of 10; one that wants 99 leaves none at all."""
+
+    memory = 10
+    living: ClassVar["WeakSet[Hog]"] = WeakSet()
+
+    def __init__(self, load: HogLoad, context) -> None:
+        super().__init__(load, context)
+        self.appetite = load.appetite
+        if self.appetite == 99:
+            Hog.memory = 0
+        if sum(hog.appetite for hog in Hog.living) + self.appetite > Hog.memory:
+            raise MemoryError(f"There is no memory of {self.appetite}.")
+        Hog.living.add(self)
+        self.itself = self  # as networks do: only a collection frees them
+
+    def close(self) -> None:
+        """It is still there until nobody holds it."""
+
+
 PAINTER = PipelineRow(
     id="painter",
     title="Painter",
@@ -152,4 +178,18 @@ TOO_BIG = PipelineRow(
     block=16,
     memory=1 << 60,
 )
+HOGS = tuple(
+    PipelineRow(
+        id=name,
+        title="Painter of a family",
+        target="tests.doubles:Hog",
+        load=HogLoad,
+        parameters=PainterParameters,
+        block=16,
+        text=True,
+        family="hogs",
+    )
+    for name in ("hog", "sow", "boar")
+)
 CATALOG = Catalog((*BUILT_IN, PAINTER, TOO_BIG))
+FARM = Catalog(HOGS)

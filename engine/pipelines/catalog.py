@@ -28,7 +28,7 @@ class PipelineRow:
     `fixed_size` means that another size needs a reload; else it holds from the next block on.
     `text` means that it makes pictures of nothing where there is no input. Pipelines of one
     `family` have the same parameters and large parts in common: one takes the place of another in
-    the same worker; they have a `close`.
+    the same worker, which for a moment holds both where memory allows; they have a `close`.
     `memory` is what a worker of this pipeline needs, in bytes; 0 for little.
     """
 
@@ -74,7 +74,7 @@ BUILT_IN = (
             parameters=CausalParameters,
             block=4 * spec.block + 1,
             text=True,
-            family=f"wan {spec.network.name}",
+            family="wan",
         )
         for spec, name, title in (
             (LONGLIVE, "LongLive", "LongLive 1.3B: video from a prompt that may change"),
