@@ -13,9 +13,10 @@ needs the network once and not twice. A file must stay as it is while its tensor
 # torch is an extra: where the types are checked it need not be installed.
 
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import torch
 from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
@@ -47,25 +48,31 @@ def read(path: str | Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
     be run is run.
     """
     path = Path(path)
+    with opened(path) as file:
+        header(file, path, nests)
     try:
-        with path.open("rb") as file:
-            header(file, path, nests)
         if path.suffix.lower() == SAFETENSORS:
             return load_file(path)
-        # torch maps zip archives only; the older, bare pickles are refused before
+        # torch maps zip archives only; older, bare pickles have no header either
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:
+        raise unsafe(path) from error
+    except (OSError, *DAMAGED) as error:
+        raise damaged(path) from error
+    return content_of(content, path, nests)
+
+
+@contextmanager
+def opened(path: Path) -> Generator[BinaryIO]:
+    """The file, open for reading; CheckpointError where it, or the disk, does not let us."""
+    try:
+        with path.open("rb") as file:
+            yield file
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be read ({error.strerror or error}); download it, or choose another "
             "file."
         ) from error
-    except CheckpointError:
-        raise
-    except pickle.UnpicklingError as error:
-        raise unsafe(path) from error
-    except DAMAGED as error:
-        raise damaged(path) from error
-    return content_of(content, path, nests)
 
 
 def transformer_state(
