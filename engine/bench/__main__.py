@@ -14,14 +14,18 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from engine.assembly import Parts
 from engine.bench import figures
 from engine.bench.figures import Figure, Runner
 from engine.bench.machine import Watched, described
+from engine.bench.prompts import prompt_to_picture, random_text_encoder
 from engine.capture import accelerate
 from engine.limits import floor_size
 from engine.models.attention import KERNELS, attention
 from engine.models.transformer import CausalTransformer
-from engine.pipelines.specs import SPECS
+from engine.models.vae import KINDS, random_vae
+from engine.pipelines.controls import CausalLoad
+from engine.pipelines.specs import SPECS, CausalSpec
 from engine.stream import LatentStream
 from engine.weights import load_transformer, random_transformer, read
 
@@ -89,7 +93,29 @@ def measured(options: argparse.Namespace, console: Console) -> Iterator[Figure]:
     yield from figures.against_plain(runner, fast, max(3, options.blocks // 5))
     yield from figures.new_prompt(runner)
     yield from figures.memory(runner, work)
+    console.print("from prompt to picture …", style="dim")
+    yield from _prompts(options, network, spec, layers / whole, (width, height))
     yield from figures.counts(work, dtype, device)
+
+
+def _prompts(
+    options: argparse.Namespace,
+    network: CausalTransformer,
+    spec: CausalSpec,
+    part: float,
+    size: tuple[int, int],
+) -> Iterator[Figure]:
+    """The whole pipeline around this network, where there is memory for it."""
+    dtype, device = network.dtype, network.device
+    vae = options.vae or ("wan" if device.type == "cuda" else "tae")
+    try:
+        text = random_text_encoder(part, dtype, device)
+        yield Figure("around it", f"VAE {vae}, text encoder", f"{text.size.layers} layers, random")
+        parts = Parts(spec, network, random_vae(vae, dtype, device), text, text.note)
+        load = CausalLoad(vae=vae, passes=options.how)
+        yield from prompt_to_picture(parts, size, load, max(2, options.blocks // 10))
+    except torch.OutOfMemoryError as error:
+        yield Figure("prompt to picture", "not measured", str(error).split(". ")[0])
 
 
 def _prompt(stream: LatentStream) -> torch.Tensor:
@@ -110,7 +136,8 @@ def _size(text: str) -> tuple[int, int]:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="spout-bridge bench engine",
-        description="Measure a causal pipeline's network on this machine, without its VAE.",
+        description="Measure a causal pipeline on this machine: its network, then from a change "
+        "of the prompt to the first picture of it.",
     )
     parser.add_argument("--pipeline", choices=SPECS, default="longlive")
     parser.add_argument("--weights", default="random", help="random, or a checkpoint's path")
@@ -120,6 +147,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="", help="cuda where there is one, else cpu")
     parser.add_argument("--how", choices=["auto", "plain", "graphs", "compiled"], default="auto")
     parser.add_argument("--attention", choices=["auto", *KERNELS], default="auto")
+    parser.add_argument("--vae", choices=KINDS, help="for pictures; wan on CUDA, tae elsewhere")
     parser.add_argument("--json", action="store_true")
     return parser
 

@@ -179,7 +179,7 @@ def load_text_encoder(
     device = torch.device(device)
     rest = torch.device("cpu") if offload else device
     vocabulary = Vocabulary(tokenizer_folder, size.vocabulary, size.tokens)
-    model = _empty(size)
+    model = empty_text_encoder(size)
     state = _renamed(tensors, model, size, source)
     table = state.pop(TABLE)
     placed = {
@@ -194,7 +194,7 @@ def load_text_encoder(
     return TextEncoder(model, vocabulary, size, dtype, device)
 
 
-def _empty(size: TextSize) -> Any:
+def empty_text_encoder(size: TextSize) -> Any:
     """The network without weights (all on `meta`), in eval mode, without gradients."""
     config = UMT5Config(
         vocab_size=size.vocabulary,

@@ -72,7 +72,7 @@ class CausalPipeline:
 
     def __init__(self, load: CausalLoad, context: Context) -> None:
         self._load = load
-        self._parts = assemble(self.spec, self.sizes, load, context)
+        self._parts = self.assembled(load, context)
         self._assets = Pictures(context.assets)
         self._prompts = Prompts(self._parts.encode, self._parts.note)
         self._schedule = Schedule(self.spec.shift)
@@ -82,6 +82,10 @@ class CausalPipeline:
         self._ran: tuple[Level, ...] = ()  # the levels of the last block
         self._noise = 1.0
         self._vace_scale = 0.0  # that the last block was steered with; 0 without VACE
+
+    def assembled(self, load: CausalLoad, context: Context) -> Parts:
+        """What it is made of; see `assemble`."""
+        return assemble(self.spec, self.sizes, load, context)
 
     def wanted(self, parameters: CausalParameters) -> int:
         """As many pictures as the next block's latents stand for; none in text mode."""

@@ -1,0 +1,160 @@
+"""From a change of the prompt to the first picture of it: the pipeline as it runs in the show.
+
+Everything is put in units of that pipeline's own block, in the same run. A prompt is asked for as a
+block begins; one that is asked for just after waits for the rest of that block, 1 more at most.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+import math
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from zlib import crc32
+
+import torch
+from torch import Tensor
+
+from engine.assembly import Parts
+from engine.bench.figures import Figure
+from engine.models.text_encoder import UMT5_XXL, TextEncoder, TextSize, empty_text_encoder
+from engine.models.tokens import Tokens
+from engine.pipeline import Context
+from engine.pipelines.causal import CausalPipeline
+from engine.pipelines.controls import CausalLoad, CausalParameters
+from engine.weights import randomised
+
+WORDS = 24  # of a prompt
+STEADY = 5  # blocks that the block time is the median of
+VOCABULARY = 1000  # rows of a table that is only looked up in
+
+
+def prompt_to_picture(
+    parts: Parts, size: tuple[int, int], load: CausalLoad, changes: int
+) -> Iterator[Figure]:
+    """Blocks, then as many changes to prompts never seen, and back to one that is known.
+
+    `size` is width and height in pixels.
+    """
+    encoder = Watched(parts.encode)
+    show = Show(replace(parts, encode=encoder), size, load)
+    try:
+        known = _prompt("known")
+        for _ in range(math.ceil(parts.spec.window / parts.spec.block) + 2):
+            show.block(known)
+        block = statistics.median(show.block(known).whole for _ in range(STEADY))
+        pictures = show.block(known).pictures
+        yield Figure(
+            "with VAE and prompts: a block", f"{1e3 * block:.1f} ms", f"{pictures} pictures"
+        )
+        unseen, again, calls = [], [], []
+        for number in range(changes):
+            unseen.append(show.change(_prompt(str(number))))
+            before = len(encoder.seconds)
+            again.append(show.change(known))
+            calls += encoder.seconds[before:]
+        encoding = f"its encoder {1e3 * statistics.median(encoder.seconds):.1f} ms, meanwhile"
+        yield _arrival("prompt never seen: first picture", unseen, block, encoding)
+        yield _arrival("known prompt: first picture", again, block, "aim: 1 block time")
+        yield Figure("known prompt: encoder", f"{1e3 * sum(calls):.1f} ms", f"{len(calls)} calls")
+    finally:
+        show.pipeline.close()
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Seconds from a question to the first picture of the block that answers it, and to its last;
+    how many pictures that block had.
+    """
+
+    first: float
+    whole: float
+    pictures: int
+
+
+class Show:
+    """A pipeline of these parts, in text mode, block after block."""
+
+    def __init__(self, parts: Parts, size: tuple[int, int], load: CausalLoad) -> None:
+        class Measured(CausalPipeline):
+            spec = parts.spec
+
+            def assembled(self, load: CausalLoad, context: Context) -> Parts:
+                return parts
+
+        self._size = "{}x{}".format(*size)
+        self.pipeline = Measured(load, Context(Path(), Path(), lambda *_: None))
+
+    def block(self, prompt: str) -> Arrival:
+        """The next block, whatever prompt it shows."""
+        parameters = CausalParameters(prompt=prompt, fade=0, size=self._size, input_mode="text")
+        began = perf_counter()
+        ends = [perf_counter() - began for _ in self.pipeline((), parameters)]
+        return Arrival(ends[0] if ends else math.nan, perf_counter() - began, len(ends))
+
+    def change(self, prompt: str) -> Arrival:
+        """Ask for another prompt, and make blocks until one shows it."""
+        waited = 0.0
+        while True:
+            seen = self.block(prompt)
+            # As of this block's beginning: what has arrived since is only collected in the next.
+            if seen.pictures and not self.pipeline.report()["arriving"]:
+                return Arrival(waited + seen.first, waited + seen.whole, seen.pictures)
+            waited += seen.whole
+
+
+@dataclass
+class Watched:
+    """An encoder that notes how long each text took, in seconds."""
+
+    encode: Any
+    seconds: list[float] = field(default_factory=list)
+
+    def __call__(self, text: str) -> Tensor:
+        """The embedding."""
+        began = perf_counter()
+        found = self.encode(text)
+        self.seconds.append(perf_counter() - began)
+        return found
+
+
+class Hashed:
+    """Stands in for the tokenizer, which is a file of the authors': a token for each word."""
+
+    def __init__(self, size: TextSize) -> None:
+        self._size = size
+
+    def __call__(self, text: str) -> Tokens:
+        """A number below the size of the table for each word, and for the end."""
+        words = [*text.split()[: self._size.tokens - 1], "</s>"]
+        return Tokens([crc32(word.encode()) % self._size.vocabulary for word in words], False)
+
+    def note(self, text: str) -> str:
+        """Nothing to say."""
+        return ""
+
+
+def random_text_encoder(part: float, dtype: torch.dtype, device: torch.device) -> TextEncoder:
+    """The XXL with random weights, and of its layers the same `part` as of the network's: what a
+    prompt costs does not depend on what the numbers are.
+    """
+    layers = max(1, round(part * UMT5_XXL.layers))
+    size = replace(UMT5_XXL, layers=layers, vocabulary=VOCABULARY)
+    model = randomised(empty_text_encoder(size), dtype, device)
+    model.shared.cpu()  # where the real one's table stays
+    return TextEncoder(model, Hashed(size), size, dtype, device)  # type: ignore[arg-type]
+
+
+def _prompt(name: str) -> str:
+    return " ".join(f"{name}-{number}" for number in range(WORDS))
+
+
+def _arrival(name: str, seen: list[Arrival], block: float, beside: str) -> Figure:
+    first, whole = (
+        statistics.median(times) / block
+        for times in ([s.first for s in seen], [s.whole for s in seen])
+    )
+    return Figure(name, f"{first:.2f} block times", f"its whole block {whole:.2f}; {beside}")
