@@ -9,7 +9,6 @@ for more work. The network is that of Chung et al. 2023 ("UniMax"), as transform
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch.func import functional_call
 from transformers import UMT5Config, UMT5EncoderModel
 
 from engine.models.tokens import Tokens, Vocabulary
+from engine.pipelines.specs import UMT5_XXL, TextSize
 from engine.weights import CheckpointError
 
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
@@ -39,32 +39,6 @@ IN_LAYER = {
     "ffn.fc2": "layer.1.DenseReluDense.wo",
 }
 TABLE, SAME_TABLE = "shared.weight", "encoder.embed_tokens.weight"  # transformers names it twice
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextSize:
-    """The sizes of one UMT5 encoder.
-
-    `inner` is the width of all attention heads together. Distances between tokens fall into
-    `buckets` kinds; from `farthest` tokens on they are all the same. A prompt has at most
-    `tokens` tokens, its end included.
-    """
-
-    name: str
-    vocabulary: int
-    width: int
-    inner: int
-    ffn: int
-    heads: int
-    layers: int
-    buckets: int = 32
-    farthest: int = 128
-    tokens: int = 512
-
-
-UMT5_XXL = TextSize(
-    name="UMT5-XXL", vocabulary=256_384, width=4096, inner=4096, ffn=10_240, heads=64, layers=24
-)
 
 
 class TextEncoder:

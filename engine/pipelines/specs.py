@@ -45,6 +45,32 @@ WAN_14B = NetworkSize(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSize:
+    """The sizes of one UMT5 encoder.
+
+    `inner` is the width of all attention heads together. Distances between tokens fall into
+    `buckets` kinds; from `farthest` tokens on they are all the same. A prompt has at most
+    `tokens` tokens, its end included.
+    """
+
+    name: str
+    vocabulary: int
+    width: int
+    inner: int
+    ffn: int
+    heads: int
+    layers: int
+    buckets: int = 32
+    farthest: int = 128
+    tokens: int = 512
+
+
+UMT5_XXL = TextSize(
+    name="UMT5-XXL", vocabulary=256_384, width=4096, inner=4096, ffn=10_240, heads=64, layers=24
+)
+
+
 @dataclass(frozen=True, slots=True)
 class StepList:
     """The noise levels that one block visits, as whole numbers from 1000 (noise) to 0 (clean).
