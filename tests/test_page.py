@@ -1,4 +1,4 @@
-"""The page in a real browser, on a desk without an engine."""
+"""The page in a real browser: on a desk without an engine, and once on a whole session."""
 
 import threading
 import time
@@ -14,9 +14,11 @@ from bridge.output import OutputParameters
 from bridge.settings import Settings
 from bridge.transports import Offer
 from engine.parameters import describe
+from engine.pipelines.catalog import Catalog
 from engine.ring import RingWriter
 from tests.chromium import chromium
 from tests.desk import FakeDesk
+from tests.rig import running_session
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -32,6 +34,13 @@ def opened(tmp_path, offers=None, now="stylize"):
     desk.now["pipeline"] = now
     if offers is not None:
         desk.offers = lambda: offers
+    with served(tmp_path, desk) as page:
+        yield desk, page
+
+
+@contextmanager
+def served(tmp_path, desk):
+    """The page of a desk, real or not, in a tab."""
     server = HttpServer(desk, Settings(port=0, folder=tmp_path))
     server.bind()
     server.start()
@@ -39,7 +48,7 @@ def opened(tmp_path, offers=None, now="stylize"):
         with chromium(tmp_path) as page:
             page.go(f"http://127.0.0.1:{server.port}/")
             page.until("document.querySelector('#control-vace_scale') !== null")
-            yield desk, page
+            yield page
     finally:
         server.close()
 
@@ -334,3 +343,36 @@ def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path):
             page.until("document.getElementById('control-vace_scale').value === '0.75'")
         finally:
             again.close()
+
+
+def test_a_causal_pipeline_is_seen_and_played(tmp_path):
+    pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+    load = {"weights": "demo", "vae": "tae", "vace_enabled": True, "fade": 0}
+    with running_session(
+        tmp_path, Catalog(), load, pipeline="longlive", source="pattern:", size="96x64",
+        output_size="640x360", load_s=120,
+    ) as rig:  # fmt: skip
+        rig.running("longlive")
+        session = rig.session
+        with served(tmp_path, session) as page:
+            page.until("document.getElementById('reason').innerText.startsWith('DEMO WEIGHTS')")
+            for side in ("input", "output"):
+                picture = f"document.getElementById('{side}').toDataURL()"
+                page.until(f"document.getElementById('{side}').width !== 480")  # as it stands empty
+                first = page.run(picture)
+                page.until(f"{picture} !== {first!r}")
+            move(page, "vace_scale", 1.5)
+            move(page, "prompt", "gold and black circles")
+            until(lambda: session.store.snapshot.values["prompt"] == "gold and black circles")
+            until(lambda: session.status().report.get("vace_scale") == 1.5, 20)
+            until(lambda: session.status().snapshot >= session.store.snapshot.number, 20)
+            move(page, "input_mode", "text", "change")
+            until(lambda: session.status().report["mode"] == "text", 20)
+            page.size(1280, 900)
+            page.screenshot(tmp_path / "page.png")
+            page.run("""[...document.querySelectorAll("#pipelines button")]
+                .find((e) => e.innerText === "krea-realtime-video").click()""")
+            until(lambda: session.status().pipeline == "krea-realtime-video", 20)
+            page.until("document.getElementById('reason').innerText.startsWith('DEMO WEIGHTS')")
+            assert page.run("document.getElementById('error').hidden")
+            assert page.complaints() == []
