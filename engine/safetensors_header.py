@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.faults import LIMIT, MOST, CheckpointError, damaged, shown
 
 ENTRY = 4096  # bytes that a header may take to describe one tensor
+NOTES = 10_000  # texts of the metadata
 LARGEST = 2**63 - 1  # bytes that a tensor's shape may ask for
 
 DTYPES = {
@@ -151,9 +152,11 @@ class _Json:
         return value
 
     def texts(self) -> None:
-        """An object of strings, passed over."""
-        for _ in self.members():
+        """An object of strings, not of many, passed over."""
+        for number, _ in enumerate(self.members()):
             self.string()
+            if number > NOTES:
+                raise ValueError
 
     def entry(self) -> Any:
         """An object without objects in it, and not a long one."""
