@@ -1,4 +1,4 @@
-"""The commands: run, list, send, view, doctor, bench."""
+"""The commands: run, list, send, view, layouts, doctor, bench."""
 
 import argparse
 import io
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
@@ -87,6 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--port", type=int, default=8010)
     view.set_defaults(command=_view)
 
+    layouts = commands.add_parser("layouts", help="write layouts for TouchOSC and the like")
+    layouts.add_argument("--write", default=".", metavar="FOLDER", help="where to (default: here)")
+    layouts.add_argument("--pipeline", default="", metavar="ID", help="only what this one has")
+    layouts.add_argument(
+        "--offer", action="append", default=[], metavar="NAME=TEXT", help="a button for this text"
+    )
+    layouts.add_argument("--reply-port", type=int, default=9000, help="where the controller hears")
+    layouts.set_defaults(command=_layouts)
+
     doctor = commands.add_parser("doctor", help="what a bug report needs, and what cannot work")
     for name in ("host", "port", "output_size", "folder"):
         _add_setting(doctor, name, Settings.model_fields[name])
@@ -144,11 +154,11 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     serve(settings, values, console)
 
 
-def _assignments(texts: Sequence[str]) -> dict[str, str]:
+def _assignments(texts: Sequence[str], flag: str = "--set", kind: str = "VALUE") -> dict[str, str]:
     pairs = [text.partition("=") for text in texts]
     for name, equals, _ in pairs:
         if not equals:
-            raise Refused(f"--set takes NAME=VALUE, not {name!r}.")
+            raise Refused(f"{flag} takes NAME={kind}, not {name!r}.")
     return {name.strip(): value for name, _, value in pairs}
 
 
@@ -195,6 +205,22 @@ def _view(options: argparse.Namespace, console: Console) -> None:
     from bridge.serve import view
 
     view(options.source, options.port, console)
+
+
+def _layouts(options: argparse.Namespace, console: Console) -> None:
+    offers: dict[str, list[str]] = {}
+    for text in options.offer:
+        for name, offer in _assignments([text], "--offer", "TEXT").items():
+            offers.setdefault(name, []).append(offer)
+    from bridge.layouts import installed, write
+
+    try:
+        made = installed(options.pipeline, offers, options.reply_port)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    stem = "-".join(part for part in ("spout-bridge", options.pipeline) if part)
+    for path in write(made, Path(options.write), stem):
+        console.print(f"{path} ({len(made.addresses)} addresses)", soft_wrap=True)
 
 
 def _doctor(options: argparse.Namespace, console: Console) -> None:
