@@ -78,10 +78,12 @@ class EngineHost:
 
     # What others ask for; any thread.
 
-    def start(self, row: PipelineRow, load: Load) -> None:
-        """Start the first worker."""
+    def start(self, row: PipelineRow, load: Load, lacking: str = "") -> None:
+        """Start the first worker; or none, and say so, where it would lack something."""
         self._thread.start()
-        self._events.put(("switch", self._orders(row, load)))
+        self.refused = lacking
+        if not lacking:
+            self._events.put(("switch", self._orders(row, load)))
 
     def stop(self, timeout: float = 1.5) -> None:
         """End all workers; those that do not end by themselves in time are killed."""
@@ -222,6 +224,7 @@ class EngineHost:
             load=load,
             assets=settings.assets,
             models=settings.models_folder,
+            more_models=settings.more_models,
             hang_s=settings.hang_s,
             load_s=settings.load_s,
             in_process=settings.engine == "process",

@@ -46,6 +46,7 @@ class Orders:
     load: Load
     assets: Path
     models: Path
+    more_models: tuple[Path, ...]
     hang_s: float
     load_s: float
     in_process: bool = True
@@ -198,6 +199,7 @@ class Link:
             "block": row.block,
             "assets": str(orders.assets),
             "models": str(orders.models),
+            "more_models": [str(folder) for folder in orders.more_models],
             "hang_s": orders.hang_s,
             "load_s": orders.load_s,
         }

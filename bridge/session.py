@@ -26,7 +26,7 @@ from bridge.host import EngineHost, checked_load
 from bridge.output import OutputClock, OutputParameters
 from bridge.settings import Settings
 from bridge.standin import StandIn
-from bridge.state import Counters, Shown, Status
+from bridge.state import Counters, EngineState, Shown, Status
 from bridge.transports import (
     Offer,
     Options,
@@ -38,6 +38,8 @@ from bridge.transports import (
     open_source,
 )
 from bridge.transports.pattern import card
+from bridge.weights import Weights
+from engine.library import Library
 from engine.parameters import Load, ParameterSpec, Value, describe
 from engine.pipelines.catalog import Catalog, PipelineRow
 
@@ -77,6 +79,12 @@ class Session:
         self._sending = Sending(
             settings.sink_uri, self._open_sink, self.counters, self._clock.outbox
         )
+        self.weights = Weights(
+            catalog,
+            Library(settings.models_folder, settings.more_models),
+            lambda row: checked_load(row, self.store.snapshot.values, {}),
+            self._weights_came,
+        )
         self._card: tuple[object, Image] | None = None
         self._began = perf_counter()
         self.actions: Mapping[str, Action] = {
@@ -102,11 +110,13 @@ class Session:
             raise
         row = self._restore()
         self.store.listen(self._changed)
-        self._host.start(row, checked_load(row, self.store.snapshot.values, {}))
+        load = checked_load(row, self.store.snapshot.values, {})
+        self._host.start(row, load, str(self.weights.lack(row, load) or ""))
         self._clock.start()
 
     def stop(self) -> None:
         """End everything: under two seconds, with no process and no segment left."""
+        self.weights.cancel()
         self._receiving.stop()
         self._sending.stop()
         self._clock.stop()
@@ -183,18 +193,26 @@ class Session:
         asked = self.store.check(load or {})
         built = checked_load(row, self.store.snapshot.values, asked)
         self._check_size(row, built)
+        self.weights.require(row, built)
         if asked:
             self.store.update(asked, "switch")
         self._host.switch(row, built)
+
+    def _weights_came(self, pipeline: str) -> None:
+        """A download is complete: if there is no pipeline at all, it was waited for."""
+        if self._host.current is None and self._host.coming is None:
+            self.switch(pipeline)
 
     def status(self) -> Status:
         """Everything there is to tell, now."""
         host, counters, link = self._host, self.counters, self._host.current
         p50, p95 = counters.latency.at(0.5, 0.95)
         now = perf_counter()
+        download = self.weights.now
+        awaited = download.running and not host.links
         return Status(
-            state=host.state,
-            reason=host.reason,
+            state=EngineState.DOWNLOADING if awaited else host.state,
+            reason=str(download) if awaited else host.reason,
             pipeline=link.row.id if link else "",
             loading=host.loading.row.id if host.loading else "",
             progress=host.progress[1],
@@ -232,6 +250,8 @@ class Session:
             memory=_memory(psutil.Process().pid),
             worker_memory=_memory(link.pid) if link else 0.0,
             snapshot=counters.snapshot,
+            download=str(download),
+            download_progress=round(download.part, 3),
             report=link.report if link else {},
         )
 

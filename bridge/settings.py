@@ -27,7 +27,7 @@ def shown_default(field: FieldInfo) -> str:
     default = field.default
     if default is PydanticUndefined or default is None or isinstance(default, bool):
         return ""
-    return ",".join(default) if isinstance(default, tuple) else str(default)
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 class Settings(BaseSettings):
@@ -96,9 +96,12 @@ class Settings(BaseSettings):
     models: Path | None = Field(
         default=None, description="where weights are; by default models in the folder"
     )
+    more_models: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="more folders with weights: those of ComfyUI, of another disk"
+    )
     fresh: bool = Field(default=False, description="do not restore the values of a crashed run")
 
-    @field_validator("osc_feedback", "osc_allow", "allow_host", mode="before")
+    @field_validator("osc_feedback", "osc_allow", "allow_host", "more_models", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -88,6 +88,8 @@ class Status:
     memory: float = told(0.0, "Memory of the bridge process.", "MB", "gauge")
     worker_memory: float = told(0.0, "Memory of the engine worker.", "MB", "gauge")
     snapshot: int = told(0, "Number of the parameter snapshot in the picture shown.")
+    download: str = told("", "What is being downloaded, or why the last download failed.")
+    download_progress: float = told(0.0, "How much of it is here, 0 to 1.", "", "gauge")
     report: Mapping[str, Any] = told(dict, "What the pipeline says of its last block.")
 
     @property

@@ -3,8 +3,9 @@
 # pyright: basic, reportMissingImports=false
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 from zlib import crc32
@@ -13,7 +14,10 @@ import torch
 from torch import Tensor
 
 from engine.adapters import load_adapter
+from engine.library import Library, lack
+from engine.limits import frame_tokens
 from engine.lora import Attached, attach, merge
+from engine.memory import Setting
 from engine.models.attention import attention
 from engine.models.text_encoder import UMT5_XXL, TextSize, load_text_encoder
 from engine.models.transformer import CausalTransformer
@@ -23,6 +27,8 @@ from engine.pipeline import Context
 from engine.pipelines import files
 from engine.pipelines.controls import CausalLoad
 from engine.pipelines.specs import CausalSpec, NetworkSize
+from engine.quantization import measured, quantise, scaled_by_row
+from engine.room import checked_room, kept_parts, pixels
 from engine.weights import load_transformer, random_transformer, randomised, read
 
 DEMO = NetworkSize(
@@ -41,7 +47,8 @@ _kept: dict[str, tuple[Any, Any]] = {}  # by role: what a part was read from, an
 @dataclass
 class Parts:
     """What a causal pipeline is made of. `encode` gives a text's embedding, `note` what the user
-    should know of it; `loras` are the faders of LoRAs that stay live, by their places.
+    should know of it; `loras` are the faders of LoRAs that stay live, by their places. `memory`
+    and `precision` say how much of the memory it takes and what is computed in 8 bits.
     """
 
     spec: CausalSpec
@@ -51,20 +58,24 @@ class Parts:
     note: Callable[[str], str]
     loras: dict[int, Attached] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    memory: str = ""
+    precision: str = ""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the parts beside the network: the released ones, where nothing else is said."""
+    """Of the parts beside the network, and their files: the released ones by default."""
 
     text: TextSize = UMT5_XXL
     vae_width: int | None = None
+    needs: Callable[[CausalSpec, CausalLoad], Mapping[str, files.Artifact]] = files.needed
 
 
 def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context) -> Parts:
     """Read and build everything, which may take minutes.
 
-    ValueError with one sentence where a file is missing or is not what it should be.
+    ValueError with one sentence where a file is missing or is not what it should be, or where
+    this machine cannot compute in 8 bits; TooLittleMemory before anything is read.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
@@ -72,12 +83,16 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     else:  # on Windows the driver would go on in the computer's memory, at a crawl, and tell nobody
         torch.cuda.set_per_process_memory_fraction(1.0)
+    if load.quantization == "fp8":
+        scaled_by_row(device)  # refused before anything is read
     if load.weights == "demo":
         return _demo(replace(spec, network=DEMO), load, context, dtype, device)
-    needed = _needed(spec, load)
-    if gone := files.missing(needed, context.models):
-        raise ValueError(gone)
-    at = {role: artifact.path(context.models) for role, artifact in needed.items()}
+    here = [_kept[role][0][-1] if role in _kept else "" for role in ("vae", "text")]
+    kept = kept_parts(load, *here)
+    told = checked_room(spec, load, context, device, Setting(
+        value=dtype.itemsize, gpu=device.type == "cuda", text=sizes.text, vae_width=sizes.vae_width
+    ), kept)  # fmt: skip
+    at = _places(spec.id, sizes.needs(spec, load), context)
     context.progress("network", 0, STEPS)
     wan = load_transformer(spec.network, read(at["network"]), dtype, device, source=at["network"])
     if "lora" in at:
@@ -92,13 +107,13 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
     ))  # fmt: skip
     context.progress("text encoder", 3, STEPS)
     text = _shared("text", at["text"], load.text_encoder, lambda file: load_text_encoder(
-        read(file), at["tokenizer"], dtype, device, size=sizes.text,
+        read(file), at["tokenizer"].parent, dtype, device, size=sizes.text,
         offload=load.text_encoder == "offloaded", source=file,
     ))  # fmt: skip
     context.progress("LoRAs", 4, STEPS)
     network = CausalTransformer(wan, attention(load.attention, device), vace)
-    parts = Parts(spec, network, vae, text, text.note)
-    _add_loras(parts, load, context.models / files.LORAS)
+    parts = Parts(spec, network, vae, text, text.note, memory=told)
+    _add_loras(parts, load, context)
     context.progress("ready", STEPS, STEPS)
     return parts
 
@@ -115,19 +130,26 @@ def _shared(role: str, file: Path, how: str, load: Callable[[Path], T]) -> T:
     return _kept[role][1]
 
 
-def _needed(spec: CausalSpec, load: CausalLoad) -> dict[str, files.Artifact]:
-    """The files of a row, by what they are for."""
-    needed = {
-        "network": files.NETWORKS[spec.id],
-        "vae": files.VAES[load.vae],
-        "text": files.TEXT_ENCODERS[load.text_encoder],
-        "tokenizer": files.TOKENIZER,
-    }
-    if spec.id in files.BUILT_IN_LORAS:
-        needed["lora"] = files.BUILT_IN_LORAS[spec.id]
-    if load.vace_enabled:
-        needed["vace"] = files.VACE[spec.network.name]
-    return needed
+def _places(
+    pipeline: str, needed: Mapping[str, files.Artifact], context: Context
+) -> dict[str, Path]:
+    """Where the files of a row lie, by what they are for; each is what was declared."""
+    library = Library(context.models, context.more_models)
+    if gone := lack(library, pipeline, needed.values()):
+        raise ValueError(str(gone))
+    at: dict[str, Path] = {}
+    for role, artifact in needed.items():
+        found = library.find(artifact)
+        assert found  # as `lack` saw
+        at[role] = found.path
+        library.check_before_load(
+            artifact,
+            found.path,
+            lambda done, whole, name=found.path.name: context.progress(
+                f"checking {name}", done, whole
+            ),
+        )
+    return at
 
 
 def _demo(
@@ -151,13 +173,14 @@ def _demo(
         return embedding
 
     parts = Parts(spec, network, vae, encode, lambda text: "")
-    _add_loras(parts, load, context.models / files.LORAS)
+    _add_loras(parts, load, context)
     context.progress("ready", 1, 1)
     return parts
 
 
-def _add_loras(parts: Parts, load: CausalLoad, folder: Path) -> None:
-    """The user's LoRAs, into the weights or beside them."""
+def _add_loras(parts: Parts, load: CausalLoad, context: Context) -> None:
+    """The user's LoRAs, into the weights or beside them; what is cast to 8 bits, in between."""
+    folder = context.models / files.LORAS
     asked = enumerate((load.lora_1, load.lora_2, load.lora_3), 1)
     names = {place: name for place, name in asked if name}
     for name in names.values():
@@ -168,5 +191,21 @@ def _add_loras(parts: Parts, load: CausalLoad, folder: Path) -> None:
     parts.remarks += [adapter.remark for adapter in adapters if adapter.remark]
     if load.lora_mode == "merged":
         merge(root, [(adapter, 1.0) for adapter in adapters])
-    else:
-        parts.loras = dict(zip(names, attach(root, adapters), strict=True))
+    if load.quantization == "fp8":
+        _quantise(parts, load, context)
+    if load.lora_mode == "live":
+        attached = attach(root, adapters, dtype=parts.network.dtype)
+        parts.loras = dict(zip(names, attached, strict=True))
+
+
+def _quantise(parts: Parts, load: CausalLoad, context: Context) -> None:
+    """Cast the layers that are faster in 8 bits over a block of this size."""
+    network, spec = parts.network, parts.spec
+    compiled = load.passes in ("auto", "compiled") and find_spec("triton") is not None
+    tokens = spec.rows * spec.block * frame_tokens(*pixels(context.size))
+    parts.precision = str(quantise(
+        [module for module in (network.wan, network.vace) if module is not None],
+        spec.network.exact,
+        measured(tokens, network.dtype, network.device, compiled=compiled),
+        rowwise=scaled_by_row(network.device),
+    ))  # fmt: skip

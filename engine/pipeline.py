@@ -23,14 +23,17 @@ Output: TypeAlias = "Image | npt.NDArray[np.float32]"  # float: the same shape, 
 class Context:
     """What a pipeline is given beside its parameters.
 
-    `assets` is the folder that reference images are named in, `models` that of weights;
-    `progress(phase, done, total)` tells how far loading has come and may be called from the
-    loading thread at any rate.
+    `assets` is the folder that reference images are named in, `models` that of weights,
+    `more_models` further ones; `progress(phase, done, total)` tells how far loading has come and
+    may be called from the loading thread at any rate. `size` is the one asked for, WIDTHxHEIGHT or
+    auto; another may be asked for at any time.
     """
 
     assets: Path
     models: Path
     progress: Callable[[str, float, float], None]
+    more_models: tuple[Path, ...] = ()
+    size: str = "auto"
 
 
 class Pipeline(Protocol):
@@ -62,6 +65,10 @@ class Pipeline(Protocol):
         ...
 
 
+class TooLittleMemory(MemoryError):
+    """A pipeline does not fit into the memory there is; one sentence, with what would."""
+
+
 class UnusableOutput(ValueError):
     """A block came out as NaN, infinite or flat: the stream is reset and the block dropped."""
 
@@ -79,6 +86,7 @@ __all__ = [
     "Output",
     "Parameters",
     "Pipeline",
+    "TooLittleMemory",
     "UnusableOutput",
     "build",
 ]

@@ -22,7 +22,7 @@ from engine.channel import Channel, Exit, Message
 from engine.guards import Hang, give_back, is_cuda_error, is_out_of_memory, shrunk, usable
 from engine.parameters import Load, Parameters
 from engine.parent import die_with_parent
-from engine.pipeline import Context, Image, Pipeline, UnusableOutput, build
+from engine.pipeline import Context, Image, Pipeline, TooLittleMemory, UnusableOutput, build
 from engine.ring import RingReader, RingWriter
 
 HEARTBEAT = 1.0  # seconds
@@ -86,7 +86,13 @@ class Worker:
 
     def _built(self, order: Message) -> Pipeline:
         load = cast(type[Load], _named(order["load"])).model_validate(order["values"])
-        context = Context(Path(order["assets"]), Path(order["models"]), self._progress)
+        context = Context(
+            Path(order["assets"]),
+            Path(order["models"]),
+            self._progress,
+            tuple(map(Path, order["more_models"])),
+            size=str(self._view.get("values", {}).get("size", "auto")),
+        )
         with Hang(order["load_s"], armed=self._own_process):
             pipeline = build(order["target"], load, context)
         self._slots = 2 * order["block"] + 2
@@ -257,13 +263,12 @@ class Worker:
             self._commands.put(None)  # nobody listens any more
 
     def _end(self, error: BaseException, code: Exit) -> WorkerEnd:
-        text = f"{type(error).__name__}: {error}"
+        told = isinstance(error, (ImportError, ValueError, OSError, TooLittleMemory))
+        text = str(error) if told else f"{type(error).__name__}: {error}"
         if is_cuda_error(error):
             return WorkerEnd(Exit.CUDA, text)
         if is_out_of_memory(error):
             return WorkerEnd(Exit.MEMORY, text)
-        if isinstance(error, (ImportError, ValueError, OSError)):
-            text = str(error)
         return WorkerEnd(code, text)
 
 

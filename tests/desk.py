@@ -10,9 +10,12 @@ from bridge.control.assets import refer
 from bridge.control.desk import Action
 from bridge.control.store import ParameterStore
 from bridge.frame import Frame
+from bridge.host import checked_load
 from bridge.output import OutputParameters
 from bridge.state import Counters, Status
 from bridge.transports import Offer, check_source
+from bridge.weights import Weights
+from engine.library import Library
 from engine.parameters import describe
 from engine.pipelines.catalog import BUILT_IN, Catalog
 
@@ -33,6 +36,10 @@ class FakeDesk:
         self.attached: list[str] = []
         self.now: dict = {"state": "RUNNING", "pipeline": "stylize"}
         self._rows = rows
+        self.weights = Weights(
+            Catalog(BUILT_IN), Library(folder / "models"),
+            lambda row: checked_load(row, self.store.snapshot.values, {}),
+        )  # fmt: skip
         self.actions = {
             name: Action(f"{name.capitalize()} it.", lambda name=name: self.acted.append(name))
             for name in ("reset", "reload", "kill_engine", "panic")

@@ -9,6 +9,7 @@ from bridge.control.store import ParameterStore
 from bridge.frame import Frame
 from bridge.state import Counters, Status
 from bridge.transports import Offer
+from bridge.weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class Desk(Protocol):
         """The folder of reference images."""
         ...
 
+    @property
+    def weights(self) -> Weights:
+        """What the pipelines are loaded from, and its downloads."""
+        ...
+
     def status(self) -> Status:
         """Everything there is to tell, now."""
         ...
@@ -53,8 +59,9 @@ class Desk(Protocol):
     def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
         """Begin to change to another pipeline; the output goes on meanwhile.
 
-        Raises LookupError for an unknown pipeline and ParameterError for a bad load value; what
-        goes wrong later stands in `status().error`, and the old pipeline stays.
+        Raises LookupError for an unknown pipeline, ParameterError for a bad load value and
+        MissingWeights where files are not here; what goes wrong later stands in
+        `status().error`, and the old pipeline stays.
         """
         ...
 

@@ -14,12 +14,14 @@ from bridge import __version__
 from bridge.control import assets
 from bridge.control.desk import Desk
 from bridge.control.guard import UPLOADS, Guard, Rules
+from bridge.control.http_models import models
 from bridge.control.http_sources import sources
 from bridge.control.metrics import generate_latest, registry
 from bridge.control.schema import body, schema
 from bridge.control.store import ParameterError
 from bridge.control.streams import Streams
 from bridge.preview import png
+from bridge.weights import MissingWeights
 from engine.parameters import Value
 
 PAGE = Path(__file__).parent / "page"
@@ -43,6 +45,7 @@ def create_app(desk: Desk, rules: Rules) -> Guard:
     _parameters(app, desk)
     _pipelines(app, desk)
     app.include_router(sources(desk), prefix=API, tags=["sources"])
+    app.include_router(models(desk), prefix=API, tags=["models"])
     _assets(app, desk)
     _streams(app, desk)
     app.mount("/page", StaticFiles(directory=PAGE), name="page")
@@ -144,6 +147,8 @@ def _pipelines(app: FastAPI, desk: Desk) -> None:
             raise HTTPException(404, str(error.args[0])) from error
         except ParameterError:
             raise
+        except MissingWeights as error:
+            raise HTTPException(409, str(error)) from error
         except ValueError as error:
             raise HTTPException(422, str(error)) from error
         return {"loading": pipeline}

@@ -36,6 +36,8 @@ class Handler:
         self._commands: dict[str, Callable[[Arguments, Sender], None]] = {
             ROOT + "pipeline": self._pipeline,
             ROOT + "source": self._source,
+            ROOT + "download": lambda args, _: desk.weights.download(str(args[0]) if args else ""),
+            ROOT + "download/cancel": lambda _, __: desk.weights.cancel(),
             ROOT + "ping": lambda _, sender: feedback.answer({ROOT + "pong": 1}, sender),
             ROOT + "query": lambda args, sender: feedback.tell_all(reply_to(args, sender)),
             ROOT + "subscribe": lambda args, sender: feedback.subscribe(reply_to(args, sender)),

@@ -1,10 +1,13 @@
 """One frozen row per pipeline. Free of torch and onnxruntime: a row names its code by a string."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from engine.parameters import Load, Parameters
+from engine.pipelines import files
 from engine.pipelines.controls import (
     CausalLoad,
     CausalParameters,
@@ -18,6 +21,10 @@ from engine.pipelines.specs import KREA, LONGLIVE, REWARD_FORCING, STREAMDIFFUSI
 ENTRY_POINTS = "spout_bridge.pipelines"
 
 
+def _nothing(load: Any) -> Mapping[str, files.Artifact]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineRow:
     """One pipeline.
@@ -29,6 +36,7 @@ class PipelineRow:
     `text` means that it makes pictures of nothing where there is no input. Pipelines of one
     `family` have the same parameters and large parts in common: one takes the place of another in
     the same worker, which for a moment holds both where memory allows; they have a `close`.
+    `needs` gives the weights that it is loaded from, by what they are for.
     `memory` is what a worker of this pipeline needs, in bytes; 0 for little.
     """
 
@@ -43,6 +51,7 @@ class PipelineRow:
     fixed_size: bool = False
     text: bool = False
     family: str = ""
+    needs: Callable[[Any], Mapping[str, files.Artifact]] = _nothing
     memory: int = 0
     missing: str = ""
 
@@ -74,6 +83,7 @@ BUILT_IN = (
             parameters=CausalParameters,
             block=4 * spec.block + 1,
             text=True,
+            needs=partial(files.needed, spec),
             family="wan",
         )
         for spec, name, title in (

@@ -20,21 +20,21 @@ def write_models(folder: Path) -> Path:
     network = _network("longlive_text")
     fsdp = {k.replace("model.", "model._fsdp_wrapped_module.", 1): t for k, t in network.items()}
     lora = Fixture("longlive_lora").all("lora.")
-    _save(files.NETWORKS["longlive"].path(folder), {"generator": network})
-    _save(files.BUILT_IN_LORAS["longlive"].path(folder), {"generator_lora": lora})
-    _save(files.NETWORKS["streamdiffusionv2"].path(folder), {"generator_ema": fsdp})
-    _save(files.NETWORKS["reward-forcing"].path(folder), network)
-    _save(files.NETWORKS["krea-realtime-video"].path(folder), network)
+    _save(folder / files.NETWORKS["longlive"].name, {"generator": network})
+    _save(folder / files.BUILT_IN_LORAS["longlive"].name, {"generator_lora": lora})
+    _save(folder / files.NETWORKS["streamdiffusionv2"].name, {"generator_ema": fsdp})
+    _save(folder / files.NETWORKS["reward-forcing"].name, network)
+    _save(folder / files.NETWORKS["krea-realtime-video"].name, network)
     vace = Fixture("vace_model").weights()
     module = {key: tensor for key, tensor in vace.items() if key.startswith("vace_")}
-    _save(files.VACE["1.3B"].path(folder), module)
-    _save(files.VAES["wan"].path(folder), Fixture("wan_vae_stream").weights())
-    _save(files.VAES["lightvae"].path(folder), Fixture("light_vae_stream").weights())
-    _save(files.TEXT_ENCODER.path(folder), Fixture("umt5_tiny").weights())
+    _save(folder / files.VACE["1.3B"].name, module)
+    _save(folder / files.VAES["wan"].name, Fixture("wan_vae_stream").weights())
+    _save(folder / files.VAES["lightvae"].name, Fixture("light_vae_stream").weights())
+    _save(folder / files.TEXT_ENCODER.name, Fixture("umt5_tiny").weights())
     small = {k: t.to(torch.float8_e4m3fn) if t.ndim == 2 else t for k, t in
              Fixture("umt5_tiny").weights().items()}  # fmt: skip
-    _save(files.TEXT_ENCODERS["fp8"].path(folder), small)
-    _tokenizer(files.TOKENIZER.path(folder))
+    _save(folder / files.TEXT_ENCODERS["fp8"].name, small)
+    _tokenizer((folder / files.TOKENIZER.name).parent)
     style = {
         key.replace("base_model.model.", "diffusion_model."): tensor for key, tensor in lora.items()
     }

@@ -208,7 +208,7 @@ def test_denoising_steps_that_cannot_be_read_are_told_and_the_authors_run(made: 
 
 def test_files_that_are_not_there_are_told_with_where_they_go(tmp_path: Path) -> None:
     row = CATALOG["longlive"]
-    with pytest.raises(ValueError, match=r"longlive_base\.pt of .*LongLive-1\.3B .*weights=demo"):
+    with pytest.raises(ValueError, match=r"longlive_base\.pt of .*LongLive-1\.3B, .*weights=demo"):
         build(row.target, row.load(), Context(tmp_path, tmp_path, lambda *_: None))
 
 

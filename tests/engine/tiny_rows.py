@@ -1,10 +1,11 @@
 """The causal pipelines as rows over networks so small that real files of them fit into a test."""
 
 from dataclasses import replace
+from functools import partial
 
 from engine.assembly import Sizes
 from engine.models.text_encoder import TextSize
-from engine.pipelines import causal, specs
+from engine.pipelines import causal, files, specs
 from engine.pipelines.catalog import BUILT_IN, Catalog
 
 TINY = specs.NetworkSize(
@@ -17,6 +18,7 @@ SIZES = Sizes(
         buckets=32, farthest=128, tokens=24,
     ),
     vae_width=8,
+    needs=files.needed_undeclared,
 )  # fmt: skip
 
 
@@ -45,7 +47,11 @@ class KreaRealtimeVideo(causal.CausalPipeline):
 
 
 CATALOG = Catalog(
-    replace(row, target=row.target.replace("engine.pipelines.causal", __name__))
+    replace(
+        row,
+        target=row.target.replace("engine.pipelines.causal", __name__),
+        needs=partial(files.needed_undeclared, specs.SPECS[row.id]),
+    )
     if row.id in specs.SPECS
     else row
     for row in BUILT_IN

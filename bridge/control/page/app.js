@@ -2,6 +2,7 @@
 import { forget } from "./assets.js";
 import { ask, listen } from "./connection.js";
 import { control, element } from "./controls.js";
+import * as weights from "./models.js";
 import { preview } from "./preview.js";
 import { sources, use } from "./sources.js";
 import * as status from "./status.js";
@@ -72,6 +73,7 @@ function told(news) {
   const before = known;
   known = { ...known, ...news };
   status.show(news);
+  weights.heard(news);
   use(known.source);
   if (news.pipeline !== undefined && news.pipeline !== before.pipeline) {
     for (const row of schema.pipelines) row.active = row.id === news.pipeline;
@@ -120,6 +122,7 @@ async function begin() {
   preview("input");
   preview("output");
   sources(attempt);
+  weights.models(attempt);
 }
 
 begin();

@@ -1,0 +1,232 @@
+"""The weights on this machine: where each declared file lies, and whether it is that file.
+
+Our own models folder comes first; a file that another program has brought is used where it lies.
+Free of torch: bridge and worker read it alike.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.pipelines.files import Artifact
+
+RECORD = "hashes.json"
+BLOCK = 1 << 22
+PICKLES = {".pt", ".pth"}
+COMFY = ("diffusion_models", "unet", "vae", "vae_approx", "text_encoders", "clip")
+
+Progress = Callable[[float, float], None]  # bytes done, bytes in all
+
+
+class WeightsError(ValueError):
+    """A file of weights that is not what was declared; one sentence, with the cure."""
+
+
+def size_text(size: float) -> str:
+    """Bytes as a person reads them: 11.4 GB, 508 MB."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"
+
+
+def sha256(path: Path, progress: Progress | None = None) -> str:
+    """The SHA-256 of a file as hexadecimal digits."""
+    digest, done, whole = hashlib.sha256(), 0, path.stat().st_size
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+            done += len(block)
+            if progress:
+                progress(done, whole)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder with weights, and whose it is."""
+
+    folder: Path
+    whose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A declared file on this machine."""
+
+    path: Path
+    whose: str
+
+
+def other_places(environment: Mapping[str, str] = os.environ) -> list[Place]:
+    """The folders that other programs keep weights in, as far as they exist."""
+    home = Path.home()
+    cache = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
+    hub_home = Path(environment.get("HF_HOME") or cache / "huggingface")
+    scope = Path(environment.get("DAYDREAM_SCOPE_MODELS_DIR") or home / ".daydream-scope/models")
+    hub = Path(environment.get("HF_HUB_CACHE") or hub_home / "hub")
+    comfy = [home / "ComfyUI", home / "Documents/ComfyUI"]
+    if chosen := environment.get("COMFYUI_PATH"):
+        comfy.insert(0, Path(chosen))
+    places = [Place(scope, "Scope"), Place(hub, "the hub's cache")]
+    places += [Place(folder / "models", "ComfyUI") for folder in comfy]
+    return [place for place in places if place.folder.is_dir()]
+
+
+@dataclass
+class Library:
+    """A models folder of our own, and what else there is on this machine.
+
+    `more` are folders that the user names beside it, in any of the layouts that we know.
+    """
+
+    models: Path
+    more: Sequence[Path] = ()
+    places: list[Place] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.places = [
+            Place(self.models, "here"),
+            *(Place(folder, "named by you") for folder in self.more),
+            *other_places(),
+        ]
+
+    def home(self, artifact: Artifact) -> Path:
+        """Where a download puts it."""
+        return self.models / artifact.name
+
+    def find(self, artifact: Artifact) -> Found | None:
+        """The file, where there is one of the declared name and, where that is sure, size."""
+        for place in self.places:
+            for path in _candidates(place.folder, artifact):
+                with suppress(OSError):
+                    if path.is_file() and not _wrong_size(path, artifact):
+                        return Found(path, place.whose)
+        return None
+
+    def missing(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
+        """Those that are nowhere."""
+        return [artifact for artifact in artifacts if self.find(artifact) is None]
+
+    def check(
+        self,
+        artifact: Artifact,
+        path: Path,
+        progress: Progress | None = None,
+        *,
+        anew: bool = False,
+    ) -> str:
+        """Make sure that `path` is the declared file, and give its SHA-256.
+
+        A file that was checked before and has kept size and time is taken as it was, unless
+        `anew`. WeightsError where the hash is another than the declared one, or, where none is
+        declared, than the one that was recorded when the file came.
+        """
+        record = self._record()
+        known = record.get(str(path))
+        seen = path.stat()
+        stamp = [seen.st_size, seen.st_mtime_ns]
+        if known and known["stamp"] == stamp and not anew and _agrees(artifact, known["sha256"]):
+            return str(known["sha256"])
+        found = sha256(path, progress)
+        expected = artifact.sha256 or (known["sha256"] if known else "")
+        if expected and found != expected:
+            raise WeightsError(
+                f"{path} is not the file that it was: its SHA-256 is {found} where {expected} is "
+                "expected; remove it and download it again."
+            )
+        self.record(path, found)
+        return found
+
+    def record(self, path: Path, found: str) -> None:
+        """Remember the SHA-256 of a file as it is now."""
+        seen = path.stat()
+        stamp = [seen.st_size, seen.st_mtime_ns]
+        self._write({**self._record(), str(path): {"stamp": stamp, "sha256": found}})
+
+    def check_before_load(self, artifact: Artifact, path: Path, progress: Progress) -> None:
+        """`check` what is only trusted by its hash: pickles, and files with a declared one."""
+        if artifact.sha256 or path.suffix in PICKLES:
+            self.check(artifact, path, progress)
+
+    def _record(self) -> dict[str, dict[str, object]]:
+        with suppress(OSError, ValueError):
+            content = json.loads((self.models / RECORD).read_text("utf-8"))
+            if isinstance(content, dict):
+                return content
+        return {}
+
+    def _write(self, record: Mapping[str, object]) -> None:
+        # Without a record the next start reads the files once more, which is all that is lost.
+        with suppress(OSError):
+            self.models.mkdir(parents=True, exist_ok=True)
+            beside = self.models / f"{RECORD}.{os.getpid()}"
+            beside.write_text(json.dumps(record, indent=1), "utf-8")
+            beside.replace(self.models / RECORD)
+
+
+def _agrees(artifact: Artifact, known: object) -> bool:
+    return not artifact.sha256 or artifact.sha256 == known
+
+
+def _wrong_size(path: Path, artifact: Artifact) -> bool:
+    return bool(artifact.sha256) and path.stat().st_size != artifact.size
+
+
+def _candidates(folder: Path, artifact: Artifact) -> Iterator[Path]:
+    """Where a folder may have a file: as ours and Scope's, as the hub's cache, as ComfyUI's."""
+    yield folder / artifact.name
+    cached = folder / f"models--{artifact.repository.replace('/', '--')}" / "snapshots"
+    yield from sorted(cached.glob(f"*/{artifact.file}"), reverse=True)
+    name = Path(artifact.file).name
+    for kind in COMFY:
+        yield folder / kind / name
+        yield from sorted((folder / kind).glob(f"*/{name}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a pipeline lacks on this machine, and the room there is for it. Sizes in bytes."""
+
+    pipeline: str
+    files: tuple[Artifact, ...]
+    size: int
+    free: int
+    partly: tuple[str, ...]
+
+    def __str__(self) -> str:
+        names = ", ".join(f"{file.file} of {file.repository}" for file in self.files)
+        beside = "".join(f" {text}" for text in self.partly)
+        return (
+            f"{self.pipeline} lacks {_count(len(self.files), 'file')}"
+            f"{f' of about {size_text(self.size)}' if self.size else ''} "
+            f"({size_text(self.free)} free): {names}.{beside} Get "
+            f"{'it' if len(self.files) == 1 else 'them'} with `spout-bridge models download "
+            f"{self.pipeline}`, the button on the page or /bridge/download {self.pipeline}; or "
+            "load with weights=demo."
+        )
+
+
+def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> Lack | None:
+    """What is missing of a pipeline's files; None where all is here."""
+    gone = tuple(library.missing(artifacts))
+    if not gone:
+        return None
+    partly = tuple(
+        f"{home} is cut short: {home.stat().st_size} of {artifact.size} bytes."
+        for artifact in gone
+        if (home := library.home(artifact)).is_file()
+    )
+    free = shutil.disk_usage(existing(library.models)).free
+    return Lack(pipeline, gone, sum(artifact.size for artifact in gone), free, partly)
+
+
+def existing(folder: Path) -> Path:
+    """A folder, or the nearest one above it that there is."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
