@@ -453,3 +453,28 @@ def test_random_weights_follow_the_seed():
     assert same(first, again)
     assert not any(torch.equal(first[key], other[key]) for key in first)
     assert len({tensor.flatten()[0].item() for tensor in first.values()}) == len(first)
+
+
+def own_memory() -> int:
+    """Bytes of this process that are no view of a file."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("only Linux tells memory from mapped files")
+    return int(re.search(r"RssAnon:\s+(\d+) kB", status.read_text())[1]) * 1024
+
+
+@pytest.mark.parametrize("name", ["x.safetensors", "x.pt"])
+@pytest.mark.parametrize(
+    ("dtype", "part"), [(torch.float32, 0.0), (torch.bfloat16, 0.5)], ids=["as it is", "cast"]
+)
+def test_a_load_takes_memory_for_what_is_cast_and_nothing_else(tmp_path, name, dtype, part):
+    large = replace(TINY, layers=1, dim=384, ffn=16_384)
+    state = random_transformer(large, torch.float32, "cpu").state_dict()
+    own = {key.replace("norm2", "norm3"): tensor for key, tensor in state.items()}  # Wan's name
+    path = save(tmp_path / name, own)
+    del state, own
+    whole, before = path.stat().st_size, own_memory()
+    model = load_transformer(large, read(path), dtype, "cpu", source=path)
+    touched = sum(float(tensor.flatten()[::512].sum()) for tensor in model.state_dict().values())
+    assert touched
+    assert own_memory() - before == pytest.approx(part * whole, abs=0.12 * whole)
