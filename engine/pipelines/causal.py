@@ -135,6 +135,8 @@ class CausalPipeline:
             "passes": take.how if take else "",
             "device": str(parts.network.device),
             "size": "x".join(map(str, take.size)) if take else "",
+            "memory": parts.memory,
+            "precision": parts.precision,
             "arriving": self._prompts.arriving,
             "fade_left": round(self._prompts.fade_left(), 2),
             "noise_scale": round(self._noise, 3),

@@ -126,6 +126,11 @@ class CausalLoad(Load):
         "Where prompts are encoded: on the GPU, there in 8 bits, or brought there for each prompt.",
         page="Engine",
     )
+    quantization: Literal["none", "fp8"] = control(
+        "none",
+        "Products of the network in 8 bits: where this GPU is faster so, at a small loss.",
+        page="Engine",
+    )
     vace_enabled: bool = control(
         False, "Load the VACE module, for references and control video.", page="Engine"
     )

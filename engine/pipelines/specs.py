@@ -17,6 +17,8 @@ class NetworkSize:
 
     `rope_positions` is how many places the authors' position table has on each axis.
     `vace_layers` are the base layers that a VACE module's hints are added after.
+    `exact` are the linear layers, with all below them, that are never computed in 8 bits: patches,
+    the embeddings of text and time, and the head. Norms and modulations are no linear layers.
     """
 
     name: str
@@ -30,6 +32,9 @@ class NetworkSize:
     frequencies: int = 256
     rope_positions: int = 1024
     vace_layers: tuple[int, ...] = ()
+    exact: tuple[str, ...] = (
+        "patch_embedding", "condition_embedder", "proj_out", "vace_patch_embedding"
+    )  # fmt: skip
 
     @property
     def head_dim(self) -> int:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from engine.advice import advice
 from engine.cache import KVCache, TextCache
 from engine.capture import accelerate
 from engine.counting import Counted
+from engine.guards import is_out_of_memory
 from engine.limits import frame_tokens, parameters
 from engine.memory import Setting, need, total
 from engine.models.attention import attention
@@ -21,6 +23,8 @@ from engine.models.text_encoder import empty_text_encoder
 from engine.models.transformer import CausalTransformer
 from engine.models.vace import Hints, empty_vace
 from engine.models.vae import KINDS, VaeKind, empty_vae, random_vae
+from engine.pipeline import Context, TooLittleMemory
+from engine.pipelines.causal import CausalPipeline
 from engine.pipelines.controls import CausalLoad
 from engine.pipelines.specs import (
     KREA,
@@ -33,6 +37,7 @@ from engine.pipelines.specs import (
     CausalSpec,
     NetworkSize,
 )
+from engine.room import kept_parts, pixels
 from engine.schedule import Schedule
 from engine.stream import LatentStream, seeded
 from engine.vae_layers import VAES
@@ -262,6 +267,24 @@ def test_what_is_kept_is_not_counted_unless_it_is_replaced() -> None:
     assert told.startswith("needs 13.3 GB")
     assert "text_encoder=fp8" not in told  # another one would have to stand beside it
     assert "vae=lightvae" in told
+
+
+def test_too_little_memory_is_told_before_a_file_is_looked_for(tmp_path: Path) -> None:
+    class Huge(CausalPipeline):
+        spec = replace(LONGLIVE, network=replace(WAN_1_3B, layers=10**6))
+
+    with pytest.raises(
+        TooLittleMemory, match=r"longlive needs \d+\.\d GB where .* not fit"
+    ) as told:
+        Huge(LOAD, Context(tmp_path, tmp_path, lambda *_: None))
+    assert is_out_of_memory(told.value)  # for then a worker ends what it has, and tries again
+
+
+def test_parts_that_are_here_are_those_loaded_the_same_way() -> None:
+    assert kept_parts(LOAD, "wan", "resident") == ["CUDA", "VAE", "text encoder"]
+    assert kept_parts(LOAD, "tae", "") == ["CUDA"]
+    assert pixels("832X480") == (832, 480)
+    assert pixels("auto") == pixels("8x8") == (512, 512)
 
 
 @pytest.mark.gpu

@@ -1,0 +1,66 @@
+"""Whether there is room for a pipeline on this machine, asked before anything of it is read."""
+
+# pyright: basic, reportMissingImports=false
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import psutil
+import torch
+
+from engine.advice import advice
+from engine.limits import SIDE
+from engine.memory import Setting
+from engine.pipeline import Context, TooLittleMemory
+from engine.pipelines import files
+from engine.pipelines.controls import CausalLoad
+from engine.pipelines.specs import CausalSpec
+
+LARGEST_AUTO = 512, 512  # of the sizes that `auto` takes
+
+
+def checked_room(
+    spec: CausalSpec,
+    load: CausalLoad,
+    context: Context,
+    device: torch.device,
+    setting: Setting,
+    kept: Collection[str],
+) -> str:
+    """How much of what is free a pipeline takes, beside its parts that are `kept` here already.
+
+    TooLittleMemory, with what would make it fit, where it is too much.
+    """
+    names = [load.lora_1, load.lora_2, load.lora_3] if load.lora_mode == "live" else []
+    found = [context.models / files.LORAS / name for name in names if name]
+    loras = sum(file.stat().st_size for file in found if file.is_file())
+    told = advice(
+        spec, load, pixels(context.size), _free(device), replace(setting, loras=loras), kept
+    )
+    if not told.startswith("fits"):
+        raise TooLittleMemory(f"{spec.id} {told}.")
+    return told
+
+
+def kept_parts(load: CausalLoad, vae: str, text_encoder: str) -> list[str]:
+    """The parts that need no memory any more, given what is here of those that are shared.
+
+    The context of CUDA is among them, for what is free is asked by way of it.
+    """
+    here = {"VAE": vae == load.vae, "text encoder": text_encoder == load.text_encoder}
+    return ["CUDA", *(part for part, same in here.items() if same)]
+
+
+def pixels(asked: str) -> tuple[int, int]:
+    """Width and height of a size; the largest that `auto` takes where it gives none."""
+    width, _, height = asked.lower().partition("x")
+    known = width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= SIDE
+    return (int(width), int(height)) if known else LARGEST_AUTO
+
+
+def _free(device: torch.device) -> int:
+    if device.type != "cuda":
+        return psutil.virtual_memory().available
+    # what torch holds and nobody uses is free as well
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + unused
