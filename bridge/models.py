@@ -97,7 +97,8 @@ def listing(job: Job, console: Console) -> int:
             here = found.whose if found else "missing"
             table.add_row(one.name, about + size_text(one.size), here, one.licence or "on its page")
         console.print(table)
-    console.print(f"Models folder: {job.library.models} ({size_text(_free(job.library))} free)")
+    room = size_text(_free(job.library))
+    console.print(f"Models folder: {job.library.models} ({room} free)", soft_wrap=True)
     return 0
 
 
