@@ -102,7 +102,7 @@ def test_a_foreign_reader_finds_every_address_of_the_schema_in_the_touchosc_file
 
 def test_every_message_that_the_touchosc_file_sends_is_taken(tmp_path):
     desk = FakeDesk(tmp_path)
-    offers = {"prompt": ["ocean waves", "a <b> & ]]> é"]}
+    offers = {"prompt": ["ocean waves", "a <b> & ]]> é"], "seed": ["7"]}
     touchosc, _ = write(layout(schema(desk), picks=offers), tmp_path)
     server = OscServer(desk, Settings(osc_feedback=(), folder=tmp_path))
     sent = 0
@@ -123,6 +123,7 @@ def test_every_message_that_the_touchosc_file_sends_is_taken(tmp_path):
     assert desk.counters.osc_refused == 0
     assert desk.store.snapshot.values["prompt"] == offers["prompt"][1]
     assert desk.store.snapshot.values["vace_scale"] == 2.0
+    assert desk.store.snapshot.values["seed"] == 7
     assert len(desk.switched) == len(desk.pipelines())
     assert set(desk.acted) == set(desk.actions)
 
@@ -158,7 +159,7 @@ def test_a_layout_of_one_pipeline_has_its_own_parameters_and_those_of_the_output
     assert all("/bridge/mix" in found for found in each.values())
     with pytest.raises(ValueError, match="choose stylize"):
         layout(shown, "nothing")
-    with pytest.raises(ValueError, match="no text parameter 'mix'"):
+    with pytest.raises(ValueError, match="no parameter 'mix' that buttons"):
         layout(shown, picks={"mix": ["1"]})
 
 

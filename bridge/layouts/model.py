@@ -1,6 +1,6 @@
 """What stands on a controller's pages: the schema, sorted; free of any program's own format."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -73,18 +73,20 @@ def layout(
 ) -> Layout:
     """Sort a schema, as `bridge.control.schema` makes it and `GET /api/v1/schema` gives it.
 
-    With `pipeline` only the parameters of that one are taken, else those of all. `picks` are texts
-    to choose from, by parameter. ValueError for names that are not there.
+    With `pipeline` only the parameters of that one are taken, else those of all. `picks` are values
+    to choose from, by parameter, for those that are no fader, switch or choice. ValueError for
+    names that are not there.
     """
-    specs = _of(schema, pipeline)
-    picks = picks or {}
-    for name in picks:
-        if name not in {spec["name"] for spec in specs if spec["kind"] == "text"}:
-            raise ValueError(f"There is no text parameter {name!r} to offer values for.")
+    picks = dict(picks or {})
     pages: dict[str, list[Control]] = {}
-    for spec in specs:
-        control = _parameter(spec, picks.get(spec["name"], ()))
+    for spec in _of(schema, pipeline):
+        control = _parameter(spec)
+        if control.look is Look.TEXT:
+            every = (*picks.pop(spec["name"], ()), *control.picks)
+            control = replace(control, picks=tuple(dict.fromkeys(every)))
         pages.setdefault(spec["page"] or "More", []).append(control)
+    for name in picks:
+        raise ValueError(f"There is no parameter {name!r} that buttons could be made for.")
     show = next(iter(pages.values()), [])
     show += [
         Control(look=Look.BUTTON, address=ROOT + row["name"], label=_words(row["name"]),
@@ -115,7 +117,7 @@ def _of(schema: Schema, pipeline: str) -> list[Mapping[str, Any]]:
     return [spec for spec in schema["parameters"] if spec["name"] not in others]
 
 
-def _parameter(spec: Mapping[str, Any], picks: Iterable[str]) -> Control:
+def _parameter(spec: Mapping[str, Any]) -> Control:
     control = Control(
         look=Look.TEXT,
         address=ROOT + spec["osc"],
@@ -135,8 +137,9 @@ def _parameter(spec: Mapping[str, Any], picks: Iterable[str]) -> Control:
                 control, look=Look.FADER, low=low, high=high, whole=whole, digits=not whole
             )
         case "text":
-            known = [row["value"] for row in spec.get("suggestions", ())]
-            return replace(control, picks=tuple(dict.fromkeys((*picks, *known))))
+            return replace(
+                control, picks=tuple(row["value"] for row in spec.get("suggestions", ()))
+            )
         case _:
             return control
 

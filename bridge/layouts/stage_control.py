@@ -18,10 +18,10 @@ def stage_control(layout: Layout) -> bytes:
     """The bytes of the session file."""
     tabs = [
         {
-            "type": "tab", "id": f"page {page.title}", "label": page.title, "layout": "default",
+            "type": "tab", "id": f"tab-{number}", "label": page.title, "layout": "default",
             "scroll": True, "widgets": [_panel(control) for control in page.controls],
         }
-        for page in layout.pages
+        for number, page in enumerate(layout.pages)
     ]  # fmt: skip
     whole = {
         "createdWith": "Open Stage Control",
@@ -37,16 +37,20 @@ def _panel(control: Control) -> Widget:
     widget = _widget(control)
     if widget["type"] == "button":
         return {**widget, **PLACE}
-    caption = {"type": "text", "id": f"caption {control.address}", "default": control.label,
+    caption = {"type": "text", "id": f"caption-{widget['id']}", "default": control.label,
                "bypass": True, "height": 24}  # fmt: skip
     return {
-        "type": "panel", "id": f"panel {control.address}", "layout": "vertical", "scroll": False,
+        "type": "panel", "id": f"panel-{widget['id']}", "layout": "vertical", "scroll": False,
         "comments": control.help, **PLACE, "widgets": [caption, {**widget, "expand": True}],
     }  # fmt: skip
 
 
 def _widget(control: Control) -> Widget:
-    one = {"id": control.address, "address": control.address, "comments": control.help}
+    one = {
+        "id": control.address[1:].replace("/", "-"),
+        "address": control.address,
+        "comments": control.help,
+    }
     match control.look:
         case Look.FADER:
             return {
