@@ -2,6 +2,8 @@
 import { ask } from "./connection.js";
 import { element } from "./controls.js";
 
+const LINE = 100e6 / 8; // bytes a second of a common line
+
 const list = element("div", { className: "weights" });
 const summary = element("summary");
 const box = element("details", { id: "weights", hidden: true }, summary, list);
@@ -49,7 +51,8 @@ export async function refresh() {
 function entry(row, download) {
   const files = row.files.filter((file) => !file.path);
   const words = `${row.id}: ${gigabytes(row.missing)} in ${files.length} file${
-    files.length === 1 ? "" : "s"}`;
+    files.length === 1 ? "" : "s"}, ${Math.max(1, Math.round(row.missing / LINE / 60))
+    } min at 100 Mbit/s`;
   const what = element("span", { textContent: words,
     title: files.map((file) => `${file.repository}: ${file.file}, ${file.licence}`).join("\n") });
   if (download.pipeline === row.id) {
