@@ -19,7 +19,7 @@ from transformers import UMT5Config, UMT5EncoderModel
 
 from engine.models.tokens import Tokens, Vocabulary
 from engine.pipelines.specs import UMT5_XXL, TextSize
-from engine.weights import CheckpointError
+from engine.weights import CheckpointError, placed
 
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 SHOWN = 3  # faults of a checkpoint that an error names; the rest is counted
@@ -156,16 +156,23 @@ def load_text_encoder(
     model = empty_text_encoder(size)
     state = _renamed(tensors, model, size, source)
     table = state.pop(TABLE)
-    placed = {
-        name: tensor.to(rest, tensor.dtype if tensor.dtype in FP8 else dtype)
+    there = {
+        name: placed(tensor, tensor.dtype if tensor.dtype in FP8 else dtype, rest)
         for name, tensor in state.items()
     }
-    model.load_state_dict(placed | {TABLE: table, SAME_TABLE: table}, assign=True)
+    model.load_state_dict(there | {TABLE: table, SAME_TABLE: table}, assign=True)
     model.encoder.final_layer_norm.to(device, dtype)
-    if rest != device or any(tensor.dtype in FP8 for tensor in placed.values()):
+    if rest != device or any(tensor.dtype in FP8 for tensor in there.values()):
         for block in model.encoder.block:
             block.layer = nn.ModuleList(Lent(layer, dtype, device) for layer in block.layer)
     return TextEncoder(model, vocabulary, size, dtype, device)
+
+
+def check_text_encoder(
+    tensors: Mapping[str, Tensor], size: TextSize, source: str | Path = "The checkpoint"
+) -> None:
+    """CheckpointError where `load_text_encoder` would not take these tensors."""
+    _renamed(tensors, empty_text_encoder(size), size, source)
 
 
 def empty_text_encoder(size: TextSize) -> Any:
