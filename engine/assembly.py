@@ -13,7 +13,9 @@ from zlib import crc32
 import torch
 from torch import Tensor
 
-from engine.adapters import load_adapter
+from engine.adapters import LORA_NESTS, load_adapter
+from engine.advice import pixels
+from engine.headers import NESTS, SUFFIXES, header
 from engine.library import Library, lack
 from engine.limits import frame_tokens
 from engine.lora import Attached, attach, merge
@@ -28,8 +30,8 @@ from engine.pipelines import files
 from engine.pipelines.controls import CausalLoad
 from engine.pipelines.specs import CausalSpec, NetworkSize
 from engine.quantization import measured, quantise, scaled_by_row
-from engine.room import checked_room, kept_parts, pixels
-from engine.weights import load_transformer, random_transformer, randomised, read
+from engine.room import checked_room, kept_parts
+from engine.weights import load_transformer, opened, random_transformer, randomised, read
 
 DEMO = NetworkSize(
     name="demo", layers=2, dim=96, ffn=192, heads=3, text_dim=64, text_tokens=32, frequencies=32,
@@ -142,6 +144,9 @@ def _places(
         found = library.find(artifact)
         assert found  # as `lack` saw
         at[role] = found.path
+        if found.path.suffix in SUFFIXES:  # what is cut short is told by that, before it is read
+            with opened(found.path) as file:
+                header(file, found.path, LORA_NESTS if role == "lora" else NESTS)
         library.check_before_load(
             artifact,
             found.path,

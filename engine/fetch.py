@@ -21,13 +21,11 @@ import huggingface_hub as hub
 from huggingface_hub import constants, errors
 from huggingface_hub.file_download import HfFileMetadata, http_get
 
+from engine.hosts import REDIRECTS, allowed
 from engine.library import Library, WeightsError, existing, sha256, size_text
 from engine.parent import die_with_parent
 from engine.pipelines.files import Artifact
 
-HOSTS = ("huggingface.co", "hf.co")  # and what is below them: the hub and its CDN
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-REDIRECTS = 5
 SPARE = 1 << 30  # bytes that stay free on the disk
 SHA256 = 64  # digits
 CHUNK = 1 << 20  # bytes between two lines of news, and that a kill may lose
@@ -134,7 +132,7 @@ def _keep(library: Library, one: Wanted, progress: Any) -> None:
             "it was removed. Download it again; if that gives the same, its authors changed it."
         )
     one.part.replace(one.target)
-    library.record(one.target, found)
+    library.record(one.target, found, came=True)
     say(say="here", file=one.artifact.name, path=str(one.target))
 
 
@@ -241,12 +239,7 @@ def _client() -> httpx2.Client:
 
 
 def _allowed(request: Any) -> None:
-    host, scheme = request.url.host, request.url.scheme
-    chosen = urlsplit(constants.ENDPOINT)
-    if chosen.hostname in LOOPBACK and host in LOOPBACK:
-        return
-    known = host == chosen.hostname or any(host == h or host.endswith(f".{h}") for h in HOSTS)
-    if scheme != "https" or not known:
+    if not allowed(str(request.url), constants.ENDPOINT):
         raise WeightsError(f"The download was sent to {request.url.host}, which is not the hub's.")
 
 

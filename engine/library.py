@@ -121,30 +121,28 @@ class Library:
         """Make sure that `path` is the declared file, and give its SHA-256.
 
         A file that was checked before and has kept size and time is taken as it was, unless
-        `anew`. WeightsError where the hash is another than the declared one, or, where none is
-        declared, than the one that was recorded when the file came.
+        `anew`. WeightsError where the hash is another than the declared one; or, where none is
+        declared, than it was when the file was downloaded, or when it had the same size and time.
+        One that somebody replaced by hand is what it is.
         """
-        record = self._record()
-        known = record.get(str(path))
-        seen = path.stat()
-        stamp = [seen.st_size, seen.st_mtime_ns]
-        if known and known["stamp"] == stamp and not anew and _agrees(artifact, known["sha256"]):
+        known = self._record().get(str(path), {})
+        kept = known.get("stamp") == _stamp(path)
+        if kept and not anew and artifact.sha256 in ("", known["sha256"]):
             return str(known["sha256"])
         found = sha256(path, progress)
-        expected = artifact.sha256 or (known["sha256"] if known else "")
-        if expected and found != expected:
+        expected = artifact.sha256 or (known["sha256"] if kept or known.get("came") else found)
+        if found != expected:
             raise WeightsError(
                 f"{path} is not the file that it was: its SHA-256 is {found} where {expected} is "
                 "expected; remove it and download it again."
             )
-        self.record(path, found)
+        self.record(path, found, came=bool(known.get("came")))
         return found
 
-    def record(self, path: Path, found: str) -> None:
-        """Remember the SHA-256 of a file as it is now."""
-        seen = path.stat()
-        stamp = [seen.st_size, seen.st_mtime_ns]
-        self._write({**self._record(), str(path): {"stamp": stamp, "sha256": found}})
+    def record(self, path: Path, found: str, *, came: bool = False) -> None:
+        """Remember the SHA-256 of a file as it is now; `came` says that we downloaded it."""
+        entry = {"stamp": _stamp(path), "sha256": found, "came": came}
+        self._write({**self._record(), str(path): entry})
 
     def check_before_load(self, artifact: Artifact, path: Path, progress: Progress) -> None:
         """`check` what is only trusted by its hash: pickles, and files with a declared one."""
@@ -167,8 +165,9 @@ class Library:
             beside.replace(self.models / RECORD)
 
 
-def _agrees(artifact: Artifact, known: object) -> bool:
-    return not artifact.sha256 or artifact.sha256 == known
+def _stamp(path: Path) -> list[int]:
+    seen = path.stat()
+    return [seen.st_size, seen.st_mtime_ns]
 
 
 def _wrong_size(path: Path, artifact: Artifact) -> bool:

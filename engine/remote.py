@@ -15,12 +15,11 @@ import httpx2
 import huggingface_hub as hub
 from huggingface_hub import constants, errors
 
+from engine.hosts import REDIRECTS, allowed
+
 BLOCK = 1 << 16  # bytes that are asked for at once, at least
 KEPT = 64  # blocks that are kept
 TIMEOUT = 20.0  # seconds that one request may take, and that a server may be silent
-REDIRECTS = 5
-HOSTS = ("huggingface.co", "hf.co")  # with what is below them: the hub and its CDN
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)$")
 
 
@@ -173,14 +172,11 @@ class RemoteFile(io.RawIOBase):
     def _follow(self, location: str) -> None:
         """Go on there, if that is the hub's; a hub on this machine may send to this machine."""
         target = urljoin(self._final, location)
-        seen, origin = urlsplit(target), urlsplit(self.url).hostname
-        host = seen.hostname or ""
-        here = host in LOOPBACK and origin in LOOPBACK
-        known = host == origin or any(host == h or host.endswith(f".{h}") for h in HOSTS)
-        if not here and not (seen.scheme == "https" and known):
+        if not allowed(target, self.url):
+            seen = urlsplit(target)
             raise RemoteError(
-                f"{self.name} redirects to {seen.scheme}://{host}, which is not the hub's; "
-                "nothing was read there, try again later."
+                f"{self.name} redirects to {seen.scheme}://{seen.hostname or ''}, which is not the "
+                "hub's; nothing was read there, try again later."
             )
         self._final = target
 

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from hashlib import sha256
@@ -68,10 +68,12 @@ def put(path: Path, content: bytes = CONTENT) -> Path:
     return path
 
 
-def fetch(models: Path, *artifacts: Artifact) -> tuple[int, list[dict[str, Any]]]:
+def fetch(
+    models: Path, *artifacts: Artifact, run: Sequence[str] = ("-m", "engine.fetch")
+) -> tuple[int, list[dict[str, Any]]]:
     order = {"models": str(models), "artifacts": [asdict(one) for one in artifacts]}
     ended = subprocess.run(
-        [sys.executable, "-m", "engine.fetch"], input=json.dumps(order).encode(),
+        [sys.executable, *run], input=json.dumps(order).encode(),
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, timeout=60,
     )  # fmt: skip
     return ended.returncode, [json.loads(line) for line in ended.stdout.splitlines()]
@@ -167,9 +169,25 @@ def test_a_flipped_bit_is_noticed_by_the_declared_and_by_the_recorded_hash(tmp_p
         library.check(NET, path)
     known = put(tmp_path / SMALL.name)
     assert library.check(SMALL, known) == HASH  # nobody declared it: recorded
+    stamp = known.stat()
     put(known, bytes(flipped))
+    os.utime(known, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # as a disk does it
     with pytest.raises(WeightsError, match=f"where {HASH} is expected"):
-        library.check(SMALL, known)
+        library.check(SMALL, known, anew=True)
+
+
+def test_a_file_that_somebody_replaced_is_theirs_one_that_was_downloaded_is_not(
+    tmp_path: Path,
+) -> None:
+    library = Library(tmp_path)
+    path = put(tmp_path / SMALL.name, b"one")
+    library.check(SMALL, path)
+    put(path, b"another")
+    library.check(SMALL, path)
+    library.record(path, sha256(b"another").hexdigest(), came=True)
+    put(path, b"a third")
+    with pytest.raises(WeightsError, match="remove it and download it again"):
+        library.check(SMALL, path)
 
 
 def test_a_file_is_read_once_and_again_only_when_it_changed(tmp_path: Path) -> None:
@@ -354,16 +372,13 @@ def test_too_little_room_is_said_before_the_first_byte(hub: Hub, small_disk: Pat
 
 
 def test_a_disk_that_fills_up_meanwhile_keeps_what_came(
-    hub: Hub, small_disk: Path, alone: Path, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, small_disk: Path, alone: Path
 ) -> None:
-    from engine import fetch as module
-
-    monkeypatch.setattr(module, "SPARE", 0)
-    monkeypatch.setattr(module.constants, "ENDPOINT", hub.url)
-    monkeypatch.setattr(module, "say", dict)
     hub.sizes[NAME] = 2 << 20  # so it seems to fit
-    with pytest.raises(WeightsError, match=r"The disk is full; what has come is kept"):
-        module.fetch(Library(small_disk), [Artifact("authors/model", "files/net.pt")])
+    nothing_spared = "import sys, engine.fetch as f; f.SPARE = 0; sys.exit(f.main())"
+    status, news = fetch(small_disk, replace(NET, size=0, sha256=""), run=["-c", nothing_spared])
+    assert status == 1
+    assert error_of(news).startswith("The disk is full; what has come is kept")
     (part,) = parts(small_disk)
     assert part.stat().st_size > 1 << 20
 

@@ -1,0 +1,19 @@
+"""Which hosts weights may come from: the hub, its CDN, and a mirror that the user chose."""
+
+from urllib.parse import urlsplit
+
+HUB = ("huggingface.co", "hf.co")  # with what is below them: the hub and its CDN
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+REDIRECTS = 5  # at most
+
+
+def allowed(url: str, origin: str) -> bool:
+    """Whether a download that began at `origin` may be sent to `url`: over https to the hub or to
+    the same host; a hub on this machine may send to this machine.
+    """
+    seen, began = urlsplit(url), urlsplit(origin)
+    host = seen.hostname or ""
+    if host in LOOPBACK and began.hostname in LOOPBACK:
+        return True
+    known = host == began.hostname or any(host == h or host.endswith(f".{h}") for h in HUB)
+    return seen.scheme == "https" and known
