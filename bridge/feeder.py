@@ -2,7 +2,8 @@
 
 The worker asks for n pictures; it gets them as soon as n new ones are there. A slow or still
 sender starves nothing: after a while the newest is repeated. In text mode (n = 0) the next block
-begins only while less than one block waits to be shown, so generation never runs ahead.
+begins only while less than one block waits to be shown, so generation never runs ahead. And no
+block begins before `max_fps` allows it.
 """
 
 import threading
@@ -16,6 +17,7 @@ from bridge.stage import repeat
 
 GLANCE = 0.004  # seconds between looks at what may have changed
 LONGEST_WAIT = 1.0  # seconds that a block waits at most for pictures that may not come
+SLACK = 0.02  # seconds that a block may be late without being so for good
 RETRY = 1.0  # seconds until a block that could not be fed is tried again
 STILL_WAIT = 0.25  # seconds between the pictures that are made of a still input
 
@@ -44,6 +46,25 @@ def engine_size(text: str, multiple: int, shape: tuple[int, int]) -> tuple[int, 
     return max(multiple, width - width % multiple), max(multiple, height - height % multiple)
 
 
+class Cap:
+    """At most so many pictures a second: when the next block may begin. Times in seconds."""
+
+    def __init__(self) -> None:
+        self._began = float("-inf")
+
+    def due(self, frames: int, most: float) -> float:
+        """From when on the next block may begin, where the one before made `frames` pictures and
+        `most` are wanted a second; 0 for any number.
+        """
+        return self._began + frames / most if most > 0 else float("-inf")
+
+    def begin(self, due: float, now: float) -> None:
+        """A block begins now that was due. One that is a little late leaves the beat as it is, one
+        that is much later begins it anew: nothing is made up for.
+        """
+        self._began = due if now - due < SLACK else now
+
+
 class Feeder:
     """Feeds one worker from its inbox, in a thread of its own, until the worker is gone."""
 
@@ -55,9 +76,11 @@ class Feeder:
         input_fps: Callable[[], float],
         failed: Callable[[Exception], None],
         has_input: Callable[[], bool] = lambda: True,
+        max_fps: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """`failed` is told when a block could not be fed; it is tried again. Where `has_input` is
-        not so, a pipeline that can make pictures of nothing is granted none.
+        not so, a pipeline that can make pictures of nothing is granted none. `max_fps` caps the
+        pictures that are made a second, where it is not 0.
         """
         self._link = link
         self._size = size
@@ -65,6 +88,8 @@ class Feeder:
         self._input_fps = input_fps
         self._failed = failed
         self._has_input = has_input
+        self._max_fps = max_fps
+        self._cap = Cap()
         self._stopped = threading.Event()
         self._steered = 0
         threading.Thread(target=self._run, name="feeder", daemon=True).start()
@@ -82,7 +107,7 @@ class Feeder:
         (asked,) = self._link.wanted.take(1)
         try:
             count = 0 if self._link.row.text and not self._has_input() else asked
-            ready = self._room() if count == 0 else self._pictures(count)
+            ready = self._may_begin() and (self._room() if count == 0 else self._pictures(count))
             if self._link.swapping and not self._stopped.is_set():
                 self._link.swap()
             elif ready:
@@ -92,6 +117,7 @@ class Feeder:
             raise
 
     def _grant(self, frames: list[Frame]) -> None:
+        self._cap.begin(self._due(), perf_counter())
         self._steered = self._link.parameters_number
         self._link.grant(frames, self._size_for(frames), self._how)
 
@@ -101,6 +127,18 @@ class Feeder:
             return None
         rows, columns = frames[-1].image.shape[:2]
         return engine_size(self._size(), row.multiple, (columns, rows))
+
+    def _due(self) -> float:
+        block = self._link.block
+        return self._cap.due(block.frames if block.made else 0, self._max_fps())
+
+    def _may_begin(self) -> bool:
+        """Wait until a block does not make more pictures a second than are wanted."""
+        while (wait := self._due() - perf_counter()) > 0:
+            if self._stopped.is_set() or self._link.swapping:
+                return False
+            sleep(min(wait, GLANCE))
+        return True
 
     def _room(self) -> bool:
         """Wait until less than one block waits to be shown."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from bridge import gpu
 from bridge.control.store import ParameterError
 from bridge.feeder import Feeder
 from bridge.frame import Frame
@@ -51,8 +52,9 @@ class EngineHost:
     ) -> None:
         """`values` gives the newest parameter snapshot: its number and all values by name;
         `changed_over` is called when another pipeline is shown; `has_input` says whether what
-        `newest_input` gives is somebody's.
+        `newest_input` gives is somebody's. ValueError where there is no such GPU as is asked for.
         """
+        self._free = gpu.free(settings.gpu)  # before any worker takes of it
         self._changed_over = changed_over
         self._newest_input = newest_input
         self._has_input = has_input
@@ -151,6 +153,12 @@ class EngineHost:
         link = self.coming or (self.current if self.loading else None)
         return link.progress if link else ("", 1.0)
 
+    def room(self, row: PipelineRow, load: Load) -> str:
+        """What a pipeline needs of the GPU, and whether it fits beside what other programs had of
+        it when this one began, in words; see `gpu.room`.
+        """
+        return self._room(row, load, self._free)
+
     @property
     def error(self) -> str:
         """What is wrong, in one sentence; empty when all is well."""
@@ -228,6 +236,7 @@ class EngineHost:
             hang_s=settings.hang_s,
             load_s=settings.load_s,
             in_process=settings.engine == "process",
+            gpu=settings.gpu,
         )
 
     def _launch(self, orders: Orders) -> Link:
@@ -236,6 +245,7 @@ class EngineHost:
         self._feeders[link] = Feeder(
             link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
             lambda: self._counters.input_rate.value, self._stumbled, self._has_input,
+            lambda: float(self._values()[1].get("max_fps", 0.0)),
         )  # fmt: skip
         log.info("engine worker %d starts with %s", link.pid, orders.row.id)
         return link
@@ -253,11 +263,23 @@ class EngineHost:
         if old and not anew and _takes_in(old, orders.row):
             old.swapping = orders
             return
-        if old and _too_big(orders.row):
+        if old and self._too_big(orders):
             self._fallback, self.current = old.orders, None
             self._retire(old)
             old.join(3)
         self.coming = self._try(orders)
+
+    def _too_big(self, orders: Orders) -> bool:
+        """Whether a worker does not fit beside the one there is."""
+        free = gpu.free(self._settings.gpu)
+        told = self._room(orders.row, orders.load, free)
+        if free is not None and told and not told.startswith("fits"):
+            return True
+        return orders.row.memory > psutil.virtual_memory().available
+
+    def _room(self, row: PipelineRow, load: Load, free: int | None) -> str:
+        size = str(self._values()[1].get("size", "auto"))
+        return gpu.room(row, load, size, self._settings.models_folder, free)
 
     def _try(self, orders: Orders) -> Link | None:
         try:
@@ -394,7 +416,3 @@ def _warm(link: Link) -> bool:
 def _takes_in(link: Link, row: PipelineRow) -> bool:
     """Whether a worker can put a pipeline in place of its own."""
     return bool(row.family) and row.family == link.row.family and link.state in SOUND
-
-
-def _too_big(row: PipelineRow) -> bool:
-    return row.memory > psutil.virtual_memory().available

@@ -19,6 +19,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import IO, Any
 
+from bridge import gpu
 from bridge.frame import Frame
 from bridge.job import death, tie
 from bridge.mailbox import Mailbox
@@ -50,6 +51,7 @@ class Orders:
     hang_s: float
     load_s: float
     in_process: bool = True
+    gpu: int | None = None
 
 
 @dataclass(slots=True)
@@ -207,7 +209,7 @@ class Link:
     def _open(self) -> Channel:
         if not self.orders.in_process:
             return self._open_thread()
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **gpu.environment(self.orders.gpu)}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "engine.worker"],  # no module of the folder we are in
             stdin=subprocess.PIPE,

@@ -26,7 +26,7 @@ CROSSFADE = 0.3  # seconds from held picture to the input, and back
 
 
 class OutputParameters(Parameters):
-    """What can be done to the output, whatever the engine does."""
+    """What can be done to the output, and to how much is made for it, whatever the pipeline."""
 
     mix: float = control(
         1.0, "From the input (0) to the generated picture (1).", minimum=0, maximum=1, page="Show"
@@ -47,6 +47,14 @@ class OutputParameters(Parameters):
         maximum=3600,
         unit="s",
         page="Show",
+    )
+    max_fps: float = control(
+        0.0,
+        "Most pictures generated a second, so that other programs keep the GPU they need; 0: all.",
+        minimum=0,
+        maximum=240,
+        unit="fps",
+        page="Engine",
     )
 
 

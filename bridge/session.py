@@ -82,7 +82,7 @@ class Session:
         self.weights = Weights(
             catalog,
             Library(settings.models_folder, settings.more_models),
-            lambda row: checked_load(row, self.store.snapshot.values, {}),
+            self._checked,
             self._weights_came,
         )
         self._card: tuple[object, Image] | None = None
@@ -181,11 +181,16 @@ class Session:
                 "title": row.title,
                 "active": bool(shown) and shown.row.id == row.id,
                 "missing": row.missing,
+                "memory": self._host.room(row, self._checked(row)),
                 "parameters": [spec.name for spec in describe(row.parameters)],
                 "load": [spec.name for spec in describe(row.load)],
             }
             for row in self._catalog.rows.values()
         ]
+
+    def _checked(self, row: PipelineRow) -> Load:
+        """What a pipeline would be loaded with now."""
+        return checked_load(row, self.store.snapshot.values, {})
 
     def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
         """Begin to change the pipeline; see `Desk.switch`."""

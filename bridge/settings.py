@@ -80,6 +80,11 @@ class Settings(BaseSettings):
     allow_host: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="more names by which browsers may call this machine"
     )
+    gpu: int | None = Field(
+        default=None,
+        ge=0,
+        description="GPU of the engine, as nvidia-smi counts; Spout needs the one of its host",
+    )
     engine: Literal["process", "thread"] = Field(
         default="process", description="where the engine runs; thread is for tests"
     )

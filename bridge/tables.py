@@ -10,16 +10,26 @@ from bridge.session import Session
 from bridge.settings import Settings, shown_default
 from bridge.state import STATUS
 from bridge.transports import offers, schemes
+from engine.advice import GB
+from engine.memory import need, total
 from engine.parameters import ParameterSpec, describe
-from engine.pipelines.catalog import Catalog
+from engine.pipelines.catalog import Catalog, PipelineRow
+from engine.pipelines.controls import CausalLoad
+
+USUAL = 576, 320  # pixels
 
 Table: TypeAlias = "tuple[str, Sequence[str], list[tuple[str, ...]]]"
 
 
 def pipelines() -> Table:
     """Every pipeline."""
-    rows = [(row.id, row.title, str(row.multiple)) for row in Catalog.installed().rows.values()]
-    return "Pipelines", ("id", "what it does", "sizes are multiples of"), rows
+    rows = [
+        (row.id, row.title, str(row.multiple), _memory(row))
+        for row in Catalog.installed().rows.values()
+    ]
+    width, height = USUAL
+    memory = f"GPU memory at {width}x{height}"
+    return "Pipelines", ("id", "what it does", "sizes are multiples of", memory), rows
 
 
 def transports() -> Table:
@@ -81,6 +91,14 @@ def markdown(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n\n"
+
+
+def _memory(row: PipelineRow) -> str:
+    """What a pipeline needs of a GPU as it is loaded by default; empty for little."""
+    load = row.load()
+    if row.spec is None or not isinstance(load, CausalLoad):
+        return ""
+    return f"{total(need(row.spec, load, *USUAL)) / GB:.1f} GB"
 
 
 def _users(ids: Sequence[str]) -> str:

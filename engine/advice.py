@@ -1,15 +1,18 @@
 """Whether a pipeline fits into the memory there is, and what would make it fit. Free of torch."""
 
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 
 from engine.limits import SIDE, floor_size
 from engine.memory import GPU, Setting, need, total
+from engine.pipelines import files
 from engine.pipelines.controls import CausalLoad
 from engine.pipelines.specs import CausalSpec
 
 GB = 1e9
 PRESETS = ((832, 480), (640, 352), (576, 320), (512, 288), (448, 256), (320, 176), (512, 512),
            (384, 384), (256, 256))  # fmt: skip
+LARGEST_AUTO = 512, 512  # of the sizes that `auto` takes
 ALIKE = 1.1  # ratio of two shapes, at most, that count as the same
 PARAMETER = {"text encoder": "text_encoder", "VAE": "vae"}  # that parts of a worker are chosen by
 LESS = (
@@ -63,6 +66,20 @@ def advice(
     chosen = next(each for each in [together, *sizes] if wanted(each) <= available)
     told = ", ".join(f"{name}={value}" for name, value in chosen.items())
     return f"{lacks}; it would fit with {told} together ({wanted(chosen) / GB:.1f} GB)"
+
+
+def lora_bytes(load: CausalLoad, models: Path) -> int:
+    """What LoRAs take that stay live: about as much as their files."""
+    names = [load.lora_1, load.lora_2, load.lora_3] if load.lora_mode == "live" else []
+    found = [models / files.LORAS / name for name in names if name]
+    return sum(file.stat().st_size for file in found if file.is_file())
+
+
+def pixels(asked: str) -> tuple[int, int]:
+    """Width and height of a size; the largest that `auto` takes where it gives none."""
+    width, _, height = asked.lower().partition("x")
+    known = width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= SIDE
+    return (int(width), int(height)) if known else LARGEST_AUTO
 
 
 def _changes(load: CausalLoad, size: tuple[int, int]) -> Iterator[tuple[str, str]]:

@@ -8,15 +8,11 @@ from dataclasses import replace
 import psutil
 import torch
 
-from engine.advice import advice
-from engine.limits import SIDE
+from engine.advice import advice, lora_bytes, pixels
 from engine.memory import Setting
 from engine.pipeline import Context, TooLittleMemory
-from engine.pipelines import files
 from engine.pipelines.controls import CausalLoad
 from engine.pipelines.specs import CausalSpec
-
-LARGEST_AUTO = 512, 512  # of the sizes that `auto` takes
 
 
 def checked_room(
@@ -31,12 +27,8 @@ def checked_room(
 
     TooLittleMemory, with what would make it fit, where it is too much.
     """
-    names = [load.lora_1, load.lora_2, load.lora_3] if load.lora_mode == "live" else []
-    found = [context.models / files.LORAS / name for name in names if name]
-    loras = sum(file.stat().st_size for file in found if file.is_file())
-    told = advice(
-        spec, load, pixels(context.size), _free(device), replace(setting, loras=loras), kept
-    )
+    setting = replace(setting, loras=lora_bytes(load, context.models))
+    told = advice(spec, load, pixels(context.size), _free(device), setting, kept)
     if not told.startswith("fits"):
         raise TooLittleMemory(f"{spec.id} {told}.")
     return told
@@ -49,13 +41,6 @@ def kept_parts(load: CausalLoad, vae: str, text_encoder: str) -> list[str]:
     """
     here = {"VAE": vae == load.vae, "text encoder": text_encoder == load.text_encoder}
     return ["CUDA", *(part for part, same in here.items() if same)]
-
-
-def pixels(asked: str) -> tuple[int, int]:
-    """Width and height of a size; the largest that `auto` takes where it gives none."""
-    width, _, height = asked.lower().partition("x")
-    known = width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= SIDE
-    return (int(width), int(height)) if known else LARGEST_AUTO
 
 
 def _free(device: torch.device) -> int:

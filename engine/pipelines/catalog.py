@@ -16,7 +16,13 @@ from engine.pipelines.controls import (
     StylizeLoad,
     StylizeParameters,
 )
-from engine.pipelines.specs import KREA, LONGLIVE, REWARD_FORCING, STREAMDIFFUSIONV2
+from engine.pipelines.specs import (
+    KREA,
+    LONGLIVE,
+    REWARD_FORCING,
+    STREAMDIFFUSIONV2,
+    CausalSpec,
+)
 
 ENTRY_POINTS = "spout_bridge.pipelines"
 
@@ -37,6 +43,7 @@ class PipelineRow:
     `family` have the same parameters and large parts in common: one takes the place of another in
     the same worker, which for a moment holds both where memory allows; they have a `close`.
     `needs` gives the weights that it is loaded from, by what they are for.
+    `spec` is what the GPU memory of a causal pipeline is computed from.
     `memory` is what a worker of this pipeline needs, in bytes; 0 for little.
     """
 
@@ -52,6 +59,7 @@ class PipelineRow:
     text: bool = False
     family: str = ""
     needs: Callable[[Any], Mapping[str, files.Artifact]] = _nothing
+    spec: CausalSpec | None = None
     memory: int = 0
     missing: str = ""
 
@@ -83,6 +91,7 @@ BUILT_IN = (
             parameters=CausalParameters,
             block=4 * spec.block + 1,
             text=True,
+            spec=spec,
             needs=partial(files.needed, spec),
             family="wan",
         )

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
 from engine import memory
-from engine.advice import advice
+from engine.advice import advice, pixels
 from engine.cache import KVCache, TextCache
 from engine.capture import accelerate
 from engine.counting import Counted
@@ -37,7 +37,7 @@ from engine.pipelines.specs import (
     CausalSpec,
     NetworkSize,
 )
-from engine.room import kept_parts, pixels
+from engine.room import kept_parts
 from engine.schedule import Schedule
 from engine.stream import LatentStream, seeded
 from engine.vae_layers import VAES
