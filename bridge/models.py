@@ -37,7 +37,7 @@ class Job:
     """What a command was asked: the pipelines with what they are loaded with, and the flags."""
 
     library: Library
-    loads: Mapping[PipelineRow, Load]
+    loads: Sequence[tuple[PipelineRow, Load]]
     to: Path | None
     headers: bool
     yes: bool
@@ -45,7 +45,7 @@ class Job:
     @property
     def artifacts(self) -> list[Artifact]:
         """Every file of all of them, once."""
-        every = [one for row, load in self.loads.items() for one in row.needs(load).values()]
+        every = [one for row, load in self.loads for one in row.needs(load).values()]
         return list(dict.fromkeys(every))
 
 
@@ -64,8 +64,8 @@ def job(
         rows = [catalog[name] for name in pipelines] or list(catalog.rows.values())
     except LookupError as error:
         raise Refused(str(error.args[0])) from None
-    loads = {row: _load(row, values) for row in rows}
-    loads = {row: load for row, load in loads.items() if row.needs(load)}
+    loads = [(row, _load(row, values)) for row in rows]
+    loads = [(row, load) for row, load in loads if row.needs(load)]
     if not loads:
         raise Refused(f"{', '.join(pipelines)} takes no weights: it runs as it is.")
     return Job(library, loads, to, headers, yes)
@@ -83,7 +83,7 @@ def _load(row: PipelineRow, values: Mapping[str, str]) -> Load:
 
 def listing(job: Job, console: Console) -> int:
     """What each pipeline is loaded from, and what of it is here."""
-    for row, load in job.loads.items():
+    for row, load in job.loads:
         files = row.needs(load).values()
         gone = job.library.missing(files)
         missing = f", {size_text(sum(one.size for one in gone))} missing" if gone else ", all here"
@@ -133,7 +133,7 @@ def download(job: Job, console: Console) -> int:
         return FAILED
     downloads = Downloads(job.library.models)
     try:
-        downloads.start(", ".join(row.id for row in job.loads), gone)
+        downloads.start(", ".join(row.id for row, _ in job.loads), gone)
     except ValueError as error:
         raise Refused(str(error), REFUSED) from None
     try:
@@ -157,7 +157,7 @@ def verify(job: Job, console: Console) -> int:
         "models": str(job.library.models),
         "more": [str(folder) for folder in job.library.more],
         "headers": job.headers,
-        "pipelines": {row.id: load.model_dump() for row, load in job.loads.items()},
+        "pipelines": {row.id: load.model_dump() for row, load in job.loads},
     }
     command = [sys.executable, "-P", "-m", "engine.verifying"]
     return subprocess.run(command, input=json.dumps(order).encode(), check=False).returncode

@@ -28,8 +28,10 @@ class WeightsError(ValueError):
 
 
 def size_text(size: float) -> str:
-    """Bytes as a person reads them: 11.4 GB, 508 MB."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"
+    """Bytes as a person reads them: 11.4 GB, 508 MB, 12 kB."""
+    if size >= 1e9:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def sha256(path: Path, progress: Progress | None = None) -> str:
