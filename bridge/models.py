@@ -21,6 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from bridge import gpu
 from bridge.command import REFUSED, Refused
 from bridge.downloads import NEEDED, Download, Downloads
 from engine.library import Library, WeightsError, existing, sha256, size_text
@@ -82,12 +83,14 @@ def _load(row: PipelineRow, values: Mapping[str, str]) -> Load:
 
 
 def listing(job: Job, console: Console) -> int:
-    """What each pipeline is loaded from, and what of it is here."""
+    """What each pipeline is loaded from, what of it is here, and whether it fits the GPU."""
+    free = gpu.free(None)
     for row, load in job.loads:
         files = row.needs(load).values()
         gone = job.library.missing(files)
         missing = f", {size_text(sum(one.size for one in gone))} missing" if gone else ", all here"
-        title = f"{row.id}: {size_text(sum(one.size for one in files))}{missing}"
+        room = gpu.room(row, load, str(getattr(load, "size", "auto")), job.library.models, free)
+        title = f"{row.id}: {size_text(sum(one.size for one in files))}{missing}; {room}"
         table = Table(title=title, title_justify="left")
         for head in ("file", "size", "here", "licence"):
             table.add_column(head, overflow="fold")

@@ -50,7 +50,8 @@ function actions() {
 
 function pipelines(news = {}) {
   const buttons = schema.pipelines.map((row) => {
-    const button = element("button", { type: "button", title: row.title, textContent: row.id });
+    const title = [row.title, row.memory].filter(Boolean).join("; ");
+    const button = element("button", { type: "button", title, textContent: row.id });
     button.classList.toggle("on", row.active);
     button.onclick = () => attempt(() => ask("pipeline", "POST", { pipeline: row.id }));
     return button;
@@ -58,7 +59,8 @@ function pipelines(news = {}) {
   const active = schema.pipelines.find((row) => row.active);
   const parts = [element("h2", { textContent: "Pipeline" }),
     element("div", { className: "buttons" }, ...buttons),
-    element("p", { className: "note", textContent: active?.title ?? "" })];
+    element("p", { className: "note",
+      textContent: [active?.title, active?.memory].filter(Boolean).join("; ") })];
   if (news.loading) {
     parts.push(element("p", { className: "note",
       textContent: `${news.loading} is being loaded: ${news.phase || "starting"}` }),
