@@ -1,4 +1,4 @@
-"""The commands: run, list, send, view, layouts, doctor, bench."""
+"""The commands: run, list, send, view, layouts, td, doctor, bench."""
 
 import argparse
 import io
@@ -101,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("host", "port", "output_size", "folder"):
         _add_setting(doctor, name, Settings.model_fields[name])
     doctor.set_defaults(command=_doctor)
+
+    td = commands.add_parser("td", help="the TouchDesigner component: what to paste to build it")
+    td.add_argument("--write", metavar="FOLDER", help="first copy what it is built of into there")
+    td.set_defaults(command=_td)
 
     bench = commands.add_parser("bench", help="measure on this machine")
     measured = bench.add_subparsers(required=True, metavar="WHAT")
@@ -227,6 +231,16 @@ def _doctor(options: argparse.Namespace, console: Console) -> None:
     from bridge.doctor import doctor
 
     sys.exit(doctor(_settings(options)))
+
+
+def _td(options: argparse.Namespace, console: Console) -> None:
+    from bridge.td import KIT, line, write
+
+    kit = write(Path(options.write).expanduser()) if options.write else KIT
+    console.print("Paste this line into TouchDesigner's Textport (Alt+T):", style="bold")
+    sys.stdout.write(line(kit) + "\n")
+    drag = f"or drag {kit / 'build_td.py'} into the patch and choose Run Script."
+    console.print(drag, soft_wrap=True)
 
 
 def _bench_bridge(options: argparse.Namespace, console: Console) -> None:

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from bridge import __version__
 from bridge.control import assets
 from bridge.control.guard import JSON_LIMIT, TRIES, UPLOAD_LIMIT, Rules
 from bridge.control.http import create_app
@@ -237,6 +238,7 @@ def test_switches_and_actions(client, desk):
 
 def test_the_schema_says_all_that_a_control_needs(client, desk):
     schema = client.get("/api/v1/schema").json()
+    assert schema["version"] == __version__
     by_name = {row["name"]: row for row in schema["parameters"]}
     assert set(by_name) == set(desk.store.snapshot.values)
     strength = by_name["vace_scale"]

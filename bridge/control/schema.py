@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from bridge import __version__
 from bridge.control.desk import Desk
 from bridge.state import STATUS
 from engine.parameters import Kind, ParameterSpec
@@ -14,8 +15,11 @@ TYPES: Mapping[Kind, type] = {Kind.FLOAT: float, Kind.INT: int, Kind.BOOL: bool,
 
 
 def schema(desk: Desk) -> dict[str, Any]:
-    """All parameters, actions, pipelines and state values, with what each means."""
+    """All parameters, actions, pipelines and state values, with what each means; and the bridge's
+    version, by which a client sees whether it understands this one.
+    """
     return {
+        "version": __version__,
         "parameters": [asdict(spec) for spec in desk.store.specs.values()],
         "actions": [{"name": name, "help": action.help} for name, action in desk.actions.items()],
         "pipelines": desk.pipelines(),

@@ -1,0 +1,43 @@
+"""`spout-bridge td`: the TouchDesigner component's kit, and the line that builds it in a patch."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from bridge.command import Refused
+
+KIT = Path(__file__).parent.parent / "td_components"  # beside the package, installed or not
+BUILDER = "build_td.py"
+
+
+def line(kit: Path = KIT) -> str:
+    """What to paste into TouchDesigner's Textport; it brings along how to start this bridge."""
+    builder = str((kit / BUILDER).resolve())
+    names = {"__name__": "__main__", "__file__": builder, "COMMAND": command()}
+    source = f"__import__('pathlib').Path({builder!r}).read_bytes()"
+    return f"exec(compile({source}, {builder!r}, 'exec'), {names!r})"
+
+
+def command() -> str:
+    """The command line that starts this bridge, in the quotes of this system.
+
+    -P, or a module in the patch's folder could pass for one of ours. `{port}` is the component's.
+    """
+    words = [sys.executable, "-P", "-m", "bridge.cli", "run", "--keep"]
+    if sys.platform == "win32":
+        return subprocess.list2cmdline(words) + " --port {port}"
+    return shlex.join(words) + " --port {port}"
+
+
+def write(folder: Path) -> Path:
+    """Copy the kit into a folder and return that of the kit; Refused where something is there."""
+    target = folder / KIT.name
+    if target.exists():
+        raise Refused(f"{target} is there already; take it away, or name another folder.")
+    try:
+        shutil.copytree(KIT, target, ignore=shutil.ignore_patterns("__pycache__"))
+    except OSError as error:
+        raise Refused(f"{target} cannot be written: {error.strerror or error}.") from None
+    return target

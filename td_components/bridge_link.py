@@ -1,0 +1,315 @@
+# pyright: basic
+"""The component's line to one bridge: how it stands, what goes out, what there is to show.
+
+Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and anywhere else. It holds
+no socket and no thread: `web` does HTTP in another thread, `send` hands an OSC message over, and
+`heard` takes one in. `tick` is called once a frame, does what is due and returns what to show.
+"""
+
+import time
+from typing import Any, NamedTuple
+
+NEEDS = (0, 1)  # the oldest bridge that tells all that is read here
+PIPELINE = "pipeline"
+ROOT = "/bridge/"
+SILENT = 1.0  # seconds without OSC after which the bridge has gone; it tells its uptime at 5 Hz
+DEAF_AFTER = 3.0  # seconds that the first OSC may take
+RETRY = 1.0  # seconds between tries to reach a bridge
+RETRY_SLOWLY = 5.0  # the same where one answered that will not do
+SUBSCRIBE = 2.0  # seconds between subscriptions: a bridge that began anew knows none
+SWITCH = 2.0  # seconds that a switch of pipelines takes to begin
+API = "/api/v1"
+
+OFF, CONNECTING, CONNECTED, OFFLINE = "OFF", "CONNECTING", "CONNECTED", "OFFLINE"
+LOST, DEAF, WRONG, REFUSED, OLD = "LOST", "DEAF", "WRONG", "REFUSED", "OLD"
+STATES = {
+    OFF: "Not active.",
+    CONNECTING: "Asking the bridge what it has.",
+    CONNECTED: "Values go both ways.",
+    OFFLINE: "No bridge answers.",
+    LOST: "The bridge was there and has gone.",
+    DEAF: "The bridge answers by HTTP, but its OSC does not arrive.",
+    WRONG: "Something else answers at that port.",
+    REFUSED: "The bridge does not let this component in.",
+    OLD: "The bridge is older than this component.",
+}
+TROUBLE = (OFFLINE, LOST, DEAF, WRONG, REFUSED, OLD)
+ALIVE = (CONNECTED, DEAF)
+
+
+class Event(NamedTuple):
+    """What there is to show. `kind` is state (name: which, value: a sentence), page (value: the
+    schema), value (of a parameter), status (value: name to value), error, look or process.
+    """
+
+    kind: str
+    name: str = ""
+    value: Any = None
+
+
+class Link:
+    """Main thread only; nothing waits."""
+
+    def __init__(self, web, values, send, clock=time.monotonic):
+        """`send(address, arguments)` sends one OSC message to the bridge."""
+        self._web, self._values, self._send, self._clock = web, values, send, clock
+        self.state, self.message = OFF, STATES[OFF]
+        self.status: dict[str, Any] = {}
+        self._aim: tuple = ("", 0, 0)
+        self._patch_wins = False
+        self._events: list[Event] = []
+        self._turn = 0
+        self._forget()
+
+    def _forget(self):
+        """Begin a turn; answers to questions of an earlier one are not looked at."""
+        self._turn += 1
+        self._asking = False
+        self._ask_at = self._subscribe_at = 0.0
+        self._heard_at: Any = None
+        self._listening: Any = None  # since when the first OSC is waited for
+        self._switching: Any = None  # (pipeline, since when) that was asked for
+        self._values.forget()
+
+    # What the component says.
+
+    def open(self, host, port, reply_port, token="", patch_wins=False):
+        """Connect to this bridge, and go on trying. `patch_wins` sends it the component's values
+        instead of taking the bridge's.
+        """
+        self.close()
+        self._aim, self._patch_wins = (host, port, reply_port), patch_wins
+        self._web.aim(host, port, token)
+        self._become(CONNECTING)
+
+    def close(self):
+        """Be inactive."""
+        if self.state != OFF:
+            self._send(ROOT + "unsubscribe", [self._aim[2]])
+        self._forget()
+        self._become(OFF)
+
+    def heard(self, address, arguments):
+        """An OSC message from the bridge; before it was asked what it has, none means anything."""
+        if not self._reached or not arguments:
+            return
+        self._heard_at = self._clock()
+        name = self._values.named(address)
+        if name:
+            self._values.told(name, arguments[0])
+        elif address.startswith(ROOT + "state/"):
+            self._take_status({address[len(ROOT) + 6 :]: arguments[0]})
+        elif address == ROOT + "error":
+            self._events.append(Event("error", "bridge", str(arguments[0])))
+
+    def do(self, action):
+        """Press one of the bridge's buttons."""
+        self._send(ROOT + action, [1])
+
+    def recall(self, look, values):
+        """Set many values at once: all of them, or none where one is refused."""
+        known = {name: value for name, value in values.items() if name in self._values}
+        self._ask("look", "PATCH", "/parameters", known, look)
+
+    def tick(self, shown, driven=()):
+        """One frame. `shown` is each parameter's value in the patch, `driven` the names of those
+        that an expression, export or binding has; what to show comes back.
+        """
+        now = self._clock()
+        for answer in self._web.answers():
+            self._answered(answer)
+        if self.state != OFF:
+            self._watch(now)
+        self._values.notice(shown, driven)
+        if self._reached:
+            self._exchange(now)
+        if self._switched(now) and PIPELINE in self.status:
+            self._values.told(PIPELINE, self.status[PIPELINE])
+        for name, value in self._values.to_show(shown, driven, now).items():
+            self._events.append(Event("value", name, value))
+        events, self._events = self._events, []
+        return events
+
+    # How it stands.
+
+    @property
+    def alive(self):
+        """Whether there is a bridge: it was heard a moment ago, or answers by HTTP."""
+        return self.state in ALIVE
+
+    @property
+    def _reached(self):
+        return self.alive or self._listening is not None
+
+    @property
+    def _where(self):
+        return f"{self._aim[0]}:{self._aim[1]}"
+
+    def _become(self, state, message=""):
+        message = message or STATES[state]
+        if (state, message) != (self.state, self.message):
+            self.state, self.message = state, message
+            self._events.append(Event("state", state, message))
+
+    def _watch(self, now):
+        """Subscribe, ask, and notice what does not come."""
+        if self._reached and now >= self._subscribe_at:
+            self._subscribe_at = now + SUBSCRIBE
+            self._send(ROOT + "subscribe", [self._aim[2]])
+        if self._heard_at is not None and (self._listening is not None or self.state == DEAF):
+            self._listening = None
+            self._become(CONNECTED, f"{self._where} is heard.")
+        elif self._listening is not None and now - self._listening > DEAF_AFTER:
+            self._listening = None
+            self._become(
+                DEAF,
+                f"The bridge answers, but its OSC does not arrive at UDP port {self._aim[2]}: "
+                "choose another Reply Port, or see --osc-allow where it is on another machine.",
+            )
+        elif self.state == CONNECTED and now - self._heard_at > SILENT:
+            self._gone("it is silent")
+        if not self._asking and now >= self._ask_at:
+            self._ask_at = now + (RETRY_SLOWLY if self.state in (WRONG, REFUSED, OLD) else RETRY)
+            if self.state == DEAF:
+                self._ask("state", "GET", "/state")
+            elif not self._reached:
+                self._ask("schema", "GET", "/schema")
+
+    def _gone(self, why):
+        """Nobody answers, or nobody any more."""
+        was = self._reached or self.state == LOST
+        self._ask_at, again = 0.0, self._clock() + (0.0 if self.alive else RETRY)
+        self._forget()
+        self._ask_at = again
+        if was:
+            self._become(LOST, f"{self._where} has gone ({why}); the patch goes on without it.")
+        else:
+            self._become(
+                OFFLINE, f"No bridge answers at {self._where} ({why}): start one, or see the port."
+            )
+
+    def _take_status(self, values):
+        before = dict(self.status)
+        changed = {n: v for n, v in values.items() if before.get(n) != v}
+        self.status.update(changed)
+        if changed:
+            self._events.append(Event("status", value=changed))
+        if changed.get("uptime", 0.0) < before.get("uptime", 0.0) and "uptime" in changed:
+            if self.alive:
+                self._gone("it began anew")  # and may know and have other things now
+        elif PIPELINE in changed and PIPELINE in before and self.alive:
+            self._ask("schema", "GET", "/schema")
+
+    # HTTP.
+
+    def _ask(self, what, method, path, body=None, name=""):
+        self._asking = self._asking or not name
+        self._web.ask((self._turn, what, name), method, API + path, body)
+
+    def _answered(self, answer):
+        if isinstance(answer.job, str):  # about the process
+            self._events.append(Event("process", answer.job, (answer.status, answer.value)))
+            return
+        turn, what, name = answer.job
+        if turn == self._turn and self.state != OFF:
+            self._asking = self._asking and bool(name)
+            getattr(self, "_answer_" + what)(name, answer.status, answer.value)
+
+    def _answer_schema(self, _, status, value):
+        if status == 0 or status >= 500:
+            self._gone(value)
+            return
+        state, message = self._verdict(status, value)
+        if state:
+            self._become(state, message)
+            return
+        self._values.learn(value)
+        self._events.append(Event("page", value=value))
+        self._ask("values", "GET", "/parameters")
+
+    def _verdict(self, status, value):
+        """Why what answers will not do; empty where it will."""
+        if status in (401, 403, 421, 429):
+            return REFUSED, f"{self._where}: {value}"
+        if status != 200 or not isinstance(value, dict) or "parameters" not in value:
+            return WRONG, f"What answers at {self._where} is no spout-bridge: see the port it told."
+        version = str(value.get("version", "0"))
+        if _numbers(version) < NEEDS:
+            needed = ".".join(map(str, NEEDS))
+            return OLD, f"The bridge is version {version}, and {needed} is needed: update it."
+        return "", ""
+
+    def _answer_values(self, _, status, value):
+        if status != 200:
+            self._gone(value)
+            return
+        for name in value:
+            if name in self._values:
+                self._values.told(name, value[name])
+        if not self._reached:
+            if self._patch_wins:
+                self._values.insist()
+            self._listening, self._heard_at = self._clock(), None
+
+    def _answer_state(self, _, status, value):
+        if status == 200:
+            self._take_status(value)
+        else:
+            self._gone(value)
+
+    def _answer_look(self, look, status, value):
+        if status != 200:
+            self._events.append(Event("error", "look", f"{look}: {value}"))
+            return
+        for name in value:
+            self._values.told(name, value[name], settled=True)
+        self._events.append(Event("look", look))
+
+    def _answer_switch(self, pipeline, status, value):
+        if status != 202:
+            self._switching = None
+            self._events.append(Event("error", PIPELINE, f"{pipeline}: {value}"))
+
+    def _answer_upload(self, name, status, value):
+        if status == 201:
+            self._set(name, value["name"], self._clock())
+        else:
+            self._events.append(Event("error", name, f"{name}: {value}"))
+
+    # Values.
+
+    def _exchange(self, now):
+        """Send what was moved; see that it comes back."""
+        again, lost = self._values.overdue(now)
+        for name, value in again.items():
+            self._set(name, value, now, tries=1)
+        if lost and not self._asking:
+            self._ask("values", "GET", "/parameters")  # what the bridge has holds
+        for name, value in self._values.due(now).items():
+            if name == PIPELINE:
+                self._switching = value, now
+                self._ask("switch", "POST", "/pipeline", {PIPELINE: value}, value)
+            elif self._values.is_file(name, str(value)):
+                self._web.upload((self._turn, "upload", name), value)
+            else:
+                self._set(name, value, now)
+
+    def _set(self, name, value, now, tries=0):
+        self._values.sent(name, value, now, tries)
+        address, argument = self._values.message(name, value)
+        self._send(address, [argument])
+
+    def _switched(self, now):
+        """Whether no switch that was asked for is under way."""
+        if self._switching is None:
+            return True
+        pipeline, since = self._switching
+        arrived = self.status.get(PIPELINE) == pipeline
+        if arrived or (now - since > SWITCH and not self.status.get("loading")):
+            self._switching = None
+        return self._switching is None
+
+
+def _numbers(version):
+    """(0, 1, 0) of "0.1.0rc1"; what is no number counts as 0."""
+    return tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in version.split("."))

@@ -1,0 +1,226 @@
+# pyright: basic
+"""Which custom parameters a bridge's schema asks for, and giving a component exactly those.
+
+Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and anywhere else. It knows
+no parameter of the bridge by its name; all it says about one comes from the schema.
+"""
+
+from typing import Any, NamedTuple
+
+PIPELINE = "pipeline"  # the one choice that the schema has beside its parameters
+HOME = "Generate"  # the page of the pipeline, and of what names no page
+SHOW = "Show"  # the page of the actions
+STATUS = "Status"  # the page of the state
+STYLES = {"float": "Float", "int": "Int", "bool": "Toggle", "choice": "Menu", "text": "Str"}
+LARGEST = 2**31 - 1  # of a whole number in a parameter
+WIDEST = 100.0  # a slider that is to be useful ends here, where the range is wider
+
+
+class Row(NamedTuple):
+    """One custom parameter. `key` is its name at the bridge, `kind` what it does there."""
+
+    name: str
+    page: str
+    style: str
+    label: str
+    help: str
+    kind: str  # parameter, pipeline, action, state; own for the component's own
+    key: str = ""
+    default: Any = None
+    low: Any = None
+    high: Any = None
+    names: tuple = ()  # of a menu
+    labels: tuple = ()
+    section: bool = False  # begins with a line
+    readonly: bool = False
+
+
+def par_name(*words):
+    """A name that TouchDesigner takes for a custom parameter: a capital, then small letters and
+    digits. ("prompt_2_weight",) becomes Prompt2weight.
+    """
+    text = "".join(c for c in "".join(words).lower() if c.isascii() and c.isalnum())
+    return (text if text[:1].isalpha() else "p" + text).capitalize()
+
+
+def label(key):
+    """What stands before a parameter: prompt_2_weight becomes Prompt 2 Weight."""
+    return " ".join(word[:1].upper() + word[1:] for word in key.split("_") if word)
+
+
+def plan(schema, taken=()):
+    """The rows that a schema asks for, in order. `taken` are names that are used already; a second
+    of one name gets a number.
+    """
+    used = set(taken)
+    rows = [_pipeline(schema, used)]
+    specs = _shown(schema)
+    last = {}
+    for spec in specs:
+        page = spec.get("page") or HOME
+        live = bool(spec.get("live", True))
+        section = last.get(page) not in (None, live) or (page not in last and page != HOME)
+        last[page] = live
+        rows.append(_parameter(spec, page, section, used))
+    for place, action in enumerate(schema.get("actions", ())):
+        name = _free(par_name(action["name"]), used)
+        rows.append(
+            Row(name, SHOW, "Pulse", label(action["name"]), action.get("help", ""), "action",
+                action["name"], section=place == 0)
+        )  # fmt: skip
+    for state in schema.get("state", ()):
+        name = _free(par_name("state", state["name"]), used)
+        unit = f" ({state['unit']})" if state.get("unit") else ""
+        rows.append(
+            Row(name, STATUS, "Str", label(state["name"]) + unit, state.get("help", ""), "state",
+                state["name"], default="", readonly=True)
+        )  # fmt: skip
+    return rows
+
+
+def active(schema):
+    """The id of the pipeline that is shown; empty for none."""
+    return next((p["id"] for p in schema.get("pipelines", ()) if p.get("active")), "")
+
+
+def _shown(schema):
+    """The parameters that mean something now: those of the active pipeline, and those of none.
+    Live ones first, page by page, since a change of the others builds the pipeline anew.
+    """
+    of_some, of_active = set(), set()
+    for pipeline in schema.get("pipelines", ()):
+        names = {*pipeline.get("parameters", ()), *pipeline.get("load", ())}
+        of_some |= names
+        if pipeline.get("active"):
+            of_active |= names
+    if not active(schema):  # still loading: better all than none
+        of_active = of_some
+    specs = [s for s in schema["parameters"] if s["name"] in of_active or s["name"] not in of_some]
+    return sorted(specs, key=lambda spec: not spec.get("live", True))
+
+
+def _pipeline(schema, used):
+    """The menu of pipelines."""
+    pipelines = schema.get("pipelines", ())
+    titles = tuple(str(p.get("title", p["id"])).partition(":")[0] for p in pipelines)
+    names = tuple(p["id"] for p in pipelines)
+    text = "The pipeline. The output goes on while another one loads."
+    name = _free(par_name(PIPELINE), used)
+    default = active(schema) or (names[0] if names else "")
+    return Row(name, HOME, "Menu", label(PIPELINE), text, PIPELINE, PIPELINE, default,
+               names=names, labels=titles)  # fmt: skip
+
+
+def _parameter(spec, page, section, used):
+    kind = spec["kind"]
+    style = STYLES.get(kind, "Str")
+    names = tuple(spec.get("choices") or ())
+    labels = names
+    if spec.get("asset"):
+        style = "File"
+    elif style == "Str" and spec.get("suggestions"):
+        style = "StrMenu"
+        names = tuple(s["value"] for s in spec["suggestions"])
+        labels = tuple(f"{s['value']}  {s['words']}" for s in spec["suggestions"])
+    low, high = spec.get("minimum"), spec.get("maximum")
+    if kind == "int":
+        low, high = _whole(low), _whole(high)
+    unit = f" ({spec['unit']})" if spec.get("unit") else ""
+    text = spec.get("help", "")
+    if not spec.get("live", True):
+        text += " A change builds the pipeline anew; the output is held meanwhile."
+    text += f" OSC: /bridge/{spec['osc']}"
+    return Row(_free(par_name(spec["name"]), used), page, style, label(spec["name"]) + unit, text,
+               "parameter", spec["name"], spec.get("default"), low, high, names, labels,
+               section)  # fmt: skip
+
+
+def _whole(limit):
+    return None if limit is None else max(-LARGEST, min(LARGEST, int(limit)))
+
+
+def _free(name, used):
+    number = 2
+    found = name
+    while found in used:
+        found = f"{name}x{number}"
+        number += 1
+    used.add(found)
+    return found
+
+
+def apply(comp, rows, made=(), first=False):
+    """Give a component these rows; the sentences of what is in the way. `first` puts them before
+    what else their pages have.
+
+    `made` are names of an earlier call. Of those, what no row asks for goes; but where an
+    expression, export or binding drives it, it stays, greyed out, so that a change of pipelines
+    and back costs the artist no wiring. A row that is there keeps its value and its wiring.
+    """
+    problems = []
+    wanted = {row.name: row for row in rows}
+    there = {par.name: par for par in comp.customPars}
+    for name in made:
+        if name in there and name not in wanted:
+            _remove(there.pop(name))
+    for row in rows:
+        par = there.get(row.name)
+        if par is not None and (par.style != row.style or par.page.name != row.page):
+            if row.name not in made:
+                problems.append(f"The component has a parameter {row.name} that is not ours.")
+                continue
+            par.destroy()
+            par = None
+        new = par is None
+        par = _append(comp, row) if new else par
+        _dress(par, row, new)
+    for page in comp.customPages:
+        _sort(page, [row.name for row in rows if row.page == page.name], made, first)
+    return problems
+
+
+def _sort(page, names, made, first):
+    """What is only kept for its wiring comes last."""
+    there = [par.name for par in page.pars]
+    names = [name for name in names if name in there]
+    others = [name for name in there if name not in names]
+    kept = [name for name in others if name in made]
+    others = [name for name in others if name not in made]
+    order = [*names, *others, *kept] if first else [*others, *names, *kept]
+    if order != there:
+        page.sort(*order)
+
+
+def _remove(par):
+    if par.mode.name == "CONSTANT":
+        par.destroy()
+    else:
+        par.enable = False
+
+
+def _append(comp, row):
+    page = next((page for page in comp.customPages if page.name == row.page), None)
+    if page is None:
+        page = comp.appendCustomPage(row.page)
+    return getattr(page, "append" + row.style)(row.name, label=row.label)[0]
+
+
+def _dress(par, row, new):
+    par.label, par.help = row.label, row.help
+    par.startSection, par.readOnly, par.enable = row.section, row.readonly, True
+    if row.style in ("Menu", "StrMenu"):
+        par.menuNames, par.menuLabels = list(row.names), list(row.labels)
+    if row.style in ("Float", "Int"):
+        _limit(par, row)
+    if row.default is not None:
+        par.default = row.default
+        if new:
+            par.val = row.default
+
+
+def _limit(par, row):
+    if row.low is not None:
+        par.min, par.clampMin, par.normMin = row.low, True, row.low
+    if row.high is not None:
+        par.max, par.clampMax = row.high, True
+        par.normMax = min(row.high, WIDEST) if row.style == "Float" else row.high

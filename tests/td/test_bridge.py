@@ -1,0 +1,588 @@
+"""The component on the strict double, against the bridge's real HTTP and OSC over loopback."""
+
+import http.server
+import shlex
+import socket
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from time import perf_counter
+
+import cv2
+import numpy as np
+import pytest
+
+from bridge.control import schema as schemas
+from bridge.control.http_server import HttpServer
+from bridge.control.osc import OscServer
+from bridge.settings import Settings
+from bridge.state import Status
+from tests.desk import FakeDesk
+from tests.td.double import ParMode
+from tests.test_cli import running
+from tests.test_td import paste, touchdesigner
+
+
+class Desk(FakeDesk):
+    """One whose time goes on: its uptime is what the component takes for a heartbeat."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.began = perf_counter()
+
+    def status(self) -> Status:
+        return Status(**{"uptime": round(perf_counter() - self.began, 2), **self.now})
+
+
+@contextmanager
+def bridge(desk, port=0, token="", **more):
+    """HTTP and OSC of a desk; the port."""
+    settings = Settings(port=port, folder=desk.assets, osc_feedback=(), **more)
+    with ExitStack() as stack:
+        http_server = HttpServer(desk, settings, token)
+        http_server.bind()
+        stack.callback(http_server.close)
+        osc = OscServer(desk, settings)
+        osc.bind(http_server.port)
+        stack.callback(osc.close)
+        http_server.start()
+        osc.start()
+        yield http_server.port
+
+
+def free_port(kind=socket.SOCK_DGRAM):
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+class Patch:
+    """A TouchDesigner with the component, played at some 200 frames a second."""
+
+    def __init__(self, td):
+        self.td, self.slowest = td, 0.0
+        paste()
+        self.comp = td.place.op("SpoutBridge")
+        self.par = self.comp.par
+        self.par.Replyport = free_port()
+        self.par.Fadeseconds = 0.05
+
+    def connect(self, port, state="CONNECTED"):
+        self.par.Port = port
+        self.until(lambda: self.state == state)
+
+    @property
+    def state(self):
+        return self.par.Connection.eval()
+
+    def until(self, true, timeout=10.0):
+        end = perf_counter() + timeout
+        while not true():
+            assert self.td.textport == []
+            assert perf_counter() < end, (self.state, self.par.Message.eval(),
+                                          self.par.Lasterror.eval())  # fmt: skip
+            self.play(0.0)
+
+    def play(self, seconds):
+        end = perf_counter() + seconds
+        while True:
+            began = perf_counter()
+            self.td.frame()
+            self.slowest = max(self.slowest, perf_counter() - began)
+            time.sleep(0.005)
+            if perf_counter() > end:
+                return
+
+    def drive(self, name, text):
+        """Give a parameter an expression, as an artist would."""
+        par = self.par[name]
+        par.expr, par.mode = text, ParMode.EXPRESSION
+
+
+@pytest.fixture
+def desk(tmp_path):
+    (tmp_path / "assets").mkdir()
+    return Desk(tmp_path / "assets")
+
+
+@pytest.fixture
+def patch(tmp_path):
+    with touchdesigner(tmp_path / "project") as td:
+        yield Patch(td)
+
+
+def value(desk, name):
+    return desk.store.snapshot.values[name]
+
+
+def page(comp, name):
+    return {par.name: par for p in comp.customPages if p.name == name for par in p.pars}
+
+
+# Connecting.
+
+
+def test_the_pages_are_the_schemas(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        row = next(row for row in desk.pipelines() if row["active"])
+        generate, names = page(patch.comp, "Generate"), patch.comp.Names()
+        shown = {*row["parameters"], *row["load"]}
+        of_all = {n for r in desk.pipelines() for n in (*r["parameters"], *r["load"])}
+        assert set(names) == {*shown, *(set(desk.store.specs) - of_all), "pipeline"}
+        for name in shown:
+            spec, par = desk.store.specs[name], patch.par[names[name]]
+            assert par.page.name == (spec.page or "Generate")
+            assert spec.help in par.help
+            assert f"/bridge/{spec.osc}" in par.help
+            assert par.default == spec.default
+            if spec.minimum is not None:
+                assert (par.min, par.max, par.clampMin) == (spec.minimum, spec.maximum, True)
+            if spec.choices:
+                assert tuple(par.menuNames) == spec.choices
+        assert generate["Prompt"].eval() == value(desk, "prompt")
+        assert next(iter(generate)) == "Pipeline"
+        assert set(page(patch.comp, "Show")) >= {"Mix", "Bypass", "Look", "Reset", "Panic"}
+        assert page(patch.comp, "Status")["Statestate"].eval() == "RUNNING"
+        assert all(par.readOnly for par in page(patch.comp, "Status").values())
+        assert patch.par.Engine.eval() == "RUNNING"
+        assert patch.comp.errors == []
+
+
+def test_a_value_goes_there_and_comes_back(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.par.Vacescale = 1.5
+        patch.comp.Set("prompt", "ocean\n“waves” é")
+        patch.par.Bypass = True
+        patch.until(lambda: value(desk, "vace_scale") == 1.5 and value(desk, "bypass") is True)
+        patch.until(lambda: value(desk, "prompt") == "ocean\n“waves” é")
+        desk.store.update({"vace_scale": 0.25, "prompt": "fire", "no_picture": "card"}, "page")
+        patch.until(lambda: patch.par.Vacescale.eval() == 0.25)
+        patch.until(lambda: patch.comp.Get("prompt") == "fire")
+        patch.until(lambda: patch.par.Nopicture.eval() == "card")
+        number = desk.store.snapshot.number
+        patch.play(0.5)
+        assert desk.store.snapshot.number == number, "an echo went round"
+
+
+def test_the_last_value_of_a_fast_fader_arrives_and_is_not_thrown_back(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        for step in range(101):
+            patch.par.Vacescale = step / 100
+            patch.td.frame()
+            assert patch.par.Vacescale.eval() == step / 100
+            time.sleep(0.003)
+        patch.until(lambda: value(desk, "vace_scale") == 1.0)
+        patch.play(0.5)
+        assert patch.par.Vacescale.eval() == 1.0
+
+
+def test_a_lost_datagram_is_sent_again(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        osc_out = patch.comp.op("osc_out")
+        send, lost = osc_out.sendOSC, []
+        osc_out.sendOSC = lambda address, values, **more: (
+            send(address, values, **more) if lost or "vace" not in address else lost.append(address)
+        )
+        patch.par.Vacescale = 0.5
+        patch.until(lambda: value(desk, "vace_scale") == 0.5)
+        assert lost == ["/bridge/vace"]
+
+
+@pytest.mark.slow
+def test_what_the_bridge_refuses_turns_back_to_what_it_has(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.comp.Set("reference", "nowhere.png")
+        patch.until(lambda: "nowhere.png" in patch.par.Lasterror.eval())
+        patch.until(lambda: patch.par.Reference.eval() == "")
+
+
+def test_a_picture_of_this_machine_is_taken_along(patch, desk, tmp_path):
+    path = tmp_path / "my painting.png"
+    path.write_bytes(cv2.imencode(".png", np.full((20, 30, 3), 90, np.uint8))[1].tobytes())
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.par.Reference = str(path)
+        patch.until(lambda: value(desk, "reference") != "")
+        patch.until(lambda: patch.par.Reference.eval() == value(desk, "reference"))
+        assert len([*desk.assets.iterdir()]) == 1
+        patch.par.Reference = str(tmp_path / "gone.png")
+        patch.until(lambda: "reference: " in patch.par.Lasterror.eval())
+
+
+def test_buttons_press_the_bridges_actions(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.td.press(patch.comp, "Killengine")
+        patch.comp.Do("reset")
+        patch.until(lambda: desk.acted == ["kill_engine", "reset"])
+        patch.td.press(patch.comp, "Help")
+        assert patch.comp.op("help").viewed
+
+
+def test_status_and_numbers_are_outputs(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        desk.now = {**desk.now, "fps": 12.5, "latency": 240.0, "output_size": "640x360",
+                    "error": "no more paint"}  # fmt: skip
+        patch.until(lambda: patch.par.Fps.eval() == 12.5 and patch.par.Outputw.eval() == 640)
+        assert patch.par.Latency.eval() == 240
+        assert patch.par.Lasterror.eval() == "no more paint"
+        assert patch.comp.op("status").row("error")[1].val == "no more paint"
+        assert patch.comp.op("numbers").row("latency")[1].val == "240"
+        assert patch.comp.op("numbers").row("error") is None
+
+
+# Pipelines.
+
+
+def test_a_change_of_pipeline_rebuilds_the_page_and_keeps_the_wiring(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.drive("Steady", "0.25")
+        patch.par.Pipeline = "passthrough"
+        patch.until(lambda: desk.switched == [("passthrough", {})])
+        desk.now = {**desk.now, "pipeline": "passthrough"}
+        patch.until(lambda: "Prompt" not in page(patch.comp, "Generate"))
+        assert patch.par.Steady.enable is False, "driven: greyed out, not gone"
+        assert "Mix" in page(patch.comp, "Show")
+        desk.now = {**desk.now, "pipeline": "stylize"}
+        patch.until(lambda: "Prompt" in page(patch.comp, "Generate"))
+        patch.until(lambda: patch.par.Prompt.eval() == value(desk, "prompt"))
+        assert patch.par.Steady.enable is True
+        assert patch.par.Steady.expr == "0.25"
+        assert patch.par.Pipeline.eval() == "stylize"
+        patch.until(lambda: value(desk, "steady") == 0.25)
+
+
+def test_a_switch_that_is_refused_turns_the_menu_back(patch, desk):
+    desk.switch = lambda *_: (_ for _ in ()).throw(LookupError("There are no weights here."))
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.par.Pipeline = "longlive"
+        patch.until(lambda: "no weights" in patch.par.Lasterror.eval())
+        patch.until(lambda: patch.par.Pipeline.eval() == "stylize")
+
+
+def test_what_an_expression_drives_stays_with_the_patch(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.drive("Promptweight", "absTime.seconds % 2")
+        patch.play(0.2)
+        first = value(desk, "prompt_weight")
+        patch.until(lambda: value(desk, "prompt_weight") != first)
+        patch.drive("Vacescale", "1.75")
+        patch.until(lambda: value(desk, "vace_scale") == 1.75)
+        desk.store.update({"vace_scale": 0.5}, "page")
+        patch.until(lambda: value(desk, "vace_scale") == 1.75)
+        assert patch.par.Vacescale.mode is ParMode.EXPRESSION
+
+
+# The states of the connection.
+
+
+def test_the_bridge_goes_and_comes_back(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.until(lambda: patch.par.Live.eval() == 1.0)
+    patch.until(lambda: patch.state == "LOST")
+    assert "has gone" in patch.par.Message.eval()
+    assert patch.comp.errors == [patch.par.Message.eval()]
+    patch.until(lambda: patch.par.Live.eval() == 0.0)
+    patch.par.Vacescale = 0.75
+    patch.play(0.1)
+    with bridge(desk, port):
+        patch.until(lambda: patch.state == "CONNECTED")
+        patch.until(lambda: value(desk, "vace_scale") == 0.75)
+        patch.until(lambda: patch.par.Live.eval() == 1.0)
+    assert patch.comp.errors == []
+
+
+@pytest.mark.slow
+def test_a_bridge_that_began_anew_at_once_is_noticed(patch, desk, tmp_path):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.play(1.0)
+    other = Desk(desk.assets)
+    other.store.update({"prompt": "another bridge"}, "start")
+    with bridge(other, port):
+        patch.until(lambda: patch.par.Prompt.eval() == "another bridge")
+        patch.until(lambda: patch.state == "CONNECTED")
+
+
+@pytest.mark.slow
+def test_the_picture_stays_where_that_is_wanted(patch, desk):
+    patch.par.Whengone = "stay"
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.until(lambda: patch.par.Live.eval() == 1.0)
+    patch.until(lambda: patch.state == "LOST")
+    patch.play(0.2)
+    assert patch.par.Live.eval() == 1.0
+    patch.comp.op("spout_in").width = patch.comp.op("spout_in").height = 128
+    patch.play(0.0)
+    assert patch.par.Live.eval() == 0.0, "no sender any more: the placeholder is never shown"
+
+
+def test_nobody_there(patch):
+    patch.connect(free_port(socket.SOCK_STREAM), "OFFLINE")
+    assert "No bridge answers" in patch.par.Message.eval()
+    assert patch.par.Live.eval() == 0.0
+
+
+@contextmanager
+def stranger(answer):
+    """A TCP server that says something to whoever connects; None for nothing at all."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        ended = threading.Event()
+
+        def serve():
+            kept = []
+            while not ended.is_set():
+                with suppress(OSError):
+                    kept.append(server.accept()[0])
+                    if answer is not None and not ended.is_set():
+                        kept[-1].recv(4096)
+                        kept[-1].sendall(answer)
+                        kept.pop().close()
+            for sock in kept:
+                sock.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            ended.set()
+            with socket.create_connection(server.getsockname()):
+                pass
+            thread.join()
+
+
+HTML = b"<html>hello</html>"
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(HTML), HTML)
+
+
+@pytest.mark.parametrize("answer", [b"220 smtp ready\r\n", PAGE, b"\0\1\2\3\r\n\r\n"])
+def test_something_else_is_there(patch, answer):
+    with stranger(answer) as port:
+        patch.connect(port, "WRONG")
+        assert "no spout-bridge" in patch.par.Message.eval()
+
+
+def test_another_web_server_is_there(patch, tmp_path):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        patch.connect(server.server_port, "WRONG")
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.slow
+def test_one_who_never_answers_holds_up_no_frame(patch):
+    with stranger(None) as port:
+        patch.connect(port, "OFFLINE")
+    assert "no answer in time" in patch.par.Message.eval()
+    assert patch.slowest < 0.5, "the timeout is 3 s, and none of it is the patch's"
+
+
+@pytest.mark.parametrize("version", [None, "0.0.9"])
+def test_an_old_bridge_is_called_old(patch, desk, monkeypatch, version):
+    with bridge(desk) as port:
+        if version is None:  # those before the version was told
+            schema = schemas.schema(desk)
+            del schema["version"]
+            monkeypatch.setattr("bridge.control.http.schema", lambda _: schema)
+        else:
+            monkeypatch.setattr(schemas, "__version__", version)
+        patch.connect(port, "OLD")
+        assert "update it" in patch.par.Message.eval()
+        assert page(patch.comp, "Generate") == {}
+
+
+def test_a_token_is_asked_for_and_taken(patch, desk):
+    with bridge(desk, token="secret") as port:
+        patch.connect(port, "REFUSED")
+        assert "token" in patch.par.Message.eval()
+        patch.par.Token = "secret"
+        patch.until(lambda: patch.state == "CONNECTED")
+
+
+@pytest.mark.slow
+def test_a_reply_port_that_another_has(patch, desk):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other, bridge(desk) as port:
+        other.bind(("127.0.0.1", 0))
+        patch.par.Replyport = other.getsockname()[1]
+        patch.connect(port, "DEAF")
+        assert "Reply Port" in patch.par.Message.eval()
+        assert patch.par.Live.eval() > 0, "the pictures come all the same"
+        patch.par.Vacescale = 0.5
+        patch.until(lambda: value(desk, "vace_scale") == 0.5)
+        desk.now = {**desk.now, "fps": 7.5}
+        patch.until(lambda: patch.par.Fps.eval() == 7.5)
+        patch.par.Replyport = free_port()
+        patch.until(lambda: patch.state == "CONNECTED")
+
+
+def test_switched_off(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.comp.Disconnect()
+        patch.until(lambda: patch.state == "OFF")
+        patch.par.Vacescale = 0.5
+        patch.play(0.2)
+        assert value(desk, "vace_scale") == 1.0
+        patch.comp.Connect()
+        patch.until(lambda: value(desk, "vace_scale") == 0.5)
+
+
+@pytest.mark.slow
+def test_a_patch_opens_without_its_bridge_and_sends_what_was_moved(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+    patch.comp.initializeExtensions()  # as on opening the file
+    patch.until(lambda: patch.state == "OFFLINE")
+    assert "prompt" in patch.comp.Names()
+    patch.play(0.1)
+    patch.comp.Set("prompt", "moved while away")
+    patch.play(0.1)
+    with bridge(desk, port):
+        patch.until(lambda: value(desk, "prompt") == "moved while away")
+
+
+def test_the_patch_is_right_where_that_is_wanted(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.par.Active = False
+        patch.until(lambda: patch.state == "OFF")
+        desk.store.update({"vace_scale": 0.125}, "page")
+        patch.par.Onconnect = "patch"
+        patch.par.Active = True
+        patch.until(lambda: value(desk, "vace_scale") == 1.0)
+
+
+# Looks, callbacks, defects.
+
+
+def test_looks_are_saved_recalled_and_followed_by_the_next(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        for name, scale in (("opening", 0.5), ("2", 1.5)):
+            patch.par.Vacescale = scale
+            patch.comp.Set("prompt", name)
+            patch.par.Look = name
+            patch.td.press(patch.comp, "Savelook")
+        assert patch.comp.Looks() == patch.par.Look.menuNames == ["opening", "2"]
+        patch.until(lambda: value(desk, "vace_scale") == 1.5)
+        numbers = []
+        desk.store.listen(lambda change: numbers.append(dict(change.changed)))
+        patch.comp.RecallLook("opening")
+        patch.until(lambda: patch.par.Vacescale.eval() == 0.5)
+        assert numbers == [{"vace_scale": 0.5, "prompt": "opening"}], "one snapshot"
+        patch.until(lambda: patch.par.Look.eval() == "opening")
+        patch.td.press(patch.comp, "Nextlook")
+        patch.until(lambda: patch.par.Prompt.eval() == "2")
+        patch.comp.RecallLook("third")
+        assert "There is no look 'third'" in patch.par.Lasterror.eval()
+        patch.comp.DeleteLook("2")
+        assert patch.comp.Looks() == ["opening"]
+
+
+CALLBACKS = """
+heard = []
+def onConnect(info): heard.append(("connect", info["connection"]))
+def onDisconnect(info): heard.append(("disconnect", info["connection"]))
+def onState(info): heard.append(("state", info["state"]))
+def onPipeline(info): heard.append(("pipeline", info["pipeline"]))
+def onLook(info): heard.append(("look", info["look"]))
+def onError(info): raise RuntimeError("my mistake")
+"""
+
+
+def test_callbacks_are_called_and_cannot_break_it(patch, desk):
+    patch.td.press(patch.comp, "Createcallbacks")
+    dat = patch.td.place.op("SpoutBridge_callbacks")
+    assert patch.par.Callbackdat.eval() is dat
+    assert all(f"def {name}(info)" in dat.text for name in patch.comp.Contract()["callbacks"])
+    dat.text = CALLBACKS
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.comp.SaveLook("one")
+        patch.comp.RecallLook("one")
+        patch.until(lambda: ("look", "one") in dat.module.heard)
+        patch.comp.RecallLook("none such")
+        assert "my mistake" in patch.par.Lasterror.eval()
+    patch.until(lambda: patch.state == "LOST")
+    wanted = [("connect", "CONNECTED"), ("state", "RUNNING"), ("pipeline", "stylize"),
+              ("disconnect", "LOST")]  # fmt: skip
+    assert set(wanted) <= set(dat.module.heard)
+
+
+def test_a_defect_stops_the_component_and_not_the_patch(patch, caplog):
+    patch.comp.op("spout_in").destroy()
+    patch.play(0.05)
+    assert "AttributeError" in patch.par.Lasterror.eval()
+    assert len(caplog.records) == 1, "told once, not at every frame"
+    assert "AttributeError" in patch.comp.SelfTest()[0]
+
+
+# A bridge of this machine.
+
+
+def test_a_bridge_that_does_not_start_says_why(patch):
+    code = "import sys; sys.exit('Port 8000 is in use by another program')"
+    patch.par.Command = f"{sys.executable} -c {shlex.quote(code)}"
+    patch.td.press(patch.comp, "Startbridge")
+    patch.until(lambda: "Port 8000 is in use" in patch.par.Lasterror.eval())
+    patch.td.press(patch.comp, "Stopbridge")
+    patch.until(lambda: "not started here" in patch.par.Lasterror.eval())
+    patch.par.Command = "no-such-program"
+    patch.td.press(patch.comp, "Startbridge")
+    patch.until(lambda: "No such file" in patch.par.Lasterror.eval())
+
+
+@pytest.mark.slow
+def test_start_play_switch_and_stop_a_real_bridge(patch, tmp_path):
+    flags = f" --folder {tmp_path / 'data'} --sink null: --source pattern: --output-size 320x180"
+    patch.par.Port = free_port(socket.SOCK_STREAM)
+    patch.par.Command = patch.par.Command.eval().replace("--keep ", "") + flags
+    patch.td.press(patch.comp, "Startbridge")
+    patch.until(lambda: patch.state == "CONNECTED", 60)
+    patch.until(lambda: patch.par.Engine.eval() == "RUNNING", 60)
+    patch.until(lambda: patch.par.Outputw.eval() == 320)
+    patch.par.Pipeline = "passthrough"
+    patch.until(lambda: patch.par.Statepipeline.eval() == "passthrough", 60)
+    patch.until(lambda: "Prompt" not in page(patch.comp, "Generate"))
+    patch.until(lambda: patch.par.Fps.eval() > 10, 30)
+    patch.td.press(patch.comp, "Stopbridge")
+    patch.until(lambda: patch.state == "LOST", 20)
+    assert patch.slowest < 1.0
+
+
+@pytest.mark.slow
+def test_a_bridge_that_is_killed_and_started_again(patch, tmp_path):
+    flags = ("--sink", "null:", "--source", "pattern:", "--pipeline", "passthrough")
+    with running(tmp_path / "data", *flags) as real:
+        patch.connect(real.port)
+        patch.par.Mix = 0.5
+        patch.until(lambda: real.ask("parameters")["mix"] == 0.5)
+        real.process.kill()
+        real.process.wait()
+        patch.until(lambda: patch.state == "LOST")
+        patch.until(lambda: patch.par.Live.eval() == 0)
+    with running(tmp_path / "data", "--port", str(real.port), *flags) as real:
+        patch.until(lambda: patch.state == "CONNECTED", 40)
+        assert real.ask("parameters")["mix"] == 0.5
+        patch.until(lambda: patch.par.Live.eval() == 1)
