@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
@@ -15,7 +16,7 @@ from engine.counting import Counted
 from engine.lora import attach, merge
 from engine.models.vace import empty_vace
 from engine.pipeline import Context, build
-from engine.pipelines.controls import CausalLoad
+from engine.pipelines.controls import CausalLoad, CausalParameters
 from engine.pipelines.specs import KREA, LONGLIVE, REWARD_FORCING, SPECS, WAN_1_3B
 from engine.quantization import (
     Float8Linear,
@@ -230,6 +231,27 @@ def test_a_build_without_scales_for_rows_takes_one_for_all(
             multiplies_by_row(CPU, torch.bfloat16)
     else:
         assert multiplies_by_row(CPU, torch.bfloat16) is False
+
+
+def test_a_whole_pipeline_in_8_bits_gives_about_the_same_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the code that loads it, on a CPU that is let pass for a GPU."""
+    monkeypatch.setattr("engine.assembly.scaled_by_row", lambda device: True)
+    monkeypatch.setattr("engine.assembly.measured", lambda *_, **__: always)
+    pictures = {}
+    for how in ("none", "fp8"):
+        load = CausalLoad(weights="demo", vae="tae", vace_enabled=True, quantization=how)
+        context = Context(tmp_path, tmp_path, lambda *_: None)
+        pipeline = build(CATALOG["longlive"].target, load, context)
+        parameters = CausalParameters(fade=0.0, size="64x48", prompt="a red fox")
+        images = [image for _ in range(2) for image in pipeline([], parameters)]
+        pictures[how] = np.stack(images)[..., :3].astype(float)
+        told = "fp8: 32 of 32 linear layers, scaled for each row" if how == "fp8" else ""
+        assert pipeline.report()["precision"] == told
+        pipeline.close()  # type: ignore[attr-defined]
+    far = np.abs(pictures["fp8"] - pictures["none"]).mean()
+    assert 0 < far < 0.1 * pictures["none"].std()
 
 
 @pytest.mark.gpu
