@@ -15,6 +15,8 @@ from bridge.link import Link, Orders
 from bridge.session import Session
 from bridge.settings import Settings
 from engine.memory import need, total
+from engine.parameters import Load
+from engine.pipeline import Context, TooLittleMemory
 from engine.pipelines.catalog import Catalog
 from engine.pipelines.controls import CausalLoad
 from engine.pipelines.specs import LONGLIVE
@@ -154,6 +156,28 @@ def test_a_worker_starts_beside_another_only_where_the_gpu_has_room(
     shown = {each["id"]: each["memory"] for each in session.pipelines()}
     assert shown["stylize"] == ""
     assert ("fits" in shown["longlive"]) is (free == 20 * GB)
+
+
+class Full:
+    """A pipeline that finds no room."""
+
+    def __init__(self, load: Load, context: Context) -> None:
+        raise TooLittleMemory(f"full does not fit at {context.size}.")
+
+
+def test_too_little_memory_is_told_as_it_is_with_the_size_that_was_asked_for(tmp_path):
+    row = replace(Catalog()["longlive"], id="full", target=f"{__name__}:Full", needs=lambda _: {})
+    catalog = Catalog([*CATALOG.rows.values(), row])
+    with running_session(tmp_path, catalog, pipeline="painter") as rig:
+        stop = rig.steady_input()
+        rig.running("painter")
+        rig.session.store.update({"size": "80x64"})
+        rig.session.switch("full", {})
+        rig.until(lambda: rig.session.status().error)
+        stop()
+        told = rig.session.status()
+    assert told.error == "full could not be loaded: full does not fit at 80x64."
+    assert told.pipeline == "painter"
 
 
 def played(cap: Cap, seconds: list[float], frames: int, most: float) -> list[float]:
