@@ -47,6 +47,9 @@ class Builder:
         for row in self._spec["op"]:
             self._connect(comp, row)
             self._set(comp.op(row["name"]), row.get("set", {}), row.get("expr", {}))
+        extensions = getattr(getattr(comp, "seq", None), "ext", None)
+        if extensions is not None and extensions.numBlocks < 1:
+            extensions.numBlocks = 1  # or there are no parameters for one
         self._set(comp, self._spec["set"], {})
         self._remove(comp)
         self._about(comp)

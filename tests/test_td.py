@@ -162,11 +162,15 @@ def test_an_earlier_version_is_brought_up_to_date(double, kit):
     assert report(double)["removed"] == ["old_one"]
 
 
-def test_older_builds_have_other_names_for_the_extension(tmp_path):
-    with touchdesigner(tmp_path / "older", older=True) as double:
+@pytest.mark.parametrize("names", ["older", "newer"])
+def test_other_builds_have_other_names(tmp_path, names):
+    with touchdesigner(tmp_path / names, names=names) as double:
         paste()
         assert report(double)["missing"] == []
-        assert double.place.op("SpoutBridge").SelfTest() == []
+        comp = double.place.op("SpoutBridge")
+        assert comp.SelfTest() == []
+        double.press(comp, "Help")
+        assert comp.op("help").viewed
 
 
 @pytest.mark.parametrize(
@@ -379,3 +383,46 @@ def test_the_wheel_has_the_kit(tmp_path):
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert str(tmp_path / "site" / "td_components") in done.stdout
+
+
+# The manual.
+
+MANUAL = (KIT / "README.md").read_text("utf-8")
+
+
+def test_the_manual_has_every_parameter_and_state():
+    for shown in NETWORK["page"]:
+        for par in shown.get("par", ()):
+            label = par.get("label", par["name"])
+            assert f"**{label}**" in MANUAL, label
+    states = {line.split("|")[1].strip() for line in MANUAL.splitlines() if line.startswith("| ")}
+    link = {}
+    exec((KIT / "bridge_link.py").read_text("utf-8"), link)
+    assert set(link["STATES"]) <= states
+
+
+def test_the_recipes_are_python_and_the_cue_list_runs(double):
+    texts = [part.partition("```")[0] for part in MANUAL.split("```python\n")[1:]]
+    assert len(texts) == 4
+    for text in texts:
+        ast.parse(text, feature_version=(3, 11))
+    script = double.place.create("textDAT", "cue_script")
+    cues = double.place.create("tableDAT", "cues")
+    cues.clear()
+    for row in (("look", "pipeline"), ("opening", "stylize"), ("end", "passthrough")):
+        cues.appendRow(row)
+    script.text, heard = texts[2], []
+    bridge = double.place.create("baseCOMP", "SpoutBridge")
+    bridge.Set = lambda *given: heard.append(given)
+    bridge.RecallLook = heard.append
+    for number in (None, None, None, 2):
+        script.module.go(number)
+    assert heard[1::2] == ["opening", "end", "opening", "end"]
+    assert heard[2] == ("pipeline", "passthrough")
+
+
+def test_the_drawing_is_of_this_network():
+    docs = KIT.parent / "docs"
+    script = {"__file__": str(docs / "draw_td.py")}
+    exec((docs / "draw_td.py").read_text("utf-8"), script)
+    assert (docs / "td.svg").read_text("utf-8") == script["draw"](NETWORK), "docs/draw_td.py"

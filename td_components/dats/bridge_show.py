@@ -105,6 +105,8 @@ class Show:
         before = live = par.Live.eval()
         if size == PLACEHOLDER != (par.Outputw.eval(), par.Outputh.eval()):
             live = 0.0  # the sender has gone, and there is nothing left to fade from
+            if alive:  # what nobody looks at does not cook, and would not see it come back
+                spout.cook(force=True)
         elif alive or par.Whengone.eval() == "stay":
             live = min(1.0, live + part)
         else:

@@ -176,10 +176,9 @@ class Op:
         self._td, self._parent = td, parent
         self.OPType, self.name, self.family = kind, name, re.sub(r"^[a-z0-9]+", "", kind)
         self.tags, self.nodeX, self.nodeY, self.valid = set(), 0, 0, True
-        self.width, self.height = 1280, 720
+        self.width, self.height, self.cooked = 1280, 720, 0
         pars = {**NAMES["common"][self.family], **NAMES["operators"].get(kind, {})}
-        if td.older:
-            pars = {NAMES["older"].get(name, name): style for name, style in pars.items()}
+        pars = {td.renamed.get(name, name): style for name, style in pars.items()}
         self.built_in = {
             n: Par(self, n, "Menu", s) if isinstance(s, list) else Par(self, n, s)
             for n, s in pars.items()
@@ -202,6 +201,9 @@ class Op:
 
     def parent(self):
         return self._parent
+
+    def cook(self, force=False):
+        self.cooked += 1
 
     def destroy(self):
         self._parent.children.remove(self)
@@ -228,6 +230,8 @@ class Comp(Op):
     def __init__(self, td, parent, kind, name):
         super().__init__(td, parent, kind, name)
         self.children, self.errors, self.ext = [], [], SimpleNamespace()
+        # Newer builds have a sequence of extensions, which may begin with none.
+        self.seq = SimpleNamespace(ext=SimpleNamespace(numBlocks=0))
 
     def __getattr__(self, name):
         for extension in vars(self.__dict__.get("ext", SimpleNamespace())).values():
@@ -270,9 +274,9 @@ class Comp(Op):
             if hasattr(extension, "onDestroyTD"):
                 extension.onDestroyTD()
         self.ext = SimpleNamespace()
-        old = self._td.older
-        text = self.par["extension1" if old else "ext0object"].eval()
-        name = self.par["extname1" if old else "ext0name"].eval()
+        renamed = self._td.renamed
+        text = self.par[renamed.get("ext0object", "ext0object")].eval()
+        name = self.par[renamed.get("ext0name", "ext0name")].eval()
         try:
             setattr(self.ext, name, eval(text, {"op": self.op, "me": self}))  # noqa: S307
         except Exception:  # noqa: BLE001
@@ -391,9 +395,11 @@ class Kind:
 class Td(ModuleType):
     """The module `td`, with one network /project1."""
 
-    def __init__(self, folder, older=False):
+    def __init__(self, folder, names=""):
+        """`names` is a key of names.json: parameters that other builds call otherwise."""
         super().__init__("td")
-        self.older, self.textport, self.frames = older, [], 0
+        self.renamed = NAMES[names] if names else {}
+        self.textport, self.frames = [], 0
         self.app = SimpleNamespace(version="099", build="2025.30000")
         self.project = SimpleNamespace(folder=str(folder))
         self.absTime = SimpleNamespace(seconds=0.0)
@@ -422,7 +428,8 @@ class Td(ModuleType):
         assert par.style == "Pulse"
         for dat in [op for op in everything(comp) if op.OPType == "parameterexecuteDAT"]:
             watched = dat.par.active.eval() and dat.par.onpulse.eval() and dat.par.custom.eval()
-            if watched and dat.par.op.eval() is comp:
+            there = dat.par[self.renamed.get("op", "op")]
+            if watched and there.eval() is comp:
                 dat.module.onPulse(par)
 
     def close(self):
