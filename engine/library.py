@@ -103,9 +103,8 @@ class Library:
         """The file, where there is one of the declared name and, where that is sure, size."""
         for place in self.places:
             for path in _candidates(place.folder, artifact):
-                with suppress(OSError):
-                    if path.is_file() and not _wrong_size(path, artifact):
-                        return Found(path, place.whose)
+                if _may_be(path, artifact):
+                    return Found(path, place.whose)
         return None
 
     def missing(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
@@ -172,8 +171,11 @@ def _stamp(path: Path) -> list[int]:
     return [seen.st_size, seen.st_mtime_ns]
 
 
-def _wrong_size(path: Path, artifact: Artifact) -> bool:
-    return bool(artifact.sha256) and path.stat().st_size != artifact.size
+def _may_be(path: Path, artifact: Artifact) -> bool:
+    """Whether there is a file, of the right size where that is sure."""
+    with suppress(OSError):
+        return path.is_file() and (not artifact.sha256 or path.stat().st_size == artifact.size)
+    return False
 
 
 def _candidates(folder: Path, artifact: Artifact) -> Iterator[Path]:
