@@ -60,7 +60,7 @@ def advice(
         return f"{lacks}; it would fit with {' or '.join(alone.values())}"
     least = wanted(together)
     if least > available:
-        return f"{lacks}; it does not fit this card, for it needs {least / GB:.1f} GB at least"
+        return f"{lacks}; it does not fit here, for it needs {least / GB:.1f} GB at least"
     together.pop("size", None)  # the largest that fits now
     sizes = [together | {"size": f"{w}x{h}"} for w, h in _smaller(*size)]
     chosen = next(each for each in [together, *sizes] if wanted(each) <= available)

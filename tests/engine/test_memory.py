@@ -238,7 +238,7 @@ def test_what_a_part_needs_follows_from_what_is_chosen() -> None:
              r"size=640x352 \(18\.6 GB\)"),
         (14, r"fit with text_encoder=offloaded \(13\.8 GB\)"),
         (12, r"fit with text_encoder=fp8, vae=tae, size=640x352 together \(11\.7 GB\)"),
-        (2, r"it does not fit this card, for it needs 4\.7 GB at least"),
+        (2, r"it does not fit here, for it needs 4\.7 GB at least"),
     ],
 )  # fmt: skip
 def test_the_advice_says_what_would_make_it_fit(free: float, words: str) -> None:
