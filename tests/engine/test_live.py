@@ -2,6 +2,7 @@
 
 import json
 import time
+import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
@@ -203,9 +204,12 @@ def test_files_that_are_missing_are_told_and_the_old_pipeline_stays(
             json.dumps({"pipeline": "longlive"}).encode(),
             {"content-type": "application/json"},
         )
-        urllib.request.urlopen(request).close()
-        rig.until(lambda: "longlive_base.pt" in rig.session.status().error, 60)
-        assert "weights=demo" in rig.session.status().error
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request)
+        with refused.value as answer:
+            told = json.load(answer)["detail"]
+        assert "longlive_base.pt" in told
+        assert "weights=demo" in told
         assert rig.session.status().pipeline == "stylize"
         assert rig.session.status().state == "RUNNING"
         rig.session.switch("longlive", {"weights": "demo", "vae": "lightvae"})
