@@ -1,4 +1,4 @@
-"""The commands: run, list, send, view, layouts, td, doctor, bench."""
+"""The commands: run, list, send, view, layouts, models, td, doctor, bench."""
 
 import argparse
 import io
@@ -96,6 +96,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     layouts.add_argument("--reply-port", type=int, default=9000, help="where the controller hears")
     layouts.set_defaults(command=_layouts)
+
+    models = commands.add_parser("models", help="the pipelines' weights: what is here, and more")
+    models.add_argument("what", choices=("list", "download", "verify", "where", "copy"))
+    models.add_argument("pipelines", nargs="*", metavar="PIPELINE", help="by default all")
+    models.add_argument("--to", metavar="FOLDER", help="where copy puts them")
+    models.add_argument("--headers", action="store_true", help="verify the hub's, by their headers")
+    models.add_argument("--yes", action="store_true", help="download without asking")
+    models.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="such as vae=tae"
+    )
+    for name in ("folder", "models", "more_models"):
+        _add_setting(models, name, Settings.model_fields[name])
+    models.set_defaults(command=_models)
 
     doctor = commands.add_parser("doctor", help="what a bug report needs, and what cannot work")
     for name in ("host", "port", "output_size", "folder"):
@@ -225,6 +238,24 @@ def _layouts(options: argparse.Namespace, console: Console) -> None:
     stem = "-".join(part for part in ("spout-bridge", options.pipeline) if part)
     for path in write(made, Path(options.write), stem):
         console.print(f"{path} ({len(made.addresses)} addresses)", soft_wrap=True)
+
+
+def _models(options: argparse.Namespace, console: Console) -> None:
+    from bridge import models
+    from engine.library import Library
+
+    settings = _settings(options)
+    if options.what == "download" and not options.pipelines:
+        raise Refused("download takes the pipelines to get, such as longlive.")
+    asked = models.job(
+        options.pipelines,
+        _assignments(options.set),
+        Library(settings.models_folder, settings.more_models),
+        to=Path(options.to) if options.to else None,
+        headers=options.headers,
+        yes=options.yes,
+    )
+    sys.exit(models.COMMANDS[options.what](asked, Console(markup=False, highlight=False)))
 
 
 def _doctor(options: argparse.Namespace, console: Console) -> None:
