@@ -21,7 +21,6 @@ from tests.engine.golden import Fixture
 from tests.engine.tiny_rows import TINY
 from tests.hub import Hub, running
 
-
 pytestmark = pytest.mark.slow
 
 
