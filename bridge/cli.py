@@ -1,4 +1,4 @@
-"""The commands: run, list, send, view, layouts, models, td, doctor, bench."""
+"""What each command of `spout-bridge` does."""
 
 import argparse
 import io
@@ -6,20 +6,19 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
-from bridge import __version__
+from bridge.arguments import parser_of
 from bridge.command import CRASHED, REFUSED, Refused, stop_event
-from bridge.settings import Settings, shown_default
+from bridge.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +26,9 @@ log = logging.getLogger(__name__)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `spout-bridge`."""
     given = sys.argv[1:] if arguments is None else arguments
-    parser = _parser()
+    parser = parser_of(LISTS)
     options, rest = parser.parse_known_args(given, argparse.Namespace(given=given, rest=None))
-    if rest and options.command is not _bench_engine:
+    if rest and options.command != "bench engine":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -44,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     layout = "%(message)s" if console.is_terminal else "%(asctime)s %(levelname)s %(message)s"
     logging.basicConfig(level=logging.WARNING, format=layout, handlers=[handler])
     try:
-        options.command(options, console)
+        COMMANDS[options.command](options, console)
     except BrokenPipeError:  # `list | head`: whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Refused as error:
@@ -53,101 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception:
         log.exception("This is a defect: please report it with what `spout-bridge doctor` prints.")
         sys.exit(CRASHED)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="spout-bridge",
-        description="Frames in, generated video out, live, steered by OSC, never black.",
-    )
-    parser.add_argument("--version", action="version", version=f"spout-bridge {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    run = commands.add_parser("run", help="receive, generate, send, until Ctrl-C")
-    for name, field in Settings.model_fields.items():
-        _add_setting(run, name, field)
-    run.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter's first value"
-    )
-    run.add_argument("--keep", action="store_true", help="start the bridge again whenever it dies")
-    run.set_defaults(command=_run)
-
-    listing = commands.add_parser("list", help="what there is: pipelines, sources, parameters …")
-    listing.add_argument("what", nargs="?", choices=sorted(LISTS), help="only this table")
-    listing.add_argument("--markdown", action="store_true", help="as the README has it")
-    listing.set_defaults(command=_list)
-
-    send = commands.add_parser("send", help="send a source's pictures to a sink, unchanged")
-    send.add_argument("source", metavar="URI")
-    send.add_argument("--to", required=True, metavar="URI")
-    send.add_argument("--seconds", type=float, default=float("inf"), help="for so long")
-    send.set_defaults(command=_send)
-
-    view = commands.add_parser("view", help="show a source's pictures in the browser")
-    view.add_argument("source", metavar="URI")
-    view.add_argument("--port", type=int, default=8010)
-    view.set_defaults(command=_view)
-
-    layouts = commands.add_parser("layouts", help="write layouts for TouchOSC and the like")
-    layouts.add_argument("--write", default=".", metavar="FOLDER", help="where to (default: here)")
-    layouts.add_argument("--pipeline", default="", metavar="ID", help="only what this one has")
-    layouts.add_argument(
-        "--offer", action="append", default=[], metavar="NAME=TEXT", help="a button for this text"
-    )
-    layouts.add_argument("--reply-port", type=int, default=9000, help="where the controller hears")
-    layouts.set_defaults(command=_layouts)
-
-    models = commands.add_parser("models", help="the pipelines' weights: what is here, and more")
-    models.add_argument("what", choices=("list", "download", "verify", "where", "copy"))
-    models.add_argument("pipelines", nargs="*", metavar="PIPELINE", help="by default all")
-    models.add_argument("--to", metavar="FOLDER", help="where copy puts them")
-    models.add_argument("--headers", action="store_true", help="verify the hub's, by their headers")
-    models.add_argument("--yes", action="store_true", help="download without asking")
-    models.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="such as vae=tae"
-    )
-    for name in ("folder", "models", "more_models"):
-        _add_setting(models, name, Settings.model_fields[name])
-    models.set_defaults(command=_models)
-
-    doctor = commands.add_parser("doctor", help="what a bug report needs, and what cannot work")
-    for name in ("host", "port", "output_size", "folder"):
-        _add_setting(doctor, name, Settings.model_fields[name])
-    doctor.set_defaults(command=_doctor)
-
-    td = commands.add_parser("td", help="the TouchDesigner component: what to paste to build it")
-    td.add_argument("--write", metavar="FOLDER", help="first copy what it is built of into there")
-    td.set_defaults(command=_td)
-
-    bench = commands.add_parser("bench", help="measure on this machine")
-    measured = bench.add_subparsers(required=True, metavar="WHAT")
-    whole = measured.add_parser("bridge", help="the way of frames and messages")
-    whole.add_argument("--only", default="", metavar="NAME,…", help="only these figures")
-    whole.add_argument("--seconds", type=float, default=10, help="for each figure, about")
-    whole.set_defaults(command=_bench_bridge)
-    network = measured.add_parser("engine", add_help=False, help="a causal pipeline's network")
-    network.set_defaults(command=_bench_engine)
-    return parser
-
-
-def _add_setting(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
-    """One flag for one setting; checking is left to the model, so that a flag and a variable of
-    the environment are refused alike.
-    """
-    flag = "--" + name.replace("_", "-")
-    shown = shown_default(field)
-    text = (field.description or "").replace("%", "%%")
-    if field.annotation is bool:
-        parser.add_argument(flag, action="store_true", default=None, help=text)
-        return
-    literal = get_origin(field.annotation) is Literal
-    metavar = " | ".join(get_args(field.annotation)) if literal else name.upper()
-    parser.add_argument(
-        flag,
-        dest=name,
-        metavar=metavar,
-        help=f"{text} (default: {shown})" if shown else text,
-    )
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -286,6 +190,20 @@ def _bench_engine(options: argparse.Namespace, console: Console) -> None:
         raise Refused("This needs torch: pip install 'spout-bridge[engine]'.", REFUSED)
     command = [sys.executable, "-m", "engine.bench", *options.rest]
     sys.exit(subprocess.run(command, check=False).returncode)
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
+    "run": _run,
+    "list": _list,
+    "send": _send,
+    "view": _view,
+    "layouts": _layouts,
+    "models": _models,
+    "td": _td,
+    "doctor": _doctor,
+    "bench bridge": _bench_bridge,
+    "bench engine": _bench_engine,
+}
 
 
 if __name__ == "__main__":
