@@ -1,3 +1,4 @@
+# pyright: basic
 """Draws the TouchDesigner component from td_components/network.toml: `python docs/draw_td.py`.
 
 A drawing, not a screenshot: nodes where the file puts them, wires as it has them, the first page.

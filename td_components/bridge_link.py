@@ -120,7 +120,7 @@ class Link:
             self._answered(answer)
         if self.state != OFF:
             self._watch(now)
-        self._values.notice(shown, driven)
+        self._values.notice(shown)
         if self._reached:
             self._exchange(now)
         if self._switched(now) and PIPELINE in self.status:

@@ -57,16 +57,16 @@ class Values:
 
     # From the patch.
 
-    def notice(self, shown, driven):
+    def notice(self, shown):
         """One frame's values. What changed will be sent, also when nobody listens now; a parameter
-        that was not there before is only looked at, unless an expression or the like drives it.
+        that was not there before is only looked at.
         """
         self._shown = {name: value for name, value in self._shown.items() if name in shown}
         for name, value in shown.items():
             new = name not in self._shown
             if new or not same(self._shown[name], value):
                 self._shown[name] = value
-                if not new or name in driven:
+                if not new:
                     self._moved[name] = value
 
     def insist(self):
