@@ -148,12 +148,15 @@ class Web:
         path = Path(tempfile.gettempdir(), name)
         # TouchDesigner's own Python would not do for another's programs.
         environment = {n: v for n, v in os.environ.items() if n not in ("PYTHONHOME", "PYTHONPATH")}
-        with path.open("wb") as log:
-            process = subprocess.Popen(
-                command if os.name == "nt" else shlex.split(command),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder or None,
-                env=environment, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )  # fmt: skip
+        try:
+            with path.open("wb") as log:
+                process = subprocess.Popen(
+                    command if os.name == "nt" else shlex.split(command),
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder or None,
+                    env=environment, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                )  # fmt: skip
+        except (OSError, ValueError) as error:  # the latter is a quote that is not closed
+            return 400, f"{command} cannot be started: {error}"
         PROCESSES[self._owner] = process, path
         return 200, process.pid
 

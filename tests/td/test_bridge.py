@@ -1,8 +1,10 @@
 """The component on the strict double, against the bridge's real HTTP and OSC over loopback."""
 
 import http.server
+import os
 import shlex
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -551,16 +553,36 @@ def test_a_defect_stops_the_component_and_not_the_patch(patch, caplog):
 # A bridge of this machine.
 
 
+def python(code):
+    """A command line of this system."""
+    words = [sys.executable, "-c", code]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
 def test_a_bridge_that_does_not_start_says_why(patch):
-    code = "import sys; sys.exit('Port 8000 is in use by another program')"
-    patch.par.Command = f"{sys.executable} -c {shlex.quote(code)}"
+    patch.par.Command = python("import sys; sys.exit('Port 8000 is in use by another program')")
     patch.td.press(patch.comp, "Startbridge")
     patch.until(lambda: "Port 8000 is in use" in patch.par.Lasterror.eval())
     patch.td.press(patch.comp, "Stopbridge")
     patch.until(lambda: "not started here" in patch.par.Lasterror.eval())
     patch.par.Command = "no-such-program"
     patch.td.press(patch.comp, "Startbridge")
-    patch.until(lambda: "No such file" in patch.par.Lasterror.eval())
+    patch.until(lambda: "no-such-program cannot be started" in patch.par.Lasterror.eval())
+
+
+def test_a_bridge_that_was_started_here_outlives_the_extension_and_ends_with_touchdesigner(patch):
+    patch.par.Command = python("import time; time.sleep(60)")
+    patch.td.press(patch.comp, "Startbridge")
+    running = patch.comp.op("bridge_web").module.PROCESSES
+    patch.until(lambda: running)
+    process = next(iter(running.values()))[0]
+    patch.comp.initializeExtensions()
+    patch.td.press(patch.comp, "Startbridge")
+    patch.until(lambda: "running already" in patch.par.Lasterror.eval())
+    assert process.poll() is None
+    patch.comp.op("frame").module.onExit()
+    assert process.wait(5) != 0
+    assert running == {}
 
 
 @pytest.mark.slow
