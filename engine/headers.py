@@ -33,9 +33,7 @@ def header(
     CheckpointError where the file is not a sound one of its kind, with the key, what is there and
     what is expected; an OSError of `file` goes through.
     """
-    suffix = PurePath(name).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise CheckpointError(f"{name} is none of {', '.join(SUFFIXES)}; choose a file that is.")
+    suffix = check_suffix(name)
     size = file.seek(0, io.SEEK_END)
     if not size:
         raise CheckpointError(f"{name} is empty; {AGAIN}.")
@@ -50,6 +48,14 @@ def header(
     if suffix == SAFETENSORS:
         return safetensors_header.tensors(file, str(name), size)
     return pickle_header.tensors(file, str(name), size, nests)
+
+
+def check_suffix(name: str | PurePath) -> str:
+    """How a checkpoint's name ends; CheckpointError where it is none by its name."""
+    suffix = PurePath(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise CheckpointError(f"{name} is none of {', '.join(SUFFIXES)}; choose a file that is.")
+    return suffix
 
 
 def _other_kind(start: bytes, size: int) -> str:

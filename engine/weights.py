@@ -25,7 +25,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.faults import CheckpointError, damaged, unsafe
-from engine.headers import NESTS, SAFETENSORS, header
+from engine.headers import NESTS, SAFETENSORS, check_suffix, header
 from engine.pickle_header import DAMAGED, content_of
 from engine.pipelines.specs import NetworkSize
 
@@ -48,6 +48,7 @@ def read(path: str | Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
     be run is run.
     """
     path = Path(path)
+    check_suffix(path)
     with opened(path) as file:
         header(file, path, nests)
     try:
