@@ -109,6 +109,7 @@ def read(name: str, timeout: float = 20.0) -> RingReader:
             time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_everything_in_under_two_seconds(tmp_path):
     before = set(folder().glob(PREFIX + "*"))
     with running(tmp_path, "--sink", "shm:test-ctrl-c") as bridge:
@@ -184,6 +185,7 @@ def test_what_cannot_be_is_one_sentence_with_the_cure(
     assert threading.active_count() <= threads, "nothing is half-started"
 
 
+@pytest.mark.slow
 def test_a_reference_may_be_given_by_its_path(tmp_path):
     picture = tmp_path / "my (own) art.png"
     cv2.imwrite(str(picture), np.full((20, 30, 3), 90, np.uint8))
@@ -221,6 +223,7 @@ def test_list_shows_who_sends_now_but_not_in_what_the_readme_has():
     assert "shm:test-list" not in printed("sources")
 
 
+@pytest.mark.slow
 def test_send_hands_on_and_ends_by_itself():
     process = subprocess.Popen(
         [*COMMAND, "send", "pattern:relay", "--to", "shm:test-send", "--seconds", "3"]

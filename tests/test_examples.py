@@ -163,6 +163,7 @@ def test_a_layout_of_one_pipeline_has_its_own_parameters_and_those_of_the_output
         layout(shown, picks={"mix": ["1"]})
 
 
+@pytest.mark.slow
 def test_one_command_writes_them(tmp_path):
     folder = tmp_path / "new" / "folder"
     done = subprocess.run(

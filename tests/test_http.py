@@ -415,6 +415,7 @@ def test_nothing_is_opened_for_a_thumbnail_but_what_is_offered(client, desk, tmp
     )
 
 
+@pytest.mark.slow
 def test_why_there_is_no_thumbnail_is_one_sentence_within_a_second(client, desk):
     with sending("test-thumb-silent", colour=None) as silent:
         desk.offers = lambda: [

@@ -272,6 +272,7 @@ def test_nonsense_changes_nothing_and_ends_nothing(o, data):
     assert dict(o.desk.store.snapshot.values) == {**before, "mix": 0.5}
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

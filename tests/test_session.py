@@ -95,6 +95,7 @@ def test_after_a_stall_of_three_seconds_there_is_no_burst(tmp_path):
         assert rig.session.status().dropped_output <= 3
 
 
+@pytest.mark.slow
 def test_text_mode_never_runs_ahead_by_more_than_a_block(tmp_path):
     load = {"frames": 8, "text": True}
     with running_session(tmp_path, load=load, output_fps=30, **FAST) as rig:
@@ -110,6 +111,7 @@ def test_text_mode_never_runs_ahead_by_more_than_a_block(tmp_path):
         assert shown[-1] - shown[0] + 1 == len(shown), "and none is lost"
 
 
+@pytest.mark.slow
 def test_the_last_value_of_a_fader_is_in_the_first_block_that_starts_after_it(tmp_path):
     load = {"frames": 1, "shortest": 0.5, "longest": 0.5}
     with running_session(tmp_path, load=load, **FAST) as rig:
@@ -172,6 +174,7 @@ def test_three_fast_deaths_open_the_breaker_and_reload_closes_it(tmp_path):
         assert no_black(rig)
 
 
+@pytest.mark.slow
 def test_a_switch_keeps_the_output_and_the_parameters(tmp_path):
     with running_session(tmp_path, pipeline="passthrough") as rig:
         stop = rig.steady_input()
@@ -188,6 +191,7 @@ def test_a_switch_keeps_the_output_and_the_parameters(tmp_path):
         assert rig.session.status().error == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pipeline", "trouble"), [("painter", "load"), ("painter", "import"), ("too-big", "load")]
 )
@@ -291,6 +295,7 @@ def test_a_worker_that_was_stopped_is_replaced(tmp_path):
         assert no_black(rig)
 
 
+@pytest.mark.slow
 def test_the_show_controls_work_while_the_engine_is_dead(tmp_path):
     with running_session(tmp_path, load={"frames": 1}, settle_s=60, **FAST) as rig:
         store = rig.session.store
@@ -323,6 +328,7 @@ def test_the_show_controls_work_while_the_engine_is_dead(tmp_path):
         assert rig.session.status().black_frames == 0, "this black was asked for"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["source_breaks", "sink_breaks"])
 def test_a_transport_that_raises_anything_is_told_and_goes_on(tmp_path, end):
     with running_session(tmp_path, pipeline="passthrough") as rig:
@@ -368,6 +374,7 @@ def test_a_worker_that_makes_no_sense_is_replaced(tmp_path):
         assert no_black(rig)
 
 
+@pytest.mark.slow
 def test_a_block_that_finds_no_shared_memory_is_told_and_tried_again(tmp_path, monkeypatch):
     with running_session(tmp_path, pipeline="passthrough") as rig:
         rig.put(scene(64, 48, 1))
@@ -383,6 +390,7 @@ def test_a_block_that_finds_no_shared_memory_is_told_and_tried_again(tmp_path, m
         rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 2)))
 
 
+@pytest.mark.slow
 def test_the_source_is_changed_while_running_and_a_bad_one_leaves_the_old(tmp_path):
     with running_session(tmp_path, pipeline="passthrough") as rig:
         rig.put(scene(64, 48, 1))
@@ -428,6 +436,7 @@ def test_before_the_first_picture_a_card_says_why(tmp_path):
         rig.until(lambda: "waits for a picture" in rig.session.status().reason)
 
 
+@pytest.mark.slow
 def test_a_crashed_bridge_finds_its_values_again_and_a_good_end_forgets_them(tmp_path):
     start = {"pipeline": "passthrough", "name": "again"}
     with running_session(tmp_path, **start) as rig:

@@ -165,6 +165,7 @@ class Full:
         raise TooLittleMemory(f"full does not fit at {context.size}.")
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_told_as_it_is_with_the_size_that_was_asked_for(tmp_path):
     row = replace(Catalog()["longlive"], id="full", target=f"{__name__}:Full", needs=lambda _: {})
     catalog = Catalog([*CATALOG.rows.values(), row])
@@ -208,6 +209,7 @@ def test_a_slow_block_is_not_made_up_for_and_a_little_lateness_does_not_add_up()
     assert cap.due(12, 24) == pytest.approx(101.0)
 
 
+@pytest.mark.slow
 def test_max_fps_caps_what_the_engine_makes_and_holds_from_the_next_block(tmp_path):
     load = {"frames": 4, "shortest": 0.0, "longest": 0.0, "max_fps": 20.0}
     with running_session(tmp_path, pipeline="painter", load=load) as rig:

@@ -303,6 +303,7 @@ class TestGlide:
         assert glide.at(None, 1, now=3).presence == 0
 
 
+@pytest.mark.slow
 def test_a_look_glides_over_the_fade(rig):
     image = textured(96, 64)
     start = rig(image, prompt="fire", fade=0.6).astype(int)
@@ -317,6 +318,7 @@ def test_a_look_glides_over_the_fade(rig):
     assert any(0.2 * way[-1] < step < 0.8 * way[-1] for step in way), "and was on the way"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frames", "step"), [(pan, 2), (still, 0)])
 def test_steady_halves_the_flicker(frames, step):
     wild, calm = (flicker(frames(), step, steady, "starry night") for steady in (0.0, 1.0))

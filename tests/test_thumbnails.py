@@ -128,6 +128,7 @@ def test_many_who_ask_share_one_look_in_one_thread_and_it_ends_after(trial):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_picture_stands_for_a_moment(trial):
     thumbnails = Thumbnails()
     first = thumbnails.ask("trial:a").result(2)

@@ -103,6 +103,7 @@ SOURCES = ["demo:", "pattern:name", "file:PLACE/clip.mp4", "file:PLACE/still.png
 SINKS = ["null:", "shm:test-sink", "file:PLACE/out.mp4", "echo:"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uri", SOURCES)
 def test_a_source_gives_whole_rgba_pictures_with_rising_numbers_and_is_never_late(place, uri):
     with open_source(uri.replace("PLACE", str(place)), OPTIONS) as source:
@@ -224,6 +225,7 @@ def test_a_plugin_that_misses_a_package_names_it(tmp_path, monkeypatch):
 # Files
 
 
+@pytest.mark.slow
 def test_a_clip_plays_at_its_own_rate_and_over_and_over(tmp_path):
     film(tmp_path / "clip.mp4", frames=20, fps=25, size=(320, 240))
     with open_source(f"file:{tmp_path}/clip.mp4", OPTIONS) as source:
@@ -357,6 +359,7 @@ with open_sink("shm:test-killed-sender", Options(width=8, height=8)) as sink:
 """
 
 
+@pytest.mark.slow
 def test_a_sender_may_be_killed_and_come_back_under_its_name():
     with open_source("shm:test-killed-sender", OPTIONS) as source:
         for value in (10, 20):

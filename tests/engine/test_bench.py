@@ -46,6 +46,7 @@ def test_every_figure_is_printed(pipeline: str) -> None:
     assert figures["known prompt: encoder"] == "0.0 ms"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", [LONGLIVE, STREAMDIFFUSIONV2], ids=lambda spec: spec.id)
 def test_a_known_prompt_shows_in_the_next_block_and_a_new_one_once_it_is_encoded(
     spec: CausalSpec,

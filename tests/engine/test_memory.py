@@ -140,6 +140,7 @@ def test_vace_is_shown_as_much_as_is_said(spec: CausalSpec) -> None:
     assert said == held(hints, hints.text) - hints.scale.nbytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_vae_streams_keep_and_use_what_is_said(kind: VaeKind) -> None:
     size, pixels = VAES[kind], HEIGHT * WIDTH

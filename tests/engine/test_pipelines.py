@@ -250,6 +250,7 @@ def test_the_text_encoder_may_be_small_or_elsewhere(made: Made, encoder: str) ->
     assert not other.report()["problems"]
 
 
+@pytest.mark.slow
 def test_a_managed_cache_begins_anew_where_steps_change(made: Made) -> None:
     kept, managed, fresh = (made("reward-forcing") for _ in range(3))
     for pipeline in (kept, managed):

@@ -26,6 +26,9 @@ from tests.test_cli import running
 from tests.test_td import paste, touchdesigner
 
 
+pytestmark = pytest.mark.slow
+
+
 class Desk(FakeDesk):
     """One whose time goes on: its uptime is what the component takes for a heartbeat."""
 

@@ -1,0 +1,32 @@
+"""Two files of a made-up repository, and pipelines of which one needs the first."""
+
+import os
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+from engine.pipelines.catalog import BUILT_IN, Catalog
+from engine.pipelines.files import Artifact
+
+CONTENT = os.urandom(5 << 20)
+HASH = sha256(CONTENT).hexdigest()
+NAME = "authors/model/files/net.pt"
+NET = Artifact("authors/model", "files/net.pt", len(CONTENT), HASH)
+SMALL = Artifact("authors/model", "small.pth")
+
+PASSTHROUGH = next(row for row in BUILT_IN if row.id == "passthrough")
+
+
+def _needs(load: object) -> dict[str, Artifact]:
+    return {"network": NET}
+
+
+NEEDY = replace(PASSTHROUGH, id="needy", title="Needs files", needs=_needs)
+ROWS = Catalog((PASSTHROUGH, NEEDY))
+
+
+def put(path: Path, content: bytes = CONTENT) -> Path:
+    """A file with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
