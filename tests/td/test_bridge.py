@@ -25,7 +25,6 @@ from tests.td.double import ParMode
 from tests.test_cli import running
 from tests.test_td import paste, touchdesigner
 
-
 pytestmark = pytest.mark.slow
 
 
