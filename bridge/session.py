@@ -38,7 +38,7 @@ from bridge.transports import (
     open_source,
 )
 from bridge.transports.pattern import card
-from bridge.weights import Weights
+from bridge.weights import MissingWeights, Weights
 from engine.library import Library
 from engine.parameters import Load, ParameterSpec, Value, describe
 from engine.pipelines.catalog import Catalog, PipelineRow
@@ -206,7 +206,8 @@ class Session:
     def _weights_came(self, pipeline: str) -> None:
         """A download is complete: if there is no pipeline at all, it was waited for."""
         if self._host.current is None and self._host.coming is None:
-            self.switch(pipeline)
+            with suppress(MissingWeights):  # another variant was chosen meanwhile, and says so
+                self.switch(pipeline)
 
     def status(self) -> Status:
         """Everything there is to tell, now."""

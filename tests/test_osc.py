@@ -5,6 +5,7 @@ import random
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
 from time import perf_counter
@@ -371,3 +372,22 @@ def test_oscsend_and_oscdump_understand_us(tmp_path):
     assert "/bridge/vace f 1.5" in text
     assert "/bridge/freeze i 1" in text
     assert 'bridge/prompt s "' in text
+
+
+def test_a_disk_that_sleeps_holds_up_no_value(o, monkeypatch):
+    awake = threading.Event()
+
+    def switch(pipeline, load=None):
+        awake.wait(10)
+        raise LookupError("There is no pipeline.")
+
+    monkeypatch.setattr(o.desk, "switch", switch)
+    o.send("/bridge/pipeline", "longlive")
+    for value in (0.25, 0.5):
+        o.send("/bridge/vace", value)
+        o.until(lambda value=value: o.value("vace_scale") == value, 1)
+    for _ in range(80):
+        o.send("/bridge/pipeline", "longlive")
+    assert "too many of these wait" in o.heard("/bridge/error")
+    awake.set()
+    o.until(lambda: o.desk.counters.osc_refused == 81)

@@ -137,8 +137,11 @@ def _pipelines(app: FastAPI, desk: Desk) -> None:
         return [dict(row) for row in desk.pipelines()]
 
     @app.post(f"{API}/pipeline", status_code=202, tags=["pipelines"])
-    async def switch(given: wanted) -> dict[str, str]:  # type: ignore[valid-type]
-        """Begin to change the pipeline; the output goes on, the state tells how it goes."""
+    def switch(given: wanted) -> dict[str, str]:  # type: ignore[valid-type]
+        """Begin to change the pipeline; the output goes on, the state tells how it goes.
+
+        Beside the server's loop, for it looks at the pipeline's files and a disk may sleep.
+        """
         asked = given.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
         pipeline = asked.pop("pipeline")
         try:

@@ -1,6 +1,7 @@
 """What OSC messages do at the desk: values set, buttons pressed, questions answered."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from ipaddress import ip_address
@@ -8,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from bridge.control.desk import Desk
+from bridge.control.osc_errands import Errands
 from bridge.control.osc_feedback import Feedback
 from bridge.control.osc_inbox import Item, Sender
 from bridge.control.osc_packets import BUNDLE, Arguments, PacketError, parse, split
@@ -19,12 +21,14 @@ from engine.parameters import ParameterSpec, Value
 log = logging.getLogger(__name__)
 
 LOG_EVERY = 1.0  # seconds between log lines, and between errors told
+ON_DISK = (ROOT + "pipeline", ROOT + "download")
 OURS = (ROOT + "error", ROOT + "pong", ROOT + "state/")  # not errors when two bridges meet
 
 
 class Handler:
     """Used by one thread. Values wait in `_changes` until `flush` stores them in one snapshot;
-    what else was asked for waits in `_then` and is done after it, in order.
+    what else was asked for waits in `_then` and is done after it, in order; of that, what looks
+    at files (a pipeline's weights) is an errand, since a disk may sleep.
     """
 
     def __init__(self, desk: Desk, feedback: Feedback, patterns: bool = True) -> None:
@@ -47,6 +51,8 @@ class Handler:
         self._then: list[tuple[str, Callable[[], object]]] = []
         self._sender: Sender = ("", 0)
         self._refused_at: dict[str, float] = {}
+        self._errands = Errands()
+        self._lock = threading.Lock()
 
     def newest(self, versions: Iterable[Item]) -> int:
         """Take the newest datagram that is good; how many were looked at."""
@@ -83,16 +89,21 @@ class Handler:
             update = partial(self._desk.store.update, lenient=True)
             self._attempt("value", update, changes, f"osc:{host}:{port}")
         for address, deed in then:
-            self._attempt(address, deed)
+            if not address.startswith(ON_DISK):
+                self._attempt(address, deed)
+            elif not self._errands.put(partial(self._attempt, address, deed)):
+                self.refuse(address, f"{address}: too many of these wait; try again.")
 
     def refuse(self, kind: str, text: str) -> None:
         """Count it; log and tell it at most once a second for each kind of trouble."""
-        self._desk.counters.osc_refused += 1
-        now = perf_counter()
-        if now >= self._refused_at.get(kind, 0.0):
+        with self._lock:  # errands are refused too
+            self._desk.counters.osc_refused += 1
+            now = perf_counter()
+            if now < self._refused_at.get(kind, 0.0):
+                return
             self._refused_at[kind] = now + LOG_EVERY
-            log.warning("OSC: %s", text)
-            self._feedback.tell({ROOT + "error": text[:1000]})
+        log.warning("OSC: %s", text)
+        self._feedback.tell({ROOT + "error": text[:1000]})
 
     def _message(self, data: bytes, sender: Sender) -> bool:
         try:
