@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from bridge import __version__
+from bridge.models import COMMANDS
 from bridge.settings import Settings, shown_default
 
 Adder: TypeAlias = Callable[..., argparse.ArgumentParser]  # `add_parser` of a group of commands
@@ -75,7 +76,7 @@ def _layouts(add: Adder) -> None:
 
 def _models(add: Adder) -> None:
     models = add("models", help="the pipelines' weights: what is here, and more")
-    models.add_argument("what", choices=("list", "download", "verify", "where", "copy"))
+    models.add_argument("what", choices=tuple(COMMANDS))
     models.add_argument("pipelines", nargs="*", metavar="PIPELINE", help="by default all")
     models.add_argument("--to", metavar="FOLDER", help="where copy puts them")
     models.add_argument("--headers", action="store_true", help="verify the hub's, by their headers")

@@ -23,6 +23,7 @@ from bridge.link import Link, Orders
 from bridge.settings import Settings
 from bridge.stage import explained, repeat
 from bridge.state import Counters, EngineState
+from engine.advice import fits
 from engine.channel import Message
 from engine.parameters import Load, Value
 from engine.pipelines.catalog import Catalog, PipelineRow
@@ -273,7 +274,7 @@ class EngineHost:
         """Whether a worker does not fit beside the one there is."""
         free = gpu.free(self._settings.gpu)
         told = self._room(orders.row, orders.load, free)
-        if free is not None and told and not told.startswith("fits"):
+        if free is not None and told and not fits(told):
             return True
         return orders.row.memory > psutil.virtual_memory().available
 

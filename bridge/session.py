@@ -58,6 +58,7 @@ class Session:
         self.counters = Counters()
         self._catalog = catalog
         row = catalog[settings.pipeline]
+        self._first = row.id
         engine_size(settings.size, row.multiple, (16, 9))
         self.store = ParameterStore(_all_specs(catalog), partial(refer, settings.assets))
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
@@ -89,7 +90,7 @@ class Session:
         self._began = perf_counter()
         self.actions: Mapping[str, Action] = {
             "reset": Action("Let the pipeline forget the past of its stream.", self._host.reset),
-            "reload": Action("Build the pipeline anew.", self._host.reload),
+            "reload": Action("Build the pipeline anew.", self._reload),
             "kill_engine": Action(
                 "Kill the engine worker, to see that the output goes on.", self._host.kill
             ),
@@ -110,6 +111,7 @@ class Session:
             raise
         row = self._restore()
         self.store.listen(self._changed)
+        self._first = row.id
         load = checked_load(row, self.store.snapshot.values, {})
         self._host.start(row, load, str(self.weights.lack(row, load) or ""))
         self._clock.start()
@@ -202,6 +204,13 @@ class Session:
         if asked:
             self.store.update(asked, "switch")
         self._host.switch(row, built)
+
+    def _reload(self) -> None:
+        """Build what is shown anew; where the start lacked files, try again whether they came."""
+        if self._host.links:
+            self._host.reload()
+        else:
+            self.switch(self._first)
 
     def _weights_came(self, pipeline: str) -> None:
         """A download is complete: if there is no pipeline at all, it was waited for."""

@@ -68,6 +68,11 @@ def advice(
     return f"{lacks}; it would fit with {told} together ({wanted(chosen) / GB:.1f} GB)"
 
 
+def fits(told: str) -> bool:
+    """Whether what `advice` says is that it fits."""
+    return told.startswith("fits")
+
+
 def lora_bytes(load: CausalLoad, models: Path) -> int:
     """What LoRAs take that stay live: about as much as their files."""
     names = [load.lora_1, load.lora_2, load.lora_3] if load.lora_mode == "live" else []

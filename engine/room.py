@@ -8,7 +8,7 @@ from dataclasses import replace
 import psutil
 import torch
 
-from engine.advice import advice, lora_bytes, pixels
+from engine.advice import advice, fits, lora_bytes, pixels
 from engine.memory import Setting
 from engine.pipeline import Context, TooLittleMemory
 from engine.pipelines.controls import CausalLoad
@@ -29,7 +29,7 @@ def checked_room(
     """
     setting = replace(setting, loras=lora_bytes(load, context.models))
     told = advice(spec, load, pixels(context.size), _free(device), setting, kept)
-    if not told.startswith("fits"):
+    if not fits(told):
         raise TooLittleMemory(f"{spec.id} {told}.")
     return told
 

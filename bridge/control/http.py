@@ -116,14 +116,17 @@ def _parameters(app: FastAPI, desk: Desk) -> None:
         return desk.store.update(given.model_dump(exclude_unset=True), "http")  # type: ignore[attr-defined]
 
     @app.post(API + "/actions/{name}", tags=["parameters"])
-    async def act(name: str) -> dict[str, str]:
+    def act(name: str) -> dict[str, str]:
         """Do something once."""
         action = desk.actions.get(name)
         if action is None:
             raise HTTPException(
                 404, f"There is no action {name!r}; choose {', '.join(desk.actions)}."
             )
-        action.run()
+        try:
+            action.run()
+        except MissingWeights as error:
+            raise HTTPException(409, str(error)) from error
         return {"done": name}
 
 

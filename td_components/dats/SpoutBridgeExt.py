@@ -157,7 +157,7 @@ class SpoutBridgeExt:
             self._keep_open()
             self._show.show(self._link.tick(*self._show.values()), self._link.alive)
             self._show.fade(self._link.alive)
-        except Exception as error:
+        except Exception as error:  # a defect of ours must not take the timeline along
             self._rest_until = now + REST
             defect = f"{type(error).__name__}: {error}"
             if defect != self._defect:

@@ -91,7 +91,7 @@ class Show:
             function = getattr(dat.module, name, None)
             if function:
                 function({"comp": self._owner, **info})
-        except Exception as error:
+        except Exception as error:  # the artist's own code, whatever it raises
             log.exception("%s in %s", name, dat.path)
             self._owner.par.Lasterror = f"{name}: {type(error).__name__}: {error}"
 

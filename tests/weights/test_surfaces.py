@@ -22,7 +22,7 @@ from bridge.control.osc import OscServer
 from tests.chromium import chromium
 from tests.hub import Hub
 from tests.rig import Rig, running_session, scene
-from tests.weights.files import CONTENT, NET, ROWS
+from tests.weights.files import CONTENT, NET, ROWS, put
 
 pytestmark = pytest.mark.slow
 
@@ -149,8 +149,23 @@ def test_a_start_without_files_waits_for_them_and_then_runs(
         rig.until(lambda: rig.session.status().error.startswith("needy lacks 1 file"))
         assert rig.session.status().state == "IDLE"
         assert rig.session.status().worker == 0
+        assert request(f"{api}/actions/reload", {})[0] == 409
         assert request(f"{api}/models/download", {"pipeline": "needy"})[0] == 202
         rig.until(lambda: rig.session.status().state == "DOWNLOADING")
+        rig.running("needy")
+        assert rig.session.status().error == ""
+
+
+def test_files_that_are_put_there_by_hand_are_taken_at_a_reload(
+    tmp_path: Path, alone: Path
+) -> None:
+    with surfaces(tmp_path, "needy") as (rig, _, asker):
+        rig.put(scene(64, 48))
+        rig.until(lambda: rig.session.status().error.startswith("needy lacks 1 file"))
+        asker.send("/bridge/reload")
+        asker.heard("/bridge/error", lambda text: "needy lacks 1 file" in text)
+        put(tmp_path / "models" / NET.name)
+        asker.send("/bridge/reload")
         rig.running("needy")
         assert rig.session.status().error == ""
 
