@@ -63,6 +63,7 @@ class LatentStream:
         vace = network.vace is not None
         self.hints = Hints(spec, *tokens, self.rows, dtype, device) if vace else None
         self.hint_clean = False  # whether the clean pass is hinted too; the authors' is not
+        self.recache_late = False  # after the first block of a new prompt; the authors': before
         self._references: tuple[Tensor, Tensor, Tensor] | None = None  # tokens, latents, noise
         self.run: Run = self._plain
         self._clean = Schedule(spec.shift).level(0.0)
@@ -140,7 +141,7 @@ class LatentStream:
         self._hinted = control is not None
         if self.spec.batch_steps and self.frame:
             return self._batched(levels, start, draw)
-        if self._stale:
+        if self._stale and not self.recache_late:
             self._recache()
         self._recompute(context_head)
         plan = self.window.begin(
@@ -157,11 +158,15 @@ class LatentStream:
     def settle(self) -> None:
         """Put clean keys of the last block into the window: one more pass, where the row has it.
 
-        By itself, so that a block's pictures can be on their way before.
+        By itself, so that a block's pictures can be on their way before. A late re-cache takes
+        that pass's place, for it writes those keys too.
         """
         if self._unsettled is not None:
             plan, latents = self._unsettled
             self._unsettled = None
+            if self._stale:
+                self._recache()
+                return
             self._pass(plan, latents, [self._clean], hinted=self._hinted and self.hint_clean)
 
     def _frames(self, video: Tensor | None) -> int:

@@ -45,20 +45,24 @@ def prompt_to_picture(
         known = _prompt("known")
         for _ in range(math.ceil(parts.spec.window / parts.spec.block) + 2):
             show.block(known)
-        block = statistics.median(show.block(known).whole for _ in range(STEADY))
+        block = statistics.median(show.block(known).all for _ in range(STEADY))
         pictures = show.block(known).pictures
         yield Figure(
             "with VAE and prompts: a block", f"{1e3 * block:.1f} ms", f"{pictures} pictures"
         )
-        unseen, again, calls = [], [], []
+        unseen, again, pauses, calls = [], [], [], []
         for number in range(changes):
             unseen.append(show.change(_prompt(str(number))))
             before = len(encoder.seconds)
-            again.append(show.change(known))
+            seen = show.change(known)
+            again.append(seen)
             calls += encoder.seconds[before:]
+            pauses.append(seen.all - seen.last + show.block(known).first)
         encoding = f"its encoder {1e3 * statistics.median(encoder.seconds):.1f} ms, meanwhile"
         yield _arrival("prompt never seen: first picture", unseen, block, encoding)
         yield _arrival("known prompt: first picture", again, block, "aim: 1 block time")
+        pause = f"{statistics.median(pauses) / block:.2f} block times"
+        yield Figure("  then to the next block's", pause, "from its last picture")
         yield Figure("known prompt: encoder", f"{1e3 * sum(calls):.1f} ms", f"{len(calls)} calls")
     finally:
         show.pipeline.close()
@@ -66,13 +70,18 @@ def prompt_to_picture(
 
 @dataclass(frozen=True)
 class Arrival:
-    """Seconds from a question to the first picture of the block that answers it, and to its last;
-    how many pictures that block had.
+    """Seconds from a question to the first and the last picture of the block that answers it, and
+    to the end of its work, which is clean keys for the next; how many pictures that block had.
     """
 
     first: float
-    whole: float
+    last: float
+    all: float
     pictures: int
+
+    def since(self, waited: float) -> "Arrival":
+        """The same, of a question that was asked `waited` seconds before the block began."""
+        return Arrival(waited + self.first, waited + self.last, waited + self.all, self.pictures)
 
 
 class Show:
@@ -93,7 +102,8 @@ class Show:
         parameters = CausalParameters(prompt=prompt, fade=0, size=self._size, input_mode="text")
         began = perf_counter()
         ends = [perf_counter() - began for _ in self.pipeline((), parameters)]
-        return Arrival(ends[0] if ends else math.nan, perf_counter() - began, len(ends))
+        first, last = (ends[0], ends[-1]) if ends else (math.nan, math.nan)
+        return Arrival(first, last, perf_counter() - began, len(ends))
 
     def change(self, prompt: str) -> Arrival:
         """Ask for another prompt, and make blocks until one shows it."""
@@ -102,8 +112,8 @@ class Show:
             seen = self.block(prompt)
             # As of this block's beginning: what has arrived since is only collected in the next.
             if seen.pictures and not self.pipeline.report()["arriving"]:
-                return Arrival(waited + seen.first, waited + seen.whole, seen.pictures)
-            waited += seen.whole
+                return seen.since(waited)
+            waited += seen.all
 
 
 @dataclass
@@ -153,8 +163,8 @@ def _prompt(name: str) -> str:
 
 
 def _arrival(name: str, seen: list[Arrival], block: float, beside: str) -> Figure:
-    first, whole = (
+    first, last = (
         statistics.median(times) / block
-        for times in ([s.first for s in seen], [s.whole for s in seen])
+        for times in ([s.first for s in seen], [s.last for s in seen])
     )
-    return Figure(name, f"{first:.2f} block times", f"its whole block {whole:.2f}; {beside}")
+    return Figure(name, f"{first:.2f} block times", f"its last {last:.2f}; {beside}")

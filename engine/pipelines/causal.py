@@ -257,6 +257,7 @@ class CausalPipeline:
             control = take.steering.context(shown, frames, parameters)
         self._vace_scale = 0.0 if control is None else parameters.vace_scale
         stream.hint_clean = parameters.vace_clean_pass
+        stream.recache_late = parameters.kv_recache == "after"
         draw = seeded(parameters.seed + stream.frame, stream.shape, take.vae.device)
         return stream.block(
             levels, draw, video, self._noise, take.head(), parameters.kv_cache_attention_bias,

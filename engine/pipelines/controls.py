@@ -177,6 +177,12 @@ class CausalParameters(ConditionedParameters):
         1.0, "Part of their attention that remembered frames keep: 1 all, less forgets faster.",
         minimum=0.01, maximum=1, page="Video",
     )  # fmt: skip
+    kv_recache: Literal["after", "before"] = control(
+        "after",
+        "When longlive reads what it remembers anew with a new prompt: after that prompt's first "
+        "block, which then comes on time, or before it, as the model was trained, with a pause.",
+        page="Video",
+    )
     vace_on: bool = control(True, "Whether references and control video steer; needs VACE.")
     vace_use_input_video: bool = control(
         True, "With VACE: the input steers as control video instead of being painted over."

@@ -106,6 +106,17 @@ def test_a_new_prompt_is_in_the_very_next_block(made: Made, name: str) -> None:
 
 
 @pytest.mark.slow
+def test_longlive_reads_its_past_anew_after_a_prompts_first_block_or_before(made: Made) -> None:
+    firsts = []
+    for when in ("after", "before"):
+        pipeline = made("longlive")
+        words = {"prompt_2": "the sea", "kv_recache": when}
+        list(blocks(pipeline, 3, prompt="a red fox", prompt_2_weight=0, **words))
+        firsts.append(block(pipeline, prompt="a red fox", prompt_weight=0, **words))
+    assert far(*firsts) > 0.01
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["longlive", "streamdiffusionv2"])
 def test_every_parameter_may_take_every_value(made: Made, name: str, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), scene(1)[..., :3])

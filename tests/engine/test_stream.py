@@ -240,6 +240,41 @@ def test_a_prompt_changes_the_very_next_block(spec: CausalSpec) -> None:
     assert (run(one, 1)[0] - run(other, 1)[0]).abs().mean() > 0.01
 
 
+def test_a_late_recache_keeps_the_first_block_waiting_for_nothing() -> None:
+    stream = tiny_stream(LONGLIVE)
+    run(stream, FULL)
+    stream.recache_late = True
+    stream.prompt(prompt(1))
+    frames: list[int] = []
+    inner = stream.run
+    stream.run = lambda plan, *given: frames.append(plan.frames) or inner(plan, *given)
+    levels = Schedule(LONGLIVE.shift).levels(LONGLIVE.steps["authors"])
+    stream.block(levels, seeded(0, stream.shape, CPU))
+    assert frames == [LONGLIVE.block] * len(levels)
+    stream.settle()
+    assert frames[len(levels) :] == [LONGLIVE.window]
+    frames.clear()
+    run(stream, 1)
+    assert frames == [LONGLIVE.block] * (len(levels) + 1)
+
+
+@pytest.mark.parametrize("count", [2, FULL], ids=["with the sink", "beside an old sink"])
+def test_a_late_recache_leaves_the_window_that_an_early_one_would(count: int) -> None:
+    late, early = tiny_stream(LONGLIVE), tiny_stream(LONGLIVE)
+    for stream in (late, early):
+        run(stream, count)
+    late.recache_late = True
+    late.prompt(prompt(1))
+    early.network.remember(prompt(1), early.text, early.hints)  # and nothing more, as yet
+    first = [run(stream, 1)[0] for stream in (late, early)]
+    assert torch.equal(*first)
+    windows = late.window.keys.clone(), early.window.keys.clone()
+    assert not torch.equal(*windows)
+    early.prompt(prompt(1))
+    second = [run(stream, 1)[0] for stream in (late, early)]
+    assert torch.equal(*second)
+
+
 @pytest.mark.parametrize("spec", [LONGLIVE, STREAMDIFFUSIONV2_SEQUENTIAL, STREAMDIFFUSIONV2])
 def test_a_stream_goes_on_beyond_the_last_position(spec: CausalSpec) -> None:
     stream = tiny_stream(replace(spec, last_position=20))
