@@ -51,8 +51,13 @@ def start(*arguments: str, shim: str, seconds: int = 300, **more) -> subprocess.
     if "stdin" in more:
         environment["WINE_RIG_STDIN"] = "1"
     return subprocess.Popen(
-        [str(RIG / "wine-python"), *arguments], env=environment, text=True, **more
+        [str(RIG / "wine-python"), *arguments], env=environment, text=True, preexec_fn=hears, **more
     )
+
+
+def hears() -> None:
+    """Take Ctrl-C also where these tests run in the background of a script, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def suite(shim: str, *arguments: str, settings: str = "NUL") -> None:
@@ -166,8 +171,11 @@ def bridge(tmp_path, shim: str, *arguments: str):
         yield Bridge(process)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
-        process.stderr.close()
+        try:
+            process.wait(30)
+        finally:
+            process.terminate()  # not to stand in the next one's way
+            process.stderr.close()
 
 
 def picture(data: bytes) -> np.ndarray:

@@ -72,12 +72,12 @@ function pipelines(news = {}) {
 let known = {};
 
 function told(news) {
-  const before = known;
   known = { ...known, ...news };
   status.show(news);
   weights.heard(news);
   use(known.source);
-  if (news.pipeline !== undefined && news.pipeline !== before.pipeline) {
+  const shown = schema.pipelines.find((row) => row.active)?.id;
+  if (news.pipeline !== undefined && news.pipeline !== shown) {
     for (const row of schema.pipelines) row.active = row.id === news.pipeline;
     groups();
     values(latest);
