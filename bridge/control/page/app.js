@@ -22,7 +22,7 @@ function groups() {
   for (const spec of schema.parameters) {
     if (elsewhere.has(spec.name) && !here.has(spec.name)) continue;
     if (!pages.has(spec.page)) pages.set(spec.page, []);
-    const row = control(spec, complain);
+    const row = control(spec, status.complaint);
     rows.set(spec.name, row);
     pages.get(spec.page).push(row);
   }
@@ -90,16 +90,15 @@ function values(news) {
   for (const [name, value] of Object.entries(news)) rows.get(name)?.show(value);
 }
 
-function complain(text) {
-  status.complaint(text || known.error || "");
-}
+let attempts = 0;
 
 async function attempt(work) {
+  const own = ++attempts;
   try {
     await work();
-    complain("");
+    if (own === attempts) status.complaint(""); // an answer that came late says nothing of the next
   } catch (error) {
-    complain(error.message);
+    status.complaint(error.message);
   }
 }
 

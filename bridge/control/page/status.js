@@ -11,6 +11,7 @@ const FIGURES = [
 
 const cells = new Map();
 let known = {};
+let complained = ""; // what came of the last thing that was asked for here
 
 export function prepare(specs) {
   const help = Object.fromEntries(specs.map((spec) => [spec.name, spec.help]));
@@ -30,15 +31,17 @@ export function show(news) {
   say("reason", known.reason || words(known.report));
   say("source", known.source);
   say("sink", known.sink);
-  if (news.error !== undefined) complaint(news.error);
+  if (news.error !== undefined) complaint(news.error ? "" : complained);
   for (const [name, { cell, value }] of cells) value.textContent = shown(known[name]);
   cells.get("black_frames")?.cell.classList.toggle("bad", known.black_frames > 0);
 }
 
+// The newest of both: what was refused here, or what is wrong with the bridge.
 export function complaint(text) {
+  complained = text;
   const error = document.getElementById("error");
-  error.textContent = text;
-  error.hidden = !text;
+  error.textContent = complained || known.error || "";
+  error.hidden = !error.textContent;
 }
 
 export function gone() {
