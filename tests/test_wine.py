@@ -182,9 +182,9 @@ def picture(data: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
-@pytest.mark.parametrize("shim", ["cpu", "gldx"])
-def test_the_whole_bridge_from_spout_to_spout(tmp_path, shim):
+def test_the_whole_bridge_from_spout_to_spout(tmp_path):
     """Passthrough to the last byte, then `stylize` by one OSC message, then a killed sender."""
+    shim = "gldx"  # the path that GPUs take; the bridge is the same by the other
     options = ["--source", "spout:Cam", "--sink", "spout:Out", "--pipeline", "passthrough",
                "--alpha", "input", "--output-size", "320x180", "--size", "320x180"]  # fmt: skip
     with other(shim) as sender, other(shim) as receiver, bridge(tmp_path, shim, *options) as run:
@@ -218,7 +218,7 @@ def test_the_whole_bridge_from_spout_to_spout(tmp_path, shim):
         state = run.state()
         assert state["pipeline"] == "stylize"
         assert "pick Out in the receiving program" in state["sink"]
-        assert {"cpu": "CPU share", "gldx": "GPU texture"}[shim] in state["sink"]
+        assert "GPU texture" in state["sink"]
         assert state["black_frames"] == 0
         print(f"longest gap {state['longest_gap']} ms, {state['frames_new']} new pictures")
     assert run.process.returncode == 0, "".join(run.lines)
