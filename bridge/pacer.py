@@ -12,17 +12,22 @@ LATE = 1.6  # and at most this part, as long as another one waits
 # that take 0.3 to 0.9 s: at 1.0 delays of 1.4 blocks occur, at 0.8 the holds between blocks grow;
 # at 0.9 at least 98 % of the pictures are shown and none waits longer than 1.2 blocks.
 HORIZON = 0.9
+# Ticks in a row after each of which a picture still waited: then it stands there, and only delays
+# what comes behind it. Pictures that come unevenly leave none at one tick or another.
+STANDING = 12
 
 
 class Pacer:
     """Decides at each tick how many of the waiting pictures are used up.
 
     Aim: what waits is shown evenly until the next block is expected, so that the delay stays
-    within a block and no picture is lost. More than a block and a quarter never waits.
+    within a block and no picture is lost. More than a block and a quarter never waits. Where a
+    block is one picture, one that waits tick after tick is passed over.
     """
 
     def __init__(self) -> None:
         self._shown_at = float("-inf")
+        self._stood = 0  # ticks in a row that left a picture waiting
 
     def pick(
         self, waiting: int, frames: int, intervals: Sequence[float], ended: float, now: float
@@ -33,9 +38,14 @@ class Pacer:
         few blocks, `ended` is when the last one was done.
         """
         if waiting == 0:
+            self._stood = 0
             return 0
         most = max(2, frames + frames // 4)
         taken = max(1, waiting - most)
+        if frames == 1:
+            taken = self._shortened(waiting, taken)
+        else:
+            self._stood = 0
         if frames > 1 and intervals and taken == 1:
             even = median(intervals) / frames
             left = max(ended + HORIZON * median(intervals) - now, 0.0)
@@ -44,3 +54,13 @@ class Pacer:
                 return 0
         self._shown_at = now
         return taken
+
+    def _shortened(self, waiting: int, taken: int) -> int:
+        """One more than `taken` where what it leaves has stood for `STANDING` ticks: a stall of
+        either side leaves pictures that would delay all later ones for good.
+        """
+        self._stood = self._stood + 1 if waiting > taken else 0
+        if self._stood < STANDING:
+            return taken
+        self._stood = 0
+        return taken + 1

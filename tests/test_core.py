@@ -90,6 +90,62 @@ def test_after_a_stall_there_is_neither_backlog_nor_burst():
     assert min(b[0] - a[0] for a, b in pairwise(after)) >= 1 / 61
 
 
+def single(pacer: Pacer, arrivals, ticks: int) -> list[int]:
+    """How many pictures stood behind the one shown, tick by tick, where blocks are one picture."""
+    queue, left = 0, []
+    for tick in range(ticks):
+        queue += arrivals(tick)
+        queue -= pacer.pick(queue, 1, [1 / 60], tick / 60, tick / 60)
+        left.append(queue)
+    return left
+
+
+@pytest.mark.parametrize("stall", [2, 3, 4, 9, 60])
+def test_a_stall_at_even_rates_leaves_no_picture_waiting_for_good(stall):
+    """60 in and 60 out; the engine stands for some ticks, and what it owes comes at once."""
+    left = single(
+        Pacer(), lambda t: 0 if 100 <= t < 100 + stall else 1 + (t == 100 + stall) * stall, 400
+    )
+    assert max(left[100 + stall :]) > 0, "the stall left pictures, or this shows nothing"
+    assert set(left[100 + stall + 40 :]) == {0}
+
+
+def test_a_faster_engine_never_leaves_more_than_two_and_a_slower_one_none():
+    assert max(single(Pacer(), lambda t: 1 + (t % 30 == 0), 600)[100:]) <= 1
+    assert max(single(Pacer(), lambda t: 2, 600)) <= 2
+    assert max(single(Pacer(), lambda t: t % 2, 600)) == 0
+
+
+def test_pictures_that_come_unevenly_are_not_passed_over():
+    """One that comes a tick late, and then two at once: there is always a tick that leaves none."""
+    arrived = [(0, 2)[t % 2] if t % 5 else 1 for t in range(600)]
+    pacer, queue, passed = Pacer(), 0, 0
+    for tick, came in enumerate(arrived):
+        queue += came
+        taken = pacer.pick(queue, 1, [1 / 60], tick / 60, tick / 60)
+        queue -= taken
+        passed += max(0, taken - 1)
+    assert passed <= sum(arrived) - 600 + 1
+
+
+@pytest.mark.parametrize("frames", [2, 4, 12])
+def test_what_waits_of_a_block_of_several_is_never_passed_over_for_standing(frames):
+    """Blocks come as fast as they are shown: for minutes something waits at every tick."""
+    even = frames / 60
+    _, lost = play(frames, 0, lambda: even, 60)
+    assert lost == 0
+    pacer = Pacer()
+    assert {pacer.pick(2, frames, [even], 0, tick / 60) for tick in range(200)} <= {0, 1}
+
+
+def test_ticks_of_another_pipeline_do_not_count():
+    pacer = Pacer()
+    for tick in range(11):
+        assert pacer.pick(2, 1, [], 0, tick / 60) == 1
+    pacer.pick(2, 4, [0.2], 0, 1.0)
+    assert [pacer.pick(2, 1, [], 0, 2 + tick / 60) for tick in range(12)] == [1] * 11 + [2]
+
+
 def test_pictures_are_fitted_without_change_where_they_fit():
     image = np.random.default_rng(1).integers(0, 256, (20, 30, 4), dtype=np.uint8)
     assert fit(image, 30, 20) is image
