@@ -29,11 +29,16 @@ class OutputParameters(Parameters):
     """What can be done to the output, and to how much is made for it, whatever the pipeline."""
 
     mix: float = control(
-        1.0, "From the input (0) to the generated picture (1).", minimum=0, maximum=1, page="Show"
+        1.0,
+        "From the input (0) to the generated picture (1).",
+        minimum=0,
+        maximum=1,
+        page="Show",
+        by_pattern=False,
     )
-    bypass: bool = control(False, "Show the input as it is.", page="Show")
-    freeze: bool = control(False, "Hold the picture that is shown.", page="Show")
-    black: bool = control(False, "Fade to black, and back.", page="Show")
+    bypass: bool = control(False, "Show the input as it is.", page="Show", by_pattern=False)
+    freeze: bool = control(False, "Hold the picture that is shown.", page="Show", by_pattern=False)
+    black: bool = control(False, "Fade to black, and back.", page="Show", by_pattern=False)
     black_fade: float = control(
         0.5, "Time that the fade to black takes.", minimum=0, maximum=60, unit="s", page="Show"
     )

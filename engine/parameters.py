@@ -56,7 +56,8 @@ class ParameterSpec:
 
     `osc` is the short address below `/bridge/`; the long name works beside it. `asset` says that
     a text names a file of the assets folder. `suggestions` are some values of a text, beside which
-    any other may be given. `help` is one sentence.
+    any other may be given. `by_pattern` says whether an OSC pattern may mean it. `help` is one
+    sentence.
     """
 
     name: str
@@ -72,6 +73,7 @@ class ParameterSpec:
     page: str = ""
     asset: bool = False
     live: bool = True
+    by_pattern: bool = True
 
     def check(self, value: object) -> Value:
         """Return `value` if it is exactly right, else raise ValueError with one clear sentence."""
@@ -161,11 +163,13 @@ def control(
     page: str = "Generate",
     asset: bool = False,
     suggestions: Sequence[Suggestion] = (),
+    by_pattern: bool = True,
 ) -> Any:
     """Declare one parameter as a field of a `Load` or `Parameters` class.
 
     A field's annotation gives the kind: float, int, bool, str, or Literal for a choice.
-    `osc` is the short address below `/bridge/` (the field's name by default).
+    `osc` is the short address below `/bridge/` (the field's name by default). What a hand must
+    not reach by chance is not `by_pattern`; what a pipeline is built with never is.
     """
     return Field(
         default=default,
@@ -178,6 +182,7 @@ def control(
             "page": page,
             "asset": asset,
             "suggestions": [asdict(suggestion) for suggestion in suggestions],
+            "by_pattern": by_pattern,
         },
     )
 
@@ -216,6 +221,7 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
         page=extra.get("page", ""),
         asset=extra.get("asset", False),
         live=live,
+        by_pattern=live and extra.get("by_pattern", True),
     )
 
 

@@ -114,6 +114,8 @@ class ParameterStore:
 def _widest(one: ParameterSpec, other: ParameterSpec) -> ParameterSpec:
     if one.kind is not other.kind:
         raise TypeError(f"{one.name} is declared as {one.kind} and as {other.kind}.")
+    # One that any pipeline is built with reloads something, whatever it is to the others.
+    one = replace(one, by_pattern=one.by_pattern and other.by_pattern)
     if one.kind is Kind.CHOICE:
         return replace(one, choices=tuple(dict.fromkeys((*one.choices, *other.choices))))
     low = (
