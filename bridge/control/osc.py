@@ -13,16 +13,19 @@ from typing import Any
 from bridge.control.desk import Desk
 from bridge.control.osc_feedback import Feedback
 from bridge.control.osc_handler import Handler
-from bridge.control.osc_inbox import Inbox, Later, Sender
+from bridge.control.osc_inbox import Later, Sender
 from bridge.settings import Settings
+from bridge.stage import repeat
 
 log = logging.getLogger(__name__)
 
-LARGEST = 65_507  # bytes of a datagram
+LARGEST = 1 << 16  # bytes; no datagram is longer
 BUFFER = 4 << 20  # bytes that the system keeps for us
 APART = 0.001  # seconds between two looks into the sockets: what comes meanwhile is thinned
 DRAIN = 4096  # datagrams taken in one look
 LONGEST = 0.005  # seconds that one look takes
+PAUSE = 0.05  # seconds after a look that failed
+MOST_TROUBLE = 64  # kinds of trouble that are logged
 REMEMBERED = 256  # senders of which it is known whether they may
 
 
@@ -38,12 +41,15 @@ class OscServer:
         self._lan = settings.osc_lan
         self._allowed = [ipaddress.ip_network(text, strict=False) for text in settings.osc_allow]
         self._known: dict[str, bool] = {}
+        self._own: dict[str, bool] = {}
         targets = [_target(text) for text in settings.osc_feedback]
         self._feedback = Feedback(desk, self._send, targets)
         self._handler = Handler(desk, self._feedback, patterns)
-        self._inbox = Inbox(self._handler.specs)
+        self._inbox = self._handler.inbox()
         self._later = Later()
         self._sockets: dict[socket.AddressFamily, socket.socket] = {}
+        self._looked = 0.0
+        self._trouble: set[str] = set()
         self._stopped = threading.Event()
         self._bell, self._button = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="OSC", daemon=True)
@@ -74,6 +80,7 @@ class OscServer:
         if self._thread.is_alive():
             self._thread.join(2)
         self._feedback.close()
+        self._handler.close()
         for sock in (*self._sockets.values(), self._bell, self._button):
             sock.close()
 
@@ -82,16 +89,33 @@ class OscServer:
         with selectors.DefaultSelector() as selector:
             for sock in (*self._sockets.values(), self._bell):
                 selector.register(sock, selectors.EVENT_READ)
-            looked = 0.0
-            while not self._stopped.is_set():
-                ready = selector.select(self._later.wait)
-                # A single message is taken at once. In a flood the next look waits a moment, so
-                # that there is something to thin and other threads have the interpreter.
-                sleep(max(0.0, looked + APART - perf_counter()))
-                looked = perf_counter()
-                for key, _ in ready:
-                    self._drain(key.fileobj, looked + LONGEST)
-                self._apply()
+            repeat(lambda: self._look(selector), self._stopped, self._failed, PAUSE)
+
+    def _look(self, selector: selectors.BaseSelector) -> None:
+        ready = selector.select(self._later.wait)
+        # A single message is taken at once. In a flood the next look waits a moment, so
+        # that there is something to thin and other threads have the interpreter.
+        sleep(max(0.0, self._looked + APART - perf_counter()))
+        self._looked = perf_counter()
+        for data, sender in self._later.due():
+            self._inbox.add(data, sender)
+        for key, _ in ready:
+            try:
+                self._drain(key.fileobj, self._looked + LONGEST)
+            except OSError as error:  # of this socket: the other one, and what has come, go on
+                self._failed(error)
+                self._stopped.wait(PAUSE)
+        # All values of one look become one snapshot.
+        self._handler.look(self._inbox)
+
+    def _failed(self, error: Exception) -> None:
+        """A look failed, and the next one comes: a network may be back, a mistake may have been of
+        one message. Each kind of trouble is logged once.
+        """
+        kind = f"{type(error).__name__}: {error}"
+        if kind not in self._trouble and len(self._trouble) < MOST_TROUBLE:
+            self._trouble.add(kind)
+            log.error("OSC goes on after: %s", kind, exc_info=error)
 
     def _drain(self, sock: Any, until: float) -> None:
         """Empty a socket; bounded, so that no flood keeps what it brought from being applied."""
@@ -113,14 +137,6 @@ class OscServer:
             if perf_counter() > until:
                 return
 
-    def _apply(self) -> None:
-        """All values of one look, and of the bundles whose time has come, become one snapshot."""
-        for data, sender in self._later.due():
-            self._handler.take(data, sender)
-        for versions in self._inbox.take():
-            self._counters.osc_coalesced += len(versions) - self._handler.newest(versions)
-        self._handler.flush()
-
     def _handle(self, data: bytes, sender: Sender) -> None:
         """One datagram by itself."""
         self._handler.take(data, sender)
@@ -141,7 +157,7 @@ class OscServer:
         family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
         sock = self._sockets.get(family)
         # Our own port among the targets would make every answer a question.
-        if sock is None or (target[1] == self.port and target[0] in ("127.0.0.1", "::1")):
+        if sock is None or (target[1] == self.port and self._is_own(target[0])):
             return True
         try:
             sock.sendto(data, target)
@@ -150,6 +166,20 @@ class OscServer:
         except OSError as error:  # nobody there, no route, too long: not worth more than a line
             log.debug("OSC to %s:%d: %s", *target, error)
         return True
+
+    def _is_own(self, host: str) -> bool:
+        """Whether an address is of this machine: only such a one can be listened at."""
+        if host not in self._own:
+            if len(self._own) >= REMEMBERED:
+                self._own.clear()
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                try:
+                    sock.bind((host, 0))
+                    self._own[host] = True
+                except OSError:
+                    self._own[host] = False
+        return self._own[host]
 
 
 def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:

@@ -2,7 +2,8 @@
 
 Plain messages with f, i or s only, since some programs read nothing else; at most one burst of
 datagrams every 16 ms, newest value of each address; never an answer to an address that was not
-configured, did not subscribe, or is neither this machine nor allowed.
+configured, did not subscribe, or is neither this machine nor allowed. Who only asks is a guest:
+what all guests are sent together is bounded, so that no flood of questions becomes one of answers.
 """
 
 import logging
@@ -13,9 +14,10 @@ from time import perf_counter
 from bridge.control.desk import Desk
 from bridge.control.osc_inbox import Sender
 from bridge.control.osc_packets import PacketError, encoded
-from bridge.control.osc_routes import ROOT
+from bridge.control.osc_routes import ROOT, addresses
 from bridge.control.store import Change
-from bridge.state import STATUS
+from bridge.stage import repeat
+from bridge.state import STATUS, Status
 from engine.parameters import ParameterSpec, Value
 
 log = logging.getLogger(__name__)
@@ -26,7 +28,13 @@ QUIET = 0.1  # seconds after its last message in which a sender does not hear it
 MOST_QUIET = 512  # senders' values remembered for that; old ones are swept beyond
 SUBSCRIBERS = 8
 SUBSCRIBED = 600.0  # seconds that a subscription lasts unless it is renewed
-ASKERS = 64  # addresses that answers wait for at a time, between two bursts
+GUESTS = 64  # addresses that answers wait for at a time, beside targets and subscribers
+GUESTS_EACH = 32  # of one machine
+BURST = 64  # datagrams for one address in a burst
+WHOLE = 1.0  # seconds between two answers of all there is to one address
+RATE = 256_000  # bytes a second for all guests
+CREDIT = 16_000  # bytes that they may have at once
+PIPELINE, SOURCE = ROOT + "pipeline", ROOT + "source"
 
 Send = Callable[[bytes, Sender], bool]
 
@@ -40,7 +48,14 @@ class Feedback:
         self._send = send
         self._targets = tuple(targets)
         self._subscribers: dict[Sender, float] = {}
-        self._pending: dict[Sender, dict[str, Value]] = {}
+        self._names = {a: spec.name for a, spec in addresses(desk.store.specs.values()).items()}
+        # None is for what holds when it is sent.
+        self._pending: dict[Sender, dict[str, Value | None]] = {}
+        self._wholes: dict[Sender, None] = {}  # who is to be told all there is
+        self._whole_at: dict[Sender, float] = {}  # when somebody was
+        self._credit = float(CREDIT)
+        self._burst_at = self._look_at = 0.0
+        self._trouble = ""
         self._told: dict[str, Value] = {}
         self._quiet: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
@@ -92,27 +107,53 @@ class Feedback:
             self._subscribers.pop(target, None)
             if target not in self._targets:
                 self._pending.pop(target, None)
+                self._wholes.pop(target, None)
 
-    def tell(self, values: Mapping[str, Value], only: Iterable[Sender] = ()) -> None:
-        """Send some values to `only`, or to all."""
+    def tell(self, values: Mapping[str, Value | None]) -> None:
+        """Send some values to all targets and subscribers; None is for what holds then."""
         with self._lock:
-            for target in only or (*self._targets, *self._subscribers):
-                if target in self._pending or len(self._pending) < ASKERS:
-                    self._pending.setdefault(target, {}).update(values)
+            for target in (*self._targets, *self._subscribers):
+                self._pending.setdefault(target, {}).update(values)
         self._work.set()
 
-    def answer(self, values: Mapping[str, Value], asker: Sender) -> None:
+    def answer(self, values: Mapping[str, Value | None], asker: Sender) -> None:
         """Answer to where a question came from, and to the targets configured on that machine: the
-        program that asked may listen there.
+        program that asked may listen there. ValueError when too many ask.
         """
-        self.tell(values, {asker, *(t for t in self._targets if t[0] == asker[0])})
+        with self._lock:
+            self._admit(asker)
+            for target in {asker, *(t for t in self._targets if t[0] == asker[0])}:
+                self._pending.setdefault(target, {}).update(values)
+        self._work.set()
+
+    def ask(self, address: str, asker: Sender) -> bool:
+        """Answer with what holds at an address; False where nothing can be asked there. ValueError
+        when too many ask.
+        """
+        if address not in self._names and address not in (PIPELINE, SOURCE):
+            return False
+        self.answer({address: None}, asker)
+        return True
 
     def tell_all(self, target: Sender) -> None:
-        """Send every parameter and the state to one target."""
-        values = self._desk.store.snapshot.values
-        specs = self._desk.store.specs.items()
-        parameters = {ROOT + spec.osc: values[name] for name, spec in specs}
-        self.tell({**parameters, **self._state()}, [target])
+        """Send every parameter and the state to one target, once a second at most: who asks more
+        often is answered when that is over. ValueError when too many ask.
+        """
+        with self._lock:
+            self._admit(target)
+            self._wholes[target] = None
+        self._work.set()
+
+    def _known(self, target: Sender) -> bool:
+        return target in self._targets or target in self._subscribers
+
+    def _admit(self, asker: Sender) -> None:
+        """ValueError where there is no room for one more guest."""
+        guests = {t for t in (*self._pending, *self._wholes) if not self._known(t)}
+        if self._known(asker) or asker in guests:
+            return
+        if len(guests) >= GUESTS or sum(t[0] == asker[0] for t in guests) >= GUESTS_EACH:
+            raise ValueError("Too many ask at once; ask again.")
 
     def _changed(self, change: Change) -> None:
         specs = self._desk.store.specs
@@ -128,16 +169,44 @@ class Feedback:
         }
 
     def _run(self) -> None:
-        look_at = 0.0
-        while not self._stopped.is_set():
-            self._work.wait(max(0.0, look_at - perf_counter()))
-            self._work.clear()
-            if perf_counter() >= look_at:
-                look_at = perf_counter() + LOOK
-                self._look()
-            if self._burst():
-                self._work.set()
-            self._stopped.wait(BEAT)
+        repeat(self._step, self._stopped, self._failed, LOOK)
+
+    def _step(self) -> None:
+        """Wait until there is something to send, and send what may be sent now."""
+        # What is left may have to wait for its time: that is looked at with the next beat.
+        self._work.wait(BEAT if self._wholes else max(0.0, self._look_at - perf_counter()))
+        self._work.clear()
+        if perf_counter() >= self._look_at:
+            self._look_at = perf_counter() + LOOK
+            self._look()
+        self._whole()
+        if self._burst():
+            self._work.set()
+        self._stopped.wait(BEAT)
+
+    def _failed(self, error: Exception) -> None:
+        """A step failed, of the state or the socket; the next one comes, and no trouble is logged
+        over and over.
+        """
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            log.error("OSC feedback goes on after: %s", error, exc_info=error)
+
+    def _whole(self) -> None:
+        """Put all there is in line for those whose turn it is."""
+        now = perf_counter()
+        with self._lock:
+            due = [t for t in self._wholes if self._whole_at.get(t, 0.0) <= now - WHOLE]
+        if not due:
+            return
+        parameters = {ROOT + spec.osc: None for spec in self._desk.store.specs.values()}
+        every = {**parameters, **self._state()}
+        with self._lock:
+            for target in due:
+                if target in self._wholes:  # it may have unsubscribed
+                    del self._wholes[target]
+                    self._whole_at[target] = now
+                    self._pending.setdefault(target, {}).update(every)
 
     def _look(self) -> None:
         """Tell what is new about the state; its uptime is the heartbeat."""
@@ -153,33 +222,75 @@ class Feedback:
         self._subscribers = {t: end for t, end in self._subscribers.items() if end > now}
         if len(self._quiet) > MOST_QUIET:
             self._quiet = {key: end for key, end in self._quiet.items() if end > now}
+        self._whole_at = {t: at for t, at in self._whole_at.items() if at > now - WHOLE}
 
     def _burst(self) -> bool:
         """Send what may be sent now; whether there is more to come."""
-        for target, values in self._due().items():
-            unsent = {a: v for a, v in values.items() if not self._sent(a, v, target)}
-            with self._lock:
-                if unsent:  # no room: the next burst, where nothing newer has come
-                    self._pending[target] = {**unsent, **self._pending.get(target, {})}
+        now = perf_counter()
+        self._credit = min(CREDIT, self._credit + (now - self._burst_at) * RATE)
+        self._burst_at = now
+        with self._lock:
+            known = {target: self._known(target) for target in self._pending}
+        holds = _Holding(self._desk, self._names)
+        for target, of_ours in known.items():
+            if of_ours or self._credit > 0:
+                sent = self._serve(target, holds)
+                self._credit -= 0 if of_ours else sent
         return bool(self._pending)
 
-    def _due(self) -> dict[Sender, dict[str, Value]]:
-        """Take out what is to be sent; a value that its own sender still moves stays behind."""
-        now = perf_counter()
-        due: dict[Sender, dict[str, Value]] = {}
-        with self._lock:
-            for target, values in self._pending.items():
-                due[target] = {
-                    a: v for a, v in values.items() if self._quiet.get((target[0], a), 0) <= now
-                }
-            left = {t: {a: v for a, v in values.items() if a not in due[t]}
-                    for t, values in self._pending.items()}  # fmt: skip
-            self._pending = {target: values for target, values in left.items() if values}
-        return due
+    def _serve(self, target: Sender, holds: "_Holding") -> int:
+        """Send one target its part of this burst; how many bytes that were."""
+        sent, unsent = 0, dict[str, Value | None]()
+        for address, value in self._part(target).items():
+            size = 0 if unsent else self._sent(address, holds(address, value), target)
+            sent += size or 0
+            if size is None or unsent:
+                unsent[address] = value
+        if unsent:  # no room: the next burst, where nothing newer has come
+            with self._lock:
+                self._pending[target] = {**unsent, **self._pending.get(target, {})}
+        return sent
 
-    def _sent(self, address: str, value: Value, target: Sender) -> bool:
+    def _part(self, target: Sender) -> dict[str, Value | None]:
+        """Take out what is to be sent now; a value that its own sender still moves stays behind.
+        What is left goes to the end of the line.
+        """
+        now = perf_counter()
+        with self._lock:
+            values = self._pending.pop(target, {})
+            due = [a for a in values if self._quiet.get((target[0], a), 0) <= now][:BURST]
+            part = {address: values.pop(address) for address in due}
+            if values:
+                self._pending[target] = values
+        return part
+
+    def _sent(self, address: str, value: Value, target: Sender) -> int | None:
+        """Send one value: how many bytes, None where there was no room."""
         try:
-            return self._send(encoded(address, value), target)
+            data = encoded(address, value)
         except PacketError as error:
             log.warning("%s", error)
-            return True
+            return 0
+        return len(data) if self._send(data, target) else None
+
+
+class _Holding:
+    """What holds during one burst: asked for once, and only where somebody wants to know."""
+
+    def __init__(self, desk: Desk, names: Mapping[str, str]) -> None:
+        self._desk = desk
+        self._names = names
+        self._values: Mapping[str, Value] | None = None
+        self._status: Status | None = None
+
+    def __call__(self, address: str, value: Value | None) -> Value:
+        """`value`, or what holds at its address."""
+        if value is not None:
+            return value
+        if address in self._names:
+            if self._values is None:
+                self._values = self._desk.store.snapshot.values
+            return self._values[self._names[address]]
+        if self._status is None:
+            self._status = self._desk.status()
+        return self._status.pipeline if address == PIPELINE else self._status.source_uri

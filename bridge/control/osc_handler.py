@@ -2,18 +2,19 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from ipaddress import ip_address
+from math import inf
 from time import perf_counter
 from typing import Any
 
 from bridge.control.desk import Desk
 from bridge.control.osc_errands import Errands
 from bridge.control.osc_feedback import Feedback
-from bridge.control.osc_inbox import Item, Sender
+from bridge.control.osc_inbox import WILD_BYTES, Allowance, Inbox, Item, Sender
 from bridge.control.osc_packets import BUNDLE, Arguments, PacketError, parse, split
-from bridge.control.osc_patterns import is_pattern, matching
+from bridge.control.osc_patterns import Patterns, is_pattern
 from bridge.control.osc_routes import ROOT, addresses, buttons, reply_to, triggered, value
 from bridge.transports import TransportError
 from engine.parameters import ParameterSpec, Value
@@ -21,7 +22,16 @@ from engine.parameters import ParameterSpec, Value
 log = logging.getLogger(__name__)
 
 LOG_EVERY = 1.0  # seconds between log lines, and between errors told
-ON_DISK = (ROOT + "pipeline", ROOT + "download")
+MOST_TROUBLE = 16  # of both, of all kinds together, in that time
+MOST_KINDS = 512  # kinds of trouble remembered
+MOST_ROWS = 256  # messages of a bundle that are done, after it was thinned
+MOST_BY_PATTERN = 256  # values that the patterns of a bundle set
+MOST_PRESSES = 50  # of one button in a second
+LETTERS = 16  # of a pattern that are looked up in the time of one message
+BYTES = 32  # of a bundle for each of its messages; few are shorter
+ON_DISK = frozenset(
+    ROOT + name for name in ("pipeline", "reload", "download", "download/cancel", "source")
+)
 OURS = (ROOT + "error", ROOT + "pong", ROOT + "state/")  # not errors when two bridges meet
 
 
@@ -34,7 +44,6 @@ class Handler:
     def __init__(self, desk: Desk, feedback: Feedback, patterns: bool = True) -> None:
         self._desk = desk
         self._feedback = feedback
-        self._patterns = patterns
         self.specs = addresses(desk.store.specs.values())
         self._buttons = buttons(desk)
         self._commands: dict[str, Callable[[Arguments, Sender], None]] = {
@@ -47,20 +56,48 @@ class Handler:
             ROOT + "subscribe": lambda args, sender: feedback.subscribe(reply_to(args, sender)),
             ROOT + "unsubscribe": lambda args, sender: feedback.unsubscribe(reply_to(args, sender)),
         }
+        # Commands are a conversation with one sender: no pattern means them.
+        self._patterns = Patterns((*self.specs, *self._buttons) if patterns else ())
+        self._thinned = frozenset(address.encode() for address in self.specs)
+        self._allowance = Allowance()
         self._changes: dict[str, object] = {}
         self._then: list[tuple[str, Callable[[], object]]] = []
         self._sender: Sender = ("", 0)
+        self._presses: dict[str, tuple[float, int]] = {}
         self._refused_at: dict[str, float] = {}
+        self._trouble: tuple[float, int] = 0.0, 0
+        self._traced: set[str] = set()
         self._errands = Errands()
         self._lock = threading.Lock()
+
+    def inbox(self) -> Inbox:
+        """Where messages wait for this handler."""
+        return Inbox(self._thinned)
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._errands.close()
+
+    def look(self, inbox: Inbox) -> None:
+        """Do all that came, as far as it goes; what is beyond is counted and refused."""
+        self._allowance.renew()
+        kept, left = inbox.afford(self._allowance, self._cost)
+        for versions in kept:
+            self._desk.counters.osc_coalesced += len(versions) - self.newest(versions)
+        for _, sender in left:
+            self.refuse("flood", f"{sender[0]} sends more than can be done; the newest is taken.")
+        self.flush()
 
     def newest(self, versions: Iterable[Item]) -> int:
         """Take the newest datagram that is good; how many were looked at."""
         looked = 0
         for data, sender in reversed([*versions]):
+            if looked and not self._allowance.has(sender):
+                continue
             looked += 1
             if self.take(data, sender):
                 break
+            self._allowance.spend(sender, 1)
         return looked
 
     def take(self, data: bytes, sender: Sender) -> bool:
@@ -69,16 +106,11 @@ class Handler:
         if bundle or self._then or sender != self._sender:
             self.flush()
         self._sender = sender
-        try:
-            messages = split(data)
-        except PacketError as error:
-            self.refuse("packet", str(error))
-            return False
-        self._desk.counters.osc_messages += len(messages) - 1
-        good = [self._message(message, sender) for message in messages]
-        if bundle:
-            self.flush()
-        return all(good)
+        if not bundle:
+            return self._message(data, sender) is not None
+        good = self._bundle(data, sender)
+        self.flush()
+        return good
 
     def flush(self) -> None:
         """Store what was gathered, in one snapshot; then do the rest."""
@@ -89,57 +121,141 @@ class Handler:
             update = partial(self._desk.store.update, lenient=True)
             self._attempt("value", update, changes, f"osc:{host}:{port}")
         for address, deed in then:
-            if not address.startswith(ON_DISK):
+            kind = _errand(address)
+            if not kind:
                 self._attempt(address, deed)
-            elif not self._errands.put(partial(self._attempt, address, deed)):
-                self.refuse(address, f"{address}: too many of these wait; try again.")
+            elif self._errands.put(kind, partial(self._attempt, address, deed)):
+                self._desk.counters.osc_coalesced += 1
 
-    def refuse(self, kind: str, text: str) -> None:
-        """Count it; log and tell it at most once a second for each kind of trouble."""
+    def refuse(self, kind: str, text: str, error: Exception | None = None) -> None:
+        """Count it; log and tell it at most once a second for each kind of trouble. The way through
+        the code of an `error` that nobody expected is logged once.
+        """
         with self._lock:  # errands are refused too
             self._desk.counters.osc_refused += 1
             now = perf_counter()
-            if now < self._refused_at.get(kind, 0.0):
+            if now < self._refused_at.get(kind, 0.0) or not self._may_tell(now):
                 return
+            if len(self._refused_at) >= MOST_KINDS:
+                self._refused_at.clear()
             self._refused_at[kind] = now + LOG_EVERY
-        log.warning("OSC: %s", text)
+            trace = error if error and kind not in self._traced else None
+            if trace and len(self._traced) < MOST_KINDS:
+                self._traced.add(kind)
+        log.warning("OSC: %s", text, exc_info=trace)
         self._feedback.tell({ROOT + "error": text[:1000]})
 
-    def _message(self, data: bytes, sender: Sender) -> bool:
+    def _may_tell(self, now: float) -> bool:
+        since, told = self._trouble
+        if now - since >= LOG_EVERY:
+            since, told = now, 0
+        self._trouble = since, told + 1
+        return told < MOST_TROUBLE
+
+    def _cost(self, data: bytes) -> int:
+        """What a datagram takes, in messages."""
+        if data.startswith(BUNDLE):
+            return 1 + len(data) // BYTES
+        address = data[: data.find(b"\0")]
+        if WILD_BYTES.isdisjoint(address):
+            return 1
+        found = self._patterns.matching(address.decode("ascii", "replace"))
+        return 1 + len(found) + len(address) // LETTERS
+
+    def _bundle(self, data: bytes, sender: Sender) -> bool:
+        """The messages of a bundle, thinned like those that come one by one."""
+        try:
+            messages = split(data)
+        except PacketError as error:
+            self.refuse("packet", str(error))
+            return False
+        counters = self._desk.counters
+        counters.osc_messages += len(messages) - 1
+        inbox = self.inbox()
+        for message in messages:
+            inbox.add(message, sender)
+        rows = inbox.take()
+        if len(rows) > MOST_ROWS:
+            self.refuse("bundle", f"A bundle asks for {len(rows)} things; it may for {MOST_ROWS}.")
+            return False
+        by_pattern, bad = 0, 0
+        for versions in rows:
+            looked = 0
+            for message, _ in reversed(versions):
+                looked += 1
+                values = self._message(message, sender, MOST_BY_PATTERN - by_pattern)
+                by_pattern += values or 0
+                bad += values is None
+                if values is not None or bad > MOST_ROWS:
+                    break
+            counters.osc_coalesced += len(versions) - looked
+        return not bad
+
+    def _message(self, data: bytes, sender: Sender, most: float = inf) -> int | None:
+        """Take a message in: how many values it set by a pattern, None where it was no good."""
         try:
             message = parse(data)
         except PacketError as error:
             self.refuse("packet", str(error))
-            return False
+            return None
+        except Exception as error:  # noqa: BLE001 - of the codec: no bytes may end the one who listens
+            self.refuse("packet", f"A message cannot be read: {error}", error)
+            return None
         address = message.address
         if not is_pattern(address):
-            return self._attempt(address, self._do, address, message.arguments, sender)
-        # Commands are a conversation with one sender: no pattern means them.
-        known = (*self.specs, *self._buttons) if self._patterns else ()
-        found = matching(address, known)
-        if not found:
-            self.refuse("address", f"Nothing matches {address[:80]!r}.")
-        good = [self._attempt(a, self._do, a, message.arguments, sender) for a in found]
-        return bool(found) and all(good)
+            done = self._attempt(address, self._do, address, message.arguments, sender)
+            return 0 if done else None
+        found = self._patterns.matching(address)
+        meant = [a for a in found if a in self.specs and self.specs[a].by_pattern]
+        if not meant or len(meant) > most:
+            self._refuse_pattern(address, found, bool(meant))
+            return None
+        for each in meant:
+            self._attempt(each, self._do, each, message.arguments, sender)
+        return len(meant)
+
+    def _refuse_pattern(self, pattern: str, found: Sequence[str], much: bool) -> None:
+        """Say why a pattern does nothing, of which `found` is all that it means."""
+        words = f"The pattern {pattern[:80]!r}"
+        if much:
+            self.refuse("pattern", f"{words} is one too many: a bundle's patterns set too much.")
+        elif found:
+            self.refuse(
+                "pattern",
+                f"{words} means only what no pattern reaches ({', '.join(found[:3])}): buttons, "
+                "what hides the picture, what a pipeline is loaded with. Send to its own address.",
+            )
+        else:
+            self.refuse("address", f"Nothing matches {pattern[:80]!r}.")
 
     def _do(self, address: str, arguments: Arguments, sender: Sender) -> None:
         """One message to one address."""
+        if arguments == ["?"] and self._feedback.ask(address, sender):
+            return
         if address in self.specs:
             self._value(self.specs[address], address, arguments, sender)
         elif address in self._buttons:
             if triggered(arguments):
-                self._then.append((address, self._buttons[address]))
+                self._press(address)
         elif address in self._commands:
             self._then.append((address, partial(self._commands[address], arguments, sender)))
         elif not address.startswith(OURS):
             self.refuse("address", f"There is nothing at {address[:80]!r}.")
 
+    def _press(self, address: str) -> None:
+        """Press a button, which no hand does so often that it would do harm."""
+        now = perf_counter()
+        since, pressed = self._presses.get(address, (now, 0))
+        if now - since >= 1:
+            since, pressed = now, 0
+        self._presses[address] = since, pressed + 1
+        if pressed >= MOST_PRESSES:
+            raise ValueError(f"It was pressed {MOST_PRESSES} times within a second.")
+        self._then.append((address, self._buttons[address]))
+
     def _value(
         self, spec: ParameterSpec, address: str, arguments: Arguments, sender: Sender
     ) -> None:
-        if arguments == ["?"]:
-            self._then.append((address, partial(self._answer, spec.name, address, sender)))
-            return
         given = value(spec, arguments)
         applied = self._desk.store.check({spec.name: given}, lenient=True)[spec.name]
         self._changes[spec.name] = applied
@@ -151,16 +267,9 @@ class Handler:
         """Tell what a value was made to, although that may be what it was before."""
         self._feedback.tell({ROOT + spec.osc: applied})
 
-    def _answer(self, name: str, address: str, asker: Sender) -> None:
-        self._feedback.answer({address: self._desk.store.snapshot.values[name]}, asker)
-
     def _pipeline(self, arguments: Arguments, sender: Sender) -> None:
         """A pipeline by its id, or by its place in the list."""
         first = arguments[0] if arguments else ""
-        if first == "?":
-            pipeline = self._desk.status().pipeline
-            self._feedback.answer({ROOT + "pipeline": pipeline}, sender)
-            return
         rows = self._desk.pipelines()
         place = -1
         if isinstance(first, (int, float)) and not isinstance(first, bool):
@@ -169,12 +278,7 @@ class Handler:
 
     def _source(self, arguments: Arguments, sender: Sender) -> None:
         """A source by its URI. Files are opened for this machine's own programs alone."""
-        first = arguments[0] if arguments else ""
-        if first == "?":
-            uri = self._desk.status().source_uri
-            self._feedback.answer({ROOT + "source": uri}, sender)
-            return
-        uri = str(first)
+        uri = str(arguments[0]) if arguments else ""
         if uri.startswith("file:") and not ip_address(sender[0]).is_loopback:
             raise ValueError("A file is opened by messages from this machine only.")
         self._desk.attach(uri)
@@ -186,8 +290,14 @@ class Handler:
         except (ValueError, LookupError, TransportError) as error:
             self.refuse(kind, f"{kind}: {error.args[0] if error.args else error}")
             return False
-        except Exception as error:  # an action's own mistake must not end the one who listens
-            log.exception("OSC: %s", kind)
-            self.refuse(kind, f"{kind}: {error}")
+        except Exception as error:  # noqa: BLE001 - of an action: it must not end the one who listens
+            self.refuse(kind, f"{kind}: {error}", error)
             return False
         return True
+
+
+def _errand(address: str) -> str:
+    """The kind of errand that a message is; empty for what is done at once."""
+    if address.startswith(ROOT + "pipeline/"):
+        return ROOT + "pipeline"
+    return address if address in ON_DISK else ""

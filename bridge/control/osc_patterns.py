@@ -1,19 +1,19 @@
 """OSC address patterns: `?`, `*`, `[a-z]`, `[!a-z]`, `{one,other}`.
 
-A pattern is followed as a set of places reached so far, not by going back and forth as a regular
-expression does: a hostile `*a*a*a*a*b` takes no longer than an honest pattern of its length.
+All addresses are looked at together, as one row of places: a set of places is a whole number, each
+place a bit of it. Each letter of a pattern moves all places at once, and none twice, so that no
+pattern takes longer than its length allows, however it is made.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import TypeAlias
 
 WILD = frozenset("*?[{")
 LONGEST = 256  # letters of a pattern
+KEPT = 256  # patterns whose meaning is remembered
+END = "\0"  # stands behind each address in the row; no pattern can hold it
 TOKEN = re.compile(r"\*+|\?|\[(!?)([^\[\]/]+)\]|\{([^{}]*)\}|([^*?\[\]{}]+)")
-
-Step: TypeAlias = Callable[[str, int], Iterable[int]]
 
 
 def is_pattern(address: str) -> bool:
@@ -21,66 +21,62 @@ def is_pattern(address: str) -> bool:
     return not WILD.isdisjoint(address)
 
 
-def matching(pattern: str, known: Iterable[str]) -> list[str]:
-    """The addresses that a pattern means; none where it is malformed."""
-    steps = _compiled(pattern) if len(pattern) <= LONGEST else None
-    return [address for address in known if _matches(steps, address)] if steps else []
+class Patterns:
+    """What patterns mean among a fixed set of addresses."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = tuple(known)
+        row = "".join(address + END for address in self._known)
+        self._at: dict[str, int] = {}
+        for place, letter in enumerate(row):
+            self._at[letter] = self._at.get(letter, 0) | 1 << place
+        self._ends = [place for place, letter in enumerate(row) if letter == END]
+        self._starts = sum(1 << place for place in (0, *(end + 1 for end in self._ends[:-1])))
+        self._inner = sum(bits for letter, bits in self._at.items() if letter not in ("/", END))
+        self.matching = lru_cache(KEPT)(self._matching)
+
+    def _matching(self, pattern: str) -> tuple[str, ...]:
+        """The addresses that a pattern means; none where it is malformed."""
+        if len(pattern) > LONGEST or not pattern.isascii() or not self._known:
+            return ()
+        places, read = self._starts, 0
+        while read < len(pattern):
+            token = TOKEN.match(pattern, read)
+            if not token:
+                return ()
+            places, read = self._after(token, places), token.end()
+        reached = zip(self._known, self._ends, strict=True)
+        return tuple(address for address, end in reached if places >> end & 1)
+
+    def _after(self, token: re.Match[str], places: int) -> int:
+        """Where a part of a pattern leads to from these places."""
+        negated, letters, choices, plain = token.groups()
+        if plain is not None:
+            return self._word(plain, places)
+        if choices is not None:
+            found = 0
+            for choice in choices.split(","):
+                found |= self._word(choice, places)
+            return found
+        if letters is not None:
+            meant = sum(self._at[letter] for letter in _set(letters) & self._at.keys())
+            return (places & self._inner & (~meant if negated else meant)) << 1
+        return (places & self._inner) << 1 if token.group() == "?" else self._any(places)
+
+    def _word(self, word: str, places: int) -> int:
+        for letter in word:
+            places = (places & self._at.get(letter, 0)) << 1
+        return places
+
+    def _any(self, places: int) -> int:
+        """Any number of letters, up to the next slash: a sum carries through a run of ones, and so
+        marks all places from the first one of each run to behind its end.
+        """
+        run = self._inner
+        return places | (((places & run) + run) ^ run)
 
 
-def _matches(steps: tuple[Step, ...], text: str) -> bool:
-    places = {0}
-    for step in steps:
-        places = {after for place in places for after in step(text, place)}
-        if not places:
-            return False
-    return len(text) in places
-
-
-@lru_cache(maxsize=64)
-def _compiled(pattern: str) -> tuple[Step, ...] | None:
-    steps: list[Step] = []
-    place = 0
-    while place < len(pattern):
-        token = TOKEN.match(pattern, place)
-        if not token or not pattern.isascii():
-            return None
-        steps.append(_step(token))
-        place = token.end()
-    return tuple(steps)
-
-
-def _step(token: re.Match[str]) -> Step:
-    """From a place in a text to the places where it may go on."""
-    negated, letters, choices, plain = token.groups()
-    if plain is not None:
-        return _one_of([plain])
-    if choices is not None:
-        return _one_of(choices.split(","))
-    if letters is not None:
-        return _letter(_set(letters), wanted=not negated)
-    return _letter(frozenset(), wanted=False) if token.group() == "?" else _any
-
-
-def _one_of(choices: Iterable[str]) -> Step:
-    known = tuple(choices)
-    return lambda text, place: [place + len(c) for c in known if text.startswith(c, place)]
-
-
-def _letter(letters: frozenset[str], wanted: bool) -> Step:
-    def step(text: str, place: int) -> Iterable[int]:
-        letter = text[place : place + 1]
-        fits = letter not in ("", "/") and (letter in letters) is wanted
-        return [place + 1] if fits else []
-
-    return step
-
-
-def _any(text: str, place: int) -> Iterable[int]:
-    """Any number of letters, up to the next slash."""
-    slash = text.find("/", place)
-    return range(place, (len(text) if slash < 0 else slash) + 1)
-
-
+@lru_cache(KEPT)
 def _set(body: str) -> frozenset[str]:
     """The letters of `a-fx`; a hyphen at the end is one itself."""
     letters: set[str] = set()
