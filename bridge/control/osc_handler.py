@@ -59,6 +59,7 @@ class Handler:
         # Commands are a conversation with one sender: no pattern means them.
         self._patterns = Patterns((*self.specs, *self._buttons) if patterns else ())
         self._thinned = frozenset(address.encode() for address in self.specs)
+        self._others = frozenset(a.encode() for a in (*self._buttons, *self._commands))
         self._allowance = Allowance()
         self._changes: dict[str, object] = {}
         self._then: list[tuple[str, Callable[[], object]]] = []
@@ -72,7 +73,7 @@ class Handler:
 
     def inbox(self) -> Inbox:
         """Where messages wait for this handler."""
-        return Inbox(self._thinned)
+        return Inbox(self._thinned, self._others)
 
     def close(self) -> None:
         """Begin nothing more."""

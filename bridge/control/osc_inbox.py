@@ -26,9 +26,9 @@ MOST_LATER = 1000  # bundles kept for later
 MOST_LATER_EACH = 250  # of them from one sender
 MOST_LATER_BYTES = 4 << 20
 # What is done in one look, where one is a message that is parsed and done: some 15 µs.
-EACH = 256  # for one sender
-ALL = 1024  # for all senders
-LITTLE = 16  # a sender that has not had so much yet has room where others took all
+EACH = 128  # for one sender
+ALL = 512  # for all senders
+LITTLE = 8  # a sender that has not had so much yet has room where others took all
 
 
 class Allowance:
@@ -64,9 +64,12 @@ class Inbox:
     good value with it. Questions are answered with what holds then, so their place is of no matter.
     """
 
-    def __init__(self, thinned: Iterable[bytes]) -> None:
-        """`thinned` are the addresses of which only the newest message counts."""
+    def __init__(self, thinned: Iterable[bytes], others: Iterable[bytes] = ()) -> None:
+        """`thinned` are the addresses of which only the newest message counts, `others` those at
+        which something is done each time.
+        """
         self._thinned = frozenset(thinned)
+        self._known = self._thinned.union(others)
         self._newest: dict[Hashable, list[Item]] = {}
         self._ready: list[tuple[Hashable, list[Item]]] = []
 
@@ -80,7 +83,7 @@ class Inbox:
             return
         if address not in self._thinned and WILD_BYTES.isdisjoint(address):
             self._seal()
-            self._ready.append((None, [(data, sender)]))
+            self._ready.append((address, [(data, sender)]))
             return
         versions = self._newest.pop(address, None)
         if versions is None:
@@ -97,14 +100,15 @@ class Inbox:
         self, allowance: Allowance, cost: Callable[[bytes], int]
     ) -> tuple[list[list[Item]], list[Item]]:
         """The same, and what is left out because its sender asks for more than may be done in one
-        look. The newest value of every address is never left out, and costs nothing.
+        look. The newest message of every known address is never left out, and costs nothing: no
+        flood takes a fader's last value, nor the panic button.
         """
         kept: list[list[Item]] = []
         left: list[Item] = []
         seen: set[Hashable] = set()
         for key, versions in reversed(self._taken()):
             data, sender = versions[-1]
-            if key in self._thinned and key not in seen:
+            if key in self._known and key not in seen:
                 seen.add(key)
             elif allowance.has(sender):
                 allowance.spend(sender, cost(data))

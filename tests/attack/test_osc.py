@@ -1,0 +1,27 @@
+"""OSC packets without end change nothing that a show needs; the whole is `tests.attack.osc`."""
+
+import pytest
+
+from tests.attack import osc
+
+pytestmark = pytest.mark.slow
+
+
+def test_any_packet_is_parsed_or_refused_and_none_is_dear():
+    done = osc.parse(60_000)
+    assert done.refused > 10_000
+    assert done.slowest_ms < 2_000
+    assert done.grown_mb < 40
+
+
+def test_a_bridge_under_a_flood_goes_on_answers_and_holds_its_memory():
+    done = osc.flood(300_000, seconds=15)
+    assert done.received > 10_000
+    assert done.http_p99 < 2_000
+    assert done.memory_most < done.memory_before + 80
+    assert done.output_a_second > 20
+    assert done.pictures_after < 20
+    assert done.longest_gap < 2_000
+    assert done.black_frames == 0
+    assert done.value_after < 10
+    assert done.pong_after < 10
