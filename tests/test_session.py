@@ -1,6 +1,8 @@
 """The frame path with real child workers: exact, even, live, never black."""
 
+import itertools
 import sys
+import threading
 import time
 from itertools import pairwise
 from time import perf_counter
@@ -11,6 +13,7 @@ import pytest
 
 from bridge.control.store import ParameterError
 from bridge.standin import StandIn
+from bridge.timing import Ticker
 from bridge.transports import TransportError
 from engine.segments import PREFIX, RingError, folder
 from tests import memory
@@ -482,3 +485,37 @@ def test_nothing_is_left_behind(tmp_path):
     assert not [
         child for child in psutil.Process().children() if "engine.worker" in child.cmdline()
     ]
+
+
+def test_after_a_stall_of_the_clock_no_picture_stands_behind_the_one_shown(tmp_path):
+    """60 in and 60 out: what waited once waited for ever, and all later pictures were late."""
+    with running_session(tmp_path, pipeline="passthrough", output_fps=60) as rig:
+        ticker, stop, clock, left = Ticker(60), threading.Event(), rig.session._clock, []
+
+        def send():
+            for number in itertools.count():
+                ticker.wait()
+                if stop.is_set():
+                    return
+                rig.put(scene(64, 48, number % 2))
+
+        real = clock._take
+
+        def take(now):
+            fresh = real(now)
+            left.append(rig.session._host.current.ring.waiting)
+            return fresh
+
+        sender = threading.Thread(target=send, daemon=True)
+        sender.start()
+        try:
+            rig.running("passthrough")
+            clock._take = lambda now: time.sleep(0.2) or take(now)
+            rig.until(lambda: left and left[-1] > 0)
+            clock._take = take
+            stalled = len(left)
+            rig.until(lambda: len(left) >= stalled + 60)
+            assert 0 in left[stalled + 12 : stalled + 60]
+        finally:
+            stop.set()
+            sender.join()
