@@ -150,6 +150,15 @@ def test_three_hundred_costly_patterns_are_matched_in_no_time(looks):
             looks.server._handler._patterns.matching(f"{costly}{number}")
 
 
+def test_of_patterns_and_addresses_that_are_too_long_nothing_is_kept(looks):
+    for number in range(300):
+        long = sent(f"/bridge/*{number}" + "x" * 60_000, 1), sent("/" + "x" * 60_000, 1)
+        looks.look(*long, (b"/" + b"x" * 60_003, HOSTILE), sent("/bridge/vace", 0.5))
+    assert looks.value("vace_scale") == 0.5
+    assert looks.desk.counters.osc_refused == 900
+    assert looks.server._handler._patterns._matching.cache_info().currsize == 0
+
+
 def test_patterns_beyond_the_allowance_are_refused_and_others_are_not_harmed(looks):
     flood = [sent(f"{COSTLY}{'{,}' * (number % 3)}*{number}*", 1) for number in range(2000)]
     honest = [

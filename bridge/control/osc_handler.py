@@ -12,7 +12,7 @@ from typing import Any
 from bridge.control.desk import Desk
 from bridge.control.osc_errands import Errands
 from bridge.control.osc_feedback import Feedback
-from bridge.control.osc_inbox import WILD_BYTES, Allowance, Inbox, Item, Sender
+from bridge.control.osc_inbox import WILD_BYTES, Allowance, Inbox, Item, Sender, address_of
 from bridge.control.osc_packets import BUNDLE, Arguments, PacketError, parse, split
 from bridge.control.osc_patterns import Patterns, is_pattern
 from bridge.control.osc_routes import ROOT, addresses, buttons, reply_to, triggered, value
@@ -157,7 +157,7 @@ class Handler:
         """What a datagram takes, in messages."""
         if data.startswith(BUNDLE):
             return 1 + len(data) // BYTES
-        address = data[: data.find(b"\0")]
+        address = address_of(data)
         if WILD_BYTES.isdisjoint(address):
             return 1
         found = self._patterns.matching(address.decode("ascii", "replace"))

@@ -13,7 +13,7 @@ from time import perf_counter, time
 from typing import TypeAlias
 
 from bridge.control.osc_packets import BUNDLE, HEAD
-from bridge.control.osc_patterns import WILD
+from bridge.control.osc_patterns import LONGEST, WILD
 
 Sender: TypeAlias = tuple[str, int]
 Item: TypeAlias = tuple[bytes, Sender]
@@ -77,7 +77,7 @@ class Inbox:
         """Keep a datagram."""
         if data.startswith(BUNDLE):
             data = _unwrapped(data)
-        address = data[: data.find(b"\x00")]
+        address = address_of(data)
         if data.endswith(QUESTION) and not data.startswith(BUNDLE):
             self._newest[data, sender] = [(data, sender)]
             return
@@ -128,6 +128,11 @@ class Inbox:
         if self._newest:
             self._ready += self._newest.items()
             self._newest = {}
+
+
+def address_of(data: bytes) -> bytes:
+    """The address of a message, unparsed; empty where it is too long to mean anything."""
+    return data[: max(0, data.find(b"\x00", 0, LONGEST + 1))]
 
 
 def _unwrapped(data: bytes) -> bytes:

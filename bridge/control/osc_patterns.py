@@ -18,7 +18,7 @@ TOKEN = re.compile(r"\*+|\?|\[(!?)([^\[\]/]+)\]|\{([^{}]*)\}|([^*?\[\]{}]+)")
 
 def is_pattern(address: str) -> bool:
     """Whether an address means several."""
-    return not WILD.isdisjoint(address)
+    return not WILD.isdisjoint(address[: LONGEST + 1])
 
 
 class Patterns:
@@ -33,11 +33,14 @@ class Patterns:
         self._ends = [place for place, letter in enumerate(row) if letter == END]
         self._starts = sum(1 << place for place in (0, *(end + 1 for end in self._ends[:-1])))
         self._inner = sum(bits for letter, bits in self._at.items() if letter not in ("/", END))
-        self.matching = lru_cache(KEPT)(self._matching)
+        self._matching = lru_cache(KEPT)(self._match)
 
-    def _matching(self, pattern: str) -> tuple[str, ...]:
-        """The addresses that a pattern means; none where it is malformed."""
-        if len(pattern) > LONGEST or not pattern.isascii() or not self._known:
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """The addresses that a pattern means; none where it is malformed or too long."""
+        return self._matching(pattern) if len(pattern) <= LONGEST and self._known else ()
+
+    def _match(self, pattern: str) -> tuple[str, ...]:
+        if not pattern.isascii():
             return ()
         places, read = self._starts, 0
         while read < len(pattern):
