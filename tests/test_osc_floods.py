@@ -274,7 +274,10 @@ def test_patterns_and_damaged_values_in_a_bundle_are_bounded(looks, monkeypatch)
     patterns = [message(f"/bridge/*{'*' * (n % 9)}{'{,}' * (n // 9)}", 1).dgram for n in range(90)]
     with counted(monkeypatch, osc_handler, "value") as set_:
         looks.look((bundle(*patterns), HOSTILE))
-    assert 0 < len(set_) <= osc_handler.MOST_BY_PATTERN
+    assert 0 < len(set_) <= osc_handler.MOST_BY_PATTERN + len(looks.desk.store.specs) * 2
+    costly = [message(f"{COSTLY}{n}", 1).dgram for n in range(200)]
+    looks.look((bundle(*costly), HOSTILE))
+    assert looks.server._handler._patterns._matching.cache_info().misses < 40
     damaged = [message("/bridge/vace", float("nan")).dgram] * 2000
     with counted(monkeypatch, osc_handler, "parse") as parsed:
         looks.look((bundle(*damaged), HOSTILE))

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from ipaddress import ip_address
-from math import inf
 from time import perf_counter
 from typing import Any
 
@@ -25,7 +24,7 @@ LOG_EVERY = 1.0  # seconds between log lines, and between errors told
 MOST_TROUBLE = 16  # of both, of all kinds together, in that time
 MOST_KINDS = 512  # kinds of trouble remembered
 MOST_ROWS = 256  # messages of a bundle that are done, after it was thinned
-MOST_BY_PATTERN = 256  # values that the patterns of a bundle set
+MOST_BY_PATTERN = 256  # values that the patterns of a bundle set, or what takes as long
 MOST_PRESSES = 50  # of one button in a second
 LETTERS = 16  # of a pattern that are looked up in the time of one message
 BYTES = 32  # of a bundle for each of its messages; few are shorter
@@ -61,6 +60,7 @@ class Handler:
         self._thinned = frozenset(address.encode() for address in self.specs)
         self._others = frozenset(a.encode() for a in (*self._buttons, *self._commands))
         self._allowance = Allowance()
+        self._by_pattern = 0  # what the patterns of this datagram took
         self._changes: dict[str, object] = {}
         self._then: list[tuple[str, Callable[[], object]]] = []
         self._sender: Sender = ("", 0)
@@ -107,8 +107,9 @@ class Handler:
         if bundle or self._then or sender != self._sender:
             self.flush()
         self._sender = sender
+        self._by_pattern = 0
         if not bundle:
-            return self._message(data, sender) is not None
+            return self._message(data, sender)
         good = self._bundle(data, sender)
         self.flush()
         return good
@@ -179,55 +180,54 @@ class Handler:
         if len(rows) > MOST_ROWS:
             self.refuse("bundle", f"A bundle asks for {len(rows)} things; it may for {MOST_ROWS}.")
             return False
-        by_pattern, bad = 0, 0
+        bad = 0
         for versions in rows:
             looked = 0
             for message, _ in reversed(versions):
                 looked += 1
-                values = self._message(message, sender, MOST_BY_PATTERN - by_pattern)
-                by_pattern += values or 0
-                bad += values is None
-                if values is not None or bad > MOST_ROWS:
+                good = self._message(message, sender)
+                bad += not good
+                if good or bad > MOST_ROWS:
                     break
             counters.osc_coalesced += len(versions) - looked
         return not bad
 
-    def _message(self, data: bytes, sender: Sender, most: float = inf) -> int | None:
-        """Take a message in: how many values it set by a pattern, None where it was no good."""
+    def _message(self, data: bytes, sender: Sender) -> bool:
+        """Take a message in; whether it was good. A pattern is good where it means something."""
         try:
             message = parse(data)
         except PacketError as error:
             self.refuse("packet", str(error))
-            return None
+            return False
         except Exception as error:  # noqa: BLE001 - of the codec: no bytes may end the one who listens
             self.refuse("packet", f"A message cannot be read: {error}", error)
-            return None
+            return False
         address = message.address
         if not is_pattern(address):
-            done = self._attempt(address, self._do, address, message.arguments, sender)
-            return 0 if done else None
+            return self._attempt(address, self._do, address, message.arguments, sender)
+        if self._by_pattern >= MOST_BY_PATTERN:
+            self.refuse("pattern", "The patterns of a bundle ask for too much; some are left out.")
+            return False
         found = self._patterns.matching(address)
         meant = [a for a in found if a in self.specs and self.specs[a].by_pattern]
-        if not meant or len(meant) > most:
-            self._refuse_pattern(address, found, bool(meant))
-            return None
+        self._by_pattern += 1 + len(meant) + len(address) // LETTERS
+        if not meant:
+            self._refuse_pattern(address, found)
         for each in meant:
             self._attempt(each, self._do, each, message.arguments, sender)
-        return len(meant)
+        return bool(meant)
 
-    def _refuse_pattern(self, pattern: str, found: Sequence[str], much: bool) -> None:
+    def _refuse_pattern(self, pattern: str, found: Sequence[str]) -> None:
         """Say why a pattern does nothing, of which `found` is all that it means."""
-        words = f"The pattern {pattern[:80]!r}"
-        if much:
-            self.refuse("pattern", f"{words} is one too many: a bundle's patterns set too much.")
-        elif found:
-            self.refuse(
-                "pattern",
-                f"{words} means only what no pattern reaches ({', '.join(found[:3])}): buttons, "
-                "what hides the picture, what a pipeline is loaded with. Send to its own address.",
-            )
-        else:
+        if not found:
             self.refuse("address", f"Nothing matches {pattern[:80]!r}.")
+            return
+        self.refuse(
+            "pattern",
+            f"The pattern {pattern[:80]!r} means only what no pattern reaches "
+            f"({', '.join(found[:3])}): buttons, what hides the picture, what a pipeline is loaded "
+            "with. Send to its own address.",
+        )
 
     def _do(self, address: str, arguments: Arguments, sender: Sender) -> None:
         """One message to one address."""
