@@ -60,6 +60,7 @@ class OutputParameters(Parameters):
         maximum=240,
         unit="fps",
         page="Engine",
+        by_pattern=False,
     )
 
 
