@@ -1,8 +1,13 @@
-"""The two ends of the frame path: threads that own the source and the sink, GL context and all."""
+"""The two ends of the frame path: each a row of carriers, of which one is in use.
 
+A carrier is a thread that opens, uses and closes one source or sink, GL context and all. A driver
+or a disk may keep it for ever: nobody waits for it. What is asked for is opened beside what is in
+use, then taken up, then the old one closed; what a carrier that was given up gets later, it closes.
+"""
+
+import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from time import perf_counter
 from typing import Generic, TypeVar
 
@@ -10,91 +15,276 @@ from bridge.frame import Frame
 from bridge.mailbox import Mailbox
 from bridge.stage import explained, repeat
 from bridge.state import Counters
-from bridge.transports import Sink, Source, Transport, TransportError, check_source
+from bridge.transports import Sink, Source, Transport, TransportError, check_source, clash
+
+log = logging.getLogger(__name__)
 
 WAIT = 0.1  # seconds that an end waits before it looks whether to go on
+LOOK = 0.1  # seconds between looks at what time brings
 RETRY = 1.0  # seconds until a failed source or sink is tried again
+PATIENCE = 1.0  # seconds that an opening may take before a newer choice overtakes it
+TELL = 2.0  # seconds without an answer from which on it is told
+CLOSING = 3.0  # seconds that one which cannot be had twice may take to close
+MOST = 8  # carriers that may be left behind at an end
+LAST = 2.0  # seconds that closing may take when the session ends
 
 T = TypeVar("T", bound=Transport)
 
 
+class Carrier(Generic[T]):
+    """One transport with its thread. Its attributes may be read by any thread."""
+
+    def __init__(
+        self, name: str, uri: str, open_: Callable[[str], T],
+        step: Callable[["Carrier[T]", T], None],
+        failed: Callable[["Carrier[T]", Exception], None],
+        news: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """`news` is called when it has opened, and when it has ended."""
+        self.uri = uri
+        self.transport: T | None = None
+        self.error: BaseException | None = None  # why it could not be opened
+        self.left_at = 0.0  # when it was told to leave
+        self.leave = threading.Event()
+        self.ended = threading.Event()
+        self._open, self._step, self._failed, self._news = open_, step, failed, news
+        self._verdict = threading.Event()
+        self._since = perf_counter()  # when what it is in began; 0 for nothing
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    @property
+    def busy(self) -> float:
+        """Seconds that it has been in the call that it is in."""
+        since = self._since
+        return perf_counter() - since if since else 0.0
+
+    def take_up(self) -> None:
+        """Use it from now on."""
+        self._verdict.set()
+
+    def let_go(self) -> None:
+        """Close it as soon as it can be."""
+        self.left_at = self.left_at or perf_counter()
+        self.leave.set()
+        self._verdict.set()
+
+    def _run(self) -> None:
+        try:
+            self._carry()
+        except BaseException as error:  # of a driver or a plug-in, SystemExit too
+            self.error = error
+            if self.transport is not None:
+                log.warning("%s could not be closed", self.uri, exc_info=error)
+        finally:
+            if self.left_at and self.busy > TELL:
+                log.warning("%s came back after %.0f s and is closed", self.uri, self.busy)
+            self._since = 0.0
+            self.ended.set()
+            self._news()
+
+    def _carry(self) -> None:
+        transport = self._open(self.uri)
+        took, self._since = self.busy, 0.0
+        with transport:
+            self.transport = transport
+            if took > TELL:
+                log.warning("%s took %.0f s to open", self.uri, took)
+            self._news()
+            self._verdict.wait()
+            repeat(lambda: self._use(transport), self.leave, self._stumbled, RETRY)
+            self._since = perf_counter()
+
+    def _use(self, transport: T) -> None:
+        self._since = perf_counter()
+        self._step(self, transport)
+        self._since = 0.0
+
+    def _stumbled(self, error: Exception) -> None:
+        self._since = 0.0
+        self._failed(self, error)
+
+
 class End(Generic[T]):
-    """One end: `open_` gives its transport and is called in its own thread."""
+    """One end: `open_` gives its transport and is called in the transport's own thread.
+
+    One thread decides everything here, and calls nothing that could keep it.
+    """
+
+    verb = "answered"
 
     def __init__(self, name: str, uri: str, open_: Callable[[str], T]) -> None:
-        self.uri = uri
+        self.uri = uri  # what is in use, or to be
         self.error = ""  # of the last step
         self.refused = ""  # what was asked for and cannot be had; stands until the next wish
-        self.transport: T | None = None
+        self._name = name
         self._open = open_
-        self._asked = ""  # what to open instead
+        self._using: Carrier[T] | None = None
+        self._coming: Carrier[T] | None = None
+        self._left: list[Carrier[T]] = []  # told to leave
+        self._wish = ""  # what to open instead
+        self._again_at = 0.0
         self._attached: Callable[[], None] = lambda: None
         self._stopped = threading.Event()
-        self._leave = threading.Event()
-        self._opened: Future[None] = Future()
+        self._news = threading.Event()
+        self._begun = threading.Event()
+        self._cause: BaseException | None = None  # why it could not begin
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def start(self) -> None:
-        """Open the transport and begin; TransportError where it cannot be had."""
+    def start(self, first: str = "") -> None:
+        """Begin to open: `first`, or where that cannot be had this end's own URI."""
+        self._coming = self._carrier(first or self.uri)
         self._thread.start()
-        self._opened.result()
+
+    def check(self, until: float) -> None:
+        """Wait for the transport, at most until `until`: one that takes longer is waited for
+        aside. Raises TransportError, or what else went wrong, where it cannot be had.
+        """
+        self._begun.wait(max(0.0, until - perf_counter()))
+        if self._cause is not None:
+            raise self._cause
 
     def stop(self) -> None:
         """Begin to end."""
         self._stopped.set()
-        self._leave.set()
+        self._news.set()
 
     def join(self) -> None:
-        """Wait for the end."""
+        """Wait for the end, but for no one that is stuck."""
+        until = perf_counter() + LAST
         if self._thread.is_alive():
-            self._thread.join(2)
+            self._thread.join(LAST)
+        for carrier in [*self._left]:
+            if carrier.busy < TELL:
+                carrier.ended.wait(max(0.0, until - perf_counter()))
+
+    @property
+    def transport(self) -> T | None:
+        """What is in use, if anything is."""
+        using = self._using
+        return using.transport if using else None
 
     @property
     def status(self) -> str:
         """The URI and what its transport says."""
-        return f"{self.uri} · {self.transport.status}" if self.transport else ""
+        if transport := self.transport:
+            return f"{self.uri} · {transport.status}"
+        coming = self._coming
+        return f"{coming.uri if coming else self.uri} · opening" if self._thread.is_alive() else ""
+
+    @property
+    def late(self) -> str:
+        """What has been waited for in vain for a while, in a sentence; empty for nothing."""
+        coming, using = self._coming, self._using
+        if coming and (seconds := coming.busy) > TELL:
+            then = f"{using.uri} goes on meanwhile." if using else "it is waited for."
+            return f"{coming.uri} has not opened for {seconds:.0f} s; {then}"
+        if using and (seconds := using.busy) > TELL:
+            return f"{using.uri} has not {self.verb} for {seconds:.0f} s; it is waited for."
+        return ""
+
+    @property
+    def stuck(self) -> int:
+        """How many transports were left behind in calls that have not returned."""
+        now = perf_counter()
+        return sum(not c.ended.is_set() and now - c.left_at > TELL for c in [*self._left])
+
+    def _wish_for(self, uri: str, attached: Callable[[], None]) -> None:
+        if self.stuck >= MOST:
+            raise TransportError(
+                f"{MOST} transports have been left behind in drivers or disks that do not answer; "
+                "start the bridge again before you choose another."
+            )
+        self._attached, self._wish = attached, uri
+        self._news.set()
+
+    # The thread that decides.
 
     def _run(self) -> None:
-        transport = self._first()
-        while transport is not None:
-            self.transport = transport
-            with transport:
-                repeat(lambda end=transport: self._step(end), self._leave, self._failed, RETRY)
-            if self._stopped.is_set():
+        repeat(self._turn, self._stopped, self._stumbled, LOOK)
+        for carrier in (self._coming, self._using):
+            self._leave(carrier)
+
+    def _turn(self) -> None:
+        self._news.wait(LOOK)
+        self._news.clear()
+        self._left = [carrier for carrier in self._left if not carrier.ended.is_set()]
+        coming, using = self._coming, self._using
+        if coming and coming.transport is not None:
+            self._swap(coming)
+        elif coming and coming.ended.is_set():
+            self._refuse(coming)
+        if using and using.ended.is_set() and using is self._using:  # by a plug-in's SystemExit
+            self._using = None
+        if self._wish:
+            self._grant()
+        elif not self._using and not self._coming and perf_counter() >= self._again_at:
+            self._coming = self._carrier(self.uri)
+
+    def _stumbled(self, error: Exception) -> None:
+        explained(error)  # a defect of ours, and no reason to end
+
+    def _swap(self, coming: Carrier[T]) -> None:
+        """Use what has opened."""
+        if coming.uri == self.uri:
+            self.refused = self.refused if self._using else ""
+        old, self._using, self._coming = self._using, coming, None
+        self.uri, self.error = coming.uri, ""
+        self._leave(old)
+        coming.take_up()
+        self._begun.set()
+        self._attached()
+
+    def _refuse(self, coming: Carrier[T]) -> None:
+        """What was to be opened cannot be; what is in use goes on."""
+        error = coming.error or TransportError(f"{coming.uri} ended while it was opened.")
+        self.refused = explained(error, TransportError)
+        self._coming = None
+        if coming.uri == self.uri:
+            self._again_at = perf_counter() + RETRY
+            self._cause = None if self._begun.is_set() else error
+            self._begun.set()
+
+    def _grant(self) -> None:
+        """Begin to open what was asked for last, as soon as that may be."""
+        wish, coming, using = self._wish, self._coming, self._using
+        if coming and coming.uri == wish:
+            self._wish = ""
+            return
+        if coming and coming.busy < PATIENCE:
+            return
+        self._leave(coming)
+        self._coming = None
+        if using and clash(wish, using.uri):  # the one case in which the old one closes first
+            if not using.leave.is_set():
+                self._leave(using)
+            if not using.ended.is_set() and perf_counter() - using.left_at < CLOSING:
                 return
-            self._leave.clear()
-            transport = self._next()
+            self._using = None
+        self._wish, self.refused = "", ""
+        self._coming = self._carrier(wish)
 
-    def _first(self) -> T | None:
-        try:
-            transport = self._open(self.uri)
-            self._opened.set_result(None)
-            return transport
-        except Exception as error:  # noqa: BLE001 - raised again by `start`
-            self._opened.set_exception(error)
-            return None
+    def _leave(self, carrier: Carrier[T] | None) -> None:
+        if carrier:
+            if carrier.busy > TELL:
+                log.warning("%s is left behind after %.0f s", carrier.uri, carrier.busy)
+            carrier.let_go()
+            self._left = [*self._left, carrier]
 
-    def _next(self) -> T | None:
-        """What was asked for; where that cannot be had, what there was."""
-        uri, self._asked, self.refused = self._asked or self.uri, "", ""
-        while not self._stopped.is_set():
-            try:
-                transport = self._open(uri)
-                self.uri = uri
-                self._attached()
-                return transport
-            except Exception as error:  # noqa: BLE001 - of a driver or a plug-in: this end goes on
-                self.refused = explained(error, TransportError)
-                if uri == self.uri:
-                    self._stopped.wait(RETRY)
-                uri = self.uri
-        return None
+    def _carrier(self, uri: str) -> Carrier[T]:
+        return Carrier(self._name, uri, self._open, self._step_of, self._failed, self._news.set)
 
-    def _step(self, transport: T) -> None:
+    # The carriers' threads.
+
+    def _step_of(self, carrier: Carrier[T], transport: T) -> None:
+        self._step(transport, lambda: carrier is self._using)
+
+    def _failed(self, carrier: Carrier[T], error: Exception) -> None:
+        text = explained(error, TransportError)
+        if carrier is self._using:
+            self.error = text
+
+    def _step(self, transport: T, in_use: Callable[[], bool]) -> None:
         raise NotImplementedError
-
-    def _failed(self, error: Exception) -> None:
-        self.error = explained(error, TransportError)
 
 
 class Receiving(End[Source]):
@@ -112,18 +302,17 @@ class Receiving(End[Source]):
 
     def attach(self, uri: str, attached: Callable[[], None]) -> None:
         """Receive from another source from now on, and call `attached`; TransportError for what is
-        no URI. What cannot be opened is told in `refused`, and the source before it is taken up
-        again.
+        no URI. What cannot be opened is told in `refused`, and the source before it goes on.
+        Neither disk nor driver is touched here.
         """
         check_source(uri)
-        self._attached = attached
-        self._asked = uri
-        self._leave.set()
+        self._wish_for(uri, attached)
 
     @property
     def problem(self) -> str:
         """What is wrong at this end, in a sentence."""
-        return self.refused or self.error or (self.transport.problem if self.transport else "")
+        told = self.refused or self.late or self.error
+        return told or (self.transport.problem if self.transport else "")
 
     @property
     def alive(self) -> bool:
@@ -134,8 +323,10 @@ class Receiving(End[Source]):
         stands_in = getattr(source, "stands_in", False)  # a plug-in may be older than this
         return not (stands_in or source.problem or self.error)
 
-    def _step(self, transport: Source) -> None:
+    def _step(self, transport: Source, in_use: Callable[[], bool]) -> None:
         frame = transport.receive(WAIT)
+        if not in_use():  # it was overtaken in there
+            return
         self.error = ""
         if frame is None:
             return
@@ -148,6 +339,8 @@ class Receiving(End[Source]):
 class Sending(End[Sink]):
     """Hands over what the clock composed; a sink that fails is told, the rest goes on."""
 
+    verb = "taken a picture"
+
     def __init__(
         self, uri: str, open_: Callable[[str], Sink], counters: Counters, outbox: Mailbox[Frame]
     ) -> None:
@@ -156,7 +349,12 @@ class Sending(End[Sink]):
         self._outbox = outbox
         self._sent_at = 0.0
 
-    def _step(self, transport: Sink) -> None:
+    @property
+    def problem(self) -> str:
+        """What is wrong at this end, in a sentence."""
+        return self.refused or self.late or self.error
+
+    def _step(self, transport: Sink, in_use: Callable[[], bool]) -> None:
         if not self._outbox.wait(1, WAIT):
             return
         for frame in self._outbox.take(1):

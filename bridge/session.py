@@ -45,6 +45,8 @@ from engine.pipelines.catalog import Catalog, PipelineRow
 
 log = logging.getLogger(__name__)
 
+OPENING = 3.0  # seconds that the start waits for source and sink to open, or to be refused
+
 
 class Session:
     """Everything between source and sink; the `Desk` that the control surfaces are given."""
@@ -100,12 +102,17 @@ class Session:
         }
 
     def start(self) -> None:
-        """Open source and sink, then start everything; TransportError, with nothing started."""
+        """Open source and sink, then start everything; TransportError, with nothing started. One
+        that does not open at once is waited for aside, while the rest runs.
+        """
         settings = self.settings
         settings.assets.mkdir(parents=True, exist_ok=True)
         try:
             self._receiving.start()
             self._sending.start()
+            until = perf_counter() + OPENING
+            self._receiving.check(until)
+            self._sending.check(until)
         except BaseException:
             self._end_ends()
             raise
@@ -234,7 +241,7 @@ class Session:
             phase=host.progress[0],
             error=host.error
             or self._receiving.problem
-            or self._sending.error
+            or self._sending.problem
             or self._clock.trouble,
             fps=round(counters.shown_rate.value, 2),
             input_fps=round(counters.input_rate.value, 2),
@@ -258,6 +265,7 @@ class Session:
             osc_refused=counters.osc_refused,
             source=self._receiving.status,
             sink=self._sending.status,
+            stuck=self._receiving.stuck + self._sending.stuck,
             engine_size="x".join(map(str, link.size)) if link and link.size else "",
             output_size=self.settings.output_size,
             worker=link.pid if link else 0,

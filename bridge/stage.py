@@ -24,7 +24,7 @@ def repeat(
             stopped.wait(pause)
 
 
-def explained(error: Exception, *expected: type[Exception]) -> str:
+def explained(error: BaseException, *expected: type[Exception]) -> str:
     """An error in one sentence. One that is not of the `expected` kinds, whose texts are sentences
     for users, is logged with its way through the code.
     """

@@ -81,6 +81,9 @@ class Status:
     osc_refused: int = told(0, "OSC messages that were no good.", "", "counter")
     source: str = told("", "Where pictures come from, and how it goes.")
     sink: str = told("", "Where pictures go, under the name to pick.")
+    stuck: int = told(
+        0, "Sources and sinks left behind in a driver or disk that does not answer.", "", "gauge"
+    )
     engine_size: str = told("", "Size that the engine works at.", "px")
     output_size: str = told("", "Size that is sent.", "px")
     worker: int = told(0, "Process id of the engine worker; 0 for none.")

@@ -3,17 +3,21 @@
 A transport is one module of this package (or a plug-in's, by entry point) with a function
 `open_source(name, options)` or `open_sink(name, options)`, or both; `name` is what follows the
 colon. It raises `TransportError`, one sentence with the cure, when it cannot be had. A transport
-whose senders can be found has `offers()` too, a list of `Offer`.
+whose senders can be found has `offers()` too, a list of `Offer`; one whose sources cannot be had
+twice says `EXCLUSIVE = True`.
 """
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import ModuleType, TracebackType
 from typing import Protocol, Self, cast
 
+from bridge.aside import Aside, SlowError
 from bridge.frame import Frame
 
 ENTRY_POINTS = "spout_bridge.transports"
@@ -26,6 +30,10 @@ BUILT_IN = {
     "shm": "bridge.transports.shared_memory",
     "null": "bridge.transports.null",
 }
+PATIENCE = 1.0  # seconds that a transport may take to be imported, or to say what it offers
+
+_plugged: dict[str, str] | None = None  # the module of each plug-in's scheme, as last looked up
+_aside = Aside()
 
 
 class TransportError(Exception):
@@ -117,8 +125,21 @@ def open_source(uri: str, options: Options) -> Source:
 
 
 def check_source(uri: str) -> None:
-    """TransportError where a URI names nothing that can be received from."""
-    _opener(uri, "open_source", "received from")
+    """TransportError where a URI names nothing that can be received from, as far as that is known
+    without a look at the disk: who calls this may not wait.
+    """
+    name = _module_of(uri, _known())
+    if name in sys.modules:
+        _checked(uri, sys.modules[name], "open_source", "received from")
+
+
+def clash(one: str, other: str) -> bool:
+    """Whether two sources cannot be had at the same time. Waits for nothing."""
+    scheme = one.partition(":")[0]
+    if scheme != other.partition(":")[0]:
+        return False
+    module = sys.modules.get(_known().get(scheme, ""))
+    return bool(getattr(module, "EXCLUSIVE", False))
 
 
 def open_sink(uri: str, options: Options) -> Sink:
@@ -133,8 +154,8 @@ def schemes() -> dict[str, tuple[bool, bool, str]]:
     found: dict[str, tuple[bool, bool, str]] = {}
     for scheme, name in _modules().items():
         try:
-            module = _module(scheme, name)
-        except TransportError as error:
+            module = _aside.ask(f"{scheme}:", partial(_module, scheme, name), PATIENCE)
+        except (TransportError, SlowError) as error:
             found[scheme] = False, False, str(error)
             continue
         line = (module.__doc__ or "").strip().splitlines()[0]
@@ -143,13 +164,22 @@ def schemes() -> dict[str, tuple[bool, bool, str]]:
 
 
 def offers() -> list[Offer]:
-    """All senders and devices that are there now, of every transport that can tell."""
+    """All senders and devices that are there now, of every transport that can tell. One that does
+    not answer is an offer with that problem, and keeps nobody.
+    """
     found: list[Offer] = []
     for scheme, name in _modules().items():
-        with suppress(TransportError):  # a plug-in that misses a package; `schemes` tells
-            there = getattr(_module(scheme, name), "offers", None)
-            found += there() if there else []
+        try:
+            with suppress(TransportError):  # a plug-in that misses a package; `schemes` tells
+                found += _aside.ask(f"{scheme}:", partial(_offers, scheme, name), PATIENCE)
+        except SlowError as error:
+            found.append(Offer(uri=f"{scheme}:", text="", problem=str(error)))
     return found
+
+
+def _offers(scheme: str, name: str) -> list[Offer]:
+    there = getattr(_module(scheme, name), "offers", None)
+    return list(there()) if there else []
 
 
 def _name(uri: str) -> str:
@@ -157,21 +187,35 @@ def _name(uri: str) -> str:
 
 
 def _opener(uri: str, function: str, verb: str) -> Callable[[str, Options], object]:
-    scheme, colon, _ = uri.partition(":")
-    known = _modules()
-    if not colon or scheme not in known:
-        choices = ", ".join(f"{name}:" for name in known)
-        raise TransportError(f"{uri!r} is not a transport; write one of {choices}")
-    module = _module(scheme, known[scheme])
-    if not hasattr(module, function):
-        raise TransportError(f"{scheme}: cannot be {verb}; `spout-bridge list` shows what can.")
+    module = _module(uri.partition(":")[0], _module_of(uri, _modules()))
+    _checked(uri, module, function, verb)
     return getattr(module, function)
 
 
+def _module_of(uri: str, known: Mapping[str, str]) -> str:
+    scheme, colon, _ = uri.partition(":")
+    if not colon or scheme not in known:
+        choices = ", ".join(f"{name}:" for name in known)
+        raise TransportError(f"{uri!r} is not a transport; write one of {choices}")
+    return known[scheme]
+
+
+def _checked(uri: str, module: ModuleType, function: str, verb: str) -> None:
+    if not hasattr(module, function):
+        scheme = uri.partition(":")[0]
+        raise TransportError(f"{scheme}: cannot be {verb}; `spout-bridge list` shows what can.")
+
+
 def _modules() -> dict[str, str]:
-    """The module of every scheme; to ask for those of plug-ins takes milliseconds."""
-    plugged = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
-    return {**BUILT_IN, **plugged}
+    """The module of every scheme; to ask for those of plug-ins takes milliseconds, and the disk."""
+    global _plugged  # replaced whole, so that any thread may read it
+    _plugged = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    return {**BUILT_IN, **_plugged}
+
+
+def _known() -> dict[str, str]:
+    """The same as they were when somebody last asked: no look at the disk."""
+    return _modules() if _plugged is None else {**BUILT_IN, **_plugged}
 
 
 def _module(scheme: str, name: str) -> ModuleType:

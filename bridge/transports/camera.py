@@ -15,6 +15,7 @@ from bridge.transports.base import Opened
 
 log = logging.getLogger(__name__)
 
+EXCLUSIVE = True  # a driver gives a camera to one at a time
 AGAIN = 1.0  # seconds until a camera that was pulled out is tried again
 
 

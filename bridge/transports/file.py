@@ -26,6 +26,7 @@ from bridge.transports.recording import Recording
 log = logging.getLogger(__name__)
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
+KERNEL = (Path("/proc"), Path("/sys"))  # what looks like files there may wait for ever
 STALL = 0.5  # seconds late from which on the clip goes on where it was instead of catching up
 HURRY = 0.05  # seconds to spend on catching up before a picture is given all the same
 BT709, UNSPECIFIED, HD_ROWS = 1, 2, 720
@@ -164,7 +165,11 @@ def open_source(name: str, options: Options) -> FileSource | StillSource:
     """`file:PATH` of a video or picture."""
     path = _path(name)
     if not path.is_file():
+        if path.exists() and not path.is_dir():  # to open one may wait for ever
+            raise TransportError(f"{path} is no file but a pipe or device; give a file.")
         raise TransportError(f"There is no file {path}; check the path.")
+    if any(path.resolve().is_relative_to(folder) for folder in KERNEL):
+        raise TransportError(f"{path} is no clip: it is made by the system; give a file.")
     return StillSource(path) if path.suffix.lower() in PICTURES else FileSource(path)
 
 
@@ -176,7 +181,12 @@ def open_sink(name: str, options: Options) -> Recording:
 def _path(name: str) -> Path:
     if not name:
         raise TransportError("file: needs a path, as in file:clip.mp4.")
-    return Path(name).expanduser().absolute()
+    try:
+        return Path(name).expanduser().absolute()
+    except RuntimeError:
+        raise TransportError(
+            f"There is no home directory for {name}; write the path out."
+        ) from None
 
 
 @contextmanager

@@ -41,6 +41,8 @@ class Recording(Opened):
         """Make the file; TransportError where that cannot be."""
         if not path.parent.is_dir():
             raise TransportError(f"There is no folder {path.parent} to record into; make it first.")
+        if path.exists() and not path.is_file():  # a pipe would wait for whoever reads it
+            raise TransportError(f"{path} is no file to record into; give another path.")
         self._path = _free(path)
         self._fps = options.fps
         self._container: OutputContainer | None = _create(self._path)

@@ -1,0 +1,302 @@
+"""The ends of the frame path: a driver or a disk that does not answer keeps nobody."""
+
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from time import perf_counter
+
+import cv2
+import pytest
+
+import bridge.ends
+import bridge.session
+import bridge.transports
+from bridge.transports import BUILT_IN, Options, TransportError, offers, open_sink, open_source
+from tests import balky
+from tests.rig import running_session, scene
+from tests.test_cli import running
+
+
+@pytest.fixture
+def place(monkeypatch):
+    """`balky:place`; limits of seconds become tenths."""
+    monkeypatch.setitem(BUILT_IN, "balky", "tests.balky")
+    monkeypatch.setattr(bridge.session, "OPENING", 0.3)
+    monkeypatch.setattr(bridge.transports, "PATIENCE", 0.2)
+    for name, seconds in (("TELL", 0.2), ("PATIENCE", 0.1), ("CLOSING", 0.3), ("RETRY", 0.1)):
+        monkeypatch.setattr(bridge.ends, name, seconds)
+    made = balky.places["place"] = balky.Place()
+    balky.places["other"] = balky.Place()
+    yield made
+    for each in balky.places.values():
+        each.let_go()
+    balky.places.clear()
+
+
+@pytest.fixture
+def other(place):
+    return balky.places["other"]
+
+
+def test_a_source_that_does_not_open_keeps_no_start_and_comes_when_it_comes(tmp_path, place):
+    place.keep("open")
+    began = perf_counter()
+    with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
+        assert perf_counter() - began < 10
+        rig.wait(lambda frame: True)  # the card, from the first tick on
+        rig.until(lambda: "has not opened for" in rig.session.status().error)
+        status = rig.session.status()
+        assert status.error.startswith("balky:place has not opened for ")
+        assert status.source == "balky:place · opening"
+        assert (status.shown, status.black_frames) == ("card", 0)
+        place.let_go()
+        rig.until(lambda: rig.session.status().frames_new > 3)
+        assert rig.session.status().error == ""
+
+
+def test_a_newer_choice_is_taken_while_one_does_not_open_and_that_one_closes_what_it_gets(
+    tmp_path, place
+):
+    place.keep("open")
+    with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
+        place.until("open begun")
+        rig.session.attach("pattern:quick")
+        rig.until(lambda: rig.session.status().source.startswith("pattern:quick"))
+        rig.until(lambda: rig.session.status().stuck == 1)
+        place.let_go()
+        place.until("close")
+        rig.until(lambda: rig.session.status().stuck == 0)
+        assert place.done["receive"] == 0
+        assert rig.session.status().source.startswith("pattern:quick")
+
+
+def test_what_is_in_use_goes_on_until_the_newer_one_has_opened(tmp_path, place):
+    with running_session(tmp_path, source="pattern:old", pipeline="passthrough") as rig:
+        rig.until(lambda: rig.session.status().frames_new > 3)
+        place.keep("open")
+        rig.session.attach("balky:place")
+        rig.until(lambda: "balky:place has not opened" in rig.session.status().error)
+        assert "pattern:old goes on" in rig.session.status().error
+        shown = rig.session.status().frames_new
+        rig.until(lambda: rig.session.status().frames_new > shown + 3)
+        place.let_go()
+        rig.until(lambda: rig.session.status().source.startswith("balky:place"))
+        rig.until(lambda: not rig.session.status().error)
+
+
+def test_one_that_is_refused_late_leaves_the_old_one_and_says_so(tmp_path, place):
+    with running_session(tmp_path, source="pattern:old", pipeline="passthrough") as rig:
+        place.keep("open")
+        place.refuses = "balky:place is broken; mend it."
+        rig.session.attach("balky:place")
+        place.until("open begun")
+        place.let_go()
+        rig.until(lambda: rig.session.status().error == place.refuses)
+        assert rig.session.status().source.startswith("pattern:old")
+        assert place.done["open begun"] == 1, "it is not tried again unasked"
+
+
+def test_a_source_that_is_refused_after_the_start_is_tried_again(tmp_path, place):
+    place.keep("open")
+    with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
+        place.refuses = "balky:place is not plugged in; plug it in."
+        place.let_go()
+        rig.until(lambda: rig.session.status().error == place.refuses)
+        place.until("open", 3)
+        place.refuses = ""
+        rig.until(lambda: rig.session.status().frames_new > 3)
+        assert rig.session.status().error == ""
+
+
+def test_what_is_refused_at_once_refuses_the_start(tmp_path, place):
+    place.refuses = "balky:place is taken; choose another."
+    threads = threading.active_count()
+    for ends in ({"source": "balky:place"}, {"sink": "balky:place"}):
+        with (
+            pytest.raises(TransportError, match="is taken"),
+            running_session(tmp_path, pipeline="passthrough", **ends),
+        ):
+            pass
+    assert threading.active_count() <= threads, "nothing is half-started"
+
+
+def test_a_source_that_stalls_is_told_and_a_newer_choice_is_taken(tmp_path, place):
+    with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
+        rig.until(lambda: rig.session.status().frames_new > 3)
+        place.keep("receive")
+        rig.until(lambda: "balky:place has not answered for" in rig.session.status().error)
+        rig.session.attach("pattern:next")
+        rig.until(lambda: rig.session.status().source.startswith("pattern:next"))
+        rig.until(lambda: rig.session.status().stuck == 1 and not rig.session.status().error)
+        frames = rig.session.status().frames_new
+        rig.until(lambda: rig.session.status().frames_new > frames + 3)
+        place.let_go()
+        place.until("close")
+        rig.until(lambda: rig.session.status().stuck == 0)
+
+
+def test_many_newer_choices_leave_few_threads_behind_and_the_last_one_wins(tmp_path, place):
+    with running_session(tmp_path, source="pattern:old", pipeline="passthrough") as rig:
+        rig.until(lambda: rig.session.status().frames_new > 3)
+        place.keep("open")
+        before = threading.active_count()
+        for number in range(300):
+            rig.session.attach("balky:place" if number % 2 else f"pattern:{number}")
+        rig.session.attach("pattern:last")
+        rig.until(lambda: rig.session.status().source.startswith("pattern:last"))
+        assert threading.active_count() < before + 5
+        place.let_go()
+
+
+def test_so_many_are_left_behind_and_no_more(tmp_path, place):
+    with running_session(tmp_path, source="pattern:old", pipeline="passthrough") as rig:
+        place.keep("open")
+        for number in range(bridge.ends.MOST):
+            rig.session.attach("balky:place")
+            place.until("open begun", number + 1)
+            rig.session.attach(f"pattern:{number}")
+            rig.until(lambda n=number: rig.session.status().source.startswith(f"pattern:{n}"))
+        rig.until(lambda: rig.session.status().stuck == bridge.ends.MOST)
+        with pytest.raises(TransportError, match="start the bridge again"):
+            rig.session.attach("balky:place")
+        place.let_go()
+        rig.until(lambda: rig.session.status().stuck == 0)
+        rig.session.attach("pattern:again")
+        rig.until(lambda: rig.session.status().source.startswith("pattern:again"))
+
+
+def test_one_that_cannot_be_had_twice_is_closed_first(tmp_path, place, other, monkeypatch):
+    monkeypatch.setattr(balky, "EXCLUSIVE", True)
+    with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
+        rig.until(lambda: rig.session.status().frames_new > 0)
+        rig.session.attach("balky:other")
+        rig.until(lambda: rig.session.status().source.startswith("balky:other"))
+        assert place.done["close"] == 1
+        other.keep("receive")  # and where it does not come back, it is not waited for for ever
+        other.until("receive begun", other.done["receive begun"] + 1)
+        rig.session.attach("balky:place")
+        rig.until(lambda: rig.session.status().source.startswith("balky:place"))
+
+
+def test_a_sink_that_does_not_open_or_take_pictures_stops_nothing(tmp_path, place):
+    place.keep("open")
+    with running_session(
+        tmp_path, source="pattern:in", sink="balky:place", pipeline="passthrough"
+    ) as rig:
+        rig.until(lambda: "balky:place has not opened for" in rig.session.status().error)
+        rig.until(lambda: rig.session.status().frames_new > 3)
+        place.let_go()
+        place.until("send", 3)
+        place.keep("send")
+        rig.until(lambda: "has not taken a picture for" in rig.session.status().error)
+        frames, dropped = rig.session.status().frames_new, rig.session.status().dropped_send
+        rig.until(lambda: rig.session.status().frames_new > frames + 3)
+        assert rig.session.status().dropped_send > dropped
+        began = perf_counter()
+        rig.session.stop()
+        assert perf_counter() - began < 4, "the end does not wait for it either"
+        place.let_go()
+
+
+def test_closing_that_hangs_keeps_no_newer_choice(tmp_path, place):
+    with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
+        rig.until(lambda: rig.session.status().frames_new > 0)
+        place.keep("close")
+        rig.session.attach("pattern:next")
+        place.until("close begun")
+        rig.until(lambda: rig.session.status().source.startswith("pattern:next"))
+        rig.until(lambda: rig.session.status().stuck == 1)
+        place.let_go()
+
+
+def test_a_transport_is_opened_used_and_closed_by_one_thread(tmp_path, place):
+    with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
+        rig.until(lambda: rig.session.status().frames_new > 3)
+        rig.session.attach("pattern:next")
+        place.until("close")
+    assert len(place.threads) == 1
+
+
+def test_a_list_of_senders_does_not_wait_for_one_that_hangs(place):
+    place.keep("offers")
+    began = perf_counter()
+    for _ in range(20):
+        listed = {offer.uri: offer for offer in offers()}
+        assert "balky: has not answered for" in listed["balky:"].problem
+    assert perf_counter() - began < 10
+    assert place.done["offers begun"] == 1, "it is not asked again before it has answered"
+    place.let_go()
+    place.until("offers")
+    assert "balky:" not in {offer.uri for offer in offers()}
+
+
+def test_attach_looks_at_no_disk(tmp_path, place, monkeypatch):
+    with running_session(tmp_path, source="pattern:old", pipeline="passthrough") as rig:
+        here, looking, looked = threading.get_ident(), threading.Event(), []
+
+        def spy(event, arguments):  # it cannot be taken away again
+            if looking.is_set() and threading.get_ident() == here:
+                looked.append(event)
+
+        sys.addaudithook(spy)
+        looking.set()
+        rig.session.attach("balky:place")
+        looking.clear()
+        assert not {"open", "import", "os.listdir", "os.scandir"} & set(looked)
+        rig.until(lambda: rig.session.status().source.startswith("balky:place"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither")
+def test_what_is_no_plain_file_is_refused_unopened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "link.mp4").symlink_to("/dev/zero")
+    for path in ("/proc/kmsg", "/proc/self/mem", "/dev/zero", tmp_path / "pipe.mp4",
+                 tmp_path / "link.mp4"):  # fmt: skip
+        with pytest.raises(TransportError, match="give a file"):
+            open_source(f"file:{path}", Options())
+    for path in ("/dev/null", tmp_path / "pipe.mp4", tmp_path):
+        with pytest.raises(TransportError, match="give another path"):
+            open_sink(f"file:{path}", Options())
+
+
+@contextmanager
+def hung(path):
+    """A file whose every opening waits, as on a disk that is gone: somebody holds a lease on it."""
+    import fcntl
+
+    old = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    held = os.open(path, os.O_RDWR)
+    try:
+        fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        yield
+    finally:
+        os.close(held)
+        signal.signal(signal.SIGIO, old)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+def test_a_file_on_a_hung_disk_keeps_neither_start_nor_page_nor_osc_nor_the_end(tmp_path):
+    picture = tmp_path / "still.png"
+    cv2.imwrite(str(picture), scene(64, 48)[..., :3])
+    with (
+        hung(picture),
+        running(tmp_path, "--source", f"file:{picture}", "--sink", "null:", "--name", "Xhung",
+                "--pipeline", "passthrough", "--output-size", "64x48") as bridge,
+    ):  # fmt: skip
+        state = bridge.until(lambda state: "has not opened for" in state["error"])
+        assert state["shown"] == "card"
+        bridge.osc("/bridge/source", "pattern:quick")
+        bridge.until(lambda state: state["frames_new"] > 3)
+        bridge.osc("/bridge/source", f"file:{picture}")
+        bridge.until(lambda state: "pattern:quick goes on" in state["error"])
+        began = perf_counter()
+        for _ in range(20):
+            bridge.state()
+        assert perf_counter() - began < 4
+        began = perf_counter()
+        bridge.process.send_signal(signal.SIGINT)
+        assert bridge.process.wait(10) == 0
+        assert perf_counter() - began < 4
