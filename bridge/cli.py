@@ -58,6 +58,10 @@ def _settings(options: argparse.Namespace) -> Settings:
     given = {n: v for n in Settings.model_fields if (v := getattr(options, n, None)) is not None}
     try:
         return Settings(**given)
+    except RuntimeError:  # of Path.home
+        raise Refused(
+            "There is no home folder on this account; choose one with --folder."
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         flag = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "a setting"

@@ -122,6 +122,7 @@ class End(Generic[T]):
         self._coming: Carrier[T] | None = None
         self._left: list[Carrier[T]] = []  # told to leave
         self._wish = ""  # what to open instead
+        self._refused = ""  # which URI `refused` is about
         self._again_at = 0.0
         self._attached: Callable[[], None] = lambda: None
         self._stopped = threading.Event()
@@ -130,8 +131,11 @@ class End(Generic[T]):
         self._cause: BaseException | None = None  # why it could not begin
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def start(self, first: str = "") -> None:
-        """Begin to open: `first`, or where that cannot be had this end's own URI."""
+    def start(self, first: str = "", attached: Callable[[], None] = lambda: None) -> None:
+        """Begin to open: `first`, or where that cannot be had this end's own URI; call `attached`
+        when another is taken up.
+        """
+        self._attached = attached
         self._coming = self._carrier(first or self.uri)
         self._thread.start()
 
@@ -162,6 +166,12 @@ class End(Generic[T]):
         """What is in use, if anything is."""
         using = self._using
         return using.transport if using else None
+
+    @property
+    def wanted(self) -> str:
+        """The URI of what is in use, or where nothing is yet, of what is to be."""
+        coming = self._coming
+        return coming.uri if coming and not self._using else self.uri
 
     @property
     def status(self) -> str:
@@ -225,8 +235,8 @@ class End(Generic[T]):
 
     def _swap(self, coming: Carrier[T]) -> None:
         """Use what has opened."""
-        if coming.uri == self.uri:
-            self.refused = self.refused if self._using else ""
+        if coming.uri == self._refused:
+            self.refused = ""
         old, self._using, self._coming = self._using, coming, None
         self.uri, self.error = coming.uri, ""
         self._leave(old)
@@ -237,7 +247,7 @@ class End(Generic[T]):
     def _refuse(self, coming: Carrier[T]) -> None:
         """What was to be opened cannot be; what is in use goes on."""
         error = coming.error or TransportError(f"{coming.uri} ended while it was opened.")
-        self.refused = explained(error, TransportError)
+        self.refused, self._refused = explained(error, TransportError), coming.uri
         self._coming = None
         if coming.uri == self.uri:
             self._again_at = perf_counter() + RETRY

@@ -19,6 +19,7 @@ SETTLED = 5.0  # seconds of life after which a death is no failed start
 PROVEN = 60.0  # the same after which nothing can be wrong with what was asked for
 LONGEST_PAUSE = 10.0  # seconds between a death and the next start
 GLANCE = 0.1  # seconds: Windows sees Ctrl-C between two waits only
+TOO_MANY = 4  # deaths in a row, each soon after its start: what is restored may be why
 GRACE = 1.5  # seconds that the bridge may take to end when it is told to
 
 
@@ -45,7 +46,10 @@ def keep(arguments: Sequence[str], settings: Settings, console: Console) -> int:
             console.line()
         console.print(f"The bridge {death(status)} after {lived:.0f} s and starts again {when}.")
         arguments = _without("--fresh", arguments)  # or the look would be lost
-        environment["SPOUT_BRIDGE_FRESH"] = "false"
+        fresh = deaths == TOO_MANY  # the next life finds a clean journal, the old one is put aside
+        environment["SPOUT_BRIDGE_FRESH"] = "true" if fresh else "false"
+        if fresh:
+            console.print("It starts clean this time: what it restores may be what ends it.")
         until = perf_counter() + pause
         while perf_counter() < until and not stop.wait(GLANCE):
             pass

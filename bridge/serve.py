@@ -5,6 +5,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -48,8 +49,8 @@ def serve(settings: Settings, values: Mapping[str, str], console: Console) -> No
             raise Refused(taken(settings.port, error), PORT_TAKEN) from None
         except ValueError as error:
             raise Refused(str(error)) from None
-        _start(session)
-        running.callback(session.stop)
+        _start(session, values)
+        running.push(partial(_stop, session))
         osc.start()
         http.start()
         _greet(console, session, http.port, token)
@@ -81,7 +82,7 @@ def _session(settings: Settings, values: Mapping[str, str]) -> Session:
     try:
         session = Session(settings, Catalog.installed())
         session.store.update(_with_assets(session, values), "start", lenient=True)
-    except (LookupError, ValueError) as error:
+    except (LookupError, ValueError, OSError) as error:
         raise Refused(_sentence(error)) from None
     return session
 
@@ -94,17 +95,21 @@ def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:
     for name, value in values.items():
         spec, path = session.store.specs.get(name), Path(value).expanduser()
         if spec and spec.asset and len(value) < LONGEST_PATH and path.is_file():
-            session.assets.mkdir(parents=True, exist_ok=True)
+            session.make_folder()
             kept = assets.add(session.assets, assets.safe(path.name), path.read_bytes())
             result[name] = kept["name"]
     return result
 
 
-def _start(session: Session) -> None:
+def _start(session: Session, values: Mapping[str, str]) -> None:
     try:
-        session.start()
+        session.start(values)
     except (TransportError, RingError, OSError) as error:
         raise Refused(_sentence(error)) from None
+
+
+def _stop(session: Session, crash: type[BaseException] | None, *_: object) -> None:
+    session.stop(well=crash is None)
 
 
 def _sentence(error: Exception) -> str:
@@ -117,10 +122,12 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
     settings = session.settings
     host = socket.gethostname() if settings.lan else "127.0.0.1"
     page = f"http://{host}:{port}" + (f"/?token={token}" if token else "")
-    way = f"{settings.source_uri} → {settings.pipeline} → {settings.sink_uri}"
+    way = f"{session.way} → {settings.sink_uri}"
     console.print(f"spout-bridge  {way}", style="bold", soft_wrap=True)
     console.print(f"page  {page}", soft_wrap=True)
     console.print(f"OSC   UDP {port}, for example /bridge/vace 1.5")
+    if session.restored:
+        console.print(session.restored, soft_wrap=True)
     console.print("Ctrl-C ends.")
 
 

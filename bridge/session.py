@@ -6,7 +6,7 @@ pictures at an even pace and composes what is shown; the send thread gives it to
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import Any
 
 import psutil
 
+from bridge.aside import Aside, SlowError
 from bridge.control.assets import refer
 from bridge.control.desk import Action
-from bridge.control.journal import Journal
+from bridge.control.journal import Journal, Kept, Left
 from bridge.control.store import Change, ParameterStore
 from bridge.ends import Receiving, Sending
 from bridge.feeder import engine_size
@@ -33,6 +34,7 @@ from bridge.transports import (
     Sink,
     Source,
     TransportError,
+    check_source,
     offers,
     open_sink,
     open_source,
@@ -46,6 +48,8 @@ from engine.pipelines.catalog import Catalog, PipelineRow
 log = logging.getLogger(__name__)
 
 OPENING = 3.0  # seconds that the start waits for source and sink to open, or to be refused
+READING = 3.0  # seconds that the journal may take to be read
+CALM: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
 
 
 class Session:
@@ -63,6 +67,7 @@ class Session:
         self._first = row.id
         engine_size(settings.size, row.multiple, (16, 9))
         self.store = ParameterStore(_all_specs(catalog), partial(refer, settings.assets))
+        self.restored = ""  # what was brought back of the run before, in a sentence
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
         self._receiving = Receiving(
             settings.source_uri, self._open_source, self.counters, self._took
@@ -101,37 +106,57 @@ class Session:
             "defaults": Action("All parameters back to their defaults.", self._defaults),
         }
 
-    def start(self) -> None:
-        """Open source and sink, then start everything; TransportError, with nothing started. One
-        that does not open at once is waited for aside, while the rest runs.
+    def start(self, named: Collection[str] = ()) -> None:
+        """Open source and sink, then start everything; TransportError, or OSError for the folder,
+        with nothing started. One that does not open at once is waited for aside, while the rest
+        runs. `named` are the parameters that were given with the command.
         """
-        settings = self.settings
-        settings.assets.mkdir(parents=True, exist_ok=True)
+        self.make_folder()
+        row, source = self._restore(named)
         try:
-            self._receiving.start()
+            self._receiving.start(source, self._keep)
             self._sending.start()
             until = perf_counter() + OPENING
             self._receiving.check(until)
             self._sending.check(until)
         except BaseException:
             self._end_ends()
+            self._journal.end()
             raise
-        row = self._restore()
         self.store.listen(self._changed)
         self._first = row.id
-        load = checked_load(row, self.store.snapshot.values, {})
+        load = self._checked(row)
         self._host.start(row, load, str(self.weights.lack(row, load) or ""))
         self._clock.start()
+        self._keep()
 
-    def stop(self) -> None:
-        """End everything: under two seconds, with no process and no segment left."""
+    def stop(self, *, well: bool = True) -> None:
+        """End everything: under two seconds, with no process and no segment left. The look is kept
+        for the next run; of one that ends `well`, without what only interrupts it.
+        """
+        kept = self._kept(ended=True) if well else None
         self.weights.cancel()
         self._receiving.stop()
         self._sending.stop()
         self._clock.stop()
         self._host.stop()
         self._end_ends()
-        self._journal.end()
+        self._journal.end(kept)
+
+    @property
+    def way(self) -> str:
+        """The source and the pipeline that are shown, or to be."""
+        kept = self._kept()
+        return f"{kept.source} → {kept.pipeline}"
+
+    def make_folder(self) -> None:
+        """Make the folder of assets, and so that of everything else; OSError in one sentence."""
+        folder = self.settings.assets
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = f"The folder {folder} cannot be made ({error.strerror}); choose another --folder."
+            raise OSError(why) from error
 
     def _end_ends(self) -> None:
         for end in (self._receiving, self._sending):
@@ -242,7 +267,8 @@ class Session:
             error=host.error
             or self._receiving.problem
             or self._sending.problem
-            or self._clock.trouble,
+            or self._clock.trouble
+            or self._journal.problem,
             fps=round(counters.shown_rate.value, 2),
             input_fps=round(counters.input_rate.value, 2),
             engine_fps=round(counters.engine_rate.value, 2),
@@ -297,30 +323,74 @@ class Session:
         if reloads:
             self._host.switch(link.row, checked_load(link.row, change.snapshot.values, {}))
 
-    def _restore(self) -> PipelineRow:
-        """Bring back what a run that did not end well had; the pipeline to start with."""
-        kept = {} if self.settings.fresh else self._journal.left_behind()
-        for name, value in {"size": self.settings.size, **kept.get("values", {})}.items():
+    def _restore(self, named: Collection[str]) -> tuple[PipelineRow, str]:
+        """Bring back what the run before had; the pipeline and the source to start with, the
+        latter empty for the one of the settings. After a normal end what was given with the
+        command wins over what was kept, after a crash what was kept.
+        """
+        settings, left = self.settings, self._left()
+        given = {*named, *settings.model_fields_set} if left.well else set[str]()
+        if "size" not in named:
+            self._take_back("size", settings.size)
+        for name, value in left.values.items():
+            if name not in given:
+                self._take_back(name, value)
+        row, source = self._catalog[settings.pipeline], ""
+        if left.pipeline and "pipeline" not in given:
             try:
-                self.store.update({name: value}, "journal")
-            except ValueError:
-                log.warning("the journal's %s is not a value of today's %s", value, name)
-        with suppress(TransportError):  # it may have been of a plug-in that is gone
-            if (source := kept.get("source", self._receiving.uri)) != self._receiving.uri:
-                self.attach(str(source))
-        with suppress(LookupError):
-            return self._catalog[str(kept["pipeline"])]
-        return self._catalog[self.settings.pipeline]
+                row = self._catalog[left.pipeline]
+                self._checked(row)
+            except (LookupError, ValueError) as error:
+                log.warning("the journal's pipeline %s is left out: %s", left.pipeline, error)
+                row = self._catalog[settings.pipeline]
+        if left.source not in ("", self._receiving.uri) and "source" not in given:
+            try:
+                check_source(left.source)  # it may have been of a plug-in that is gone
+                source = left.source
+            except TransportError as error:
+                log.warning("the journal's source is left out: %s", error)
+        return row, source
+
+    def _left(self) -> Left:
+        """What the run before has left, and say what becomes of it."""
+        begin = partial(self._journal.begin, fresh=self.settings.fresh)
+        try:
+            left = Aside().ask(f"the journal in {self.settings.folder}", begin, READING)
+        except SlowError as error:
+            self.restored, left = f"Nothing is restored: {error}", None
+        if self._journal.shared:
+            self.restored = (
+                f"Another bridge called {self.settings.name} runs with {self.settings.folder}: "
+                "this one restores and keeps nothing; choose another --name."
+            )
+        elif left:
+            end, wins = ("ended normally", "what the command names wins") if left.well else (
+                "crashed", "what it showed wins over the command")  # fmt: skip
+            self.restored = f"Restored the look of the run that {end}: {wins}."
+        if self.restored:
+            log.info("%s", self.restored)
+        return left or Left()
+
+    def _take_back(self, name: str, value: object) -> None:
+        """One value that was kept, through the same door as any other."""
+        try:
+            self.store.update({name: value}, "journal")
+        except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
+            log.warning("the journal's %.80s is left out: %.200s", name, error)
 
     def _keep(self) -> None:
         """Have the journal keep what is shown."""
-        link = self._host.current
-        self._journal.put(
-            {
-                "values": self.store.snapshot.values,
-                "pipeline": link.row.id if link else self.settings.pipeline,
-                "source": self._receiving.uri,
-            }
+        self._journal.put(self._kept())
+
+    def _kept(self, *, ended: bool = False) -> Kept:
+        link, loading = self._host.current, self._host.loading
+        values = self.store.snapshot.values
+        row = link.row if link else loading.row if loading else None
+        return Kept(
+            values={n: v for n, v in values.items() if n not in CALM} if ended else values,
+            pipeline=row.id if row else self._first,
+            source=self._receiving.wanted,
+            ended=ended,
         )
 
     def _check_size(self, row: PipelineRow, load: Load) -> None:
@@ -332,7 +402,7 @@ class Session:
         self.store.update({"black": True, "freeze": True}, "panic")
 
     def _calm(self) -> None:
-        self.store.update({"black": False, "freeze": False, "bypass": False}, "calm")
+        self.store.update(CALM, "calm")
 
     def _defaults(self) -> None:
         self.store.update({name: spec.default for name, spec in self.store.specs.items()})

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,12 +15,18 @@ SIZE = r"^([1-9]\d{0,4})x([1-9]\d{0,4})$"
 
 
 def data_folder() -> Path:
-    """Where this machine keeps a program's own files."""
+    """Where this machine keeps a program's own files; RuntimeError where it knows no home."""
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "spout-bridge"
+        return _named("LOCALAPPDATA", Path.home) / "spout-bridge"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "spout-bridge"
-    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "spout-bridge"
+    return _named("XDG_DATA_HOME", lambda: Path.home() / ".local" / "share") / "spout-bridge"
+
+
+def _named(variable: str, usual: Callable[[], Path]) -> Path:
+    """The folder that a variable of the environment names; one that is not whole does not count."""
+    named = Path(os.environ.get(variable, ""))
+    return named if named.is_absolute() else usual()
 
 
 def shown_default(field: FieldInfo) -> str:
@@ -104,7 +111,7 @@ class Settings(BaseSettings):
     more_models: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="more folders with weights: those of ComfyUI, of another disk"
     )
-    fresh: bool = Field(default=False, description="do not restore the values of a crashed run")
+    fresh: bool = Field(default=False, description="start clean: restore nothing of the run before")
 
     @field_validator("osc_feedback", "osc_allow", "allow_host", "more_models", mode="before")
     @classmethod

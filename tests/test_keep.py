@@ -189,6 +189,13 @@ def test_it_starts_again_with_the_same_token_and_never_fresh(monkeypatch):
     assert again[0][1]["SPOUT_BRIDGE_FRESH"] == "false"
 
 
+def test_what_dies_four_times_at_its_start_finds_a_clean_journal_once(monkeypatch):
+    lives = Lives(monkeypatch, *[(1.0, -11)] * 6)
+    assert "starts clean this time" in kept()
+    fresh = [environment.get("SPOUT_BRIDGE_FRESH") for _, environment in lives.given]
+    assert fresh == [None, "false", "false", "false", "true", "false"]
+
+
 def test_a_defect_ends_with_a_status_that_is_no_refusal(monkeypatch, caplog, tmp_path):
     def serve(*_):
         raise RuntimeError("a nail in the tyre")

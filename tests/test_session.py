@@ -439,29 +439,6 @@ def test_before_the_first_picture_a_card_says_why(tmp_path):
         rig.until(lambda: "waits for a picture" in rig.session.status().reason)
 
 
-@pytest.mark.slow
-def test_a_crashed_bridge_finds_its_values_again_and_a_good_end_forgets_them(tmp_path):
-    start = {"pipeline": "passthrough", "name": "again"}
-    with running_session(tmp_path, **start) as rig:
-        rig.session.store.update({"mix": 0.25, "size": "32x32"})
-        rig.session.attach("pattern:kept")
-        rig.session.switch("painter", {"frames": 2})
-        rig.running("painter")
-        journal = tmp_path / "again.journal.json"
-        rig.until(lambda: journal.exists() and '"painter"' in journal.read_text())
-        kept = journal.read_text()
-    assert not journal.exists()
-    journal.write_text(kept)
-    with running_session(tmp_path, **start) as rig:
-        values = rig.session.store.snapshot.values
-        assert (values["mix"], values["size"], values["frames"]) == (0.25, "32x32", 2)
-        rig.running("painter")
-        rig.until(lambda: rig.session.status().source.startswith("pattern:kept"))
-    with running_session(tmp_path, **start) as rig:
-        assert rig.session.store.snapshot.values["mix"] == 1.0
-        rig.until(lambda: rig.session.status().source.startswith("memory:"))
-
-
 def test_the_engine_may_also_be_a_thread(tmp_path):
     with running_session(tmp_path, pipeline="passthrough", engine="thread") as rig:
         image = scene(64, 48, 3)

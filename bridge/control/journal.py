@@ -1,50 +1,93 @@
-"""The journal: what a run shows, kept on disk so that a crash does not lose a look: the values of
-the parameters, the pipeline, the source.
+"""The journal: what a run shows, kept on disk so that no end loses a look: the values of the
+parameters, the pipeline, the source.
 
 It is written by its own thread, at most ten times a second, and replaced atomically. A run that
-ends well removes it; one that finds it knows that the last run did not.
+ends well says so in it at last; one that finds no such word knows that the last run crashed.
 """
 
 import json
 import logging
+import os
+import stat
+import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from time import perf_counter
+from typing import Any, cast
 
+from bridge.claim import Claim
 from engine.parameters import Value
-
-Kept: TypeAlias = Mapping[str, "str | Mapping[str, Value]"]  # values, pipeline, source
 
 log = logging.getLogger(__name__)
 
 PERIOD = 0.1  # seconds between writes
+AGAIN = 1.0  # seconds until a write that failed is tried again
+LATE = 3.0  # seconds without an answer of the disk from which on it is told
+LARGEST = 16 << 20  # bytes; what is larger is no journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is shown: all values by name, the pipeline's id, the source's URI; and whether the run
+    has ended well since.
+    """
+
+    values: Mapping[str, Value]
+    pipeline: str
+    source: str
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a run before has left, each part of the right type but nothing more: `values` are not
+    checked. `well` says whether that run ended normally.
+    """
+
+    values: Mapping[str, object] = field(default_factory=dict[str, object])
+    pipeline: str = ""
+    source: str = ""
+    well: bool = False
 
 
 class Journal:
-    """`put` never waits; the newest wins."""
+    """`put` never waits; the newest wins. `begin` and `end` use the disk."""
 
     def __init__(self, path: Path) -> None:
+        self.shared = False  # whether another bridge of this name keeps its look here
         self._path = path
+        self._claim = Claim(path.with_name(path.name.removesuffix(".journal.json") + ".lock"))
         self._kept: Kept | None = None
+        self._trouble = ""
+        self._since = 0.0  # when the write that runs began
         self._changed = threading.Event()
+        self._open = False
         self._ended = False
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    def left_behind(self) -> dict[str, Any]:
-        """What a run that did not end well had kept; empty when there is none to be had."""
-        try:
-            kept = json.loads(self._path.read_text("utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            log.warning("the journal %s cannot be read: %s", self._path, error)
-            return {}
-        return kept if isinstance(kept, dict) and isinstance(kept.get("values"), dict) else {}
+    def begin(self, *, fresh: bool = False) -> Left | None:
+        """Take the journal up; what a run before has left, None for nothing that can be had.
+        `fresh` puts that aside unread.
+        """
+        self.shared = not self._claim.take()
+        if self.shared:
+            return None
+        left = None
+        if fresh:
+            self._put_aside(".old")
+        else:
+            left = self._left()
+        self._open = True
+        return left
 
     def put(self, kept: Kept) -> None:
         """Keep this, soon."""
+        if not self._open:
+            return
         self._kept = kept
         with self._lock:  # several threads put; one writes
             if self._thread is None:
@@ -52,27 +95,115 @@ class Journal:
                 self._thread.start()
         self._changed.set()
 
-    def end(self) -> None:
-        """The run ends well: nothing to restore."""
-        self._ended = True
+    def end(self, kept: Kept | None = None) -> None:
+        """Write `kept` at last, if anything, and let others have the journal."""
+        if kept:
+            self.put(kept)
+        self._open, self._ended = False, True
         self._changed.set()
         if self._thread:
             self._thread.join(1)
-        self._path.unlink(missing_ok=True)
+        self._claim.give_back()
+
+    @property
+    def problem(self) -> str:
+        """Why the look is not kept, in a sentence; empty when it is."""
+        since = self._since
+        if since and (seconds := perf_counter() - since) > LATE:
+            return f"The look is not kept: {self._path} has not been written for {seconds:.0f} s."
+        return self._trouble
+
+    def _left(self) -> Left | None:
+        try:
+            kept = self._read()
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RecursionError, MemoryError) as error:
+            why = (str(error) or type(error).__name__)[:200]
+            log.warning("the journal %s cannot be read and is put aside: %s", self._path, why)
+            self._put_aside(".bad")
+            return None
+        values = kept.get("values")
+        if not isinstance(values, dict):
+            log.warning("the journal's values are none: %.80r", values)
+            values = {}
+        return Left(
+            values=cast("dict[str, object]", values),
+            pipeline=_text(kept, "pipeline"),
+            source=_text(kept, "source"),
+            well=kept.get("ended") is True,
+        )
+
+    def _read(self) -> dict[str, Any]:
+        about = self._path.stat()
+        if not stat.S_ISREG(about.st_mode):  # to open a pipe would wait for ever
+            raise ValueError("it is no file")
+        if about.st_size > LARGEST:
+            raise ValueError("it is too large to be one")
+        kept = json.loads(self._path.read_bytes())
+        if not isinstance(kept, dict):
+            raise ValueError("it is no journal")
+        return cast("dict[str, Any]", kept)
+
+    def _put_aside(self, suffix: str) -> None:
+        with suppress(OSError):  # then it is written over, or writing tells
+            self._path.replace(self._path.with_suffix(suffix))
 
     def _run(self) -> None:
         pause = threading.Event()
-        while not self._ended:
-            self._changed.wait()
+        while True:
+            self._changed.wait(AGAIN if self._trouble else None)
             self._changed.clear()
-            if not self._ended and self._kept is not None:
-                self._write(self._kept)
-                pause.wait(PERIOD)
+            ended = self._ended  # before what is written, so that the last is never missed
+            if self._kept is not None:
+                self._since = perf_counter()
+                self._tell(self._write(self._kept))
+                self._since = 0.0
+            if ended:
+                return
+            pause.wait(PERIOD)
 
-    def _write(self, kept: Kept) -> None:
+    def _write(self, kept: Kept) -> str:
+        """Replace the file; why that cannot be, in a sentence."""
         fresh = self._path.with_suffix(".new")
+        data = {"values": dict(kept.values), "pipeline": kept.pipeline, "source": kept.source,
+                "ended": kept.ended}  # fmt: skip
         try:
-            fresh.write_text(json.dumps(kept, default=dict), "utf-8")
+            fresh.unlink(missing_ok=True)
+            with fresh.open("xb") as file:
+                file.write(json.dumps(data).encode())
+                file.flush()
+                os.fsync(file.fileno())
             fresh.replace(self._path)
+            _sync(self._path.parent)
         except OSError as error:
-            log.warning("the journal %s cannot be written: %s", self._path, error)
+            return f"The look is not kept: {self._path} cannot be written ({error.strerror})."
+        return ""
+
+    def _tell(self, trouble: str) -> None:
+        if trouble and trouble != self._trouble:
+            log.warning("%s", trouble)
+        elif self._trouble and not trouble:
+            log.warning("The look is kept again in %s.", self._path)
+        self._trouble = trouble
+
+
+def _text(kept: Mapping[str, Any], name: str) -> str:
+    value = kept.get(name, "")
+    if not isinstance(value, str):
+        log.warning("the journal's %s is none: %.80r", name, value)
+        return ""
+    return value
+
+
+def _sync(folder: Path) -> None:
+    """Have the new name reach the disk too; Windows does so by itself."""
+    if sys.platform == "win32":
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    except OSError:  # not every file system knows it for folders
+        pass
+    finally:
+        os.close(opened)

@@ -1,0 +1,315 @@
+"""What a run shows outlives it: after a crash all of it, after a normal end all but what the
+command names; and whatever lies where the journal should be stops nothing.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from bridge.cli import main
+from bridge.control.journal import Journal, Kept
+from bridge.session import Session
+from bridge.settings import Settings, data_folder
+from tests.doubles import CATALOG
+from tests.rig import running_session
+from tests.test_cli import refused, running
+
+LOOK = Kept(values={"mix": 0.25, "black": True}, pipeline="passthrough", source="pattern:kept")
+PLAIN = ("--sink", "null:", "--pipeline", "passthrough", "--output-size", "64x48")
+
+
+def until(true, seconds: float = 20.0):
+    end = time.perf_counter() + seconds
+    while not (found := true()):
+        assert time.perf_counter() < end, "it did not come"
+        time.sleep(0.01)
+    return found
+
+
+def journal(folder, name="Bridge"):
+    return folder / f"{name}.journal.json"
+
+
+def written(folder, name="Bridge") -> dict:
+    return json.loads(journal(folder, name).read_text())
+
+
+def leave(folder, *, well: bool, name="Bridge", **parts) -> None:
+    """What a run leaves that ended so."""
+    left = {"values": {"mix": 0.25, "freeze": True, "size": "32x32"}, "pipeline": "painter",
+            "source": "pattern:kept", "ended": well, **parts}  # fmt: skip
+    journal(folder, name).write_text(json.dumps(left))
+
+
+def restored(folder, named=(), **settings) -> tuple[Session, str, str]:
+    """A session that has restored but not begun: itself, its pipeline and source."""
+    session = Session(Settings(folder=folder, **settings), CATALOG)
+    session.make_folder()
+    session.store.update(dict(named))
+    row, source = session._restore(named)
+    session._journal.end()
+    return session, row.id, source
+
+
+def test_after_a_normal_end_what_the_command_names_wins(tmp_path):
+    leave(tmp_path, well=True)
+    session, pipeline, source = restored(tmp_path)
+    assert (session.store.snapshot.values["mix"], pipeline, source) == (
+        0.25, "painter", "pattern:kept")  # fmt: skip
+    assert session.store.snapshot.values["size"] == "32x32"
+    assert "ended normally" in session.restored
+    session, pipeline, source = restored(
+        tmp_path, {"mix": 0.75}, pipeline="passthrough", source="demo:", size="64x64"
+    )
+    assert (session.store.snapshot.values["mix"], pipeline, source) == (0.75, "passthrough", "")
+    assert session.store.snapshot.values["size"] == "64x64"
+
+
+def test_the_environment_names_things_too(tmp_path, monkeypatch):
+    leave(tmp_path, well=True)
+    monkeypatch.setenv("SPOUT_BRIDGE_PIPELINE", "passthrough")
+    assert restored(tmp_path)[1:] == ("passthrough", "pattern:kept")
+
+
+def test_after_a_crash_what_was_shown_wins(tmp_path):
+    leave(tmp_path, well=False)
+    session, pipeline, source = restored(
+        tmp_path, {"mix": 0.75}, pipeline="passthrough", source="demo:", size="64x64"
+    )
+    values = session.store.snapshot.values
+    assert (values["mix"], values["size"], pipeline, source) == (
+        0.25, "32x32", "painter", "pattern:kept")  # fmt: skip
+    assert values["freeze"], "after a crash, what interrupts the show is kept too"
+    assert "crashed" in session.restored
+
+
+def test_a_journal_of_before_has_no_end_and_counts_as_a_crash(tmp_path):
+    old = {"values": {"mix": 0.5}, "pipeline": "passthrough", "source": "demo:"}
+    journal(tmp_path).write_text(json.dumps(old))
+    session, pipeline, _ = restored(tmp_path, pipeline="painter")
+    assert (pipeline, session.store.snapshot.values["mix"]) == ("passthrough", 0.5)
+    assert "crashed" in session.restored
+
+
+def test_fresh_starts_clean_and_destroys_nothing(tmp_path):
+    leave(tmp_path, well=False)
+    session, pipeline, source = restored(tmp_path, fresh=True)
+    assert (session.store.snapshot.values["mix"], pipeline, source) == (1.0, "stylize", "")
+    assert session.restored == ""
+    assert json.loads((tmp_path / "Bridge.journal.old").read_text())["values"]["mix"] == 0.25
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 200_000,
+        b'{"values":' * 50_000,
+        b"",
+        b"\0" * 5000,
+        b"\xff\xfe{}",
+        b"null",
+        b"[1]",
+        b'"text"',
+        b'{"values": 9' + b"9" * 10_000 + b"}",
+        b'{"values": {"mix": 0.25}, "pipeline": "pass',
+    ],
+    ids=["brackets", "objects", "empty", "zeros", "no UTF-8", "null", "list", "text", "number",
+         "half"],
+)  # fmt: skip
+def test_what_is_no_journal_is_put_aside(tmp_path, content, caplog):
+    journal(tmp_path).write_bytes(content)
+    session, pipeline, source = restored(tmp_path)
+    assert (session.store.snapshot.values["mix"], pipeline, source) == (1.0, "stylize", "")
+    assert "is put aside" in caplog.text
+    assert (tmp_path / "Bridge.journal.bad").read_bytes() == content
+
+
+def test_half_of_it_may_be_good(tmp_path, caplog):
+    values = {"mix": 0.25, "black": "perhaps", "hold_s": [[1]], "vace_scale": None, "nothing": 1,
+              "freeze": {"a": 1}, "max_fps": 1e400, "prompt": ["x"], "size": 7, "": 1}  # fmt: skip
+    leave(tmp_path, well=False, values=values, pipeline="gone", source="gone:x")
+    session, pipeline, source = restored(tmp_path)
+    assert (session.store.snapshot.values["mix"], pipeline, source) == (0.25, "stylize", "")
+    assert sum("is left out" in line for line in caplog.messages) == 11
+
+
+@pytest.mark.parametrize("part", [None, 1, [], {}, True, "x" * 100_000])
+@pytest.mark.parametrize("name", ["values", "pipeline", "source", "ended"])
+def test_any_type_at_any_place(tmp_path, name, part):
+    leave(tmp_path, well=False, **{name: part})
+    restored(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes in folders")
+def test_a_folder_or_a_pipe_in_its_place_is_put_aside_and_the_look_is_kept(tmp_path):
+    journal(tmp_path, "pipe").parent.mkdir(exist_ok=True)
+    os.mkfifo(journal(tmp_path, "pipe"))
+    (journal(tmp_path, "folder") / "full").mkdir(parents=True)
+    journal(tmp_path, "device").symlink_to("/dev/zero")
+    for name in ("pipe", "folder", "device"):
+        kept = Journal(journal(tmp_path, name))
+        assert kept.begin() is None
+        kept.end(LOOK)
+        assert written(tmp_path, name)["values"]["mix"] == 0.25
+
+
+def test_a_disk_that_takes_nothing_is_told_until_it_does(tmp_path, monkeypatch):
+    monkeypatch.setattr("bridge.control.journal.AGAIN", 0.05)
+    kept = Journal(journal(tmp_path))
+    kept.begin()
+    fresh = tmp_path / "Bridge.journal.new"
+    (fresh / "in the way").mkdir(parents=True)
+    kept.put(LOOK)
+    until(lambda: "The look is not kept" in kept.problem)
+    assert str(journal(tmp_path)) in kept.problem
+    (fresh / "in the way").rmdir()
+    fresh.rmdir()
+    until(lambda: kept.problem == "")
+    assert written(tmp_path)["pipeline"] == "passthrough", "it is written unasked"
+    kept.end()
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk")
+def test_a_full_disk_is_told_until_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr("bridge.control.journal.AGAIN", 0.05)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=True)
+    try:
+        kept = Journal(journal(disk))
+        kept.begin()
+        kept.put(LOOK)
+        until(lambda: journal(disk).exists())
+        (disk / "film").write_bytes(b"x" * 40_000)
+        more = Kept(values={"prompt": "x" * 30_000}, pipeline="stylize", source="demo:")
+        kept.put(more)
+        until(lambda: "No space left" in kept.problem)
+        assert written(disk)["pipeline"] == "passthrough", "the one before stands whole"
+        (disk / "film").unlink()
+        until(lambda: kept.problem == "")
+        assert written(disk)["pipeline"] == "stylize"
+        kept.end()
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_the_trouble_stands_in_the_error_and_a_normal_end_keeps_the_look(tmp_path):
+    look = {"pipeline": "passthrough", "name": "again"}
+    with running_session(tmp_path, **look) as rig:
+        fresh = tmp_path / "again.journal.new"
+        rig.until(lambda: journal(tmp_path, "again").exists())
+        (fresh / "in the way").mkdir(parents=True)
+        rig.session.store.update({"mix": 0.25, "black": True, "black_fade": 0.0})
+        rig.until(lambda: "The look is not kept" in rig.session.status().error)
+        assert rig.session.status().black_frames == 0
+        (fresh / "in the way").rmdir()
+        fresh.rmdir()
+        rig.until(lambda: rig.session.status().error == "")
+        assert not written(tmp_path, "again")["ended"]
+        rig.session.attach("pattern:kept")
+        rig.until(lambda: rig.session.status().source.startswith("pattern:kept"))
+    kept = written(tmp_path, "again")
+    assert (kept["ended"], kept["source"], kept["values"]["mix"]) == (True, "pattern:kept", 0.25)
+    assert "black" not in kept["values"]
+
+
+def test_a_second_bridge_of_the_name_keeps_its_hands_off(tmp_path):
+    leave(tmp_path, well=True)
+    first = Journal(journal(tmp_path))
+    assert first.begin()
+    session, pipeline, _ = restored(tmp_path)
+    assert "Another bridge called Bridge" in session.restored
+    assert pipeline == "stylize"
+    session._journal.put(LOOK)
+    first.end(LOOK)
+    assert written(tmp_path)["source"] == "pattern:kept"
+    third = Journal(journal(tmp_path))
+    assert third.begin(), "the name is free again"
+    third.end()
+
+
+def test_a_kept_pipeline_or_source_that_fails_leaves_that_of_the_command(tmp_path):
+    leave(tmp_path, well=False, name="rest", pipeline="painter",
+          source=f"file:{tmp_path}/gone.mp4", values={"frames": 2})  # fmt: skip
+    with running_session(tmp_path, name="rest", pipeline="passthrough") as rig:
+        rig.until(lambda: "There is no file" in rig.session.status().error)
+        assert rig.session.status().source.startswith("memory:")
+        rig.until(lambda: rig.session.status().loading in ("painter", ""))
+
+
+def test_no_home_and_odd_variables_are_no_defect(tmp_path, monkeypatch, capsys):
+    if os.name != "nt" and sys.platform != "darwin":
+        monkeypatch.setenv("XDG_DATA_HOME", "")
+        assert data_folder().is_absolute()
+        monkeypatch.setenv("XDG_DATA_HOME", "here")
+        assert data_folder().is_absolute()
+        monkeypatch.delenv("XDG_DATA_HOME")
+
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("bridge.settings.Path.home", nobody)
+    with pytest.raises(SystemExit) as end:
+        main(["run", "--port", "0"])
+    assert (end.value.code, "--folder" in capsys.readouterr().err) == (1, True)
+
+
+@pytest.mark.parametrize("place", ["", "assets"])
+def test_a_file_in_place_of_a_folder_is_one_sentence(tmp_path, place, capsys, monkeypatch):
+    monkeypatch.setattr("bridge.serve.stop_event", lambda: None)
+    folder = tmp_path / "folder"
+    if place:
+        folder.mkdir()
+    (folder / place).write_text("a file")
+    with pytest.raises(SystemExit) as end:
+        main(["run", "--port", "0", "--folder", str(folder)])
+    told = " ".join(capsys.readouterr().err.split())
+    assert (end.value.code, "cannot be made" in told, "--folder" in told) == (1, True, True)
+
+
+@pytest.mark.slow
+def test_a_service_that_is_restarted_keeps_its_show(tmp_path):
+    """By SIGTERM, then without a flag, then with one; then after a kill."""
+    with running(tmp_path, *PLAIN, "--source", "demo:") as bridge:
+        bridge.osc("/bridge/mix", 0.25)
+        bridge.osc("/bridge/black", 1)
+        bridge.osc("/bridge/source", "pattern:kept")
+        bridge.until(lambda state: state["source"].startswith("pattern:kept"))
+        until(lambda: bridge.ask("parameters")["mix"] == 0.25)
+        bridge.process.send_signal(signal.SIGTERM)
+        assert bridge.process.wait(10) == 0
+    with running(tmp_path, "--sink", "null:", "--output-size", "64x48") as bridge:
+        values = bridge.ask("parameters")
+        assert (values["mix"], values["black"]) == (0.25, False)
+        bridge.until(lambda state: state["source"].startswith("pattern:kept"))
+        state = bridge.until(lambda state: state["pipeline"])
+        assert state["pipeline"] == "passthrough"
+        assert any("ended normally" in line for line in bridge.lines)
+    with running(tmp_path, *PLAIN, "--set", "mix=0.5", "--source", "demo:") as bridge:
+        assert bridge.ask("parameters")["mix"] == 0.5
+        assert bridge.state()["source"].startswith("demo:")
+        bridge.osc("/bridge/black", 1)
+        until(lambda: bridge.ask("parameters")["black"])
+        until(lambda: written(tmp_path)["values"].get("black"))
+        bridge.process.kill()
+        bridge.process.wait()
+    with running(tmp_path, *PLAIN, "--set", "mix=0.75") as bridge:
+        values = bridge.ask("parameters")
+        assert (values["mix"], values["black"]) == (0.5, True)
+        assert any("crashed" in line for line in bridge.lines)
+
+
+@pytest.mark.slow
+def test_no_journal_keeps_a_kept_bridge_from_starting(tmp_path):
+    journal(tmp_path).write_bytes(b"[" * 200_000)
+    with running(tmp_path, "--keep", *PLAIN) as keeper:
+        keeper.until(lambda state: state["state"] in ("RUNNING", "WARMUP"))
+        assert not any("starts again" in line for line in keeper.lines)
+    (tmp_path / "read only").mkdir()
+    status, text = refused("run", "--keep", "--port", "0", "--folder", "/proc/nothing")
+    assert (status, "cannot be made" in text) == (1, True)
