@@ -38,6 +38,12 @@ def _run(add: Adder) -> None:
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter's first value"
     )
     run.add_argument("--keep", action="store_true", help="start the bridge again whenever it dies")
+    run.add_argument(
+        "-v", dest="verbose", action="count", default=0, help="tell more on the terminal; -vv all"
+    )
+    run.add_argument(
+        "-q", dest="quiet", action="count", default=0, help="tell only errors on the terminal"
+    )
     run.set_defaults(command="run")
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
+from bridge import logs
 from bridge.arguments import parser_of
 from bridge.command import CRASHED, REFUSED, Refused, stop_event
 from bridge.settings import Settings
@@ -35,13 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # a sender's name in any script
     console = Console(stderr=True, markup=False, highlight=False)
     # A console gets colours; a file or another program whole lines.
-    handler = (
-        RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
-        if console.is_terminal
-        else logging.StreamHandler()
-    )
-    layout = "%(message)s" if console.is_terminal else "%(asctime)s %(levelname)s %(message)s"
-    logging.basicConfig(level=logging.WARNING, format=layout, handlers=[handler])
+    if console.is_terminal:
+        handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    louder = getattr(options, "verbose", 0) - getattr(options, "quiet", 0)
+    logs.to_terminal(handler, max(logging.DEBUG, logging.WARNING - 10 * louder))
     try:
         COMMANDS[options.command](options, console)
     except BrokenPipeError:  # `list | head`: whoever read has seen enough
@@ -50,8 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         console.print(f"spout-bridge: {error}", style="red", soft_wrap=True)
         sys.exit(error.status)
     except Exception:
-        log.exception("This is a defect: please report it with what `spout-bridge doctor` prints.")
+        text = "This is a defect: please report it with what `spout-bridge doctor` prints%s."
+        log.exception(text, f" and with {logs.place()}" if logs.place() else "")
         sys.exit(CRASHED)
+    finally:
+        logs.end()
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -74,6 +78,9 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         from bridge.keep import keep
 
         sys.exit(keep(options.given, settings, console))
+    logs.hide(settings.secrets)
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    logs.to_file(settings.folder, settings.name, level)
     from bridge.serve import serve  # the web server takes a while to import: only where needed
 
     serve(settings, values, console)

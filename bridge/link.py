@@ -5,6 +5,7 @@ Said by the worker     state, progress, want, ring, attached, block, bad, degrad
                        swapped, kept
 """
 
+import logging
 import os
 import queue
 import subprocess
@@ -19,7 +20,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import IO, Any
 
-from bridge import gpu
+from bridge import gpu, logs
 from bridge.frame import Frame
 from bridge.job import death, tie
 from bridge.mailbox import Mailbox
@@ -33,10 +34,14 @@ from engine.segments import sweep_of, unlink
 
 SILENCE = 3.0  # seconds beyond `hang_s` without any word until a worker counts as stopped
 LOG_LINES = 200
+LINES_A_SECOND = 200  # of a worker that are written to the bridge's own log
+LONGEST_LINE = 16 << 10  # bytes
 # Ctrl-C goes to every process of a console's group; the worker ends when we say so.
 NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 GROUP = None if sys.platform == "win32" else 0
 serials = count(1)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,10 +308,12 @@ class Link:
             self.inbox = Mailbox(max(4, 4 * self.row.block))
             self._end_offer()
         elif say == "kept" and self.offered is not None:
-            message["text"] = f"{self.offered.row.id} could not be loaded: {message['text']}"
+            text = message["text"] + (logs.see() if message.get("unforeseen") else "")
+            message["text"] = f"{self.offered.row.id} could not be loaded: {text}"
             self._end_offer()
         elif say == "error":
             self.error, self.code = message["text"], message["code"]
+            self.error += logs.see() if message.get("unforeseen") else ""
 
     def _end_offer(self) -> None:
         """What was offered has been decided; what was asked for meanwhile is still to come."""
@@ -322,8 +329,15 @@ class Link:
             self.running_since = perf_counter()
 
     def _keep_log(self, stream: IO[bytes]) -> None:
-        for line in stream:
-            self.log.append(line.decode(errors="replace").rstrip())
+        began, told = perf_counter(), 0
+        while line := stream.readline(LONGEST_LINE):
+            text = line.decode(errors="replace").rstrip()
+            self.log.append(text)
+            if perf_counter() - began > 1:
+                began, told = perf_counter(), 0
+            told += 1
+            if told <= LINES_A_SECOND:  # one that floods must not push all else out of the log
+                log.info("worker %d: %s", self.pid, text)
         stream.close()
 
     def _end(self) -> None:

@@ -12,6 +12,7 @@ from time import perf_counter
 from rich.console import Console
 from rich.text import Text
 
+from bridge import logs
 from bridge.command import PORT_TAKEN, REFUSED, Refused, new_token, stop_event
 from bridge.control import assets
 from bridge.control.http_server import HttpServer
@@ -34,6 +35,7 @@ def serve(settings: Settings, values: Mapping[str, str], console: Console) -> No
     """Run until Ctrl-C. What cannot be is refused before anything is started."""
     stop = stop_event()
     token = _token(settings)
+    logs.hide([token])
     sweep()
     with ExitStack() as running:
         session = _session(settings, values)
@@ -126,6 +128,8 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
     console.print(f"spout-bridge  {way}", style="bold", soft_wrap=True)
     console.print(f"page  {page}", soft_wrap=True)
     console.print(f"OSC   UDP {port}, for example /bridge/vace 1.5")
+    if logs.place():
+        console.print(f"log   {logs.place()}", soft_wrap=True)
     if session.restored:
         console.print(session.restored, soft_wrap=True)
     console.print("Ctrl-C ends.")

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic.fields import FieldInfo
@@ -104,7 +105,12 @@ class Settings(BaseSettings):
     settle_s: float = Field(
         default=5, ge=0, le=600, description="seconds of running that clear the count of deaths"
     )
-    folder: Path = Field(default_factory=data_folder, description="for assets and the journal")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least that is written to the log, <folder>/logs/<Name>.log"
+    )
+    folder: Path = Field(
+        default_factory=data_folder, description="for assets, the journal and the log"
+    )
     models: Path | None = Field(
         default=None, description="where weights are; by default models in the folder"
     )
@@ -121,6 +127,12 @@ class Settings(BaseSettings):
                 part.strip() for part in value.split(",") if part.strip() not in ("", "none")
             )
         return value
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no log may show: the token, and of a webhook's address all but the machine."""
+        alarm = urlsplit(str(getattr(self, "alarm", "")))
+        return (self.token, alarm.path.strip("/"), alarm.query)
 
     @property
     def source_uri(self) -> str:

@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from bridge import logs
+
 log = logging.getLogger(__name__)
 
 
@@ -31,4 +33,4 @@ def explained(error: BaseException, *expected: type[Exception]) -> str:
     if isinstance(error, expected):
         return str(error)
     log.error("unexpected in %s", threading.current_thread().name, exc_info=error)
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {error}{logs.see()}"

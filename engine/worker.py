@@ -13,6 +13,7 @@ import os
 import queue
 import signal
 import threading
+import traceback
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
@@ -32,9 +33,10 @@ PATIENCE = 3  # unusable blocks in a row
 class WorkerEnd(Exception):
     """The worker must end with this code; the sentence goes to the bridge first."""
 
-    def __init__(self, code: Exit, text: str = "") -> None:
+    def __init__(self, code: Exit, text: str = "", *, unforeseen: bool = False) -> None:
         super().__init__(text)
         self.code = code
+        self.unforeseen = unforeseen
 
 
 Taken: TypeAlias = "tuple[list[Image], list[float]]"  # pictures and the times they were received
@@ -66,7 +68,8 @@ class Worker:
                 while self._block():
                     pass
         except WorkerEnd as end:
-            self._tell({"say": "error", "text": str(end), "code": int(end.code)})
+            about = {"code": int(end.code), "unforeseen": end.unforeseen}
+            self._tell({"say": "error", "text": str(end), **about})
             return end.code
         finally:
             self._stopped.set()
@@ -112,7 +115,8 @@ class Worker:
             failure = self._replace(order)
             if failure and (worse := self._replace(self._order)):
                 raise worse
-        self._tell({"say": "kept", "text": str(failure)} if failure else {"say": "swapped"})
+        kept = failure and {"say": "kept", "text": str(failure), "unforeseen": failure.unforeseen}
+        self._tell(kept or {"say": "swapped"})
         self._tell({"say": "state", "state": "WARMUP"})
 
     def _replace(self, order: Message) -> WorkerEnd | None:
@@ -265,11 +269,12 @@ class Worker:
     def _end(self, error: BaseException, code: Exit) -> WorkerEnd:
         told = isinstance(error, (ImportError, ValueError, OSError, TooLittleMemory))
         text = str(error) if told else f"{type(error).__name__}: {error}"
+        traceback.print_exception(error)  # into the bridge's log
         if is_cuda_error(error):
             return WorkerEnd(Exit.CUDA, text)
         if is_out_of_memory(error):
             return WorkerEnd(Exit.MEMORY, text)
-        return WorkerEnd(code, text)
+        return WorkerEnd(code, text, unforeseen=not told)
 
 
 def _named(target: str) -> Any:

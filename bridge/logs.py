@@ -1,0 +1,274 @@
+"""Where log lines go: to the terminal, and to one file of each bridge's name.
+
+Each has a bounded queue and a thread of its own: no disk or terminal that is slow, full or gone
+keeps whoever has something to say. What did not fit is counted, and told when there is room again.
+Secrets are masked before a line leaves the thread that says it.
+"""
+
+import logging
+import re
+import sys
+import threading
+from collections.abc import Iterable
+from logging.handlers import QueueHandler
+from os import getpid
+from pathlib import Path
+from queue import Full, Queue
+from time import perf_counter
+from typing import IO
+from urllib.parse import quote
+
+from bridge.claim import Claim
+
+log = logging.getLogger(__name__)
+
+FILES, SIZE = 5, 2_000_000  # of one name: how many, and bytes of each
+LINES = 4000  # that may wait for a disk or a terminal
+AGAIN = 5.0  # seconds until a file that cannot be written is tried again
+PATIENCE = 1.0  # seconds that the last lines may take
+LAYOUT = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
+SHORTEST_SECRET = 4  # letters; to mask less would make lines unreadable
+# A token in a URL, a header or a text, and who logs in where.
+NAMES = r"(?i)((?:token|password|secret|api_?key|authorization)[\"']?\s*[=:]\s*[\"']?"
+MASKS = (
+    (re.compile(NAMES + r"(?:bearer |basic )?)[^\s&\"',;]+"), r"\1***"),
+    (re.compile(r"(?i)(bearer\s+)[^\s\"',]+"), r"\1***"),
+    (re.compile(r"(\w://)[^/\s@]+@"), r"\1***@"),
+)
+
+_secrets: tuple[str, ...] = ()
+_handlers: list["Posting"] = []
+_file: "LogFile | None" = None
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Mask these wherever they stand in a line, from now on; also as a URL has them."""
+    global _secrets
+    known = {*_secrets}
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            known |= {secret, quote(secret), quote(secret, safe="")}
+    _secrets = tuple(sorted(known, key=len, reverse=True))
+
+
+def masked(text: str) -> str:
+    """The same without secrets."""
+    for secret in _secrets:
+        text = text.replace(secret, "***")
+    for pattern, instead in MASKS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def to_terminal(handler: logging.Handler, level: int) -> None:
+    """Show lines of this level and above."""
+    _add(handler, level)
+
+
+def to_file(folder: Path, name: str, level: int) -> None:
+    """Write the lines of a bridge of this name into a file below `folder`; what no thread foresaw
+    too. The file is opened by the thread that writes it.
+    """
+    global _file
+    _file = LogFile(folder / "logs", name)
+    _file.setFormatter(logging.Formatter(LAYOUT))
+    _add(_file, level)
+    threading.excepthook = _uncaught
+    sys.unraisablehook = _unraisable
+
+
+def end() -> None:
+    """Write what waits, and leave logging as it was."""
+    global _file, _secrets
+    root = logging.getLogger()
+    for handler in _handlers:
+        root.removeHandler(handler)
+        handler.end()
+    _handlers.clear()
+    if _file:
+        threading.excepthook, sys.unraisablehook = threading.__excepthook__, sys.__unraisablehook__
+    _file, _secrets = None, ()
+
+
+def place() -> str:
+    """The file that lines are written into; empty for none."""
+    return str(_file.path) if _file else ""
+
+
+def see() -> str:
+    """Where the whole story of what nobody foresaw stands, to be added to a sentence."""
+    return f" (unforeseen: {place()} has where it came from)" if _file else ""
+
+
+class Posting(QueueHandler):
+    """Hands lines to `target`, which a thread of its own serves. Never waits."""
+
+    def __init__(self, target: logging.Handler) -> None:
+        self._waiting: Queue[logging.LogRecord | None] = Queue(LINES)
+        super().__init__(self._waiting)
+        self._target = target
+        self._missed = 0
+        self._told = 0
+        self._thread = threading.Thread(target=self._serve, name="log", daemon=True)
+        self._thread.start()
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Put it where it waits; or count it."""
+        try:
+            self._waiting.put_nowait(record)
+        except Full:
+            self._missed += 1
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message with its way through the code, without secrets."""
+        return masked(super().format(record))
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A line that cannot be made is counted: to print that could wait."""
+        self._missed += 1
+
+    def end(self) -> None:
+        """Serve what waits, for a moment at most."""
+        try:
+            self._waiting.put(None, timeout=PATIENCE)
+        except Full:
+            return
+        self._thread.join(PATIENCE)
+
+    def _serve(self) -> None:
+        while (record := self._waiting.get()) is not None:
+            self._hand_over(record)
+            if (missed := self._missed) > self._told and self._waiting.empty():
+                text = f"{missed - self._told} lines came too fast and are not here"
+                self._told = missed
+                self._hand_over(logging.makeLogRecord(
+                    {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING",
+                     "msg": text}
+                ))  # fmt: skip
+        self._target.close()
+
+    def _hand_over(self, record: logging.LogRecord) -> None:
+        try:
+            self._target.handle(record)
+        except Exception:  # noqa: BLE001 - of a terminal that is gone: there is nobody left to tell
+            self._missed += 1
+
+
+class LogFile(logging.Handler):
+    """The file of one bridge's name, and those before it: `name.log`, `name.log.1` … A second
+    bridge of that name writes its own. All but `path` is used by one thread.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__()
+        self.path = folder / f"{name}.log"
+        self._claim = Claim(folder / f"{name}.lock")
+        self._claimed = False
+        self._file: IO[bytes] | None = None
+        self._note = ""  # to begin the file with
+        self._size = 0
+        self._lost = 0
+        self._again_at = 0.0  # when opening, or making room, is tried again
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line and whatever belongs to it."""
+        line = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
+        try:
+            self._write(line)
+        except OSError:
+            self._lost += 1
+            self._shut()
+            self._again_at = perf_counter() + AGAIN
+
+    def close(self) -> None:
+        """Close it and let others have the name."""
+        self._shut()
+        self._claim.give_back()
+        super().close()
+
+    def _write(self, line: bytes) -> None:
+        if self._size > SIZE and perf_counter() >= self._again_at:
+            self._make_room()
+        if self._size > 2 * SIZE or (not self._file and perf_counter() < self._again_at):
+            self._lost += 1
+            return
+        file = self._file or self._open()
+        if self._lost:
+            file.write(b"%d lines could not be written here\n" % self._lost)
+            self._lost = 0
+        file.write(line)
+        file.flush()
+        self._size += len(line)
+
+    def _open(self) -> IO[bytes]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._claimed:
+            self._claimed = True
+            if not self._claim.take():
+                name = self.path.stem
+                self.path = self.path.with_name(f"{name}.{getpid()}.log")
+                _forget(self.path.parent, f"{name}.[0-9]*.log*")
+                self._note = f"Another bridge called {name} writes {name}.log.\n"
+                log.warning("%s This one writes %s.", self._note.strip(), self.path)
+        if self.path.exists() and not self.path.is_file():  # to open a pipe would wait for ever
+            raise OSError("it is no file")
+        self._file = self.path.open("ab")
+        self._size = self._file.tell()
+        self._file.write(self._note.encode())
+        self._note = ""
+        return self._file
+
+    def _make_room(self) -> None:
+        """Begin a new file. Where another program holds one (Windows), the old one goes on."""
+        self._shut()
+        self._again_at = perf_counter() + AGAIN
+        moving = self.path.with_suffix(".moving")
+        try:
+            self.path.replace(moving)  # first, or tries that fail would push out all that is old
+            for number in range(FILES - 2, 0, -1):
+                if (old := self._numbered(number)).exists():
+                    old.replace(self._numbered(number + 1))
+            moving.replace(self._numbered(1))
+            self._size, self._again_at = 0, 0.0
+        except OSError:
+            pass
+        self._open()
+
+    def _numbered(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{number}")
+
+    def _shut(self) -> None:
+        file, self._file = self._file, None
+        if file:
+            try:
+                file.close()
+            except OSError:  # what was not written is lost with it
+                self._lost += 1
+
+
+def _add(target: logging.Handler, level: int) -> None:
+    handler = Posting(target)
+    handler.setLevel(level)
+    _handlers.append(handler)
+    logging.getLogger().addHandler(handler)
+    # Ours as asked for; of other people's packages only what is wrong.
+    least = min(handler.level for handler in _handlers)
+    logging.getLogger("bridge").setLevel(least)
+
+
+def _forget(folder: Path, pattern: str) -> None:
+    """Keep the newest few of the files of bridges that shared a name."""
+    found = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
+    for path in found[: 1 - FILES]:
+        path.unlink(missing_ok=True)
+
+
+def _uncaught(about: threading.ExceptHookArgs) -> None:
+    if about.exc_type is SystemExit or about.exc_value is None:
+        return
+    name = about.thread.name if about.thread else "a thread"
+    log.error("unforeseen: %s has ended", name, exc_info=about.exc_value)
+
+
+def _unraisable(about: "sys.UnraisableHookArgs") -> None:
+    log.error("unforeseen: %s %r", about.err_msg or "in", about.object, exc_info=about.exc_value)
