@@ -24,6 +24,7 @@ LOOK = 0.1  # seconds between looks at what time brings
 RETRY = 1.0  # seconds until a failed source or sink is tried again
 PATIENCE = 1.0  # seconds that an opening may take before a newer choice overtakes it
 TELL = 2.0  # seconds without an answer from which on it is told
+STILL = 2.0  # seconds without a new picture from which on an input is still
 CLOSING = 3.0  # seconds that one which cannot be had twice may take to close
 MOST = 8  # carriers that may be left behind at an end
 LAST = 2.0  # seconds that closing may take when the session ends
@@ -323,6 +324,19 @@ class Receiving(End[Source]):
         """What is wrong at this end, in a sentence."""
         told = self.refused or self.late or self.error
         return told or (self.transport.problem if self.transport else "")
+
+    @property
+    def condition(self) -> str:
+        """How it stands, as `Status.input` has it."""
+        using, source = self._using, self.transport
+        if using is None or source is None:
+            return "failed" if self.refused else "opening"
+        if using.busy > TELL or self.error or source.problem:
+            return "failed"
+        if self.newest and perf_counter() - self._counters.last_input < STILL:
+            return "live"
+        there = getattr(source, "there", True)  # a plug-in may be older than this
+        return "still" if self.newest and there else "waiting"
 
     @property
     def alive(self) -> bool:

@@ -24,6 +24,7 @@ from bridge.ends import Receiving, Sending
 from bridge.feeder import engine_size
 from bridge.frame import Frame, Image
 from bridge.host import EngineHost, checked_load
+from bridge.link import Link
 from bridge.output import OutputClock, OutputParameters
 from bridge.settings import Settings
 from bridge.standin import StandIn
@@ -277,6 +278,9 @@ class Session:
             latency_p95=round(p95 * 1e3, 1),
             block_time=round(counters.block_time.at(0.5)[0] * 1e3, 1),
             input_age=round(now - counters.last_input, 2) if counters.last_input else 0.0,
+            input=self._input_state(link),
+            input_problem=self._receiving.problem,
+            picture_age=round(counters.engine_rate.age, 2),
             shown=counters.last_shown,
             longest_gap=round(counters.longest_gap * 1e3, 1),
             black_frames=counters.black_frames,
@@ -303,6 +307,11 @@ class Session:
             download_progress=round(download.part, 3),
             report=link.report if link else {},
         )
+
+    def _input_state(self, link: Link | None) -> str:
+        state = self._receiving.condition
+        of_text = link is not None and link.row.text and not self._has_input()
+        return "unneeded" if of_text and state != "live" else state
 
     # Parameters.
 

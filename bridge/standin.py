@@ -38,6 +38,11 @@ class StandIn(Opened):
                 source.__exit__(None, None, None)
 
     @property
+    def there(self) -> bool:
+        """Of the one that is shown."""
+        return self._other is not None or self._first.there
+
+    @property
     def status(self) -> str:
         """Of the first; and that it is stood in for."""
         return self._first.status + (", the demo meanwhile" if self._other else "")

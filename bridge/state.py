@@ -64,6 +64,13 @@ class Status:
     latency_p95: float = told(0.0, "The same, 95 of 100 are faster.", "ms", "gauge")
     block_time: float = told(0.0, "Time the engine takes for one block.", "ms", "gauge")
     input_age: float = told(0.0, "Time since the last picture was received.", "s", "gauge")
+    input: str = told(
+        "live",
+        "How it stands with the input: opening, waiting (for its sender), live, still, failed, or "
+        "unneeded where pictures are made of text.",
+    )
+    input_problem: str = told("", "What keeps the input's pictures away, in one sentence.")
+    picture_age: float = told(0.0, "Time since the last picture was generated.", "s", "gauge")
     shown: str = told("card", "What is shown now: new, hold, pass or card.")
     longest_gap: float = told(0.0, "Longest time between two pictures sent.", "ms", "gauge")
     black_frames: int = told(0, "Black pictures sent that nobody asked for.", "", "counter")

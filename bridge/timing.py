@@ -56,6 +56,11 @@ class Rate:
         self._times.append(perf_counter() if now is None else now)
 
     @property
+    def age(self) -> float:
+        """Seconds since the last event; 0 when there was never one."""
+        return perf_counter() - self._times[-1] if self._times else 0.0
+
+    @property
     def value(self) -> float:
         """Events a second; 0 when none came of late."""
         times = list(self._times)

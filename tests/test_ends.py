@@ -13,10 +13,19 @@ import pytest
 import bridge.ends
 import bridge.session
 import bridge.transports
+from bridge.control.http import _readiness
+from bridge.thumbnails import Thumbnails
 from bridge.transports import BUILT_IN, Options, TransportError, offers, open_sink, open_source
 from tests import balky
 from tests.rig import running_session, scene
 from tests.test_cli import running
+
+
+def until(true, seconds: float = 20.0) -> None:
+    end = perf_counter() + seconds
+    while not true():
+        assert perf_counter() < end, "it did not come"
+        threading.Event().wait(0.01)
 
 
 @pytest.fixture
@@ -230,6 +239,54 @@ def test_a_list_of_senders_does_not_wait_for_one_that_hangs(place):
     place.let_go()
     place.until("offers")
     assert "balky:" not in {offer.uri for offer in offers()}
+
+
+def test_small_pictures_of_others_do_not_wait_for_one_that_hangs(place, other, monkeypatch):
+    monkeypatch.setattr("bridge.thumbnails.LIMIT", 0.2)
+    thumbnails = Thumbnails()
+    place.keep("open")
+    stuck = thumbnails.ask("balky:place")
+    place.until("open begun")
+    waiting = thumbnails.ask("balky:other")
+    until(lambda: thumbnails.ask("balky:other") and waiting.done())
+    assert waiting.result().jpeg
+    assert "balky:place has not answered for" in stuck.result().problem
+    for _ in range(10):
+        assert thumbnails.ask("balky:place") is stuck, "it is not looked at again meanwhile"
+    assert place.done["open begun"] == 1
+    place.let_go()
+    until(lambda: thumbnails.ask("balky:place") is not stuck)
+    assert thumbnails.ask("balky:place").result(10).jpeg
+
+
+@pytest.mark.slow
+def test_a_dead_input_and_a_dead_engine_are_told_apart(tmp_path, place):
+    def ready() -> tuple[bool, bool, bool]:
+        told = _readiness(rig.session.status())
+        return told["ready"], told["engine"]["ready"], told["input"]["ready"]
+
+    place.keep("open")
+    with running_session(tmp_path, source="balky:place", pipeline="painter") as rig:
+        rig.until(lambda: ready() == (False, True, False))
+        assert rig.session.status().input == "opening"
+        place.let_go()
+        rig.until(lambda: ready() == (True, True, True))
+        rig.session.actions["kill_engine"].run()
+        rig.until(lambda: ready() == (False, False, True))
+        rig.until(lambda: ready() == (True, True, True))
+        place.keep("receive")
+        rig.until(lambda: ready() == (False, True, False))
+        assert rig.session.status().input == "failed"
+        rig.session.attach(f"memory:{rig.name}")
+        rig.until(lambda: rig.session.status().source.startswith("memory:"))
+        rig.put(scene(64, 48))
+        rig.until(lambda: ready() == (True, True, True))
+        rig.until(lambda: rig.session.status().input == "still")
+        assert ready() == (True, True, True), "a still input is no dead one"
+        rig.session.attach("shm:test-ends-nobody")
+        rig.until(lambda: rig.session.status().input == "waiting")
+        assert ready() == (False, True, False)
+        place.let_go()
 
 
 def test_attach_looks_at_no_disk(tmp_path, place, monkeypatch):

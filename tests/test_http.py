@@ -255,14 +255,45 @@ def test_the_schema_says_all_that_a_control_needs(client, desk):
     assert described["vace_scale"]["maximum"] == 2.0
 
 
+@pytest.mark.parametrize(
+    ("now", "ready", "engine", "source", "word"),
+    [
+        ({"state": "RUNNING"}, True, True, True, ""),
+        ({"state": "RUNNING", "input": "still"}, True, True, True, ""),
+        ({"state": "RUNNING", "input": "unneeded"}, True, True, True, ""),
+        ({"state": "RUNNING", "picture_age": 6.0}, False, False, True, "no picture for 6 s"),
+        ({"state": "RUNNING", "picture_age": 6.0, "block_time": 4000.0}, True, True, True, ""),
+        ({"state": "RUNNING", "input": "failed", "input_problem": "camera:0 is gone"},
+         False, True, False, "camera:0 is gone"),
+        ({"state": "RUNNING", "input": "waiting", "source": "shm:Cam · waiting"},
+         False, True, False, "shm:Cam"),
+        ({"state": "WARMUP", "input": "opening"}, False, True, False, "not opened"),
+        ({"state": "WARMUP", "reason": "compiling"}, False, False, True, "compiling"),
+        ({"state": "LOADING", "input": "opening", "reason": "weights"},
+         False, False, False, "weights"),
+        ({"state": "FAILED", "reason": "died 3 times"}, False, False, True, "died 3 times"),
+        ({"state": "RESTARTING", "error": "KeyError"}, False, False, True, "KeyError"),
+        ({"state": "IDLE"}, False, False, True, "IDLE"),
+    ],
+)  # fmt: skip
+def test_a_dead_input_and_a_dead_engine_are_told_apart(
+    client, desk, now, ready, engine, source, word
+):
+    desk.now = now
+    answer = client.get("/readyz")
+    told = answer.json()
+    assert answer.status_code == (200 if ready else 503)
+    assert (told["ready"], told["engine"]["ready"], told["input"]["ready"]) == (
+        ready, engine, source)  # fmt: skip
+    assert word in told["reason"]
+
+
 def test_health_state_and_metrics(client, desk):
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").status_code == 200
     desk.now = {"state": "LOADING", "reason": "weights", "progress": 0.5}
     assert client.get("/readyz").status_code == 503
     assert client.get("/readyz").json()["reason"] == "weights"
-    desk.now = {"state": "RUNNING", "input_fps": 30.0, "engine_fps": 0.0}
-    assert client.get("/readyz").status_code == 503, "it gets pictures and makes none"
     desk.now = {"latency": 125.0, "black_frames": 3}
     found = {
         sample.name: sample.value

@@ -21,13 +21,19 @@ from bridge.control.schema import body, schema
 from bridge.control.store import ParameterError
 from bridge.control.streams import Streams
 from bridge.preview import png
+from bridge.state import Status
 from bridge.weights import MissingWeights
 from engine.parameters import Value
 
 PAGE = Path(__file__).parent / "page"
 API = "/api/v1"
 READY = ("RUNNING", "DEGRADED")
-STALE = 5.0  # seconds without a picture from a source that sends
+STALE = 5.0  # seconds without a generated picture, or three blocks where those take longer
+NO_INPUT = {
+    "opening": "The source has not opened yet",
+    "waiting": "The source's sender is not there",
+    "failed": "The source fails",
+}
 
 
 def create_app(desk: Desk, rules: Rules) -> Guard:
@@ -78,13 +84,11 @@ def _health(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/readyz", tags=["health"])
     async def readyz() -> JSONResponse:
-        """200 while pictures are generated, else 503 with the reason."""
-        status = desk.status()
-        stuck = status.input_fps > 0 and status.engine_fps == 0
-        ready = status.state in READY and not stuck
-        told = {"state": status.state, "reason": status.reason or status.error,
-                "progress": status.progress}  # fmt: skip
-        return JSONResponse(told, 200 if ready else 503)
+        """200 while new pictures can come, else 503 with the reason: of the engine, or of the
+        input. A still input is ready, one whose sender is away or whose source fails is not.
+        """
+        told = _readiness(desk.status())
+        return JSONResponse(told, 200 if told["ready"] else 503)
 
     @app.get("/metrics", tags=["health"])
     async def prometheus() -> Response:
@@ -95,6 +99,28 @@ def _health(app: FastAPI, desk: Desk) -> None:
     async def state() -> dict[str, Any]:
         """Everything that the bridge knows of itself."""
         return app.state.streams.state()
+
+
+def _readiness(status: Status) -> dict[str, Any]:
+    """What `/readyz` answers."""
+    why = NO_INPUT.get(status.input, "")
+    away = why and (status.input_problem or f"{why} ({status.source}).")
+    limit = max(STALE, 3e-3 * status.block_time)
+    dead = ""
+    if status.state == "WARMUP" and away:
+        pass  # it has all it needs but a picture
+    elif status.state not in READY:
+        dead = status.reason or status.error or f"It is {status.state}."
+    elif status.picture_age > limit:
+        dead = status.error or f"It has made no picture for {status.picture_age:.0f} s."
+    return {
+        "ready": not (dead or away),
+        "state": status.state,
+        "reason": dead or away or status.reason or status.error,
+        "progress": status.progress,
+        "engine": {"ready": not dead, "reason": dead},
+        "input": {"ready": not away, "state": status.input, "reason": away},
+    }
 
 
 def _parameters(app: FastAPI, desk: Desk) -> None:

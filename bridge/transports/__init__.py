@@ -106,6 +106,11 @@ class Source(Transport, Protocol):
         ...
 
     @property
+    def there(self) -> bool:
+        """Whether the sender is there, as far as can be told. Read by any thread."""
+        ...
+
+    @property
     def stands_in(self) -> bool:
         """Whether what it gives is nobody's input, only something to look at."""
         ...

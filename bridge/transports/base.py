@@ -31,6 +31,11 @@ class Opened:
         return False
 
     @property
+    def there(self) -> bool:
+        """Whether the sender is there, as far as can be told."""
+        return True
+
+    @property
     def problem(self) -> str:
         """Nothing keeps the pictures away, unless a transport says otherwise."""
         return ""

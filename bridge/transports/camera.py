@@ -49,6 +49,11 @@ class CameraSource(Opened):
         self._thread.join(1)
 
     @property
+    def there(self) -> bool:
+        """Whether it gives pictures."""
+        return bool(self._size)
+
+    @property
     def status(self) -> str:
         """The size, or that it is gone."""
         return self._size or f"waiting for camera {self._number}"

@@ -12,6 +12,11 @@ class NullSource(Opened):
 
     status = "never a picture"
 
+    @property
+    def there(self) -> bool:
+        """Never."""
+        return False
+
     def receive(self, timeout: float) -> Frame | None:
         """Wait, and give nothing."""
         sleep(timeout)

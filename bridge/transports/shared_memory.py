@@ -50,6 +50,11 @@ class SharedMemorySource(Opened):
             ring.close()
 
     @property
+    def there(self) -> bool:
+        """Whether a living process has the name."""
+        return self._ring is not None
+
+    @property
     def status(self) -> str:
         """Who sends what."""
         ring = self._ring

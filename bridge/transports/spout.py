@@ -53,6 +53,11 @@ class SpoutSource(Opened):
         self._receiver.close()
 
     @property
+    def there(self) -> bool:
+        """Whether its sender is there."""
+        return self._receiver.sender is not None
+
+    @property
     def status(self) -> str:
         """Who sends what, and on which way it comes."""
         receiver, name = self._receiver, self._latched or self._wanted
