@@ -10,6 +10,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from logging.handlers import QueueHandler
 from os import getpid
 from pathlib import Path
@@ -107,6 +108,7 @@ class Posting(QueueHandler):
         self._waiting: Queue[logging.LogRecord | None] = Queue(LINES)
         super().__init__(self._waiting)
         self._target = target
+        target.lock = None  # one thread uses it, and the exit must not wait for that
         self._missed = 0
         self._told = 0
         self._thread = threading.Thread(target=self._serve, name="log", daemon=True)
@@ -129,11 +131,11 @@ class Posting(QueueHandler):
 
     def end(self) -> None:
         """Serve what waits, for a moment at most."""
-        try:
+        with suppress(Full):
             self._waiting.put(None, timeout=PATIENCE)
-        except Full:
-            return
         self._thread.join(PATIENCE)
+        if self._thread.is_alive():  # stuck in there: whoever touches it at the exit is stuck too
+            self._target.flush = self._target.close = _nothing
 
     def _serve(self) -> None:
         while (record := self._waiting.get()) is not None:
@@ -261,6 +263,10 @@ def _forget(folder: Path, pattern: str) -> None:
     found = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
     for path in found[: 1 - FILES]:
         path.unlink(missing_ok=True)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _uncaught(about: threading.ExceptHookArgs) -> None:

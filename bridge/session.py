@@ -367,6 +367,7 @@ class Session:
             left = Aside().ask(f"the journal in {self.settings.folder}", begin, READING)
         except SlowError as error:
             self.restored, left = f"Nothing is restored: {error}", None
+            self._journal.give_up(str(error))
         if self._journal.shared:
             self.restored = (
                 f"Another bridge called {self.settings.name} runs with {self.settings.folder}: "

@@ -1,5 +1,6 @@
 """The ends of the frame path: a driver or a disk that does not answer keeps nobody."""
 
+import json
 import os
 import signal
 import sys
@@ -15,7 +16,15 @@ import bridge.session
 import bridge.transports
 from bridge.control.http import _readiness
 from bridge.thumbnails import Thumbnails
-from bridge.transports import BUILT_IN, Options, TransportError, offers, open_sink, open_source
+from bridge.transports import (
+    BUILT_IN,
+    Options,
+    TransportError,
+    offers,
+    open_sink,
+    open_source,
+    schemes,
+)
 from tests import balky
 from tests.rig import running_session, scene
 from tests.test_cli import running
@@ -241,6 +250,27 @@ def test_a_list_of_senders_does_not_wait_for_one_that_hangs(place):
     assert "balky:" not in {offer.uri for offer in offers()}
 
 
+def test_a_plug_in_whose_import_hangs_keeps_nobody(tmp_path, place, monkeypatch):
+    (tmp_path / "sleepy_transport.py").write_text(
+        "from tests import balky\n"
+        "balky.places['place'].come_to('open')\n"
+        "from tests.balky import open_source\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(BUILT_IN, "sleepy", "sleepy_transport")
+    monkeypatch.delitem(sys.modules, "sleepy_transport", raising=False)
+    place.keep("open")
+    with running_session(tmp_path, source="pattern:old", pipeline="passthrough") as rig:
+        rig.session.attach("sleepy:other")
+        rig.until(lambda: "sleepy:other has not opened" in rig.session.status().error)
+        assert "has not answered for" in schemes()["sleepy"][2]
+        rig.session.attach("pattern:quick")
+        rig.until(lambda: rig.session.status().source.startswith("pattern:quick"))
+        place.let_go()
+        rig.session.attach("sleepy:other")
+        rig.until(lambda: rig.session.status().source.startswith("sleepy:other"))
+
+
 def test_small_pictures_of_others_do_not_wait_for_one_that_hangs(place, other, monkeypatch):
     monkeypatch.setattr("bridge.thumbnails.LIMIT", 0.2)
     thumbnails = Thumbnails()
@@ -357,3 +387,26 @@ def test_a_file_on_a_hung_disk_keeps_neither_start_nor_page_nor_osc_nor_the_end(
         bridge.process.send_signal(signal.SIGINT)
         assert bridge.process.wait(10) == 0
         assert perf_counter() - began < 4
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+def test_a_journal_and_a_log_on_a_hung_disk_keep_neither_start_nor_frames(tmp_path):
+    journal, log = tmp_path / "Xhung.journal.json", tmp_path / "logs" / "Xhung.log"
+    log.parent.mkdir()
+    log.write_text("")
+    look = {"values": {"mix": 0.25}, "pipeline": "passthrough", "source": "pattern:kept"}
+    journal.write_text(json.dumps(look))
+    with (
+        hung(journal),
+        hung(log),
+        running(tmp_path, "--sink", "null:", "--name", "Xhung", "--pipeline", "passthrough",
+                "--output-size", "64x48") as bridge,
+    ):  # fmt: skip
+        state = bridge.until(lambda state: state["frames_new"] > 10)
+        assert "has not answered" in state["error"]
+        assert "The look is not kept" in state["error"]
+        assert state["source"].startswith("demo:")
+        bridge.osc("/bridge/mix", 0.5)
+        bridge.until(lambda state: bridge.ask("parameters")["mix"] == 0.5)
+    assert json.loads(journal.read_text()) == look, "it is not written over unread"

@@ -175,7 +175,7 @@ def test_a_disk_that_takes_nothing_is_told_until_it_does(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk")
-def test_a_full_disk_is_told_until_there_is_room(tmp_path, monkeypatch):
+def test_a_full_or_read_only_disk_is_told_until_it_is_over(tmp_path, monkeypatch):
     monkeypatch.setattr("bridge.control.journal.AGAIN", 0.05)
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -193,6 +193,14 @@ def test_a_full_disk_is_told_until_there_is_room(tmp_path, monkeypatch):
         (disk / "film").unlink()
         until(lambda: kept.problem == "")
         assert written(disk)["pipeline"] == "stylize"
+        kept.end()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        kept = Journal(journal(disk))
+        assert kept.begin()
+        kept.put(LOOK)
+        until(lambda: "Read-only" in kept.problem)
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+        until(lambda: kept.problem == "")
         kept.end()
     finally:
         subprocess.run(["umount", "-l", disk], check=True)

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
-from bridge import __version__
+from bridge import __version__, logs
 from bridge.control import assets
 from bridge.control.desk import Desk
 from bridge.control.guard import UPLOADS, Guard, Rules
@@ -59,6 +59,7 @@ def create_app(desk: Desk, rules: Rules) -> Guard:
     app.add_exception_handler(RequestValidationError, _bad_body)
     app.add_exception_handler(assets.AssetError, _bad_asset)
     app.add_exception_handler(json.JSONDecodeError, _bad_json)
+    app.add_exception_handler(Exception, _unforeseen)
     return Guard(app, rules)
 
 
@@ -257,3 +258,8 @@ async def _bad_asset(request: Request, error: Exception) -> JSONResponse:
 
 async def _bad_json(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": "The body is no JSON."}, 400)
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    """The server logs it with its way through the code, after this."""
+    return JSONResponse({"detail": f"{type(error).__name__}: {error}{logs.see()}"}, 500)

@@ -81,8 +81,12 @@ class Journal:
             self._put_aside(".old")
         else:
             left = self._left()
-        self._open = True
+        self._open = not self._ended
         return left
+
+    def give_up(self, why: str) -> None:
+        """Neither wait for `begin` any longer nor keep anything over what it may still find."""
+        self._ended, self._trouble = True, f"The look is not kept: {why}"
 
     def put(self, kept: Kept) -> None:
         """Keep this, soon."""

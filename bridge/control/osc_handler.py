@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from time import perf_counter
 from typing import Any
 
+from bridge import logs
 from bridge.control.desk import Desk
 from bridge.control.osc_errands import Errands
 from bridge.control.osc_feedback import Feedback
@@ -292,7 +293,7 @@ class Handler:
             self.refuse(kind, f"{kind}: {error.args[0] if error.args else error}")
             return False
         except Exception as error:  # noqa: BLE001 - of an action: it must not end the one who listens
-            self.refuse(kind, f"{kind}: {error}", error)
+            self.refuse(kind, f"{kind}: {error}{logs.see()}", error)
             return False
         return True
 

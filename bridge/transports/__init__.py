@@ -7,7 +7,6 @@ whose senders can be found has `offers()` too, a list of `Offer`; one whose sour
 twice says `EXCLUSIVE = True`.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ BUILT_IN = {
 PATIENCE = 1.0  # seconds that a transport may take to be imported, or to say what it offers
 
 _plugged: dict[str, str] | None = None  # the module of each plug-in's scheme, as last looked up
+_imported: dict[str, ModuleType] = {}  # wholly, unlike those in sys.modules
 _aside = Aside()
 
 
@@ -133,9 +133,8 @@ def check_source(uri: str) -> None:
     """TransportError where a URI names nothing that can be received from, as far as that is known
     without a look at the disk: who calls this may not wait.
     """
-    name = _module_of(uri, _known())
-    if name in sys.modules:
-        _checked(uri, sys.modules[name], "open_source", "received from")
+    if module := _imported.get(_module_of(uri, _known())):
+        _checked(uri, module, "open_source", "received from")
 
 
 def clash(one: str, other: str) -> bool:
@@ -143,7 +142,7 @@ def clash(one: str, other: str) -> bool:
     scheme = one.partition(":")[0]
     if scheme != other.partition(":")[0]:
         return False
-    module = sys.modules.get(_known().get(scheme, ""))
+    module = _imported.get(_known().get(scheme, ""))
     return bool(getattr(module, "EXCLUSIVE", False))
 
 
@@ -225,7 +224,8 @@ def _known() -> dict[str, str]:
 
 def _module(scheme: str, name: str) -> ModuleType:
     try:
-        return import_module(name)
+        module = _imported[name] = import_module(name)
+        return module
     except ImportError as error:
         raise TransportError(
             f"{scheme}: needs the package {error.name}; install it with `pip install {error.name}`."
