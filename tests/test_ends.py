@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from time import perf_counter
 
 import cv2
+import numpy as np
 import pytest
 
 import bridge.ends
@@ -150,9 +151,16 @@ def test_a_source_that_stalls_is_told_and_a_newer_choice_is_taken(tmp_path, plac
         rig.until(lambda: rig.session.status().stuck == 1 and not rig.session.status().error)
         frames = rig.session.status().frames_new
         rig.until(lambda: rig.session.status().frames_new > frames + 3)
+        rig.session.attach(f"memory:{rig.name}")
+        rig.until(lambda: rig.session.status().source.startswith("memory:"))
+        still = scene(64, 48, 7)
+        rig.put(still)
+        rig.until(lambda: np.array_equal(rig.session.look("input").image, still))
         place.let_go()
         place.until("close")
         rig.until(lambda: rig.session.status().stuck == 0)
+        late = rig.session.look("input").image
+        assert np.array_equal(late, still), "what the old one gets at last is nobody's"
 
 
 def test_many_newer_choices_leave_few_threads_behind_and_the_last_one_wins(tmp_path, place):
