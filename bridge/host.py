@@ -20,6 +20,7 @@ from bridge.control.store import ParameterError
 from bridge.feeder import Feeder
 from bridge.frame import Frame
 from bridge.link import Link, Orders
+from bridge.rollback import Rollback
 from bridge.settings import Settings
 from bridge.stage import explained, repeat
 from bridge.state import Counters, EngineState
@@ -74,6 +75,7 @@ class EngineHost:
         self._feeders: dict[Link, Feeder] = {}
         self.current: Link | None = None
         self.coming: Link | None = None
+        self.rollback: Rollback | None = None  # what takes back a change that does no good
         self.restarts = 0
         self.breaker_open = False
         self.refused = ""  # what was asked for and could not be; stands until the next success
@@ -214,6 +216,8 @@ class EngineHost:
 
     def _heard(self, link: Link, message: Message) -> None:
         """Called by a link's thread with every message."""
+        if self.rollback:
+            self.rollback.heard(link, message)
         if message["say"] == "bad":
             self._counters.bad_blocks += 1
             self._note_trouble(message["text"])
@@ -349,15 +353,22 @@ class EngineHost:
             self.coming = None
             self.refused = f"{link.row.id} could not be loaded: {link.why()}"
             log.error(self.refused)
+            self._took_back(self.current.orders)
         elif link is self.coming and self._fallback:
             self.refused = f"{link.row.id} could not be loaded: {link.why()}"
             orders, self._fallback, self._rolled_back = self._fallback, None, True
+            self._took_back(orders)
             self.coming = self._try(orders)
         elif link is self.coming:
             self.current, self.coming = link, None
             self._died(link)
         elif link is self.current:
             self._died(link)
+
+    def _took_back(self, orders: Orders) -> None:
+        """What was asked for could not be loaded; what was loaded before holds."""
+        if self.rollback:
+            self.rollback.refused(orders.load)
 
     def _died(self, link: Link) -> None:
         """The shown pipeline's worker died: replace it, at growing intervals, not for ever."""

@@ -26,6 +26,7 @@ from bridge.frame import Frame, Image
 from bridge.host import EngineHost, checked_load
 from bridge.link import Link
 from bridge.output import OutputClock, OutputParameters
+from bridge.rollback import Rollback
 from bridge.settings import Settings
 from bridge.standin import StandIn
 from bridge.state import Counters, EngineState, Shown, Status
@@ -77,6 +78,7 @@ class Session:
         self._host = EngineHost(
             settings, catalog, self.counters, self._values, newest, self._has_input, self._keep
         )
+        self._rollback = self._host.rollback = Rollback(self.store)
         self._clock = OutputClock(
             settings,
             self.counters,
@@ -124,6 +126,7 @@ class Session:
             self._end_ends()
             self._journal.end()
             raise
+        self._rollback.note(self.store.snapshot)
         self.store.listen(self._changed)
         self._first = row.id
         load = self._checked(row)
@@ -265,7 +268,9 @@ class Session:
             loading=host.loading.row.id if host.loading else "",
             progress=host.progress[1],
             phase=host.progress[0],
-            error=host.error
+            error=host.refused
+            or self._rollback.told
+            or host.trouble
             or self._receiving.problem
             or self._sending.problem
             or self._clock.trouble
@@ -321,6 +326,7 @@ class Session:
 
     def _changed(self, change: Change) -> None:
         """A parameter changed; called by whoever changed it, so it must return at once."""
+        self._rollback.changed(change)
         self._host.steer(change.snapshot.number, change.snapshot.values)
         self._keep()
         link = self._host.current
@@ -330,7 +336,10 @@ class Session:
         if not link.row.fixed_size:
             reloads = [name for name in reloads if name != "size"]
         if reloads:
-            self._host.switch(link.row, checked_load(link.row, change.snapshot.values, {}))
+            load = checked_load(link.row, change.snapshot.values, {})
+            if change.origin == "rollback" and load == link.orders.load and not self._host.loading:
+                return  # what could not be loaded was taken back, and what runs never went
+            self._host.switch(link.row, load)
 
     def _restore(self, named: Collection[str]) -> tuple[PipelineRow, str]:
         """Bring back what the run before had; the pipeline and the source to start with, the

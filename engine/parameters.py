@@ -56,7 +56,8 @@ class ParameterSpec:
 
     `osc` is the short address below `/bridge/`; the long name works beside it. `asset` says that
     a text names a file of the assets folder. `suggestions` are some values of a text, beside which
-    any other may be given. `by_pattern` says whether an OSC pattern may mean it. `help` is one
+    any other may be given. `by_pattern` says whether an OSC pattern may mean it, `reverts` that it
+    goes back to what held before where no block that is made with it can be used. `help` is one
     sentence.
     """
 
@@ -72,6 +73,7 @@ class ParameterSpec:
     unit: str = ""
     page: str = ""
     asset: bool = False
+    reverts: bool = False
     live: bool = True
     by_pattern: bool = True
 
@@ -162,6 +164,7 @@ def control(
     osc: str = "",
     page: str = "Generate",
     asset: bool = False,
+    reverts: bool = False,
     suggestions: Sequence[Suggestion] = (),
     by_pattern: bool = True,
 ) -> Any:
@@ -181,6 +184,7 @@ def control(
             "osc": osc,
             "page": page,
             "asset": asset,
+            "reverts": reverts,
             "suggestions": [asdict(suggestion) for suggestion in suggestions],
             "by_pattern": by_pattern,
         },
@@ -220,6 +224,7 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
         unit=extra.get("unit", ""),
         page=extra.get("page", ""),
         asset=extra.get("asset", False),
+        reverts=extra.get("reverts", False),
         live=live,
         by_pattern=live and extra.get("by_pattern", True),
     )

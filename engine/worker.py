@@ -27,7 +27,7 @@ from engine.pipeline import Context, Image, Pipeline, TooLittleMemory, UnusableO
 from engine.ring import RingReader, RingWriter
 
 HEARTBEAT = 1.0  # seconds
-PATIENCE = 3  # unusable blocks in a row
+PATIENCE = 6  # unusable blocks in a row; after three the bridge takes a change back
 
 
 class WorkerEnd(Exception):
@@ -127,7 +127,7 @@ class Worker:
             failure = self._end(error, Exit.LOAD)
         else:
             self._close()
-            self._pipeline, self._order = built, order
+            self._pipeline, self._order, self._bad = built, order, 0
             return None
         give_back()  # what was built of it; here, for the error itself held that
         if failure.code is Exit.CUDA:
@@ -176,7 +176,7 @@ class Worker:
             return made
         except UnusableOutput as error:
             self._bad += 1
-            self._tell({"say": "bad", "text": str(error)})
+            self._tell({"say": "bad", "text": str(error), "tag": tag})
             if self._bad >= PATIENCE:
                 raise WorkerEnd(Exit.UNUSABLE, str(error)) from error
             self._pipeline.reset()

@@ -25,16 +25,21 @@ class PainterLoad(Load):
     longest: float = control(0.0, "Most seconds a block.", minimum=0, maximum=60)
     text: bool = control(False, "Text mode: takes no pictures.")
     broken: Literal["", "load", "load slowly", "import"] = control("", "What goes wrong at once.")
+    ink: str = control("", "What it paints with; POISON is no paint.", reverts=True)
 
 
 class PainterParameters(Parameters):
-    prompt: str = control("", "Words.")
-    reference: str = control("", "A picture's name.", osc="ref")
+    prompt: str = control("", "Words.", reverts=True)
+    reference: str = control("", "A picture's name.", osc="ref", reverts=True)
     vace_scale: float = control(1.0, "A fader.", minimum=0, maximum=2, osc="vace")
     stall: float = control(0.0, "Seconds that the next block takes longer.", minimum=0, maximum=60)
     trouble: Literal[
         "", "nan", "flat", "memory", "cuda", "hang", "crash", "segfault", "leave", "gibberish"
     ] = control("", "What goes wrong in the next block.")
+
+
+POISON = "poison"  # what no picture comes of, as a word, a reference or ink
+MISSING = "missing"  # ink that there is none of
 
 
 def paint(width: int, height: int, number: int, value: float, words: Sequence[str] = ()) -> Image:
@@ -78,6 +83,8 @@ class Painter:
     def __init__(self, load: PainterLoad, context) -> None:
         if load.broken == "load":
             raise ValueError("The weights are not there; download them.")
+        if load.ink == MISSING:
+            raise ValueError("There is no such ink; choose another.")
         if load.broken == "import":
             raise ImportError("This pipeline needs the package unobtainium.")
         if load.broken == "load slowly":
@@ -96,8 +103,12 @@ class Painter:
         time.sleep(self._random.uniform(self._load.shortest, self._load.longest))
         time.sleep(parameters.stall)
         height, width = images[0].shape[:2] if images else (64, 64)
-        if parameters.trouble:
-            yield self._trouble(parameters.trouble, width, height)
+        trouble = parameters.trouble
+        words = self._load.ink, parameters.prompt, parameters.reference.removesuffix(".png")
+        if POISON in words:
+            trouble = "nan"
+        if trouble:
+            yield self._trouble(trouble, width, height)
         for _ in range(self._load.frames):
             self._number += 1
             words = parameters.prompt, parameters.reference

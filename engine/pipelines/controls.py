@@ -4,9 +4,13 @@ Free of torch and onnxruntime. The same thing has the same name in every pipelin
 goes on working through a change.
 """
 
+from functools import partial
 from typing import Literal
 
 from engine.parameters import Load, Parameters, Suggestion, control
+
+# What a look is made of: it goes back where nothing usable comes of it
+look = partial(control, reverts=True)
 
 SIZES = (
     Suggestion("auto", "by the input's shape, or the pipeline's own"),
@@ -46,8 +50,8 @@ class SizedLoad(Load):
 class ConditionedParameters(Parameters):
     """What every pipeline with prompts and references shares, under one name in each."""
 
-    prompt: str = control("", "The look in words.", osc="prompt")
-    reference: str = control(
+    prompt: str = look("", "The look in words.", osc="prompt")
+    reference: str = look(
         "",
         "Reference image: an asset's id, or its name in the assets folder.",
         osc="ref",
@@ -63,30 +67,30 @@ class ConditionedParameters(Parameters):
     fade: float = control(
         1.0, "Time that a new prompt or reference takes to arrive.", minimum=0, maximum=60, unit="s"
     )
-    prompt_weight: float = control(
+    prompt_weight: float = look(
         1.0, "Weight of the first prompt.", minimum=0, maximum=2, osc="prompt/1/weight"
     )
-    prompt_2: str = control("", "A second prompt, blended by weight.", osc="prompt/2")
-    prompt_2_weight: float = control(
+    prompt_2: str = look("", "A second prompt, blended by weight.", osc="prompt/2")
+    prompt_2_weight: float = look(
         1.0, "Weight of the second prompt.", minimum=0, maximum=2, osc="prompt/2/weight"
     )
-    prompt_3: str = control("", "A third prompt, blended by weight.", osc="prompt/3")
-    prompt_3_weight: float = control(
+    prompt_3: str = look("", "A third prompt, blended by weight.", osc="prompt/3")
+    prompt_3_weight: float = look(
         1.0, "Weight of the third prompt.", minimum=0, maximum=2, osc="prompt/3/weight"
     )
-    reference_weight: float = control(
+    reference_weight: float = look(
         1.0, "Weight of the first reference.", minimum=0, maximum=2, osc="ref/1/weight"
     )
-    reference_2: str = control(
+    reference_2: str = look(
         "", "A second reference image, blended by weight.", osc="ref/2", asset=True
     )
-    reference_2_weight: float = control(
+    reference_2_weight: float = look(
         1.0, "Weight of the second reference.", minimum=0, maximum=2, osc="ref/2/weight"
     )
-    reference_3: str = control(
+    reference_3: str = look(
         "", "A third reference image, blended by weight.", osc="ref/3", asset=True
     )
-    reference_3_weight: float = control(
+    reference_3_weight: float = look(
         1.0, "Weight of the third reference.", minimum=0, maximum=2, osc="ref/3/weight"
     )
 
@@ -102,7 +106,7 @@ class StylizeLoad(SizedLoad):
 class StylizeParameters(ConditionedParameters):
     """What `stylize` can be steered by."""
 
-    prompt: str = control(
+    prompt: str = look(
         "starry night", "The look in words: colours, patterns, looks; state.report tells which."
     )
 
@@ -134,10 +138,10 @@ class CausalLoad(Load):
     vace_enabled: bool = control(
         False, "Load the VACE module, for references and control video.", page="Engine"
     )
-    lora_1: str = control("", "A LoRA: its file in the models folder's loras.", page="Engine")
-    lora_2: str = control("", "A second LoRA.", page="Engine")
-    lora_3: str = control("", "A third LoRA.", page="Engine")
-    lora_mode: Literal["live", "merged"] = control(
+    lora_1: str = look("", "A LoRA: its file in the models folder's loras.", page="Engine")
+    lora_2: str = look("", "A second LoRA.", page="Engine")
+    lora_3: str = look("", "A third LoRA.", page="Engine")
+    lora_mode: Literal["live", "merged"] = look(
         "live", "Whether a LoRA's strength stays a fader, or is in the weights for good.",
         page="Engine",
     )  # fmt: skip
@@ -153,7 +157,7 @@ class CausalParameters(ConditionedParameters):
     """What the causal pipelines can be steered by."""
 
     size: str = size_control()
-    prompt_method: Literal["linear", "slerp"] = control(
+    prompt_method: Literal["linear", "slerp"] = look(
         "linear", "How prompts are blended: mixed, or along the arc between two."
     )
     input_mode: Literal["auto", "video", "text"] = control(
@@ -164,7 +168,7 @@ class CausalParameters(ConditionedParameters):
         minimum=0, maximum=1, osc="noise",
     )  # fmt: skip
     noise_controller: bool = control(True, "Less noise where the input moves.")
-    denoising_steps: str = control(
+    denoising_steps: str = look(
         "authors",
         "Noise levels of a block: authors, scope, or numbers from 1000 down, such as 1000,750,500.",
         page="Video",
@@ -187,26 +191,26 @@ class CausalParameters(ConditionedParameters):
     vace_use_input_video: bool = control(
         True, "With VACE: the input steers as control video instead of being painted over."
     )
-    vace_mask: str = control(
+    vace_mask: str = look(
         "", "With VACE: a picture that is white where the control video may be changed.",
         asset=True, page="Video",
     )  # fmt: skip
-    first_frame_image: str = control(
+    first_frame_image: str = look(
         "", "With VACE: a picture that every block begins with.", asset=True, page="Video"
     )
-    last_frame_image: str = control(
+    last_frame_image: str = look(
         "", "With VACE: a picture that every block ends with.", asset=True, page="Video"
     )
     vace_clean_pass: bool = control(
         False, "Whether what is remembered is steered too; the models were not trained so.",
         page="Video",
     )  # fmt: skip
-    lora_1_strength: float = control(
+    lora_1_strength: float = look(
         1.0, "Strength of the first LoRA.", minimum=-10, maximum=10, osc="lora/1"
     )
-    lora_2_strength: float = control(
+    lora_2_strength: float = look(
         1.0, "Strength of the second LoRA.", minimum=-10, maximum=10, osc="lora/2"
     )
-    lora_3_strength: float = control(
+    lora_3_strength: float = look(
         1.0, "Strength of the third LoRA.", minimum=-10, maximum=10, osc="lora/3"
     )
