@@ -8,6 +8,7 @@ the network's own module tree, with and without VACE, and what finds no layer is
 
 # pyright: basic, reportMissingImports=false
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -15,10 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
-from engine.weights import NESTS, WRAPPERS, CheckpointError, first_few, read
+from engine.faults import CheckpointError, first_few
+from engine.finite import largest
+from engine.weights import NESTS, WRAPPERS, read
 
+HIGHEST = 10.0  # strength of a LoRA, either way
 LORA_NESTS = ("generator_lora", *NESTS)  # the first is where LongLive's own file holds its LoRA
 
 NOWHERE = WRAPPERS | {"base_model", "transformer"}  # parts of a key that name no layer
@@ -110,7 +115,8 @@ def match_adapter(
     whole, for without its norm the pair means something else.
 
     CheckpointError, naming `source`, where no key belongs to a layer, a pair lacks a half or is
-    there twice, or a shape does not fit.
+    there twice, a shape does not fit, or numbers are not finite, as they are or at a strength of
+    `HIGHEST`.
     """
     found, unused = _sorted(tensors, network, source)
     layers = linear_layers(network)
@@ -125,6 +131,7 @@ def match_adapter(
             f"{source} holds no LoRA for this network: {_told(unused)}; choose a LoRA that was "
             "made for Wan2.1 text to video."
         )
+    _check_numbers(pairs, found, network, source)
     return Adapter(str(source), pairs, unused)
 
 
@@ -210,7 +217,44 @@ def _pair(
         given = tensors[keys["alpha"]]
         _check_shape(keys["alpha"], given, (1,) * given.ndim, source)
         alpha = float(given)
+    if alpha is not None and not math.isfinite(alpha):
+        key = keys.get("alpha", "its configuration")
+        raise CheckpointError(
+            f"{source} has an alpha of {alpha} in {key}; download it again, or choose another LoRA."
+        )
     return Pair(down, up, 1.0 if alpha is None else alpha / rank)
+
+
+def _check_numbers(
+    pairs: Mapping[str, Pair],
+    found: Mapping[str, Mapping[str, str]],
+    network: nn.Module,
+    source: str | Path,
+) -> None:
+    """CheckpointError where a matrix has NaN or infinity, or a pair would have in the network's
+    type at the highest strength. Each matrix is looked at once, for its largest number.
+    """
+    limit = torch.finfo(next(network.parameters()).dtype).max
+    halves = [half for pair in pairs.values() for half in (pair.down, pair.up)]
+    numbers = iter(torch.stack([largest(half).cpu() for half in halves]).tolist())
+    broken: list[str] = []
+    steep: list[str] = []
+    for path, pair in pairs.items():
+        keys, down, up = found[path], next(numbers), next(numbers)
+        broken += [keys[k] for k, most in (("down", down), ("up", up)) if not math.isfinite(most)]
+        scaled = max(1.0, abs(pair.scale)) * up
+        if not max(down, scaled, len(pair.down) * down * scaled * HIGHEST) < limit:
+            steep += [keys["up"]]
+    if broken:
+        raise CheckpointError(
+            f"{source} holds numbers that are NaN or infinite in {first_few(broken)}; download it "
+            "again, or choose another LoRA."
+        )
+    if steep:
+        raise CheckpointError(
+            f"{source} holds numbers too large to compute with in {first_few(steep)}; choose "
+            "another LoRA."
+        )
 
 
 def _check_shape(key: str, tensor: Tensor, wanted: tuple[int, ...], source: str | Path) -> None:

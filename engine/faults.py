@@ -1,9 +1,11 @@
 """What is said of a file that is no checkpoint, or not a whole one. Free of torch."""
 
+from collections.abc import Iterable
 from pathlib import PurePath
 
 LIMIT = 100_000_000  # bytes of a header, or of all that is read of an archive
 MOST = 100_000  # tensors of a file; the largest network here has 1,100
+SHOWN = 3  # keys that an error names; the rest is counted
 NAMED = 120  # characters of a key that an error shows
 
 AGAIN = "download it again"
@@ -32,3 +34,10 @@ def shown(key: object) -> str:
     """A key of a file in quotes, for a sentence about it: a hostile one may be of any length."""
     text = repr(key)
     return text if len(text) <= NAMED else f"{text[: NAMED - 1]}…"
+
+
+def first_few(items: Iterable[str]) -> str:
+    """The first few, and how many more there are."""
+    items = list(items)
+    rest = len(items) - SHOWN
+    return ", ".join(items[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")

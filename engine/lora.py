@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.adapters import Adapter, Pair, linear_layers
+from engine.adapters import HIGHEST, Adapter, Pair, linear_layers
+from engine.finite import check_finite
 
-LOWEST, HIGHEST = -10.0, 10.0  # of a strength
+LOWEST = -HIGHEST  # of a strength
 
 
 def merge(network: nn.Module, adapters: Iterable[tuple[Adapter, float]]) -> None:
@@ -26,13 +27,16 @@ def merge(network: nn.Module, adapters: Iterable[tuple[Adapter, float]]) -> None
     Each weight is summed in float32 and rounded once, however many LoRAs change it. The weights
     are new tensors: those of before, be they views of a file, stay as they are.
 
-    ValueError for a strength out of range, or where a layer is quantised already.
+    ValueError for a strength out of range, where a layer is quantised already, or where what
+    comes of a weight is not finite.
     """
     chosen = [(adapter, _checked(strength)) for adapter, strength in adapters]
     paths = dict.fromkeys(path for adapter, _ in chosen for path in adapter.pairs)
     for path in paths:
         given = [(a.pairs[path], strength) for a, strength in chosen if path in a.pairs]
         _add(_innermost(network.get_submodule(path)), given)
+    weights = {path: _innermost(network.get_submodule(path)).weight for path in paths}
+    check_finite(weights, " with ".join(adapter.source for adapter, _ in chosen))
 
 
 def attach(

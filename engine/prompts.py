@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.blending import Method, between, blend
+from engine.finite import all_finite
 from engine.models.tokens import clean, named
 
 Wish: TypeAlias = Sequence[tuple[str, float]]  # texts with weights
@@ -238,6 +239,8 @@ class Texts:
         """What there is to know of a text, or why there is nothing, as a sentence."""
         try:
             embedding, note = self._encode(text), self._note(text)
+            if not all_finite([embedding]):
+                raise ValueError("its embedding has numbers that are NaN or infinite")
         except FAILURES as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             what = f"The prompt {named(clean(text))} could not be encoded ({reason})"

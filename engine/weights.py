@@ -13,7 +13,7 @@ needs the network once and not twice. A file must stay as it is while its tensor
 # torch is an extra: where the types are checked it need not be installed.
 
 import pickle
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -24,14 +24,14 @@ from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.faults import CheckpointError, damaged, unsafe
+from engine.faults import CheckpointError, damaged, first_few, unsafe
+from engine.finite import check_finite
 from engine.headers import NESTS, SAFETENSORS, check_suffix, header
 from engine.pickle_header import DAMAGED, content_of
 from engine.pipelines.specs import NetworkSize
 
 WRAPPERS = {"model", "diffusion_model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 VACE = ("vace_blocks.", "vace_patch_embedding.")
-SHOWN = 3  # keys that an error names; the rest is counted
 
 Model = TypeVar("Model", bound=torch.nn.Module)
 
@@ -154,8 +154,8 @@ def load_transformer(
     `tensors` is what `read` gives; see `transformer_state`. On the CPU, in the file's own type,
     the weights stay views of the mapped file.
 
-    CheckpointError, naming `source`, where a key is missing, unexpected or of the wrong shape;
-    keys go by diffusers' names there.
+    CheckpointError, naming `source`, where a key is missing, unexpected, of the wrong shape or
+    holds NaN or infinity; keys go by diffusers' names there.
     """
     state = transformer_state(tensors, size, source=source)
     return fill(empty_transformer(size), state, size.name, dtype, device, source)
@@ -171,9 +171,12 @@ def fill(
 ) -> Model:
     """`model`, built on `meta`, with all of `state`, which goes by the model's own names; `name`
     is what an error calls the model. See `load_transformer`.
+
+    CheckpointError also where what comes of a tensor, in `dtype`, is not all finite numbers.
     """
     _check_fit(model.state_dict(), state, name, source)
     cast = {key: placed(tensor, dtype, device) for key, tensor in state.items()}
+    check_finite(cast, source)
     model.load_state_dict(cast, assign=True)
     return model
 
@@ -269,10 +272,3 @@ def _check_fit(
             f"{source} does not fit the {name}, which has {len(wanted)} tensors: "
             f"{', '.join(told)}; download it again, or choose a checkpoint of the {name}."
         )
-
-
-def first_few(items: Iterable[str]) -> str:
-    """The first few, and how many more there are."""
-    items = list(items)
-    rest = len(items) - SHOWN
-    return ", ".join(items[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")

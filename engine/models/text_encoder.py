@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import UMT5Config, UMT5EncoderModel
 
+from engine.finite import check_finite
 from engine.models.tokens import Tokens, Vocabulary
 from engine.pipelines.specs import UMT5_XXL, TextSize
 from engine.weights import CheckpointError, placed
@@ -147,8 +148,8 @@ def load_text_encoder(
     the file's type: of its 256,384 rows a prompt reads 512 at most. What stays on the CPU in the
     file's type is a view of the mapped file.
 
-    CheckpointError, naming `source`, where a tensor is missing, unexpected or of the wrong shape;
-    and where the tokenizer is absent, damaged or of another model.
+    CheckpointError, naming `source`, where a tensor is missing, unexpected, of the wrong shape or
+    holds NaN or infinity; and where the tokenizer is absent, damaged or of another model.
     """
     device = torch.device(device)
     rest = torch.device("cpu") if offload else device
@@ -160,6 +161,7 @@ def load_text_encoder(
         name: placed(tensor, tensor.dtype if tensor.dtype in FP8 else dtype, rest)
         for name, tensor in state.items()
     }
+    check_finite(there | {TABLE: table}, source)
     model.load_state_dict(there | {TABLE: table, SAME_TABLE: table}, assign=True)
     model.encoder.final_layer_norm.to(device, dtype)
     if rest != device or any(tensor.dtype in FP8 for tensor in there.values()):

@@ -80,7 +80,9 @@ class Looks:
             )
             return None
         known = self._vector((recipe.colours, recipe.patterns), partial(draw, recipe))
-        assert not isinstance(known, str)  # every recipe can be drawn
+        if isinstance(known, str):  # every recipe can be drawn, but not every picture encoded
+            self.problems.append(known)
+            return None
         return known
 
     def _reference(self, place: str, name: str) -> Array | None:
@@ -120,10 +122,16 @@ class Looks:
         if error is not None and not isinstance(error, ValueError):
             raise error
         self.encoded = error is None
-        self._known[key] = self._encode(future.result()) if error is None else str(error)
+        self._known[key] = self._style(future.result()) if error is None else str(error)
         if len(self._known) > KEPT:
             self._known.popitem(last=False)
         return True
+
+    def _style(self, image: Image) -> Known:
+        vector = self._encode(image)
+        if np.isfinite(vector).all():
+            return vector
+        return "A picture's style became numbers that are NaN or infinite; it has no influence."
 
 
 def _sum(parts: list[tuple[float, Array]]) -> Array | None:

