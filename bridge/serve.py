@@ -98,7 +98,7 @@ def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:
         spec, path = session.store.specs.get(name), Path(value).expanduser()
         if spec and spec.asset and len(value) < LONGEST_PATH and path.is_file():
             session.make_folder()
-            kept = assets.add(session.assets, assets.safe(path.name), path.read_bytes())
+            kept = assets.add_file(session.assets, path)
             result[name] = kept["name"]
     return result
 

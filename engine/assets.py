@@ -3,15 +3,33 @@
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
+from typing import Literal, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
 
+from engine.decoding import Need, read
 from engine.pipeline import Image
 
 LONGEST = 200  # bytes of a name; file systems end at 255
-KEPT = 16  # pictures that are held decoded
+KEPT_BYTES = 64_000_000  # of pictures that are held beside those in use
+IN_USE = 6  # pictures that one block is made with at most: they stay, however large
+COMING = 2 * IN_USE  # pictures that are waited for: when more are asked for, the oldest go
+MOST = 200  # pictures, and reasons why there is none, that are kept at all
+WHITE = 255
+
+How: TypeAlias = Literal["contained", "stretched"]
+
+
+class Key(NamedTuple):
+    """A file as it was, and what is made of its picture; another one when the file changes."""
+
+    path: Path
+    time: int
+    bytes: int
+    width: int
+    height: int
+    how: How
 
 
 def find(folder: Path, name: str) -> tuple[Path, int, int] | None:
@@ -32,41 +50,31 @@ def find(folder: Path, name: str) -> tuple[Path, int, int] | None:
     return path, seen.st_mtime_ns, seen.st_size
 
 
-def picture(path: Path) -> Image:
-    """The picture (H, W, 3) in RGB of a PNG, JPEG or WebP file.
-
-    ValueError, as one sentence, where it is no picture that can be read.
-    """
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except (OSError, cv2.error):
-        image = None
-    if image is None:
-        raise ValueError(f"The reference {path.name!r} is no picture that can be read.")
-    return cast(Image, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-
-
 class Pictures:
-    """Pictures of the assets folder, read in a thread of their own and kept."""
+    """Pictures of the assets folder at the sizes they are used at, read in a thread of their own
+    and kept. All calls come from one thread, that of the frames.
+    """
 
     def __init__(self, assets: Path) -> None:
         self._assets = assets
-        self._known: OrderedDict[tuple[Path, int, int], Image | str] = OrderedDict()
-        self._coming: dict[tuple[Path, int, int], Future[Image]] = {}
+        self._known: OrderedDict[Key, Image | str] = OrderedDict()
+        self._coming: OrderedDict[Key, Future[Image]] = OrderedDict()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="pictures")
         self.problems: dict[str, str] = {}  # by name: why there is no such picture
 
-    def get(self, name: str) -> tuple[tuple[Path, int, int], Image] | None:
-        """What the picture is known by, which changes with the file, and the picture (H, W, 3);
+    def get(self, name: str, size: tuple[int, int], how: How) -> tuple[Key, Image] | None:
+        """What the picture is known by, and the picture (H, W, 4) at exactly that size, width and
+        height: `contained` is whole on white, `stretched` fills it.
+
         None while it is being read, or where `problems` says why there is none. Never waits.
         """
         self.problems.pop(name, None)
-        key = find(self._assets, name) if name else None
-        if key is None:
+        found = find(self._assets, name) if name else None
+        if found is None:
             if name:
                 self.problems[name] = f"There is no picture {name!r} in the assets folder."
             return None
+        key = Key(*found, *size, how)
         if key not in self._known and not self._arrived(key):
             return None
         known = self._known[key]
@@ -80,17 +88,53 @@ class Pictures:
         """End the thread."""
         self._reader.shutdown(wait=False, cancel_futures=True)
 
-    def _arrived(self, key: tuple[Path, int, int]) -> bool:
+    @property
+    def held(self) -> int:
+        """Bytes of the pictures that are kept."""
+        return sum(known.nbytes for known in self._known.values() if not isinstance(known, str))
+
+    def _arrived(self, key: Key) -> bool:
         future = self._coming.get(key)
         if future is None:
-            future = self._coming[key] = self._reader.submit(picture, key[0])
+            future = self._coming[key] = self._reader.submit(_made, key)
+            while len(self._coming) > COMING:
+                self._coming.popitem(last=False)[1].cancel()
         if not future.done():
             return False
         del self._coming[key]
         error = future.exception()
-        if error is not None and not isinstance(error, ValueError):
+        if error is not None and not isinstance(error, (ValueError, MemoryError, cv2.error)):
             raise error
         self._known[key] = future.result() if error is None else str(error)
-        if len(self._known) > KEPT:
+        while len(self._known) > IN_USE and self.held > KEPT_BYTES:
+            self._known.popitem(last=False)
+        while len(self._known) > MOST:
             self._known.popitem(last=False)
         return True
+
+
+def contained(image: Image, width: int, height: int) -> Image:
+    """A picture (H, W, 3) whole on a white canvas (height, width, 4), as the authors of VACE place
+    it.
+    """
+    scale = min(width / image.shape[1], height / image.shape[0])
+    fitted = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    small = cv2.resize(image, fitted, interpolation=cv2.INTER_LINEAR)
+    canvas = np.full((height, width, 4), WHITE, np.uint8)
+    top, left = (height - fitted[1]) // 2, (width - fitted[0]) // 2
+    canvas[top : top + fitted[1], left : left + fitted[0], :3] = small
+    return canvas
+
+
+def stretched(image: Image, width: int, height: int) -> Image:
+    """A picture (H, W, 3) as (height, width, 4), whatever its shape."""
+    canvas = np.full((height, width, 4), WHITE, np.uint8)
+    canvas[..., :3] = cv2.resize(image, (width, height))
+    return canvas
+
+
+def _made(key: Key) -> Image:
+    """The picture of a file, at the size that is asked for; the file's own is let go."""
+    image = read(key.path, Need(key.width, key.height, key.how == "stretched"), "reference")
+    make = contained if key.how == "contained" else stretched
+    return make(image, key.width, key.height)

@@ -2,21 +2,22 @@
 
 import hashlib
 import re
+import threading
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cv2
-import numpy as np
 
-from bridge.frame import Image
+from engine.decoding import SUFFIXES, Need, PictureError, decoded
 
 NAME = re.compile(r"^[\w][\w. -]{0,79}$")
 ID = re.compile("[0-9a-f]{16}")
 LONGEST = 120  # letters of a name that is asked for
 DEVICES = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-MOST_PIXELS = 40_000_000
-MAGIC = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WebP"}
+MOST_BYTES = 25 << 20  # of a file that is taken in
+LONGEST_SIDE = 2048  # pixels that are kept: no pipeline is shown more of a reference
+
+_turn = threading.Lock()
 
 
 class AssetError(ValueError):
@@ -28,26 +29,39 @@ class AssetError(ValueError):
 
 
 def add(folder: Path, name: str, data: bytes) -> dict[str, Any]:
-    """Keep a picture; returns its id (of its content), its name in the folder, and its size.
+    """Keep a picture; returns its id (of its content), its name in the folder, and its size there.
 
-    Only PNG, JPEG and WebP of at most 40 megapixels are taken, and only their pixels are kept.
+    Only PNG, JPEG, WebP, BMP and AVIF within the budget of `engine.decoding` are taken, and only
+    their pixels are kept, no more of them than 2048 a side. One at a time: others wait here.
     """
     check_name(name)
-    image = _decoded(data)
-    height, width = image.shape[:2]
-    ok, png = cv2.imencode(".png", image)
-    if not ok:
-        raise AssetError("The picture cannot be kept as PNG.", 415)
-    content = png.tobytes()
-    mark = hashlib.sha256(content).hexdigest()[:16]
-    kept = f"{Path(name).stem}-{mark[:6]}.png"
-    fresh = folder / f".{kept}.new"
-    try:
-        fresh.write_bytes(content)
-        fresh.replace(folder / kept)
-    except OSError as error:
-        raise AssetError(f"{kept} cannot be kept in {folder}: {error.strerror}.", 507) from error
+    with _turn:
+        content, width, height = _png(data)
+        mark = hashlib.sha256(content).hexdigest()[:16]
+        kept = f"{Path(name).stem}-{mark[:6]}.png"
+        fresh = folder / f".{kept}.new"
+        try:
+            fresh.write_bytes(content)
+            fresh.replace(folder / kept)
+        except OSError as error:
+            raise AssetError(
+                f"{kept} cannot be kept in {folder}: {error.strerror}.", 507
+            ) from error
     return {"id": mark, "name": kept, "width": width, "height": height}
+
+
+def add_file(folder: Path, path: Path) -> dict[str, Any]:
+    """Keep the picture of a file that lies elsewhere; see `add`. AssetError also where it cannot be
+    read or is larger than what is taken in.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise AssetError(f"{path} cannot be read ({error.strerror or error}).", 404) from error
+    if len(data) > MOST_BYTES:
+        raise AssetError(f"{path} has more than {MOST_BYTES >> 20} MB; scale it down first.", 413)
+    return add(folder, safe(path.name), data)
 
 
 def names(folder: Path) -> list[str]:
@@ -93,40 +107,18 @@ def check_name(name: str) -> None:
         raise AssetError("An asset's name is letters, digits, dot, dash, space: at most 80.")
 
 
-def _decoded(data: bytes) -> Image:
-    if not any(data.startswith(magic) for magic in MAGIC):
-        raise AssetError("Send a picture as PNG, JPEG or WebP.", 415)
-    if _pixels(data) > MOST_PIXELS:
-        raise AssetError("The picture has more than 40 megapixels; scale it down first.", 413)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise AssetError("The picture is damaged.", 415)
-    return cast(Image, image)
-
-
-def _pixels(data: bytes) -> int:
-    """Width times height as the header has it, read before anything is unpacked."""
-    if data.startswith(b"\x89PNG"):
-        return int.from_bytes(data[16:20], "big") * int.from_bytes(data[20:24], "big")
-    if data.startswith(b"RIFF"):
-        return _webp_pixels(data)
-    place = 2
-    while place + 9 < len(data) and data[place] == 0xFF:
-        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = data[place + 5 : place + 7], data[place + 7 : place + 9]
-            return int.from_bytes(height, "big") * int.from_bytes(width, "big")
-        place += 2 + length
-    return MOST_PIXELS + 1  # a JPEG that does not say its size is not opened
-
-
-def _webp_pixels(data: bytes) -> int:
-    kind = data[12:16]
-    if kind == b"VP8X":
-        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
-    elif kind == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    else:
-        width, height = (int.from_bytes(data[at : at + 2], "little") & 0x3FFF for at in (26, 28))
-    return width * height
+def _png(data: bytes) -> tuple[bytes, int, int]:
+    """A picture's pixels as a PNG, its width and its height."""
+    try:
+        image = decoded(data, Need(LONGEST_SIDE, LONGEST_SIDE))
+    except PictureError as error:
+        raise AssetError(str(error), error.status) from error
+    height, width = image.shape[:2]
+    scale = LONGEST_SIDE / max(height, width)
+    if scale < 1:
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    ok, png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not ok:
+        raise AssetError("The picture cannot be kept as PNG.", 415)
+    return png.tobytes(), width, height

@@ -19,7 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 JSON_LIMIT = 1 << 20  # bytes
 UPLOAD_LIMIT = 25 << 20
-UPLOADS = ("application/octet-stream", "image/png", "image/jpeg", "image/webp")
+UPLOADS = ("application/octet-stream", "image/png", "image/jpeg", "image/webp", "image/bmp",
+           "image/avif")  # fmt: skip
 UPLOAD_PATH = "/api/v1/assets"
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 OPEN = ("/healthz",)

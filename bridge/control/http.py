@@ -20,6 +20,7 @@ from bridge.control.metrics import generate_latest, registry
 from bridge.control.schema import body, schema
 from bridge.control.store import ParameterError
 from bridge.control.streams import Streams
+from bridge.control.uploads import Uploads
 from bridge.preview import png
 from bridge.state import Status
 from bridge.weights import MissingWeights
@@ -190,6 +191,7 @@ def _pipelines(app: FastAPI, desk: Desk) -> None:
 def _assets(app: FastAPI, desk: Desk) -> None:
     upload = {"requestBody": {"content": {kind: {"schema": {"type": "string", "format": "binary"}}
                                           for kind in UPLOADS}}}  # fmt: skip
+    uploads = Uploads(desk.assets)
 
     @app.get(f"{API}/assets", tags=["assets"])
     async def listing() -> list[str]:
@@ -199,8 +201,7 @@ def _assets(app: FastAPI, desk: Desk) -> None:
     @app.post(f"{API}/assets", status_code=201, tags=["assets"], openapi_extra=upload)
     async def add(request: Request, name: str) -> dict[str, Any]:
         """Keep a reference image; its `name` is what `reference` takes."""
-        data = await request.body()
-        return await run_in_threadpool(assets.add, desk.assets, name, data)
+        return await uploads.take(name, request.body)
 
     @app.get(API + "/assets/{name}", tags=["assets"])
     async def one(name: str) -> FileResponse:

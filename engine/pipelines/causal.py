@@ -143,7 +143,7 @@ class CausalPipeline:
             "vace_scale": self._vace_scale,
             "problems": [
                 *self._prompts.problems, *self._assets.problems.values(), *self._problems,
-                *parts.remarks,
+                *filter(None, [take.steering.problem if take else ""]), *parts.remarks,
             ],
         }  # fmt: skip
 

@@ -5,19 +5,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from engine.assets import Pictures
+from engine.assets import Key, Pictures
 from engine.conditioning import control_context, folded, pixels, split
 from engine.models.vae import GROUP, Vae
 from engine.pipeline import Image
 from engine.pipelines.controls import CausalParameters
 from engine.stream import LatentStream
 
-WHITE = 255
 STILL = 4  # blocks after which an encoder's past of nothing but grey no longer changes
 PLACES = ("", "_2", "_3")  # of references, as their parameters are named
 
@@ -36,25 +34,27 @@ class Steering:
         self._inactive, self._reactive, self._empty = (vae.encoder(normalised) for _ in range(3))
         self._grey: list[Tensor] = []
         self._shown: tuple[Any, ...] = ()
+        self.problem = ""  # why the references that are asked for do not steer
 
     def refer(self, stream: LatentStream, parameters: CausalParameters) -> None:
         """Give the stream the reference images that are asked for, where they have changed. One
-        that is still being read, or cannot be, leaves those before it.
+        that is still being read, cannot be, or becomes no numbers, leaves those before it.
         """
         asked = [
             str(getattr(parameters, f"reference{place}"))
             for place in PLACES
             if getattr(parameters, f"reference{place}_weight") > 0
         ]
-        found = [self._assets.get(name) for name in asked if name]
+        found = [self._assets.get(name, self._size, "contained") for name in asked if name]
         known = [each for each in found if each is not None]
         keys = tuple(key for key, _ in known)
         if len(known) < len(found) or keys == self._shown:
             return
         self._shown = keys
-        stills = [self._vae.still(self._pixels(_contained(p, self._size)), self._normalised)
-                  for _, p in known]  # fmt: skip
-        stream.refer(torch.cat(stills, 2) if stills else None)
+        stills = [self._vae.still(self._pixels(p), self._normalised) for _, p in known]
+        self.problem = _unusable(stills, keys)
+        if not self.problem:
+            stream.refer(torch.cat(stills, 2) if stills else None)
 
     def context(self, images: Sequence[Image], frames: int, parameters: CausalParameters) -> Tensor:
         """The context (1, 96, frames, h, w) of a block of `frames` latent frames. Without images
@@ -94,29 +94,31 @@ class Steering:
     def _mask(self, parameters: CausalParameters, count: int) -> Tensor:
         """(1, 1, count, H, W): 1 where the control video may be changed."""
         width, height = self._size
-        found = self._assets.get(parameters.vace_mask) if parameters.vace_mask else None
+        name = parameters.vace_mask
+        found = self._assets.get(name, self._size, "stretched") if name else None
         if found is None:
             flat = np.ones((height, width), np.float32)
         else:
-            flat = cv2.resize(found[1], self._size)[..., 0].astype(np.float32) / 255
+            flat = found[1][..., 0].astype(np.float32) / 255
         whole = torch.from_numpy(flat).to(self._vae.device)
         return whole[None, None, None].repeat(1, 1, count, 1, 1)
 
     def _anchor(self, name: str) -> Image | None:
-        found = self._assets.get(name) if name else None
-        return None if found is None else _contained(found[1], self._size)
+        found = self._assets.get(name, self._size, "contained") if name else None
+        return None if found is None else found[1]
 
     def _pixels(self, image: Image) -> Tensor:
         return pixels([image], self._vae.device)
 
 
-def _contained(image: Image, size: tuple[int, int]) -> Image:
-    """A picture (H, W, 3) whole on a white canvas of `size`, as the authors of VACE place it."""
-    width, height = size
-    scale = min(width / image.shape[1], height / image.shape[0])
-    fitted = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-    small = cv2.resize(image, fitted, interpolation=cv2.INTER_LINEAR)
-    canvas = np.full((height, width, 4), WHITE, np.uint8)
-    top, left = (height - fitted[1]) // 2, (width - fitted[0]) // 2
-    canvas[top : top + fitted[1], left : left + fitted[0], :3] = small
-    return canvas
+def _unusable(stills: Sequence[Tensor], keys: Sequence[Key]) -> str:
+    """Why latents of pictures cannot steer, as a sentence; empty where they can. It waits for them:
+    they are made only where a reference has changed.
+    """
+    for still, key in zip(stills, keys, strict=True):
+        if not still.isfinite().all():
+            return (
+                f"The reference {key.path.name!r} became numbers that are no picture (NaN or "
+                "infinite); what was shown before stays."
+            )
+    return ""

@@ -5,15 +5,15 @@ from typing import cast
 
 import cv2
 
-from engine.assets import picture
+from engine.decoding import Need, read
 from engine.pipeline import Image
 
 SIDE = 256  # pixels that the encoder sees; a larger picture is made small where it is read
 
 
 def load(path: Path) -> Image:
-    """The picture (256, 256, 3) in RGB of a file; see `engine.assets.picture`."""
-    return fitted(picture(path))
+    """The picture (256, 256, 3) in RGB of a file; see `engine.decoding.read`."""
+    return fitted(read(path, Need(SIDE, SIDE, cover=True), "reference"))
 
 
 def fitted(image: Image) -> Image:

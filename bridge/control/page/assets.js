@@ -11,7 +11,7 @@ export function picker(spec, changed) {
   const box = document.createElement("div");
   box.className = "drop";
   const file = Object.assign(document.createElement("input"),
-    { type: "file", accept: "image/png,image/jpeg,image/webp", hidden: true });
+    { type: "file", accept: "image/png,image/jpeg,image/webp,image/bmp,image/avif", hidden: true });
   const note = document.createElement("span");
   let value = "";
   const draw = (names) => {
