@@ -89,6 +89,11 @@ class Pictures:
         self._reader.shutdown(wait=False, cancel_futures=True)
 
     @property
+    def arriving(self) -> int:
+        """How many pictures are being read."""
+        return sum(not future.done() for future in self._coming.values())
+
+    @property
     def held(self) -> int:
         """Bytes of the pictures that are kept."""
         return sum(known.nbytes for known in self._known.values() if not isinstance(known, str))

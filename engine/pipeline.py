@@ -60,7 +60,8 @@ class Pipeline(Protocol):
     def report(self) -> Mapping[str, Any]:
         """What the user should know of the last block, as JSON values (words used, device …).
 
-        `notice` is a sentence that stands beside the state for as long as it is given.
+        `notice` is a sentence that stands beside the state for as long as it is given. While
+        `arriving` or `fade_left` is above 0, what is asked for is not all in the picture yet.
         """
         ...
 

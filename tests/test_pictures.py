@@ -16,7 +16,7 @@ from bridge.control import assets, uploads
 from bridge.control.assets import AssetError
 from bridge.control.http_server import HttpServer
 from engine import decoding
-from engine.assets import COMING, IN_USE, KEPT_BYTES, MOST, Pictures
+from engine.assets import COMING, KEPT_BYTES, MOST, Pictures
 from engine.decoding import Need, PictureError, decoded, header
 from tests.rig import running_session
 
@@ -241,25 +241,29 @@ def test_pictures_are_kept_at_the_size_they_are_used_at(pictures, tmp_path):
 
 
 def test_what_is_kept_is_bounded_by_bytes_and_never_less_than_a_block_needs(pictures, tmp_path):
-    for number in range(2 * IN_USE):
+    for number in range(12):
         (tmp_path / f"{number}.png").write_bytes(encoded())
-    size = 4096, 2048  # 34 MB each
-    first = [arrived(pictures, f"{n}.png", size, "contained")[0] for n in range(IN_USE)]
-    again = [pictures.get(f"{n}.png", size, "contained")[0] for n in range(IN_USE)]
+    size = 4096, 2048  # 34 MB each; a block takes three references, a mask, a first, a last
+    first = [arrived(pictures, f"{n}.png", size, "contained")[0] for n in range(6)]
+    again = [pictures.get(f"{n}.png", size, "contained")[0] for n in range(6)]
     assert first == again, "a block's own pictures push each other out"
-    for number in range(2 * IN_USE):
+    for number in range(12):
         arrived(pictures, f"{number}.png", (1024, 1024), "contained")
     assert pictures.held <= KEPT_BYTES
 
 
 def test_names_that_sweep_by_leave_nothing_behind(pictures, tmp_path, monkeypatch):
     go_on = threading.Event()
-    monkeypatch.setattr("engine.assets.read", lambda *_: go_on.wait(20) and np.zeros((9, 9, 3)))
+    monkeypatch.setattr(
+        "engine.assets.read", lambda *_: go_on.wait(20) and decoded(encoded(), WHOLE)
+    )
     for number in range(5 * COMING):
         (tmp_path / f"{number}.png").write_bytes(b"x")
         pictures.get(f"{number}.png", (16, 16), "contained")
     assert len(pictures._coming) <= COMING
+    assert pictures.arriving
     go_on.set()
+    arrived(pictures, f"{number}.png", (16, 16), "contained")
 
 
 def test_reasons_are_bounded_too(pictures, tmp_path):

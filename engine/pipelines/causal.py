@@ -137,7 +137,7 @@ class CausalPipeline:
             "size": "x".join(map(str, take.size)) if take else "",
             "memory": parts.memory,
             "precision": parts.precision,
-            "arriving": self._prompts.arriving,
+            "arriving": self._prompts.arriving + self._assets.arriving,
             "fade_left": round(self._prompts.fade_left(), 2),
             "noise_scale": round(self._noise, 3),
             "vace_scale": self._vace_scale,

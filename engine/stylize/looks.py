@@ -112,8 +112,10 @@ class Looks:
     def _arrived(self, key: Hashable, picture: Callable[[], Image]) -> bool:
         future = self._coming.get(key)
         if future is None:
-            if len(self._coming) > KEPT:
-                self._coming.clear()  # asked for, and no longer wanted when they came
+            if len(self._coming) > KEPT:  # asked for, and no longer wanted when they came
+                for late in self._coming.values():
+                    late.cancel()
+                self._coming.clear()
             future = self._coming[key] = self._pictures.submit(picture)
         if self.encoded or not (future.done() or self._last is None):
             return False  # in a later block; the first look of all is waited for

@@ -15,9 +15,12 @@ import pytest
 pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
 from pythonosc.udp_client import SimpleUDPClient
+from safetensors.torch import load_file, save_file
 
 from bridge.control.http_server import HttpServer
 from bridge.control.osc import OscServer
+from bridge.rollback import GOOD
+from engine.pipelines import files
 from engine.pipelines.specs import SPECS
 from tests.engine.checkpoints import write_models
 from tests.engine.tiny_rows import CATALOG
@@ -216,3 +219,67 @@ def test_files_that_are_missing_are_told_and_the_old_pipeline_stays(
         rig.until(lambda: rig.session.status().reason.startswith("DEMO WEIGHTS"), 60)
         server.close()
         stop()
+
+
+# Numbers that are none
+
+
+def _lora(models: Path, name: str, change: Any) -> None:
+    tensors = load_file(models / files.LORAS / "style.safetensors")
+    for key in tensors:
+        tensors[key] = change(key, tensors[key].float()).contiguous()
+    save_file(tensors, models / files.LORAS / name)
+
+
+def _one(key: str, tensor: Any, wrong: float) -> Any:
+    if key.endswith("1.ffn.0.lora_B.weight"):
+        tensor.view(-1)[0] = wrong
+    return tensor
+
+
+def test_a_lora_with_one_wrong_number_is_refused_and_the_old_one_plays_on(
+    live: Any, models: Path
+) -> None:
+    _lora(models, "nan.safetensors", lambda key, t: _one(key, t, float("nan")))
+    _lora(models, "inf.safetensors", lambda key, t: _one(key, t, float("inf")))
+    rig, osc = live("longlive", osc_feedback=())
+    session = rig.session
+    session.store.update({"lora_1": "style.safetensors"})
+    rig.until(lambda: not session.status().loading and _made(rig), 30)
+    worker = session.status().worker
+    for name in ("nan.safetensors", "inf.safetensors"):
+        osc.send_message("/bridge/lora_1", name)
+        rig.until(lambda name=name: f"{name} holds numbers" in session.status().error, 30)
+        assert "1.ffn.0.lora_B.weight" in session.status().error.replace("blocks.", "")
+        rig.until(lambda: session.store.snapshot.values["lora_1"] == "style.safetensors")
+        assert _made(rig)
+    session.switch("reward-forcing", {"lora_1": "nan.safetensors"})  # a swap in the family
+    rig.until(lambda: "reward-forcing could not be loaded" in session.status().error, 30)
+    assert _made(rig)
+    status = session.status()
+    assert (status.pipeline, status.worker, status.restarts) == ("longlive", worker, 0)
+    assert session.store.snapshot.values["lora_1"] == "style.safetensors"
+    assert _never_black(rig)
+
+
+def test_a_lora_that_overflows_only_when_it_runs_is_taken_back(live: Any, models: Path) -> None:
+    steep = {"A": 1e18, "B": 1e18}  # their product is a number, and times a picture's it is none
+    _lora(models, "steep.safetensors", lambda key, t: t.fill_(steep[key.split("lora_")[1][0]]))
+    rig, osc = live("longlive", osc_feedback=())
+    session, worker = rig.session, rig.session.status().worker
+    assert _made(rig, GOOD + 1)
+    osc.send_message("/bridge/lora_1", "steep.safetensors")
+    rig.until(lambda: "lora_1 is '' again, not 'steep.safetensors'" in session.status().error, 60)
+    rig.until(lambda: not session.status().loading, 30)
+    assert _made(rig)
+    status = session.status()
+    assert (status.worker, status.restarts) == (worker, 0)
+    assert status.bad_blocks >= 3
+    assert _never_black(rig)
+
+
+def _made(rig: Rig, blocks: int = 1) -> bool:
+    """Wait for some more pictures of the engine's own."""
+    before = rig.session.counters.shown["new"]
+    rig.until(lambda: rig.session.counters.shown["new"] > before + 12 * blocks, 30)
+    return True
