@@ -168,7 +168,7 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
         ("--set vace_scale=x", "vace_scale takes a number from 0 to 2", 1),
         ("--set nothing=1", "no parameter 'nothing'", 1),
         ("--set reference=none.png", "There is no picture 'none.png'", 1),
-        ("--set reference=pyproject.toml", "Send a picture as PNG", 1),
+        ("--set reference=pyproject.toml", "pyproject.toml is none of PNG", 1),
         ("--osc-feedback somewhere", "HOST:PORT", 1),
         ("--host 0.0.0.0", "--token", 2),
     ],

@@ -28,15 +28,16 @@ class AssetError(ValueError):
         self.status = status
 
 
-def add(folder: Path, name: str, data: bytes) -> dict[str, Any]:
+def add(folder: Path, name: str, data: bytes, what: str = "The picture") -> dict[str, Any]:
     """Keep a picture; returns its id (of its content), its name in the folder, and its size there.
 
     Only PNG, JPEG, WebP, BMP and AVIF within the budget of `engine.decoding` are taken, and only
-    their pixels are kept, no more of them than 2048 a side. One at a time: others wait here.
+    their pixels are kept, no more of them than 2048 a side. One at a time: others wait here. `what`
+    is what errors call it.
     """
     check_name(name)
     with _turn:
-        content, width, height = _png(data)
+        content, width, height = _png(data, what)
         mark = hashlib.sha256(content).hexdigest()[:16]
         kept = f"{Path(name).stem}-{mark[:6]}.png"
         fresh = folder / f".{kept}.new"
@@ -61,7 +62,7 @@ def add_file(folder: Path, path: Path) -> dict[str, Any]:
         raise AssetError(f"{path} cannot be read ({error.strerror or error}).", 404) from error
     if len(data) > MOST_BYTES:
         raise AssetError(f"{path} has more than {MOST_BYTES >> 20} MB; scale it down first.", 413)
-    return add(folder, safe(path.name), data)
+    return add(folder, safe(path.name), data, str(path))
 
 
 def names(folder: Path) -> list[str]:
@@ -107,10 +108,10 @@ def check_name(name: str) -> None:
         raise AssetError("An asset's name is letters, digits, dot, dash, space: at most 80.")
 
 
-def _png(data: bytes) -> tuple[bytes, int, int]:
+def _png(data: bytes, what: str) -> tuple[bytes, int, int]:
     """A picture's pixels as a PNG, its width and its height."""
     try:
-        image = decoded(data, Need(LONGEST_SIDE, LONGEST_SIDE))
+        image = decoded(data, Need(LONGEST_SIDE, LONGEST_SIDE), what)
     except PictureError as error:
         raise AssetError(str(error), error.status) from error
     height, width = image.shape[:2]
