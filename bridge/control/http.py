@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
@@ -20,6 +20,7 @@ from bridge.control.metrics import generate_latest, registry
 from bridge.control.schema import body, schema
 from bridge.control.store import ParameterError
 from bridge.control.streams import Streams
+from bridge.control.texts import JSONResponse, Mended
 from bridge.control.uploads import Uploads
 from bridge.preview import png
 from bridge.state import Status
@@ -45,6 +46,7 @@ def create_app(desk: Desk, rules: Rules) -> Guard:
         description="Every parameter, action and pipeline of this bridge. The page is at /.",
         docs_url=None,
         redoc_url=None,
+        default_response_class=JSONResponse,
     )
     app.state.streams = Streams(desk)
     _pages(app, desk)
@@ -61,7 +63,7 @@ def create_app(desk: Desk, rules: Rules) -> Guard:
     app.add_exception_handler(assets.AssetError, _bad_asset)
     app.add_exception_handler(json.JSONDecodeError, _bad_json)
     app.add_exception_handler(Exception, _unforeseen)
-    return Guard(app, rules)
+    return Guard(Mended(app), rules)
 
 
 def _pages(app: FastAPI, desk: Desk) -> None:

@@ -13,6 +13,7 @@ from bridge.control.desk import Desk
 from bridge.preview import jpeg
 from bridge.thumbnails import WIDTH, Thumbnail, Thumbnails
 from bridge.transports import Offer, TransportError, schemes
+from engine.texts import mended
 
 WAIT = 1.0  # seconds that an asker waits for a picture
 FRESH = 1.0  # seconds that the input's newest picture may be old to be shown for its source
@@ -43,10 +44,7 @@ def sources(desk: Desk) -> APIRouter:
     @router.get("/sources")
     def listing() -> list[Row]:
         """What there is to receive from now (`live`); then the transports, whose URI wants more."""
-        here = [
-            Row(uri=offer.uri, text=offer.text, problem=offer.problem, live=True)
-            for offer in desk.offers()
-        ]
+        here = [_row(offer) for offer in desk.offers()]
         return here + [
             Row(uri=f"{name}:", text=line, live=False)
             for name, (source, _, line) in schemes().items()
@@ -75,6 +73,14 @@ def sources(desk: Desk) -> APIRouter:
         return Response(found.jpeg, media_type="image/jpeg")
 
     return router
+
+
+def _row(offer: Offer) -> Row:
+    """An offer as it can be told: another program may have given it a name that is no text."""
+    uri, problem = mended(offer.uri), mended(offer.problem)
+    if uri != offer.uri:
+        problem = problem or "Its name is no text; give the sender another one."
+    return Row(uri=uri, text=mended(offer.text), problem=problem, live=True)
 
 
 def _offer(desk: Desk, uri: str) -> Offer | None:

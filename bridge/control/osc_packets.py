@@ -1,6 +1,7 @@
 """OSC packets: bytes to messages and back, with the bounds that the codec alone does not have."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -8,6 +9,7 @@ from pythonosc.osc_message import OscMessage, ParseError
 from pythonosc.osc_message_builder import BuildError, OscMessageBuilder
 
 from engine.parameters import Value
+from engine.texts import mended
 
 Arguments: TypeAlias = "list[Any]"
 
@@ -18,6 +20,9 @@ MOST_ARGUMENTS = 64
 KNOWN_TAGS = b"ifdhsSTFNI[]"
 # The codec knows neither I (impulse) nor S (symbol); they are laid out as T and s.
 ALIKE = bytes.maketrans(b"IS", b"Ts")
+LENGTHS = {"i": 4, "f": 4, "h": 8, "d": 8}  # bytes of an argument; none for those not named
+HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")  # of a surrogate pair, as bytes
+INSTEAD = "\ufffd".encode()
 INT32 = 1 << 31
 FLOAT32 = 3.4e38
 
@@ -59,7 +64,7 @@ def split(data: bytes, depth: int = 0) -> list[bytes]:
 def parse(data: bytes) -> Message:
     """One message; PacketError where it is damaged or has arguments of a kind not known here."""
     try:
-        parsed = OscMessage(_checked(data))
+        parsed = OscMessage(_mended(_checked(data)))
         return Message(parsed.address, _flat(parsed.params))
     except PacketError:
         raise
@@ -76,8 +81,7 @@ def encoded(address: str, value: Value) -> bytes:
     if isinstance(value, int) and -INT32 <= value < INT32:
         builder.add_arg(int(value), "i")
     elif isinstance(value, str) or (math.isfinite(value) and abs(value) > FLOAT32):
-        # Text that came by HTTP may hold half a surrogate pair, which no OSC string can.
-        builder.add_arg(str(value).encode("utf-8", "replace").decode(), "s")
+        builder.add_arg(mended(str(value)), "s")
     else:
         builder.add_arg(float(value), "f")
     try:
@@ -100,6 +104,27 @@ def _checked(data: bytes) -> bytes:
     if len(tags) > MOST_ARGUMENTS + 1:
         raise PacketError(f"A message has more than {MOST_ARGUMENTS} arguments.")
     return data[:start] + tags.translate(ALIKE) + data[end:]
+
+
+def _mended(data: bytes) -> bytes:
+    """The same message with halves of surrogate pairs in its strings as U+FFFD, which is as long:
+    some programs write emoji as two such halves.
+    """
+    if not HALF.search(data):
+        return data
+    address = data.index(b"\0")
+    start = (address | 3) + 1
+    place = (data.index(b"\0", start) | 3) + 1
+    parts = [HALF.sub(INSTEAD, data[:place])]
+    for tag in data[start:place].rstrip(b"\0").decode("ascii", "replace"):
+        if tag == "s":
+            end = (data.index(b"\0", place) | 3) + 1
+            parts.append(HALF.sub(INSTEAD, data[place:end]))
+        else:
+            end = place + LENGTHS.get(tag, 0)
+            parts.append(data[place:end])
+        place = end
+    return b"".join(parts) + data[place:]
 
 
 def _flat(arguments: Arguments) -> Arguments:

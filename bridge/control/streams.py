@@ -12,8 +12,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bridge.control.desk import Desk
 from bridge.control.store import Change
+from bridge.control.texts import encoded
 from bridge.preview import Preview
 from engine.parameters import Value
+from engine.texts import mended_all
 
 PREVIEW_BEAT = 1 / 15  # seconds
 EVENT_BEAT = 1 / 30
@@ -36,7 +38,7 @@ class Streams:
     def state(self) -> dict[str, Any]:
         """The state as JSON values."""
         status = asdict(self._desk.status())
-        return {name: str(v) if isinstance(v, str) else v for name, v in status.items()}
+        return {name: str(v) if isinstance(v, str) else v for name, v in mended_all(status).items()}
 
     async def preview(self, socket: WebSocket, side: str, width: int) -> None:
         """JPEG pictures, the newest one whenever the last has been taken."""
@@ -91,7 +93,7 @@ class Streams:
 
 async def _tell(socket: WebSocket, kind: str, values: Mapping[str, Any]) -> None:
     message = {"type": kind, "values": dict(values)}
-    await asyncio.wait_for(socket.send_json(message), PATIENCE)
+    await asyncio.wait_for(socket.send_text(encoded(message)), PATIENCE)
 
 
 class _until_gone:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tokenizers import Tokenizer
 
+from engine.texts import mended
 from engine.weights import CheckpointError
 
 try:
@@ -29,9 +30,10 @@ class Tokens(NamedTuple):
 
 def clean(text: str) -> str:
     """A prompt as the authors clean it: HTML's escapes resolved, twice; white space single, and
-    none at the ends; with ftfy installed, mended too. Case stays.
+    none at the ends; with ftfy installed, mended too. Case stays. Halves of surrogate pairs go
+    first: no tokenizer takes them, and without ftfy nothing else mends them.
     """
-    return " ".join(html.unescape(html.unescape(fix_text(text))).split())
+    return " ".join(html.unescape(html.unescape(fix_text(mended(text)))).split())
 
 
 def named(text: str) -> str:

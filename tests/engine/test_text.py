@@ -224,6 +224,12 @@ def test_prompts_are_cleaned_as_the_authors_do(text: str, cleaned: str) -> None:
     assert clean(text) == cleaned
 
 
+def test_half_an_emoji_is_no_token_with_ftfy_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        assert clean("a \ud83d  fox \ud83e\udd8a") == "a \ufffd fox 🦊"
+        monkeypatch.setattr("engine.models.tokens.fix_text", str)  # as where ftfy is not
+
+
 def test_text_that_was_decoded_wrongly_is_mended_where_ftfy_is() -> None:
     pytest.importorskip("ftfy")
     assert clean("cafÃ© “noir”") == 'café "noir"'

@@ -1,0 +1,37 @@
+"""Texts as they may be kept and told: without halves of surrogate pairs, which nothing encodes.
+
+JSON's `\\ud83d` gives one, and so does an argument or a variable of the environment with a byte
+that is no UTF-8. Every door mends what comes in; what a foreign thing is called (a file, a
+sender) is mended where it is told.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+HALF = re.compile("[\ud800-\udfff]")
+PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+INSTEAD = "\ufffd"
+
+
+def mended(text: str) -> str:
+    """The text with each half of a surrogate pair as U+FFFD; two halves side by side are one
+    character.
+    """
+    if text.isascii() or not HALF.search(text):
+        return text
+    whole = PAIR.sub(lambda m: m.group().encode("utf-16-le", "surrogatepass").decode("utf-16-le"),
+                     text)  # fmt: skip
+    return HALF.sub(INSTEAD, whole)
+
+
+def mended_all(value: Any) -> Any:
+    """The same for every text and key within lists, tuples and mappings."""
+    if isinstance(value, str):
+        # an Enum that is a text stays one
+        return mended(value) if type(value) is str else value
+    if isinstance(value, Mapping):
+        return {mended_all(key): mended_all(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [mended_all(part) for part in value]
+    return value
