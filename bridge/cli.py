@@ -68,8 +68,9 @@ def _settings(options: argparse.Namespace) -> Settings:
         ) from None
     except ValidationError as error:
         first = error.errors()[0]
+        said = first["msg"].removeprefix("Value error, ")
         flag = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "a setting"
-        raise Refused(f"{flag} cannot be {first['input']!r}: {first['msg']}.") from None
+        raise Refused(f"{flag} cannot be {first['input']!r}: {said}.") from None
 
 
 def _run(options: argparse.Namespace, console: Console) -> None:

@@ -13,7 +13,9 @@ from time import perf_counter, sleep
 from bridge.frame import Frame
 from bridge.link import Link
 from bridge.pixels import Fit
-from bridge.stage import repeat
+from bridge.stage import explained, repeat
+from engine import sizes
+from engine.segments import RingError
 
 GLANCE = 0.004  # seconds between looks at what may have changed
 LONGEST_WAIT = 1.0  # seconds that a block waits at most for pictures that may not come
@@ -30,20 +32,19 @@ def patience(count: int, input_fps: float) -> float:
 
 
 def engine_size(text: str, multiple: int, shape: tuple[int, int]) -> tuple[int, int]:
-    """Width and height that the engine works at, floored to `multiple`.
+    """Width and height that the engine works at: multiples of `multiple`, floored, at least one.
 
-    `text` is WIDTHxHEIGHT, or auto: by the shape (width, height) of the input, wide, high or
-    square. ValueError with one sentence for any other text.
+    `text` is a size in any spelling, or auto: by the shape (width, height) of the input, wide,
+    high or square. ValueError with one sentence for any other text.
     """
-    if text == "auto":
+    try:
+        asked = sizes.sides(text)
+    except ValueError as error:
+        raise ValueError(f"size {error}.") from None
+    if asked is None:
         ratio = shape[0] / shape[1]
-        width, height = (576, 320) if ratio > 1.2 else (320, 576) if ratio < 1 / 1.2 else (512, 512)
-    else:
-        parts = text.lower().split("x")
-        if len(parts) != 2 or not all(p.isdecimal() and 0 < int(p) <= 8192 for p in parts):
-            raise ValueError(f"size takes auto or WIDTHxHEIGHT such as 576x320, not {text!r}.")
-        width, height = int(parts[0]), int(parts[1])
-    return max(multiple, width - width % multiple), max(multiple, height - height % multiple)
+        asked = (576, 320) if ratio > 1.2 else (320, 576) if ratio < 1 / 1.2 else (512, 512)
+    return sizes.floored(*asked, multiple)
 
 
 class Cap:
@@ -74,24 +75,23 @@ class Feeder:
         size: Callable[[], str],
         how: Fit,
         input_fps: Callable[[], float],
-        failed: Callable[[Exception], None],
         has_input: Callable[[], bool] = lambda: True,
         max_fps: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`failed` is told when a block could not be fed; it is tried again. Where `has_input` is
-        not so, a pipeline that can make pictures of nothing is granted none. `max_fps` caps the
-        pictures that are made a second, where it is not 0.
+        """Where `has_input` is not so, a pipeline that can make pictures of nothing is granted
+        none. `max_fps` caps the pictures that are made a second, where it is not 0.
         """
+        self.trouble = ""  # why the last block was fed otherwise than asked, or not at all
         self._link = link
         self._size = size
         self._how: Fit = how
         self._input_fps = input_fps
-        self._failed = failed
         self._has_input = has_input
         self._max_fps = max_fps
         self._cap = Cap()
         self._stopped = threading.Event()
         self._steered = 0
+        self._held: tuple[int, int] | None = None  # size of the last block that was fed
         threading.Thread(target=self._run, name="feeder", daemon=True).start()
 
     def stop(self) -> None:
@@ -100,6 +100,9 @@ class Feeder:
 
     def _run(self) -> None:
         repeat(self._feed, self._stopped, self._failed, RETRY)
+
+    def _failed(self, error: Exception) -> None:
+        self.trouble = explained(error, RingError, ValueError)
 
     def _feed(self) -> None:
         if not self._link.wanted.wait(1, 0.2):
@@ -119,7 +122,18 @@ class Feeder:
     def _grant(self, frames: list[Frame]) -> None:
         self._cap.begin(self._due(), perf_counter())
         self._steered = self._link.parameters_number
-        self._link.grant(frames, self._size_for(frames), self._how)
+        trouble = ""
+        try:
+            size = self._size_for(frames)
+            self._link.grant(frames, size, self._how)
+        except (ValueError, RingError) as error:
+            # of a size that nobody understands, or that there is no room for: the show goes on
+            if self._held is None:
+                raise
+            trouble = f"{error} The size stays {'x'.join(map(str, self._held))}."
+            size = self._held
+            self._link.grant(frames, size, self._how)
+        self._held, self.trouble = size or self._held, trouble
 
     def _size_for(self, frames: list[Frame]) -> tuple[int, int] | None:
         row = self._link.row

@@ -56,7 +56,7 @@ class EngineHost:
         `changed_over` is called when another pipeline is shown; `has_input` says whether what
         `newest_input` gives is somebody's. ValueError where there is no such GPU as is asked for.
         """
-        self._free = gpu.free(settings.gpu)  # before any worker takes of it
+        self.free = gpu.free(settings.gpu)  # before any worker takes of it
         self._changed_over = changed_over
         self._newest_input = newest_input
         self._has_input = has_input
@@ -78,6 +78,8 @@ class EngineHost:
         self.rollback: Rollback | None = None  # what takes back a change that does no good
         self.restarts = 0
         self.breaker_open = False
+        # told, by the host's thread, what could not be loaded and what runs instead
+        self.kept: Callable[[Orders, Orders], None] = lambda failed, runs: None
         self.refused = ""  # what was asked for and could not be; stands until the next success
         self.trouble = ""  # what went wrong by itself; stands until the engine runs well again
 
@@ -160,12 +162,13 @@ class EngineHost:
         """What a pipeline needs of the GPU, and whether it fits beside what other programs had of
         it when this one began, in words; see `gpu.room`.
         """
-        return self._room(row, load, self._free)
+        return self._room(row, load, self.free)
 
     @property
     def error(self) -> str:
         """What is wrong, in one sentence; empty when all is well."""
-        return self.refused or self.trouble
+        feeder = self._feeders.get(self.current) if self.current else None
+        return self.refused or self.trouble or (feeder.trouble if feeder else "")
 
     @property
     def reason(self) -> str:
@@ -212,7 +215,8 @@ class EngineHost:
         elif what == "swapped":
             self._swapped(about[0])
         elif what == "kept":
-            self.refused = about[1]
+            link, self.refused, failed = about
+            self.kept(failed, link.orders)
 
     def _heard(self, link: Link, message: Message) -> None:
         """Called by a link's thread with every message."""
@@ -226,7 +230,7 @@ class EngineHost:
                 self._counters.engine_rate.tick()
             self._counters.block_time.add(message["seconds"])
         elif message["say"] == "kept":
-            self._events.put(("kept", link, message["text"]))
+            self._events.put(("kept", link, message["text"], message["failed"]))
         if message["say"] in ("end", "block", "swapped"):
             self._events.put((message["say"], link))
 
@@ -249,7 +253,7 @@ class EngineHost:
         link.start(*self._values())
         self._feeders[link] = Feeder(
             link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
-            lambda: self._counters.input_rate.value, self._stumbled, self._has_input,
+            lambda: self._counters.input_rate.value, self._has_input,
             lambda: float(self._values()[1].get("max_fps", 0.0)),
         )  # fmt: skip
         log.info("engine worker %d starts with %s", link.pid, orders.row.id)
@@ -353,22 +357,17 @@ class EngineHost:
             self.coming = None
             self.refused = f"{link.row.id} could not be loaded: {link.why()}"
             log.error(self.refused)
-            self._took_back(self.current.orders)
+            self.kept(link.orders, self.current.orders)
         elif link is self.coming and self._fallback:
             self.refused = f"{link.row.id} could not be loaded: {link.why()}"
             orders, self._fallback, self._rolled_back = self._fallback, None, True
-            self._took_back(orders)
+            self.kept(link.orders, orders)
             self.coming = self._try(orders)
         elif link is self.coming:
             self.current, self.coming = link, None
             self._died(link)
         elif link is self.current:
             self._died(link)
-
-    def _took_back(self, orders: Orders) -> None:
-        """What was asked for could not be loaded; what was loaded before holds."""
-        if self.rollback:
-            self.rollback.refused(orders.load)
 
     def _died(self, link: Link) -> None:
         """The shown pipeline's worker died: replace it, at growing intervals, not for ever."""

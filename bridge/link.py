@@ -310,6 +310,7 @@ class Link:
         elif say == "kept" and self.offered is not None:
             text = message["text"] + (logs.see() if message.get("unforeseen") else "")
             message["text"] = f"{self.offered.row.id} could not be loaded: {text}"
+            message["failed"] = self.offered
             self._end_offer()
         elif say == "error":
             self.error, self.code = message["text"], message["code"]

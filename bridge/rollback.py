@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from bridge.control.store import Change, ParameterError, ParameterStore, Snapshot
 from bridge.link import Link
 from engine.channel import Message
-from engine.parameters import Load, Value
+from engine.parameters import Value
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +61,6 @@ class Rollback:
             # A new prompt that is still to come, or only fading in, is not what made this block.
             if not report.get("arriving") and not report.get("fade_left"):
                 self._judge_good(link, message["tag"])
-        elif message["say"] == "kept" and link.swapping is None:
-            self.refused(link.orders.load)
-
-    def refused(self, load: Load) -> None:
-        """Something could not be loaded, and what was loaded with `load` goes on: the values that
-        asked for it go back, or the next start would ask for it again.
-        """
-        self._aside({n: v for n, v in load.model_dump().items() if n in self._names}, {}, "")
 
     def _judge_good(self, link: Link, tag: int) -> None:
         with self._lock:

@@ -84,6 +84,7 @@ def _session(settings: Settings, values: Mapping[str, str]) -> Session:
     try:
         session = Session(settings, Catalog.installed())
         session.store.update(_with_assets(session, values), "start", lenient=True)
+        session.check_room()
     except (LookupError, ValueError, OSError) as error:
         raise Refused(_sentence(error)) from None
     return session

@@ -19,14 +19,14 @@ from bridge.aside import Aside, SlowError
 from bridge.control.assets import refer
 from bridge.control.desk import Action
 from bridge.control.journal import Journal, Kept, Left
-from bridge.control.store import Change, ParameterStore
+from bridge.control.store import Change, ParameterError, ParameterStore
 from bridge.ends import Receiving, Sending
-from bridge.feeder import engine_size
 from bridge.frame import Frame, Image
 from bridge.host import EngineHost, checked_load
-from bridge.link import Link
+from bridge.link import Link, Orders
 from bridge.output import OutputClock, OutputParameters
 from bridge.rollback import Rollback
+from bridge.room import free, refusal, whole
 from bridge.settings import Settings
 from bridge.standin import StandIn
 from bridge.state import Counters, EngineState, Shown, Status
@@ -43,15 +43,22 @@ from bridge.transports import (
 )
 from bridge.transports.pattern import card
 from bridge.weights import MissingWeights, Weights
+from engine import sizes
+from engine.advice import LARGEST_AUTO
 from engine.library import Library
 from engine.parameters import Load, ParameterSpec, Value, describe
 from engine.pipelines.catalog import Catalog, PipelineRow
+from engine.pipelines.files import lora_named
+from engine.sizes import AUTO
+from engine.texts import mended
 
 log = logging.getLogger(__name__)
 
 OPENING = 3.0  # seconds that the start waits for source and sink to open, or to be refused
 READING = 3.0  # seconds that the journal may take to be read
 CALM: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
+# Who changes parameters, where it is we ourselves; of these, whoever asks looks for the room.
+SWITCH, SET_BACK, JOURNAL = "switch", "set back", "journal"
 
 
 class Session:
@@ -60,15 +67,19 @@ class Session:
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         """Check all that can be checked; nothing is opened or started yet.
 
-        Raises LookupError for an unknown pipeline and ValueError for a bad size.
+        Raises LookupError for an unknown pipeline and ValueError for a GPU that is not there.
         """
         self.settings = settings
         self.counters = Counters()
         self._catalog = catalog
         row = catalog[settings.pipeline]
         self._first = row.id
-        engine_size(settings.size, row.multiple, (16, 9))
-        self.store = ParameterStore(_all_specs(catalog), partial(refer, settings.assets))
+        self.store = ParameterStore(
+            _all_specs(catalog),
+            partial(refer, settings.assets),
+            partial(lora_named, settings.models_folder),
+            self._unusable,
+        )
         self.restored = ""  # what was brought back of the run before, in a sentence
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
         self._receiving = Receiving(
@@ -79,6 +90,7 @@ class Session:
             settings, catalog, self.counters, self._values, newest, self._has_input, self._keep
         )
         self._rollback = self._host.rollback = Rollback(self.store)
+        self._host.kept = self._set_back
         self._clock = OutputClock(
             settings,
             self.counters,
@@ -126,9 +138,10 @@ class Session:
             self._end_ends()
             self._journal.end()
             raise
+        self._first = row.id
+        self._fit(row)
         self._rollback.note(self.store.snapshot)
         self.store.listen(self._changed)
-        self._first = row.id
         load = self._checked(row)
         self._host.start(row, load, str(self.weights.lack(row, load) or ""))
         self._clock.start()
@@ -208,7 +221,7 @@ class Session:
 
     def attach(self, uri: str) -> None:
         """Receive from another source; see `Desk.attach`."""
-        self._receiving.attach(uri, self._keep)
+        self._receiving.attach(mended(uri), self._keep)
 
     def pipelines(self) -> Sequence[Mapping[str, Any]]:
         """What there is to switch to."""
@@ -232,13 +245,15 @@ class Session:
 
     def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
         """Begin to change the pipeline; see `Desk.switch`."""
-        row = self._catalog[pipeline]
-        asked = self.store.check(load or {})
+        row = self._catalog[mended(pipeline)]
+        asked = self.store.check(load or {}, SWITCH)
         built = checked_load(row, self.store.snapshot.values, asked)
-        self._check_size(row, built)
+        size = str(asked.get("size", self.store.snapshot.values.get("size", "auto")))
+        if why := self._too_much(row, built, size):
+            raise ParameterError({"size": f"size {size}: {why}."})
         self.weights.require(row, built)
         if asked:
-            self.store.update(asked, "switch")
+            self.store.update(asked, SWITCH)
         self._host.switch(row, built)
 
     def _reload(self) -> None:
@@ -330,16 +345,13 @@ class Session:
         self._host.steer(change.snapshot.number, change.snapshot.values)
         self._keep()
         link = self._host.current
-        if link is None or change.origin == "switch":
+        if link is None or change.origin in (SWITCH, SET_BACK):
             return
         reloads = [n for n in change.changed if n in link.row.load.model_fields]
         if not link.row.fixed_size:
             reloads = [name for name in reloads if name != "size"]
         if reloads:
-            load = checked_load(link.row, change.snapshot.values, {})
-            if change.origin == "rollback" and load == link.orders.load and not self._host.loading:
-                return  # what could not be loaded was taken back, and what runs never went
-            self._host.switch(link.row, load)
+            self._host.switch(link.row, checked_load(link.row, change.snapshot.values, {}))
 
     def _restore(self, named: Collection[str]) -> tuple[PipelineRow, str]:
         """Bring back what the run before had; the pipeline and the source to start with, the
@@ -393,7 +405,7 @@ class Session:
     def _take_back(self, name: str, value: object) -> None:
         """One value that was kept, through the same door as any other."""
         try:
-            self.store.update({name: value}, "journal")
+            self.store.update({name: value}, JOURNAL)
         except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
             log.warning("the journal's %.80s is left out: %.200s", name, error)
 
@@ -412,10 +424,63 @@ class Session:
             ended=ended,
         )
 
-    def _check_size(self, row: PipelineRow, load: Load) -> None:
-        size = getattr(load, "size", None)
-        if isinstance(size, str):
-            engine_size(size, row.multiple, (16, 9))
+    def _unusable(self, changes: Mapping[str, Value], origin: str) -> Mapping[str, str]:
+        """Which changes, each right by itself, the pipeline that is shown cannot go on with, and
+        why: its memory would not suffice, or files are not here.
+        """
+        link = self._host.current
+        row = link.row if link else self._catalog.rows[self._first]
+        concerned = [name for name in changes if name == "size" or name in row.load.model_fields]
+        if origin in (SWITCH, SET_BACK, JOURNAL) or not concerned:
+            return {}
+        old = self.store.snapshot.values
+        new = {**old, **changes}
+        before, after = checked_load(row, old, {}), checked_load(row, new, {})
+        size, was = (str(values.get("size", AUTO)) for values in (new, old))
+        name = "size" if "size" in changes else concerned[0]
+        why = self._too_much(row, after, size)
+        # what helps where there is too little already is not refused for not helping enough
+        helps = _area(size) < _area(was) or (size == was and self._too_much(row, before, was))
+        if why and not helps:
+            return {name: f"{name} {changes[name]}: {why}."}
+        if before != after and not self.weights.lack(row, before):
+            lack = self.weights.lack(row, after)
+            return {name: str(lack)} if lack else {}
+        return {}
+
+    def _too_much(self, row: PipelineRow, load: Load, size: str) -> str:
+        """Why a pipeline has no room now at a size; empty where it has."""
+        link = self._host.current
+        there = free(self._host.free, _memory(link.pid) * 1e6 if link else 0.0)
+        return refusal(row, load, size, there, self.settings.models_folder)
+
+    def check_room(self) -> None:
+        """ValueError where this machine, with nothing else on it, has no room for the first
+        pipeline at the size that is set.
+        """
+        row, size = self._catalog[self._first], self.settings.size
+        load, there = self._checked(row), whole(self._host.free)
+        if why := refusal(row, load, size, there, self.settings.models_folder):
+            raise ValueError(f"size {size}: {why}.")
+
+    def _fit(self, row: PipelineRow) -> None:
+        """Begin with a size that there is room for, whatever was kept."""
+        size = str(self.store.snapshot.values.get("size", AUTO))
+        if size != AUTO and (why := self._too_much(row, self._checked(row), size)):
+            log.warning("size %s: %s; auto is taken", size, why)
+            self.store.update({"size": AUTO}, SET_BACK)
+
+    def _set_back(self, failed: Orders, runs: Orders) -> None:
+        """What could not be loaded does not stay a wish, or the next start would end on it."""
+        values, new, old = self.store.snapshot.values, failed.load, runs.load.model_dump()
+        back = {
+            name: value
+            for name, value in old.items()
+            if hasattr(new, name) and values[name] == getattr(new, name) != value
+            if name != "size" or runs.row.fixed_size
+        }
+        if back:
+            self.store.update(back, SET_BACK)
 
     def _panic(self) -> None:
         self.store.update({"black": True, "freeze": True}, "panic")
@@ -440,6 +505,11 @@ def _all_specs(catalog: Catalog) -> list[ParameterSpec]:
     for row in catalog.rows.values():
         found += [*describe(row.parameters), *describe(row.load)]
     return found
+
+
+def _area(size: str) -> int:
+    width, height = sizes.sides(size) or LARGEST_AUTO
+    return width * height
 
 
 def _memory(pid: int) -> float:

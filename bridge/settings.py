@@ -4,15 +4,20 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-SIZE = r"^([1-9]\d{0,4})x([1-9]\d{0,4})$"
+from engine import sizes
+from engine.parameters import Size
+from engine.texts import mended
+
+ExactSize: TypeAlias = Annotated[str, AfterValidator(sizes.exact)]
+NoSize: TypeAlias = Annotated[str, AfterValidator(lambda text: text and sizes.exact(text))]
 
 
 def data_folder() -> Path:
@@ -53,16 +58,15 @@ class Settings(BaseSettings):
         default="", description="where they go; by default <Name>Out by Spout on Windows, else shm"
     )
     pipeline: str = Field(default="stylize", description="the pipeline to start with")
-    size: str = Field(default="auto", description="size of the engine: auto or WIDTHxHEIGHT")
-    output_size: str = Field(
-        default="1280x720", pattern=SIZE, description="size that is sent, for the whole run"
+    size: Size = Field(default="auto", description="size of the engine: auto or WIDTHxHEIGHT")
+    output_size: ExactSize = Field(
+        default="1280x720", description="size that is sent, for the whole run"
     )
     output_fps: float = Field(
         default=60, ge=1, le=240, description="pictures sent a second, for the whole run"
     )
-    gpu_scale: str = Field(
+    gpu_scale: NoSize = Field(
         default="",
-        pattern=f"^$|{SIZE}",
         description="largest size that Spout's pictures are read at; the GPU scales larger ones",
     )
     fit: Literal["cover", "contain", "stretch"] = Field(
@@ -119,6 +123,16 @@ class Settings(BaseSettings):
     )
     fresh: bool = Field(default=False, description="start clean: restore nothing of the run before")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _mend(cls, values: Any) -> Any:
+        """Bytes that are no UTF-8 arrive as halves of surrogate pairs; in a path they mean it."""
+        paths = {name for name, field in cls.model_fields.items() if _is_path(field)}
+        return {
+            name: mended(value) if isinstance(value, str) and name not in paths else value
+            for name, value in values.items()
+        }
+
     @field_validator("osc_feedback", "osc_allow", "allow_host", "more_models", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -162,12 +176,13 @@ class Settings(BaseSettings):
     @property
     def limit(self) -> tuple[int, int] | None:
         """The largest size that is received, where the source can scale."""
-        return _size(self.gpu_scale) if self.gpu_scale else None
+        return sizes.sides(self.gpu_scale) if self.gpu_scale else None
 
     @property
     def output(self) -> tuple[int, int]:
         """Width and height of what is sent."""
-        return _size(self.output_size)
+        width, _, height = self.output_size.partition("x")
+        return int(width), int(height)
 
     @property
     def models_folder(self) -> Path:
@@ -180,6 +195,5 @@ class Settings(BaseSettings):
         return self.folder / "assets"
 
 
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    return int(width), int(height)
+def _is_path(field: FieldInfo) -> bool:
+    return Path in (field.annotation, *get_args(field.annotation))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from engine import sizes
 from engine.limits import SIDE, floor_size
 from engine.memory import GPU, Setting, need, total
 from engine.pipelines import files
@@ -40,7 +41,7 @@ def advice(
 
     def wanted(changes: Mapping[str, str]) -> int:
         own = {name: value for name, value in changes.items() if name != "size"}
-        smaller = _numbers(changes["size"]) if "size" in changes else size
+        smaller = pixels(changes["size"]) if "size" in changes else size
         same = [part for part in kept if PARAMETER.get(part) not in own]
         return total(need(spec, load.model_copy(update=own), *smaller, setting), same)
 
@@ -81,10 +82,11 @@ def lora_bytes(load: CausalLoad, models: Path) -> int:
 
 
 def pixels(asked: str) -> tuple[int, int]:
-    """Width and height of a size; the largest that `auto` takes where it gives none."""
-    width, _, height = asked.lower().partition("x")
-    known = width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= SIDE
-    return (int(width), int(height)) if known else LARGEST_AUTO
+    """Width and height of a size, at least a token's; the largest that `auto` takes for auto.
+    ValueError where it is no size.
+    """
+    width, height = sizes.sides(asked) or LARGEST_AUTO
+    return max(SIDE, width), max(SIDE, height)
 
 
 def _changes(load: CausalLoad, size: tuple[int, int]) -> Iterator[tuple[str, str]]:
@@ -107,8 +109,3 @@ def _smaller(width: int, height: int) -> list[tuple[int, int]]:
         eighths = [(width * part // 8, height * part // 8) for part in range(7, 1, -1)]
         alike = [floor_size(w, h) for w, h in eighths if min(w, h) >= SIDE]
     return sorted(set(alike), key=lambda each: -each[0] * each[1])
-
-
-def _numbers(size: str) -> tuple[int, int]:
-    width, _, height = size.partition("x")
-    return int(width), int(height)

@@ -28,16 +28,11 @@ from engine.models.vae import Vae, load_vae, random_vae
 from engine.pipeline import Context
 from engine.pipelines import files
 from engine.pipelines.controls import CausalLoad
-from engine.pipelines.specs import CausalSpec, NetworkSize
+from engine.pipelines.specs import DEMO, DEMO_VAE_WIDTH, CausalSpec
 from engine.quantization import measured, quantise, scaled_by_row
 from engine.room import checked_room, kept_parts
 from engine.weights import load_transformer, opened, random_transformer, randomised, read
 
-DEMO = NetworkSize(
-    name="demo", layers=2, dim=96, ffn=192, heads=3, text_dim=64, text_tokens=32, frequencies=32,
-    vace_layers=(0,),
-)  # fmt: skip
-DEMO_VAE_WIDTH = {"wan": 8, "lightvae": 8, "tae": 16, "lighttae": 16}
 DEMO_STD = 0.12  # of weights: below it attention hardly shows
 STEPS = 5  # that loading is told in
 
@@ -187,10 +182,12 @@ def _add_loras(parts: Parts, load: CausalLoad, context: Context) -> None:
     """The user's LoRAs, into the weights or beside them; what is cast to 8 bits, in between."""
     folder = context.models / files.LORAS
     asked = enumerate((load.lora_1, load.lora_2, load.lora_3), 1)
-    names = {place: name for place, name in asked if name}
-    for name in names.values():
-        if Path(name).name != name or not (folder / name).is_file():
-            raise ValueError(f"There is no LoRA {name!r} in {folder}; put its file there.")
+    names: dict[int, str] = {}
+    for place, name in ((place, name) for place, name in asked if name):
+        try:  # the door has seen it: it went later, and the show goes on without it
+            names[place] = files.lora_named(context.models, name)
+        except ValueError as error:
+            parts.remarks.append(f"{error} It is left out.")
     root = parts.network.wan
     adapters = [load_adapter(folder / name, root) for name in names.values()]
     parts.remarks += [adapter.remark for adapter in adapters if adapter.remark]

@@ -29,18 +29,24 @@ def accelerate(stream: LatentStream, how: How = "auto") -> str:
     passes elsewhere. ImportError or RuntimeError, with the cure, where one that is asked for by
     name cannot run.
     """
-    cuda, triton = stream.network.device.type == "cuda", find_spec("triton") is not None
-    if how == "auto":
-        how = ("compiled" if triton else "graphs") if cuda else "plain"
-    if how == "plain":
-        return how
-    if not cuda:
-        raise RuntimeError(f"Passes run as {how} on CUDA only; choose plain, or a CUDA device.")
-    if how == "compiled":
-        if not triton:
-            raise ImportError("Compiled layers need the package triton; choose graphs.")
+    chosen = way(how, stream.network.device.type)
+    if chosen == "plain":
+        return chosen
+    if chosen == "compiled":
         stream.network.compile()
     stream.run = Graphs(stream.run)
+    return chosen
+
+
+def way(how: How, device: str) -> How:
+    """The way that passes are run on a kind of device; raises as `accelerate` does."""
+    cuda, triton = device == "cuda", find_spec("triton") is not None
+    if how == "auto":
+        how = ("compiled" if triton else "graphs") if cuda else "plain"
+    if how != "plain" and not cuda:
+        raise RuntimeError(f"Passes run as {how} on CUDA only; choose plain, or a CUDA device.")
+    if how == "compiled" and not triton:
+        raise ImportError("Compiled layers need the package triton; choose graphs.")
     return how
 
 

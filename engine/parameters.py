@@ -5,18 +5,25 @@ from block to block. Both are frozen, so that one object can be read by several 
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 from annotated_types import Ge, Le
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
+
+from engine import sizes
+from engine.texts import mended
 
 Value: TypeAlias = bool | int | float | str
 
 LONGEST_TEXT = 65_507  # bytes of UTF-8: the largest UDP datagram
+LONGEST_TOLD = 80  # letters of a value that a sentence about it quotes
+MOST_STEPS = 10  # noise levels of a block
+NOISIEST = 1000  # of a noise level
 WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
@@ -28,6 +35,15 @@ class Kind(StrEnum):
     BOOL = "bool"
     CHOICE = "choice"
     TEXT = "text"
+    SIZE = "size"  # auto or WIDTHxHEIGHT
+    STEPS = "steps"  # a list of noise levels by its name, or the levels themselves
+
+
+WRITTEN = frozenset({Kind.TEXT, Kind.SIZE, Kind.STEPS})  # kinds whose values are texts
+
+# What a field is annotated with, where its text means more than words.
+Size: TypeAlias = Annotated[str, Kind.SIZE, AfterValidator(sizes.canonical)]
+Steps: TypeAlias = Annotated[str, Kind.STEPS]
 
 
 class Parameters(BaseModel):
@@ -55,10 +71,11 @@ class ParameterSpec:
     """One parameter as every surface sees it.
 
     `osc` is the short address below `/bridge/`; the long name works beside it. `asset` says that
-    a text names a file of the assets folder. `suggestions` are some values of a text, beside which
-    any other may be given. `by_pattern` says whether an OSC pattern may mean it, `reverts` that it
-    goes back to what held before where no block that is made with it can be used. `help` is one
-    sentence.
+    a text names a file of the assets folder, `lora` that it names one of the models folder's loras.
+    `packages` are what some choices need to have installed. `suggestions` are some values of a
+    text, beside which any other may be given. `by_pattern` says whether an OSC pattern may mean it,
+    `reverts` that it goes back to what held before where no block that is made with it can be used.
+    `help` is one sentence.
     """
 
     name: str
@@ -74,6 +91,8 @@ class ParameterSpec:
     page: str = ""
     asset: bool = False
     reverts: bool = False
+    lora: bool = False
+    packages: Mapping[str, str] = field(default_factory=dict[str, str])
     live: bool = True
     by_pattern: bool = True
 
@@ -81,22 +100,22 @@ class ParameterSpec:
         """Return `value` if it is exactly right, else raise ValueError with one clear sentence."""
         if self.kind is Kind.BOOL:
             wanted = isinstance(value, bool)
-        elif self.kind in (Kind.CHOICE, Kind.TEXT):
+        elif self.kind is Kind.CHOICE or self.kind in WRITTEN:
             wanted = isinstance(value, str)
         else:
             wanted = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not wanted:
-            raise ValueError(f"{self.name} takes {self.wants}, not {value!r}.")
+            raise self._refusal(value)
         kept = self.coerce(value)
         if isinstance(value, (int, float)) and kept != value:
-            raise ValueError(f"{self.name} takes {self.wants}, not {value!r}.")
+            raise self._refusal(value)
         return kept
 
     def coerce(self, value: object) -> Value:
         """Return the nearest value that fits: a float for an int, an index or text for a choice,
         text for a number, clamped to the range. Raise ValueError where nothing sensible fits.
         """
-        if self.kind is Kind.TEXT:
+        if self.kind in WRITTEN:
             return self._text(value)
         if self.kind is Kind.CHOICE:
             return self._choice(value)
@@ -114,11 +133,22 @@ class ParameterSpec:
         """What the parameter takes, in words: `a number from 0 to 2`."""
         if self.kind is Kind.CHOICE:
             return "one of " + ", ".join(self.choices)
+        if self.kind is Kind.SIZE:
+            return f"auto or WIDTHxHEIGHT, each from 1 to {sizes.LARGEST}"
+        if self.kind is Kind.STEPS:
+            return f"{self._named} or at most {MOST_STEPS} numbers from {NOISIEST} to 0"
         noun = {"float": "a number", "int": "a whole number", "bool": "true or false"}
         words = noun.get(self.kind.value, "text")
         if self.minimum is not None and self.maximum is not None:
             words += f" from {self.minimum:g} to {self.maximum:g}"
         return words
+
+    def _refusal(self, value: object) -> ValueError:
+        return ValueError(f"{self.name} takes {self.wants}, not {_quoted(value)}.")
+
+    @property
+    def _named(self) -> str:
+        return ", ".join(suggestion.value for suggestion in self.suggestions)
 
     def _number(self, value: object) -> float:
         if isinstance(value, str):
@@ -128,11 +158,15 @@ class ParameterSpec:
             try:
                 value = float(text)
             except ValueError:
-                raise ValueError(f"{self.name} takes {self.wants}, not {value!r}.") from None
+                raise self._refusal(value) from None
         if not isinstance(value, (bool, int, float)):
             raise ValueError(f"{self.name} takes {self.wants}, not {type(value).__name__}.")
-        if not math.isfinite(value):
-            raise ValueError(f"{self.name} takes {self.wants}, not {value!r}.")
+        try:
+            finite = math.isfinite(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            finite = False
+        if not finite:
+            raise self._refusal(value)
         return value
 
     def _choice(self, value: object) -> str:
@@ -142,16 +176,52 @@ class ParameterSpec:
             index = round(value) if math.isfinite(value) else -1
             if 0 <= index < len(self.choices):
                 return self.choices[index]
-        raise ValueError(f"{self.name} takes {self.wants}, not {value!r}.")
+        raise self._refusal(value)
 
     def _text(self, value: object) -> str:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            value = f"{value:g}"
+            value = str(value) if isinstance(value, int) else f"{value:g}"
         if not isinstance(value, str):
-            raise ValueError(f"{self.name} takes text, not {type(value).__name__}.")
-        if len(value.encode("utf-8", "surrogatepass")) > LONGEST_TEXT:
+            raise ValueError(f"{self.name} takes {self.wants}, not {type(value).__name__}.")
+        text = mended(value)
+        if len(text.encode()) > LONGEST_TEXT:
             raise ValueError(f"{self.name} takes at most {LONGEST_TEXT} bytes of text.")
-        return value
+        if self.kind is Kind.SIZE:
+            return self._size(text)
+        return self._steps(text) if self.kind is Kind.STEPS else text
+
+    def _size(self, text: str) -> str:
+        try:
+            return sizes.canonical(text)
+        except ValueError as error:
+            raise ValueError(f"{self.name} {error}.") from None
+
+    def _steps(self, text: str) -> str:
+        """A list's name, or the noise levels as `1000,750,500`."""
+        written = text.strip().lower()
+        if written in (suggestion.value for suggestion in self.suggestions):
+            return written
+        levels = parsed_steps(written)
+        if levels is None:
+            raise self._refusal(text)
+        return ",".join(map(str, levels))
+
+
+def parsed_steps(text: str) -> tuple[int, ...] | None:
+    """The noise levels of a text such as `1000,750,500`; None where it is none."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > MOST_STEPS or not all(re.fullmatch("0*[0-9]{1,4}", part) for part in parts):
+        return None
+    levels = tuple(map(int, parts))
+    return levels if max(levels) <= NOISIEST else None
+
+
+def _quoted(value: object) -> str:
+    """A value as a sentence about it has it, cut where it is long."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return "a number of so many digits"  # which Python will not write out
+    text = repr(value)
+    return text if len(text) <= LONGEST_TOLD else f"{text[:LONGEST_TOLD]}…"
 
 
 def control(
@@ -165,12 +235,15 @@ def control(
     page: str = "Generate",
     asset: bool = False,
     reverts: bool = False,
+    lora: bool = False,
+    packages: Mapping[str, str] | None = None,
     suggestions: Sequence[Suggestion] = (),
     by_pattern: bool = True,
 ) -> Any:
     """Declare one parameter as a field of a `Load` or `Parameters` class.
 
-    A field's annotation gives the kind: float, int, bool, str, or Literal for a choice.
+    A field's annotation gives the kind: float, int, bool, str, Literal for a choice, `Size`, or
+    `Steps`, whose suggestions are the names of the lists there are.
     `osc` is the short address below `/bridge/` (the field's name by default). What a hand must
     not reach by chance is not `by_pattern`; what a pipeline is built with never is.
     """
@@ -185,6 +258,8 @@ def control(
             "page": page,
             "asset": asset,
             "reverts": reverts,
+            "lora": lora,
+            "packages": dict(packages or {}),
             "suggestions": [asdict(suggestion) for suggestion in suggestions],
             "by_pattern": by_pattern,
         },
@@ -210,7 +285,8 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
         kind, choices = Kind.CHOICE, get_args(annotation)
     else:
         kinds = {float: Kind.FLOAT, int: Kind.INT, bool: Kind.BOOL, str: Kind.TEXT}
-        kind = kinds[annotation]  # type: ignore[index]
+        meant = [mark for mark in field.metadata if isinstance(mark, Kind)]
+        kind = meant[0] if meant else kinds[annotation]  # type: ignore[index]
     return ParameterSpec(
         name=name,
         osc=extra.get("osc") or name,
@@ -225,6 +301,8 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
         page=extra.get("page", ""),
         asset=extra.get("asset", False),
         reverts=extra.get("reverts", False),
+        lora=extra.get("lora", False),
+        packages=extra.get("packages", {}),
         live=live,
         by_pattern=live and extra.get("by_pattern", True),
     )

@@ -13,13 +13,14 @@ from weakref import WeakSet
 
 import numpy as np
 
-from engine.parameters import Load, Parameters, control
+from engine.parameters import Load, Parameters, Size, control
 from engine.pipeline import Image
 from engine.pipelines.catalog import BUILT_IN, Catalog, PipelineRow
+from engine.pipelines.controls import size_control
 
 
 class PainterLoad(Load):
-    size: str = control("auto", "Size.")
+    size: Size = size_control()
     frames: int = control(4, "Pictures a block.", minimum=1, maximum=16)
     shortest: float = control(0.0, "Least seconds a block.", minimum=0, maximum=60)
     longest: float = control(0.0, "Most seconds a block.", minimum=0, maximum=60)

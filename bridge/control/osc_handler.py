@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
 from time import perf_counter
@@ -16,8 +16,9 @@ from bridge.control.osc_inbox import WILD_BYTES, Allowance, Inbox, Item, Sender,
 from bridge.control.osc_packets import BUNDLE, Arguments, PacketError, parse, split
 from bridge.control.osc_patterns import Patterns, is_pattern
 from bridge.control.osc_routes import ROOT, addresses, buttons, reply_to, triggered, value
+from bridge.control.store import ParameterError
 from bridge.transports import TransportError
-from engine.parameters import ParameterSpec, Value
+from engine.parameters import ParameterSpec
 
 log = logging.getLogger(__name__)
 
@@ -121,14 +122,30 @@ class Handler:
         then, self._then = self._then, []
         if changes:
             host, port = self._sender
-            update = partial(self._desk.store.update, lenient=True)
-            self._attempt("value", update, changes, f"osc:{host}:{port}")
+            self._attempt("value", self._store, changes, f"osc:{host}:{port}")
         for address, deed in then:
             kind = _errand(address)
             if not kind:
                 self._attempt(address, deed)
             elif self._errands.put(kind, partial(self._attempt, address, deed)):
                 self._desk.counters.osc_coalesced += 1
+
+    def _store(self, changes: Mapping[str, object], origin: str) -> None:
+        """Store what can be; what cannot be used together with the rest is told as it stays."""
+        update = partial(self._desk.store.update, origin=origin, lenient=True)
+        try:
+            update(changes)
+        except ParameterError as error:
+            refused = error.problems.keys()
+            self._hold(refused)
+            if good := {name: value for name, value in changes.items() if name not in refused}:
+                update(good)
+            raise
+
+    def _hold(self, names: Iterable[str]) -> None:
+        """Tell the values that hold, to those who believe that they have set others."""
+        values, specs = self._desk.store.snapshot.values, self._desk.store.specs
+        self._feedback.tell({ROOT + specs[name].osc: values[name] for name in names})
 
     def refuse(self, kind: str, text: str, error: Exception | None = None) -> None:
         """Count it; log and tell it at most once a second for each kind of trouble. The way through
@@ -258,16 +275,18 @@ class Handler:
     def _value(
         self, spec: ParameterSpec, address: str, arguments: Arguments, sender: Sender
     ) -> None:
-        given = value(spec, arguments)
-        applied = self._desk.store.check({spec.name: given}, lenient=True)[spec.name]
+        try:
+            given = value(spec, arguments)
+            applied = self._desk.store.check({spec.name: given}, lenient=True)[spec.name]
+        except ValueError:
+            self._feedback.received(spec, sender, as_sent=False)
+            self._then.append((address, partial(self._hold, [spec.name])))
+            raise
         self._changes[spec.name] = applied
         self._feedback.received(spec, sender, as_sent=given == applied)
         if given != applied:
-            self._then.append((address, partial(self._correct, spec, applied)))
-
-    def _correct(self, spec: ParameterSpec, applied: Value) -> None:
-        """Tell what a value was made to, although that may be what it was before."""
-        self._feedback.tell({ROOT + spec.osc: applied})
+            # what it was made to is told although that may be what it was before
+            self._then.append((address, partial(self._hold, [spec.name])))
 
     def _pipeline(self, arguments: Arguments, sender: Sender) -> None:
         """A pipeline by its id, or by its place in the list."""
@@ -276,14 +295,22 @@ class Handler:
         place = -1
         if isinstance(first, (int, float)) and not isinstance(first, bool):
             place = round(first) if abs(first) < len(rows) else -1
-        self._desk.switch(str(rows[place]["id"]) if 0 <= place < len(rows) else str(first))
+        try:
+            self._desk.switch(str(rows[place]["id"]) if 0 <= place < len(rows) else str(first))
+        except (LookupError, ValueError):
+            self._feedback.tell({ROOT + "pipeline": self._desk.status().pipeline})
+            raise
 
     def _source(self, arguments: Arguments, sender: Sender) -> None:
         """A source by its URI. Files are opened for this machine's own programs alone."""
         uri = str(arguments[0]) if arguments else ""
         if uri.startswith("file:") and not ip_address(sender[0]).is_loopback:
             raise ValueError("A file is opened by messages from this machine only.")
-        self._desk.attach(uri)
+        try:
+            self._desk.attach(uri)
+        except TransportError:
+            self._feedback.tell({ROOT + "source": self._desk.status().source_uri})
+            raise
 
     def _attempt(self, kind: str, deed: Callable[..., object], *arguments: Any) -> bool:
         """Do it; what goes wrong is told, and ends nothing."""

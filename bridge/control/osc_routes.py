@@ -9,7 +9,8 @@ from bridge.control.osc_packets import Arguments
 from engine.parameters import Kind, ParameterSpec
 
 ROOT = "/bridge/"
-LONGEST_NAME = 4096  # bytes of a text that is no prompt
+LONGEST_NAME = 4096  # letters of a text that is no prompt
+BETWEEN = {Kind.TEXT: " ", Kind.SIZE: "x", Kind.STEPS: ","}  # the arguments that make one value
 
 
 def addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
@@ -37,13 +38,21 @@ def triggered(arguments: Arguments) -> bool:
 
 
 def value(spec: ParameterSpec, arguments: Arguments) -> object:
-    """The one value that a message carries; ValueError with a sentence for what is none."""
+    """The one value that a message carries; ValueError with a sentence for what is none. A size may
+    be two numbers, a list of steps several; several words of a text are one text.
+    """
     if not arguments:
         raise ValueError(f"{spec.name} takes {spec.wants}, and the message carries no value.")
+    for given in arguments:
+        if isinstance(given, float) and not math.isfinite(given):
+            raise ValueError(f"{spec.name} takes {spec.wants}, not {given}.")
     first = arguments[0]
-    if isinstance(first, float) and not math.isfinite(first):
-        raise ValueError(f"{spec.name} takes {spec.wants}, not {first}.")
-    if isinstance(first, str) and spec.kind is not Kind.TEXT and len(first.encode()) > LONGEST_NAME:
+    if spec.kind in BETWEEN and len(arguments) > 1:
+        if not all(isinstance(given, (int, float, str)) for given in arguments):
+            raise ValueError(f"{spec.name} takes {spec.wants}, not these {len(arguments)} values.")
+        words = (given if isinstance(given, str) else f"{given:.15g}" for given in arguments)
+        first = BETWEEN[spec.kind].join(words)
+    if isinstance(first, str) and spec.kind is not Kind.TEXT and len(first) > LONGEST_NAME:
         raise ValueError(f"{spec.name} takes {spec.wants}, not {len(first)} letters.")
     return first
 

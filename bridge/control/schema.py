@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from bridge import __version__
 from bridge.control.desk import Desk
 from bridge.state import STATUS
-from engine.parameters import Kind, ParameterSpec
+from engine.parameters import WRITTEN, Kind, ParameterSpec
 
-TYPES: Mapping[Kind, type] = {Kind.FLOAT: float, Kind.INT: int, Kind.BOOL: bool, Kind.TEXT: str}
+TYPES: Mapping[Kind, type] = {
+    Kind.FLOAT: float, Kind.INT: int, Kind.BOOL: bool, **dict.fromkeys(WRITTEN, str)
+}  # fmt: skip
 
 
 def schema(desk: Desk) -> dict[str, Any]:

@@ -7,10 +7,12 @@ snapshot; a writer validates all of its changes, swaps the snapshot, then tells 
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TypeAlias
 
-from engine.parameters import Kind, ParameterSpec, Value
+from engine.parameters import WRITTEN, Kind, ParameterSpec, Value
+from engine.texts import mended
 
 
 class ParameterError(ValueError):
@@ -39,6 +41,8 @@ class Change:
 
 
 Listener: TypeAlias = Callable[[Change], None]
+Refer: TypeAlias = Callable[[str], str]
+Fits: TypeAlias = Callable[[Mapping[str, Value], str], Mapping[str, str]]
 
 
 class ParameterStore:
@@ -47,13 +51,20 @@ class ParameterStore:
     """
 
     def __init__(
-        self, specs: Iterable[ParameterSpec], asset: Callable[[str], str] = lambda name: name
+        self,
+        specs: Iterable[ParameterSpec],
+        asset: Refer = lambda name: name,
+        lora: Refer = lambda name: name,
+        fits: Fits = lambda changes, origin: {},
     ) -> None:
         """`specs` may name a parameter more than once; the widest range holds here, and each
-        pipeline's view is clamped to its own. `asset` gives the name of the file that a
-        reference means, ValueError where there is none.
+        pipeline's view is clamped to its own.
+
+        `asset` and `lora` give the name of the file that is meant, ValueError where there is none.
+        `fits` is given changes that are right each by itself, and who asks for them; it gives those
+        that cannot be used together with what holds, name to one sentence.
         """
-        self._asset = asset
+        self._asset, self._lora, self._fits = asset, lora, fits
         merged: dict[str, ParameterSpec] = {}
         for spec in specs:
             merged[spec.name] = _widest(merged[spec.name], spec) if spec.name in merged else spec
@@ -80,7 +91,7 @@ class ParameterStore:
         `lenient` coerces and clamps (OSC), else a value must be exactly right (REST). Names that
         get the value they have are applied, but change nothing and are told to nobody.
         """
-        checked = self.check(changes, lenient=lenient)
+        checked = self.check(changes, origin, lenient=lenient)
         with self._lock:
             old = self._snapshot
             changed = {name: v for name, v in checked.items() if old.values[name] != v}
@@ -92,26 +103,48 @@ class ParameterStore:
                     listener(change)
         return checked
 
-    def check(self, changes: Mapping[str, object], *, lenient: bool = False) -> dict[str, Value]:
+    def check(
+        self, changes: Mapping[str, object], origin: str = "", *, lenient: bool = False
+    ) -> dict[str, Value]:
         """What `update` would apply; ParameterError with every problem found."""
         problems: dict[str, str] = {}
         checked: dict[str, Value] = {}
-        for name, value in changes.items():
+        for given, value in changes.items():
+            name = mended(given)
             spec = self.specs.get(name)
             if spec is None:
                 problems[name] = f"There is no parameter {name!r}."
                 continue
             try:
                 kept = spec.coerce(value) if lenient else spec.check(value)
-                checked[name] = self._asset(str(kept)) if spec.asset and kept else kept
+                checked[name] = self._meant(spec, kept)
             except ValueError as error:
                 problems[name] = str(error)
+        held = self._snapshot.values
+        news = {name: value for name, value in checked.items() if held[name] != value}
+        problems = problems or dict(self._fits(news, origin) if news else {})
         if problems:
             raise ParameterError(problems)
         return checked
 
+    def _meant(self, spec: ParameterSpec, value: Value) -> Value:
+        """The file that a name means, where it is one; ValueError where there is none, or where
+        what a choice needs is not installed.
+        """
+        package = spec.packages.get(str(value))
+        if package and find_spec(package) is None:
+            raise ValueError(
+                f"{spec.name} {value} needs the package {package}, not installed here."
+            )
+        if value and spec.asset:
+            return self._asset(str(value))
+        return self._lora(str(value)) if value and spec.lora else value
+
 
 def _widest(one: ParameterSpec, other: ParameterSpec) -> ParameterSpec:
+    if one.kind is not other.kind and {one.kind, other.kind} <= WRITTEN:
+        # a plug-in may know of no more than a text: what is read more strictly holds for all
+        return other if one.kind is Kind.TEXT else one
     if one.kind is not other.kind:
         raise TypeError(f"{one.name} is declared as {one.kind} and as {other.kind}.")
     # One that any pipeline is built with reloads something, whatever it is to the others.

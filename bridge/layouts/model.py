@@ -136,7 +136,7 @@ def _parameter(spec: Mapping[str, Any]) -> Control:
             return replace(
                 control, look=Look.FADER, low=low, high=high, whole=whole, digits=not whole
             )
-        case "text":
+        case "text" | "size" | "steps":
             return replace(
                 control, picks=tuple(row["value"] for row in spec.get("suggestions", ()))
             )

@@ -16,6 +16,8 @@ from typing import TypeAlias
 import torch
 import torch.nn.functional as F
 
+from engine.pipelines.controls import ATTENTION
+
 Tensor: TypeAlias = torch.Tensor
 Attention: TypeAlias = Callable[[Tensor, Tensor, Tensor, "Tensor | None"], Tensor]
 
@@ -58,7 +60,6 @@ def sage(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> 
 
 
 KERNELS: dict[str, Attention] = {"sdpa": sdpa, "flex": flex, "flash3": flash3, "sage": sage}
-PACKAGES = {"flex": "triton", "flash3": "flash_attn_interface", "sage": "sageattention"}
 
 
 def attention(name: str, device: torch.device) -> Attention:
@@ -68,8 +69,8 @@ def attention(name: str, device: torch.device) -> Attention:
     """
     if name == "auto":
         hopper = device.type == "cuda" and torch.cuda.get_device_capability(device)[0] == 9
-        return flash3 if hopper and find_spec(PACKAGES["flash3"]) else sdpa
-    package = PACKAGES.get(name)
+        return flash3 if hopper and find_spec(ATTENTION["flash3"]) else sdpa
+    package = ATTENTION.get(name)
     if package and find_spec(package) is None:
         raise ImportError(
             f"The attention {name!r} needs the package {package}; install it, or choose auto.",

@@ -44,7 +44,8 @@ class PipelineRow:
     the same worker, which for a moment holds both where memory allows; they have a `close`.
     `needs` gives the weights that it is loaded from, by what they are for.
     `spec` is what the GPU memory of a causal pipeline is computed from.
-    `memory` is what a worker of this pipeline needs, in bytes; 0 for little.
+    `memory` is what a worker of this pipeline needs, in bytes; 0 for little. `pixel_bytes` is what
+    it needs for each pixel of its size, where no `spec` says it.
     """
 
     id: str
@@ -61,6 +62,7 @@ class PipelineRow:
     needs: Callable[[Any], Mapping[str, files.Artifact]] = _nothing
     spec: CausalSpec | None = None
     memory: int = 0
+    pixel_bytes: int = 0
     missing: str = ""
 
 
@@ -72,6 +74,7 @@ BUILT_IN = (
         load=StylizeLoad,
         parameters=StylizeParameters,
         multiple=4,
+        pixel_bytes=500,  # measured from 256x256 to 1280x720
     ),
     PipelineRow(
         id="passthrough",

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine import sizes
 from engine.assembly import Parts, Sizes, assemble
 from engine.assets import Pictures
-from engine.capture import accelerate
+from engine.capture import accelerate, way
 from engine.conditioning import Motion, pixels
 from engine.models.vae import GROUP, SIDE
+from engine.parameters import parsed_steps
 from engine.pipeline import Context, Image, UnusableOutput
 from engine.pipelines import specs
 from engine.pipelines.controls import CausalLoad, CausalParameters
@@ -71,6 +73,8 @@ class CausalPipeline:
     sizes: ClassVar[Sizes] = Sizes()
 
     def __init__(self, load: CausalLoad, context: Context) -> None:
+        # refused now, and not by the first block, on which a worker would end again and again
+        way(load.passes, "cuda" if torch.cuda.is_available() else "cpu")
         self._load = load
         self._parts = self.assembled(load, context)
         self._assets = Pictures(context.assets)
@@ -177,12 +181,8 @@ class CausalPipeline:
 
     def _size(self, images: Sequence[Image], asked: str) -> tuple[int, int]:
         """Width and height of a block: the input's, or without one what is asked for."""
-        if images:
-            return images[0].shape[1] // STEP * STEP, images[0].shape[0] // STEP * STEP
-        width, _, height = asked.lower().partition("x")
-        if width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= STEP:
-            return int(width) // STEP * STEP, int(height) // STEP * STEP
-        return self.spec.text_size
+        given = (images[0].shape[1], images[0].shape[0]) if images else sizes.sides(asked)
+        return sizes.floored(*(given or self.spec.text_size), STEP)
 
     def _prompt(self, take: Take, parameters: CausalParameters, *, anew: bool) -> None:
         """Go on with what is shown of the prompts by now, read `anew` where the network changed;
@@ -212,22 +212,20 @@ class CausalPipeline:
         return moved
 
     def _levels(self, parameters: CausalParameters) -> tuple[Level, ...]:
-        """The noise levels that are asked for; the authors' where that cannot be read."""
+        """The noise levels that are asked for; the row's first where it has no list of the name,
+        which may be another's.
+        """
         text = parameters.denoising_steps.strip().lower()
         self._problems = []
         chosen = self.spec.steps.get(text)
+        if chosen is None and (steps := parsed_steps(text)):
+            chosen = specs.StepList(steps, warped=False)
         if chosen is None:
-            try:
-                steps = tuple(int(step) for step in text.split(","))
-                if not all(0 <= step <= 1000 for step in steps):
-                    raise ValueError
-                chosen = specs.StepList(steps, warped=False)
-            except ValueError:
-                named = ", ".join(self.spec.steps)
-                self._problems = [
-                    f"denoising_steps takes {named} or numbers from 1000 to 0, not {text!r}."
-                ]
-                chosen = next(iter(self.spec.steps.values()))
+            named, chosen = [*self.spec.steps], next(iter(self.spec.steps.values()))
+            self._problems = [
+                f"{self.spec.id} has no denoising_steps called {text!r:.40} and runs {named[0]}; "
+                f"it takes {', '.join(named)} or numbers from 1000 to 0."
+            ]
         return self._schedule.levels(chosen)
 
     def _block(

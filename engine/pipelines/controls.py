@@ -7,7 +7,7 @@ goes on working through a change.
 from functools import partial
 from typing import Literal
 
-from engine.parameters import Load, Parameters, Suggestion, control
+from engine.parameters import Load, Parameters, Size, Steps, Suggestion, control
 
 # What a look is made of: it goes back where nothing usable comes of it
 look = partial(control, reverts=True)
@@ -21,6 +21,12 @@ SIZES = (
     Suggestion("512x512", "square"),
     Suggestion("320x576", "9:16, portrait"),
 )
+ATTENTION = {"flex": "triton", "flash3": "flash_attn_interface", "sage": "sageattention"}
+STEPS = (
+    Suggestion("authors", "as the model's authors run it"),
+    Suggestion("scope", "as Scope runs it, where it does so otherwise"),
+    Suggestion("scope-video", "as Scope runs it over a video"),
+)
 
 
 class PassthroughLoad(Load):
@@ -31,11 +37,12 @@ class PassthroughParameters(Parameters):
     """Nothing to steer."""
 
 
-def size_control() -> str:
+def size_control() -> Size:
     """The size, which some pipelines are built with and others follow from block to block."""
     return control(
         "auto",
-        "Size the engine works at: auto, or WIDTHxHEIGHT in pixels, floored to what it can do.",
+        "Size the engine works at: auto, or WIDTHxHEIGHT in pixels, floored to what it can do "
+        "and raised to the least of that.",
         page="Engine",
         suggestions=SIZES,
     )
@@ -44,7 +51,7 @@ def size_control() -> str:
 class SizedLoad(Load):
     """What a pipeline of one size is built with."""
 
-    size: str = size_control()
+    size: Size = size_control()
 
 
 class ConditionedParameters(Parameters):
@@ -99,8 +106,9 @@ class StylizeLoad(SizedLoad):
     """What `stylize` is built with."""
 
     backend: Literal["auto", "onnx", "openvino", "torch"] = control(
-        "auto", "What runs the network; auto takes the fastest that is installed.", page="Engine"
-    )
+        "auto", "What runs the network; auto takes the fastest that is installed.", page="Engine",
+        packages={"openvino": "openvino", "torch": "torch"},
+    )  # fmt: skip
 
 
 class StylizeParameters(ConditionedParameters):
@@ -138,9 +146,11 @@ class CausalLoad(Load):
     vace_enabled: bool = control(
         False, "Load the VACE module, for references and control video.", page="Engine"
     )
-    lora_1: str = look("", "A LoRA: its file in the models folder's loras.", page="Engine")
-    lora_2: str = look("", "A second LoRA.", page="Engine")
-    lora_3: str = look("", "A third LoRA.", page="Engine")
+    lora_1: str = look(
+        "", "A LoRA: its file in the models folder's loras.", page="Engine", lora=True
+    )
+    lora_2: str = look("", "A second LoRA.", page="Engine", lora=True)
+    lora_3: str = look("", "A third LoRA.", page="Engine", lora=True)
     lora_mode: Literal["live", "merged"] = look(
         "live", "Whether a LoRA's strength stays a fader, or is in the weights for good.",
         page="Engine",
@@ -149,14 +159,15 @@ class CausalLoad(Load):
         "auto", "How passes are run; auto takes the fastest that is there.", page="Engine"
     )
     attention: Literal["auto", "sdpa", "flex", "flash3", "sage"] = control(
-        "auto", "What computes attention; sage is not exact.", page="Engine"
-    )
+        "auto", "What computes attention; sage is not exact.", page="Engine",
+        packages=ATTENTION,
+    )  # fmt: skip
 
 
 class CausalParameters(ConditionedParameters):
     """What the causal pipelines can be steered by."""
 
-    size: str = size_control()
+    size: Size = size_control()
     prompt_method: Literal["linear", "slerp"] = look(
         "linear", "How prompts are blended: mixed, or along the arc between two."
     )
@@ -168,10 +179,11 @@ class CausalParameters(ConditionedParameters):
         minimum=0, maximum=1, osc="noise",
     )  # fmt: skip
     noise_controller: bool = control(True, "Less noise where the input moves.")
-    denoising_steps: str = look(
+    denoising_steps: Steps = look(
         "authors",
-        "Noise levels of a block: authors, scope, or numbers from 1000 down, such as 1000,750,500.",
+        "Noise levels of a block: a list by its name, or numbers from 1000 down: 1000,750,500.",
         page="Video",
+        suggestions=STEPS,
     )
     manage_cache: bool = control(
         False, "Begin the stream anew where the steps or a LoRA's strength change.", page="Video"

@@ -48,6 +48,11 @@ WAN_1_3B = NetworkSize(
 WAN_14B = NetworkSize(
     name="14B", layers=40, dim=5120, ffn=13824, heads=40, vace_layers=tuple(range(0, 40, 5))
 )
+DEMO = NetworkSize(
+    name="demo", layers=2, dim=96, ffn=192, heads=3, text_dim=64, text_tokens=32, frequencies=32,
+    vace_layers=(0,),
+)  # fmt: skip
+DEMO_VAE_WIDTH = {"wan": 8, "lightvae": 8, "tae": 16, "lighttae": 16}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,15 +82,18 @@ def test_every_parameter_is_played_while_it_runs(live: Any, pipeline: str) -> No
     rig.until(lambda: session.status().report["mode"] == "video", 30)
     live_specs = [spec for spec in session.store.specs.values() if spec.live and spec.page]
     own = {entry["id"]: entry["parameters"] for entry in session.pipelines()}[pipeline]
+    sizes = ("80x64", "auto", "640 by 360", SIZE)  # one of them is none
     for spec in live_specs:
-        if spec.name in own and spec.name != "size":
+        if spec.name in own:
             values = spec.choices or (spec.minimum, spec.maximum, spec.default)
-            for value in [v for v in values if v is not None]:
+            for value in sizes if spec.name == "size" else [v for v in values if v is not None]:
                 osc.send_message(f"/bridge/{spec.osc}", value)
                 time.sleep(0.02)
     osc.send_message("/bridge/prompt", "the last words")
     rig.until(lambda: session.store.snapshot.values["prompt"] == "the last words")
-    time.sleep(3)
+    assert session.store.snapshot.values["size"] == SIZE
+    made = session.counters.shown["new"]
+    rig.until(lambda: session.counters.shown["new"] > made + 30, 30)
     status = session.status()
     assert status.restarts == 0, status.error
     assert status.bad_blocks == 0
@@ -152,14 +155,17 @@ def test_another_family_gets_a_worker_of_its_own(live: Any) -> None:
 def test_a_pipeline_that_cannot_take_the_place_leaves_the_old_one(live: Any) -> None:
     rig, _ = live("longlive", osc_feedback=())
     session, worker = rig.session, rig.session.status().worker
-    session.switch("reward-forcing", {"lora_1": "none.safetensors"})
-    rig.until(lambda: "There is no LoRA" in session.status().error, 30)
-    assert session.status().error.startswith("reward-forcing could not be loaded")
+    (session.settings.models_folder / "loras" / "broken.safetensors").write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"There is no LoRA 'none\.safetensors'"):
+        session.switch("reward-forcing", {"lora_1": "none.safetensors"})
+    session.switch("reward-forcing", {"lora_1": "broken.safetensors"})
+    rig.until(lambda: session.status().error.startswith("reward-forcing could not be loaded"), 30)
+    assert session.store.snapshot.values["lora_1"] == ""  # the next start shall not end on it
     session.store.update({"prompt": "it goes on"})
     made = session.counters.shown["new"]
     rig.until(lambda: session.counters.shown["new"] > made + 12, 30)
     assert (session.status().pipeline, session.status().worker) == ("longlive", worker)
-    session.switch("reward-forcing", {"lora_1": ""})
+    session.switch("reward-forcing")
     rig.until(lambda: session.status().pipeline == "reward-forcing", 30)
     rig.until(lambda: not session.status().error, 30)
     assert _never_black(rig)

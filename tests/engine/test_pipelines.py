@@ -10,11 +10,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
-from engine.parameters import describe
+from engine.parameters import Kind, ParameterSpec, describe
 from engine.pipeline import Context, Image, Pipeline, UnusableOutput, build
 from engine.pipelines.causal import _pictures
 from engine.pipelines.controls import CausalParameters
 from engine.pipelines.specs import SPECS
+from engine.sizes import floored, sides
 from tests.engine.checkpoints import write_models
 from tests.engine.tiny_rows import CATALOG
 
@@ -116,25 +117,39 @@ def test_longlive_reads_its_past_anew_after_a_prompts_first_block_or_before(made
     assert far(*firsts) > 0.01
 
 
+def _values(spec: ParameterSpec) -> list[Any]:
+    """What a parameter is to be played with."""
+    if spec.kind is Kind.BOOL:
+        return [True, False]
+    if spec.kind is Kind.SIZE:
+        return [f"{WIDTH}x{HEIGHT}", "1x1", "40*24"]
+    if spec.kind is Kind.STEPS:
+        return [*(suggestion.value for suggestion in spec.suggestions), "1000,500", "0", "no name"]
+    if spec.asset:
+        return ["a.png", "none.png", "", "\0"]
+    return list(spec.choices) or [spec.minimum, spec.maximum] if spec.kind is not Kind.TEXT else [
+        "a red fox", "", "?" * 3000, "\ud83d"
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["longlive", "streamdiffusionv2"])
 def test_every_parameter_may_take_every_value(made: Made, name: str, tmp_path: Path) -> None:
+    """All at once, each round another value of each: no value waits for a block of its own."""
     cv2.imwrite(str(tmp_path / "a.png"), scene(1)[..., :3])
     pipeline = made(name, vace_enabled=True, lora_1="style.safetensors")
     list(blocks(pipeline, 2, video=True))
-    for spec in describe(CausalParameters):
-        values: list[Any] = [*spec.choices]
-        if spec.kind == "bool":
-            values = [True, False]
-        elif spec.minimum is not None:
-            values = [spec.minimum, spec.maximum]
-        elif spec.name == "size":
-            values = []  # the worker gives pictures of that size
-        elif spec.kind == "text":
-            values = ["a.png", "none.png"] if spec.asset else ["", "scope", "1000,500", "?" * 3000]
-        for value in values:
-            images = block(pipeline, video=True, **{spec.name: value})
-            assert all(image.shape == (HEIGHT, WIDTH, 4) for image in images), (spec.name, value)
+    every = {spec.name: _values(spec) for spec in describe(CausalParameters)}
+    for number in range(max(map(len, every.values()))):
+        chosen = {
+            name: values[(number + place) % len(values)]
+            for place, (name, values) in enumerate(every.items())
+        }
+        for video in (True, False):
+            images = block(pipeline, video=video, **{**chosen, "fade": 0.0})
+            given = video and chosen["input_mode"] != "text"
+            size = (WIDTH, HEIGHT) if given else floored(*sides(chosen["size"]), 16)
+            assert all(image.shape[1::-1] == size for image in images), chosen
 
 
 @pytest.mark.slow
@@ -208,10 +223,11 @@ def test_a_lora_counts(made: Made, mode: str) -> None:
         assert far(plain, silent) == 0
 
 
-def test_denoising_steps_that_cannot_be_read_are_told_and_the_authors_run(made: Made) -> None:
+def test_denoising_steps_that_another_pipeline_has_are_told_and_the_authors_run(made: Made) -> None:
     pipeline = made("longlive")
     wrong = block(pipeline, denoising_steps="many")
-    assert "denoising_steps takes authors" in " ".join(pipeline.report()["problems"])
+    told = " ".join(pipeline.report()["problems"])
+    assert "longlive has no denoising_steps called 'many' and runs authors" in told
     pipeline.reset()
     assert far(wrong, block(pipeline)) == 0
     assert not pipeline.report()["problems"]
@@ -223,10 +239,12 @@ def test_files_that_are_not_there_are_told_with_where_they_go(tmp_path: Path) ->
         build(row.target, row.load(), Context(tmp_path, tmp_path, lambda *_: None))
 
 
-def test_a_lora_that_is_not_there_or_leads_elsewhere_is_told(made: Made) -> None:
+def test_a_lora_that_is_gone_or_leads_elsewhere_is_left_out_and_told(made: Made) -> None:
     for name in ("none.safetensors", "../LongLive-1.3B/models/lora.pt"):
-        with pytest.raises(ValueError, match="There is no LoRA"):
-            made("longlive", lora_1=name)
+        pipeline = made("longlive", lora_1=name, lora_2="style.safetensors")
+        assert block(pipeline, lora_2_strength=0.5)
+        assert f"There is no LoRA '{name}'" in pipeline.report()["problems"][0]
+        assert [*pipeline._parts.loras] == [2]
 
 
 def test_demo_weights_need_no_file_and_say_so(tmp_path: Path) -> None:
@@ -250,7 +268,9 @@ def test_the_size_is_followed_from_block_to_block(made: Made) -> None:
     pipeline = made("longlive")
     for size, shape in (("64x48", (48, 64)), ("80x50", (48, 80))):
         assert block(pipeline, size=size)[0].shape[:2] == shape
-    assert pipeline._size([], "nonsense") == pipeline._size([], "auto") == (320, 576)
+    assert pipeline._size([], "auto") == (320, 576)
+    with pytest.raises(ValueError, match="576x320"):  # never another size in silence
+        pipeline._size([], "nonsense")
 
 
 @pytest.mark.parametrize("encoder", ["fp8", "offloaded"])

@@ -142,4 +142,5 @@ function suggested(spec, changed) {
   return { field: list, parts: [box], show, wide: true };
 }
 
-const KINDS = { float: range, int: range, bool: toggle, choice, text };
+const KINDS = { float: range, int: range, bool: toggle, choice, text, size: text,
+  steps: text };
