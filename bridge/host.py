@@ -26,7 +26,7 @@ from bridge.stage import explained, repeat
 from bridge.state import Counters, EngineState
 from engine.advice import fits
 from engine.channel import Message
-from engine.parameters import Load, Value
+from engine.parameters import Load, Value, fitted
 from engine.pipelines.catalog import Catalog, PipelineRow
 from engine.segments import RingError
 
@@ -413,8 +413,7 @@ def checked_load(
         raise ParameterError(
             {name: f"{row.id} is not loaded with {name!r}; it takes {takes}." for name in unknown}
         )
-    kept = {name: values[name] for name in known if name in values}
-    return row.load.model_validate({**kept, **asked})
+    return row.load.model_validate({**fitted(row.load, values), **asked})
 
 
 def _warm(link: Link) -> bool:

@@ -7,8 +7,10 @@ from block to block. Both are frozen, so that one object can be read by several 
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 from annotated_types import Ge, Le
@@ -266,15 +268,23 @@ def control(
     )
 
 
+@cache  # by class: a snapshot is fitted to a pipeline's with every message
 def describe(model: type[BaseModel]) -> tuple[ParameterSpec, ...]:
     """Describe every field of a `Load` or `Parameters` class, in the order of declaration."""
     live = not issubclass(model, Load)
     return tuple(_spec(name, field, live) for name, field in model.model_fields.items())
 
 
-def fitted(model: type[Parameters], values: Mapping[str, Value]) -> dict[str, Value]:
-    """The part of `values` that `model` knows, each clamped to that model's own range."""
-    return {s.name: s.coerce(values[s.name]) for s in describe(model) if s.name in values}
+def fitted(model: type[BaseModel], values: Mapping[str, Value]) -> dict[str, Value]:
+    """The part of `values` that `model` knows, each clamped to that model's own range; without
+    what is another's alone, such as a choice that this one has not: there its own default holds.
+    """
+    found: dict[str, Value] = {}
+    for spec in describe(model):
+        if spec.name in values:
+            with suppress(ValueError):
+                found[spec.name] = spec.coerce(values[spec.name])
+    return found
 
 
 def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:

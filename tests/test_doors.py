@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
+from typing import Literal
 
 import psutil
 import pytest
@@ -25,7 +26,7 @@ from bridge.session import Session
 from bridge.settings import Settings
 from bridge.transports import Offer
 from engine import sizes
-from engine.parameters import Kind, describe
+from engine.parameters import Kind, Parameters, control, describe, fitted
 from engine.pipelines.catalog import BUILT_IN, Catalog
 from engine.pipelines.controls import CausalLoad, StylizeLoad
 from engine.segments import RingError
@@ -124,6 +125,24 @@ def test_a_plug_in_that_knows_a_size_as_a_text_does_not_open_the_door():
     for specs in ((size, text), (text, size)):
         with pytest.raises(ParameterError):
             ParameterStore(specs).update({"size": "huge"})
+
+
+class One(Parameters):
+    colour: Literal["red", "green"] = control("red", "Of one plug-in.")
+    amount: int = control(1, "As well.", minimum=0, maximum=2)
+
+
+class Other(Parameters):
+    colour: Literal["green", "blue"] = control("green", "Of another.")
+    amount: int = control(1, "As well.", minimum=0, maximum=9)
+
+
+def test_what_another_pipeline_alone_may_take_leaves_this_one_its_own():
+    store = ParameterStore([*describe(One), *describe(Other)])
+    values = store.update({"colour": "blue", "amount": 9})
+    assert fitted(Other, values) == values
+    assert fitted(One, values) == {"amount": 2}
+    assert One.model_validate(fitted(One, values)).colour == "red"
 
 
 # By OSC.

@@ -14,6 +14,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from engine import sizes
+from engine.advice import pixels
 from engine.assembly import Parts
 from engine.bench import figures
 from engine.bench.figures import Figure, Runner
@@ -127,10 +129,10 @@ def _prompt(stream: LatentStream) -> torch.Tensor:
 
 
 def _size(text: str) -> tuple[int, int]:
-    width, cross, height = text.partition("x")
-    if not (cross and width.isdigit() and height.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, for example 576x320")
-    return int(width), int(height)
+    try:
+        return pixels(sizes.exact(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _options() -> argparse.ArgumentParser:
