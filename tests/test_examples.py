@@ -100,7 +100,9 @@ def test_a_foreign_reader_finds_every_address_of_the_schema_in_the_touchosc_file
     assert texts, "the prompt is shown"
 
 
-def test_every_message_that_the_touchosc_file_sends_is_taken(tmp_path):
+def test_every_message_that_the_touchosc_file_sends_is_taken(tmp_path, monkeypatch):
+    # where all is installed that any choice needs
+    monkeypatch.setattr("bridge.control.store.find_spec", lambda package: package)
     desk = FakeDesk(tmp_path)
     offers = {"prompt": ["ocean waves", "a <b> & ]]> é"], "seed": ["7"]}
     touchosc, _ = write(layout(schema(desk), picks=offers), tmp_path)
