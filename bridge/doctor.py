@@ -19,7 +19,7 @@ from bridge.command import USAGE
 from bridge.finding import Finding
 from bridge.ports import refusal
 from bridge.settings import Settings
-from engine.ring import folder
+from engine.segments import folder
 
 # What is imported, and the package to install for it.
 NEEDED = {"numpy": "numpy", "cv2": "opencv-python-headless", "av": "av",

@@ -167,8 +167,14 @@ class EngineHost:
     @property
     def error(self) -> str:
         """What is wrong, in one sentence; empty when all is well."""
-        feeder = self._feeders.get(self.current) if self.current else None
-        return self.refused or self.trouble or (feeder.trouble if feeder else "")
+        link = self.current
+        feeder = self._feeders.get(link) if link else None
+        return (
+            self.refused
+            or self.trouble
+            or (feeder.trouble if feeder else "")
+            or (link.short if link else "")
+        )
 
     @property
     def reason(self) -> str:

@@ -1,8 +1,8 @@
 """One engine worker, seen from the bridge: its process, its messages, its rings.
 
-Told to the worker     load, parameters, frames (a grant of what it wanted), reset, stop
-Said by the worker     state, progress, want, ring, attached, block, bad, degraded, error, alive,
-                       swapped, kept
+Told to the worker     load, parameters, frames (a grant of what it wanted), reset, ring, stop
+Said by the worker     state, progress, want, ring, attached, lost, short, block, bad, degraded,
+                       error, alive, swapped, kept
 """
 
 import logging
@@ -30,12 +30,15 @@ from engine.channel import MEANING, Channel, Exit, Message
 from engine.parameters import Load, Value, fitted
 from engine.pipelines.catalog import PipelineRow
 from engine.ring import RingReader, RingWriter
-from engine.segments import sweep_of, unlink
+from engine.segments import RingError, private_name, sweep_of, unlink
+
+log = logging.getLogger(__name__)
 
 SILENCE = 3.0  # seconds beyond `hang_s` without any word until a worker counts as stopped
 LOG_LINES = 200
 LINES_A_SECOND = 200  # of a worker that are written to the bridge's own log
 LONGEST_LINE = 16 << 10  # bytes
+ROOM_AGAIN = 1.0  # seconds until a ring for which there was no room is tried again
 # Ctrl-C goes to every process of a console's group; the worker ends when we say so.
 NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 GROUP = None if sys.platform == "win32" else 0
@@ -112,7 +115,12 @@ class Link:
         self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._view: Message | None = None
         self._input: RingWriter | None = None
+        self._input_lock = threading.Lock()  # of its name, between who makes and who ends
         self._inputs_made = 0
+        self._lost = ""  # a segment that the worker did not find any more
+        self._gone = False
+        self._room_at = 0.0
+        self._short = self._worker_short = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, number: int, values: Mapping[str, Value]) -> None:
@@ -183,6 +191,11 @@ class Link:
         return perf_counter() - self._spoke > self.orders.hang_s + SILENCE
 
     @property
+    def short(self) -> str:
+        """Why pictures go on at another size than they should, in a sentence; else empty."""
+        return self._short or self._worker_short
+
+    @property
     def waiting(self) -> int:
         """How many generated pictures wait to be shown."""
         ring = self.ring
@@ -240,14 +253,38 @@ class Link:
         return import_module("engine.worker_thread").start()
 
     def _ring_for(self, width: int, height: int, count: int) -> RingWriter:
-        ring = self._input
-        if ring is None or (ring.width, ring.height) != (width, height) or ring.slots < count:
-            self._inputs_made += 1
-            name = f"{os.getpid()}-{self._serial}-in-{self._inputs_made}"
-            if ring:
-                ring.close()
-            ring = self._input = RingWriter(name, width, height, max(count, 2), self._inputs_made)
-        return ring
+        """The ring for a block; while there is no room for it, the one there is if it suffices."""
+        ring, now = self._input, perf_counter()
+        if ring and ring.name == self._lost:
+            ring = None
+        suffices = ring is not None and ring.slots >= count
+        if suffices and ring and (ring.width, ring.height) == (width, height):
+            self._short = ""
+            return ring
+        if suffices and ring and now < self._room_at:
+            return ring
+        try:
+            made = self._new_input(width, height, count)
+        except RingError as error:
+            self._short, self._room_at = str(error), now + ROOM_AGAIN
+            if suffices and ring:
+                return ring
+            raise
+        self._short = ""
+        return made
+
+    def _new_input(self, width: int, height: int, count: int) -> RingWriter:
+        self._inputs_made += 1
+        name = private_name(self._serial, "in", self._inputs_made)
+        made = RingWriter(name, width, height, max(count, 2), self._inputs_made)
+        with self._input_lock:
+            old, self._input = self._input, made
+            if self._gone:
+                made.unlink()
+        if old:
+            old.unlink()
+            old.close()
+        return made
 
     def _write(self) -> None:
         while (message := self._outbox.get()) is not None:
@@ -277,8 +314,10 @@ class Link:
         if self._process:
             self.code = self._process.wait()
             sweep_of(self.pid)
-        if self._input:
-            self._input.unlink()
+        with self._input_lock:
+            self._gone = True
+            if self._input:
+                self._input.unlink()
         self._outbox.put(None)
         self.state = EngineState.IDLE
         self._heard(self, {"say": "end"})
@@ -294,11 +333,13 @@ class Link:
         elif say == "want":
             self.wanted.put(message["count"])
         elif say == "ring":
-            self.ring = RingReader(message["name"])
-            # Mapped on both sides by now: without its name it cannot be left behind.
-            unlink(message["name"])
+            self._take_up(message["name"])
         elif say == "attached":
             unlink(message["name"])
+        elif say == "lost":
+            self._lost = message["name"]
+        elif say == "short":
+            self._worker_short = message["text"]
         elif say == "block":
             self._note_block(message)
         elif say == "degraded":
@@ -315,6 +356,17 @@ class Link:
         elif say == "error":
             self.error, self.code = message["text"], message["code"]
             self.error += logs.see() if message.get("unforeseen") else ""
+
+    def _take_up(self, name: str) -> None:
+        """Show the pictures of the worker's new ring; ask for another where that is gone."""
+        try:
+            self.ring = RingReader(name)
+        except OSError:
+            log.exception("the worker's segment %s cannot be opened; it is to make another", name)
+            self._outbox.put({"do": "ring"})
+            return
+        # Mapped on both sides by now: without its name it cannot be left behind.
+        unlink(name)
 
     def _end_offer(self) -> None:
         """What was offered has been decided; what was asked for meanwhile is still to come."""

@@ -12,19 +12,19 @@ from time import perf_counter
 from bridge.frame import Image
 from bridge.timing import Ticker
 from bridge.transports.pattern import draw, read_counter, write_counter
-from engine.ring import RingReader, RingWriter
+from engine.public_ring import PublicReader, PublicWriter
 from engine.segments import RingError
 
 FPS = 29.3  # not a part of 60: every place between two ticks of the output is measured
 GLANCE = 0.0003  # seconds between two looks for a picture
 
 
-def attached(name: str, patience: float = 30.0) -> RingReader:
+def attached(name: str, patience: float = 30.0) -> PublicReader:
     """The segment of that name as soon as it is there; FileNotFoundError when it does not come."""
     until = perf_counter() + patience
     while True:
         try:
-            return RingReader(name)
+            return PublicReader(name)
         except (FileNotFoundError, RingError):
             if perf_counter() > until:
                 raise
@@ -33,7 +33,7 @@ def attached(name: str, patience: float = 30.0) -> RingReader:
 
 def probe(given: str, shown: str, width: int, height: int, seconds: float) -> list[float]:
     """Seconds from before a picture is written to after it is read, for every one that came."""
-    writer, image = RingWriter(given, width, height, 3), draw("probe", width, height, 0)
+    writer, image = PublicWriter(given, width, height, 3), draw("probe", width, height, 0)
     try:
         writer.write(image, perf_counter(), 0)
         reader = attached(shown)
@@ -45,7 +45,7 @@ def probe(given: str, shown: str, width: int, height: int, seconds: float) -> li
         writer.close()
 
 
-def _until_shown(reader: RingReader, patience: float = 30.0) -> None:
+def _until_shown(reader: PublicReader, patience: float = 30.0) -> None:
     """Wait until the first picture has come through the whole way."""
     until = perf_counter() + patience
     while not ((slot := reader.newest()) and read_counter(slot.image) == 0):
@@ -54,7 +54,9 @@ def _until_shown(reader: RingReader, patience: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def _exchange(writer: RingWriter, reader: RingReader, image: Image, seconds: float) -> list[float]:
+def _exchange(
+    writer: PublicWriter, reader: PublicReader, image: Image, seconds: float
+) -> list[float]:
     sent: dict[int, float] = {}
     delays: list[float] = []
     ticker, head = Ticker(FPS), reader.head

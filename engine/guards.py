@@ -66,6 +66,13 @@ def shrunk(image: Image) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def resized(image: Image, width: int, height: int) -> Image:
+    """The picture at this size; the same object where it has it."""
+    if image.shape[:2] == (height, width):
+        return image
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of numpy, torch or onnxruntime means that memory ran out."""
     text = str(error)

@@ -1,11 +1,13 @@
 """Shared-memory rings: pictures from one process to another without a copy in between.
 
-One layout serves the border between bridge and engine worker and the public `shm:` transport. A
-segment is a POSIX shared-memory object `/spout-bridge-NAME` on Linux (`/dev/shm/…`), a file
-of that name in the temporary folder on macOS. On Windows a mapping can change neither its size nor
-its owner while anybody holds it, so there are two: `spout-bridge-NAME` has 64 bytes, and the u64 at
-24 is the segment's number (0: none now); `spout-bridge-NAME-NUMBER` is the segment. All numbers are
-little-endian; `u64` at 8-byte boundaries.
+One layout serves the border between bridge and engine worker, where rings are private and mapped
+(below), and the public `shm:` transport, whose segments anybody may cut short, so that they are
+read and written as files (`engine/public_ring.py`). A segment is a POSIX shared-memory object
+`/spout-bridge-NAME` on Linux (`/dev/shm/…`), a file of that name in the temporary folder on macOS.
+On Windows a mapping can change neither its size nor its owner while anybody holds it, so there are
+two: `spout-bridge-NAME` has 64 bytes, and the u64 at 24 is the segment's number (0: none now);
+`spout-bridge-NAME-NUMBER` is the segment. All numbers are little-endian; `u64` at 8-byte
+boundaries.
 
     offset  type   header (64 bytes)
          0  8 byte magic "SPBRIDGE"
@@ -32,29 +34,23 @@ frames can be read in peace.
 
 import mmap
 import os
+import struct
 import sys
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import astuple, dataclass
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 import psutil
 
+from engine import segments
 from engine.pipeline import Image
-from engine.segments import (
-    HEADER,
-    MAGIC,
-    PREFIX,
-    RingError,
-    attach,
-    create,
-    folder,
-    is_young,
-    unlink,
-)
+from engine.segments import HEADER, MAGIC, PREFIX, NoRing, RingError, attach, create, unlink
 
 VERSION = 1
-GENERATION, HEAD, PID, STRIDE, STALE = 3, 4, 5, 6, 7  # places in the header, in u64
+LAYOUT = struct.Struct("<8s4I5Q")  # of the header
+HEAD, PID, STALE = 4, 5, 7  # places in the header, in u64
 LOCK, INDEX, TIME, TAG = 0, 1, 2, 3  # places in a slot, in u64
 
 
@@ -69,19 +65,67 @@ class Slot:
     image: Image
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a segment says of itself; see the table above."""
+
+    slots: int
+    width: int
+    height: int
+    generation: int
+    head: int
+    writer: int
+    stride: int
+    stale: int = 0
+
+    @classmethod
+    def new(cls, width: int, height: int, slots: int, generation: int) -> Self:
+        """That of a segment of this process in which no frame is yet."""
+        stride = (64 + width * height * 4 + 63) // 64 * 64
+        return cls(slots, width, height, generation % (1 << 64), 0, os.getpid(), stride)
+
+    @classmethod
+    def of(cls, name: str, data: bytes, size: int) -> Self:
+        """Read the first bytes of a segment of `size` bytes; NoRing for what is no ring, or one
+        that says it is larger than it is.
+        """
+        if len(data) == HEADER:
+            magic, version, *numbers = LAYOUT.unpack(data)
+            found = cls(*numbers)
+            if magic == MAGIC and version == VERSION and found.size <= size and found._is_sound():
+                return found
+        raise NoRing(f"{PREFIX}{name} is no frame segment of spout-bridge, version {VERSION}.")
+
+    def _is_sound(self) -> bool:
+        fits = self.stride % 8 == 0 and self.stride >= 64 + self.width * self.height * 4
+        return fits and min(self.slots, self.width, self.height) > 0
+
+    def pack(self) -> bytes:
+        """As it stands in a segment."""
+        return LAYOUT.pack(MAGIC, VERSION, *astuple(self))
+
+    @property
+    def size(self) -> int:
+        """Bytes of the segment."""
+        return HEADER + self.slots * self.stride
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether its writer lives."""
+        return is_alive(self.writer)
+
+
 class _Mapping:
     """A ring's bytes, mapped; the views of one writer or reader."""
 
-    def __init__(self, name: str, memory: mmap.mmap) -> None:
+    def __init__(self, name: str, memory: mmap.mmap, header: Header) -> None:
         self.name = name
         self._memory = memory
         self.words = memoryview(memory).cast("Q")
         self.pixels = np.frombuffer(memory, np.uint8)
-        self.slots = int(np.frombuffer(memory, np.uint32, 1, 12)[0])
-        self.width = int(np.frombuffer(memory, np.uint32, 1, 16)[0])
-        self.height = int(np.frombuffer(memory, np.uint32, 1, 20)[0])
-        self.generation = self.words[GENERATION]
-        self.stride = self.words[STRIDE]
+        self.slots, self.stride = header.slots, header.stride
+        self.width, self.height = header.width, header.height
+        self.generation = header.generation
 
     @property
     def head(self) -> int:
@@ -124,15 +168,9 @@ class RingWriter(_Mapping):
 
         Raises RingError when there is no room.
         """
-        stride = (64 + width * height * 4 + 63) // 64 * 64
-        memory, self._sign = create(name, HEADER + slots * stride)
-        words = memoryview(memory).cast("Q")
-        words[GENERATION], words[HEAD], words[PID] = generation, 0, os.getpid()
-        words[STRIDE], words[STALE] = stride, 0
-        memory[8:24] = np.array([VERSION, slots, width, height], "<u4").tobytes()
-        memory[0:8] = MAGIC  # last: a reader takes the segment for whole from here on
-        words.release()
-        super().__init__(name, memory)
+        header = Header.new(width, height, slots, generation)
+        memory, self._sign = create(name, header.pack(), header.size)
+        super().__init__(name, memory, header)
 
     def write(self, image: Image, time: float, index: int, tag: int = 0) -> None:
         """Copy one picture (H, W, 4) in; the oldest falls out."""
@@ -175,7 +213,9 @@ class RingReader(_Mapping):
 
     def __init__(self, name: str) -> None:
         """Raises FileNotFoundError when there is no such segment, RingError when it is no ring."""
-        super().__init__(name, _checked(name, attach(name)))
+        memory = attach(name)
+        size = len(memory) if len(memory) % 8 == 0 else 0  # the views are of whole words
+        super().__init__(name, memory, Header.of(name, memory[:HEADER], size))
         self.cursor = 0
         self.dropped = 0
 
@@ -249,34 +289,56 @@ class RingReader(_Mapping):
         self.close()
 
 
-def _checked(name: str, memory: mmap.mmap) -> mmap.mmap:
-    """Refuse what is no ring, or one that says it is larger than it is."""
-    magic, version = memory[:8], int.from_bytes(memory[8:12], "little")
-    slots, width, height = np.frombuffer(memory, "<u4", 3, 12).tolist()
-    stride = int.from_bytes(memory[48:56], "little")
-    whole = slots and stride % 8 == 0 and stride >= 64 + width * height * 4
-    size = len(memory)
-    fits = whole and size % 8 == 0 and HEADER + slots * stride <= size
-    if magic != MAGIC or version != VERSION or not fits:
-        raise RingError(f"{PREFIX}{name} is no frame segment of spout-bridge, version {VERSION}.")
-    return memory
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number, which a stranger may have made up."""
+    try:
+        return psutil.pid_exists(pid)
+    except OverflowError:
+        return False
+
+
+def look(name: str) -> Header:
+    """What the segment of this name says of itself, without mapping what may be a stranger's.
+    FileNotFoundError where there is none, NoRing for what is no ring, RingError for what cannot be
+    opened.
+    """
+    if sys.platform == "win32":
+        with attach(name) as memory:
+            return Header.of(name, memory[:HEADER], len(memory))
+    file = segments.open_file(name)
+    try:
+        return Header.of(name, os.pread(file, HEADER, 0), os.fstat(file).st_size)
+    finally:
+        os.close(file)
 
 
 def owner(name: str) -> int | None:
     """The process id of a segment's living writer; None when there is no segment or no writer."""
     try:
-        with RingReader(name) as ring:
-            return ring.writer if psutil.pid_exists(ring.writer) else None
+        header = look(name)
     except (FileNotFoundError, RingError):
         return None
+    return header.writer if header.is_owned else None
 
 
 def sweep() -> list[str]:
-    """Remove the segments whose writers are dead, and say which they were."""
+    """Remove the segments whose writers are dead, and say which they were. What is no file, or may
+    not be read or removed, is somebody else's.
+    """
     if sys.platform == "win32":
         return []  # there they vanish with their last user
-    names = [path.name.removeprefix(PREFIX) for path in folder().glob(PREFIX + "*")]
-    dead = [name for name in names if owner(name) is None and not is_young(name)]
-    for name in dead:
-        unlink(name)
+    paths = segments.folder().glob(PREFIX + "*")
+    dead: list[str] = []
+    for name in (path.name.removeprefix(PREFIX) for path in paths):
+        with suppress(OSError):
+            if _is_left(name) and not segments.is_young(name):
+                unlink(name)
+                dead.append(name)
     return dead
+
+
+def _is_left(name: str) -> bool:
+    try:
+        return not look(name).is_owned
+    except NoRing:
+        return True  # half made, by one who died of it

@@ -3,10 +3,11 @@
 It may be killed at any time; the bridge starts another. Started as `python -m engine.worker`
 it speaks over its standard input and output; in tests it is a thread.
 
-Told by the bridge     load, parameters, frames (a grant of what was wanted), reset, stop; another
-                       load in answer to a want puts a pipeline of the same family in place
-Says to the bridge     state, progress, want, ring, block, bad, degraded, error, alive; swapped or
-                       kept after such a load
+Told by the bridge     load, parameters, frames (a grant of what was wanted), reset, ring (make
+                       yours anew), stop; another load in answer to a want puts a pipeline of the
+                       same family in place
+Says to the bridge     state, progress, want, ring, attached, lost, short, block, bad, degraded,
+                       error, alive; swapped or kept after such a load
 """
 
 import os
@@ -20,13 +21,23 @@ from time import perf_counter
 from typing import Any, TypeAlias, cast
 
 from engine.channel import Channel, Exit, Message
-from engine.guards import Hang, give_back, is_cuda_error, is_out_of_memory, shrunk, usable
+from engine.guards import (
+    Hang,
+    give_back,
+    is_cuda_error,
+    is_out_of_memory,
+    resized,
+    shrunk,
+    usable,
+)
 from engine.parameters import Load, Parameters
 from engine.parent import die_with_parent
 from engine.pipeline import Context, Image, Pipeline, TooLittleMemory, UnusableOutput, build
 from engine.ring import RingReader, RingWriter
+from engine.segments import RingError, private_name
 
 HEARTBEAT = 1.0  # seconds
+ROOM_AGAIN = 1.0  # seconds until a ring for which there was no room is tried again
 PATIENCE = 6  # unusable blocks in a row; after three the bridge takes a change back
 
 
@@ -53,7 +64,9 @@ class Worker:
         self._stopped = threading.Event()
         self._input: RingReader | None = None
         self._output: RingWriter | None = None
-        self._made = 0
+        self._rings = self._made = 0
+        self._short = ""  # why there is no room for the pictures' size
+        self._room_at = 0.0  # when it is tried again
         self._bad = 0
         self._reduced = False
 
@@ -78,7 +91,7 @@ class Worker:
         return Exit.DONE
 
     def _load(self, order: Message) -> None:
-        self._name = f"{os.getpid()}-{order['serial']}"
+        self._serial = order["serial"]
         self._hang = Hang(order["hang_s"], armed=self._own_process)
         self._tell({"say": "state", "state": "LOADING"})
         try:
@@ -155,7 +168,10 @@ class Worker:
         fresh, fresh_tag = self._snapshot()
         if self._pipeline.wanted(fresh) == count:
             parameters, tag = fresh, fresh_tag
-        images, times = self._take(grant)
+        taken = self._take(grant)
+        if taken is None:
+            return True
+        images, times = taken
         began = perf_counter()
         with self._hang:
             made = self._guarded(images, times, parameters, tag)
@@ -193,35 +209,62 @@ class Worker:
         self, images: list[Image], times: list[float], parameters: Parameters, tag: int
     ) -> int:
         made = 0
-        for output in self._pipeline(images, parameters):
-            model = images[min(made, len(images) - 1)] if images else None
-            self._hand_over(usable(output, model), times, made, tag)
-            made += 1
+        for place, output in enumerate(self._pipeline(images, parameters)):
+            model = images[min(place, len(images) - 1)] if images else None
+            made += self._hand_over(usable(output, model), times, place, tag)
             self._hang.pat()
         return made
 
-    def _hand_over(self, image: Image, times: list[float], place: int, tag: int) -> None:
-        height, width = image.shape[:2]
-        ring = self._output
-        if ring is None or (ring.width, ring.height, ring.slots) != (width, height, self._slots):
-            generation = ring.generation + 1 if ring else 1
-            ring = RingWriter(
-                f"{self._name}-out-{generation}", width, height, self._slots, generation
-            )
-            if self._output:
-                self._output.close()
-            self._output = ring
-            self._tell({"say": "ring", "name": ring.name})
+    def _hand_over(self, image: Image, times: list[float], place: int, tag: int) -> bool:
+        """Give one picture to the bridge; False where there is no room for any, which was told."""
+        ring = self._ring_for(image.shape[1], image.shape[0])
+        if ring is None:
+            return False
         self._made += 1
         received = times[min(place, len(times) - 1)] if times else perf_counter()
-        ring.write(image, received, self._made, tag)
+        ring.reserve()[:] = resized(image, ring.width, ring.height)
+        ring.commit(received, self._made, tag)
+        return True
 
-    def _take(self, grant: Message) -> Taken:
-        """The granted pictures, in place: the bridge writes no more until the next want."""
+    def _ring_for(self, width: int, height: int) -> RingWriter | None:
+        """The ring for pictures of a size; while there is no room for it, the one there is."""
+        ring, now = self._output, perf_counter()
+        if ring and (ring.width, ring.height, ring.slots) == (width, height, self._slots):
+            self._tell_short("")
+            return ring
+        if self._short and now < self._room_at:
+            return ring
+        self._rings += 1
+        try:
+            name = private_name(self._serial, "out", self._rings)
+            self._output = RingWriter(name, width, height, self._slots, self._rings)
+        except RingError as error:
+            self._room_at = now + ROOM_AGAIN
+            self._tell_short(str(error))
+            return ring
+        self._tell_short("")
+        self._tell({"say": "ring", "name": name})
+        if ring:
+            ring.close()
+        return self._output
+
+    def _tell_short(self, text: str) -> None:
+        if text != self._short:
+            self._short = text
+            self._tell({"say": "short", "text": text})
+
+    def _take(self, grant: Message) -> Taken | None:
+        """The granted pictures, in place: the bridge writes no more until the next want. None where
+        somebody removed the segment before it was opened; the bridge makes another.
+        """
         if not grant["count"]:
             return [], []
         if self._input is None or self._input.name != grant["ring"]:
-            self._input = RingReader(grant["ring"])
+            try:
+                self._input = RingReader(grant["ring"])
+            except OSError as error:
+                self._tell({"say": "lost", "name": grant["ring"], "text": str(error)})
+                return None
             self._tell({"say": "attached", "name": grant["ring"]})
         numbers = range(grant["first"], grant["first"] + grant["count"])
         images = [self._input.slot_image(number) for number in numbers]
@@ -236,8 +279,17 @@ class Worker:
                 return None
             if order["do"] == "reset":
                 self._pipeline.reset()
+            elif order["do"] == "ring":
+                self._drop_output()
             else:
                 return order
+
+    def _drop_output(self) -> None:
+        """The bridge could not open the ring: the next picture makes another."""
+        ring, self._output = self._output, None
+        if ring:
+            ring.unlink()
+            ring.close()
 
     def _snapshot(self) -> tuple[Parameters, int]:
         view = self._view

@@ -14,7 +14,8 @@ from rich.console import Console
 from bridge.cli import main
 from bridge.keep import keep
 from bridge.settings import Settings
-from engine.ring import PREFIX, RingError, RingReader, folder
+from engine.ring import RingReader
+from engine.segments import PREFIX, RingError, folder
 from tests.test_cli import refused, running
 
 pytestmark = pytest.mark.slow

@@ -4,13 +4,12 @@ import os
 import re
 from time import perf_counter, sleep
 
-import psutil
-
 from bridge.frame import Frame
 from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import Opened
-from engine.ring import RingReader, RingWriter, Slot
-from engine.segments import public_names
+from engine.public_ring import PublicReader, PublicWriter
+from engine.ring import Header, Slot, is_alive, look
+from engine.segments import RingError, is_young, public_names
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 SLOTS = 4
@@ -24,10 +23,11 @@ class SharedMemorySource(Opened):
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._ring: RingReader | None = None
+        self._ring: PublicReader | None = None
         self._last: Slot | None = None  # of this segment
         self._index = 0
         self._came = self._look_at = 0.0
+        self._problem = ""
 
     def receive(self, timeout: float) -> Frame | None:
         """The newest picture if it is another than the last one."""
@@ -62,6 +62,11 @@ class SharedMemorySource(Opened):
             return f"waiting for shm:{self._name}"
         return f"{ring.width}x{ring.height} from process {ring.writer}"
 
+    @property
+    def problem(self) -> str:
+        """Why what has the name gives no pictures."""
+        return self._problem
+
     def _pause(self, now: float) -> float:
         if self._ring is None:
             return LOOK_FOR
@@ -69,8 +74,21 @@ class SharedMemorySource(Opened):
 
     def _unseen(self) -> Slot | None:
         """The newest frame; None if it, or the picture in it, is the last one still."""
-        ring, last = self._ring, self._last
-        if ring is None or ring.head == (last.number + 1 if last else 0):
+        ring = self._ring
+        if ring is None:
+            return None
+        try:
+            return self._newer(ring)
+        except RingError:  # cut short, or begun anew in the same file: look again at once
+            self.close()
+            self._look_at = 0.0
+            return None
+
+    def _newer(self, ring: PublicReader) -> Slot | None:
+        head, last = ring.head, self._last
+        if last and head <= last.number:
+            last = self._last = None  # begun anew by the same sender
+        if head == (last.number + 1 if last else 0):
             return None
         slot = ring.newest()
         if slot is None:
@@ -84,14 +102,33 @@ class SharedMemorySource(Opened):
         ring = self._ring
         if now < self._look_at and not (ring and ring.stale):
             return False
-        there = _attach(self._name)
-        self._look_at = now + (LOOK_AROUND if there else LOOK_FOR)
-        if ring and there and not ring.stale and _is_same(there, ring):
-            there.close()
-            return False
+        self._look_at = now + LOOK_AROUND
+        if ring and ring.has_name() and is_alive(ring.writer):
+            if self._last is None or ring.has_kept():
+                return False
+            self._last = None
+            return True
         self.close()
-        self._ring = there
-        return there is not None
+        self._ring = self._attach()
+        if self._ring is None:
+            self._look_at = now + LOOK_FOR
+        return self._ring is not None
+
+    def _attach(self) -> PublicReader | None:
+        """The segment of this name if its writer lives."""
+        self._problem = ""
+        try:
+            ring = PublicReader(self._name)
+        except FileNotFoundError:
+            return None
+        except RingError as error:
+            # What is just being made is no ring yet.
+            self._problem = "" if is_young(self._name) else f"shm:{self._name}: {error}"
+            return None
+        if is_alive(ring.writer):
+            return ring
+        ring.close()
+        return None
 
 
 class SharedMemorySink(Opened):
@@ -100,25 +137,28 @@ class SharedMemorySink(Opened):
     def __init__(self, name: str, options: Options) -> None:
         """Take the name; TransportError when a living process has it."""
         self._name = name
-        self._ring: RingWriter | None = None
-        self._look_at = 0.0
+        self._ring: PublicWriter | None = None
         self._renew(options.width, options.height)
 
     def send(self, frame: Frame) -> None:
-        """Copy one frame into the segment. TransportError when another process took the name."""
+        """Copy one frame into the segment, which is made anew where somebody cut or replaced it.
+        TransportError when another process has the name, or there is no room.
+        """
         height, width = frame.image.shape[:2]
         ring = self._ring
-        if ring is None or (ring.width, ring.height) != (width, height) or self._is_lost(ring):
+        if ring is None or (ring.width, ring.height) != (width, height) or not ring.is_whole():
             ring = self._renew(width, height)
-        ring.write(frame.image, frame.time, frame.index)
+        try:
+            ring.write(frame.image, frame.time, frame.index)
+        except OSError as error:
+            raise TransportError(f"shm:{self._name} cannot be written: {error}") from error
 
     def close(self) -> None:
         """Take the name away."""
         ring, self._ring = self._ring, None
         if ring is None:
             return
-        there = _look(self._name)
-        if there and _is_same(there, ring):
+        if ring.has_name():
             ring.unlink()
         ring.mark_stale()
         ring.close()
@@ -129,27 +169,19 @@ class SharedMemorySink(Opened):
         ring = self._ring
         return f"pick shm:{self._name}" + (f", {ring.width}x{ring.height}" if ring else "")
 
-    def _is_lost(self, ring: RingWriter) -> bool:
-        """Whether somebody removed or replaced the segment; looked up a few times a second."""
-        now = perf_counter()
-        if now < self._look_at:
-            return False
-        self._look_at = now + LOOK_AROUND
-        there = _look(self._name)
-        return there is None or not _is_same(there, ring)
-
-    def _renew(self, width: int, height: int) -> RingWriter:
+    def _renew(self, width: int, height: int) -> PublicWriter:
+        """New first: where that cannot be had the old segment stays as it is."""
         old, there = self._ring, _look(self._name)
-        mine = old and there and _is_same(there, old)
-        if there and not mine and psutil.pid_exists(there.writer):
-            self._look_at = 0.0
+        # Ours under another file is a copy that somebody made of it.
+        mine = old and (old.has_name() or (there and there.writer == os.getpid()))
+        if there and not mine and there.is_owned:
             raise TransportError(
                 f"shm:{self._name} is being sent by process {there.writer}; "
                 "end it or choose another name."
             )
         generation = max(ring.generation if ring else 0 for ring in (old, there)) + 1
         try:
-            self._ring = RingWriter(self._name, width, height, SLOTS, generation)
+            self._ring = PublicWriter(self._name, width, height, SLOTS, generation)
         except OSError as error:
             raise TransportError(f"shm:{self._name} cannot be made: {error}") from error
         if old:
@@ -162,12 +194,10 @@ def offers() -> list[Offer]:
     """Every segment of another living process that is meant for strangers."""
     found: list[Offer] = []
     for name in public_names():
-        ring = _attach(name)
-        if ring and ring.writer != os.getpid():
-            text = f"{ring.width}x{ring.height} from process {ring.writer}"
+        header = _look(name)
+        if header and header.is_owned and header.writer != os.getpid():
+            text = f"{header.width}x{header.height} from process {header.writer}"
             found.append(Offer(uri=f"shm:{name}", text=text))
-        if ring:
-            ring.close()
     return found
 
 
@@ -189,22 +219,9 @@ def _checked(name: str) -> str:
     return name
 
 
-def _look(name: str) -> RingReader | None:
-    """The segment of this name, whoever made it; None where there is none that can be read."""
+def _look(name: str) -> Header | None:
+    """What a segment says of itself; None where there is none that can be read."""
     try:
-        return RingReader(name)
+        return look(name)
     except OSError:  # not there, not ours to read, or not a ring
         return None
-
-
-def _attach(name: str) -> RingReader | None:
-    """The segment of this name if its writer lives."""
-    ring = _look(name)
-    if ring and not psutil.pid_exists(ring.writer):
-        ring.close()
-        return None
-    return ring
-
-
-def _is_same(one: RingReader, other: RingReader | RingWriter) -> bool:
-    return (one.writer, one.generation) == (other.writer, other.generation)
