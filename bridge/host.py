@@ -167,14 +167,10 @@ class EngineHost:
     @property
     def error(self) -> str:
         """What is wrong, in one sentence; empty when all is well."""
-        link = self.current
-        feeder = self._feeders.get(link) if link else None
-        return (
-            self.refused
-            or self.trouble
-            or (feeder.trouble if feeder else "")
-            or (link.short if link else "")
-        )
+        feeder = self._feeders.get(self.current) if self.current else None
+        unfed = feeder.trouble if feeder else ""
+        short = next((link.short for link in self.links if link.short), "")
+        return self.refused or self.trouble or unfed or short
 
     @property
     def reason(self) -> str:

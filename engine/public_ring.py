@@ -17,10 +17,9 @@ from typing import Self
 import numpy as np
 
 from engine.pipeline import Image
-from engine.ring import HEAD, STALE, Header, RingReader, RingWriter, Slot, look
+from engine.ring import HEAD, LARGEST, STALE, Header, RingReader, RingWriter, Slot, look
 from engine.segments import HEADER, PREFIX, NoRing, RingError, folder, unlink
 
-LARGEST = 8192 * 8192  # pixels; a stranger's word is no reason to take more memory than for that
 LOOKS = 8  # times that a frame is begun to be read while the writer overtakes it
 PAGE = 4096  # bytes
 WORD = struct.Struct("<Q")
@@ -31,6 +30,8 @@ if sys.platform == "win32":
 
     class PublicReader(RingReader):
         """Reads what others send."""
+
+        has_holes = False
 
         def __init__(self, name: str) -> None:
             super().__init__(name)
@@ -84,6 +85,7 @@ else:
             self.slots, self.stride = header.slots, header.stride
             self.width, self.height = header.width, header.height
             self.generation, self.writer = header.generation, header.writer
+            self._size = self.width * self.height * 4
 
         def has_name(self) -> bool:
             """Whether the name still leads here."""
@@ -128,14 +130,14 @@ else:
             try:
                 self._data = os.pread(file, HEADER, 0)
                 header = Header.of(name, self._data, os.fstat(file).st_size)
-                if header.width * header.height > LARGEST:
+                if not header.is_taken:
                     raise _too_large(name, header.width, header.height)
             except BaseException:
                 os.close(file)
                 raise
             super().__init__(name, file, header)
             self.stale = header.stale != 0
-            self._blocks = 0  # the most there were
+            self.has_holes = False  # in the newest frame, which is not given then
             self._next: Image | None = None  # where the next picture goes
             self._given = 0, b""  # the number and the words of the last frame
 
@@ -179,7 +181,10 @@ else:
             count = _read_into(self._file, image, at + 64)
             # The lock alone does not tell: a writer who begins anew counts anew.
             same = self._words(number) == words and self.head > number
-            if count != image.nbytes or not same or not self._is_whole(at):
+            if count != image.nbytes or not same:
+                return None
+            self.has_holes = self._is_holed(at)
+            if self.has_holes:
                 return None
             self._next, self._given = None, (number, words)
             return Slot(number, index, seconds, tag, image)
@@ -187,17 +192,19 @@ else:
         def _words(self, number: int) -> bytes:
             return os.pread(self._file, SLOT.size, self._at(number))
 
-        def _is_whole(self, at: int) -> bool:
-            """Whether nothing was cut out of the slot: who cuts a file and lengthens it again
-            leaves zeros.
+        def _is_holed(self, at: int) -> bool:
+            """Whether something is missing of a frame in the middle: who cuts a file and lengthens
+            it again leaves zeros under a lock that fits.
             """
             if sys.platform != "linux":
+                return False
+            info = os.fstat(self._file)
+            if info.st_blocks * 512 >= info.st_size:
+                return False  # there is none at all: no need to search
+            try:
+                return os.lseek(self._file, at, os.SEEK_HOLE) < at + 64 + self._size
+            except OSError:  # it ends before that
                 return True
-            blocks = os.fstat(self._file).st_blocks
-            if blocks >= self._blocks:
-                self._blocks = blocks
-                return True
-            return os.lseek(self._file, at, os.SEEK_HOLE) >= at + 64 + self.width * self.height * 4
 
     class PublicWriter(_File):
         """Writes for others to read. A new segment of a name replaces the old one; whoever reads

@@ -29,7 +29,7 @@ boundaries.
 
 The newest frame is number `head - 1`, in slot `(head - 1) % slots`. To read: check the lock, use
 the pixels, check the lock again; if it changed, read `head` anew. Only the newest `slots - 1`
-frames can be read in peace.
+frames can be read in peace. Write every byte of a picture: a hole in the file counts as cut out.
 """
 
 import mmap
@@ -49,6 +49,7 @@ from engine.pipeline import Image
 from engine.segments import HEADER, MAGIC, PREFIX, NoRing, RingError, attach, create, unlink
 
 VERSION = 1
+LARGEST = 8192 * 8192  # pixels; a stranger's word is no reason to take more memory than for that
 LAYOUT = struct.Struct("<8s4I5Q")  # of the header
 HEAD, PID, STALE = 4, 5, 7  # places in the header, in u64
 LOCK, INDEX, TIME, TAG = 0, 1, 2, 3  # places in a slot, in u64
@@ -108,6 +109,11 @@ class Header:
     def size(self) -> int:
         """Bytes of the segment."""
         return HEADER + self.slots * self.stride
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether its pictures are of a size that is taken from strangers."""
+        return self.width * self.height <= LARGEST
 
     @property
     def is_owned(self) -> bool:

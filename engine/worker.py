@@ -50,7 +50,7 @@ class WorkerEnd(Exception):
         self.unforeseen = unforeseen
 
 
-Taken: TypeAlias = "tuple[list[Image], list[float]]"  # pictures and the times they were received
+Taken: TypeAlias = tuple[list[Image], list[float]]  # pictures and the times they were received
 
 
 class Worker:

@@ -15,7 +15,7 @@ from bridge.control.store import ParameterError
 from bridge.standin import StandIn
 from bridge.timing import Ticker
 from bridge.transports import TransportError
-from engine.segments import PREFIX, RingError, folder
+from engine.segments import PREFIX, folder
 from tests import memory
 from tests.doubles import number_of, says, value_of
 from tests.rig import running_session, scene
@@ -375,22 +375,6 @@ def test_a_worker_that_makes_no_sense_is_replaced(tmp_path):
         rig.running()
         stop()
         assert no_black(rig)
-
-
-@pytest.mark.slow
-def test_a_block_that_finds_no_shared_memory_is_told_and_tried_again(tmp_path, monkeypatch):
-    with running_session(tmp_path, pipeline="passthrough") as rig:
-        rig.put(scene(64, 48, 1))
-        rig.running()
-
-        def full(*_):
-            raise RingError("No room for 1 MB of shared memory.")
-
-        monkeypatch.setattr(rig.session._host.current, "_ring_for", full)
-        rig.put(scene(64, 48, 2))
-        rig.until(lambda: "No room" in rig.session.status().error)
-        monkeypatch.undo()
-        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 2)))
 
 
 @pytest.mark.slow

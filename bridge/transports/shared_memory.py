@@ -18,6 +18,9 @@ QUIET = 0.5  # seconds without a frame from which on looks are rarer
 LOOK_AROUND, LOOK_FOR = 0.25, 0.02  # seconds between looks who has the name: attached, waiting
 
 
+HOLES = "its pictures have holes; somebody cut the file, or its sender does not write every byte."
+
+
 class SharedMemorySource(Opened):
     """The newest frame of a segment; the sender may come, go, change its size and come back."""
 
@@ -91,6 +94,7 @@ class SharedMemorySource(Opened):
         if head == (last.number + 1 if last else 0):
             return None
         slot = ring.newest()
+        self._problem = f"shm:{self._name}: {HOLES}" if ring.has_holes else ""
         if slot is None:
             return None
         self._last = slot
@@ -195,7 +199,7 @@ def offers() -> list[Offer]:
     found: list[Offer] = []
     for name in public_names():
         header = _look(name)
-        if header and header.is_owned and header.writer != os.getpid():
+        if header and header.is_taken and header.is_owned and header.writer != os.getpid():
             text = f"{header.width}x{header.height} from process {header.writer}"
             found.append(Offer(uri=f"shm:{name}", text=text))
     return found
