@@ -201,8 +201,13 @@ else:
             info = os.fstat(self._file)
             if info.st_blocks * 512 >= info.st_size:
                 return False  # there is none at all: no need to search
+            # Where it was cut within a page, that page is there and the next one is not; which is
+            # no other frame's, who may have none yet, where there is a page of padding.
+            end = at + 64 + self._size
+            if self.stride >= 64 + self._size + PAGE:
+                end += PAGE
             try:
-                return os.lseek(self._file, at, os.SEEK_HOLE) < at + 64 + self._size
+                return os.lseek(self._file, at, os.SEEK_HOLE) < end
             except OSError:  # it ends before that
                 return True
 
@@ -215,7 +220,9 @@ else:
             self, name: str, width: int, height: int, slots: int = 4, generation: int = 1
         ) -> None:
             """Reserve the memory now. RingError when there is no room: the old segment stays."""
-            header = Header.new(width, height, slots, generation)
+            # Behind each picture is a page of none: a cut that takes of a picture takes that too, and
+            # is seen by what the file lacks, also where it is made long again.
+            header = Header.new(width, height, slots, generation, padding=PAGE)
             super().__init__(name, make(name, header.pack(), header.size), header)
             self._head = bytearray(header.pack())
             self._blocks = self._found.st_blocks if sys.platform == "linux" else 0

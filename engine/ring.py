@@ -80,9 +80,11 @@ class Header:
     stale: int = 0
 
     @classmethod
-    def new(cls, width: int, height: int, slots: int, generation: int) -> Self:
-        """That of a segment of this process in which no frame is yet."""
-        stride = (64 + width * height * 4 + 63) // 64 * 64
+    def new(cls, width: int, height: int, slots: int, generation: int, padding: int = 0) -> Self:
+        """That of a segment of this process in which no frame is yet; `padding` bytes at least
+        follow each picture.
+        """
+        stride = (64 + width * height * 4 + padding + 63) // 64 * 64
         return cls(slots, width, height, generation % (1 << 64), 0, os.getpid(), stride)
 
     @classmethod
