@@ -220,8 +220,8 @@ else:
             self, name: str, width: int, height: int, slots: int = 4, generation: int = 1
         ) -> None:
             """Reserve the memory now. RingError when there is no room: the old segment stays."""
-            # Behind each picture is a page of none: a cut that takes of a picture takes that too, and
-            # is seen by what the file lacks, also where it is made long again.
+            # Behind each picture is a page of none: a cut that takes of a picture takes that too,
+            # and is seen by what the file lacks, also where it is made long again.
             header = Header.new(width, height, slots, generation, padding=PAGE)
             super().__init__(name, make(name, header.pack(), header.size), header)
             self._head = bytearray(header.pack())
