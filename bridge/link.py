@@ -44,8 +44,6 @@ NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 
 GROUP = None if sys.platform == "win32" else 0
 serials = count(1)
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:

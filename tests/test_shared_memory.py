@@ -492,7 +492,8 @@ def test_where_shared_memory_is_full_the_show_goes_on_and_recovers():
     if subprocess.run(["unshare", "-m", "sh", "-c", place], capture_output=True).returncode:
         assert not os.environ.get("CI"), "CI must run as root, where it can mount a file system"
         pytest.skip("NOT TESTED: only root can make a small /dev/shm")
-    tests = f"{sys.executable} -m pytest -q -p no:cacheprovider -p no:logging {HERE / 'inside_small_room.py'}"
+    options = "-q -p no:cacheprovider -p no:logging"
+    tests = f"{sys.executable} -m pytest {options} {HERE / 'inside_small_room.py'}"
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", f"{place} && exec {tests}"],
         cwd=HERE.parent, capture_output=True, text=True, timeout=110,
