@@ -1,10 +1,11 @@
 """`spout-bridge run` and `view`: a session with its control surfaces, until Ctrl-C."""
 
+import re
 import socket
 import tempfile
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +19,8 @@ from bridge.control import assets
 from bridge.control.http_server import HttpServer
 from bridge.control.osc import OscServer
 from bridge.control.store import ParameterError
+from bridge.descriptors import raise_limit
+from bridge.faults import Faults
 from bridge.ports import taken
 from bridge.session import Session
 from bridge.settings import Settings
@@ -28,6 +31,8 @@ from engine.segments import RingError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LONGEST_PATH = 1024  # letters; a longer text is no path
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # long enough, and the same in a URL or a cookie
+BEAT = 0.5  # seconds between two looks; no longer: Windows sees Ctrl-C between two waits only
 TELL = 5.0  # seconds between lines where nobody watches a terminal
 
 
@@ -36,6 +41,7 @@ def serve(settings: Settings, values: Mapping[str, str], console: Console) -> No
     stop = stop_event()
     token = _token(settings)
     logs.hide([token])
+    raise_limit()
     sweep()
     with ExitStack() as running:
         session = _session(settings, values)
@@ -70,6 +76,12 @@ def view(uri: str, port: int, console: Console) -> None:
 
 
 def _token(settings: Settings) -> str:
+    if settings.token and not TOKEN.fullmatch(settings.token):
+        raise Refused(
+            f"A token is 16 to 256 letters, digits and - . _ ~; this one is no such text of "
+            f"{len(settings.token)}. Leave it out and use --lan, and one is made.",
+            REFUSED,
+        )
     if settings.lan and not settings.token:
         return new_token()
     if settings.host not in LOOPBACK and not settings.token and not settings.lan:
@@ -137,15 +149,28 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
 
 
 def _watch(console: Console, session: Session, stop: threading.Event) -> None:
-    """Tell what changes: on a terminal in one line that stays, else a line now and then."""
-    last = ""
-    if console.is_terminal:
-        with console.status("") as line:
-            while not stop.wait(0.5):
-                line.update(Text(_line(session)))
-        return
-    told = float("-inf")
-    while not stop.wait(0.5):  # no longer: Windows sees Ctrl-C between two waits only
+    """Tell what changes until `stop`. What cannot be told, or not be written because terminal or
+    pipe are gone, ends no show.
+    """
+    faults, follow = Faults(), _stay if console.is_terminal else _tell
+    while not stop.is_set():
+        # rich ends the program when its pipe is gone, and is quiet from then on.
+        with faults.survived("What happens cannot be told here"), suppress(SystemExit):
+            follow(console, session, stop)
+        stop.wait(BEAT)
+
+
+def _stay(console: Console, session: Session, stop: threading.Event) -> None:
+    """On a terminal: one line that stays."""
+    with console.status("") as line:
+        while not stop.wait(BEAT):
+            line.update(Text(_line(session)))
+
+
+def _tell(console: Console, session: Session, stop: threading.Event) -> None:
+    """Elsewhere: a line now and then."""
+    last, told = "", float("-inf")
+    while not stop.wait(BEAT):
         if perf_counter() - told < TELL:
             continue
         text, told = _line(session), perf_counter()

@@ -6,8 +6,10 @@ pictures at an even pace and composes what is shown; the send thread gives it to
 """
 
 import logging
+import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -21,6 +23,7 @@ from bridge.control.desk import Action
 from bridge.control.journal import Journal, Kept, Left
 from bridge.control.store import Change, ParameterError, ParameterStore
 from bridge.ends import Receiving, Sending
+from bridge.faults import Faults
 from bridge.frame import Frame, Image
 from bridge.host import EngineHost, checked_load
 from bridge.link import Link, Orders
@@ -110,6 +113,8 @@ class Session:
         )
         self._card: tuple[object, Image] | None = None
         self._began = perf_counter()
+        self._faults = Faults()
+        self._told = Status()
         self.actions: Mapping[str, Action] = {
             "reset": Action("Let the pipeline forget the past of its stream.", self._host.reset),
             "reload": Action("Build the pipeline anew.", self._reload),
@@ -270,7 +275,16 @@ class Session:
                 self.switch(pipeline)
 
     def status(self) -> Status:
-        """Everything there is to tell, now."""
+        """Everything there is to tell, now. It never raises, for nobody who asks may end by that:
+        when it cannot be had, the last one with an `error` that says so.
+        """
+        with self._faults.survived("The state cannot be read"):
+            self._told = self._status()
+            return self._told
+        error = "The state cannot be read now, so this is an old one; the log says why."
+        return replace(self._told, error=error)
+
+    def _status(self) -> Status:
         host, counters, link = self._host, self.counters, self._host.current
         p50, p95 = counters.latency.at(0.5, 0.95)
         now = perf_counter()
@@ -320,7 +334,7 @@ class Session:
             output_size=self.settings.output_size,
             worker=link.pid if link else 0,
             uptime=round(now - self._began, 1),
-            memory=_memory(psutil.Process().pid),
+            memory=_memory(os.getpid()),
             worker_memory=_memory(link.pid) if link else 0.0,
             snapshot=counters.snapshot,
             download=str(download),
@@ -515,5 +529,5 @@ def _area(size: str) -> int:
 def _memory(pid: int) -> float:
     try:
         return round(psutil.Process(pid).memory_info().rss / 1e6, 1)
-    except psutil.Error:
+    except (psutil.Error, OSError):  # the process is gone, or no descriptor is left
         return 0.0

@@ -1,18 +1,22 @@
 """The frame path with real child workers: exact, even, live, never black."""
 
+import errno
 import itertools
 import sys
 import threading
 import time
 from itertools import pairwise
 from time import perf_counter
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
 import pytest
 
 from bridge.control.store import ParameterError
+from bridge.serve import _watch
 from bridge.standin import StandIn
+from bridge.state import Status
 from bridge.timing import Ticker
 from bridge.transports import TransportError
 from engine.segments import PREFIX, folder
@@ -480,3 +484,43 @@ def test_after_a_stall_of_the_clock_no_picture_stands_behind_the_one_shown(tmp_p
         finally:
             stop.set()
             sender.join()
+
+
+def test_no_error_of_a_status_reaches_who_asks(tmp_path, monkeypatch, caplog):
+    """No descriptor is left; then something that nobody foresaw, thousands of times."""
+
+    def fails(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        rig.put(scene(64, 48))
+        rig.running()
+        monkeypatch.setattr("psutil.Process", fails)
+        status = rig.session.status()
+        assert (status.state, status.memory, status.error) == ("RUNNING", 0.0, "")
+        monkeypatch.setattr(type(rig.session.weights), "now", property(fails))
+        for _ in range(100):
+            status = rig.session.status()
+        assert status.state == "RUNNING", "the last that is known"
+        assert "cannot be read" in status.error
+        assert len([r for r in caplog.records if "cannot be read" in r.message]) == 1
+        monkeypatch.undo()
+        assert rig.session.status().error == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("error", [BrokenPipeError(), SystemExit(1), ValueError("of rich")])
+def test_what_cannot_be_told_ends_no_show(terminal, error, monkeypatch):
+    monkeypatch.setattr("bridge.serve.BEAT", 0.01)
+    stop, tried = threading.Event(), []
+
+    def fails(*_, **__):
+        tried.append(1)
+        if len(tried) > 2:
+            stop.set()
+        raise error
+
+    console = SimpleNamespace(is_terminal=terminal, print=fails, status=fails)
+    session = SimpleNamespace(status=Status)
+    _watch(console, session, stop)
+    assert len(tried) == 3, "it went on until it was told to stop"
