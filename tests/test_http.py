@@ -21,7 +21,15 @@ from starlette.websockets import WebSocketDisconnect
 
 from bridge import __version__
 from bridge.control import assets
-from bridge.control.guard import JSON_LIMIT, TRIES, UPLOAD_LIMIT, Rules
+from bridge.control.guard import (
+    GUESSERS,
+    JSON_LIMIT,
+    PENALTY,
+    TRIES,
+    UPLOAD_LIMIT,
+    Guesses,
+    Rules,
+)
 from bridge.control.http import create_app
 from bridge.control.http_server import HttpServer
 from bridge.feeder import engine_size
@@ -167,7 +175,7 @@ def test_a_body_that_grows_without_saying_so_is_refused(tmp_path):
             ),
             headers={"content-type": "application/json"},
         )
-        assert answer.status_code == 400
+        assert answer.status_code == 413
     finally:
         server.close()
     assert unchanged(desk)
@@ -190,9 +198,43 @@ def test_off_loopback_a_token_is_needed_and_guessing_is_slow(desk):
         assert "httponly" in answer.headers["set-cookie"].lower()
         assert client.get("/api/v1/state").status_code == 200, "the cookie is enough from here"
         client.cookies.clear()
-        for _ in range(TRIES):
-            client.get("/api/v1/state", headers={"authorization": "Bearer guess"})
+        for number in range(TRIES):
+            client.get("/api/v1/state", headers={"authorization": f"Bearer guess {number}"})
         assert client.get("/api/v1/state", headers=bearer).status_code == 429
+
+
+def test_who_shows_no_token_or_an_old_one_has_not_guessed(desk):
+    app = create_app(desk, Rules(frozenset({"studio"}), "secret"))
+    old = {"cookie": "spout_bridge_token=of-yesterday"}
+    with TestClient(app, "http://studio:8000") as client:
+        for _ in range(2 * TRIES):
+            answer = client.get("/", headers={"accept": "text/html"})
+            assert answer.status_code == 401
+            assert client.get("/api/v1/state", headers=old).status_code == 401
+        assert client.get("/api/v1/state?token=secret").status_code == 200
+        client.cookies.clear()
+        for number in range(TRIES):
+            client.get(f"/?token=guess-{number}")
+        assert client.get("/?token=secret").status_code == 429
+
+
+def test_wrong_tokens_are_forgotten_in_time_and_never_fill_the_memory():
+    now = [0.0]
+    guesses = Guesses(lambda: now[0])
+    for number in range(TRIES):
+        guesses.wrong("192.168.1.9", str(number))
+    assert guesses.waits("192.168.1.9")
+    assert not guesses.waits("192.168.1.10")
+    now[0] += PENALTY
+    assert not guesses.waits("192.168.1.9")
+    for number in range(TRIES):
+        guesses.wrong(f"2001:db8::{number:x}", str(number))
+    assert guesses.waits("2001:db8::ffff"), "a household has as many addresses as it likes"
+    for number in range(3 * GUESSERS):
+        guesses.wrong(f"10.0.{number >> 8}.{number & 255}", "x")
+    assert len(guesses) == GUESSERS
+    guesses.right("10.0.11.255")
+    assert len(guesses) == GUESSERS - 1
 
 
 # What is answered
@@ -220,6 +262,64 @@ def test_a_body_that_is_no_object_of_values_is_refused(client, desk, content):
     )
     assert answer.status_code in (400, 422)
     assert unchanged(desk)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('{"vace_scale": %s}' % ("1" * 4000), "at most 20 digits"),
+        ('{"vace_scale": %s}' % ("1" * 5000), "at most 20 digits"),
+        ('{"seed": -%s}' % ("9" * 400), "at most 20 digits"),
+        ('{"vace_scale": 1e999}', "more than a number may be"),
+        ('{"vace_scale": -Infinity}', "is no number"),
+        ('{"vace_scale": NaN}', "is no number"),
+        ('{"prompt": "a", "prompt": "b"}', "'prompt' is in the body twice"),
+        ("[" * 100_000, "deeper than 32"),
+        ('{"a":' * 33 + "1" + "}" * 33, "deeper than 32"),
+        ('{"prompt": [[[[[[[[]]]]]]]]}', ""),
+        ("{" + ",".join(f'"{n}": 1, "{n}": 2' for n in range(40_000)) + "}", "twice"),
+        ('[{"vace_scale": 1}]', ""),
+        ('{"vace_scale": 1}}', "The body is no JSON"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("PATCH", "parameters"), ("POST", "pipeline"), ("POST", "source")]
+)
+def test_json_that_no_parameter_could_be_is_refused_in_a_sentence(
+    client, desk, content, says, method, path
+):
+    answer = client.request(
+        method, f"/api/v1/{path}", content=content, headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == 422
+    assert says in answer.json()["detail"][0]["msg"]
+    assert unchanged(desk)
+
+
+def test_bodies_together_have_a_limit(client, desk, monkeypatch):
+    monkeypatch.setattr("bridge.control.guard.BODIES_LIMIT", 1000)
+    for _ in range(3):
+        assert client.patch("/api/v1/parameters", json={"prompt": "x" * 900}).status_code == 200
+    assert client.patch("/api/v1/parameters", json={"prompt": "x" * 1100}).status_code == 503
+
+
+def test_a_defect_is_one_sentence_too(desk):
+    desk.pipelines = lambda: 1 / 0
+    with TestClient(create_app(desk, Rules()), HERE, raise_server_exceptions=False) as client:
+        answer = client.get("/api/v1/pipelines")
+        assert (answer.status_code, answer.json()) == (
+            500, {"detail": "This is a defect of the bridge; its log says more."},
+        )  # fmt: skip
+
+
+def test_a_report_that_is_no_json_ends_nobodys_state(client, desk):
+    desk.now["report"] = {"loss": float("nan"), "shape": (2, np.float32(3)), "of": {1: object}}
+    report = client.get("/api/v1/state").json()["report"]
+    assert report["loss"] is None
+    assert report["shape"][0] == 2
+    with client.websocket_connect(f"{SOCKETS}/events") as socket:
+        assert socket.receive_json()["type"] == "parameters"
+        assert socket.receive_json()["values"]["report"] == report
 
 
 def test_switches_and_actions(client, desk):
@@ -528,6 +628,8 @@ def test_an_upload_is_kept_as_pixels_under_a_safe_name(client, desk, kind):
         ("con.png", picture(), 400),
         ("x" * 200, picture(), 400),
         ("a.png\0", picture(), 400),
+        ("a.png\n", picture(), 400),
+        ("a\x7f.png", picture(), 400),
         ("a.png", b"", 415),
         ("a.png", b"GIF89a" + b"0" * 100, 415),
         ("a.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415),

@@ -104,7 +104,7 @@ def safe(name: str) -> str:
 
 def check_name(name: str) -> None:
     """Refuse whatever could mean another place than the folder."""
-    if not NAME.match(name) or DEVICES.match(name) or ".." in name:
+    if not NAME.fullmatch(name) or DEVICES.match(name) or ".." in name:
         raise AssetError("An asset's name is letters, digits, dot, dash, space: at most 80.")
 
 

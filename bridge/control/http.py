@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from bridge import __version__, logs
 from bridge.control import assets
@@ -30,6 +31,10 @@ from engine.parameters import Value
 PAGE = Path(__file__).parent / "page"
 API = "/api/v1"
 READY = ("RUNNING", "DEGRADED")
+FRAMEWORK = {
+    "Not Found": "There is nothing here by that path; /docs lists what there is.",
+    "Method Not Allowed": "This path is not asked for in that way; /docs says how.",
+}
 STALE = 5.0  # seconds without a generated picture, or three blocks where those take longer
 NO_INPUT = {
     "opening": "The source has not opened yet",
@@ -47,6 +52,7 @@ def create_app(desk: Desk, rules: Rules) -> Guard:
         docs_url=None,
         redoc_url=None,
         default_response_class=JSONResponse,
+        redirect_slashes=False,
     )
     app.state.streams = Streams(desk)
     _pages(app, desk)
@@ -62,6 +68,7 @@ def create_app(desk: Desk, rules: Rules) -> Guard:
     app.add_exception_handler(RequestValidationError, _bad_body)
     app.add_exception_handler(assets.AssetError, _bad_asset)
     app.add_exception_handler(json.JSONDecodeError, _bad_json)
+    app.add_exception_handler(StarletteHTTPException, _bad_request)
     app.add_exception_handler(Exception, _unforeseen)
     return Guard(Mended(app), rules)
 
@@ -261,6 +268,13 @@ async def _bad_asset(request: Request, error: Exception) -> JSONResponse:
 
 async def _bad_json(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": "The body is no JSON."}, 400)
+
+
+async def _bad_request(request: Request, error: Exception) -> JSONResponse:
+    """In a sentence, also where the framework itself refuses."""
+    assert isinstance(error, StarletteHTTPException)
+    detail = FRAMEWORK.get(str(error.detail), error.detail)
+    return JSONResponse({"detail": detail}, error.status_code, headers=error.headers)
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -1,6 +1,10 @@
-"""The two WebSockets: previews, and what changes. A slow client loses pictures, nothing waits."""
+"""The two WebSockets: previews, and what changes. A slow client loses pictures, nothing waits.
+
+One that reads nothing at all is left: `seats` asks each for a sign of life, and PATIENCE ends.
+"""
 
 import asyncio
+import math
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,11 +19,11 @@ from bridge.control.store import Change
 from bridge.control.texts import encoded
 from bridge.preview import Preview
 from engine.parameters import Value
-from engine.texts import mended_all
 
 PREVIEW_BEAT = 1 / 15  # seconds
 EVENT_BEAT = 1 / 30
 STATE_BEATS = 6  # of events between looks at the state
+WORD_BEATS = 90  # of events until the state is told without news: a page takes silence for an end
 PATIENCE = 10.0  # seconds until a client that takes nothing is left
 
 
@@ -37,8 +41,7 @@ class Streams:
 
     def state(self) -> dict[str, Any]:
         """The state as JSON values."""
-        status = asdict(self._desk.status())
-        return {name: str(v) if isinstance(v, str) else v for name, v in mended_all(status).items()}
+        return _plain(asdict(self._desk.status()))
 
     async def preview(self, socket: WebSocket, side: str, width: int) -> None:
         """JPEG pictures, the newest one whenever the last has been taken."""
@@ -76,7 +79,7 @@ class Streams:
                             state = await run_in_threadpool(self.state)
                             news = {n: v for n, v in state.items() if told.get(n) != v}
                             told = state
-                            if news:
+                            if news or beat % WORD_BEATS == 0:
                                 await _tell(socket, "state", news)
                         beat += 1
                         await asyncio.sleep(EVENT_BEAT)
@@ -89,6 +92,23 @@ class Streams:
         with self._lock:
             for pending in self._pending.values():
                 pending.update(change.changed)
+
+
+def _plain(value: Any, depth: int = 8) -> Any:
+    """What JSON can say of a value. A plug-in's report may hold anything: what is no number becomes
+    None and what is nothing of JSON its text, for one such value must not end everybody's state.
+    """
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, Mapping) and depth:
+        return {str(name): _plain(inner, depth - 1) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)) and depth:
+        return [_plain(inner, depth - 1) for inner in value]
+    return str(value)
 
 
 async def _tell(socket: WebSocket, kind: str, values: Mapping[str, Any]) -> None:
