@@ -2,14 +2,16 @@
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from time import perf_counter
 
 import cv2
 import numpy as np
 import pytest
+from websockets.sync.client import connect
 
 from bridge.control.http_server import HttpServer
+from bridge.control.seats import Limits
 from bridge.output import OutputParameters
 from bridge.settings import Settings
 from bridge.transports import Offer
@@ -343,6 +345,39 @@ def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path):
             page.until("document.getElementById('control-vace_scale').value === '0.75'")
         finally:
             again.close()
+
+
+def test_a_lost_socket_comes_back_without_a_word_and_shows_the_state_again(tmp_path):
+    with opened(tmp_path) as (desk, page):
+        page.until("document.getElementById('state').textContent === 'RUNNING'")
+        page.run("""
+            window.badges = new Set();
+            new MutationObserver(() => badges.add(document.getElementById('state').textContent))
+              .observe(document.getElementById('state'), { childList: true });
+        """)
+        page.run("window.sockets = []; window.Real = WebSocket;"
+                 "window.WebSocket = class extends Real {"
+                 "constructor(...given) { super(...given); sockets.push(this); } }")  # fmt: skip
+        crowd = [  # of other pages: each takes the place of one that was served longer
+            connect(f"ws://127.0.0.1:{page.run('location.port')}/api/v1/events")
+            for _ in range(Limits().sockets)
+        ]
+        with ExitStack() as others:
+            for one in crowd:
+                others.enter_context(one)
+            desk.store.update({"vace_scale": 0.25})
+            page.until("document.getElementById('state').textContent === 'paused'")
+            page.run("dispatchEvent(new Event('pointerdown'))")
+            page.until("document.getElementById('state').textContent === 'RUNNING'")
+            page.until("document.getElementById('control-vace_scale').value === '0.25'")
+        page.run("badges.clear()")
+        page.until("sockets.length >= 3")
+        page.run("for (const socket of sockets) socket.close()")  # as where a network drops it
+        desk.store.update({"vace_scale": 0.5})
+        page.until("sockets.length >= 6")
+        page.until("document.getElementById('control-vace_scale').value === '0.5'")
+        assert set(page.run("[...badges]")) <= {"RUNNING"}, "nobody was told"
+        assert page.complaints() == []
 
 
 def test_a_causal_pipeline_is_seen_and_played(tmp_path):

@@ -119,7 +119,7 @@ async function begin() {
   status.prepare(schema.state);
   groups();
   pipelines();
-  listen("events", heard, (alive) => { if (!alive) status.gone(); });
+  listen("events", heard, (alive, why) => { if (!alive) status.gone(why); }, true);
   preview("input");
   preview("output");
   sources(attempt);

@@ -1,6 +1,10 @@
 // Talking to the bridge: REST for what is asked once, WebSockets that come back by themselves.
 
 const AGAIN = 1000; // milliseconds until a lost socket is tried again
+const GRACE = 3000; // milliseconds without it until somebody is told
+const QUIET = 10000; // milliseconds without a word until one that always talks counts as lost
+const AWAY = 30000; // milliseconds until one that had to make room comes back unasked
+const NO_ROOM = 1013; // the close code of one that had to make room for another page's
 const BEAT = 33; // milliseconds between two posts of values
 
 export async function ask(path, method = "GET", body = undefined) {
@@ -25,16 +29,62 @@ function sentence(detail) {
   return Array.isArray(detail) ? detail.map((problem) => problem.msg).join(" ") : String(detail);
 }
 
-export function listen(path, heard, alive = () => {}) {
+// A socket that comes back by itself: `heard` gets its messages, `alive` is told when it is there,
+// and with a word when it is away for longer than a moment. One that `talks` is never long silent.
+export function listen(path, heard, alive = () => {}, talks = false) {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const socket = new WebSocket(`${scheme}://${location.host}/api/v1/${path}`);
-  socket.binaryType = "blob";
-  socket.onopen = () => alive(true);
-  socket.onmessage = (event) => heard(event.data);
-  socket.onclose = () => {
-    alive(false);
-    setTimeout(() => listen(path, heard, alive), AGAIN);
-  };
+  let socket, quiet, tell;
+
+  function open() {
+    socket = new WebSocket(`${scheme}://${location.host}/api/v1/${path}`);
+    socket.binaryType = "blob";
+    socket.onopen = () => {
+      clearTimeout(tell);
+      tell = undefined;
+      listening();
+      alive(true);
+    };
+    socket.onmessage = (event) => {
+      listening();
+      heard(event.data);
+    };
+    socket.onclose = (event) => lost(event.code === NO_ROOM);
+  }
+
+  function listening() {
+    clearTimeout(quiet);
+    if (talks) quiet = setTimeout(drop, QUIET);
+  }
+
+  function drop() { // a network that is gone says nothing, and a close of its own would wait for it
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    lost(false);
+  }
+
+  function lost(noRoom) {
+    clearTimeout(quiet);
+    tell ??= setTimeout(() => alive(false, noRoom ? "paused" : "bridge gone"), GRACE);
+    if (noRoom) whenWanted(open);
+    else setTimeout(open, AGAIN);
+  }
+
+  open();
+}
+
+// Many pages may be open at once, and there is room for those that somebody looks at.
+const LOOKS = ["visibilitychange", "focus", "pointerdown", "keydown"];
+
+function whenWanted(then) {
+  const timer = setInterval(wanted, AWAY);
+  for (const look of LOOKS) addEventListener(look, wanted);
+
+  function wanted() {
+    if (document.hidden) return;
+    clearInterval(timer);
+    for (const look of LOOKS) removeEventListener(look, wanted);
+    then();
+  }
 }
 
 // Values set by hand: the newest of each name goes out, at most thirty times a second, none is lost.

@@ -44,8 +44,8 @@ export function complaint(text) {
   error.hidden = !error.textContent;
 }
 
-export function gone() {
-  badge("bridge gone", "bad");
+export function gone(why = "bridge gone") {
+  badge(why, "bad");
 }
 
 function badge(text, kind) {
