@@ -142,12 +142,12 @@ class Bridge:
 
 
 @contextmanager
-def running(folder, **more):
+def running(folder, name, **more):
     """A bridge; of its memory only so much is free that no size makes it slow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bridge.session.free", lambda *_: room.Free(None, 10**9, 10**9))
         with running_session(
-            folder, Catalog(), name="values", size=SMALL["size"], osc_feedback=(), hang_s=60, **more
+            folder, Catalog(), name=name, size=SMALL["size"], osc_feedback=(), hang_s=60, **more
         ) as rig:
             stop = rig.steady_input(size=(48, 32))
             osc = OscServer(rig.session, rig.session.settings)
@@ -180,7 +180,9 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bridge(folder):
-    with running(folder, pipeline="passthrough", load={**SMALL, "vace_enabled": True}) as bridge:
+    with running(
+        folder, "values", pipeline="passthrough", load={**SMALL, "vace_enabled": True}
+    ) as bridge:
         yield bridge
 
 
@@ -250,9 +252,9 @@ LAST = {  # by kind: what was accepted last, and of which pipeline
 @pytest.mark.parametrize("kind", LAST)
 def test_a_reload_and_a_restart_with_the_last_values(folder, kind):
     pipeline, last = LAST[kind]
-    journal = folder / "values.journal.json"
+    journal = folder / "again.journal.json"
     journal.unlink(missing_ok=True)
-    with running(folder, pipeline=pipeline, load={**SMALL, "fade": 0.0}) as bridge:
+    with running(folder, "again", pipeline=pipeline, load={**SMALL, "fade": 0.0}) as bridge:
         bridge.news()
         bridge.session.store.update(last)
         bridge.news()
@@ -267,6 +269,6 @@ def test_a_reload_and_a_restart_with_the_last_values(folder, kind):
             assert perf_counter() < end, "the journal does not come"
         kept = json.loads(journal.read_text())
     journal.write_text(json.dumps({**kept, "source": ""}))  # the test's own end has another name
-    with running(folder, pipeline=pipeline) as bridge:
+    with running(folder, "again", pipeline=pipeline) as bridge:
         bridge.news()
         assert {n: v for n, v in bridge.values().items() if n in last} == {n: held[n] for n in last}
