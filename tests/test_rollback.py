@@ -93,7 +93,7 @@ def test_what_could_not_be_loaded_goes_back_to_what_runs_and_nothing_is_built_an
         status = session.status()
         assert "could not be loaded: There is no such ink" in status.error
         assert (status.worker, status.restarts, status.loading) == (worker, 0, "")
-        assert changes == [("", {"ink": MISSING}), ("rollback", {"ink": ""})]
+        assert changes == [("", {"ink": MISSING}), ("set back", {"ink": ""})]
         stop()
 
 

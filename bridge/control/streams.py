@@ -19,6 +19,7 @@ from bridge.control.store import Change
 from bridge.control.texts import encoded
 from bridge.preview import Preview
 from engine.parameters import Value
+from engine.texts import mended
 
 PREVIEW_BEAT = 1 / 15  # seconds
 EVENT_BEAT = 1 / 30
@@ -99,16 +100,16 @@ def _plain(value: Any, depth: int = 8) -> Any:
     None and what is nothing of JSON its text, for one such value must not end everybody's state.
     """
     if isinstance(value, str):
-        return str(value)
+        return mended(str(value))
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, (bool, int)):
         return value
     if isinstance(value, Mapping) and depth:
-        return {str(name): _plain(inner, depth - 1) for name, inner in value.items()}
+        return {mended(str(name)): _plain(inner, depth - 1) for name, inner in value.items()}
     if isinstance(value, (list, tuple)) and depth:
         return [_plain(inner, depth - 1) for inner in value]
-    return str(value)
+    return mended(str(value))
 
 
 async def _tell(socket: WebSocket, kind: str, values: Mapping[str, Any]) -> None:
