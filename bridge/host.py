@@ -317,7 +317,7 @@ class EngineHost:
         if self.coming and _warm(self.coming):
             self._change_over(self.coming)
         for link in self.links:
-            if link.silent and self._settings.engine == "process":
+            if link.silent() and self._settings.engine == "process":
                 link.error = "The engine worker gave no sign of life and was ended."
                 link.kill()
         link = self.current

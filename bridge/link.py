@@ -27,6 +27,7 @@ from bridge.mailbox import Mailbox
 from bridge.pixels import Fit, fit_into
 from bridge.state import EngineState
 from engine.channel import MEANING, Channel, Exit, Message
+from engine.overdue import Overdue
 from engine.parameters import Load, Value, fitted
 from engine.pipelines.catalog import PipelineRow
 from engine.ring import RingReader, RingWriter
@@ -108,7 +109,7 @@ class Link:
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self._serial = next(serials)
         self._heard = heard
-        self._spoke: float | None = None
+        self._silence = Overdue(orders.load_s + SILENCE, self.started)
         self._killed = False
         self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._view: Message | None = None
@@ -181,12 +182,11 @@ class Link:
                 return False
         return True
 
-    @property
     def silent(self) -> bool:
-        """Whether nothing at all was heard for so long that the worker must be stopped."""
-        if self._spoke is None:  # a cold start may take long: a virus scanner, a slow disk
-            return perf_counter() - self.started > self.orders.load_s + SILENCE
-        return perf_counter() - self._spoke > self.orders.hang_s + SILENCE
+        """Whether nothing at all was heard for so long that the worker must be stopped; asked by
+        one thread, again and again.
+        """
+        return self._silence.late(perf_counter())
 
     @property
     def short(self) -> str:
@@ -301,7 +301,8 @@ class Link:
     def _read(self) -> None:
         try:
             while (message := self._channel.receive()) is not None:
-                self._spoke = perf_counter()
+                self._silence.sign(perf_counter())
+                self._silence.limit = self.orders.hang_s + SILENCE
                 self._note(message)
                 self._heard(self, message)
         except (OSError, ValueError, LookupError) as error:

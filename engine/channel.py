@@ -62,7 +62,7 @@ class Exit(IntEnum):
     """Why a worker process ended by itself."""
 
     DONE = 0
-    HUNG = 1  # what faulthandler's watchdog exits with
+    HUNG = 1  # Python gives it too, after an error that nobody caught
     UNUSABLE = 70
     LOAD = 71
     MEMORY = 75

@@ -69,6 +69,7 @@ class Worker:
         self._room_at = 0.0  # when it is tried again
         self._bad = 0
         self._reduced = False
+        self._hang = Hang(armed=own_process)
 
     def run(self) -> Exit:
         """The whole life of a worker; returns why it ended."""
@@ -92,7 +93,6 @@ class Worker:
 
     def _load(self, order: Message) -> None:
         self._serial = order["serial"]
-        self._hang = Hang(order["hang_s"], armed=self._own_process)
         self._tell({"say": "state", "state": "LOADING"})
         try:
             self._pipeline, self._order = self._built(order), order
@@ -109,7 +109,7 @@ class Worker:
             tuple(map(Path, order["more_models"])),
             size=str(self._view.get("values", {}).get("size", "auto")),
         )
-        with Hang(order["load_s"], armed=self._own_process):
+        with self._hang.within(order["load_s"]):
             pipeline = build(order["target"], load, context)
         self._slots = 2 * order["block"] + 2
         self._parameters = cast(type[Parameters], _named(order["parameters"]))
@@ -173,7 +173,7 @@ class Worker:
             return True
         images, times = taken
         began = perf_counter()
-        with self._hang:
+        with self._hang.within(self._order["hang_s"]):
             made = self._guarded(images, times, parameters, tag)
         report = dict(self._pipeline.report())
         seconds = perf_counter() - began

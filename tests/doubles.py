@@ -1,6 +1,7 @@
 """Pipelines for tests: each does one thing that a real one may do on a bad day."""
 
 import contextlib
+import ctypes
 import faulthandler
 import os
 import random
@@ -35,7 +36,17 @@ class PainterParameters(Parameters):
     vace_scale: float = control(1.0, "A fader.", minimum=0, maximum=2, osc="vace")
     stall: float = control(0.0, "Seconds that the next block takes longer.", minimum=0, maximum=60)
     trouble: Literal[
-        "", "nan", "flat", "memory", "cuda", "hang", "crash", "segfault", "leave", "gibberish"
+        "",
+        "nan",
+        "flat",
+        "memory",
+        "cuda",
+        "hang",
+        "hold",
+        "crash",
+        "segfault",
+        "leave",
+        "gibberish",
     ] = control("", "What goes wrong in the next block.")
 
 
@@ -130,6 +141,9 @@ class Painter:
             faulthandler._read_null()
         if what == "gibberish":
             self._babble()
+        if what == "hold":  # the interpreter, as compiled code may that never comes back
+            library = ctypes.PyDLL("kernel32" if os.name == "nt" else None)
+            library.Sleep(3_600_000) if os.name == "nt" else library.sleep(3600)
         if what == "leave":
             os._exit(9)
         return time.sleep(3600)

@@ -1,0 +1,39 @@
+"""Whether a sign of life is overdue, judged by somebody who may have slept himself.
+
+Pure bookkeeping with times in seconds, so that it can be tested without a clock; the bridge judges
+its workers by it, and a worker its own passes.
+"""
+
+LATE = 2.0  # seconds without a look after which whoever looks was asleep himself
+DOUBT = 0.5  # seconds that what is overdue may still come: it may wait to be read
+
+
+class Overdue:
+    """`sign` from any thread, `late` again and again from one.
+
+    A laptop that wakes, a debugger that goes on, a machine that was short of memory: who was
+    watched slept as long as who watches. So after a gap between two looks the time starts anew.
+    """
+
+    def __init__(self, limit: float, now: float) -> None:
+        """`limit` is how long there may be no sign; it may be set anew at any time."""
+        self.limit = limit
+        self._since = self._looked = now
+        self._doubted: tuple[float, float] | None = None  # which sign was the last one, and when
+
+    def sign(self, now: float) -> None:
+        """There was a sign of life."""
+        self._since = now
+
+    def late(self, now: float) -> bool:
+        """Whether the sign is overdue, and nobody can have slept."""
+        gap, self._looked = now - self._looked, now
+        since = self._since
+        if gap > LATE:
+            self._since = now
+        if gap > LATE or now - since <= self.limit:
+            self._doubted = None
+            return False
+        if self._doubted is None or self._doubted[0] != since:
+            self._doubted = since, now
+        return now - self._doubted[1] >= DOUBT

@@ -1,0 +1,107 @@
+"""Who hangs is ended, who slept is not: the watches over a worker, from inside and from outside."""
+
+import signal
+import sys
+import time
+from itertools import pairwise
+
+import psutil
+import pytest
+
+from bridge.timing import Ticker
+from engine.overdue import DOUBT, LATE, Overdue
+from tests import test_cli
+from tests.rig import running_session
+
+STOP, CONT = getattr(signal, "SIGSTOP", None), getattr(signal, "SIGCONT", None)
+
+
+def looks(watch: Overdue, start: float, end: float, step: float = 0.25) -> bool:
+    """Look from start to end; whether it was found late at any time."""
+    count = round((end - start) / step)
+    return True in [watch.late(start + step * number) for number in range(1, count + 1)]
+
+
+def test_a_sign_that_does_not_come_is_overdue_and_one_that_comes_is_not():
+    watch = Overdue(3.0, 0.0)
+    assert not looks(watch, 0.0, 3.0)
+    watch.sign(3.0)
+    assert not looks(watch, 3.0, 6.0)
+    assert looks(watch, 6.0, 6.5 + DOUBT)
+
+
+def test_what_waits_to_be_read_is_read_before_silence_is_judged():
+    watch = Overdue(3.0, 0.0)
+    assert not looks(watch, 0.0, 3.25), "beyond the limit there is a doubt at first"
+    watch.sign(3.3)
+    assert not looks(watch, 3.25, 6.25)
+
+
+@pytest.mark.parametrize("asleep", [LATE + 0.1, 60.0, 8 * 3600.0])
+def test_a_watcher_that_slept_itself_begins_anew(asleep):
+    watch = Overdue(3.0, 0.0)
+    assert not looks(watch, 0.0, 2.0)
+    assert not watch.late(2.0 + asleep)
+    assert not looks(watch, 2.0 + asleep, 5.0 + asleep), "the whole limit, from waking on"
+    assert looks(watch, 5.0 + asleep, 6.0 + asleep), "and then it is judged as ever"
+
+
+def test_the_output_clock_makes_up_for_nothing_after_a_sleep(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("bridge.timing.perf_counter", lambda: now[0])
+    monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    ticker = Ticker(50)
+    ticker.wait()
+    now[0] += 3600
+    due = [ticker.wait() for _ in range(4)]
+    assert [round(b - a, 6) for a, b in pairwise(due)] == [0.02] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hang", ["hang", "hold"])
+def test_a_hang_is_ended_be_it_in_python_or_below_it(tmp_path, monkeypatch, hang):
+    monkeypatch.setattr("bridge.link.SILENCE", 2.5)
+    chosen = {"pipeline": "painter", "hang_s": 0.5}
+    with running_session(tmp_path, load={"frames": 1}, **chosen) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        hung = rig.session._host.current
+        rig.session.store.update({"trouble": hang})
+        rig.until(lambda: rig.session.status().restarts == 1)
+        rig.session.store.update({"trouble": ""})
+        rig.running()
+        stop()
+        assert any("_trouble" in line for line in hung.log), "the stack names where it hung"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal stops a process there")
+@pytest.mark.parametrize(
+    ("who", "seconds"), [("both", 4.0), ("bridge", 4.0), ("worker", 0.9), ("debugged", 4.0)]
+)
+def test_a_machine_that_wakes_finds_its_worker_alive(tmp_path, monkeypatch, who, seconds):
+    """Both slept, the bridge alone did, or the worker for longer than its own limit allows; or the
+    bridge was stopped while the worker made a block, and goes on a while after it.
+    """
+    monkeypatch.setattr(
+        test_cli, "COMMAND", [sys.executable, "-c", "from tests.bridge import main; main()"]
+    )
+    arguments = (
+        "--pipeline", "painter", "--source", "pattern:", "--sink", "null:", "--hang-s", "0.5",
+        "--set", "frames=1", "--set", "shortest=0.3", "--set", "longest=0.3",
+    )  # fmt: skip
+    with test_cli.running(tmp_path, *arguments) as bridge:
+        before = bridge.until(lambda state: state["state"] == "RUNNING")
+        processes = {"bridge": psutil.Process(bridge.process.pid),
+                     "worker": psutil.Process(before["worker"])}  # fmt: skip
+        stopped = {"both": ["worker", "bridge"], "debugged": ["bridge", "worker"]}.get(who, [who])
+        for name in stopped:
+            processes[name].send_signal(STOP)
+        time.sleep(seconds)
+        for name in reversed(stopped):
+            processes[name].send_signal(CONT)
+            time.sleep(0.3 if who == "debugged" else 0.0)
+        bridge.until(lambda state: state["frames_new"] > before["frames_new"] + 5)
+        time.sleep(1.5)  # longer than any limit
+        after = bridge.state()
+        assert (after["worker"], after["restarts"]) == (before["worker"], 0), after["error"]
