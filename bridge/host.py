@@ -1,7 +1,8 @@
 """EngineHost: starts, watches, restarts and switches engine workers.
 
-One thread decides everything here; what other threads ask for and what workers say reaches it as
-events. At any time one link is `current` (its pictures are shown) and one may be `coming`.
+One thread decides everything here. What workers say reaches it as events; of what other threads
+ask for only the newest wish is kept. At any time one link is `current` (its pictures are shown),
+one may be `coming`, and one may be ending: no other is started before that is gone.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -37,6 +39,17 @@ DEATHS, WITHIN = 3, 60.0  # so many deaths in so many seconds open the breaker
 LONGEST_BACKOFF = 30.0
 SOUND = (EngineState.RUNNING, EngineState.WARMUP)
 RETRY = 60.0  # seconds between the slow tries while the breaker is open
+QUIET = 0.25  # seconds without another wish until one takes the place of a worker that is coming
+GRACE = 5.0  # seconds after which a worker that does not even die is waited for no longer
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be shown next: `anew`, in a worker of its own, whatever the current one can do."""
+
+    orders: Orders
+    anew: bool
+    at: float
 
 
 class EngineHost:
@@ -68,7 +81,10 @@ class EngineHost:
         self._thread = threading.Thread(target=self._run, name="engine host", daemon=True)
         self._deaths: deque[float] = deque(maxlen=DEATHS)
         self._again_at: float | None = None
-        self._fallback: Orders | None = None
+        self._wish: Wish | None = None
+        self._wishing = threading.Lock()
+        self._ending: dict[Link, float] = {}  # when each was told to end
+        self._before: Orders | None = None  # what ended to make room for what is coming
         self._rolled_back = False
         self._troubled_at = 0.0
         self._stopping = threading.Event()
@@ -90,25 +106,37 @@ class EngineHost:
         self._thread.start()
         self.refused = lacking
         if not lacking:
-            self._events.put(("switch", self._orders(row, load)))
+            self.switch(row, load)
 
     def stop(self, timeout: float = 1.5) -> None:
         """End all workers; those that do not end by themselves in time are killed."""
         self._stopping.set()
         self._events.put(("stop",))
         self._thread.join(timeout)
-        for link in self.links:
+        for link in (*self.links, *list(self._ending)):
             if not link.join(0.2):
                 link.kill()
                 link.join(1)
 
     def switch(self, row: PipelineRow, load: Load) -> None:
         """Change to another pipeline, or to the same one built anew."""
-        self._events.put(("switch", self._orders(row, load)))
+        self._ask(lambda: self._orders(row, load), anew=False)
 
     def reload(self) -> None:
         """Build the pipeline anew; after a breaker this is the way back."""
-        self._events.put(("reload",))
+        self._ask(lambda: self.aim, anew=True)
+
+    def _ask(self, orders: Callable[[], Orders | None], *, anew: bool) -> None:
+        """Take the place of an older wish; `orders` gives None where there is nothing to ask for.
+
+        What is built anew is what was asked for, when that is still to come.
+        """
+        with self._wishing:
+            asleep = self._wish is None
+            if (wanted := orders()) is not None:
+                self._wish = Wish(wanted, anew, perf_counter())
+        if asleep:
+            self._events.put(("wish",))
 
     def reset(self) -> None:
         """Let the pipeline forget the past of its stream."""
@@ -133,13 +161,22 @@ class EngineHost:
         return [link for link in (self.current, self.coming) if link]
 
     @property
+    def aim(self) -> Orders | None:
+        """What is shown when all that was asked for has come; None where there is nothing."""
+        wish, coming, current = self._wish, self.coming, self.current
+        if wish or coming:
+            return wish.orders if wish else coming.orders if coming else None
+        return (current.swapping or current.orders) if current else self._before
+
+    @property
     def state(self) -> EngineState:
         """Where the engine stands."""
         link = self.current
         if self.breaker_open:
             return EngineState.FAILED
         if link is None:
-            coming = self.coming.state if self.coming else EngineState.IDLE
+            coming = EngineState.LOADING if self._wish else EngineState.IDLE
+            coming = self.coming.state if self.coming else coming
             return EngineState.WARMUP if coming is EngineState.RUNNING else coming
         if link.state is EngineState.RUNNING:
             return EngineState.DEGRADED if link.degraded else EngineState.RUNNING
@@ -148,14 +185,16 @@ class EngineHost:
     @property
     def loading(self) -> Orders | None:
         """What is on its way to be shown."""
-        if self.coming:
-            return self.coming.orders
-        return self.current.swapping if self.current else None
+        coming, current, wish = self.coming, self.current, self._wish
+        if coming or (current and current.swapping):
+            return coming.orders if coming else current.swapping if current else None
+        return wish.orders if wish else None
 
     @property
     def progress(self) -> tuple[str, float]:
         """What is being loaded, and the part of it that is done; nothing and 1 for nothing."""
-        link = self.coming or (self.current if self.loading else None)
+        current = self.current
+        link = self.coming or (current if current and current.swapping else None)
         return link.progress if link else ("", 1.0)
 
     def room(self, row: PipelineRow, load: Load) -> str:
@@ -200,6 +239,7 @@ class EngineHost:
             self._on(*self._events.get(timeout=TICK))
         self._seed()
         self._look()
+        self._advance()
 
     def _stumbled(self, error: Exception) -> None:
         self._note_trouble(explained(error, RingError))
@@ -208,17 +248,13 @@ class EngineHost:
         self.trouble, self._troubled_at = text, perf_counter()
 
     def _on(self, what: str, *about: Any) -> None:
-        if what == "switch":
-            self._begin(about[0])
-        elif what == "reload":
-            self._reload()
-        elif what == "end":
+        if what == "end":
             self._ended(about[0])
         elif what == "swapped":
             self._swapped(about[0])
         elif what == "kept":
             link, self.refused, failed = about
-            self.kept(failed, link.orders)
+            self._kept(failed, link.orders)
 
     def _heard(self, link: Link, message: Message) -> None:
         """Called by a link's thread with every message."""
@@ -261,24 +297,54 @@ class EngineHost:
         log.info("engine worker %d starts with %s", link.pid, orders.row.id)
         return link
 
-    def _begin(self, orders: Orders, *, anew: bool = False) -> None:
-        """Start what was asked for: in the current worker where it is of the family and need not
-        be built `anew`, else beside it where memory allows.
+    def _advance(self) -> None:
+        """Begin what was asked for last: in the current worker where it is of the family and need
+        not be built anew, else beside it where memory allows, else in its place.
+
+        Wishes may come faster than workers start. So what is coming goes on until the wishes have
+        rested for a moment, and who has to go is gone before another comes.
         """
+        wish, old = self._wish, self.current
+        if wish is None:
+            return
+        if old and not wish.anew and _takes_in(old, wish.orders.row):
+            self._give_up_coming()
+            if old.swapping != wish.orders:
+                old.swapping = wish.orders
+            self._granted(wish)
+        elif self.coming and self.coming.orders == wish.orders and not wish.anew:
+            self._granted(wish)
+        elif self.coming:
+            if perf_counter() - wish.at > QUIET:
+                self._give_up_coming()
+        elif not self._crowded():
+            if old and self._too_big(wish.orders):
+                self._before, self.current = old.orders, None
+                self._retire(old)
+                return
+            self.coming = self._try(wish.orders)
+            self._granted(wish)
+
+    def _granted(self, wish: Wish) -> None:
+        """A wish is being fulfilled, which also ends what there was of deaths."""
+        self._deaths.clear()
+        self.breaker_open, self._again_at = False, None
+        with self._wishing:
+            if self._wish is wish:  # else a newer one is to come
+                self._wish = None
+
+    def _give_up_coming(self) -> None:
         if self.coming:
             self._retire(self.coming)
             self.coming = None
-        self._deaths.clear()
-        self.breaker_open, self._again_at, self._fallback = False, None, None
-        old = self.current
-        if old and not anew and _takes_in(old, orders.row):
-            old.swapping = orders
-            return
-        if old and self._too_big(orders):
-            self._fallback, self.current = old.orders, None
-            self._retire(old)
-            old.join(3)
-        self.coming = self._try(orders)
+
+    def _crowded(self) -> bool:
+        """Whether a worker is still ending."""
+        now = perf_counter()
+        for link, told in list(self._ending.items()):
+            if link.gone or now - told > GRACE:
+                del self._ending[link]
+        return bool(self._ending)
 
     def _too_big(self, orders: Orders) -> bool:
         """Whether a worker does not fit beside the one there is."""
@@ -306,11 +372,6 @@ class EngineHost:
             if newest and link.inbox.newest is None:
                 link.inbox.put(newest)
 
-    def _reload(self) -> None:
-        link = self.current
-        if link:
-            self._begin(self._orders(link.row, link.orders.load), anew=True)
-
     def _look(self) -> None:
         """What time brings: a worker that is warm, one that is silent, one that is due again."""
         now = perf_counter()
@@ -326,7 +387,8 @@ class EngineHost:
             self._deaths.clear()
             if now - self._troubled_at > settled:
                 self.trouble = ""
-        if self._again_at is not None and now >= self._again_at and link:
+        due = self._again_at is not None and now >= self._again_at
+        if due and link and not self._crowded():
             self._again_at = None
             self._revive(link)
 
@@ -334,7 +396,7 @@ class EngineHost:
         old, self.current, self.coming = self.current, link, None
         if not self._rolled_back:
             self.refused = ""
-        self._fallback, self._rolled_back = None, False
+        self._before, self._rolled_back = None, False
         if old:
             self._retire(old)
         self._changed_over()
@@ -347,6 +409,9 @@ class EngineHost:
 
     def _ended(self, link: Link) -> None:
         """A worker is gone, whatever the reason."""
+        self._ending.pop(link, None)
+        if link not in self.links:
+            return  # it was to go
         if link.offered:
             self.refused = f"{link.offered.row.id} could not be loaded: {link.why()}"
         if link.swapping is not link.offered and link.swapping:
@@ -359,17 +424,24 @@ class EngineHost:
             self.coming = None
             self.refused = f"{link.row.id} could not be loaded: {link.why()}"
             log.error(self.refused)
-            self.kept(link.orders, self.current.orders)
-        elif link is self.coming and self._fallback:
+            self._kept(link.orders, self.current.orders)
+        elif link is self.coming and self._before:
             self.refused = f"{link.row.id} could not be loaded: {link.why()}"
-            orders, self._fallback, self._rolled_back = self._fallback, None, True
-            self.kept(link.orders, orders)
+            orders, self._before, self._rolled_back = self._before, None, True
+            self._kept(link.orders, orders)
             self.coming = self._try(orders)
         elif link is self.coming:
             self.current, self.coming = link, None
             self._died(link)
         elif link is self.current:
             self._died(link)
+
+    def _kept(self, failed: Orders, runs: Orders) -> None:
+        """What was asked for could not be loaded, and what was loaded before holds, unless
+        something newer was asked for meanwhile.
+        """
+        if self._wish is None:
+            self.kept(failed, runs)
 
     def _died(self, link: Link) -> None:
         """The shown pipeline's worker died: replace it, at growing intervals, not for ever."""
@@ -401,7 +473,10 @@ class EngineHost:
         feeder = self._feeders.pop(link, None)
         if feeder:
             feeder.stop()
+        self._ending[link] = perf_counter()
         link.stop()
+        if not link.loaded and link.state is not EngineState.RUNNING:
+            link.kill()  # it hears nothing while it loads, and nobody saw anything of it
 
 
 def checked_load(
@@ -427,4 +502,5 @@ def _warm(link: Link) -> bool:
 
 def _takes_in(link: Link, row: PipelineRow) -> bool:
     """Whether a worker can put a pipeline in place of its own."""
-    return bool(row.family) and row.family == link.row.family and link.state in SOUND
+    able = link.state in SOUND or link.offered is not None  # the newest comes after what is offered
+    return bool(row.family) and row.family == link.row.family and able

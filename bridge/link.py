@@ -110,7 +110,7 @@ class Link:
         self._serial = next(serials)
         self._heard = heard
         self._silence = Overdue(orders.load_s + SILENCE, self.started)
-        self._killed = False
+        self._killed = self._over = False
         self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._view: Message | None = None
         self._input: RingWriter | None = None
@@ -181,6 +181,11 @@ class Link:
             except subprocess.TimeoutExpired:
                 return False
         return True
+
+    @property
+    def gone(self) -> bool:
+        """Whether the worker is there no more."""
+        return self._process.poll() is not None if self._process else self._over
 
     def silent(self) -> bool:
         """Whether nothing at all was heard for so long that the worker must be stopped; asked by
@@ -318,7 +323,7 @@ class Link:
             if self._input:
                 self._input.unlink()
         self._outbox.put(None)
-        self.state = EngineState.IDLE
+        self.state, self._over = EngineState.IDLE, True
         self._heard(self, {"say": "end"})
 
     def _note(self, message: Message) -> None:
@@ -369,6 +374,7 @@ class Link:
 
     def _end_offer(self) -> None:
         """What was offered has been decided; what was asked for meanwhile is still to come."""
+        self.state, self.loaded = EngineState.WARMUP, True  # as the worker says next
         if self.swapping is self.offered:
             self.swapping = None
         self.offered = None

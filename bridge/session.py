@@ -263,14 +263,14 @@ class Session:
 
     def _reload(self) -> None:
         """Build what is shown anew; where the start lacked files, try again whether they came."""
-        if self._host.links:
+        if self._host.aim:
             self._host.reload()
         else:
             self.switch(self._first)
 
     def _weights_came(self, pipeline: str) -> None:
         """A download is complete: if there is no pipeline at all, it was waited for."""
-        if self._host.current is None and self._host.coming is None:
+        if self._host.aim is None:
             with suppress(MissingWeights):  # another variant was chosen meanwhile, and says so
                 self.switch(pipeline)
 
@@ -358,14 +358,14 @@ class Session:
         self._rollback.changed(change)
         self._host.steer(change.snapshot.number, change.snapshot.values)
         self._keep()
-        link = self._host.current
-        if link is None or change.origin in (SWITCH, SET_BACK):
+        aim = self._host.aim
+        if aim is None or change.origin in (SWITCH, SET_BACK):
             return
-        reloads = [n for n in change.changed if n in link.row.load.model_fields]
-        if not link.row.fixed_size:
+        reloads = [name for name in change.changed if name in aim.row.load.model_fields]
+        if not aim.row.fixed_size:
             reloads = [name for name in reloads if name != "size"]
         if reloads:
-            self._host.switch(link.row, checked_load(link.row, change.snapshot.values, {}))
+            self._host.switch(aim.row, checked_load(aim.row, change.snapshot.values, {}))
 
     def _restore(self, named: Collection[str]) -> tuple[PipelineRow, str]:
         """Bring back what the run before had; the pipeline and the source to start with, the
