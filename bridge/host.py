@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 TICK = 0.05  # seconds between looks at the clock
 DEATHS, WITHIN = 3, 60.0  # so many deaths in so many seconds open the breaker
+HANG = 3.0  # seconds without a picture until a worker is ended, or five blocks' time if longer
 LONGEST_BACKOFF = 30.0
 SOUND = (EngineState.RUNNING, EngineState.WARMUP)
 RETRY = 60.0  # seconds between the slow tries while the breaker is open
@@ -280,7 +281,7 @@ class EngineHost:
             assets=settings.assets,
             models=settings.models_folder,
             more_models=settings.more_models,
-            hang_s=settings.hang_s,
+            hang_s=HANG if settings.hang_s is None else settings.hang_s,
             load_s=settings.load_s,
             in_process=settings.engine == "process",
             gpu=settings.gpu,

@@ -2,7 +2,7 @@
 
 Told to the worker     load, parameters, frames (a grant of what it wanted), reset, ring, stop
 Said by the worker     state, progress, want, ring, attached, lost, short, block, bad, degraded,
-                       error, alive, swapped, kept
+                       error, alive, limit, swapped, kept
 """
 
 import logging
@@ -35,7 +35,7 @@ from engine.segments import RingError, private_name, sweep_of, unlink
 
 log = logging.getLogger(__name__)
 
-SILENCE = 3.0  # seconds beyond `hang_s` without any word until a worker counts as stopped
+SILENCE = 3.0  # seconds beyond a worker's own limit without any word until it counts as stopped
 LOG_LINES = 200
 LINES_A_SECOND = 200  # of a worker that are written to the bridge's own log
 LONGEST_LINE = 16 << 10  # bytes
@@ -307,7 +307,6 @@ class Link:
         try:
             while (message := self._channel.receive()) is not None:
                 self._silence.sign(perf_counter())
-                self._silence.limit = self.orders.hang_s + SILENCE
                 self._note(message)
                 self._heard(self, message)
         except (OSError, ValueError, LookupError) as error:
@@ -346,6 +345,8 @@ class Link:
             self._worker_short = message["text"]
         elif say == "block":
             self._note_block(message)
+        elif say == "limit":
+            self._silence.limit = message["seconds"] + SILENCE
         elif say == "degraded":
             self.degraded = message["text"]
         elif say == "swapped" and self.offered is not None:

@@ -100,8 +100,12 @@ class Settings(BaseSettings):
     engine: Literal["process", "thread"] = Field(
         default="process", description="where the engine runs; thread is for tests"
     )
-    hang_s: float = Field(
-        default=10, ge=0.5, le=600, description="seconds without a picture until a worker is ended"
+    hang_s: float | None = Field(
+        default=None,
+        ge=0.5,
+        le=600,
+        description="seconds without a picture until a worker is ended, or five blocks' time where "
+        "that is longer; 3 unless given",
     )
     load_s: float = Field(
         default=600, ge=1, le=7200, description="seconds that loading may take at most"

@@ -4,6 +4,12 @@ Pure bookkeeping with times in seconds, so that it can be tested without a clock
 its workers by it, and a worker its own passes.
 """
 
+from collections import OrderedDict, deque
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+BLOCKS = 5  # of the usual time that one may take
+SHAPES = 64  # of passes whose times are remembered
 LATE = 2.0  # seconds without a look after which whoever looks was asleep himself
 DOUBT = 0.5  # seconds that what is overdue may still come: it may wait to be read
 
@@ -37,3 +43,37 @@ class Overdue:
         if self._doubted is None or self._doubted[0] != since:
             self._doubted = since, now
         return now - self._doubted[1] >= DOUBT
+
+
+@dataclass(slots=True)
+class _Passes:
+    made: int = 0
+    times: deque[float] = field(default_factory=lambda: deque[float](maxlen=9))
+
+
+class Limits:
+    """How long a pass may give nothing, by its shape: the first of a shape compiles, captures and
+    reads what the others find ready.
+    """
+
+    def __init__(self, least: float, first: float) -> None:
+        """`least` is the limit however quick passes are, `first` that of a shape's first one."""
+        self._least = least
+        self._first = max(least, first)
+        self._known: OrderedDict[Hashable, _Passes] = OrderedDict()
+
+    def of(self, shape: Hashable) -> float:
+        """The limit in seconds."""
+        passes = self._known.get(shape)
+        return max(self._least, BLOCKS * max(passes.times)) if passes else self._first
+
+    def took(self, shape: Hashable, seconds: float) -> None:
+        """A pass of that shape was done."""
+        passes = self._known.setdefault(shape, _Passes())
+        self._known.move_to_end(shape)
+        passes.made += 1
+        if passes.made == 2:
+            passes.times.clear()  # the first says nothing of the others
+        passes.times.append(seconds)
+        if len(self._known) > SHAPES:
+            self._known.popitem(last=False)

@@ -77,6 +77,8 @@ class ParameterSpec:
     `packages` are what some choices need to have installed. `suggestions` are some values of a
     text, beside which any other may be given. `by_pattern` says whether an OSC pattern may mean it,
     `reverts` that it goes back to what held before where no block that is made with it can be used.
+    `shapes` says that another value gives the passes another shape, whose first may take as long as
+    loading.
     `help` is one sentence.
     """
 
@@ -97,6 +99,7 @@ class ParameterSpec:
     packages: Mapping[str, str] = field(default_factory=dict[str, str])
     live: bool = True
     by_pattern: bool = True
+    shapes: bool = False
 
     def check(self, value: object) -> Value:
         """Return `value` if it is exactly right, else raise ValueError with one clear sentence."""
@@ -239,6 +242,7 @@ def control(
     reverts: bool = False,
     lora: bool = False,
     packages: Mapping[str, str] | None = None,
+    shapes: bool = False,
     suggestions: Sequence[Suggestion] = (),
     by_pattern: bool = True,
 ) -> Any:
@@ -262,6 +266,7 @@ def control(
             "reverts": reverts,
             "lora": lora,
             "packages": dict(packages or {}),
+            "shapes": shapes,
             "suggestions": [asdict(suggestion) for suggestion in suggestions],
             "by_pattern": by_pattern,
         },
@@ -315,6 +320,7 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
         packages=extra.get("packages", {}),
         live=live,
         by_pattern=live and extra.get("by_pattern", True),
+        shapes=extra.get("shapes", False),
     )
 
 

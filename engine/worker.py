@@ -7,7 +7,8 @@ Told by the bridge     load, parameters, frames (a grant of what was wanted), re
                        yours anew), stop; another load in answer to a want puts a pipeline of the
                        same family in place
 Says to the bridge     state, progress, want, ring, attached, lost, short, block, bad, degraded,
-                       error, alive; swapped or kept after such a load
+                       error, alive, limit (how long it may be silent from now on); swapped or kept
+                       after such a load
 """
 
 import os
@@ -15,6 +16,7 @@ import queue
 import signal
 import threading
 import traceback
+from collections.abc import Hashable
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
@@ -30,7 +32,8 @@ from engine.guards import (
     shrunk,
     usable,
 )
-from engine.parameters import Load, Parameters
+from engine.overdue import Limits
+from engine.parameters import Load, Parameters, describe
 from engine.parent import die_with_parent
 from engine.pipeline import Context, Image, Pipeline, TooLittleMemory, UnusableOutput, build
 from engine.ring import RingReader, RingWriter
@@ -70,6 +73,7 @@ class Worker:
         self._bad = 0
         self._reduced = False
         self._hang = Hang(armed=own_process)
+        self._agreed = 0.0  # the limit that the bridge was told
 
     def run(self) -> Exit:
         """The whole life of a worker; returns why it ended."""
@@ -109,10 +113,14 @@ class Worker:
             tuple(map(Path, order["more_models"])),
             size=str(self._view.get("values", {}).get("size", "auto")),
         )
+        self._agree(order["load_s"])
         with self._hang.within(order["load_s"]):
             pipeline = build(order["target"], load, context)
+        self._agree(order["hang_s"])
         self._slots = 2 * order["block"] + 2
         self._parameters = cast(type[Parameters], _named(order["parameters"]))
+        self._shaping = [spec.name for spec in describe(self._parameters) if spec.shapes]
+        self._limits = Limits(order["hang_s"], order["load_s"])
         return pipeline
 
     def _swap(self, order: Message) -> None:
@@ -173,14 +181,31 @@ class Worker:
             return True
         images, times = taken
         began = perf_counter()
-        with self._hang.within(self._order["hang_s"]):
+        shape = self._shape(images, parameters)
+        limit = self._limits.of(shape)
+        self._agree(limit)
+        with self._hang.within(limit):
             made = self._guarded(images, times, parameters, tag)
         report = dict(self._pipeline.report())
         seconds = perf_counter() - began
+        if made:
+            self._limits.took(shape, seconds)
+            self._agree(self._limits.of(shape))
         self._tell(
             {"say": "block", "frames": made, "seconds": seconds, "tag": tag, "report": report}
         )
         return True
+
+    def _shape(self, images: list[Image], parameters: Parameters) -> Hashable:
+        """What passes have in common that run alike."""
+        sides = images[0].shape if images else ()
+        return len(images), sides, tuple(getattr(parameters, name) for name in self._shaping)
+
+    def _agree(self, limit: float) -> None:
+        """Tell the bridge from when on silence means that nothing works here."""
+        if abs(limit - self._agreed) > min(1.0, 0.1 * self._agreed):
+            self._agreed = limit
+            self._tell({"say": "limit", "seconds": limit})
 
     def _guarded(
         self, images: list[Image], times: list[float], parameters: Parameters, tag: int

@@ -25,6 +25,7 @@ class PainterLoad(Load):
     frames: int = control(4, "Pictures a block.", minimum=1, maximum=16)
     shortest: float = control(0.0, "Least seconds a block.", minimum=0, maximum=60)
     longest: float = control(0.0, "Most seconds a block.", minimum=0, maximum=60)
+    first: float = control(0.0, "Seconds that the first block of a shape takes longer.")
     text: bool = control(False, "Text mode: takes no pictures.")
     broken: Literal["", "load", "load slowly", "import"] = control("", "What goes wrong at once.")
     ink: str = control("", "What it paints with; POISON is no paint.", reverts=True)
@@ -34,6 +35,7 @@ class PainterParameters(Parameters):
     prompt: str = control("", "Words.", reverts=True)
     reference: str = control("", "A picture's name.", osc="ref", reverts=True)
     vace_scale: float = control(1.0, "A fader.", minimum=0, maximum=2, osc="vace")
+    steps: int = control(4, "Steps.", minimum=1, maximum=8, shapes=True)
     stall: float = control(0.0, "Seconds that the next block takes longer.", minimum=0, maximum=60)
     trouble: Literal[
         "",
@@ -107,6 +109,7 @@ class Painter:
         self._random = random.Random(7)
         self._number = 0
         self._troubled = ""
+        self._shapes: set[object] = set()
 
     def wanted(self, parameters: PainterParameters) -> int:
         return 0 if self._load.text else self._load.frames
@@ -115,6 +118,9 @@ class Painter:
         time.sleep(self._random.uniform(self._load.shortest, self._load.longest))
         time.sleep(parameters.stall)
         height, width = images[0].shape[:2] if images else (64, 64)
+        if (shape := (height, width, parameters.steps)) not in self._shapes:
+            self._shapes.add(shape)
+            time.sleep(self._load.first)
         trouble = parameters.trouble
         words = self._load.ink, parameters.prompt, parameters.reference.removesuffix(".png")
         if POISON in words:

@@ -283,8 +283,9 @@ def test_a_worker_that_hangs_tells_its_stacks_and_is_replaced(tmp_path):
         rig.running()
         hung = rig.session._host.current
         rig.session.store.update({"trouble": "hang"})
+        time.sleep(0.5)
+        rig.session.store.update({"trouble": ""})  # before the next one comes
         rig.until(lambda: rig.session.status().restarts == 1)
-        rig.session.store.update({"trouble": ""})
         rig.running()
         stop()
         assert any("_trouble" in line for line in hung.log), "the stack names where it hung"

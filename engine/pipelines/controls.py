@@ -44,6 +44,7 @@ def size_control() -> Size:
         "Size the engine works at: auto, or WIDTHxHEIGHT in pixels, floored to what it can do "
         "and raised to the least of that.",
         page="Engine",
+        shapes=True,
         suggestions=SIZES,
     )
 
@@ -63,6 +64,7 @@ class ConditionedParameters(Parameters):
         "Reference image: an asset's id, or its name in the assets folder.",
         osc="ref",
         asset=True,
+        shapes=True,
     )
     vace_scale: float = control(
         1.0,
@@ -89,13 +91,13 @@ class ConditionedParameters(Parameters):
         1.0, "Weight of the first reference.", minimum=0, maximum=2, osc="ref/1/weight"
     )
     reference_2: str = look(
-        "", "A second reference image, blended by weight.", osc="ref/2", asset=True
+        "", "A second reference image, blended by weight.", osc="ref/2", asset=True, shapes=True
     )
     reference_2_weight: float = look(
         1.0, "Weight of the second reference.", minimum=0, maximum=2, osc="ref/2/weight"
     )
     reference_3: str = look(
-        "", "A third reference image, blended by weight.", osc="ref/3", asset=True
+        "", "A third reference image, blended by weight.", osc="ref/3", asset=True, shapes=True
     )
     reference_3_weight: float = look(
         1.0, "Weight of the third reference.", minimum=0, maximum=2, osc="ref/3/weight"
@@ -172,7 +174,9 @@ class CausalParameters(ConditionedParameters):
         "linear", "How prompts are blended: mixed, or along the arc between two."
     )
     input_mode: Literal["auto", "video", "text"] = control(
-        "auto", "What a block begins with: the input where there is one, or nothing but noise."
+        "auto",
+        "What a block begins with: the input where there is one, or nothing but noise.",
+        shapes=True,
     )
     noise_scale: float = control(
         0.7, "Part of the input that is noise: 0 the input, 1 none of it.",
@@ -184,6 +188,7 @@ class CausalParameters(ConditionedParameters):
         "Noise levels of a block: a list by its name, or numbers from 1000 down: 1000,750,500.",
         page="Video",
         suggestions=STEPS,
+        shapes=True,
     )
     manage_cache: bool = control(
         False, "Begin the stream anew where the steps or a LoRA's strength change.", page="Video"
@@ -198,24 +203,37 @@ class CausalParameters(ConditionedParameters):
         "When longlive reads what it remembers anew with a new prompt: after that prompt's first "
         "block, which then comes on time, or before it, as the model was trained, with a pause.",
         page="Video",
+        shapes=True,
     )
-    vace_on: bool = control(True, "Whether references and control video steer; needs VACE.")
+    vace_on: bool = control(
+        True, "Whether references and control video steer; needs VACE.", shapes=True
+    )
     vace_use_input_video: bool = control(
-        True, "With VACE: the input steers as control video instead of being painted over."
+        True,
+        "With VACE: the input steers as control video instead of being painted over.",
+        shapes=True,
     )
     vace_mask: str = look(
         "", "With VACE: a picture that is white where the control video may be changed.",
-        asset=True, page="Video",
+        asset=True, shapes=True, page="Video",
     )  # fmt: skip
     first_frame_image: str = look(
-        "", "With VACE: a picture that every block begins with.", asset=True, page="Video"
+        "",
+        "With VACE: a picture that every block begins with.",
+        asset=True,
+        shapes=True,
+        page="Video",
     )
     last_frame_image: str = look(
-        "", "With VACE: a picture that every block ends with.", asset=True, page="Video"
+        "",
+        "With VACE: a picture that every block ends with.",
+        asset=True,
+        shapes=True,
+        page="Video",
     )
     vace_clean_pass: bool = control(
         False, "Whether what is remembered is steered too; the models were not trained so.",
-        page="Video",
+        page="Video", shapes=True,
     )  # fmt: skip
     lora_1_strength: float = look(
         1.0, "Strength of the first LoRA.", minimum=-10, maximum=10, osc="lora/1"
