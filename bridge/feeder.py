@@ -122,6 +122,7 @@ class Feeder:
     def _grant(self, frames: list[Frame]) -> None:
         self._cap.begin(self._due(), perf_counter())
         self._steered = self._link.parameters_number
+        self._link.invents = not frames
         trouble = ""
         try:
             size = self._size_for(frames)

@@ -40,6 +40,7 @@ HANG = 3.0  # seconds without a picture until a worker is ended, or five blocks'
 LONGEST_BACKOFF = 30.0
 SOUND = (EngineState.RUNNING, EngineState.WARMUP)
 RETRY = 60.0  # seconds between the slow tries while the breaker is open
+SPARE_RETRY = 5.0  # seconds until the fallback's worker is started again when it died
 QUIET = 0.25  # seconds without another wish until one takes the place of a worker that is coming
 GRACE = 5.0  # seconds after which a worker that does not even die is waited for no longer
 
@@ -90,6 +91,10 @@ class EngineHost:
         self._troubled_at = 0.0
         self._stopping = threading.Event()
         self._feeders: dict[Link, Feeder] = {}
+        self._spare_wanted: Orders | None = None
+        self._spare_at = 0.0  # from when on it may be started
+        self.spare: Link | None = None
+        self.spare_trouble = ""  # what the fallback's last worker ended of
         self.current: Link | None = None
         self.coming: Link | None = None
         self.rollback: Rollback | None = None  # what takes back a change that does no good
@@ -121,7 +126,7 @@ class EngineHost:
 
     def switch(self, row: PipelineRow, load: Load) -> None:
         """Change to another pipeline, or to the same one built anew."""
-        self._ask(lambda: self._orders(row, load), anew=False)
+        self._ask(lambda: self.orders(row, load), anew=False)
 
     def reload(self) -> None:
         """Build the pipeline anew; after a breaker this is the way back."""
@@ -138,6 +143,10 @@ class EngineHost:
                 self._wish = Wish(wanted, anew, perf_counter())
         if asleep:
             self._events.put(("wish",))
+
+    def want_spare(self, orders: Orders | None) -> None:
+        """Run another worker beside the shown one for as long as this is asked; `spare` is it."""
+        self._spare_wanted = orders
 
     def reset(self) -> None:
         """Let the pipeline forget the past of its stream."""
@@ -159,7 +168,7 @@ class EngineHost:
     @property
     def links(self) -> list[Link]:
         """The workers there are."""
-        return [link for link in (self.current, self.coming) if link]
+        return [link for link in (self.current, self.coming, self.spare) if link]
 
     @property
     def aim(self) -> Orders | None:
@@ -273,7 +282,8 @@ class EngineHost:
         if message["say"] in ("end", "block", "swapped"):
             self._events.put((message["say"], link))
 
-    def _orders(self, row: PipelineRow, load: Load) -> Orders:
+    def orders(self, row: PipelineRow, load: Load) -> Orders:
+        """What a worker of a pipeline is started with here."""
         settings = self._settings
         return Orders(
             row=row,
@@ -287,8 +297,13 @@ class EngineHost:
             gpu=settings.gpu,
         )
 
-    def _launch(self, orders: Orders) -> Link:
-        link = Link(orders, self._heard)
+    def _heard_spare(self, link: Link, message: Message) -> None:
+        """The same for the fallback's worker, whose pictures and troubles do not count."""
+        if message["say"] == "end":
+            self._events.put(("end", link))
+
+    def _launch(self, orders: Orders, heard: Callable[[Link, Message], None]) -> Link:
+        link = Link(orders, heard)
         link.start(*self._values())
         self._feeders[link] = Feeder(
             link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
@@ -361,7 +376,7 @@ class EngineHost:
 
     def _try(self, orders: Orders) -> Link | None:
         try:
-            return self._launch(orders)
+            return self._launch(orders, self._heard)
         except (OSError, RingError) as error:
             self.refused = f"The engine worker could not be started: {error}"
             return None
@@ -393,6 +408,24 @@ class EngineHost:
             self._again_at = None
             self._revive(link)
 
+        self._mind_spare(now)
+
+    def _mind_spare(self, now: float) -> None:
+        """Start and end the fallback's worker."""
+        wanted, link = self._spare_wanted, self.spare
+        if link and wanted is None:
+            self.spare = None
+            self._retire(link)
+        elif wanted and link is None and now >= self._spare_at and not self._crowded():
+            try:
+                self.spare = self._launch(wanted, self._heard_spare)
+            except (OSError, RingError) as error:
+                self._spare_ended(str(error))
+
+    def _spare_ended(self, why: str) -> None:
+        self.spare, self.spare_trouble = None, why
+        self._spare_at = perf_counter() + SPARE_RETRY
+
     def _change_over(self, link: Link) -> None:
         old, self.current, self.coming = self.current, link, None
         if not self._rolled_back:
@@ -413,6 +446,10 @@ class EngineHost:
         self._ending.pop(link, None)
         if link not in self.links:
             return  # it was to go
+        if link is self.spare:
+            self._feeders.pop(link).stop()
+            self._spare_ended(link.why())
+            return
         if link.offered:
             self.refused = f"{link.offered.row.id} could not be loaded: {link.why()}"
         if link.swapping is not link.offered and link.swapping:

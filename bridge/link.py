@@ -94,6 +94,7 @@ class Link:
         self.state = EngineState.LOADING
         self.loaded = False
         self.degraded = ""
+        self.invents = False  # its pictures are made of nothing: it was granted none
         self.error = ""
         self.code: int | None = None
         self.progress: tuple[str, float] = ("", 0.0)

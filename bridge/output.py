@@ -1,8 +1,8 @@
 """The output clock: an even beat of pictures that never stops and never goes black by itself.
 
-At every tick it takes the first of: a new generated picture, the last one, the input (if asked
-for), the test card. Bypass, mix, freeze and black act here, so they work while the engine loads
-or is dead.
+At every tick it takes the first of: a new generated picture, the last one, the input or the
+fallback (if asked for), the test card. Bypass, mix, freeze and black act here, so they work while
+the engine loads or is dead.
 """
 
 import threading
@@ -10,15 +10,17 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Literal
 
+from bridge.fallback import Fallback, Numbered, nothing
 from bridge.frame import Frame, Image
 from bridge.link import Link
 from bridge.mailbox import Mailbox
-from bridge.pacer import Pacer
+from bridge.pickup import Pickup
 from bridge.pixels import Fit, blank, blend, darken, fit, is_black, opaque
 from bridge.settings import Settings
 from bridge.stage import explained, repeat
 from bridge.state import Counters, Shown
 from bridge.timing import Ticker
+from engine.overdue import LATE
 from engine.parameters import Parameters, Value, control
 from engine.ring import Slot
 
@@ -75,11 +77,16 @@ class OutputClock:
         values: Callable[[], Mapping[str, Value]],
         newest_input: Callable[[], Frame | None],
         card: Callable[[int, int], Image],
+        fallback: Fallback = nothing,
+        stuck: Callable[[], bool] = lambda: False,
+        invents: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`link` gives the worker whose pictures are shown, `card` draws the test card."""
+        """`link` gives the worker whose pictures are shown, `card` draws the test card. `stuck`
+        says that the engine will give nothing by itself, `invents` that it needs no input.
+        """
         self.outbox: Mailbox[Frame] = Mailbox(1)
         self.newest: Frame | None = None
-        self.dropped = 0
+        self.needy = False  # the fallback is wanted
         self.trouble = ""  # why the last tick only repeated the picture before it
         self._settings = settings
         self._counters = counters
@@ -89,7 +96,14 @@ class OutputClock:
         self._card = card
         self._width, self._height = settings.output
         self._how: Fit = settings.fit
-        self._pacer = Pacer()
+        self._pickup = Pickup()
+        self._fallback = fallback
+        self._stuck = stuck
+        self._invents = invents
+        self._other: Numbered | None = None  # the fallback's picture
+        self._aside = 0.0  # from the held picture to that one, 0 to 1
+        self._owes_since: float | None = None
+        self._ticked = perf_counter()
         self._picture: Image | None = None
         self._received = self._new_at = perf_counter()
         self._composed = blank(self._width, self._height)
@@ -101,6 +115,11 @@ class OutputClock:
         self._number = 0  # of the generated picture that is held
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="output clock", daemon=True)
+
+    @property
+    def dropped(self) -> int:
+        """Generated pictures that were never shown."""
+        return self._pickup.dropped
 
     def start(self) -> None:
         """Begin to tick."""
@@ -132,7 +151,13 @@ class OutputClock:
     def tick(self, now: float, period: float) -> Frame:
         """The story of one output picture."""
         controls = OutputParameters.model_construct(None, **_own(self._values()))
-        fresh = self._take(now)
+        if now - self._ticked > LATE:  # we slept, and so did who should have given pictures
+            self._new_at, self._owes_since = now, None
+        self._ticked = now
+        slot = self._pickup.take(self._link(), now)
+        if slot is not None:
+            self._keep(slot, now)
+        fresh = slot is not None
         shown = self._what(now, controls, fresh)
         self._move_levels(controls, shown, period)
         image, content = self._compose(controls, shown)
@@ -144,27 +169,6 @@ class OutputClock:
         self._note(shown, image, controls)
         return Frame(image, self._received if self._picture is not None else now, self._index)
 
-    def _take(self, now: float) -> bool:
-        """Take the generated picture that is due now, if one is."""
-        link = self._link()
-        ring = link.ring if link else None
-        if link is None or ring is None:
-            return False
-        block = link.block
-        count = self._pacer.pick(
-            ring.waiting, block.frames, list(block.intervals), block.ended, now
-        )
-        if count > 1:
-            ring.skip(count - 1)
-            self.dropped += count - 1
-        before = ring.dropped
-        slot = ring.next() if count else None
-        self.dropped += ring.dropped - before
-        if slot is None:
-            return False
-        self._keep(slot, now)
-        return True
-
     def _keep(self, slot: Slot, now: float) -> None:
         picture = fit(slot.image, self._width, self._height, self._how)
         self._picture = picture if self._settings.alpha == "input" else opaque(picture)
@@ -175,22 +179,50 @@ class OutputClock:
         counters.snapshot = slot.tag
 
     def _what(self, now: float, controls: OutputParameters, fresh: bool) -> Shown:
+        self.needy = self._needs(now, controls, fresh)
+        other = self._fallback(self.needy, now)
+        if self.needy or self._aside == 0:  # else what fades out stays as it was
+            self._other = other
         if fresh:
             return Shown.NEW
+        if self.needy and other:
+            return Shown.FALLBACK
         if self._picture is None:
             return Shown.CARD
-        link = self._link()
-        patience = max(controls.hold_s, 2 * link.block.seconds if link else 0.0)
-        if controls.no_picture == "hold" or now - self._new_at <= patience:
+        if controls.no_picture == "hold" or now - self._new_at <= self._patience(controls):
             return Shown.HOLD
         if controls.no_picture == "passthrough" and self._newest_input():
             return Shown.PASS
         return Shown.CARD if controls.no_picture == "card" else Shown.HOLD
 
+    def _needs(self, now: float, controls: OutputParameters, fresh: bool) -> bool:
+        """Whether the fallback is to be shown: the engine is stuck, or has long owed a picture. A
+        still or lost input is no debt.
+        """
+        newest = self._newest_input()
+        owes = self._invents() or (newest is not None and newest.time > self._received)
+        if fresh or not owes:
+            self._owes_since = None
+        if owes and self._owes_since is None:
+            self._owes_since = now
+        owed = now - self._owes_since if self._owes_since is not None else 0.0
+        if fresh or controls.no_picture != "hold" or controls.bypass:
+            return False
+        return self._stuck() or owed > self._patience(controls)
+
+    def _patience(self, controls: OutputParameters) -> float:
+        """Seconds that a picture is held, at least; no shorter than the engine has to be slow."""
+        link = self._link()
+        if link is None:
+            return controls.hold_s
+        capped = link.block.frames / controls.max_fps if controls.max_fps > 0 else 0.0
+        return max(controls.hold_s, 2 * link.block.seconds, 2 * capped)
+
     def _move_levels(self, controls: OutputParameters, shown: Shown, period: float) -> None:
         fade = max(controls.black_fade, period)
         self._level = _towards(self._level, controls.black, period / fade)
         self._away = _towards(self._away, shown is Shown.PASS, period / CROSSFADE)
+        self._aside = _towards(self._aside, shown is Shown.FALLBACK, period / CROSSFADE)
 
     def _compose(self, controls: OutputParameters, shown: Shown) -> tuple[Image, object]:
         """The picture before black, and a key that changes whenever the picture does."""
@@ -199,10 +231,14 @@ class OutputClock:
         picture, number = self._picture, self._number
         if picture is None or shown is Shown.CARD:
             picture, number = self._card(self._width, self._height), 0
+        other = self._other if self._aside > 0 else None
+        if other is not None:
+            picture = blend(picture, other[1], self._aside)
         amount = 0.0 if controls.bypass else controls.mix * (1 - self._away)
         under = self._scaled_input() if amount < 1 else None
         self._composed = picture if under is None else blend(under[1], picture, amount)
-        return self._composed, (number, under and under[0], amount)
+        beside = other and (other[0], self._aside)
+        return self._composed, (number, beside, under and under[0], amount)
 
     def _scaled_input(self) -> tuple[int, Image] | None:
         frame = self._newest_input()

@@ -25,6 +25,7 @@ from bridge.ports import taken
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.transports import TransportError
+from bridge.weights import MissingWeights
 from engine.pipelines.catalog import Catalog
 from engine.ring import sweep
 from engine.segments import RingError
@@ -119,7 +120,7 @@ def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:
 def _start(session: Session, values: Mapping[str, str]) -> None:
     try:
         session.start(values)
-    except (TransportError, RingError, OSError) as error:
+    except (TransportError, MissingWeights, RingError, OSError) as error:
         raise Refused(_sentence(error)) from None
 
 

@@ -23,11 +23,13 @@ from bridge.control.desk import Action
 from bridge.control.journal import Journal, Kept, Left
 from bridge.control.store import Change, ParameterError, ParameterStore
 from bridge.ends import Receiving, Sending
+from bridge.fallback import CARD, FILE, HOLD, Clip, Fallback, Numbered, Spare, nothing
 from bridge.faults import Faults
 from bridge.frame import Frame, Image
 from bridge.host import EngineHost, checked_load
 from bridge.link import Link, Orders
 from bridge.output import OutputClock, OutputParameters
+from bridge.pixels import fit, opaque
 from bridge.rollback import Rollback
 from bridge.room import free, refusal, whole
 from bridge.settings import Settings
@@ -94,6 +96,7 @@ class Session:
         )
         self._rollback = self._host.rollback = Rollback(self.store)
         self._host.kept = self._set_back
+        self._fallback = self._chosen_fallback()
         self._clock = OutputClock(
             settings,
             self.counters,
@@ -101,6 +104,9 @@ class Session:
             values=lambda: self.store.snapshot.values,
             newest_input=newest,
             card=self._draw_card,
+            fallback=self._fallback,
+            stuck=lambda: self._host.breaker_open,
+            invents=self._invents,
         )
         self._sending = Sending(
             settings.sink_uri, self._open_sink, self.counters, self._clock.outbox
@@ -127,13 +133,15 @@ class Session:
         }
 
     def start(self, named: Collection[str] = ()) -> None:
-        """Open source and sink, then start everything; TransportError, or OSError for the folder,
-        with nothing started. One that does not open at once is waited for aside, while the rest
-        runs. `named` are the parameters that were given with the command.
+        """Open source and sink, then start everything; TransportError, OSError for the folder, or
+        MissingWeights for the fallback, with nothing started. One that does not open at once is
+        waited for aside, while the rest runs. `named` are the parameters that were given with the
+        command.
         """
         self.make_folder()
         row, source = self._restore(named)
         try:
+            self._check_fallback()
             self._receiving.start(source, self._keep)
             self._sending.start()
             until = perf_counter() + OPENING
@@ -161,6 +169,8 @@ class Session:
         self._receiving.stop()
         self._sending.stop()
         self._clock.stop()
+        if isinstance(self._fallback, Clip):
+            self._fallback.stop()
         self._host.stop()
         self._end_ends()
         self._journal.end(kept)
@@ -208,6 +218,58 @@ class Session:
     def _has_input(self) -> bool:
         """Whether there is an input; the demo counts where video is asked for by name."""
         return self._receiving.alive or self.store.snapshot.values.get("input_mode") == "video"
+
+    # What is shown when the engine gives nothing.
+
+    def _chosen_fallback(self) -> Fallback:
+        """What `--fallback` names; LookupError for an unknown pipeline."""
+        chosen = self.settings.fallback
+        if chosen == HOLD:
+            return nothing
+        if chosen == CARD:
+            return self._card_instead
+        if chosen.startswith(FILE):
+            width, height = self.settings.output
+            return Clip(chosen, Options(width=width, height=height), self._fit)
+        row = self._catalog[chosen]
+
+        def want(wanted: bool) -> None:
+            self._host.want_spare(self._host.orders(row, self._checked(row)) if wanted else None)
+
+        return Spare(want, lambda: self._host.spare, self._fit)
+
+    def _card_instead(self, needed: bool, now: float) -> Numbered | None:
+        image = self._draw_card(*self.settings.output)
+        return id(image), image
+
+    def _check_fallback(self) -> None:
+        if isinstance(self._fallback, Clip):
+            self._fallback.check()
+        elif isinstance(self._fallback, Spare):
+            row = self._catalog[self.settings.fallback]
+            self.weights.require(row, self._checked(row))
+
+    def _fit(self, image: Image) -> Image:
+        fitted = fit(image, *self.settings.output, self.settings.fit)
+        return fitted if self.settings.alpha == "input" else opaque(fitted)
+
+    def _invents(self) -> bool:
+        """Whether the engine owes pictures although there is no input: that of a text pipeline."""
+        link, aim = self._host.current, self._host.aim
+        if link and link.invents:
+            return True
+        asked = self.store.snapshot.values.get("input_mode")
+        return bool(aim and aim.row.text) and (asked == "text" or not self._has_input())
+
+    def _fallback_note(self) -> str:
+        """Why the fallback is shown, or why it is not."""
+        if not self._clock.needy or self.settings.fallback == HOLD:
+            return ""
+        if self.counters.last_shown is Shown.FALLBACK:
+            return f"The engine gives no picture; the fallback {self.settings.fallback} is shown."
+        clip = self._fallback if isinstance(self._fallback, Clip) else None
+        trouble = clip.problem if clip else self._host.spare_trouble
+        return f"The engine gives no picture, nor does the fallback yet. {trouble}".rstrip()
 
     # The desk.
 
@@ -289,7 +351,7 @@ class Session:
         p50, p95 = counters.latency.at(0.5, 0.95)
         now = perf_counter()
         download = self.weights.now
-        awaited = download.running and not host.links
+        awaited = download.running and host.aim is None
         return Status(
             state=EngineState.DOWNLOADING if awaited else host.state,
             reason=str(download) if awaited else host.reason,
@@ -303,7 +365,8 @@ class Session:
             or self._receiving.problem
             or self._sending.problem
             or self._clock.trouble
-            or self._journal.problem,
+            or self._journal.problem
+            or self._fallback_note(),
             fps=round(counters.shown_rate.value, 2),
             input_fps=round(counters.input_rate.value, 2),
             engine_fps=round(counters.engine_rate.value, 2),

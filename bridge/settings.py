@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     engine: Literal["process", "thread"] = Field(
         default="process", description="where the engine runs; thread is for tests"
     )
+    fallback: str = Field(
+        default="hold",
+        description="shown while the engine gives nothing: PIPELINE, file:CLIP, card or hold",
+    )
     hang_s: float | None = Field(
         default=None,
         ge=0.5,

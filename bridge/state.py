@@ -32,6 +32,7 @@ class Shown(StrEnum):
     NEW = "new"
     HOLD = "hold"
     PASS = "pass"
+    FALLBACK = "fallback"
     CARD = "card"
 
 
@@ -71,12 +72,13 @@ class Status:
     )
     input_problem: str = told("", "What keeps the input's pictures away, in one sentence.")
     picture_age: float = told(0.0, "Time since the last picture was generated.", "s", "gauge")
-    shown: str = told("card", "What is shown now: new, hold, pass or card.")
+    shown: str = told("card", "What is shown now: new, hold, pass, fallback or card.")
     longest_gap: float = told(0.0, "Longest time between two pictures sent.", "ms", "gauge")
     black_frames: int = told(0, "Black pictures sent that nobody asked for.", "", "counter")
     frames_new: int = told(0, "Ticks that showed a new picture.", "", "counter")
     frames_hold: int = told(0, "Ticks that held the last picture.", "", "counter")
     frames_pass: int = told(0, "Ticks that showed the input instead.", "", "counter")
+    frames_fallback: int = told(0, "Ticks that showed the fallback.", "", "counter")
     frames_card: int = told(0, "Ticks that showed the test card.", "", "counter")
     dropped_input: int = told(0, "Received pictures that no block took.", "", "counter")
     dropped_output: int = told(0, "Generated pictures that were never shown.", "", "counter")

@@ -465,20 +465,21 @@ def test_after_a_stall_of_the_clock_no_picture_stands_behind_the_one_shown(tmp_p
                     return
                 rig.put(scene(64, 48, number % 2))
 
-        real = clock._take
+        pickup = clock._pickup
+        real = pickup.take
 
-        def take(now):
-            fresh = real(now)
+        def take(link, now):
+            slot = real(link, now)
             left.append(rig.session._host.current.ring.waiting)
-            return fresh
+            return slot
 
         sender = threading.Thread(target=send, daemon=True)
         sender.start()
         try:
             rig.running("passthrough")
-            clock._take = lambda now: time.sleep(0.2) or take(now)
+            pickup.take = lambda *asked: time.sleep(0.2) or take(*asked)
             rig.until(lambda: left and left[-1] > 0)
-            clock._take = take
+            pickup.take = take
             stalled = len(left)
             rig.until(lambda: len(left) >= stalled + 60)
             assert 0 in left[stalled + 12 : stalled + 60]

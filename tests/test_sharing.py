@@ -150,9 +150,9 @@ def test_a_worker_starts_beside_another_only_where_the_gpu_has_room(
     session = Session(Settings(folder=tmp_path), Catalog())
     host: EngineHost = session._host
     row = Catalog()["longlive"]
-    assert host._too_big(host._orders(row, CausalLoad())) is not beside
-    assert not host._too_big(host._orders(row, CausalLoad(weights="demo")))
-    assert not host._too_big(host._orders(replace(row, spec=None), CausalLoad()))
+    assert host._too_big(host.orders(row, CausalLoad())) is not beside
+    assert not host._too_big(host.orders(row, CausalLoad(weights="demo")))
+    assert not host._too_big(host.orders(replace(row, spec=None), CausalLoad()))
     shown = {each["id"]: each["memory"] for each in session.pipelines()}
     assert shown["stylize"] == ""
     assert ("fits" in shown["longlive"]) is (free == 20 * GB)
