@@ -233,8 +233,8 @@ class EngineHost:
             return link.degraded
         if link and link.state is EngineState.WARMUP and link.inbox.newest is None:
             return "The engine is ready and waits for a picture."
-        if self.loading:
-            return f"{self.loading.row.id} is being loaded."
+        if loading := self.loading:
+            return f"{loading.row.id} is being loaded."
         return str(link.report.get("notice", "")) if link else ""
 
     # The host's own thread.

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from bridge.alarm import Alarm
 from bridge.aside import Aside, SlowError
 from bridge.control.assets import refer
 from bridge.control.desk import Action
@@ -72,7 +73,8 @@ class Session:
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         """Check all that can be checked; nothing is opened or started yet.
 
-        Raises LookupError for an unknown pipeline and ValueError for a GPU that is not there.
+        Raises LookupError for an unknown pipeline, ValueError for a GPU that is not there or an
+        address that is none.
         """
         self.settings = settings
         self.counters = Counters()
@@ -117,6 +119,8 @@ class Session:
             self._checked,
             self._weights_came,
         )
+        look = lambda: (self._host.state, self._host.reason or self._host.error)  # noqa: E731
+        self._alarm = Alarm(settings.alarm, settings.name, look) if settings.alarm else None
         self._card: tuple[object, Image] | None = None
         self._began = perf_counter()
         self._faults = Faults()
@@ -158,6 +162,8 @@ class Session:
         load = self._checked(row)
         self._host.start(row, load, str(self.weights.lack(row, load) or ""))
         self._clock.start()
+        if self._alarm:
+            self._alarm.start()
         self._keep()
 
     def stop(self, *, well: bool = True) -> None:
@@ -166,6 +172,8 @@ class Session:
         """
         kept = self._kept(ended=True) if well else None
         self.weights.cancel()
+        if self._alarm:
+            self._alarm.stop()
         self._receiving.stop()
         self._sending.stop()
         self._clock.stop()

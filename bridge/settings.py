@@ -104,6 +104,10 @@ class Settings(BaseSettings):
         default="hold",
         description="shown while the engine gives nothing: PIPELINE, file:CLIP, card or hold",
     )
+    alarm: str = Field(
+        default="",
+        description="http(s) URL that is told when the engine fails, and when it is back",
+    )
     hang_s: float | None = Field(
         default=None,
         ge=0.5,
