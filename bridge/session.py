@@ -7,6 +7,7 @@ pictures at an even pace and composes what is shown; the send thread gives it to
 
 import logging
 import os
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -34,6 +35,7 @@ from bridge.pixels import fit, opaque
 from bridge.rollback import Rollback
 from bridge.room import free, refusal, whole
 from bridge.settings import Settings
+from bridge.stage import explained, repeat
 from bridge.standin import StandIn
 from bridge.state import Counters, EngineState, Shown, Status
 from bridge.transports import (
@@ -63,6 +65,7 @@ log = logging.getLogger(__name__)
 OPENING = 3.0  # seconds that the start waits for source and sink to open, or to be refused
 READING = 3.0  # seconds that the journal may take to be read
 CALM: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
+GLANCE = 3.0  # seconds between looks for files that the start lacked
 # Who changes parameters, where it is we ourselves; of these, whoever asks looks for the room.
 SWITCH, SET_BACK, JOURNAL = "switch", "set back", "journal"
 
@@ -98,6 +101,9 @@ class Session:
         )
         self._rollback = self._host.rollback = Rollback(self.store)
         self._host.kept = self._set_back
+        self._asked: PipelineRow | None = None  # at the start, and it lacks files
+        self._lacking = ""
+        self._ended = threading.Event()
         self._fallback = self._chosen_fallback()
         self._clock = OutputClock(
             settings,
@@ -107,7 +113,7 @@ class Session:
             newest_input=newest,
             card=self._draw_card,
             fallback=self._fallback,
-            stuck=lambda: self._host.breaker_open,
+            stuck=lambda: self._host.breaker_open or bool(self._asked and not self._host.aim),
             invents=self._invents,
         )
         self._sending = Sending(
@@ -159,8 +165,9 @@ class Session:
         self._fit(row)
         self._rollback.note(self.store.snapshot)
         self.store.listen(self._changed)
-        load = self._checked(row)
-        self._host.start(row, load, str(self.weights.lack(row, load) or ""))
+        lack = self.weights.lack(row, self._checked(row))
+        shown = self._instead(row, str(lack)) if lack else row
+        self._host.start(shown, self._checked(shown), "" if shown is not row else str(lack or ""))
         self._clock.start()
         if self._alarm:
             self._alarm.start()
@@ -170,6 +177,7 @@ class Session:
         """End everything: under two seconds, with no process and no segment left. The look is kept
         for the next run; of one that ends `well`, without what only interrupts it.
         """
+        self._ended.set()
         kept = self._kept(ended=True) if well else None
         self.weights.cancel()
         if self._alarm:
@@ -250,6 +258,33 @@ class Session:
         image = self._draw_card(*self.settings.output)
         return id(image), image
 
+    def _instead(self, row: PipelineRow, lack: str) -> PipelineRow:
+        """What runs until files have come that the first pipeline lacks; that one for nothing."""
+        chosen = self.settings.fallback
+        found = self._catalog.rows.get("stylize" if chosen == HOLD else chosen)
+        self._asked = row
+        awaiting = threading.Thread(target=self._await_files, name="awaited files", daemon=True)
+        awaiting.start()
+        if found is None or found.id == row.id:
+            return row
+        self._lacking = f"{lack} Until then {found.id} is shown."
+        return found
+
+    def _await_files(self) -> None:
+        """Load what was asked for at the start when its files are there, whoever brought them."""
+        repeat(self._look_for_files, self._ended, self._looked_in_vain, GLANCE)
+
+    def _look_for_files(self) -> None:
+        self._ended.wait(GLANCE)
+        asked = self._asked
+        if asked is None:
+            self._ended.wait()  # another wish came
+        elif not self.weights.now.running and not self.weights.lack(asked, self._checked(asked)):
+            self.switch(asked.id)
+
+    def _looked_in_vain(self, error: Exception) -> None:
+        self._lacking = explained(error, ValueError)
+
     def _check_fallback(self) -> None:
         if isinstance(self._fallback, Clip):
             self._fallback.check()
@@ -327,20 +362,23 @@ class Session:
         if why := self._too_much(row, built, size):
             raise ParameterError({"size": f"size {size}: {why}."})
         self.weights.require(row, built)
+        self._asked, self._lacking = None, ""
         if asked:
             self.store.update(asked, SWITCH)
         self._host.switch(row, built)
 
     def _reload(self) -> None:
         """Build what is shown anew; where the start lacked files, try again whether they came."""
-        if self._host.aim:
+        if self._asked and not self.weights.lack(self._asked, self._checked(self._asked)):
+            self.switch(self._asked.id)
+        elif self._host.aim:
             self._host.reload()
         else:
             self.switch(self._first)
 
     def _weights_came(self, pipeline: str) -> None:
-        """A download is complete: if there is no pipeline at all, it was waited for."""
-        if self._host.aim is None:
+        """A download is complete: what was asked for at the start has waited for it."""
+        if self._host.aim is None or (self._asked and self._asked.id == pipeline):
             with suppress(MissingWeights):  # another variant was chosen meanwhile, and says so
                 self.switch(pipeline)
 
@@ -374,7 +412,9 @@ class Session:
             or self._sending.problem
             or self._clock.trouble
             or self._journal.problem
-            or self._fallback_note(),
+            or self._fallback_note()
+            or self._lacking,
+            pipeline_asked=asked.id if (asked := self._asked) else "",
             fps=round(counters.shown_rate.value, 2),
             input_fps=round(counters.input_rate.value, 2),
             engine_fps=round(counters.engine_rate.value, 2),
@@ -501,10 +541,11 @@ class Session:
     def _kept(self, *, ended: bool = False) -> Kept:
         link, loading = self._host.current, self._host.loading
         values = self.store.snapshot.values
+        asked = self._asked  # what is shown stands in for it
         row = link.row if link else loading.row if loading else None
         return Kept(
             values={n: v for n, v in values.items() if n not in CALM} if ended else values,
-            pipeline=row.id if row else self._first,
+            pipeline=asked.id if asked else row.id if row else self._first,
             source=self._receiving.wanted,
             ended=ended,
         )

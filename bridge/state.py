@@ -51,6 +51,7 @@ class Status:
     state: str = told("IDLE", "Where the engine stands.")
     reason: str = told("", "Why, in one sentence.")
     pipeline: str = told("", "The pipeline whose pictures are shown.")
+    pipeline_asked: str = told("", "The pipeline asked for at the start that still lacks files.")
     loading: str = told("", "The pipeline that is being loaded, if any.")
     progress: float = told(1.0, "How far loading has come, 0 to 1.", "", "gauge")
     phase: str = told("", "What is being loaded.")

@@ -19,10 +19,11 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.control.http_server import HttpServer
 from bridge.control.osc import OscServer
+from engine.pipelines.catalog import BUILT_IN, Catalog
 from tests.chromium import chromium
 from tests.hub import Hub
 from tests.rig import Rig, running_session, scene
-from tests.weights.files import CONTENT, NET, ROWS, put
+from tests.weights.files import CONTENT, NEEDY, NET, ROWS, put
 
 pytestmark = pytest.mark.slow
 
@@ -168,6 +169,44 @@ def test_files_that_are_put_there_by_hand_are_taken_at_a_reload(
         asker.send("/bridge/reload")
         rig.running("needy")
         assert rig.session.status().error == ""
+
+
+@pytest.mark.parametrize(
+    ("fallback", "shown"), [("hold", "stylize"), ("passthrough", "passthrough")]
+)
+def test_what_was_asked_for_at_the_start_is_stood_in_for_until_its_files_come(
+    tmp_path: Path, alone: Path, monkeypatch: pytest.MonkeyPatch, fallback: str, shown: str
+) -> None:
+    monkeypatch.setattr("bridge.session.GLANCE", 0.2)
+    catalog = Catalog((*BUILT_IN, NEEDY))
+    with running_session(
+        tmp_path, catalog, pipeline="needy", models=tmp_path / "models", fallback=fallback
+    ) as rig:
+        stop = rig.steady_input()
+        rig.running(shown)
+        status = rig.session.status()
+        assert status.pipeline_asked == "needy"
+        assert status.error.startswith("needy lacks 1 file")
+        assert f"Until then {shown} is shown" in status.error
+        journal = tmp_path / f"{rig.name}.journal.json"
+        rig.until(lambda: journal.exists() and '"needy"' in journal.read_text())
+        put(tmp_path / "models" / NET.name)
+        rig.running("needy")
+        assert rig.session.status().pipeline_asked == ""
+        assert rig.session.status().error == ""
+        stop()
+
+
+def test_another_wish_ends_the_waiting_for_files(tmp_path: Path, alone: Path) -> None:
+    catalog = Catalog((*BUILT_IN, NEEDY))
+    with running_session(tmp_path, catalog, pipeline="needy", models=tmp_path / "models") as rig:
+        stop = rig.steady_input()
+        rig.running("stylize")
+        rig.session.switch("passthrough")
+        rig.running("passthrough")
+        assert rig.session.status().pipeline_asked == ""
+        assert rig.session.status().error == ""
+        stop()
 
 
 @pytest.mark.browser
