@@ -17,7 +17,7 @@ from tests.test_session import longest_gap, no_black
 
 pytestmark = pytest.mark.slow
 
-STORM = 1.5  # seconds
+STORM = 1.0  # seconds
 MOST = 3  # workers: what is shown, what is coming, and one that is ending
 
 
