@@ -1,0 +1,66 @@
+"""The clocks and frame numbers of a bridge and its workers begin as if they had run for 14 days.
+
+For processes that have this folder in PYTHONPATH: Python imports this module before all others.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+SECONDS = 14 * 24 * 3600
+FRAMES = 60 * SECONDS
+NUMBERS = {
+    "bridge.cli": (
+        ("bridge.output", "OutputClock", "_index"),
+        ("bridge.output", "OutputClock", "_number"),
+        ("bridge.transports.base", "Paced", "_index"),
+        ("bridge.transports.shared_memory", "SharedMemorySource", "_index"),
+    ),
+    "engine.worker": (("engine.worker", "Worker", "_made"),),
+}
+
+
+def _later(clock: Callable[[], Any], more: int) -> Callable[[], Any]:
+    return lambda: clock() + more
+
+
+def _after_init(kind: type, then: Callable[[Any], None]) -> None:
+    before: Any = kind.__init__
+
+    def init(self: Any, *given: Any, **named: Any) -> None:
+        before(self, *given, **named)
+        then(self)
+
+    kind.__init__ = init  # type: ignore[misc]
+
+
+def _begin_later(attribute: str) -> Callable[[Any], None]:
+    return lambda made: setattr(made, attribute, getattr(made, attribute) + FRAMES)
+
+
+def _rings() -> None:
+    """A writer's first frame has a high number, which a reader takes for the first."""
+    ring = import_module("engine.ring")
+
+    def written(writer: Any) -> None:
+        writer.words[ring.HEAD] = FRAMES
+
+    def read(reader: Any) -> None:
+        reader.cursor = FRAMES if reader.head >= FRAMES else 0
+
+    _after_init(ring.RingWriter, written)
+    _after_init(ring.RingReader, read)
+
+
+for _name in ("perf_counter", "monotonic"):
+    setattr(time, _name, _later(getattr(time, _name), SECONDS))
+    _name += "_ns"
+    setattr(time, _name, _later(getattr(time, _name), SECONDS * 10**9))
+
+for _program, _places in NUMBERS.items():
+    if _program in sys.orig_argv:
+        _rings()
+        for _module, _class, _attribute in _places:
+            _after_init(getattr(import_module(_module), _class), _begin_later(_attribute))
