@@ -28,7 +28,7 @@ from tests.attack.running import HERE, Bridge, Home, Unanswered, end_politely
 WHOLE = {"prompt": 2000, "switch": 300, "lost source": 200, "kill": 100}
 EVERY = 2.0  # seconds between looks at what is held
 BACK = 30.0  # seconds that anything may take to come back
-WARM = 10.0  # seconds of running before the first look that counts
+WARM = 3.0  # seconds of running before the first look that counts
 WORDS = ("gold", "ocean", "forest", "night", "neon", "ink", "fire", "snow", "rust", "glass")
 
 

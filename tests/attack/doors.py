@@ -315,6 +315,7 @@ def blocking_sources(field: Field) -> None:
     with suppress(Unanswered):
         bridge.ask("source", {"uri": "demo:"})
     field.expect(bridge.until(lambda state: "demo:" in state["source"], 5), "demo: is not taken up")
+    field.goes_on("demo: was chosen")
 
 
 def answers(field: Field, during: str) -> None:

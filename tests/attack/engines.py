@@ -7,6 +7,7 @@ from pathlib import Path
 from time import sleep
 
 from tests.attack import doors, ground  # noqa: F401 - pairs are of what stands there
+from tests.attack.plugin import POISON
 from tests.attack.running import Home, Unanswered, beats
 from tests.attack.table import ATTACKS, HOMES, Attack, Field, attack, together
 
@@ -87,7 +88,7 @@ def poisoned_loras(field: Field) -> None:
 def key_error(field: Field) -> None:
     """A plug-in that raises KeyError at every block, and back"""
     bridge = field.bridge
-    bridge.ask("pipeline", {"pipeline": "keyerror"})
+    bridge.ask("pipeline", {"pipeline": "key_error"})
     field.expect(bridge.until(lambda state: state["error"], 10), "a KeyError is told nobody")
     log = bridge.folder / "logs" / f"{bridge.name}.log"
     kept = log.exists() and "the look of a stranger" in log.read_text("utf-8", "replace")
@@ -95,6 +96,38 @@ def key_error(field: Field) -> None:
     bridge.ask("pipeline", {"pipeline": "stylize"})
     field.expect(
         bridge.until(lambda state: state["pipeline"] == "stylize", 15), "stylize is not taken back"
+    )
+
+
+@attack(stands=1.0)
+def bad_prompt(field: Field) -> None:
+    """A prompt that a pipeline answers with NaN is taken back"""
+    bridge = field.bridge
+    bridge.set(prompt="a good one")
+    bridge.ask("pipeline", {"pipeline": "moody"})
+    came = bridge.until(lambda state: (state["pipeline"], state["state"]) == ("moody", "RUNNING"))
+    field.expect(came, "the pipeline does not run")
+    field.goes_on("a good prompt")
+    bridge.set(prompt=POISON)
+    back = bridge.until(lambda _: bridge.ask("parameters")["prompt"] == "a good one", 5)
+    field.expect(back, "a prompt that gives NaN is not taken back")
+    field.expect(bridge.state()["error"], "that a prompt was taken back is told nobody")
+    field.goes_on("a prompt that gives NaN")
+    bridge.ask("pipeline", {"pipeline": "stylize"})
+    bridge.until(lambda state: state["pipeline"] == "stylize")
+
+
+@attack(deaths=2)
+def hang(field: Field) -> None:
+    """A pipeline that hangs after 30 good blocks is ended in time"""
+    bridge = field.bridge
+    before = bridge.state()["restarts"]
+    bridge.ask("pipeline", {"pipeline": "hanging"})
+    ended = bridge.until(lambda state: state["restarts"] > before, 8)
+    field.expect(ended, "a pipeline that hangs is not ended within 8 s")
+    bridge.ask("pipeline", {"pipeline": "stylize"})
+    field.expect(
+        bridge.until(lambda state: state["pipeline"] == "stylize"), "stylize is not taken back"
     )
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from dataclasses import asdict
 from time import sleep
 
 import pytest
@@ -16,7 +17,7 @@ pytestmark = [
 if sys.platform == "linux":
     from tests.attack import engines  # noqa: F401 - it and what it imports fill the table
     from tests.attack.__main__ import missing
-    from tests.attack.aged import WHOLE, live, table
+    from tests.attack.aged import live, table
     from tests.attack.table import ATTACKS, HOMES, Attack, Field, Houses, play
 
     HOME = list(HOMES)
@@ -71,8 +72,14 @@ def test_who_watches_sees_black_and_what_stands_and_what_dies(houses, act, wrong
     assert any(wrong in text for text in result.wrong), result
 
 
+MORE = {"mb": 60.0, "files": 8, "threads": 6, "segments": 2, "processes": 0}
+
+
 def test_an_aged_bridge_holds_no_more_than_a_young_one():
-    events = {what: max(5, count // 30) for what, count in WHOLE.items()}
-    life = live({**events, "prompt": 100}, 10, Console())
+    events = {"prompt": 100, "switch": 8, "lost source": 10, "kill": 4}
+    life = live(events, 8.0, Console(stderr=True))
     print(table(life))
     assert not life.wrong
+    first, last = asdict(life.busy[0][1]), asdict(life.idle[-1][1])
+    grown = {name: last[name] - first[name] for name in first}
+    assert {name: by for name, by in grown.items() if by > MORE[name.split("_")[-1]]} == {}
