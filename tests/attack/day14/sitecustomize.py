@@ -54,13 +54,16 @@ def _rings() -> None:
     _after_init(ring.RingReader, read)
 
 
-for _name in ("perf_counter", "monotonic"):
-    setattr(time, _name, _later(getattr(time, _name), SECONDS))
-    _name += "_ns"
-    setattr(time, _name, _later(getattr(time, _name), SECONDS * 10**9))
+def _age() -> None:
+    for name in ("perf_counter", "monotonic"):
+        setattr(time, name, _later(getattr(time, name), SECONDS))
+        setattr(time, f"{name}_ns", _later(getattr(time, f"{name}_ns"), SECONDS * 10**9))
+    for program, places in NUMBERS.items():
+        if program in sys.orig_argv:
+            _rings()
+            for module, kind, attribute in places:
+                _after_init(getattr(import_module(module), kind), _begin_later(attribute))
 
-for _program, _places in NUMBERS.items():
-    if _program in sys.orig_argv:
-        _rings()
-        for _module, _class, _attribute in _places:
-            _after_init(getattr(import_module(_module), _class), _begin_later(_attribute))
+
+if __name__ == "sitecustomize":  # not where a test only wants to know the numbers
+    _age()
