@@ -90,16 +90,21 @@ def half_emoji(field: Field) -> None:
 def _first_event(port: int) -> bytes:
     """What the events' WebSocket says first."""
     with socket.create_connection(("127.0.0.1", port), 5) as line:
-        line.sendall(
-            f"GET {API}events HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
-            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
-        )
+        line.sendall(upgrade(port, "events"))
         data = b""
         with suppress(OSError):
             while len(data) < 400 and (part := line.recv(4096)):
                 data += part
     return data.partition(b"\r\n\r\n")[2]
+
+
+def upgrade(port: int, path: str) -> bytes:
+    """The request that opens a WebSocket."""
+    return (
+        f"GET {API}{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\n"
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    ).encode()
 
 
 @attack()

@@ -11,11 +11,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import perf_counter, sleep
 
-from tests.attack.doors import answers, holds
+from tests.attack.doors import answers, holds, upgrade
 from tests.attack.running import HERE, Unanswered, beats
 from tests.attack.table import Field, attack
 
 MANY, FEW = 1100, 64  # idle connections
+UNREAD = 15.0  # seconds after which an unread preview must be gone
 ASLEEP = 7.0  # seconds that the processes are stopped
 LOOK = {"vace_scale": 0.25, "prompt": "ocean waves", "fade": 0.0}
 
@@ -111,6 +112,36 @@ def half_headers(field: Field) -> None:
                 with suppress(OSError):
                     line.sendall(b"GET / HTTP/1.1\r\nX: ")
             answers(field, "80 unfinished headers")
+
+
+@attack(seconds=1.5)
+def unread_previews(field: Field) -> None:
+    """Twenty previews that nobody reads; after 10 s they are dropped"""
+    port, seconds = field.bridge.port, field.seconds
+    with idle(port, 20) as lines:
+        for line in lines:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            with suppress(OSError):
+                line.sendall(upgrade(port, "preview"))
+        for _ in beats(2, seconds):
+            answers(field, "20 previews that nobody reads")
+        if seconds > UNREAD:
+            closed = sum(_is_closed(line) for line in lines)
+            field.expect(closed == len(lines), f"{len(lines) - closed} unread previews are open")
+
+
+def _is_closed(line: socket.socket) -> bool:
+    """Whether the other end hung up, behind what it had sent until then."""
+    until = perf_counter() + 2
+    try:
+        while line.recv(1 << 20):
+            if perf_counter() > until:  # it sends on
+                return False
+    except TimeoutError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 @attack(home="small", needs=("root",), deaths=10)
