@@ -213,6 +213,9 @@ def _runs(bridge: Bridge) -> bool:
         ),
         AGAIN * 2,
     )
+    end = perf_counter() + AGAIN
+    while len(bridge.workers()) > 1 and perf_counter() < end:  # of the attack before this one
+        sleep(0.05)
     return there and bridge.reader.goes_on(AGAIN)
 
 
