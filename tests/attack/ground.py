@@ -4,9 +4,10 @@ import os
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import perf_counter, sleep
@@ -42,12 +43,58 @@ def cut_source(field: Field) -> None:
         bridge.ask("source", {"uri": f"shm:{name}"})
         sleep(field.seconds)
     with sending(name, "well", 60, 60):
-        there = bridge.until(lambda state: "160x90" in state["source"], 5)
+        there = bridge.until(lambda now: "160x90" in now["source"] and now["input_age"] < 0.2, 5)
         field.expect(there, "a sender that is well is not taken up after one that was not")
         field.goes_on("a sender that is well came")
         with suppress(Unanswered):
             bridge.ask("source", {"uri": "demo:"})
         bridge.until(lambda state: "demo:" in state["source"], 5)
+
+
+@attack(seconds=1.0)
+def odd_segments(field: Field) -> None:
+    """What is no segment under the name of a source: FIFO, folder, links, a header that lies"""
+    bridge, name = field.bridge, f"{field.bridge.name}Odd"
+    path = Path(f"/dev/shm/spout-bridge-{name}")
+    lies = struct.pack("<8sIIIIQQQQQ", b"SPBRIDGE", 1, 4, 60000, 60000, 1, 9, os.getpid(), 64, 0)
+
+    def sparse() -> None:
+        path.write_bytes(lies)
+        os.truncate(path, 10 << 30)
+
+    odd: dict[str, Callable[[], object]] = {
+        "a FIFO": lambda: os.mkfifo(path),
+        "a folder": path.mkdir,
+        "a link to /dev/zero": lambda: path.symlink_to("/dev/zero"),
+        "a link to itself": lambda: path.symlink_to(path.name),
+        "one letter": lambda: path.write_bytes(b"x"),
+        "a header that lies": lambda: path.write_bytes(lies + bytes(4096)),
+        "a header in a large file": sparse,
+    }
+    bridge.ask("source", {"uri": f"shm:{name}"})
+    try:
+        for what, make in odd.items():
+            _away(path)
+            make()
+            sleep(field.seconds / len(odd))
+            with suppress(Unanswered):
+                bridge.ask("sources", timeout=3)
+            answers(field, what)
+        _away(path)
+        with sending(name, "well", 60, 60):
+            came = bridge.until(lambda now: "160x90" in now["source"] and now["input_age"] < 0.2, 5)
+            field.expect(came, "a sender that is well is not taken up after odd segments")
+    finally:
+        _away(path)
+        bridge.ask("source", {"uri": "demo:"})
+
+
+def _away(path: Path) -> None:
+    """Take whatever has this name away."""
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
 
 
 @attack(seconds=1.0)
