@@ -170,6 +170,10 @@ def live(events: Mapping[str, int], idle: float, console: Console) -> Life:
             sleep(WARM)
             bridge.reader.mark()
             busy = list(_busy(bridge, aging, events, console))
+            if not bridge.alive:
+                aging.wrong.append(f"the bridge ended with {bridge.process.returncode}")
+                aging.wrong.append(" ".join(list(bridge.lines)[-8:]))
+                return Life(busy, busy, bridge.reader.read(), aging.wrong, 0.0)
             with suppress(Unanswered):
                 bridge.ask("pipeline", {"pipeline": "stylize"})
             if not bridge.until(lambda now: now["pipeline"] == "stylize", BACK):
@@ -179,7 +183,7 @@ def live(events: Mapping[str, int], idle: float, console: Console) -> Life:
             rest = list(_looks(bridge, idle))
             seen = bridge.reader.read()
             if not bridge.alive:
-                aging.wrong.append("the bridge ended: " + " ".join(bridge.lines)[-300:])
+                aging.wrong.append(f"the bridge ended with {bridge.process.returncode}")
     finally:
         sender.end()
     if seen.black:
@@ -194,9 +198,11 @@ def _busy(
     random.Random(14).shuffle(row)
     began, looked = perf_counter(), float("-inf")
     for number, what in enumerate(row):
+        if not bridge.alive:
+            return
         aging.happen(what)
         now = perf_counter()
-        if now - looked >= EVERY and (there := held(bridge)):
+        if now - looked >= EVERY and bridge.alive and (there := held(bridge)):
             looked = now
             yield now - began, there
         if number % 250 == 249:

@@ -227,14 +227,14 @@ def full_disk(field: Field) -> None:
     field.expect(
         bridge.until(lambda state: not state["error"], 10), "the error stays after the disk is well"
     )
-    _remount(bridge.process.pid, str(bridge.folder), "ro")
+    # Over what is there, which open files keep from being made read-only itself.
+    _mount(bridge.process.pid, "mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(bridge.folder))
     try:
         bridge.set(fade=1.5)
-        field.expect(
-            bridge.until(lambda state: state["error"], 5), "a read-only disk is told nobody"
-        )
+        told = bridge.until(lambda state: state["error"], 5)
+        field.expect(told, "a read-only disk is told nobody")
     finally:
-        _remount(bridge.process.pid, str(bridge.folder), "rw")
+        _mount(bridge.process.pid, "umount", str(bridge.folder))
     bridge.set(fade=0.5)
     field.expect(
         bridge.until(lambda state: not state["error"], 10), "the error stays after the disk is well"
@@ -250,9 +250,9 @@ def _fill(path: Path) -> None:
                     file.write(bytes(size))
 
 
-def _remount(pid: int, folder: str, how: str) -> None:
-    command = ["nsenter", "-t", str(pid), "-m", "mount", "-o", f"remount,{how}", folder]
-    subprocess.run(command, check=True, capture_output=True)
+def _mount(pid: int, *command: str) -> None:
+    """Run a command among the mounts of a process."""
+    subprocess.run(["nsenter", "-t", str(pid), "-m", *command], check=True, capture_output=True)
 
 
 @attack(home="hasty", stands=ASLEEP + 2)
