@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 from tests.attack import doors, ground  # noqa: F401 - pairs are of what stands there
 from tests.attack.plugin import POISON
@@ -56,6 +57,9 @@ HOMES["stylize"] = Home(
 )
 HOMES["hasty"] = Home(arguments=(*COMMON, "--size", "96x56", "--hang-s", "2"))
 HOMES["small"] = Home(arguments=(*COMMON, "--size", "96x56"), shared=6 << 20, disk=1 << 20)
+HOMES["fallback"] = Home(
+    arguments=(*COMMON, "--size", "96x56", "--fallback", "passthrough", "--set", "hold_s=0.5")
+)
 HOMES["longlive"] = Home(
     arguments=(
         *COMMON, "--size", "64x48", "--pipeline", "longlive", "--set", "weights=demo",
@@ -181,6 +185,27 @@ def worker_kills(field: Field) -> None:
         for worker in bridge.workers():
             worker.kill()
         field.goes_on("kill -9 of the worker", 15)
+
+
+@attack(home="fallback", deaths=8)
+def breaker(field: Field) -> None:
+    """The worker killed until nobody starts it again: the fallback plays, and leaves by itself"""
+    bridge = field.bridge
+
+    def dead(state: dict[str, Any]) -> bool:
+        for worker in bridge.workers():
+            if worker.pid == state["worker"]:
+                worker.kill()
+        return state["state"] == "FAILED"
+
+    field.expect(bridge.until(dead), "the breaker never opens")
+    shown = bridge.until(lambda state: state["shown"] == "fallback", 10)
+    field.expect(shown, "no fallback is shown when the breaker is open")
+    field.goes_on("the breaker opened", 10)
+    bridge.act("reload")
+    field.ends("RUNNING", "after a reload")
+    left = bridge.until(lambda state: state["shown"] in ("new", "hold"), 10)
+    field.expect(left, "the fallback does not leave by itself")
 
 
 PAIRS = (
