@@ -49,7 +49,7 @@ def sizes(field: Field) -> None:
     field.goes_on("reload")
 
 
-@attack(home="longlive", seconds=2.0)
+@attack(home="longlive", seconds=2.0, whole=True)
 def texts(field: Field) -> None:
     """Texts that somebody parses later: steps, masks, LoRAs, references"""
     bridge = field.bridge
@@ -160,7 +160,7 @@ def odd_http(field: Field) -> None:
     answers(field, "odd requests")
 
 
-@attack()
+@attack(whole=True)
 def patterns(field: Field) -> None:
     """OSC patterns: `/bridge/* 1`, and 300 that cost much"""
     bridge = field.bridge
@@ -216,7 +216,7 @@ def queries(field: Field) -> None:
     answers(field, "questions")
 
 
-@attack(seconds=2.0)
+@attack(seconds=2.0, whole=True)
 def fuzz(field: Field) -> None:
     """OSC packets at random: bytes, cut and changed messages, bundles in bundles"""
     rng, bridge = random.Random(14), field.bridge

@@ -80,6 +80,7 @@ class Attack:
     deaths   engine workers that it may cost: those that it kills itself
     ends     whether it ends the bridge itself, and starts it again
     needs    what the machine must have, for `missing`
+    whole    played by the command only: the tests of its own part show it too
     """
 
     name: str
@@ -91,6 +92,7 @@ class Attack:
     deaths: int = 0
     ends: bool = False
     needs: tuple[str, ...] = ()
+    whole: bool = False
 
 
 def attack(home: str = "stylize", **about: Any) -> Callable[[Act], Act]:
