@@ -3,9 +3,12 @@
 For processes that have this folder in PYTHONPATH: Python imports this module before all others.
 """
 
+import os
+import struct
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -47,11 +50,18 @@ def _rings() -> None:
     def written(writer: Any) -> None:
         writer.words[ring.HEAD] = FRAMES
 
+    def published(writer: Any) -> None:
+        if not hasattr(writer, "words"):  # it writes a file: it is mapped on some systems only
+            struct.pack_into("<Q", writer._head, 8 * ring.HEAD, FRAMES)
+            os.pwrite(writer._file, bytes(writer._head), 0)
+
     def read(reader: Any) -> None:
         reader.cursor = FRAMES if reader.head >= FRAMES else 0
 
     _after_init(ring.RingWriter, written)
     _after_init(ring.RingReader, read)
+    with suppress(ModuleNotFoundError):
+        _after_init(import_module("engine.public_ring").PublicWriter, published)
 
 
 def _age() -> None:
