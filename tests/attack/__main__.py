@@ -4,15 +4,14 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import date
 from importlib.util import find_spec
+from pathlib import Path
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
 from tests.attack import engines  # noqa: F401 - it and what it imports fill the table
-from tests.attack.running import end_politely
+from tests.attack.running import end_politely, machine, put
 from tests.attack.table import ATTACKS, Attack, Houses, Result, play
 
 HEAD = (
@@ -73,9 +72,7 @@ def markdown(results: Sequence[Result]) -> str:
     for result in results:
         cells = (cell.replace("|", "\\|").replace("\n", " ")[:300] for cell in row(result))
         lines.append(f"| {' | '.join(cells)} |")
-    machine = f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB"
-    told = f"{date.today().isoformat()}, {sys.platform}, {machine}, Python {sys.version.split()[0]}"
-    return "\n".join([told, "", *lines, ""])
+    return "\n".join([machine(), "", *lines, ""])
 
 
 def main() -> None:
@@ -84,6 +81,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names, with commas between; by default all")
     parser.add_argument("--seconds", type=float, default=0.0, help="for how long each goes on")
     parser.add_argument("--markdown", action="store_true", help="as docs/measurements.md has it")
+    parser.add_argument("--write", metavar="FILE", help="put it between that file's marks")
     parser.add_argument("--list", action="store_true", help="the attacks there are")
     options = parser.parse_args()
     end_politely()
@@ -96,7 +94,9 @@ def main() -> None:
     if unknown := [name for name in names if name not in ATTACKS]:
         parser.error(f"there is no attack {', '.join(unknown)}; see --list")
     results = list(run(names, options.seconds, console))
-    if options.markdown:
+    if options.write:
+        put(Path(options.write), "attacks", markdown(results))
+    elif options.markdown:
         print(markdown(results))
     else:
         table = Table(*HEAD[:1], *HEAD[2:-1])  # what was wrong stands above, line by line

@@ -23,7 +23,7 @@ from rich.console import Console
 
 from tests.attack.day14.sitecustomize import FRAMES
 from tests.attack.reader import Figures
-from tests.attack.running import HERE, Bridge, Home, Unanswered, end_politely
+from tests.attack.running import HERE, Bridge, Home, Unanswered, end_politely, machine, put
 
 WHOLE = {"prompt": 2000, "switch": 300, "lost source": 200, "kill": 100}
 EVERY = 2.0  # seconds between looks at what is held
@@ -256,11 +256,16 @@ def main() -> None:
     parser.add_argument(
         "--events", type=float, default=1.0, help="part of the events that happen, 1 for all"
     )
+    parser.add_argument("--write", metavar="FILE", help="put the table between that file's marks")
     options = parser.parse_args()
     end_politely()
     events = {what: max(1, round(count * options.events)) for what, count in WHOLE.items()}
     life = live(events, options.minutes * 60, Console(stderr=True, markup=False))
-    print(f"{events}\n\n{table(life)}")
+    happened = ", ".join(f"{count} times {what}" for what, count in events.items())
+    text = f"{machine()} {happened}, then {options.minutes:g} minutes of idling.\n\n{table(life)}"
+    if options.write:
+        put(Path(options.write), "aged", text)
+    print(text)
     sys.exit(bool(life.wrong))
 
 

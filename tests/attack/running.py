@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any, Self
@@ -300,6 +301,26 @@ def message(address: str, *values: object) -> bytes:
 
 def _padded(text: bytes) -> bytes:
     return text + b"\0" * (4 - len(text) % 4)
+
+
+def machine() -> str:
+    """Where and when figures were measured, and of what."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.strip()
+    size = f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB"
+    python = sys.version.split()[0]
+    return f"{date.today().isoformat()}, {commit}, {sys.platform}, {size}, Python {python}."
+
+
+def put(path: Path, mark: str, text: str) -> None:
+    """Put a text between two marks of a document."""
+    whole = path.read_text("utf-8")
+    before, _, rest = whole.partition(f"<!-- {mark} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {mark} -->")
+    if not end:
+        raise SystemExit(f"{path} has no marks for {mark}.")
+    path.write_text(f"{before}<!-- {mark} -->\n{text.strip()}\n{end}{after}", "utf-8")
 
 
 def end_politely() -> None:

@@ -87,8 +87,8 @@ MORE = {"mb": 60.0, "files": 8, "threads": 6, "segments": 2, "processes": 0}
 
 
 def test_an_aged_bridge_holds_no_more_than_a_young_one():
-    events = {"prompt": 100, "switch": 8, "lost source": 10, "kill": 4}
-    life = live(events, 8.0, Console(stderr=True))
+    events = {"prompt": 100, "switch": 6, "lost source": 10, "kill": 3}
+    life = live(events, 5.0, Console(stderr=True))
     print(table(life))
     assert not life.wrong
     first, last = asdict(life.busy[0][1]), asdict(life.idle[-1][1])
