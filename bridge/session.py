@@ -162,7 +162,7 @@ class Session:
             self._journal.end()
             raise
         self._first = row.id
-        self._fit(row)
+        self._begin_within_room(row)
         self._rollback.note(self.store.snapshot)
         self.store.listen(self._changed)
         lack = self.weights.lack(row, self._checked(row))
@@ -589,7 +589,7 @@ class Session:
         if why := refusal(row, load, size, there, self.settings.models_folder):
             raise ValueError(f"size {size}: {why}.")
 
-    def _fit(self, row: PipelineRow) -> None:
+    def _begin_within_room(self, row: PipelineRow) -> None:
         """Begin with a size that there is room for, whatever was kept."""
         size = str(self.store.snapshot.values.get("size", AUTO))
         if size != AUTO and (why := self._too_much(row, self._checked(row), size)):

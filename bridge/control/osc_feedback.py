@@ -136,8 +136,8 @@ class Feedback:
         return True
 
     def tell_all(self, target: Sender) -> None:
-        """Send every parameter and the state to one target, once a second at most: who asks more
-        often is answered when that is over. ValueError when too many ask.
+        """Send every parameter and the state to one target, twice at once and then once a second
+        at most: who asks more often is answered when that is over. ValueError when too many ask.
         """
         with self._lock:
             self._admit(target)
@@ -196,7 +196,7 @@ class Feedback:
         """Put all there is in line for those whose turn it is."""
         now = perf_counter()
         with self._lock:
-            due = [t for t in self._wholes if self._whole_at.get(t, 0.0) <= now - WHOLE]
+            due = [t for t in self._wholes if self._whole_at.get(t, 0.0) <= now]
         if not due:
             return
         parameters = {ROOT + spec.osc: None for spec in self._desk.store.specs.values()}
@@ -205,7 +205,10 @@ class Feedback:
             for target in due:
                 if target in self._wholes:  # it may have unsubscribed
                     del self._wholes[target]
-                    self._whole_at[target] = now
+                    # Two may come at once: who subscribes is told all, and may ask for it too.
+                    self._whole_at[target] = (
+                        max(self._whole_at.get(target, 0.0), now - WHOLE) + WHOLE
+                    )
                     self._pending.setdefault(target, {}).update(every)
 
     def _look(self) -> None:
