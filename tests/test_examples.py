@@ -119,6 +119,10 @@ def test_every_message_that_the_touchosc_file_sends_is_taken(tmp_path, monkeypat
                 data = message(address_of(bound), kind(end)).dgram
                 server._handle(data, ("127.0.0.1", 9))
                 sent += 1
+        newest = desk.pipelines()[-1]["id"]
+        end = time.perf_counter() + 5
+        while not (desk.switched and desk.switched[-1][0] == newest) and time.perf_counter() < end:
+            time.sleep(0.01)  # they are done beside the thread that listens, and the newest wins
     finally:
         server.close()
     assert sent > 60
@@ -126,10 +130,6 @@ def test_every_message_that_the_touchosc_file_sends_is_taken(tmp_path, monkeypat
     assert desk.store.snapshot.values["prompt"] == offers["prompt"][1]
     assert desk.store.snapshot.values["vace_scale"] == 2.0
     assert desk.store.snapshot.values["seed"] == 7
-    newest = desk.pipelines()[-1]["id"]
-    end = time.perf_counter() + 5
-    while (not desk.switched or desk.switched[-1][0] != newest) and time.perf_counter() < end:
-        time.sleep(0.01)  # they are done beside the thread that listens, and the newest wins
     assert desk.switched[-1][0] == newest
     assert set(desk.acted) == set(desk.actions)
 
