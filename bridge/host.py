@@ -216,10 +216,15 @@ class EngineHost:
     @property
     def error(self) -> str:
         """What is wrong, in one sentence; empty when all is well."""
-        feeder = self._feeders.get(self.current) if self.current else None
-        unfed = feeder.trouble if feeder else ""
+        return self.refused or self.trouble or self.unfed
+
+    @property
+    def unfed(self) -> str:
+        """Why blocks are made otherwise than asked for, or not at all; empty when they are."""
+        link = self.current or self.coming
+        feeder = self._feeders.get(link) if link else None
         short = next((link.short for link in self.links if link.short), "")
-        return self.refused or self.trouble or unfed or short
+        return (feeder.trouble if feeder else "") or short
 
     @property
     def reason(self) -> str:

@@ -408,6 +408,7 @@ class Session:
             error=host.refused
             or self._rollback.told
             or host.trouble
+            or host.unfed
             or self._receiving.problem
             or self._sending.problem
             or self._clock.trouble

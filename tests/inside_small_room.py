@@ -124,10 +124,10 @@ def test_each_ring_of_the_engine_is_swapped_only_when_the_new_one_is_there(tmp_p
 
 
 def test_larger_blocks_wait_for_room_and_come_by_themselves(tmp_path):
-    """A pipeline of 16 pictures a block starts where there is no room at all."""
+    """The first block of 16 pictures is to begin where there is no room at all."""
     with (
-        full(leave=100_000),
         running_session(tmp_path, pipeline="painter", load={"frames": 16}) as rig,
+        full(leave=100_000),
     ):
         stop = rig.steady_input()
         rig.until(lambda: "No room" in rig.session.status().error)
@@ -141,8 +141,8 @@ def test_larger_blocks_wait_for_room_and_come_by_themselves(tmp_path):
 def test_a_worker_without_any_ring_lives_and_has_one_when_there_is_room(tmp_path):
     """Room for what goes to it, none for what comes back: 34 slots of 12 KB."""
     with (
-        full(leave=300_000),
         running_session(tmp_path, pipeline="painter", load={"frames": 8}) as rig,
+        full(leave=300_000),
     ):
         stop = rig.steady_input()
         rig.until(lambda: "No room" in rig.session.status().error)
