@@ -21,11 +21,13 @@ from bridge.control.osc import OscServer
 from bridge.control.store import ParameterError
 from bridge.descriptors import raise_limit
 from bridge.faults import Faults
+from bridge.output import OutputParameters
 from bridge.ports import taken
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.transports import TransportError
 from bridge.weights import MissingWeights
+from engine.parameters import describe
 from engine.pipelines.catalog import Catalog
 from engine.ring import sweep
 from engine.segments import RingError
@@ -62,7 +64,8 @@ def serve(settings: Settings, values: Mapping[str, str], console: Console) -> No
         running.push(partial(_stop, session))
         osc.start()
         http.start()
-        _greet(console, session, http.port, token)
+        with Faults().survived("What this bridge is cannot be told here"), suppress(SystemExit):
+            _greet(console, session, http.port, token)
         _watch(console, session, stop)
 
 
@@ -95,7 +98,7 @@ def _token(settings: Settings) -> str:
 
 def _session(settings: Settings, values: Mapping[str, str]) -> Session:
     try:
-        session = Session(settings, Catalog.installed())
+        session = Session(settings, Catalog.installed(describe(OutputParameters)))
         session.store.update(_with_assets(session, values), "start", lenient=True)
         session.check_room()
     except (LookupError, ValueError, OSError) as error:

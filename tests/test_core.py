@@ -2,6 +2,8 @@
 
 import random
 from collections import deque
+from dataclasses import replace
+from importlib.metadata import EntryPoint
 from itertools import pairwise
 
 import numpy as np
@@ -12,12 +14,13 @@ from hypothesis import strategies as st
 from bridge.control.store import ParameterError, ParameterStore
 from bridge.feeder import engine_size, patience
 from bridge.mailbox import Mailbox, spread
+from bridge.output import OutputParameters
 from bridge.pacer import Pacer
 from bridge.pixels import blend, darken, fit, is_black, opaque
 from engine.guards import is_cuda_error, is_out_of_memory, usable
 from engine.parameters import Kind, Parameters, control, describe
 from engine.pipeline import UnusableOutput
-from engine.pipelines.catalog import BUILT_IN, Catalog, StylizeParameters
+from engine.pipelines.catalog import BUILT_IN, ENTRY_POINTS, Catalog, StylizeParameters
 from engine.ring import RingReader, RingWriter, owner, sweep
 from engine.segments import RingError
 
@@ -319,3 +322,37 @@ def test_errors_of_tensor_libraries_are_told_apart():
     assert is_out_of_memory(type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory"))
     assert is_cuda_error(RuntimeError("CUDA error: device-side assert triggered"))
     assert not is_cuda_error(RuntimeError("shapes differ"))
+
+
+class _Loud(Parameters):
+    mix: str = control("loud", "A name that the output has, for another kind of value.")
+
+
+class _Papers(Parameters):
+    prompt: str = control("", "A name that other pipelines have, for the same kind.")
+
+
+LOUD = replace(BUILT_IN[1], id="loud", parameters=_Loud)
+PAPERS = replace(BUILT_IN[1], id="papers", parameters=_Papers)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("tests.doubles:NOWHERE", "NOWHERE"),
+        ("tests.nowhere:ROW", "nowhere"),
+        ("tests.test_core:random", "no PipelineRow"),
+        ("tests.broken_plugin:ROW", "no licence"),
+        ("tests.test_core:LOUD", "mix"),
+    ],
+)
+def test_a_plug_in_that_is_broken_in_any_way_is_listed_and_the_rest_is_there(
+    monkeypatch, value, why
+):
+    points = [EntryPoint("x", value, ENTRY_POINTS), EntryPoint("y", "tests.test_core:PAPERS", "")]
+    monkeypatch.setattr("engine.pipelines.catalog.entry_points", lambda group: points)
+    catalog = Catalog.installed(describe(OutputParameters))
+    with pytest.raises(LookupError, match=why):
+        catalog["x"]
+    assert catalog["stylize"]
+    assert catalog["papers"] is PAPERS

@@ -1,12 +1,14 @@
 """One frozen row per pipeline. Free of torch and onnxruntime: a row names its code by a string."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from itertools import chain
 from typing import Any
 
-from engine.parameters import Load, Parameters
+from engine.parameters import WRITTEN, Load, Parameters, ParameterSpec, describe
 from engine.pipelines import files
 from engine.pipelines.controls import (
     CausalLoad,
@@ -23,6 +25,8 @@ from engine.pipelines.specs import (
     STREAMDIFFUSIONV2,
     CausalSpec,
 )
+
+log = logging.getLogger(__name__)
 
 ENTRY_POINTS = "spout_bridge.pipelines"
 
@@ -119,9 +123,14 @@ class Catalog:
         self.rows = {row.id: row for row in rows}
 
     @classmethod
-    def installed(cls) -> "Catalog":
-        """The project's rows and one `PipelineRow` per entry point `spout_bridge.pipelines`."""
-        return cls((*BUILT_IN, *map(_loaded, entry_points(group=ENTRY_POINTS))))
+    def installed(cls, beside: Iterable[ParameterSpec] = ()) -> "Catalog":
+        """The project's rows and one `PipelineRow` per entry point `spout_bridge.pipelines`;
+        `beside` are the parameters that are there whatever the pipeline.
+        """
+        found = [*BUILT_IN]
+        for point in entry_points(group=ENTRY_POINTS):
+            found.append(_loaded(point, [*beside, *chain(*map(_specs, found))]))
+        return cls(found)
 
     def __getitem__(self, pipeline: str) -> PipelineRow:
         """The row of an id; LookupError says which ids there are, or what it misses."""
@@ -133,12 +142,37 @@ class Catalog:
         return row
 
 
-def _loaded(point: EntryPoint) -> PipelineRow:
-    """A plug-in's row; one that cannot be imported is listed with what it misses."""
+def _loaded(point: EntryPoint, known: Iterable[ParameterSpec]) -> PipelineRow:
+    """A plug-in's row; one that cannot be had beside the `known` parameters is listed with the
+    reason.
+    """
     try:
-        return point.load()
-    except (ImportError, AttributeError) as error:
+        row = point.load()
+        if not isinstance(row, PipelineRow):
+            raise TypeError(f"{point.value} is no PipelineRow.")
+        _check_kinds(row, known)
+        return row
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does, the show begins
+        if not isinstance(error, ImportError):
+            log.warning("the plug-in %s is left out", point.value, exc_info=error)
         return PipelineRow(
-            id=point.name, title=f"A plug-in that cannot be imported ({point.value})",
-            target="", load=Load, parameters=Parameters, missing=str(error),
+            id=point.name, title=f"A plug-in that cannot be used ({point.value})",
+            target="", load=Load, parameters=Parameters,
+            missing=str(error) or type(error).__name__,
         )  # fmt: skip
+
+
+def _check_kinds(row: PipelineRow, known: Iterable[ParameterSpec]) -> None:
+    """TypeError where a parameter means another kind of value than that of the same name."""
+    kinds = {spec.name: spec.kind for spec in known}
+    for spec in _specs(row):
+        kind = kinds.get(spec.name, spec.kind)
+        if kind is not spec.kind and not {kind, spec.kind} <= WRITTEN:
+            raise TypeError(
+                f"Its parameter {spec.name} is declared as {spec.kind.value} and is {kind.value} "
+                "elsewhere; it needs another name."
+            )
+
+
+def _specs(row: PipelineRow) -> tuple[ParameterSpec, ...]:
+    return (*describe(row.parameters), *describe(row.load))
