@@ -26,7 +26,7 @@ from bridge.job import death, tie
 from bridge.mailbox import Mailbox
 from bridge.pixels import Fit, fit_into
 from bridge.state import EngineState
-from engine.channel import MEANING, Channel, Exit, Message
+from engine.channel import MEANING, MOST_WANTED, Channel, Exit, Message
 from engine.overdue import Overdue
 from engine.parameters import Load, Value, fitted
 from engine.pipelines.catalog import PipelineRow
@@ -335,6 +335,8 @@ class Link:
         elif say == "progress":
             self.progress = message["phase"], message["done"] / max(message["total"], 1e-9)
         elif say == "want":
+            if type(message["count"]) is not int or not 0 <= message["count"] <= MOST_WANTED:
+                raise ValueError(f"it wants {message['count']!r:.40} pictures for a block")
             self.wanted.put(message["count"])
         elif say == "ring":
             self._take_up(message["name"])

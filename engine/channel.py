@@ -58,6 +58,9 @@ class Channel:
         return data if len(data) == size else None
 
 
+MOST_WANTED = 64  # pictures that a block may take
+
+
 class Exit(IntEnum):
     """Why a worker process ended by itself."""
 

@@ -11,6 +11,7 @@ Says to the bridge     state, progress, want, ring, attached, lost, short, block
                        after such a load
 """
 
+import json
 import os
 import queue
 import signal
@@ -22,7 +23,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeAlias, cast
 
-from engine.channel import Channel, Exit, Message
+from engine.channel import MOST_WANTED, Channel, Exit, Message
 from engine.guards import (
     Hang,
     give_back,
@@ -41,6 +42,7 @@ from engine.segments import RingError, private_name
 
 HEARTBEAT = 1.0  # seconds
 ROOM_AGAIN = 1.0  # seconds until a ring for which there was no room is tried again
+EMPTY = 30  # blocks without a picture in a row: some pipelines need a few before the first
 PATIENCE = 6  # unusable blocks in a row; after three the bridge takes a change back
 
 
@@ -70,7 +72,7 @@ class Worker:
         self._rings = self._made = 0
         self._short = ""  # why there is no room for the pictures' size
         self._room_at = 0.0  # when it is tried again
-        self._bad = 0
+        self._bad = self._empty = 0
         self._reduced = False
         self._hang = Hang(armed=own_process)
         self._agreed = 0.0  # the limit that the bridge was told
@@ -165,7 +167,7 @@ class Worker:
     def _block(self) -> bool:
         """Ask for a block's frames, make the block, hand it over; False when told to stop."""
         parameters, tag = self._snapshot()
-        count = self._pipeline.wanted(parameters)
+        count = self._wanted(parameters)
         self._tell({"say": "want", "count": count})
         grant = self._grant()
         if grant is None:
@@ -174,7 +176,7 @@ class Worker:
             self._swap(grant)
             return True
         fresh, fresh_tag = self._snapshot()
-        if self._pipeline.wanted(fresh) == count:
+        if self._wanted(fresh) == count:
             parameters, tag = fresh, fresh_tag
         taken = self._take(grant)
         if taken is None:
@@ -186,8 +188,8 @@ class Worker:
         self._agree(limit)
         with self._hang.within(limit):
             made = self._guarded(images, times, parameters, tag)
-        report = dict(self._pipeline.report())
         seconds = perf_counter() - began
+        report = self._report()
         if made:
             self._limits.took(shape, seconds)
             self._agree(self._limits.of(shape))
@@ -195,6 +197,33 @@ class Worker:
             {"say": "block", "frames": made, "seconds": seconds, "tag": tag, "report": report}
         )
         return True
+
+    def _wanted(self, parameters: Parameters) -> int:
+        """How many pictures the next block takes; WorkerEnd for a number that nobody can give."""
+        with self._hang.within(self._quick):
+            try:
+                count = self._pipeline.wanted(parameters)
+            except Exception as error:  # of a plug-in, and as final as one of its blocks
+                raise self._end(error, Exit.HUNG) from error
+        if type(count) is not int or not 0 <= count <= MOST_WANTED:
+            text = f"The pipeline wants {count!r:.40} pictures for a block, not 0 to {MOST_WANTED}."
+            raise WorkerEnd(Exit.HUNG, text)
+        return count
+
+    def _report(self) -> Message:
+        """What the pipeline says of its last block, or why that cannot be told."""
+        with self._hang.within(self._quick):
+            try:
+                report = dict(self._pipeline.report())
+                json.dumps(report)
+            except Exception as error:  # noqa: BLE001 - of a plug-in, whose pictures are good all the same
+                return {"problem": f"{type(error).__name__} in the report: {error!s:.200}"}
+        return report
+
+    @property
+    def _quick(self) -> float:
+        """Seconds for what computes nothing, once there was a picture."""
+        return self._order["hang_s"] if self._made else self._order["load_s"]
 
     def _shape(self, images: list[Image], parameters: Parameters) -> Hashable:
         """What passes have in common that run alike."""
@@ -213,7 +242,9 @@ class Worker:
         """Make one block; what may go wrong with a model is dealt with here and nowhere else."""
         try:
             made = self._generate(images, times, parameters, tag)
-            self._bad = 0
+            self._bad, self._empty = 0, 0 if made else self._empty + 1
+            if self._empty >= EMPTY:
+                raise WorkerEnd(Exit.UNUSABLE, f"{EMPTY} blocks in a row had no picture.")
             return made
         except UnusableOutput as error:
             self._bad += 1
@@ -222,6 +253,8 @@ class Worker:
                 raise WorkerEnd(Exit.UNUSABLE, str(error)) from error
             self._pipeline.reset()
             return 0
+        except WorkerEnd:
+            raise
         except Exception as error:  # the one place where any error of a model ends up
             if not is_out_of_memory(error) or self._reduced:
                 raise self._end(error, Exit.HUNG) from error
@@ -303,7 +336,8 @@ class Worker:
             if order is None or order["do"] == "stop":
                 return None
             if order["do"] == "reset":
-                self._pipeline.reset()
+                with self._hang.within(self._quick):
+                    self._pipeline.reset()
             elif order["do"] == "ring":
                 self._drop_output()
             else:

@@ -49,6 +49,12 @@ class PainterParameters(Parameters):
         "segfault",
         "leave",
         "gibberish",
+        "greed",
+        "deaf",
+        "mute",
+        "deep",
+        "endless",
+        "nothing",
     ] = control("", "What goes wrong in the next block.")
 
 
@@ -112,6 +118,10 @@ class Painter:
         self._shapes: set[object] = set()
 
     def wanted(self, parameters: PainterParameters) -> int:
+        if parameters.trouble == "greed":
+            return 1_000_000_000
+        if parameters.trouble == "deaf":
+            time.sleep(3600)
         return 0 if self._load.text else self._load.frames
 
     def __call__(self, images: Sequence[Image], parameters: PainterParameters) -> Iterator[Image]:
@@ -121,11 +131,13 @@ class Painter:
         if (shape := (height, width, parameters.steps)) not in self._shapes:
             self._shapes.add(shape)
             time.sleep(self._load.first)
-        trouble = parameters.trouble
+        trouble = self._troubled = parameters.trouble
+        if trouble == "nothing":
+            return
         words = self._load.ink, parameters.prompt, parameters.reference.removesuffix(".png")
         if POISON in words:
             trouble = "nan"
-        if trouble:
+        if trouble not in ("", "mute", "deep", "endless"):
             yield self._trouble(trouble, width, height)
         for _ in range(self._load.frames):
             self._number += 1
@@ -165,7 +177,13 @@ class Painter:
         pass
 
     def report(self):
-        return {"painted": self._number}
+        if self._troubled == "mute":
+            time.sleep(3600)
+        deep = []
+        for _ in range(900):
+            deep = [deep]
+        odd = {"deep": {"deep": deep}, "endless": {"endless": 10**5000}}
+        return {"painted": self._number} | odd.get(self._troubled, {})
 
 
 class HogLoad(PainterLoad):

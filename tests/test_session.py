@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import json
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from bridge.control.store import ParameterError
+from bridge.control.streams import Streams
 from bridge.serve import _watch
 from bridge.standin import StandIn
 from bridge.state import Status
@@ -380,6 +382,43 @@ def test_a_worker_that_makes_no_sense_is_replaced(tmp_path):
         rig.running()
         stop()
         assert no_black(rig)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [
+        ("greed", "wants 1000000000 pictures"),
+        ("deaf", "hung or crashed"),
+        ("mute", "hung or crashed"),
+        ("nothing", "no picture"),
+    ],
+)
+def test_a_pipeline_that_fails_beside_its_blocks_is_replaced_too(tmp_path, trouble, why):
+    with running_session(tmp_path, load={"frames": 1}, hang_s=1, **FAST) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        link = rig.session._host.current
+        rig.session.store.update({"trouble": trouble})
+        rig.until(lambda: why in rig.session.status().error)
+        rig.session.store.update({"trouble": ""})
+        rig.until(lambda: rig.session._host.current is not link)
+        rig.running()
+        stop()
+        assert no_black(rig)
+
+
+@pytest.mark.parametrize("trouble", ["deep", "endless"])
+def test_a_report_that_cannot_be_told_costs_nothing_else(tmp_path, trouble):
+    with running_session(tmp_path, load={"frames": 1}, **FAST) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        rig.session.store.update({"trouble": trouble})
+        before = rig.session.status()
+        rig.until(lambda: rig.session.status().report != before.report)
+        rig.until(lambda: rig.session.status().frames_new > before.frames_new + 10)
+        json.dumps(Streams(rig.session).state())
+        assert rig.session.status().restarts == 0
+        stop()
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ import math
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +17,7 @@ from bridge.control.desk import Desk
 from bridge.control.store import Change
 from bridge.control.texts import encoded
 from bridge.preview import Preview
+from bridge.state import STATUS
 from engine.parameters import Value
 from engine.texts import mended
 
@@ -42,7 +42,8 @@ class Streams:
 
     def state(self) -> dict[str, Any]:
         """The state as JSON values."""
-        return _plain(asdict(self._desk.status()))
+        status = self._desk.status()
+        return {row.name: _plain(getattr(status, row.name)) for row in STATUS}
 
     async def preview(self, socket: WebSocket, side: str, width: int) -> None:
         """JPEG pictures, the newest one whenever the last has been taken."""
