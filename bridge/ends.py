@@ -125,6 +125,7 @@ class End(Generic[T]):
         self._wish = ""  # what to open instead
         self._refused = ""  # which URI `refused` is about
         self._again_at = 0.0
+        self._patient = False
         self._attached: Callable[[], None] = lambda: None
         self._stopped = threading.Event()
         self._news = threading.Event()
@@ -133,11 +134,13 @@ class End(Generic[T]):
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self, first: str = "", attached: Callable[[], None] = lambda: None) -> None:
-        """Begin to open: `first`, or where that cannot be had this end's own URI; call `attached`
-        when another is taken up.
+        """Begin to open this end's URI, or in its place `first`, which was in use before and so is
+        tried again where it cannot be had; call `attached` when another is taken up.
         """
         self._attached = attached
-        self._coming = self._carrier(first or self.uri)
+        self._patient = bool(first)
+        self.uri = first or self.uri
+        self._coming = self._carrier(self.uri)
         self._thread.start()
 
     def check(self, until: float) -> None:
@@ -252,7 +255,7 @@ class End(Generic[T]):
         self._coming = None
         if coming.uri == self.uri:
             self._again_at = perf_counter() + RETRY
-            self._cause = None if self._begun.is_set() else error
+            self._cause = None if self._begun.is_set() or self._patient else error
             self._begun.set()
 
     def _grant(self) -> None:

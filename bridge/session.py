@@ -444,7 +444,7 @@ class Session:
             stuck=self._receiving.stuck + self._sending.stuck,
             engine_size="x".join(map(str, link.size)) if link and link.size else "",
             output_size=self.settings.output_size,
-            worker=link.pid if link else 0,
+            worker=link.pid if link and not link.gone else 0,
             uptime=round(now - self._began, 1),
             memory=_memory(os.getpid()),
             worker_memory=_memory(link.pid) if link else 0.0,
@@ -481,8 +481,8 @@ class Session:
 
     def _restore(self, named: Collection[str]) -> tuple[PipelineRow, str]:
         """Bring back what the run before had; the pipeline and the source to start with, the
-        latter empty for the one of the settings. After a normal end what was given with the
-        command wins over what was kept, after a crash what was kept.
+        latter empty for the one of the settings, which must be there at the start. After a normal
+        end what was given with the command wins over what was kept, after a crash what was kept.
         """
         settings, left = self.settings, self._left()
         given = {*named, *settings.model_fields_set} if left.well else set[str]()
@@ -499,7 +499,7 @@ class Session:
             except (LookupError, ValueError) as error:
                 log.warning("the journal's pipeline %s is left out: %s", left.pipeline, error)
                 row = self._catalog[settings.pipeline]
-        if left.source not in ("", self._receiving.uri) and "source" not in given:
+        if left.source and "source" not in given:
             try:
                 check_source(left.source)  # it may have been of a plug-in that is gone
                 source = left.source

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import cv2
 import pytest
 
 from bridge.cli import main
@@ -16,7 +17,7 @@ from bridge.control.journal import Journal, Kept
 from bridge.session import Session
 from bridge.settings import Settings, data_folder
 from tests.doubles import CATALOG
-from tests.rig import running_session
+from tests.rig import running_session, scene
 from tests.test_cli import refused, running
 
 LOOK = Kept(values={"mix": 0.25, "black": True}, pipeline="passthrough", source="pattern:kept")
@@ -241,13 +242,20 @@ def test_a_second_bridge_of_the_name_keeps_its_hands_off(tmp_path):
     third.end()
 
 
-def test_a_kept_pipeline_or_source_that_fails_leaves_that_of_the_command(tmp_path):
-    leave(tmp_path, well=False, name="rest", pipeline="painter",
-          source=f"file:{tmp_path}/gone.mp4", values={"frames": 2})  # fmt: skip
-    with running_session(tmp_path, name="rest", pipeline="passthrough") as rig:
+def test_a_kept_source_that_is_away_is_waited_for_and_never_forgotten(tmp_path):
+    film = tmp_path / "film.png"
+    kept = {"pipeline": "painter", "source": f"file:{film}", "values": {"frames": 2}}
+    leave(tmp_path, well=False, name="rest", **kept)
+    with running_session(tmp_path, name="rest", pipeline="passthrough", source="demo:") as rig:
         rig.until(lambda: "There is no file" in rig.session.status().error)
-        assert rig.session.status().source.startswith("memory:")
-        rig.until(lambda: rig.session.status().loading in ("painter", ""))
+        status = rig.session.status()
+        assert (status.source_uri, status.input) == (f"file:{film}", "failed")
+        rig.session.store.update({"mix": 0.5})
+        rig.until(lambda: written(tmp_path, "rest").get("values", {}).get("mix") == 0.5)
+        assert written(tmp_path, "rest")["source"] == f"file:{film}"
+        cv2.imwrite(str(film), scene(64, 48)[..., :3])
+        rig.until(lambda: rig.session.status().frames_new > 2)
+        assert not rig.session.status().error
 
 
 def test_no_home_and_odd_variables_are_no_defect(tmp_path, monkeypatch, capsys):
