@@ -63,7 +63,7 @@ class Alarm:
         back = state is EngineState.RUNNING and self._told is not None
         if state is self._told or not (state in TOLD or back):
             return
-        if self._sent(state, reason):
+        if self._sent(state, "" if back else reason):  # what was wrong is over
             self._told, self._pause, self.problem = None if back else state, PAUSE, ""
             return
         log.warning("The alarm %s did not arrive: %s", state, self.problem)

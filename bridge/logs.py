@@ -101,6 +101,19 @@ def see() -> str:
     return f" (unforeseen: {place()} has where it came from)" if _file else ""
 
 
+class _Unlocked:
+    """In place of a handler's lock: one thread uses it, and the exit must not wait for that."""
+
+    def acquire(self) -> None:
+        """Nothing to wait for."""
+
+    release = _at_fork_reinit = acquire
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
 class Posting(QueueHandler):
     """Hands lines to `target`, which a thread of its own serves. Never waits."""
 
@@ -108,7 +121,7 @@ class Posting(QueueHandler):
         self._waiting: Queue[logging.LogRecord | None] = Queue(LINES)
         super().__init__(self._waiting)
         self._target = target
-        target.lock = None  # one thread uses it, and the exit must not wait for that
+        target.lock = _Unlocked()  # type: ignore[assignment]
         self._missed = 0
         self._told = 0
         self._thread = threading.Thread(target=self._serve, name="log", daemon=True)

@@ -35,7 +35,7 @@ from tests.rig import running_session, scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-VALUES = int(os.environ.get("SPOUT_BRIDGE_TEST_VALUES", "200"))  # of each parameter, by each door
+VALUES = int(os.environ.get("SPOUT_BRIDGE_TEST_VALUES", "40"))  # of each parameter, by each door
 BATCH = 100  # of them between two looks for new frames
 SMALL = {"size": "48x32", "weights": "demo", "vae": "tae", "text_encoder": "resident"}
 # What keeps new frames away because it was asked to.
