@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from bridge.frame import Frame
+from bridge.link import Link
 from bridge.transports import Options, TransportError, open_sink, open_source
 from engine.ring import RingWriter
 from engine.segments import PREFIX, folder
@@ -27,7 +28,9 @@ LARGE = (640, 360)
 @pytest.fixture(autouse=True)
 def empty():
     """All room is there again: a worker of the test before may still be ending."""
-    gc.collect()  # a session that is over is a cycle, and holds its last rings
+    for link in [thing for thing in gc.get_objects() if isinstance(thing, Link)]:
+        link.ring = link._input = None  # a session that is over is held by what nobody reads
+    gc.collect()
     end = perf_counter() + 20
     while (info := os.statvfs(folder())).f_bavail < info.f_blocks:
         assert perf_counter() < end, segments()
