@@ -17,10 +17,13 @@ class Refused(Exception):
 
 
 def stop_event() -> threading.Event:
-    """An event that Ctrl-C and a polite kill set."""
+    """An event that Ctrl-C, a polite kill and a closed terminal set."""
     stop = threading.Event()
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):  # the last is Windows' Ctrl-Break
-        if number := getattr(signal, name, None):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last is Windows' Ctrl-Break
+        number = getattr(signal, name, None)
+        if number and not (
+            name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN
+        ):  # nohup
             signal.signal(number, lambda number, frame: stop.set())
     return stop
 

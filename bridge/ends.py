@@ -8,8 +8,11 @@ use, then taken up, then the old one closed; what a carrier that was given up ge
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
+
+import numpy as np
 
 from bridge.frame import Frame
 from bridge.mailbox import Mailbox
@@ -32,6 +35,26 @@ LAST = 2.0  # seconds that closing may take when the session ends
 T = TypeVar("T", bound=Transport)
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a transport last said of itself, asked by its own thread: it may hang in that too."""
+
+    status: str = ""
+    problem: str = ""
+    stands_in: bool = False
+    there: bool = True
+
+    @classmethod
+    def of(cls, transport: Transport) -> Self:
+        """Ask it; a plug-in may be older than some of this, and a sink knows less."""
+        return cls(
+            str(transport.status),
+            str(getattr(transport, "problem", "")),
+            bool(getattr(transport, "stands_in", False)),
+            bool(getattr(transport, "there", True)),
+        )
+
+
 class Carrier(Generic[T]):
     """One transport with its thread. Its attributes may be read by any thread."""
 
@@ -44,6 +67,7 @@ class Carrier(Generic[T]):
         """`news` is called when it has opened, and when it has ended."""
         self.uri = uri
         self.transport: T | None = None
+        self.word = Word()
         self.error: BaseException | None = None  # why it could not be opened
         self.left_at = 0.0  # when it was told to leave
         self.leave = threading.Event()
@@ -85,8 +109,10 @@ class Carrier(Generic[T]):
 
     def _carry(self) -> None:
         transport = self._open(self.uri)
-        took, self._since = self.busy, 0.0
+        took = self.busy
         with transport:
+            self.word = Word.of(transport)
+            self._since = 0.0
             self.transport = transport
             if took > TELL:
                 log.warning("%s took %.0f s to open", self.uri, took)
@@ -97,7 +123,10 @@ class Carrier(Generic[T]):
 
     def _use(self, transport: T) -> None:
         self._since = perf_counter()
-        self._step(self, transport)
+        try:
+            self._step(self, transport)
+        finally:
+            self.word = Word.of(transport)
         self._since = 0.0
 
     def _stumbled(self, error: Exception) -> None:
@@ -180,8 +209,8 @@ class End(Generic[T]):
     @property
     def status(self) -> str:
         """The URI and what its transport says."""
-        if transport := self.transport:
-            return f"{self.uri} · {transport.status}"
+        if using := self._using:
+            return f"{self.uri} · {using.word.status}"
         coming = self._coming
         return f"{coming.uri if coming else self.uri} · opening" if self._thread.is_alive() else ""
 
@@ -326,34 +355,34 @@ class Receiving(End[Source]):
     def problem(self) -> str:
         """What is wrong at this end, in a sentence."""
         told = self.refused or self.late or self.error
-        return told or (self.transport.problem if self.transport else "")
+        return told or (self._using.word.problem if self._using else "")
 
     @property
     def condition(self) -> str:
         """How it stands, as `Status.input` has it."""
-        using, source = self._using, self.transport
-        if using is None or source is None:
+        using = self._using
+        if using is None:
             return "failed" if self.refused else "opening"
-        if using.busy > TELL or self.error or source.problem:
+        if using.busy > TELL or self.error or using.word.problem:
             return "failed"
         if self.newest and perf_counter() - self._counters.last_input < STILL:
             return "live"
-        there = getattr(source, "there", True)  # a plug-in may be older than this
-        return "still" if self.newest and there else "waiting"
+        return "still" if self.newest and using.word.there else "waiting"
 
     @property
     def alive(self) -> bool:
         """Whether there is an input: a source that gave a picture, is there, and is no stand-in."""
-        source = self.transport
-        if source is None or self.newest is None:
+        using = self._using
+        if using is None or self.newest is None:
             return False
-        stands_in = getattr(source, "stands_in", False)  # a plug-in may be older than this
-        return not (stands_in or source.problem or self.error)
+        return not (using.word.stands_in or using.word.problem or self.error)
 
     def _step(self, transport: Source, in_use: Callable[[], bool]) -> None:
         frame = transport.receive(WAIT)
         if not in_use():  # it was overtaken in there
             return
+        if frame is not None:
+            _check(frame.image)
         self.error = ""
         if frame is None:
             return
@@ -361,6 +390,19 @@ class Receiving(End[Source]):
         self._counters.last_input = frame.time
         self._counters.input_rate.tick(frame.time)
         self._took(frame)
+
+
+def _check(image: object) -> None:
+    """TransportError for what a source, which may be a plug-in, gives that is no picture: shown as
+    it is, it would be black, or end whoever scales it.
+    """
+    if not isinstance(image, np.ndarray):
+        raise TransportError(f"The source gave {type(image).__name__} instead of a picture.")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 4 or not image.size:
+        shape = "x".join(map(str, image.shape))
+        raise TransportError(
+            f"The source gave {shape} of {image.dtype}; a picture is height x width x 4 of uint8."
+        )
 
 
 class Sending(End[Sink]):

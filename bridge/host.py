@@ -34,6 +34,7 @@ from engine.segments import RingError
 
 log = logging.getLogger(__name__)
 
+TELL = 3.0  # seconds without a block from which on it is said what is waited for
 TICK = 0.05  # seconds between looks at the clock
 DEATHS, WITHIN = 3, 60.0  # so many deaths in so many seconds open the breaker
 HANG = 3.0  # seconds without a picture until a worker is ended, or five blocks' time if longer
@@ -240,6 +241,12 @@ class EngineHost:
             return "The engine is ready and waits for a picture."
         if loading := self.loading:
             return f"{loading.row.id} is being loaded."
+        waits = perf_counter() - link.block.ended if link and link.block.made else 0.0
+        if link and waits > TELL and link.limit >= link.orders.load_s:
+            return (
+                f"The first block of another size, steps or inputs has taken {waits:.0f} s so far, "
+                f"of {link.limit:.0f} s that it may; `kill_engine` ends it."
+            )
         return str(link.report.get("notice", "")) if link else ""
 
     # The host's own thread.

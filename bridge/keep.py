@@ -16,7 +16,7 @@ from bridge.settings import Settings
 from engine.parent import die_with_parent
 
 SETTLED = 5.0  # seconds of life after which a death is no failed start
-PROVEN = 60.0  # the same after which nothing can be wrong with what was asked for
+PROVEN = 10.0  # the same after which nothing can be wrong with what was asked for
 LONGEST_PAUSE = 10.0  # seconds between a death and the next start
 GLANCE = 0.1  # seconds: Windows sees Ctrl-C between two waits only
 TOO_MANY = 4  # deaths in a row, each soon after its start: what is restored may be why
@@ -41,18 +41,24 @@ def keep(arguments: Sequence[str], settings: Settings, console: Console) -> int:
         deaths = 1 if lived >= SETTLED else deaths + 1
         pause = min(LONGEST_PAUSE, 2.0 ** (deaths - 2)) if deaths > 1 else 0.0
         when = f"in {pause:.0f} s" if pause else "now"
-        if console.is_terminal:  # a dead bridge leaves its line open and the cursor hidden
-            console.show_cursor()
-            console.line()
-        console.print(f"The bridge {death(status)} after {lived:.0f} s and starts again {when}.")
+        _tell(console, f"The bridge {death(status)} after {lived:.0f} s and starts again {when}.")
         arguments = _without("--fresh", arguments)  # or the look would be lost
         fresh = deaths == TOO_MANY  # the next life finds a clean journal, the old one is put aside
         environment["SPOUT_BRIDGE_FRESH"] = "true" if fresh else "false"
         if fresh:
-            console.print("It starts clean this time: what it restores may be what ends it.")
+            _tell(console, "It starts clean this time: what it restores may be what ends it.")
         until = perf_counter() + pause
         while perf_counter() < until and not stop.wait(GLANCE):
             pass
+
+
+def _tell(console: Console, text: str) -> None:
+    """A line, where anybody can still read it: a full disk or a closed pipe ends no show."""
+    with suppress(OSError, SystemExit):
+        if console.is_terminal:  # a dead bridge leaves its line open and the cursor hidden
+            console.show_cursor()
+            console.line()
+        console.print(text)
 
 
 def _run(arguments: Sequence[str], environment: Mapping[str, str], stop: threading.Event) -> int:

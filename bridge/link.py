@@ -105,6 +105,7 @@ class Link:
         self.started = perf_counter()
         self.running_since = 0.0
         self.wanted: Mailbox[int] = Mailbox(1)
+        self.limit = orders.load_s  # seconds that its next block may take, as it says
         self.parameters_number = 0
         self.pid = 0
         self.log: deque[str] = deque(maxlen=LOG_LINES)
@@ -349,6 +350,7 @@ class Link:
         elif say == "block":
             self._note_block(message)
         elif say == "limit":
+            self.limit = message["seconds"]
             self._silence.limit = message["seconds"] + SILENCE
         elif say == "degraded":
             self.degraded = message["text"]

@@ -1,5 +1,6 @@
 """`spout-bridge run` and `view`: a session with its control surfaces, until Ctrl-C."""
 
+import logging
 import re
 import socket
 import tempfile
@@ -31,6 +32,8 @@ from engine.parameters import describe
 from engine.pipelines.catalog import Catalog
 from engine.ring import sweep
 from engine.segments import RingError
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LONGEST_PATH = 1024  # letters; a longer text is no path
@@ -99,8 +102,14 @@ def _token(settings: Settings) -> str:
 def _session(settings: Settings, values: Mapping[str, str]) -> Session:
     try:
         session = Session(settings, Catalog.installed(describe(OutputParameters)))
-        session.store.update(_with_assets(session, values), "start", lenient=True)
-        session.check_room()
+        try:
+            session.store.update(_with_assets(session, values), "start", lenient=True)
+            session.check_room()
+        except (ValueError, OSError) as error:
+            if not session.returns:
+                session.let_go()
+                raise
+            log.warning("what the command names is left out: %s", _sentence(error))
     except (LookupError, ValueError, OSError) as error:
         raise Refused(_sentence(error)) from None
     return session

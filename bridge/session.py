@@ -11,10 +11,10 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import psutil
 
@@ -159,7 +159,7 @@ class Session:
             self._sending.check(until)
         except BaseException:
             self._end_ends()
-            self._journal.end()
+            self.let_go()
             raise
         self._first = row.id
         self._begin_within_room(row)
@@ -172,6 +172,10 @@ class Session:
         if self._alarm:
             self._alarm.start()
         self._keep()
+
+    def let_go(self) -> None:
+        """Leave the journal to others: this run does not begin."""
+        self._journal.end()
 
     def stop(self, *, well: bool = True) -> None:
         """End everything: under two seconds, with no process and no segment left. The look is kept
@@ -285,12 +289,26 @@ class Session:
     def _looked_in_vain(self, error: Exception) -> None:
         self._lacking = explained(error, ValueError)
 
+    @property
+    def returns(self) -> bool:
+        """Whether this run takes over from one that crashed: then nothing that has gone meanwhile
+        keeps it from the stage.
+        """
+        self.make_folder()
+        return bool(self._left.pipeline) and not self._left.well
+
     def _check_fallback(self) -> None:
-        if isinstance(self._fallback, Clip):
-            self._fallback.check()
-        elif isinstance(self._fallback, Spare):
-            row = self._catalog[self.settings.fallback]
-            self.weights.require(row, self._checked(row))
+        """TransportError or MissingWeights where the fallback is not there."""
+        try:
+            if isinstance(self._fallback, Clip):
+                self._fallback.check()
+            elif isinstance(self._fallback, Spare):
+                row = self._catalog[self.settings.fallback]
+                self.weights.require(row, self._checked(row))
+        except (TransportError, MissingWeights) as error:
+            if not self.returns:
+                raise
+            log.warning("--fallback: %s", error)
 
     def _fit(self, image: Image) -> Image:
         fitted = fit(image, *self.settings.output, self.settings.fit)
@@ -414,7 +432,8 @@ class Session:
             or self._clock.trouble
             or self._journal.problem
             or self._fallback_note()
-            or self._lacking,
+            or self._lacking
+            or _problems(link),
             pipeline_asked=asked.id if (asked := self._asked) else "",
             fps=round(counters.shown_rate.value, 2),
             input_fps=round(counters.input_rate.value, 2),
@@ -484,7 +503,7 @@ class Session:
         latter empty for the one of the settings, which must be there at the start. After a normal
         end what was given with the command wins over what was kept, after a crash what was kept.
         """
-        settings, left = self.settings, self._left()
+        settings, left = self.settings, self._left
         given = {*named, *settings.model_fields_set} if left.well else set[str]()
         if "size" not in named:
             self._take_back("size", settings.size)
@@ -507,6 +526,7 @@ class Session:
                 log.warning("the journal's source is left out: %s", error)
         return row, source
 
+    @cached_property
     def _left(self) -> Left:
         """What the run before has left, and say what becomes of it."""
         begin = partial(self._journal.begin, fresh=self.settings.fresh)
@@ -637,6 +657,12 @@ def _all_specs(catalog: Catalog) -> list[ParameterSpec]:
 def _area(size: str) -> int:
     width, height = sizes.sides(size) or LARGEST_AUTO
     return width * height
+
+
+def _problems(link: Link | None) -> str:
+    """What the pipeline cannot use of what it was given, as its last block told."""
+    told = link.report.get("problems") if link else None
+    return " ".join(map(str, cast("list[object]", told)))[:500] if isinstance(told, list) else ""
 
 
 def _memory(pid: int) -> float:

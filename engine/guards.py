@@ -78,6 +78,10 @@ def usable(output: Output, model: Image | None) -> Image:
 
     A flat picture is right where the input, `model`, is flat itself.
     """
+    if output.ndim != 3 or output.shape[2] != 4 or not output.size:
+        raise UnusableOutput(
+            f"The pipeline gave {output.shape} where (height, width, 4) is a picture."
+        )
     if output.dtype != np.uint8 and not np.isfinite(output.sum()):
         raise UnusableOutput("The pipeline gave numbers that are no picture (NaN or infinite).")
     image = cast(Image, output)

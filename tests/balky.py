@@ -16,7 +16,7 @@ class Place:
     """What is done to the sources and sinks of one name."""
 
     def __init__(self) -> None:
-        self.kept = dict.fromkeys(("open", "receive", "send", "close", "offers"), False)
+        self.kept = dict.fromkeys(("open", "receive", "send", "close", "offers", "status"), False)
         self.refuses = ""
         self.done: Counter[str] = Counter()
         self.threads: set[int] = set()
@@ -50,7 +50,6 @@ places: dict[str, Place] = {}
 
 
 class Balky:
-    status = "balky"
     problem = ""
     stands_in = False
 
@@ -66,6 +65,11 @@ class Balky:
 
     def __exit__(self, *_):
         self._place.come_to("close")
+
+    @property
+    def status(self):
+        self._place.come_to("status")
+        return "balky"
 
     def receive(self, timeout):
         self._place.come_to("receive")

@@ -418,3 +418,33 @@ def test_a_journal_and_a_log_on_a_hung_disk_keep_neither_start_nor_frames(tmp_pa
         bridge.osc("/bridge/mix", 0.5)
         bridge.until(lambda state: bridge.ask("parameters")["mix"] == 0.5)
     assert json.loads(journal.read_text()) == look, "it is not written over unread"
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        (np.full((48, 64, 4), 0.5, np.float32), "float32"),
+        (np.zeros((48, 64, 3), np.uint8), "48x64x3"),
+        (np.zeros((0, 0, 4), np.uint8), "0x0x4"),
+    ],
+)
+def test_what_a_source_gives_that_is_no_picture_is_told_and_never_shown(tmp_path, image, why):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        rig.put(scene(64, 48, 1))
+        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 1)))
+        rig.put(image)
+        rig.until(lambda: why in rig.session.status().input_problem)
+        assert np.array_equal(rig.place.seen[-1].frame.image, scene(64, 48, 1)), "held"
+        rig.put(scene(64, 48, 2))
+        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 2)))
+        rig.until(lambda: not rig.session.status().input_problem)
+
+
+def test_a_source_that_hangs_in_what_it_is_asked_besides_is_told_and_overtaken(tmp_path, place):
+    with running_session(tmp_path, pipeline="passthrough", source="balky:place") as rig:
+        place.until("receive")
+        place.keep("status")
+        rig.until(lambda: "has not answered" in rig.session.status().error)
+        rig.session.attach("pattern:next")
+        rig.until(lambda: rig.session.status().source.startswith("pattern:next"))
+        place.let_go()

@@ -258,6 +258,16 @@ def test_a_kept_source_that_is_away_is_waited_for_and_never_forgotten(tmp_path):
         assert not rig.session.status().error
 
 
+def test_what_the_command_names_may_be_gone_after_a_crash_and_not_before(tmp_path):
+    gone = "--set", f"reference={tmp_path}/gone.png", "--fallback", f"file:{tmp_path}/gone.mp4"
+    for arguments in (gone[:2], gone[2:]):
+        with pytest.raises(SystemExit):
+            main(["run", *PLAIN, "--folder", str(tmp_path), *arguments])
+    leave(tmp_path, well=False, pipeline="passthrough", source="pattern:kept")
+    with running(tmp_path, *PLAIN, *gone) as bridge:
+        bridge.until(lambda state: state["state"] == "RUNNING")
+
+
 def test_no_home_and_odd_variables_are_no_defect(tmp_path, monkeypatch, capsys):
     if os.name != "nt" and sys.platform != "darwin":
         monkeypatch.setenv("XDG_DATA_HOME", "")

@@ -8,7 +8,6 @@ twice says `EXCLUSIVE = True`.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -18,8 +17,10 @@ from typing import Protocol, Self, cast
 
 from bridge.aside import Aside, SlowError
 from bridge.frame import Frame
+from bridge.stage import explained
 
 ENTRY_POINTS = "spout_bridge.transports"
+LONGEST_URI = 4096  # letters, as of a path
 BUILT_IN = {
     "spout": "bridge.transports.spout",
     "demo": "bridge.transports.demo",
@@ -133,6 +134,8 @@ def check_source(uri: str) -> None:
     """TransportError where a URI names nothing that can be received from, as far as that is known
     without a look at the disk: who calls this may not wait.
     """
+    if len(uri) > LONGEST_URI:
+        raise TransportError(f"A source's URI has at most {LONGEST_URI} letters.")
     if module := _imported.get(_module_of(uri, _known())):
         _checked(uri, module, "open_source", "received from")
 
@@ -174,16 +177,17 @@ def offers() -> list[Offer]:
     found: list[Offer] = []
     for scheme, name in _modules().items():
         try:
-            with suppress(TransportError):  # a plug-in that misses a package; `schemes` tells
-                found += _aside.ask(f"{scheme}:", partial(_offers, scheme, name), PATIENCE)
-        except SlowError as error:
-            found.append(Offer(uri=f"{scheme}:", text="", problem=str(error)))
+            found += _aside.ask(f"{scheme}:", partial(_offers, scheme, name), PATIENCE)
+        except TransportError:
+            pass  # a plug-in that misses a package; `schemes` tells
+        except Exception as error:  # noqa: BLE001 - of a driver or a plug-in: the others are there
+            found.append(Offer(uri=f"{scheme}:", text="", problem=explained(error, SlowError)))
     return found
 
 
 def _offers(scheme: str, name: str) -> list[Offer]:
     there = getattr(_module(scheme, name), "offers", None)
-    return list(there()) if there else []
+    return [offer for offer in there() if isinstance(offer, Offer)] if there else []
 
 
 def _name(uri: str) -> str:
