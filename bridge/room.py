@@ -74,8 +74,10 @@ def refusal(row: PipelineRow, load: Load, size: str, there: Free, models: Path) 
 
 
 def shared_bytes(row: PipelineRow, width: int, height: int) -> int:
-    """What the pictures on their way to a worker and back take, twice while the size changes."""
-    return 2 * (max(row.block, 2) + 2 * row.block + 2) * PIXEL * width * height
+    """What the pictures on their way to a worker and back take, beside those of the size before,
+    which are not free yet.
+    """
+    return (max(row.block, 2) + 2 * row.block + 2) * PIXEL * width * height
 
 
 def _setting(load: CausalLoad, there: Free, models: Path) -> Setting:
