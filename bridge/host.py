@@ -351,6 +351,7 @@ class EngineHost:
                 self._retire(old)
                 return
             self.coming = self._try(wish.orders)
+            self._seed()
             self._granted(wish)
 
     def _granted(self, wish: Wish) -> None:
@@ -394,7 +395,13 @@ class EngineHost:
             return None
 
     def _seed(self) -> None:
-        """Give a new worker the newest picture: a still sender has nothing else to give."""
+        """Give a new worker the newest picture, for a still sender has nothing else to give, and
+        the values that came while it was started and nobody knew of it.
+        """
+        number, values = self._values()
+        for link in self.links:
+            if link.parameters_number < number:
+                link.steer(number, values)
         newest = self._newest_input()
         for link in self.links:
             if newest and link.inbox.newest is None:
@@ -480,6 +487,7 @@ class EngineHost:
             orders, self._before, self._rolled_back = self._before, None, True
             self._kept(link.orders, orders)
             self.coming = self._try(orders)
+            self._seed()
         elif link is self.coming:
             self.current, self.coming = link, None
             self._died(link)
@@ -518,6 +526,7 @@ class EngineHost:
             return
         self.breaker_open = False
         self.current = fresh
+        self._seed()
 
     def _retire(self, link: Link) -> None:
         feeder = self._feeders.pop(link, None)

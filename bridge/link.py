@@ -116,6 +116,7 @@ class Link:
         self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._view: Message | None = None
         self._input: RingWriter | None = None
+        self._steering = threading.Lock()
         self._input_lock = threading.Lock()  # of its name, between who makes and who ends
         self._inputs_made = 0
         self._lost = ""  # a segment that the worker did not find any more
@@ -139,7 +140,14 @@ class Link:
             self._outbox.put(self._load(self.offered))
 
     def steer(self, number: int, values: Mapping[str, Value]) -> None:
-        """Hand over a parameter snapshot; only the newest goes out. Never waits."""
+        """Hand over a parameter snapshot; only the newest goes out. Waits for nobody. Any thread:
+        one that comes late with an older snapshot is not heard.
+        """
+        with self._steering:
+            if number >= self.parameters_number:
+                self._steer(number, values)
+
+    def _steer(self, number: int, values: Mapping[str, Value]) -> None:
         view: Message = {"do": "parameters", "number": number}
         view["values"] = fitted(self.row.parameters, values)
         self._view = view

@@ -9,5 +9,5 @@ from tests.doubles import CATALOG
 def main() -> None:
     """As `spout-bridge`."""
     bridge.link.SILENCE = 0.5
-    Catalog.installed = classmethod(lambda cls: CATALOG)
+    Catalog.installed = classmethod(lambda cls, beside=(): CATALOG)
     command()
