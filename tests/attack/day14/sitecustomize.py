@@ -8,7 +8,6 @@ import struct
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -60,8 +59,7 @@ def _rings() -> None:
 
     _after_init(ring.RingWriter, written)
     _after_init(ring.RingReader, read)
-    with suppress(ModuleNotFoundError):
-        _after_init(import_module("engine.public_ring").PublicWriter, published)
+    _after_init(import_module("engine.public_ring").PublicWriter, published)
 
 
 def _age() -> None:
