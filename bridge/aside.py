@@ -1,8 +1,9 @@
 """Calls that may never return, into drivers, plug-ins and disks: made aside, with a deadline."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
+from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
@@ -39,6 +40,39 @@ class Aside:
             if promise.done():  # a TimeoutError of the call's own
                 raise
         raise SlowError(f"{name} has not answered for {perf_counter() - began:.1f} s.")
+
+
+class Disk:
+    """Looks at one place on a disk that may sleep, or never answer: one at a time, each made aside.
+    So a disk that hangs costs one thread, and whoever asks once it is known to hang does not wait.
+    Any thread may ask.
+    """
+
+    def __init__(self, name: str) -> None:
+        """`name` begins the sentence of a `SlowError`."""
+        self._name = name
+        self._aside = Aside()
+
+    def ask(self, what: Hashable, look: Callable[[], T], patience: float) -> T:
+        """What `look` gives or raises; SlowError where that, and what was looked at before it,
+        takes longer than `patience` seconds. Who asks for the same `what` may be given the same.
+        """
+        until = perf_counter() + patience
+        while True:
+            left = max(0.0, until - perf_counter())
+            seen, found, error = self._aside.ask(self._name, partial(_seen, what, look), left)
+            if seen != what:  # that was somebody else's look
+                continue
+            if error is not None:
+                raise error
+            return cast(T, found)
+
+
+def _seen(what: Hashable, look: Callable[[], object]) -> tuple[Hashable, object, Exception | None]:
+    try:
+        return what, look(), None
+    except Exception as error:  # noqa: BLE001 - raised again by whoever asked for this
+        return what, None, error
 
 
 def _keep(promise: "Future[Any]", call: Callable[[], object]) -> None:

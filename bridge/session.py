@@ -8,8 +8,8 @@ pictures at an even pace and composes what is shown; the send thread gives it to
 import logging
 import os
 import threading
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, cast
 import psutil
 
 from bridge.alarm import Alarm
-from bridge.aside import Aside, SlowError
+from bridge.aside import Aside, Disk, SlowError
 from bridge.control.assets import refer
 from bridge.control.desk import Action
 from bridge.control.journal import Journal, Kept, Left
@@ -63,7 +63,8 @@ from engine.texts import mended
 log = logging.getLogger(__name__)
 
 OPENING = 3.0  # seconds that the start waits for source and sink to open, or to be refused
-READING = 3.0  # seconds that the journal may take to be read
+READING = 3.0  # seconds that each disk may take to answer at the start
+LOOKING = 10.0  # the same later: one that sleeps may be waking up
 CALM: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
 GLANCE = 3.0  # seconds between looks for files that the start lacked
 # Who changes parameters, where it is we ourselves; of these, whoever asks looks for the room.
@@ -86,10 +87,13 @@ class Session:
         self._first = row.id
         self.store = ParameterStore(
             _all_specs(catalog),
-            partial(refer, settings.assets),
-            partial(lora_named, settings.models_folder),
+            self._picture,
+            self._lora,
             self._unusable,
         )
+        self._pictures_disk = Disk(f"The folder {settings.assets}")
+        self._loras_disk = Disk(f"The folder {settings.models_folder}")
+        self._patience = READING
         self.restored = ""  # what was brought back of the run before, in a sentence
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
         self._receiving = Receiving(
@@ -171,6 +175,7 @@ class Session:
         self._clock.start()
         if self._alarm:
             self._alarm.start()
+        self._patience = LOOKING
         self._keep()
 
     def let_go(self) -> None:
@@ -480,6 +485,18 @@ class Session:
 
     # Parameters.
 
+    def _picture(self, given: str) -> str:
+        """The name of the picture that is meant; ValueError where there is none, or no telling."""
+        look = partial(refer, self.settings.assets, given)
+        with _in_time():
+            return self._pictures_disk.ask(given, look, self._patience)
+
+    def _lora(self, given: str) -> str:
+        """The same of a LoRA."""
+        look = partial(lora_named, self.settings.models_folder, given)
+        with _in_time():
+            return self._loras_disk.ask(given, look, self._patience)
+
     def _values(self) -> tuple[int, Mapping[str, Value]]:
         snapshot = self.store.snapshot
         return snapshot.number, snapshot.values
@@ -645,6 +662,15 @@ class Session:
         if self._card is None or self._card[0] != lines:
             self._card = lines, card(width, height, lines)
         return self._card[1]
+
+
+@contextmanager
+def _in_time() -> Generator[None]:
+    """A disk that does not answer is a ValueError in here."""
+    try:
+        yield
+    except SlowError as error:
+        raise ValueError(str(error)) from error
 
 
 def _all_specs(catalog: Catalog) -> list[ParameterSpec]:

@@ -101,6 +101,14 @@ class ParameterSpec:
     by_pattern: bool = True
     shapes: bool = False
 
+    @property
+    def looks(self) -> bool:
+        """Whether somebody takes a look at a disk before a value is taken: for the file that it
+        names, or for what a pipeline would be loaded with, which depends on the size too.
+        """
+        of_files = self.asset or self.lora or bool(self.packages)
+        return of_files or not self.live or self.kind is Kind.SIZE
+
     def check(self, value: object) -> Value:
         """Return `value` if it is exactly right, else raise ValueError with one clear sentence."""
         if self.kind is Kind.BOOL:

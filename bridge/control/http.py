@@ -1,8 +1,10 @@
 """HTTP: the page, REST and the two WebSockets; every parameter comes from the schema."""
 
 import json
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, HTTPException, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from bridge import __version__, logs
+from bridge.aside import Disk, SlowError
 from bridge.control import assets
 from bridge.control.desk import Desk
 from bridge.control.guard import UPLOADS, Guard, Rules
@@ -28,6 +31,8 @@ from bridge.state import Status
 from bridge.weights import MissingWeights
 from engine.parameters import Value
 
+T = TypeVar("T")
+
 PAGE = Path(__file__).parent / "page"
 API = "/api/v1"
 READY = ("RUNNING", "DEGRADED")
@@ -35,6 +40,7 @@ FRAMEWORK = {
     "Not Found": "There is nothing here by that path; /docs lists what there is.",
     "Method Not Allowed": "This path is not asked for in that way; /docs says how.",
 }
+PATIENCE = 10.0  # seconds that a look into the folder of pictures may take
 STALE = 5.0  # seconds without a generated picture, or three blocks where those take longer
 NO_INPUT = {
     "opening": "The source has not opened yet",
@@ -138,7 +144,7 @@ def _parameters(app: FastAPI, desk: Desk) -> None:
     changes = body("Parameters", desk.store.specs.values(), {})
 
     @app.get(f"{API}/schema", tags=["parameters"])
-    async def whole_schema() -> dict[str, Any]:
+    def whole_schema() -> dict[str, Any]:
         """All parameters with their ranges, all actions, all pipelines, all values of the state."""
         return schema(desk)
 
@@ -150,7 +156,10 @@ def _parameters(app: FastAPI, desk: Desk) -> None:
     @app.patch(f"{API}/parameters", tags=["parameters"])
     async def change(given: changes) -> dict[str, Value]:  # type: ignore[valid-type]
         """Set some parameters: all of them, or none where one is refused."""
-        return desk.store.update(given.model_dump(exclude_unset=True), "http")  # type: ignore[attr-defined]
+        asked = given.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+        if not desk.store.waits(asked):
+            return desk.store.update(asked, "http")
+        return await run_in_threadpool(_set, desk, asked, desk.store.turn())
 
     @app.post(API + "/actions/{name}", tags=["parameters"])
     def act(name: str) -> dict[str, str]:
@@ -167,12 +176,17 @@ def _parameters(app: FastAPI, desk: Desk) -> None:
         return {"done": name}
 
 
+def _set(desk: Desk, asked: Mapping[str, object], turn: int) -> dict[str, Value]:
+    with desk.store.at(turn):
+        return desk.store.update(asked, "http")
+
+
 def _pipelines(app: FastAPI, desk: Desk) -> None:
     loads = [spec for spec in desk.store.specs.values() if not spec.live]
     wanted = body("Switch", loads, {"pipeline": (str, ...)})
 
     @app.get(f"{API}/pipelines", tags=["pipelines"])
-    async def pipelines() -> list[dict[str, Any]]:
+    def pipelines() -> list[dict[str, Any]]:
         """What there is to switch to."""
         return [dict(row) for row in desk.pipelines()]
 
@@ -201,11 +215,19 @@ def _assets(app: FastAPI, desk: Desk) -> None:
     upload = {"requestBody": {"content": {kind: {"schema": {"type": "string", "format": "binary"}}
                                           for kind in UPLOADS}}}  # fmt: skip
     uploads = Uploads(desk.assets)
+    disk = Disk(f"The folder {desk.assets}")
+
+    async def looked(what: str, look: Callable[[], T]) -> T:
+        """Beside the server's loop, and not for ever: a disk may sleep, or answer no more."""
+        try:
+            return await run_in_threadpool(disk.ask, what, look, PATIENCE)
+        except SlowError as error:
+            raise HTTPException(503, str(error)) from error
 
     @app.get(f"{API}/assets", tags=["assets"])
     async def listing() -> list[str]:
         """The reference images."""
-        return assets.names(desk.assets)
+        return await looked("names", partial(assets.names, desk.assets))
 
     @app.post(f"{API}/assets", status_code=201, tags=["assets"], openapi_extra=upload)
     async def add(request: Request, name: str) -> dict[str, Any]:
@@ -215,12 +237,12 @@ def _assets(app: FastAPI, desk: Desk) -> None:
     @app.get(API + "/assets/{name}", tags=["assets"])
     async def one(name: str) -> FileResponse:
         """One reference image."""
-        return FileResponse(assets.find(desk.assets, name))
+        return FileResponse(await looked(name, partial(assets.find, desk.assets, name)))
 
     @app.delete(API + "/assets/{name}", tags=["assets"])
     async def remove(name: str) -> dict[str, str]:
         """Remove a reference image."""
-        assets.find(desk.assets, name).unlink()
+        await looked(f"remove {name}", lambda: assets.find(desk.assets, name).unlink())
         return {"removed": name}
 
 

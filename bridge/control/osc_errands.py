@@ -2,8 +2,56 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from bridge.control.osc_inbox import Sender
 
 Errand = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is stored in one snapshot, when files have been looked for: `looks` has the address and
+    the value of each name that needs it, `changes` the others' values; `deeds` are done after it.
+    """
+
+    turn: int
+    sender: Sender
+    looks: dict[str, tuple[str, object]]
+    changes: dict[str, object]
+    deeds: dict[str, Errand]
+
+
+class Groups:
+    """What waits for a look at each place, in order. What a later one of the same place sets or
+    does anyway is taken out of those before it: so there are never more than names and deeds.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[Group]] = {}
+        self._lock = threading.Lock()
+
+    def put(self, place: str, group: Group) -> int:
+        """Let a group wait; how many values and deeds need not be done any more."""
+        gone = 0
+        with self._lock:
+            waiting = self._waiting.setdefault(place, [])
+            for older in waiting:
+                for name in (*group.looks, *group.changes):
+                    gone += older.looks.pop(name, None) is not None
+                    gone += older.changes.pop(name, None) is not None
+                for address in group.deeds:
+                    gone += older.deeds.pop(address, None) is not None
+            self._waiting[place] = [
+                each for each in waiting if each.looks or each.changes or each.deeds
+            ] + [group]
+        return gone
+
+    def next(self, place: str) -> Group | None:
+        """Take the first; None for none."""
+        with self._lock:
+            waiting = self._waiting.get(place)
+            return waiting.pop(0) if waiting else None
 
 
 class Errands:

@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge import logs
 from bridge.control.desk import Desk
-from bridge.control.osc_errands import Errands
+from bridge.control.osc_errands import Errand, Errands, Group, Groups
 from bridge.control.osc_feedback import Feedback
 from bridge.control.osc_inbox import WILD_BYTES, Allowance, Inbox, Item, Sender, address_of
 from bridge.control.osc_packets import BUNDLE, Arguments, PacketError, parse, split
@@ -31,15 +31,19 @@ MOST_PRESSES = 50  # of one button in a second
 LETTERS = 16  # of a pattern that are looked up in the time of one message
 BYTES = 32  # of a bundle for each of its messages; few are shorter
 ON_DISK = frozenset(
-    ROOT + name for name in ("pipeline", "reload", "download", "download/cancel", "source")
+    ROOT + name
+    for name in ("pipeline", "reload", "defaults", "download", "download/cancel", "source")
 )
 OURS = (ROOT + "error", ROOT + "pong", ROOT + "state/")  # not errors when two bridges meet
 
 
 class Handler:
     """Used by one thread. Values wait in `_changes` until `flush` stores them in one snapshot;
-    what else was asked for waits in `_then` and is done after it, in order; of that, what looks
-    at files (a pipeline's weights) is an errand, since a disk may sleep.
+    what else was asked for waits in `_then` and is done after it, in order.
+
+    What looks at files (references, LoRAs, a pipeline's weights) is an errand, since a disk may
+    sleep: values that need such a look wait in `_looks`, and are stored by whoever has looked. A
+    bundle with one of them is stored by that one, whole.
     """
 
     def __init__(self, desk: Desk, feedback: Feedback, patterns: bool = True) -> None:
@@ -64,6 +68,8 @@ class Handler:
         self._allowance = Allowance()
         self._by_pattern = 0  # what the patterns of this datagram took
         self._changes: dict[str, object] = {}
+        self._looks: dict[str, tuple[str, object]] = {}  # by name: the address, and what was given
+        self._groups = Groups()
         self._then: list[tuple[str, Callable[[], object]]] = []
         self._sender: Sender = ("", 0)
         self._presses: dict[str, tuple[float, int]] = {}
@@ -113,22 +119,90 @@ class Handler:
         if not bundle:
             return self._message(data, sender)
         good = self._bundle(data, sender)
-        self.flush()
+        self.flush(whole=True)
         return good
 
-    def flush(self) -> None:
-        """Store what was gathered, in one snapshot; then do the rest."""
+    def flush(self, *, whole: bool = False) -> None:
+        """Store what was gathered, in one snapshot; then do the rest. Of what is `whole` nothing is
+        stored before all of it can be.
+        """
         changes, self._changes = self._changes, {}
+        looks, self._looks = self._looks, {}
         then, self._then = self._then, []
-        if changes:
-            host, port = self._sender
-            self._attempt("value", self._store, changes, f"osc:{host}:{port}")
+        if looks and whole:
+            deeds = {a: deed for a, deed in then if a in self._buttons or a in ON_DISK}
+            then = [(a, deed) for a, deed in then if a not in deeds]
+            self._look_aside(looks, changes, deeds)
+        else:
+            if changes:
+                self._attempt("value", self._store, changes, self._origin)
+            for place in dict.fromkeys(map(self._place, looks)):
+                self._look_aside({n: looks[n] for n in looks if self._place(n) == place})
         for address, deed in then:
             kind = _errand(address)
             if not kind:
                 self._attempt(address, deed)
-            elif self._errands.put(kind, partial(self._attempt, address, deed)):
+                continue
+            turn = self._desk.store.turn()
+            if self._errands.put(kind, partial(self._attempt_at, turn, address, deed)):
                 self._desk.counters.osc_coalesced += 1
+
+    @property
+    def _origin(self) -> str:
+        host, port = self._sender
+        return f"osc:{host}:{port}"
+
+    def _look_aside(
+        self,
+        looks: dict[str, tuple[str, object]],
+        changes: dict[str, object] | None = None,
+        deeds: dict[str, Errand] | None = None,
+    ) -> None:
+        """Store values that have to be looked for, and with them `changes`, beside this thread;
+        then do `deeds`.
+        """
+        place = " and ".join(sorted({self._place(name) for name in looks}))
+        turn = self._desk.store.turn()
+        group = Group(turn, self._sender, looks, changes or {}, deeds or {})
+        self._desk.counters.osc_coalesced += self._groups.put(place, group)
+        self._errands.put(f"look for {place}", partial(self._look_for, place))
+
+    def _place(self, name: str) -> str:
+        """Where a value is looked for: one folder's disk may sleep while the other's does not."""
+        return "pictures" if self._desk.store.specs[name].asset else "models"
+
+    def _look_for(self, place: str) -> None:
+        """Do what waits for a place; by the thread of an errand."""
+        while group := self._groups.next(place):
+            with self._desk.store.at(group.turn):
+                self._attempt("value", self._found, group)
+            for address, deed in group.deeds.items():
+                self._attempt_at(group.turn, address, deed)
+
+    def _found(self, group: Group) -> None:
+        """Store a group whole, without what there is none of."""
+        specs, changes, odd = self._desk.store.specs, {**group.changes}, list[str]()
+        for name, (address, given) in group.looks.items():
+            try:
+                changes[name] = self._desk.store.check({name: given}, lenient=True)[name]
+            except ValueError as error:
+                odd.append(name)
+                self._feedback.received(specs[name], group.sender, as_sent=False)
+                self.refuse(address, f"{address}: {error}")
+                continue
+            as_sent = given == changes[name]
+            self._feedback.received(specs[name], group.sender, as_sent=as_sent)
+            odd += [] if as_sent else [name]
+        host, port = group.sender
+        try:
+            if changes:
+                self._store(changes, f"osc:{host}:{port}")
+        finally:
+            self._hold(odd)
+
+    def _attempt_at(self, turn: int, address: str, deed: Callable[[], object]) -> None:
+        with self._desk.store.at(turn):
+            self._attempt(address, deed)
 
     def _store(self, changes: Mapping[str, object], origin: str) -> None:
         """Store what can be; what cannot be used together with the rest is told as it stays."""
@@ -277,6 +351,10 @@ class Handler:
     ) -> None:
         try:
             given = value(spec, arguments)
+            if spec.looks:
+                spec.coerce(given)
+                self._looks[spec.name] = address, given
+                return
             applied = self._desk.store.check({spec.name: given}, lenient=True)[spec.name]
         except ValueError:
             self._feedback.received(spec, sender, as_sent=False)

@@ -2,12 +2,17 @@
 
 A value for a pipeline that is not running is kept until it runs. Readers take one immutable
 snapshot; a writer validates all of its changes, swaps the snapshot, then tells the listeners.
+
+To validate may take a look at a disk, which may sleep. So every change has its turn: of two values
+of a name the one that was asked for later counts, however long it took to look for the other.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import count
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -71,6 +76,9 @@ class ParameterStore:
         self.specs: Mapping[str, ParameterSpec] = MappingProxyType(merged)
         values: dict[str, Value] = {name: spec.default for name, spec in merged.items()}
         self._snapshot = Snapshot(1, MappingProxyType(values))
+        self._turns = count(1)
+        self._turn_of: dict[str, int] = dict.fromkeys(merged, 0)  # in which each was set
+        self._asking = threading.local()
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
 
@@ -83,25 +91,53 @@ class ParameterStore:
         """Call `listener` with every `Change` from now on."""
         self._listeners.append(listener)
 
+    def waits(self, names: Iterable[str]) -> bool:
+        """Whether to check values of these names may take a look at a disk: files are looked for,
+        or what a pipeline would be loaded with.
+        """
+        return any(spec.looks for name in names if (spec := self.specs.get(name)))
+
+    def turn(self) -> int:
+        """The next turn, for a change that begins now and is made later."""
+        return next(self._turns)
+
+    def turn_of(self, name: str) -> int:
+        """The turn in which a value was set last, to another or to the same; 0 for never."""
+        return self._turn_of[name]
+
+    @contextmanager
+    def at(self, turn: int) -> Generator[None]:
+        """Let what this thread changes in here have that turn."""
+        before = getattr(self._asking, "turn", 0)
+        self._asking.turn = turn
+        try:
+            yield
+        finally:
+            self._asking.turn = before
+
     def update(
         self, changes: Mapping[str, object], origin: str = "", *, lenient: bool = False
     ) -> dict[str, Value]:
-        """Take all changes or, with ParameterError, none; return the values as applied.
+        """Take all changes or, with ParameterError, none; return the values that hold then: those
+        as applied, but where a later turn has set one meanwhile, that.
 
         `lenient` coerces and clamps (OSC), else a value must be exactly right (REST). Names that
         get the value they have are applied, but change nothing and are told to nobody.
         """
+        turn = getattr(self._asking, "turn", 0) or self.turn()
         checked = self.check(changes, origin, lenient=lenient)
         with self._lock:
             old = self._snapshot
-            changed = {name: v for name, v in checked.items() if old.values[name] != v}
+            due = {name: v for name, v in checked.items() if self._turn_of[name] <= turn}
+            self._turn_of |= dict.fromkeys(due, turn)
+            changed = {name: v for name, v in due.items() if old.values[name] != v}
             if changed:
                 values = MappingProxyType({**old.values, **changed})
                 self._snapshot = Snapshot(old.number + 1, values)
                 change = Change(self._snapshot, MappingProxyType(changed), origin)
                 for listener in self._listeners:
                     listener(change)
-        return checked
+            return {name: self._snapshot.values[name] for name in checked}
 
     def check(
         self, changes: Mapping[str, object], origin: str = "", *, lenient: bool = False

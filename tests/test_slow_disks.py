@@ -1,0 +1,236 @@
+"""A disk that sleeps: what needs it waits, the rest goes on, and the last wish counts."""
+
+import threading
+from contextlib import contextmanager
+from time import perf_counter
+
+import httpx2
+import pytest
+from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+
+import bridge.control.assets
+import bridge.session
+from bridge.aside import Disk, SlowError
+from bridge.control.http_server import HttpServer
+from bridge.control.osc import OscServer
+from bridge.settings import Settings
+from tests.rig import running_session
+from tests.test_osc import message, osc
+
+SOON = 2.0  # seconds; a value that waits for the disk would take until the test wakes it
+
+
+class Sleeper:
+    """Stands in for the look into a folder: whoever comes while it sleeps stays in it."""
+
+    def __init__(self, look) -> None:
+        self._look = look
+        self._awake = threading.Event()
+        self._awake.set()
+        self.asked: list[str] = []
+
+    def __call__(self, folder, *more):
+        self.asked.append(*more or [""])
+        assert self._awake.wait(30)
+        return self._look(folder, *more)
+
+    def sleep(self) -> None:
+        self._awake.clear()
+
+    def wake(self) -> None:
+        self._awake.set()
+
+
+@pytest.fixture(name="disk")
+def _disk(monkeypatch):
+    """The assets folder's disk."""
+    sleeper = Sleeper(bridge.control.assets.names)
+    monkeypatch.setattr(bridge.control.assets, "names", sleeper)
+    yield sleeper
+    sleeper.wake()
+
+
+@pytest.fixture(name="o")
+def _o(tmp_path, disk):
+    for name in ("a.png", "b.png", "c.png"):
+        (tmp_path / name).write_bytes(b"x")
+    with osc(tmp_path) as held:
+        yield held
+
+
+def bundle(*parts) -> bytes:
+    built = OscBundleBuilder(IMMEDIATELY)
+    for address, *arguments in parts:
+        built.add_content(message(address, *arguments))
+    return built.build().dgram
+
+
+def test_faders_buttons_and_questions_go_on_while_a_reference_is_looked_for(o, disk):
+    disk.sleep()
+    o.send("/bridge/ref", "a.png")
+    o.until(lambda: disk.asked)
+    for step in range(1, 6):
+        o.send("/bridge/vace", step / 4)
+        o.until(lambda step=step: o.value("vace_scale") == step / 4, SOON)
+    o.send("/bridge/prompt", "goes on")
+    o.until(lambda: o.value("prompt") == "goes on", SOON)
+    o.send("/bridge/panic")
+    o.until(lambda: "panic" in o.desk.acted, SOON)
+    o.send("/bridge/ping")
+    o.heard("/bridge/pong")
+    assert o.value("reference") == ""
+    disk.wake()
+    o.until(lambda: o.value("reference") == "a.png")
+    o.hears("/bridge/ref", "a.png")
+
+
+def test_of_one_address_the_last_value_counts_however_long_the_disk_slept(o, disk):
+    disk.sleep()
+    o.send("/bridge/ref", "a.png")
+    o.until(lambda: disk.asked)
+    for name in ("b.png", "a.png", "c.png", "b.png"):
+        o.send("/bridge/ref", name)
+    o.send("/bridge/ref/2", "a.png")
+    disk.wake()
+    o.until(lambda: (o.value("reference"), o.value("reference_2")) == ("b.png", "a.png"))
+    disk.sleep()
+    asked = len(disk.asked)
+    o.send("/bridge/ref", "c.png")
+    o.until(lambda: len(disk.asked) > asked)
+    o.desk.store.update({"reference": ""})  # by another door, and it needs no look
+    disk.wake()
+    o.send("/bridge/ref/2", "c.png")
+    o.until(lambda: o.value("reference_2") == "c.png")
+    assert o.value("reference") == ""
+
+
+def test_a_bundle_stays_whole_and_overwrites_nothing_that_came_after_it(o, disk):
+    changes = []
+    o.desk.store.listen(changes.append)
+    disk.sleep()
+    o.raw(bundle(("/bridge/ref", "a.png"), ("/bridge/vace", 0.5), ("/bridge/fade", 3.0),
+                 ("/bridge/reset",)))  # fmt: skip
+    o.until(lambda: disk.asked)
+    o.send("/bridge/fade", 1.0)
+    o.until(lambda: o.value("fade") == 1.0, SOON)
+    assert o.value("vace_scale") != 0.5
+    assert o.desk.acted == []
+    disk.wake()
+    o.until(lambda: o.desk.acted == ["reset"])
+    assert dict(changes[-1].changed) == {"reference": "a.png", "vace_scale": 0.5}
+    assert o.value("fade") == 1.0
+
+
+def test_a_flood_for_a_disk_that_sleeps_costs_one_thread_and_the_newest_counts(o, disk):
+    before = threading.active_count()
+    disk.sleep()
+    for number in range(3000):
+        o.send("/bridge/ref", f"{'abc'[number % 3]}.png")
+        o.raw(bundle(("/bridge/ref/2", "a.png"), ("/bridge/vace", number % 7 / 8)))
+    o.send("/bridge/ref", "c.png")
+    o.send("/bridge/steady", 0.25)
+    o.until(lambda: o.value("steady") == 0.25, SOON)
+    assert threading.active_count() - before <= 4
+    disk.wake()
+    o.until(lambda: (o.value("reference"), o.value("reference_2")) == ("c.png", "a.png"))
+    o.until(lambda: o.value("vace_scale") == 2999 % 7 / 8)
+
+
+def test_defaults_are_all_of_them_and_what_comes_after_them_stays(tmp_path):
+    with _served(tmp_path) as (rig, _, held):
+        rig.session.store.update({"vace_scale": 0.5, "mix": 0.5})
+        held(message("/bridge/defaults").dgram)
+        held(message("/bridge/vace", 0.25).dgram)
+        rig.until(lambda: rig.session.store.snapshot.values["mix"] == 1.0)
+        assert rig.session.store.snapshot.values["vace_scale"] == 0.25
+
+
+@contextmanager
+def _served(tmp_path, **more):
+    """A running session with its server, and what handles one datagram."""
+    with running_session(tmp_path, pipeline="passthrough", size="auto", **more) as rig:
+        settings = Settings(port=0, folder=tmp_path, osc_feedback=())
+        http = HttpServer(rig.session, settings)
+        http.bind()
+        http.start()
+        server = OscServer(rig.session, settings)
+        try:
+            with httpx2.Client(base_url=f"http://127.0.0.1:{http.port}", timeout=20) as client:
+                yield rig, client, lambda data: server._handle(data, ("127.0.0.1", 7))
+        finally:
+            http.close()
+            server.close()
+
+
+def test_rest_goes_on_while_a_reference_is_looked_for_and_the_last_wish_counts(tmp_path, disk):
+    (tmp_path / "assets").mkdir()
+    for name in ("a.png", "b.png"):
+        (tmp_path / "assets" / name).write_bytes(b"x")
+    with _served(tmp_path) as (rig, http, _):
+        disk.sleep()
+        answers = []
+
+        def ask(name):
+            answers.append(http.patch("/api/v1/parameters", json={"reference": name}).json())
+
+        first = threading.Thread(target=ask, args=["a.png"])
+        first.start()
+        rig.until(lambda: disk.asked)
+        began = perf_counter()
+        assert http.get("/healthz").status_code == 200
+        given = {"vace_scale": 0.75}
+        assert http.patch("/api/v1/parameters", json=given).json() == given
+        assert http.get("/api/v1/state").status_code == 200
+        assert http.get("/api/v1/schema").status_code == 200
+        # what needs no look is there at once, and what was asked for before it does not undo it
+        cleared = threading.Thread(target=lambda: ask(""))
+        cleared.start()
+        rig.until(lambda: answers == [{"reference": ""}], SOON)
+        assert perf_counter() - began < SOON
+        disk.wake()
+        first.join(10)
+        assert answers == [{"reference": ""}, {"reference": ""}], "told what holds"
+
+
+def test_a_disk_that_never_answers_is_a_sentence(tmp_path, disk, monkeypatch):
+    monkeypatch.setattr(bridge.session, "LOOKING", 0.3)
+    monkeypatch.setattr("bridge.control.http.PATIENCE", 0.3)
+    with _served(tmp_path) as (rig, http, held):
+        disk.sleep()
+        refused = http.patch("/api/v1/parameters", json={"reference": "a.png"})
+        assert refused.status_code == 422
+        assert f"The folder {tmp_path / 'assets'} has not answered for" in refused.text
+        held(message("/bridge/ref", "a.png").dgram)
+        rig.until(lambda: rig.session.counters.osc_refused == 1, SOON)
+        listing = http.get("/api/v1/assets")
+        assert listing.status_code == 503
+        assert "has not answered for" in listing.text
+
+
+def test_a_disk_costs_one_thread_and_each_asker_has_its_own_answer():
+    disk, awake, before = Disk("It"), threading.Event(), threading.active_count()
+
+    def look(number):
+        awake.wait(20)
+        if number % 2:
+            raise ValueError(f"none {number}")
+        return number
+
+    answers: dict[int, object] = {}
+
+    def ask(number):
+        try:
+            answers[number] = disk.ask(number, lambda: look(number), 20)
+        except ValueError as error:
+            answers[number] = str(error)
+
+    askers = [threading.Thread(target=ask, args=[number]) for number in range(8)]
+    for asker in askers:
+        asker.start()
+    assert threading.active_count() - before <= 8 + 1
+    with pytest.raises(SlowError, match="It has not answered for"):
+        disk.ask("other", lambda: 1, 0.05)
+    awake.set()
+    for asker in askers:
+        asker.join(20)
+    assert answers == {n: f"none {n}" if n % 2 else n for n in range(8)}
