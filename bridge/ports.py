@@ -39,3 +39,12 @@ def taken(port: int, error: OSError) -> str:
     if not owners and error.errno != errno.EADDRINUSE:
         return f"Port {port} cannot be opened: {error.strerror}; choose another with --port."
     return f"Port {port} is in use by {who}; end it, or choose another port with --port."
+
+
+def deaf(sock: socket.socket) -> bool:
+    """Whether a bound socket is none any more: closed by the system, nothing comes by it."""
+    try:
+        sock.getsockname()
+    except OSError:
+        return True
+    return False

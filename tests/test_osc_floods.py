@@ -3,6 +3,7 @@
 import errno
 import itertools
 import re
+import selectors
 import socket
 import time
 from contextlib import contextmanager
@@ -552,6 +553,45 @@ def test_an_error_of_the_socket_does_not_end_osc(tmp_path, caplog, code):
     logged = [record for record in caplog.records if "OSC goes on" in record.message]
     assert len(logged) == 2, "each kind once"
     assert all(record.exc_info for record in logged)
+
+
+@pytest.mark.parametrize("fails", ["select", "receive"])
+def test_a_socket_that_the_system_closed_is_bound_again(tmp_path, caplog, fails):
+    """As Windows tells it: `select` fails for all sockets, or receiving for this one."""
+    desk = FakeDesk(tmp_path)
+    server = OscServer(desk, Settings(osc_feedback=(), folder=tmp_path))
+    server.bind(0)
+    port, real = server.port, server._sockets[socket.AF_INET]
+    broken = Failing(real, [])
+
+    class Selector(selectors.DefaultSelector):
+        def select(self, timeout=None):
+            if fails == "select" and broken in [key.fileobj for key in self.get_map().values()]:
+                real.close()
+                raise OSError(10038, "not a socket")
+            return super().select(timeout)
+
+    def recvfrom(size):
+        real.close()
+        raise OSError(10038, "not a socket")
+
+    if fails == "receive":
+        broken.recvfrom = recvfrom
+    server._sockets[socket.AF_INET] = broken
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("selectors.DefaultSelector", Selector)
+            server.start()
+            deadline = time.perf_counter() + 10
+            while desk.store.snapshot.values["vace_scale"] != 0.5:
+                assert time.perf_counter() < deadline
+                sender.sendto(message("/bridge/vace", 0.5).dgram, ("127.0.0.1", port))
+                time.sleep(0.01)
+    finally:
+        server.close()
+        sender.close()
+    assert any("listens at UDP port" in record.message for record in caplog.records)
 
 
 def test_a_state_that_fails_does_not_end_feedback(o):

@@ -14,6 +14,7 @@ from bridge.control.desk import Desk
 from bridge.control.osc_feedback import Feedback
 from bridge.control.osc_handler import Handler
 from bridge.control.osc_inbox import Later, Sender
+from bridge.ports import deaf
 from bridge.settings import Settings
 from bridge.stage import repeat
 
@@ -57,16 +58,23 @@ class OscServer:
 
     def bind(self, port: int) -> None:
         """Take the port; OSError with a sentence when another has it."""
-        host = "0.0.0.0" if self._lan else "127.0.0.1"
+        family = socket.AF_INET
         try:
-            self._sockets[socket.AF_INET] = _bound(socket.AF_INET, host, port)
+            self._sockets[family] = _bound(family, self._host(family), port)
         except OSError as error:
             why = f"OSC cannot have UDP port {port}: {error.strerror or error}"
             raise OSError(error.errno, why) from error
-        self.port = self._sockets[socket.AF_INET].getsockname()[1]
+        self.port = self._sockets[family].getsockname()[1]
         # "localhost" is ::1 for some programs; machines without IPv6 do without.
         with suppress(OSError):
-            self._sockets[socket.AF_INET6] = _bound(socket.AF_INET6, "::1", self.port)
+            family = socket.AF_INET6
+            self._sockets[family] = _bound(family, self._host(family), self.port)
+
+    def _host(self, family: socket.AddressFamily) -> str:
+        """The address to listen at."""
+        if family == socket.AF_INET6:
+            return "::1"
+        return "0.0.0.0" if self._lan else "127.0.0.1"
 
     def start(self) -> None:
         """Begin to listen."""
@@ -89,7 +97,26 @@ class OscServer:
         with selectors.DefaultSelector() as selector:
             for sock in (*self._sockets.values(), self._bell):
                 selector.register(sock, selectors.EVENT_READ)
-            repeat(lambda: self._look(selector), self._stopped, self._failed, PAUSE)
+            repeat(lambda: self._step(selector), self._stopped, self._failed, PAUSE)
+
+    def _step(self, selector: selectors.BaseSelector) -> None:
+        try:
+            self._look(selector)
+        except OSError:  # Windows' select fails for all sockets when one is none any more
+            self._mend(selector)
+            raise
+
+    def _mend(self, selector: selectors.BaseSelector) -> None:
+        """Bind anew what the system has closed; OSError where it gives no other yet."""
+        for family, sock in list(self._sockets.items()):
+            if deaf(sock):
+                with suppress(KeyError, ValueError):  # it may be out already, from the try before
+                    selector.unregister(sock)
+                fresh = _bound(family, self._host(family), self.port)
+                selector.register(fresh, selectors.EVENT_READ)
+                self._sockets[family] = fresh
+                sock.close()
+                log.warning("OSC listens at UDP port %d again.", self.port)
 
     def _look(self, selector: selectors.BaseSelector) -> None:
         ready = selector.select(self._later.wait)
@@ -104,6 +131,7 @@ class OscServer:
                 self._drain(key.fileobj, self._looked + LONGEST)
             except OSError as error:  # of this socket: the other one, and what has come, go on
                 self._failed(error)
+                self._mend(selector)
                 self._stopped.wait(PAUSE)
         # All values of one look become one snapshot.
         self._handler.look(self._inbox)
