@@ -1,7 +1,10 @@
 """The web server's connections: who gets a place, who must leave it, what an odd request gets."""
 
+import asyncio
 import json
+import os
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
@@ -598,3 +601,82 @@ def test_eleven_hundred_idle_connections_stop_no_show_and_no_page(tmp_path, monk
 
 def test_the_phases_are_in_the_order_in_which_they_must_go():
     assert Phase.IDLE < Phase.BUSY < Phase.SERVED
+
+
+# What ends a server does not end the page
+
+
+def reset_by_client(port, data=b""):
+    """A connection that its client throws away: it does not even say goodbye."""
+    sock = opened(port, data)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+def test_three_hundred_resets_and_the_page_still_answers(port, caplog):
+    for number in range(300):
+        reset_by_client(port, (b"", b"GET /healthz HTTP/1.1\r\n", RESET)[number % 3])
+    assert answers(port)
+    assert not any("has ended" in record.message for record in caplog.records)
+
+
+def test_the_loop_is_the_one_that_resets_do_not_end_on_windows(tmp_path):
+    server = HttpServer(FakeDesk(tmp_path), Settings(port=0, folder=tmp_path))
+    assert server._config.get_loop_factory() is asyncio.SelectorEventLoop
+
+
+def _raise(error):
+    async def ends(*_):
+        raise error
+
+    return ends
+
+
+@pytest.mark.parametrize(
+    "end", [OSError(10038, "not a socket"), SystemExit(3), RuntimeError("made up")], ids=repr
+)
+def test_a_server_that_ends_is_bound_again(tmp_path, monkeypatch, caplog, end):
+    monkeypatch.setattr(http_server, "AGAIN", 0.05)
+    with serving(tmp_path) as (port, _):
+        assert answers(port)
+        with monkeypatch.context() as broken:
+            broken.setattr(http_server._Server, "on_tick", _raise(end))
+            wait(lambda: any("has ended" in record.message for record in caplog.records))
+        wait(lambda: any("serves port" in record.message for record in caplog.records))
+        assert answers(port)
+
+
+@pytest.mark.parametrize("how", ["by us", "by the system"])
+def test_a_listener_that_is_closed_is_bound_again(tmp_path, monkeypatch, how):
+    monkeypatch.setattr(http_server, "AGAIN", 0.05)
+    server = HttpServer(FakeDesk(tmp_path), Settings(port=0, folder=tmp_path), limits=QUICK)
+    server.bind()
+    server.start()
+    try:
+        assert answers(server.port)
+        old = server._sockets[0]
+        if how == "by us":
+            old.close()
+        else:
+            old.shutdown(socket.SHUT_RDWR)
+            os.close(old.detach())
+        wait(lambda: server._sockets and server._sockets[0] is not old)
+        wait(lambda: server._server.started)
+        assert answers(server.port)
+    finally:
+        server.close()
+
+
+def test_a_port_that_is_taken_meanwhile_is_had_when_it_is_free(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(http_server, "AGAIN", 0.05)
+    with serving(tmp_path) as (port, _):
+        with monkeypatch.context() as taken, monkeypatch.context() as broken:
+
+            def no_port(*_):
+                raise OSError(98, "in use")
+
+            taken.setattr(http_server, "_bound", no_port)
+            broken.setattr(http_server._Server, "on_tick", _raise(OSError("made up")))
+            wait(lambda: any("cannot have port" in record.message for record in caplog.records))
+        wait(lambda: any("serves port" in record.message for record in caplog.records))
+        assert answers(port)

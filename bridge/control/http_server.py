@@ -5,6 +5,7 @@ Connections are taken here and not by asyncio: one after the other, each on a se
 """
 
 import asyncio
+import logging
 import socket
 import sys
 import threading
@@ -20,11 +21,18 @@ from bridge.control.http import create_app
 from bridge.control.seats import Limits, Seats
 from bridge.descriptors import scarce
 from bridge.faults import Faults
+from bridge.ports import deaf
 from bridge.settings import Settings
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 QUEUE = 1024  # connections that the system holds until they are taken
 PAUSE = 0.2  # seconds until connections are taken again after that failed
+AGAIN = 1.0  # seconds until a server that has ended is started again
+# Not Windows' usual loop, which closes a listener for good when a client resets its connection in
+# the wrong moment (CPython 93821).
+LOOP = "asyncio:SelectorEventLoop"
 
 
 class HttpServer:
@@ -39,9 +47,11 @@ class HttpServer:
         if settings.lan:
             hosts |= {socket.gethostname(), *_own_addresses()}
         limits = limits or Limits()
-        config = uvicorn.Config(
+        self._limits = limits
+        self._config = uvicorn.Config(
             create_app(desk, Rules(frozenset(hosts), token)),
             log_config=None,
+            loop=LOOP,
             log_level="error",  # a warning for each bad request would fill the log
             access_log=False,
             lifespan="off",
@@ -53,7 +63,9 @@ class HttpServer:
             timeout_keep_alive=round(limits.kept),
             timeout_graceful_shutdown=1,
         )
-        self._server = _Server(config, Seats(limits))
+        self._server = _Server(self._config, Seats(limits))
+        self._faults = Faults()
+        self._stopped = threading.Event()
         self._sockets: list[socket.socket] = []
         self._thread = threading.Thread(target=self._run, name="HTTP", daemon=True)
         self.port = 0
@@ -61,7 +73,7 @@ class HttpServer:
     def bind(self) -> None:
         """Take the port; OSError when another has it."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        self._sockets.append(_bound(family, self._host, self._port))
+        self._sockets.append(_bound(family, self._host, self.port or self._port))
         self.port = self._sockets[0].getsockname()[1]
         if self._host in LOOPBACK and family == socket.AF_INET:
             # "localhost" is ::1 for some programs; machines without IPv6 do without.
@@ -74,6 +86,7 @@ class HttpServer:
 
     def close(self) -> None:
         """Serve no more."""
+        self._stopped.set()
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(1.5)
@@ -81,7 +94,33 @@ class HttpServer:
             sock.close()
 
     def _run(self) -> None:
-        self._server.run(self._sockets)
+        """Serve until `close`; after a server that ends, whatever it ended of, by a new one."""
+        while True:
+            try:
+                self._server.run(self._sockets)
+            except BaseException as error:  # uvicorn ends by SystemExit too; the next one serves
+                log.error("The web server has ended: %r", error, exc_info=error)
+            while not self._stopped.wait(AGAIN):
+                if self._renewed():
+                    log.warning("The web server serves port %d again.", self.port)
+                    break
+            else:
+                return
+
+    def _renewed(self) -> bool:
+        """Bind anew, for the next server; False where the port cannot be had yet."""
+        for sock in self._sockets:
+            sock.close()
+        self._sockets.clear()
+        try:
+            self.bind()
+        except OSError as error:
+            self._faults.tell(f"The web server cannot have port {self.port} again", error)
+            return False
+        self._server = _Server(self._config, Seats(self._limits))
+        if self._stopped.is_set():  # `close` has stopped the one before
+            self._server.should_exit = True
+        return True
 
 
 class _Server(uvicorn.Server):
@@ -101,8 +140,9 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As in uvicorn, which itself listens on none."""
         await super().startup(sockets=[])
-        work = [self._take(listener) for listener in sockets or ()]
-        self._tasks = [asyncio.create_task(one) for one in (*work, self._look())]
+        listeners = sockets or []
+        work = [self._take(listener) for listener in listeners]
+        self._tasks = [asyncio.create_task(one) for one in (*work, self._look(listeners))]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As in uvicorn."""
@@ -117,7 +157,8 @@ class _Server(uvicorn.Server):
         while True:
             try:
                 sock, _ = await asyncio.get_running_loop().sock_accept(listener)
-            except OSError as error:  # no descriptor is left, or the client is gone already
+            except (OSError, ValueError) as error:
+                # No descriptor is left, or the client is gone already; or the listener is closed.
                 self._faults.tell("A connection could not be taken", error)
                 await asyncio.sleep(PAUSE)
                 continue
@@ -134,10 +175,12 @@ class _Server(uvicorn.Server):
             lambda: HttpConnection(self.config, self.server_state, {}, self._seats), sock
         )
 
-    async def _look(self) -> None:
-        """End what is overdue, for ever."""
+    async def _look(self, listeners: list[socket.socket]) -> None:
+        """End what is overdue, for ever; and this server where nothing can come to it any more."""
         while True:
             await asyncio.sleep(self._seats.limits.look)
+            if any(map(deaf, listeners)):
+                self.should_exit = True
             with self._faults.survived("A look at the connections failed"):
                 self._seats.look()
 
