@@ -20,6 +20,7 @@ from bridge import logs
 from bridge.arguments import parser_of
 from bridge.command import CRASHED, REFUSED, Refused, stop_event
 from bridge.settings import Settings
+from engine import drives
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +153,13 @@ def _layouts(options: argparse.Namespace, console: Console) -> None:
     except ValueError as error:
         raise Refused(str(error)) from None
     stem = "-".join(part for part in ("spout-bridge", options.pipeline) if part)
-    for path in write(made, Path(options.write), stem):
+    folder = Path(options.write)
+    try:
+        written = write(made, folder, stem)
+    except OSError as error:
+        why = drives.away(folder) or f"{folder} cannot be written ({error.strerror or error})"
+        raise Refused(f"{why}; choose another folder with --write.") from None
+    for path in written:
         console.print(f"{path} ({len(made.addresses)} addresses)", soft_wrap=True)
 
 

@@ -24,7 +24,8 @@ from rich.table import Table
 from bridge import gpu
 from bridge.command import REFUSED, Refused
 from bridge.downloads import NEEDED, Download, Downloads
-from engine.library import Library, WeightsError, existing, sha256, size_text
+from engine import drives
+from engine.library import Library, WeightsError, sha256, size_text
 from engine.parameters import Load
 from engine.pipelines.catalog import Catalog, PipelineRow
 from engine.pipelines.files import Artifact
@@ -100,8 +101,9 @@ def listing(job: Job, console: Console) -> int:
             here = found.whose if found else "missing"
             table.add_row(one.name, about + size_text(one.size), here, one.licence or "on its page")
         console.print(table)
-    room = size_text(_free(job.library))
-    console.print(f"Models folder: {job.library.models} ({room} free)", soft_wrap=True)
+    room = f"{size_text(_free(job.library))} free"
+    folder = f"Models folder: {job.library.models}"
+    console.print(f"{folder} ({job.library.away or room})", soft_wrap=True)
     return 0
 
 
@@ -120,6 +122,8 @@ def download(job: Job, console: Console) -> int:
     if not gone:
         console.print("Everything is here.")
         return 0
+    if job.library.away:
+        raise Refused(job.library.away)
     size = sum(one.size for one in gone)
     for one in gone:
         console.print(f"{one.name}  {size_text(one.size)}  {one.terms}", soft_wrap=True)
@@ -171,6 +175,8 @@ def copy(job: Job, console: Console) -> int:
     if job.to is None:
         raise Refused("copy takes --to FOLDER.")
     target = Library(job.to)
+    if target.away:
+        raise Refused(f"{drives.away(job.to)}: plug it in, or choose another folder with --to.")
     found = {one: job.library.find(one) for one in job.artifacts}
     if gone := [one.name for one, place in found.items() if place is None]:
         raise Refused(f"Not here, so not to be copied: {', '.join(gone)}. Download them first.")
@@ -231,7 +237,7 @@ def _watch(downloads: Downloads, console: Console) -> None:
 
 
 def _free(library: Library) -> int:
-    return shutil.disk_usage(existing(library.models)).free
+    return drives.free(library.models)
 
 
 def _duration(seconds: float) -> str:

@@ -51,7 +51,7 @@ from bridge.transports import (
 )
 from bridge.transports.pattern import card
 from bridge.weights import MissingWeights, Weights
-from engine import sizes
+from engine import drives, sizes
 from engine.advice import LARGEST_AUTO
 from engine.library import Library
 from engine.parameters import Load, ParameterSpec, Value, describe
@@ -212,8 +212,8 @@ class Session:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            why = f"The folder {folder} cannot be made ({error.strerror}); choose another --folder."
-            raise OSError(why) from error
+            why = drives.away(folder) or f"The folder {folder} cannot be made ({error.strerror})"
+            raise OSError(f"{why}; choose another --folder.") from error
 
     def _end_ends(self) -> None:
         for end in (self._receiving, self._sending):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bridge.command import Refused
+from engine.drives import away
 
 KIT = Path(__file__).parent.parent / "td_components"  # beside the package, installed or not
 BUILDER = "build_td.py"
@@ -39,5 +40,6 @@ def write(folder: Path) -> Path:
     try:
         shutil.copytree(KIT, target, ignore=shutil.ignore_patterns("__pycache__"))
     except OSError as error:
-        raise Refused(f"{target} cannot be written: {error.strerror or error}.") from None
+        why = away(target) or f"{target} cannot be written: {error.strerror or error}"
+        raise Refused(f"{why}; name another folder.") from None
     return target

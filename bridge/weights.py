@@ -1,11 +1,11 @@
 """What each pipeline is loaded from, what of it is missing, and the download of that."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.downloads import Download, Downloads
-from engine.library import Lack, Library, existing, lack
+from engine import drives
+from engine.library import Lack, Library, lack
 from engine.parameters import Load
 from engine.pipelines.catalog import Catalog, PipelineRow
 
@@ -73,7 +73,7 @@ class Weights:
         now = self.now
         return {
             "folder": str(self.library.models),
-            "free": shutil.disk_usage(existing(self.library.models)).free,
+            "free": drives.free(self.library.models),
             "download": {
                 "pipeline": now.pipeline if now.running else "", "text": str(now),
                 "progress": now.part, "error": now.error,

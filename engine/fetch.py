@@ -7,10 +7,9 @@ the next start goes on where this one ended; only a whole file whose hash is rig
 
 import errno
 import json
-import shutil
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,9 @@ import huggingface_hub as hub
 from huggingface_hub import constants, errors
 from huggingface_hub.file_download import HfFileMetadata, http_get
 
+from engine import drives
 from engine.hosts import REDIRECTS, allowed
-from engine.library import Library, WeightsError, existing, sha256, size_text
+from engine.library import Library, WeightsError, sha256, size_text
 from engine.parent import die_with_parent
 from engine.pipelines.files import Artifact
 
@@ -84,8 +84,10 @@ def fetch(library: Library, artifacts: Sequence[Artifact]) -> None:
     with _told():
         wanted = [_asked(library, artifact) for artifact in library.missing(artifacts)]
     todo = sum(one.size - one.here for one in wanted)
-    home = existing(library.models)
-    free = shutil.disk_usage(home).free
+    home = drives.existing(library.models)
+    if home is None:
+        raise WeightsError(library.away)
+    free = drives.free(home)
     say(say="plan", files=len(wanted), size=sum(one.size for one in wanted), todo=todo, free=free)
     if todo and todo + SPARE > free:
         raise WeightsError(
@@ -99,10 +101,12 @@ def fetch(library: Library, artifacts: Sequence[Artifact]) -> None:
 
 
 def _download(library: Library, one: Wanted, before: int, whole: int) -> None:
-    one.part.parent.mkdir(parents=True, exist_ok=True)
+    with _told():
+        one.part.parent.mkdir(parents=True, exist_ok=True)
     for old in one.target.parent.glob(f"{one.target.name}.*.part"):
         if old != one.part:  # of a content that the hub no longer has
-            old.unlink()
+            with suppress(OSError):  # then it only takes room
+                old.unlink()
 
     def progress(done: int, what: str = "progress") -> None:
         say(say=what, file=one.artifact.name, done=done, size=one.size, sum=before + done,

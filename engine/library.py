@@ -7,12 +7,12 @@ Free of torch: bridge and worker read it alike.
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from engine import drives
 from engine.pipelines.files import Artifact
 
 RECORD = "hashes.json"
@@ -63,7 +63,7 @@ class Found:
 
 
 def other_places(environment: Mapping[str, str] = os.environ) -> list[Place]:
-    """The folders that other programs keep weights in, as far as they exist."""
+    """The folders that other programs keep weights in, as far as they are there now."""
     home = Path.home()
     cache = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
     hub_home = Path(environment.get("HF_HOME") or cache / "huggingface")
@@ -74,7 +74,7 @@ def other_places(environment: Mapping[str, str] = os.environ) -> list[Place]:
         comfy.insert(0, Path(chosen))
     places = [Place(scope, "Scope"), Place(hub, "the hub's cache")]
     places += [Place(folder / "models", "ComfyUI") for folder in comfy]
-    return [place for place in places if place.folder.is_dir()]
+    return [place for place in places if drives.is_folder(place.folder)]
 
 
 @dataclass
@@ -86,14 +86,15 @@ class Library:
 
     models: Path
     more: Sequence[Path] = ()
-    places: list[Place] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.places = [
+    @property
+    def places(self) -> list[Place]:
+        """All folders that are there now; drives come and go."""
+        named = [
             Place(self.models, "here"),
             *(Place(folder, "named by you") for folder in self.more),
-            *other_places(),
         ]
+        return [place for place in named if drives.is_folder(place.folder)] + other_places()
 
     def home(self, artifact: Artifact) -> Path:
         """Where a download puts it."""
@@ -102,10 +103,17 @@ class Library:
     def find(self, artifact: Artifact) -> Found | None:
         """The file, where there is one of the declared name and, where that is sure, size."""
         for place in self.places:
-            for path in _candidates(place.folder, artifact):
-                if _may_be(path, artifact):
-                    return Found(path, place.whose)
+            with suppress(OSError):  # of a drive that goes just now
+                for path in _candidates(place.folder, artifact):
+                    if _may_be(path, artifact):
+                        return Found(path, place.whose)
         return None
+
+    @property
+    def away(self) -> str:
+        """That the drive of the models folder is away, in a sentence; empty where it is there."""
+        what = drives.away(self.models)
+        return what and f"{what}: plug it in, or choose another folder with --models."
 
     def missing(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
         """Those that are nowhere."""
@@ -198,14 +206,19 @@ class Lack:
     size: int
     free: int
     partly: tuple[str, ...]
+    away: str = ""
 
     def __str__(self) -> str:
         names = ", ".join(f"{file.file} of {file.repository}" for file in self.files)
         beside = "".join(f" {text}" for text in self.partly)
-        return (
+        lacks = (
             f"{self.pipeline} lacks {_count(len(self.files), 'file')}"
-            f"{f' of about {size_text(self.size)}' if self.size else ''} "
-            f"({size_text(self.free)} free): {names}.{beside} Get "
+            f"{f' of about {size_text(self.size)}' if self.size else ''}"
+        )
+        if self.away:
+            return f"{lacks}: {names}. {self.away} Or load with weights=demo."
+        return (
+            f"{lacks} ({size_text(self.free)} free): {names}.{beside} Get "
             f"{'it' if len(self.files) == 1 else 'them'} with `spout-bridge models download "
             f"{self.pipeline}`, the button on the page or /bridge/download {self.pipeline}; or "
             "load with weights=demo."
@@ -213,22 +226,25 @@ class Lack:
 
 
 def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> Lack | None:
-    """What is missing of a pipeline's files; None where all is here."""
+    """What is missing of a pipeline's files; None where all is here. `away` says that the drive
+    of the models folder is.
+    """
     gone = tuple(library.missing(artifacts))
     if not gone:
         return None
-    partly = tuple(
-        f"{home} is cut short: {home.stat().st_size} of {artifact.size} bytes."
-        for artifact in gone
-        if (home := library.home(artifact)).is_file()
-    )
-    free = shutil.disk_usage(existing(library.models)).free
-    return Lack(pipeline, gone, sum(artifact.size for artifact in gone), free, partly)
+    partly = [what for artifact in gone if (what := _cut_short(library.home(artifact), artifact))]
+    partly += [
+        f"{what} (--more-models)." for folder in library.more if (what := drives.away(folder))
+    ]
+    free, size = drives.free(library.models), sum(artifact.size for artifact in gone)
+    return Lack(pipeline, gone, size, free, tuple(partly), library.away)
 
 
-def existing(folder: Path) -> Path:
-    """A folder, or the nearest one above it that there is."""
-    return next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+def _cut_short(home: Path, artifact: Artifact) -> str:
+    with suppress(OSError):
+        if home.is_file():
+            return f"{home} is cut short: {home.stat().st_size} of {artifact.size} bytes."
+    return ""
 
 
 def _count(number: int, what: str) -> str:

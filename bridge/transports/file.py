@@ -22,6 +22,7 @@ from bridge.timing import Deadline
 from bridge.transports import Options, TransportError
 from bridge.transports.base import Opened, Paced
 from bridge.transports.recording import Recording
+from engine.drives import away
 
 log = logging.getLogger(__name__)
 
@@ -164,18 +165,28 @@ class StillSource(Paced):
 def open_source(name: str, options: Options) -> FileSource | StillSource:
     """`file:PATH` of a video or picture."""
     path = _path(name)
-    if not path.is_file():
-        if path.exists() and not path.is_dir():  # to open one may wait for ever
-            raise TransportError(f"{path} is no file but a pipe or device; give a file.")
-        raise TransportError(f"There is no file {path}; check the path.")
-    if any(path.resolve().is_relative_to(folder) for folder in KERNEL):
-        raise TransportError(f"{path} is no clip: it is made by the system; give a file.")
+    try:
+        _check_file(path)
+    except OSError as error:  # of a locked drive, or a share whose machine is off
+        raise TransportError(f"{path} cannot be opened: {error.strerror or error}.") from error
     return StillSource(path) if path.suffix.lower() in PICTURES else FileSource(path)
 
 
 def open_sink(name: str, options: Options) -> Recording:
     """`file:PATH` to record into; an older recording is left alone, the new one gets a number."""
     return Recording(_path(name), options)
+
+
+def _check_file(path: Path) -> None:
+    """TransportError where a path leads to no file, or to one that is none."""
+    if not path.is_file():
+        if path.exists() and not path.is_dir():  # to open one may wait for ever
+            raise TransportError(f"{path} is no file but a pipe or device; give a file.")
+        if what := away(path):
+            raise TransportError(f"{what}, so no {path}; plug it in, or check the path.")
+        raise TransportError(f"There is no file {path}; check the path.")
+    if any(path.resolve().is_relative_to(folder) for folder in KERNEL):
+        raise TransportError(f"{path} is no clip: it is made by the system; give a file.")
 
 
 def _path(name: str) -> Path:

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from bridge.frame import Frame, Image
 from bridge.transports import Options, TransportError
 from bridge.transports.base import Opened
+from engine import drives
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,9 @@ class Recording(Opened):
 
     def __init__(self, path: Path, options: Options) -> None:
         """Make the file; TransportError where that cannot be."""
-        if not path.parent.is_dir():
+        if not drives.is_folder(path.parent):
+            if what := drives.away(path):
+                raise TransportError(f"{what} to record {path} on; plug it in, or choose another.")
             raise TransportError(f"There is no folder {path.parent} to record into; make it first.")
         if path.exists() and not path.is_file():  # a pipe would wait for whoever reads it
             raise TransportError(f"{path} is no file to record into; give another path.")
