@@ -6,6 +6,7 @@ are evaluated, DATs compiled, extensions started (and, as there, fail without a 
 and receive real datagrams, in the encoding of python-osc, not of our own.
 """
 
+import copy
 import json
 import re
 import socket
@@ -24,6 +25,12 @@ CUSTOM = re.compile(r"^[A-Z][a-z0-9]*$")
 STYLES = ("Float", "Int", "Str", "StrMenu", "Menu", "Toggle", "Pulse", "Momentary", "File",
           "Folder", "OP", "COMP", "TOP", "CHOP", "DAT", "Header")  # fmt: skip
 REFERENCES = ("OP", "COMP", "TOP", "CHOP", "DAT")
+# What `create` docks to a new operator: its name's end, its type, the parameter that names it.
+DOCKS = {
+    "rampTOP": ("_keys", "tableDAT", "dat"),
+    "oscinDAT": ("_callbacks", "textDAT", "callbacks"),
+    "oscoutDAT": ("_callbacks", "textDAT", "callbacks"),
+}
 
 
 class TdError(Exception):
@@ -42,14 +49,14 @@ class Par:
 
     __slots__ = ("_expr", "_val", "clampMax", "clampMin", "default", "enable", "help", "label",
                  "max", "menuLabels", "menuNames", "min", "mode", "name", "normMax", "normMin",
-                 "owner", "page", "readOnly", "startSection", "style")  # fmt: skip
+                 "owner", "page", "password", "readOnly", "startSection", "style")  # fmt: skip
 
     def __init__(self, owner, name, style, menu=()):
         self.owner, self.name, self.style, self.page = owner, name, style, None
         self.menuNames = self.menuLabels = list(menu)
         self.min = self.max = self.normMin = self.normMax = None
         self.clampMin = self.clampMax = self.readOnly = self.startSection = False
-        self.enable, self.label, self.help = True, name, ""
+        self.enable, self.label, self.help, self.password = True, name, "", False
         self.mode, self._expr = ParMode.CONSTANT, ""
         empty = {"Float": 0.0, "Int": 0, "Toggle": False, "Menu": menu[0] if menu else ""}
         self._val = self.default = empty.get(style, "")
@@ -169,6 +176,13 @@ class Connector:
         self.source = source
 
 
+class Errors(list):
+    """Read as a list by tests, and called as TouchDesigner's are."""
+
+    def __call__(self, recurse=False):
+        return "\n".join(self)
+
+
 class Op:
     """An operator; one class for all families but COMP and DAT."""
 
@@ -176,6 +190,8 @@ class Op:
         self._td, self._parent = td, parent
         self.OPType, self.name, self.family = kind, name, re.sub(r"^[a-z0-9]+", "", kind)
         self.tags, self.nodeX, self.nodeY, self.valid = set(), 0, 0, True
+        self.nodeWidth, self.nodeHeight, self.viewer, self.storage = 130, 90, False, {}
+        self.dock, self.errors, self.children = None, Errors(), []
         self.width, self.height, self.cooked = 1280, 720, 0
         pars = {**NAMES["common"][self.family], **NAMES["operators"].get(kind, {})}
         pars = {td.renamed.get(name, name): style for name, style in pars.items()}
@@ -183,6 +199,8 @@ class Op:
             n: Par(self, n, "Menu", s) if isinstance(s, list) else Par(self, n, s)
             for n, s in pars.items()
         }
+        for n, value in NAMES["defaults"].get(kind, {}).items():
+            self.built_in[n].default = self.built_in[n]._val = value
         self.par = Pars(self)
         self.inputConnectors = [
             Connector(self) for _ in range(NAMES["inputs"].get(kind, [0, 0])[1])
@@ -199,13 +217,41 @@ class Op:
     def customPars(self):
         return [par for page in self.customPages for par in page.pars]
 
+    @property
+    def docked(self):
+        return [op for op in self._parent.children if op.dock is self]
+
     def parent(self):
         return self._parent
+
+    def store(self, key, value):
+        self.storage[key] = value
+
+    def fetch(self, key, default=None, search=True):
+        return self.storage.get(key, default)
+
+    def unstore(self, pattern):
+        self.storage.pop(pattern, None)
+
+    def become(self, other):
+        """All that `copy` takes along, tags and storage too."""
+        self.tags, self.storage = set(other.tags), copy.deepcopy(other.storage)
+        self.nodeX, self.nodeY = other.nodeX, other.nodeY
+        for page in other.customPages:
+            mine = self.appendCustomPage(page.name)
+            for par in page.pars:
+                getattr(mine, "append" + par.style)(par.name, label=par.label)
+        for par in [*other.built_in.values(), *other.customPars]:
+            mine = self.par[par.name]
+            for slot in set(Par.__slots__) - {"owner", "page"}:
+                setattr(mine, slot, getattr(par, slot))
 
     def cook(self, force=False):
         self.cooked += 1
 
     def destroy(self):
+        if not self.valid:
+            raise TdError(f"{self.name} has been destroyed already")
         self._parent.children.remove(self)
         self.valid = False
 
@@ -229,7 +275,7 @@ class Comp(Op):
 
     def __init__(self, td, parent, kind, name):
         super().__init__(td, parent, kind, name)
-        self.children, self.errors, self.ext = [], [], SimpleNamespace()
+        self.ext, self.allowCooking = SimpleNamespace(), True
         # Newer builds have a sequence of extensions, which may begin with none.
         self.seq = SimpleNamespace(ext=SimpleNamespace(numBlocks=0))
 
@@ -254,12 +300,46 @@ class Comp(Op):
             self._td, self, kind, name
         )
         self.children.append(made)
+        if kind in DOCKS:
+            end, docked, par = DOCKS[kind]
+            self.create(docked, name + end).dock = made
+            made.built_in[par].val = name + end
         return made
 
-    def copy(self, other, name):
-        made = self.create(other.OPType, name)
-        made.text = other.text
+    def copy(self, other, name=None):
+        name = name or other.name
+        number = 0
+        while self.op(free := f"{name}{number or ''}") is not None:
+            number += 1
+        kind = {"COMP": Comp, "DAT": Dat}.get(other.family, Op)
+        made = kind(self._td, self, other.OPType, free)
+        self.children.append(made)
+        made.become(other)
         return made
+
+    def become(self, other):
+        super().become(other)
+        for child in other.children:
+            self.copy(child)
+        for child in other.children:
+            mine = self.op(child.name)
+            mine.dock = child.dock and self.op(child.dock.name)
+            for wire, theirs in zip(mine.inputConnectors, child.inputConnectors, strict=True):
+                wire.source = theirs.source and self.op(theirs.source.name)
+        if vars(other.ext):
+            self.initializeExtensions()
+
+    def destroy(self):
+        for child in list(self.children):
+            child.destroy()
+        for extension in vars(self.ext).values():
+            if hasattr(extension, "onDestroyTD"):
+                extension.onDestroyTD()
+        super().destroy()
+
+    def findChildren(self, type=None, tags=(), maxDepth=None):
+        found = [op for op in everything(self) if not tags or op.tags & set(tags)]
+        return [op for op in found if type is None or op.OPType == type.name]
 
     def appendCustomPage(self, name):
         self.customPages.append(Page(self, name))
@@ -289,7 +369,11 @@ class Comp(Op):
         self.errors.clear()
 
     def save(self, path):
-        Path(path).write_bytes(b"a .tox of the double")
+        """All that the file would have, as text."""
+        inside = [op for op in everything(self) if isinstance(op, Dat)]
+        texts = [op.text for op in inside]
+        texts += [cell.val for op in inside for row in op._rows for cell in row]
+        Path(path).write_text("\n".join([dump(self), *texts, repr(self.storage)]), "utf-8")
         return path
 
 
@@ -316,6 +400,14 @@ class Dat(Op):
             exec(compile(self.text, self.path, "exec"), made.__dict__)
             self._module = self.text, made
         return self._module[1]
+
+    def become(self, other):
+        super().become(other)
+        self.text, self._rows = other.text, [[Cell(c.val) for c in r] for r in other._rows]
+
+    def destroy(self):
+        super().destroy()
+        self.close()
 
     def openViewer(self):
         self.viewed = True
@@ -392,6 +484,20 @@ class Kind:
         self.name = name
 
 
+class PaneType(Enum):
+    NETWORKEDITOR = 0
+    PANEL = 1
+    TEXTPORT = 2
+
+
+class Panes(list):
+    """`ui.panes`: one network editor that shows /project1, unless a test has others."""
+
+    def __init__(self, place):
+        super().__init__([SimpleNamespace(type=PaneType.NETWORKEDITOR, owner=place, x=0.0, y=0.0)])
+        self.current = self[0]
+
+
 class Td(ModuleType):
     """The module `td`, with one network /project1."""
 
@@ -407,7 +513,7 @@ class Td(ModuleType):
             setattr(self, name, Kind(name))
         self.root = Comp(self, None, "baseCOMP", "")
         self.place = self.root.create("baseCOMP", "project1")
-        self.ui = SimpleNamespace(panes=SimpleNamespace(current=SimpleNamespace(owner=self.place)))
+        self.ui = SimpleNamespace(panes=Panes(self.place))
 
     def op(self, path):
         return self.root if path == "/" else self.root.op(path.lstrip("/"))
