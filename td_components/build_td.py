@@ -2,25 +2,35 @@
 """Builds the SpoutBridge component inside TouchDesigner, from `network.toml` beside this file.
 
 In TouchDesigner: drag this file into a network and choose Run Script, or paste the line that
-`spout-bridge td` prints into the Textport. Running it again brings the component up to date: its
-values, looks and wires stay. It touches nothing but its own component, which it knows by a tag, and
-in there nothing but what it made. It writes `SpoutBridge.tox` and `SpoutBridge_report.json` into
-the project's folder.
+`spout-bridge td` prints into the Textport. Running it again brings every SpoutBridge of the
+project up to date: values, looks and wires stay. It touches nothing but its own components, and in
+there nothing but what it made: that is listed in the component's storage, carries the tag and has
+the type that it was made with. A copy of a node has the tag too, but is not in the list.
+
+It never ends half-way without a word: what one operator or parameter raises is noted, the rest is
+built, and `SpoutBridge_report.json` is written in any case, into the project's folder or, where
+that cannot be, into the folder for temporary files. `SpoutBridge.tox` is of a component that is
+built anew for it, so that no token, path, look or pipeline of this patch is in it.
 """
 
 import json
+import tempfile
 import tomllib  # TouchDesigner 2023 and later have Python 3.11
+import traceback
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MANY = 100  # names tried for the component where others have them
+STORE = "spout_bridge"  # in the component's storage: what was made, and the Command that was set
+APART = 60  # units of the network between its contents and the new component
 
 
 class BuildError(Exception):
-    """What is in the way, in one sentence; nothing was changed."""
+    """What is in the way, in one sentence; nothing was changed in this component."""
 
 
 class Builder:
-    """One build. `report` says what this build of TouchDesigner did not have."""
+    """One build. `report` says what this build of TouchDesigner did not have, and what failed."""
 
     def __init__(self, td, kit, command=""):
         """`td` is TouchDesigner's module, `kit` the folder of this file, `command` what starts a
@@ -28,138 +38,271 @@ class Builder:
         """
         self._td, self._kit, self._command = td, Path(kit), command
         self._spec = tomllib.loads((self._kit / "network.toml").read_text("utf-8"))
+        self._tag, self._wanted = self._spec["tag"], {row["name"] for row in self._spec["op"]}
         self.report = {
             "version": self._spec["version"], "build": f"{td.app.version} {td.app.build}",
-            "component": "", "saved": "", "made": [], "removed": [], "missing": [], "errors": [],
+            "component": "", "components": [], "saved": "", "made": [], "removed": [], "kept": [],
+            "missing": [], "errors": [], "tracebacks": [],
         }  # fmt: skip
 
     def build(self, place, link=False):
-        """Make or update the component in a network; its self-test's answer is in the report.
+        """Bring the components of the project up to date, or make the first one in `place`.
 
         `link` has the DATs read the kit's files as they change, for work on the component itself.
+        Returns the component in that network, else any; None where none could be made.
         """
-        comp = self._component(place)
-        self._check(comp)
-        self.report["component"] = comp.path
+        found = self._components()
+        if not found:
+            with self._trying(f"{self._spec['name']} in {place.path}"):
+                found = [self._make(place)]
+        for comp in found:
+            self.report["components"].append(comp.path)
+            with self._trying(comp.path):
+                self._check(comp)
+                self._bring_up(comp, link)
+        near = [comp for comp in found if comp.parent() is place or comp is place]
+        comp = next(iter([*near, *found]), None)
+        self.report["component"] = comp.path if comp else ""
+        return comp
+
+    def save(self, place, folder):
+        """Write the .tox of a component that is made anew in a network of its own, where nothing
+        cooks: what the patch has, and this machine, are not in it.
+        """
+        with self._trying("SpoutBridge.tox"):
+            scratch = place.create(self._td.baseCOMP, f"{self._spec['name']}_saving")
+            try:
+                scratch.allowCooking = False
+                clean = Builder(self._td, self._kit)
+                comp = clean._make(scratch)
+                clean._bring_up(comp, start=False)
+                if clean.report["errors"]:  # the same that the component's own build told
+                    self._fail("SpoutBridge.tox", "was not saved, because of the errors above.")
+                    return
+                path = Path(folder) / f"{self._spec['name']}.tox"
+                self.report["saved"] = str(comp.save(str(path)) or path)
+            finally:
+                scratch.destroy()
+
+    def write(self, folder):
+        """Write the report into the folder, or else where temporary files are; its path."""
+        text = json.dumps(self.report, indent=1, default=str)
+        for place in (folder, tempfile.gettempdir()):
+            path = Path(place) / f"{self._spec['name']}_report.json"
+            with suppress(OSError):
+                path.write_text(text, "utf-8")
+                return path
+        return None
+
+    @contextmanager
+    def _trying(self, what):
+        """Whatever is raised becomes a line of the report, with its traceback; the rest goes on."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - TouchDesigner raises what it likes; it is told
+            sentence = str(error) if isinstance(error, BuildError) else _said(error)
+            self._fail(what, sentence, traceback.format_exc())
+
+    def _fail(self, what, sentence, trace=""):
+        self.report["errors"].append(f"{what}: {sentence}")
+        if trace:
+            self.report["tracebacks"].append({"what": what, "traceback": trace})
+
+    # Whose is what.
+
+    def _components(self):
+        """Every component of the project. Another operator with the tag is a copy of one of ours
+        that an artist made, outside of a component: it loses it.
+        """
+        found = []
+        for other in self._td.op("/").findChildren(tags=[self._tag]):
+            if other.OPType == self._spec["type"] and self._is_component(other):
+                found.append(other)
+            elif not self._is_component(other.parent()):
+                self._disown(other)
+        return found
+
+    def _is_component(self, comp):
+        """By what it was built with; before there was a list, by its extension."""
+        return self._tag in comp.tags and (
+            self._list(comp) is not None or comp.op(self._spec["extension"]) is not None
+        )
+
+    def _list(self, comp):
+        """Name to {"type", "of"} of what was made in a component; None where nobody wrote it."""
+        return (comp.fetch(STORE, None, search=False) or {}).get("made")
+
+    def _remember(self, comp, **more):
+        comp.store(STORE, {**(comp.fetch(STORE, None, search=False) or {}), **more})
+
+    def _ours(self, comp, op):
+        if self._tag not in op.tags:
+            return False
+        made = self._list(comp)
+        if made is None:  # an older component: by its name
+            return op.name in self._wanted
+        return made.get(op.name, {}).get("type") == op.OPType
+
+    def _disown(self, op):
+        op.tags.discard(self._tag)
+        self.report["kept"].append(op.path)
+
+    def _check(self, comp):
+        """Whether what the artist put into the component has a name that is needed."""
+        for name in self._wanted:
+            there = comp.op(name)
+            if there is not None and not self._ours(comp, there):
+                raise BuildError(
+                    f"it has a {there.OPType} called {name} that is not part of the component: "
+                    "rename it or take it out, and build again."
+                )
+
+    # The component.
+
+    def _make(self, place):
+        """A new one, under the first free name, beside what the network has."""
+        name = self._spec["name"]
+        names = [name, *(f"{name}{number}" for number in range(1, MANY))]
+        free = next(name for name in names if place.op(name) is None)
+        at = beside(self._td, place)
+        comp = place.create(getattr(self._td, self._spec["type"]), free)
+        comp.tags.add(self._tag)
+        self._remember(comp, made={})
+        comp.nodeX, comp.nodeY = at
+        comp.viewer = True
+        self.report["made"].append(free)
+        return comp
+
+    def _bring_up(self, comp, link=False, start=True):
+        """Make what is missing, set what is declared, remove what is not any more."""
+        made = self._list(comp)
+        if made is None:
+            made = {op.name: {"type": op.OPType} for op in comp.children if self._ours(comp, op)}
+            self._remember(comp, made=made)
+        for op in [op for op in comp.children if self._tag in op.tags]:
+            if not self._ours(comp, op):
+                self._disown(op)
         for row in self._spec["op"]:
-            self._operator(comp, row, link)
-        self._pages(comp)  # before the expressions that read them
+            with self._trying(f"{comp.path}/{row['name']}"):
+                self._operator(comp, row, link)
+        with self._trying(f"the pages of {comp.path}"):
+            self._pages(comp)  # before the expressions that read them
+            if not start:
+                comp.par.Active = False
         for row in self._spec["op"]:
-            self._connect(comp, row)
-            self._set(comp.op(row["name"]), row.get("set", {}), row.get("expr", {}))
+            target = comp.op(row["name"])
+            if target is not None:
+                with self._trying(f"the wires of {target.path}"):
+                    self._connect(comp, target, row)
+                self._set(target, row.get("set", {}), row.get("expr", {}))
         extensions = getattr(getattr(comp, "seq", None), "ext", None)
         if extensions is not None and extensions.numBlocks < 1:
             extensions.numBlocks = 1  # or there are no parameters for one
         self._set(comp, self._spec["set"], {})
         self._remove(comp)
-        self._about(comp)
-        comp.initializeExtensions()
-        self._test(comp)
-        return comp
-
-    def save(self, comp, folder):
-        """Write the component and the report into a folder."""
-        path = Path(folder) / f"{self._spec['name']}.tox"
-        self.report["saved"] = str(comp.save(str(path)) or path)
-        report = Path(folder) / f"{self._spec['name']}_report.json"
-        report.write_text(json.dumps(self.report, indent=1), "utf-8")
-
-    # The component.
-
-    def _component(self, place):
-        """Ours by its tag, wherever it was renamed to; else a new one under the first free name."""
-        tag, kind = self._spec["tag"], self._spec["type"]
-        if tag in place.tags:  # the artist looks into the component
-            return place
-        ours = [child for child in place.children if tag in child.tags]
-        if ours:
-            return ours[0]
-        name = self._spec["name"]
-        names = [name, *(f"{name}{number}" for number in range(1, MANY))]
-        free = next(name for name in names if place.op(name) is None)
-        comp = place.create(getattr(self._td, kind), free)
-        comp.tags.add(tag)
-        self.report["made"].append(free)
-        return comp
-
-    def _check(self, comp):
-        """Whether what the artist put into the component has a name that is needed."""
-        for row in self._spec["op"]:
-            there = comp.op(row["name"])
-            if there is not None and self._spec["tag"] not in there.tags:
-                raise BuildError(
-                    f"In {comp.path} there is a {there.OPType} called {there.name} that is not "
-                    "part of the component: rename it or take it out, and build again."
-                )
+        with self._trying(comp.path):
+            comp.par.Version, comp.par.Toxsavebuild = self.report["version"], self.report["build"]
+            if start:
+                comp.initializeExtensions()
+                self._test(comp)
+            else:
+                comp.par.Active = True  # for whoever loads it
 
     def _operator(self, comp, row, link):
         name, kind = row["name"], row["type"]
         there = comp.op(name)
         if there is not None and there.OPType != kind:
+            for docked in [op for op in there.docked if self._ours(comp, op)]:
+                docked.destroy()
             there.destroy()  # ours, of an earlier version
             there = None
         if there is None:
             if not hasattr(self._td, kind):
-                self.report["errors"].append(f"This build has no {kind}; {name} was left out.")
-                return
+                raise BuildError(f"this build has no {kind}; it was left out.")
+            self._own(comp, name, kind)  # first, or one that raises half-way is a stranger later
             there = comp.create(getattr(self._td, kind), name)
-            there.tags.add(self._spec["tag"])
+            there.tags.add(self._tag)
             self.report["made"].append(name)
+            self._undock(comp, there, row)
             if kind == "tableDAT":
                 there.clear()  # it begins with an empty cell
         there.nodeX, there.nodeY = row["at"]
         if "file" in row:
             self._text(there, self._kit / row["file"], link)
 
+    def _own(self, comp, name, kind, of=""):
+        self._remember(comp, made={**(self._list(comp) or {}), name: {"type": kind, "of": of}})
+
+    def _undock(self, comp, host, row):
+        """`create` docks DATs to some operators. One that a parameter of it names is needed, as the
+        keys of a ramp, unless we name another there; the rest would only lie about.
+        """
+        set_here = {name for names in (*row.get("set", {}), *row.get("expr", {}))
+                    for name in names.rstrip("?").split("|")}  # fmt: skip
+        for docked in list(getattr(host, "docked", ())):
+            pars = [par for par in host.pars("*") if par.name not in set_here]
+            if any(par.style in ("DAT", "OP") and par.eval() is docked for par in pars):
+                docked.tags.add(self._tag)
+                self._own(comp, docked.name, docked.OPType, of=host.name)
+            else:
+                docked.destroy()
+
     def _text(self, dat, path, link):
         if link:
             self._set(dat, {"file": str(path), "syncfile": True}, {})
-        dat.text = path.read_text("utf-8")
+        text = path.read_text("utf-8")
+        if dat.text != text:  # a module that has not changed is not compiled anew
+            dat.text = text
 
-    def _connect(self, comp, row):
-        target = comp.op(row["name"])
+    def _connect(self, comp, target, row):
         for place, name in enumerate(row.get("inputs", ())):
-            if target is not None and comp.op(name) is not None:
+            if comp.op(name) is not None:
                 target.inputConnectors[place].connect(comp.op(name))
 
     def _remove(self, comp):
-        """What an earlier version made and this one has not."""
-        wanted = {row["name"] for row in self._spec["op"]}
-        for child in list(comp.children):
-            if self._spec["tag"] in child.tags and child.name not in wanted:
-                self.report["removed"].append(child.name)
-                child.destroy()
+        """What an earlier version made and this one has not; what was docked goes with its host."""
+        made = self._list(comp) or {}
+        for name, entry in list(made.items()):
+            if name in self._wanted or entry.get("of") in self._wanted:
+                continue
+            with self._trying(f"{comp.path}/{name}"):
+                there = comp.op(name)
+                if there is not None and self._ours(comp, there):
+                    there.destroy()
+                    self.report["removed"].append(name)
+            del made[name]
+        self._remember(comp, made=made)
 
     # Parameters.
 
     def _set(self, target, values, expressions):
-        """Set each parameter that is there; report each that is not."""
-        if target is None:
-            return
-        for names, value in values.items():
-            par = self._par(target, names)
-            if par is None:
-                continue
-            if par.style == "Menu" and value not in par.menuNames:
-                there = ", ".join(par.menuNames)
-                self._miss(target, f"{par.name}: {value!r} is not one of {there}")
-            else:
-                par.val = value
-        for names, text in expressions.items():
-            par = self._par(target, names)
-            if par is not None:
-                par.expr = text
-                par.mode = type(par.mode).EXPRESSION
+        """Set each parameter that is there and has another value; report each that is not there."""
+        for names, value in [*values.items(), *expressions.items()]:
+            with self._trying(f"{target.path} {names}"):
+                par = self._par(target, names)
+                if par is not None and names in expressions:
+                    if par.mode.name != "EXPRESSION" or par.expr != value:
+                        par.expr = value
+                        par.mode = type(par.mode).EXPRESSION
+                elif par is not None and par.style == "Menu" and value not in par.menuNames:
+                    there = ", ".join(par.menuNames)
+                    self._miss(target, f"{par.name}: {value!r} is not one of {there}")
+                elif par is not None and (par.mode.name != "CONSTANT" or par.val != value):
+                    par.val = value
 
     def _par(self, target, names):
-        for name in names.split("|"):
+        """By the first name that is there; a "?" behind means that a build may do without."""
+        for name in names.rstrip("?").split("|"):
             if target.par[name] is not None:
                 return target.par[name]
-        self._miss(target, names)
+        if not names.endswith("?"):
+            self._miss(target, names)
         return None
 
     def _miss(self, target, what):
-        self.report["missing"].append(f"{target.OPType} {target.name}: {what}")
+        told = f"{target.OPType} {target.name}: {what}"
+        if told not in self.report["missing"]:
+            self.report["missing"].append(told)
 
     def _pages(self, comp):
         """The component's own parameters; those of the bridge are made when it connects."""
@@ -168,19 +311,29 @@ class Builder:
         for page in self._spec["page"]:
             if page["name"] not in there:
                 comp.appendCustomPage(page["name"])
-        rows = []
+        rows, secret = [], []
         for page in self._spec["page"]:
             for given in page.get("par", ()):
                 fields = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
                 fields.setdefault("label", fields["name"])
+                if fields.pop("password", False):
+                    secret.append(fields["name"])
                 rows.append(pages.Row(page=page["name"], kind="own", **fields))
         self.report["errors"] += pages.apply(comp, rows, [row.name for row in rows], first=True)
+        for name in secret:
+            comp.par[name].password = True  # shown as asterisks
         comp.sortCustomPages(*(page["name"] for page in self._spec["page"]))
-        if not comp.par.Command.eval():
-            comp.par.Command = self._command
+        self._start_line(comp)
 
-    def _about(self, comp):
-        comp.par.Version, comp.par.Toxsavebuild = self.report["version"], self.report["build"]
+    def _start_line(self, comp):
+        """The command of this machine, unless the artist wrote another one. The declared one finds
+        a bridge by PATH, and is what a .tox has that goes to other machines.
+        """
+        par = comp.par.Command
+        stored = comp.fetch(STORE, None, search=False) or {}
+        if self._command and par.eval() in ("", par.default, stored.get("command")):
+            par.val = self._command
+            self._remember(comp, command=self._command)
 
     # The end.
 
@@ -188,37 +341,68 @@ class Builder:
         """An extension that does not start says so nowhere but in the Textport: so it is asked."""
         test = getattr(comp, "SelfTest", None)
         if test is None:
-            self.report["errors"].append(
-                f"The extension of {comp.path} did not start; the Textport says why."
-            )
+            self._fail(f"The extension of {comp.path}", "did not start; the Textport says why.")
         else:
             self.report["errors"] += test()
 
-    def told(self):
-        """The report in a few lines."""
+    def told(self, written):
+        """The report in a few lines; `written` is where it lies."""
         report = self.report
-        lines = [
-            f"SpoutBridge {report['version']} is {report['component']}, saved as {report['saved']}"
-        ]
+        paths = ", ".join(report["components"]) or "was not built"
+        lines = [f"SpoutBridge {report['version']} is {paths}"]
+        lines += [f"  saved as {report['saved']}"] if report["saved"] else []
         lines += [f"  this build of TouchDesigner has no {what}" for what in report["missing"]]
         lines += [f"  ERROR {what}" for what in report["errors"]]
+        lines += [f"  the whole report: {written}"] if written else []
         return "\n".join(lines)
 
 
+def _said(error):
+    return f"{type(error).__name__}: {error}"
+
+
+def editor(td):
+    """The network editor that the artist works in: the current pane, which may be the Textport that
+    the line was pasted into, or a panel; else the first one that there is. None without any.
+    """
+    panes = getattr(td.ui, "panes", None)
+    listed = [getattr(panes, "current", None), *(panes or ())]
+    networks = (p for p in listed if str(getattr(p, "type", "")).endswith("NETWORKEDITOR"))
+    return next(networks, None)
+
+
 def here(td):
-    """The network that the artist looks at; else the root."""
-    pane = getattr(getattr(td.ui, "panes", None), "current", None)
-    return getattr(pane, "owner", None) or td.op("/")
+    """The network that the artist looks at; else the usual first one, or the root."""
+    owner = getattr(editor(td), "owner", None)
+    return owner or td.op("/project1") or td.op("/")
+
+
+def beside(td, place):
+    """(x, y) right of what a network has, or in the middle of its editor where it is empty."""
+    there = place.children
+    if there:
+        right = max(op.nodeX + op.nodeWidth for op in there)
+        return right + APART, max(op.nodeY for op in there)
+    pane = editor(td)
+    shown = pane is not None and pane.owner is place
+    return (int(pane.x), int(pane.y)) if shown else (0, 0)
 
 
 def main(file, command="", place=None, link=False):
-    """Build, test, save, report; the component."""
+    """Build, test, report, save; the component, or None. It raises nothing: the report tells."""
     import td
 
-    builder = Builder(td, Path(td.project.folder, file).parent, command)
-    comp = builder.build(place or here(td), link)
-    builder.save(comp, td.project.folder)
-    print(builder.told())  # noqa: T201
+    builder, comp, folder = Builder(td, Path(td.project.folder, file).parent, command), None, "."
+    try:
+        folder = td.project.folder
+        place = place or here(td)
+        comp = builder.build(place, link)
+        builder.write(folder)  # first: saving is where TouchDesigner itself might end
+        if comp is not None:
+            builder.save(place, folder)
+    except Exception as error:  # noqa: BLE001 - the report is all that we ever see of it
+        builder._fail("the builder", _said(error), traceback.format_exc())
+    print(builder.told(builder.write(folder)))  # noqa: T201
     return comp
 
 

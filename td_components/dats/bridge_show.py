@@ -135,7 +135,8 @@ class Show:
             self.par(name).val = value
 
     def _status(self, _, values):
-        par, table, numbers = self._owner.par, self._owner.op("status"), self._owner.op("numbers")
+        par, table = self._owner.par, self._owner.op("status")
+        numbers = self._owner.op("state_numbers")
         names = {row.key: row.name for row in self.rows if row.kind == "state"}
         for name, value in values.items():
             text = f"{value:g}" if isinstance(value, float) else str(value)

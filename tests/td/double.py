@@ -224,6 +224,10 @@ class Op:
     def parent(self):
         return self._parent
 
+    def pars(self, *patterns):
+        assert patterns == ("*",)
+        return [*self.built_in.values(), *self.customPars]
+
     def store(self, key, value):
         self.storage[key] = value
 
