@@ -111,14 +111,14 @@ def test_a_bundle_stays_whole_and_overwrites_nothing_that_came_after_it(o, disk)
     o.raw(bundle(("/bridge/ref", "a.png"), ("/bridge/vace", 0.5), ("/bridge/fade", 3.0),
                  ("/bridge/reset",)))  # fmt: skip
     o.until(lambda: disk.asked)
-    o.send("/bridge/fade", 1.0)
-    o.until(lambda: o.value("fade") == 1.0, SOON)
+    o.send("/bridge/fade", 2.0)
+    o.until(lambda: o.value("fade") == 2.0, SOON)
     assert o.value("vace_scale") != 0.5
     assert o.desk.acted == []
     disk.wake()
     o.until(lambda: o.desk.acted == ["reset"])
     assert dict(changes[-1].changed) == {"reference": "a.png", "vace_scale": 0.5}
-    assert o.value("fade") == 1.0
+    assert o.value("fade") == 2.0
 
 
 def test_a_flood_for_a_disk_that_sleeps_costs_one_thread_and_the_newest_counts(o, disk):
