@@ -10,7 +10,7 @@ from time import perf_counter
 
 from rich.console import Console
 
-from bridge.command import PORT_TAKEN, new_token, stop_event
+from bridge.command import PORT_TAKEN, new_token, stop_event, stop_with_stdin
 from bridge.job import death, tie
 from bridge.settings import Settings
 from engine.parent import die_with_parent
@@ -20,12 +20,14 @@ PROVEN = 10.0  # the same after which nothing can be wrong with what was asked f
 LONGEST_PAUSE = 10.0  # seconds between a death and the next start
 GLANCE = 0.1  # seconds: Windows sees Ctrl-C between two waits only
 TOO_MANY = 4  # deaths in a row, each soon after its start: what is restored may be why
-GRACE = 1.5  # seconds that the bridge may take to end when it is told to
+GRACE = 4.0  # seconds that the bridge may take to end when it is told to; Windows gives us five
 
 
 def keep(arguments: Sequence[str], settings: Settings, console: Console) -> int:
     """Run the bridge until Ctrl-C, or until it ends as it was meant to; the exit status."""
     stop = stop_event()
+    if settings.stop_on_stdin_end:
+        stop_with_stdin(stop)
     environment = _environment(settings)
     arguments = _without("--keep", arguments)
     deaths, proven = 0, False  # deaths in a row, each soon after its start
@@ -67,25 +69,31 @@ def _run(arguments: Sequence[str], environment: Mapping[str, str], stop: threadi
         # -P, or a module in the current folder could pass for one of ours.
         [sys.executable, "-P", "-m", "bridge.cli", *arguments],
         env=environment,
+        stdin=subprocess.PIPE,
         preexec_fn=die_with_parent if hasattr(os, "fork") else None,
     )
+    assert process.stdin is not None
     tie(process)
-    while not stop.is_set():
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(GLANCE)
-    if sys.platform != "win32":  # there the console has told every program in it
-        process.terminate()
-    try:
-        return process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+    with process.stdin as told:
+        while not stop.is_set():
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(GLANCE)
+        told.close()  # the one way to ask for an end that Windows has, too
+        if sys.platform != "win32":
+            process.terminate()  # it is heard sooner
+        try:
+            return process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """That of the bridge: with a token that stays, where it would make a new one at each start."""
+    """That of the bridge: with a token that stays, where it would make a new one at each start; and
+    it ends when we close its standard input.
+    """
     token = {"SPOUT_BRIDGE_TOKEN": new_token()} if settings.lan and not settings.token else {}
-    return {**os.environ, **token}
+    return {**os.environ, **token, "SPOUT_BRIDGE_STOP_ON_STDIN_END": "true"}
 
 
 def _without(flag: str, arguments: Sequence[str]) -> list[str]:

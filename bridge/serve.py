@@ -15,7 +15,14 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge import logs
-from bridge.command import PORT_TAKEN, REFUSED, Refused, new_token, stop_event
+from bridge.command import (
+    PORT_TAKEN,
+    REFUSED,
+    Refused,
+    new_token,
+    stop_event,
+    stop_with_stdin,
+)
 from bridge.control import assets
 from bridge.control.http_server import HttpServer
 from bridge.control.osc import OscServer
@@ -45,6 +52,8 @@ TELL = 5.0  # seconds between lines where nobody watches a terminal
 def serve(settings: Settings, values: Mapping[str, str], console: Console) -> None:
     """Run until Ctrl-C. What cannot be is refused before anything is started."""
     stop = stop_event()
+    if settings.stop_on_stdin_end:
+        stop_with_stdin(stop)
     token = _token(settings)
     logs.hide([token])
     raise_limit()

@@ -67,6 +67,7 @@ READING = 3.0  # seconds that each disk may take to answer at the start
 LOOKING = 10.0  # the same later: one that sleeps may be waking up
 CALM: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
 GLANCE = 3.0  # seconds between looks for files that the start lacked
+TOLD = 60.0  # seconds in which it is told what a crash has left
 # Who changes parameters, where it is we ourselves; of these, whoever asks looks for the room.
 SWITCH, SET_BACK, JOURNAL = "switch", "set back", "journal"
 
@@ -423,7 +424,7 @@ class Session:
         awaited = download.running and host.aim is None
         return Status(
             state=EngineState.DOWNLOADING if awaited else host.state,
-            reason=str(download) if awaited else host.reason,
+            reason=str(download) if awaited else host.reason or self._resumed(now),
             pipeline=link.row.id if link else "",
             loading=host.loading.row.id if host.loading else "",
             progress=host.progress[1],
@@ -477,6 +478,10 @@ class Session:
             download_progress=round(download.part, 3),
             report=link.report if link else {},
         )
+
+    def _resumed(self, now: float) -> str:
+        """What was brought back, or was not, where that wins over the command; for a while."""
+        return self.restored if not self._left.well and now - self._began < TOLD else ""
 
     def _input_state(self, link: Link | None) -> str:
         state = self._receiving.condition

@@ -134,6 +134,9 @@ class Settings(BaseSettings):
         default=(), description="more folders with weights: those of ComfyUI, of another disk"
     )
     fresh: bool = Field(default=False, description="start clean: restore nothing of the run before")
+    stop_on_stdin_end: bool = Field(
+        default=False, description="end as by Ctrl-C when standard input ends, which is a pipe"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -61,11 +61,11 @@ class Running:
 
 
 @contextmanager
-def running(tmp_path, *arguments):
+def running(tmp_path, *arguments, **more):
     process = subprocess.Popen(
         [*COMMAND, "run", "--port", "0", "--folder", str(tmp_path), "--osc-feedback", "none",
          *arguments],
-        stderr=subprocess.PIPE, text=True,
+        stderr=subprocess.PIPE, text=True, **more,
     )  # fmt: skip
     lines: list[str] = []
     found: list[int] = []
@@ -95,7 +95,13 @@ def running(tmp_path, *arguments):
 
 
 def refused(*arguments) -> tuple[int, str]:
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     return done.returncode, " ".join(done.stderr.split())
 
 

@@ -1,0 +1,121 @@
+"""What the bridge asks of Windows alone. Elsewhere nothing here does anything.
+
+There an end comes in more ways than by a signal: the console's window is closed, the user logs off,
+another program asks our windows to close. Each gives a process some five seconds.
+"""
+
+import ctypes
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from time import sleep
+
+log = logging.getLogger(__name__)
+
+ALLOWED = 4.5  # seconds that an end may take, of the five that Windows gives
+CONSOLE_ENDS = (2, 5, 6)  # the console's window is closed, logoff, shutdown
+CLOSE, MAY_END, END = 0x10, 0x11, 0x16  # WM_CLOSE, WM_QUERYENDSESSION, WM_ENDSESSION
+GONE = (109, 232, 233)  # ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED
+WINDOW = "spout-bridge"  # the class and the title of the window that nobody sees
+
+_ends: list[Callable[[], None]] = []  # what an end calls
+_kept: list[object] = []  # what Windows calls by its address must never be collected
+
+
+def on_end(stop: Callable[[], None]) -> None:
+    """Have `stop` called from another thread when Windows wants this process to end, and hold that
+    up until the process has ended by itself or its time is over.
+    """
+    if sys.platform == "win32":
+        first, _ends[:] = not _ends, [stop]
+        if first:
+            _hear_console()
+            threading.Thread(target=_window, name="end of session", daemon=True).start()
+
+
+def pipe_ended(descriptor: int) -> bool:
+    """Whether nobody can write into a pipe any more, and all that was written has been read. It
+    never waits: a read that waits there would stop whoever else so much as looks at the pipe.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        handle, waiting = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor)), ctypes.c_ulong()
+        if kernel.PeekNamedPipe(handle, None, 0, None, ctypes.byref(waiting), None):
+            if waiting.value:
+                os.read(descriptor, waiting.value)
+            return False
+        return ctypes.get_last_error() in GONE
+    return False
+
+
+def _end() -> None:
+    for stop in _ends:
+        stop()
+    sleep(ALLOWED)  # when this returns Windows ends the process; it should be gone before
+
+
+def _hear_console() -> None:
+    """Ctrl-C and Ctrl-Break stay with Python's signals."""
+    if sys.platform == "win32":
+
+        @ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_ulong)
+        def heard(event: int) -> int:
+            if event not in CONSOLE_ENDS:
+                return 0
+            _end()
+            return 1
+
+        _kept.append(heard)
+        if not ctypes.WinDLL("kernel32").SetConsoleCtrlHandler(heard, 1):
+            log.warning("Windows tells us nothing of the end of its console.")
+
+
+def _window() -> None:
+    """Be a window that is never shown: only windows are told of a logoff, and of a polite
+    `taskkill`. Runs in a thread of its own.
+    """
+    if sys.platform == "win32":
+        from ctypes import wintypes
+
+        user = ctypes.WinDLL("user32", use_last_error=True)
+        takes = (wintypes.HWND, wintypes.UINT, wintypes.WPARAM, wintypes.LPARAM)
+        procedure = ctypes.WINFUNCTYPE(ctypes.c_ssize_t, *takes)
+        user.DefWindowProcW.restype = ctypes.c_ssize_t
+        user.DefWindowProcW.argtypes = takes
+        user.CreateWindowExW.restype = wintypes.HWND
+
+        @procedure
+        def told(window: int, message: int, first: int, second: int) -> int:
+            if message == CLOSE:
+                for stop in _ends:
+                    stop()
+                return 0
+            if message == MAY_END:
+                return 1
+            if message == END:
+                if first:
+                    _end()
+                return 0
+            return user.DefWindowProcW(window, message, first, second)
+
+        class Class(ctypes.Structure):
+            _fields_ = (
+                ("style", wintypes.UINT), ("procedure", procedure), ("extra", ctypes.c_int),
+                ("more", ctypes.c_int), ("instance", wintypes.HINSTANCE), ("icon", wintypes.HICON),
+                ("cursor", wintypes.HANDLE), ("brush", wintypes.HBRUSH),
+                ("menu", wintypes.LPCWSTR), ("name", wintypes.LPCWSTR),
+            )  # fmt: skip
+
+        about = Class(procedure=told, name=WINDOW)
+        _kept.extend((told, about))
+        user.RegisterClassW(ctypes.byref(about))
+        if not user.CreateWindowExW(0, WINDOW, WINDOW, 0, 0, 0, 0, 0, None, None, None, None):
+            log.info("no window, so no word of a logoff: error %d", ctypes.get_last_error())
+            return
+        message = wintypes.MSG()
+        while user.GetMessageW(ctypes.byref(message), None, 0, 0) > 0:
+            user.DispatchMessageW(ctypes.byref(message))
