@@ -5,7 +5,10 @@ Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and any
 no parameter of the bridge by its name; all it says about one comes from the schema.
 """
 
+import logging
 from typing import Any, NamedTuple
+
+log = logging.getLogger("SpoutBridge")
 
 PIPELINE = "pipeline"  # the one choice that the schema has beside its parameters
 HOME = "Generate"  # the page of the pipeline, and of what names no page
@@ -149,31 +152,33 @@ def _free(name, used):
     return found
 
 
-def apply(comp, rows, made=(), first=False):
+def apply(comp, rows, made=(), first=False, failed=None):
     """Give a component these rows; the sentences of what is in the way. `first` puts them before
     what else their pages have.
 
     `made` are names of an earlier call. Of those, what no row asks for goes; but where an
     expression, export or binding drives it, it stays, greyed out, so that a change of pipelines
-    and back costs the artist no wiring. A row that is there keeps its value and its wiring.
+    and back costs the artist no wiring. A row that is there keeps its value and its wiring. One
+    that cannot be made keeps no other from it; its name is put into the list `failed`.
+
+    Only names are kept here: with the first parameter that is destroyed TouchDesigner lets all
+    parameter objects of the component go that it has handed out.
     """
     problems = []
-    wanted = {row.name: row for row in rows}
-    there = {par.name: par for par in comp.customPars}
+    wanted = {row.name for row in rows}
     for name in made:
-        if name in there and name not in wanted:
-            _remove(there.pop(name))
+        if name not in wanted and comp.par[name] is not None:
+            _remove(comp.par[name])
     for row in rows:
-        par = there.get(row.name)
-        if par is not None and (par.style != row.style or par.page.name != row.page):
-            if row.name not in made:
-                problems.append(f"The component has a parameter {row.name} that is not ours.")
-                continue
-            par.destroy()
-            par = None
-        new = par is None
-        par = _append(comp, row) if new else par
-        _dress(par, row, new)
+        try:
+            _give(comp, row, made)
+        except ValueError as error:
+            problems.append(str(error))
+        except Exception as error:  # whatever this build of TouchDesigner does not take of one
+            log.exception("%s cannot be made", row.name)
+            problems.append(f"{row.name} cannot be made: {type(error).__name__}: {error}")
+            if failed is not None:
+                failed.append(row.name)
     for page in comp.customPages:
         _sort(page, [row.name for row in rows if row.page == page.name], made, first)
     return problems
@@ -198,6 +203,27 @@ def _remove(par):
         par.enable = False
 
 
+def _give(comp, row, made):
+    """Make one row, or bring it up to date; ValueError where the artist's own has its name."""
+    par = comp.par[row.name]
+    if par is not None and (par.style != row.style or par.page.name != row.page):
+        if row.name not in made:
+            raise ValueError(f"The component has a parameter {row.name} that is not ours.")
+        par.destroy()
+        par = None
+    if par is not None:
+        _dress(par, row)
+        return
+    par = _append(comp, row)
+    try:
+        _dress(par, row)
+        if row.default is not None:
+            par.val = row.default
+    except Exception:
+        par.destroy()  # or the next try would find it there, without its value
+        raise
+
+
 def _append(comp, row):
     page = next((page for page in comp.customPages if page.name == row.page), None)
     if page is None:
@@ -205,17 +231,31 @@ def _append(comp, row):
     return getattr(page, "append" + row.style)(row.name, label=row.label)[0]
 
 
-def _dress(par, row, new):
+def set_menu(par, names, labels=()):
+    """Give a menu its entries, and keep its value: TouchDesigner puts it on another entry. A menu
+    without entries gets an empty one.
+    """
+    names = list(names) or [""]
+    labels = list(labels) or names
+    if list(par.menuNames) == names and list(par.menuLabels) == labels:
+        return
+    kept = (
+        par.eval() if par.mode.name == "CONSTANT" else None
+    )  # setting it would end what drives it
+    par.menuNames, par.menuLabels = names, labels
+    if kept is not None and (par.style == "StrMenu" or kept in names):
+        par.val = kept
+
+
+def _dress(par, row):
     par.label, par.help = row.label, row.help
     par.startSection, par.readOnly, par.enable = row.section, row.readonly, True
     if row.style in ("Menu", "StrMenu"):
-        par.menuNames, par.menuLabels = list(row.names), list(row.labels)
+        set_menu(par, row.names, row.labels)
     if row.style in ("Float", "Int"):
         _limit(par, row)
     if row.default is not None:
         par.default = row.default
-        if new:
-            par.val = row.default
 
 
 def _limit(par, row):

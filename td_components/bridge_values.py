@@ -69,6 +69,10 @@ class Values:
                 if not new:
                     self._moved[name] = value
 
+    def settle(self, shown):
+        """What a parameter shows since its page was built anew is nobody's move: it is not sent."""
+        self._shown.update({name: shown[name] for name in shown if name in self._shown})
+
     def insist(self):
         """Have all be sent that the patch shows otherwise than the bridge has just told."""
         for name, value in self._told.items():

@@ -16,7 +16,7 @@ import pytest
 
 from bridge import __version__, td
 from bridge.cli import main
-from tests.td.double import NAMES, Comp, PaneType, Par, Td, TdError, dump, everything
+from tests.td.double import NAMES, Comp, PaneType, Par, Td, TdError, Value, dump, everything
 
 KIT = td.KIT
 NETWORK = tomllib.loads((KIT / "network.toml").read_text("utf-8"))
@@ -165,7 +165,7 @@ def test_an_earlier_version_is_brought_up_to_date(double, kit):
 
 def test_what_one_operator_or_parameter_raises_costs_that_one_only(double, monkeypatch):
     """Written with its traceback, in any case; when TouchDesigner is well again, a run mends."""
-    create, checked = Comp.create, Par._checked
+    create, checked = Comp.create, Value.checked
 
     def broken(comp, kind, name=None):
         if getattr(kind, "name", kind) == "crossTOP":
@@ -179,7 +179,7 @@ def test_what_one_operator_or_parameter_raises_costs_that_one_only(double, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(Comp, "create", broken)
-        patch.setattr(Par, "_checked", picky)
+        patch.setattr(Value, "checked", picky)
         paste()
     told = report(double)
     wrong = [line for line in told["errors"] if "SpoutBridge/" in line]

@@ -36,7 +36,8 @@ class SpoutBridgeExt:
         self._web = modules["bridge_web"].Web(ownerComp.path, project.folder)
         values = modules["bridge_values"].Values()
         self._link = modules["bridge_link"].Link(self._web, values, self._send)
-        self._show = modules["bridge_show"].Show(ownerComp, modules["bridge_pages"], values.learn)
+        self._pages = modules["bridge_pages"]
+        self._show = modules["bridge_show"].Show(ownerComp, modules["bridge_pages"], values)
         self._opened = None  # what the connection was opened with
         self._defect, self._rest_until = "", 0.0
         self._tell_looks()
@@ -222,8 +223,7 @@ class SpoutBridgeExt:
     # Looks and callbacks.
 
     def _tell_looks(self):
-        par = self.ownerComp.par.Look
-        par.menuNames = par.menuLabels = self.Looks()
+        self._pages.set_menu(self.ownerComp.par.Look, self.Looks())
 
     def _create_callbacks(self):
         par = self.ownerComp.par.Callbackdat

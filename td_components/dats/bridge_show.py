@@ -11,6 +11,7 @@ import time
 log = logging.getLogger("SpoutBridge")
 
 PLACEHOLDER = (128, 128)  # size of a Spout In TOP that has no sender
+AGAIN, SELDOM = 0.5, 60.0  # seconds between tries to make what could not be made, twice each time
 LONGEST_STEP = 0.1  # seconds that a fade goes on by in one frame
 VALUES = ("parameter", "pipeline")  # kinds of rows that have a value at the bridge
 
@@ -18,10 +19,12 @@ VALUES = ("parameter", "pipeline")  # kinds of rows that have a value at the bri
 class Show:
     """Sets the parameters and tables of one component. `show` takes what the link returns."""
 
-    def __init__(self, owner, pages, learn):
-        """`learn` is told a schema that was kept from the last time."""
-        self._owner, self._pages = owner, pages
+    def __init__(self, owner, pages, values):
+        """`values` learns the schema that was kept from the last time."""
+        self._owner, self._pages, self._values = owner, pages, values
         self.rows = []
+        self._unbuilt: dict = {}  # a schema of which not all could be made
+        self._build_at, self._tries = 0.0, 0
         self._made = []  # names of the parameters that a schema asked for
         self._pipeline = self._engine = ""
         self._was_alive = False
@@ -30,7 +33,7 @@ class Show:
         if text.strip():  # so that a patch opens and plays without its bridge
             kept = json.loads(text)
             self._made = kept["made"]
-            learn(kept["schema"])
+            values.learn(kept["schema"])
             self._build(kept["schema"])
 
     def schema(self):
@@ -65,6 +68,8 @@ class Show:
         """Show what the link returned; `alive` says whether there is a bridge."""
         for event in events:
             getattr(self, "_" + event.kind)(event.name, event.value)
+        if self._unbuilt and time.monotonic() >= self._build_at:
+            self._build(self._unbuilt)
         if alive != self._was_alive:
             self._was_alive = alive
             par = self._owner.par
@@ -124,15 +129,18 @@ class Show:
             self._owner.addScriptError(message)
 
     def _page(self, _, schema):
+        self._tries = 0
         self._build(schema)
-        self._owner.op("schema_cache").text = json.dumps({"schema": schema, "made": self._made})
         before, self._pipeline = self._pipeline, self._pages.active(schema)
         if before != self._pipeline:
             self.call("onPipeline", {"pipeline": self._pipeline, "before": before})
 
     def _value(self, name, value):
-        if name in self.names():  # else a page that was built since has no place for it
-            self.par(name).val = value
+        if name not in self.names():
+            return  # a page that was built since has no place for it
+        par = self.par(name)
+        if par.style != "Menu" or value in par.menuNames:  # a menu takes nothing else
+            par.val = value
 
     def _status(self, _, values):
         par, table = self._owner.par, self._owner.op("status")
@@ -171,14 +179,24 @@ class Show:
             self._owner.par.Message = f"The bridge was {what}."
 
     def _build(self, schema):
-        """Make the pages of a schema."""
-        made = self._made
+        """Make the pages of a schema; what cannot be made is tried again after a while."""
+        made, shown = self._made, self.values()[0]
         own = [par.name for par in self._owner.customPars if par.name not in made]
         self.rows = self._pages.plan(schema, own)
-        for problem in self._pages.apply(self._owner, self.rows, made):
+        # Whatever becomes of the rest: what was begun here is ours.
+        self._made = list(dict.fromkeys([*(row.name for row in self.rows), *made]))
+        failed: list = []
+        for problem in self._pages.apply(self._owner, self.rows, self._made, failed=failed):
             self.error("component", problem)
-        kept = [name for name in made if self._owner.par[name] is not None]
-        self._made = list(dict.fromkeys([*(row.name for row in self.rows), *kept]))
+        self._made = [name for name in self._made if self._owner.par[name] is not None]
+        now = self.values()[0]
+        self._values.settle({n: v for n, v in now.items() if n in shown and v != shown[n]})
+        cache = json.dumps({"schema": schema, "made": self._made})
+        if self._owner.op("schema_cache").text != cache:
+            self._owner.op("schema_cache").text = cache
+        self._unbuilt = schema if failed else {}
+        self._tries += 1
+        self._build_at = time.monotonic() + min(AGAIN * 2**self._tries, SELDOM)
 
 
 def _write(table, name, text):

@@ -4,18 +4,32 @@ It knows only the operator types, parameters and menu tokens of `names.json`; an
 as do a custom parameter's name that TouchDesigner would not take and a wire too many. Expressions
 are evaluated, DATs compiled, extensions started (and, as there, fail without a word). OSC DATs send
 and receive real datagrams, in the encoding of python-osc, not of our own.
+
+Where public evidence leaves a rule open, this takes the harder one:
+
+* a parameter object that was handed out is dead once any parameter of its owner was destroyed;
+* new names for a menu put it on the first of them, and a menu without any is refused;
+* `row` and `deleteRow` take patterns, `[]` does not;
+* an expression is evaluated when it is written, and one that reads an extension again only when a
+  `tdu.Dependency` that it read has changed; no extension can be read while it starts;
+* a DAT's module is made anew with every new text; storage and tags travel with a copy;
+* `onDestroyTD` (`__delTD__` in older builds) runs inside `destroy`, where a promoted name hangs;
+* whatever a script sets is a change to save (`dirty`).
 """
 
-import copy
+import itertools
 import json
+import pickle
 import re
 import socket
 import traceback
 from contextlib import suppress
 from enum import Enum
+from fnmatch import fnmatchcase
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType, SimpleNamespace
+from typing import ClassVar
 
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
@@ -25,6 +39,7 @@ CUSTOM = re.compile(r"^[A-Z][a-z0-9]*$")
 STYLES = ("Float", "Int", "Str", "StrMenu", "Menu", "Toggle", "Pulse", "Momentary", "File",
           "Folder", "OP", "COMP", "TOP", "CHOP", "DAT", "Header")  # fmt: skip
 REFERENCES = ("OP", "COMP", "TOP", "CHOP", "DAT")
+MENUS = ("Menu", "StrMenu")
 # What `create` docks to a new operator: its name's end, its type, the parameter that names it.
 DOCKS = {
     "rampTOP": ("_keys", "tableDAT", "dat"),
@@ -44,62 +59,68 @@ class ParMode(Enum):
     BIND = 3
 
 
-class Par:
-    """One parameter. Only what TouchDesigner's has can be set."""
+class FileInfo(str):
+    """A path, as text."""
 
-    __slots__ = ("_expr", "_val", "clampMax", "clampMin", "default", "enable", "help", "label",
-                 "max", "menuLabels", "menuNames", "min", "mode", "name", "normMax", "normMin",
-                 "owner", "page", "password", "readOnly", "startSection", "style")  # fmt: skip
+    __slots__ = ()
 
-    def __init__(self, owner, name, style, menu=()):
-        self.owner, self.name, self.style, self.page = owner, name, style, None
-        self.menuNames = self.menuLabels = list(menu)
-        self.min = self.max = self.normMin = self.normMax = None
-        self.clampMin = self.clampMax = self.readOnly = self.startSection = False
-        self.enable, self.label, self.help, self.password = True, name, "", False
-        self.mode, self._expr = ParMode.CONSTANT, ""
-        empty = {"Float": 0.0, "Int": 0, "Toggle": False, "Menu": menu[0] if menu else ""}
-        self._val = self.default = empty.get(style, "")
+
+class Dependency:
+    """`tdu.Dependency`: an expression that read it is evaluated again when it has changed."""
+
+    reading: ClassVar[list] = []  # of each expression that is being evaluated, what it read
+
+    def __init__(self, value=None):
+        self._value, self.changes = value, 0
 
     @property
     def val(self):
-        return self._val
+        for read in Dependency.reading:
+            read.append((self, self.changes))
+        return self._value
 
     @val.setter
     def val(self, value):
-        self._val, self.mode = self._checked(value), ParMode.CONSTANT
+        self._value = value
+        self.changes += 1
 
-    @property
-    def expr(self):
-        return self._expr
 
-    @expr.setter
-    def expr(self, text):
-        compile(text, self.name, "eval")
-        self._expr = text
+class Value:
+    """What there is of one parameter; scripts see it through `Par`."""
 
-    def __bool__(self):
-        raise TdError(f"{self.name}: is it the parameter that is meant, or its value?")
+    def __init__(self, owner, name, style, menu=()):
+        self.owner, self.name, self.style, self.page = owner, name, style, None
+        self.menu, self.labels = list(menu), list(menu)
+        self.min = self.max = self.normMin = self.normMax = None
+        self.clampMin = self.clampMax = self.readOnly = self.startSection = False
+        self.password = False
+        self.enable, self.label, self.help = True, name, ""
+        self.mode, self.expr, self.seen = ParMode.CONSTANT, "", None
+        empty = {"Float": 0.0, "Int": 0, "Toggle": False, "Menu": menu[0] if menu else ""}
+        self.val = self.default = empty.get(style, "")
 
-    def eval(self):
-        value = self._val
-        if self.mode is ParMode.EXPRESSION:
-            value = self._checked(eval(self._expr, self.owner.names()))  # noqa: S307
-        if self.style in REFERENCES:
-            return self.owner.find(value) if value else None
-        return value
+    def evaluated(self):
+        """The value of its expression."""
+        if ".ext." not in self.expr:
+            return self.checked(eval(self.expr, self.owner.names()))  # noqa: S307
+        if self.seen is None or any(what.changes != then for what, then in self.seen[1]):
+            Dependency.reading.append(read := [])
+            try:
+                value = self.checked(eval(self.expr, self.owner.names()))  # noqa: S307
+            finally:
+                Dependency.reading.remove(read)
+            self.seen = value, read
+        return self.seen[0]
 
-    def destroy(self):
-        self.page.pars[:] = [par for par in self.page.pars if par is not self]
-
-    def _checked(self, value):
+    def checked(self, value):
+        """A value as this parameter takes it."""
         if isinstance(value, Par):
             value = value.eval()
         if self.style in REFERENCES:
             return value.path if isinstance(value, Op) else str(value)
         if self.style == "Menu":
-            if value not in self.menuNames:
-                raise TdError(f"{self.owner.path} {self.name}: no {value!r} in {self.menuNames}")
+            if value not in self.menu:
+                raise TdError(f"{self.owner.path} {self.name}: no {value!r} in {self.menu}")
             return value
         if self.style in ("Float", "Int", "Toggle"):
             if isinstance(value, str):
@@ -111,6 +132,128 @@ class Par:
         return str(value)
 
 
+class Par:
+    """One parameter, as a script is handed it: only what TouchDesigner's has can be read and set,
+    and nothing any more once a parameter of its owner was destroyed.
+    """
+
+    __slots__ = ("_age", "_value")
+
+    def __init__(self, value):
+        self._value, self._age = value, value.owner.par_age
+
+    def _alive(self):
+        if self._age != self._value.owner.par_age:
+            raise TdError(f"{self._value.name}: this parameter object is no longer valid")
+        return self._value
+
+    @property
+    def val(self):
+        return self._alive().val
+
+    @val.setter
+    def val(self, value):
+        of = self._alive()
+        of.val, of.mode = of.checked(value), ParMode.CONSTANT
+        of.owner.touch()
+
+    @property
+    def expr(self):
+        return self._alive().expr
+
+    @expr.setter
+    def expr(self, text):
+        of = self._alive()
+        before = of.expr, of.mode, of.seen
+        of.expr, of.mode, of.seen = text, ParMode.EXPRESSION, None
+        try:
+            of.evaluated()
+        except Exception as error:
+            of.expr, of.mode, of.seen = before
+            raise TdError(f"{of.name}: {text}: {error}") from error
+        of.owner.touch()
+
+    @property
+    def menuNames(self):
+        of = self._alive()
+        return list(of.menu) if of.style in MENUS else None
+
+    @menuNames.setter
+    def menuNames(self, names):
+        of = self._alive()
+        if of.style not in MENUS or not names:
+            raise TdError(f"{of.name} takes no such menu: {names!r}")
+        of.menu, of.labels = list(names), list(names)
+        of.val = of.menu[0]
+        of.owner.touch()
+
+    @property
+    def menuLabels(self):
+        of = self._alive()
+        return list(of.labels) if of.style in MENUS else None
+
+    @menuLabels.setter
+    def menuLabels(self, labels):
+        of = self._alive()
+        if len(labels) != len(of.menu):
+            raise TdError(f"{of.name} has {len(of.menu)} entries, and not {labels!r}")
+        of.labels = list(labels)
+        of.owner.touch()
+
+    @property
+    def page(self):
+        return self._alive().page
+
+    def __bool__(self):
+        raise TdError(f"{self._value.name}: is it the parameter that is meant, or its value?")
+
+    def __eq__(self, other):
+        raise TdError(f"{self._value.name}: this compares values, and not parameters")
+
+    __hash__ = None
+
+    def isSamePar(self, other):
+        return self._alive() is other._alive()
+
+    def eval(self):
+        of = self._alive()
+        value = of.evaluated() if of.mode is ParMode.EXPRESSION else of.val
+        if of.style in REFERENCES:
+            return of.owner.find(value) if value else None
+        return value
+
+    def evalFile(self):
+        folder = self._alive().owner.td.project.folder
+        return FileInfo(Path(folder, self.eval()).as_posix())
+
+    def destroy(self):
+        of = self._alive()
+        of.page.values[:] = [value for value in of.page.values if value is not of]
+        of.owner.par_age += 1
+        of.owner.touch()
+
+
+def _field(name, settable):
+    """One of a parameter's plain members."""
+
+    def get(par):
+        return getattr(par._alive(), name)
+
+    def put(par, value):
+        of = par._alive()
+        setattr(of, name, value)
+        of.owner.touch()
+
+    return property(get, put if settable else None)
+
+
+for _name in ("clampMax", "clampMin", "default", "enable", "help", "label", "max", "min", "mode",
+              "normMax", "normMin", "password", "readOnly", "startSection"):  # fmt: skip
+    setattr(Par, _name, _field(_name, settable=True))
+for _name in ("name", "owner", "style"):
+    setattr(Par, _name, _field(_name, settable=False))
+
+
 class Pars:
     """`op.par`: a name that is not there raises, `par['name']` gives None."""
 
@@ -120,9 +263,11 @@ class Pars:
     def _find(self, name):
         owner = self._owner
         found = owner.built_in.get(name)
-        if found is not None:
-            return found
-        return next((par for par in owner.customPars if par.name == name), None)
+        if found is None:
+            found = next(
+                (v for page in owner.customPages for v in page.values if v.name == name), None
+            )
+        return None if found is None else Par(found)
 
     def __getitem__(self, name):
         return self._find(name)
@@ -141,12 +286,17 @@ class Page:
     """A custom page."""
 
     def __init__(self, owner, name):
-        self.owner, self.name, self.pars = owner, name, []
+        self.owner, self.name, self.values = owner, name, []
+
+    @property
+    def pars(self):
+        return [Par(value) for value in self.values]
 
     def sort(self, *names):
-        if sorted(names) != sorted(par.name for par in self.pars):
+        if sorted(names) != sorted(value.name for value in self.values):
             raise TdError(f"{names} are not the parameters of {self.name}")
-        self.pars.sort(key=lambda par: names.index(par.name))
+        self.values.sort(key=lambda value: names.index(value.name))
+        self.owner.touch()
 
     def __getattr__(self, attribute):
         style = attribute.removeprefix("append")
@@ -158,10 +308,11 @@ class Page:
                 raise TdError(f"{name!r} is no name of a custom parameter")
             if self.owner.par[name] is not None:
                 raise TdError(f"There is a parameter {name} already")
-            par = Par(self.owner, name, style)
-            par.page, par.label = self, label or name
-            self.pars.append(par)
-            return (par,)
+            made = Value(self.owner, name, style)
+            made.page, made.label = self, label or name
+            self.values.append(made)
+            self.owner.touch()
+            return (Par(made),)
 
         return append
 
@@ -186,92 +337,140 @@ class Errors(list):
 class Op:
     """An operator; one class for all families but COMP and DAT."""
 
+    numbers = itertools.count(1)
+
     def __init__(self, td, parent, kind, name):
-        self._td, self._parent = td, parent
-        self.OPType, self.name, self.family = kind, name, re.sub(r"^[a-z0-9]+", "", kind)
-        self.tags, self.nodeX, self.nodeY, self.valid = set(), 0, 0, True
-        self.nodeWidth, self.nodeHeight, self.viewer, self.storage = 130, 90, False, {}
-        self.dock, self.errors, self.children = None, Errors(), []
+        self.td, self._parent = td, parent
+        self.OPType, self.family = kind, re.sub(r"^[a-z0-9]+", "", kind)
+        self._name, self.id, self.valid = name, next(Op.numbers), True
+        self.tags, self.nodeX, self.nodeY = set(), 0, 0
         self.width, self.height, self.cooked = 1280, 720, 0
+        self.nodeWidth, self.nodeHeight, self.viewer = 130, 90, False
+        self.dock, self.errors, self.children = None, Errors(), []
+        self.par_age, self.storage = 0, {}
         pars = {**NAMES["common"][self.family], **NAMES["operators"].get(kind, {})}
         pars = {td.renamed.get(name, name): style for name, style in pars.items()}
         self.built_in = {
-            n: Par(self, n, "Menu", s) if isinstance(s, list) else Par(self, n, s)
+            n: Value(self, n, "Menu", s) if isinstance(s, list) else Value(self, n, s)
             for n, s in pars.items()
         }
         for n, value in NAMES["defaults"].get(kind, {}).items():
-            self.built_in[n].default = self.built_in[n]._val = value
-        self.par = Pars(self)
+            self.built_in[n].default = self.built_in[n].val = value
         self.inputConnectors = [
             Connector(self) for _ in range(NAMES["inputs"].get(kind, [0, 0])[1])
         ]
         self.customPages = []
 
+    def touch(self):
+        """Something that is saved with the project has changed."""
+        self.td.dirty += 1
+
+    def there(self):
+        """Itself, where it was not destroyed."""
+        if not self.valid:
+            raise TdError(f"{self._name} was destroyed")
+        return self
+
+    @property
+    def par(self):
+        return Pars(self.there())
+
+    @property
+    def name(self):
+        return self.there()._name
+
+    @name.setter
+    def name(self, name):
+        self.there()._name = name
+        self.touch()
+
     @property
     def path(self):
-        if self._parent is None:
+        if self.there()._parent is None:
             return "/"
         return f"{self._parent.path.rstrip('/')}/{self.name}"
 
     @property
     def customPars(self):
-        return [par for page in self.customPages for par in page.pars]
+        return [par for page in self.there().customPages for par in page.pars]
 
     @property
     def docked(self):
-        return [op for op in self._parent.children if op.dock is self]
+        return [op for op in self.there()._parent.children if op.dock is self]
 
     def parent(self):
-        return self._parent
+        return self.there()._parent
 
     def pars(self, *patterns):
         assert patterns == ("*",)
-        return [*self.built_in.values(), *self.customPars]
-
-    def store(self, key, value):
-        self.storage[key] = value
-
-    def fetch(self, key, default=None, search=True):
-        return self.storage.get(key, default)
-
-    def unstore(self, pattern):
-        self.storage.pop(pattern, None)
-
-    def become(self, other):
-        """All that `copy` takes along, tags and storage too."""
-        self.tags, self.storage = set(other.tags), copy.deepcopy(other.storage)
-        self.nodeX, self.nodeY = other.nodeX, other.nodeY
-        for page in other.customPages:
-            mine = self.appendCustomPage(page.name)
-            for par in page.pars:
-                getattr(mine, "append" + par.style)(par.name, label=par.label)
-        for par in [*other.built_in.values(), *other.customPars]:
-            mine = self.par[par.name]
-            for slot in set(Par.__slots__) - {"owner", "page"}:
-                setattr(mine, slot, getattr(par, slot))
+        return [*(Par(value) for value in self.there().built_in.values()), *self.customPars]
 
     def cook(self, force=False):
         self.cooked += 1
 
     def destroy(self):
-        if not self.valid:
-            raise TdError(f"{self.name} has been destroyed already")
-        self._parent.children.remove(self)
+        self.there()._parent.children.remove(self)
+        for connector in [c for child in self._parent.children for c in child.inputConnectors]:
+            connector.source = None if connector.source is self else connector.source
+        self.close()
         self.valid = False
+        self.touch()
+
+    def close(self):
+        """Let go of what the system has lent it."""
+
+    def store(self, key, value):
+        self.there().storage[key] = value
+        self.touch()
+
+    def fetch(self, key, *default, search=True):
+        where = self.there()
+        while where is not None:
+            if key in where.storage:
+                return where.storage[key]
+            where = where._parent if search else None
+        if default:
+            return default[0]
+        raise TdError(f"nothing is stored under {key}")
+
+    def unstore(self, pattern):
+        found = [key for key in self.there().storage if fnmatchcase(key, pattern)]
+        for key in found:
+            del self.storage[key]
+        self.touch()
+
+    def like(self, other):
+        """Have all that a copy has of the other: tags and storage too."""
+        self.tags, self.nodeX, self.nodeY = set(other.tags), other.nodeX, other.nodeY
+        self.storage = pickle.loads(pickle.dumps(other.storage))  # noqa: S301
+        values = [*other.built_in.values()]
+        for page in other.customPages:
+            self.customPages.append(Page(self, page.name))
+            for value in page.values:
+                made = Value(self, value.name, value.style)
+                made.page = self.customPages[-1]
+                made.page.values.append(made)
+            values += page.values
+        for value in values:
+            made = self.par[value.name]._value
+            kept = {"owner": self, "page": made.page, "seen": None}
+            vars(made).update({**vars(value), "menu": list(value.menu), **kept})
 
     def find(self, path):
         """What a path in one of its parameters means: relative to the network that it is in."""
+        if isinstance(path, int):
+            return self.td.op(path)
         if path.startswith("/"):
-            return self._td.op(path)
+            return self.td.op(path)
         if path.startswith(".."):
             return self._parent
         return self.op(path) if path.startswith("./") else self._parent.op(path)
 
     def names(self):
         """What an expression or a script of this operator may name."""
-        td = self._td
+        td = self.td
         return {"parent": self.parent, "op": self.find, "me": self, "absTime": td.absTime,
-                "project": td.project}  # fmt: skip
+                "project": td.project, "run": td.run, "tdu": td.tdu}  # fmt: skip
 
 
 class Comp(Op):
@@ -279,50 +478,61 @@ class Comp(Op):
 
     def __init__(self, td, parent, kind, name):
         super().__init__(td, parent, kind, name)
-        self.ext, self.allowCooking = SimpleNamespace(), True
+        self.allowCooking = True
+        self._ext, self.extensionsReady, self._dying = SimpleNamespace(), True, False
         # Newer builds have a sequence of extensions, which may begin with none.
         self.seq = SimpleNamespace(ext=SimpleNamespace(numBlocks=0))
 
+    @property
+    def ext(self):
+        if not self.extensionsReady:
+            raise TdError("Cannot use an extension during its initialization.")
+        return self._ext
+
     def __getattr__(self, name):
-        for extension in vars(self.__dict__.get("ext", SimpleNamespace())).values():
+        found = self.__dict__.get("_ext", SimpleNamespace())
+        if name[:1].isupper() and self.__dict__.get("_dying"):
+            raise TdError(f"{name}: a promoted name in onDestroyTD hangs TouchDesigner")
+        for extension in vars(found).values():
             if name[:1].isupper() and hasattr(extension, name):
                 return getattr(extension, name)
         raise AttributeError(name)
 
     def op(self, path):
         first, _, rest = path.removeprefix("./").partition("/")
-        found = next((child for child in self.children if child.name == first), None)
+        found = next((child for child in self.there().children if child.name == first), None)
         return found.op(rest) if found and rest else found
 
     def create(self, kind, name=None):
         kind = kind if isinstance(kind, str) else kind.name
-        if not hasattr(self._td, kind):
+        if not hasattr(self.td, kind):
             raise TdError(f"There is no {kind}")
         if self.op(name) is not None:
             raise TdError(f"{self.path} has a {name} already")
-        made = {"COMP": Comp, "DAT": Dat}.get(kind[-4:].lstrip("abcdefghijklmnopqrstuvwxyz"), Op)(
-            self._td, self, kind, name
-        )
-        self.children.append(made)
+        made = self._new(kind, name)
         if kind in DOCKS:
             end, docked, par = DOCKS[kind]
             self.create(docked, name + end).dock = made
             made.built_in[par].val = name + end
         return made
 
-    def copy(self, other, name=None):
-        name = name or other.name
-        number = 0
-        while self.op(free := f"{name}{number or ''}") is not None:
-            number += 1
-        kind = {"COMP": Comp, "DAT": Dat}.get(other.family, Op)
-        made = kind(self._td, self, other.OPType, free)
+    def _new(self, kind, name):
+        family = re.sub(r"^[a-z0-9]+", "", kind)
+        made = {"COMP": Comp, "DAT": Dat}.get(family, Op)(self.td, self, kind, name)
         self.children.append(made)
-        made.become(other)
+        self.touch()
         return made
 
-    def become(self, other):
-        super().become(other)
+    def copy(self, other, name=None):
+        name, number = name or other.name, 0
+        while self.op(free := f"{name}{number or ''}") is not None:
+            number += 1
+        made = self._new(other.OPType, free)
+        made.like(other)
+        return made
+
+    def like(self, other):
+        super().like(other)
         for child in other.children:
             self.copy(child)
         for child in other.children:
@@ -330,16 +540,8 @@ class Comp(Op):
             mine.dock = child.dock and self.op(child.dock.name)
             for wire, theirs in zip(mine.inputConnectors, child.inputConnectors, strict=True):
                 wire.source = theirs.source and self.op(theirs.source.name)
-        if vars(other.ext):
+        if vars(other._ext):
             self.initializeExtensions()
-
-    def destroy(self):
-        for child in list(self.children):
-            child.destroy()
-        for extension in vars(self.ext).values():
-            if hasattr(extension, "onDestroyTD"):
-                extension.onDestroyTD()
-        super().destroy()
 
     def findChildren(self, type=None, tags=(), maxDepth=None):
         found = [op for op in everything(self) if not tags or op.tags & set(tags)]
@@ -347,6 +549,7 @@ class Comp(Op):
 
     def appendCustomPage(self, name):
         self.customPages.append(Page(self, name))
+        self.touch()
         return self.customPages[-1]
 
     def sortCustomPages(self, *names):
@@ -354,17 +557,37 @@ class Comp(Op):
 
     def initializeExtensions(self):
         """As there: what goes wrong stands in the Textport, and nowhere else."""
-        for extension in vars(self.ext).values():
-            if hasattr(extension, "onDestroyTD"):
-                extension.onDestroyTD()
-        self.ext = SimpleNamespace()
-        renamed = self._td.renamed
+        self._end_extensions()
+        renamed = self.td.renamed
         text = self.par[renamed.get("ext0object", "ext0object")].eval()
         name = self.par[renamed.get("ext0name", "ext0name")].eval()
+        if not text:
+            return
+        self.extensionsReady = False
         try:
-            setattr(self.ext, name, eval(text, {"op": self.op, "me": self}))  # noqa: S307
+            setattr(self._ext, name, eval(text, {"op": self.op, "me": self}))  # noqa: S307
         except Exception:  # noqa: BLE001
-            self._td.textport.append(traceback.format_exc())
+            self.td.textport.append(traceback.format_exc())
+        finally:
+            self.extensionsReady = True
+        for value in [v for page in self.customPages for v in page.values]:
+            value.seen = None  # that they are ready is something that expressions may have read
+
+    def _end_extensions(self):
+        ending = "__delTD__" if self.td.older else "onDestroyTD"
+        ended, self._dying = self._ext, True
+        for extension in vars(ended).values():
+            try:
+                getattr(extension, ending, lambda: None)()
+            except Exception:  # noqa: BLE001
+                self.td.textport.append(traceback.format_exc())
+        self._ext, self._dying = SimpleNamespace(), False
+
+    def destroy(self):
+        self._end_extensions()
+        for child in list(self.there().children):
+            child.destroy()
+        super().destroy()
 
     def addScriptError(self, message):
         self.errors.append(message)
@@ -382,8 +605,17 @@ class Comp(Op):
 
 
 class Cell:
-    def __init__(self, text):
-        self.val = str(text)
+    def __init__(self, owner, text):
+        self._owner, self._text = owner, str(text)
+
+    @property
+    def val(self):
+        return self._text
+
+    @val.setter
+    def val(self, text):
+        self._text = str(text)
+        self._owner.touch()
 
 
 class Dat(Op):
@@ -391,27 +623,33 @@ class Dat(Op):
 
     def __init__(self, td, parent, kind, name):
         super().__init__(td, parent, kind, name)
-        self._rows, self._module, self._socket = [[Cell("")]], None, None
-        self.text, self.viewed = "", False
+        self._rows, self._module, self._socket = [[Cell(self, "")]], None, None
+        self._text, self.viewed = "", False
+
+    def like(self, other):
+        super().like(other)
+        self._text = other._text
+        self._rows = [[Cell(self, cell.val) for cell in row] for row in other._rows]
 
     # Text.
 
     @property
+    def text(self):
+        return self.there()._text
+
+    @text.setter
+    def text(self, text):
+        self.there()._text, self._module = text, None
+        self.touch()
+
+    @property
     def module(self):
-        if self._module is None or self._module[0] != self.text:
+        if self.there()._module is None:
             made = ModuleType(self.name)  # as there, it is not among sys.modules
             made.__dict__.update(self.names())
             exec(compile(self.text, self.path, "exec"), made.__dict__)
-            self._module = self.text, made
-        return self._module[1]
-
-    def become(self, other):
-        super().become(other)
-        self.text, self._rows = other.text, [[Cell(c.val) for c in r] for r in other._rows]
-
-    def destroy(self):
-        super().destroy()
-        self.close()
+            self._module = made
+        return self._module
 
     def openViewer(self):
         self.viewed = True
@@ -426,20 +664,29 @@ class Dat(Op):
         self._rows, self.text = [], ""
 
     def row(self, name):
-        return next((row for row in self._rows if row and row[0].val == name), None)
+        """By a pattern, or its number."""
+        if isinstance(name, int):
+            return self._rows[name] if name < len(self._rows) else None
+        return next((row for row in self._rows if row and fnmatchcase(row[0].val, name)), None)
 
     def appendRow(self, cells):
-        self._rows.append([Cell(text) for text in cells])
+        self._rows.append([Cell(self, text) for text in cells])
+        self.touch()
 
     def deleteRow(self, name):
         self._rows.remove(self.row(name))
+        self.touch()
 
     def __getitem__(self, place):
-        row = self._rows[place[0]] if isinstance(place[0], int) else self.row(place[0])
-        return row[place[1]] if row else None
+        name, column = place
+        rows = self._rows
+        row = rows[name] if isinstance(name, int) else next(
+            (row for row in rows if row and row[0].val == name), None
+        )  # fmt: skip
+        return row[column] if row else None
 
     def __setitem__(self, place, text):
-        self[place].val = str(text)
+        self[place].val = text
 
     # OSC.
 
@@ -508,8 +755,11 @@ class Td(ModuleType):
     def __init__(self, folder, names=""):
         """`names` is a key of names.json: parameters that other builds call otherwise."""
         super().__init__("td")
-        self.renamed = NAMES[names] if names else {}
-        self.textport, self.frames = [], 0
+        self.renamed, self.older = NAMES[names] if names else {}, names == "older"
+        self.textport, self.frames, self.dirty = [], 0, 0
+        self.osc_first = True  # whether OSC comes in before `onFrameStart`, or after it
+        self.later = []  # what `run` is to run, and in how many frames
+        self.tdu = SimpleNamespace(Dependency=Dependency, FileInfo=FileInfo)
         self.app = SimpleNamespace(version="099", build="2025.30000")
         self.project = SimpleNamespace(folder=str(folder))
         self.absTime = SimpleNamespace(seconds=0.0)
@@ -520,14 +770,35 @@ class Td(ModuleType):
         self.ui = SimpleNamespace(panes=Panes(self.place))
 
     def op(self, path):
+        if isinstance(path, int):
+            return next((op for op in everything(self.root) if op.id == path), None)
         return self.root if path == "/" else self.root.op(path.lstrip("/"))
 
+    def run(self, script, *args, delayFrames=0, fromOP=None):
+        if fromOP is None:
+            raise TdError("run from what may be gone by then is dropped without a word")
+        self.later.append([delayFrames, script, args, fromOP])
+
     def frame(self):
-        """One frame: OSC comes in, Execute DATs are called, outputs cook."""
+        """One frame: OSC comes in, Execute DATs are called, what `run` put off is run."""
         self.frames += 1
         self.absTime.seconds = perf_counter()
+        steps = [self._receive, self._start_frame]
+        for step in steps if self.osc_first else reversed(steps):
+            step()
+        due = [entry for entry in self.later if entry[0] <= 0]
+        self.later = [[frames - 1, *rest] for frames, *rest in self.later if frames > 0]
+        for _, script, args, origin in due:
+            try:
+                exec(script, {**origin.names(), "args": args})
+            except Exception:  # noqa: BLE001
+                self.textport.append(traceback.format_exc())
+
+    def _receive(self):
         for dat in [op for op in everything(self.root) if op.OPType == "oscinDAT"]:
             dat.receive()
+
+    def _start_frame(self):
         for dat in [op for op in everything(self.root) if op.OPType == "executeDAT"]:
             if dat.par.active.eval() and dat.par.framestart.eval():
                 dat.module.onFrameStart(self.frames)
@@ -542,13 +813,27 @@ class Td(ModuleType):
             if watched and there.eval() is comp:
                 dat.module.onPulse(par)
 
+    def quit(self):
+        """TouchDesigner ends: Execute DATs are told; extensions are not."""
+        for dat in [op for op in everything(self.root) if op.OPType == "executeDAT"]:
+            if dat.par.active.eval() and dat.par.exit.eval():
+                dat.module.onExit()
+
+    def open(self, told=True):
+        """File > Open: another project in the same process; `told` extensions hear of their end."""
+        for child in list(self.root.children):
+            if not told:
+                for comp in [op for op in everything(self.root) if isinstance(op, Comp)]:
+                    comp._ext = SimpleNamespace()
+            child.destroy()
+        self.place = self.root.create("baseCOMP", "project1")
+        self.ui.panes.current.owner = self.place
+
     def close(self):
+        """The process ends."""
+        self.quit()
         for op in everything(self.root):
-            if isinstance(op, Comp):
-                for extension in vars(op.ext).values():
-                    extension.exit()
-            if isinstance(op, Dat):
-                op.close()
+            op.close()
 
 
 def everything(comp):
@@ -574,10 +859,12 @@ def dump(comp):
             lines.append(f"  text {child.text.splitlines()[0][:60]}")
     for page in comp.customPages:
         lines.append(f"page {page.name}")
-        for par in page.pars:
+        for par in page.values:
             line = f"  {par.style} {par.name} = {par.val!r}"
-            if par.menuNames:
-                line += f"  of {', '.join(par.menuNames)}"
+            if par.mode is ParMode.EXPRESSION:
+                line = f"  {par.style} {par.name} is {par.expr}"
+            if par.menu:
+                line += f"  of {', '.join(par.menu)}"
             if par.max is not None:
                 line += f"  {par.min} to {par.max}"
             lines.append(line + ("  read only" if par.readOnly else ""))

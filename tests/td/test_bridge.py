@@ -21,7 +21,7 @@ from bridge.control.osc import OscServer
 from bridge.settings import Settings
 from bridge.state import Status
 from tests.desk import FakeDesk
-from tests.td.double import ParMode
+from tests.td.double import Page, ParMode, TdError
 from tests.test_cli import running
 from tests.test_td import paste, touchdesigner
 
@@ -262,6 +262,105 @@ def test_a_change_of_pipeline_rebuilds_the_page_and_keeps_the_wiring(patch, desk
         assert patch.par.Steady.expr == "0.25"
         assert patch.par.Pipeline.eval() == "stylize"
         patch.until(lambda: value(desk, "steady") == 0.25)
+
+
+def test_twenty_changes_of_pipeline_and_the_pages_are_right_each_time(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        ids = [row["id"] for row in desk.pipelines()]
+        for number in range(20):
+            name = ids[(number + 1) % len(ids)]
+            desk.now = {**desk.now, "pipeline": name}
+            patch.until(lambda name=name: patch.par.Pipeline.eval() == name)
+            row = next(row for row in desk.pipelines() if row["active"])
+            of_all = {n for r in desk.pipelines() for n in (*r["parameters"], *r["load"])}
+            common = set(desk.store.specs) - of_all
+            patch.until(
+                lambda row=row, common=common: (
+                    set(patch.comp.Names())
+                    == {*row["parameters"], *row["load"], *common, "pipeline"}
+                )
+            )
+            there = {par.name for par in patch.comp.customPars}
+            assert set(patch.comp.Names().values()) <= there
+            for key, own in patch.comp.Names().items():
+                if key != "pipeline" and patch.par[own].style != "File":
+                    patch.until(lambda key=key: patch.comp.Get(key) == value(desk, key))
+        assert patch.par.Lasterror.eval() == ""
+        assert desk.switched == []
+
+
+def test_a_page_that_could_not_be_made_is_made_later_and_the_rest_at_once(
+    patch, desk, monkeypatch, caplog
+):
+    refused = []
+    give = Page.__getattr__
+
+    def append(page, attribute):
+        made = give(page, attribute)
+        if len(refused) > 1 or (attribute != "appendStrMenu" and attribute != "appendStr"):
+            return made
+
+        def once(name, **more):
+            if name == "Prompt" and len(refused) < 2:
+                refused.append(name)
+                raise TdError("not in this build")
+            return made(name, **more)
+
+        return once
+
+    monkeypatch.setattr(Page, "__getattr__", append)
+    with bridge(desk) as port:
+        patch.connect(port)
+        assert "Prompt cannot be made: TdError: not in this build" in patch.par.Lasterror.eval()
+        assert "Promptweight" in page(patch.comp, "Generate")
+        assert "Panic" in page(patch.comp, "Show")
+        assert "Prompt" not in page(patch.comp, "Generate")
+        patch.until(lambda: "Prompt" in page(patch.comp, "Generate"))
+        patch.until(lambda: patch.par.Prompt.eval() == value(desk, "prompt"))
+    assert refused == ["Prompt", "Prompt"]
+    assert "not in this build" in caplog.text
+
+
+def test_other_entries_in_a_menu_change_no_choice_and_send_nothing(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        desk.store.update({"no_picture": "card"}, "page")
+        patch.until(lambda: patch.par.Nopicture.eval() == "card")
+        patch.par.Look = "opening"
+        patch.td.press(patch.comp, "Savelook")
+        patch.until(lambda: patch.par.Look.eval() == "opening")
+        rows = list(desk._rows.items())
+        desk._rows = dict(reversed(rows))  # an update of the bridge has them in another order
+        number = desk.store.snapshot.number
+        patch.comp.Connect()
+        patch.until(lambda: patch.par.Pipeline.menuNames == [name for name, _ in reversed(rows)])
+        patch.until(lambda: patch.state == "CONNECTED")
+        patch.play(0.5)
+        assert patch.par.Pipeline.eval() == "stylize"
+        assert patch.par.Nopicture.eval() == "card"
+        assert patch.par.Look.eval() == "opening"
+        assert desk.switched == []
+        assert desk.store.snapshot.number == number
+
+
+def test_a_choice_that_a_menu_has_no_more_is_not_sent(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        desk._rows = {name: row for name, row in desk._rows.items() if name != "stylize"}
+        desk.now = {**desk.now, "pipeline": "longlive"}
+        patch.until(lambda: "stylize" not in patch.par.Pipeline.menuNames)
+        patch.until(lambda: patch.par.Pipeline.eval() == "longlive")
+        patch.play(0.3)
+        assert desk.switched == []
+
+
+def test_a_bridge_without_pipelines_leaves_a_menu_of_one_empty_entry(patch, desk):
+    desk._rows = {}
+    with bridge(desk) as port:
+        patch.connect(port)
+        assert patch.par.Pipeline.menuNames == [""]
+        assert patch.par.Lasterror.eval() == ""
 
 
 def test_a_switch_that_is_refused_turns_the_menu_back(patch, desk):
