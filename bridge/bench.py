@@ -54,7 +54,7 @@ def bench(only: Sequence[str], seconds: float) -> None:
 
 @contextmanager
 def _session(**settings: Any) -> Generator[Session]:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         name = f"Bench{os.getpid()}"
         chosen: dict[str, Any] = {"name": name, "folder": Path(folder), "osc_feedback": ()}
         chosen |= settings

@@ -19,6 +19,7 @@ from bridge.command import USAGE
 from bridge.finding import Finding
 from bridge.ports import refusal
 from bridge.settings import Settings
+from engine import held
 from engine.segments import folder
 
 # What is imported, and the package to install for it.
@@ -130,7 +131,7 @@ def _folder(settings: Settings) -> Finding:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / f".{os.getpid()}.probe"
         probe.write_bytes(b"")
-        probe.unlink()
+        held.remove(probe)
     except OSError as error:
         why = f"The folder {path} cannot be written ({error.strerror})"
         return Finding("folder", f"{path}", f"{why}: choose another with --folder.")

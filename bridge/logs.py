@@ -20,6 +20,7 @@ from typing import IO
 from urllib.parse import quote
 
 from bridge.claim import Claim
+from engine import held
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ FILES, SIZE = 5, 2_000_000  # of one name: how many, and bytes of each
 LINES = 4000  # that may wait for a disk or a terminal
 AGAIN = 5.0  # seconds until a file that cannot be written is tried again
 PATIENCE = 1.0  # seconds that the last lines may take
+BRIEFLY = 0.3  # seconds that a file which another program holds is waited for: lines come on
 LAYOUT = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
 SHORTEST_SECRET = 4  # letters; to mask less would make lines unreadable
 # A token in a URL, a header or a text, and who logs in where.
@@ -227,7 +229,9 @@ class LogFile(logging.Handler):
                 log.warning("%s This one writes %s.", self._note.strip(), self.path)
         if self.path.exists() and not self.path.is_file():  # to open a pipe would wait for ever
             raise OSError("it is no file")
-        self._file = self.path.open("ab")
+        if self._moving.is_file() and not self.path.exists():  # moved aside, and then we died
+            held.replace(self._moving, self.path, BRIEFLY)
+        self._file = held.patiently(lambda: self.path.open("ab"), BRIEFLY)
         self._size = self._file.tell()
         self._file.write(self._note.encode())
         self._note = ""
@@ -237,17 +241,28 @@ class LogFile(logging.Handler):
         """Begin a new file. Where another program holds one (Windows), the old one goes on."""
         self._shut()
         self._again_at = perf_counter() + AGAIN
-        moving = self.path.with_suffix(".moving")
         try:
-            self.path.replace(moving)  # first, or tries that fail would push out all that is old
-            for number in range(FILES - 2, 0, -1):
-                if (old := self._numbered(number)).exists():
-                    old.replace(self._numbered(number + 1))
-            moving.replace(self._numbered(1))
+            self.path.replace(self._moving)  # first, or vain tries would push out all that is old
+            self._make_old()
             self._size, self._again_at = 0, 0.0
         except OSError:
             pass
         self._open()
+
+    def _make_old(self) -> None:
+        """Number what was moved aside; one that is held keeps its number, and nothing is lost."""
+        try:
+            for number in range(FILES - 2, 0, -1):
+                if (old := self._numbered(number)).exists():
+                    old.replace(self._numbered(number + 1))
+            self._moving.replace(self._numbered(1))
+        except OSError:
+            held.replace(self._moving, self.path, BRIEFLY)
+            raise
+
+    @property
+    def _moving(self) -> Path:
+        return self.path.with_suffix(".moving")
 
     def _numbered(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")
@@ -273,9 +288,13 @@ def _add(target: logging.Handler, level: int) -> None:
 
 def _forget(folder: Path, pattern: str) -> None:
     """Keep the newest few of the files of bridges that shared a name."""
-    found = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
-    for path in found[: 1 - FILES]:
-        path.unlink(missing_ok=True)
+    dated: list[tuple[float, Path]] = []
+    for path in folder.glob(pattern):
+        with suppress(OSError):  # another bridge removed it just now
+            dated.append((path.stat().st_mtime, path))
+    for _, path in sorted(dated)[: 1 - FILES]:
+        with suppress(OSError):  # somebody reads it: the next time
+            path.unlink(missing_ok=True)
 
 
 def _nothing() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,13 +25,14 @@ from rich.table import Table
 from bridge import gpu
 from bridge.command import REFUSED, Refused
 from bridge.downloads import NEEDED, Download, Downloads
-from engine import drives
+from engine import drives, held
 from engine.library import Library, WeightsError, sha256, size_text
 from engine.parameters import Load
 from engine.pipelines.catalog import Catalog, PipelineRow
 from engine.pipelines.files import Artifact
 
 FAILED = 1
+LET_GO = 60.0  # seconds that a scanner may take for a file that was copied
 COMMON_LINE = 100e6 / 8  # bytes a second of a common line: what a time is told for
 
 
@@ -190,21 +192,31 @@ def copy(job: Job, console: Console) -> int:
     for one, place in todo.items():
         home = target.home(one)
         console.print(f"{one.name}  {size_text(place.path.stat().st_size)}", soft_wrap=True)
-        home.parent.mkdir(parents=True, exist_ok=True)
-        part = home.with_name(f"{home.name}.part")
-        shutil.copyfile(place.path, part)
         try:
-            expected = job.library.check(one, place.path)
+            target.record(home, _copied(job.library, one, place.path, home))
         except WeightsError as error:
-            part.unlink()
             raise Refused(str(error)) from None
-        if sha256(part) != expected:
-            part.unlink()
-            raise Refused(f"The copy of {one.name} came out wrong; try again, or another disk.")
-        part.replace(home)
-        target.record(home, expected)
+        except OSError as error:  # a full disk, a stick that was pulled out, a file that is held
+            raise Refused(f"{home} cannot be written: {held.told(error)}; try again.") from None
     console.print(f"Everything is in {job.to}; use it with --models {job.to}.", soft_wrap=True)
     return 0
+
+
+def _copied(library: Library, one: Artifact, path: Path, home: Path) -> str:
+    """Copy one file, which gets its name when it is right; its SHA-256."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    part = home.with_name(f"{home.name}.part")
+    try:
+        shutil.copyfile(path, part)
+        expected = library.check(one, path)
+        if sha256(part) != expected:
+            raise WeightsError(f"The copy of {one.name} came out wrong; try again, another disk.")
+        held.replace(part, home, LET_GO)
+    except BaseException:
+        with suppress(OSError):
+            held.remove(part)
+        raise
+    return expected
 
 
 COMMANDS: Mapping[str, Callable[[Job, Console], int]] = {

@@ -83,7 +83,8 @@ def serve(settings: Settings, values: Mapping[str, str], console: Console) -> No
 
 def view(uri: str, port: int, console: Console) -> None:
     """Show a source's pictures on a page: a session with passthrough that sends nowhere."""
-    with tempfile.TemporaryDirectory() as folder:
+    # a scanner may hold what is in there; an end is no place to fail
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         settings = Settings(
             source=uri, sink="null:", pipeline="passthrough", port=port, osc_feedback=(),
             folder=Path(folder), name="View", output_size="640x360", fit="contain",

@@ -562,6 +562,8 @@ class Session:
                 f"Another bridge called {self.settings.name} runs with {self.settings.folder}: "
                 "this one restores and keeps nothing; choose another --name."
             )
+        elif self._journal.unread:
+            self.restored = self._journal.unread
         elif left:
             end, wins = ("ended normally", "what the command names wins") if left.well else (
                 "crashed", "what it showed wins over the command")  # fmt: skip

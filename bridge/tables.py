@@ -65,7 +65,7 @@ def parameters() -> Table:
 
 def actions() -> Table:
     """Every action."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         found = Session(Settings(folder=Path(folder)), Catalog.installed()).actions
     rows = [(name, f"/bridge/{name}", action.help) for name, action in found.items()]
     return "Actions", ("name", "OSC", "meaning"), rows

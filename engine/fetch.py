@@ -20,7 +20,7 @@ import huggingface_hub as hub
 from huggingface_hub import constants, errors
 from huggingface_hub.file_download import HfFileMetadata, http_get
 
-from engine import drives
+from engine import drives, held
 from engine.hosts import REDIRECTS, allowed
 from engine.library import Library, WeightsError, sha256, size_text
 from engine.parent import die_with_parent
@@ -28,6 +28,7 @@ from engine.pipelines.files import Artifact
 
 SPARE = 1 << 30  # bytes that stay free on the disk
 SHA256 = 64  # digits
+LET_GO = 60.0  # seconds that a scanner may take for a file that has come
 CHUNK = 1 << 20  # bytes between two lines of news, and that a kill may lose
 
 
@@ -113,7 +114,7 @@ def _download(library: Library, one: Wanted, before: int, whole: int) -> None:
             whole=whole)  # fmt: skip
 
     progress(one.here)
-    with _told(one), one.part.open("ab") as file:
+    with _told(one), held.patiently(lambda: one.part.open("ab")) as file:
         file.seek(one.here)
         http_get(
             one.url,
@@ -123,19 +124,29 @@ def _download(library: Library, one: Wanted, before: int, whole: int) -> None:
             expected_size=one.size,
             tqdm_class=_bar(one.here, progress),
         )
-    _keep(library, one, progress)
+    with _told(one):
+        _keep(library, one, progress)
 
 
 def _keep(library: Library, one: Wanted, progress: Any) -> None:
     """Give a whole file its name, if it is what it should be."""
     found = sha256(one.part, lambda done, _: progress(int(done), "checking"))
     if one.sha256 and found != one.sha256:
-        one.part.unlink()
+        held.remove(one.part)
         raise WeightsError(
             f"{one.artifact.name} came with the SHA-256 {found} where {one.sha256} is expected; "
             "it was removed. Download it again; if that gives the same, its authors changed it."
         )
-    one.part.replace(one.target)
+    try:
+        held.replace(one.part, one.target, LET_GO)
+    except OSError as error:
+        if not held.is_held(error):
+            raise
+        raise WeightsError(
+            f"{one.artifact.name} has come whole and is right, but another program, such as a "
+            f"virus scanner, holds {one.part} open. Start the download again when that lets go: "
+            "nothing of it is fetched twice."
+        ) from None
     library.record(one.target, found, came=True)
     say(say="here", file=one.artifact.name, path=str(one.target))
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import drives
+from engine import drives, held
 from engine.pipelines.files import Artifact
 
 RECORD = "hashes.json"
@@ -37,7 +37,7 @@ def size_text(size: float) -> str:
 def sha256(path: Path, progress: Progress | None = None) -> str:
     """The SHA-256 of a file as hexadecimal digits."""
     digest, done, whole = hashlib.sha256(), 0, path.stat().st_size
-    with path.open("rb") as file:
+    with held.patiently(lambda: path.open("rb")) as file:
         while block := file.read(BLOCK):
             digest.update(block)
             done += len(block)
@@ -134,7 +134,9 @@ class Library:
         declared, than it was when the file was downloaded, or when it had the same size and time.
         One that somebody replaced by hand is what it is.
         """
-        known = self._record().get(str(path), {})
+        known: Mapping[str, object] = {}
+        with suppress(OSError):  # then the file is read once more
+            known = self._record().get(str(path), {})
         kept = known.get("stamp") == _stamp(path)
         if kept and not anew and artifact.sha256 in ("", known["sha256"]):
             return str(known["sha256"])
@@ -151,7 +153,10 @@ class Library:
     def record(self, path: Path, found: str, *, came: bool = False) -> None:
         """Remember the SHA-256 of a file as it is now; `came` says that we downloaded it."""
         entry = {"stamp": _stamp(path), "sha256": found, "came": came}
-        self._write({**self._record(), str(path): entry})
+        # Without a record the next start reads the files once more, which is all that is lost. One
+        # that cannot be read now, for another program holds it, is not written over.
+        with suppress(OSError):
+            self._write({**self._record(), str(path): entry})
 
     def check_before_load(self, artifact: Artifact, path: Path, progress: Progress) -> None:
         """`check` what is only trusted by its hash: pickles, and files with a declared one."""
@@ -159,19 +164,22 @@ class Library:
             self.check(artifact, path, progress)
 
     def _record(self) -> dict[str, dict[str, object]]:
-        with suppress(OSError, ValueError):
-            content = json.loads((self.models / RECORD).read_text("utf-8"))
+        with suppress(FileNotFoundError, ValueError):
+            content = json.loads(held.patiently((self.models / RECORD).read_bytes))
             if isinstance(content, dict):
                 return content
         return {}
 
     def _write(self, record: Mapping[str, object]) -> None:
-        # Without a record the next start reads the files once more, which is all that is lost.
-        with suppress(OSError):
-            self.models.mkdir(parents=True, exist_ok=True)
-            beside = self.models / f"{RECORD}.{os.getpid()}"
-            beside.write_text(json.dumps(record, indent=1), "utf-8")
-            beside.replace(self.models / RECORD)
+        self.models.mkdir(parents=True, exist_ok=True)
+        beside = self.models / f"{RECORD}.{os.getpid()}"
+        beside.write_text(json.dumps(record, indent=1), "utf-8")
+        try:
+            held.replace(beside, self.models / RECORD)
+        except OSError:
+            with suppress(OSError):
+                held.remove(beside, 0)
+            raise
 
 
 def _stamp(path: Path) -> list[int]:

@@ -3,11 +3,13 @@
 import hashlib
 import re
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import cv2
 
+from engine import held
 from engine.decoding import SUFFIXES, Need, PictureError, decoded
 
 NAME = re.compile(r"^[\w][\w. -]{0,79}$")
@@ -43,10 +45,12 @@ def add(folder: Path, name: str, data: bytes, what: str = "The picture") -> dict
         fresh = folder / f".{kept}.new"
         try:
             fresh.write_bytes(content)
-            fresh.replace(folder / kept)
+            held.replace(fresh, folder / kept)
         except OSError as error:
+            with suppress(OSError):
+                held.remove(fresh, 0)
             raise AssetError(
-                f"{kept} cannot be kept in {folder}: {error.strerror}.", 507
+                f"{kept} cannot be kept in {folder}: {held.told(error)}.", 507
             ) from error
     return {"id": mark, "name": kept, "width": width, "height": height}
 
@@ -81,6 +85,17 @@ def find(folder: Path, name: str) -> Path:
     if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
         raise AssetError(f"There is no asset {name!r}.", 404)
     return path
+
+
+def remove(folder: Path, name: str) -> None:
+    """Remove the file of that name; AssetError also where another program holds it. Waits for that
+    a moment.
+    """
+    path = find(folder, name)
+    try:
+        held.remove(path)
+    except OSError as error:
+        raise AssetError(f"{name} cannot be removed: {held.told(error)}.", 409) from error
 
 
 def refer(folder: Path, given: str) -> str:

@@ -242,7 +242,7 @@ def _assets(app: FastAPI, desk: Desk) -> None:
     @app.delete(API + "/assets/{name}", tags=["assets"])
     async def remove(name: str) -> dict[str, str]:
         """Remove a reference image."""
-        await looked(f"remove {name}", lambda: assets.find(desk.assets, name).unlink())
+        await looked(f"remove {name}", lambda: assets.remove(desk.assets, name))
         return {"removed": name}
 
 

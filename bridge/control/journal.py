@@ -19,12 +19,14 @@ from time import perf_counter
 from typing import Any, cast
 
 from bridge.claim import Claim
+from engine import held
 from engine.parameters import Value
 
 log = logging.getLogger(__name__)
 
 PERIOD = 0.1  # seconds between writes
 AGAIN = 1.0  # seconds until a write that failed is tried again
+LAST = 1.5  # seconds that the last write may take; a held file is waited for in it
 LATE = 3.0  # seconds without an answer of the disk from which on it is told
 LARGEST = 16 << 20  # bytes; what is larger is no journal
 
@@ -58,6 +60,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.shared = False  # whether another bridge of this name keeps its look here
+        self.unread = ""  # why nothing is restored although there is a journal, in a sentence
         self._path = path
         self._claim = Claim(path.with_name(path.name.removesuffix(".journal.json") + ".lock"))
         self._kept: Kept | None = None
@@ -106,7 +109,7 @@ class Journal:
         self._open, self._ended = False, True
         self._changed.set()
         if self._thread:
-            self._thread.join(1)
+            self._thread.join(LAST)
         self._claim.give_back()
 
     @property
@@ -123,6 +126,12 @@ class Journal:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError, MemoryError) as error:
+            if isinstance(error, OSError) and held.is_held(error):
+                self.unread = (
+                    f"Nothing is restored: another program has {self._path} open and lets nobody "
+                    "read it; it is put aside when that lets go."
+                )
+                return None
             why = (str(error) or type(error).__name__)[:200]
             log.warning("the journal %s cannot be read and is put aside: %s", self._path, why)
             self._put_aside(".bad")
@@ -144,14 +153,14 @@ class Journal:
             raise ValueError("it is no file")
         if about.st_size > LARGEST:
             raise ValueError("it is too large to be one")
-        kept = json.loads(self._path.read_bytes())
+        kept = json.loads(held.patiently(self._path.read_bytes))
         if not isinstance(kept, dict):
             raise ValueError("it is no journal")
         return cast("dict[str, Any]", kept)
 
     def _put_aside(self, suffix: str) -> None:
         with suppress(OSError):  # then it is written over, or writing tells
-            self._path.replace(self._path.with_suffix(suffix))
+            held.replace(self._path, self._path.with_suffix(suffix))
 
     def _run(self) -> None:
         pause = threading.Event()
@@ -169,20 +178,27 @@ class Journal:
 
     def _write(self, kept: Kept) -> str:
         """Replace the file; why that cannot be, in a sentence."""
-        fresh = self._path.with_suffix(".new")
         data = {"values": dict(kept.values), "pipeline": kept.pipeline, "source": kept.source,
                 "ended": kept.ended}  # fmt: skip
         try:
-            fresh.unlink(missing_ok=True)
-            with fresh.open("xb") as file:
-                file.write(json.dumps(data).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
-            _sync(self._path.parent)
+            held.patiently(lambda: self._replace(json.dumps(data).encode()))
         except OSError as error:
-            return f"The look is not kept: {self._path} cannot be written ({error.strerror})."
+            return f"The look is not kept: {self._path} cannot be written ({held.told(error)})."
         return ""
+
+    def _replace(self, content: bytes) -> None:
+        if self.unread:  # what was not read is not lost
+            with suppress(FileNotFoundError):
+                self._path.replace(self._path.with_suffix(".old"))
+            self.unread = ""
+        fresh = self._path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        with fresh.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        _sync(self._path.parent)
 
     def _tell(self, trouble: str) -> None:
         if trouble and trouble != self._trouble:

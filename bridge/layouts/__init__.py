@@ -18,7 +18,7 @@ def installed(
     pipeline: str = "", picks: dict[str, list[str]] | None = None, reply_port: int = 9000
 ) -> Layout:
     """The layout of what is installed here; ValueError for names that are not there."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         session = Session(Settings(folder=Path(folder)), Catalog.installed())
         return layout(schema(session), pipeline, picks, reply_port)
 

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from bridge.frame import Frame, Image
 from bridge.transports import Options, TransportError
 from bridge.transports.base import Opened
-from engine import drives
+from engine import drives, held
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +79,11 @@ class Recording(Opened):
             except (FFmpegError, OSError) as error:
                 log.warning("the end of %s is not recorded (%s)", self._path, error.strerror)
         self._finish()
-        if not self._count and self._path.is_file():
-            self._path.unlink()
+        if not self._count:
+            try:
+                held.remove(self._path)
+            except OSError as error:
+                log.warning("%s is empty and stays (%s)", self._path, held.told(error))
 
     @property
     def status(self) -> str:

@@ -205,3 +205,36 @@ def test_a_disk_that_fills_up_meanwhile_keeps_what_came(
     assert error_of(news).startswith("The disk is full; what has come is kept")
     (part,) = parts(small_disk)
     assert part.stat().st_size > 1 << 20
+
+
+# A scanner that holds what has come, and lets go after HELD seconds: what Windows would refuse.
+SCANNED = """
+import sys, time
+from pathlib import Path
+import engine.fetch, engine.held
+engine.fetch.LET_GO, began, replace = 0.5, [], Path.replace
+def held(self, target):
+    began.append(began[0] if began else time.monotonic())
+    if self.suffix == ".part" and time.monotonic() - began[0] < HELD:
+        error = PermissionError(13, "The process cannot access the file", str(self))
+        error.winerror = 32
+        raise error
+    return replace(self, target)
+Path.replace = held
+sys.exit(engine.fetch.main())
+"""
+
+
+def test_what_has_come_and_is_held_gets_its_name_when_it_is_let_go(
+    hub: Hub, tmp_path: Path, alone: Path
+) -> None:
+    status, news = fetch(tmp_path, NET, run=["-c", SCANNED.replace("HELD", "60")])
+    assert status == 1
+    assert "has come whole and is right, but another program" in error_of(news)
+    assert [part.stat().st_size for part in parts(tmp_path)] == [len(CONTENT)], "it is not lost"
+    hub.sent = 0
+    status, news = fetch(tmp_path, NET, run=["-c", SCANNED.replace("HELD", "0.2")])
+    assert (status, news[-1]) == (0, {"say": "done"})
+    assert hub.sent == 0, "nothing of it is fetched twice"
+    assert (tmp_path / NET.name).read_bytes() == CONTENT
+    assert not parts(tmp_path)
