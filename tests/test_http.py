@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from bridge import __version__
 from bridge.control import assets
+from bridge.control.files import TYPES
 from bridge.control.guard import (
     GUESSERS,
     JSON_LIMIT,
@@ -30,7 +32,7 @@ from bridge.control.guard import (
     Guesses,
     Rules,
 )
-from bridge.control.http import create_app
+from bridge.control.http import PAGE, create_app
 from bridge.control.http_server import HttpServer
 from bridge.feeder import engine_size
 from bridge.frame import Frame
@@ -53,6 +55,31 @@ def desk(tmp_path):
 def client(desk):
     with TestClient(create_app(desk, Rules()), HERE) as client:
         yield client
+
+
+@pytest.mark.parametrize("kind", ["text/plain", None])
+def test_a_registry_that_knows_other_types_leaves_the_page_as_it_is(
+    client, desk, monkeypatch, kind
+):
+    guess = lambda *_, **__: (kind, None)  # noqa: E731
+    monkeypatch.setattr("mimetypes.guess_type", guess)
+    monkeypatch.setattr("starlette.responses.guess_type", guess)
+    page = client.get("/", headers={"accept": "text/html"})
+    assert page.headers["content-type"].startswith("text/html")
+    for path in [*re.findall(r'(?:src|href)="(/page/[^"]+)"', page.text), "/page/docs.js"]:
+        answer = client.get(path)
+        wanted = "text/css" if path.endswith(".css") else "text/javascript"
+        assert answer.headers["content-type"] == f"{wanted}; charset=utf-8", path
+        again = client.get(path, headers={"if-none-match": answer.headers["etag"]})
+        assert again.status_code == 304
+    for name in ("a.png", "b.webp", "c.avif"):
+        (desk.assets / name).write_bytes(b"picture")
+        kept = client.get(f"/api/v1/assets/{name}").headers["content-type"]
+        assert kept == f"image/{name[2:]}", "or the list of references stays blank"
+
+
+def test_every_file_of_the_page_has_a_type_of_ours():
+    assert {path.suffix for path in PAGE.rglob("*") if path.is_file()} <= set(TYPES)
 
 
 def picture(width=40, height=30, kind=".png", **content):

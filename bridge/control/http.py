@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from fastapi import FastAPI, HTTPException, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, Response
-from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
@@ -17,6 +16,7 @@ from bridge import __version__, logs
 from bridge.aside import Disk, SlowError
 from bridge.control import assets
 from bridge.control.desk import Desk
+from bridge.control.files import Folder, sent
 from bridge.control.guard import UPLOADS, Guard, Rules
 from bridge.control.http_models import models
 from bridge.control.http_sources import sources
@@ -69,7 +69,7 @@ def create_app(desk: Desk, rules: Rules) -> Guard:
     app.include_router(models(desk), prefix=API, tags=["models"])
     _assets(app, desk)
     _streams(app, desk)
-    app.mount("/page", StaticFiles(directory=PAGE), name="page")
+    app.mount("/page", Folder(directory=PAGE), name="page")
     app.add_exception_handler(ParameterError, _bad_values)
     app.add_exception_handler(RequestValidationError, _bad_body)
     app.add_exception_handler(assets.AssetError, _bad_asset)
@@ -83,7 +83,7 @@ def _pages(app: FastAPI, desk: Desk) -> None:
     @app.get("/", include_in_schema=False)
     async def page(request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
-            return FileResponse(PAGE / "index.html")
+            return sent(PAGE / "index.html")
         return JSONResponse({"name": "spout-bridge", "schema": f"{API}/schema", "docs": "/docs"})
 
     @app.get("/docs", include_in_schema=False)
@@ -237,7 +237,7 @@ def _assets(app: FastAPI, desk: Desk) -> None:
     @app.get(API + "/assets/{name}", tags=["assets"])
     async def one(name: str) -> FileResponse:
         """One reference image."""
-        return FileResponse(await looked(name, partial(assets.find, desk.assets, name)))
+        return sent(await looked(name, partial(assets.find, desk.assets, name)))
 
     @app.delete(API + "/assets/{name}", tags=["assets"])
     async def remove(name: str) -> dict[str, str]:
