@@ -19,7 +19,7 @@ from bridge.command import USAGE
 from bridge.finding import Finding
 from bridge.ports import refusal
 from bridge.settings import Settings
-from engine import held
+from engine import commit, held
 from engine.segments import folder
 
 # What is imported, and the package to install for it.
@@ -93,7 +93,9 @@ def _runtime() -> Iterator[Finding]:
 def _machine(settings: Settings) -> Iterator[Finding]:
     memory = psutil.virtual_memory()
     yield Finding("processors", f"{os.cpu_count()}")
-    yield Finding("memory", f"{_gb(memory.available)} free of {_gb(memory.total)}")
+    more = commit.left()
+    told = "" if more is None else f", {_gb(more)} to be had with the page file"
+    yield Finding("memory", f"{_gb(memory.available)} free of {_gb(memory.total)}{told}")
     # Windows has no place for it: it is memory like any other.
     free = memory.available if sys.platform == "win32" else shutil.disk_usage(folder()).free
     width, height = settings.output

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-import psutil
-
 from bridge import gpu
 from bridge.control.store import ParameterError
 from bridge.feeder import Feeder
@@ -26,6 +24,7 @@ from bridge.rollback import Rollback
 from bridge.settings import Settings
 from bridge.stage import explained, repeat
 from bridge.state import Counters, EngineState
+from engine import commit
 from engine.advice import fits
 from engine.channel import Message
 from engine.parameters import Load, Value, fitted
@@ -381,7 +380,7 @@ class EngineHost:
         told = self._room(orders.row, orders.load, free)
         if free is not None and told and not fits(told):
             return True
-        return orders.row.memory > psutil.virtual_memory().available
+        return orders.row.memory > commit.available()
 
     def _room(self, row: PipelineRow, load: Load, free: int | None) -> str:
         size = str(self._values()[1].get("size", "auto"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from engine import sizes
+from engine import commit, sizes
 from engine.advice import GB, LARGEST_AUTO, advice, fits, lora_bytes
 from engine.memory import GPU, Setting, need, total
 from engine.parameters import Load
@@ -38,7 +38,7 @@ def free(gpu: int | None, mine: float) -> Free:
     """What is free now. `gpu` is what was free of the GPU before any worker took of it, `mine` the
     bytes of the computer's memory that the worker has which would go on at another size.
     """
-    memory = psutil.virtual_memory().available + int(mine)
+    memory = commit.available() + int(mine)
     shared = memory if sys.platform in ("win32", "darwin") else shutil.disk_usage(folder()).free
     return Free(gpu, memory, shared)
 

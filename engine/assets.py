@@ -110,7 +110,8 @@ class Pictures:
         error = future.exception()
         if error is not None and not isinstance(error, (ValueError, MemoryError, cv2.error)):
             raise error
-        self._known[key] = future.result() if error is None else str(error)
+        why = str(error) or "This machine has too little memory left for the picture."
+        self._known[key] = future.result() if error is None else why
         while len(self._known) > IN_USE and self.held > KEPT_BYTES:
             self._known.popitem(last=False)
         while len(self._known) > MOST:

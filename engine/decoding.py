@@ -13,6 +13,7 @@ from typing import NamedTuple, cast
 import cv2
 import numpy as np
 
+from engine.faults import MORE, short_of_memory
 from engine.pipeline import Image
 
 MOST_BYTES = 100_000_000  # of a file
@@ -88,8 +89,13 @@ def decoded(data: bytes, need: Need, name: str = "The picture") -> Image:
             image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
             if image is not None:
                 cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image)
-        except (cv2.error, MemoryError):  # of a damaged file, or where memory is short
-            image = None
+        except (cv2.error, MemoryError) as error:
+            if short_of_memory(error):
+                raise PictureError(
+                    f"{name} cannot be unpacked: this machine has too little memory left; {MORE}.",
+                    507,
+                ) from error
+            image = None  # it is damaged
     if image is None:
         raise PictureError(
             f"{name} is a damaged {header.kind} or of a kind that cannot be read; save it anew.",

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from engine.channel import Exit
+from engine.faults import short_of_memory
 from engine.overdue import Overdue
 from engine.pipeline import Image, Output, UnusableOutput
 
@@ -106,14 +107,8 @@ def resized(image: Image, width: int, height: int) -> Image:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of numpy, torch or onnxruntime means that memory ran out."""
-    text = str(error)
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "bad allocation" in text
-        or "Failed to allocate memory" in text
-    )
+    """Whether an error of the system, numpy, torch or onnxruntime means that memory ran out."""
+    return short_of_memory(error)
 
 
 def is_cuda_error(error: BaseException) -> bool:

@@ -19,7 +19,18 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from engine.faults import LIMIT, MOST, CheckpointError, damaged, shown, unsafe
+from engine.commit import little_left
+from engine.faults import (
+    LIMIT,
+    MORE,
+    MOST,
+    CheckpointError,
+    damaged,
+    short_of_memory,
+    shown,
+    unsafe,
+)
+from engine.pipeline import TooLittleMemory
 
 NESTS = ("generator", "generator_ema", "model", "state_dict")
 DEEPEST = 2  # nests in one another
@@ -82,6 +93,10 @@ def tensors(file: BinaryIO, name: str, size: int, nests: tuple[str, ...]) -> dic
     except (OSError, *DAMAGED) as error:
         if bounded.failed:  # the disk or the network, not what is in the file
             raise bounded.failed from None
+        if short_of_memory(error) and little_left():  # with enough left it is what the file asks
+            raise TooLittleMemory(
+                f"{name} cannot be read: this machine has too little memory left; {MORE}."
+            ) from error
         raise damaged(name) from error
     found = content_of(content, name, nests)
     for key, tensor in found.items():

@@ -5,9 +5,9 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-import psutil
 import torch
 
+from engine import commit
 from engine.advice import advice, fits, lora_bytes, pixels
 from engine.memory import Setting
 from engine.pipeline import Context, TooLittleMemory
@@ -45,7 +45,7 @@ def kept_parts(load: CausalLoad, vae: str, text_encoder: str) -> list[str]:
 
 def _free(device: torch.device) -> int:
     if device.type != "cuda":
-        return psutil.virtual_memory().available
+        return commit.available()
     # what torch holds and nobody uses is free as well
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return torch.cuda.mem_get_info(device)[0] + unused

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from engine.faults import CheckpointError
 from engine.library import Library, WeightsError, size_text
+from engine.pipeline import TooLittleMemory
 from engine.pipelines import files
 from engine.pipelines.controls import CausalLoad
 from engine.pipelines.specs import SPECS, CausalSpec
@@ -36,7 +37,7 @@ def main() -> int:
             seen.add((spec.network.name, artifact.name))
             try:
                 text = f"good   {artifact.name}: {one(library, spec, load, role, artifact)}"
-            except (CheckpointError, WeightsError, OSError) as error:
+            except (CheckpointError, WeightsError, OSError, TooLittleMemory) as error:
                 wrong += 1
                 text = f"WRONG  {artifact.name}: {error}"
             sys.stdout.write(f"{text}\n")

@@ -24,10 +24,21 @@ from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.faults import CheckpointError, damaged, first_few, unsafe
+from engine import commit, held
+from engine.faults import (
+    MORE,
+    NAMED,
+    CheckpointError,
+    damaged,
+    first_few,
+    short_of_memory,
+    unsafe,
+)
 from engine.finite import check_finite
 from engine.headers import NESTS, SAFETENSORS, check_suffix, header
+from engine.library import size_text
 from engine.pickle_header import DAMAGED, content_of
+from engine.pipeline import TooLittleMemory
 from engine.pipelines.specs import NetworkSize
 
 WRAPPERS = {"model", "diffusion_model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
@@ -44,13 +55,14 @@ def read(path: str | Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
     are views of the mapped file in the file's types; writing to one changes memory, not the file.
 
     CheckpointError where the file is absent, damaged or anything but tensors by name; that is
-    seen in its header (`engine.headers`), before the file is mapped. Nothing that a file asks to
-    be run is run.
+    seen in its header (`engine.headers`), before the file is mapped. TooLittleMemory where it is
+    sound and the system refuses the memory for it. Nothing that a file asks to be run is run.
     """
     path = Path(path)
     check_suffix(path)
     with opened(path) as file:
         header(file, path, nests)
+    _check_room(path)
     try:
         if path.suffix.lower() == SAFETENSORS:
             return load_file(path)
@@ -59,21 +71,45 @@ def read(path: str | Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise unsafe(path) from error
     except (OSError, *DAMAGED) as error:
+        if short_of_memory(error):
+            raise too_little(path, str(error)) from error
         raise damaged(path) from error
     return content_of(content, path, nests)
 
 
 @contextmanager
 def opened(path: Path) -> Generator[BinaryIO]:
-    """The file, open for reading; CheckpointError where it, or the disk, does not let us."""
+    """The file, open for reading; CheckpointError where it, or the disk, does not let us, and
+    TooLittleMemory where that is why.
+    """
     try:
-        with path.open("rb") as file:
+        with held.patiently(lambda: path.open("rb")) as file:
             yield file
     except OSError as error:
+        if short_of_memory(error):
+            raise too_little(path, str(error)) from error
         raise CheckpointError(
             f"{path} cannot be read ({error.strerror or error}); download it, or choose another "
             "file."
         ) from error
+
+
+def too_little(path: Path, why: str) -> TooLittleMemory:
+    """What is said of a file that is sound, and for which there is no memory."""
+    told = why.strip().splitlines()[0][:NAMED].rstrip(".") if why.strip() else "MemoryError"
+    return TooLittleMemory(
+        f"{path} is not damaged: this machine has too little memory left to read it ({told}); "
+        f"{MORE}."
+    )
+
+
+def _check_room(path: Path) -> None:
+    """TooLittleMemory where Windows cannot promise the memory for a file: a private mapping counts
+    as a whole there.
+    """
+    there, size = commit.left(), path.stat().st_size
+    if there is not None and size > there:
+        raise too_little(path, f"{size_text(size)} where Windows can promise {size_text(there)}")
 
 
 def transformer_state(

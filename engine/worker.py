@@ -24,6 +24,7 @@ from time import perf_counter
 from typing import Any, TypeAlias, cast
 
 from engine.channel import MOST_WANTED, Channel, Exit, Message
+from engine.faults import MORE, short_of_memory
 from engine.guards import (
     Hang,
     give_back,
@@ -380,6 +381,8 @@ class Worker:
     def _end(self, error: BaseException, code: Exit) -> WorkerEnd:
         told = isinstance(error, (ImportError, ValueError, OSError, TooLittleMemory))
         text = str(error) if told else f"{type(error).__name__}: {error}"
+        if isinstance(error, OSError) and short_of_memory(error):  # a DLL that could not be loaded
+            text = f"This machine has too little memory left ({text.rstrip('.')}); {MORE}."
         traceback.print_exception(error)  # into the bridge's log
         if is_cuda_error(error):
             return WorkerEnd(Exit.CUDA, text)

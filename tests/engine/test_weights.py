@@ -1,5 +1,6 @@
 """Checkpoints: every layout loads to the same network, and no other file loads at all."""
 
+import errno
 import pickle
 import re
 import subprocess
@@ -16,6 +17,8 @@ import torch
 from diffusers import WanVACETransformer3DModel
 from safetensors.torch import load_file, save_file
 
+from engine import commit, weights
+from engine.pipeline import TooLittleMemory
 from engine.pipelines.specs import WAN_1_3B, WAN_14B
 from engine.weights import (
     CheckpointError,
@@ -490,3 +493,58 @@ def test_a_load_takes_memory_for_what_is_cast_and_nothing_else(tmp_path, name, d
     run = [sys.executable, "-c", LOADING.replace("CHANGES", repr(size)), path, dtype]
     took = subprocess.run(run, capture_output=True, text=True, check=True, timeout=60)
     assert float(took.stdout) == pytest.approx(part, abs=0.12)
+
+
+@pytest.mark.parametrize("name", ["x.safetensors", "x.pt"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("The paging file is too small for this operation to complete. (os error 1455)"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        MemoryError(),
+        RuntimeError("Couldn't open file mapping: <x.pt>, error code: <1455>"),
+    ],
+    ids=["safetensors on Windows", "errno", "Python", "torch on Windows"],
+)
+def test_a_sound_file_is_not_called_damaged_where_memory_is_short(
+    tmp_path, base, name, error, monkeypatch
+):
+    path = save(tmp_path / name, base)
+
+    def refuse(*_, **__):
+        raise error
+
+    with monkeypatch.context() as short:
+        short.setattr(weights, "load_file", refuse)
+        if name.endswith(".pt"):
+            load = torch.load
+            short.setattr(torch, "load", lambda *a, **k: (refuse if "mmap" in k else load)(*a, **k))
+        with pytest.raises(TooLittleMemory) as told:
+            read(path)
+    assert f"{path} is not damaged" in str(told.value)
+    assert "close other programs" in str(told.value)
+    assert "download" not in str(told.value)
+    assert read(path).keys() == base.keys()
+
+
+def test_what_windows_cannot_promise_is_told_before_the_file_is_mapped(tmp_path, base, monkeypatch):
+    path = save(tmp_path / "x.safetensors", base)
+    monkeypatch.setattr(commit, "left", lambda: 1000)
+    with pytest.raises(TooLittleMemory, match="where Windows can promise 1 kB"):
+        read(path)
+
+
+def test_a_header_that_finds_no_memory_is_damaged_only_where_there_is_enough(
+    tmp_path, base, monkeypatch
+):
+    path = save(tmp_path / "x.pt", base)
+
+    def refuse(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(torch, "load", refuse)
+    monkeypatch.setattr(commit, "available", lambda: 8e9)
+    refused(lambda: read(path), str(path), "damaged")
+    monkeypatch.setattr(commit, "available", lambda: 1e8)
+    with pytest.raises(TooLittleMemory, match="too little memory left"):
+        read(path)

@@ -1,0 +1,113 @@
+"""Too little memory, a page file too small: told as what it is, and no file is called damaged."""
+
+import errno
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+import pytest
+
+from bridge.room import free
+from engine import commit, decoding
+from engine.channel import Channel, Exit
+from engine.faults import short_of_memory
+from engine.guards import is_out_of_memory
+from engine.worker import Worker
+
+MB = 1 << 20
+
+
+def os_error(number: int, text: str, winerror: int | None = None) -> OSError:
+    error = OSError(number, text)
+    if winerror is not None:
+        error.winerror = winerror
+    return error
+
+
+REFUSED = [
+    MemoryError(),
+    os_error(errno.ENOMEM, "Cannot allocate memory"),
+    os_error(errno.EINVAL, "The paging file is too small for this operation to complete", 1455),
+    # as safetensors has it, with no number and in the language of that Windows
+    OSError("页面文件太小，无法完成操作。 (os error 1455)"),
+    # as torch has it
+    RuntimeError("Couldn't open file mapping: <x.pt>, error code: <1455>"),
+    RuntimeError("unable to mmap 5676334208 bytes from file <x.pt>: Cannot allocate memory (12)"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:114] data. DefaultCPUAllocator: not enough memory"
+                 ": you tried to allocate 100 bytes."),
+    OSError('[WinError 1455] The paging file is too small. Error loading "c10.dll" or one of its '
+            "dependencies."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", REFUSED, ids=lambda error: str(error)[:40] or "MemoryError")
+def test_refused_memory_is_known_however_it_is_said(error):
+    assert short_of_memory(error)
+    assert is_out_of_memory(error), "the worker makes room and tries again"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("header too large"), OSError(errno.EIO, "Input/output error"), EOFError(),
+     RuntimeError("PytorchStreamReader failed reading zip archive"),
+     os_error(errno.EACCES, "Permission denied", 5)],
+)  # fmt: skip
+def test_what_is_wrong_with_a_file_is_no_lack_of_memory(error):
+    assert not short_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        (["?:\\pagefile.sys"], None),
+        (["C:\\pagefile.sys 0 0"], None),
+        (["C:\\pagefile.sys"], None),
+        (["C:\\pagefile.sys 2048 2048", "?"], None),
+        (["C:\\pagefile.sys 1000 3000"], 2000 * MB),
+        (["C:\\pagefile.sys 1000 1000", "D:\\my files\\pagefile.sys 16 500"], 500 * MB),
+        (["C:\\pagefile.sys 1000 1000"], 0),
+        ([], 0),
+    ],
+)
+def test_what_a_page_file_may_grow_by(files, wanted):
+    assert commit.growth(files, 1000 * MB) == wanted
+
+
+def test_room_counts_what_windows_may_still_promise(monkeypatch):
+    plenty = free(None, 0).memory
+    monkeypatch.setattr(commit, "left", lambda: 3 * MB)
+    assert commit.available() == 3 * MB
+    assert commit.little_left()
+    assert free(None, 0).memory == 3 * MB < plenty
+    monkeypatch.setattr(commit, "left", lambda: 1 << 60)
+    assert commit.available() < 1 << 60, "nor more than there is"
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), cv2.error("(-4:Insufficient memory) Failed to allocate 9 bytes")]
+)
+def test_a_picture_that_finds_no_memory_is_not_called_damaged(monkeypatch, error):
+    png = cv2.imencode(".png", np.full((8, 8, 3), 90, np.uint8))[1].tobytes()
+
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr(decoding.cv2, "imdecode", refuse)
+    with pytest.raises(decoding.PictureError, match="too little memory left") as told:
+        decoding.decoded(png, decoding.Need(8, 8))
+    assert told.value.status == 507
+    assert "damaged" not in str(told.value)
+
+
+@contextmanager
+def worker(tmp_path):
+    with (tmp_path / "in").open("wb") as out, (tmp_path / "in").open("rb") as incoming:
+        yield Worker(Channel(incoming, out), own_process=False)
+
+
+def test_a_library_that_finds_no_memory_ends_a_load_with_the_cure(tmp_path):
+    with worker(tmp_path) as made:
+        end = made._end(REFUSED[-1], Exit.LOAD)
+    assert end.code is Exit.MEMORY
+    assert "too little memory left ([WinError 1455]" in str(end)
+    assert "close other programs" in str(end)
