@@ -18,7 +18,7 @@ from rich.table import Table
 
 from bridge import logs
 from bridge.arguments import parser_of
-from bridge.command import CRASHED, REFUSED, Refused, stop_event
+from bridge.command import CRASHED, REFUSED, Refused, speaking_utf8, stop_event
 from bridge.settings import Settings
 from engine import drives
 
@@ -33,8 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if rest and options.command != "bench engine":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a sender's name in any script
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of senders and files are in any script
+            stream.reconfigure(encoding=_encoding(stream), errors="backslashreplace")
     console = Console(stderr=True, markup=False, highlight=False)
     # A console gets colours; a file or another program whole lines.
     if console.is_terminal:
@@ -57,6 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(CRASHED)
     finally:
         logs.end()
+
+
+def _encoding(stream: io.TextIOWrapper) -> str | None:
+    """UTF-8 for files and other programs, where Windows has the code page of the country; that of
+    a console, or what somebody chose, stays.
+    """
+    chosen = stream.isatty() or "PYTHONIOENCODING" in os.environ
+    return None if chosen else "utf-8"
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -208,7 +217,7 @@ def _bench_engine(options: argparse.Namespace, console: Console) -> None:
     if find_spec("torch") is None:
         raise Refused("This needs torch: pip install 'spout-bridge[engine]'.", REFUSED)
     command = [sys.executable, "-m", "engine.bench", *options.rest]
-    sys.exit(subprocess.run(command, check=False).returncode)
+    sys.exit(subprocess.run(command, check=False, env=speaking_utf8()).returncode)
 
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {

@@ -66,6 +66,13 @@ def _follow(stop: threading.Event, peek: bool) -> None:
     stop.set()
 
 
+def speaking_utf8() -> dict[str, str]:
+    """The environment of a child that runs Python: what it prints is UTF-8, also on Windows, unless
+    somebody chose otherwise.
+    """
+    return {"PYTHONIOENCODING": "utf-8:backslashreplace", **os.environ}
+
+
 def new_token() -> str:
     """A secret for the page, where nobody chose one."""
     return secrets.token_urlsafe(24)

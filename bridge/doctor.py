@@ -15,7 +15,7 @@ import psutil
 from rich.console import Console
 
 from bridge import __version__
-from bridge.command import USAGE
+from bridge.command import USAGE, speaking_utf8
 from bridge.finding import Finding
 from bridge.ports import refusal
 from bridge.settings import Settings
@@ -151,7 +151,7 @@ def _gpu() -> Finding:
 def _answer(*command: str) -> tuple[int, str]:
     """A program's exit status, and in one line what it printed, or the last line of its errors."""
     try:
-        done = subprocess.run(command, capture_output=True, timeout=PATIENCE)
+        done = subprocess.run(command, capture_output=True, timeout=PATIENCE, env=speaking_utf8())
     except (OSError, subprocess.TimeoutExpired) as error:
         return -1, str(error)
     printed = (done.stderr if done.returncode else done.stdout).decode(errors="replace")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from bridge.command import speaking_utf8
 from bridge.job import tie
 from engine.library import size_text
 from engine.pipelines.files import Artifact
@@ -111,6 +112,7 @@ def _launch(models: Path, artifacts: Iterable[Artifact]) -> "subprocess.Popen[by
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env=speaking_utf8(),
         creationflags=GROUP,
         process_group=None if sys.platform == "win32" else 0,  # Ctrl-C is ours to hear
     )

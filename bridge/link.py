@@ -21,6 +21,7 @@ from time import perf_counter
 from typing import IO, Any
 
 from bridge import gpu, logs
+from bridge.command import speaking_utf8
 from bridge.frame import Frame
 from bridge.job import death, tie
 from bridge.mailbox import Mailbox
@@ -240,7 +241,8 @@ class Link:
     def _open(self) -> Channel:
         if not self.orders.in_process:
             return self._open_thread()
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **gpu.environment(self.orders.gpu)}
+        chosen = gpu.environment(self.orders.gpu)
+        environment = {**speaking_utf8(), "PYTHONUNBUFFERED": "1", **chosen}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "engine.worker"],  # no module of the folder we are in
             stdin=subprocess.PIPE,

@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 
 from bridge import gpu
-from bridge.command import REFUSED, Refused
+from bridge.command import REFUSED, Refused, speaking_utf8
 from bridge.downloads import NEEDED, Download, Downloads
 from engine import drives, held
 from engine.library import Library, WeightsError, sha256, size_text
@@ -169,7 +169,8 @@ def verify(job: Job, console: Console) -> int:
         "pipelines": {row.id: load.model_dump() for row, load in job.loads},
     }
     command = [sys.executable, "-P", "-m", "engine.verifying"]
-    return subprocess.run(command, input=json.dumps(order).encode(), check=False).returncode
+    told = json.dumps(order).encode()
+    return subprocess.run(command, input=told, check=False, env=speaking_utf8()).returncode
 
 
 def copy(job: Job, console: Console) -> int:

@@ -31,6 +31,7 @@ from bridge.frame import Frame, Image
 from bridge.host import EngineHost, checked_load
 from bridge.link import Link, Orders
 from bridge.output import OutputClock, OutputParameters
+from bridge.paths import meant
 from bridge.pixels import fit, opaque
 from bridge.rollback import Rollback
 from bridge.room import free, refusal, whole
@@ -355,7 +356,7 @@ class Session:
 
     def attach(self, uri: str) -> None:
         """Receive from another source; see `Desk.attach`."""
-        self._receiving.attach(mended(uri), self._keep)
+        self._receiving.attach(meant(mended(uri)), self._keep)
 
     def pipelines(self) -> Sequence[Mapping[str, Any]]:
         """What there is to switch to."""

@@ -12,11 +12,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bridge.paths import meant, no_device, unquoted
 from engine import sizes
 from engine.parameters import Size
 from engine.texts import mended
 
 ExactSize: TypeAlias = Annotated[str, AfterValidator(sizes.exact)]
+Uri: TypeAlias = Annotated[str, AfterValidator(meant)]
 NoSize: TypeAlias = Annotated[str, AfterValidator(lambda text: text and sizes.exact(text))]
 
 
@@ -50,11 +52,11 @@ class Settings(BaseSettings):
         env_prefix="SPOUT_BRIDGE_", extra="forbid", frozen=True, validate_default=True
     )
 
-    source: str = Field(
+    source: Uri = Field(
         default="",
         description="where pictures come from; by default Spout on Windows, elsewhere the demo",
     )
-    sink: str = Field(
+    sink: Uri = Field(
         default="", description="where they go; by default <Name>Out by Spout on Windows, else shm"
     )
     pipeline: str = Field(default="stylize", description="the pipeline to start with")
@@ -75,7 +77,7 @@ class Settings(BaseSettings):
     alpha: Literal["opaque", "input"] = Field(
         default="opaque", description="send full alpha, or what the pipeline gives"
     )
-    name: str = Field(
+    name: Annotated[str, AfterValidator(no_device)] = Field(
         default="Bridge", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="of this bridge: <Name>Out"
     )
     host: str = Field(default="127.0.0.1", description="address for HTTP; others need --token")
@@ -100,7 +102,7 @@ class Settings(BaseSettings):
     engine: Literal["process", "thread"] = Field(
         default="process", description="where the engine runs; thread is for tests"
     )
-    fallback: str = Field(
+    fallback: Uri = Field(
         default="hold",
         description="shown while the engine gives nothing: PIPELINE, file:CLIP, card or hold",
     )
@@ -141,20 +143,21 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _mend(cls, values: Any) -> Any:
-        """Bytes that are no UTF-8 arrive as halves of surrogate pairs; in a path they mean it."""
+        """Bytes that are no UTF-8 arrive as halves of surrogate pairs; in a path they mean it.
+        Paths are pasted with their quotes.
+        """
         paths = {name for name, field in cls.model_fields.items() if _is_path(field)}
-        return {
-            name: mended(value) if isinstance(value, str) and name not in paths else value
-            for name, value in values.items()
-        }
+        texts = {name: value for name, value in values.items() if isinstance(value, str)}
+        mends = {name: mended(text) for name, text in texts.items() if name not in paths}
+        single = {name: unquoted(texts[name]) for name in ("folder", "models") if name in texts}
+        return {**values, **mends, **single}
 
     @field_validator("osc_feedback", "osc_allow", "allow_host", "more_models", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(
-                part.strip() for part in value.split(",") if part.strip() not in ("", "none")
-            )
+            parts = (unquoted(part.strip()) for part in value.split(","))
+            return tuple(part for part in parts if part not in ("", "none"))
         return value
 
     @property

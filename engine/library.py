@@ -7,10 +7,13 @@ Free of torch: bridge and worker read it alike.
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from engine import drives, held
 from engine.pipelines.files import Artifact
@@ -18,6 +21,7 @@ from engine.pipelines.files import Artifact
 RECORD = "hashes.json"
 BLOCK = 1 << 22
 PICKLES = {".pt", ".pth"}
+FOLDERS = r"Software\Microsoft\Windows\CurrentVersion\Explorer\User Shell Folders"
 COMFY = ("diffusion_models", "unet", "vae", "vae_approx", "text_encoders", "clip")
 
 Progress = Callable[[float, float], None]  # bytes done, bytes in all
@@ -69,12 +73,32 @@ def other_places(environment: Mapping[str, str] = os.environ) -> list[Place]:
     hub_home = Path(environment.get("HF_HOME") or cache / "huggingface")
     scope = Path(environment.get("DAYDREAM_SCOPE_MODELS_DIR") or home / ".daydream-scope/models")
     hub = Path(environment.get("HF_HUB_CACHE") or hub_home / "hub")
-    comfy = [home / "ComfyUI", home / "Documents/ComfyUI"]
+    comfy = [home / "ComfyUI", *(folder / "ComfyUI" for folder in _documents(environment, home))]
     if chosen := environment.get("COMFYUI_PATH"):
         comfy.insert(0, Path(chosen))
     places = [Place(scope, "Scope"), Place(hub, "the hub's cache")]
     places += [Place(folder / "models", "ComfyUI") for folder in comfy]
     return [place for place in places if drives.is_folder(place.folder)]
+
+
+def _documents(environment: Mapping[str, str], home: Path) -> list[Path]:
+    """Where documents may be: OneDrive takes them along, under a name in the user's language."""
+    names = ("OneDrive", "OneDriveConsumer", "OneDriveCommercial")
+    clouds = [Path(at) / "Documents" for name in names if (at := environment.get(name))]
+    found = [*_shell_folder("Personal"), home / "Documents", *clouds]
+    return list(dict.fromkeys(found))
+
+
+def _shell_folder(name: str) -> list[Path]:
+    """One of this user's folders, as Windows knows it."""
+    if sys.platform != "win32":
+        return []
+    winreg: Any = import_module("winreg")
+    try:
+        with winreg.OpenKey(winreg.HKEY_CURRENT_USER, FOLDERS) as key:
+            return [Path(os.path.expandvars(str(winreg.QueryValueEx(key, name)[0])))]
+    except OSError:
+        return []
 
 
 @dataclass

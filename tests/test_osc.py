@@ -315,10 +315,14 @@ def test_a_reference_is_a_picture_of_the_assets_folder_however_it_is_named(o):
     assert o.value("reference") == ""
 
 
-def test_files_are_opened_for_this_machine_alone(o):
+@pytest.mark.parametrize(
+    "typed", ["file:clip.mp4", "/films/clip.mp4", '"/films/clip.mp4"', "FILE:clip.mp4",
+              "C:\\films\\clip.mp4", "\\\\nas\\films\\clip.mp4", "~/clip.mp4"],
+)  # fmt: skip
+def test_files_are_opened_for_this_machine_alone(o, typed):
     for sender, taken in (("127.0.0.1", True), ("192.168.1.20", False)):
         o.desk.attached.clear()
-        o.server._handle(message("/bridge/source", "file:clip.mp4").dgram, (sender, 9))
+        o.server._handle(message("/bridge/source", typed).dgram, (sender, 9))
         o.until(lambda: o.desk.attached or o.desk.counters.osc_refused)
         assert bool(o.desk.attached) is taken
         o.server._handle(message("/bridge/source", "demo:").dgram, (sender, 9))

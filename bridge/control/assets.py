@@ -9,13 +9,13 @@ from typing import Any
 
 import cv2
 
+from bridge.paths import DEVICE
 from engine import held
 from engine.decoding import SUFFIXES, Need, PictureError, decoded
 
 NAME = re.compile(r"^[\w][\w. -]{0,79}$")
 ID = re.compile("[0-9a-f]{16}")
 LONGEST = 120  # letters of a name that is asked for
-DEVICES = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 MOST_BYTES = 25 << 20  # of a file that is taken in
 LONGEST_SIDE = 2048  # pixels that are kept: no pipeline is shown more of a reference
 
@@ -119,7 +119,7 @@ def safe(name: str) -> str:
 
 def check_name(name: str) -> None:
     """Refuse whatever could mean another place than the folder."""
-    if not NAME.fullmatch(name) or DEVICES.match(name) or ".." in name:
+    if not NAME.fullmatch(name) or DEVICE.fullmatch(name) or ".." in name:
         raise AssetError("An asset's name is letters, digits, dot, dash, space: at most 80.")
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from bridge.control.desk import Desk
+from bridge.paths import meant
 from bridge.preview import jpeg
 from bridge.thumbnails import WIDTH, Thumbnail, Thumbnails
 from bridge.transports import Offer, TransportError, schemes
@@ -54,11 +55,12 @@ def sources(desk: Desk) -> APIRouter:
     @router.post("/source", status_code=202)
     def choose(given: Choice) -> dict[str, str]:
         """Begin to receive from another source; the state tells how it goes."""
+        uri = meant(given.uri)
         try:
-            desk.attach(given.uri)
+            desk.attach(uri)
         except TransportError as error:
             raise HTTPException(422, str(error)) from error
-        return {"source": given.uri}
+        return {"source": uri}
 
     @router.get("/thumbnail", response_class=Response)
     async def thumbnail(uri: str) -> Response:

@@ -17,6 +17,7 @@ from bridge.control.osc_packets import BUNDLE, Arguments, PacketError, parse, sp
 from bridge.control.osc_patterns import Patterns, is_pattern
 from bridge.control.osc_routes import ROOT, addresses, buttons, reply_to, triggered, value
 from bridge.control.store import ParameterError
+from bridge.paths import meant
 from bridge.transports import TransportError
 from engine.parameters import ParameterSpec
 
@@ -381,7 +382,7 @@ class Handler:
 
     def _source(self, arguments: Arguments, sender: Sender) -> None:
         """A source by its URI. Files are opened for this machine's own programs alone."""
-        uri = str(arguments[0]) if arguments else ""
+        uri = meant(str(arguments[0])) if arguments else ""
         if uri.startswith("file:") and not ip_address(sender[0]).is_loopback:
             raise ValueError("A file is opened by messages from this machine only.")
         try:

@@ -17,6 +17,7 @@ from typing import Protocol, Self, cast
 
 from bridge.aside import Aside, SlowError
 from bridge.frame import Frame
+from bridge.paths import meant
 from bridge.stage import explained
 
 ENTRY_POINTS = "spout_bridge.transports"
@@ -127,6 +128,7 @@ class Sink(Transport, Protocol):
 
 def open_source(uri: str, options: Options) -> Source:
     """Open what a URI names, to receive from."""
+    uri = meant(uri)
     return cast(Source, _opener(uri, "open_source", "received from")(_name(uri), options))
 
 
@@ -151,6 +153,7 @@ def clash(one: str, other: str) -> bool:
 
 def open_sink(uri: str, options: Options) -> Sink:
     """Open what a URI names, to send to."""
+    uri = meant(uri)
     return cast(Sink, _opener(uri, "open_sink", "sent to")(_name(uri), options))
 
 

@@ -18,6 +18,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from bridge.frame import Frame, Image
+from bridge.paths import refusal
 from bridge.timing import Deadline
 from bridge.transports import Options, TransportError
 from bridge.transports.base import Opened, Paced
@@ -193,11 +194,14 @@ def _path(name: str) -> Path:
     if not name:
         raise TransportError("file: needs a path, as in file:clip.mp4.")
     try:
-        return Path(name).expanduser().absolute()
+        path = Path(name).expanduser().absolute()
     except RuntimeError:
         raise TransportError(
             f"There is no home directory for {name}; write the path out."
         ) from None
+    if why := refusal(path):
+        raise TransportError(why)
+    return path
 
 
 @contextmanager

@@ -1,0 +1,163 @@
+"""Paths as people paste them, on every door; and those that lead to no file on Windows.
+
+The pure rules are tried here for both systems; tests/wine/test_files.py has them on Windows' own.
+"""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import cv2
+import numpy as np
+import pytest
+
+from bridge import paths
+from bridge.cli import _encoding, main
+from bridge.paths import meant, refusal, unquoted
+from bridge.settings import Settings
+from bridge.transports import Options, TransportError, open_sink, open_source
+from engine import library
+from engine.library import other_places
+from tests.rig import running_session
+
+
+@pytest.mark.parametrize(
+    ("typed", "wanted"),
+    [
+        (r"C:\a.mp4", r"file:C:\a.mp4"),
+        (r'"C:\my films\a.mp4"', r"file:C:\my films\a.mp4"),
+        (r'file:"C:\my films\a.mp4"', r"file:C:\my films\a.mp4"),
+        ("'/home/me/a b.mp4'", "file:/home/me/a b.mp4"),
+        ("\u202aC:\\a.mp4", r"file:C:\a.mp4"),
+        ("c:/a.mp4", "file:c:/a.mp4"),
+        ("file:///C:/a%20b.mp4", "file:C:/a b.mp4"),
+        ("FILE:///C:/a%20b.mp4", "file:C:/a b.mp4"),
+        ("file://localhost/C:/a.mp4", "file:C:/a.mp4"),
+        ("file://C:/a.mp4", "file:C:/a.mp4"),
+        ("file:/C:/a.mp4", "file:C:/a.mp4"),
+        ("file:///home/me/%C3%BC%20%F0%9F%99%82.mp4", "file:/home/me/ü 🙂.mp4"),
+        (r"\\nas\films\a.mp4", r"file:\\nas\films\a.mp4"),
+        ("/home/me/a.mp4", "file:/home/me/a.mp4"),
+        ("~/a.mp4", "file:~/a.mp4"),
+        ("file:a%20b.mp4", "file:a%20b.mp4"),  # no URL: a file may be called so
+        ("file:100%.mp4", "file:100%.mp4"),
+        ("file:///a/100%25.mp4", "file:/a/100%.mp4"),
+        ("spout:Cam 1 ", "spout:Cam 1 "),  # a sender's name is what it is
+        ("camera:0", "camera:0"),
+        ("nothing", "nothing"),
+        ("", ""),
+    ],
+)
+def test_what_a_pasted_path_means(typed, wanted):
+    assert meant(typed) == wanted
+    assert meant(wanted) == wanted, "and it is never read twice"
+
+
+def test_a_share_in_a_url_is_windows_own_path_there(monkeypatch):
+    assert meant("file://nas/films/a%20b.mp4") == "file:/nas/films/a b.mp4"
+    monkeypatch.setattr(paths, "PurePath", PureWindowsPath)
+    assert meant("file://nas/films/a%20b.mp4") == r"file:\\nas\films\a b.mp4"
+    assert PureWindowsPath(r"\\nas\films\a b.mp4").drive == r"\\nas\films"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (r"C:\a.mp4:x.mp4", "a stream hidden in a file"),
+        (r"\\nas\films\a.mp4:x", "a stream hidden in a file"),
+        (r"a.mp4:x.mp4", "a stream hidden in a file"),
+        (r"C:\films\CON", "a device on Windows"),
+        (r"C:\films\nul.mp4", "a device on Windows"),
+        (r"C:\com1.tar\show.mp4", "a device on Windows"),
+        (r"C:\COM¹", "a device on Windows"),
+        (r"C:\a.mp4", ""),
+        (r"\\nas\films\a.mp4", ""),
+        (r"C:\console\common.mp4", ""),
+    ],
+)
+def test_what_leads_to_no_file_on_windows(path, words):
+    assert words in refusal(PureWindowsPath(path))
+    assert bool(refusal(PureWindowsPath(path))) == bool(words)
+    assert refusal(PurePosixPath(path)) == "", "elsewhere these are files like any other"
+
+
+def test_a_film_and_a_recording_are_not_hidden_in_another_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "bridge.transports.file.refusal", lambda path: refusal(PureWindowsPath(str(path)))
+    )
+    for open_ in (open_source, open_sink):
+        with pytest.raises(TransportError, match="a stream hidden in a file"):
+            open_(f"file:{tmp_path}/a.mp4:x.mp4", Options())
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("name", ["CON", "nul", "Com1", "LPT9", "aux"])
+def test_a_name_that_windows_has_a_device_for_is_refused_everywhere(tmp_path, capsys, name):
+    with pytest.raises(SystemExit) as end:
+        main(["run", "--folder", str(tmp_path), "--name", name])
+    assert end.value.code == 1
+    assert f"{name} is a device on Windows" in " ".join(capsys.readouterr().err.split())
+
+
+def test_settings_take_paths_with_their_quotes(tmp_path, monkeypatch):
+    made = Settings(
+        folder=f'"{tmp_path}"', models=f"{tmp_path}/m\"", more_models=f'"{tmp_path}/a","/b"',
+        source='"/films/a.mp4"', fallback="/films/b.mp4", sink="file:///films/c%20d.mp4",
+    )  # fmt: skip
+    assert (made.folder, made.models) == (tmp_path, tmp_path / "m")
+    assert made.more_models == (tmp_path / "a", Path("/b"))
+    assert (made.source, made.fallback) == ("file:/films/a.mp4", "file:/films/b.mp4")
+    assert made.sink == "file:/films/c d.mp4"
+    monkeypatch.setenv("SPOUT_BRIDGE_SOURCE", "'/films/e.mp4'")
+    assert Settings().source == "file:/films/e.mp4"
+    assert unquoted('say "hi" twice "') == 'say "hi" twice "'
+
+
+def test_a_running_bridge_takes_a_plain_path_and_says_what_holds(tmp_path):
+    film = tmp_path / "my film.png"
+    cv2.imwrite(str(film), np.full((48, 64, 3), 90, np.uint8))
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        for typed in (str(film), f'"{film}"', film.as_uri()):
+            rig.session.attach(typed)
+            rig.until(lambda: rig.session.status().source.startswith(f"file:{film} ·"))
+            rig.session.attach("demo:")
+            rig.until(lambda: rig.session.status().source.startswith("demo:"))
+
+
+def test_redirected_output_is_utf8_whatever_the_system_has(tmp_path):
+    code = (
+        "import io, sys; "
+        "sys.stderr = io.TextIOWrapper(sys.stderr.buffer, 'cp1252', line_buffering=True); "
+        "from bridge.cli import main; main()"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONIOENCODING"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", "--folder", str(tmp_path), "--port", "0",
+         "--source", "file:ü 日本.mp4", "--pipeline", "passthrough", "--sink", "null:"],
+        capture_output=True, env=environment, timeout=60,
+    )  # fmt: skip
+    assert "ü 日本.mp4" in done.stderr.decode("utf-8").replace("\n", "")
+    assert done.returncode == 1
+
+
+def test_what_somebody_chose_for_output_stays(monkeypatch):
+    pipe = io.TextIOWrapper(io.BytesIO(), "cp1252")
+    monkeypatch.delenv("PYTHONIOENCODING", raising=False)
+    assert _encoding(pipe) == "utf-8"
+    monkeypatch.setenv("PYTHONIOENCODING", "cp850")
+    assert _encoding(pipe) is None
+
+
+def test_comfyui_is_found_where_onedrive_took_the_documents(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    german = tmp_path / "OneDrive" / "Dokumente"
+    for folder in (german, tmp_path / "Cloud" / "Documents"):
+        (folder / "ComfyUI" / "models").mkdir(parents=True)
+    monkeypatch.setattr(library, "_shell_folder", lambda name: [german])
+    found = [place.folder for place in other_places({"OneDrive": str(tmp_path / "Cloud")})]
+    assert german / "ComfyUI" / "models" in found
+    assert tmp_path / "Cloud" / "Documents" / "ComfyUI" / "models" in found
+    assert len(found) == len(set(found))
