@@ -620,6 +620,26 @@ def test_three_hundred_resets_and_the_page_still_answers(port, caplog):
     assert not any("has ended" in record.message for record in caplog.records)
 
 
+def test_connections_that_are_reset_before_they_are_taken_cost_no_time(tmp_path, monkeypatch):
+    """Windows tells of each of them when it is to be taken, and other systems may."""
+    left, real = [ConnectionResetError(10054, "reset")] * 299 + [OSError(10057, "gone")], []
+
+    async def sock_accept(loop, listener):
+        taken = await real[0](loop, listener)
+        if left:
+            taken[0].close()
+            raise left.pop()
+        return taken
+
+    with monkeypatch.context() as patch:
+        real.append(asyncio.SelectorEventLoop.sock_accept)
+        patch.setattr(asyncio.SelectorEventLoop, "sock_accept", sock_accept)
+        with serving(tmp_path) as (port, _):
+            for _ in range(300):
+                opened(port).close()
+            assert answers(port)
+
+
 def test_the_loop_is_the_one_that_resets_do_not_end_on_windows(tmp_path):
     server = HttpServer(FakeDesk(tmp_path), Settings(port=0, folder=tmp_path))
     assert server._config.get_loop_factory() is asyncio.SelectorEventLoop

@@ -5,6 +5,7 @@ Connections are taken here and not by asyncio: one after the other, each on a se
 """
 
 import asyncio
+import errno
 import logging
 import socket
 import sys
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 QUEUE = 1024  # connections that the system holds until they are taken
 PAUSE = 0.2  # seconds until connections are taken again after that failed
+SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # to try at once is in vain
+GONE = 100  # connections that are gone already, in a row, until there is a pause
 AGAIN = 1.0  # seconds until a server that has ended is started again
 # Not Windows' usual loop, which closes a listener for good when a client resets its connection in
 # the wrong moment (CPython 93821).
@@ -154,14 +157,19 @@ class _Server(uvicorn.Server):
     async def _take(self, listener: socket.socket) -> None:
         """Take connections, for ever."""
         listener.setblocking(False)
+        gone = 0  # in a row, before they were taken
         while True:
             try:
                 sock, _ = await asyncio.get_running_loop().sock_accept(listener)
             except (OSError, ValueError) as error:
-                # No descriptor is left, or the client is gone already; or the listener is closed.
+                # Nothing is left to take it with, or its client has reset it; a closed listener,
+                # which gives errors for ever, is seen by `_look`.
                 self._faults.tell("A connection could not be taken", error)
-                await asyncio.sleep(PAUSE)
+                gone += 1
+                waits = getattr(error, "errno", 0) in SHORT or gone % GONE == 0
+                await asyncio.sleep(PAUSE if waits else 0)
                 continue
+            gone = 0
             with self._faults.survived("A connection could not be served", sock.close):
                 await self._seat(sock)
             await asyncio.sleep(0)  # those that are here have their turn between two new ones
