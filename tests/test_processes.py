@@ -1,7 +1,6 @@
 """The bridge as a process among others: how it is asked to end, and what its streams do to it."""
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -9,7 +8,7 @@ import time
 import cv2
 import pytest
 
-from tests.test_cli import COMMAND, refused, running
+from tests.test_cli import refused, running
 
 SMALL = ("--pipeline", "passthrough", "--output-size", "64x48", "--size", "64x48")
 
