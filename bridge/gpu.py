@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pynvml
 
-from engine.advice import GB, advice, lora_bytes, pixels
+from bridge.loras import lora_bytes
+from engine.advice import GB, advice, pixels
 from engine.memory import Setting, need, total
 from engine.parameters import Load
 from engine.pipelines.catalog import PipelineRow

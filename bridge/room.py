@@ -10,8 +10,9 @@ from pathlib import Path
 
 import psutil
 
+from bridge.loras import lora_bytes
 from engine import commit, sizes
-from engine.advice import GB, LARGEST_AUTO, advice, fits, lora_bytes
+from engine.advice import GB, LARGEST_AUTO, advice, fits
 from engine.memory import GPU, Setting, need, total
 from engine.parameters import Load
 from engine.pipelines.catalog import PipelineRow

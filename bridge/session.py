@@ -12,6 +12,7 @@ from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -30,6 +31,7 @@ from bridge.faults import Faults
 from bridge.frame import Frame, Image
 from bridge.host import EngineHost, checked_load
 from bridge.link import Link, Orders
+from bridge.missed import Missed
 from bridge.output import OutputClock, OutputParameters
 from bridge.paths import meant
 from bridge.pixels import fit, opaque
@@ -51,7 +53,7 @@ from bridge.transports import (
     open_source,
 )
 from bridge.transports.pattern import card
-from bridge.weights import MissingWeights, Weights
+from bridge.weights import MissingWeights, Silence, Weights
 from engine import drives, sizes
 from engine.advice import LARGEST_AUTO
 from engine.library import Library
@@ -69,6 +71,7 @@ LOOKING = 10.0  # the same later: one that sleeps may be waking up
 CALM: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
 GLANCE = 3.0  # seconds between looks for files that the start lacked
 TOLD = 60.0  # seconds in which it is told what a crash has left
+SOME = 5  # names of values that are no parameters' that the log has
 # Who changes parameters, where it is we ourselves; of these, whoever asks looks for the room.
 SWITCH, SET_BACK, JOURNAL = "switch", "set back", "journal"
 
@@ -96,6 +99,9 @@ class Session:
         self._pictures_disk = Disk(f"The folder {settings.assets}")
         self._loras_disk = Disk(f"The folder {settings.models_folder}")
         self._patience = READING
+        self._missed = Missed(self.store, JOURNAL)
+        self._late = ""  # why there is no folder yet
+        self._making = Aside()
         self.restored = ""  # what was brought back of the run before, in a sentence
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
         self._receiving = Receiving(
@@ -108,7 +114,7 @@ class Session:
         self._rollback = self._host.rollback = Rollback(self.store)
         self._host.kept = self._set_back
         self._asked: PipelineRow | None = None  # at the start, and it lacks files
-        self._lacking = ""
+        self._lacking = self._until_then = ""
         self._ended = threading.Event()
         self._fallback = self._chosen_fallback()
         self._clock = OutputClock(
@@ -178,6 +184,7 @@ class Session:
         if self._alarm:
             self._alarm.start()
         self._patience = LOOKING
+        self._missed.start()
         self._keep()
 
     def let_go(self) -> None:
@@ -189,6 +196,7 @@ class Session:
         for the next run; of one that ends `well`, without what only interrupts it.
         """
         self._ended.set()
+        self._missed.stop()
         kept = self._kept(ended=True) if well else None
         self.weights.cancel()
         if self._alarm:
@@ -209,10 +217,22 @@ class Session:
         return f"{kept.source} → {kept.pipeline}"
 
     def make_folder(self) -> None:
-        """Make the folder of assets, and so that of everything else; OSError in one sentence."""
+        """Make the folder of assets, and so that of everything else; OSError in one sentence. One
+        whose disk does not answer is made when it does.
+        """
         folder = self.settings.assets
+
+        def make() -> None:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            finally:
+                self._late = ""
+
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            self._making.ask(f"The folder {folder}", make, READING)
+        except SlowError as error:
+            self._late = f"{error} Pictures, the look and the log wait for it."
+            log.warning(self._late)
         except OSError as error:
             why = drives.away(folder) or f"The folder {folder} cannot be made ({error.strerror})"
             raise OSError(f"{why}; choose another --folder.") from error
@@ -278,7 +298,8 @@ class Session:
         awaiting.start()
         if found is None or found.id == row.id:
             return row
-        self._lacking = f"{lack} Until then {found.id} is shown."
+        self._until_then = f" Until then {found.id} is shown."
+        self._lacking = lack + self._until_then
         return found
 
     def _await_files(self) -> None:
@@ -290,8 +311,12 @@ class Session:
         asked = self._asked
         if asked is None:
             self._ended.wait()  # another wish came
-        elif not self.weights.now.running and not self.weights.lack(asked, self._checked(asked)):
-            self.switch(asked.id)
+        elif not self.weights.now.running:
+            lack = self.weights.lack(asked, self._checked(asked))
+            if lack is None:
+                self.switch(asked.id)
+            elif self._lacking:  # of a disk that has answered now
+                self._lacking = f"{lack}{self._until_then}"
 
     def _looked_in_vain(self, error: Exception) -> None:
         self._lacking = explained(error, ValueError)
@@ -313,7 +338,8 @@ class Session:
                 row = self._catalog[self.settings.fallback]
                 self.weights.require(row, self._checked(row))
         except (TransportError, MissingWeights) as error:
-            if not self.returns:
+            known = not (isinstance(error, MissingWeights) and isinstance(error.lack, Silence))
+            if known and not self.returns:
                 raise
             log.warning("--fallback: %s", error)
 
@@ -357,6 +383,7 @@ class Session:
     def attach(self, uri: str) -> None:
         """Receive from another source; see `Desk.attach`."""
         self._receiving.attach(meant(mended(uri)), self._keep)
+        self._missed.drop("source")
 
     def pipelines(self) -> Sequence[Mapping[str, Any]]:
         """What there is to switch to."""
@@ -388,6 +415,7 @@ class Session:
             raise ParameterError({"size": f"size {size}: {why}."})
         self.weights.require(row, built)
         self._asked, self._lacking = None, ""
+        self._missed.drop("pipeline")
         if asked:
             self.store.update(asked, SWITCH)
         self._host.switch(row, built)
@@ -437,9 +465,11 @@ class Session:
             or self._receiving.problem
             or self._sending.problem
             or self._clock.trouble
+            or self._late
             or self._journal.problem
             or self._fallback_note()
             or self._lacking
+            or self._missed.told
             or _problems(link),
             pipeline_asked=asked.id if (asked := self._asked) else "",
             fps=round(counters.shown_rate.value, 2),
@@ -530,9 +560,14 @@ class Session:
         given = {*named, *settings.model_fields_set} if left.well else set[str]()
         if "size" not in named:
             self._take_back("size", settings.size)
-        for name, value in left.values.items():
-            if name not in given:
-                self._take_back(name, value)
+        known = self.store.specs.keys()
+        for name in known:  # which are few, whatever lies in the journal
+            if name in left.values and name not in given:
+                self._take_back(name, left.values[name])
+        if odd := left.values.keys() - known:
+            some = ", ".join(sorted(f"{name:.40}" for name in islice(odd, SOME)))
+            log.warning("the journal's values of no parameter here are left out: %s … (%d)",
+                        some, len(odd))  # fmt: skip
         row, source = self._catalog[settings.pipeline], ""
         if left.pipeline and "pipeline" not in given:
             try:
@@ -540,6 +575,7 @@ class Session:
                 self._checked(row)
             except (LookupError, ValueError) as error:
                 log.warning("the journal's pipeline %s is left out: %s", left.pipeline, error)
+                self._missed.note("pipeline", f"The pipeline of the run before: {_said(error)}")
                 row = self._catalog[settings.pipeline]
         if left.source and "source" not in given:
             try:
@@ -547,6 +583,7 @@ class Session:
                 source = left.source
             except TransportError as error:
                 log.warning("the journal's source is left out: %s", error)
+                self._missed.note("source", f"The source of the run before: {error}")
         return row, source
 
     @cached_property
@@ -579,6 +616,7 @@ class Session:
             self.store.update({name: value}, JOURNAL)
         except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
             log.warning("the journal's %.80s is left out: %.200s", name, error)
+            self._missed.add(name, value, _said(error))
 
     def _keep(self) -> None:
         """Have the journal keep what is shown."""
@@ -590,7 +628,8 @@ class Session:
         asked = self._asked  # what is shown stands in for it
         row = link.row if link else loading.row if loading else None
         return Kept(
-            values={n: v for n, v in values.items() if n not in CALM} if ended else values,
+            values={n: v for n, v in values.items() if not ended or n not in CALM}
+            | self._missed.values,
             pipeline=asked.id if asked else row.id if row else self._first,
             source=self._receiving.wanted,
             ended=ended,
@@ -679,6 +718,10 @@ def _in_time() -> Generator[None]:
         yield
     except SlowError as error:
         raise ValueError(str(error)) from error
+
+
+def _said(error: Exception) -> str:
+    return str(error.args[0]) if isinstance(error, LookupError) else str(error)
 
 
 def _all_specs(catalog: Catalog) -> list[ParameterSpec]:

@@ -1,19 +1,36 @@
 """What each pipeline is loaded from, what of it is missing, and the download of that."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from bridge.aside import Disk, SlowError
 from bridge.downloads import Download, Downloads
 from engine import drives
 from engine.library import Lack, Library, lack
 from engine.parameters import Load
 from engine.pipelines.catalog import Catalog, PipelineRow
 
+PATIENCE = 3.0  # seconds that a look for a pipeline's files may take
+LISTING = 10.0  # the same for those of all pipelines
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """In place of a `Lack` where the disk does not say what is there."""
+
+    pipeline: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.pipeline} waits for its files. {self.why}"
+
 
 class MissingWeights(ValueError):
     """A pipeline cannot be loaded before its files are here; `lack` says which."""
 
-    def __init__(self, lack: Lack) -> None:
+    def __init__(self, lack: Lack | Silence) -> None:
         super().__init__(str(lack))
         self.lack = lack
 
@@ -37,15 +54,23 @@ class Weights:
         self._chosen = chosen
         self._came = came
         self._downloads = Downloads(library.models, self._ended)
+        self._disk = Disk(f"The models folder {library.models}")
 
     @property
     def now(self) -> Download:
         """How the last download stands."""
         return self._downloads.now
 
-    def lack(self, row: PipelineRow, load: Load) -> Lack | None:
-        """What a pipeline lacks to be loaded so; None for nothing."""
-        return lack(self.library, row.id, row.needs(load).values())
+    def lack(self, row: PipelineRow, load: Load) -> Lack | Silence | None:
+        """What a pipeline lacks to be loaded so; None for nothing. Waits a moment for the disk."""
+        wanted = tuple(row.needs(load).values())
+        if not wanted:
+            return None
+        look = partial(lack, self.library, row.id, wanted)
+        try:
+            return self._disk.ask((row.id, wanted), look, PATIENCE)
+        except SlowError as error:
+            return Silence(row.id, str(error))
 
     def require(self, row: PipelineRow, load: Load) -> None:
         """MissingWeights where a pipeline cannot be loaded so."""
@@ -62,6 +87,8 @@ class Weights:
         gone = self.lack(row, _real(self._chosen(row)))
         if gone is None:
             raise ValueError(f"Everything that {pipeline} is loaded from is here.")
+        if isinstance(gone, Silence):
+            raise ValueError(str(gone))
         self._downloads.start(pipeline, gone.files)
 
     def cancel(self) -> None:
@@ -69,7 +96,12 @@ class Weights:
         self._downloads.cancel()
 
     def listing(self) -> dict[str, Any]:
-        """Everything for a reader: the folder, the room, each pipeline's files. Reads the disk."""
+        """Everything for a reader: the folder, the room, each pipeline's files. Reads the disk;
+        SlowError where that takes too long.
+        """
+        return self._disk.ask("listing", self._listing, LISTING)
+
+    def _listing(self) -> dict[str, Any]:
         now = self.now
         return {
             "folder": str(self.library.models),

@@ -136,7 +136,8 @@ def test_half_of_it_may_be_good(tmp_path, caplog):
     leave(tmp_path, well=False, values=values, pipeline="gone", source="gone:x")
     session, pipeline, source = restored(tmp_path)
     assert (session.store.snapshot.values["mix"], pipeline, source) == (0.25, "stylize", "")
-    assert sum("is left out" in line for line in caplog.messages) == 11
+    assert sum("is left out" in line for line in caplog.messages) == 9
+    assert any("left out: , nothing" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize("part", [None, 1, [], {}, True, "x" * 100_000])
@@ -266,6 +267,69 @@ def test_what_the_command_names_may_be_gone_after_a_crash_and_not_before(tmp_pat
     leave(tmp_path, well=False, pipeline="passthrough", source="pattern:kept")
     with running(tmp_path, *PLAIN, *gone) as bridge:
         bridge.until(lambda state: state["state"] == "RUNNING")
+
+
+def test_a_reference_that_is_gone_is_told_kept_and_taken_when_it_is_back(tmp_path, monkeypatch):
+    monkeypatch.setattr("bridge.missed.GLANCE", 0.05)
+    values = {"reference": "gone.png", "reference_2": "too.png", "lora_1": "gone.safetensors"}
+    leave(tmp_path, well=True, name="gone", values=values, pipeline="passthrough", source="demo:")
+    with running_session(tmp_path, name="gone", pipeline="passthrough") as rig:
+        error = rig.session.status().error
+        for text in values.values():
+            assert f"'{text}'" in error, "each is told"
+        assert error.count("It is taken when it is back.") == 3
+        until(lambda: written(tmp_path, "gone")["values"]["reference"] == "gone.png")
+        cv2.imwrite(str(rig.session.assets / "gone.png"), scene(64, 48)[..., :3])
+        rig.until(lambda: rig.session.store.snapshot.values["reference"] == "gone.png")
+        assert "'gone.png'" not in rig.session.status().error
+        rig.session.store.update({"reference_2": ""})  # what it is already, and chosen anew
+        assert "'too.png'" not in rig.session.status().error
+        cv2.imwrite(str(rig.session.assets / "too.png"), scene(64, 48)[..., :3])
+        rig.session.actions["defaults"].run()
+        rig.until(lambda: not rig.session.status().error)
+        assert not rig.session._missed.values
+    assert written(tmp_path, "gone")["values"]["reference_2"] == ""
+
+
+def test_what_waits_for_its_file_outlives_the_next_run_too(tmp_path):
+    leave(tmp_path, well=True, name="away", values={"reference": "gone.png"}, source="demo:")
+    for _ in range(2):
+        with running_session(tmp_path, name="away", pipeline="passthrough") as rig:
+            assert "'gone.png'" in rig.session.status().error
+    assert written(tmp_path, "away")["values"]["reference"] == "gone.png"
+
+
+def test_what_the_journals_door_refuses_is_told_until_it_is_chosen_anew(tmp_path):
+    values = {"mix": "much", "fade": 2.0, "no_picture": "nothing"}
+    leave(tmp_path, well=True, name="odd", values=values, pipeline="gone", source="gone:x")
+    with running_session(tmp_path, name="odd", pipeline="passthrough", source="demo:") as rig:
+        session = rig.session
+        assert session.store.snapshot.values["fade"] == 2.0
+        assert "mix of the run before: mix takes" in session.status().error
+        session.store.update({"mix": 1.0})
+        assert "mix of the run" not in session.status().error
+        session.store.update({"no_picture": "card"})
+        rig.until(lambda: not session.status().error)
+    leave(tmp_path, well=False, name="odd", values={}, pipeline="gone", source="gone:x")
+    with running_session(tmp_path, name="odd", pipeline="passthrough", source="demo:") as rig:
+        error = rig.session.status().error
+        assert "The pipeline of the run before: There is no pipeline 'gone'" in error
+        assert "The source of the run before: 'gone:x' is not a transport" in error
+        rig.session.attach("demo:")
+        rig.session.switch("passthrough")
+        rig.until(lambda: not rig.session.status().error)
+
+
+def test_a_journal_of_any_number_of_keys_costs_no_time(tmp_path, caplog):
+    values = {f"key {number}": number for number in range(200_000)} | {"mix": 0.25}
+    leave(tmp_path, well=True, name="many", values=values, pipeline="passthrough", source="demo:")
+    before = time.process_time()
+    session, *_ = restored(tmp_path, name="many")
+    assert time.process_time() - before < 5, "14 s when each key was tried"
+    assert session.store.snapshot.values["mix"] == 0.25
+    lines = [line for line in caplog.messages if "left out" in line]
+    assert len(lines) == 1
+    assert "(200000)" in lines[0]
 
 
 def test_no_home_and_odd_variables_are_no_defect(tmp_path, monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 
 import httpx2
@@ -9,13 +10,19 @@ import pytest
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 
 import bridge.control.assets
+import bridge.loras
 import bridge.session
+import bridge.weights
+import engine.library
 from bridge.aside import Disk, SlowError
 from bridge.control.http_server import HttpServer
 from bridge.control.osc import OscServer
 from bridge.settings import Settings
-from tests.rig import running_session
+from bridge.weights import MissingWeights
+from engine.pipelines.controls import CausalLoad
+from tests.rig import running_session, scene
 from tests.test_osc import message, osc
+from tests.weights.files import NET, ROWS, put
 
 SOON = 2.0  # seconds; a value that waits for the disk would take until the test wakes it
 
@@ -234,3 +241,87 @@ def test_a_disk_costs_one_thread_and_each_asker_has_its_own_answer():
     for asker in askers:
         asker.join(20)
     assert answers == {n: f"none {n}" if n % 2 else n for n in range(8)}
+
+
+# The start.
+
+
+def test_a_models_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkeypatch):
+    looks = Sleeper(engine.library._may_be)
+    monkeypatch.setattr(engine.library, "_may_be", looks)
+    monkeypatch.setattr(bridge.weights, "PATIENCE", 0.2)
+    monkeypatch.setattr(bridge.session, "GLANCE", 0.05)
+    put(tmp_path / "models" / NET.name)
+    looks.sleep()
+    began, threads = perf_counter(), threading.active_count()
+    chosen = {"pipeline": "needy", "fallback": "passthrough", "models": tmp_path / "models"}
+    try:
+        with running_session(tmp_path, ROWS, **chosen) as rig:
+            assert perf_counter() - began < SOON
+            stop = rig.steady_input()
+            rig.running("passthrough")
+            status = rig.session.status()
+            assert status.pipeline_asked == "needy"
+            assert status.error.startswith(
+                f"needy waits for its files. The models folder {tmp_path / 'models'} has not ans"
+            )
+            assert status.error.endswith("Until then passthrough is shown.")
+            with pytest.raises(MissingWeights, match="has not answered for"):
+                rig.session.switch("needy")
+            rig.session.actions["reload"].run()
+            assert len(looks.asked) == 1, "a disk that hangs is asked by one"
+            assert threading.active_count() - threads < 30
+            looks.wake()
+            rig.running("needy")
+            rig.until(lambda: not rig.session.status().error)
+            stop()
+    finally:
+        looks.wake()
+
+
+def test_a_fallback_whose_disk_does_not_answer_is_no_reason_not_to_start(tmp_path, monkeypatch):
+    looks = Sleeper(engine.library._may_be)
+    monkeypatch.setattr(engine.library, "_may_be", looks)
+    monkeypatch.setattr(bridge.weights, "PATIENCE", 0.2)
+    looks.sleep()
+    chosen = {"pipeline": "passthrough", "fallback": "needy", "models": tmp_path / "models"}
+    try:
+        with running_session(tmp_path, ROWS, **chosen) as rig:
+            rig.put(scene(64, 48))
+            rig.running("passthrough")
+    finally:
+        looks.wake()
+
+
+def test_a_data_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkeypatch):
+    make = Path.mkdir
+    looks = Sleeper(lambda path: make(path, parents=True, exist_ok=True))
+    monkeypatch.setattr(Path, "mkdir", lambda path, *_, **__: looks(path))
+    monkeypatch.setattr(bridge.session, "READING", 0.2)
+    looks.sleep()
+    began = perf_counter()
+    try:
+        with running_session(tmp_path / "new", pipeline="passthrough") as rig:
+            assert perf_counter() - began < SOON
+            rig.put(scene(64, 48))
+            rig.running("passthrough")
+            assert "has not answered for" in rig.session.status().error
+            monkeypatch.undo()
+            looks.wake()
+            rig.until(lambda: "Pictures, the look and the log" not in rig.session.status().error)
+    finally:
+        looks.wake()
+
+
+def test_what_loras_take_is_known_from_before_while_their_disk_sleeps(tmp_path, monkeypatch):
+    put(tmp_path / "loras" / "a.safetensors", b"12345678")
+    load = CausalLoad(lora_1="a.safetensors", lora_mode="live")
+    assert bridge.loras.lora_bytes(load, tmp_path) == 8
+    awake = threading.Event()
+    monkeypatch.setattr("engine.advice.lora_bytes", lambda *_: awake.wait(20))
+    monkeypatch.setattr(bridge.loras, "PATIENCE", 0.1)
+    monkeypatch.setattr(bridge.loras, "_disk", Disk("The folder of LoRAs"))
+    try:
+        assert bridge.loras.lora_bytes(load, tmp_path) == 8
+    finally:
+        awake.set()

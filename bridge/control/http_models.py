@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
+from bridge.aside import SlowError
 from bridge.control.desk import Desk
 
 
@@ -21,7 +22,10 @@ def models(desk: Desk) -> APIRouter:
     @router.get("/models")
     def listing() -> dict[str, Any]:
         """Every pipeline's files with sizes in bytes, where they lie, and the room there is."""
-        return desk.weights.listing()
+        try:
+            return desk.weights.listing()
+        except SlowError as error:
+            raise HTTPException(503, str(error)) from error
 
     @router.post("/models/download", status_code=202)
     def download(given: Which) -> dict[str, Any]:
