@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge import logs
+from bridge.aside import Aside, SlowError
 from bridge.command import (
     PORT_TAKEN,
     REFUSED,
@@ -45,6 +46,7 @@ log = logging.getLogger(__name__)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LONGEST_PATH = 1024  # letters; a longer text is no path
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # long enough, and the same in a URL or a cookie
+TAKING = 10.0  # seconds that a picture named by its path may take to be read and kept
 BEAT = 0.5  # seconds between two looks; no longer: Windows sees Ctrl-C between two waits only
 TELL = 5.0  # seconds between lines where nobody watches a terminal
 
@@ -131,12 +133,21 @@ def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:
     """
     result = dict(values)
     for name, value in values.items():
-        spec, path = session.store.specs.get(name), Path(value).expanduser()
-        if spec and spec.asset and len(value) < LONGEST_PATH and path.is_file():
+        spec = session.store.specs.get(name)
+        if spec and spec.asset and len(value) < LONGEST_PATH:
+            path = Path(value).expanduser()
             session.make_folder()
-            kept = assets.add_file(session.assets, path)
-            result[name] = kept["name"]
+            try:
+                take = partial(_taken_in, session.assets, path)
+                result[name] = Aside().ask(f"--set {name}: {path}", take, TAKING) or value
+            except SlowError as error:
+                raise ValueError(str(error)) from None
     return result
+
+
+def _taken_in(folder: Path, path: Path) -> str:
+    """The name by which a file is kept in the assets folder; empty where there is none."""
+    return str(assets.add_file(folder, path)["name"]) if path.is_file() else ""
 
 
 def _start(session: Session, values: Mapping[str, str]) -> None:
