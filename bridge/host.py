@@ -41,6 +41,7 @@ LONGEST_BACKOFF = 30.0
 SOUND = (EngineState.RUNNING, EngineState.WARMUP)
 RETRY = 60.0  # seconds between the slow tries while the breaker is open
 SPARE_RETRY = 5.0  # seconds until the fallback's worker is started again when it died
+APART = 0.5  # seconds between the starts of workers that are asked to die as soon as they come
 QUIET = 0.25  # seconds without another wish until one takes the place of a worker that is coming
 GRACE = 5.0  # seconds after which a worker that does not even die is waited for no longer
 
@@ -156,7 +157,7 @@ class EngineHost:
     def kill(self) -> None:
         """End the worker as a crash would; it is replaced."""
         if self.current:
-            self.current.kill()
+            self.current.kill(asked=True)
 
     def steer(self, number: int, values: Mapping[str, Value]) -> None:
         """Hand a new parameter snapshot to the workers. Never waits."""
@@ -501,8 +502,16 @@ class EngineHost:
             self.kept(failed, runs)
 
     def _died(self, link: Link) -> None:
-        """The shown pipeline's worker died: replace it, at growing intervals, not for ever."""
+        """The shown pipeline's worker died: replace it, at growing intervals, not for ever. One
+        that was asked to die is replaced and counts for nothing, however often that is asked.
+        """
         now = perf_counter()
+        if link.asked_to_die:
+            self._note_trouble(link.why())
+            self.restarts += 1
+            self._again_at = max(now, link.started + APART)
+            self._look()
+            return
         self._note_trouble(link.why())
         log.error("%s Its last words: %s", self.trouble, " | ".join(list(link.log)[-30:]))
         if self._deaths and now - self._deaths[0] > WITHIN:

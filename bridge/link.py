@@ -114,6 +114,7 @@ class Link:
         self._heard = heard
         self._silence = Overdue(orders.load_s + SILENCE, self.started)
         self._killed = self._over = False
+        self.asked_to_die = False  # by a button: its death is no sign of trouble
         self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._view: Message | None = None
         self._input: RingWriter | None = None
@@ -178,10 +179,11 @@ class Link:
         if self._process:
             threading.Thread(target=self._end, name="end of worker", daemon=True).start()
 
-    def kill(self) -> None:
-        """End the worker at once, as a crash would."""
+    def kill(self, *, asked: bool = False) -> None:
+        """End the worker at once, as a crash would; `asked` says that somebody wanted that."""
         if self._process and self._process.poll() is None:
             self._killed = True
+            self.asked_to_die = self.asked_to_die or asked
             self._process.kill()
 
     def join(self, timeout: float) -> bool:
@@ -420,6 +422,8 @@ class Link:
 
     def why(self) -> str:
         """Why the worker ended, in a sentence."""
+        if self.asked_to_die:
+            return "The engine worker was ended by `kill_engine`."
         if self.error:
             return self.error
         if self._killed and sys.platform == "win32":

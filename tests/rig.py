@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from time import perf_counter
 
 import numpy as np
+import psutil
 
 import bridge.transports
 from bridge.session import Session
@@ -50,6 +51,10 @@ class Rig:
         self.until(lambda: self.session.status().state == "RUNNING")
         if pipeline:
             self.until(lambda: self.session.status().pipeline == pipeline)
+
+    def crash(self) -> None:
+        """End the worker from outside, which nobody asked for."""
+        psutil.Process(self.session.status().worker).kill()
 
     def steady_input(self, fps: float = 30.0, size=(64, 48)):
         """Send pictures in the background until the returned function is called."""

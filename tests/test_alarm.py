@@ -154,7 +154,7 @@ def test_a_show_whose_engine_fails_says_so_and_says_when_it_is_back(tmp_path):
         stop = rig.steady_input()
         for _ in range(3):
             rig.running()
-            rig.session.actions["kill_engine"].run()
+            rig.crash()
             rig.until(lambda: rig.session.status().state != "RUNNING")
         until(lambda: came)
         assert came[0][2]["state"] == "FAILED"

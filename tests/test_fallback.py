@@ -203,7 +203,7 @@ def test_a_fallback_that_dies_is_started_again_and_ends_with_the_need(tmp_path, 
         assert host.spare is None, "it takes no memory while it is not needed"
         for _ in range(3):
             rig.running()
-            host.kill()
+            rig.crash()
             rig.until(lambda: rig.session.status().state != "RUNNING")
         rig.until(lambda: rig.session.status().state == "FAILED")
         rig.until(lambda: rig.session.status().shown == "fallback")

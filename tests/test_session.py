@@ -173,7 +173,7 @@ def test_three_fast_deaths_open_the_breaker_and_reload_closes_it(tmp_path):
         rig.running()
         for _ in range(3):
             rig.running()
-            rig.session.actions["kill_engine"].run()
+            rig.crash()
             rig.until(lambda: rig.session.status().state != "RUNNING")
         rig.until(lambda: rig.session.status().state == "FAILED")
         assert "reload" in rig.session.status().reason
@@ -315,7 +315,7 @@ def test_the_show_controls_work_while_the_engine_is_dead(tmp_path):
         time.sleep(0.3)
         for _ in range(3):
             rig.running()
-            rig.session.actions["kill_engine"].run()
+            rig.crash()
             rig.until(lambda: rig.session.status().state != "RUNNING")
         rig.until(lambda: rig.session.status().state == "FAILED")
         picture = rig.place.seen[-1].frame.image

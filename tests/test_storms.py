@@ -127,14 +127,29 @@ def test_defaults_between_other_values_leave_the_defaults(tmp_path):
         assert max(seen) <= MOST
 
 
-def test_kills_without_end_leave_one_worker_at_most_and_a_reload_brings_it_back(tmp_path):
-    with running_session(tmp_path, pipeline="painter", load={"frames": 1}) as rig:
+def test_kills_without_end_leave_one_worker_at_most_and_open_no_breaker(tmp_path):
+    with running_session(tmp_path, pipeline="painter", load={"frames": 1}, settle_s=60) as rig:
         stop = rig.steady_input()
         rig.running()
+        states = set()
+
+        def kill(_):
+            rig.session.actions["kill_engine"].run()
+            states.add(rig.session.status().state)
+
         with counted() as seen:
-            storm(lambda _: rig.session.actions["kill_engine"].run())
-            rig.session.actions["reload"].run()
+            storm(kill)
+            storm(kill)
             settled(rig, lambda orders: orders.row.id == "painter")
+        assert "FAILED" not in states
+        assert rig.session.status().restarts > 2
+        assert "`kill_engine`" in rig.session.status().error
+        for _ in range(2):  # what nobody asked for counts as ever
+            rig.crash()
+            rig.until(lambda: rig.session.status().state != "RUNNING")
+            rig.running()
+        rig.crash()
+        rig.until(lambda: rig.session.status().state == "FAILED")
         stop()
         assert max(seen) <= MOST
         assert no_black(rig)
