@@ -18,6 +18,7 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.control.osc import OscServer
+from bridge.control.osc_feedback import Feedback
 from bridge.control.osc_patterns import Patterns
 from bridge.settings import Settings
 from tests.desk import FakeDesk
@@ -234,6 +235,54 @@ def test_questions_and_subscriptions_are_answered(o):
     o.sender.settimeout(0.4)
     with pytest.raises(TimeoutError):
         o.heard("/bridge/mix", o.sender)
+
+
+def test_of_too_many_subscribers_the_longest_silent_gives_way_and_is_told(o, monkeypatch):
+    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(9)]
+    try:
+        for sock in socks:
+            sock.bind(("127.0.0.1", 0))
+            sock.settimeout(3)
+
+        def say(number, address, *arguments):
+            data = message(address, *arguments).dgram
+            socks[number].sendto(data, ("127.0.0.1", o.server.port))
+
+        for number in range(8):
+            say(number, "/bridge/subscribe")
+            o.heard("/bridge/mix", socks[number])
+        say(0, "/bridge/subscribe")  # renewed
+        say(1, "/bridge/vace", 0.5)  # not silent
+        o.until(lambda: o.value("vace_scale") == 0.5)
+        say(8, "/bridge/subscribe")  # at once: or nine that renew would take turns
+        assert "subscribers already" in o.heard("/bridge/error")
+        monkeypatch.setattr("bridge.control.osc_feedback.SILENT", 0.0)
+        say(8, "/bridge/subscribe")
+        o.heard("/bridge/mix", socks[8])
+        while "silent for longest; subscribe again" not in o.heard("/bridge/error", socks[2]):
+            pass
+        o.desk.store.update({"mix": 0.75})
+        for number in (0, 1, 3, 8):
+            while o.heard("/bridge/mix", socks[number]) != 0.75:
+                pass
+    finally:
+        for sock in socks:
+            sock.close()
+
+
+def test_one_machine_with_many_ports_pushes_out_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr("bridge.control.osc_feedback.SILENT", 0.0)
+    feedback = Feedback(FakeDesk(tmp_path), lambda data, target: True, [])
+    for number in range(5):
+        feedback.subscribe(("10.0.0.9", 1 + number))
+    for number in range(3):
+        feedback.subscribe(("127.0.0.1", 1 + number))
+    for number in range(5, 50):
+        feedback.subscribe(("10.0.0.9", 1 + number))
+    kept = list(feedback._subscribers)
+    assert [port for host, port in kept if host == "127.0.0.1"] == [1, 2, 3]
+    assert [port for host, port in kept if host != "127.0.0.1"] == [46, 47, 48, 49, 50]
+    assert len(feedback._pending) <= 64 + 8
 
 
 def test_the_last_value_of_a_sweep_arrives_while_all_are_counted(o):

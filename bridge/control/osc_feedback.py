@@ -8,7 +8,9 @@ what all guests are sent together is bounded, so that no flood of questions beco
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from time import perf_counter
 
 from bridge.control.desk import Desk
@@ -28,6 +30,7 @@ QUIET = 0.1  # seconds after its last message in which a sender does not hear it
 MOST_QUIET = 512  # senders' values remembered for that; old ones are swept beyond
 SUBSCRIBERS = 8
 SUBSCRIBED = 600.0  # seconds that a subscription lasts unless it is renewed
+SILENT = 10.0  # seconds without a word after which one may have to give way; clients renew sooner
 GUESTS = 64  # addresses that answers wait for at a time, beside targets and subscribers
 GUESTS_EACH = 32  # of one machine
 BURST = 64  # datagrams for one address in a burst
@@ -83,20 +86,23 @@ class Feedback:
         """
         address = ROOT + spec.osc
         with self._lock:
+            if sender in self._subscribers:
+                self._subscribers[sender] = perf_counter() + SUBSCRIBED
             if as_sent:
                 self._quiet[sender[0], address] = perf_counter() + QUIET
             else:
                 self._quiet.pop((sender[0], address), None)
 
     def subscribe(self, target: Sender) -> None:
-        """Tell `target` everything from now on, beginning with all there is; ValueError when there
-        are too many. Once more renews it, and tells only what changes.
+        """Tell `target` everything from now on, beginning with all there is. Once more renews it,
+        and tells only what changes. Where there are too many, the longest silent one gives way;
+        ValueError where none is.
         """
         with self._lock:
             self._expire()
             known = target in self._subscribers
             if not known and len(self._subscribers) >= SUBSCRIBERS:
-                raise ValueError(f"There are {SUBSCRIBERS} subscribers already; unsubscribe one.")
+                self._make_way()
             self._subscribers[target] = perf_counter() + SUBSCRIBED
         if not known:
             self.tell_all(target)
@@ -104,10 +110,33 @@ class Feedback:
     def unsubscribe(self, target: Sender) -> None:
         """Tell `target` no more."""
         with self._lock:
-            self._subscribers.pop(target, None)
-            if target not in self._targets:
-                self._pending.pop(target, None)
-                self._wholes.pop(target, None)
+            self._leave(target)
+
+    def _make_way(self) -> None:
+        """Let a subscriber go who has neither renewed nor set anything for longest, and tell it: of
+        those machines that have most, so that none can push out the others. ValueError where
+        nobody has been silent for a while, or they would take turns.
+        """
+        of_each = Counter(host for host, _ in self._subscribers)
+        most = max(of_each.values())
+        ends = {t: end for t, end in self._subscribers.items() if of_each[t[0]] == most}
+        oldest = min(ends, key=ends.__getitem__)
+        if ends[oldest] - SUBSCRIBED > perf_counter() - SILENT:
+            raise ValueError(f"There are {SUBSCRIBERS} subscribers already; unsubscribe one.")
+        self._leave(oldest)
+        log.warning("OSC: another subscriber takes the place of the longest silent one, %s:%d",
+                    *oldest)  # fmt: skip
+        with suppress(ValueError):
+            self._admit(oldest)
+            text = f"There are more than {SUBSCRIBERS} subscribers, and you were silent for longest"
+            told = {ROOT + "error": f"{text}; subscribe again to be told more."}
+            self._pending.setdefault(oldest, {}).update(told)
+
+    def _leave(self, target: Sender) -> None:
+        self._subscribers.pop(target, None)
+        if target not in self._targets:
+            self._pending.pop(target, None)
+            self._wholes.pop(target, None)
 
     def tell(self, values: Mapping[str, Value | None]) -> None:
         """Send some values to all targets and subscribers; None is for what holds then."""
