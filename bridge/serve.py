@@ -25,7 +25,7 @@ from bridge.command import (
     stop_with_stdin,
 )
 from bridge.control import assets
-from bridge.control.http_server import HttpServer
+from bridge.control.http_server import EVERYWHERE, LOOPBACK, HttpServer
 from bridge.control.osc import OscServer
 from bridge.control.store import ParameterError
 from bridge.descriptors import raise_limit
@@ -43,7 +43,6 @@ from engine.segments import RingError
 
 log = logging.getLogger(__name__)
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LONGEST_PATH = 1024  # letters; a longer text is no path
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # long enough, and the same in a URL or a cookie
 TAKING = 10.0  # seconds that a picture named by its path may take to be read and kept
@@ -63,8 +62,8 @@ def serve(settings: Settings, values: Mapping[str, str], console: Console) -> No
     with ExitStack() as running:
         session = _session(settings, values)
         # The surfaces are bound first: a port in use must not cost a loaded pipeline.
-        http = HttpServer(session, settings, token)
         try:
+            http = HttpServer(session, settings, token)
             http.bind()
             running.callback(http.close)
             osc = OscServer(session, settings)
@@ -103,7 +102,7 @@ def _token(settings: Settings) -> str:
         )
     if settings.lan and not settings.token:
         return new_token()
-    if settings.host not in LOOPBACK and not settings.token and not settings.lan:
+    if settings.host.lower() not in LOOPBACK and not settings.token and not settings.lan:
         raise Refused(
             f"--host {settings.host} opens the page to others: give --token SECRET or use --lan.",
             REFUSED,
@@ -169,7 +168,10 @@ def _sentence(error: Exception) -> str:
 
 def _greet(console: Console, session: Session, port: int, token: str) -> None:
     settings = session.settings
-    host = socket.gethostname() if settings.lan else "127.0.0.1"
+    host = settings.host if settings.host.lower() not in LOOPBACK else "127.0.0.1"
+    if settings.lan or host in EVERYWHERE:
+        host = socket.gethostname()
+    host = f"[{host}]" if ":" in host else host
     page = f"http://{host}:{port}" + (f"/?token={token}" if token else "")
     way = f"{session.way} → {settings.sink_uri}"
     console.print(f"spout-bridge  {way}", style="bold", soft_wrap=True)

@@ -4,17 +4,20 @@ import io
 import itertools
 import json
 import re
+import socket
 import subprocess
 import sys
 import threading
 import time
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from time import perf_counter
 from types import SimpleNamespace
 
 import cv2
 import httpx2
 import numpy as np
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
@@ -206,6 +209,47 @@ def test_a_body_that_grows_without_saying_so_is_refused(tmp_path):
     finally:
         server.close()
     assert unchanged(desk)
+
+
+@pytest.mark.parametrize("way", [{"host": "0.0.0.0"}, {"lan": True}])
+def test_whatever_opens_the_page_knows_this_machines_names_in_any_spelling(desk, way):
+    settings = Settings(port=0, folder=desk.assets, allow_host="Studio.Local,[FE80::1]", **way)
+    server = HttpServer(desk, settings, "s" * 16)
+    own = {
+        address.address
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family == socket.AF_INET
+    }
+    name = socket.gethostname()
+    try:
+        server.bind()
+        server.start()
+        for host in (*own, name, name.upper(), f"{name.lower()}.", "STUDIO.local", "[fe80::1]"):
+            headers = {"Host": f"{host}:{server.port}", "Authorization": f"Bearer {'s' * 16}"}
+            line = HTTPConnection("127.0.0.1", server.port, timeout=10)
+            line.request("GET", "/api/v1/state", headers=headers)
+            assert line.getresponse().status == 200, host
+            line.close()
+        line.request("GET", "/healthz", headers={"Host": "elsewhere.example"})
+        assert line.getresponse().status == 421
+        line.close()
+    finally:
+        server.close()
+
+
+def test_an_origin_is_ours_in_any_spelling(desk):
+    app = create_app(desk, Rules(frozenset({"Studio"})))
+    with TestClient(app, "http://STUDIO:8000") as client:
+        for origin, status in (("http://sTudio:8000", 200), ("http://other", 403)):
+            answer = client.post("/api/v1/actions/reset", json={}, headers={"Origin": origin})
+            assert answer.status_code == status
+
+
+@pytest.mark.parametrize("name", ["a b", "http://studio", "", "studio/"])
+def test_a_name_that_no_browser_can_ask_for_is_refused(desk, name):
+    with pytest.raises(ValueError, match="is no name of a machine"):
+        HttpServer(desk, Settings(port=0, folder=desk.assets, allow_host=(name,)))
 
 
 def test_off_loopback_a_token_is_needed_and_guessing_is_slow(desk):

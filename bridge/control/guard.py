@@ -59,10 +59,15 @@ ANSWER_HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`hosts` are the names that this machine goes by; `token` is empty on loopback."""
+    """`hosts` are the names that this machine goes by, as anybody may write them; ValueError for
+    what is no name. `token` is empty on loopback.
+    """
 
     hosts: frozenset[str] = frozenset({"localhost", "127.0.0.1", "::1"})
     token: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hosts", frozenset(map(_known_as, self.hosts)))
 
 
 @dataclass(slots=True)
@@ -161,7 +166,7 @@ class Guard:
 
     def _own(self, origin: str) -> bool:
         try:
-            return urlsplit(origin).hostname in self.rules.hosts
+            return _alike(urlsplit(origin).hostname or "?") in self.rules.hosts
         except ValueError:
             return False
 
@@ -310,7 +315,21 @@ def _no(status: int, text: str) -> JSONResponse:
 def _name(hosts: list[str]) -> str:
     """The name in a Host header; none where there is not just one, or where it is odd."""
     found = HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
-    return found[1].strip("[]").lower() if found else "?"
+    return _alike(found[1]) if found else "?"
+
+
+def _known_as(text: str) -> str:
+    """A name as `_name` gives it, from what somebody typed or a system calls itself."""
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(text.strip("[]").partition("%")[0]))
+    if found := HOST.fullmatch(text):
+        return _alike(found[1])
+    raise ValueError(f"{text!r:.80} is no name of a machine; write one such as studio.local.")
+
+
+def _alike(name: str) -> str:
+    """Names are the same in capitals, with the dot of a whole name, and in brackets."""
+    return name.strip("[]").lower().removesuffix(".")
 
 
 def _network(address: str) -> str:

@@ -10,14 +10,15 @@ import logging
 import socket
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 
+import psutil
 import uvicorn
 
 from bridge.control.connections import SEND_BUFFER, HttpConnection, SocketConnection
 from bridge.control.desk import Desk
-from bridge.control.guard import Rules
+from bridge.control.guard import HOST, Rules
 from bridge.control.http import create_app
 from bridge.control.seats import Limits, Seats
 from bridge.descriptors import scarce
@@ -28,6 +29,7 @@ from bridge.settings import Settings
 log = logging.getLogger(__name__)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+EVERYWHERE = ("0.0.0.0", "::")
 QUEUE = 1024  # connections that the system holds until they are taken
 PAUSE = 0.2  # seconds until connections are taken again after that failed
 SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # to try at once is in vain
@@ -44,15 +46,13 @@ class HttpServer:
     def __init__(
         self, desk: Desk, settings: Settings, token: str = "", limits: Limits | None = None
     ) -> None:
+        """ValueError for a name of `allow_host` that is none."""
         self._host = "0.0.0.0" if settings.lan else settings.host
         self._port = settings.port
-        hosts = {*LOOPBACK, settings.host, *settings.allow_host}
-        if settings.lan:
-            hosts |= {socket.gethostname(), *_own_addresses()}
         limits = limits or Limits()
         self._limits = limits
         self._config = uvicorn.Config(
-            create_app(desk, Rules(frozenset(hosts), token)),
+            create_app(desk, Rules(_names(self._host, settings.allow_host), token)),
             log_config=None,
             loop=LOOP,
             log_level="error",  # a warning for each bad request would fill the log
@@ -211,7 +211,19 @@ def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
     return sock
 
 
-def _own_addresses() -> set[str]:
-    with suppress(OSError):
-        return {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)}
-    return set()
+def _names(host: str, allowed: Iterable[str]) -> frozenset[str]:
+    """What browsers may call this machine: where it is reached at every address, at each of them
+    and by its own name. No name is looked up, for that may take long.
+    """
+    found = {*LOOPBACK, host, *allowed}
+    if host in EVERYWHERE:
+        name = socket.gethostname()
+        own = {name, f"{name.partition('.')[0]}.local"}
+        found |= {name for name in own if HOST.fullmatch(name)}
+        found |= {
+            address.address
+            for addresses in psutil.net_if_addrs().values()
+            for address in addresses
+            if address.family in (socket.AF_INET, socket.AF_INET6)
+        }
+    return frozenset(found)
