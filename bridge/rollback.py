@@ -37,6 +37,7 @@ class Rollback:
         self._holds: dict[str, Value] = {}  # the last value of each that good blocks were made with
         self._tries: dict[str, tuple[Value, int]] = {}  # a newer value, and its good blocks
         self._bad: WeakKeyDictionary[Link, int] = WeakKeyDictionary()  # in a row, of each worker
+        self._back = 0  # the snapshot that went back; 0 once it is shown
         self.told = ""
 
     def note(self, snapshot: Snapshot) -> None:
@@ -49,8 +50,18 @@ class Rollback:
     def changed(self, change: Change) -> None:
         """The store's values changed."""
         self.note(change.snapshot)
-        if change.origin != "rollback" and self._names & change.changed.keys():
-            self.told = ""
+        if change.origin == "rollback":
+            self._back = change.snapshot.number
+        elif self._names & change.changed.keys():
+            self.told, self._back = "", 0
+        elif "fade" in change.changed:
+            self._back = 0
+
+    def eased(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
+        """The values as workers are to see them: the way back has no fade, which would lead through
+        what no picture comes of.
+        """
+        return {**values, "fade": 0.0} if self._back and "fade" in values else values
 
     def heard(self, link: Link, message: Message) -> None:
         """What a worker said; its thread must not be held up."""
@@ -60,6 +71,7 @@ class Rollback:
             report = message["report"]
             # A new prompt that is still to come, or only fading in, is not what made this block.
             if not report.get("arriving") and not report.get("fade_left"):
+                self._back = 0 if message["tag"] >= self._back else self._back
                 self._judge_good(link, message["tag"])
 
     def _judge_good(self, link: Link, tag: int) -> None:

@@ -535,12 +535,12 @@ class Session:
 
     def _values(self) -> tuple[int, Mapping[str, Value]]:
         snapshot = self.store.snapshot
-        return snapshot.number, snapshot.values
+        return snapshot.number, self._rollback.eased(snapshot.values)
 
     def _changed(self, change: Change) -> None:
         """A parameter changed; called by whoever changed it, so it must return at once."""
         self._rollback.changed(change)
-        self._host.steer(change.snapshot.number, change.snapshot.values)
+        self._host.steer(change.snapshot.number, self._rollback.eased(change.snapshot.values))
         self._keep()
         aim = self._host.aim
         if aim is None or change.origin in (SWITCH, SET_BACK):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from bridge.control.store import ParameterStore
+from bridge.link import Link
 from bridge.rollback import BAD, GOOD, Rollback
 from engine.parameters import describe
 from tests.doubles import FARM, MISSING, POISON, PainterLoad, PainterParameters
@@ -118,6 +119,31 @@ def test_a_fault_that_goes_on_after_it_ends_the_worker(tmp_path):
         stop()
 
 
+def test_the_way_back_has_no_fade_and_the_next_change_has_its_own(tmp_path, monkeypatch):
+    seen = []
+    steer = Link.steer
+
+    def spied(link, number, values):
+        seen.append((number, values["prompt"], values["fade"]))
+        steer(link, number, values)
+
+    monkeypatch.setattr(Link, "steer", spied)
+    start = {**SLOW, "prompt": "sea", "fade": 30.0}
+    with running_session(tmp_path, pipeline="painter", load=start, **SETTLED) as rig:
+        session = rig.session
+        stop = rig.steady_input(120)
+        rig.running()
+        made(rig)
+        session.store.update({"prompt": POISON})
+        rig.until(lambda: session.store.snapshot.values["prompt"] == "sea")
+        made(rig)
+        session.store.update({"prompt": "land"})
+        stop()
+    last = [(prompt, fade) for _, prompt, fade in seen][-3:]
+    assert last == [(POISON, 30.0), ("sea", 0.0), ("land", 30.0)]
+    assert session.store.snapshot.values["fade"] == 30.0, "it stays as it is set"
+
+
 # By itself
 
 
@@ -213,6 +239,24 @@ def test_a_prompt_that_is_still_on_its_way_does_not_hold():
     judge.good(1)  # it has come
     judge.bad()
     assert judge["prompt"] == "sea"
+
+
+def test_the_way_back_has_no_fade_until_it_has_arrived():
+    judge = Judge(prompt="sea")
+    fade = lambda: judge.rollback.eased({"fade": 9.0})["fade"]  # noqa: E731
+    judge.good()
+    judge.store.update({"prompt": "land"})
+    assert fade() == 9.0
+    judge.bad()
+    judge.good(arriving=1)  # its words have to be looked up anew
+    judge.store.update({"vace_scale": 0.5})  # a fader moves meanwhile
+    assert fade() == 0.0
+    judge.good(1)
+    assert fade() == 9.0
+    judge.store.update({"prompt": "land"})
+    judge.bad()
+    judge.store.update({"prompt": "hills"})  # a new wish has its own fade
+    assert fade() == 9.0
 
 
 def test_what_is_swept_does_not_take_along_what_rests():
