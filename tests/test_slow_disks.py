@@ -283,6 +283,7 @@ def test_a_fallback_whose_disk_does_not_answer_is_no_reason_not_to_start(tmp_pat
     looks = Sleeper(engine.library._may_be)
     monkeypatch.setattr(engine.library, "_may_be", looks)
     monkeypatch.setattr(bridge.weights, "PATIENCE", 0.2)
+    (tmp_path / "models").mkdir()
     looks.sleep()
     chosen = {"pipeline": "passthrough", "fallback": "needy", "models": tmp_path / "models"}
     try:
