@@ -18,9 +18,9 @@ from rich.table import Table
 
 from bridge import logs
 from bridge.arguments import parser_of
-from bridge.command import CRASHED, REFUSED, Refused, speaking_utf8, stop_event
+from bridge.command import CRASHED, REFUSED, USAGE, Refused, speaking_utf8, stop_event
 from bridge.settings import Settings
-from engine import drives
+from engine import drives, loading
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +52,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Refused as error:
         console.print(f"spout-bridge: {error}", style="red", soft_wrap=True)
         sys.exit(error.status)
-    except Exception:
+    except Exception as error:
+        if why := _package(error):
+            console.print(f"spout-bridge: {why}", style="red", soft_wrap=True)
+            sys.exit(USAGE)
         text = "This is a defect: please report it with what `spout-bridge doctor` prints%s."
         log.exception(text, f" and with {logs.place()}" if logs.place() else "")
         sys.exit(CRASHED)
     finally:
         logs.end()
+
+
+def _package(error: Exception) -> str:
+    """What is wrong with a package that is not ours, in a sentence; empty where nothing is."""
+    if loading.is_refused(error):
+        return loading.sentence(error)
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if name in ("", "bridge", "engine"):
+        return ""
+    return f"The package {name} is missing; install spout-bridge again, or `pip install {name}`."
 
 
 def _encoding(stream: io.TextIOWrapper) -> str | None:

@@ -19,7 +19,7 @@ from bridge.command import USAGE, speaking_utf8
 from bridge.finding import Finding
 from bridge.ports import refusal
 from bridge.settings import Settings
-from engine import commit, held
+from engine import commit, held, loading
 from engine.segments import folder
 
 # What is imported, and the package to install for it.
@@ -77,17 +77,24 @@ def _packages() -> Iterator[Finding]:
 
 
 def _runtime() -> Iterator[Finding]:
-    """Whether onnxruntime can be loaded, by another process: the bridge itself never does that."""
+    """Whether what has libraries of its own can be loaded, by another process: the bridge itself
+    never loads onnxruntime, and is not to end here for what it does load.
+    """
+    for name in ("cv2", "av"):
+        if find_spec(name):
+            status, text = _answer(sys.executable, "-P", "-c", f"import {name}")
+            if status:
+                yield Finding(f"{name} loads", "no", _refused(name, text))
     if not find_spec("onnxruntime"):
         return
     code = "import onnxruntime; print(', '.join(onnxruntime.get_available_providers()))"
     status, text = _answer(sys.executable, "-P", "-c", code)
-    problem = (
-        f"onnxruntime cannot be loaded ({text}): install it again, and on Windows Microsoft's "
-        "Visual C++ Redistributable."
-    )
-    value = text if status == 0 else "nothing: it cannot be loaded"
-    yield Finding("onnxruntime has", value, problem if status else "")
+    problem = _refused("onnxruntime", text) if status else ""
+    yield Finding("onnxruntime has", "nothing: it cannot be loaded" if status else text, problem)
+
+
+def _refused(name: str, text: str) -> str:
+    return f"{name} is installed and cannot be loaded ({text}): {loading.cure()}."
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:
@@ -137,7 +144,10 @@ def _folder(settings: Settings) -> Finding:
     except OSError as error:
         why = f"The folder {path} cannot be written ({error.strerror})"
         return Finding("folder", f"{path}", f"{why}: choose another with --folder.")
-    return Finding("folder", f"{path}, {_gb(shutil.disk_usage(path).free)} free")
+    # Python from Microsoft's Store is shown a folder of its own in place of AppData.
+    real = path.resolve()
+    there = f"{path}, really {real}" if real != path.absolute() else f"{path}"
+    return Finding("folder", f"{there}, {_gb(shutil.disk_usage(path).free)} free")
 
 
 def _gpu() -> Finding:

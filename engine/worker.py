@@ -23,6 +23,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeAlias, cast
 
+from engine import loading
 from engine.channel import MOST_WANTED, Channel, Exit, Message
 from engine.faults import MORE, short_of_memory
 from engine.guards import (
@@ -383,6 +384,8 @@ class Worker:
         text = str(error) if told else f"{type(error).__name__}: {error}"
         if isinstance(error, OSError) and short_of_memory(error):  # a DLL that could not be loaded
             text = f"This machine has too little memory left ({text.rstrip('.')}); {MORE}."
+        elif loading.is_refused(error):
+            text = loading.sentence(error)
         traceback.print_exception(error)  # into the bridge's log
         if is_cuda_error(error):
             return WorkerEnd(Exit.CUDA, text)

@@ -97,7 +97,8 @@ def test_what_is_missing_or_small_or_broken_is_said_with_the_cure(capsys, tmp_pa
     for words in (
         "av is missing: install it with `pip install av`",
         "cv2 is missing: install it with `pip install opencv-python-headless`",
-        "onnxruntime cannot be loaded (DLL load failed)",
+        "onnxruntime is installed and cannot be loaded (DLL load failed)",
+        "cv2 is installed and cannot be loaded (DLL load failed)",
         "too little for pictures of 1280x720: choose a smaller --output-size",
         "cannot be written (Not a directory): choose another with --folder",
     ):

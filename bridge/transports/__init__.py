@@ -19,6 +19,7 @@ from bridge.aside import Aside, SlowError
 from bridge.frame import Frame
 from bridge.paths import meant
 from bridge.stage import explained
+from engine import loading
 
 ENTRY_POINTS = "spout_bridge.transports"
 LONGEST_URI = 4096  # letters, as of a path
@@ -233,7 +234,10 @@ def _module(scheme: str, name: str) -> ModuleType:
     try:
         module = _imported[name] = import_module(name)
         return module
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise TransportError(
             f"{scheme}: needs the package {error.name}; install it with `pip install {error.name}`."
         ) from error
+    except (ImportError, OSError) as error:  # its libraries, or a plug-in that is no good
+        why = loading.sentence(error) if loading.is_refused(error) else f"{error}."
+        raise TransportError(f"{scheme}: cannot be used: {why}") from error

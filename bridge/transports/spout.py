@@ -13,6 +13,7 @@ from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import Opened
 from bridge.transports.spout_receiver import GL_RGBA, Receiver
 from bridge.transports.spout_registry import Sender, find, senders
+from engine import loading
 
 LOOK_FOR = 0.05  # seconds between looks for a sender that is away
 GLANCE = 0.002  # seconds between looks for a picture where the sender counts them
@@ -198,7 +199,9 @@ def _check() -> None:
 def _need(load: Callable[[], object]) -> None:
     try:
         load()
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise TransportError(
             "spout: needs the package SpoutGL; install it with `pip install SpoutGL PyOpenGL`."
         ) from error
+    except (ImportError, OSError) as error:
+        raise TransportError(f"spout: cannot be used: {loading.sentence(error)}") from error

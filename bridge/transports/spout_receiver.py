@@ -133,9 +133,12 @@ class Receiver:
 
 
 def _other_gpu(sender: Sender) -> str:
-    """A sender that is listed with its size and never updates: what users with two GPUs see."""
+    """A sender that is listed with its size and never updates: what users with two GPUs see, and
+    those whose other program runs elevated.
+    """
     return (
         f"{sender.name} is listed ({sender.width}x{sender.height}, {sender.format_name}) but its "
-        f"pictures cannot be opened: {sender.program or 'its program'} runs on another GPU. Set "
-        "both programs to the same GPU in Windows' graphics settings (System, Display, Graphics)."
+        f"pictures cannot be opened: {sender.program or 'its program'} runs on another GPU, or as "
+        "administrator. Set both programs to the same GPU in Windows' graphics settings (System, "
+        "Display, Graphics), and start both as administrator or neither."
     )
