@@ -85,6 +85,10 @@ def test_the_fault_of_another_gpu_and_the_supervisor():
     )
 
 
+def test_files_drives_paths_and_the_registry():
+    suite("none", "-s", windows(RIG / "test_files.py"))
+
+
 def test_the_other_transports_and_the_core_on_windows():
     names = ("test_transports.py", "test_core.py", "test_spout_registry.py")
     settings = windows(HERE.parent / "pyproject.toml")
