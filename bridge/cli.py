@@ -211,7 +211,11 @@ def _doctor(options: argparse.Namespace, console: Console) -> None:
 
 def _td(options: argparse.Namespace, console: Console) -> None:
     from bridge.td import KIT, line, write
+    from bridge.td_report import read
 
+    if options.read:
+        sys.stdout.write("\n".join(read(Path(options.read).expanduser())) + "\n")
+        return
     kit = write(Path(options.write).expanduser()) if options.write else KIT
     console.print("Paste this line into TouchDesigner's Textport (Alt+T):", style="bold")
     sys.stdout.write(line(kit) + "\n")

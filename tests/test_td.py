@@ -24,7 +24,8 @@ SOURCES = sorted(KIT.rglob("*.py"))
 DATS = [path for path in SOURCES if path.name != td.BUILDER]
 GOLDEN = Path(__file__).parent / "td" / "golden.txt"
 OURS = {par["name"] for page in NETWORK["page"] for par in page.get("par", ())}
-IN_TD = {"parent", "op", "me", "project", "absTime"}  # of what TouchDesigner gives, what is used
+IN_TD = {"parent", "op", "me", "project", "absTime", "app", "ui", "run", "sysinfo", "licenses",
+         "baseCOMP", *NAMES["operators"]}  # fmt: skip
 
 
 @contextmanager
@@ -583,7 +584,7 @@ def test_the_wheel_has_the_kit(tmp_path):
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as found:
         names = set(found.namelist())
         found.extractall(tmp_path / "site")
-    kit = [p for p in KIT.rglob("*") if p.suffix in (".py", ".toml", ".md")]
+    kit = [p for p in KIT.rglob("*") if p.suffix in (".py", ".toml", ".md", ".json")]
     assert {p.relative_to(KIT.parent).as_posix() for p in kit} <= names
     assert not {name for name in names if name.startswith("tests/")}
     done = subprocess.run(

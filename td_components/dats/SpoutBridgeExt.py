@@ -183,6 +183,7 @@ class SpoutBridgeExt:
             "Deletelook": lambda: self.DeleteLook(look),
             "Nextlook": self.NextLook,
             "Createcallbacks": self._create_callbacks,
+            "Selftest": lambda: self.ownerComp.op("selftest").module.begin(self.ownerComp),
             "Help": lambda: self.ownerComp.op("help").openViewer(),
         }
         if name in actions:

@@ -1,9 +1,9 @@
 """A strict double of TouchDesigner's Python, as far as the component uses it.
 
-It knows only the operator types, parameters and menu tokens of `names.json`; any other name raises,
-as do a custom parameter's name that TouchDesigner would not take and a wire too many. Expressions
-are evaluated, DATs compiled, extensions started (and, as there, fail without a word). OSC DATs send
-and receive real datagrams, in the encoding of python-osc, not of our own.
+It knows only the operator types, parameters and menu tokens of `assumed.json`; any other name
+raises, as do a custom parameter's name that TouchDesigner would not take and a wire too many.
+Expressions are evaluated, DATs compiled, extensions started (and, as there, fail without a word).
+OSC DATs send and receive real datagrams, in the encoding of python-osc, not of our own.
 
 Where public evidence leaves a rule open, this takes the harder one:
 
@@ -19,6 +19,7 @@ Where public evidence leaves a rule open, this takes the harder one:
 
 import itertools
 import json
+import math
 import pickle
 import re
 import socket
@@ -34,7 +35,8 @@ from typing import ClassVar
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-NAMES = json.loads((Path(__file__).parent / "names.json").read_text("utf-8"))
+KIT = Path(__file__).parent.parent.parent / "td_components"
+NAMES = json.loads((KIT / "assumed.json").read_text("utf-8"))
 CUSTOM = re.compile(r"^[A-Z][a-z0-9]*$")
 STYLES = ("Float", "Int", "Str", "StrMenu", "Menu", "Toggle", "Pulse", "Momentary", "File",
           "Folder", "OP", "COMP", "TOP", "CHOP", "DAT", "Header")  # fmt: skip
@@ -344,7 +346,8 @@ class Op:
         self.OPType, self.family = kind, re.sub(r"^[a-z0-9]+", "", kind)
         self._name, self.id, self.valid = name, next(Op.numbers), True
         self.tags, self.nodeX, self.nodeY = set(), 0, 0
-        self.width, self.height, self.cooked = 1280, 720, 0
+        self.width, self.height, self.cooked, self.totalCooks = 1280, 720, 0, 0
+        self.pixelFormatName = "rgba8fixed"
         self.nodeWidth, self.nodeHeight, self.viewer = 130, 90, False
         self.dock, self.errors, self.children = None, Errors(), []
         self.par_age, self.storage = 0, {}
@@ -395,11 +398,34 @@ class Op:
         return [par for page in self.there().customPages for par in page.pars]
 
     @property
+    def inputs(self):
+        return [c.source for c in self.inputConnectors if c.source]
+
+    @property
+    def time(self):
+        return self.td.time
+
+    def warnings(self, recurse=False):
+        return ""
+
+    def sample(self, u, v):
+        """(r, g, b, a) at a place of the picture; v begins below."""
+        if self.OPType == "rampTOP" and self.par.type.eval() == "circular":
+            rows = [[float(cell.val) for cell in row] for row in self.par.dat.eval()._rows[1:]]
+            at = (math.atan2(v - 0.5, u - 0.5) / math.tau - self.par.phase.eval()) % 1.0
+            return tuple(next(row for row in reversed(rows) if row[0] <= at)[1:])
+        if self.OPType == "syphonspoutinTOP":
+            return self.td.shown(u, v)
+        if self.OPType == "flipTOP" and self.par.flipy.eval():
+            v = 1 - v
+        return self.inputs[0].sample(u=u, v=v) if self.inputs else (0.0, 0.0, 0.0, 1.0)
+
+    @property
     def docked(self):
         return [op for op in self.there()._parent.children if op.dock is self]
 
-    def parent(self):
-        return self.there()._parent
+    def parent(self, levels=1):
+        return self.there() if levels == 0 else self.there()._parent.parent(levels - 1)
 
     def pars(self, *patterns):
         assert patterns == ("*",)
@@ -469,8 +495,10 @@ class Op:
     def names(self):
         """What an expression or a script of this operator may name."""
         td = self.td
-        return {"parent": self.parent, "op": self.find, "me": self, "absTime": td.absTime,
-                "project": td.project, "run": td.run, "tdu": td.tdu}  # fmt: skip
+        given = ("absTime", "project", "app", "ui", "run", "sysinfo", "licenses", "tdu", "baseCOMP")
+        names = {name: getattr(td, name) for name in (*given, *NAMES["operators"])
+                 if hasattr(td, name)}  # fmt: skip
+        return {"parent": self.parent, "op": self.find, "me": self, **names}
 
 
 class Comp(Op):
@@ -512,7 +540,13 @@ class Comp(Op):
         made = self._new(kind, name)
         if kind in DOCKS:
             end, docked, par = DOCKS[kind]
-            self.create(docked, name + end).dock = made
+            beside = self.create(docked, name + end)
+            beside.dock = made
+            if kind == "rampTOP":
+                beside._rows = [
+                    [Cell(beside, c) for c in row]
+                    for row in (("pos", "r", "g", "b", "a"), (0, 0, 0, 0, 1), (1, 1, 1, 1, 1))
+                ]
             made.built_in[par].val = name + end
         return made
 
@@ -753,7 +787,7 @@ class Td(ModuleType):
     """The module `td`, with one network /project1."""
 
     def __init__(self, folder, names=""):
-        """`names` is a key of names.json: parameters that other builds call otherwise."""
+        """`names` is a key of assumed.json: parameters that other builds call otherwise."""
         super().__init__("td")
         self.renamed, self.older = NAMES[names] if names else {}, names == "older"
         self.textport, self.frames, self.dirty = [], 0, 0
@@ -762,7 +796,7 @@ class Td(ModuleType):
         self.tdu = SimpleNamespace(Dependency=Dependency, FileInfo=FileInfo)
         self.app = SimpleNamespace(version="099", build="2025.30000")
         self.project = SimpleNamespace(folder=str(folder))
-        self.absTime = SimpleNamespace(seconds=0.0)
+        self.absTime, self.time = SimpleNamespace(seconds=0.0), SimpleNamespace(play=True)
         for name in (*NAMES["operators"], "baseCOMP"):
             setattr(self, name, Kind(name))
         self.root = Comp(self, None, "baseCOMP", "")

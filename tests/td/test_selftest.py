@@ -1,0 +1,321 @@
+"""The Self Test on the double, frame by frame, and the reader of what it writes."""
+
+import json
+import sys
+import time
+from contextlib import contextmanager
+from time import perf_counter
+
+import pytest
+
+from bridge import td_report
+from bridge.cli import main
+from bridge.command import Refused
+from tests.td.double import Comp, Dat, Op, Par, TdError, dump, everything
+from tests.td.playing import Playing
+from tests.td.test_bridge import Desk, bridge, free_port
+from tests.td.test_core import module
+from tests.test_td import KIT, paste
+
+CORE = module("bridge_selftest")
+STRAIGHT = [list(map(float, colour)) for colour in CORE.COLOURS]
+
+
+@contextmanager
+def playing(folder, monkeypatch, **more):
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # nobody waits for the stall
+    double = Playing(folder, **more)
+    monkeypatch.setitem(sys.modules, "td", double)
+    try:
+        paste()
+        yield double
+    finally:
+        double.close()
+
+
+@pytest.fixture
+def double(tmp_path, monkeypatch):
+    with playing(tmp_path / "project", monkeypatch) as made:
+        yield made
+
+
+def run(double, pause=0.0, frames=4000):
+    """Press it and play until it has written; the report."""
+    comp = double.place.op("SpoutBridge")
+    double.press(comp, "Selftest")
+    told = comp.par.Selftestfile
+    for _ in range(frames):
+        double.frame()
+        if pause:
+            end = perf_counter() + pause
+            while perf_counter() < end:
+                pass
+        if comp.par.Selftestfile.eval().startswith("Self Test: send"):
+            break
+    assert comp.par.Selftestfile.eval().startswith("Self Test: send this file: "), told.eval()
+    path = td_report.Path(double.project.folder, "SpoutBridge_selftest.json")
+    return path, json.loads(path.read_text("utf-8"))
+
+
+def relied(lines):
+    """The differences that matter."""
+    return [line for line in lines if "THE COMPONENT" in line]
+
+
+def test_the_double_does_what_the_component_relies_on_and_nothing_is_left(double, capsys):
+    comp = double.place.op("SpoutBridge")
+    for _ in range(3):
+        double.frame()
+    before, ids = dump(comp), [id(op) for op in everything(double.root)]
+    path, report = run(double)
+    assert relied(td_report.read(path)) == []
+    assert report["errors"] == []
+    assert set(report["rules"]) == set(json.loads((KIT / "assumed.json").read_text())["rules"])
+    assert capsys.readouterr().out.splitlines()[-1] == f"Self Test: send this file: {path}"
+    assert [id(op) for op in everything(double.root)] == ids
+    comp.par.Selftestfile = ""
+    assert dump(comp) == before
+    assert "spout_bridge_probe" not in sys.modules
+    assert double.time.play is True
+    assert comp.SelfTest() == []
+
+
+def test_the_report_has_what_would_replace_our_list_of_names(double):
+    _, report = run(double)
+    assert report["types"]["rampTOP"]["extendleft"] == [
+        "Menu", "hold", ["hold", "blockclamptoblack", "zero", "repeat", "mirror"]
+    ]  # fmt: skip
+    node = report["operators"]["spout_out"]
+    assert node["cooks"] == 60
+    assert node["resolution"] == [1280, 720]
+    assert "PATH" in report["about"]["environment"]
+    assert report["about"]["paused"] is False
+    assert "Token" not in report["types"]["baseCOMP"]  # no parameter of the artist's, nor its value
+
+
+def planted(monkeypatch, kind):
+    """A TouchDesigner that is otherwise; what the reader says of it, and nothing else."""
+    if kind == "read_only":
+        monkeypatch.setattr(Par, "val", read_only(Par.val))
+        return "Rule read_only: a script that sets a read-only parameter: could not be asked"
+    if kind == "row_missing":
+        whole = Dat.row
+        empty = lambda dat, name: whole(dat, name) or ([] if dat.name == "table" else None)  # noqa: E731
+        monkeypatch.setattr(Dat, "row", empty)
+        return "Rule row_missing: `row` of a name that is not there gives None: False there, True"
+    if kind == "while_paused":
+        frame = Playing.frame
+        monkeypatch.setattr(Playing, "frame", paused(frame))
+        return "Rule while_paused: what is called while the timeline is paused: 'osc' there"
+    monkeypatch.setattr(Op, "__init__", renamed(Op.__init__, "syphonspoutoutTOP", "sendername"))
+    return "syphonspoutoutTOP sendername: is not there; THE COMPONENT SETS IT."
+
+
+def read_only(val):
+    def put(par, value):
+        if par.readOnly and par.owner.name == "selftest_scratch":
+            raise TdError("This parameter is read only")
+        val.__set__(par, value)
+
+    return property(val.__get__, put)
+
+
+def paused(frame):
+    def play(double):
+        dats = [op for op in everything(double.root) if op.OPType == "executeDAT"]
+        for dat in dats:
+            dat.par.framestart = double.time.play
+        frame(double)
+
+    return play
+
+
+def renamed(init, kind, name):
+    def other(op, *arguments):
+        init(op, *arguments)
+        if op.OPType == kind:
+            par = op.built_in.pop(name)
+            par.name = name + "s"
+            op.built_in[par.name] = par
+
+    return other
+
+
+PLANTED = ("read_only", "row_missing", "while_paused", "name")
+
+
+def test_planted_differences_are_each_named(tmp_path, monkeypatch, capsys):
+    """All at once: each is told, and nothing else is."""
+    said = [planted(monkeypatch, kind) for kind in PLANTED]
+    with playing(tmp_path / "project", monkeypatch) as double:
+        path, _ = run(double)
+    main(["td", "--read", str(path)])
+    lines = capsys.readouterr().out.splitlines()[-200:]
+    for sentence in said:
+        assert any(line.startswith(sentence) for line in lines), (sentence, lines)
+    rest = [line for line in relied(lines) if not any(line.startswith(one) for one in said)]
+    assert rest == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(Op, "docked"), (Op, "time"), (Comp, "create"), (Comp, "findChildren"), (Op, "pars")],
+)
+def test_whatever_is_raised_is_written_down_and_the_rest_goes_on(double, monkeypatch, owner, name):
+    def raises(*_, **__):
+        raise TdError("not in this build")
+
+    with monkeypatch.context() as patch:
+        broken = property(raises) if isinstance(vars(owner)[name], property) else raises
+        patch.setattr(owner, name, broken)
+        path, report = run(double)
+    assert "not in this build" in json.dumps(report)
+    assert {"about", "tables", "bridge"} <= {step for step, _ in report["steps"]}
+    assert any("not in this build" in line for line in td_report.read(path))
+    assert not [op for op in everything(double.root) if op.name.startswith("selftest_")]
+
+
+def test_a_second_press_ends_the_first_and_puts_back(double, capsys):
+    comp = double.place.op("SpoutBridge")
+    double.press(comp, "Selftest")
+    while "paused" not in comp.par.Selftestfile.eval():
+        double.frame()
+    for _ in range(5):
+        double.frame()
+    assert double.time.play is False
+    double.press(comp, "Selftest")
+    assert double.time.play is True
+    path = td_report.Path(double.project.folder, "SpoutBridge_selftest.json")
+    assert "It was not finished: it was started again." in td_report.read(path)
+    path, _ = run(double)
+    assert not any("not finished" in line for line in td_report.read(path))
+    assert not [op for op in everything(double.root) if op.name.startswith("selftest_")]
+    assert capsys.readouterr().out.count("send this file") == 3
+
+
+def test_a_folder_that_cannot_be_written_has_its_file_in_the_temporary_one(
+    double, tmp_path, monkeypatch
+):
+    double.project.folder = str(tmp_path / "gone")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    comp = double.place.op("SpoutBridge")
+    double.press(comp, "Selftest")
+    for _ in range(2000):
+        double.frame()
+    assert (tmp_path / "SpoutBridge_selftest.json").is_file()
+    assert str(tmp_path) in comp.par.Selftestfile.eval()
+
+
+# With a bridge.
+
+
+@pytest.fixture
+def desk(tmp_path):
+    (tmp_path / "assets").mkdir()
+    made = Desk(tmp_path / "assets")
+    made.now["pipeline"] = "passthrough"
+    return made
+
+
+def with_bridge(double, desk, **more):
+    comp = double.place.op("SpoutBridge")
+    comp.par.Replyport = free_port()
+    with bridge(desk, **more) as port:
+        comp.par.Port = port
+        end = perf_counter() + 10
+        while comp.par.Connection.eval() != "CONNECTED":
+            double.frame()
+            assert perf_counter() < end, comp.par.Message.eval()
+        return run(double, pause=0.002)
+
+
+def test_words_and_a_picture_go_to_the_bridge_and_back(double, desk):
+    double.spout = lambda sent, u, v: sent(u, v)
+    before = desk.store.snapshot.values["prompt"]
+    path, report = with_bridge(double, desk)
+    found = report["bridge"]
+    assert found["osc_echo"]["arrived"] == found["osc_echo"]["sent"]
+    assert found["osc_echo"]["sent"].startswith("ü 日本")
+    assert found["osc_echo"]["back"] == [found["osc_echo"]["sent"]]
+    assert desk.store.snapshot.values["prompt"] == before
+    assert found["picture"]["arrangement"] == found["picture"]["red_and_blue"] == "as sent"
+    assert found["picture"]["alpha"] == "kept"
+    assert found["picture"]["frames_of_delay"] == [3] * 5
+    assert not [line for line in td_report.read(path) if "icture" in line or "OSC" in line]
+    comp = double.place.op("SpoutBridge")
+    assert comp.op("send_fit").inputConnectors[0].source is comp.op("in1")
+    assert not [op for op in everything(double.root) if op.name.startswith("selftest_")]
+
+
+def test_a_picture_that_comes_back_otherwise_is_named(double, desk):
+    def other(sent, u, v):
+        red, green, blue, _ = sent(u, 1 - v)
+        return blue, green, red, 0.2
+
+    double.spout, double.delay = other, 30
+    path, _ = with_bridge(double, desk)
+    lines = td_report.read(path)
+    assert "Picture: it came back: upside down." in lines
+    assert "Picture: red and blue are swapped." in lines
+    assert any("alpha came back as [0.2" in line for line in lines)
+    assert any("frames there and back" in line for line in lines)
+
+
+def test_another_pipeline_is_left_alone_and_told(double, desk):
+    desk.now["pipeline"] = "stylize"
+    path, report = with_bridge(double, desk)
+    assert "The picture was not tried: no bridge with the pipeline passthrough answers." in (
+        td_report.read(path)
+    )
+    assert report["bridge"]["pipeline"] == "stylize"
+
+
+# The core.
+
+
+@pytest.mark.parametrize("arrangement", CORE.ARRANGEMENTS)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_each_arrangement_is_told_from_the_others(arrangement, swapped):
+    order = CORE.ARRANGEMENTS[arrangement]
+    back = [STRAIGHT[order.index(place)] for place in range(4)]
+    back = [[c[2], c[1], c[0], 1.0] if swapped else [*c[:3], 1.0] for c in back]
+    back = [[min(1.0, part + 0.05) for part in colour] for colour in back]
+    found = CORE.judge(STRAIGHT, back)
+    assert (found["arrangement"], found["alpha"]) == (arrangement, "opaque")
+    assert (found["red_and_blue"] == "swapped") is swapped
+
+
+def test_another_picture_and_a_card_that_was_not_drawn_are_told():
+    grey = [[0.5, 0.5, 0.5, 1.0]] * 4
+    assert CORE.judge(STRAIGHT, grey)["arrangement"] == "none"
+    assert "not four colours" in CORE.judge(grey, grey)["arrangement"]
+
+
+def test_the_order_within_a_frame():
+    assert CORE.order([("osc", 1), ("frame", 1), ("frame", 2)], "frame", "osc") == "osc"
+    assert (
+        CORE.order([("frame", 1), ("osc", 1), ("osc", 2), ("frame", 2)], "frame", "osc") == "both"
+    )
+    assert CORE.order([("frame", 1)], "frame", "osc") == ""
+
+
+# The reader.
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "cannot be read"),
+        ("{", "no report of the Self Test, or not a whole one"),
+        ("[" * 100000, "no report of the Self Test"),
+        ('{"version": 1}', "is no report of the Self Test."),
+        ("[]", "is no report of the Self Test."),
+    ],
+)
+def test_what_is_no_report_is_refused(tmp_path, text, says):
+    path = tmp_path / "file.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(Refused, match=says):
+        td_report.read(path)
