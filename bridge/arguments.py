@@ -105,6 +105,7 @@ def _doctor(add: Adder) -> None:
 def _td(add: Adder) -> None:
     td = add("td", help="the TouchDesigner component: what to paste to build it")
     td.add_argument("--write", metavar="FOLDER", help="first copy what it is built of into there")
+    td.add_argument("--copy", action="store_true", help="put the line into the clipboard too")
     td.add_argument("--read", metavar="FILE", help="say in words what a Self Test's file tells")
     td.set_defaults(command="td")
 

@@ -210,7 +210,8 @@ def _doctor(options: argparse.Namespace, console: Console) -> None:
 
 
 def _td(options: argparse.Namespace, console: Console) -> None:
-    from bridge.td import KIT, line, write
+    from bridge.clipboard import copy
+    from bridge.td import KIT, line, point, write
     from bridge.td_report import read
 
     if options.read:
@@ -219,8 +220,11 @@ def _td(options: argparse.Namespace, console: Console) -> None:
     kit = write(Path(options.write).expanduser()) if options.write else KIT
     console.print("Paste this line into TouchDesigner's Textport (Alt+T):", style="bold")
     sys.stdout.write(line(kit) + "\n")
+    if options.copy:
+        console.print(copy(line(kit)) or "It is in the clipboard.", soft_wrap=True)
     drag = f"or drag {kit / 'build_td.py'} into the patch and choose Run Script."
     console.print(drag, soft_wrap=True)
+    point(kit)
 
 
 def _bench_bridge(options: argparse.Namespace, console: Console) -> None:

@@ -1,5 +1,7 @@
 """`spout-bridge td`: the TouchDesigner component's kit, and the line that builds it in a patch."""
 
+import json
+import logging
 import shlex
 import shutil
 import subprocess
@@ -7,7 +9,10 @@ import sys
 from pathlib import Path
 
 from bridge.command import Refused
+from bridge.settings import data_folder
 from engine.drives import away
+
+log = logging.getLogger(__name__)
 
 KIT = Path(__file__).parent.parent / "td_components"  # beside the package, installed or not
 BUILDER = "build_td.py"
@@ -30,6 +35,21 @@ def command() -> str:
     if sys.platform == "win32":
         return subprocess.list2cmdline(words) + " --port {port}"
     return shlex.join(words) + " --port {port}"
+
+
+def point(kit: Path = KIT) -> None:
+    """Tell SpoutBridge_loader.tox where the kit is and how this bridge is started. Best effort: who
+    has no loader misses nothing, and the loader says what to do where it finds nothing.
+    """
+    try:
+        told = data_folder() / "td.json"
+        told.parent.mkdir(parents=True, exist_ok=True)
+        names = {"builder": str((kit / BUILDER).resolve()), "command": command()}
+        beside = told.with_suffix(".part")
+        beside.write_text(json.dumps(names), "utf-8")
+        beside.replace(told)
+    except (OSError, RuntimeError):  # the latter: this machine knows no home
+        log.debug("The loader cannot be told of the kit.", exc_info=True)
 
 
 def write(folder: Path) -> Path:

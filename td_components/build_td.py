@@ -45,16 +45,17 @@ class Builder:
             "missing": [], "errors": [], "tracebacks": [],
         }  # fmt: skip
 
-    def build(self, place, link=False):
-        """Bring the components of the project up to date, or make the first one in `place`.
+    def build(self, place, link=False, another=False):
+        """Bring the components of the project up to date, or make the first one in `place`;
+        `another` makes one there too where that network has none.
 
         `link` has the DATs read the kit's files as they change, for work on the component itself.
         Returns the component in that network, else any; None where none could be made.
         """
         found = self._components()
-        if not found:
+        if not found or (another and all(comp.parent() is not place for comp in found)):
             with self._trying(f"{self._spec['name']} in {place.path}"):
-                found = [self._make(place)]
+                found.append(self._make(place))
         for comp in found:
             self.report["components"].append(comp.path)
             with self._trying(comp.path):
@@ -81,6 +82,11 @@ class Builder:
                     return
                 path = Path(folder) / f"{self._spec['name']}.tox"
                 self.report["saved"] = str(comp.save(str(path)) or path)
+                loader = scratch.create(self._td.baseCOMP, f"{self._spec['name']}_loader")
+                dat = loader.create(self._td.executeDAT, "loader")
+                dat.text = (self._kit / "dats" / "loader.py").read_text("utf-8")
+                self._set(dat, {"active": True, "create": True, "framestart": False}, {})
+                loader.save(str(Path(folder) / f"{loader.name}.tox"))
             finally:
                 scratch.destroy()
 
@@ -384,11 +390,12 @@ def beside(td, place):
         right = max(op.nodeX + op.nodeWidth for op in there)
         return right + APART, max(op.nodeY for op in there)
     pane = editor(td)
-    shown = pane is not None and pane.owner is place
-    return (int(pane.x), int(pane.y)) if shown else (0, 0)
+    if pane is None or pane.owner is not place:
+        return 0, 0
+    return int(pane.x), int(pane.y)
 
 
-def main(file, command="", place=None, link=False):
+def main(file, command="", place=None, link=False, another=False):
     """Build, test, report, save; the component, or None. It raises nothing: the report tells."""
     import td
 
@@ -396,7 +403,7 @@ def main(file, command="", place=None, link=False):
     try:
         folder = td.project.folder
         place = place or here(td)
-        comp = builder.build(place, link)
+        comp = builder.build(place, link, another)
         builder.write(folder)  # first: saving is where TouchDesigner itself might end
         if comp is not None:
             builder.save(place, folder)
@@ -410,4 +417,5 @@ def main(file, command="", place=None, link=False):
 if "me" in globals():
     main(globals()["me"].par.file.eval(), place=globals()["me"].parent())
 elif __name__ == "__main__":
-    main(__file__, globals().get("COMMAND", ""))
+    place = globals().get("PLACE")  # the loader's: one is wanted there
+    main(__file__, globals().get("COMMAND", ""), place, another=place is not None)

@@ -50,6 +50,14 @@ def report(double):
     return json.loads(Path(double.project.folder, "SpoutBridge_report.json").read_text("utf-8"))
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Where `spout-bridge td` tells the loader of the kit: not in this user's own folder."""
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path))  # macOS has no variable for it
+
+
 @pytest.fixture
 def double(tmp_path):
     with touchdesigner(tmp_path) as made:

@@ -1,0 +1,51 @@
+"""Text for the clipboard, by the programs that systems have for it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+PATIENCE = 5.0  # seconds; some of these programs wait for a display that never answers
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+def programs() -> list[tuple[Sequence[str], str]]:
+    """(command, encoding of its input) of each that this system might have, the best first."""
+    if sys.platform == "win32":
+        return [
+            (("clip.exe",), "utf-16")
+        ]  # with a mark of its byte order, or it takes the code page
+    if sys.platform == "darwin":
+        return [(("pbcopy",), "utf-8")]
+    wayland: list[tuple[Sequence[str], str]] = [(("wl-copy",), "utf-8")]
+    x11: list[tuple[Sequence[str], str]] = [
+        (("xclip", "-selection", "clipboard"), "utf-8"),
+        (("xsel", "--clipboard", "--input"), "utf-8"),
+    ]
+    return wayland + x11 if os.environ.get("WAYLAND_DISPLAY") else x11 + wayland
+
+
+def copy(text: str, run: Run = subprocess.run) -> str:
+    """Put text into the clipboard; empty, or a sentence that says why it is not there."""
+    why = "there is none of " + ", ".join(command[0] for command, _ in programs())
+    for command, encoding in programs():
+        program = shutil.which(command[0])
+        if program is None:
+            continue
+        try:
+            # Their output goes nowhere: xclip stays, as whoever has the clipboard, and would hold
+            # a pipe of ours open for ever.
+            done = run(
+                [program, *command[1:]], input=text.encode(encoding), timeout=PATIENCE, check=False,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            why = f"{command[0]} did not end"
+        except OSError as error:
+            why = f"{command[0]}: {error.strerror or error}"
+        else:
+            if done.returncode == 0:
+                return ""
+            why = f"{command[0]} ended with {done.returncode}"
+    return f"The line is not in the clipboard: {why}. Select and copy it here."
