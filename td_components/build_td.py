@@ -37,13 +37,18 @@ class Builder:
         bridge on this machine.
         """
         self._td, self._kit, self._command = td, Path(kit), command
-        self._spec = tomllib.loads((self._kit / "network.toml").read_text("utf-8"))
-        self._tag, self._wanted = self._spec["tag"], {row["name"] for row in self._spec["op"]}
+        self._spec, self._tag, self._wanted = {}, "", set()
         self.report = {
-            "version": self._spec["version"], "build": f"{td.app.version} {td.app.build}",
+            "version": "", "build": f"{td.app.version} {td.app.build}",
             "component": "", "components": [], "saved": "", "made": [], "removed": [], "kept": [],
             "missing": [], "errors": [], "tracebacks": [],
         }  # fmt: skip
+
+    def read(self):
+        """Read what is to be built; it raises where the kit is not whole."""
+        self._spec = tomllib.loads((self._kit / "network.toml").read_text("utf-8"))
+        self._tag, self._wanted = self._spec["tag"], {row["name"] for row in self._spec["op"]}
+        self.report["version"] = self._spec["version"]
 
     def build(self, place, link=False, another=False):
         """Bring the components of the project up to date, or make the first one in `place`;
@@ -53,7 +58,7 @@ class Builder:
         Returns the component in that network, else any; None where none could be made.
         """
         found = self._components()
-        if not found or (another and all(comp.parent() is not place for comp in found)):
+        if not found or (another and all(comp.parent() != place for comp in found)):
             with self._trying(f"{self._spec['name']} in {place.path}"):
                 found.append(self._make(place))
         for comp in found:
@@ -61,7 +66,7 @@ class Builder:
             with self._trying(comp.path):
                 self._check(comp)
                 self._bring_up(comp, link)
-        near = [comp for comp in found if comp.parent() is place or comp is place]
+        near = [comp for comp in found if place in (comp.parent(), comp)]
         comp = next(iter([*near, *found]), None)
         self.report["component"] = comp.path if comp else ""
         return comp
@@ -75,6 +80,7 @@ class Builder:
             try:
                 scratch.allowCooking = False
                 clean = Builder(self._td, self._kit)
+                clean.read()
                 comp = clean._make(scratch)
                 clean._bring_up(comp, start=False)
                 if clean.report["errors"]:  # the same that the component's own build told
@@ -94,7 +100,7 @@ class Builder:
         """Write the report into the folder, or else where temporary files are; its path."""
         text = json.dumps(self.report, indent=1, default=str)
         for place in (folder, tempfile.gettempdir()):
-            path = Path(place) / f"{self._spec['name']}_report.json"
+            path = Path(place) / "SpoutBridge_report.json"
             with suppress(OSError):
                 path.write_text(text, "utf-8")
                 return path
@@ -247,7 +253,7 @@ class Builder:
                     for name in names.rstrip("?").split("|")}  # fmt: skip
         for docked in list(getattr(host, "docked", ())):
             pars = [par for par in host.pars("*") if par.name not in set_here]
-            if any(par.style in ("DAT", "OP") and par.eval() is docked for par in pars):
+            if any(par.style in ("DAT", "OP") and par.eval() == docked for par in pars):
                 docked.tags.add(self._tag)
                 self._own(comp, docked.name, docked.OPType, of=host.name)
             else:
@@ -354,8 +360,8 @@ class Builder:
     def told(self, written):
         """The report in a few lines; `written` is where it lies."""
         report = self.report
-        paths = ", ".join(report["components"]) or "was not built"
-        lines = [f"SpoutBridge {report['version']} is {paths}"]
+        paths = ", ".join(report["components"]) or "not built"
+        lines = [" ".join(("SpoutBridge", report["version"], f"is {paths}"))]
         lines += [f"  saved as {report['saved']}"] if report["saved"] else []
         lines += [f"  this build of TouchDesigner has no {what}" for what in report["missing"]]
         lines += [f"  ERROR {what}" for what in report["errors"]]
@@ -390,7 +396,7 @@ def beside(td, place):
         right = max(op.nodeX + op.nodeWidth for op in there)
         return right + APART, max(op.nodeY for op in there)
     pane = editor(td)
-    if pane is None or pane.owner is not place:
+    if pane is None or pane.owner != place:
         return 0, 0
     return int(pane.x), int(pane.y)
 
@@ -399,9 +405,10 @@ def main(file, command="", place=None, link=False, another=False):
     """Build, test, report, save; the component, or None. It raises nothing: the report tells."""
     import td
 
-    builder, comp, folder = Builder(td, Path(td.project.folder, file).parent, command), None, "."
+    comp, folder = None, td.project.folder
+    builder = Builder(td, Path(folder, file).parent, command)
     try:
-        folder = td.project.folder
+        builder.read()
         place = place or here(td)
         comp = builder.build(place, link, another)
         builder.write(folder)  # first: saving is where TouchDesigner itself might end

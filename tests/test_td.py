@@ -236,6 +236,18 @@ def test_a_project_that_cannot_be_written_has_its_report_in_the_temporary_folder
     assert double.place.op("SpoutBridge").SelfTest() == []
 
 
+@pytest.mark.parametrize("text", [None, "[[op]", 'name = "x"'])
+def test_a_kit_that_is_not_whole_is_reported(double, kit, text, capsys):
+    (kit / "network.toml").unlink()
+    if text is not None:
+        (kit / "network.toml").write_text(text, "utf-8")
+    paste(kit)
+    assert report(double)["errors"]
+    assert "read" in report(double)["tracebacks"][0]["traceback"]
+    assert "not built" in capsys.readouterr().out
+    assert double.place.children == []
+
+
 def test_copies_are_the_artists_and_never_touched(double):
     """A copy has the tag and what is stored, as in TouchDesigner."""
     paste()
@@ -531,6 +543,22 @@ def test_nothing_of_touchdesigner_is_touched_while_a_module_loads(path):
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
             assert not names & IN_TD
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_identity_is_asked_of_none_only(path):
+    """TouchDesigner may hand out another object for the same operator or parameter each time."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Is, ast.IsNot)):
+            asked = ast.unparse(node)
+            constant = isinstance(node.comparators[0], ast.Constant)
+            assert constant or asked in PROBES, f"{asked}: ask by =="
+
+
+PROBES = (  # the Self Test asks just that
+    "self._comp.op(SCRATCH) is self._scratch",
+    "self._scratch.par['Two'] is self._scratch.par['Two']",
+)
 
 
 def test_no_parameter_of_the_bridge_is_declared_again():

@@ -157,7 +157,7 @@ class SelfTest:
 
     def _operators(self):
         for op in [self._comp, *self._comp.children]:
-            if op is self._scratch:
+            if op == self._scratch:
                 continue
             entry = self._data["operators"][op.name] = {"type": op.OPType}
             ask = self._report.ask
@@ -197,6 +197,8 @@ class SelfTest:
         held = self._scratch.par["Two"]
         self._scratch.par["One"].destroy()
         self._rule("par_after_destroy", lambda: usable(held))
+        self._rule("op_identity", lambda: self._comp.op(SCRATCH) is self._scratch)
+        self._rule("par_identity", lambda: self._scratch.par["Two"] is self._scratch.par["Two"])
 
     def _menu_value(self):
         self._scratch.par["Choice"].menuNames = ["z", "c", "b"]
@@ -237,13 +239,13 @@ class SelfTest:
     def _docks(self):
         kinds = ("rampTOP", "oscinDAT", "oscoutDAT", "executeDAT", "textTOP")
         for number, kind in enumerate(kinds):
-            before = set(self._scratch.children)
+            before = {op.name for op in self._scratch.children}
             made = self._scratch.create(kind_of(kind), f"docks{number}")
             self._rule(f"docks_{kind}", lambda made=made: docks(made))
             if kind == "rampTOP":
                 self._rule("ramp_keys", lambda made=made: first_row(made.docked[0]))
-            for op in set(self._scratch.children) - before:
-                if op.valid:
+            for op in list(self._scratch.children):
+                if op.valid and op.name not in before:
                     op.destroy()
 
     def _tables(self):
@@ -509,7 +511,7 @@ def docks(host):
     """Name's end, type and the parameters that name it, of each DAT that is docked to it."""
     return [
         [docked.name.removeprefix(host.name), docked.OPType,
-         [p.name for p in host.pars("*") if p.style in ("DAT", "OP") and p.eval() is docked]]
+         [p.name for p in host.pars("*") if p.style in ("DAT", "OP") and p.eval() == docked]]
         for docked in host.docked
     ]  # fmt: skip
 

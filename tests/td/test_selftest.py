@@ -69,7 +69,9 @@ def test_the_double_does_what_the_component_relies_on_and_nothing_is_left(double
         double.frame()
     before, ids = dump(comp), [id(op) for op in everything(double.root)]
     path, report = run(double)
-    assert relied(td_report.read(path)) == []
+    assert [line.partition(":")[0] for line in td_report.read(path)[1:]] == [
+        "The bridge was not tried"
+    ]
     assert report["errors"] == []
     assert set(report["rules"]) == set(json.loads((KIT / "assumed.json").read_text())["rules"])
     assert capsys.readouterr().out.splitlines()[-1] == f"Self Test: send this file: {path}"
