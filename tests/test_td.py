@@ -16,7 +16,18 @@ import pytest
 
 from bridge import __version__, td
 from bridge.cli import main
-from tests.td.double import NAMES, Comp, PaneType, Par, Td, TdError, Value, dump, everything
+from tests.td.double import (
+    NAMES,
+    Comp,
+    Connector,
+    PaneType,
+    Par,
+    Td,
+    TdError,
+    Value,
+    dump,
+    everything,
+)
 
 KIT = td.KIT
 NETWORK = tomllib.loads((KIT / "network.toml").read_text("utf-8"))
@@ -325,6 +336,37 @@ def test_the_saved_component_knows_nothing_of_this_patch_and_machine(double):
     assert double.place.children == [comp]
     assert comp.par.Token.eval() == "s3cret-token-of-mine"
     assert comp.par.Token.password
+
+
+def test_nothing_works_in_the_component_that_is_built_to_be_saved(double, monkeypatch):
+    """A second one at work would send a second picture, and take the port that OSC comes in by."""
+    active, cooking = [], []
+    connect, save = Connector.connect, Comp.save
+
+    def connecting(connector, source):
+        owner = connector.owner.parent()
+        if "_saving" in owner.path:
+            active.append(owner.par.Active.eval())
+        connect(connector, source)
+
+    def saving(comp, path):
+        cooking.append(comp.parent().allowCooking)
+        return save(comp, path)
+
+    monkeypatch.setattr(Connector, "connect", connecting)
+    monkeypatch.setattr(Comp, "save", saving)
+    paste()
+    assert set(active) == set(cooking) == {False}
+
+
+def test_the_report_is_there_before_anything_is_saved(double, monkeypatch):
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Comp, "save", dies)
+    with pytest.raises(KeyboardInterrupt):
+        paste()
+    assert report(double)["components"] == ["/project1/SpoutBridge"]
 
 
 def test_the_command_is_this_machines_unless_the_artist_has_one(double, monkeypatch):

@@ -196,6 +196,35 @@ def test_a_second_press_ends_the_first_and_puts_back(double, capsys):
     assert capsys.readouterr().out.count("send this file") == 3
 
 
+def test_the_timeline_goes_on_after_the_pause(double):
+    comp = double.place.op("SpoutBridge")
+    double.press(comp, "Selftest")
+    while "stall" not in comp.par.Selftestfile.eval():
+        double.frame()
+    assert double.time.play is True
+
+
+def test_a_run_of_fewer_words_will_do(double, monkeypatch):
+    whole = Playing.run
+
+    def older(double, script, *args, delayFrames=0):
+        whole(double, script, *args, delayFrames=delayFrames, fromOP=double.root)
+
+    monkeypatch.setattr(Playing, "run", older)
+    _, report = run(double)
+    assert report["errors"] == []
+
+
+def test_without_any_run_the_file_is_written_all_the_same(double, monkeypatch):
+    def none(*_, **__):
+        raise TdError("there is no run")
+
+    monkeypatch.setattr(Playing, "run", none)
+    path, report = run(double, frames=1)
+    assert "there is no run" in report["errors"][0]["traceback"]
+    assert any("there is no run" in line for line in td_report.read(path))
+
+
 def test_a_folder_that_cannot_be_written_has_its_file_in_the_temporary_one(
     double, tmp_path, monkeypatch
 ):
@@ -246,6 +275,7 @@ def test_words_and_a_picture_go_to_the_bridge_and_back(double, desk):
     assert found["picture"]["frames_of_delay"] == [3] * 5
     assert not [line for line in td_report.read(path) if "icture" in line or "OSC" in line]
     comp = double.place.op("SpoutBridge")
+    assert "heard" not in vars(comp.ext.SpoutBridgeExt)
     assert comp.op("send_fit").inputConnectors[0].source is comp.op("in1")
     assert not [op for op in everything(double.root) if op.name.startswith("selftest_")]
 
@@ -271,6 +301,19 @@ def test_another_pipeline_is_left_alone_and_told(double, desk):
         td_report.read(path)
     )
     assert report["bridge"]["pipeline"] == "stylize"
+
+
+def test_what_the_component_copes_with_is_told_as_that(double):
+    path, report = run(double)
+    report["rules"].update(menu_value="kept", ramp_keys=["x"], valid_after_destroy=True)
+    del report["rules"]["read_only"]
+    path.chmod(0o600)
+    path.write_text(json.dumps(report), "utf-8")
+    lines = {line.split()[1]: line for line in td_report.read(path) if line.startswith("Rule")}
+    assert "'kept' there, 'first' here; the component copes" in lines["menu_value:"]
+    assert lines["ramp_keys:"].endswith("the component copes with that.")
+    assert lines["valid_after_destroy:"].endswith("THE COMPONENT RELIES ON IT.")
+    assert lines["read_only:"].endswith("was not asked.")
 
 
 # The core.
