@@ -4,6 +4,10 @@
 Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and anywhere else. It holds
 no socket and no thread: `web` does HTTP in another thread, `send` hands an OSC message over, and
 `heard` takes one in. `tick` is called once a frame, does what is due and returns what to show.
+
+Its time is that of the frames: while TouchDesigner stands still, to save or to ask for a file,
+nothing is heard, so nothing is missed either. OSC is trusted with numbers and with ASCII; other
+texts go by HTTP both ways.
 """
 
 import time
@@ -17,16 +21,21 @@ DEAF_AFTER = 3.0  # seconds that the first OSC may take
 RETRY = 1.0  # seconds between tries to reach a bridge
 RETRY_SLOWLY = 5.0  # the same where one answered that will not do
 SUBSCRIBE = 2.0  # seconds between subscriptions: a bridge that began anew knows none
+STALL = 0.25  # seconds that time goes on by at most from one frame to the next
+LONGEST = 1000  # letters of a text that goes by OSC
 SWITCH = 2.0  # seconds that a switch of pipelines takes to begin
+NO_FILE = 410  # the status of an upload of what is no file of this machine
 API = "/api/v1"
 
 OFF, CONNECTING, CONNECTED, OFFLINE = "OFF", "CONNECTING", "CONNECTED", "OFFLINE"
+STARTING = "STARTING"
 LOST, DEAF, WRONG, REFUSED, OLD = "LOST", "DEAF", "WRONG", "REFUSED", "OLD"
 STATES = {
     OFF: "Not active.",
     CONNECTING: "Asking the bridge what it has.",
     CONNECTED: "Values go both ways.",
     OFFLINE: "No bridge answers.",
+    STARTING: "The bridge starts.",
     LOST: "The bridge was there and has gone.",
     DEAF: "The bridge answers by HTTP, but its OSC does not arrive.",
     WRONG: "Something else answers at that port.",
@@ -50,9 +59,14 @@ class Event(NamedTuple):
 class Link:
     """Main thread only; nothing waits."""
 
-    def __init__(self, web, values, send, clock=time.monotonic):
-        """`send(address, arguments)` sends one OSC message to the bridge."""
-        self._web, self._values, self._send, self._clock = web, values, send, clock
+    def __init__(self, web, values, send, path=lambda name, value: value, clock=time.monotonic):
+        """`send(address, arguments)` sends one OSC message to the bridge; `path(name, value)` is
+        the whole path of the file that a parameter names.
+        """
+        self._web, self._values, self._send, self._path = web, values, send, path
+        self._clock, self._ticked = clock, clock()
+        self._now = self._ticked
+        self._log: Any = None  # what the bridge that is being started said last
         self.state, self.message = OFF, STATES[OFF]
         self.status: dict[str, Any] = {}
         self._aim: tuple = ("", 0, 0)
@@ -69,6 +83,8 @@ class Link:
         self._heard_at: Any = None
         self._listening: Any = None  # since when the first OSC is waited for
         self._switching: Any = None  # (pipeline, since when) that was asked for
+        self._texts: dict[str, int] = {}  # how many of each are on their way by HTTP
+        self._reread: set[str] = set()  # what is to be asked for by HTTP: texts, status
         self._values.forget()
 
     # What the component says.
@@ -93,14 +109,19 @@ class Link:
         """An OSC message from the bridge; before it was asked what it has, none means anything."""
         if not self._reached or not arguments:
             return
-        self._heard_at = self._clock()
-        name = self._values.named(address)
-        if name:
-            self._values.told(name, arguments[0])
+        self._heard_at = self._now
+        name, value = self._values.named(address), arguments[0]
+        if name and self._values.is_doubtful(name, value):
+            self._reread.add("texts")
+        elif name:
+            self._values.told(name, value)
         elif address.startswith(ROOT + "state/"):
-            self._take_status({address[len(ROOT) + 6 :]: arguments[0]})
+            if isinstance(value, str) and not value.isascii():
+                self._reread.add("status")
+            else:
+                self._take_status({address[len(ROOT) + 6 :]: value})
         elif address == ROOT + "error":
-            self._events.append(Event("error", "bridge", str(arguments[0])))
+            self._events.append(Event("error", "bridge", _mended(str(value))))
 
     def do(self, action):
         """Press one of the bridge's buttons."""
@@ -111,11 +132,16 @@ class Link:
         known = {name: value for name, value in values.items() if name in self._values}
         self._ask("look", "PATCH", "/parameters", known, look)
 
+    def set_all(self, values):
+        """Set many values at once; what is refused is told."""
+        known = {name: value for name, value in values.items() if name in self._values}
+        self._ask("defaults", "PATCH", "/parameters", known, "defaults")
+
     def tick(self, shown, driven=()):
         """One frame. `shown` is each parameter's value in the patch, `driven` the names of those
         that an expression, export or binding has; what to show comes back.
         """
-        now = self._clock()
+        now = self._pass_time()
         for answer in self._web.answers():
             self._answered(answer)
         if self.state != OFF:
@@ -131,6 +157,15 @@ class Link:
         return events
 
     # How it stands.
+
+    def _pass_time(self):
+        real = self._clock()
+        step, self._ticked = real - self._ticked, real
+        self._now += min(step, STALL)
+        if step > STALL and self._heard_at is not None:
+            # What came meanwhile may be taken in after this; and for a long stall it took us off.
+            self._heard_at = self._subscribe_at = self._now
+        return self._now
 
     @property
     def alive(self):
@@ -178,11 +213,13 @@ class Link:
     def _gone(self, why):
         """Nobody answers, or nobody any more."""
         was = self._reached or self.state == LOST
-        self._ask_at, again = 0.0, self._clock() + (0.0 if self.alive else RETRY)
+        self._ask_at, again = 0.0, self._now + (0.0 if self.alive else RETRY)
         self._forget()
         self._ask_at = again
         if was:
             self._become(LOST, f"{self._where} has gone ({why}); the patch goes on without it.")
+        elif self._log is not None:
+            self._become(STARTING, self._log)
         else:
             self._become(
                 OFFLINE, f"No bridge answers at {self._where} ({why}): start one, or see the port."
@@ -207,13 +244,26 @@ class Link:
         self._web.ask((self._turn, what, name), method, API + path, body)
 
     def _answered(self, answer):
-        if isinstance(answer.job, str):  # about the process
-            self._events.append(Event("process", answer.job, (answer.status, answer.value)))
+        if isinstance(answer.job, str):
+            self._process(answer.job, answer.status, answer.value)
             return
         turn, what, name = answer.job
         if turn == self._turn and self.state != OFF:
             self._asking = self._asking and bool(name)
             getattr(self, "_answer_" + what)(name, answer.status, answer.value)
+
+    def _process(self, what, status, value):
+        """What became of the bridge that is started here."""
+        if what != "log":
+            self._events.append(Event("process", what, (status, value)))
+        if what == "log" or (what == "started" and status == 200):
+            self._log = (value if what == "log" else "") or STATES[STARTING]
+            if self.state in (OFFLINE, STARTING) or (what == "started" and self.state == LOST):
+                self._become(STARTING, self._log)
+        elif what in ("ended", "stopped") and status != 404:
+            self._log = None
+            if self.state == STARTING:
+                self._become(OFFLINE)
 
     def _answer_schema(self, _, status, value):
         if status == 0 or status >= 500:
@@ -249,13 +299,41 @@ class Link:
         if not self._reached:
             if self._patch_wins:
                 self._values.insist()
-            self._listening, self._heard_at = self._clock(), None
+            self._listening, self._heard_at = self._now, None
 
     def _answer_state(self, _, status, value):
         if status == 200:
             self._take_status(value)
         else:
             self._gone(value)
+
+    def _answer_status(self, _, status, value):
+        if status == 200:
+            self._take_status(value)
+
+    def _answer_texts(self, _, status, value):
+        for name in self._values.texts() if status == 200 else ():
+            if name in value and not self._texts.get(name):
+                self._values.told(name, value[name])
+
+    def _answer_text(self, name, status, value):
+        self._texts[name] -= 1
+        if self._texts[name]:
+            return  # a newer one is on its way
+        if status == 200 and name in value:
+            self._values.told(name, value[name])
+        elif status == 0:
+            self._values.put_back(name)  # the bridge has gone, or will answer
+        else:
+            self._events.append(Event("error", name, f"{name}: {value}"))
+            self._reread.add("texts")
+
+    def _answer_defaults(self, _, status, value):
+        if status != 200:
+            self._events.append(Event("error", "defaults", str(value)))
+            return
+        for name in value:
+            self._values.told(name, value[name], settled=True)
 
     def _answer_look(self, look, status, value):
         if status != 200:
@@ -270,9 +348,12 @@ class Link:
             self._switching = None
             self._events.append(Event("error", PIPELINE, f"{pipeline}: {value}"))
 
-    def _answer_upload(self, name, status, value):
+    def _answer_upload(self, what, status, value):
+        name, text = what
         if status == 201:
-            self._set(name, value["name"], self._clock())
+            self._set(name, value["name"], self._now)
+        elif status == NO_FILE and not {"/", "\\"} & set(text):
+            self._set(name, text, self._now)  # one of the bridge's own
         else:
             self._events.append(Event("error", name, f"{name}: {value}"))
 
@@ -285,18 +366,26 @@ class Link:
             self._set(name, value, now, tries=1)
         if lost and not self._asking:
             self._ask("values", "GET", "/parameters")  # what the bridge has holds
+        if self._reread and not self._asking:
+            what = self._reread.pop()
+            self._ask(what, "GET", "/parameters" if what == "texts" else "/state")
         for name, value in self._values.due(now).items():
             if name == PIPELINE:
                 self._switching = value, now
                 self._ask("switch", "POST", "/pipeline", {PIPELINE: value}, value)
             elif self._values.is_file(name, str(value)):
-                self._web.upload((self._turn, "upload", name), value)
+                path = self._path(name, str(value))
+                self._web.upload((self._turn, "upload", (name, str(value))), path)
             else:
                 self._set(name, value, now)
 
     def _set(self, name, value, now, tries=0):
-        self._values.sent(name, value, now, tries)
         address, argument = self._values.message(name, value)
+        if isinstance(argument, str) and (not argument.isascii() or len(argument) > LONGEST):
+            self._texts[name] = self._texts.get(name, 0) + 1
+            self._ask("text", "PATCH", "/parameters", {name: argument}, name)
+            return
+        self._values.sent(name, value, now, tries)
         self._send(address, [argument])
 
     def _switched(self, now):
@@ -308,6 +397,14 @@ class Link:
         if arrived or (now - since > SWITCH and not self.status.get("loading")):
             self._switching = None
         return self._switching is None
+
+
+def _mended(text):
+    """A text of UTF-8 that was read as if each byte were a letter."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _numbers(version):

@@ -16,6 +16,7 @@ SHOW = "Show"  # the page of the actions
 STATUS = "Status"  # the page of the state
 STYLES = {"float": "Float", "int": "Int", "bool": "Toggle", "choice": "Menu", "text": "Str"}
 LARGEST = 2**31 - 1  # of a whole number in a parameter
+ASKS = "me.ext.SpoutBridgeExt.shown("  # how the expression of a read-only parameter begins
 WIDEST = 100.0  # a slider that is to be useful ends here, where the range is wider
 
 
@@ -197,7 +198,7 @@ def _sort(page, names, made, first):
 
 
 def _remove(par):
-    if par.mode.name == "CONSTANT":
+    if par.mode.name == "CONSTANT" or par.expr.startswith(ASKS):
         par.destroy()
     else:
         par.enable = False
@@ -216,9 +217,11 @@ def _give(comp, row, made):
         return
     par = _append(comp, row)
     try:
-        _dress(par, row)
-        if row.default is not None:
+        if row.default is not None and row.kind != "state":
+            _dress(par, row)
             par.val = row.default
+        else:
+            _dress(par, row)
     except Exception:
         par.destroy()  # or the next try would find it there, without its value
         raise
@@ -229,6 +232,16 @@ def _append(comp, row):
     if page is None:
         page = comp.appendCustomPage(row.page)
     return getattr(page, "append" + row.style)(row.name, label=row.label)[0]
+
+
+def bind(par, otherwise):
+    """Have a parameter show what the extension says, and `otherwise` before it does: so there is
+    nothing to be saved with the project, however often it changes.
+    """
+    text = f"{ASKS}{par.name!r}, {otherwise!r}) if me.extensionsReady else {otherwise!r}"
+    if par.expr != text or par.mode.name != "EXPRESSION":
+        par.expr = text
+        par.mode = type(par.mode).EXPRESSION
 
 
 def set_menu(par, names, labels=()):
@@ -256,6 +269,8 @@ def _dress(par, row):
         _limit(par, row)
     if row.default is not None:
         par.default = row.default
+    if row.kind == "state":
+        bind(par, row.default)
 
 
 def _limit(par, row):

@@ -11,6 +11,7 @@ EVERY = 0.012  # between two values of one parameter
 QUIET = 0.15  # after sending, in which an answer may be of an older value
 CONFIRM = 1.0  # in which a value that was sent must come back
 NEVER = float("-inf")
+EXACT = ("float", "int", "bool", "choice")  # kinds that OSC carries as they are
 
 
 class Values:
@@ -47,8 +48,17 @@ class Values:
         return name in self._specs
 
     def is_file(self, name, value):
-        """Whether this means a file of this machine that the bridge is to be given."""
-        return bool(self._specs[name].get("asset")) and ("/" in value or "\\" in value)
+        """Whether this may mean a file of this machine that the bridge is to be given."""
+        return bool(self._specs[name].get("asset")) and value != ""
+
+    def is_doubtful(self, name, value):
+        """Whether OSC may have made something else of this text than the bridge has."""
+        text = name in self._specs and self._specs[name]["kind"] not in EXACT
+        return text and value != self._shown.get(name)
+
+    def texts(self):
+        """The parameters that OSC may not carry as they are."""
+        return [name for name, spec in self._specs.items() if spec["kind"] not in EXACT]
 
     def message(self, name, value):
         """The OSC message that sets a parameter: f, i or s, whatever it is in the patch."""
@@ -68,6 +78,11 @@ class Values:
                 self._shown[name] = value
                 if not new:
                     self._moved[name] = value
+
+    def put_back(self, name):
+        """What was to be sent could not be: it is still to be sent."""
+        if name in self._shown:
+            self._moved.setdefault(name, self._shown[name])
 
     def settle(self, shown):
         """What a parameter shows since its page was built anew is nobody's move: it is not sent."""

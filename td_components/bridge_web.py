@@ -8,10 +8,9 @@ touches nothing of TouchDesigner.
 
 import http.client
 import json
+import logging
 import os
 import queue
-import shlex
-import subprocess
 import tempfile
 import threading
 import urllib.error
@@ -20,13 +19,13 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
+log = logging.getLogger("SpoutBridge")
+
 PATIENCE = 3.0  # seconds for an answer
 LOOK = 0.5  # seconds between looks at the process
 LAST_LINES = 3  # of a log, in a message
 UPLOAD_LIMIT = 25 << 20  # bytes that the bridge takes
-
-# Where the extension begins anew, the bridge it started goes on: kept by the component's path.
-PROCESSES: dict[str, Any] = {}
+NO_FILE = 410  # the status of an upload of what is no file of this machine
 
 
 class Answer(NamedTuple):
@@ -42,11 +41,12 @@ class Answer(NamedTuple):
 class Web:
     """Any method may be called from the main thread; none waits."""
 
-    def __init__(self, owner, folder=""):
-        """`owner` names the component, by which a process that it started is found again; relative
-        paths are meant in `folder`.
+    def __init__(self, processes=None, owner=0, folder=""):
+        """`processes` is bridge_process, `owner` the component's id there; a command is started in
+        `folder`. Without them it does HTTP only.
         """
-        self._owner, self._folder = owner, folder
+        self._processes, self._owner, self._folder = processes, owner, folder
+        self._log = ""  # the last line of it that was told
         self._jobs: queue.Queue = queue.Queue()
         self._answers: queue.Queue = queue.Queue()
         self._base, self._token = "", ""
@@ -54,6 +54,8 @@ class Web:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._thread = threading.Thread(target=self._run, name="SpoutBridge web", daemon=True)
         self._thread.start()
+        if processes:
+            processes.enlist(owner, self.close)
 
     def aim(self, host, port, token):
         """Ask this bridge from now on."""
@@ -68,15 +70,22 @@ class Web:
 
     def upload(self, job, path):
         """Give the bridge a picture of this machine; the answer's `name` is what it is called."""
-        self._put(job, self._upload, self._base, Path(self._folder, path), self._token)
+        self._put(job, self._upload, self._base, Path(path), self._token)
 
-    def start(self, command):
-        """Start a bridge with this command line; ("started", …) and ("ended", …) come as jobs."""
-        self._put("started", self._start, command)
+    def start(self, command, port):
+        """Start a bridge that is to have this port; ("started", …), then ("log", …) with each last
+        line of its log, and ("ended", …) come as jobs.
+        """
+        self._put("started", self._start, command, port)
 
     def stop(self):
         """End the bridge that this component started."""
         self._put("stopped", self._stop)
+
+    def end(self, left):
+        """End processes that no component has any more."""
+        for found in left:
+            self._put("", lambda found=found: (200, self._processes.stop(found)))
 
     def answers(self):
         """What came since the last time."""
@@ -91,12 +100,7 @@ class Web:
         """Do what is there to do, then nothing more; `wait` for it, but not for ever."""
         self._jobs.put(None)
         if wait:
-            self._thread.join(PATIENCE)
-
-    @property
-    def running(self):
-        """Whether a bridge that this component started runs."""
-        return self._owner in PROCESSES
+            self._thread.join(self._processes.STOP + self._processes.FORCED + PATIENCE)
 
     # The thread's own.
 
@@ -108,18 +112,21 @@ class Web:
             try:
                 job = self._jobs.get(timeout=LOOK)
             except queue.Empty:
-                self._look()
-                continue
+                job = "", self._look, ()
             if job is None:
                 return
             name, deed, arguments = job
             try:
                 status, value = deed(*arguments)
-            except (http.client.HTTPException, ValueError) as error:
-                status, value = -1, f"{type(error).__name__}: {error}"
             except OSError as error:
                 status, value = 0, _reason(error)
-            self._answers.put(Answer(name, status, value))
+            except (http.client.HTTPException, ValueError) as error:
+                status, value = -1, f"{type(error).__name__}: {error}"
+            except Exception as error:  # a defect of ours; the thread is for all that follows
+                log.exception("This is a defect of the component: please report it.")
+                status, value = -1, f"{type(error).__name__}: {error}"
+            if name:
+                self._answers.put(Answer(name, status, value))
 
     def _request(self, method, url, data, kind, token):
         headers = {"content-type": kind, "accept": "application/json"}
@@ -134,53 +141,49 @@ class Web:
                 return error.code, _detail(error.read())
 
     def _upload(self, base, path, token):
-        if path.stat().st_size > UPLOAD_LIMIT:
+        if not path.is_file():  # nor is a pipe, which would never end
+            return NO_FILE, f"There is no file {path}."
+        with path.open("rb") as file:
+            data = file.read(UPLOAD_LIMIT + 1)
+        if len(data) > UPLOAD_LIMIT:
             return 413, f"{path.name} is larger than {UPLOAD_LIMIT >> 20} MB."
         url = f"{base}/api/v1/assets?name={urllib.parse.quote(path.name)}"
-        return self._request("POST", url, path.read_bytes(), "application/octet-stream", token)
+        return self._request("POST", url, data, "application/octet-stream", token)
 
-    def _start(self, command):
-        if self._owner in PROCESSES:
+    def _start(self, command, port):
+        if self._processes.of(self._owner):
             return 409, "The bridge that this component started is running already."
         if not command.strip():
             return 400, "Command is empty; `spout-bridge td` prints a line that fills it in."
-        name = f"spout-bridge-{os.getpid()}{self._owner.replace('/', '-')}.log"
-        path = Path(tempfile.gettempdir(), name)
-        # TouchDesigner's own Python would not do for another's programs.
-        environment = {n: v for n, v in os.environ.items() if n not in ("PYTHONHOME", "PYTHONPATH")}
+        log = Path(tempfile.gettempdir(), f"spout-bridge-{os.getpid()}-{self._owner}.log")
+        self._log = ""
         try:
-            with path.open("wb") as log:
-                process = subprocess.Popen(
-                    command if os.name == "nt" else shlex.split(command),
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder or None,
-                    env=environment, creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-                )  # fmt: skip
+            found = self._processes.start(command, self._owner, port, self._folder, log)
         except (OSError, ValueError) as error:  # the latter is a quote that is not closed
             return 400, f"{command} cannot be started: {error}"
-        PROCESSES[self._owner] = process, path
-        return 200, process.pid
+        return 200, self._processes.record(found)
 
     def _stop(self):
-        process, _ = PROCESSES.pop(self._owner, (None, ""))
-        if process is None:
+        found = self._processes.of(self._owner)
+        if found is None:
             return 404, "The bridge was not started here; end it where it was started."
-        process.terminate()
-        try:
-            return 200, process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return 200, process.wait()
+        return 200, self._processes.stop(found)
 
     def _look(self):
-        """Tell when the process has ended by itself."""
-        process, path = PROCESSES.get(self._owner, (None, Path()))
-        if process is None or process.poll() is None:
-            return
-        PROCESSES.pop(self._owner, None)
-        text = path.read_text("utf-8", "replace")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        last = " ".join(lines[-LAST_LINES:])
-        self._answers.put(Answer("ended", process.returncode, f"The bridge ended: {last} ({path})"))
+        """Tell how the process goes, and when it has ended by itself."""
+        found = self._processes.of(self._owner) if self._processes else None
+        if found is None:
+            return 200, None
+        status = self._processes.status(found)
+        last = self._processes.last_lines(found["log"], 1 if status is None else LAST_LINES)
+        if status is not None:
+            self._processes.ended(found)
+            said = f"The bridge ended: {last} ({found['log']})"
+            self._answers.put(Answer("ended", status, said))
+        elif last != self._log:
+            self._log = last
+            self._answers.put(Answer("log", 200, last))
+        return 200, None
 
 
 def _detail(data):

@@ -35,8 +35,8 @@ SOURCES = sorted(KIT.rglob("*.py"))
 DATS = [path for path in SOURCES if path.name != td.BUILDER]
 GOLDEN = Path(__file__).parent / "td" / "golden.txt"
 OURS = {par["name"] for page in NETWORK["page"] for par in page.get("par", ())}
-IN_TD = {"parent", "op", "me", "project", "absTime", "app", "ui", "run", "sysinfo", "licenses",
-         "baseCOMP", *NAMES["operators"]}  # fmt: skip
+IN_TD = {"parent", "op", "me", "project", "absTime", "app", "ui", "run", "tdu", "sysinfo",
+         "licenses", "baseCOMP", *NAMES["operators"]}  # fmt: skip
 
 
 @contextmanager

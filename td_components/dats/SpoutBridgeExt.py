@@ -15,14 +15,20 @@ log = logging.getLogger("SpoutBridge")
 CONTRACT = {
     "methods": (
         "Set", "Get", "Do", "Names", "SaveLook", "RecallLook", "DeleteLook", "Looks", "NextLook",
-        "Connect", "Disconnect", "StartBridge", "StopBridge", "SelfTest", "Contract",
+        "ResetToDefaults", "AddListener", "RemoveListener", "Connect", "Disconnect", "StartBridge",
+        "StopBridge", "SelfTest", "Contract",
     ),
     "callbacks": ("onConnect", "onDisconnect", "onState", "onPipeline", "onLook", "onError"),
     "connection": (
-        "OFF", "CONNECTING", "CONNECTED", "OFFLINE", "LOST", "DEAF", "WRONG", "REFUSED", "OLD",
+        "OFF", "CONNECTING", "STARTING", "CONNECTED", "OFFLINE", "LOST", "DEAF", "WRONG",
+        "REFUSED", "OLD",
     ),
 }  # fmt: skip
-MODULES = ("bridge_link", "bridge_values", "bridge_web", "bridge_pages", "bridge_show")
+MODULES = (
+    "bridge_link", "bridge_values", "bridge_web", "bridge_process", "bridge_pages", "bridge_show",
+)  # fmt: skip
+PROCESS = "spout_bridge_process"  # in the component's storage: by what its bridge is found again
+SURE = 2  # frames after which a component is there, or was destroyed
 REST = 1.0  # seconds after a defect
 
 
@@ -30,22 +36,45 @@ class SpoutBridgeExt:
     """One component's."""
 
     def __init__(self, ownerComp):
-        self.ownerComp = ownerComp
+        self.ownerComp, self._owner_id = ownerComp, ownerComp.id
         modules = {name: ownerComp.op(name).module for name in MODULES}
         self._states = modules["bridge_link"].STATES
-        self._web = modules["bridge_web"].Web(ownerComp.path, project.folder)
+        self._processes, self._ended = modules["bridge_process"], False
+        self._web = modules["bridge_web"].Web(self._processes, ownerComp.id, project.folder)
         values = modules["bridge_values"].Values()
-        self._link = modules["bridge_link"].Link(self._web, values, self._send)
-        self._pages = modules["bridge_pages"]
+        self._link = modules["bridge_link"].Link(self._web, values, self._send, self._path)
+        self._pages, self._row_of = modules["bridge_pages"], modules["bridge_show"].row_of
         self._show = modules["bridge_show"].Show(ownerComp, modules["bridge_pages"], values)
         self._opened = None  # what the connection was opened with
         self._defect, self._rest_until = "", 0.0
         self._tell_looks()
+        self._claim()
 
     def onDestroyTD(self):
-        """The extension begins anew, or the component goes; a bridge that it started goes on."""
-        self._link.close()
-        self._web.close()
+        """The extension begins anew, and a bridge that it started goes on; or the component goes,
+        and its bridge too. Which of both is only to be seen some frames later.
+
+        No promoted name may be used in here: TouchDesigner hangs.
+        """
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            self._link.close()
+        except Exception:  # what it needs may have gone before; the thread must go all the same
+            log.exception("The connection could not be closed.")
+        finally:
+            self._web.close()
+        try:
+            run("args[0]()", self._confirm, delayFrames=SURE, fromOP=op("/"))
+        except Exception:  # TouchDesigner ends: `exit` has done it, or the end of the pipe will
+            log.exception("Nobody will look whether the component is still there.")
+
+    __delTD__ = onDestroyTD  # what builds before 2023 call
+
+    def _confirm(self):
+        if not self.ownerComp.valid:
+            self._processes.let_go(self._owner_id)
 
     # Promoted.
 
@@ -74,27 +103,28 @@ class SpoutBridgeExt:
             spec["name"] for spec in self._show.schema()["parameters"] if spec.get("live", True)
         }
         values = {key: value for key, value in self._show.values()[0].items() if key in live}
-        table = self.ownerComp.op("looks")
-        if table.row(name) is not None:
-            table.deleteRow(name)
+        table, place = self._look(name)
+        if place is not None:
+            table.deleteRow(place)
         table.appendRow([name, json.dumps(values, sort_keys=True)])
         self._tell_looks()
 
     def RecallLook(self, name):
         """Set all values of a look at once; those that the patch drives stay with the patch."""
-        row = self.ownerComp.op("looks").row(name)
-        if row is None:
+        table, place = self._look(name)
+        if place is None:
             there = ", ".join(self.Looks()) or "none yet"
             self._show.error("look", f"There is no look {name!r}; there is {there}.")
             return
         driven = self._show.values()[1]
-        values = json.loads(row[1].val)
+        values = json.loads(table[place, 1].val)
         self._link.recall(name, {n: v for n, v in values.items() if n not in driven})
 
     def DeleteLook(self, name):
         """Forget a look."""
-        if self.ownerComp.op("looks").row(name) is not None:
-            self.ownerComp.op("looks").deleteRow(name)
+        table, place = self._look(name)
+        if place is not None:
+            table.deleteRow(place)
         self._tell_looks()
 
     def Looks(self):
@@ -109,6 +139,31 @@ class SpoutBridgeExt:
         if looks:
             self.RecallLook(looks[(looks.index(now) + 1) % len(looks) if now in looks else 0])
 
+    def ResetToDefaults(self):
+        """Set the live parameters of the pipeline to their defaults, all at once. What the patch
+        drives stays, and so does what is on the page Show: no reset lights a dark stage.
+        """
+        shown, driven = self._show.values()
+        self._link.set_all({
+            spec["name"]: spec["default"]
+            for spec in self._show.schema()["parameters"]
+            if spec.get("live", True) and spec.get("page") != "Show"
+            and spec["name"] in shown.keys() - driven
+        })  # fmt: skip
+
+    def AddListener(self, dat):
+        """Have a Text DAT, or the one at that path, be called as the Callback DAT is; it stays so
+        when the project is saved.
+        """
+        found = op(dat) if isinstance(dat, str) else dat
+        if not hasattr(found, "module"):
+            raise LookupError(f"A listener is a DAT with callbacks; there is none at {dat!r}.")
+        self._show.listen(found.path, True)
+
+    def RemoveListener(self, dat):
+        """Call a DAT no more."""
+        self._show.listen(dat if isinstance(dat, str) else dat.path, False)
+
     def Connect(self):
         """Begin the connection anew."""
         self.ownerComp.par.Active = True
@@ -120,8 +175,8 @@ class SpoutBridgeExt:
 
     def StartBridge(self):
         """Start a bridge on this machine by the line in Command."""
-        command = self.ownerComp.par.Command.eval()
-        self._web.start(command.replace("{port}", str(self.ownerComp.par.Port.eval())))
+        command, port = self.ownerComp.par.Command.eval(), self.ownerComp.par.Port.eval()
+        self._web.start(command.replace("{port}", str(port)), port)
 
     def StopBridge(self):
         """End the bridge that StartBridge started."""
@@ -156,7 +211,9 @@ class SpoutBridgeExt:
             return
         try:
             self._keep_open()
-            self._show.show(self._link.tick(*self._show.values()), self._link.alive)
+            events = self._link.tick(*self._show.values())
+            self._remember(events)
+            self._show.show(events, self._link.alive)
             self._show.fade(self._link.alive)
         except Exception as error:  # a defect of ours must not take the timeline along
             self._rest_until = now + REST
@@ -165,6 +222,10 @@ class SpoutBridgeExt:
                 self._defect = defect
                 log.exception("This is a defect of the component: please report it.")
                 self._show.error("component", defect)
+
+    def shown(self, name, otherwise=""):
+        """What a read-only parameter shows; its expression asks this."""
+        return self._show.shown(name, otherwise)
 
     def heard(self, address, arguments):
         """An OSC message came."""
@@ -182,6 +243,7 @@ class SpoutBridgeExt:
             "Recalllook": lambda: self.RecallLook(look),
             "Deletelook": lambda: self.DeleteLook(look),
             "Nextlook": self.NextLook,
+            "Resettodefaults": self.ResetToDefaults,
             "Createcallbacks": self._create_callbacks,
             "Selftest": lambda: self.ownerComp.op("selftest").module.begin(self.ownerComp),
             "Help": lambda: self.ownerComp.op("help").openViewer(),
@@ -193,10 +255,38 @@ class SpoutBridgeExt:
 
     def exit(self):
         """TouchDesigner ends: a bridge that was started here ends too."""
-        self._link.close()
-        if self._web.running:
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            self._link.close()
+        except Exception:  # whatever has gone before: the bridge is to end all the same
+            log.exception("The connection could not be closed.")
+        if self._processes.of(self._owner_id):
             self._web.stop()
         self._web.close(wait=True)
+
+    # The process.
+
+    def _claim(self):
+        """Find the bridge again that this component started before its code was compiled anew, or
+        its project was opened again; end those of components that are gone.
+        """
+        comp = self.ownerComp
+        kept, port = comp.fetch(PROCESS, None, search=False), comp.par.Port.eval()
+        left = self._processes.claim(self._owner_id, port, kept, lambda number: op(number))
+        self._web.end(left)
+        if kept and self._processes.of(self._owner_id) is None:
+            comp.unstore(PROCESS)  # it has ended, or this is a copy
+
+    def _remember(self, events):
+        """Keep by what the bridge is found again."""
+        for event in events:
+            if event.kind == "process" and event.value[0] == 200:
+                if event.name == "started":
+                    self.ownerComp.store(PROCESS, event.value[1])
+                elif event.name == "stopped":
+                    self.ownerComp.unstore(PROCESS)
 
     # Connection and values.
 
@@ -218,10 +308,22 @@ class SpoutBridgeExt:
         elif wanted is None and self._link.state != "OFF":
             self._link.close()
 
+    def _path(self, name, value):
+        """The file that a parameter names: TouchDesigner writes one beside the project by its name
+        alone.
+        """
+        par = self._show.par(name)
+        return str(par.evalFile()) if par.eval() == value else value
+
     def _send(self, address, arguments):
         self.ownerComp.op("osc_out").sendOSC(address, arguments, asBundle=False)
 
     # Looks and callbacks.
+
+    def _look(self, name):
+        """The table of looks, and the number of a look's row or None."""
+        table = self.ownerComp.op("looks")
+        return table, self._row_of(table, name)
 
     def _tell_looks(self):
         self._pages.set_menu(self.ownerComp.par.Look, self.Looks())

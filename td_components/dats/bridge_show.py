@@ -1,7 +1,8 @@
 # pyright: basic, reportUndefinedVariable=false
 """What the component shows: pages, values, state, the fade; and the artist's callbacks.
 
-A Text DAT of the component, used by its extension; main thread only.
+A Text DAT of the component, used by its extension; main thread only. What only shows something has
+an expression that asks for it: a constant that is written would be a change of the project.
 """
 
 import json
@@ -14,6 +15,13 @@ PLACEHOLDER = (128, 128)  # size of a Spout In TOP that has no sender
 AGAIN, SELDOM = 0.5, 60.0  # seconds between tries to make what could not be made, twice each time
 LONGEST_STEP = 0.1  # seconds that a fade goes on by in one frame
 VALUES = ("parameter", "pipeline")  # kinds of rows that have a value at the bridge
+LISTENERS = "spout_bridge_listeners"  # in the component's storage: paths of DATs
+# The component's own parameters that show something, and what they show before there is anything.
+SHOWN = {
+    "Connection": "OFF", "Message": "", "Engine": "", "Loading": "", "Fps": 0.0, "Latency": 0.0,
+    "Memory": 0.0, "Lasterror": "", "Live": 0.0,
+}  # fmt: skip
+CALM = ("OFF", "CONNECTING", "STARTING", "CONNECTED")  # states that are no error
 
 
 class Show:
@@ -27,6 +35,13 @@ class Show:
         self._build_at, self._tries = 0.0, 0
         self._made = []  # names of the parameters that a schema asked for
         self._pipeline = self._engine = ""
+        self._told = {}  # name to what it shows, and the dependency by which its expression knows
+        self._loading = {"loading": "", "phase": "", "progress": 1.0}
+        self._memory = {"memory": 0.0, "worker_memory": 0.0}
+        self._places = {}  # (table, name) to the number of the row
+        for name, otherwise in SHOWN.items():
+            if owner.par[name] is not None:
+                pages.bind(owner.par[name], otherwise)
         self._was_alive = False
         self._at = time.monotonic()
         text = owner.op("schema_cache").text
@@ -35,6 +50,23 @@ class Show:
             self._made = kept["made"]
             values.learn(kept["schema"])
             self._build(kept["schema"])
+
+    def shown(self, name, otherwise=""):
+        """What a parameter shows; its expression asks this."""
+        if name not in self._told:
+            self._told[name] = [otherwise, tdu.Dependency(otherwise)]
+        return self._told[name][1].val
+
+    def _tell(self, **values):
+        """Have parameters show something."""
+        for name, value in values.items():
+            told = self._told.setdefault(name, [None, tdu.Dependency(None)])
+            if told[0] != value:
+                told[0] = told[1].val = value
+
+    def told(self, name):
+        """What a parameter of SHOWN shows."""
+        return self._told[name][0] if name in self._told else SHOWN[name]
 
     def schema(self):
         """The schema that the pages are made of; empty before the first."""
@@ -72,33 +104,40 @@ class Show:
             self._build(self._unbuilt)
         if alive != self._was_alive:
             self._was_alive = alive
-            par = self._owner.par
-            info = {"connection": par.Connection.eval(), "message": par.Message.eval()}
+            info = {"connection": self.told("Connection"), "message": self.told("Message")}
             self.call("onConnect" if alive else "onDisconnect", info)
-        par = self._owner.par
-        engine = self._engine if alive else ""
-        if par.Engine.eval() != engine:
-            par.Engine = engine
-        if not alive and par.Fps.eval():
-            par.Fps = par.Latency = 0
+        self._tell(Engine=self._engine if alive else "")
+        if not alive:
+            self._tell(Fps=0.0, Latency=0.0, Memory=0.0, Loading="")
 
     def error(self, source, message):
         """Tell an error."""
-        self._owner.par.Lasterror = message
+        self._tell(Lasterror=message)
         self.call("onError", {"source": source, "message": message})
 
     def call(self, name, info):
-        """Call the artist's function, if there is one; its defects are told and end nothing."""
-        dat = self._owner.par.Callbackdat.eval()
-        if dat is None:
-            return
-        try:
-            function = getattr(dat.module, name, None)
-            if function:
-                function({"comp": self._owner, **info})
-        except Exception as error:  # the artist's own code, whatever it raises
-            log.exception("%s in %s", name, dat.path)
-            self._owner.par.Lasterror = f"{name}: {type(error).__name__}: {error}"
+        """Call the artist's functions; their defects are told, and end nothing."""
+        listening = [self._owner.par.Callbackdat.eval()]
+        listening += [op(path) for path in self.listeners()]
+        for dat in listening:
+            if dat is None:
+                continue
+            try:
+                function = getattr(dat.module, name, None)
+                if function:
+                    function({"comp": self._owner, **info})
+            except Exception as error:  # the artist's own code, whatever it raises
+                log.exception("%s in %s", name, dat.path)
+                self._tell(Lasterror=f"{name} in {dat.path}: {type(error).__name__}: {error}")
+
+    def listeners(self):
+        """The paths of the DATs that are called beside the Callback DAT."""
+        return self._owner.fetch(LISTENERS, [], search=False)
+
+    def listen(self, path, on):
+        """Call a DAT from now on, or no more."""
+        others = [other for other in self.listeners() if other != path]
+        self._owner.store(LISTENERS, [*others, path] if on else others)
 
     def fade(self, alive):
         """Between the bridge's picture and the input, so that what is shown never goes away."""
@@ -107,7 +146,7 @@ class Show:
         par, spout = self._owner.par, self._owner.op("spout_in")
         size = spout.width, spout.height
         part = step / max(par.Fadeseconds.eval(), 1e-3)
-        before = live = par.Live.eval()
+        live = self.told("Live")
         if size == PLACEHOLDER != (par.Outputw.eval(), par.Outputh.eval()):
             live = 0.0  # the sender has gone, and there is nothing left to fade from
             if alive:  # what nobody looks at does not cook, and would not see it come back
@@ -116,16 +155,14 @@ class Show:
             live = min(1.0, live + part)
         else:
             live = max(0.0, live - part)
-        if live != before:
-            par.Live = live
+        self._tell(Live=live)
 
     # One kind of event each.
 
     def _state(self, state, message):
-        par = self._owner.par
-        par.Connection, par.Message = state, message
+        self._tell(Connection=state, Message=message)
         self._owner.clearScriptErrors()
-        if state not in ("OFF", "CONNECTING", "CONNECTED"):
+        if state not in CALM:
             self._owner.addScriptError(message)
 
     def _page(self, _, schema):
@@ -141,24 +178,29 @@ class Show:
         par = self.par(name)
         if par.style != "Menu" or value in par.menuNames:  # a menu takes nothing else
             par.val = value
+        self._values.settle({name: par.eval()})  # what is not shown as it was told is no move
 
     def _status(self, _, values):
-        par, table = self._owner.par, self._owner.op("status")
-        numbers = self._owner.op("state_numbers")
+        table, numbers = self._owner.op("status"), self._owner.op("state_numbers")
         names = {row.key: row.name for row in self.rows if row.kind == "state"}
         for name, value in values.items():
             text = f"{value:g}" if isinstance(value, float) else str(value)
-            _write(table, name, text)
+            self._write(table, name, text)
             if isinstance(value, (int, float)):
-                _write(numbers, name, text)
-            if name in names and par[names[name]] is not None:
-                par[names[name]].val = text
-        par.Fps = values.get("fps", par.Fps.eval())
-        par.Latency = values.get("latency", par.Latency.eval())
+                self._write(numbers, name, text)
+            if name in names:
+                self._tell(**{names[name]: text})
+        numbers = {"Fps": values.get("fps"), "Latency": values.get("latency")}
+        self._tell(**{name: float(value) for name, value in numbers.items() if value is not None})
+        for known in (self._loading, self._memory):
+            known.update({name: values[name] for name in known if name in values})
+        self._tell(Memory=float(sum(self._memory.values())), Loading=_loading(**self._loading))
         if values.get("error"):
             self.error("bridge", values["error"])
+        par = self._owner.par
         width, _, height = str(values.get("output_size", "")).partition("x")
-        if width.isdecimal() and height.isdecimal():
+        size = f"{par.Outputw.eval()}x{par.Outputh.eval()}"  # kept: the project opens in this size
+        if width.isdecimal() and height.isdecimal() and f"{width}x{height}" != size:
             par.Outputw, par.Outputh = int(width), int(height)
         if values.get("state", self._engine) != self._engine:
             before, self._engine = self._engine, values["state"]
@@ -175,8 +217,8 @@ class Show:
         status, value = answer
         if what == "ended" or status != 200:
             self.error("process", str(value))
-        else:
-            self._owner.par.Message = f"The bridge was {what}."
+        elif what == "stopped":
+            self._tell(Message="The bridge was stopped.")
 
     def _build(self, schema):
         """Make the pages of a schema; what cannot be made is tried again after a while."""
@@ -198,10 +240,28 @@ class Show:
         self._tries += 1
         self._build_at = time.monotonic() + min(AGAIN * 2**self._tries, SELDOM)
 
+    def _write(self, table, name, text):
+        """A row of name and value; only what is new is written: each write cooks what follows."""
+        place = self._places.get((table.name, name))
+        if place is None or place >= table.numRows or table[place, 0].val != name:
+            place = row_of(table, name)
+        if place is None:
+            place = table.numRows
+            table.appendRow([name, text])
+        elif table[place, 1].val != text:
+            table[place, 1] = text
+        self._places[table.name, name] = place
 
-def _write(table, name, text):
-    """A row of name and value; only what is new is written, since each write cooks what follows."""
-    if table.row(name) is None:
-        table.appendRow([name, text])
-    elif table[name, 1].val != text:
-        table[name, 1] = text
+
+def row_of(table, name):
+    """The number of the row of that name, None where there is none: `row` would take the name for a
+    pattern.
+    """
+    return next((place for place in range(table.numRows) if table[place, 0].val == name), None)
+
+
+def _loading(loading, phase, progress):
+    """ "longlive: text encoder, 40 %"; empty where nothing is loaded."""
+    if not loading:
+        return ""
+    return f"{loading}: {phase + ', ' if phase else ''}{100 * progress:.0f} %"

@@ -3,7 +3,8 @@
 
 
 def _extension():
-    return getattr(parent().ext, "SpoutBridgeExt", None)
+    comp = parent()  # whose extension cannot be asked for while it starts
+    return getattr(comp.ext, "SpoutBridgeExt", None) if comp.extensionsReady else None
 
 
 def onFrameStart(frame):

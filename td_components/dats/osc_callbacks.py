@@ -3,6 +3,7 @@
 
 
 def onReceiveOSC(dat, rowIndex, message, byteData, timeStamp, address, args, peer):
-    extension = getattr(parent().ext, "SpoutBridgeExt", None)
+    comp = parent()  # whose extension cannot be asked for while it starts
+    extension = getattr(comp.ext, "SpoutBridgeExt", None) if comp.extensionsReady else None
     if extension:
         extension.heard(address, args)

@@ -3,6 +3,7 @@
 
 
 def onPulse(par):
-    extension = getattr(parent().ext, "SpoutBridgeExt", None)
+    comp = parent()  # whose extension cannot be asked for while it starts
+    extension = getattr(comp.ext, "SpoutBridgeExt", None) if comp.extensionsReady else None
     if extension:
         extension.pulse(par.name)

@@ -361,7 +361,7 @@ class SelfTest:
     def _bridge(self):
         par, bridge = self._comp.par, self._data["bridge"]
         web = self._comp.op("bridge_web").module
-        self._web = web.Web(f"{self._comp.path}/selftest", project.folder)
+        self._web = web.Web()
         self._back.append(self._web.close)
         self._web.aim(par.Host.eval().strip(), par.Port.eval(), par.Token.eval().strip())
         self._answers = {}

@@ -14,7 +14,9 @@ Where public evidence leaves a rule open, this takes the harder one:
   `tdu.Dependency` that it read has changed; no extension can be read while it starts;
 * a DAT's module is made anew with every new text; storage and tags travel with a copy;
 * `onDestroyTD` (`__delTD__` in older builds) runs inside `destroy`, where a promoted name hangs;
-* whatever a script sets is a change to save (`dirty`).
+* OSC carries ASCII only;
+* whatever a script sets in a parameter, text or storage is a change to save (`dirty`); whether a
+  table's cell is one too nobody has said, so it is counted for itself (`cells`).
 """
 
 import itertools
@@ -649,7 +651,7 @@ class Cell:
     @val.setter
     def val(self, text):
         self._text = str(text)
-        self._owner.touch()
+        self._owner.td.cells += 1
 
 
 class Dat(Op):
@@ -730,6 +732,8 @@ class Dat(Op):
             return
         builder = OscMessageBuilder(address)
         for value in values:
+            if isinstance(value, str) and self.td.osc_is_ascii:
+                value = value.encode("ascii", "replace").decode()
             builder.add_arg(value)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             to = self.par.address.eval(), self.par.port.eval()
@@ -754,8 +758,14 @@ class Dat(Op):
                 data, peer = self._socket.recvfrom(65507)
                 message = OscMessage(data)
                 peer = SimpleNamespace(address=peer[0], port=peer[1])
+                values = [
+                    value.encode().decode("latin-1")
+                    if isinstance(value, str) and self.td.osc_is_ascii
+                    else value
+                    for value in message.params
+                ]
                 self.find(self.par.callbacks.val).module.onReceiveOSC(
-                    self, 0, "", data, 0.0, message.address, message.params, peer
+                    self, 0, "", data, 0.0, message.address, values, peer
                 )
 
     def close(self):
@@ -790,8 +800,9 @@ class Td(ModuleType):
         """`names` is a key of assumed.json: parameters that other builds call otherwise."""
         super().__init__("td")
         self.renamed, self.older = NAMES[names] if names else {}, names == "older"
-        self.textport, self.frames, self.dirty = [], 0, 0
+        self.textport, self.frames, self.dirty, self.cells = [], 0, 0, 0
         self.osc_first = True  # whether OSC comes in before `onFrameStart`, or after it
+        self.osc_is_ascii = True
         self.later = []  # what `run` is to run, and in how many frames
         self.tdu = SimpleNamespace(Dependency=Dependency, FileInfo=FileInfo)
         self.app = SimpleNamespace(version="099", build="2025.30000")

@@ -20,8 +20,9 @@ from bridge.control.http_server import HttpServer
 from bridge.control.osc import OscServer
 from bridge.settings import Settings
 from bridge.state import Status
+from bridge.td import KIT
 from tests.desk import FakeDesk
-from tests.td.double import Page, ParMode, TdError
+from tests.td.double import Par, ParMode, TdError
 from tests.test_cli import running
 from tests.test_td import paste, touchdesigner
 
@@ -162,6 +163,8 @@ def test_a_value_goes_there_and_comes_back(patch, desk):
         patch.par.Bypass = True
         patch.until(lambda: value(desk, "vace_scale") == 1.5 and value(desk, "bypass") is True)
         patch.until(lambda: value(desk, "prompt") == "ocean\n“waves” é")
+        desk.store.update({"prompt": "ü 日本 🌊?"}, "page")
+        patch.until(lambda: patch.comp.Get("prompt") == "ü 日本 🌊?")
         desk.store.update({"vace_scale": 0.25, "prompt": "fire", "no_picture": "card"}, "page")
         patch.until(lambda: patch.par.Vacescale.eval() == 0.25)
         patch.until(lambda: patch.comp.Get("prompt") == "fire")
@@ -219,6 +222,25 @@ def test_a_picture_of_this_machine_is_taken_along(patch, desk, tmp_path):
         patch.until(lambda: "reference: " in patch.par.Lasterror.eval())
 
 
+def test_a_picture_beside_the_project_and_one_of_the_bridges(patch, desk, tmp_path):
+    picture = cv2.imencode(".png", np.full((20, 30, 3), 90, np.uint8))[1].tobytes()
+    (tmp_path / "project" / "mine.png").write_bytes(picture)
+    (desk.assets / "there.png").write_bytes(picture)
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.par.Reference = "mine.png"  # as TouchDesigner writes a file beside the project
+        patch.until(lambda: value(desk, "reference").startswith("mine-"))
+        patch.until(lambda: patch.par.Reference.eval() == value(desk, "reference"))
+        patch.par.Reference = "there.png"
+        patch.until(lambda: value(desk, "reference") == "there.png")
+        if hasattr(os, "mkfifo"):
+            os.mkfifo(tmp_path / "project" / "pipe.png")
+            patch.par.Reference = str(tmp_path / "project" / "pipe.png")
+            patch.until(lambda: "There is no file" in patch.par.Lasterror.eval())
+            patch.par.Reference = "mine.png"
+            patch.until(lambda: value(desk, "reference").startswith("mine-"))
+
+
 def test_buttons_press_the_bridges_actions(patch, desk):
     with bridge(desk) as port:
         patch.connect(port)
@@ -238,8 +260,8 @@ def test_status_and_numbers_are_outputs(patch, desk):
         assert patch.par.Latency.eval() == 240
         assert patch.par.Lasterror.eval() == "no more paint"
         assert patch.comp.op("status").row("error")[1].val == "no more paint"
-        assert patch.comp.op("numbers").row("latency")[1].val == "240"
-        assert patch.comp.op("numbers").row("error") is None
+        assert patch.comp.op("state_numbers").row("latency")[1].val == "240"
+        assert patch.comp.op("state_numbers").row("error") is None
 
 
 # Pipelines.
@@ -293,29 +315,21 @@ def test_twenty_changes_of_pipeline_and_the_pages_are_right_each_time(patch, des
 def test_a_page_that_could_not_be_made_is_made_later_and_the_rest_at_once(
     patch, desk, monkeypatch, caplog
 ):
-    refused = []
-    give = Page.__getattr__
+    refused, given = [], Par.help
 
-    def append(page, attribute):
-        made = give(page, attribute)
-        if len(refused) > 1 or (attribute != "appendStrMenu" and attribute != "appendStr"):
-            return made
+    def help(par, text):
+        if par.name == "Prompt" and len(refused) < 2:
+            refused.append(par.name)
+            raise TdError("not in this build")
+        given.fset(par, text)
 
-        def once(name, **more):
-            if name == "Prompt" and len(refused) < 2:
-                refused.append(name)
-                raise TdError("not in this build")
-            return made(name, **more)
-
-        return once
-
-    monkeypatch.setattr(Page, "__getattr__", append)
+    monkeypatch.setattr(Par, "help", property(given.fget, help))
     with bridge(desk) as port:
         patch.connect(port)
         assert "Prompt cannot be made: TdError: not in this build" in patch.par.Lasterror.eval()
         assert "Promptweight" in page(patch.comp, "Generate")
         assert "Panic" in page(patch.comp, "Show")
-        assert "Prompt" not in page(patch.comp, "Generate")
+        assert "Prompt" not in page(patch.comp, "Generate"), "nor half of it"
         patch.until(lambda: "Prompt" in page(patch.comp, "Generate"))
         patch.until(lambda: patch.par.Prompt.eval() == value(desk, "prompt"))
     assert refused == ["Prompt", "Prompt"]
@@ -327,14 +341,17 @@ def test_other_entries_in_a_menu_change_no_choice_and_send_nothing(patch, desk):
         patch.connect(port)
         desk.store.update({"no_picture": "card"}, "page")
         patch.until(lambda: patch.par.Nopicture.eval() == "card")
-        patch.par.Look = "opening"
-        patch.td.press(patch.comp, "Savelook")
-        patch.until(lambda: patch.par.Look.eval() == "opening")
+        for look in ("first", "opening"):
+            patch.par.Look = look
+            patch.td.press(patch.comp, "Savelook")
+        assert patch.par.Look.menuNames == ["first", "opening"]
+        assert patch.par.Look.eval() == "opening"
         rows = list(desk._rows.items())
         desk._rows = dict(reversed(rows))  # an update of the bridge has them in another order
         number = desk.store.snapshot.number
         patch.comp.Connect()
         patch.until(lambda: patch.par.Pipeline.menuNames == [name for name, _ in reversed(rows)])
+        assert patch.par.Pipeline.eval() == "stylize", "nor for one frame"
         patch.until(lambda: patch.state == "CONNECTED")
         patch.play(0.5)
         assert patch.par.Pipeline.eval() == "stylize"
@@ -344,15 +361,21 @@ def test_other_entries_in_a_menu_change_no_choice_and_send_nothing(patch, desk):
         assert desk.store.snapshot.number == number
 
 
-def test_a_choice_that_a_menu_has_no_more_is_not_sent(patch, desk):
+def test_a_choice_that_a_menu_has_no_more_is_not_sent(patch, desk, monkeypatch):
     with bridge(desk) as port:
         patch.connect(port)
-        desk._rows = {name: row for name, row in desk._rows.items() if name != "stylize"}
-        desk.now = {**desk.now, "pipeline": "longlive"}
-        patch.until(lambda: "stylize" not in patch.par.Pipeline.menuNames)
-        patch.until(lambda: patch.par.Pipeline.eval() == "longlive")
-        patch.play(0.3)
-        assert desk.switched == []
+        desk.store.update({"no_picture": "card"}, "page")
+        patch.until(lambda: patch.par.Nopicture.eval() == "card")
+        number, schema = desk.store.snapshot.number, schemas.schema(desk)
+        [row] = [row for row in schema["parameters"] if row["name"] == "no_picture"]
+        row["choices"] = ["hold", "passthrough"]
+        monkeypatch.setattr("bridge.control.http.schema", lambda _: schema)
+        patch.comp.Connect()
+        patch.until(lambda: patch.par.Nopicture.menuNames == ["hold", "passthrough"])
+        patch.until(lambda: patch.state == "CONNECTED")
+        patch.play(0.5)
+        assert desk.store.snapshot.number == number
+        assert value(desk, "no_picture") == "card"
 
 
 def test_a_bridge_without_pipelines_leaves_a_menu_of_one_empty_entry(patch, desk):
@@ -404,6 +427,19 @@ def test_the_bridge_goes_and_comes_back(patch, desk):
         patch.until(lambda: value(desk, "vace_scale") == 0.75)
         patch.until(lambda: patch.par.Live.eval() == 1.0)
     assert patch.comp.errors == []
+
+
+@pytest.mark.parametrize("osc_first", [True, False])
+def test_a_stall_of_touchdesigner_dips_no_output(patch, desk, osc_first):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.until(lambda: patch.par.Live.eval() == 1.0)
+        patch.td.osc_first = osc_first
+        time.sleep(1.3)
+        for _ in range(20):
+            patch.td.frame()
+            assert patch.par.Live.eval() == 1.0
+        assert patch.state == "CONNECTED"
 
 
 @pytest.mark.slow
@@ -613,6 +649,80 @@ def test_looks_are_saved_recalled_and_followed_by_the_next(patch, desk):
         assert patch.comp.Looks() == ["opening"]
 
 
+def test_a_look_is_found_by_its_name_and_not_as_a_pattern(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        for name, scale in (("abc", 0.25), ("a*", 0.5), ("[b]", 0.75), ("?", 1.0)):
+            patch.par.Vacescale = scale
+            patch.comp.SaveLook(name)
+        assert patch.comp.Looks() == ["abc", "a*", "[b]", "?"]
+        patch.comp.RecallLook("a*")
+        patch.until(lambda: patch.par.Vacescale.eval() == 0.5)
+        patch.comp.SaveLook("a*")
+        patch.comp.DeleteLook("?")
+        assert patch.comp.Looks() == ["abc", "[b]", "a*"]
+        patch.comp.DeleteLook("*")
+        assert patch.comp.Looks() == ["abc", "[b]", "a*"]
+
+
+def test_back_to_the_defaults_but_for_the_stage_and_what_is_driven(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.drive("Vacescale", "0.5")
+        patch.par.Mix, patch.par.Promptweight = 0.25, 1.5
+        patch.comp.Set("prompt", "ü 日本")
+        patch.until(lambda: value(desk, "prompt") == "ü 日本" and value(desk, "mix") == 0.25)
+        patch.until(lambda: value(desk, "vace_scale") == 0.5)
+        patch.td.press(patch.comp, "Resettodefaults")
+        patch.until(lambda: patch.comp.Get("prompt") == desk.store.specs["prompt"].default)
+        assert patch.par.Promptweight.eval() == desk.store.specs["prompt_weight"].default
+        patch.play(0.3)
+        assert (value(desk, "mix"), value(desk, "vace_scale")) == (0.25, 0.5)
+
+
+def test_loading_and_memory_are_on_the_first_page(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        first = page(patch.comp, "Bridge")
+        assert first["Loading"].eval() == ""
+        desk.now = {**desk.now, "loading": "longlive", "phase": "text encoder", "progress": 0.4,
+                    "memory": 200.0, "worker_memory": 1800.0}  # fmt: skip
+        patch.until(lambda: patch.par.Loading.eval() == "longlive: text encoder, 40 %")
+        patch.until(lambda: patch.par.Memory.eval() == 2000.0)
+    patch.until(lambda: patch.state == "LOST")
+    assert (patch.par.Loading.eval(), patch.par.Memory.eval()) == ("", 0.0)
+
+
+def test_what_only_shows_leaves_nothing_to_save(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.until(lambda: patch.par.Live.eval() == 1.0)
+        patch.play(0.3)
+        before = patch.td.dirty
+        for fps in (5.5, 7.5):
+            desk.now = {**desk.now, "fps": fps, "error": f"no more paint {fps}", "phase": str(fps)}
+            patch.until(lambda fps=fps: patch.par.Fps.eval() == fps)
+            patch.until(lambda fps=fps: patch.par.Statephase.eval() == str(fps))
+            patch.until(lambda fps=fps: patch.par.Lasterror.eval() == f"no more paint {fps}")
+        assert patch.td.dirty == before
+    patch.until(lambda: patch.state == "LOST")
+    patch.until(lambda: patch.par.Live.eval() == 0.0)
+    assert patch.td.dirty == before
+    assert patch.par.Statefps.readOnly
+
+
+def test_a_state_that_the_bridge_has_no_more_leaves_no_parameter(patch, desk, monkeypatch):
+    with bridge(desk) as port:
+        patch.connect(port)
+        assert patch.par["Statephase"] is not None
+        schema = schemas.schema(desk)
+        schema["state"] = [row for row in schema["state"] if row["name"] != "phase"]
+        monkeypatch.setattr("bridge.control.http.schema", lambda _: schema)
+        patch.comp.Connect()
+        patch.until(lambda: patch.par["Statephase"] is None)
+        patch.until(lambda: patch.state == "CONNECTED")
+
+
 CALLBACKS = """
 heard = []
 def onConnect(info): heard.append(("connect", info["connection"]))
@@ -643,6 +753,34 @@ def test_callbacks_are_called_and_cannot_break_it(patch, desk):
     assert set(wanted) <= set(dat.module.heard)
 
 
+def test_several_tools_listen_beside_the_callback_dat(patch, desk):
+    patch.td.press(patch.comp, "Createcallbacks")
+    own = patch.par.Callbackdat.eval()
+    one, two = (patch.td.place.create("textDAT", name) for name in ("one", "two"))
+    own.text = "heard = []\ndef onLook(info): heard.append(info['look'])"
+    one.text = "def onLook(info): raise RuntimeError('mine')"
+    two.text = own.text
+    for dat in (one, two, two):
+        patch.comp.AddListener(dat)
+    patch.comp.AddListener(one.path)
+    with pytest.raises(LookupError, match="there is none at '/project1/three'"):
+        patch.comp.AddListener("/project1/three")
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.comp.initializeExtensions()
+        patch.until(lambda: patch.state == "CONNECTED")
+        patch.comp.SaveLook("x")
+        patch.comp.RecallLook("x")
+        patch.until(lambda: own.module.heard and two.module.heard)
+        assert (own.module.heard, two.module.heard) == (["x"], ["x"])
+        assert "onLook in /project1/one: RuntimeError: mine" in patch.par.Lasterror.eval()
+        patch.comp.RemoveListener(two)
+        one.destroy()
+        patch.comp.RecallLook("x")
+        patch.until(lambda: own.module.heard == ["x", "x"])
+        assert two.module.heard == ["x"]
+
+
 def test_a_defect_stops_the_component_and_not_the_patch(patch, caplog):
     patch.comp.op("spout_in").destroy()
     patch.play(0.05)
@@ -671,27 +809,171 @@ def test_a_bridge_that_does_not_start_says_why(patch):
     patch.until(lambda: "no-such-program cannot be started" in patch.par.Lasterror.eval())
 
 
-def test_a_bridge_that_was_started_here_outlives_the_extension_and_ends_with_touchdesigner(patch):
-    patch.par.Command = python("import time; time.sleep(60)")
+def test_a_bridge_that_is_being_started_says_how_it_goes(patch):
+    patch.par.Port = free_port(socket.SOCK_STREAM)
+    patch.par.Command = python("import time; print('loading ü', flush=True); time.sleep(60)")
+    patch.until(lambda: patch.state == "OFFLINE")
     patch.td.press(patch.comp, "Startbridge")
-    running = patch.comp.op("bridge_web").module.PROCESSES
-    patch.until(lambda: running)
-    process = next(iter(running.values()))[0]
+    patch.until(lambda: patch.state == "STARTING")
+    patch.until(lambda: patch.par.Message.eval() == "loading ü")
+    assert patch.comp.errors == []
+    patch.comp.initializeExtensions()
+    patch.until(lambda: patch.state == "STARTING" and patch.par.Message.eval() == "loading ü")
+    patch.td.press(patch.comp, "Stopbridge")
+    patch.until(lambda: patch.state == "OFFLINE")
+
+
+OBEYS = "import sys; sys.stdin.read()"  # what the bridge does: the end of its input is its own
+
+
+@pytest.fixture
+def started(patch):
+    """The process of a stand-in that the component has started."""
+    patch.par.Command = python(OBEYS)
+    patch.td.press(patch.comp, "Startbridge")
+    shelf = patch.comp.op("bridge_process").module.shelf()
+    patch.until(lambda: patch.comp.fetch("spout_bridge_process", None) is not None)
+    [found] = shelf.values()
+    yield found["process"]
+    until_of(patch.td, lambda: shelf == {})
+    assert found["process"].poll() is not None, "no process is left"
+
+
+def test_a_bridge_that_was_started_here_outlives_updates_and_ends_with_touchdesigner(
+    patch, started
+):
+    for dat in [child for child in patch.comp.children if child.name.startswith("bridge_")]:
+        dat.text += "\n"  # an update: every module is made anew, and what it held is lost
+    patch.comp.name = "Dreams"
     patch.comp.initializeExtensions()
     patch.td.press(patch.comp, "Startbridge")
     patch.until(lambda: "running already" in patch.par.Lasterror.eval())
-    assert process.poll() is None
-    patch.comp.op("frame").module.onExit()
-    assert process.wait(5) != 0
-    assert running == {}
+    assert started.poll() is None
+    patch.td.quit()
+    assert started.poll() == 0, "it was asked to end, and not killed"
+
+
+def test_stop_bridge_ends_one_that_was_started_before_an_update(patch, started):
+    patch.comp.op("bridge_process").text += "\n"
+    patch.comp.initializeExtensions()
+    patch.td.press(patch.comp, "Stopbridge")
+    patch.until(lambda: started.poll() == 0)
+    patch.until(lambda: patch.comp.fetch("spout_bridge_process", None) is None)
+
+
+def test_one_that_does_not_obey_is_ended_by_force(patch):
+    patch.comp.op("bridge_process").module.STOP = 0.2
+    patch.comp.op("bridge_process").module.stop.__defaults__ = (0.2,)
+    patch.par.Command = python("import time; time.sleep(60)")
+    patch.td.press(patch.comp, "Startbridge")
+    shelf = patch.comp.op("bridge_process").module.shelf()
+    patch.until(lambda: shelf)
+    [found] = shelf.values()
+    patch.td.press(patch.comp, "Stopbridge")
+    patch.until(lambda: found["process"].poll() not in (None, 0))
+
+
+def test_a_bridge_ends_with_its_component(patch, started):
+    patch.comp.destroy()
+    until_of(patch.td, lambda: started.poll() == 0)
+    until_of(patch.td, lambda: threads() == [])
+
+
+def test_a_copy_has_no_say_in_the_bridge_of_the_original(patch, started):
+    copy = patch.td.place.copy(patch.comp)
+    copy.par.Replyport = free_port()
+    assert copy.fetch("spout_bridge_process", None) is None
+    patch.td.press(copy, "Stopbridge")
+    until_of(patch.td, lambda: "not started here" in copy.par.Lasterror.eval())
+    copy.destroy()
+    patch.play(0.2)
+    assert started.poll() is None
+    patch.comp.destroy()
+    until_of(patch.td, lambda: started.poll() == 0)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_another_project_is_opened(patch, started, told):
+    port = patch.par.Port.eval()
+    patch.td.open(told)
+    if not told:  # nobody heard of it: the next component ends what has none
+        paste()
+        patch.td.place.op("SpoutBridge").par.Port = port + 1
+        patch.td.place.op("SpoutBridge").initializeExtensions()
+    until_of(patch.td, lambda: started.poll() == 0)
+    until_of(patch.td, lambda: len(threads()) == (not told))
+
+
+def test_the_same_project_is_opened_again(patch, started):
+    """With what it had when it was saved; nobody heard of the end of the first one."""
+    kept = patch.comp.fetch("spout_bridge_process")
+    patch.td.open(told=False)
+    paste()
+    comp = patch.td.place.op("SpoutBridge")
+    comp.store("spout_bridge_process", kept)
+    comp.initializeExtensions()
+    for _ in range(20):
+        patch.td.frame()
+    assert started.poll() is None, "the show goes on"
+    patch.td.press(comp, "Stopbridge")
+    until_of(patch.td, lambda: started.poll() == 0)
+
+
+def test_one_of_an_earlier_touchdesigner_is_found_again_by_its_pid_and_birth(patch):
+    module = patch.comp.op("bridge_process").module
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
+        mark = {"pid": other.pid, "born": module.born(other.pid), "port": 1, "log": ""}
+        patch.comp.store("spout_bridge_process", {**mark, "born": "another"})
+        patch.comp.initializeExtensions()
+        assert module.shelf() == {}, "its number may be another program's now"
+        assert patch.comp.fetch("spout_bridge_process", None) is None
+        patch.comp.store("spout_bridge_process", mark)
+        patch.comp.initializeExtensions()
+        patch.td.press(patch.comp, "Stopbridge")
+        patch.until(lambda: other.poll() is not None and module.shelf() == {})
+
+
+def threads():
+    return [thread for thread in threading.enumerate() if thread.name == "SpoutBridge web"]
+
+
+@pytest.mark.parametrize("names", ["", "older"])
+def test_a_connection_that_cannot_be_closed_leaves_no_thread(tmp_path, names, caplog):
+    with touchdesigner(tmp_path / "project", names=names) as td:
+        paste()
+        comp = td.place.op("SpoutBridge")
+        assert len(threads()) == 1
+        for _ in range(3):
+            comp.initializeExtensions()
+        until_of(td, lambda: len(threads()) == 1)
+        td.frame()
+        comp.op("osc_out").destroy()  # in what order a component goes is TouchDesigner's affair
+        comp.destroy()
+        until_of(td, lambda: threads() == [])
+        assert td.textport == []
+        assert "could not be closed" in caplog.text
+
+
+def until_of(td, true):
+    """As Patch.until, where the component may have gone."""
+    end = perf_counter() + 10.0
+    while not true():
+        assert td.textport == []
+        assert perf_counter() < end
+        td.frame()
+        time.sleep(0.005)
 
 
 @pytest.mark.slow
 def test_start_play_switch_and_stop_a_real_bridge(patch, tmp_path):
     flags = f" --folder {tmp_path / 'data'} --sink null: --source pattern: --output-size 320x180"
     patch.par.Port = free_port(socket.SOCK_STREAM)
-    patch.par.Command = patch.par.Command.eval().replace("--keep ", "") + flags
+    patch.par.Command = patch.par.Command.eval() + flags
+    process = patch.comp.op("bridge_process").module
+    environment = {**process.environment(), "PYTHONPATH": str(KIT.parent)}  # this tree's bridge
+    process.environment = lambda: environment
     patch.td.press(patch.comp, "Startbridge")
+    patch.until(lambda: patch.state == "STARTING")
     patch.until(lambda: patch.state == "CONNECTED", 60)
     patch.until(lambda: patch.par.Engine.eval() == "RUNNING", 60)
     patch.until(lambda: patch.par.Outputw.eval() == 320)
@@ -711,6 +993,7 @@ def test_a_bridge_that_is_killed_and_started_again(patch, tmp_path):
         patch.connect(real.port)
         patch.par.Mix = 0.5
         patch.until(lambda: real.ask("parameters")["mix"] == 0.5)
+        patch.play(0.5)  # the journal is written ten times a second
         real.process.kill()
         real.process.wait()
         patch.until(lambda: patch.state == "LOST")

@@ -1,5 +1,8 @@
 """The component's plain modules by themselves, with a clock and a web of our own."""
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -57,8 +60,14 @@ class Line:
         self.now, self.sent, self.shown, self.driven = 100.0, [], {}, set()
         self.web = Web()
         self.link = LINK.Link(
-            self.web, VALUES.Values(), lambda *message: self.sent.append(message), lambda: self.now
-        )
+            self.web, VALUES.Values(), lambda *message: self.sent.append(message),
+            clock=lambda: self.now,
+        )  # fmt: skip
+
+    def wait(self, seconds):
+        """Frames without a word from the bridge."""
+        for _ in range(round(seconds / 0.1)):
+            self.tick(0.1)
 
     def tick(self, seconds=0.02):
         self.now += seconds
@@ -214,7 +223,7 @@ def test_a_switch_that_loads_keeps_the_menu_until_it_has_failed(line):
 def test_a_silent_bridge_is_asked_at_once(line):
     line.connect({"scale": 0.5}, {"scale": 0.5})
     asked = len(line.web.asked)
-    line.tick(1.2)
+    line.wait(1.2)
     assert line.link.state == "LOST"
     assert len(line.web.asked) == asked + 1
 
@@ -244,3 +253,220 @@ def test_versions(line, version, old):
     line.web.answer(200, {**SCHEMA, "version": version})
     line.tick()
     assert (line.link.state == "OLD") is old
+
+
+# What OSC does not carry, and time that stands still.
+
+
+@pytest.mark.parametrize("osc_first", [True, False])
+def test_a_stall_is_no_silence(line, osc_first):
+    line.connect({"scale": 0.5}, {"scale": 0.5})
+    line.wait(0.5)
+    subscribed = len(line.value("/bridge/subscribe"))
+    line.now += 30.0  # a project is saved, a shader compiled
+    if osc_first:
+        line.link.heard("/bridge/state/uptime", [31.0])
+    line.tick()
+    assert line.link.state == "CONNECTED"
+    assert len(line.value("/bridge/subscribe")) == subscribed + 1, "it may have been taken off"
+    if not osc_first:
+        line.link.heard("/bridge/state/uptime", [31.0])
+    line.wait(0.8)
+    assert line.link.state == "CONNECTED"
+    line.wait(0.5)
+    assert line.link.state == "LOST", "silence in frames is one"
+
+
+def test_a_stall_sends_nothing_twice(line):
+    line.connect({"scale": 0.5}, {"scale": 0.5})
+    line.shown["scale"] = 0.75
+    line.tick()
+    line.now += 30.0
+    line.tick()
+    line.link.heard("/bridge/scal", [0.75])
+    line.wait(0.5)
+    assert line.value("/bridge/scal") == [[0.75]]
+
+
+def patches(line):
+    return [body for job, path, body in line.web.asked if job[1] == "text"]
+
+
+@pytest.mark.parametrize("text", ["ü 日本", "wave 🌊", "x" * 70_000])
+def test_what_osc_may_spoil_goes_by_http(line, text):
+    line.connect({"words": "calm"}, {"words": "calm"})
+    line.shown["words"] = text
+    line.tick()
+    assert patches(line) == [{"words": text}]
+    assert line.value("/bridge/word") == []
+    line.web.answer(200, {"words": text})
+    line.tick()
+    line.link.heard("/bridge/word", ["Ã¼ ????"])
+    line.tick()
+    assert line.web.asked[-1][1] == "/api/v1/parameters"
+    line.web.answer(200, {"words": text})
+    line.wait(1.0)
+    assert line.shown["words"] == text
+    assert len(patches(line)) == 1
+
+
+def test_a_text_from_elsewhere_is_asked_for(line):
+    line.connect({"words": "calm"}, {"words": "calm"})
+    line.link.heard("/bridge/word", ["caf"])  # all that was left of it
+    line.tick()
+    line.web.answer(200, {"words": "café"})
+    line.wait(0.3)
+    assert line.shown["words"] == "café"
+
+
+def test_an_answer_about_an_older_text_does_not_undo_the_newer(line):
+    line.connect({"words": "calm"}, {"words": "calm"})
+    for text in ("ü", "üb"):
+        line.shown["words"] = text
+        line.tick()
+    first, second = [place for place, (job, *_) in enumerate(line.web.asked) if job[1] == "text"]
+    line.web.answer(200, {"words": "ü"}, first)
+    line.wait(0.5)
+    assert line.shown["words"] == "üb"
+    line.web.answer(200, {"words": "üb"}, second)
+    line.wait(0.5)
+    assert line.shown["words"] == "üb"
+    assert len(patches(line)) == 2
+
+
+def test_a_text_that_found_nobody_is_sent_again(line):
+    line.connect({"words": "calm"}, {"words": "calm"})
+    line.shown["words"] = "ü"
+    line.tick()
+    line.web.answer(0, "refused")
+    line.tick()
+    assert patches(line) == [{"words": "ü"}, {"words": "ü"}]
+
+
+def test_a_refused_text_turns_back(line):
+    line.connect({"words": "calm"}, {"words": "calm"})
+    line.shown["words"] = "ü"
+    line.tick()
+    line.web.answer(422, "not this one")
+    assert "words: not this one" in [event.value for event in line.tick()]
+    line.tick()
+    line.web.answer(200, {"words": "calm"})
+    line.wait(0.3)
+    assert line.shown["words"] == "calm"
+
+
+def test_a_sentence_of_the_state_beyond_ascii_is_asked_for(line):
+    line.connect({}, {})
+    line.link.heard("/bridge/state/error", ["GrÃ¶Ã\x9fe?"])
+    assert "error" not in [name for e in line.tick() if e.kind == "status" for name in e.value]
+    assert line.web.asked[-1][1] == "/api/v1/state"
+    line.web.answer(200, {"error": "Größe?"})
+    assert {"error": "Größe?"} in [event.value for event in line.tick()]
+    line.link.heard("/bridge/error", ["Größe".encode().decode("latin-1")])
+    assert [event.value for event in line.tick()] == ["Größe"]
+
+
+def test_a_file_is_sent_by_its_whole_path_and_a_name_of_the_bridges_as_it_is(line):
+    line.link._path = lambda name, value: f"/show/{value}"
+    uploads = []
+    line.web.upload = lambda job, path: uploads.append((job, path))
+    line.connect({"picture": ""}, {"picture": ""})
+    for value, status, answer in (
+        ("mine.png", 201, {"name": "mine-1.png"}), ("there.png", 410, "There is no file"),
+    ):  # fmt: skip
+        line.shown["picture"] = value
+        line.tick()
+        job, path = uploads.pop()
+        assert path == f"/show/{value}"
+        line.web.ready.append(SimpleNamespace(job=job, status=status, value=answer))
+        line.tick()
+    assert line.value("/bridge/pict") == [["mine-1.png"], ["there.png"]]
+    line.shown["picture"] = "sub/gone.png"
+    line.tick()
+    job, _ = uploads.pop()
+    line.web.ready.append(SimpleNamespace(job=job, status=410, value="There is no file"))
+    assert "picture: There is no file" in [event.value for event in line.tick()]
+
+
+# A bridge that is being started.
+
+
+def process(line, what, value, status=200):
+    line.web.ready.append(SimpleNamespace(job=what, status=status, value=value))
+    return line.tick()
+
+
+def test_a_bridge_that_starts_shows_the_last_line_of_its_log(line):
+    line.link.open("127.0.0.1", 8000, 9001)
+    line.tick()
+    line.web.answer(0, "refused")
+    line.tick()
+    assert line.link.state == "OFFLINE"
+    process(line, "started", {"pid": 1})
+    assert (line.link.state, line.link.message) == ("STARTING", "The bridge starts.")
+    process(line, "log", "loading weights")
+    for _ in range(10):
+        line.wait(1.0)
+        line.web.answer(0, "refused")
+    assert (line.link.state, line.link.message) == ("STARTING", "loading weights")
+    events = process(line, "ended", "The bridge ended: no disk", 1)
+    assert "process" in [event.kind for event in events]
+    assert line.link.state == "OFFLINE"
+
+
+def test_a_bridge_that_was_lost_and_is_started_again_is_starting(line):
+    line.connect({}, {})
+    line.wait(1.3)
+    assert line.link.state == "LOST"
+    process(line, "log", "a line of one that lives")
+    assert line.link.state == "LOST", "it may be restarting itself"
+    process(line, "started", {"pid": 1})
+    assert line.link.state == "STARTING"
+    process(line, "stopped", 0)
+    assert line.link.state == "OFFLINE"
+
+
+def test_what_a_new_page_shows_is_nobodys_move(line):
+    line.connect({"scale": 0.5}, {"scale": 0.5})
+    line.link._values.settle({"scale": 0.0, "steps": 3})
+    line.shown.update(scale=0.0, steps=3)
+    line.wait(0.3)
+    assert line.value("/bridge/scal") == []
+
+
+# Processes.
+
+PROCESS = module("bridge_process")
+
+
+def test_touchdesigners_own_python_and_libraries_are_not_the_bridges(monkeypatch):
+    for name in ("PYTHONHOME", "PythonPath", "PYTHONUTF8", "VIRTUAL_ENV", "QT_PLUGIN_PATH",
+                 "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH", "LD_PRELOAD"):  # fmt: skip
+        monkeypatch.setenv(name, "/derivative")
+    monkeypatch.setenv("SPOUT_BRIDGE_NAME", "stage")
+    found = PROCESS.environment()
+    assert [name for name, value in found.items() if value == "/derivative"] == []
+    assert (found["PYTHONIOENCODING"], found["SPOUT_BRIDGE_NAME"]) == ("utf-8", "stage")
+    assert found["SPOUT_BRIDGE_STOP_ON_STDIN_END"] == "true"
+    assert found["PATH"]
+
+
+@pytest.mark.parametrize(
+    ("data", "last"),
+    [(b"one\ntwo\n\n", "two"), (b"", ""), (b"a\rb\rc", "c"), (b"x" * 9000, "x" * 300),
+     ("Größe\n".encode(), "Größe"), (b"\xff\n", "\ufffd")],
+)  # fmt: skip
+def test_the_last_line_of_a_log(tmp_path, data, last):
+    (tmp_path / "log").write_bytes(data)
+    assert PROCESS.last_lines(tmp_path / "log", 1) == last
+    assert PROCESS.last_lines(tmp_path / "none", 1) == ""
+
+
+def test_a_process_is_told_from_a_later_one_of_its_number():
+    own = PROCESS.born(os.getpid())
+    assert own
+    assert PROCESS.born(os.getpid()) == own
+    assert PROCESS.born(os.getppid()) != ""
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    assert PROCESS.born(gone.pid) == ""

@@ -262,7 +262,7 @@ def with_bridge(double, desk, **more):
 
 
 def test_words_and_a_picture_go_to_the_bridge_and_back(double, desk):
-    double.spout = lambda sent, u, v: sent(u, v)
+    double.spout, double.osc_is_ascii = (lambda sent, u, v: sent(u, v)), False
     before = desk.store.snapshot.values["prompt"]
     path, report = with_bridge(double, desk)
     found = report["bridge"]

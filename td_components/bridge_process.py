@@ -1,0 +1,214 @@
+# pyright: basic
+"""A bridge of this machine as a process: started, found again, ended.
+
+Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and anywhere else. A DAT's
+module is compiled anew with every update of the component, and what it held is lost. So what is
+known of a process lies in a module of Python's own, as plain values: they outlive all code.
+"""
+
+import ctypes
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+import types
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+SHELF = "spout_bridge_processes"  # the module that TouchDesigner does not know
+STOP = 6.0  # seconds for a normal end, that of a recording included
+FORCED = 1.0  # seconds for one by force
+GLANCE = 0.05
+TAIL, LONGEST = 4096, 300  # bytes of a log that are looked at, letters of one of its lines
+# What TouchDesigner sets for itself, and what leads another program to its libraries.
+ALIEN = ("PYTHON", "QT_", "DYLD_")
+ALIEN_NAMES = ("VIRTUAL_ENV", "LD_LIBRARY_PATH", "LD_PRELOAD", "__PYVENV_LAUNCHER__")
+
+
+def shelf():
+    """Pid to what is known of each process that was started from this TouchDesigner: `owner` (the
+    id of a component), `process` (None where only its pid was known), `born`, `port` and `log`.
+    """
+    return _kept().running
+
+
+def _kept():
+    made: Any = types.ModuleType(SHELF)
+    made.running, made.closers = {}, {}
+    return sys.modules.setdefault(SHELF, made)
+
+
+def enlist(owner, close):
+    """`close` ends what works for a component, at the latest when another takes its place or the
+    component is seen to be gone; for there may be nobody who tells it.
+    """
+    earlier = _kept().closers.get(owner)
+    _kept().closers[owner] = close
+    if earlier:
+        earlier()
+
+
+def start(command, owner, port, folder, log):
+    """Start a command line; what is known of it. OSError or ValueError where it cannot be started.
+
+    Its standard input is a pipe of ours, whose end is its normal end: also where TouchDesigner ends
+    without a word.
+    """
+    with Path(log).open("wb") as out:
+        process = subprocess.Popen(
+            command if os.name == "nt" else shlex.split(command),
+            stdin=subprocess.PIPE, stdout=out, stderr=out, cwd=folder or None, env=environment(),
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )  # fmt: skip
+    found = {"owner": owner, "process": process, "pid": process.pid, "born": born(process.pid),
+             "port": port, "log": str(log)}  # fmt: skip
+    shelf()[process.pid] = found
+    return found
+
+
+def environment():
+    """That of a bridge: TouchDesigner's own Python and libraries would not do for it."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith(ALIEN) and name.upper() not in ALIEN_NAMES
+    }
+    return {**kept, "PYTHONIOENCODING": "utf-8", "SPOUT_BRIDGE_STOP_ON_STDIN_END": "true"}
+
+
+def of(owner):
+    """What is known of the process of a component; None where it has none."""
+    return next((found for found in list(shelf().values()) if found["owner"] == owner), None)
+
+
+def claim(owner, port, record, lives):
+    """Find the process of a component again: after an update of it, and in a project that was
+    opened again. `record` is what the component has kept, `lives(id)` says whether there is a
+    component of that id. Whose component is gone, and who is not claimed, is returned to be ended.
+    """
+    record, left = record or {}, []
+    closers = _kept().closers
+    for other in [number for number in list(closers) if number != owner and not lives(number)]:
+        closers.pop(other)()
+    for found in list(shelf().values()):
+        same = found["pid"] == record.get("pid") and found["born"] == record.get("born")
+        if found["owner"] != owner and lives(found["owner"]):
+            continue  # of another component: a copy keeps its original's record
+        if same or found["port"] == port:
+            found["owner"] = owner
+        else:
+            found["owner"] = None
+            left.append(found)
+    pid = record.get("pid")
+    if pid and pid not in shelf() and record.get("born") and born(pid) == record["born"]:
+        shelf()[pid] = {**record, "owner": owner, "process": None}  # an earlier TouchDesigner's
+    return left
+
+
+def record(found):
+    """What a component keeps of it, to find it again."""
+    return {name: found[name] for name in ("pid", "born", "port", "log")}
+
+
+def status(found):
+    """The exit status; None while it runs, 0 where it is not known."""
+    if found["process"] is not None:
+        return found["process"].poll()
+    return None if born(found["pid"]) == found["born"] else 0
+
+
+def stop(found, patience=STOP):
+    """End it as by Ctrl-C, after a while by force; its exit status. This waits."""
+    process, pid = found["process"], found["pid"]
+    if process is not None:
+        with suppress(OSError):
+            process.stdin.close()
+        if not _gone(found, patience):
+            process.terminate()
+        if not _gone(found, FORCED):
+            process.kill()
+            process.wait()
+    elif status(found) is None:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGTERM)  # on Windows an end by force
+        if not _gone(found, patience) and hasattr(signal, "SIGKILL"):
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+    return ended(found)
+
+
+def ended(found):
+    """It has ended: nothing is kept of it. Its exit status."""
+    shelf().pop(found["pid"], None)
+    if found["process"] is not None:
+        with suppress(OSError):
+            found["process"].stdin.close()
+    return status(found) or 0
+
+
+def let_go(owner):
+    """The component is gone: its bridge ends, in a thread of its own. This does not wait."""
+    found = of(owner)
+    if found is not None:
+        found["owner"] = None
+        threading.Thread(target=stop, args=(found,), name="SpoutBridge end").start()
+
+
+def _gone(found, seconds):
+    end = time.monotonic() + seconds
+    while status(found) is None:
+        if time.monotonic() > end:
+            return False
+        time.sleep(GLANCE)
+    return True
+
+
+def last_lines(path, number):
+    """The last lines of a log that say something, as one; empty where there are none."""
+    try:
+        with Path(path).open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - TAIL))
+            text = file.read(TAIL).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    lines = [" ".join(line.split())[:LONGEST] for line in text.replace("\r", "\n").split("\n")]
+    return " ".join([line for line in lines if line][-number:])
+
+
+def born(pid):
+    """A mark of when a process began, by which it is told from a later one of its number; empty
+    where there is none, or it has ended.
+    """
+    if sys.platform == "win32":
+        return _born_windows(pid)
+    with suppress(OSError, IndexError):
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        return "" if fields[0] == "Z" else fields[19]
+    with suppress(OSError, subprocess.SubprocessError):
+        asked = subprocess.run(
+            ["ps", "-o", "lstart=", "-p", str(pid)],
+            capture_output=True, text=True, timeout=FORCED, check=False,
+        )  # fmt: skip
+        return asked.stdout.strip()
+    return ""
+
+
+def _born_windows(pid):
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # pyright: ignore[reportAttributeAccessIssue]
+    kernel.OpenProcess.restype = ctypes.c_void_p
+    handle = kernel.OpenProcess(0x1000 | 0x100000, False, pid)  # to ask it, and to wait for it
+    if not handle:
+        return ""
+    handle = ctypes.c_void_p(handle)
+    times = [ctypes.c_uint64() for _ in range(4)]
+    try:
+        told = kernel.GetProcessTimes(handle, *(ctypes.byref(moment) for moment in times))
+        running = kernel.WaitForSingleObject(handle, 0) == 258  # WAIT_TIMEOUT
+        return str(times[0].value) if told and running else ""
+    finally:
+        kernel.CloseHandle(handle)
