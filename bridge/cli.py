@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -46,21 +46,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     louder = getattr(options, "verbose", 0) - getattr(options, "quiet", 0)
     logs.to_terminal(handler, max(logging.DEBUG, logging.WARNING - 10 * louder))
     try:
+        status = _status(options, console)
+    finally:
+        well = logs.end()
+    if not well and arguments is None:
+        os._exit(status)  # to flush a terminal that is stuck would never end
+    if status:
+        sys.exit(status)
+
+
+def _status(options: argparse.Namespace, console: Console) -> int:
+    """Carry a command out; the exit status."""
+    try:
         COMMANDS[options.command](options, console)
+    except SystemExit as end:
+        return cast(int, end.code or 0)
     except BrokenPipeError:  # `list | head`: whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Refused as error:
-        console.print(f"spout-bridge: {error}", style="red", soft_wrap=True)
-        sys.exit(error.status)
+        return _refused(console, str(error), error.status)
     except Exception as error:
         if why := _package(error):
-            console.print(f"spout-bridge: {why}", style="red", soft_wrap=True)
-            sys.exit(USAGE)
+            return _refused(console, why, USAGE)
         text = "This is a defect: please report it with what `spout-bridge doctor` prints%s."
         log.exception(text, f" and with {logs.place()}" if logs.place() else "")
-        sys.exit(CRASHED)
-    finally:
-        logs.end()
+        return CRASHED
+    return 0
+
+
+def _refused(console: Console, why: str, status: int) -> int:
+    logs.say(lambda: console.print(f"spout-bridge: {why}", style="red", soft_wrap=True))
+    return status
 
 
 def _package(error: Exception) -> str:

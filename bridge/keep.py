@@ -10,6 +10,7 @@ from time import perf_counter
 
 from rich.console import Console
 
+from bridge import logs
 from bridge.command import PORT_TAKEN, new_token, stop_event, stop_with_stdin
 from bridge.job import death, tie
 from bridge.settings import Settings
@@ -55,12 +56,17 @@ def keep(arguments: Sequence[str], settings: Settings, console: Console) -> int:
 
 
 def _tell(console: Console, text: str) -> None:
-    """A line, where anybody can still read it: a full disk or a closed pipe ends no show."""
-    with suppress(OSError, SystemExit):
+    """A line, where anybody can still read it: a full disk or a closed pipe ends no show, and no
+    new life waits for a full one.
+    """
+
+    def write() -> None:
         if console.is_terminal:  # a dead bridge leaves its line open and the cursor hidden
             console.show_cursor()
             console.line()
         console.print(text)
+
+    logs.say(write)
 
 
 def _run(arguments: Sequence[str], environment: Mapping[str, str], stop: threading.Event) -> int:

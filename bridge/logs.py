@@ -1,15 +1,16 @@
 """Where log lines go: to the terminal, and to one file of each bridge's name.
 
-Each has a bounded queue and a thread of its own: no disk or terminal that is slow, full or gone
-keeps whoever has something to say. What did not fit is counted, and told when there is room again.
-Secrets are masked before a line leaves the thread that says it.
+Each has a bounded queue and a thread of its own: no disk or terminal that is slow, full or gone, or
+that a click has stopped (Windows' QuickEdit), keeps whoever has something to say. What else a
+running bridge shows on the terminal goes the same way: by `say`. What did not fit is counted, and
+told when there is room again. Secrets are masked before a line leaves the thread that says it.
 """
 
 import logging
 import re
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from logging.handlers import QueueHandler
 from os import getpid
@@ -42,6 +43,7 @@ MASKS = (
 _secrets: tuple[str, ...] = ()
 _handlers: list["Posting"] = []
 _file: "LogFile | None" = None
+_terminal: "Posting | None" = None
 
 
 def hide(secrets: Iterable[str]) -> None:
@@ -65,7 +67,18 @@ def masked(text: str) -> str:
 
 def to_terminal(handler: logging.Handler, level: int) -> None:
     """Show lines of this level and above."""
-    _add(handler, level)
+    global _terminal
+    _terminal = _add(handler, level)
+
+
+def say(write: Callable[[], object]) -> None:
+    """Have `write` show something on the terminal, in its turn among the lines; by the thread that
+    writes there, which is never waited for. Where there is no such thread it is done here.
+    """
+    if _terminal:
+        _terminal.put(write)
+    else:
+        _written(write)
 
 
 def to_file(folder: Path, name: str, level: int) -> None:
@@ -80,17 +93,20 @@ def to_file(folder: Path, name: str, level: int) -> None:
     sys.unraisablehook = _unraisable
 
 
-def end() -> None:
-    """Write what waits, and leave logging as it was."""
-    global _file, _secrets
-    root = logging.getLogger()
+def end() -> bool:
+    """Write what waits, and leave logging as it was. False where the terminal is stuck: then the
+    interpreter's own end would be stuck there too.
+    """
+    global _file, _secrets, _terminal
+    root, well = logging.getLogger(), True
     for handler in _handlers:
         root.removeHandler(handler)
-        handler.end()
+        well = (handler.end() or handler is not _terminal) and well
     _handlers.clear()
     if _file:
         threading.excepthook, sys.unraisablehook = threading.__excepthook__, sys.__unraisablehook__
-    _file, _secrets = None, ()
+    _file, _secrets, _terminal = None, (), None
+    return well
 
 
 def place() -> str:
@@ -120,7 +136,7 @@ class Posting(QueueHandler):
     """Hands lines to `target`, which a thread of its own serves. Never waits."""
 
     def __init__(self, target: logging.Handler) -> None:
-        self._waiting: Queue[logging.LogRecord | None] = Queue(LINES)
+        self._waiting: Queue[logging.LogRecord | Callable[[], object] | None] = Queue(LINES)
         super().__init__(self._waiting)
         self._target = target
         target.lock = _Unlocked()  # type: ignore[assignment]
@@ -131,8 +147,12 @@ class Posting(QueueHandler):
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Put it where it waits; or count it."""
+        self.put(record)
+
+    def put(self, what: logging.LogRecord | Callable[[], object]) -> None:
+        """The same with a line, or with what writes something else; or count it."""
         try:
-            self._waiting.put_nowait(record)
+            self._waiting.put_nowait(what)
         except Full:
             self._missed += 1
 
@@ -144,17 +164,22 @@ class Posting(QueueHandler):
         """A line that cannot be made is counted: to print that could wait."""
         self._missed += 1
 
-    def end(self) -> None:
-        """Serve what waits, for a moment at most."""
+    def end(self) -> bool:
+        """Serve what waits, for a moment at most; whether that was enough."""
         with suppress(Full):
             self._waiting.put(None, timeout=PATIENCE)
         self._thread.join(PATIENCE)
         if self._thread.is_alive():  # stuck in there: whoever touches it at the exit is stuck too
             self._target.flush = self._target.close = _nothing
+            return False
+        return True
 
     def _serve(self) -> None:
-        while (record := self._waiting.get()) is not None:
-            self._hand_over(record)
+        while (what := self._waiting.get()) is not None:
+            if isinstance(what, logging.LogRecord):
+                self._hand_over(what)
+            elif not _written(what):
+                self._missed += 1
             if (missed := self._missed) > self._told and self._waiting.empty():
                 text = f"{missed - self._told} lines came too fast and are not here"
                 self._told = missed
@@ -276,7 +301,15 @@ class LogFile(logging.Handler):
                 self._lost += 1
 
 
-def _add(target: logging.Handler, level: int) -> None:
+def _written(write: Callable[[], object]) -> bool:
+    try:
+        write()
+    except (Exception, SystemExit):  # noqa: BLE001 - as above; and rich ends the program for a pipe that is gone
+        return False
+    return True
+
+
+def _add(target: logging.Handler, level: int) -> Posting:
     handler = Posting(target)
     handler.setLevel(level)
     _handlers.append(handler)
@@ -284,6 +317,7 @@ def _add(target: logging.Handler, level: int) -> None:
     # Ours as asked for; of other people's packages only what is wrong.
     least = min(handler.level for handler in _handlers)
     logging.getLogger("bridge").setLevel(least)
+    return handler
 
 
 def _forget(folder: Path, pattern: str) -> None:

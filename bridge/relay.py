@@ -5,6 +5,7 @@ from time import perf_counter
 
 from rich.console import Console
 
+from bridge import logs
 from bridge.command import Refused
 from bridge.frame import Frame
 from bridge.transports import Options, Sink, TransportError, open_sink, open_source
@@ -15,7 +16,7 @@ def relay(uri: str, to: str, seconds: float, stop: threading.Event, console: Con
     until = perf_counter() + seconds
     try:
         with open_source(uri, Options()) as source, open_sink(to, Options()) as sink:
-            console.print(f"{uri} → {to} ({sink.status}); Ctrl-C ends.", soft_wrap=True)
+            _tell(console, f"{uri} → {to} ({sink.status}); Ctrl-C ends.")
             trouble = ""
             while not stop.is_set() and perf_counter() < until:
                 frame = source.receive(0.1)
@@ -31,8 +32,13 @@ def _sent(sink: Sink, frame: Frame, trouble: str, console: Console) -> str:
         sink.send(frame)
     except TransportError as error:
         if str(error) != trouble:
-            console.print(str(error), soft_wrap=True)
+            _tell(console, str(error))
         return str(error)
     if trouble:
-        console.print("Pictures are handed on again.")
+        _tell(console, "Pictures are handed on again.")
     return ""
+
+
+def _tell(console: Console, text: str) -> None:
+    """A line on the terminal, which no picture waits for."""
+    logs.say(lambda: console.print(text, soft_wrap=True))

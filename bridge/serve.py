@@ -6,7 +6,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -77,7 +77,7 @@ def serve(settings: Settings, values: Mapping[str, str], console: Console) -> No
         running.push(partial(_stop, session))
         osc.start()
         http.start()
-        with Faults().survived("What this bridge is cannot be told here"), suppress(SystemExit):
+        with Faults().survived("What this bridge is cannot be told here"):
             _greet(console, session, http.port, token)
         _watch(console, session, stop)
 
@@ -174,45 +174,77 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
     host = f"[{host}]" if ":" in host else host
     page = f"http://{host}:{port}" + (f"/?token={token}" if token else "")
     way = f"{session.way} → {settings.sink_uri}"
-    console.print(f"spout-bridge  {way}", style="bold", soft_wrap=True)
-    console.print(f"page  {page}", soft_wrap=True)
-    console.print(f"OSC   UDP {port}, for example /bridge/vace 1.5")
-    if logs.place():
-        console.print(f"log   {logs.place()}", soft_wrap=True)
-    if session.restored:
-        console.print(session.restored, soft_wrap=True)
-    console.print("Ctrl-C ends.")
+    place, restored = logs.place(), session.restored
+
+    def write() -> None:
+        console.print(f"spout-bridge  {way}", style="bold", soft_wrap=True)
+        console.print(f"page  {page}", soft_wrap=True)
+        console.print(f"OSC   UDP {port}, for example /bridge/vace 1.5")
+        if place:
+            console.print(f"log   {place}", soft_wrap=True)
+        if restored:
+            console.print(restored, soft_wrap=True)
+        console.print("Ctrl-C ends.")
+
+    logs.say(write)
 
 
 def _watch(console: Console, session: Session, stop: threading.Event) -> None:
-    """Tell what changes until `stop`. What cannot be told, or not be written because terminal or
-    pipe are gone, ends no show.
+    """Tell what changes until `stop`; a terminal or pipe that is full or gone ends no show, and
+    keeps no end: another thread writes.
     """
-    faults, follow = Faults(), _stay if console.is_terminal else _tell
-    while not stop.is_set():
-        # rich ends the program when its pipe is gone, and is quiet from then on.
-        with faults.survived("What happens cannot be told here"), suppress(SystemExit):
-            follow(console, session, stop)
-        stop.wait(BEAT)
-
-
-def _stay(console: Console, session: Session, stop: threading.Event) -> None:
-    """On a terminal: one line that stays."""
-    with console.status("") as line:
-        while not stop.wait(BEAT):
-            line.update(Text(_line(session)))
-
-
-def _tell(console: Console, session: Session, stop: threading.Event) -> None:
-    """Elsewhere: a line now and then."""
-    last, told = "", float("-inf")
+    faults = Faults()
+    show = (_StatusLine if console.is_terminal else _Lines)(console)
     while not stop.wait(BEAT):
-        if perf_counter() - told < TELL:
-            continue
-        text, told = _line(session), perf_counter()
-        if text != last:
-            console.print(text, soft_wrap=True)
-        last = text
+        with faults.survived("What happens cannot be told here"):
+            show(_line(session))
+    show.end()
+
+
+class _StatusLine:
+    """On a terminal: one line that stays."""
+
+    def __init__(self, console: Console) -> None:
+        self._status = console.status("")
+        self._text = ""
+        self._waits = False  # a draw that has not had its turn yet: it will show the newest
+        logs.say(self._status.start)
+
+    def __call__(self, text: str) -> None:
+        """Show this from now on. Never waits."""
+        self._text = text
+        if not self._waits:
+            self._waits = True
+            logs.say(self._draw)
+
+    def end(self) -> None:
+        """Leave the terminal as it was."""
+        logs.say(self._status.stop)
+
+    def _draw(self) -> None:
+        self._waits = False
+        self._status.update(Text(self._text))
+
+
+class _Lines:
+    """Elsewhere: a line now and then, when something is new."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last, self._told = "", float("-inf")
+
+    def __call__(self, text: str) -> None:
+        """Show this, if it is time. Never waits."""
+        now = perf_counter()
+        if now - self._told < TELL:
+            return
+        self._told = now
+        if text != self._last:
+            self._last = text
+            logs.say(lambda: self._console.print(text, soft_wrap=True))
+
+    def end(self) -> None:
+        """Nothing to leave."""
 
 
 def _line(session: Session) -> str:

@@ -1,14 +1,28 @@
 """The bridge as a process among others: how it is asked to end, and what its streams do to it."""
 
+import io
 import json
+import logging
+import os
+import re
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager, suppress
+from time import perf_counter
 
 import cv2
+import psutil
 import pytest
+from rich.console import Console
 
-from tests.test_cli import refused, running
+from bridge import logs
+from bridge.relay import relay
+from bridge.serve import _watch
+from tests.test_cli import COMMAND, Running, refused, running
 
 SMALL = ("--pipeline", "passthrough", "--output-size", "64x48", "--size", "64x48")
 
@@ -72,3 +86,127 @@ def test_what_a_crash_has_left_is_told_to_who_sees_no_terminal(tmp_path):
     with running(tmp_path, *more) as bridge:
         state = bridge.until(lambda state: state["state"] == "RUNNING")
         assert state["reason"] == "", "a normal end is no news"
+
+
+@contextmanager
+def unread(tmp_path, *arguments):
+    """A bridge whose standard error nobody reads, full as of a console that a click has stopped:
+    the process and its port.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while os.write(writer, b"x" * 4096):
+            pass
+    os.set_blocking(writer, True)
+    process = subprocess.Popen(
+        [*COMMAND, "run", "--port", str(port), "--folder", str(tmp_path), "--osc-feedback", "none",
+         *arguments],
+        stderr=writer,
+    )  # fmt: skip
+    os.close(writer)
+    try:
+        yield Running(process, port, [])
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reader)
+
+
+def answering(bridge):
+    end = perf_counter() + 30
+    while True:
+        try:
+            return bridge.until(lambda state: state["state"] == "RUNNING")
+        except OSError:  # it is being started
+            assert perf_counter() < end
+            time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_console_that_takes_nothing_keeps_no_dead_engine_dead_and_no_end(tmp_path):
+    with unread(tmp_path, *SMALL, "--sink", "null:", "--name", "Xfull", "-vv") as bridge:
+        for _ in range(2):
+            old = answering(bridge)
+            os.kill(old["worker"], signal.SIGKILL)
+            bridge.until(lambda state, old=old: state["restarts"] > old["restarts"])
+            back = answering(bridge)
+            bridge.until(lambda state, back=back: state["frames_new"] > back["frames_new"] + 20)
+        bridge.osc("/bridge/prompt", "gold")
+        bridge.until(lambda state: state["osc_messages"] == 1)
+        bridge.process.send_signal(signal.SIGINT)
+        assert bridge.process.wait(10) == 0, "nor does its end wait for the console"
+    assert journal(tmp_path, "Xfull")["ended"] is True
+
+
+@pytest.mark.slow
+def test_a_console_that_takes_nothing_keeps_no_dead_bridge_dead(tmp_path):
+    more = (*SMALL, "--sink", "null:", "--name", "Xkept")
+    with unread(tmp_path, *more, "--keep") as bridge:
+        answering(bridge)
+        child = psutil.Process(bridge.process.pid).children()[0]
+        child.kill()
+        psutil.wait_procs([child], 10)
+        answering(bridge)
+        bridge.process.send_signal(signal.SIGINT)
+        assert bridge.process.wait(10) == 0
+
+
+def test_a_refusal_that_nobody_reads_is_one_all_the_same(tmp_path):
+    with unread(tmp_path, "--source", "nothing") as bridge:
+        assert bridge.process.wait(20) == 1
+
+
+class Held(io.StringIO):
+    """A console in which somebody selects text."""
+
+    def __init__(self):
+        super().__init__()
+        self.let_go = threading.Event()
+
+    def write(self, text):
+        self.let_go.wait(20)
+        return super().write(text)
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_who_tells_how_it_goes_waits_for_no_console(monkeypatch, terminal):
+    """And when it takes text again it shows what holds then, not what held meanwhile."""
+    monkeypatch.setattr("bridge.serve.BEAT", 0.001)
+    monkeypatch.setattr("bridge.serve.TELL", 0.0)
+    texts = iter(f"line {number}" for number in range(100))
+    stop, held = threading.Event(), Held()
+
+    def line(_):
+        text = next(texts)
+        if text == "line 99":
+            stop.set()
+        return text
+
+    monkeypatch.setattr("bridge.serve._line", line)
+    logs.to_terminal(logging.StreamHandler(held), logging.INFO)
+    try:
+        _watch(Console(file=held, force_terminal=terminal, width=60), None, stop)
+        held.let_go.set()
+    finally:
+        assert logs.end()
+    shown = re.findall(r"line (\d+)", held.getvalue())
+    assert shown[-1] == "99"
+    assert len(shown) == (len(set(shown)) if terminal else 100)
+
+
+def test_send_waits_for_no_console_either(tmp_path):
+    held = Held()
+    logs.to_terminal(logging.StreamHandler(held), logging.INFO)
+    try:
+        relay("demo:", "null:", 0.1, threading.Event(), Console(file=held, force_terminal=False))
+        held.let_go.set()
+    finally:
+        assert logs.end()
+    assert "Ctrl-C ends" in held.getvalue()
