@@ -6,6 +6,7 @@ a process one decodes at a time.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -85,9 +86,13 @@ def decoded(data: bytes, need: Need, name: str = "The picture") -> Image:
     header = checked(data, name)
     with _turn:
         try:
-            flags = REDUCED[need.reduction(header)]
+            flags, turns = REDUCED[need.reduction(header)], _turns(data, header)
+            # Where the boxes say how it lies, the camera's word beside them says it once more.
+            flags |= cv2.IMREAD_IGNORE_ORIENTATION if turns else 0
             image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
             if image is not None:
+                for turn in turns:
+                    image = np.ascontiguousarray(turn(cast(Image, image)))
                 cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image)
         except (cv2.error, MemoryError) as error:
             if short_of_memory(error):
@@ -199,6 +204,72 @@ def _avif(data: bytes) -> tuple[int, int]:
         elif kind in INSIDE and inner + INSIDE[kind] + 8 <= close:
             waiting.append((inner + INSIDE[kind], close))
     return 0, 0
+
+
+def _turns(data: bytes, header: Header) -> list[Callable[[Image], Image]]:
+    """How the picture of an AVIF is to be turned and mirrored, one after the other: what its boxes
+    say of the item that is shown. Other kinds say it in a way that OpenCV knows.
+    """
+    if header.kind != "AVIF":
+        return []
+    boxes = _boxes(data, 0, len(data))
+    meta = next((box for box in boxes if box[0] == b"meta"), None)
+    if meta is None:
+        return []
+    inside = {box[0]: box for box in _boxes(data, meta[1] + 4, meta[2])}
+    if not inside.keys() >= {b"pitm", b"iprp"}:
+        return []
+    begin = inside[b"pitm"][1]
+    shown = _big(data, begin + 4, 4 if _big(data, begin, 1) else 2)
+    properties = _boxes(data, *inside[b"iprp"][1:])
+    ipco = next((box for box in properties if box[0] == b"ipco"), None)
+    there = _boxes(data, *ipco[1:]) if ipco else []
+    found: list[Callable[[Image], Image]] = []
+    for kind, first, last in properties:
+        for index in _of_item(data, first, last, shown) if kind == b"ipma" else ():
+            if 0 < index <= len(there):
+                what, place, _ = there[index - 1]
+                found += [turn] if (turn := _turn_of(what, data[place : place + 1])) else []
+    return found
+
+
+def _turn_of(kind: bytes, how: bytes) -> Callable[[Image], Image] | None:
+    if kind == b"irot" and how:
+        return lambda image: np.rot90(image, how[0] & 3)  # quarters, against the clock
+    if kind == b"imir" and how:
+        return np.fliplr if how[0] & 1 else np.flipud
+    return None
+
+
+def _of_item(data: bytes, begin: int, end: int, item: int) -> list[int]:
+    """The numbers of an item's properties in a box `ipma`, from 1, in order."""
+    wide, long = _big(data, begin + 3, 1) & 1, 4 if _big(data, begin, 1) else 2
+    place, length = begin + 8, 2 if wide else 1
+    for _ in range(min(_big(data, begin + 4, 4), PARTS)):
+        if place + long >= end:
+            break
+        count, first = data[place + long], place + long + 1
+        place_after = first + count * length
+        if _big(data, place, long) == item and place_after <= end:
+            mask = 0x7FFF if wide else 0x7F
+            return [_big(data, at, length) & mask for at in range(first, place_after, length)]
+        place = place_after
+    return []
+
+
+def _boxes(data: bytes, begin: int, end: int) -> list[tuple[bytes, int, int]]:
+    """The boxes of a stretch, one after the other: of each its kind, and where it holds what."""
+    found: list[tuple[bytes, int, int]] = []
+    while begin + 8 <= end and len(found) < PARTS:
+        length, inner = _big(data, begin, 4), begin + 8
+        if length == 1:
+            length, inner = _big(data, begin + 8, 8), begin + 16
+        close = min(end, begin + length) if length else end
+        if close < inner:
+            break
+        found.append((data[begin + 4 : begin + 8], inner, close))
+        begin = close
+    return found
 
 
 def _big(data: bytes, place: int, count: int) -> int:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -157,6 +158,53 @@ def test_deep_pictures_are_as_others(depth):
     image = decoded(encoded(".png", 64, 32, depth), WHOLE)
     assert image.dtype == np.uint8
     assert image[0, 0].tolist() == [255, 0, 0]
+
+
+def _of_a_camera(kind, way):
+    """A picture with a camera's word on how it was held (EXIF, 1 to 8), which OpenCV's AVIF has in
+    its boxes too.
+    """
+    image = np.zeros((48, 80, 3), np.uint8)
+    image[:24, :40], image[24:, :40] = (0, 0, 255), (0, 255, 0)
+    try:
+        ok, data = cv2.imencodeWithMetadata(
+            kind, image, [cv2.IMAGE_METADATA_EXIF], [np.frombuffer(_exif(way), np.uint8)]
+        )
+    except (AttributeError, cv2.error):
+        ok, data = False, np.empty(0, np.uint8)
+    if not ok:
+        pytest.skip(f"this build of OpenCV writes no {kind} with EXIF")
+    return data.tobytes()
+
+
+LESS = bytes.maketrans(b"\x85\x86", b"\x05\x06")
+
+
+def _exif(way):
+    return b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0" + bytes([way]) + bytes(6)
+
+
+@pytest.mark.parametrize("way", range(1, 9))
+def test_an_avif_is_upright_whether_its_boxes_or_its_camera_say_how_it_lies(way):
+    wanted = decoded(_of_a_camera(".jpg", way), WHOLE)
+    both = _of_a_camera(".avif", way)
+    boxes_alone = both.replace(_exif(way), _exif(1))
+    exif_alone = both.replace(b"irot", b"free").replace(b"imir", b"free")
+    at = both.index(b"ipma")  # what a reader does not know must not be essential either
+    exif_alone = exif_alone[:at] + exif_alone[at : at + 28].translate(LESS) + exif_alone[at + 28 :]
+    turned = b"irot" in both or b"imir" in both
+    assert turned == (way != 1)
+    for data in (both, boxes_alone, exif_alone):
+        found = decoded(data, WHOLE)
+        assert found.shape == wanted.shape
+        assert np.abs(found.astype(int) - wanted).mean() < 12
+        small = decoded(data, Need(40, 40))
+        assert (small.shape[0] > small.shape[1]) == (wanted.shape[0] > wanted.shape[1])
+    for place in range(len(both)):  # whatever is damaged, it is no more than a damaged picture
+        with suppress(PictureError):
+            decoded(both[:place] + b"\xff" + both[place + 1 :], WHOLE)
+        if both[place : place + 4] == b"mdat":
+            break
 
 
 @pytest.mark.parametrize("reduced", [1, 4])
