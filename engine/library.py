@@ -197,11 +197,11 @@ class Library:
     def _write(self, record: Mapping[str, object]) -> None:
         self.models.mkdir(parents=True, exist_ok=True)
         beside = self.models / f"{RECORD}.{os.getpid()}"
-        beside.write_text(json.dumps(record, indent=1), "utf-8")
         try:
+            beside.write_text(json.dumps(record, indent=1), "utf-8")
             held.replace(beside, self.models / RECORD)
         except OSError:
-            with suppress(OSError):
+            with suppress(OSError):  # a full disk leaves it empty
                 held.remove(beside, 0)
             raise
 

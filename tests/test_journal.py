@@ -10,9 +10,11 @@ import sys
 import time
 
 import cv2
+import numpy as np
 import pytest
 
 from bridge.cli import main
+from bridge.control import assets
 from bridge.control.journal import Journal, Kept
 from bridge.session import Session
 from bridge.settings import Settings, data_folder
@@ -176,6 +178,17 @@ def test_a_disk_that_takes_nothing_is_told_until_it_does(tmp_path, monkeypatch):
     kept.end()
 
 
+def picture() -> bytes:
+    return cv2.imencode(".png", np.random.default_rng(1).integers(0, 256, (200, 200, 3)))[
+        1
+    ].tobytes()
+
+
+def test_a_folder_of_pictures_that_somebody_removed_is_made_again(tmp_path):
+    kept = assets.add(tmp_path / "gone" / "assets", "a.png", picture())
+    assert assets.names(tmp_path / "gone" / "assets") == [kept["name"]]
+
+
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk")
 def test_a_full_or_read_only_disk_is_told_until_it_is_over(tmp_path, monkeypatch):
     monkeypatch.setattr("bridge.control.journal.AGAIN", 0.05)
@@ -192,6 +205,11 @@ def test_a_full_or_read_only_disk_is_told_until_it_is_over(tmp_path, monkeypatch
         kept.put(more)
         until(lambda: "No space left" in kept.problem)
         assert written(disk)["pipeline"] == "passthrough", "the one before stands whole"
+        until(lambda: not [*disk.glob("*.new")])
+        with pytest.raises(assets.AssetError, match="cannot be kept") as caught:
+            assets.add(disk, "a.png", picture())
+        assert caught.value.status == 507
+        assert not [*disk.glob(".*.new")]
         (disk / "film").unlink()
         until(lambda: kept.problem == "")
         assert written(disk)["pipeline"] == "stylize"

@@ -44,10 +44,11 @@ def add(folder: Path, name: str, data: bytes, what: str = "The picture") -> dict
         kept = f"{Path(name).stem}-{mark[:6]}.png"
         fresh = folder / f".{kept}.new"
         try:
+            folder.mkdir(parents=True, exist_ok=True)  # somebody may have removed it
             fresh.write_bytes(content)
             held.replace(fresh, folder / kept)
         except OSError as error:
-            with suppress(OSError):
+            with suppress(OSError):  # a full disk leaves it empty
                 held.remove(fresh, 0)
             raise AssetError(
                 f"{kept} cannot be kept in {folder}: {held.told(error)}.", 507

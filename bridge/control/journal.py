@@ -183,6 +183,8 @@ class Journal:
         try:
             held.patiently(lambda: self._replace(json.dumps(data).encode()))
         except OSError as error:
+            with suppress(OSError):  # a full disk leaves it empty
+                held.remove(self._path.with_suffix(".new"), 0)
             return f"The look is not kept: {self._path} cannot be written ({held.told(error)})."
         return ""
 
