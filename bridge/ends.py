@@ -421,7 +421,8 @@ class Sending(End[Sink]):
     @property
     def problem(self) -> str:
         """What is wrong at this end, in a sentence."""
-        return self.refused or self.late or self.error
+        told = self.refused or self.late or self.error
+        return told or (self._using.word.problem if self._using else "")
 
     def _step(self, transport: Sink, in_use: Callable[[], bool]) -> None:
         if not self._outbox.wait(1, WAIT):

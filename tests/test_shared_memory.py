@@ -220,6 +220,54 @@ def test_a_cut_sink_is_made_anew_before_the_next_picture():
 
 
 @FILES
+@pytest.mark.slow
+def test_a_name_that_a_living_process_takes_away_is_told_and_had_again(tmp_path):
+    name = f"test-taken-{os.getpid()}"
+    options = ["--sink", f"shm:{name}", "--pipeline", "passthrough", "--output-size", "64x48"]
+    with running(tmp_path, *options) as bridge:
+        bridge.until(lambda state: state["frames_new"] > 5)
+        with stranger(SENDER, path_of(name), *SIZE, 1, 0.002) as taker:
+            state = bridge.until(lambda state: state["sink"].startswith(f"shm:{name} · pick shm:"))
+            state = bridge.until(lambda state: "was taken by process" in state["error"])
+            assert state["error"] == (
+                f"shm:{name} was taken by process {taker.pid}, so pictures go to shm:{name}_1; "
+                f"end it, and they go to shm:{name} again."
+            )
+            assert state["sink"] == f"shm:{name} · pick shm:{name}_1, 64x48"
+            with open_source(f"shm:{name}_1", Options()) as source:
+                for _ in range(10):
+                    assert source.receive(5).image.shape == (48, 64, 4)
+        bridge.until(lambda state: not state["error"])
+        with open_source(f"shm:{name}", Options()) as source:
+            assert source.receive(5).image.shape == (48, 64, 4)
+        assert not path_of(f"{name}_1").exists()
+    assert not path_of(name).exists()
+
+
+@FILES
+def test_of_the_names_beside_one_that_was_taken_the_first_that_is_free_is_had():
+    names = ["test-first", *(f"test-first_{number}" for number in range(1, 10))]
+    parent, mine = os.getppid().to_bytes(8, "little"), os.getpid().to_bytes(8, "little")
+    try:
+        with open_sink("shm:test-first", Options(width=64, height=48)) as sink:
+            theirs = path_of("test-first").read_bytes().replace(mine, parent, 1)
+            for name in names:
+                path_of(name).unlink(missing_ok=True)
+                path_of(name).write_bytes(theirs)
+            with pytest.raises(TransportError, match="test-first is being sent by process"):
+                sink.send(Frame(base(64, 48), 0.0, 1))
+            with pytest.raises(TransportError, match="is being sent by process"):
+                open_sink("shm:test-first", Options(width=64, height=48))
+            path_of(names[7]).unlink()
+            sink.send(Frame(base(64, 48), 0.0, 2))
+            assert sink.status == f"pick shm:{names[7]}, 64x48"
+        assert not path_of(names[7]).exists()
+    finally:
+        for name in names:
+            path_of(name).unlink(missing_ok=True)
+
+
+@FILES
 @pytest.mark.skipif(sys.platform != "linux", reason="others do not tell what a file lacks")
 @pytest.mark.parametrize("left", [10_000, 64 + 64 + 320 * 180 * 4 - 40])
 def test_what_was_cut_out_of_a_senders_file_is_not_shown(left):

@@ -15,6 +15,8 @@ NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 SLOTS = 4
 GLANCE, IDLE_GLANCE = 0.001, 0.005  # seconds between looks for a new frame
 QUIET = 0.5  # seconds without a frame from which on looks are rarer
+RETURN = 1.0  # seconds between tries to have a name again that was taken away
+MOST_NAMES = 9  # that are tried instead of one that was taken away
 LOOK_AROUND, LOOK_FOR = 0.25, 0.02  # seconds between looks who has the name: attached, waiting
 
 
@@ -136,22 +138,31 @@ class SharedMemorySource(Opened):
 
 
 class SharedMemorySink(Opened):
-    """Writes each frame; another size is a new segment of the same name."""
+    """Writes each frame; another size is a new segment of the same name.
+
+    Where another living process takes the name away while this one sends, pictures go out under
+    NAME_1 and so on, as a Spout sender's would, until the name can be had again.
+    """
 
     def __init__(self, name: str, options: Options) -> None:
         """Take the name; TransportError when a living process has it."""
-        self._name = name
+        self._name = self._wanted = name
         self._ring: PublicWriter | None = None
+        self._problem = ""
+        self._look_at = 0.0  # when it is tried to have the name that is wanted
         self._renew(options.width, options.height)
 
     def send(self, frame: Frame) -> None:
         """Copy one frame into the segment, which is made anew where somebody cut or replaced it.
-        TransportError when another process has the name, or there is no room.
+        TransportError when there is no name to be had, or no room.
         """
         height, width = frame.image.shape[:2]
         ring = self._ring
+        if self._problem and perf_counter() >= self._look_at:
+            self._return(width, height)
+            ring = self._ring
         if ring is None or (ring.width, ring.height) != (width, height) or not ring.is_whole():
-            ring = self._renew(width, height)
+            ring = self._renew_somewhere(width, height)
         try:
             ring.write(frame.image, frame.time, frame.index)
         except OSError as error:
@@ -160,12 +171,8 @@ class SharedMemorySink(Opened):
     def close(self) -> None:
         """Take the name away."""
         ring, self._ring = self._ring, None
-        if ring is None:
-            return
-        if ring.has_name():
-            ring.unlink()
-        ring.mark_stale()
-        ring.close()
+        if ring:
+            _let_go(ring)
 
     @property
     def status(self) -> str:
@@ -173,16 +180,57 @@ class SharedMemorySink(Opened):
         ring = self._ring
         return f"pick shm:{self._name}" + (f", {ring.width}x{ring.height}" if ring else "")
 
+    @property
+    def problem(self) -> str:
+        """Why the name is another than the one that was asked for."""
+        return self._problem
+
+    def _renew_somewhere(self, width: int, height: int) -> PublicWriter:
+        """A new segment under the name there is, or where that was taken, under another."""
+        try:
+            return self._renew(width, height)
+        except _Taken as taken:
+            told = taken
+        before = self._name
+        for number in range(1, MOST_NAMES + 1):
+            self._name = f"{self._wanted}_{number}"
+            try:
+                ring = self._renew(width, height)
+            except _Taken:
+                continue
+            self._problem = (
+                f"shm:{self._wanted} was taken by process {told.writer}, so pictures go to "
+                f"shm:{self._name}; end it, and they go to shm:{self._wanted} again."
+            )
+            self._look_at = perf_counter() + RETURN
+            return ring
+        self._name = before
+        raise told
+
+    def _return(self, width: int, height: int) -> None:
+        """Have the wanted name again, if that is possible now."""
+        self._look_at = perf_counter() + RETURN
+        old, before = self._ring, self._name
+        there = _look(self._wanted)
+        if there and there.is_owned:
+            return
+        self._name, self._ring = self._wanted, None
+        try:
+            self._renew(width, height)
+        except TransportError:
+            self._name, self._ring = before, old
+            return
+        self._problem = ""
+        if old:
+            _let_go(old)
+
     def _renew(self, width: int, height: int) -> PublicWriter:
         """New first: where that cannot be had the old segment stays as it is."""
         old, there = self._ring, _look(self._name)
         # Ours under another file is a copy that somebody made of it.
         mine = old and (old.has_name() or (there and there.writer == os.getpid()))
         if there and not mine and there.is_owned:
-            raise TransportError(
-                f"shm:{self._name} is being sent by process {there.writer}; "
-                "end it or choose another name."
-            )
+            raise _Taken(self._name, there.writer)
         generation = max(ring.generation if ring else 0 for ring in (old, there)) + 1
         try:
             self._ring = PublicWriter(self._name, width, height, SLOTS, generation)
@@ -192,6 +240,23 @@ class SharedMemorySink(Opened):
             old.mark_stale()
             old.close()
         return self._ring
+
+
+class _Taken(TransportError):
+    """Another living process sends under a name."""
+
+    def __init__(self, name: str, writer: int) -> None:
+        super().__init__(
+            f"shm:{name} is being sent by process {writer}; end it or choose another name."
+        )
+        self.writer = writer
+
+
+def _let_go(ring: PublicWriter) -> None:
+    if ring.has_name():
+        ring.unlink()
+    ring.mark_stale()
+    ring.close()
 
 
 def offers() -> list[Offer]:
