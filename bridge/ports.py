@@ -1,44 +1,43 @@
-"""The ports of this machine: whether one is free, and who has one that is not."""
+"""The ports of this machine: how one is had, whether it is free, and who has one that is not."""
 
 import errno
 import socket
 import sys
+import threading
+from collections.abc import Callable
+from time import perf_counter
 
 import psutil
 
+from engine.texts import mended
 
-def refusal(host: str, port: int) -> str:
-    """Why a bridge cannot have this port for HTTP and OSC, with the cure; empty where it can."""
+GLANCE = 0.1  # seconds between two tries
+# Windows gives 127.0.0.1 to one program and 0.0.0.0 to another, and then who asks gets the wrong
+# one. So whoever has the one must not find somebody at the other.
+ALSO = {"127.0.0.1": "0.0.0.0", "0.0.0.0": "127.0.0.1", "::1": "::", "::": "::1"}
+
+
+def bound(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
+    """A socket of a kind that has this port alone; OSError where it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-        with socket.socket(family, kind) as sock:
-            if sys.platform == "win32":
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-            elif kind == socket.SOCK_STREAM:  # or a port that was just left would not count as free
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                sock.bind((host, port))
-            except OSError as error:
-                return taken(port, error)
-    return ""
-
-
-def taken(port: int, error: OSError) -> str:
-    """Who has the port, as far as this user may know."""
+    if sys.platform == "win32" and port and host in ALSO:
+        with socket.socket(family, kind) as other:
+            other.bind((ALSO[host], port))
+    # Named by its protocol: only then asyncio lets small answers go at once (TCP_NODELAY).
+    protocol = socket.IPPROTO_TCP if kind == socket.SOCK_STREAM else socket.IPPROTO_UDP
+    sock = socket.socket(family, kind, protocol)
     try:
-        connections = psutil.net_connections("inet")
-    except (psutil.Error, OSError):
-        connections = []
-    owners = [c.pid for c in connections if c.laddr and c.laddr[1] == port and c.pid]
-    who = "another program"
-    if owners:
-        try:
-            who = f"{psutil.Process(owners[0]).name()} (process {owners[0]})"
-        except (psutil.Error, OSError):
-            who = f"process {owners[0]}"
-    if not owners and error.errno != errno.EADDRINUSE:
-        return f"Port {port} cannot be opened: {error.strerror}; choose another with --port."
-    return f"Port {port} is in use by {who}; end it, or choose another port with --port."
+        if sys.platform == "win32":  # there two programs could share the port, SO_REUSEADDR or not
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        elif kind == socket.SOCK_STREAM:  # or a port that was just left would not count as free
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def deaf(sock: socket.socket) -> bool:
@@ -48,3 +47,73 @@ def deaf(sock: socket.socket) -> bool:
     except OSError:
         return True
     return False
+
+
+def tried(bind: Callable[[], None], seconds: float, stop: threading.Event) -> None:
+    """Bind, and try again for so long: what has died lets go of its ports a moment later. OSError
+    when that is over, or `stop` is set.
+    """
+    until = perf_counter() + seconds
+    while True:
+        try:
+            return bind()
+        except OSError:
+            if perf_counter() >= until or stop.wait(GLANCE):
+                raise
+
+
+def refusal(host: str, port: int) -> str:
+    """Why a bridge cannot have this port for HTTP and OSC, with the cure; empty where it can."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        try:
+            bound(kind, host, port).close()
+        except OSError as error:
+            return taken(kind, host, port, error)
+    return ""
+
+
+def taken(kind: socket.SocketKind, host: str, port: int, error: OSError) -> str:
+    """Why a port could not be had, and who has it as far as this user may know."""
+    of_udp = " for UDP" if kind == socket.SOCK_DGRAM else ""
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"--host {host} is no address of this machine; leave it out, or use --lan."
+    if owners := _owners(kind, port):
+        who = " and ".join(owners)
+        return (
+            f"Port {port} is in use by {who}{of_udp}; end it, or choose another port with --port."
+        )
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} is in use by another program{of_udp}; end it, or choose another port "
+            "with --port."
+        )
+    if error.errno == errno.EACCES and sys.platform == "win32":
+        protocol = "udp" if of_udp else "tcp"
+        return (
+            f"Port {port} is kept by Windows{of_udp}, mostly for Hyper-V or WSL; choose another "
+            f"with --port. `netsh interface ipv4 show excludedportrange protocol={protocol}` lists "
+            "what is kept."
+        )
+    if error.errno == errno.EACCES and port < 1024:
+        return f"Port {port} is for administrators only; choose one above 1023 with --port."
+    return f"Port {port} cannot be opened: {error.strerror}; choose another with --port."
+
+
+def _owners(kind: socket.SocketKind, port: int) -> list[str]:
+    """Who listens at a port, each in words."""
+    try:
+        connections = psutil.net_connections("udp" if kind == socket.SOCK_DGRAM else "tcp")
+    except (psutil.Error, OSError):
+        return []
+    here = [c for c in connections if c.laddr and c.laddr[1] == port and c.pid]
+    # Of a page that is open there, both sides have the number; who listens is meant.
+    listening = [c for c in here if c.status == psutil.CONN_LISTEN]
+    found = dict.fromkeys(c.pid for c in listening or here)
+    return [_named(pid) for pid in found if pid]
+
+
+def _named(pid: int) -> str:
+    try:
+        return f"{mended(psutil.Process(pid).name())} (process {pid})"
+    except (psutil.Error, OSError):
+        return f"process {pid}"

@@ -5,7 +5,7 @@ import re
 import socket
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from bridge.control.store import ParameterError
 from bridge.descriptors import raise_limit
 from bridge.faults import Faults
 from bridge.output import OutputParameters
-from bridge.ports import taken
+from bridge.ports import taken, tried
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.transports import TransportError
@@ -47,6 +47,7 @@ LONGEST_PATH = 1024  # letters; a longer text is no path
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # long enough, and the same in a URL or a cookie
 TAKING = 10.0  # seconds that a picture named by its path may take to be read and kept
 BEAT = 0.5  # seconds between two looks; no longer: Windows sees Ctrl-C between two waits only
+PORT_AGAIN = 5.0  # seconds in which the ports of one that has died are tried
 TELL = 5.0  # seconds between lines where nobody watches a terminal
 
 
@@ -62,17 +63,15 @@ def serve(settings: Settings, values: Mapping[str, str], console: Console) -> No
     with ExitStack() as running:
         session = _session(settings, values)
         # The surfaces are bound first: a port in use must not cost a loaded pipeline.
+        http = HttpServer(session, settings, token)
+        running.callback(http.close)
+        _bind(http.bind, socket.SOCK_STREAM, settings.port, session, stop)
         try:
-            http = HttpServer(session, settings, token)
-            http.bind()
-            running.callback(http.close)
             osc = OscServer(session, settings)
-            osc.bind(http.port)
-            running.callback(osc.close)
-        except OSError as error:
-            raise Refused(taken(settings.port, error), PORT_TAKEN) from None
         except ValueError as error:
             raise Refused(str(error)) from None
+        running.callback(osc.close)
+        _bind(partial(osc.bind, http.port), socket.SOCK_DGRAM, http.port, session, stop)
         _start(session, values)
         running.push(partial(_stop, session))
         osc.start()
@@ -147,6 +146,37 @@ def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:
 def _taken_in(folder: Path, path: Path) -> str:
     """The name by which a file is kept in the assets folder; empty where there is none."""
     return str(assets.add_file(folder, path)["name"]) if path.is_file() else ""
+
+
+def _bind(
+    bind: Callable[[], None],
+    kind: socket.SocketKind,
+    port: int,
+    session: Session,
+    stop: threading.Event,
+) -> None:
+    """Have a port. Whoever takes over from a bridge that has died, or starts clean after it, waits
+    a while for the system to let go of what that one had.
+    """
+    settings = session.settings
+    try:
+        try:
+            bind()
+        except OSError:
+            if not _takes_over(session):  # asked only now: it reads the journal
+                raise
+            tried(bind, PORT_AGAIN, stop)
+    except OSError as error:
+        session.let_go()
+        host = "0.0.0.0" if settings.lan else settings.host
+        raise Refused(taken(kind, host, port, error), PORT_TAKEN) from None
+
+
+def _takes_over(session: Session) -> bool:
+    try:
+        return session.settings.fresh or session.returns
+    except OSError:  # of its folder, which is refused later
+        return False
 
 
 def _start(session: Session, values: Mapping[str, str]) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import errno
 import logging
 import socket
-import sys
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
@@ -23,7 +22,7 @@ from bridge.control.http import create_app
 from bridge.control.seats import Limits, Seats
 from bridge.descriptors import scarce
 from bridge.faults import Faults
-from bridge.ports import deaf
+from bridge.ports import bound, deaf
 from bridge.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -75,13 +74,12 @@ class HttpServer:
 
     def bind(self) -> None:
         """Take the port; OSError when another has it."""
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        self._sockets.append(_bound(family, self._host, self.port or self._port))
+        self._sockets.append(_bound(self._host, self.port or self._port))
         self.port = self._sockets[0].getsockname()[1]
-        if self._host in LOOPBACK and family == socket.AF_INET:
+        if self._host in LOOPBACK and ":" not in self._host:
             # "localhost" is ::1 for some programs; machines without IPv6 do without.
             with suppress(OSError):
-                self._sockets.append(_bound(socket.AF_INET6, "::1", self.port))
+                self._sockets.append(_bound("::1", self.port))
 
     def start(self) -> None:
         """Begin to serve."""
@@ -193,21 +191,9 @@ class _Server(uvicorn.Server):
                 self._seats.look()
 
 
-def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    # Named by its protocol: only then asyncio lets small answers go at once (TCP_NODELAY).
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if sys.platform == "win32":  # there SO_REUSEADDR would let two programs share the port
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, port))
-        sock.listen(QUEUE)
-    except OSError:
-        sock.close()
-        raise
+def _bound(host: str, port: int) -> socket.socket:
+    sock = bound(socket.SOCK_STREAM, host, port)
+    sock.listen(QUEUE)
     return sock
 
 

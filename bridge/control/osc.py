@@ -4,7 +4,6 @@ import ipaddress
 import logging
 import selectors
 import socket
-import sys
 import threading
 from contextlib import suppress
 from time import perf_counter, sleep
@@ -14,7 +13,7 @@ from bridge.control.desk import Desk
 from bridge.control.osc_feedback import Feedback
 from bridge.control.osc_handler import Handler
 from bridge.control.osc_inbox import Later, Sender
-from bridge.ports import deaf
+from bridge.ports import bound, deaf
 from bridge.settings import Settings
 from bridge.stage import repeat
 
@@ -57,18 +56,14 @@ class OscServer:
         self.port = 0
 
     def bind(self, port: int) -> None:
-        """Take the port; OSError with a sentence when another has it."""
+        """Take the port; OSError when another has it."""
         family = socket.AF_INET
-        try:
-            self._sockets[family] = _bound(family, self._host(family), port)
-        except OSError as error:
-            why = f"OSC cannot have UDP port {port}: {error.strerror or error}"
-            raise OSError(error.errno, why) from error
+        self._sockets[family] = _bound(self._host(family), port)
         self.port = self._sockets[family].getsockname()[1]
         # "localhost" is ::1 for some programs; machines without IPv6 do without.
         with suppress(OSError):
             family = socket.AF_INET6
-            self._sockets[family] = _bound(family, self._host(family), self.port)
+            self._sockets[family] = _bound(self._host(family), self.port)
 
     def _host(self, family: socket.AddressFamily) -> str:
         """The address to listen at."""
@@ -112,7 +107,7 @@ class OscServer:
             if deaf(sock):
                 with suppress(KeyError, ValueError):  # it may be out already, from the try before
                     selector.unregister(sock)
-                fresh = _bound(family, self._host(family), self.port)
+                fresh = _bound(self._host(family), self.port)
                 selector.register(fresh, selectors.EVENT_READ)
                 self._sockets[family] = fresh
                 sock.close()
@@ -210,17 +205,10 @@ class OscServer:
         return self._own[host]
 
 
-def _bound(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
-        if sys.platform == "win32":  # else a second program could take the same port
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        sock.bind((host, port))
-        sock.setblocking(False)
-    except OSError:
-        sock.close()
-        raise
+def _bound(host: str, port: int) -> socket.socket:
+    sock = bound(socket.SOCK_DGRAM, host, port)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    sock.setblocking(False)
     return sock
 
 
