@@ -20,6 +20,8 @@ from bridge.transports import (
     ENTRY_POINTS,
     Options,
     TransportError,
+    camera,
+    camera_names,
     offers,
     open_sink,
     open_source,
@@ -313,6 +315,71 @@ def test_a_camera_gives_its_newest_picture_and_comes_back_when_it_was_pulled_out
             assert perf_counter() < end
         assert again.index > frame.index
     assert opened[:2] == [3, 3]
+
+
+@pytest.fixture
+def dev(tmp_path, monkeypatch):
+    """A folder in the place of /dev, and what the system says of what is in it."""
+    monkeypatch.setattr(camera_names, "DEVICES", tmp_path / "dev")
+    monkeypatch.setattr(camera_names, "SYSTEM", tmp_path / "sys")
+    (tmp_path / "dev").mkdir()
+    return tmp_path
+
+
+def test_cameras_are_listed_by_their_names_and_folders_are_none(dev, monkeypatch):
+    for name in ("video-tools", "video9", "videos"):
+        (dev / "dev" / name).mkdir()  # as in C:\\dev of a Windows machine
+    assert camera_names.linux() == {}
+    monkeypatch.setattr(camera_names.stat, "S_ISCHR", lambda mode: True)
+    (dev / "sys" / "video9").mkdir(parents=True)
+    (dev / "sys" / "video9" / "name").write_text("Logitech C920\n")
+    assert camera_names.linux() == {9: "Logitech C920"}
+    monkeypatch.setattr("bridge.transports.camera.cameras", camera_names.linux)
+    (offer,) = camera.offers()
+    assert (offer.uri, offer.text, offer.exclusive) == ("camera:9", "Logitech C920", True)
+
+
+class Listed:
+    """A device as PyAV lists it."""
+
+    def __init__(self, description, *media_types):
+        self.name, self.description, self.media_types = f"@{description}", description, media_types
+
+
+def test_on_windows_names_and_numbers_are_directshows(monkeypatch):
+    devices = [Listed("Integrated Camera", "video"), Listed("OBS Virtual Camera"),
+               Listed("C920", "video", "audio"), Listed("Microphone", "audio")]  # fmt: skip
+    monkeypatch.setattr(av, "enumerate_input_devices", lambda way: devices, raising=False)
+    assert camera_names.directshow() == {0: "Integrated Camera", 1: "OBS Virtual Camera", 2: "C920"}
+
+    def none(way):
+        raise OSError(5, "I/O error")  # as PyAV says that there is none
+
+    monkeypatch.setattr(av, "enumerate_input_devices", none)
+    assert camera_names.directshow() == {}
+    monkeypatch.delattr(av, "enumerate_input_devices")
+    assert camera_names.directshow() == {}
+
+
+@pytest.mark.parametrize(
+    ("uri", "wanted"),
+    [("camera:1", (1,)), ("camera:dshow/1", (1, cv2.CAP_DSHOW)), ("camera:", (0,)),
+     ("camera:c920", (2, cv2.CAP_DSHOW)), ("camera:dshow/", (0, cv2.CAP_DSHOW))],
+)  # fmt: skip
+def test_a_camera_is_opened_by_directshow_where_that_is_asked_for(
+    tmp_path, monkeypatch, uri, wanted
+):
+    clip = film(tmp_path / "clip.avi", frames=12, codec="mpeg4")
+    real, opened = cv2.VideoCapture, []
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *how: opened.append(how) or real(str(clip)))
+    monkeypatch.setattr(camera.sys, "platform", "win32")
+    monkeypatch.setattr(camera, "cameras", lambda: {0: "Inside", 1: "OBS", 2: "C920"})
+    with open_source(uri, OPTIONS) as source:
+        assert source.receive(2).image.shape == (48, 64, 4)
+    assert opened[0] == wanted
+    assert [offer.uri for offer in camera.offers()] == [f"camera:dshow/{n}" for n in range(3)]
+    with pytest.raises(TransportError, match=r"has 0 Inside, 1 OBS, 2 C920.*write its number"):
+        open_source("camera:front", OPTIONS)
 
 
 # Shared memory

@@ -1,9 +1,8 @@
-"""A camera of this machine, by its number."""
+"""A camera of this machine, by its number or its name."""
 
 import logging
 import sys
 import threading
-from pathlib import Path
 from time import perf_counter
 from typing import cast
 
@@ -12,19 +11,25 @@ import cv2
 from bridge.frame import Frame, Image
 from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import Opened
+from bridge.transports.camera_names import cameras
 
 log = logging.getLogger(__name__)
 
 EXCLUSIVE = True  # a driver gives a camera to one at a time
+DSHOW = "dshow/"  # before a number: by DirectShow, in whose order Windows' cameras have names
 AGAIN = 1.0  # seconds until a camera that was pulled out is tried again
 
 
 class CameraSource(Opened):
     """The newest picture of a camera. A thread reads it, for a driver's read cannot be ended."""
 
-    def __init__(self, number: int, options: Options) -> None:
-        """Open the camera and take one picture; TransportError where there is none."""
-        self._number = number
+    def __init__(self, number: int, options: Options, name: str = "", api: int = 0) -> None:
+        """Open the camera and take one picture; TransportError where there is none. `api` is what
+        OpenCV is to open it by, 0 for what the system prefers.
+        """
+        self._number, self._api = number, api
+        self._name = name
+        self._called = f"{number} ({name})" if name else f"{number}"
         self._options = options
         self._camera = self._opened()
         self._newest: Frame | None = None
@@ -56,7 +61,9 @@ class CameraSource(Opened):
     @property
     def status(self) -> str:
         """The size, or that it is gone."""
-        return self._size or f"waiting for camera {self._number}"
+        if not self._size:
+            return f"waiting for camera {self._called}"
+        return f"{self._size}, {self._name}" if self._name else self._size
 
     def _fresh(self) -> bool:
         return self._newest is not None and self._newest.index > self._given
@@ -87,34 +94,52 @@ class CameraSource(Opened):
             log.debug("%s", error)
 
     def _opened(self) -> cv2.VideoCapture:
-        camera = cv2.VideoCapture(self._number)
+        way = [self._api] if self._api else []
+        camera = cv2.VideoCapture(self._number, *way)
         if not camera.isOpened():
             raise TransportError(
-                f"There is no camera {self._number} that can be opened ({_there()}); "
+                f"There is no camera {self._called} that can be opened ({_there()}); "
                 "plug it in, or end the program that uses it."
             )
-        camera.set(cv2.CAP_PROP_FRAME_WIDTH, self._options.width)
-        camera.set(cv2.CAP_PROP_FRAME_HEIGHT, self._options.height)
-        camera.set(cv2.CAP_PROP_FPS, self._options.fps)
+        options = self._options
+        for what, wanted in (
+            (cv2.CAP_PROP_FRAME_WIDTH, options.width),
+            (cv2.CAP_PROP_FRAME_HEIGHT, options.height),
+            (cv2.CAP_PROP_FPS, options.fps),
+        ):
+            if camera.get(what) != wanted:  # each takes Media Foundation seconds
+                camera.set(what, wanted)
         return camera
 
 
 def open_source(name: str, options: Options) -> CameraSource:
-    """`camera:N`, the first one being 0."""
-    if not (name or "0").isdecimal():
-        raise TransportError(f"camera:{name} is no camera; write its number, as in camera:0.")
-    return CameraSource(int(name or "0"), options)
+    """`camera:N`, the first one being 0; `camera:dshow/N` on Windows; or `camera:NAME`."""
+    number = name.removeprefix(DSHOW) or "0"
+    by_name = name.startswith(DSHOW)
+    there = cameras() if by_name or not number.isdecimal() else {}
+    if not number.isdecimal():
+        called = (str(n) for n, text in there.items() if text.lower() == number.lower())
+        number, by_name = next(called, ""), True
+        if not number:
+            raise TransportError(
+                f"camera:{name} is no camera ({_there()}); write its number, as in camera:0."
+            )
+    api = cv2.CAP_DSHOW if by_name and sys.platform == "win32" else 0
+    return CameraSource(int(number), options, there.get(int(number), ""), api)
 
 
 def offers() -> list[Offer]:
-    """The cameras that this system lists by number; only Linux does."""
-    numbers = (path.name.removeprefix("video") for path in sorted(Path("/dev").glob("video*")))
-    return [Offer(uri=f"camera:{number}", text="a camera", exclusive=True) for number in numbers]
+    """The cameras that this system lists: Linux by number, Windows by DirectShow."""
+    way = DSHOW if sys.platform == "win32" else ""
+    return [
+        Offer(uri=f"camera:{way}{number}", text=name or "a camera", exclusive=True)
+        for number, name in cameras().items()
+    ]
 
 
 def _there() -> str:
     """Which cameras this system shows."""
-    if sys.platform != "linux":
+    if sys.platform not in ("linux", "win32"):
         return "cameras count from 0"
-    names = sorted(path.name for path in Path("/dev").glob("video*"))
-    return f"this machine has {', '.join(names)}" if names else "this machine shows none"
+    found = [f"{number} {name}".strip() for number, name in cameras().items()]
+    return f"this machine has {', '.join(found)}" if found else "this machine shows none"

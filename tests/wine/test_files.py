@@ -23,7 +23,7 @@ from bridge.control.journal import Journal, Kept
 from bridge.logs import LogFile
 from bridge.session import Session
 from bridge.settings import Settings
-from bridge.transports import Options, TransportError, open_sink, open_source
+from bridge.transports import Options, TransportError, camera, open_sink, open_source
 from engine import commit, drives, held, library
 from engine.pipelines.catalog import Catalog
 
@@ -223,3 +223,16 @@ def test_redirected_output_is_utf8(tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert "日本 ü.mp4" in done.stderr.decode("utf-8")
+
+
+def test_a_folder_on_drive_c_is_no_camera():
+    folder = Path("C:/dev/video-tools")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        assert camera.offers() == []
+        with pytest.raises(TransportError, match="this machine shows none"):
+            open_source("camera:front", Options())
+    finally:
+        folder.rmdir()
+        folder.parent.rmdir()
+    assert os.environ["OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS"] == "0"
