@@ -252,7 +252,7 @@ def _bench_bridge(options: argparse.Namespace, console: Console) -> None:
 def _bench_engine(options: argparse.Namespace, console: Console) -> None:
     """In a process of its own, which alone may import torch and reads its own flags."""
     if find_spec("torch") is None:
-        raise Refused("This needs torch: pip install 'spout-bridge[engine]'.", REFUSED)
+        raise Refused('This needs torch: pip install "spout-bridge[engine]".', REFUSED)
     command = [sys.executable, "-m", "engine.bench", *options.rest]
     sys.exit(subprocess.run(command, check=False, env=speaking_utf8()).returncode)
 

@@ -1,6 +1,7 @@
 """What the commands share: how one is refused, with which exit status, and what ends it."""
 
 import os
+import re
 import secrets
 import signal
 import stat
@@ -71,6 +72,11 @@ def speaking_utf8() -> dict[str, str]:
     somebody chose otherwise.
     """
     return {"PYTHONIOENCODING": "utf-8:backslashreplace", **os.environ}
+
+
+def quoted(path: object) -> str:
+    """A path to paste behind a flag: sh, cmd.exe and PowerShell all know these quotes."""
+    return f"{path}" if re.fullmatch(r"[\w.:/\\-]+", str(path)) else f'"{path}"'
 
 
 def new_token() -> str:

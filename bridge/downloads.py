@@ -14,7 +14,7 @@ from bridge.job import tie
 from engine.library import size_text
 from engine.pipelines.files import Artifact
 
-NEEDED = "Downloads need the extra `engine`: pip install 'spout-bridge[engine]'."
+NEEDED = 'Downloads need the extra `engine`: pip install "spout-bridge[engine]".'
 GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 
 

@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 
 from bridge import gpu
-from bridge.command import REFUSED, Refused, speaking_utf8
+from bridge.command import REFUSED, Refused, quoted, speaking_utf8
 from bridge.downloads import NEEDED, Download, Downloads
 from engine import drives, held
 from engine.library import Library, WeightsError, sha256, size_text
@@ -199,7 +199,9 @@ def copy(job: Job, console: Console) -> int:
             raise Refused(str(error)) from None
         except OSError as error:  # a full disk, a stick that was pulled out, a file that is held
             raise Refused(f"{home} cannot be written: {held.told(error)}; try again.") from None
-    console.print(f"Everything is in {job.to}; use it with --models {job.to}.", soft_wrap=True)
+    console.print(
+        f"Everything is in {job.to}; use it with --models {quoted(job.to)}.", soft_wrap=True
+    )
     return 0
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 
 import cv2
@@ -20,6 +21,7 @@ import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.cli import main
+from bridge.command import quoted
 from engine.ring import RingReader, RingWriter
 from engine.segments import PREFIX, RingError, folder
 from tests.chromium import chromium
@@ -199,6 +201,20 @@ def test_a_reference_may_be_given_by_its_path(tmp_path):
         name = bridge.ask("parameters")["reference"]
         assert name.startswith("my _own_ art-")
         assert (tmp_path / "assets" / name).is_file()
+
+
+def test_commands_that_are_printed_hold_in_every_shell():
+    """cmd.exe knows no single quotes, and PowerShell 5.1 no `&&`."""
+    sources = [p for folder in ("bridge", "engine", "td_components") for p in
+               (Path(__file__).parents[1] / folder).rglob("*") if p.suffix in (".py", ".md")]  # fmt: skip
+    assert len(sources) > 100
+    for path in sources:
+        for line in path.read_text("utf-8").splitlines():
+            assert not re.search(r"(pip install|--[a-z]+) '", line), f"{path}: {line}"
+            if path.suffix == ".py":
+                assert " && " not in line, f"{path}: {line}"
+    assert quoted(r"C:\my models") == r'"C:\my models"'
+    assert quoted("/models") == "/models"
 
 
 def test_list_prints_what_there_is():

@@ -116,7 +116,7 @@ def _session(model: bytes | Path, optimised: bool = True) -> onnxruntime.Inferen
 def _need(package: str, extra: str) -> None:
     if find_spec(package) is None:
         raise ImportError(
-            f"The backend {package} is not installed; `pip install 'spout-bridge[{extra}]'`, "
+            f'The backend {package} is not installed; `pip install "spout-bridge[{extra}]"`, '
             "or choose backend onnx.",
             name=package,
         )
