@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bridge.command import Refused
 from bridge.settings import data_folder
+from engine import held
 from engine.drives import away
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def point(kit: Path = KIT) -> None:
         names = {"builder": str((kit / BUILDER).resolve()), "command": command()}
         beside = told.with_suffix(".part")
         beside.write_text(json.dumps(names), "utf-8")
-        beside.replace(told)
+        held.replace(beside, told)
     except (OSError, RuntimeError):  # the latter: this machine knows no home
         log.debug("The loader cannot be told of the kit.", exc_info=True)
 

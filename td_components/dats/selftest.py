@@ -35,7 +35,7 @@ EXTENSION = f"""
 import sys
 class ProbeExt:
     def __init__(self, ownerComp):
-        self.ownerComp = ownerComp
+        self.ownerComp, self.Number = ownerComp, tdu.Dependency(1)
     def onDestroyTD(self):
         sys.modules[{HEARD!r}].log.append(("destroyed", self.ownerComp.valid))
 """
@@ -95,6 +95,7 @@ class SelfTest:
             ("about", self._about), ("operators", self._operators), ("cooks", self._cooks),
             ("parameters", self._parameters), ("copies", self._copies), ("docks", self._docks),
             ("tables", self._tables), ("modules", self._modules), ("extension", self._extension),
+            ("run", self._put_off),
             ("callbacks", self._callbacks), ("paused", self._paused), ("stall", self._stall),
             ("bridge", self._bridge), ("text", self._text), ("picture", self._picture),
         )  # fmt: skip
@@ -189,6 +190,7 @@ class SelfTest:
         self._rule("menu_value", self._menu_value)
         self._rule("menu_empty", self._menu_empty)
         self._rule("expression_mode", self._expression_mode)
+        self._rule("expression_broken", self._expression_broken)
         self._rule("toggle", lambda: type(page.appendToggle("Yes")[0].eval()).__name__)
         self._rule("read_only", self._read_only)
         held = self._scratch.par["Two"]
@@ -213,6 +215,15 @@ class SelfTest:
     def _expression_mode(self):
         self._scratch.par["Two"].expr = "1 + 1"
         return "switched" if self._scratch.par["Two"].mode.name == "EXPRESSION" else "left"
+
+    def _expression_broken(self):
+        par = self._scratch.par["Two"]
+        try:
+            par.expr = "nothing_of_this_name"
+        except Exception:  # noqa: BLE001 - which one it is differs from build to build
+            return "refused"
+        par.val = 0.0
+        return "taken"
 
     def _read_only(self):
         par = self._scratch.par["Two"]
@@ -284,10 +295,19 @@ class SelfTest:
             par.val = value
         inner.initializeExtensions()
         yield 2
+        inner.appendCustomPage("Probe").appendFloat("Shown")
+        self._rule("dependency", lambda: follows(inner))
         self._heard.log.clear()
         inner.destroy()
         said_at_once = [entry for entry in self._heard.log if entry[0] == "destroyed"]
         self._rule("on_destroy", lambda: "inside destroy" if said_at_once else "not by then")
+
+    def _put_off(self):
+        leaving, ran = self._scratch.create(textDAT, "leaving"), []
+        run("args[0].append(1)", ran, delayFrames=1, fromOP=leaving)
+        leaving.destroy()
+        yield 4
+        self._rule("run_from_destroyed", lambda: "run" if ran else "dropped")
 
     # When callbacks come.
 
@@ -490,6 +510,15 @@ def parameters(op):
 
 def takes_words(spec):
     return spec["kind"] == "text" and spec.get("live", True) and not spec.get("asset")
+
+
+def follows(comp):
+    """Whether an expression that reads an extension sees what changes there."""
+    comp.par["Shown"].expr = "me.ext.ProbeExt.Number.val"
+    before = comp.par["Shown"].eval()
+    comp.ext.ProbeExt.Number.val = 2
+    now = comp.par["Shown"].eval()
+    return "follows" if (before, now) == (1, 2) else f"{before}, then {now}"
 
 
 def usable(par):

@@ -212,7 +212,8 @@ def test_a_run_of_fewer_words_will_do(double, monkeypatch):
 
     monkeypatch.setattr(Playing, "run", older)
     _, report = run(double)
-    assert report["errors"] == []
+    assert [row["step"] for row in report["errors"]] == ["run"]  # which asks for just that
+    assert report["rules"]["after_stall"] == "osc"
 
 
 def test_without_any_run_the_file_is_written_all_the_same(double, monkeypatch):
