@@ -123,7 +123,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     logs.to_file(settings.folder, settings.name, level)
     from bridge.serve import serve  # the web server takes a while to import: only where needed
 
-    serve(settings, values, console)
+    serve(settings, values, Console(stderr=True, quiet=True) if options.quiet else console)
 
 
 def _assignments(texts: Sequence[str], flag: str = "--set", kind: str = "VALUE") -> dict[str, str]:

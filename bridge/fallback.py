@@ -4,6 +4,7 @@ A fallback is asked at every tick of the output clock, whether it is needed or n
 once with its newest picture; None where it has none yet, and then what was shown is held.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import TypeAlias
@@ -14,11 +15,14 @@ from bridge.pickup import Pickup
 from bridge.stage import explained, repeat
 from bridge.transports import Options, TransportError, open_source
 
+log = logging.getLogger(__name__)
+
 FILE = "file:"
 HOLD, CARD = "hold", "card"
 WAIT = 0.1  # seconds that a clip waits before it looks whether it is needed
 RETRY = 1.0  # seconds until a clip that fails is tried again
 LINGER = 5.0  # seconds that a worker is kept after the engine is back: it may fail again
+TELL = 1.0  # seconds from which on it is told that a clip is waited for
 DEADLINE = 5.0  # seconds that a clip may take to open when it is looked at before the start
 
 Numbered: TypeAlias = tuple[int, Image]  # another number for each picture
@@ -58,7 +62,12 @@ class Clip:
 
         looking = threading.Thread(target=look, name="fallback check", daemon=True)
         looking.start()
-        looking.join(DEADLINE)
+        looking.join(TELL)
+        if looking.is_alive():
+            log.warning("%s, the fallback, has not opened yet; it has %g s", self._uri, DEADLINE)
+            looking.join(DEADLINE - TELL)
+        if looking.is_alive():
+            log.warning("%s has not opened; it is tried again when it is needed", self._uri)
         if failure:
             raise TransportError(f"--fallback: {explained(failure[0], TransportError)}")
 

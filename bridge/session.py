@@ -470,6 +470,7 @@ class Session:
             or self._fallback_note()
             or self._lacking
             or self._missed.told
+            or self._alarm_problem
             or _problems(link),
             pipeline_asked=asked.id if (asked := self._asked) else "",
             fps=round(counters.shown_rate.value, 2),
@@ -498,6 +499,7 @@ class Session:
             source=self._receiving.status,
             sink=self._sending.status,
             stuck=self._receiving.stuck + self._sending.stuck,
+            alarm_problem=self._alarm_problem,
             engine_size="x".join(map(str, link.size)) if link and link.size else "",
             output_size=self.settings.output_size,
             worker=link.pid if link and not link.gone else 0,
@@ -513,6 +515,11 @@ class Session:
     def _resumed(self, now: float) -> str:
         """What was brought back, or was not, where that wins over the command; for a while."""
         return self.restored if not self._left.well and now - self._began < TOLD else ""
+
+    @property
+    def _alarm_problem(self) -> str:
+        why = self._alarm.problem if self._alarm else ""
+        return f"The last alarm has not arrived: {why}" if why else ""
 
     def _input_state(self, link: Link | None) -> str:
         state = self._receiving.condition

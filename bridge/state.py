@@ -94,6 +94,7 @@ class Status:
     stuck: int = told(
         0, "Sources and sinks left behind in a driver or disk that does not answer.", "", "gauge"
     )
+    alarm_problem: str = told("", "Why the last alarm has not arrived; empty when it has.")
     engine_size: str = told("", "Size that the engine works at.", "px")
     output_size: str = told("", "Size that is sent.", "px")
     worker: int = told(0, "Process id of the engine worker; 0 for none.")

@@ -146,6 +146,32 @@ def test_what_is_no_address_is_refused_without_repeating_it(url):
 
 
 @pytest.mark.slow
+def test_an_alarm_that_does_not_arrive_is_told_until_one_does(tmp_path):
+    with listening(500, 500, 500, 500) as (url, came), running_session(
+        tmp_path, load={"frames": 1}, alarm=url, pipeline="painter", settle_s=60
+    ) as rig:  # fmt: skip
+        session = rig.session
+        stop = rig.steady_input()
+        rig.running()
+        assert session.status().alarm_problem == ""
+        for _ in range(3):
+            rig.running()
+            rig.crash()
+            rig.until(lambda: session.status().state != "RUNNING")
+        told = "The last alarm has not arrived: the answer was 500."
+        rig.until(lambda: session.status().alarm_problem == told)
+        until(lambda: len(came) >= 5)
+        rig.until(lambda: session.status().alarm_problem == "")
+        stop()
+
+
+def test_what_did_not_arrive_stands_in_the_error_where_nothing_is_worse(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough", alarm="http://127.0.0.1:9/x") as rig:
+        rig.session._alarm.problem = "there was no answer within 5 s."
+        rig.until(lambda: "The last alarm has not arrived: there" in rig.session.status().error)
+
+
+@pytest.mark.slow
 def test_a_show_whose_engine_fails_says_so_and_says_when_it_is_back(tmp_path):
     chosen = {"pipeline": "painter", "settle_s": 60}
     with listening() as (url, came), running_session(

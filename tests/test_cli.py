@@ -107,6 +107,31 @@ def refused(*arguments) -> tuple[int, str]:
     return done.returncode, " ".join(done.stderr.split())
 
 
+def test_quiet_is_quiet(tmp_path):
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    arguments = ["run", "-q", "--port", str(port), "--folder", str(tmp_path), "--name", "Quiet",
+                 "--source", "pattern:", "--sink", "null:", "--pipeline", "passthrough",
+                 "--output-size", "64x48", "--osc-feedback", "none"]  # fmt: skip
+    with subprocess.Popen(COMMAND + arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL, text=True) as process:  # fmt: skip
+        bridge = Running(process, port, [])
+        end = perf_counter() + 30
+        while perf_counter() < end:
+            try:
+                bridge.until(lambda state: state["state"] == "RUNNING")
+                break
+            except OSError:
+                time.sleep(0.1)
+        time.sleep(0.7)  # for a line that tells how it goes
+        process.terminate()
+        assert process.communicate(timeout=20)[0] == ""
+        assert process.returncode == 0
+    status, text = refused("run", "-q", "--source", "nothing:", "--folder", str(tmp_path))
+    assert (status, "is not a transport" in text) == (1, True)
+
+
 def read(name: str, timeout: float = 20.0) -> RingReader:
     end = perf_counter() + timeout
     while True:

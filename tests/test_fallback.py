@@ -8,13 +8,17 @@ import numpy as np
 import psutil
 import pytest
 
+import bridge.transports
+from bridge.fallback import Clip
 from bridge.frame import Frame
 from bridge.link import Block
 from bridge.output import OutputClock, OutputParameters
 from bridge.settings import Settings
 from bridge.state import Counters
+from bridge.transports import Options
 from engine.parameters import describe
 from engine.ring import Slot
+from tests import balky
 from tests.rig import running_session, scene
 from tests.test_cli import refused
 from tests.test_session import longest_gap, no_black
@@ -218,6 +222,23 @@ def test_a_fallback_that_dies_is_started_again_and_ends_with_the_need(tmp_path, 
         stop()
         assert rig.session.status().error == "" or "killed" in rig.session.status().error
         assert no_black(rig)
+
+
+def test_a_clip_that_takes_long_to_open_says_so_at_the_start(monkeypatch, caplog):
+    monkeypatch.setitem(bridge.transports.BUILT_IN, "balky", "tests.balky")
+    monkeypatch.setattr("bridge.fallback.TELL", 0.05)
+    monkeypatch.setattr("bridge.fallback.DEADLINE", 0.2)
+    place = balky.places["clip"] = balky.Place()
+    place.keep("open")
+    try:
+        Clip("balky:clip", Options(), lambda image: image).check()
+    finally:
+        place.let_go()
+        place.until("close")
+        del balky.places["clip"]
+    waits, then = caplog.messages
+    assert waits == "balky:clip, the fallback, has not opened yet; it has 0.2 s"
+    assert then == "balky:clip has not opened; it is tried again when it is needed"
 
 
 @pytest.mark.slow
