@@ -231,8 +231,8 @@ class _Body:
         return message
 
     async def look(self) -> Response | None:
-        """Read a body of JSON, whole; why it is refused, if so. `receive` then gives it again."""
-        data = bytearray()
+        """Read a body of JSON, whole; why it is refused, if so. `receive` then gives it, mended."""
+        data: bytes | bytearray = bytearray()
         try:
             while True:
                 message = await self.receive()
@@ -240,9 +240,11 @@ class _Body:
                 if self._whole:
                     break
             if data:
-                json_bodies.check(bytes(data))
+                data = json_bodies.taken(bytes(data))
         except HTTPException as error:
             return _no(error.status_code, error.detail)
+        except json_bodies.NoText as error:
+            return _no(400, str(error))
         except json_bodies.BadBody as error:
             return JSONResponse(_body_problem(str(error)), 422)
         if message["type"] == "http.request":

@@ -24,7 +24,7 @@ from bridge.control.metrics import generate_latest, registry
 from bridge.control.schema import body, schema
 from bridge.control.store import ParameterError
 from bridge.control.streams import Streams
-from bridge.control.texts import JSONResponse, Mended
+from bridge.control.texts import JSONResponse
 from bridge.control.uploads import Uploads
 from bridge.preview import png
 from bridge.state import Status
@@ -76,7 +76,7 @@ def create_app(desk: Desk, rules: Rules) -> Guard:
     app.add_exception_handler(json.JSONDecodeError, _bad_json)
     app.add_exception_handler(StarletteHTTPException, _bad_request)
     app.add_exception_handler(Exception, _unforeseen)
-    return Guard(Mended(app), rules)
+    return Guard(app, rules)
 
 
 def _pages(app: FastAPI, desk: Desk) -> None:

@@ -1,25 +1,55 @@
-"""What a JSON body may be before anything reads it: bounded in depth and digits, each key once."""
+"""What a JSON body may be before anything reads it: UTF-8, without halves of surrogate pairs,
+bounded in depth and digits, each key once.
+
+`"\\ud83d"` is good JSON, and nothing that is told of it afterwards could be encoded: it is mended.
+"""
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 DEPTH = 32  # brackets within brackets
 DIGITS = 20  # of a whole number; the largest that a parameter takes has 16
+# One escape after the other, so that no backslash counts twice: a whole pair, a half, any other.
+ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|\\u([dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
+INSTEAD = r"\ufffd"
 
 
 class BadBody(ValueError):
     """A body is refused; one sentence says why."""
 
 
-def check(body: bytes) -> None:
-    """BadBody for what no parameter could be. What is no text at all is left to the reader."""
+class NoText(BadBody):
+    """The same for what is no text that JSON may be written in."""
+
+
+def taken(body: bytes) -> bytes:
+    """A body as it may be read. BadBody for what no parameter could be, NoText for what is no
+    UTF-8: UTF-16 and UTF-32 have zeros, which JSON has not.
+    """
     try:
-        text = body.decode(json.detect_encoding(body), "surrogatepass")
-    except UnicodeDecodeError:
-        return
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _no_text(error.start, body[error.start]) from None
+    if "\0" in text:
+        raise _no_text(body.index(b"\0"), 0)
+    text = ESCAPE.sub(lambda found: INSTEAD if found[1] else found[0], text)
+    _check(text)
+    return text.encode()
+
+
+def _no_text(place: int, byte: int) -> NoText:
+    return NoText(f"The body is not UTF-8 (at byte {place}: {byte:#04x}); send JSON as UTF-8.")
+
+
+def _check(text: str) -> None:
     try:
         found = json.loads(
             text,
