@@ -11,11 +11,10 @@ import struct
 import sys
 from contextlib import suppress
 from time import perf_counter
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
+from engine.closing import Closing
 from engine.pipeline import Image
 from engine.ring import HEAD, LARGEST, STALE, Header, RingReader, RingWriter, Slot, look
 from engine.segments import HEADER, PREFIX, NoRing, RingError, folder, unlink
@@ -74,7 +73,7 @@ if sys.platform == "win32":
 else:
     from engine.segments import make, open_file
 
-    class _File:
+    class _File(Closing):
         """A ring's file, and what it said of itself at first."""
 
         def __init__(self, name: str, file: int, header: Header) -> None:
@@ -107,17 +106,6 @@ else:
 
         def _at(self, number: int) -> int:
             return HEADER + (number % self.slots) * self.stride
-
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(
-            self,
-            kind: type[BaseException] | None,
-            error: BaseException | None,
-            trace: TracebackType | None,
-        ) -> None:
-            self.close()
 
     class PublicReader(_File):
         """Reads what others send. `stale` is of the last look at `head`."""

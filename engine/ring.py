@@ -38,13 +38,13 @@ import struct
 import sys
 from contextlib import suppress
 from dataclasses import astuple, dataclass
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 import psutil
 
 from engine import segments
+from engine.closing import Closing
 from engine.pipeline import Image
 from engine.segments import HEADER, MAGIC, PREFIX, NoRing, RingError, attach, create, unlink
 
@@ -123,7 +123,7 @@ class Header:
         return is_alive(self.writer)
 
 
-class _Mapping:
+class _Mapping(Closing):
     """A ring's bytes, mapped; the views of one writer or reader."""
 
     def __init__(self, name: str, memory: mmap.mmap, header: Header) -> None:
@@ -284,17 +284,6 @@ class RingReader(_Mapping):
         if words[LOCK] != 2 * (number + 1):
             return None
         return Slot(number, index, seconds, tag, image)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def is_alive(pid: int) -> bool:

@@ -1,29 +1,14 @@
 """What most transports share: being a context manager, and keeping a beat."""
 
 from time import perf_counter, sleep
-from types import TracebackType
-from typing import Self
 
 from bridge.frame import Frame
 from bridge.timing import Deadline
+from engine.closing import Closing
 
 
-class Opened:
-    """A context manager with a `close` that does nothing unless a transport says otherwise."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of everything."""
+class Opened(Closing):
+    """What most transports say of themselves."""
 
     @property
     def stands_in(self) -> bool:
