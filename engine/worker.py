@@ -76,6 +76,7 @@ class Worker:
         self._room_at = 0.0  # when it is tried again
         self._bad = self._empty = 0
         self._reduced = False
+        self._odd_report: type[Exception] | None = None  # of the last report that could not be had
         self._hang = Hang(armed=own_process)
         self._agreed = 0.0  # the limit that the bridge was told
 
@@ -219,6 +220,9 @@ class Worker:
                 report = dict(self._pipeline.report())
                 json.dumps(report)
             except Exception as error:  # noqa: BLE001 - of a plug-in, whose pictures are good all the same
+                if type(error) is not self._odd_report:
+                    self._odd_report = type(error)
+                    traceback.print_exception(error)  # into the bridge's log
                 return {"problem": f"{type(error).__name__} in the report: {error!s:.200}"}
         return report
 
