@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter
 
 from rich.console import Console
+from rich.status import Status
 from rich.text import Text
 
 from bridge import logs
@@ -235,10 +236,10 @@ class _StatusLine:
     """On a terminal: one line that stays."""
 
     def __init__(self, console: Console) -> None:
-        self._status = console.status("")
+        self._console = console
+        self._status: Status | None = None
         self._text = ""
         self._waits = False  # a draw that has not had its turn yet: it will show the newest
-        logs.say(self._status.start)
 
     def __call__(self, text: str) -> None:
         """Show this from now on. Never waits."""
@@ -249,11 +250,18 @@ class _StatusLine:
 
     def end(self) -> None:
         """Leave the terminal as it was."""
-        logs.say(self._status.stop)
+        logs.say(self._leave)
 
     def _draw(self) -> None:
         self._waits = False
+        if self._status is None:
+            self._status = self._console.status("")
+            self._status.start()
         self._status.update(Text(self._text))
+
+    def _leave(self) -> None:
+        if self._status:
+            self._status.stop()
 
 
 class _Lines:

@@ -557,6 +557,8 @@ def test_no_error_of_a_status_reaches_who_asks(tmp_path, monkeypatch, caplog):
 @pytest.mark.parametrize("error", [BrokenPipeError(), SystemExit(1), ValueError("of rich")])
 def test_what_cannot_be_told_ends_no_show(terminal, error, monkeypatch):
     monkeypatch.setattr("bridge.serve.BEAT", 0.01)
+    monkeypatch.setattr("bridge.serve.TELL", 0.0)
+    numbers = itertools.count()
     stop, tried = threading.Event(), []
 
     def fails(*_, **__):
@@ -566,6 +568,6 @@ def test_what_cannot_be_told_ends_no_show(terminal, error, monkeypatch):
         raise error
 
     console = SimpleNamespace(is_terminal=terminal, print=fails, status=fails)
-    session = SimpleNamespace(status=Status)
+    session = SimpleNamespace(status=lambda: Status(fps=next(numbers)))
     _watch(console, session, stop)
     assert len(tried) == 3, "it went on until it was told to stop"
