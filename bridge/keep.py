@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bridge import logs
 from bridge.command import PORT_TAKEN, new_token, stop_event, stop_with_stdin
-from bridge.job import death, tie
+from bridge.job import OUTSIDE, death, from_outside, tie
 from bridge.settings import Settings
 from engine.parent import die_with_parent
 
@@ -44,7 +44,8 @@ def keep(arguments: Sequence[str], settings: Settings, console: Console) -> int:
         deaths = 1 if lived >= SETTLED else deaths + 1
         pause = min(LONGEST_PAUSE, 2.0 ** (deaths - 2)) if deaths > 1 else 0.0
         when = f"in {pause:.0f} s" if pause else "now"
-        _tell(console, f"The bridge {death(status)} after {lived:.0f} s and starts again {when}.")
+        how = OUTSIDE if lived >= PROVEN and from_outside(status, ()) else death(status)
+        _tell(console, f"The bridge {how} after {lived:.0f} s and starts again {when}.")
         arguments = _without("--fresh", arguments)  # or the look would be lost
         fresh = deaths == TOO_MANY  # the next life finds a clean journal, the old one is put aside
         environment["SPOUT_BRIDGE_FRESH"] = "true" if fresh else "false"

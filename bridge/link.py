@@ -1,8 +1,8 @@
 """One engine worker, seen from the bridge: its process, its messages, its rings.
 
 Told to the worker     load, parameters, frames (a grant of what it wanted), reset, ring, stop
-Said by the worker     state, progress, want, ring, attached, lost, short, block, bad, degraded,
-                       error, alive, limit, swapped, kept
+Said by the worker     born, state, progress, want, ring, attached, lost, short, block, bad,
+                       degraded, error, alive, limit, swapped, kept
 """
 
 import logging
@@ -13,6 +13,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import count
@@ -20,10 +21,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import IO, Any
 
+import psutil
+
 from bridge import gpu, logs
 from bridge.command import speaking_utf8
 from bridge.frame import Frame
-from bridge.job import death, tie
+from bridge.job import OUTSIDE, death, from_outside, tie
 from bridge.mailbox import Mailbox
 from bridge.pixels import Fit, fit_into
 from bridge.state import EngineState
@@ -38,6 +41,7 @@ log = logging.getLogger(__name__)
 
 SILENCE = 3.0  # seconds beyond a worker's own limit without any word until it counts as stopped
 LOG_LINES = 200
+LAST_WORDS = 0.3  # seconds to read what a worker said at last, when it is gone
 LINES_A_SECOND = 200  # of a worker that are written to the bridge's own log
 LONGEST_LINE = 16 << 10  # bytes
 ROOM_AGAIN = 1.0  # seconds until a ring for which there was no room is tried again
@@ -126,6 +130,9 @@ class Link:
         self._room_at = 0.0
         self._short = self._worker_short = ""
         self._process: subprocess.Popen[bytes] | None = None
+        # The worker where that is another process: a Windows venv's python.exe only starts one.
+        self._launched: psutil.Process | None = None
+        self._logging: threading.Thread | None = None
 
     def start(self, number: int, values: Mapping[str, Value]) -> None:
         """Start the worker with these parameter values; `load` goes out right behind them."""
@@ -181,24 +188,32 @@ class Link:
 
     def kill(self, *, asked: bool = False) -> None:
         """End the worker at once, as a crash would; `asked` says that somebody wanted that."""
-        if self._process and self._process.poll() is None:
+        if self._process and not self.gone:
             self._killed = True
             self.asked_to_die = self.asked_to_die or asked
+            if self._launched:
+                with suppress(psutil.Error):
+                    self._launched.kill()
             self._process.kill()
 
     def join(self, timeout: float) -> bool:
         """Wait for the worker's end; False when it is not there in time."""
         if self._process:
+            until = perf_counter() + timeout
             try:
                 self._process.wait(timeout)
-            except subprocess.TimeoutExpired:
+                if self._launched:
+                    self._launched.wait(max(0.0, until - perf_counter()))
+            except (subprocess.TimeoutExpired, psutil.TimeoutExpired):
                 return False
         return True
 
     @property
     def gone(self) -> bool:
         """Whether the worker is there no more."""
-        return self._process.poll() is not None if self._process else self._over
+        if self._process is None:
+            return self._over
+        return self._process.poll() is not None and not _runs(self._launched)
 
     def silent(self) -> bool:
         """Whether nothing at all was heard for so long that the worker must be stopped; asked by
@@ -259,9 +274,10 @@ class Link:
         assert process.stderr is not None
         tie(process)
         self._process, self.pid = process, process.pid
-        threading.Thread(
+        self._logging = threading.Thread(
             target=self._keep_log, args=(process.stderr,), name="worker log", daemon=True
-        ).start()
+        )
+        self._logging.start()
         return Channel(process.stdout, process.stdin)  # type: ignore[arg-type]
 
     def _open_thread(self) -> Channel:
@@ -330,6 +346,8 @@ class Link:
         self._channel.hang_up()
         if self._process:
             self.code = self._process.wait()
+            if self._logging:
+                self._logging.join(LAST_WORDS)
             sweep_of(self.pid)
         with self._input_lock:
             self._gone = True
@@ -342,7 +360,9 @@ class Link:
     def _note(self, message: Message) -> None:
         """Keep what a message says, before anybody is told of it."""
         say = message["say"]
-        if say == "state":
+        if say == "born":
+            self._note_born(message["pid"])
+        elif say == "state":
             self.state = EngineState(message["state"])
             self.loaded = self.state is EngineState.WARMUP
         elif say == "progress":
@@ -378,6 +398,19 @@ class Link:
         elif say == "error":
             self.error, self.code = message["text"], message["code"]
             self.error += logs.see() if message.get("unforeseen") else ""
+
+    def _note_born(self, pid: object) -> None:
+        """The worker's own process: what is measured, killed and waited for."""
+        if type(pid) is not int or pid <= 0:
+            raise ValueError(f"it says that its process is {pid!r:.40}")
+        if self._process is None or pid == self._process.pid:
+            return
+        with suppress(psutil.Error):  # it is gone already
+            launched = psutil.Process(pid)
+            if launched.ppid() != self._process.pid:  # nobody else is ended for its word
+                raise ValueError(f"it says that it is process {pid}, which we have not started")
+            self._launched, self.pid = launched, pid
+            log.info("engine worker %d was started by process %d", pid, self._process.pid)
 
     def _take_up(self, name: str) -> None:
         """Show the pictures of the worker's new ring; ask for another where that is gone."""
@@ -429,9 +462,20 @@ class Link:
         if self._killed and sys.platform == "win32":
             return "The engine worker was killed."  # there is no code for that
         code = self.code or 0
+        if from_outside(code, list(self.log)):
+            return f"The engine worker {OUTSIDE}."
         if code in MEANING:
             return f"The engine worker ended: {MEANING[Exit(code)]}."
         return f"The engine worker {death(code)}."
+
+
+def _runs(process: psutil.Process | None) -> bool:
+    if process is None:
+        return False
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _target(model: type) -> str:

@@ -6,9 +6,9 @@ it speaks over its standard input and output; in tests it is a thread.
 Told by the bridge     load, parameters, frames (a grant of what was wanted), reset, ring (make
                        yours anew), stop; another load in answer to a want puts a pipeline of the
                        same family in place
-Says to the bridge     state, progress, want, ring, attached, lost, short, block, bad, degraded,
-                       error, alive, limit (how long it may be silent from now on); swapped or kept
-                       after such a load
+Says to the bridge     born (its process), state, progress, want, ring, attached, lost, short,
+                       block, bad, degraded, error, alive, limit (how long it may be silent from
+                       now on); swapped or kept after such a load
 """
 
 import json
@@ -82,6 +82,8 @@ class Worker:
 
     def run(self) -> Exit:
         """The whole life of a worker; returns why it ended."""
+        if self._own_process:
+            self._tell({"say": "born", "pid": os.getpid()})
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         try:

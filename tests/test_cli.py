@@ -63,9 +63,9 @@ class Running:
 
 
 @contextmanager
-def running(tmp_path, *arguments, **more):
+def running(tmp_path, *arguments, command=COMMAND, **more):
     process = subprocess.Popen(
-        [*COMMAND, "run", "--port", "0", "--folder", str(tmp_path), "--osc-feedback", "none",
+        [*command, "run", "--port", "0", "--folder", str(tmp_path), "--osc-feedback", "none",
          *arguments],
         stderr=subprocess.PIPE, text=True, **more,
     )  # fmt: skip

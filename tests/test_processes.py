@@ -11,8 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager, suppress
 from time import perf_counter
+from types import SimpleNamespace
 
 import cv2
 import psutil
@@ -20,9 +22,12 @@ import pytest
 from rich.console import Console
 
 from bridge import logs
+from bridge.job import from_outside
+from bridge.link import Link
 from bridge.relay import relay
 from bridge.serve import _watch
 from tests.test_cli import COMMAND, Running, refused, running
+from tests.test_keep import gone
 
 SMALL = ("--pipeline", "passthrough", "--output-size", "64x48", "--size", "64x48")
 
@@ -210,3 +215,83 @@ def test_send_waits_for_no_console_either(tmp_path):
     finally:
         assert logs.end()
     assert "Ctrl-C ends" in held.getvalue()
+
+
+LAUNCHER = """#!/bin/sh
+# As python.exe of a venv on Windows: it starts the real one, waits for it and ends as it did.
+"{real}" "$@"
+exit $?
+"""
+
+
+@contextmanager
+def in_venv(tmp_path, *arguments):
+    launcher = tmp_path / "python"
+    launcher.write_text(LAUNCHER.format(real=sys.executable))
+    launcher.chmod(0o755)
+    code = f"import sys; sys.executable = {str(launcher)!r}; from tests.bridge import main; main()"
+    with running(tmp_path, *arguments, command=[sys.executable, "-c", code]) as bridge:
+        yield bridge
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="needs sh, and a child that ends with it")
+def test_where_python_is_only_a_launcher_the_worker_itself_is_measured_and_ended(tmp_path):
+    with in_venv(tmp_path, "--sink", "null:", "--pipeline", "passthrough", "--name", "Xvenv",
+                 "--output-size", "64x48") as bridge:  # fmt: skip
+        first = bridge.until(lambda state: state["state"] == "RUNNING")
+        worker = psutil.Process(first["worker"])
+        launcher = worker.parent()
+        assert "engine.worker" in worker.cmdline()
+        assert worker.name().startswith("python")
+        assert launcher.ppid() == bridge.process.pid
+        assert first["worker_memory"] > 15, "a launcher has one or two"
+
+        bridge.ask("actions/kill_engine", {})
+        second = bridge.until(lambda state: state["worker"] not in (0, first["worker"]))
+        psutil.wait_procs([worker], 10)
+        assert gone(worker)
+        bridge.until(lambda state: state["state"] == "RUNNING")
+        psutil.Process(second["worker"]).kill()  # by the number that is shown, as a user would
+        third = bridge.until(lambda state: state["state"] == "RUNNING" and state["restarts"] == 2)
+        worker = psutil.Process(third["worker"])
+        bridge.process.send_signal(signal.SIGINT)
+        assert bridge.process.wait(10) == 0
+        psutil.wait_procs([worker], 5)
+        assert gone(worker)
+
+
+def test_nobody_else_is_ended_for_a_workers_word():
+    link = Link.__new__(Link)
+    link.pid, link._launched = 1, None
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as link._process:
+        for pid in (os.getppid(), os.getpid()):
+            with pytest.raises(ValueError, match="we have not started"):
+                link._note({"say": "born", "pid": pid})
+        for pid in (0, -1, True, "1", 1.0):
+            with pytest.raises(ValueError, match="says that its process is"):
+                link._note({"say": "born", "pid": pid})
+    assert (link.pid, link._launched) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "told"),
+    [
+        (1, ["loading"], "was ended from outside, as by the task manager"),
+        (0xFFFFFFFF, [], "was ended from outside, as by the task manager"),
+        (1, ["Traceback (most recent call last):", "KeyError: 1"], "crashed in Python"),
+        (1, ["Thread 0x1 (most recent call first):"], "hung or crashed in Python"),
+        (0xC0000005, [], "crashed (Windows says 0xc0000005)"),
+        (75, [], "ran out of memory"),
+    ],
+)
+def test_who_ended_a_worker_is_told_as_far_as_windows_tells(monkeypatch, status, said, told):
+    monkeypatch.setattr("bridge.job.sys", SimpleNamespace(platform="win32"))
+    link = Link.__new__(Link)
+    link.error, link.code, link.log = "", status, deque(said)
+    link._killed = link.asked_to_die = False
+    assert told in link.why()
+
+
+def test_elsewhere_a_status_of_one_is_pythons_own():
+    assert not from_outside(1, []) or sys.platform == "win32"
