@@ -9,13 +9,16 @@ from bridge import logs
 from bridge.command import Refused
 from bridge.frame import Frame
 from bridge.transports import Options, Sink, TransportError, open_sink, open_source
+from bridge.windows import awake
+from engine.waking import wake_in_time
 
 
 def relay(uri: str, to: str, seconds: float, stop: threading.Event, console: Console) -> None:
     """Hand on every picture until `stop` is set or `seconds` have passed."""
+    wake_in_time()
     until = perf_counter() + seconds
     try:
-        with open_source(uri, Options()) as source, open_sink(to, Options()) as sink:
+        with awake(True), open_source(uri, Options()) as source, open_sink(to, Options()) as sink:
             _tell(console, f"{uri} → {to} ({sink.status}); Ctrl-C ends.")
             trouble = ""
             while not stop.is_set() and perf_counter() < until:

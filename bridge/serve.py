@@ -37,10 +37,12 @@ from bridge.session import Session
 from bridge.settings import Settings
 from bridge.transports import TransportError
 from bridge.weights import MissingWeights
+from bridge.windows import awake
 from engine.parameters import describe
 from engine.pipelines.catalog import Catalog
 from engine.ring import sweep
 from engine.segments import RingError
+from engine.waking import wake_in_time
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,9 @@ def serve(settings: Settings, values: Mapping[str, str], console: Console) -> No
     logs.hide([token])
     raise_limit()
     sweep()
+    wake_in_time()
     with ExitStack() as running:
+        running.enter_context(awake(not settings.allow_sleep))
         session = _session(settings, values)
         # The surfaces are bound first: a port in use must not cost a loaded pipeline.
         http = HttpServer(session, settings, token)

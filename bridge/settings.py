@@ -136,6 +136,9 @@ class Settings(BaseSettings):
         default=(), description="more folders with weights: those of ComfyUI, of another disk"
     )
     fresh: bool = Field(default=False, description="start clean: restore nothing of the run before")
+    allow_sleep: bool = Field(
+        default=False, description="let Windows and its displays go to sleep while the bridge runs"
+    )
     stop_on_stdin_end: bool = Field(
         default=False, description="end as by Ctrl-C when standard input ends, which is a pipe"
     )

@@ -1,7 +1,8 @@
 """What the bridge asks of Windows alone. Elsewhere nothing here does anything.
 
 There an end comes in more ways than by a signal: the console's window is closed, the user logs off,
-another program asks our windows to close. Each gives a process some five seconds.
+another program asks our windows to close. Each gives a process some five seconds. And the machine
+goes to sleep where nobody touches it.
 """
 
 import ctypes
@@ -9,7 +10,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from time import sleep
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,8 @@ ALLOWED = 4.5  # seconds that an end may take, of the five that Windows gives
 CONSOLE_ENDS = (2, 5, 6)  # the console's window is closed, logoff, shutdown
 CLOSE, MAY_END, END = 0x10, 0x11, 0x16  # WM_CLOSE, WM_QUERYENDSESSION, WM_ENDSESSION
 GONE = (109, 232, 233)  # ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED
+# ES_CONTINUOUS: until the next call of the same thread; ES_SYSTEM_REQUIRED, ES_DISPLAY_REQUIRED
+AS_USUAL, AWAKE = 0x80000000, 0x80000003
 WINDOW = "spout-bridge"  # the class and the title of the window that nobody sees
 
 _ends: list[Callable[[], None]] = []  # what an end calls
@@ -33,6 +37,22 @@ def on_end(stop: Callable[[], None]) -> None:
         if first:
             _hear_console()
             threading.Thread(target=_window, name="end of session", daemon=True).start()
+
+
+@contextmanager
+def awake(wanted: bool) -> Generator[None]:
+    """Inside, if that is `wanted`, neither the machine nor its displays go to sleep for want of a
+    user: a projector is a display. Begun and ended by one thread.
+    """
+    if not wanted or sys.platform != "win32":
+        yield
+        return
+    if not ctypes.WinDLL("kernel32").SetThreadExecutionState(ctypes.c_ulong(AWAKE)):
+        log.warning("Windows may go to sleep while this runs: see its power settings.")
+    try:
+        yield
+    finally:
+        ctypes.WinDLL("kernel32").SetThreadExecutionState(ctypes.c_ulong(AS_USUAL))
 
 
 def pipe_ended(descriptor: int) -> bool:

@@ -41,6 +41,7 @@ from engine.parent import die_with_parent
 from engine.pipeline import Context, Image, Pipeline, TooLittleMemory, UnusableOutput, build
 from engine.ring import RingReader, RingWriter
 from engine.segments import RingError, private_name
+from engine.waking import wake_in_time
 
 HEARTBEAT = 1.0  # seconds
 ROOM_AGAIN = 1.0  # seconds until a ring for which there was no room is tried again
@@ -409,6 +410,7 @@ def main() -> None:
     """Be a worker of the bridge that started this process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a console sends Ctrl-C to every process in it
     die_with_parent()
+    wake_in_time()
     # Whatever a library prints must not fall into the messages.
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

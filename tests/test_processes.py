@@ -1,5 +1,6 @@
 """The bridge as a process among others: how it is asked to end, and what its streams do to it."""
 
+import ctypes
 import io
 import json
 import logging
@@ -7,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -22,10 +24,13 @@ import pytest
 from rich.console import Console
 
 from bridge import logs
+from bridge.command import Refused
 from bridge.job import from_outside
 from bridge.link import Link
 from bridge.relay import relay
-from bridge.serve import _watch
+from bridge.serve import _watch, serve
+from bridge.settings import Settings
+from engine.waking import wake_in_time
 from tests.test_cli import COMMAND, Running, refused, running
 from tests.test_keep import gone
 
@@ -295,3 +300,59 @@ def test_who_ended_a_worker_is_told_as_far_as_windows_tells(monkeypatch, status,
 
 def test_elsewhere_a_status_of_one_is_pythons_own():
     assert not from_outside(1, []) or sys.platform == "win32"
+
+
+class Windows:
+    """What is asked of its libraries, each call with its arguments; `refuses` names what fails."""
+
+    def __init__(self, monkeypatch, refuses=()):
+        self.asked, self._refuses = [], refuses
+        monkeypatch.setattr(ctypes, "WinDLL", self, raising=False)
+        for module in ("bridge.windows", "engine.waking"):
+            monkeypatch.setattr(f"{module}.sys", SimpleNamespace(platform="win32"))
+
+    def __call__(self, library):
+        return SimpleNamespace(
+            timeBeginPeriod=lambda period: self._take("period", period),
+            GetCurrentProcess=Handle(),
+            SetProcessInformation=lambda _, kind, data, size: self._take(
+                "throttling", kind, *struct.unpack("<III", data[:size])
+            ),
+            SetThreadExecutionState=lambda flags: self._take("state", flags.value),
+        )
+
+    def _take(self, *call):
+        self.asked.append(call)
+        fails = call in self._refuses
+        return int(fails if call[0] == "period" else not fails)
+
+
+class Handle:
+    def __call__(self):
+        return 2**64 - 1
+
+
+def test_windows_is_asked_for_a_finer_clock_and_full_speed(monkeypatch):
+    windows = Windows(monkeypatch)
+    wake_in_time()
+    assert windows.asked == [("period", 1), ("throttling", 4, 1, 5, 0)]
+    old = Windows(monkeypatch, refuses=[("throttling", 4, 1, 5, 0)])
+    wake_in_time()
+    assert old.asked[1:] == [("throttling", 4, 1, 5, 0), ("throttling", 4, 1, 1, 0)]
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_no_machine_sleeps_while_it_runs_but_where_that_is_allowed(tmp_path, monkeypatch, allowed):
+    """And however the run ends, it may sleep again."""
+    windows = Windows(monkeypatch)
+    monkeypatch.setattr("bridge.serve.stop_event", threading.Event)
+
+    def session(*_):
+        raise Refused("nothing is there")
+
+    monkeypatch.setattr("bridge.serve._session", session)
+    with pytest.raises(Refused):
+        serve(Settings(folder=tmp_path, allow_sleep=allowed), {}, Console(file=io.StringIO()))
+    states = [call[1] for call in windows.asked if call[0] == "state"]
+    assert states == ([] if allowed else [0x80000003, 0x80000000])
+    assert ("period", 1) in windows.asked
