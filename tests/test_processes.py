@@ -356,3 +356,14 @@ def test_no_machine_sleeps_while_it_runs_but_where_that_is_allowed(tmp_path, mon
     states = [call[1] for call in windows.asked if call[0] == "state"]
     assert states == ([] if allowed else [0x80000003, 0x80000000])
     assert ("period", 1) in windows.asked
+
+
+def test_no_codec_or_driver_writes_to_the_terminal():
+    """In the frame path that would wait for a console that takes nothing."""
+    code = (
+        "import cv2, numpy; from bridge import serve; from bridge.transports import camera, file;"
+        "cv2.VideoCapture(99); cv2.VideoCapture('no.mp4');"
+        "cv2.imdecode(numpy.frombuffer(b'\\x89PNG\\r\\n\\x1a\\n' + bytes(200), 'u1'), -1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
