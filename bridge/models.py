@@ -199,9 +199,8 @@ def copy(job: Job, console: Console) -> int:
             raise Refused(str(error)) from None
         except OSError as error:  # a full disk, a stick that was pulled out, a file that is held
             raise Refused(f"{home} cannot be written: {held.told(error)}; try again.") from None
-    console.print(
-        f"Everything is in {job.to}; use it with --models {quoted(job.to)}.", soft_wrap=True
-    )
+    flag = f"--models {quoted(job.to)}"
+    console.print(f"Everything is in {job.to}; use it with {flag}.", soft_wrap=True)
     return 0
 
 

@@ -230,8 +230,9 @@ def test_a_reference_may_be_given_by_its_path(tmp_path):
 
 def test_commands_that_are_printed_hold_in_every_shell():
     """cmd.exe knows no single quotes, and PowerShell 5.1 no `&&`."""
-    sources = [p for folder in ("bridge", "engine", "td_components") for p in
-               (Path(__file__).parents[1] / folder).rglob("*") if p.suffix in (".py", ".md")]  # fmt: skip
+    folders = (Path(__file__).parents[1] / name for name in ("bridge", "engine", "td_components"))
+    files = (path for folder in folders for path in folder.rglob("*"))
+    sources = [path for path in files if path.suffix in (".py", ".md")]
     assert len(sources) > 100
     for path in sources:
         for line in path.read_text("utf-8").splitlines():
@@ -239,7 +240,8 @@ def test_commands_that_are_printed_hold_in_every_shell():
             if path.suffix == ".py":
                 assert " && " not in line, f"{path}: {line}"
     assert quoted(r"C:\my models") == r'"C:\my models"'
-    assert quoted("/models") == "/models"
+    assert quoted(r"C:\a&b") == r'"C:\a&b"'
+    assert quoted(r"C:\models-2") == r"C:\models-2"
 
 
 def test_list_prints_what_there_is():
