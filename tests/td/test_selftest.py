@@ -274,7 +274,7 @@ def test_words_and_a_picture_go_to_the_bridge_and_back(double, desk):
     assert found["picture"]["arrangement"] == found["picture"]["red_and_blue"] == "as sent"
     assert found["picture"]["alpha"] == "kept"
     assert found["picture"]["frames_of_delay"] == [3] * 5
-    assert not [line for line in td_report.read(path) if "icture" in line or "OSC" in line]
+    assert not [line for line in td_report.read(path) if "icture" in line or "OSC:" in line]
     comp = double.place.op("SpoutBridge")
     assert "heard" not in vars(comp.ext.SpoutBridgeExt)
     assert comp.op("send_fit").inputConnectors[0].source is comp.op("in1")
@@ -293,6 +293,20 @@ def test_a_picture_that_comes_back_otherwise_is_named(double, desk):
     assert "Picture: red and blue are swapped." in lines
     assert any("alpha came back as [0.2" in line for line in lines)
     assert any("frames there and back" in line for line in lines)
+
+
+def test_words_that_are_spoilt_on_the_way_are_named(double, desk, monkeypatch):
+    whole = Dat.sendOSC
+
+    def ascii_only(dat, address, values, **more):
+        whole(dat, address, [v.encode("ascii", "replace").decode() if isinstance(v, str) else v
+                             for v in values], **more)  # fmt: skip
+
+    monkeypatch.setattr(Dat, "sendOSC", ascii_only)
+    before = desk.store.snapshot.values["prompt"]
+    path, _ = with_bridge(double, desk)
+    assert any(line.startswith("OSC: 'ü 日本") and "'? ??" in line for line in td_report.read(path))
+    assert desk.store.snapshot.values["prompt"] == before
 
 
 def test_another_pipeline_is_left_alone_and_told(double, desk):
