@@ -55,6 +55,12 @@ def _failed(value: Any) -> str:
 def _steps(report: dict[str, Any]) -> Iterator[str]:
     if "ended" in report:
         yield f"It was not finished: {report['ended']}."
+    builder = report.get("builder", {})
+    for what in (*builder.get("missing", ()), *builder.get("errors", ())):
+        yield f"The builder told: {what}"
+    for name, module in report.get("modules", {}).items():
+        if _failed(module):
+            yield f"The DAT {name} is not to be had: {_failed(module)}"
     for row in report.get("errors", ()):
         last = str(row.get("traceback", "")).strip().splitlines()[-1:]
         yield f"Step {row.get('step')} failed: {' '.join(last)}"

@@ -245,7 +245,6 @@ class SpoutBridgeExt:
             "Nextlook": self.NextLook,
             "Resettodefaults": self.ResetToDefaults,
             "Createcallbacks": self._create_callbacks,
-            "Selftest": lambda: self.ownerComp.op("selftest").module.begin(self.ownerComp),
             "Help": lambda: self.ownerComp.op("help").openViewer(),
         }
         if name in actions:

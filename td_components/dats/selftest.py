@@ -59,6 +59,7 @@ class SelfTest:
         self._comp, self._core = comp, comp.op("bridge_selftest").module
         self._report = self._core.Report(comp.par.Version.eval())
         self._data = self._report.data
+        self._data["builder"] = self._core.newest(project.folder, "SpoutBridge_report.json")
         self._back = []  # what puts things back, the last first
         self._steps = self._all()
         self._play_again = None
@@ -92,7 +93,8 @@ class SelfTest:
 
     def _all(self):
         steps = (
-            ("about", self._about), ("operators", self._operators), ("cooks", self._cooks),
+            ("about", self._about), ("start", self._start), ("operators", self._operators),
+            ("cooks", self._cooks),
             ("parameters", self._parameters), ("copies", self._copies), ("docks", self._docks),
             ("tables", self._tables), ("modules", self._modules), ("extension", self._extension),
             ("run", self._put_off),
@@ -152,6 +154,17 @@ class SelfTest:
         ask(about, "environment", lambda: sorted(os.environ))  # names, and no values
         ask(about, "panes", lambda: [str(pane.type) for pane in ui.panes])
         ask(about, "component", lambda: self._comp.path)
+
+    def _start(self):
+        """Whether the component's own code starts: what it raises stands in the Textport only."""
+        modules = self._data["modules"] = {}
+        for dat in self._comp.children:
+            if dat.family == "DAT" and dat.text.startswith("# pyright"):  # code of ours
+                self._report.ask(modules, dat.name, lambda dat=dat: bool(dat.module))
+        started = getattr(self._comp.ext, "SpoutBridgeExt", None)
+        self._data["about"]["extension"] = started is not None
+        if started is None:  # once more, to hear why
+            self._comp.op("SpoutBridgeExt").module.SpoutBridgeExt(self._comp).onDestroyTD()
 
     def _operators(self):
         for op in [self._comp, *self._comp.children]:

@@ -8,7 +8,7 @@ from time import perf_counter
 
 import pytest
 
-from bridge import td_report
+from bridge import td, td_report
 from bridge.cli import main
 from bridge.command import Refused
 from tests.td.double import Comp, Dat, Op, Par, TdError, dump, everything
@@ -22,13 +22,13 @@ STRAIGHT = [list(map(float, colour)) for colour in CORE.COLOURS]
 
 
 @contextmanager
-def playing(folder, monkeypatch, **more):
+def playing(folder, monkeypatch, kit=KIT, **more):
     folder.mkdir(exist_ok=True)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)  # nobody waits for the stall
     double = Playing(folder, **more)
     monkeypatch.setitem(sys.modules, "td", double)
     try:
-        paste()
+        paste(kit)
         yield double
     finally:
         double.close()
@@ -194,6 +194,26 @@ def test_a_second_press_ends_the_first_and_puts_back(double, capsys):
     assert not any("not finished" in line for line in td_report.read(path))
     assert not [op for op in everything(double.root) if op.name.startswith("selftest_")]
     assert capsys.readouterr().out.count("send this file") == 3
+
+
+def test_it_works_where_the_extension_does_not_start_and_tells_why(tmp_path, monkeypatch):
+    kit = td.write(tmp_path)
+    path = kit / "dats" / "SpoutBridgeExt.py"
+    text = path.read_text("utf-8").replace("self._opened = None", "self._opened = nil")
+    path.write_text(text, "utf-8")
+    web = kit / "bridge_web.py"
+    web.write_text(web.read_text("utf-8") + "\nimport nothing_of_this_name\n", "utf-8")
+    with playing(tmp_path / "project", monkeypatch, kit) as double:
+        lines = td_report.read(run(double)[0])
+    assert any("The builder told: The extension of /project1/SpoutBridge" in line for line in lines)
+    assert any("The DAT bridge_web is not to be had: ModuleNotFoundError" in line for line in lines)
+    assert any(line.startswith("Step start failed: ModuleNotFoundError") for line in lines)
+
+
+@pytest.mark.parametrize("names", ["older", "newer"])
+def test_other_builds_have_other_names_and_that_is_no_difference(tmp_path, monkeypatch, names):
+    with playing(tmp_path / "project", monkeypatch, names=names) as double:
+        assert relied(td_report.read(run(double)[0])) == []
 
 
 def test_the_timeline_goes_on_after_the_pause(double):
