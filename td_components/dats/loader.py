@@ -16,19 +16,23 @@ def onCreate():
         run("args[0]()", load, delayFrames=1, fromOP=op("/"))
 
 
+def data_folder():
+    """Where the bridge keeps its own files: as bridge/settings.py has it."""
+    home = Path.home()
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "spout-bridge"
+    windows = sys.platform == "win32"
+    named = Path(os.environ.get("LOCALAPPDATA" if windows else "XDG_DATA_HOME", ""))
+    usual = home if windows else home / ".local" / "share"
+    return (named if named.is_absolute() else usual) / "spout-bridge"
+
+
 def load():
     """Run the builder that the newest `spout-bridge td` told of."""
-    home = Path.home()
-    share = os.environ.get("XDG_DATA_HOME") or home / ".local" / "share"
-    places = {
-        "win32": os.environ.get("LOCALAPPDATA") or home,
-        "darwin": home / "Library" / "Application Support",
-    }
-    pointer = Path(places.get(sys.platform, share), "spout-bridge", "td.json")
     try:
-        kit = json.loads(pointer.read_text("utf-8"))
+        kit = json.loads((data_folder() / "td.json").read_text("utf-8"))
         source = Path(kit["builder"]).read_bytes()
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         cure = "type `spout-bridge td` once in a terminal, and drag this in again."
         print(f"SpoutBridge: no kit was found ({error}): {cure}")  # noqa: T201
         return

@@ -6,6 +6,7 @@ import pytest
 
 from bridge import clipboard, td
 from bridge.cli import main
+from bridge.settings import data_folder
 from tests.td.test_selftest import double, playing
 from tests.test_td import KIT, home
 
@@ -70,6 +71,18 @@ def test_a_loader_builds_the_installed_kit_where_it_is_dragged_in(tmp_path, monk
         assert scene.op("SpoutBridge").SelfTest() == []
         assert sys.executable in scene.op("SpoutBridge").par.Command.eval()
         assert [op.name for op in scene.children] == ["SpoutBridge"]
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin", "linux"])
+@pytest.mark.parametrize("named", ["/somewhere/else", "not/whole", ""])
+def test_the_loader_looks_where_the_bridge_tells_it(double, monkeypatch, system, named):
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, named)
+    dat = double.place.create("executeDAT", "loader")
+    dat.text = (KIT / "dats" / "loader.py").read_text("utf-8")
+    loader = dat.module
+    monkeypatch.setattr("sys.platform", system)
+    assert loader.data_folder() == data_folder()
 
 
 def test_the_loader_stands_still_while_its_tox_is_made(double):
