@@ -4,6 +4,7 @@ import ast
 import builtins
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from bridge import __version__, td
+from bridge.arguments import parser_of
 from bridge.cli import main
 from tests.td.double import (
     NAMES,
@@ -707,6 +709,19 @@ def test_the_recipes_are_python_and_the_cue_list_runs(double):
         script.module.go(number)
     assert heard[1::2] == ["opening", "end", "opening", "end"]
     assert heard[2] == ("pipeline", "passthrough")
+
+
+def test_the_first_run_names_what_there_is():
+    script = (KIT / "FIRST_RUN.md").read_text("utf-8")
+    labels = {
+        par.get("label", par["name"]) for page in NETWORK["page"] for par in page.get("par", ())
+    }
+    assert set(re.findall(r"\*\*(.+?)\*\*", script)) <= labels
+    pages = {page["name"] for page in NETWORK["page"]}
+    assert set(re.findall(r"Page \*(.+?)\*", script)) <= pages
+    assert [f"{number}." in script for number in range(1, 17)] == [True] * 16
+    for command in re.findall(r"spout-bridge\"? (td [^`\n]*)", script):
+        assert parser_of({}).parse_args(command.split()).command == "td"
 
 
 def test_the_drawing_is_of_this_network():

@@ -13,6 +13,7 @@ from bridge.cli import main
 from bridge.command import Refused
 from tests.td.double import Comp, Dat, Op, Par, TdError, dump, everything
 from tests.td.playing import Playing
+from tests.td.take import take, text
 from tests.td.test_bridge import Desk, bridge, free_port
 from tests.td.test_core import module
 from tests.test_td import KIT, paste
@@ -94,6 +95,20 @@ def test_the_report_has_what_would_replace_our_list_of_names(double):
     assert "PATH" in report["about"]["environment"]
     assert report["about"]["paused"] is False
     assert "Token" not in report["types"]["baseCOMP"]  # no parameter of the artist's, nor its value
+
+
+def test_the_names_of_a_report_can_be_taken(double):
+    _, report = run(double)
+    assumed = json.loads((KIT / "assumed.json").read_text("utf-8"))
+    taken = take(report, assumed)
+    assert json.loads(text(taken)) == taken
+    for kind, names in assumed["operators"].items():
+        assert taken["operators"][kind] == names, kind
+    report["types"]["flipTOP"]["flipz"] = ["Toggle", False, None]
+    report["types"]["fitTOP"] = {"error": "not in this build"}
+    again = take(report, assumed)
+    assert again["operators"]["flipTOP"]["flipz"] == "Toggle"
+    assert again["operators"]["fitTOP"] == assumed["operators"]["fitTOP"]
 
 
 def planted(monkeypatch, kind):
