@@ -152,7 +152,7 @@ class Builder:
             return False
         made = self._list(comp)
         if made is None:  # an older component: by its name
-            return op.name in self._wanted
+            return op.name in self._wanted or op.name in self._spec["former"]
         return made.get(op.name, {}).get("type") == op.OPType
 
     def _disown(self, op):

@@ -436,6 +436,24 @@ def test_the_input_is_fitted_where_the_bridge_has_gone(double):
     assert first.par.resolutionh.eval() == fade.par.resolutionh.eval()
 
 
+def test_a_component_of_a_builder_that_kept_no_list_is_brought_up_to_date(double):
+    """By the tag and the names that there were; what else has the tag is a copy."""
+    paste()
+    comp = double.place.op("SpoutBridge")
+    comp.unstore("spout_bridge")
+    comp.op("state_numbers").name = "numbers"
+    comp.op("card_ramp_keys").tags.clear()  # those did not look at what is docked
+    copied = comp.copy(comp.op("fade"), name="my_fade")
+    paste()
+    assert report(double)["errors"] == []
+    assert report(double)["removed"] == ["numbers"]
+    assert report(double)["made"] == ["state_numbers"]
+    assert report(double)["kept"] == [copied.path]
+    assert copied in comp.children
+    assert comp.op("numbers") is None
+    assert comp.SelfTest() == []
+
+
 @pytest.mark.parametrize("names", ["older", "newer"])
 def test_other_builds_have_other_names(tmp_path, names):
     with touchdesigner(tmp_path / names, names=names) as double:
