@@ -24,6 +24,10 @@ log = logging.getLogger("SpoutBridge")
 PATIENCE = 3.0  # seconds for an answer
 LOOK = 0.5  # seconds between looks at the process
 LAST_LINES = 3  # of a log, in a message
+ELSEWHERE = (
+    "Paste the line of `spout-bridge td` into the Textport again, or set Command to its default, "
+    "which finds spout-bridge by PATH."
+)
 UPLOAD_LIMIT = 25 << 20  # bytes that the bridge takes
 NO_FILE = 410  # the status of an upload of what is no file of this machine
 
@@ -160,7 +164,12 @@ class Web:
         try:
             found = self._processes.start(command, self._owner, port, self._folder, log)
         except (OSError, ValueError) as error:  # the latter is a quote that is not closed
-            return 400, f"{command} cannot be started: {error}"
+            why = str(error)
+            if isinstance(error, FileNotFoundError) and error.filename != str(self._folder):
+                why = (
+                    f"this machine has no such program. {ELSEWHERE}"  # the patch came from another
+                )
+            return 400, f"{command} cannot be started: {why}"
         return 200, self._processes.record(found)
 
     def _stop(self):

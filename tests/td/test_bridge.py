@@ -807,6 +807,7 @@ def test_a_bridge_that_does_not_start_says_why(patch):
     patch.par.Command = "no-such-program"
     patch.td.press(patch.comp, "Startbridge")
     patch.until(lambda: "no-such-program cannot be started" in patch.par.Lasterror.eval())
+    assert "Paste the line of `spout-bridge td`" in patch.par.Lasterror.eval()
 
 
 def test_a_bridge_that_is_being_started_says_how_it_goes(patch):
