@@ -12,7 +12,7 @@ import time
 log = logging.getLogger("SpoutBridge")
 
 PLACEHOLDER = (128, 128)  # size of a Spout In TOP that has no sender
-AGAIN, SELDOM = 0.5, 60.0  # seconds between tries to make what could not be made, twice each time
+AGAIN, SELDOM = 0.25, 60.0  # seconds between tries to make what could not be made, twice each time
 LONGEST_STEP = 0.1  # seconds that a fade goes on by in one frame
 VALUES = ("parameter", "pipeline")  # kinds of rows that have a value at the bridge
 LISTENERS = "spout_bridge_listeners"  # in the component's storage: paths of DATs

@@ -812,7 +812,7 @@ def test_a_bridge_that_does_not_start_says_why(patch):
 
 def test_a_bridge_that_is_being_started_says_how_it_goes(patch):
     patch.par.Port = free_port(socket.SOCK_STREAM)
-    patch.par.Command = python("import time; print('loading ü', flush=True); time.sleep(60)")
+    patch.par.Command = python("import sys; print('loading ü', flush=True); sys.stdin.read()")
     patch.until(lambda: patch.state == "OFFLINE")
     patch.td.press(patch.comp, "Startbridge")
     patch.until(lambda: patch.state == "STARTING")
