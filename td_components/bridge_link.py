@@ -83,7 +83,7 @@ class Link:
         self._heard_at: Any = None
         self._listening: Any = None  # since when the first OSC is waited for
         self._switching: Any = None  # (pipeline, since when) that was asked for
-        self._texts: dict[str, int] = {}  # how many of each are on their way by HTTP
+        self._busy: dict[tuple, Any] = {}  # (what, name) that is under way to what comes after it
         self._reread: set[str] = set()  # what is to be asked for by HTTP: texts, status
         self._values.forget()
 
@@ -313,13 +313,12 @@ class Link:
 
     def _answer_texts(self, _, status, value):
         for name in self._values.texts() if status == 200 else ():
-            if name in value and not self._texts.get(name):
+            if name in value and ("text", name) not in self._busy:
                 self._values.told(name, value[name])
 
     def _answer_text(self, name, status, value):
-        self._texts[name] -= 1
-        if self._texts[name]:
-            return  # a newer one is on its way
+        if self._goes_on("text", name):
+            return  # to a newer one
         if status == 200 and name in value:
             self._values.told(name, value[name])
         elif status == 0:
@@ -344,12 +343,14 @@ class Link:
         self._events.append(Event("look", look))
 
     def _answer_switch(self, pipeline, status, value):
-        if status != 202:
+        if not self._goes_on("switch", PIPELINE) and status != 202:
             self._switching = None
             self._events.append(Event("error", PIPELINE, f"{pipeline}: {value}"))
 
     def _answer_upload(self, what, status, value):
         name, text = what
+        if self._goes_on("upload", name):
+            return
         if status == 201:
             self._set(name, value["name"], self._now)
         elif status == NO_FILE and not {"/", "\\"} & set(text):
@@ -371,22 +372,42 @@ class Link:
             self._ask(what, "GET", "/parameters" if what == "texts" else "/state")
         for name, value in self._values.due(now).items():
             if name == PIPELINE:
-                self._switching = value, now
-                self._ask("switch", "POST", "/pipeline", {PIPELINE: value}, value)
+                self._begin("switch", name, value)
             elif self._values.is_file(name, str(value)):
-                path = self._path(name, str(value))
-                self._web.upload((self._turn, "upload", (name, str(value))), path)
+                self._begin("upload", name, str(value))
             else:
                 self._set(name, value, now)
 
     def _set(self, name, value, now, tries=0):
         address, argument = self._values.message(name, value)
         if isinstance(argument, str) and (not argument.isascii() or len(argument) > LONGEST):
-            self._texts[name] = self._texts.get(name, 0) + 1
-            self._ask("text", "PATCH", "/parameters", {name: argument}, name)
+            self._begin("text", name, argument)
             return
         self._values.sent(name, value, now, tries)
         self._send(address, [argument])
+
+    def _begin(self, what, name, value):
+        """Give the bridge a value by HTTP: one of a name at a time, then the newest of those that
+        have come meanwhile, however long it takes.
+        """
+        if (what, name) in self._busy:
+            self._busy[what, name] = value
+            return
+        self._busy[what, name] = None
+        if what == "text":
+            self._ask("text", "PATCH", "/parameters", {name: value}, name)
+        elif what == "upload":
+            self._web.upload((self._turn, "upload", (name, value)), self._path(name, value))
+        else:
+            self._switching = value, self._now
+            self._ask("switch", "POST", "/pipeline", {name: value}, value)
+
+    def _goes_on(self, what, name):
+        """One has been answered. Whether another goes out."""
+        value = self._busy.pop((what, name))
+        if value is not None:
+            self._begin(what, name, value)
+        return value is not None
 
     def _switched(self, now):
         """Whether no switch that was asked for is under way."""

@@ -88,9 +88,9 @@ def of(owner):
 def claim(owner, port, record, lives):
     """Find the process of a component again: after an update of it, and in a project that was
     opened again. `record` is what the component has kept, `lives(id)` says whether there is a
-    component of that id. Whose component is gone, and who is not claimed, is returned to be ended.
+    component of that id. Whose component is gone, and who is not claimed, is ended.
     """
-    record, left = record or {}, []
+    record = record or {}
     closers = _kept().closers
     for other in [number for number in list(closers) if number != owner and not lives(number)]:
         closers.pop(other)()
@@ -100,13 +100,11 @@ def claim(owner, port, record, lives):
             continue  # of another component: a copy keeps its original's record
         if same or found["port"] == port:
             found["owner"] = owner
-        else:
-            found["owner"] = None
-            left.append(found)
+        elif found["owner"] is not None:
+            end(found)
     pid = record.get("pid")
     if pid and pid not in shelf() and record.get("born") and born(pid) == record["born"]:
         shelf()[pid] = {**record, "owner": owner, "process": None}  # an earlier TouchDesigner's
-    return left
 
 
 def record(found):
@@ -154,8 +152,13 @@ def let_go(owner):
     """The component is gone: its bridge ends, in a thread of its own. This does not wait."""
     found = of(owner)
     if found is not None:
-        found["owner"] = None
-        threading.Thread(target=stop, args=(found,), name="SpoutBridge end").start()
+        end(found)
+
+
+def end(found):
+    """End one that no component has, in a thread of its own. This does not wait."""
+    found["owner"] = None
+    threading.Thread(target=stop, args=(found,), name="SpoutBridge end").start()
 
 
 def _gone(found, seconds):

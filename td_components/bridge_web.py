@@ -86,11 +86,6 @@ class Web:
         """End the bridge that this component started."""
         self._put("stopped", self._stop)
 
-    def end(self, left):
-        """End processes that no component has any more."""
-        for found in left:
-            self._put("", lambda found=found: (200, self._processes.stop(found)))
-
     def answers(self):
         """What came since the last time."""
         found = []

@@ -273,8 +273,8 @@ class SpoutBridgeExt:
         """
         comp = self.ownerComp
         kept, port = comp.fetch(PROCESS, None, search=False), comp.par.Port.eval()
-        left = self._processes.claim(self._owner_id, port, kept, lambda number: op(number))
-        self._web.end(left)
+        lives = lambda number: number is not None and op(number) is not None  # noqa: E731
+        self._processes.claim(self._owner_id, port, kept, lives)
         if kept and self._processes.of(self._owner_id) is None:
             comp.unstore(PROCESS)  # it has ended, or this is a copy
 

@@ -324,14 +324,32 @@ def test_an_answer_about_an_older_text_does_not_undo_the_newer(line):
     for text in ("ü", "üb"):
         line.shown["words"] = text
         line.tick()
-    first, second = [place for place, (job, *_) in enumerate(line.web.asked) if job[1] == "text"]
-    line.web.answer(200, {"words": "ü"}, first)
+    assert patches(line) == [{"words": "ü"}]
+    line.web.answer(200, {"words": "ü"})
     line.wait(0.5)
     assert line.shown["words"] == "üb"
-    line.web.answer(200, {"words": "üb"}, second)
+    line.web.answer(200, {"words": "üb"})
     line.wait(0.5)
     assert line.shown["words"] == "üb"
-    assert len(patches(line)) == 2
+    assert patches(line) == [{"words": "ü"}, {"words": "üb"}]
+
+
+def test_a_bridge_that_does_not_answer_piles_nothing_up(line):
+    uploads = []
+    line.web.upload = lambda job, path: uploads.append(path)
+    line.connect({"words": "", "picture": "", "pipeline": "one"},
+                 {"words": "", "picture": "", "pipeline": "one"})  # fmt: skip
+    for number in range(200):
+        line.shown.update(words=f"ü {number}", picture=f"{number}.png",
+                          pipeline="two" if number % 2 else "one")  # fmt: skip
+        line.link.heard("/bridge/state/uptime", [number + 2])
+        line.tick()
+    asked = [job[1] for job, *_ in line.web.asked if job[1] in ("text", "switch")]
+    assert (sorted(asked), uploads) == (["switch", "text"], ["0.png"])
+    place = next(p for p, (job, *_) in enumerate(line.web.asked) if job[1] == "text")
+    line.web.answer(200, {"words": "ü 0"}, place)
+    line.tick()
+    assert patches(line) == [{"words": "ü 0"}, {"words": "ü 199"}]
 
 
 def test_a_text_that_found_nobody_is_sent_again(line):
