@@ -84,6 +84,7 @@ class Link:
         self._listening: Any = None  # since when the first OSC is waited for
         self._switching: Any = None  # (pipeline, since when) that was asked for
         self._busy: dict[tuple, Any] = {}  # (what, name) that is under way to what comes after it
+        self._uptimes: dict[str, float] = {}
         self._reread: set[str] = set()  # what is to be asked for by HTTP: texts, status
         self._values.forget()
 
@@ -225,13 +226,16 @@ class Link:
                 OFFLINE, f"No bridge answers at {self._where} ({why}): start one, or see the port."
             )
 
-    def _take_status(self, values):
+    def _take_status(self, values, way="osc"):
         before = dict(self.status)
+        # Each way has its own delay: only what came by the same tells whether it went back.
+        told = self._uptimes.get(way, 0.0)
+        self._uptimes[way] = values.get("uptime", told)
         changed = {n: v for n, v in values.items() if before.get(n) != v}
         self.status.update(changed)
         if changed:
             self._events.append(Event("status", value=changed))
-        if changed.get("uptime", 0.0) < before.get("uptime", 0.0) and "uptime" in changed:
+        if self._uptimes[way] < told:
             if self.alive:
                 self._gone("it began anew")  # and may know and have other things now
         elif PIPELINE in changed and PIPELINE in before and self.alive:
@@ -303,13 +307,13 @@ class Link:
 
     def _answer_state(self, _, status, value):
         if status == 200:
-            self._take_status(value)
+            self._take_status(value, "http")
         else:
             self._gone(value)
 
     def _answer_status(self, _, status, value):
         if status == 200:
-            self._take_status(value)
+            self._take_status(value, "http")
 
     def _answer_texts(self, _, status, value):
         for name in self._values.texts() if status == 200 else ():

@@ -978,12 +978,22 @@ def test_start_play_switch_and_stop_a_real_bridge(patch, tmp_path):
     patch.until(lambda: patch.state == "CONNECTED", 60)
     patch.until(lambda: patch.par.Engine.eval() == "RUNNING", 60)
     patch.until(lambda: patch.par.Outputw.eval() == 320)
-    patch.par.Pipeline = "passthrough"
-    patch.until(lambda: patch.par.Statepipeline.eval() == "passthrough", 60)
-    patch.until(lambda: "Prompt" not in page(patch.comp, "Generate"))
+    patch.until(lambda: patch.par.Live.eval() == 1.0)
+    calm = patch.td.place.create("textDAT", "calm")
+    calm.text = "lost = []\ndef onDisconnect(info): lost.append(info['message'])"
+    patch.comp.AddListener(calm)
+    for name in ("passthrough", "stylize", "passthrough"):
+        patch.par.Pipeline = name
+        patch.until(lambda name=name: patch.par.Statepipeline.eval() == name, 60)
+        has = name == "stylize"
+        patch.until(lambda has=has: ("Prompt" in page(patch.comp, "Generate")) is has)
     patch.until(lambda: patch.par.Fps.eval() > 10, 30)
+    assert calm.module.lost == []
+    paste()  # an update of the component
+    patch.until(lambda: patch.state == "CONNECTED")
     patch.td.press(patch.comp, "Stopbridge")
     patch.until(lambda: patch.state == "LOST", 20)
+    patch.until(lambda: process.shelf() == {}, 20)
     assert patch.slowest < 1.0
 
 

@@ -384,6 +384,21 @@ def test_a_sentence_of_the_state_beyond_ascii_is_asked_for(line):
     assert [event.value for event in line.tick()] == ["Größe"]
 
 
+def test_two_ways_of_the_uptime_are_no_new_beginning(line):
+    line.connect({}, {})
+    for uptime in (5.0, 5.2):
+        line.link.heard("/bridge/state/source", ["pattern: 320×180"])
+        line.tick()
+        line.web.answer(200, {"source": "pattern: 320×180", "uptime": uptime})
+        line.tick()
+        line.link.heard("/bridge/state/uptime", [uptime - 0.1])  # sent before, and taken in later
+        line.tick()
+        assert line.link.state == "CONNECTED"
+    line.link.heard("/bridge/state/uptime", [0.1])
+    line.tick()
+    assert line.link.state == "LOST"
+
+
 def test_a_file_is_sent_by_its_whole_path_and_a_name_of_the_bridges_as_it_is(line):
     line.link._path = lambda name, value: f"/show/{value}"
     uploads = []
