@@ -1,5 +1,5 @@
-"""JSON that goes out by HTTP: without halves of surrogate pairs, for what a foreign sender or file is
-called comes from outside too.
+"""JSON that goes out by HTTP: without halves of surrogate pairs, for what a foreign sender or file
+is called comes from outside too.
 """
 
 import json
