@@ -81,7 +81,7 @@ class Weights:
         """Begin to download what a pipeline lacks.
 
         Raises LookupError for an unknown pipeline, ValueError where nothing is missing, another
-        download runs, or what it takes is not installed.
+        download runs, what it takes is not installed, or the drive for it is away.
         """
         row = self._catalog[pipeline]
         gone = self.lack(row, _real(self._chosen(row)))
@@ -89,6 +89,8 @@ class Weights:
             raise ValueError(f"Everything that {pipeline} is loaded from is here.")
         if isinstance(gone, Silence):
             raise ValueError(str(gone))
+        if gone.away:
+            raise ValueError(gone.away)
         self._downloads.start(pipeline, gone.files)
 
     def cancel(self) -> None:

@@ -73,6 +73,8 @@ def test_a_running_show_goes_on_and_takes_what_comes_back(stick, tmp_path, monke
         assert listed["free"] == 0
         with pytest.raises(ValueError, match="cannot be reached now"):
             rig.session.weights.require(NEEDY, NEEDY.load())
+        with pytest.raises(ValueError, match="cannot be reached now"):
+            rig.session.weights.download("needy")
         put(folder / "models" / NET.name)
         there["in"] = True
         rig.until(lambda: rig.session.status().pipeline == "needy")
