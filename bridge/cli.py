@@ -19,6 +19,7 @@ from rich.table import Table
 from bridge import logs
 from bridge.arguments import parser_of
 from bridge.command import CRASHED, REFUSED, USAGE, Refused, speaking_utf8, stop_event
+from bridge.paths import unquoted
 from bridge.settings import Settings
 from engine import drives, loading
 
@@ -191,7 +192,7 @@ def _layouts(options: argparse.Namespace, console: Console) -> None:
     except ValueError as error:
         raise Refused(str(error)) from None
     stem = "-".join(part for part in ("spout-bridge", options.pipeline) if part)
-    folder = Path(options.write)
+    folder = Path(unquoted(options.write))
     try:
         written = write(made, folder, stem)
     except OSError as error:
@@ -212,7 +213,7 @@ def _models(options: argparse.Namespace, console: Console) -> None:
         options.pipelines,
         _assignments(options.set),
         Library(settings.models_folder, settings.more_models),
-        to=Path(options.to) if options.to else None,
+        to=Path(unquoted(options.to)) if options.to else None,
         headers=options.headers,
         yes=options.yes,
     )
@@ -233,7 +234,7 @@ def _td(options: argparse.Namespace, console: Console) -> None:
     if options.read:
         sys.stdout.write("\n".join(read(Path(options.read).expanduser())) + "\n")
         return
-    kit = write(Path(options.write).expanduser()) if options.write else KIT
+    kit = write(Path(unquoted(options.write)).expanduser()) if options.write else KIT
     console.print("Paste this line into TouchDesigner's Textport (Alt+T):", style="bold")
     sys.stdout.write(line(kit) + "\n")
     if options.copy:
