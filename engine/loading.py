@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 LIBRARIES = {".pyd", ".dll", ".so", ".dylib"}
 LOADER = {126, 127, 182, 193, 1114}  # Windows' numbers: not found, no entry, wrong kind, failed
+TORCH = "Error loading"  # how torch names the library that it loads itself
 REDISTRIBUTABLE = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
 
 
@@ -19,7 +20,7 @@ def is_refused(error: BaseException) -> bool:
         return False
     if isinstance(error, ImportError):
         return PurePath(error.path or "").suffix.lower() in LIBRARIES
-    return getattr(error, "winerror", None) in LOADER
+    return getattr(error, "winerror", None) in LOADER and TORCH in str(error)
 
 
 def sentence(error: BaseException) -> str:

@@ -21,6 +21,8 @@ DLL = ImportError(SAID, name="av._core", path=r"C:\Lib\site-packages\av\_core.py
 TORCH = OSError(22, 'The specified module could not be found. Error loading "c10.dll" or one of '
                 "its dependencies.")  # fmt: skip
 TORCH.winerror = 126
+NO_PROGRAM = OSError(8, "%1 is not a valid Win32 application")
+NO_PROGRAM.winerror = 193
 MISSING = ModuleNotFoundError("No module named 'av'", name="av")
 OURS = ImportError("The backend torch is not installed; choose backend onnx.", name="torch")
 
@@ -44,8 +46,9 @@ def test_the_loaders_own_words_come_with_the_redistributable(error, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "error", [MISSING, OURS, ImportError("cannot import name 'x' from 'av'", name="av",
-                                         path="/lib/av/__init__.py"), OSError(2, "No such file")],
+    "error",
+    [MISSING, OURS, OSError(2, "No such file"), NO_PROGRAM,
+     ImportError("cannot import name 'x' from 'av'", name="av", path="/lib/av/__init__.py")],
 )  # fmt: skip
 def test_what_is_missing_or_ours_is_not_the_loaders(error):
     assert not loading.is_refused(error)
