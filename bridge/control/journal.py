@@ -181,7 +181,7 @@ class Journal:
         data = {"values": dict(kept.values), "pipeline": kept.pipeline, "source": kept.source,
                 "ended": kept.ended}  # fmt: skip
         try:
-            held.patiently(lambda: self._replace(json.dumps(data).encode()))
+            self._replace(json.dumps(data).encode())
         except OSError as error:
             with suppress(OSError):  # a full disk leaves it empty
                 held.remove(self._path.with_suffix(".new"), 0)
@@ -191,15 +191,15 @@ class Journal:
     def _replace(self, content: bytes) -> None:
         if self.unread:  # what was not read is not lost
             with suppress(FileNotFoundError):
-                self._path.replace(self._path.with_suffix(".old"))
+                held.replace(self._path, self._path.with_suffix(".old"))
             self.unread = ""
         fresh = self._path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        with fresh.open("xb") as file:
+        held.remove(fresh)
+        with held.patiently(lambda: fresh.open("xb")) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(self._path)
+        held.replace(fresh, self._path)
         _sync(self._path.parent)
 
     def _tell(self, trouble: str) -> None:
