@@ -254,7 +254,7 @@ class LogFile(logging.Handler):
                 log.warning("%s This one writes %s.", self._note.strip(), self.path)
         if self.path.exists() and not self.path.is_file():  # to open a pipe would wait for ever
             raise OSError("it is no file")
-        if self._moving.is_file() and not self.path.exists():  # moved aside, and then we died
+        if self._moving.is_file() and not self.path.exists():  # in vain: the old one goes on
             held.replace(self._moving, self.path, BRIEFLY)
         self._file = held.patiently(lambda: self.path.open("ab"), BRIEFLY)
         self._size = self._file.tell()
@@ -268,22 +268,14 @@ class LogFile(logging.Handler):
         self._again_at = perf_counter() + AGAIN
         try:
             self.path.replace(self._moving)  # first, or vain tries would push out all that is old
-            self._make_old()
-            self._size, self._again_at = 0, 0.0
-        except OSError:
-            pass
-        self._open()
-
-    def _make_old(self) -> None:
-        """Number what was moved aside; one that is held keeps its number, and nothing is lost."""
-        try:
             for number in range(FILES - 2, 0, -1):
                 if (old := self._numbered(number)).exists():
                     old.replace(self._numbered(number + 1))
             self._moving.replace(self._numbered(1))
+            self._size, self._again_at = 0, 0.0
         except OSError:
-            held.replace(self._moving, self.path, BRIEFLY)
-            raise
+            pass
+        self._open()
 
     @property
     def _moving(self) -> Path:

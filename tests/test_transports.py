@@ -335,6 +335,7 @@ def test_cameras_are_listed_by_their_names_and_folders_are_none(dev, monkeypatch
     (dev / "sys" / "video9" / "name").write_text("Logitech C920\n")
     assert camera_names.linux() == {9: "Logitech C920"}
     monkeypatch.setattr("bridge.transports.camera.cameras", camera_names.linux)
+    monkeypatch.setattr(camera.sys, "platform", "linux")
     (offer,) = camera.offers()
     assert (offer.uri, offer.text, offer.exclusive) == ("camera:9", "Logitech C920", True)
 
