@@ -20,7 +20,7 @@ from bridge import logs
 from bridge.arguments import parser_of
 from bridge.command import CRASHED, REFUSED, USAGE, Refused, speaking_utf8, stop_event
 from bridge.paths import unquoted
-from bridge.settings import Settings
+from bridge.settings import Settings, wants
 from engine import drives, loading
 
 log = logging.getLogger(__name__)
@@ -107,10 +107,18 @@ def _settings(options: argparse.Namespace) -> Settings:
             "There is no home folder on this account; choose one with --folder."
         ) from None
     except ValidationError as error:
-        first = error.errors()[0]
-        said = first["msg"].removeprefix("Value error, ")
-        flag = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "a setting"
-        raise Refused(f"{flag} cannot be {first['input']!r}: {said}.") from None
+        raise Refused(_wrong(error.errors()[0])) from None
+
+
+def _wrong(first: Any) -> str:
+    """What is wrong with a setting, in a sentence with what it takes."""
+    said, name = first["msg"].removeprefix("Value error, "), str((*first["loc"], "")[0])
+    flag = f"--{name.replace('_', '-')}" if name else "a setting"
+    if name in Settings.model_fields and first["type"] != "value_error":
+        said = f"{wants(name)}, not {first['input']!r}"
+    elif not said.startswith("takes "):
+        said = f"cannot be {first['input']!r}: {said}"
+    return f"{flag} {said}."
 
 
 def _run(options: argparse.Namespace, console: Console) -> None:

@@ -100,9 +100,11 @@ def view(uri: str, port: int, console: Console) -> None:
 
 def _token(settings: Settings) -> str:
     if settings.token and not TOKEN.fullmatch(settings.token):
+        length = len(settings.token)
+        fault = "others" if 16 <= length <= 256 else str(length)
         raise Refused(
-            f"A token is 16 to 256 letters, digits and - . _ ~; this one is no such text of "
-            f"{len(settings.token)}. Leave it out and use --lan, and one is made.",
+            "--token takes 16 to 256 letters, digits, dashes, dots, underscores and tildes; this "
+            f"one has {fault}. Use --lan without a token, and one is made for you.",
             REFUSED,
         )
     if settings.lan and not settings.token:

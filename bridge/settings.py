@@ -4,9 +4,10 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 from urllib.parse import urlsplit
 
+from annotated_types import Ge, Le
 from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -43,6 +44,23 @@ def shown_default(field: FieldInfo) -> str:
     if default is PydanticUndefined or default is None or isinstance(default, bool):
         return ""
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+def wants(name: str) -> str:
+    """What a setting takes, in words that follow its name: `takes a whole number from 0 to 8`."""
+    field = Settings.model_fields[name]
+    kinds: tuple[Any, ...] = get_args(field.annotation) or (field.annotation,)
+    if get_origin(field.annotation) is Literal:
+        return f"takes {' or '.join(kinds)}"
+    if name == "name":
+        return "takes 1 to 40 letters (A to Z), digits, dashes and underscores"
+    nouns = {int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
+    words = next((nouns[kind] for kind in kinds if kind in nouns), "text")
+    bounds = {type(mark): mark for mark in field.metadata}
+    low, high = bounds.get(Ge), bounds.get(Le)
+    words += f" from {low.ge:g}" if low else ""
+    words += f" to {high.le:g}" if high else " on" if low else ""
+    return f"takes {words}"
 
 
 class Settings(BaseSettings):

@@ -1,5 +1,6 @@
 """The commands as a user types them: each a process of its own."""
 
+import io
 import json
 import os
 import re
@@ -19,11 +20,15 @@ import numpy as np
 import psutil
 import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
+from rich.console import Console
 
+import bridge.transports
 from bridge.cli import main
 from bridge.command import quoted
+from bridge.relay import relay
 from engine.ring import RingReader, RingWriter
 from engine.segments import PREFIX, RingError, folder
+from tests import balky
 from tests.chromium import chromium
 
 COMMAND = [sys.executable, "-c", "from bridge.cli import main; main()"]
@@ -107,6 +112,36 @@ def refused(*arguments) -> tuple[int, str]:
     return done.returncode, " ".join(done.stderr.split())
 
 
+@pytest.mark.parametrize("kept", ["open", "receive"])
+def test_a_send_whose_source_does_not_answer_ends_by_ctrl_c(monkeypatch, kept):
+    monkeypatch.setitem(bridge.transports.BUILT_IN, "balky", "tests.balky")
+    monkeypatch.setattr("bridge.relay.TELL", 0.05)
+    monkeypatch.setattr("bridge.relay.GRACE", 0.05)
+    place = balky.places["send"] = balky.Place()
+    place.keep(kept)
+    told, stop, ended = io.StringIO(), threading.Event(), threading.Event()
+
+    def send():
+        relay("balky:send", "null:", float("inf"), stop, Console(file=told))
+        ended.set()
+
+    threading.Thread(target=send, daemon=True).start()
+    try:
+        place.until(f"{kept} begun")
+        if kept == "open":
+            end = perf_counter() + 10
+            while "balky:send or null: has not opened" not in told.getvalue():
+                assert perf_counter() < end, told.getvalue()
+                time.sleep(0.01)
+        stop.set()
+        assert ended.wait(10)
+    finally:
+        place.let_go()
+        place.until("close")
+        del balky.places["send"]
+
+
+@pytest.mark.slow
 def test_quiet_is_quiet(tmp_path):
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -196,8 +231,19 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
         ("--sink shm:a/b", "no name for shared memory", 1),
         ("--pipeline nothing", "choose stylize, passthrough", 1),
         ("--size huge", "576x320", 1),
-        ("--output-size 0x0", "--output-size cannot be '0x0'", 1),
-        ("--output-fps many", "--output-fps cannot be 'many'", 1),
+        ("--output-size 0x0", "--output-size takes WIDTHxHEIGHT such as", 1),
+        ("--output-fps many", "--output-fps takes a number from 1 to 240, not 'many'.", 1),
+        ("--port x", "--port takes a whole number from 0 to 65535, not 'x'.", 1),
+        ("--port 70000", "--port takes a whole number from 0 to 65535, not '70000'.", 1),
+        (
+            "--name=",
+            "--name takes 1 to 40 letters (A to Z), digits, dashes and underscores, not",
+            1,
+        ),
+        ("--gpu -1", "--gpu takes a whole number from 0 on, not '-1'.", 1),
+        ("--engine core", "--engine takes process or thread, not 'core'.", 1),
+        ("--token x", "this one has 1. Use --lan", 2),
+        ("--token aaaaaaaaaaaaaaaaaaaa%", "this one has others. Use --lan", 2),
         ("--set vace_scale=x", "vace_scale takes a number from 0 to 2", 1),
         ("--set nothing=1", "no parameter 'nothing'", 1),
         ("--set reference=none.png", "There is no picture 'none.png'", 1),

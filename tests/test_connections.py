@@ -555,7 +555,7 @@ def test_a_token_that_can_be_guessed_or_not_be_typed_is_refused(arguments, varia
         [*COMMAND, "run", "--port", "0", *arguments], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2, done.stderr
-    assert "A token is 16 to 256 letters" in " ".join(done.stderr.split())
+    assert "--token takes 16 to 256 letters" in " ".join(done.stderr.split())
 
 
 @pytest.mark.slow
