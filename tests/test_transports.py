@@ -505,3 +505,21 @@ def test_a_stranger_reads_it_in_twenty_lines_of_c(tmp_path):
     finally:
         writer.unlink()
         writer.close()
+
+
+@pytest.mark.parametrize("kind", [".png", ".jpg", ".bmp", ".webp", ".tif"])
+def test_a_picture_is_held_against_a_budget_before_it_is_unpacked(tmp_path, kind, monkeypatch):
+    path = tmp_path / f"art{kind}"
+    cv2.imwrite(str(path), np.full((30, 40, 3), 90, np.uint8))
+    with open_source(f"file:{path}", Options()) as source:
+        assert source.receive(2).image.shape == (30, 40, 4)
+    monkeypatch.setattr("bridge.transports.file.MOST_PIXELS", 1199)
+    monkeypatch.setattr(cv2, "imdecode", None)
+    with pytest.raises(TransportError, match="a picture of 40x30 where"):
+        open_source(f"file:{path}", Options())
+    path.write_bytes(b"no picture")
+    with pytest.raises(TransportError, match="is not a picture that can be read"):
+        open_source(f"file:{path}", Options())
+    monkeypatch.setattr("bridge.transports.file.MOST_BYTES", 5)
+    with pytest.raises(TransportError, match="scale it down first"):
+        open_source(f"file:{path}", Options())

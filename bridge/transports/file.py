@@ -23,12 +23,14 @@ from bridge.timing import Deadline
 from bridge.transports import Options, TransportError
 from bridge.transports.base import Opened, Paced
 from bridge.transports.recording import Recording
+from engine.decoding import MOST_BYTES, header
 from engine.drives import away
 
 log = logging.getLogger(__name__)
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 KERNEL = (Path("/proc"), Path("/sys"))  # what looks like files there may wait for ever
+MOST_PIXELS = 40_000_000  # of a picture, which is held whole
 STALL = 0.5  # seconds late from which on the clip goes on where it was instead of catching up
 HURRY = 0.05  # seconds to spend on catching up before a picture is given all the same
 BT709, UNSPECIFIED, HD_ROWS = 1, 2, 720
@@ -219,12 +221,39 @@ def _opened(path: Path) -> Generator[tuple[InputContainer, VideoStream]]:
 
 
 def _read_picture(path: Path) -> Image:
+    if path.stat().st_size > MOST_BYTES:
+        raise TransportError(f"{path} has more than {MOST_BYTES // 10**6} MB; scale it down first.")
     # imread cannot read a path with an umlaut on Windows, imdecode does not care.
-    data = np.fromfile(path, np.uint8)
-    found = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    data = path.read_bytes()
+    width, height = _size_of(data)
+    if width * height > MOST_PIXELS:  # before anything is unpacked: a small file may hold so many
+        raise TransportError(
+            f"{path} is a picture of {width}x{height} where {MOST_PIXELS // 10**6} megapixels are "
+            "the most; scale it down first."
+        )
+    packed = np.frombuffer(data, np.uint8)
+    found = cv2.imdecode(packed, cv2.IMREAD_UNCHANGED) if width * height else None
     if found is not None and (found.ndim != 3 or found.shape[2] != 4 or found.dtype != np.uint8):
-        found = cv2.imdecode(data, cv2.IMREAD_COLOR)  # 8 bits, turned as the camera was held
+        found = cv2.imdecode(packed, cv2.IMREAD_COLOR)  # 8 bits, turned as the camera was held
     if found is None:
         raise TransportError(f"{path} is not a picture that can be read; try a PNG or JPEG.")
     to = cv2.COLOR_BGRA2RGBA if found.shape[2] == 4 else cv2.COLOR_BGR2RGBA
     return cast(Image, cv2.cvtColor(found, to))
+
+
+def _size_of(data: bytes) -> tuple[int, int]:
+    """Width and height, as the header says; 0 where that is none of a picture."""
+    if found := header(data):
+        return found.width, found.height
+    if data[:4] not in (b"II*\0", b"MM\0*"):
+        return 0, 0
+
+    def number(place: int, count: int) -> int:
+        return int.from_bytes(data[place : place + count], "little" if data[0] == 73 else "big")
+
+    sides = {256: 0, 257: 0}  # the tags of a TIFF's width and height
+    first = number(4, 4)
+    for entry in range(first + 2, first + 2 + 12 * number(first, 2), 12):
+        if (tag := number(entry, 2)) in sides:
+            sides[tag] = number(entry + 8, 2 if number(entry + 2, 2) == 3 else 4)
+    return sides[256], sides[257]
