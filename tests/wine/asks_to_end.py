@@ -1,6 +1,6 @@
 """A bridge on Windows that is asked to end in the ways that only Windows has.
 
-    asks_to_end.py console|window|logoff|pipe GO [arguments of spout-bridge]
+    asks_to_end.py console|pipe GO [arguments of spout-bridge]
 
 It asks when the file GO is there, and ends with the bridge's status.
 """
@@ -12,33 +12,12 @@ import threading
 import time
 from pathlib import Path
 
-CLOSE_EVENT, CLOSE, MAY_END, END = 2, 0x10, 0x11, 0x16
+CLOSE_EVENT = 2
 
 
 def console() -> None:
     """As when the console's window is closed: then Windows starts this in every process of it."""
     ctypes.WinDLL("kernelbase").CtrlRoutine(ctypes.c_void_p(CLOSE_EVENT))
-
-
-def window() -> None:
-    """As `taskkill` without /F asks."""
-    assert ctypes.WinDLL("user32").PostMessageW(ours(), CLOSE, None, None)
-
-
-def logoff() -> None:
-    """As Windows does, which waits for both answers."""
-    user = ctypes.WinDLL("user32")
-    assert user.SendMessageW(ours(), MAY_END, None, None) == 1
-    user.SendMessageW(ours(), END, ctypes.c_void_p(1), None)
-
-
-def ours() -> ctypes.c_void_p:
-    """The bridge's window, which nobody sees."""
-    user = ctypes.WinDLL("user32")
-    user.FindWindowW.restype = ctypes.c_void_p
-    found = user.FindWindowW("spout-bridge", "spout-bridge")
-    assert found
-    return ctypes.c_void_p(found)
 
 
 def wait_for(go: Path) -> None:
@@ -60,7 +39,7 @@ def main() -> None:
 
     def ask() -> None:
         wait_for(go)
-        globals()[how]()
+        console()
 
     threading.Thread(target=ask, daemon=True).start()
     from bridge.cli import main as command

@@ -2,8 +2,13 @@
 
 import ctypes
 import os
+import threading
 
-from bridge.windows import AS_USUAL, AWAKE, awake, pipe_ended
+import pytest
+from rig_tools import wait
+
+from bridge import windows
+from bridge.windows import AS_USUAL, AWAKE, CLOSE, END, MAY_END, awake, on_end, pipe_ended
 from engine.waking import wake_in_time
 
 
@@ -39,3 +44,33 @@ def test_a_pipe_has_ended_when_all_is_read_and_nobody_writes():
     os.close(writer)
     assert pipe_ended(reader)
     os.close(reader)
+
+
+@pytest.fixture
+def window(monkeypatch):
+    """Ours, which nobody sees, and how often it was told to end."""
+    monkeypatch.setattr(windows, "ALLOWED", 0.1)
+    told = threading.Semaphore(0)
+    on_end(told.release)
+    user = ctypes.WinDLL("user32")
+    user.FindWindowW.restype = ctypes.c_void_p
+    find = lambda: user.FindWindowW(windows.WINDOW, windows.WINDOW)  # noqa: E731
+    wait(find)
+    return ctypes.c_void_p(find()), told
+
+
+def test_a_logoff_is_an_end_and_one_that_is_called_off_is_none(window):
+    window, told = window
+    send = ctypes.WinDLL("user32").SendMessageW
+    assert send(window, MAY_END, None, None) == 1
+    send(window, END, None, None)
+    assert not told.acquire(timeout=0.2)
+    send(window, END, ctypes.c_void_p(1), None)
+    assert told.acquire(timeout=5)
+
+
+def test_a_polite_taskkill_is_an_end(window):
+    window, told = window
+    for _ in range(2):
+        assert ctypes.WinDLL("user32").PostMessageW(window, CLOSE, None, None)
+        assert told.acquire(timeout=5), "and leaves the window where it is"
