@@ -9,10 +9,6 @@ from bridge.frame import Image
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
 
-# What a driver or a codec has to say it would say on the terminal, in the frame path, where nothing
-# may wait for that; why something cannot be opened is told by us.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-
 OPAQUE = 255
 BLACK = (0, 0, 0, OPAQUE)
 
