@@ -508,6 +508,7 @@ class EngineHost:
         now = perf_counter()
         if link.asked_to_die:
             self._note_trouble(link.why())
+            log.info(self.trouble)
             self.restarts += 1
             self._again_at = max(now, link.started + APART)
             self._look()
