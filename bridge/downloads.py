@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bridge.command import speaking_utf8
-from bridge.job import tie
+from bridge.job import OUTSIDE, death, from_outside, tie
 from engine.library import size_text
 from engine.pipelines.files import Artifact
 
@@ -100,8 +100,10 @@ class Downloads:
             drain.join(1)
         error = self.now.error
         if not done and not error:
-            said = b" ".join(log[-1:]).decode(errors="replace").strip()
-            error = f"The download ended by itself ({status}). {said}".strip()
+            lines = [line.decode(errors="replace").strip() for line in log]
+            how = OUTSIDE if from_outside(status, lines) else death(status)
+            said = "".join(lines[-1:])
+            error = f"The download {how}; the same again goes on where it was. {said}".strip()
         self.now = replace(self.now, running=False, error=error)
         self._ended(self.now)
 

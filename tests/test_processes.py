@@ -25,6 +25,7 @@ from rich.console import Console
 
 from bridge import logs
 from bridge.command import Refused
+from bridge.downloads import Downloads
 from bridge.job import from_outside
 from bridge.link import Link
 from bridge.relay import relay
@@ -367,3 +368,27 @@ def test_no_codec_or_driver_writes_to_the_terminal():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "told"),
+    [
+        ("linux", "import os; os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
+        ("win32", "import os; os._exit(1)", "was ended from outside, as by the task manager"),
+        ("win32", "1 / 0", "ended with status 1; the same again goes on where it was. ZeroDiv"),
+    ],
+)
+def test_who_ended_a_download_is_told_too(tmp_path, monkeypatch, system, code, told):
+    def launch(*_):
+        return subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    monkeypatch.setattr("bridge.downloads._launch", launch)
+    monkeypatch.setattr("bridge.downloads.find_spec", lambda _: True)
+    monkeypatch.setattr("bridge.job.sys", SimpleNamespace(platform=system))
+    downloads = Downloads(tmp_path)
+    downloads.start("longlive", [])
+    downloads.join(20)
+    assert not downloads.now.running
+    assert told in downloads.now.error
