@@ -108,6 +108,7 @@ class Weights:
         return {
             "folder": str(self.library.models),
             "free": drives.free(self.library.models),
+            "away": self.library.away,
             "download": {
                 "pipeline": now.pipeline if now.running else "", "text": str(now),
                 "progress": now.part, "error": now.error,

@@ -71,6 +71,7 @@ def test_a_running_show_goes_on_and_takes_what_comes_back(stick, tmp_path, monke
         assert "cannot be reached now" in rig.session.status().error
         listed = rig.session.weights.listing()
         assert listed["free"] == 0
+        assert "cannot be reached now" in listed["away"], "the page says it in place of the room"
         with pytest.raises(ValueError, match="cannot be reached now"):
             rig.session.weights.require(NEEDY, NEEDY.load())
         with pytest.raises(ValueError, match="cannot be reached now"):

@@ -43,7 +43,7 @@ export async function refresh() {
   const error = all.download.error && element("p", { className: "problem",
     textContent: all.download.error });
   const room = element("p", { className: "note",
-    textContent: `${gigabytes(all.free)} free in ${all.folder}` });
+    textContent: all.away || `${gigabytes(all.free)} free in ${all.folder}` });
   list.replaceChildren(...lacking.map((row) => entry(row, all.download)),
     ...(error ? [error] : []), room);
 }
