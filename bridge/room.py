@@ -89,4 +89,5 @@ def _setting(load: CausalLoad, there: Free, models: Path) -> Setting:
 
 
 def _lacks(what: str, wanted: int, there: int, kind: str) -> str:
-    return f"{what} {wanted / GB:.1f} GB of {kind} where {there / GB:.1f} GB are free"
+    lacks = f"{what} {wanted / GB:.1f} GB of {kind} where {there / GB:.1f} GB are free"
+    return lacks + commit.cure()

@@ -12,6 +12,8 @@ from typing import Any
 
 import psutil
 
+from engine.faults import WINDOWS
+
 STATUS = struct.Struct("<2I7Q")  # Windows' MEMORYSTATUSEX; its places of limit and rest:
 PHYSICAL, LIMIT, LEFT = 2, 4, 5
 KEY = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management"
@@ -28,6 +30,12 @@ def available() -> int:
 def little_left() -> bool:
     """Whether so little memory is left that anything may fail for it."""
     return available() < LITTLE
+
+
+def cure() -> str:
+    """What makes room, to follow a sentence without its end, where the page file is what lacks."""
+    more = left()
+    return f"; {WINDOWS}" if more is not None and more < psutil.virtual_memory().available else ""
 
 
 def left() -> int | None:

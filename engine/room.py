@@ -30,7 +30,7 @@ def checked_room(
     setting = replace(setting, loras=lora_bytes(load, context.models))
     told = advice(spec, load, pixels(context.size), _free(device), setting, kept)
     if not fits(told):
-        raise TooLittleMemory(f"{spec.id} {told}.")
+        raise TooLittleMemory(f"{spec.id} {told}{commit.cure() if device.type == 'cpu' else ''}.")
     return told
 
 

@@ -2,16 +2,19 @@
 
 import errno
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from bridge.room import free
+from bridge.room import free, refusal
 from engine import commit, decoding
 from engine.channel import Channel, Exit
 from engine.faults import short_of_memory
 from engine.guards import is_out_of_memory
+from engine.pipelines.catalog import Catalog
 from engine.worker import Worker
 
 MB = 1 << 20
@@ -79,6 +82,12 @@ def test_room_counts_what_windows_may_still_promise(monkeypatch):
     assert commit.available() == 3 * MB
     assert commit.little_left()
     assert free(None, 0).memory == 3 * MB < plenty
+    stylize = Catalog.installed()["stylize"]
+    there = replace(free(None, 0), shared=1 << 60)
+    told = refusal(stylize, stylize.load(), "4096x4096", there, Path())
+    assert "are free; close other programs, or let Windows choose the size of its page" in told
+    monkeypatch.setattr(commit, "left", lambda: None)
+    assert refusal(stylize, stylize.load(), "4096x4096", there, Path()).endswith("are free")
     monkeypatch.setattr(commit, "left", lambda: 1 << 60)
     assert commit.available() < 1 << 60, "nor more than there is"
 
