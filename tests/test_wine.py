@@ -77,12 +77,9 @@ def test_the_transport_by_each_path(shim):
     suite(shim, "-s", windows(RIG / "test_spout.py"), windows(RIG / "test_doctor.py"))
 
 
-def test_the_fault_of_another_gpu_and_the_supervisor():
-    suite(
-        "none",
-        "-s",
-        *(windows(RIG / f"test_{name}.py") for name in ("other_gpu", "doctor", "keep")),
-    )
+def test_the_fault_of_another_gpu_and_who_starts_the_bridge():
+    names = ("other_gpu", "doctor", "keep", "component")
+    suite("none", "-s", *(windows(RIG / f"test_{name}.py") for name in names))
 
 
 def test_files_drives_paths_and_the_registry():
