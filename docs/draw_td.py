@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 DRAWING = ROOT / "docs" / "td.svg"
 WIDE, HIGH = 150, 84  # of a node
 COLOURS = {"TOP": "#6f6ab5", "CHOP": "#5f9a5f", "DAT": "#a85f9a"}
-PAGE_WIDE, LINE = 380, 22
+PAGE_WIDE, LINE = 430, 22
 
 
 def draw(network):
