@@ -132,21 +132,26 @@ def test_it_is_tried_for_so_long_and_no_longer():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [TCP, UDP])
-def test_after_a_death_the_port_is_waited_for(tmp_path, kind):
+def test_after_a_death_the_ports_are_waited_for_and_what_comes_back_is_told(tmp_path):
+    """Also to who sees no terminal: as the reason of the state."""
     port = free()
-    more = ("--port", str(port), "--sink", "null:", "--pipeline", "passthrough", "--name", "Xport")
+    more = ("--port", str(port), "--sink", "null:", "--pipeline", "passthrough", "--name", "Xport",
+            "--output-size", "64x48")  # fmt: skip
     with running(tmp_path, *more) as bridge:
         bridge.until(lambda state: state["state"] == "RUNNING")
         time.sleep(0.3)  # until the journal has it
         bridge.process.kill()
         bridge.process.wait()
-    other = socket.socket(socket.AF_INET, kind)
-    other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(kind == TCP))
-    other.bind(("127.0.0.1", port))
-    if kind == TCP:
-        other.listen()
-    threading.Timer(2.5, other.close).start()
+    for seconds, kind in ((1.5, TCP), (2.5, UDP)):
+        other = socket.socket(socket.AF_INET, kind)
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(kind == TCP))
+        other.bind(("127.0.0.1", port))
+        if kind == TCP:
+            other.listen()
+        threading.Timer(seconds, other.close).start()
     with running(tmp_path, *more) as bridge:
         state = bridge.until(lambda state: state["state"] == "RUNNING")
         assert "Restored the look of the run that crashed" in state["reason"]
+    with running(tmp_path, *more) as bridge:
+        state = bridge.until(lambda state: state["state"] == "RUNNING")
+        assert state["reason"] == "", "a normal end is no news"

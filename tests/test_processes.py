@@ -82,23 +82,6 @@ def test_a_stdin_without_another_end_is_refused(tmp_path, keep):
     assert "--stop-on-stdin-end needs a pipe" in text
 
 
-@pytest.mark.slow
-def test_what_a_crash_has_left_is_told_to_who_sees_no_terminal(tmp_path):
-    more = (*SMALL, "--sink", "null:", "--name", "Xcrash")
-    with running(tmp_path, *more) as bridge:
-        bridge.osc("/bridge/prompt", "gold")
-        bridge.until(lambda state: state["osc_messages"] == 1)
-        time.sleep(0.5)  # until the journal has it
-        bridge.process.kill()
-        bridge.process.wait()
-    with running(tmp_path, *more) as bridge:
-        state = bridge.until(lambda state: state["state"] == "RUNNING")
-        assert "Restored the look of the run that crashed" in state["reason"]
-    with running(tmp_path, *more) as bridge:
-        state = bridge.until(lambda state: state["state"] == "RUNNING")
-        assert state["reason"] == "", "a normal end is no news"
-
-
 @contextmanager
 def unread(tmp_path, *arguments):
     """A bridge whose standard error nobody reads, full as of a console that a click has stopped:
