@@ -3,7 +3,7 @@
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 import httpx2
 import pytest
@@ -150,6 +150,23 @@ def test_defaults_are_all_of_them_and_what_comes_after_them_stays(tmp_path):
         held(message("/bridge/vace", 0.25).dgram)
         rig.until(lambda: rig.session.store.snapshot.values["mix"] == 1.0)
         assert rig.session.store.snapshot.values["vace_scale"] == 0.25
+
+
+@pytest.mark.parametrize("button", ["defaults", "calm", "panic"])
+@pytest.mark.parametrize("with_picture", [False, True])
+def test_a_button_in_a_bundle_has_its_place_among_the_values(tmp_path, button, with_picture):
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "a.png").write_bytes(b"x")
+    picture = [("/bridge/ref", "a.png")] * with_picture
+    with _served(tmp_path) as (rig, _, held):
+        held(bundle(*picture, ("/bridge/vace", 0.5), ("/bridge/black", 0), (f"/bridge/{button}",),
+                    ("/bridge/vace", 0.25), ("/bridge/black", 1), ("/bridge/freeze", 0),
+                    *picture))  # fmt: skip
+        holds = {"vace_scale": 0.25, "black": True, "freeze": False}
+        holds |= {"reference": "a.png"} if with_picture else {}
+        rig.until(lambda: holds.items() <= rig.session.store.snapshot.values.items())
+        sleep(0.05)  # whatever else was begun
+        assert holds.items() <= rig.session.store.snapshot.values.items()
 
 
 @contextmanager

@@ -35,6 +35,7 @@ ON_DISK = frozenset(
     ROOT + name
     for name in ("pipeline", "reload", "defaults", "download", "download/cancel", "source")
 )
+DEFAULTS = ROOT + "defaults"
 OURS = (ROOT + "error", ROOT + "pong", ROOT + "state/")  # not errors when two bridges meet
 
 
@@ -278,12 +279,21 @@ class Handler:
             looked = 0
             for message, _ in reversed(versions):
                 looked += 1
+                if self._parted_by_a_button(message):
+                    self.flush(whole=True)
                 good = self._message(message, sender)
                 bad += not good
                 if good or bad > MOST_ROWS:
                     break
             counters.osc_coalesced += len(versions) - looked
         return not bad
+
+    def _parted_by_a_button(self, message: bytes) -> bool:
+        """Whether a value of a bundle comes after a button that may set it: of `defaults, vace 0.3`
+        it is the value that holds.
+        """
+        pressed = any(a in self._buttons and _errand(a) in ("", DEFAULTS) for a, _ in self._then)
+        return pressed and address_of(message) in self._thinned
 
     def _message(self, data: bytes, sender: Sender) -> bool:
         """Take a message in; whether it was good. A pattern is good where it means something."""
