@@ -70,6 +70,7 @@ class Patch:
         paste()
         self.comp = td.place.op("SpoutBridge")
         self.par = self.comp.par
+        self.own = [par.name for par in self.comp.customPars]
         self.par.Replyport = free_port()
         self.par.Fadeseconds = 0.05
 
@@ -289,7 +290,7 @@ def test_a_change_of_pipeline_rebuilds_the_page_and_keeps_the_wiring(patch, desk
 def test_twenty_changes_of_pipeline_and_the_pages_are_right_each_time(patch, desk):
     with bridge(desk) as port:
         patch.connect(port)
-        ids = [row["id"] for row in desk.pipelines()]
+        ids, ours = [row["id"] for row in desk.pipelines()], set(patch.own)
         for number in range(20):
             name = ids[(number + 1) % len(ids)]
             desk.now = {**desk.now, "pipeline": name}
@@ -305,6 +306,8 @@ def test_twenty_changes_of_pipeline_and_the_pages_are_right_each_time(patch, des
             )
             there = {par.name for par in patch.comp.customPars}
             assert set(patch.comp.Names().values()) <= there
+            shown = {name for p in ("Generate", "Engine", "Video") for name in page(patch.comp, p)}
+            assert shown - ours <= set(patch.comp.Names().values()), "nothing of another pipeline"
             for key, own in patch.comp.Names().items():
                 if key != "pipeline" and patch.par[own].style != "File":
                     patch.until(lambda key=key: patch.comp.Get(key) == value(desk, key))
