@@ -10,8 +10,14 @@ nothing is heard, so nothing is missed either. OSC is trusted with numbers and w
 texts go by HTTP both ways.
 """
 
+import ipaddress
+import logging
+import math
+import re
 import time
 from typing import Any, NamedTuple
+
+log = logging.getLogger("SpoutBridge")
 
 NEEDS = (0, 1)  # the oldest bridge that tells all that is read here
 PIPELINE = "pipeline"
@@ -25,6 +31,7 @@ STALL = 0.25  # seconds that time goes on by at most from one frame to the next
 LONGEST = 1000  # letters of a text that goes by OSC
 SWITCH = 2.0  # seconds that a switch of pipelines takes to begin
 NO_FILE = 410  # the status of an upload of what is no file of this machine
+NO_MACHINE = -2  # the status where no machine has the name that Host says
 API = "/api/v1"
 
 OFF, CONNECTING, CONNECTED, OFFLINE = "OFF", "CONNECTING", "CONNECTED", "OFFLINE"
@@ -67,9 +74,12 @@ class Link:
         self._clock, self._ticked = clock, clock()
         self._now = self._ticked
         self._log: Any = None  # what the bridge that is being started said last
+        self._told_unsent = False  # of this connection
         self.state, self.message = OFF, STATES[OFF]
         self.status: dict[str, Any] = {}
         self._aim: tuple = ("", 0, 0)
+        self._unfit = ""  # why Host is no machine's, so that OSC is not tried; empty where it is
+        self._unsent = ""  # why OSC could not be sent in this frame
         self._patch_wins = False
         self._events: list[Event] = []
         self._turn = 0
@@ -92,17 +102,23 @@ class Link:
 
     def open(self, host, port, reply_port, token="", patch_wins=False):
         """Connect to this bridge, and go on trying. `patch_wins` sends it the component's values
-        instead of taking the bridge's.
+        instead of taking the bridge's. A host that can be none is asked for nothing.
         """
-        self.close()
+        self.close(told=(host, port) == self._aim[:2])  # OSC goes to the new one already
         self._aim, self._patch_wins = (host, port, reply_port), patch_wins
+        self._unfit, self._told_unsent = unfit(host), False
+        if self._unfit:
+            self._ask_at = math.inf
+            self._become(OFFLINE, self._unfit)
+            return
         self._web.aim(host, port, token)
         self._become(CONNECTING)
 
-    def close(self):
-        """Be inactive."""
-        if self.state != OFF:
-            self._send(ROOT + "unsubscribe", [self._aim[2]])
+    def close(self, told=True):
+        """Be inactive, and have the bridge told."""
+        if told and self.state != OFF and not self._unfit:
+            self._say(ROOT + "unsubscribe", [self._aim[2]])
+        self._unsent = ""  # who does not hear that will notice
         self._forget()
         self._become(OFF)
 
@@ -126,7 +142,10 @@ class Link:
 
     def do(self, action):
         """Press one of the bridge's buttons."""
-        self._send(ROOT + action, [1])
+        if self._unfit:
+            self._events.append(Event("error", action, f"{action}: {self._unfit}"))
+        elif not self._say(ROOT + action, [1]):
+            self._events.append(Event("error", action, f"{action}: {self._unsent}"))
 
     def recall(self, look, values):
         """Set many values at once: all of them, or none where one is refused."""
@@ -154,8 +173,34 @@ class Link:
             self._values.told(PIPELINE, self.status[PIPELINE])
         for name, value in self._values.to_show(shown, driven, now).items():
             self._events.append(Event("value", name, value))
+        if self._unsent:
+            self._cut_off()
         events, self._events = self._events, []
         return events
+
+    def _say(self, address, arguments):
+        """Hand one OSC message over; whether it went. After one that did not, none is tried in this
+        frame: each may cost the time of a look for the machine's name.
+        """
+        if self._unsent:
+            return False
+        try:
+            self._send(address, arguments)
+        except Exception as error:  # whatever it is, in whatever build: the frame goes on
+            if not self._told_unsent:
+                log.exception("OSC cannot be sent to %s.", self._where)
+            self._told_unsent = True
+            self._unsent = f"OSC cannot be sent to {self._where}: {error}"
+            return False
+        return True
+
+    def _cut_off(self):
+        """OSC could not be sent: without it there is no bridge; HTTP tells when to try again."""
+        why, self._unsent = self._unsent, ""
+        if self._reached:
+            self._forget()
+            self._ask_at = self._now + RETRY_SLOWLY
+            self._become(OFFLINE, why)
 
     # How it stands.
 
@@ -191,9 +236,9 @@ class Link:
         """Subscribe, ask, and notice what does not come."""
         if self._reached and now >= self._subscribe_at:
             self._subscribe_at = now + SUBSCRIBE
-            self._send(ROOT + "subscribe", [self._aim[2]])
+            self._say(ROOT + "subscribe", [self._aim[2]])
         if self._heard_at is not None and (self._listening is not None or self.state == DEAF):
-            self._listening = None
+            self._listening, self._told_unsent = None, False
             self._become(CONNECTED, f"{self._where} is heard.")
         elif self._listening is not None and now - self._listening > DEAF_AFTER:
             self._listening = None
@@ -211,14 +256,17 @@ class Link:
             elif not self._reached:
                 self._ask("schema", "GET", "/schema")
 
-    def _gone(self, why):
+    def _gone(self, why, status=0):
         """Nobody answers, or nobody any more."""
         was = self._reached or self.state == LOST
+        self._unfit = f"There is {why}: see Host." if status == NO_MACHINE else ""
         self._ask_at, again = 0.0, self._now + (0.0 if self.alive else RETRY)
         self._forget()
         self._ask_at = again
         if was:
             self._become(LOST, f"{self._where} has gone ({why}); the patch goes on without it.")
+        elif self._unfit:
+            self._become(OFFLINE, self._unfit)
         elif self._log is not None:
             self._become(STARTING, self._log)
         else:
@@ -262,6 +310,8 @@ class Link:
             self._events.append(Event("process", what, (status, value)))
         if what == "log" or (what == "started" and status == 200):
             self._log = (value if what == "log" else "") or STATES[STARTING]
+            if self._unfit:
+                return  # whatever starts is not what Host says
             if self.state in (OFFLINE, STARTING) or (what == "started" and self.state == LOST):
                 self._become(STARTING, self._log)
         elif what in ("ended", "stopped") and status != 404:
@@ -270,8 +320,9 @@ class Link:
                 self._become(OFFLINE)
 
     def _answer_schema(self, _, status, value):
-        if status == 0 or status >= 500:
-            self._gone(value)
+        self._unfit = ""
+        if status in (0, NO_MACHINE) or status >= 500:
+            self._gone(value, status)
             return
         state, message = self._verdict(status, value)
         if state:
@@ -295,7 +346,7 @@ class Link:
 
     def _answer_values(self, _, status, value):
         if status != 200:
-            self._gone(value)
+            self._gone(value, status)
             return
         for name in value:
             if name in self._values:
@@ -309,7 +360,7 @@ class Link:
         if status == 200:
             self._take_status(value, "http")
         else:
-            self._gone(value)
+            self._gone(value, status)
 
     def _answer_status(self, _, status, value):
         if status == 200:
@@ -325,7 +376,7 @@ class Link:
             return  # to a newer one
         if status == 200 and name in value:
             self._values.told(name, value[name])
-        elif status == 0:
+        elif status in (0, NO_MACHINE):
             self._values.put_back(name)  # the bridge has gone, or will answer
         else:
             self._events.append(Event("error", name, f"{name}: {value}"))
@@ -387,8 +438,10 @@ class Link:
         if isinstance(argument, str) and (not argument.isascii() or len(argument) > LONGEST):
             self._begin("text", name, argument)
             return
-        self._values.sent(name, value, now, tries)
-        self._send(address, [argument])
+        if self._say(address, [argument]):
+            self._values.sent(name, value, now, tries)
+        else:
+            self._values.put_back(name)
 
     def _begin(self, what, name, value):
         """Give the bridge a value by HTTP: one of a name at a time, then the newest of those that
@@ -422,6 +475,31 @@ class Link:
         if arrived or (now - since > SWITCH and not self.status.get("loading")):
             self._switching = None
         return self._switching is None
+
+
+def unfit(host):
+    """Why this text can be no host, in a sentence; empty where it can. It asks nobody."""
+    name = host.partition("%")[0]  # an address of this link has its interface behind it
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        if not host:
+            return "Host is empty: 127.0.0.1 is this machine."
+        if "/" in host:
+            return f"Host is {host!r}: write the name or the address alone, such as 127.0.0.1."
+        if ":" in host:
+            return f"Host is {host!r}: write the name or the address alone; Port has the port."
+        if not re.fullmatch(r"[\w.-]+", host) or not _is_name(host):
+            return f"Host is {host!r}, which no machine can be called: 127.0.0.1 is this one."
+    return ""
+
+
+def _is_name(host):
+    """Whether there can be such a name; those that are not ASCII are looked up in another form."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _mended(text):

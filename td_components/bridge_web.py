@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import queue
+import socket
 import tempfile
 import threading
 import urllib.error
@@ -30,11 +31,12 @@ ELSEWHERE = (
 )
 UPLOAD_LIMIT = 25 << 20  # bytes that the bridge takes
 NO_FILE = 410  # the status of an upload of what is no file of this machine
+NO_MACHINE = -2  # the status where no machine has the name that Host says
 
 
 class Answer(NamedTuple):
-    """What became of a job. `status` is HTTP's; 0 where nobody answered, -1 where it was no HTTP.
-    `value` is the JSON of the answer, or a sentence.
+    """What became of a job. `status` is HTTP's; 0 where nobody answered, -1 where it was no HTTP,
+    NO_MACHINE where there is no such host. `value` is the JSON of the answer, or a sentence.
     """
 
     job: Any
@@ -53,7 +55,7 @@ class Web:
         self._log = ""  # the last line of it that was told
         self._jobs: queue.Queue = queue.Queue()
         self._answers: queue.Queue = queue.Queue()
-        self._base, self._token = "", ""
+        self._base, self._host, self._token = "", "", ""
         # A proxy of this machine has no business between two programs of it.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._thread = threading.Thread(target=self._run, name="SpoutBridge web", daemon=True)
@@ -63,6 +65,7 @@ class Web:
 
     def aim(self, host, port, token):
         """Ask this bridge from now on."""
+        self._host = host
         host = f"[{host}]" if ":" in host else host
         self._base, self._token = f"http://{host}:{port}", token
 
@@ -118,7 +121,9 @@ class Web:
             try:
                 status, value = deed(*arguments)
             except OSError as error:
-                status, value = 0, _reason(error)
+                named = isinstance(getattr(error, "reason", None), socket.gaierror)
+                status = NO_MACHINE if named else 0
+                value = f"no machine called {self._host}" if named else _reason(error)
             except (http.client.HTTPException, ValueError) as error:
                 status, value = -1, f"{type(error).__name__}: {error}"
             except Exception as error:  # a defect of ours; the thread is for all that follows

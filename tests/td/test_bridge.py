@@ -542,6 +542,77 @@ def test_another_web_server_is_there(patch, tmp_path):
         thread.join()
 
 
+def test_blanks_around_what_was_pasted_do_nothing(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.par.Host, patch.par.Sendname, patch.par.Receivename = " 127.0.0.1\n", " In ", "Out "
+        patch.par.Vacescale = 0.5
+        patch.until(lambda: value(desk, "vace_scale") == 0.5)
+        assert patch.state == "CONNECTED"
+        inside = [patch.comp.op(name).par for name in ("spout_out", "spout_in", "osc_in")]
+        assert [par.sendername.eval() for par in inside[:2]] == ["In", "Out"]
+        assert inside[2].localaddress.eval() == "127.0.0.1"
+
+
+def test_a_mistyped_host_is_called_that_and_osc_never_tries_it(patch, desk, monkeypatch, caplog):
+    look_up = socket.getaddrinfo
+
+    def known(host, *arguments, **more):
+        if host == "127.0.0.l":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(host, *arguments, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", known)
+    osc_out, tried = patch.comp.op("osc_out"), []
+    send = osc_out.sendOSC
+    osc_out.sendOSC = lambda *message, **more: (
+        tried.append(osc_out.par.address.eval()) or send(*message, **more)
+    )
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.par.Host = "127.0.0.l"
+        patch.until(lambda: patch.state == "OFFLINE")
+        assert patch.par.Message.eval() == "There is no machine called 127.0.0.l: see Host."
+        patch.until(lambda: patch.par.Live.eval() == 0.0)
+        assert patch.par.Lasterror.eval() == ""
+        patch.comp.Do("reset")
+        patch.until(lambda: "reset: There is no machine" in patch.par.Lasterror.eval())
+        for host in ("http://127.0.0.1", "127.0.0.1:8000", "[::1]", "", "my pc", "127.0.0.1\u200b"):
+            patch.par.Host = host
+            patch.until(lambda: patch.par.Message.eval().startswith("Host is "))
+            assert patch.state == "OFFLINE"
+        patch.td.quit()
+        assert set(tried) == {"127.0.0.1"}
+    assert caplog.records == []
+
+
+def test_whatever_sendosc_raises_the_frames_go_on_and_it_is_tried_again(patch, desk, caplog):
+    osc_out = patch.comp.op("osc_out")
+    send, broken = osc_out.sendOSC, [True]
+
+    def sending(*message, **more):
+        if broken:
+            raise RuntimeError("no route")
+        send(*message, **more)
+
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.until(lambda: patch.par.Live.eval() == 1.0)
+        osc_out.sendOSC = sending
+        patch.par.Vacescale, patch.par.Fade = 0.5, 2.0
+        patch.until(lambda: patch.state == "OFFLINE")
+        assert "OSC cannot be sent to 127.0.0.1:" in patch.par.Message.eval()
+        assert "no route" in patch.par.Message.eval()
+        patch.until(lambda: patch.par.Live.eval() == 0.0)
+        patch.td.press(patch.comp, "Panic")
+        patch.until(lambda: "panic: OSC cannot be sent" in patch.par.Lasterror.eval())
+        broken.clear()
+        patch.comp.Connect()
+        patch.until(lambda: patch.state == "CONNECTED")
+        patch.until(lambda: (value(desk, "vace_scale"), value(desk, "fade")) == (0.5, 2.0))
+    assert [record.levelname for record in caplog.records] == ["ERROR"], "told once"
+
+
 @pytest.mark.slow
 def test_one_who_never_answers_holds_up_no_frame(patch):
     with stranger(None) as port:
@@ -952,6 +1023,7 @@ def test_a_connection_that_cannot_be_closed_leaves_no_thread(tmp_path, names, ca
         until_of(td, lambda: len(threads()) == 1)
         td.frame()
         comp.op("osc_out").destroy()  # in what order a component goes is TouchDesigner's affair
+        comp.ext.SpoutBridgeExt._link._values = None
         comp.destroy()
         until_of(td, lambda: threads() == [])
         assert td.textport == []

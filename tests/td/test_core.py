@@ -245,6 +245,21 @@ def test_two_parameters_of_one_name_get_two():
 
 
 @pytest.mark.parametrize(
+    ("host", "fit"),
+    [("127.0.0.1", True), ("::1", True), ("fe80::1%eth0", True), ("studio-pc", True), ("a", True),
+     ("my_pc.local.", True), ("größe.example", True), ("", False), ("a b", False), (".", False),
+     ("a..b", False), ("x" * 64, False), ("http://a", False), ("a:8000", False), ("[::1]", False),
+     ("a@b", False), ("a\u200b", False)],
+)  # fmt: skip
+def test_what_can_be_a_host(line, host, fit):
+    assert (LINK.unfit(host) == "") is fit
+    line.link.open(host, 8000, 9001)
+    line.tick()
+    assert bool(line.web.asked) is fit
+    assert (line.link.state == "CONNECTING") is fit
+
+
+@pytest.mark.parametrize(
     ("version", "old"), [("0.1.0", False), ("0.0.9", True), ("1.0", False), ("0.1rc1", False)]
 )
 def test_versions(line, version, old):
