@@ -428,8 +428,8 @@ class Link:
         for name, value in self._values.due(now).items():
             if name == PIPELINE:
                 self._begin("switch", name, value)
-            elif self._values.is_file(name, str(value)):
-                self._begin("upload", name, str(value))
+            elif path := self._values.file(name, value):
+                self._begin("upload", name, path)
             else:
                 self._set(name, value, now)
 

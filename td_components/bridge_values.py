@@ -5,12 +5,21 @@ Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and any
 here sends; `due` says what is to be sent, `to_show` what the patch is to show. Times are seconds.
 """
 
+import os
+import re
+from urllib.parse import unquote
+
 PIPELINE = "pipeline"
 ROOT = "/bridge/"
 EVERY = 0.012  # between two values of one parameter
 QUIET = 0.15  # after sending, in which an answer may be of an older value
 CONFIRM = 1.0  # in which a value that was sent must come back
 NEVER = float("-inf")
+# Paths as people paste them, by the rules of the bridge's own doors (bridge/paths.py)
+QUOTED = re.compile(r"""\s*(["'])(.*)\1\s*""", re.DOTALL)
+PLAIN = re.compile(r"[A-Za-z]:[\\/]|\\\\|/|~[\\/]")  # how a path begins that is written out
+DRIVE = re.compile(r"/+([A-Za-z]:[\\/].*)", re.DOTALL)
+INVISIBLE = "\u202a"  # Windows' own dialogs copy it in front of a path
 EXACT = ("float", "int", "bool", "choice")  # kinds that OSC carries as they are
 
 
@@ -47,9 +56,9 @@ class Values:
     def __contains__(self, name):
         return name in self._specs
 
-    def is_file(self, name, value):
-        """Whether this may mean a file of this machine that the bridge is to be given."""
-        return bool(self._specs[name].get("asset")) and value != ""
+    def file(self, name, value):
+        """The file of this machine that this may mean, for the bridge to be given; or empty."""
+        return pasted(str(value)) if self._specs[name].get("asset") else ""
 
     def is_doubtful(self, name, value):
         """Whether OSC may have made something else of this text than the bridge has."""
@@ -155,3 +164,38 @@ def same(one, other):
     if isinstance(one, (int, float)) and isinstance(other, (int, float)):
         return abs(one - other) <= 1e-6 * max(1.0, abs(one), abs(other))
     return one == other
+
+
+def pasted(text):
+    """A path without its quotes, and of a file's URL the path; what is no path stays as it is."""
+    text = _unquoted(text)
+    bare = text.strip()
+    if PLAIN.match(bare):
+        return bare
+    if bare[:5].lower() == "file:":
+        return _local(_unquoted(bare[5:]))
+    return text
+
+
+def _unquoted(text):
+    text = text.removeprefix(INVISIBLE)
+    if found := QUOTED.fullmatch(text):
+        return found[2].removeprefix(INVISIBLE)
+    return text.removesuffix('"') if text.count('"') == 1 else text
+
+
+def _local(path):
+    """The path of a URL's rest: `///C:/a%20b`, `//localhost/C:/a`, `//server/share/a`, `/C:/a`."""
+    if path.startswith("//"):
+        path = unquote(path, errors="surrogateescape")
+        host, _, rest = path[2:].partition("/")
+        if host in ("", "localhost"):
+            path = f"/{rest.lstrip('/')}"
+        elif re.fullmatch("[A-Za-z]:", host):
+            path = f"{host}/{rest}"
+        elif os.name == "nt":
+            path = "\\\\" + f"{host}/{rest}".replace("/", "\\")
+        else:
+            path = f"/{host}/{rest}"  # elsewhere a share is a folder like any other
+    found = DRIVE.fullmatch(path)
+    return found[1] if found else path

@@ -7,7 +7,9 @@ Methods with a capital are promoted: `op('SpoutBridge').RecallLook('opening')`.
 
 import json
 import logging
+import os
 import time
+from pathlib import Path
 
 log = logging.getLogger("SpoutBridge")
 
@@ -312,7 +314,10 @@ class SpoutBridgeExt:
         alone.
         """
         par = self._show.par(name)
-        return str(par.evalFile()) if par.eval() == value else value
+        if par.eval() == value and not value.startswith("~"):
+            return str(par.evalFile())
+        whole = os.path.expanduser(value)  # noqa: PTH111 - Path's raises where there is no home
+        return str(Path(project.folder, whole))  # it had quotes, or was a URL
 
     def _send(self, address, arguments):
         self.ownerComp.op("osc_out").sendOSC(address, arguments, asBundle=False)

@@ -242,6 +242,30 @@ def test_a_picture_beside_the_project_and_one_of_the_bridges(patch, desk, tmp_pa
             patch.until(lambda: value(desk, "reference").startswith("mine-"))
 
 
+def test_a_picture_is_taken_however_its_path_was_pasted(patch, desk, tmp_path, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    picture = cv2.imencode(".png", np.full((20, 30, 3), 90, np.uint8))[1].tobytes()
+    path = tmp_path / "my pic é.png"
+    path.write_bytes(picture)
+    (tmp_path / "project" / "mine.png").write_bytes(picture + b" ")
+    (tmp_path / "home.png").write_bytes(picture + b"  ")
+    (desk.assets / "there.png").write_bytes(picture)
+    with bridge(desk) as port:
+        patch.connect(port)
+        for pasted, begins in (
+            (f'"{path}"', "my pic é-"), ('"mine.png"', "mine-"), (path.as_uri(), "my pic é-"),
+            ("'there.png'", "there.png"), (f"\u202a{path}", "my pic é-"),
+            ("file:mine.png", "mine-"), (f" {path} ", "my pic é-"), ("~/home.png", "home-"),
+        ):  # fmt: skip
+            patch.par.Reference = pasted
+            patch.until(lambda begins=begins: value(desk, "reference").startswith(begins))
+            patch.until(lambda: patch.par.Reference.eval() == value(desk, "reference"))
+        patch.par.Reference2 = f'"{path}"'
+        patch.until(lambda: patch.par.Reference2.eval().startswith("my pic é-"))
+        assert patch.par.Lasterror.eval() == ""
+
+
 def test_buttons_press_the_bridges_actions(patch, desk):
     with bridge(desk) as port:
         patch.connect(port)

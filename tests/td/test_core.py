@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import pytest
 
+from bridge.paths import meant
 from bridge.td import KIT
+from tests.test_paths import test_what_a_pasted_path_means as of_the_bridge
 
 
 def module(name):
@@ -434,6 +436,30 @@ def test_a_file_is_sent_by_its_whole_path_and_a_name_of_the_bridges_as_it_is(lin
     job, _ = uploads.pop()
     line.web.ready.append(SimpleNamespace(job=job, status=410, value="There is no file"))
     assert "picture: There is no file" in [event.value for event in line.tick()]
+
+
+PASTED = [typed for typed, _ in of_the_bridge.pytestmark[0].args[1]]
+
+
+@pytest.mark.parametrize("typed", [*PASTED, "file://nas/art/a%20b.png", "file:'/a b.png'"])
+def test_a_pasted_path_is_read_as_by_the_bridge(typed):
+    path = VALUES.pasted(typed)
+    assert path == meant(typed).removeprefix("file:")
+    assert VALUES.pasted(path) == path, "and it is never read twice"
+
+
+@pytest.mark.parametrize("typed", [" /a b.png\n", "  C:\\a.png ", " file:///C:/a%20b.png "])
+def test_blanks_around_a_path_are_no_part_of_it(typed):
+    assert VALUES.pasted(typed) == VALUES.pasted(typed.strip())
+    assert VALUES.pasted(typed) == VALUES.pasted(typed).strip()
+
+
+def test_a_share_in_a_url_is_windows_own_path_there():
+    windows = SimpleNamespace(name="nt")
+    names = {**VALUES.pasted.__globals__, "os": windows}
+    local = FunctionType(VALUES._local.__code__, names)
+    assert local("//nas/art/a%20b.png") == r"\\nas\art\a b.png"
+    assert local("///C:/a%20b.png") == "C:/a b.png"
 
 
 # A bridge that is being started.
