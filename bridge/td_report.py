@@ -2,7 +2,9 @@
 than the component, and the double that it is tested on, take for granted.
 """
 
+import codecs
 import json
+import logging
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,41 +12,67 @@ from typing import Any
 
 from bridge.command import Refused
 
+log = logging.getLogger(__name__)
+
 KIT = Path(__file__).parent.parent / "td_components"
 LARGEST = 20 << 20  # bytes of a report
 SLOW, LATE = 0.5, 6  # seconds for an answer, frames for a picture there and back
 ANY = "any"  # a rule that is only told
+SECTIONS = {
+    "about": dict, "builder": dict, "modules": dict, "operators": dict, "types": dict,
+    "rules": dict, "bridge": dict, "errors": list,
+}  # fmt: skip
 
 
 def read(path: Path, kit: Path = KIT) -> list[str]:
     """The report in lines: which build it is of, then each difference. Refused where it is none."""
-    report = _load(path)
+    report = load(path)
     assumed = json.loads((kit / "assumed.json").read_text("utf-8"))
     network = tomllib.loads((kit / "network.toml").read_text("utf-8"))
     about = report.get("about", {})
     names = ("app.product", "app.build", "app.osName", "app.osVersion")
     app = ["?" if _failed(about.get(name)) else about.get(name, "?") for name in names]
-    found = [
-        *_steps(report), *_rules(report, assumed), *_names(report, assumed, network),
-        *_nodes(report), *_bridge(report.get("bridge", {})),
-    ]  # fmt: skip
+    try:
+        found = [
+            *_steps(report), *_rules(report, assumed), *_names(report, assumed, network),
+            *_nodes(report), *_bridge(report["bridge"]),
+        ]  # fmt: skip
+    except (TypeError, ValueError, AttributeError, LookupError) as error:
+        # Anything may stand anywhere in a file that went through other hands.
+        log.debug("%s cannot be followed.", path, exc_info=True)
+        raise Refused(f"{path} is no whole report of the Self Test ({error}).") from None
     began, version = report.get("began", "?"), report.get("version", "?")
     head = f"SpoutBridge {version} in {' '.join(map(str, app))}, {began}"
     return [head, *(found or ["Nothing differs from what the component takes for granted."])]
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> dict[str, Any]:
+    """A report as it was written; Refused where it is none, or not whole."""
     try:
         if path.stat().st_size > LARGEST:
             raise Refused(f"{path} is too large for a report of the Self Test.")
-        report = json.loads(path.read_text("utf-8"))
+        report = json.loads(_decoded(path.read_bytes()))
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror or error}.") from None
     except (ValueError, RecursionError):
         raise Refused(f"{path} is no report of the Self Test, or not a whole one.") from None
     if not isinstance(report, dict) or not {"rules", "types", "bridge"} <= set(report):
         raise Refused(f"{path} is no report of the Self Test.")
+    odd = [
+        name for name, kind in SECTIONS.items() if not isinstance(report.get(name, kind()), kind)
+    ]
+    if odd:
+        raise Refused(f"{path} is no whole report of the Self Test: {', '.join(odd)} is odd there.")
     return report
+
+
+def _decoded(data: bytes) -> str:
+    """The text of a file, as whatever program saved it: Windows' own mark the encoding, and
+    PowerShell's `>` writes UTF-16.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    return data.decode("utf-8-sig")
 
 
 def _failed(value: Any) -> str:
@@ -146,15 +174,26 @@ def _bridge(bridge: dict[str, Any]) -> Iterator[str]:
     if _failed(echo):
         yield f"The words by OSC were not tried: {_failed(echo)}."
     elif echo.get("arrived") != echo.get("sent"):
-        yield f"OSC: {echo.get('sent')!r} arrived at the bridge as {echo.get('arrived')!r}."
+        copes = _copes(echo.get("sent"), echo.get("arrived"))
+        yield f"OSC: {echo.get('sent')!r} arrived at the bridge as {echo.get('arrived')!r}{copes}"
     elif echo.get("back") != [echo.get("sent")]:
-        yield f"OSC: {echo.get('sent')!r} came back as {echo.get('back')!r}."
+        copes = _copes(echo.get("sent"), *echo.get("back") or [None])
+        yield f"OSC: {echo.get('sent')!r} came back as {echo.get('back')!r}{copes}"
     if _failed(picture):
         yield f"The picture was not tried: {_failed(picture)}."
     elif picture:
         yield from _picture(picture)
     else:
         yield "The picture was not tried."
+
+
+def _copes(sent: str, came: str | None) -> str:
+    """What becomes of words that OSC made others of: those that are not ASCII go by HTTP. Its last
+    word, a number, says whether the message came at all.
+    """
+    if came is not None and came.split()[-1:] == sent.split()[-1:]:
+        return "; the component copes with that: it sends and asks for such words by HTTP."
+    return ": THE COMPONENT RELIES ON IT."
 
 
 def _picture(picture: dict[str, Any]) -> Iterator[str]:

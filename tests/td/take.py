@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from bridge.td_report import load
 from tests.td.double import KIT
 
 
@@ -45,5 +46,5 @@ def _json(value):
 
 if __name__ == "__main__":
     path = KIT / "assumed.json"
-    report = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    report = load(Path(sys.argv[1]))
     path.write_text(text(take(report, json.loads(path.read_text("utf-8")))), "utf-8")

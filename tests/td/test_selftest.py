@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import perf_counter
 
 import pytest
@@ -340,7 +340,13 @@ def test_words_that_are_spoilt_on_the_way_are_named(double, desk, monkeypatch):
     monkeypatch.setattr(Dat, "sendOSC", ascii_only)
     before = desk.store.snapshot.values["prompt"]
     path, _ = with_bridge(double, desk)
-    assert any(line.startswith("OSC: 'ü 日本") and "'? ??" in line for line in td_report.read(path))
+    [line] = [line for line in td_report.read(path) if line.startswith("OSC:")]
+    assert line.startswith("OSC: 'ü 日本")
+    assert "'? ??" in line
+    assert line.endswith(
+        "; the component copes with that: it sends and asks for such words by HTTP."
+    )
+    assert relied([line]) == []
     assert desk.store.snapshot.values["prompt"] == before
 
 
@@ -414,3 +420,62 @@ def test_what_is_no_report_is_refused(tmp_path, text, says):
         path.write_text(text)
     with pytest.raises(Refused, match=says):
         td_report.read(path)
+
+
+def report(**sections):
+    """A whole one, as far as the reader looks, but for some sections."""
+    bridge = {"status": 200, "http_seconds": 0.1, "osc_echo": {"sent": "ü 7", "arrived": "ü 7",
+              "back": ["ü 7"]}, "picture": {"arrangement": "as sent"}}  # fmt: skip
+    whole = {"format": 1, "version": "0.1.0", "about": {}, "types": {}, "operators": {},
+             "rules": {}, "bridge": bridge, "steps": [], "errors": [], "builder": {},
+             "modules": {}}  # fmt: skip
+    return {**whole, **sections}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_report_that_another_program_saved_is_read(tmp_path, encoding, capsys):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    text = json.dumps(report(errors=[{"step": "é", "traceback": "Größe"}]), ensure_ascii=False)
+    path = tmp_path / "saved.json"
+    path.write_bytes((mark + text).encode(encoding))
+    main(["td", "--read", str(path)])
+    assert "Step é failed: Größe" in capsys.readouterr().out
+
+
+ODD = (None, 5, "text", ["a"], [[]], {"a": 5}, {"a": None}, {"a": ["b"]})
+
+
+def test_a_report_of_which_a_part_is_odd_is_called_that(tmp_path):
+    path = tmp_path / "odd.json"
+    for name, kind in td_report.SECTIONS.items():
+        for odd in [odd for odd in ODD if not isinstance(odd, kind)]:
+            path.write_text(json.dumps(report(**{name: odd})))
+            with pytest.raises(Refused, match=f"no whole report of the Self Test: {name} is odd"):
+                td_report.read(path)
+
+
+def test_whatever_is_odd_within_a_part_is_no_defect_of_the_reader(tmp_path):
+    """Anything may stand in a file that went through other hands."""
+    path, whole = tmp_path / "odd.json", report()
+    parts = [{name: odd} for name in whole for odd in ODD]
+    parts += [{"bridge": {**whole["bridge"], name: odd}} for name in whole["bridge"] for odd in ODD]
+    parts += [{"builder": {name: odd}} for name in ("missing", "errors") for odd in ODD]
+    parts += [{"types": {"flipTOP": odd}} for odd in (*ODD, {"flipy": None}, {"flipy": [1]})]
+    for part in parts:
+        path.write_text(json.dumps(report(**part)))
+        with suppress(Refused):
+            td_report.read(path)
+
+
+@pytest.mark.parametrize(
+    ("echo", "said"),
+    [({"arrived": "? 7"}, "copes"), ({"arrived": "starry night"}, "RELIES"),
+     ({"arrived": None}, "RELIES"), ({"back": ["Ã¼ 7"]}, "copes"), ({"back": []}, "RELIES")],
+)  # fmt: skip
+def test_words_that_came_otherwise_are_told_from_those_that_did_not(tmp_path, echo, said):
+    whole = report()
+    whole["bridge"]["osc_echo"].update(echo)
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(whole))
+    [line] = [line for line in td_report.read(path) if line.startswith("OSC:")]
+    assert said in line
