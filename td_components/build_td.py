@@ -46,7 +46,7 @@ class Builder:
 
     def read(self):
         """Read what is to be built; it raises where the kit is not whole."""
-        self._spec = tomllib.loads((self._kit / "network.toml").read_text("utf-8"))
+        self._spec = tomllib.loads((self._kit / "network.toml").read_text("utf-8-sig"))
         self._tag, self._wanted = self._spec["tag"], {row["name"] for row in self._spec["op"]}
         self.report["version"] = self._spec["version"]
 
@@ -90,7 +90,7 @@ class Builder:
                 self.report["saved"] = str(comp.save(str(path)) or path)
                 loader = scratch.create(self._td.baseCOMP, f"{self._spec['name']}_loader")
                 dat = loader.create(self._td.executeDAT, "loader")
-                dat.text = (self._kit / "dats" / "loader.py").read_text("utf-8")
+                dat.text = (self._kit / "dats" / "loader.py").read_text("utf-8-sig")
                 self._set(dat, {"active": True, "create": True, "framestart": False}, {})
                 loader.save(str(Path(folder) / f"{loader.name}.tox"))
             finally:
@@ -262,7 +262,7 @@ class Builder:
     def _text(self, dat, path, link):
         if link:
             self._set(dat, {"file": str(path), "syncfile": True}, {})
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         if dat.text != text:  # a module that has not changed is not compiled anew
             dat.text = text
 

@@ -249,6 +249,16 @@ def test_a_project_that_cannot_be_written_has_its_report_in_the_temporary_folder
     assert double.place.op("SpoutBridge").SelfTest() == []
 
 
+def test_a_kit_that_a_windows_editor_saved_is_read(double, kit):
+    """With its mark in front, which is no TOML, and in a DAT no Python."""
+    for path in [*kit.glob("*.toml"), *kit.rglob("*.py")]:
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    paste(kit)
+    assert double.textport == []
+    assert (report(double)["errors"], report(double)["missing"]) == ([], [])
+    assert double.place.op("SpoutBridge").SelfTest() == []
+
+
 @pytest.mark.parametrize("text", [None, "[[op]", 'name = "x"'])
 def test_a_kit_that_is_not_whole_is_reported(double, kit, text, capsys):
     (kit / "network.toml").unlink()
