@@ -55,12 +55,14 @@ ALIVE = (CONNECTED, DEAF)
 
 class Event(NamedTuple):
     """What there is to show. `kind` is state (name: which, value: a sentence), page (value: the
-    schema), value (of a parameter), status (value: name to value), error, look or process.
+    schema), value (of a parameter), status (value: name to value), look, process, or an error: one
+    of what is over, or `wrong` while it lasts, and `cured` (name: what it was about).
     """
 
     kind: str
     name: str = ""
     value: Any = None
+    about: str = ""  # of an error: what it is about, where `name` does not say that
 
 
 class Link:
@@ -82,6 +84,7 @@ class Link:
         self._unsent = ""  # why OSC could not be sent in this frame
         self._patch_wins = False
         self._events: list[Event] = []
+        self._failing: set[str] = set()  # what an error was told about, until it is cured
         self._turn = 0
         self._forget()
 
@@ -104,8 +107,12 @@ class Link:
         """Connect to this bridge, and go on trying. `patch_wins` sends it the component's values
         instead of taking the bridge's. A host that can be none is asked for nothing.
         """
-        self.close(told=(host, port) == self._aim[:2])  # OSC goes to the new one already
+        moved = (host, port) != self._aim[:2]
+        if moved and self.state != OFF and not self._unfit:
+            self._web.leave(self._aim[2])
+        self.close(told=not moved)
         self._aim, self._patch_wins = (host, port, reply_port), patch_wins
+        self.status.pop("error", None)  # an error of another bridge, maybe
         self._unfit, self._told_unsent = unfit(host), False
         if self._unfit:
             self._ask_at = math.inf
@@ -131,21 +138,21 @@ class Link:
         if name and self._values.is_doubtful(name, value):
             self._reread.add("texts")
         elif name:
-            self._values.told(name, value)
+            self._told(name, value)
         elif address.startswith(ROOT + "state/"):
             if isinstance(value, str) and not value.isascii():
                 self._reread.add("status")
             else:
                 self._take_status({address[len(ROOT) + 6 :]: value})
         elif address == ROOT + "error":
-            self._events.append(Event("error", "bridge", _mended(str(value))))
+            self._fail("bridge", _mended(str(value)), self._meant(str(value)))
 
     def do(self, action):
         """Press one of the bridge's buttons."""
         if self._unfit:
-            self._events.append(Event("error", action, f"{action}: {self._unfit}"))
+            self._fail(action, f"{action}: {self._unfit}")
         elif not self._say(ROOT + action, [1]):
-            self._events.append(Event("error", action, f"{action}: {self._unsent}"))
+            self._fail(action, f"{action}: {self._unsent}")
 
     def recall(self, look, values):
         """Set many values at once: all of them, or none where one is refused."""
@@ -170,7 +177,7 @@ class Link:
         if self._reached:
             self._exchange(now)
         if self._switched(now) and PIPELINE in self.status:
-            self._values.told(PIPELINE, self.status[PIPELINE])
+            self._told(PIPELINE, self.status[PIPELINE])
         for name, value in self._values.to_show(shown, driven, now).items():
             self._events.append(Event("value", name, value))
         if self._unsent:
@@ -201,6 +208,30 @@ class Link:
             self._forget()
             self._ask_at = self._now + RETRY_SLOWLY
             self._become(OFFLINE, why)
+
+    # Errors.
+
+    def _fail(self, source, message, about="", kind="error"):
+        self._failing.add(about or source)
+        self._events.append(Event(kind, source, message, about))
+
+    def _cured(self, about):
+        """What an error was about works again."""
+        if about in self._failing:
+            self._failing.remove(about)
+            self._events.append(Event("cured", about))
+
+    def _meant(self, text):
+        """The parameter that a sentence of the bridge's begins with; empty where it is none."""
+        for word in text.split(": ")[:2]:
+            if word in self._values or self._values.named(word):
+                return self._values.named(word) or word
+        return ""
+
+    def _told(self, name, value, settled=False):
+        """The bridge says what a parameter is."""
+        if self._values.told(name, value, settled):
+            self._cured(name)
 
     # How it stands.
 
@@ -350,7 +381,7 @@ class Link:
             return
         for name in value:
             if name in self._values:
-                self._values.told(name, value[name])
+                self._told(name, value[name])
         if not self._reached:
             if self._patch_wins:
                 self._values.insist()
@@ -369,49 +400,55 @@ class Link:
     def _answer_texts(self, _, status, value):
         for name in self._values.texts() if status == 200 else ():
             if name in value and ("text", name) not in self._busy:
-                self._values.told(name, value[name])
+                self._told(name, value[name])
 
     def _answer_text(self, name, status, value):
         if self._goes_on("text", name):
             return  # to a newer one
         if status == 200 and name in value:
-            self._values.told(name, value[name])
+            self._told(name, value[name])
+            self._cured(name)
         elif status in (0, NO_MACHINE):
             self._values.put_back(name)  # the bridge has gone, or will answer
         else:
-            self._events.append(Event("error", name, f"{name}: {value}"))
+            self._fail(name, f"{name}: {value}")
             self._reread.add("texts")
 
     def _answer_defaults(self, _, status, value):
         if status != 200:
-            self._events.append(Event("error", "defaults", str(value)))
+            self._fail("defaults", str(value))
             return
+        self._cured("defaults")
         for name in value:
-            self._values.told(name, value[name], settled=True)
+            self._told(name, value[name], settled=True)
 
     def _answer_look(self, look, status, value):
         if status != 200:
-            self._events.append(Event("error", "look", f"{look}: {value}"))
+            self._fail("look", f"{look}: {value}")
             return
         for name in value:
-            self._values.told(name, value[name], settled=True)
+            self._told(name, value[name], settled=True)
         self._events.append(Event("look", look))
 
     def _answer_switch(self, pipeline, status, value):
+        if status == 202:
+            self._cured(PIPELINE)
         if not self._goes_on("switch", PIPELINE) and status != 202:
             self._switching = None
-            self._events.append(Event("error", PIPELINE, f"{pipeline}: {value}"))
+            self._fail(PIPELINE, f"{pipeline}: {value}")
 
     def _answer_upload(self, what, status, value):
         name, text = what
         if self._goes_on("upload", name):
             return
         if status == 201:
+            self._cured(name)
             self._set(name, value["name"], self._now)
         elif status == NO_FILE and not {"/", "\\"} & set(text):
+            self._cured(name)
             self._set(name, text, self._now)  # one of the bridge's own
         else:
-            self._events.append(Event("error", name, f"{name}: {value}"))
+            self._fail(name, f"{name}: {value}", kind="wrong")  # as long as the patch shows it
 
     # Values.
 

@@ -32,6 +32,7 @@ class Values:
         self._shown = {}  # what the patch showed a frame ago
         self._moved = {}  # what was moved in the patch and is still to be sent
         self._insisted = {}  # what the patch has and the bridge made something else of
+        self._had = {}  # what the bridge said last, however it is connected
         self.forget()
 
     def forget(self):
@@ -128,12 +129,16 @@ class Values:
     # From the bridge.
 
     def told(self, name, value, settled=False):
-        """The bridge says what a parameter is. `settled` means that this is later than all sent."""
-        self._told[name] = self._right(name, value)
-        self._sent.pop(name, None)
+        """The bridge says what a parameter is. `settled` means that this is later than all sent.
+        Whether it has taken a value: the one that was sent, or another than it had.
+        """
+        value, sent, had = self._right(name, value), self._sent.pop(name, None), self._had.get(name)
+        self._told[name] = self._had[name] = value
         if settled:
             self._moved.pop(name, None)
             self._sent_at.pop(name, None)
+        as_sent = sent is not None and same(self._right(name, sent[0]), value)
+        return as_sent or (had is not None and not same(had, value))
 
     def to_show(self, shown, driven, now):
         """What the patch is to show: where nobody moves it, and nothing in the patch drives it."""

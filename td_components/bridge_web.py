@@ -55,7 +55,7 @@ class Web:
         self._log = ""  # the last line of it that was told
         self._jobs: queue.Queue = queue.Queue()
         self._answers: queue.Queue = queue.Queue()
-        self._base, self._host, self._token = "", "", ""
+        self._base, self._host, self._port, self._token = "", "", 0, ""
         # A proxy of this machine has no business between two programs of it.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._thread = threading.Thread(target=self._run, name="SpoutBridge web", daemon=True)
@@ -65,9 +65,15 @@ class Web:
 
     def aim(self, host, port, token):
         """Ask this bridge from now on."""
-        self._host = host
+        self._host, self._port = host, port
         host = f"[{host}]" if ":" in host else host
         self._base, self._token = f"http://{host}:{port}", token
+
+    def leave(self, reply_port):
+        """Have the bridge that was asked until now send no more OSC to this port, by a message of
+        our own: the patch's OSC goes to the next bridge already. Nobody hears whether it arrived.
+        """
+        self._put("", self._leave, self._host, self._port, reply_port)
 
     def ask(self, job, method, path, body=None):
         """Send JSON; the answer comes under `job`."""
@@ -143,6 +149,13 @@ class Web:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, _detail(error.read())
+
+    def _leave(self, host, port, reply_port):
+        message = b"/bridge/unsubscribe\0,i\0\0" + reply_port.to_bytes(4, "big")
+        family, kind, _, _, to = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as sender:
+            sender.sendto(message, to)
+        return 200, None
 
     def _upload(self, base, path, token):
         if not path.is_file():  # nor is a pipe, which would never end

@@ -48,7 +48,7 @@ class SpoutBridgeExt:
         self._pages, self._row_of = modules["bridge_pages"], modules["bridge_show"].row_of
         self._show = modules["bridge_show"].Show(ownerComp, modules["bridge_pages"], values)
         self._opened = None  # what the connection was opened with
-        self._defect, self._rest_until = "", 0.0
+        self._defect, self._ill, self._rest_until = "", "", 0.0  # the one that was logged; told now
         self._tell_looks()
         self._claim()
 
@@ -109,6 +109,7 @@ class SpoutBridgeExt:
         if place is not None:
             table.deleteRow(place)
         table.appendRow([name, json.dumps(values, sort_keys=True)])
+        self._show.cured("look")
         self._tell_looks()
 
     def RecallLook(self, name):
@@ -217,13 +218,18 @@ class SpoutBridgeExt:
             self._remember(events)
             self._show.show(events, self._link.alive)
             self._show.fade(self._link.alive)
+            if self._ill:
+                self._ill = ""
+                self._show.cured("component")
         except Exception as error:  # a defect of ours must not take the timeline along
             self._rest_until = now + REST
             defect = f"{type(error).__name__}: {error}"
             if defect != self._defect:
                 self._defect = defect
                 log.exception("This is a defect of the component: please report it.")
-                self._show.error("component", defect)
+            if defect != self._ill:
+                self._ill = defect
+                self._show.error("component", defect, lasting=True)
 
     def shown(self, name, otherwise=""):
         """What a read-only parameter shows; its expression asks this."""

@@ -7,12 +7,14 @@ an expression that asks for it: a constant that is written would be a change of 
 
 import json
 import logging
+import math
 import time
 
 log = logging.getLogger("SpoutBridge")
 
 PLACEHOLDER = (128, 128)  # size of a Spout In TOP that has no sender
 AGAIN, SELDOM = 0.25, 60.0  # seconds between tries to make what could not be made, twice each time
+BRIEF = 60.0  # seconds that an error of what is over is shown
 LONGEST_STEP = 0.1  # seconds that a fade goes on by in one frame
 VALUES = ("parameter", "pipeline")  # kinds of rows that have a value at the bridge
 LISTENERS = "spout_bridge_listeners"  # in the component's storage: paths of DATs
@@ -43,6 +45,7 @@ class Show:
             if owner.par[name] is not None:
                 pages.bind(owner.par[name], otherwise)
         self._was_alive = False
+        self._errors = {}  # what one is about to (sentence, until when), the newest last
         self._at = time.monotonic()
         text = owner.op("schema_cache").text
         if text.strip():  # so that a patch opens and plays without its bridge
@@ -99,21 +102,41 @@ class Show:
     def show(self, events, alive):
         """Show what the link returned; `alive` says whether there is a bridge."""
         for event in events:
-            getattr(self, "_" + event.kind)(event.name, event.value)
+            if event.kind in ("error", "wrong"):
+                self.error(event.name, event.value, event.about, event.kind == "wrong")
+            else:
+                getattr(self, "_" + event.kind)(event.name, event.value)
         if self._unbuilt and time.monotonic() >= self._build_at:
             self._build(self._unbuilt)
         if alive != self._was_alive:
             self._was_alive = alive
+            if alive:
+                self.cured("process")
             info = {"connection": self.told("Connection"), "message": self.told("Message")}
             self.call("onConnect" if alive else "onDisconnect", info)
         self._tell(Engine=self._engine if alive else "")
         if not alive:
             self._tell(Fps=0.0, Latency=0.0, Memory=0.0, Loading="")
+        now = time.monotonic()
+        self.cured(*[about for about, (_, until) in self._errors.items() if until < now])
 
-    def error(self, source, message):
-        """Tell an error."""
-        self._tell(Lasterror=message)
+    def error(self, source, message, about="", lasting=False):
+        """Tell an error. It is shown until what it is `about` works again (see `cured`): for a
+        minute at most where it is over with that, else as long as that is `lasting`.
+        """
+        self._note(about or source, message, lasting)
         self.call("onError", {"source": source, "message": message})
+
+    def cured(self, *about):
+        """What an error was about works again, or is long over: show the newest of the others."""
+        if [self._errors.pop(one) for one in about if one in self._errors]:
+            sentences = [sentence for sentence, _ in self._errors.values()]
+            self._tell(Lasterror=sentences[-1] if sentences else "")
+
+    def _note(self, about, message, lasting=False):
+        self._errors.pop(about, None)
+        self._errors[about] = message, math.inf if lasting else time.monotonic() + BRIEF
+        self._tell(Lasterror=message)
 
     def call(self, name, info):
         """Call the artist's functions; their defects are told, and end nothing."""
@@ -122,13 +145,16 @@ class Show:
         for dat in listening:
             if dat is None:
                 continue
+            where = f"{name} in {dat.path}"
             try:
                 function = getattr(dat.module, name, None)
                 if function:
                     function({"comp": self._owner, **info})
             except Exception as error:  # the artist's own code, whatever it raises
-                log.exception("%s in %s", name, dat.path)
-                self._tell(Lasterror=f"{name} in {dat.path}: {type(error).__name__}: {error}")
+                log.exception("%s", where)
+                self._note(where, f"{where}: {type(error).__name__}: {error}")
+            else:
+                self.cured(where)
 
     def listeners(self):
         """The paths of the DATs that are called beside the Callback DAT."""
@@ -161,6 +187,8 @@ class Show:
 
     def _state(self, state, message):
         self._tell(Connection=state, Message=message)
+        if state in ("OFF", "CONNECTING"):
+            self.cured("status")  # it was another bridge's, maybe
         self._owner.clearScriptErrors()
         if state not in CALM:
             self._owner.addScriptError(message)
@@ -196,7 +224,9 @@ class Show:
             known.update({name: values[name] for name in known if name in values})
         self._tell(Memory=float(sum(self._memory.values())), Loading=_loading(**self._loading))
         if values.get("error"):
-            self.error("bridge", values["error"])
+            self.error("bridge", values["error"], "status", lasting=True)
+        elif "error" in values:
+            self.cured("status")
         par = self._owner.par
         width, _, height = str(values.get("output_size", "")).partition("x")
         size = f"{par.Outputw.eval()}x{par.Outputh.eval()}"  # kept: the project opens in this size
@@ -206,18 +236,21 @@ class Show:
             before, self._engine = self._engine, values["state"]
             self.call("onState", {"state": self._engine, "before": before})
 
-    def _error(self, source, message):
-        self.error(source, message)
+    def _cured(self, about, _):
+        self.cured(about)
 
     def _look(self, name, _):
+        self.cured("look")
         self._owner.par.Look = name
         self.call("onLook", {"look": name})
 
     def _process(self, what, answer):
         status, value = answer
         if what == "ended" or status != 200:
-            self.error("process", str(value))
-        elif what == "stopped":
+            self.error("process", str(value), lasting=what != "stopped" and not self._was_alive)
+            return
+        self.cured("process")
+        if what == "stopped":
             self._tell(Message="The bridge was stopped.")
 
     def _build(self, schema):
@@ -228,8 +261,9 @@ class Show:
         # Whatever becomes of the rest: what was begun here is ours.
         self._made = list(dict.fromkeys([*(row.name for row in self.rows), *made]))
         failed: list = []
+        self.cured("page")
         for problem in self._pages.apply(self._owner, self.rows, self._made, failed=failed):
-            self.error("component", problem)
+            self.error("component", problem, "page", lasting=True)
         self._made = [name for name in self._made if self._owner.par[name] is not None]
         now = self.values()[0]
         self._values.settle({n: v for n, v in now.items() if n in shown and v != shown[n]})

@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from time import perf_counter
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -359,6 +360,7 @@ def test_a_page_that_could_not_be_made_is_made_later_and_the_rest_at_once(
         assert "Prompt" not in page(patch.comp, "Generate"), "nor half of it"
         patch.until(lambda: "Prompt" in page(patch.comp, "Generate"))
         patch.until(lambda: patch.par.Prompt.eval() == value(desk, "prompt"))
+        assert patch.par.Lasterror.eval() == ""
     assert refused == ["Prompt", "Prompt"]
     assert "not in this build" in caplog.text
 
@@ -885,6 +887,104 @@ def test_a_defect_stops_the_component_and_not_the_patch(patch, caplog):
     assert "AttributeError" in patch.par.Lasterror.eval()
     assert len(caplog.records) == 1, "told once, not at every frame"
     assert "AttributeError" in patch.comp.SelfTest()[0]
+    patch.comp.create("syphonspoutinTOP", "spout_in")
+    patch.until(lambda: patch.par.Lasterror.eval() == "")
+    patch.comp.op("spout_in").destroy()
+    patch.until(lambda: "AttributeError" in patch.par.Lasterror.eval())
+
+
+# The last error.
+
+
+def test_the_last_error_goes_when_what_failed_works_again(patch, desk, tmp_path):
+    path = tmp_path / "art.png"
+    path.write_bytes(cv2.imencode(".png", np.full((20, 30, 3), 90, np.uint8))[1].tobytes())
+    shown = patch.par.Lasterror
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.par.Reference = str(tmp_path / "gone.png")
+        patch.until(lambda: "gone.png" in shown.eval())
+        patch.par.Prompt = "waves"  # of something else
+        desk.now = {**desk.now, "error": "no more paint"}
+        patch.until(lambda: shown.eval() == "no more paint")
+        patch.until(lambda: value(desk, "prompt") == "waves")
+        patch.comp.RecallLook("none such")
+        assert "none such" in shown.eval()
+        patch.comp.SaveLook("one")
+        assert shown.eval() == "no more paint", "the newest of those that last"
+        desk.now = {**desk.now, "error": ""}
+        patch.until(lambda: "gone.png" in shown.eval())
+        patch.par.Reference = str(path)
+        patch.until(lambda: shown.eval() == "")
+        patch.par.Reference2 = str(tmp_path / "gone.png")
+        patch.until(lambda: "reference_2: There is no file" in shown.eval())
+        patch.par.Reference2 = ""
+        patch.until(lambda: shown.eval() == "")
+        desk.switch = lambda *_: (_ for _ in ()).throw(LookupError("There are no weights here."))
+        patch.par.Pipeline = "longlive"
+        patch.until(lambda: "no weights" in shown.eval())
+        del desk.switch
+        patch.par.Pipeline = "passthrough"
+        patch.until(lambda: shown.eval() == "")
+
+
+def test_an_error_of_what_is_over_goes_after_a_while_and_one_that_lasts_stays(patch, desk):
+    with bridge(desk) as port:
+        patch.connect(port)
+        desk.now = {**desk.now, "error": "no more paint"}
+        patch.until(lambda: patch.par.Lasterror.eval() == "no more paint")
+        patch.comp.Set("reference", "nowhere.png")  # which the bridge refuses, and it turns back
+        patch.until(lambda: "nowhere.png" in patch.par.Lasterror.eval())
+        patch.until(lambda: patch.par.Reference.eval() == "")
+        assert "nowhere.png" in patch.par.Lasterror.eval(), "that it turned back is no cure"
+        at = time.monotonic
+        patch.comp.op("bridge_show").module.time = SimpleNamespace(monotonic=lambda: at() + 61.0)
+        patch.until(lambda: patch.par.Lasterror.eval() == "no more paint")
+        patch.play(0.1)
+        assert patch.par.Lasterror.eval() == "no more paint"
+
+
+def test_an_error_of_one_bridge_is_not_shown_beside_another(patch, desk):
+    other = Desk(desk.assets)
+    with bridge(desk) as port, bridge(other) as there:
+        patch.connect(port)
+        desk.now = {**desk.now, "error": "no more paint"}
+        patch.until(lambda: patch.par.Lasterror.eval() == "no more paint")
+        patch.par.Port = there
+        patch.until(lambda: patch.par.Lasterror.eval() == "")
+        patch.until(lambda: patch.state == "CONNECTED")
+        patch.par.Port = port
+        patch.until(lambda: patch.par.Lasterror.eval() == "no more paint")
+
+
+def test_a_bridge_that_was_left_is_heard_no_more(patch, desk):
+    """Two that are heard at one port would look like one that began anew, over and over."""
+    other = Desk(desk.assets)
+    with bridge(desk) as port, bridge(other) as there:
+        patch.connect(port)
+        patch.par.Port = there
+        patch.until(lambda: patch.state == "CONNECTING")
+        patch.until(lambda: patch.state == "CONNECTED")
+        patch.play(0.3)
+        heard = []
+        patch.comp.ext.SpoutBridgeExt.heard = lambda *message: heard.append(message)
+        desk.store.update({"prompt": "of the one that was left"}, "page")
+        other.store.update({"fade": 2.5}, "page")
+        patch.until(lambda: ("/bridge/fade", [2.5]) in heard)
+        assert "/bridge/prompt" not in [address for address, _ in heard]
+
+
+def test_an_error_of_a_callback_goes_when_it_works(patch):
+    patch.td.press(patch.comp, "Createcallbacks")
+    dat = patch.par.Callbackdat.eval()
+    dat.text = "def onError(info): raise RuntimeError('my mistake')"
+    patch.comp.RecallLook("none such")
+    assert "my mistake" in patch.par.Lasterror.eval()
+    dat.text = "def onError(info): pass"
+    patch.comp.RecallLook("nor this")
+    assert "There is no look 'nor this'" in patch.par.Lasterror.eval()
+    patch.comp.SaveLook("nor this")
+    assert patch.par.Lasterror.eval() == ""
 
 
 # A bridge of this machine.
@@ -906,6 +1006,11 @@ def test_a_bridge_that_does_not_start_says_why(patch):
     patch.td.press(patch.comp, "Startbridge")
     patch.until(lambda: "no-such-program cannot be started" in patch.par.Lasterror.eval())
     assert "Paste the line of `spout-bridge td`" in patch.par.Lasterror.eval()
+    patch.par.Command = python(OBEYS)
+    patch.td.press(patch.comp, "Startbridge")
+    patch.until(lambda: patch.par.Lasterror.eval() == "")
+    patch.td.press(patch.comp, "Stopbridge")
+    patch.until(lambda: patch.comp.fetch("spout_bridge_process", None) is None)
 
 
 def test_a_bridge_that_is_being_started_says_how_it_goes(patch):

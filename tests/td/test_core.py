@@ -44,6 +44,9 @@ class Web:
     def aim(self, *_):
         pass
 
+    def leave(self, *_):
+        pass
+
     def ask(self, job, method, path, body=None):
         self.asked.append((job, path, body))
 
