@@ -308,8 +308,9 @@ def test_names_that_sweep_by_leave_nothing_behind(pictures, tmp_path, monkeypatc
     for number in range(5 * COMING):
         (tmp_path / f"{number}.png").write_bytes(b"x")
         pictures.get(f"{number}.png", (16, 16), "contained")
-    assert len(pictures._coming) <= COMING
-    assert pictures.arriving
+        pictures._folder._looks._thread.submit(lambda: None).result(10)
+        pictures.get(f"{number}.png", (16, 16), "contained")
+    assert 0 < pictures.arriving <= COMING
     go_on.set()
     arrived(pictures, f"{number}.png", (16, 16), "contained")
 
@@ -323,11 +324,51 @@ def test_reasons_are_bounded_too(pictures, tmp_path):
     assert len(pictures._known) <= MOST
 
 
-def test_a_file_changed_by_hand_is_read_anew(pictures, tmp_path):
+def test_a_file_changed_by_hand_is_read_anew(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.assets.AGAIN", 0.05)
     (tmp_path / "a.png").write_bytes(encoded())
     key, _ = arrived(pictures, "a.png", (16, 16), "contained")
     (tmp_path / "a.png").write_bytes(encoded(".png", 40, 40))
-    assert arrived(pictures, "a.png", (16, 16), "contained")[0] != key
+    end = time.perf_counter() + 20
+    while arrived(pictures, "a.png", (16, 16), "contained")[0] == key:  # and no gap between them
+        assert time.perf_counter() < end
+
+
+def test_what_was_read_stays_when_its_file_is_damaged_or_gone_and_that_is_told(
+    pictures, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("engine.assets.AGAIN", 0.0)
+    (tmp_path / "a.png").write_bytes(encoded())
+    good = arrived(pictures, "a.png", (16, 16), "contained")[0]
+    for spoil, word in (
+        (lambda: (tmp_path / "a.png").write_bytes(b"none"), "The reference"),
+        ((tmp_path / "a.png").unlink, "There is no picture"),
+    ):
+        spoil()
+        end = time.perf_counter() + 20
+        while word not in pictures.problems.get("a.png", ""):
+            assert pictures.get("a.png", (16, 16), "contained")[0] == good
+            assert time.perf_counter() < end
+    pictures.begin()
+    pictures.get("", (16, 16), "contained")
+    assert not pictures.problems, "what is no longer asked for is no longer told"
+
+
+def test_what_is_known_needs_no_disk(pictures, tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(encoded())
+    use = "a.png", (16, 16), "contained"
+    good = arrived(pictures, *use)[0]
+    monkeypatch.setattr("engine.assets.SLOW", 0.0)
+    awake = threading.Event()
+    monkeypatch.setattr("engine.assets.find", lambda *_: awake.wait(20))
+    monkeypatch.setattr("engine.assets.AGAIN", 0.0)
+    try:
+        for _ in range(3):
+            assert pictures.get(*use)[0] == good
+        assert "has not answered for" in pictures.problems["a.png"]
+        assert pictures.get("b.png", *use[1:]) is None
+    finally:
+        awake.set()
 
 
 def test_a_picture_too_large_is_told_and_frames_go_on(tmp_path):

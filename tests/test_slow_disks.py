@@ -5,7 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, sleep
 
+import cv2
 import httpx2
+import numpy as np
 import pytest
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 
@@ -13,13 +15,16 @@ import bridge.control.assets
 import bridge.loras
 import bridge.session
 import bridge.weights
+import engine.assets
 import engine.library
+import engine.stylize.references
 from bridge.aside import Disk, SlowError
 from bridge.control.http_server import HttpServer
 from bridge.control.osc import OscServer
 from bridge.settings import Settings
 from bridge.weights import MissingWeights
 from engine.pipelines.controls import CausalLoad
+from tests.doubles import CATALOG
 from tests.rig import running_session, scene
 from tests.test_osc import message, osc
 from tests.weights.files import NET, ROWS, put
@@ -258,6 +263,87 @@ def test_a_disk_costs_one_thread_and_each_asker_has_its_own_answer():
     for asker in askers:
         asker.join(20)
     assert answers == {n: f"none {n}" if n % 2 else n for n in range(8)}
+
+
+# The frame path.
+
+
+@pytest.fixture(name="files")
+def _files(monkeypatch):
+    """The disk under the assets folder as the engine sees it."""
+    sleeper = Sleeper(engine.assets.find)
+    monkeypatch.setattr(engine.assets, "find", sleeper)
+    monkeypatch.setattr(engine.assets, "AGAIN", 0.05)
+    monkeypatch.setattr(engine.assets, "SLOW", 0.2)
+    yield sleeper
+    sleeper.wake()
+
+
+@contextmanager
+def _painting(tmp_path):
+    """Stylize in this process, with its picture at a full reference and no other look."""
+    (tmp_path / "assets").mkdir()
+    for name, colour in (("red.png", (0, 0, 255)), ("blue.png", (255, 0, 0))):
+        picture = np.full((32, 32, 3), colour, np.uint8)
+        cv2.imwrite(str(tmp_path / "assets" / name), picture)
+    load = {"reference": "red.png", "prompt": "", "fade": 0.0, "steady": 0.0}
+    with running_session(tmp_path, CATALOG, load, pipeline="stylize", engine="thread") as rig:
+        stop = rig.steady_input()
+        rig.running("stylize")
+        yield rig
+        stop()
+
+
+def _warmth(rig):
+    """Red less blue of a picture that is made from now on."""
+    made = rig.session.counters.shown["new"]
+    rig.until(lambda: rig.session.counters.shown["new"] >= made + 3)
+    image = rig.session.look("output").image.astype(int)
+    return image[..., 0].mean() - image[..., 2].mean()
+
+
+def test_a_reference_that_is_shown_needs_no_disk(tmp_path, files):
+    with _painting(tmp_path) as rig:
+        rig.until(lambda: _warmth(rig) > 20)
+        files.sleep()
+        asked = len(files.asked)
+        rig.until(lambda: len(files.asked) > asked)
+        assert _warmth(rig) > 20, "the show goes on, with its look"
+        rig.until(lambda: "has not answered for" in rig.session.status().error)
+        rig.session.store.update({"prompt": "ocean waves", "reference_weight": 0.0})
+        rig.until(lambda: _warmth(rig) < 0)  # words need no disk either
+        rig.session.store.update({"prompt": "", "reference_weight": 1.0})
+        rig.until(lambda: _warmth(rig) > 20)
+        assert len(files.asked) == asked + 1, "one look at a time"
+        (tmp_path / "assets" / "blue.png").replace(tmp_path / "assets" / "red.png")
+        files.wake()
+        rig.until(lambda: _warmth(rig) < 0)  # a changed file is still taken up
+        status = rig.session.status()
+        assert (status.error, status.restarts, status.bad_blocks) == ("", 0, 0)
+
+
+def test_a_disk_that_sleeps_from_the_start_holds_up_no_picture(tmp_path, files):
+    files.sleep()
+    with _painting(tmp_path) as rig:
+        assert abs(_warmth(rig)) < 20  # the input, until the look is there
+        rig.until(lambda: "has not answered for" in rig.session.status().error)
+        files.wake()
+        rig.until(lambda: _warmth(rig) > 20)
+
+
+def test_a_picture_that_cannot_be_read_to_its_end_leaves_the_look(tmp_path, files, monkeypatch):
+    with _painting(tmp_path) as rig:
+        rig.until(lambda: _warmth(rig) > 20)
+        reads = Sleeper(engine.stylize.references.load)
+        monkeypatch.setattr(engine.stylize.references, "load", reads)
+        reads.sleep()
+        (tmp_path / "assets" / "blue.png").replace(tmp_path / "assets" / "red.png")
+        rig.until(lambda: reads.asked)
+        assert _warmth(rig) > 20
+        rig.until(lambda: "has not answered for" in rig.session.status().error)
+        rig.session.store.update({"prompt": "ocean waves", "reference": ""})
+        rig.until(lambda: _warmth(rig) < 0)
+        reads.wake()
 
 
 # The start.

@@ -107,6 +107,7 @@ class CausalPipeline:
 
     def __call__(self, images: Sequence[Image], parameters: CausalParameters) -> Iterator[Image]:
         """Yield the block's pictures, each as soon as it is decoded."""
+        self._assets.begin()
         mode = self._mode(parameters, given=bool(images))
         levels = self._levels(parameters)
         size = self._size(images, parameters.size)

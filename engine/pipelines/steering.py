@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.assets import Key, Pictures
+from engine.assets import How, Key, Pictures
 from engine.conditioning import control_context, folded, pixels, split
 from engine.models.vae import GROUP, Vae
 from engine.pipeline import Image
@@ -34,6 +34,7 @@ class Steering:
         self._inactive, self._reactive, self._empty = (vae.encoder(normalised) for _ in range(3))
         self._grey: list[Tensor] = []
         self._shown: tuple[Any, ...] = ()
+        self._placed: dict[str, Image] = {}  # the mask and the anchors that are in use
         self.problem = ""  # why the references that are asked for do not steer
 
     def refer(self, stream: LatentStream, parameters: CausalParameters) -> None:
@@ -61,8 +62,8 @@ class Steering:
         all of it is to be made.
         """
         anchors = (
-            self._anchor(parameters.first_frame_image),
-            self._anchor(parameters.last_frame_image),
+            self._at("first", parameters.first_frame_image, "contained"),
+            self._at("last", parameters.last_frame_image, "contained"),
         )
         if not images and not any(anchor is not None for anchor in anchors):
             return self._nothing(frames)
@@ -94,18 +95,24 @@ class Steering:
     def _mask(self, parameters: CausalParameters, count: int) -> Tensor:
         """(1, 1, count, H, W): 1 where the control video may be changed."""
         width, height = self._size
-        name = parameters.vace_mask
-        found = self._assets.get(name, self._size, "stretched") if name else None
-        if found is None:
+        mask = self._at("mask", parameters.vace_mask, "stretched")
+        if mask is None:
             flat = np.ones((height, width), np.float32)
         else:
-            flat = found[1][..., 0].astype(np.float32) / 255
+            flat = mask[..., 0].astype(np.float32) / 255
         whole = torch.from_numpy(flat).to(self._vae.device)
         return whole[None, None, None].repeat(1, 1, count, 1, 1)
 
-    def _anchor(self, name: str) -> Image | None:
-        found = self._assets.get(name, self._size, "contained") if name else None
-        return None if found is None else found[1]
+    def _at(self, place: str, name: str, how: How) -> Image | None:
+        """The picture of a place. One that is still being read, or cannot be, leaves the one
+        before it.
+        """
+        found = self._assets.get(name, self._size, how) if name else None
+        if found is not None:
+            self._placed[place] = found[1]
+        elif not name:
+            self._placed.pop(place, None)
+        return self._placed.get(place)
 
     def _pixels(self, image: Image) -> Tensor:
         return pixels([image], self._vae.device)

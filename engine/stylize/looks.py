@@ -2,14 +2,15 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
+from time import perf_counter
 from typing import TypeAlias
 
 import numpy as np
 
-from engine.assets import find
+from engine.assets import Folder
+from engine.errands import Errands
 from engine.pipeline import Image
 from engine.pipelines.controls import ConditionedParameters
 from engine.stylize import references
@@ -18,6 +19,7 @@ from engine.stylize.prompts import Recipe, read
 from engine.stylize.weights import Array
 
 KEPT = 64  # vectors in the cache
+FIRST = 0.3  # seconds that the files of the first look of all are waited for, in all
 PLACES = ("", "_2", "_3")  # of prompts and references, as their parameters are named
 
 Known: TypeAlias = "Array | str"  # a style vector (100,), or why there is none, as a sentence
@@ -26,16 +28,18 @@ Known: TypeAlias = "Array | str"  # a style vector (100,), or why there is none,
 class Looks:
     """The target look of the parameters.
 
-    Files are read and recipes drawn in a thread of their own, and no more than one picture is
-    encoded for each block (about 20 ms): a new look never holds up the stream.
+    Files are read and recipes drawn in threads of their own, and no more than one picture is
+    encoded for each block (about 20 ms): a new look never holds up the stream, and what is known
+    needs no disk.
     """
 
     def __init__(self, encode: Callable[[Image], Array], assets: Path) -> None:
         self._encode = encode
-        self._assets = assets
+        self._folder = Folder(assets, "reference")
         self._known: OrderedDict[Hashable, Known] = OrderedDict()
-        self._coming: dict[Hashable, Future[Image]] = {}
-        self._pictures = ThreadPoolExecutor(1, thread_name_prefix="pictures")
+        self._reads = Errands[Image]("pictures", KEPT)
+        self._draws = Errands[Image]("recipes", KEPT)  # which wait for no disk
+        self._until = 0.0  # when the wait for the first look of all ends; 0 before it
         self._recipe = lru_cache(KEPT)(read)
         self._good: dict[str, Array] = {}  # the last good reference of each place
         self._last: Array | None = None
@@ -60,13 +64,15 @@ class Looks:
                 if vector is not None:
                     parts.append((weight, vector))
         if not self.arriving:
+            self._until = 0.0
             whole = sum(weight for weight, _ in parts)
             self._last = _sum([(weight / whole, vector) for weight, vector in parts])
         return self._last
 
     def close(self) -> None:
-        """End the thread."""
-        self._pictures.shutdown(wait=False, cancel_futures=True)
+        """End the threads."""
+        for each in (self._folder, self._reads, self._draws):
+            each.close()
 
     def _prompt(self, place: str, text: str) -> Array | None:
         if not text.strip():
@@ -79,7 +85,12 @@ class Looks:
                 f"No word of the prompt {_short(text)} is known; it has no influence."
             )
             return None
-        known = self._vector((recipe.colours, recipe.patterns), partial(draw, recipe))
+        known = self._vector(
+            (recipe.colours, recipe.patterns),
+            partial(draw, recipe),
+            self._draws,
+            None if self._last is None else 0.0,
+        )
         if isinstance(known, str):  # every recipe can be drawn, but not every picture encoded
             self.problems.append(known)
             return None
@@ -89,11 +100,17 @@ class Looks:
         if not name:
             self._good.pop(place, None)
             return None
-        found = find(self._assets, name)
-        if found is None:
-            self.problems.append(f"There is no reference {_short(name)} in the assets folder.")
+        file = self._folder.file(name, self._patience())
+        if isinstance(file, str):
+            self.problems.append(file)
             return self._good.get(place)
-        known = self._vector(found, partial(references.load, found[0]))
+        if slow := self._folder.slow(self._reads):
+            self.problems.append(slow)
+        if file is None:
+            self.arriving += 1
+            return None
+        read_in = partial(references.load, file[0])
+        known = self._vector(file, read_in, self._reads, self._patience())
         if isinstance(known, str):
             self.problems.append(known)
             return self._good.get(place)
@@ -101,25 +118,41 @@ class Looks:
             self._good[place] = known
         return known
 
-    def _vector(self, key: Hashable, picture: Callable[[], Image]) -> "Known | None":
+    def _patience(self) -> float:
+        """How many seconds a file may hold up this block: none, but for the first look of all."""
+        if self._last is not None:
+            return 0.0
+        now = perf_counter()
+        self._until = self._until or now + FIRST
+        return max(0.0, self._until - now)
+
+    def _vector(
+        self,
+        key: Hashable,
+        picture: Callable[[], Image],
+        errands: Errands[Image],
+        patience: float | None,
+    ) -> "Known | None":
         """What is known of a picture; None, and counted as arriving, where nothing is yet."""
-        if key not in self._known and not self._arrived(key, picture):
+        if key not in self._known and not self._arrived(key, picture, errands, patience):
             self.arriving += 1
             return None
         self._known.move_to_end(key)
         return self._known[key]
 
-    def _arrived(self, key: Hashable, picture: Callable[[], Image]) -> bool:
-        future = self._coming.get(key)
+    def _arrived(
+        self,
+        key: Hashable,
+        picture: Callable[[], Image],
+        errands: Errands[Image],
+        patience: float | None,
+    ) -> bool:
+        errands.ask(key, picture)
+        if self.encoded:
+            return False  # in a later block
+        future = errands.taken(key, patience)
         if future is None:
-            if len(self._coming) > KEPT:  # asked for, and no longer wanted when they came
-                for late in self._coming.values():
-                    late.cancel()
-                self._coming.clear()
-            future = self._coming[key] = self._pictures.submit(picture)
-        if self.encoded or not (future.done() or self._last is None):
-            return False  # in a later block; the first look of all is waited for
-        del self._coming[key]
+            return False
         error = future.exception()
         if error is not None and not isinstance(error, ValueError):
             raise error

@@ -1,5 +1,6 @@
 """The causal pipelines: real files in their authors' formats, through the code that loads them."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
+import engine.assets
 from engine.parameters import Kind, ParameterSpec, describe
 from engine.pipeline import Context, Image, Pipeline, UnusableOutput, build
 from engine.pipelines.causal import _pictures
@@ -201,6 +203,41 @@ def test_anchors_and_masks_steer(made: Made, tmp_path: Path, anchor: str) -> Non
         pipeline.reset()
         found.append(list(blocks(pipeline, 2, video=True, **values)))
     assert far(*found) > 0.5
+
+
+@pytest.mark.slow
+def test_what_steers_needs_no_disk_and_stays_while_another_is_read(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    half[:, : WIDTH // 2] = 255
+    cv2.imwrite(str(tmp_path / "half.png"), half)
+    places = ("reference", "first_frame_image", "last_frame_image", "vace_mask")
+    values = dict.fromkeys(places, "half.png")
+    awake, find = threading.Event(), engine.assets.find
+
+    def sleepy(folder: Path, name: str) -> Any:
+        assert awake.wait(60)
+        return find(folder, name)
+
+    def run(**later: str) -> list[Image]:
+        pipeline = made("longlive", vace_enabled=True)
+        awake.set()
+        list(blocks(pipeline, 2, video=True, **values))  # the files are read meanwhile
+        pipeline.reset()
+        first = block(pipeline, video=True, **values)
+        if later:
+            awake.clear()
+        return [*first, *block(pipeline, video=True, **{**values, **later})]
+
+    plain = run()
+    monkeypatch.setattr(engine.assets, "find", sleepy)
+    monkeypatch.setattr(engine.assets, "AGAIN", 0.0)
+    try:
+        assert far(run(prompt_2=""), plain) == 0, "the disk sleeps"
+        assert far(run(**dict.fromkeys(places, "new.png")), plain) == 0, "another is not there yet"
+    finally:
+        awake.set()
 
 
 @pytest.mark.slow
