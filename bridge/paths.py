@@ -1,4 +1,5 @@
-"""Paths as people paste them: in quotes, as URLs, plain; and those that lead to no file on Windows.
+"""Paths as people paste them: in quotes, among blanks, as URLs, plain; and those that lead to no
+file on Windows.
 
 Nothing here asks the disk.
 """
@@ -8,31 +9,49 @@ from pathlib import PurePath, PureWindowsPath
 from urllib.parse import unquote
 
 FILE = "file:"
-QUOTED = re.compile(r"""\s*(["'])(.*)\1\s*""", re.DOTALL)
+QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
 PLAIN = re.compile(r"[A-Za-z]:[\\/]|\\\\|/|~[\\/]")  # how a path begins that is written out
 DRIVE = re.compile(r"/+([A-Za-z]:[\\/].*)", re.DOTALL)
-INVISIBLE = "\u202a"  # Windows' own dialogs copy it in front of a path
+# What nobody sees at the ends of a pasted text: blanks of all kinds and line ends; marks of
+# direction, which Windows' own dialogs copy in front of a path; joiners, and a byte order mark.
+INVISIBLE = (
+    "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
+    + "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    + "\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+AS_CALLED = "spout:"  # what other programs call their senders may end in a blank
 # Names that Windows takes for a device, whatever their ending
 DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\..*)?", re.IGNORECASE)
 
 
+def bare(text: str) -> str:
+    """A text without the blanks, line ends and invisible characters around it."""
+    return text.strip(INVISIBLE)
+
+
 def unquoted(text: str) -> str:
-    """A text without the quotes around it, as paths are copied on Windows; and without the one
-    that cmd.exe leaves at the end of "C:\\my folder\\".
+    """A text without what is invisible around it and without its quotes, as paths are copied on
+    Windows; and without the quote that cmd.exe leaves at the end of "C:\\my folder\\".
     """
-    text = text.removeprefix(INVISIBLE)
+    text = bare(text)
     if found := QUOTED.fullmatch(text):
-        return found[2].removeprefix(INVISIBLE)
-    return text.removesuffix('"') if text.count('"') == 1 else text
+        return bare(found[2])
+    return bare(text.removesuffix('"')) if text.count('"') == 1 else text
 
 
 def meant(uri: str) -> str:
-    """A source or sink as it is meant: a plain path is `file:` with it, and so is a file's URL."""
+    """A source or sink as it is meant: a plain path is `file:` with it, and so is a file's URL.
+    Blanks and line ends that were pasted along are gone; but not those that end the name of a
+    Spout sender.
+    """
     text = unquoted(uri)
     if PLAIN.match(text):
         return FILE + text
     if text[: len(FILE)].lower() == FILE:
-        return FILE + _local(unquoted(text[len(FILE) :]))
+        return FILE + bare(_local(unquoted(text[len(FILE) :])))
+    if text.startswith(AS_CALLED):
+        end = uri.rstrip(INVISIBLE.replace(" ", "") + "\"'")
+        return text + " " * (len(end) - len(end.rstrip(" ")))
     return text
 
 

@@ -33,7 +33,7 @@ from bridge.host import EngineHost, checked_load
 from bridge.link import Link, Orders
 from bridge.missed import Missed
 from bridge.output import OutputClock, OutputParameters
-from bridge.paths import meant
+from bridge.paths import bare, meant, unquoted
 from bridge.pixels import fit, opaque
 from bridge.rollback import Rollback
 from bridge.room import free, refusal, whole
@@ -407,7 +407,7 @@ class Session:
 
     def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
         """Begin to change the pipeline; see `Desk.switch`."""
-        row = self._catalog[mended(pipeline)]
+        row = self._catalog[bare(mended(pipeline))]
         asked = self.store.check(load or {}, SWITCH)
         built = checked_load(row, self.store.snapshot.values, asked)
         size = str(asked.get("size", self.store.snapshot.values.get("size", "auto")))
@@ -530,12 +530,14 @@ class Session:
 
     def _picture(self, given: str) -> str:
         """The name of the picture that is meant; ValueError where there is none, or no telling."""
+        given = unquoted(given)
         look = partial(refer, self.settings.assets, given)
         with _in_time():
             return self._pictures_disk.ask(given, look, self._patience)
 
     def _lora(self, given: str) -> str:
         """The same of a LoRA."""
+        given = unquoted(given)
         look = partial(lora_named, self.settings.models_folder, given)
         with _in_time():
             return self._loras_disk.ask(given, look, self._patience)

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bridge.paths import meant, no_device, unquoted
+from bridge.paths import bare, meant, no_device, unquoted
 from engine import sizes
 from engine.parameters import Size
 from engine.texts import mended
@@ -165,11 +165,12 @@ class Settings(BaseSettings):
     @classmethod
     def _mend(cls, values: Any) -> Any:
         """Bytes that are no UTF-8 arrive as halves of surrogate pairs; in a path they mean it.
-        Paths are pasted with their quotes.
+        Paths are pasted with their quotes; cmd.exe's `set NAME=x & …` leaves a blank behind x.
         """
         paths = {name for name, field in cls.model_fields.items() if _is_path(field)}
         texts = {name: value for name, value in values.items() if isinstance(value, str)}
         mends = {name: mended(text) for name, text in texts.items() if name not in paths}
+        mends |= {name: bare(text) for name, text in mends.items() if name != "source"}
         single = {name: unquoted(texts[name]) for name in ("folder", "models") if name in texts}
         return {**values, **mends, **single}
 

@@ -44,6 +44,15 @@ from tests.rig import running_session
         ("file:a%20b.mp4", "file:a%20b.mp4"),  # no URL: a file may be called so
         ("file:100%.mp4", "file:100%.mp4"),
         ("file:///a/100%25.mp4", "file:/a/100%.mp4"),
+        (" /home/me/a b.mp4 ", "file:/home/me/a b.mp4"),
+        ("file:/home/me/a.mp4 ", "file:/home/me/a.mp4"),
+        ("file:\t/home/me/a.mp4\r\n", "file:/home/me/a.mp4"),
+        ('\ufeff "C:\\my films\\a.mp4"\r\n', r"file:C:\my films\a.mp4"),
+        ("\u00a0file:///home/me/a.mp4\u00a0\n", "file:/home/me/a.mp4"),
+        ("\u200e/home/me/a.mp4\u202c", "file:/home/me/a.mp4"),
+        (" shm:Cam\n", "shm:Cam"),
+        ("\tdemo: ", "demo:"),
+        (" spout:Cam 1\r\n", "spout:Cam 1"),
         ("spout:Cam 1 ", "spout:Cam 1 "),  # a sender's name is what it is
         ("camera:0", "camera:0"),
         ("nothing", "nothing"),
@@ -119,11 +128,44 @@ def test_a_running_bridge_takes_a_plain_path_and_says_what_holds(tmp_path):
     film = tmp_path / "my film.png"
     cv2.imwrite(str(film), np.full((48, 64, 3), 90, np.uint8))
     with running_session(tmp_path, pipeline="passthrough") as rig:
-        for typed in (str(film), f'"{film}"', film.as_uri()):
+        for typed in (str(film), f'"{film}"', film.as_uri(), f" {film} ", f"\u00a0file:{film}\r\n"):
             rig.session.attach(typed)
             rig.until(lambda: rig.session.status().source.startswith(f"file:{film} ·"))
             rig.session.attach("demo:")
             rig.until(lambda: rig.session.status().source.startswith("demo:"))
+
+
+def test_a_running_bridge_takes_what_is_pasted_among_blanks(tmp_path):
+    film = tmp_path / "my film.png"
+    cv2.imwrite(str(film), np.full((48, 64, 3), 90, np.uint8))
+    with running_session(tmp_path / "data", pipeline="passthrough") as rig:
+        (rig.session.assets / "a b.png").write_bytes(film.read_bytes())
+        for given in (" a b.png\n", '"a b.png"', "\u00a0a b "):
+            rig.session.store.update({"reference": given})
+            assert rig.session.store.snapshot.values["reference"] == "a b.png", "what holds"
+            rig.session.store.update({"reference": ""})
+        rig.session.switch(" painter \n")
+        rig.until(lambda: rig.session.status().pipeline == "painter")
+
+
+@pytest.mark.parametrize(
+    ("variable", "given", "name", "wanted"),
+    [
+        ("NAME", "Stage ", "name", "Stage"),
+        ("PIPELINE", "passthrough ", "pipeline", "passthrough"),
+        ("HOST", " 127.0.0.1 ", "host", "127.0.0.1"),
+        ("TOKEN", "0123456789abcdef ", "token", "0123456789abcdef"),
+        ("SINK", "shm:Cam ", "sink", "shm:Cam"),
+        ("FOLDER", "/data ", "folder", Path("/data")),
+        ("FALLBACK", "card ", "fallback", "card"),
+        ("OUTPUT_SIZE", "640x360 ", "output_size", "640x360"),
+    ],
+)
+def test_the_blank_that_cmd_leaves_in_a_variable_is_no_part_of_it(
+    monkeypatch, variable, given, name, wanted
+):
+    monkeypatch.setenv(f"SPOUT_BRIDGE_{variable}", given)
+    assert getattr(Settings(), name) == wanted
 
 
 def test_redirected_output_is_utf8_whatever_the_system_has(tmp_path):

@@ -59,6 +59,18 @@ def test_a_dead_senders_name_may_still_be_listed():
     assert [s.name for s in senders(registry({b"Dead": b"", b"Cam": info()}))] == ["Cam"]
 
 
+def test_a_blank_pasted_behind_a_name_is_no_part_of_it_unless_a_sender_is_called_so(monkeypatch):
+    def found(asked: str, *names: bytes) -> str:
+        read = registry(dict.fromkeys(names, info()))
+        monkeypatch.setattr(spout_registry, "senders", lambda: senders(read))
+        sender = spout_registry.find(asked)
+        return sender.name if sender else ""
+
+    assert found("Cam ", b"Cam") == "Cam"
+    assert found("Cam ", b"Cam", b"Cam ") == "Cam "
+    assert found("Cam", b"Cam ") == ""
+
+
 def test_no_list_and_an_empty_list_are_no_senders():
     assert senders(lambda name, size: None) == []
     assert senders(registry({})) == []

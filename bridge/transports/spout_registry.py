@@ -123,8 +123,11 @@ def senders(read: Callable[[bytes, int], bytes | None] | None = None) -> list[Se
 
 
 def find(name: str) -> Sender | None:
-    """The sender of that name, if it is there."""
-    return next((sender for sender in senders() if sender.name == name), None)
+    """The sender of that name, if it is there; a blank that was pasted behind it is no part of it
+    where no sender is called so.
+    """
+    there, names = senders(), (name, name.rstrip())
+    return next((sender for called in names for sender in there if sender.name == called), None)
 
 
 if sys.platform == "win32":
