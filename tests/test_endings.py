@@ -24,6 +24,14 @@ FULL = Path("/dev/full")
 KEEP = pytest.mark.parametrize("keep", [(), ("--keep",)], ids=["by itself", "kept"])
 
 
+@pytest.fixture(autouse=True)
+def _a_terminal():
+    """As from a terminal also where the tests themselves are run by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @contextmanager
 def started(folder, *arguments, stderr, **more):
     """A bridge that runs, whatever becomes of what it says."""
