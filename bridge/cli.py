@@ -19,7 +19,7 @@ from rich.table import Table
 from bridge import logs
 from bridge.arguments import parser_of
 from bridge.command import CRASHED, REFUSED, USAGE, Refused, speaking_utf8, stop_event
-from bridge.paths import unquoted
+from bridge.paths import typed, unquoted
 from bridge.settings import Settings, wants
 from engine import drives, loading
 
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if rest and options.command != "bench engine":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
+    if source := getattr(options, "source", None):
+        options.source = typed(source)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of senders and files are in any script
             stream.reconfigure(encoding=_encoding(stream), errors="backslashreplace")

@@ -1,14 +1,21 @@
 """Paths as people paste them: in quotes, among blanks, as URLs, plain; and those that lead to no
 file on Windows.
 
-Nothing here asks the disk.
+Nothing here asks the disk, but for `typed`.
 """
 
 import re
-from pathlib import PurePath, PureWindowsPath
+from pathlib import Path, PurePath, PureWindowsPath
 from urllib.parse import unquote
 
+from engine.texts import HALF
+
 FILE = "file:"
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}  # that are read
+FILMS = {
+    ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".ts", ".mts",
+    ".m2ts", ".mxf", ".wmv", ".asf", ".flv", ".f4v", ".ogv", ".3gp", ".dv", ".vob", ".gif",
+}  # fmt: skip
 QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
 PLAIN = re.compile(r"[A-Za-z]:[\\/]|\\\\|/|~[\\/]")  # how a path begins that is written out
 DRIVE = re.compile(r"/+([A-Za-z]:[\\/].*)", re.DOTALL)
@@ -40,19 +47,34 @@ def unquoted(text: str) -> str:
 
 
 def meant(uri: str) -> str:
-    """A source or sink as it is meant: a plain path is `file:` with it, and so is a file's URL.
-    Blanks and line ends that were pasted along are gone; but not those that end the name of a
+    """A source or sink as it is meant: a plain path is `file:` with it, and so is a file's URL, or
+    the name of a film or picture. A file's path is whole: it holds in any folder, also of the next
+    run. Blanks and line ends that were pasted along are gone; but not those that end the name of a
     Spout sender.
     """
     text = unquoted(uri)
     if PLAIN.match(text):
         return FILE + text
     if text[: len(FILE)].lower() == FILE:
-        return FILE + bare(_local(unquoted(text[len(FILE) :])))
+        return FILE + _whole(bare(_local(unquoted(text[len(FILE) :]))))
+    if _named_without_scheme(text) and PurePath(text).suffix.lower() in FILMS | PICTURES:
+        return FILE + _whole(text)
     if text.startswith(AS_CALLED):
         end = uri.rstrip(INVISIBLE.replace(" ", "") + "\"'")
         return text + " " * (len(end) - len(end.rstrip(" ")))
     return text
+
+
+def typed(uri: str) -> str:
+    """A source as it is meant after a command: also a file that has no film's ending, where there
+    is one. It may wait for the disk.
+    """
+    text = meant(uri)
+    try:
+        there = _named_without_scheme(text) and Path(text).is_file()
+    except (OSError, ValueError):  # no name that a file can have
+        there = False
+    return FILE + _whole(text) if there else text
 
 
 def refusal(path: PurePath) -> str:
@@ -74,6 +96,22 @@ def no_device(name: str) -> str:
     if DEVICE.fullmatch(name):
         raise ValueError(f"{name} is a device on Windows, where no file can have its name")
     return name
+
+
+def _named_without_scheme(text: str) -> bool:
+    """Whether no scheme is in front; a single letter is a drive."""
+    return ":" not in text[:1] + text[2:]
+
+
+def _whole(path: str) -> str:
+    """A path from the root on; one that has none is of the folder where this process runs."""
+    if not path or path.startswith("~") or PLAIN.match(path):
+        return path
+    try:
+        here = str(Path.cwd())
+    except OSError:  # it was removed
+        return path
+    return path if HALF.search(here) else str(PurePath(here, path))
 
 
 def _local(path: str) -> str:

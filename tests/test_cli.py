@@ -164,7 +164,7 @@ def test_quiet_is_quiet(tmp_path):
         assert process.communicate(timeout=20)[0] == ""
         assert process.returncode == 0
     status, text = refused("run", "-q", "--source", "nothing:", "--folder", str(tmp_path))
-    assert (status, "is not a transport" in text) == (1, True)
+    assert (status, "is no source" in text) == (1, True)
 
 
 def read(name: str, timeout: float = 20.0) -> RingReader:
@@ -224,8 +224,8 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words", "wanted"),
     [
-        ("--source nothing", "is not a transport; write one of", 1),
-        ("--source null", "is not a transport", 1),
+        ("--source nothing", "is no source; write one of", 1),
+        ("--source null", "is no source", 1),
         ("--sink demo:", "cannot be sent to", 1),
         ("--source file:none.mp4", "none.mp4", 1),
         ("--sink shm:a/b", "no name for shared memory", 1),

@@ -5,6 +5,7 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
 
@@ -343,7 +344,7 @@ def test_half_an_emoji_by_osc_and_back(tmp_path):
 
 def test_half_an_emoji_on_the_command_line_and_in_the_environment(monkeypatch):
     monkeypatch.setenv("SPOUT_BRIDGE_SOURCE", "file:caf\udce9.mp4")
-    assert Settings().source == "file:caf\ufffd.mp4"
+    assert Settings().source == f"file:{Path.cwd()}/caf\ufffd.mp4"
     assert Settings(source=HALF).source == "\ufffd"
     store = FakeDesk(Settings().folder).store
     assert store.update({"prompt": HALF}, lenient=True) == {"prompt": "\ufffd"}

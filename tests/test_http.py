@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
 
@@ -564,13 +565,18 @@ def test_all_that_can_be_received_from_is_one_list(client):
 def test_a_source_is_chosen_or_refused_in_one_sentence(client, desk):
     answer = client.post("/api/v1/source", json={"uri": "spout:Cam"})
     assert (answer.status_code, answer.json()) == (202, {"source": "spout:Cam"})
-    for uri in ("", "nothing:", "clip.mp4"):
+    for uri in ("", "nothing:", "clip"):
         answer = client.post("/api/v1/source", json={"uri": uri})
         assert answer.status_code == 422
-        assert "is not a transport; write one of" in answer.json()["detail"]
+        assert "is no source; write one of" in answer.json()["detail"]
     for body in ({}, {"uri": None}, {"uri": 1}, []):
         assert client.post("/api/v1/source", json=body).status_code == 422
     assert desk.attached == ["spout:Cam"]
+    whole = f"file:{Path.cwd() / 'clip.mp4'}"
+    for uri in ("clip.mp4", " clip.mp4\n", "file:clip.mp4", "./clip.mp4"):
+        answer = client.post("/api/v1/source", json={"uri": uri})
+        assert (answer.status_code, answer.json()) == (202, {"source": whole})
+        assert desk.attached.pop() == whole
 
 
 def test_a_sender_that_comes_is_listed_shown_and_gone_again(client, desk):

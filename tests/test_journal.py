@@ -332,7 +332,7 @@ def test_what_the_journals_door_refuses_is_told_until_it_is_chosen_anew(tmp_path
     with running_session(tmp_path, name="odd", pipeline="passthrough", source="demo:") as rig:
         error = rig.session.status().error
         assert "The pipeline of the run before: There is no pipeline 'gone'" in error
-        assert "The source of the run before: 'gone:x' is not a transport" in error
+        assert "The source of the run before: 'gone:x' is no source" in error
         rig.session.attach("demo:")
         rig.session.switch("passthrough")
         rig.until(lambda: not rig.session.status().error)

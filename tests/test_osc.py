@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 
 import pytest
@@ -199,7 +200,10 @@ def test_a_source_is_chosen_by_its_uri(o):
     o.send("/bridge/source", "spout:Cam")
     o.until(lambda: o.desk.attached == ["spout:Cam"])
     o.send("/bridge/source", "file:clip with spaces.mp4")
-    o.until(lambda: o.desk.attached == ["spout:Cam", "file:clip with spaces.mp4"])
+    whole = f"file:{Path.cwd() / 'clip with spaces.mp4'}"
+    o.until(lambda: o.desk.attached == ["spout:Cam", whole])
+    o.send("/bridge/source", "clip with spaces.mp4")
+    o.until(lambda: o.desk.attached == ["spout:Cam", whole, whole])
     o.desk.now = {"source": "spout:Cam · 640x360 BGRA8 from Host"}
     o.send("/bridge/source", "?")
     assert o.heard("/bridge/source", o.sender) == "spout:Cam"
@@ -213,7 +217,7 @@ def test_what_is_no_source_is_refused_in_a_sentence(o, arguments):
     o.send("/bridge/source", *arguments)
     told = o.heard("/bridge/error")
     assert told.startswith("/bridge/source: ")
-    assert "is not a transport; write one of" in told
+    assert "is no source; write one of" in told
     assert (o.desk.attached, o.desk.counters.osc_refused) == ([], 1)
 
 
@@ -365,7 +369,8 @@ def test_a_reference_is_a_picture_of_the_assets_folder_however_it_is_named(o):
 
 
 @pytest.mark.parametrize(
-    "typed", ["file:clip.mp4", "/films/clip.mp4", '"/films/clip.mp4"', "FILE:clip.mp4",
+    "typed", ["file:clip.mp4", "clip.mp4", " clip.mp4", "/films/clip.mp4",
+              '"/films/clip.mp4"', "FILE:clip.mp4",
               "C:\\films\\clip.mp4", "\\\\nas\\films\\clip.mp4", "~/clip.mp4"],
 )  # fmt: skip
 def test_files_are_opened_for_this_machine_alone(o, typed):

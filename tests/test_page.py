@@ -3,6 +3,7 @@
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from time import perf_counter
 
 import cv2
@@ -245,16 +246,17 @@ def test_a_source_is_typed_and_what_is_none_stays_said(tmp_path):
             "document.getElementById('sources').innerText.includes('No sender is there now')"
         )
         typed(page, " file:clip.mp4 ")
-        until(lambda: desk.attached == ["file:clip.mp4"])
-        typed(page, "clip.mp4")
+        whole = f"file:{Path.cwd() / 'clip.mp4'}"
+        until(lambda: desk.attached == [whole])
+        typed(page, "clip")
         said = "document.getElementById('error').innerText"
-        page.until(f"{said}.includes('is not a transport')")
+        page.until(f"{said}.includes('is no source')")
         desk.now = {**desk.now, "uptime": 1.0, "fps": 10.0}
         page.until("document.getElementById('figures').innerText.includes('10')")
-        assert "is not a transport" in page.run(said), "the state goes on, the answer stays"
+        assert "is no source" in page.run(said), "the state goes on, the answer stays"
         typed(page, "demo:")
         page.until("document.getElementById('error').hidden")
-        assert desk.attached == ["file:clip.mp4", "demo:"]
+        assert desk.attached == [whole, "demo:"]
 
 
 def test_senders_are_looked_at_only_while_somebody_sees_them(tmp_path):

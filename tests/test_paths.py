@@ -15,12 +15,13 @@ import pytest
 
 from bridge import paths
 from bridge.cli import _encoding, main
-from bridge.paths import meant, refusal, unquoted
+from bridge.paths import meant, refusal, typed, unquoted
 from bridge.settings import Settings
 from bridge.transports import Options, TransportError, open_sink, open_source
 from engine import library
 from engine.library import other_places
 from tests.rig import running_session
+from tests.test_cli import running
 
 
 @pytest.mark.parametrize(
@@ -41,8 +42,16 @@ from tests.rig import running_session
         (r"\\nas\films\a.mp4", r"file:\\nas\films\a.mp4"),
         ("/home/me/a.mp4", "file:/home/me/a.mp4"),
         ("~/a.mp4", "file:~/a.mp4"),
-        ("file:a%20b.mp4", "file:a%20b.mp4"),  # no URL: a file may be called so
-        ("file:100%.mp4", "file:100%.mp4"),
+        ("file:a%20b.mp4", "file:HERE/a%20b.mp4"),  # no URL: a file may be called so
+        ("file:100%.mp4", "file:HERE/100%.mp4"),
+        ("clip.mp4", "file:HERE/clip.mp4"),
+        (' "./my films/Clip.MOV"', "file:HERE/my films/Clip.MOV"),
+        ("../still.png", "file:HERE/../still.png"),
+        ("file:raw", "file:HERE/raw"),
+        ("file:", "file:"),
+        ("shm:clip.mp4", "shm:clip.mp4"),
+        ("http://films.example/clip.mp4", "http://films.example/clip.mp4"),
+        ("clip", "clip"),
         ("file:///a/100%25.mp4", "file:/a/100%.mp4"),
         (" /home/me/a b.mp4 ", "file:/home/me/a b.mp4"),
         ("file:/home/me/a.mp4 ", "file:/home/me/a.mp4"),
@@ -60,8 +69,50 @@ from tests.rig import running_session
     ],
 )
 def test_what_a_pasted_path_means(typed, wanted):
+    wanted = wanted.replace("HERE", str(Path.cwd()))
     assert meant(typed) == wanted
     assert meant(wanted) == wanted, "and it is never read twice"
+
+
+def test_a_command_takes_any_file_of_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("take 7").touch()
+    Path("demo:").touch()
+    Path("films").mkdir()
+    assert typed("'take 7'") == f"file:{Path.cwd() / 'take 7'}"
+    assert typed("clip.mp4") == f"file:{Path.cwd() / 'clip.mp4'}"
+    for uri in ("demo:", "films", "none", "", "shm:Cam", "a" * 5000, "a\0b"):
+        assert typed(uri) == uri
+
+
+def test_a_folder_that_is_gone_or_has_no_text_for_a_name_leaves_a_path_as_it_is(monkeypatch):
+    monkeypatch.setattr("os.getcwd", lambda: "/films/caf\udce9")
+    assert meant("clip.mp4") == "file:clip.mp4"
+
+    def gone():
+        raise FileNotFoundError
+
+    monkeypatch.setattr("os.getcwd", gone)
+    assert meant("clip.mp4") == "file:clip.mp4"
+
+
+@pytest.mark.slow
+def test_a_film_of_the_folder_is_taken_and_found_again_from_another_folder(tmp_path):
+    films, elsewhere, data = tmp_path / "films", tmp_path / "elsewhere", tmp_path / "data"
+    for folder in (films, elsewhere):
+        folder.mkdir()
+    cv2.imwrite(str(films / "still.png"), np.full((48, 64, 3), 90, np.uint8))
+    (films / "take 7").write_bytes((films / "still.png").read_bytes())
+    few = ("--pipeline", "passthrough", "--sink", "null:", "--output-size", "64x48")
+
+    def source_of(folder, *more):
+        with running(data, *few, *more, cwd=folder) as bridge:
+            return bridge.until(lambda state: state["input"] == "live")["source"]
+
+    for name in ("still.png", "take 7"):
+        whole = f"file:{films / name} · "
+        assert source_of(films, "--source", name).startswith(whole)
+        assert source_of(elsewhere).startswith(whole), "kept by the run before"
 
 
 def test_a_share_in_a_url_is_windows_own_path_there(monkeypatch):

@@ -158,7 +158,7 @@ def test_a_sender_that_never_gives_a_picture_is_said_in_time(uri):
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("nothing:", "is not a transport"),
+        ("nothing:", "is no source"),
         ("shm:a/b", "no name for shared memory"),
         ("file:none.mp4", "There is no file"),
     ],

@@ -165,9 +165,10 @@ def test_every_scheme_is_listed_with_a_line_and_a_stranger_may_add_one(place):
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("", "is not a transport; write one of spout:, demo:"),
-        ("nothing:", "is not a transport"),
-        ("clip.mp4", "is not a transport"),
+        ("", "is no source; write one of spout:, demo:"),
+        ("nothing:", "is no source"),
+        ("clip.mp4", "There is no file .*clip.mp4"),
+        ("clip", "is no source; write one of .*; a file is file:clip"),
         ("file:", "needs a path"),
         ("file:PLACE/none.mp4", "There is no file"),
         ("file:PLACE", "There is no file"),
@@ -199,6 +200,7 @@ def test_a_source_that_cannot_be_opened_is_one_sentence(tmp_path, uri, words):
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
+        ("nothing:", "is no sink; write one of"),
         ("demo:", "cannot be sent to"),
         ("camera:0", "cannot be sent to"),
         ("file:", "needs a path"),

@@ -23,6 +23,7 @@ from engine import loading
 
 ENTRY_POINTS = "spout_bridge.transports"
 LONGEST_URI = 4096  # letters, as of a path
+SHORT = 80  # letters of what is worth writing out once more
 BUILT_IN = {
     "spout": "bridge.transports.spout",
     "demo": "bridge.transports.demo",
@@ -70,6 +71,19 @@ class Offer:
     text: str
     problem: str = ""
     exclusive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What a transport is asked for, and the words for it."""
+
+    noun: str
+    verb: str
+    function: str
+
+
+SOURCE = Side("source", "received from", "open_source")
+SINK = Side("sink", "sent to", "open_sink")
 
 
 class Transport(Protocol):
@@ -130,7 +144,7 @@ class Sink(Transport, Protocol):
 def open_source(uri: str, options: Options) -> Source:
     """Open what a URI names, to receive from."""
     uri = meant(uri)
-    return cast(Source, _opener(uri, "open_source", "received from")(_name(uri), options))
+    return cast(Source, _opener(uri, SOURCE)(_name(uri), options))
 
 
 def check_source(uri: str) -> None:
@@ -139,8 +153,8 @@ def check_source(uri: str) -> None:
     """
     if len(uri) > LONGEST_URI:
         raise TransportError(f"A source's URI has at most {LONGEST_URI} letters.")
-    if module := _imported.get(_module_of(uri, _known())):
-        _checked(uri, module, "open_source", "received from")
+    if module := _imported.get(_module_of(uri, _known(), SOURCE)):
+        _checked(uri, module, SOURCE)
 
 
 def clash(one: str, other: str) -> bool:
@@ -155,7 +169,7 @@ def clash(one: str, other: str) -> bool:
 def open_sink(uri: str, options: Options) -> Sink:
     """Open what a URI names, to send to."""
     uri = meant(uri)
-    return cast(Sink, _opener(uri, "open_sink", "sent to")(_name(uri), options))
+    return cast(Sink, _opener(uri, SINK)(_name(uri), options))
 
 
 def schemes() -> dict[str, tuple[bool, bool, str]]:
@@ -198,24 +212,27 @@ def _name(uri: str) -> str:
     return uri.partition(":")[2]
 
 
-def _opener(uri: str, function: str, verb: str) -> Callable[[str, Options], object]:
-    module = _module(uri.partition(":")[0], _module_of(uri, _modules()))
-    _checked(uri, module, function, verb)
-    return getattr(module, function)
+def _opener(uri: str, side: Side) -> Callable[[str, Options], object]:
+    module = _module(uri.partition(":")[0], _module_of(uri, _modules(), side))
+    _checked(uri, module, side)
+    return getattr(module, side.function)
 
 
-def _module_of(uri: str, known: Mapping[str, str]) -> str:
+def _module_of(uri: str, known: Mapping[str, str], side: Side) -> str:
     scheme, colon, _ = uri.partition(":")
     if not colon or scheme not in known:
         choices = ", ".join(f"{name}:" for name in known)
-        raise TransportError(f"{uri!r} is not a transport; write one of {choices}")
+        as_file = f"; a file is file:{uri}" if uri and not colon and len(uri) < SHORT else ""
+        raise TransportError(f"{uri!r} is no {side.noun}; write one of {choices}{as_file}")
     return known[scheme]
 
 
-def _checked(uri: str, module: ModuleType, function: str, verb: str) -> None:
-    if not hasattr(module, function):
+def _checked(uri: str, module: ModuleType, side: Side) -> None:
+    if not hasattr(module, side.function):
         scheme = uri.partition(":")[0]
-        raise TransportError(f"{scheme}: cannot be {verb}; `spout-bridge list` shows what can.")
+        raise TransportError(
+            f"{scheme}: cannot be {side.verb}; `spout-bridge list` shows what can."
+        )
 
 
 def _modules() -> dict[str, str]:

@@ -18,7 +18,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from bridge.frame import Frame, Image
-from bridge.paths import refusal
+from bridge.paths import PICTURES, refusal
 from bridge.timing import Deadline
 from bridge.transports import Options, TransportError
 from bridge.transports.base import Opened, Paced
@@ -28,7 +28,6 @@ from engine.drives import away
 
 log = logging.getLogger(__name__)
 
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 KERNEL = (Path("/proc"), Path("/sys"))  # what looks like files there may wait for ever
 MOST_PIXELS = 40_000_000  # of a picture, which is held whole
 STALL = 0.5  # seconds late from which on the clip goes on where it was instead of catching up
