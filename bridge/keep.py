@@ -36,10 +36,11 @@ def keep(arguments: Sequence[str], settings: Settings, console: Console) -> int:
         began = perf_counter()
         status = _run(arguments, environment, stop)
         lived = perf_counter() - began
-        proven = proven or lived >= PROVEN
+        refused = 0 < status <= PORT_TAKEN
         # What ran is not refused for good: the camera or the port will be free again. And Windows
         # gives 1, as for a refusal, to a program that its task manager has ended.
-        if stop.is_set() or status == 0 or (0 < status <= PORT_TAKEN and not proven):
+        proven = proven or not refused or lived >= PROVEN
+        if stop.is_set() or status == 0 or not proven:
             return 0 if stop.is_set() else status
         deaths = 1 if lived >= SETTLED else deaths + 1
         pause = min(LONGEST_PAUSE, 2.0 ** (deaths - 2)) if deaths > 1 else 0.0
@@ -47,7 +48,8 @@ def keep(arguments: Sequence[str], settings: Settings, console: Console) -> int:
         how = OUTSIDE if lived >= PROVEN and from_outside(status, ()) else death(status)
         _tell(console, f"The bridge {how} after {lived:.0f} s and starts again {when}.")
         arguments = _without("--fresh", arguments)  # or the look would be lost
-        fresh = deaths == TOO_MANY  # the next life finds a clean journal, the old one is put aside
+        # The next life finds a clean journal, the old one is put aside.
+        fresh = deaths == TOO_MANY and not refused
         environment["SPOUT_BRIDGE_FRESH"] = "true" if fresh else "false"
         if fresh:
             _tell(console, "It starts clean this time: what it restores may be what ends it.")

@@ -179,6 +179,15 @@ def test_what_ran_for_long_is_not_refused_for_good(monkeypatch):
     assert len(lives.starts) == 3
 
 
+def test_what_ran_shortly_is_not_refused_for_good_and_keeps_its_look(monkeypatch):
+    """It is killed soon, and then a folder or a name is in the way for a while."""
+    lives = Lives(monkeypatch, (2.0, -9), *[(0.5, 1)] * 6, (100.0, 0), (1.0, 0))
+    text = kept()
+    assert len(lives.starts) == 8
+    assert "ended with status 1" in text
+    assert "starts clean" not in text
+
+
 def test_it_starts_again_with_the_same_token_and_never_fresh(monkeypatch):
     lives = Lives(monkeypatch, (100.0, -9), (100.0, 0xC0000005), (100.0, 0))
     text = kept("--kee", "--fresh", "--lan", "--name", "Keep", lan=True)
