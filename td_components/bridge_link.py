@@ -337,7 +337,7 @@ class Link:
 
     def _process(self, what, status, value):
         """What became of the bridge that is started here."""
-        if what != "log":
+        if what != "log":  # of "adopted" there is nothing more to do
             self._events.append(Event("process", what, (status, value)))
         if what == "log" or (what == "started" and status == 200):
             self._log = (value if what == "log" else "") or STATES[STARTING]

@@ -39,7 +39,20 @@ def shelf():
 def _kept():
     made: Any = types.ModuleType(SHELF)
     made.running, made.closers = {}, {}
-    return sys.modules.setdefault(SHELF, made)
+    kept: Any = sys.modules.setdefault(SHELF, made)
+    if not hasattr(kept, "users"):  # made by an earlier version, in this TouchDesigner
+        kept.users = {}
+    return kept
+
+
+def use(owner, port, lives=bool):
+    """A component is connected to a bridge of this machine at that port; None: to none any more.
+    `lives()` says whether it is still there.
+    """
+    if port is None:
+        _kept().users.pop(owner, None)
+    else:
+        _kept().users[owner] = port, lives
 
 
 def enlist(owner, close):
@@ -149,9 +162,18 @@ def ended(found):
 
 
 def let_go(owner):
-    """The component is gone: its bridge ends, in a thread of its own. This does not wait."""
+    """The component is gone: its bridge is that of another one that is connected to it, such as a
+    copy, or ends, in a thread of its own. This does not wait.
+    """
     found = of(owner)
-    if found is not None:
+    if found is None:
+        return
+    users = list(_kept().users.items())
+    heirs = [n for n, (port, lives) in users if port == found["port"] and n != owner and lives()]
+    free = [number for number in heirs if of(number) is None]
+    if free:
+        found["owner"] = free[0]
+    else:
         end(found)
 
 

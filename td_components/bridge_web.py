@@ -53,6 +53,7 @@ class Web:
         """
         self._processes, self._owner, self._folder = processes, owner, folder
         self._log = ""  # the last line of it that was told
+        self._own = 0  # the pid of the process that was told
         self._jobs: queue.Queue = queue.Queue()
         self._answers: queue.Queue = queue.Queue()
         self._base, self._host, self._port, self._token = "", "", 0, ""
@@ -183,6 +184,7 @@ class Web:
                     f"this machine has no such program. {ELSEWHERE}"  # the patch came from another
                 )
             return 400, f"{command} cannot be started: {why}"
+        self._own = found["pid"]
         return 200, self._processes.record(found)
 
     def _stop(self):
@@ -196,6 +198,9 @@ class Web:
         found = self._processes.of(self._owner) if self._processes else None
         if found is None:
             return 200, None
+        if found["pid"] != self._own:  # it was another component's, or that of earlier code
+            self._own = found["pid"]
+            self._answers.put(Answer("adopted", 200, self._processes.record(found)))
         status = self._processes.status(found)
         last = self._processes.last_lines(found["log"], 1 if status is None else LAST_LINES)
         if status is not None:

@@ -61,6 +61,7 @@ class SpoutBridgeExt:
         if self._ended:
             return
         self._ended = True
+        self._processes.use(self._owner_id, None)
         try:
             self._link.close()
         except Exception:  # what it needs may have gone before; the thread must go all the same
@@ -265,6 +266,7 @@ class SpoutBridgeExt:
         if self._ended:
             return
         self._ended = True
+        self._processes.use(self._owner_id, None)
         try:
             self._link.close()
         except Exception:  # whatever has gone before: the bridge is to end all the same
@@ -290,8 +292,9 @@ class SpoutBridgeExt:
         """Keep by what the bridge is found again."""
         for event in events:
             if event.kind == "process" and event.value[0] == 200:
-                if event.name == "started":
-                    self.ownerComp.store(PROCESS, event.value[1])
+                if event.name in ("started", "adopted"):
+                    if self.ownerComp.fetch(PROCESS, None, search=False) != event.value[1]:
+                        self.ownerComp.store(PROCESS, event.value[1])
                 elif event.name == "stopped":
                     self.ownerComp.unstore(PROCESS)
 
@@ -308,6 +311,9 @@ class SpoutBridgeExt:
             )  # fmt: skip
         if wanted != self._opened:
             self._opened = wanted
+            here = wanted and wanted[0] in ("127.0.0.1", "localhost", "::1")
+            comp = self.ownerComp
+            self._processes.use(self._owner_id, wanted[1] if here else None, lambda: comp.valid)
             if wanted:
                 self._link.open(*wanted)
             else:

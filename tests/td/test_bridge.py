@@ -1096,6 +1096,26 @@ def test_a_copy_has_no_say_in_the_bridge_of_the_original(patch, started):
     until_of(patch.td, lambda: started.poll() == 0)
 
 
+def test_a_bridge_goes_over_to_a_copy_that_is_connected_to_it(patch, started):
+    patch.play(0.1)
+    copy = patch.td.place.copy(patch.comp)
+    copy.par.Replyport = free_port()
+    far = patch.td.place.copy(patch.comp)
+    far.par.Replyport, far.par.Host = free_port(), "192.0.2.1"  # the same port of another machine
+    patch.play(0.1)
+    patch.comp.destroy()
+    until_of(patch.td, lambda: copy.fetch("spout_bridge_process", None) is not None)
+    assert started.poll() is None
+    far.destroy()
+    copy.initializeExtensions()
+    for _ in range(20):
+        patch.td.frame()
+        time.sleep(0.01)
+    assert started.poll() is None
+    patch.td.press(copy, "Stopbridge")
+    until_of(patch.td, lambda: started.poll() == 0)
+
+
 @pytest.mark.parametrize("told", [True, False])
 def test_another_project_is_opened(patch, started, told):
     port = patch.par.Port.eval()
