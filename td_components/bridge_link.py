@@ -76,6 +76,7 @@ class Link:
         self._clock, self._ticked = clock, clock()
         self._now = self._ticked
         self._log: Any = None  # what the bridge that is being started said last
+        self._elsewhere = 0  # the port of the one that was started here, where Port has another
         self._told_unsent = False  # of this connection
         self.state, self.message = OFF, STATES[OFF]
         self.status: dict[str, Any] = {}
@@ -113,6 +114,8 @@ class Link:
         self.close(told=not moved)
         self._aim, self._patch_wins = (host, port, reply_port), patch_wins
         self.status.pop("error", None)  # an error of another bridge, maybe
+        if moved:
+            self._log, self._elsewhere = None, 0
         self._unfit, self._told_unsent = unfit(host), False
         if self._unfit:
             self._ask_at = math.inf
@@ -301,9 +304,13 @@ class Link:
         elif self._log is not None:
             self._become(STARTING, self._log)
         else:
-            self._become(
-                OFFLINE, f"No bridge answers at {self._where} ({why}): start one, or see the port."
-            )
+            self._become(OFFLINE, f"No bridge answers at {self._where} ({why}): {self._cure}")
+
+    @property
+    def _cure(self):
+        if self._elsewhere:
+            return f"the one that was started here has port {self._elsewhere}."
+        return "start one, or see the port."
 
     def _take_status(self, values, way="osc"):
         before = dict(self.status)
@@ -337,6 +344,12 @@ class Link:
 
     def _process(self, what, status, value):
         """What became of the bridge that is started here."""
+        if what == "elsewhere":
+            self._log, self._elsewhere = None, value
+            if self.state in (OFFLINE, STARTING) and not self._unfit:
+                self._become(OFFLINE, f"No bridge answers at {self._where}: {self._cure}")
+            return
+        self._elsewhere = 0
         if what != "log":  # of "adopted" there is nothing more to do
             self._events.append(Event("process", what, (status, value)))
         if what == "log" or (what == "started" and status == 200):

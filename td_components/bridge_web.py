@@ -25,6 +25,7 @@ log = logging.getLogger("SpoutBridge")
 PATIENCE = 3.0  # seconds for an answer
 LOOK = 0.5  # seconds between looks at the process
 LAST_LINES = 3  # of a log, in a message
+ELSE = "\0"  # in place of a line: it is another bridge that is asked
 ELSEWHERE = (
     "Paste the line of `spout-bridge td` into the Textport again, or set Command to its default, "
     "which finds spout-bridge by PATH."
@@ -66,6 +67,8 @@ class Web:
 
     def aim(self, host, port, token):
         """Ask this bridge from now on."""
+        if port != self._port:
+            self._log = ""  # what the own one says is of interest again, or is no more
         self._host, self._port = host, port
         host = f"[{host}]" if ":" in host else host
         self._base, self._token = f"http://{host}:{port}", token
@@ -207,6 +210,10 @@ class Web:
             self._processes.ended(found)
             said = f"The bridge ended: {last} ({found['log']})"
             self._answers.put(Answer("ended", status, said))
+        elif found["port"] != self._port:
+            if self._log != ELSE:
+                self._log = ELSE
+                self._answers.put(Answer("elsewhere", 200, found["port"]))
         elif last != self._log:
             self._log = last
             self._answers.put(Answer("log", 200, last))

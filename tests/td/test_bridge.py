@@ -1027,6 +1027,26 @@ def test_a_bridge_that_is_being_started_says_how_it_goes(patch):
     patch.until(lambda: patch.state == "OFFLINE")
 
 
+def test_a_bridge_that_was_started_here_is_not_awaited_at_another_port(patch):
+    first, second = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
+    patch.par.Port = first
+    patch.par.Command = python("import sys; print('RUNNING', flush=True); sys.stdin.read()")
+    patch.td.press(patch.comp, "Startbridge")
+    patch.until(lambda: patch.par.Message.eval() == "RUNNING")
+    patch.par.Port = second
+    has = f"the one that was started here has port {first}."
+    patch.until(lambda: patch.par.Message.eval().endswith(has))
+    assert patch.state == "OFFLINE"
+    patch.play(1.2)
+    assert (patch.state, patch.par.Message.eval().endswith(has)) == ("OFFLINE", True)
+    patch.par.Port = first
+    patch.until(lambda: (patch.state, patch.par.Message.eval()) == ("STARTING", "RUNNING"))
+    patch.par.Port = second
+    patch.until(lambda: patch.par.Message.eval().endswith(has))
+    patch.td.press(patch.comp, "Stopbridge")
+    patch.until(lambda: patch.par.Message.eval().endswith("start one, or see the port."))
+
+
 OBEYS = "import sys; sys.stdin.read()"  # what the bridge does: the end of its input is its own
 
 
