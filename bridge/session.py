@@ -185,6 +185,7 @@ class Session:
             self._alarm.start()
         self._patience = LOOKING
         self._missed.start()
+        self._journal.open()
         self._keep()
 
     def let_go(self) -> None:

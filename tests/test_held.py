@@ -111,6 +111,7 @@ def test_a_journal_that_is_held_is_told_and_written_at_a_later_turn(scanner, tmp
     path = put(tmp_path / "X.journal.json", b'{"values": {}}')
     journal = Journal(path)
     journal.begin()
+    journal.open()
     scanner.holds = {path.name}
     journal.put(LOOK)
     until(lambda: "another program has it open" in journal.problem)
@@ -137,6 +138,7 @@ def test_a_journal_that_nobody_may_read_is_not_written_over(scanner, tmp_path, m
     scanner.alone = {path.name}
     journal = Journal(path)
     assert journal.begin() is None
+    journal.open()
     assert "Nothing is restored: another program has" in journal.unread
     journal.put(LOOK)
     until(lambda: journal.problem)

@@ -5,8 +5,10 @@ command names; and whatever lies where the journal should be stops nothing.
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import cv2
@@ -49,12 +51,17 @@ def leave(folder, *, well: bool, name="Bridge", **parts) -> None:
     journal(folder, name).write_text(json.dumps(left))
 
 
-def restored(folder, named=(), **settings) -> tuple[Session, str, str]:
-    """A session that has restored but not begun: itself, its pipeline and source."""
+def restored(folder, named=(), *, begins=False, **settings) -> tuple[Session, str, str]:
+    """A session that has restored: itself, its pipeline and source. Where it `begins` it has kept
+    its look too.
+    """
     session = Session(Settings(folder=folder, **settings), CATALOG)
     session.make_folder()
     session.store.update(dict(named))
     row, source = session._restore(named)
+    if begins:
+        session._journal.open()
+        session._keep()
     session._journal.end()
     return session, row.id, source
 
@@ -101,7 +108,7 @@ def test_a_journal_of_before_has_no_end_and_counts_as_a_crash(tmp_path):
 
 def test_fresh_starts_clean_and_destroys_nothing(tmp_path):
     leave(tmp_path, well=False)
-    session, pipeline, source = restored(tmp_path, fresh=True)
+    session, pipeline, source = restored(tmp_path, begins=True, fresh=True)
     assert (session.store.snapshot.values["mix"], pipeline, source) == (1.0, "stylize", "")
     assert session.restored == ""
     assert json.loads((tmp_path / "Bridge.journal.old").read_text())["values"]["mix"] == 0.25
@@ -127,6 +134,8 @@ def test_fresh_starts_clean_and_destroys_nothing(tmp_path):
 def test_what_is_no_journal_is_put_aside(tmp_path, content, caplog):
     journal(tmp_path).write_bytes(content)
     session, pipeline, source = restored(tmp_path)
+    assert journal(tmp_path).read_bytes() == content, "until a run begins"
+    session, pipeline, source = restored(tmp_path, begins=True)
     assert (session.store.snapshot.values["mix"], pipeline, source) == (1.0, "stylize", "")
     assert "is put aside" in caplog.text
     assert (tmp_path / "Bridge.journal.bad").read_bytes() == content
@@ -158,6 +167,7 @@ def test_a_folder_or_a_pipe_in_its_place_is_put_aside_and_the_look_is_kept(tmp_p
     for name in ("pipe", "folder", "device"):
         kept = Journal(journal(tmp_path, name))
         assert kept.begin() is None
+        kept.open()
         kept.end(LOOK)
         assert written(tmp_path, name)["values"]["mix"] == 0.25
 
@@ -166,6 +176,7 @@ def test_a_disk_that_takes_nothing_is_told_until_it_does(tmp_path, monkeypatch):
     monkeypatch.setattr("bridge.control.journal.AGAIN", 0.05)
     kept = Journal(journal(tmp_path))
     kept.begin()
+    kept.open()
     fresh = tmp_path / "Bridge.journal.new"
     (fresh / "in the way").mkdir(parents=True)
     kept.put(LOOK)
@@ -198,6 +209,7 @@ def test_a_full_or_read_only_disk_is_told_until_it_is_over(tmp_path, monkeypatch
     try:
         kept = Journal(journal(disk))
         kept.begin()
+        kept.open()
         kept.put(LOOK)
         until(lambda: journal(disk).exists())
         (disk / "film").write_bytes(b"x" * 40_000)
@@ -217,6 +229,7 @@ def test_a_full_or_read_only_disk_is_told_until_it_is_over(tmp_path, monkeypatch
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         kept = Journal(journal(disk))
         assert kept.begin()
+        kept.open()
         kept.put(LOOK)
         until(lambda: "Read-only" in kept.problem)
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
@@ -250,6 +263,7 @@ def test_a_second_bridge_of_the_name_keeps_its_hands_off(tmp_path):
     leave(tmp_path, well=True)
     first = Journal(journal(tmp_path))
     assert first.begin()
+    first.open()
     session, pipeline, _ = restored(tmp_path)
     assert "Another bridge called Bridge" in session.restored
     assert pipeline == "stylize"
@@ -258,6 +272,7 @@ def test_a_second_bridge_of_the_name_keeps_its_hands_off(tmp_path):
     assert written(tmp_path)["source"] == "pattern:kept"
     third = Journal(journal(tmp_path))
     assert third.begin(), "the name is free again"
+    third.open()
     third.end()
 
 
@@ -378,6 +393,53 @@ def test_a_file_in_place_of_a_folder_is_one_sentence(tmp_path, place, capsys, mo
         main(["run", "--port", "0", "--folder", str(folder)])
     told = " ".join(capsys.readouterr().err.split())
     assert (end.value.code, "cannot be made" in told, "--folder" in told) == (1, True, True)
+
+
+def _of(name, folder):
+    return {path.name: path.read_bytes() for path in folder.glob(f"{name}.journal.*")}
+
+
+@pytest.mark.parametrize("more", [(), ("--fresh",)], ids=["", "fresh"])
+@pytest.mark.parametrize("left", [True, False, None], ids=["ended", "crashed", "damaged"])
+@pytest.mark.parametrize(
+    "refusal",
+    ["--sink shm:", "--sink camera:0", "--sink file:none/x.mp4", "--port {taken}"],
+)  # fmt: skip
+def test_a_start_that_is_refused_leaves_the_journal_as_it_was(
+    tmp_path, monkeypatch, capsys, refusal, left, more
+):
+    stop = threading.Event()
+    stop.set()  # what should not begin ends at once
+    monkeypatch.setattr("bridge.serve.stop_event", lambda: stop)
+    monkeypatch.setattr("bridge.serve.PORT_AGAIN", 0.05)
+    kept = {"values": {"mix": 0.25}, "pipeline": "passthrough", "source": "demo:"}
+    if left is None:
+        journal(tmp_path).write_bytes(b"[" * 9)
+    else:
+        leave(tmp_path, well=left, **kept)
+    before = _of("Bridge", tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refusal = refusal.format(taken=taken.getsockname()[1])
+        command = ["run", "--port", "0", "--folder", str(tmp_path), "--set", "prompt=typed"]
+        with pytest.raises(SystemExit) as end:
+            main([*command, *more, *refusal.split()])
+    assert end.value.code in (1, 3), capsys.readouterr().err
+    assert _of("Bridge", tmp_path) == before
+
+
+def test_what_is_typed_after_a_refused_start_wins_as_before_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("bridge.serve.stop_event", threading.Event)
+    with running_session(tmp_path, pipeline="passthrough", name="look") as rig:
+        rig.session.store.update({"mix": 0.25, "fade": 0.5})
+    command = ["run", "--port", "0", "--folder", str(tmp_path), "--name", "look"]
+    with pytest.raises(SystemExit):
+        main([*command, "--sink", "shm:", "--set", "mix=0.75"])
+    session, *_ = restored(tmp_path, {"mix": 0.5}, name="look")
+    values = session.store.snapshot.values
+    assert "ended normally" in session.restored
+    assert (values["mix"], values["fade"]) == (0.5, 0.5)
 
 
 @pytest.mark.slow

@@ -56,7 +56,9 @@ class Left:
 
 
 class Journal:
-    """`put` never waits; the newest wins. `begin` and `end` use the disk."""
+    """`put` never waits; the newest wins. `begin` and `end` use the disk. Until `open` nothing of
+    what lies there is changed: a start may still be refused.
+    """
 
     def __init__(self, path: Path) -> None:
         self.shared = False  # whether another bridge of this name keeps its look here
@@ -67,25 +69,30 @@ class Journal:
         self._trouble = ""
         self._since = 0.0  # when the write that runs began
         self._changed = threading.Event()
-        self._open = False
+        self._aside = ""  # what the name of a journal that was not taken up ends in from now on
+        self._ready = self._open = False
         self._ended = False
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def begin(self, *, fresh: bool = False) -> Left | None:
         """Take the journal up; what a run before has left, None for nothing that can be had.
-        `fresh` puts that aside unread.
+        `fresh` leaves that unread, and the first write puts it aside.
         """
         self.shared = not self._claim.take()
         if self.shared:
             return None
         left = None
         if fresh:
-            self._put_aside(".old")
+            self._aside = ".old"
         else:
             left = self._left()
-        self._open = not self._ended
+        self._ready = not self._ended
         return left
+
+    def open(self) -> None:
+        """The run has begun: keep what is `put` from now on."""
+        self._open = self._ready
 
     def give_up(self, why: str) -> None:
         """Neither wait for `begin` any longer nor keep anything over what it may still find."""
@@ -106,7 +113,7 @@ class Journal:
         """Write `kept` at last, if anything, and let others have the journal."""
         if kept:
             self.put(kept)
-        self._open, self._ended = False, True
+        self._ready, self._open, self._ended = False, False, True
         self._changed.set()
         if self._thread:
             self._thread.join(LAST)
@@ -131,10 +138,11 @@ class Journal:
                     f"Nothing is restored: another program has {self._path} open and lets nobody "
                     "read it; it is put aside when that lets go."
                 )
+                self._aside = ".old"
                 return None
             why = (str(error) or type(error).__name__)[:200]
             log.warning("the journal %s cannot be read and is put aside: %s", self._path, why)
-            self._put_aside(".bad")
+            self._aside = ".bad"
             return None
         values = kept.get("values")
         if not isinstance(values, dict):
@@ -157,10 +165,6 @@ class Journal:
         if not isinstance(kept, dict):
             raise ValueError("it is no journal")
         return cast("dict[str, Any]", kept)
-
-    def _put_aside(self, suffix: str) -> None:
-        with suppress(OSError):  # then it is written over, or writing tells
-            held.replace(self._path, self._path.with_suffix(suffix))
 
     def _run(self) -> None:
         pause = threading.Event()
@@ -189,10 +193,10 @@ class Journal:
         return ""
 
     def _replace(self, content: bytes) -> None:
-        if self.unread:  # what was not read is not lost
-            with suppress(FileNotFoundError):
-                held.replace(self._path, self._path.with_suffix(".old"))
-            self.unread = ""
+        if self._aside:  # what was not read is not lost; of others, writing tells
+            with suppress(FileNotFoundError if self.unread else OSError):
+                held.replace(self._path, self._path.with_suffix(self._aside))
+            self._aside = self.unread = ""
         fresh = self._path.with_suffix(".new")
         held.remove(fresh)
         with held.patiently(lambda: fresh.open("xb")) as file:

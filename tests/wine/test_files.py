@@ -122,6 +122,7 @@ def test_a_held_journal_is_told_written_later_and_ends_nothing(tmp_path, share):
     with open_elsewhere(path, share):
         journal = Journal(path)
         left = journal.begin()
+        journal.open()
         assert (left is None) == (share == 0)
         journal.put(KEPT)
         wait(lambda: "another program has it open" in journal.problem, 10)
