@@ -30,6 +30,7 @@ TELL = 2.0  # seconds without an answer from which on it is told
 STILL = 2.0  # seconds without a new picture from which on an input is still
 CLOSING = 3.0  # seconds that one which cannot be had twice may take to close
 MOST = 8  # carriers that may be left behind at an end
+TOLD = 60.0  # seconds for which a choice that cannot be had is told while another is in use
 LAST = 2.0  # seconds that closing may take when the session ends
 
 T = TypeVar("T", bound=Transport)
@@ -145,7 +146,8 @@ class End(Generic[T]):
     def __init__(self, name: str, uri: str, open_: Callable[[str], T]) -> None:
         self.uri = uri  # what is in use, or to be
         self.error = ""  # of the last step
-        self.refused = ""  # what was asked for and cannot be had; stands until the next wish
+        # What was asked for and cannot be had; stands until the next wish, or see `_forget`.
+        self.refused = ""
         self._name = name
         self._open = open_
         self._using: Carrier[T] | None = None
@@ -153,6 +155,8 @@ class End(Generic[T]):
         self._left: list[Carrier[T]] = []  # told to leave
         self._wish = ""  # what to open instead
         self._refused = ""  # which URI `refused` is about
+        self._refused_at = 0.0
+        self._failed_at = self._well_at = 0.0  # when what is in use last failed, and last did not
         self._again_at = 0.0
         self._patient = False
         self._attached: Callable[[], None] = lambda: None
@@ -258,6 +262,8 @@ class End(Generic[T]):
             self._refuse(coming)
         if using and using.ended.is_set() and using is self._using:  # by a plug-in's SystemExit
             self._using = None
+        if self.refused and self._using:
+            self._forget(self._using)
         if self._wish:
             self._grant()
         elif not self._using and not self._coming and perf_counter() >= self._again_at:
@@ -280,12 +286,25 @@ class End(Generic[T]):
     def _refuse(self, coming: Carrier[T]) -> None:
         """What was to be opened cannot be; what is in use goes on."""
         error = coming.error or TransportError(f"{coming.uri} ended while it was opened.")
-        self.refused, self._refused = explained(error, TransportError), coming.uri
+        why, using = explained(error, TransportError), self._using
+        if using and using.uri != coming.uri:
+            log.warning("%s is not taken: %s", coming.uri, why)
+            why = f"{why} {using.uri} goes on."
+        self.refused, self._refused, self._refused_at = why, coming.uri, perf_counter()
         self._coming = None
         if coming.uri == self.uri:
             self._again_at = perf_counter() + RETRY
             self._cause = None if self._begun.is_set() or self._patient else error
             self._begun.set()
+
+    def _forget(self, using: Carrier[T]) -> None:
+        """A refusal is no news any more: it was about what is in use, which failed too and goes on
+        by now; or it has been told for long, and nothing is wrong with what is in use.
+        """
+        mended = using.uri == self._refused and self._refused_at < self._failed_at < self._well_at
+        old = perf_counter() - self._refused_at > TOLD
+        if mended or (old and not (self.error or using.word.problem or using.busy > TELL)):
+            self.refused = ""
 
     def _grant(self) -> None:
         """Begin to open what was asked for last, as soon as that may be."""
@@ -324,7 +343,7 @@ class End(Generic[T]):
     def _failed(self, carrier: Carrier[T], error: Exception) -> None:
         text = explained(error, TransportError)
         if carrier is self._using:
-            self.error = text
+            self.error, self._failed_at = text, perf_counter()
 
     def _step(self, transport: T, in_use: Callable[[], bool]) -> None:
         raise NotImplementedError
@@ -386,7 +405,7 @@ class Receiving(End[Source]):
         self.error = ""
         if frame is None:
             return
-        self.newest = frame
+        self.newest, self._well_at = frame, perf_counter()
         self._counters.last_input = frame.time
         self._counters.input_rate.tick(frame.time)
         self._took(frame)
@@ -429,7 +448,7 @@ class Sending(End[Sink]):
             return
         for frame in self._outbox.take(1):
             transport.send(frame)
-            self.error = ""
+            self.error, self._well_at = "", perf_counter()
             self._measure()
 
     def _measure(self) -> None:

@@ -29,6 +29,7 @@ from bridge.transports import (
 from tests import balky
 from tests.rig import running_session, scene
 from tests.test_cli import running
+from tests.test_transports import film
 
 
 def until(true, seconds: float = 20.0) -> None:
@@ -112,9 +113,46 @@ def test_one_that_is_refused_late_leaves_the_old_one_and_says_so(tmp_path, place
         rig.session.attach("balky:place")
         place.until("open begun")
         place.let_go()
-        rig.until(lambda: rig.session.status().error == place.refuses)
+        said = f"{place.refuses} pattern:old goes on."
+        rig.until(lambda: rig.session.status().error == said)
         assert rig.session.status().source.startswith("pattern:old")
         assert place.done["open begun"] == 1, "it is not tried again unasked"
+
+
+def test_a_choice_that_cannot_be_had_is_told_for_a_while_and_no_longer(
+    tmp_path, place, monkeypatch
+):
+    monkeypatch.setattr(bridge.ends, "TOLD", 0.5)
+    with running_session(tmp_path, source="balky:other", pipeline="passthrough") as rig:
+        place.refuses = "balky:place is broken; mend it."
+        rig.session.attach("balky:place")
+        rig.until(lambda: "balky:other goes on" in rig.session.status().input_problem)
+        rig.until(lambda: not rig.session.status().error)
+        rig.session.attach("balky:place")
+        rig.until(lambda: "mend it" in rig.session.status().error)
+        balky.places["other"].keep("receive")
+        rig.until(lambda: not rig.session._receiving.refused or rig.session._receiving.late)
+        threading.Event().wait(0.7)
+        assert "mend it" in rig.session.status().error, "while nothing else is well it stays"
+        balky.places["other"].let_go()
+        rig.until(lambda: not rig.session.status().error)
+        assert place.done["open begun"] == 2, "it is not tried again unasked"
+
+
+def test_a_film_that_went_and_is_back_leaves_no_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(bridge.ends, "RETRY", 0.1)
+    path, away = film(tmp_path / "clip.mp4", frames=12), tmp_path / "away.mp4"
+    with running_session(tmp_path, source=f"file:{path}", pipeline="passthrough") as rig:
+        rig.until(lambda: rig.session.status().input == "live")
+        path.rename(away)
+        rig.session.attach(f"file:{path}")
+        rig.until(lambda: "There is no file" in rig.session._receiving.refused)
+        rig.until(lambda: rig.session.status().input == "failed")
+        assert f"There is no file {path}" in rig.session.status().error
+        away.rename(path)
+        rig.until(lambda: not rig.session.status().error)
+        assert rig.session.status().input_problem == ""
+        rig.until(lambda: rig.session.status().input == "live")
 
 
 def test_a_source_that_is_refused_after_the_start_is_tried_again(tmp_path, place):
