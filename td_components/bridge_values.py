@@ -16,10 +16,14 @@ QUIET = 0.15  # after sending, in which an answer may be of an older value
 CONFIRM = 1.0  # in which a value that was sent must come back
 NEVER = float("-inf")
 # Paths as people paste them, by the rules of the bridge's own doors (bridge/paths.py)
-QUOTED = re.compile(r"""\s*(["'])(.*)\1\s*""", re.DOTALL)
-PLAIN = re.compile(r"[A-Za-z]:[\\/]|\\\\|/|~[\\/]")  # how a path begins that is written out
+QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
 DRIVE = re.compile(r"/+([A-Za-z]:[\\/].*)", re.DOTALL)
-INVISIBLE = "\u202a"  # Windows' own dialogs copy it in front of a path
+# What nobody sees at the ends of a pasted text: blanks, line ends, marks of direction, joiners
+INVISIBLE = (
+    "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
+    + "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    + "\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
 EXACT = ("float", "int", "bool", "choice")  # kinds that OSC carries as they are
 
 
@@ -174,19 +178,16 @@ def same(one, other):
 def pasted(text):
     """A path without its quotes, and of a file's URL the path; what is no path stays as it is."""
     text = _unquoted(text)
-    bare = text.strip()
-    if PLAIN.match(bare):
-        return bare
-    if bare[:5].lower() == "file:":
-        return _local(_unquoted(bare[5:]))
+    if text[:5].lower() == "file:":
+        return _local(_unquoted(text[5:])).strip(INVISIBLE)
     return text
 
 
 def _unquoted(text):
-    text = text.removeprefix(INVISIBLE)
+    text = text.strip(INVISIBLE)
     if found := QUOTED.fullmatch(text):
-        return found[2].removeprefix(INVISIBLE)
-    return text.removesuffix('"') if text.count('"') == 1 else text
+        return found[2].strip(INVISIBLE)
+    return text.removesuffix('"').strip(INVISIBLE) if text.count('"') == 1 else text
 
 
 def _local(path):
