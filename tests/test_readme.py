@@ -8,6 +8,7 @@ from pathlib import Path
 from bridge.control.osc_routes import addresses
 from bridge.session import Session
 from bridge.settings import Settings
+from bridge.state import Status
 from engine.pipelines.catalog import Catalog
 
 README = Path(__file__).parent.parent / "README.md"
@@ -39,3 +40,16 @@ def test_the_addresses_exist(tmp_path):
 def test_what_it_links_to_is_there():
     for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text("utf-8")):
         assert (README.parent / target).is_file(), target
+
+
+def test_the_figures_of_the_first_minutes_on_windows_are_called_as_on_the_page():
+    root = README.parent
+    text = (root / "docs" / "windows.md").read_text("utf-8")
+    page = (root / "bridge" / "control" / "page" / "status.js").read_text("utf-8")
+    rest = text.partition("The pace.")[2].partition("\n6. ")[0]
+    figures = re.findall(r"\*([a-z ]+)\*", rest)
+    assert len(figures) == 2
+    assert all(f'"{name}"' in page for name in figures), figures
+    for name in re.findall(r"`(\w+)` has at\s+http://127.0.0.1:8000/api/v1/state", text):
+        assert name in Status.__dataclass_fields__
+    assert "`state." not in text, "the page has no such names"
