@@ -34,6 +34,7 @@ from engine.segments import RingError
 log = logging.getLogger(__name__)
 
 TELL = 3.0  # seconds without a block from which on it is said what is waited for
+TOLD = 60.0  # seconds for which it is told what could not be loaded while another runs well
 TICK = 0.05  # seconds between looks at the clock
 DEATHS, WITHIN = 3, 60.0  # so many deaths in so many seconds open the breaker
 HANG = 3.0  # seconds without a picture until a worker is ended, or five blocks' time if longer
@@ -90,6 +91,7 @@ class EngineHost:
         self._before: Orders | None = None  # what ended to make room for what is coming
         self._rolled_back = False
         self._troubled_at = 0.0
+        self._refused = ("", 0.0)  # what was last seen in `refused`, and since when
         self._stopping = threading.Event()
         self._feeders: dict[Link, Feeder] = {}
         self._spare_wanted: Orders | None = None
@@ -103,7 +105,9 @@ class EngineHost:
         self.breaker_open = False
         # told, by the host's thread, what could not be loaded and what runs instead
         self.kept: Callable[[Orders, Orders], None] = lambda failed, runs: None
-        self.refused = ""  # what was asked for and could not be; stands until the next success
+        # What was asked for and could not be; stands until the next success, or for a while where
+        # what there is runs well: it must not hide for ever what goes wrong later.
+        self.refused = ""
         self.trouble = ""  # what went wrong by itself; stands until the engine runs well again
 
     # What others ask for; any thread.
@@ -422,12 +426,20 @@ class EngineHost:
             self._deaths.clear()
             if now - self._troubled_at > settled:
                 self.trouble = ""
+            if self._since_refused(now) > TOLD:
+                self.refused = ""
         due = self._again_at is not None and now >= self._again_at
         if due and link and not self._crowded():
             self._again_at = None
             self._revive(link)
 
         self._mind_spare(now)
+
+    def _since_refused(self, now: float) -> float:
+        """Seconds for which the same has been told as refused, and nothing else was begun."""
+        if self._refused[0] != self.refused or self.loading:
+            self._refused = self.refused, now
+        return now - self._refused[1]
 
     def _mind_spare(self, now: float) -> None:
         """Start and end the fallback's worker."""

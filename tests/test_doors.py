@@ -17,6 +17,7 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from starlette.testclient import TestClient
 
+import bridge.host
 from bridge import room
 from bridge.control.guard import Rules
 from bridge.control.http import create_app
@@ -430,6 +431,19 @@ def test_a_size_of_a_journal_that_has_no_room_today_becomes_auto(tmp_path, monke
     monkeypatch.setattr("bridge.session.free", lambda *_: room.Free(None, 10**9, 10**9))
     session._begin_within_room(ROWS["stylize"])
     assert session.store.snapshot.values["size"] == "auto"
+
+
+def test_what_could_not_be_loaded_is_told_for_a_while_and_no_longer(tmp_path, monkeypatch):
+    monkeypatch.setattr(bridge.host, "TOLD", 0.5)
+    with running_session(tmp_path, pipeline="painter", load={"frames": 2}, settle_s=0) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        for _ in range(2):
+            rig.session.store.update({"broken": "load"})
+            rig.until(lambda: "could not be loaded" in rig.session.status().error)
+            rig.until(lambda: not rig.session.status().error)
+        assert rig.session.status().state == "RUNNING"
+        stop()
 
 
 def test_what_could_not_be_loaded_is_no_wish_any_more(tmp_path):
