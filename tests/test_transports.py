@@ -6,7 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from time import perf_counter
 
@@ -270,6 +270,26 @@ def test_a_recording_has_the_rate_at_which_it_was_sent(tmp_path):
         length = float(frames[-1].time - frames[0].time)
     assert list(dict.fromkeys(numbers)) == list(range(20)), numbers
     assert abs(length - lasted) < 0.1
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "ts"])
+@pytest.mark.parametrize("fps", [5, 30])
+def test_a_recording_that_is_never_closed_plays_but_for_its_last_seconds(
+    tmp_path, monkeypatch, ending, fps
+):
+    """What other processes can read of it while it runs is what a kill would leave."""
+    clock = count(1000.0, 1 / fps)
+    monkeypatch.setattr("bridge.transports.recording.perf_counter", lambda: next(clock))
+    image, copy = np.full((48, 64, 4), 90, np.uint8), tmp_path / f"copy.{ending}"
+    with open_sink(f"file:{tmp_path}/show.{ending}", Options(width=64, height=48)) as sink:
+        for number in range(30 * fps):
+            image = image.copy()
+            image[:8, :8] = number % 200  # little changes, so that few bytes are made
+            sink.send(Frame(image, 0.0, number + 1))
+        copy.write_bytes((tmp_path / f"show.{ending}").read_bytes())
+    with av.open(str(copy)) as container:
+        shown = sum(1 for _ in container.decode(video=0))
+    assert shown >= 15 * fps, f"{shown} of {30 * fps}"
 
 
 def test_an_older_recording_is_left_alone(tmp_path):

@@ -27,7 +27,9 @@ TICKS = 90_000  # of a second, the clock of the file
 BT709, VIDEO_RANGE = 1, 1
 H264 = {"preset": "veryfast", "crf": "19"}
 # A file that was never closed (the power went) can be played up to its last fragment.
-FRAGMENTS = {"movflags": "hybrid_fragmented"}
+FRAGMENTS = {"movflags": "hybrid_fragmented", "frag_duration": "2000000"}
+# Nor may what was written wait in memory until there are 32 KB: a still show makes few.
+AT_ONCE = {"flush_packets": "1"}
 KNOWS_FRAGMENTS = (62, 0, 0)  # FFmpeg 8
 
 
@@ -170,7 +172,7 @@ def _create(path: Path) -> OutputContainer:
     mp4 = path.suffix.lower() in {".mp4", ".mov", ".m4v"}
     whole = mp4 and av.library_versions["libavformat"] >= KNOWS_FRAGMENTS
     try:
-        return av.open(str(path), "w", options=FRAGMENTS if whole else {})
+        return av.open(str(path), "w", options=AT_ONCE | (FRAGMENTS if whole else {}))
     except (FFmpegError, OSError) as error:
         raise TransportError(f"{path} cannot be written: {error.strerror}.") from error
     except ValueError as error:  # from PyAV itself
