@@ -19,7 +19,7 @@ from rich.table import Table
 from bridge import logs
 from bridge.arguments import parser_of
 from bridge.command import CRASHED, REFUSED, USAGE, Refused, speaking_utf8, stop_event
-from bridge.paths import typed, unquoted
+from bridge.paths import path_of, typed
 from bridge.settings import Settings, wants
 from engine import drives, loading
 
@@ -202,7 +202,7 @@ def _layouts(options: argparse.Namespace, console: Console) -> None:
     except ValueError as error:
         raise Refused(str(error)) from None
     stem = "-".join(part for part in ("spout-bridge", options.pipeline) if part)
-    folder = Path(unquoted(options.write))
+    folder = Path(path_of(options.write))
     try:
         written = write(made, folder, stem)
     except OSError as error:
@@ -223,7 +223,7 @@ def _models(options: argparse.Namespace, console: Console) -> None:
         options.pipelines,
         _assignments(options.set),
         Library(settings.models_folder, settings.more_models),
-        to=Path(unquoted(options.to)) if options.to else None,
+        to=Path(path_of(options.to)) if options.to else None,
         headers=options.headers,
         yes=options.yes,
     )
@@ -244,7 +244,7 @@ def _td(options: argparse.Namespace, console: Console) -> None:
     if options.read:
         sys.stdout.write("\n".join(read(Path(options.read).expanduser())) + "\n")
         return
-    kit = write(Path(unquoted(options.write)).expanduser()) if options.write else KIT
+    kit = write(Path(path_of(options.write)).expanduser()) if options.write else KIT
     console.print("Paste this line into TouchDesigner's Textport (Alt+T):", style="bold")
     sys.stdout.write(line(kit) + "\n")
     if options.copy:

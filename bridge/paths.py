@@ -46,6 +46,14 @@ def unquoted(text: str) -> str:
     return bare(text.removesuffix('"')) if text.count('"') == 1 else text
 
 
+def path_of(text: str) -> str:
+    """A path as it is pasted: plain, in quotes, or as a file's URL."""
+    text = unquoted(text)
+    if text[: len(FILE)].lower() == FILE:
+        text = bare(_local(unquoted(text[len(FILE) :])))
+    return text
+
+
 def meant(uri: str) -> str:
     """A source or sink as it is meant: a plain path is `file:` with it, and so is a file's URL, or
     the name of a film or picture. A file's path is whole: it holds in any folder, also of the next
@@ -56,7 +64,7 @@ def meant(uri: str) -> str:
     if PLAIN.match(text):
         return FILE + text
     if text[: len(FILE)].lower() == FILE:
-        return FILE + _whole(bare(_local(unquoted(text[len(FILE) :]))))
+        return FILE + _whole(path_of(text))
     if _named_without_scheme(text) and PurePath(text).suffix.lower() in FILMS | PICTURES:
         return FILE + _whole(text)
     if text.startswith(AS_CALLED):

@@ -32,7 +32,7 @@ from bridge.control.store import ParameterError
 from bridge.descriptors import raise_limit
 from bridge.faults import Faults
 from bridge.output import OutputParameters
-from bridge.paths import unquoted
+from bridge.paths import path_of
 from bridge.ports import taken, tried
 from bridge.session import Session
 from bridge.settings import Settings
@@ -141,7 +141,7 @@ def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:
     for name, value in values.items():
         spec = session.store.specs.get(name)
         if spec and spec.asset and len(value) < LONGEST_PATH:
-            path = Path(unquoted(value)).expanduser()
+            path = Path(path_of(value)).expanduser()
             session.make_folder()
             try:
                 take = partial(_taken_in, session.assets, path)

@@ -33,7 +33,7 @@ from bridge.host import EngineHost, checked_load
 from bridge.link import Link, Orders
 from bridge.missed import Missed
 from bridge.output import OutputClock, OutputParameters
-from bridge.paths import bare, meant, unquoted
+from bridge.paths import bare, meant, path_of
 from bridge.pixels import fit, opaque
 from bridge.rollback import Rollback
 from bridge.room import free, refusal, whole
@@ -531,14 +531,14 @@ class Session:
 
     def _picture(self, given: str) -> str:
         """The name of the picture that is meant; ValueError where there is none, or no telling."""
-        given = unquoted(given)
+        given = path_of(given)
         look = partial(refer, self.settings.assets, given)
         with _in_time():
             return self._pictures_disk.ask(given, look, self._patience)
 
     def _lora(self, given: str) -> str:
         """The same of a LoRA."""
-        given = unquoted(given)
+        given = path_of(given)
         look = partial(lora_named, self.settings.models_folder, given)
         with _in_time():
             return self._loras_disk.ask(given, look, self._patience)

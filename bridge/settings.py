@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bridge.paths import bare, meant, no_device, unquoted
+from bridge.paths import bare, meant, no_device, path_of
 from engine import sizes
 from engine.parameters import Size
 from engine.texts import mended
@@ -171,14 +171,14 @@ class Settings(BaseSettings):
         texts = {name: value for name, value in values.items() if isinstance(value, str)}
         mends = {name: mended(text) for name, text in texts.items() if name not in paths}
         mends |= {name: bare(text) for name, text in mends.items() if name != "source"}
-        single = {name: unquoted(texts[name]) for name in ("folder", "models") if name in texts}
+        single = {name: path_of(texts[name]) for name in ("folder", "models") if name in texts}
         return {**values, **mends, **single}
 
     @field_validator("osc_feedback", "osc_allow", "allow_host", "more_models", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            parts = (unquoted(part.strip()) for part in value.split(","))
+            parts = (path_of(part) for part in value.split(","))
             return tuple(part for part in parts if part not in ("", "none"))
         return value
 

@@ -268,7 +268,8 @@ def test_what_cannot_be_is_one_sentence_with_the_cure(
 def test_a_reference_may_be_given_by_its_path(tmp_path):
     picture = tmp_path / "my (own) art.png"
     cv2.imwrite(str(picture), np.full((20, 30, 3), 90, np.uint8))
-    with running(tmp_path, "--sink", "null:", "--set", f"reference={picture}") as bridge:
+    given = f"reference= {picture.as_uri()} "
+    with running(tmp_path, "--sink", "null:", "--set", given) as bridge:
         name = bridge.ask("parameters")["reference"]
         assert name.startswith("my _own_ art-")
         assert (tmp_path / "assets" / name).is_file()

@@ -170,6 +170,7 @@ def test_settings_take_paths_with_their_quotes(tmp_path, monkeypatch):
     assert made.more_models == (tmp_path / "a", Path("/b"))
     assert (made.source, made.fallback) == ("file:/films/a.mp4", "file:/films/b.mp4")
     assert made.sink == "file:/films/c d.mp4"
+    assert Settings(folder=f" {tmp_path.as_uri()}/d%20e").folder == tmp_path / "d e"
     monkeypatch.setenv("SPOUT_BRIDGE_SOURCE", "'/films/e.mp4'")
     assert Settings().source == "file:/films/e.mp4"
     assert unquoted('say "hi" twice "') == 'say "hi" twice "'
@@ -191,10 +192,23 @@ def test_a_running_bridge_takes_what_is_pasted_among_blanks(tmp_path):
     cv2.imwrite(str(film), np.full((48, 64, 3), 90, np.uint8))
     with running_session(tmp_path / "data", pipeline="passthrough") as rig:
         (rig.session.assets / "a b.png").write_bytes(film.read_bytes())
-        for given in (" a b.png\n", '"a b.png"', "\u00a0a b "):
+        whole, loras = rig.session.assets / "a b.png", tmp_path / "data" / "models" / "loras"
+        for given in (
+            " a b.png\n", '"a b.png"', "\u00a0a b ", f'"{whole}" ', whole.as_uri(),
+        ):  # fmt: skip
             rig.session.store.update({"reference": given})
             assert rig.session.store.snapshot.values["reference"] == "a b.png", "what holds"
             rig.session.store.update({"reference": ""})
+        loras.mkdir(parents=True)
+        lora = loras / "my lora.safetensors"
+        lora.touch()
+        for given in (lora.name, f' "{lora}"\n', lora.as_uri()):
+            rig.session.store.update({"lora_1": given})
+            assert rig.session.store.snapshot.values["lora_1"] == lora.name
+            rig.session.store.update({"lora_1": ""})
+        for odd in (str(film), f"{loras}/../my lora.safetensors", str(loras)):
+            with pytest.raises(ValueError, match="There is no LoRA"):
+                rig.session.store.update({"lora_1": odd})
         rig.session.switch(" painter \n")
         rig.until(lambda: rig.session.status().pipeline == "painter")
 

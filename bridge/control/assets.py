@@ -103,8 +103,8 @@ def refer(folder: Path, given: str) -> str:
     """The name of the file that is meant by its name, its name without the suffix, its id, or an
     absolute path into this very folder. ValueError, as one sentence, where there is none.
     """
-    path = Path(given)
-    name = path.name if path.is_absolute() and path.parent == folder.resolve() else given
+    path, places = Path(given), (folder.absolute(), folder.resolve())
+    name = path.name if path.is_absolute() and path.parent in places else given
     if len(name) <= LONGEST and not any(c in '/\\:*?"<>|' or c < " " for c in name):
         for kept in names(folder):
             stem = Path(kept).stem

@@ -100,9 +100,14 @@ LORAS = "loras"  # the folder of the user's own LoRAs
 
 
 def lora_named(models: Path, name: str) -> str:
-    """The name of a LoRA, where it is a file in the models folder's loras; else ValueError."""
+    """The name of a LoRA, by its name or its whole path, where it is a file in the models folder's
+    loras; else ValueError.
+    """
     folder = models / LORAS
     try:
+        path = Path(name)
+        if path.is_absolute() and path.parent in (folder.absolute(), folder.resolve()):
+            name = path.name
         there = Path(name).name == name and (folder / name).is_file()
     except OSError:  # a name that no file can have
         there = False
