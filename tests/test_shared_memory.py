@@ -13,7 +13,7 @@ import sys
 import textwrap
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 import pytest
@@ -226,8 +226,13 @@ def test_a_name_that_a_living_process_takes_away_is_told_and_had_again(tmp_path)
     options = ["--sink", f"shm:{name}", "--pipeline", "passthrough", "--output-size", "64x48"]
     with running(tmp_path, *options) as bridge:
         bridge.until(lambda state: state["frames_new"] > 5)
-        with stranger(SENDER, path_of(name), *SIZE, 1, 0.002) as taker:
-            state = bridge.until(lambda state: state["sink"].startswith(f"shm:{name} · pick shm:"))
+        theirs = path_of(f"{name}-theirs")
+        with stranger(SENDER, theirs, *SIZE, 1, 0) as taker:
+            end = perf_counter() + 20
+            while not theirs.exists() or theirs.read_bytes()[:8] != b"SPBRIDGE":
+                assert perf_counter() < end
+                sleep(0.01)
+            theirs.replace(path_of(name))
             state = bridge.until(lambda state: "was taken by process" in state["error"])
             assert state["error"] == (
                 f"shm:{name} was taken by process {taker.pid}, so pictures go to shm:{name}_1; "
