@@ -68,10 +68,10 @@ class Running:
 
 
 @contextmanager
-def running(tmp_path, *arguments, command=COMMAND, **more):
+def running(tmp_path, *arguments, command=None, **more):
     process = subprocess.Popen(
-        [*command, "run", "--port", "0", "--folder", str(tmp_path), "--osc-feedback", "none",
-         *arguments],
+        [*(command or COMMAND), "run", "--port", "0", "--folder", str(tmp_path),
+         "--osc-feedback", "none", *arguments],
         stderr=subprocess.PIPE, text=True, **more,
     )  # fmt: skip
     lines: list[str] = []
