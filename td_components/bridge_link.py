@@ -33,6 +33,7 @@ SWITCH = 2.0  # seconds that a switch of pipelines takes to begin
 NO_FILE = 410  # the status of an upload of what is no file of this machine
 NO_MACHINE = -2  # the status where no machine has the name that Host says
 API = "/api/v1"
+PORT = "set Port to the one that the bridge prints when it starts"
 
 OFF, CONNECTING, CONNECTED, OFFLINE = "OFF", "CONNECTING", "CONNECTED", "OFFLINE"
 STARTING = "STARTING"
@@ -273,7 +274,7 @@ class Link:
             self._say(ROOT + "subscribe", [self._aim[2]])
         if self._heard_at is not None and (self._listening is not None or self.state == DEAF):
             self._listening, self._told_unsent = None, False
-            self._become(CONNECTED, f"{self._where} is heard.")
+            self._become(CONNECTED, f"Connected to {self._where}, both ways.")
         elif self._listening is not None and now - self._listening > DEAF_AFTER:
             self._listening = None
             self._become(
@@ -310,7 +311,7 @@ class Link:
     def _cure(self):
         if self._elsewhere:
             return f"the one that was started here has port {self._elsewhere}."
-        return "start one, or see the port."
+        return f"start one, or {PORT}."
 
     def _take_status(self, values, way="osc"):
         before = dict(self.status)
@@ -381,7 +382,7 @@ class Link:
         if status in (401, 403, 421, 429):
             return REFUSED, f"{self._where}: {value}"
         if status != 200 or not isinstance(value, dict) or "parameters" not in value:
-            return WRONG, f"What answers at {self._where} is no spout-bridge: see the port it told."
+            return WRONG, f"What answers at {self._where} is no spout-bridge: {PORT}."
         version = str(value.get("version", "0"))
         if _numbers(version) < NEEDS:
             needed = ".".join(map(str, NEEDS))

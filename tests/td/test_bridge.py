@@ -1044,7 +1044,11 @@ def test_a_bridge_that_was_started_here_is_not_awaited_at_another_port(patch):
     patch.par.Port = second
     patch.until(lambda: patch.par.Message.eval().endswith(has))
     patch.td.press(patch.comp, "Stopbridge")
-    patch.until(lambda: patch.par.Message.eval().endswith("start one, or see the port."))
+    patch.until(
+        lambda: patch.par.Message.eval().endswith(
+            "start one, or set Port to the one that the bridge prints when it starts."
+        )
+    )
 
 
 OBEYS = "import sys; sys.stdin.read()"  # what the bridge does: the end of its input is its own
