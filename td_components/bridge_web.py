@@ -27,8 +27,7 @@ LOOK = 0.5  # seconds between looks at the process
 LAST_LINES = 3  # of a log, in a message
 ELSE = "\0"  # in place of a line: it is another bridge that is asked
 ELSEWHERE = (
-    "Paste the line of `spout-bridge td` into the Textport again, or set Command to its default, "
-    "which finds spout-bridge by PATH."
+    "Install spout-bridge here, and paste the line that `spout-bridge td` prints into the Textport."
 )
 UPLOAD_LIMIT = 25 << 20  # bytes that the bridge takes
 NO_FILE = 410  # the status of an upload of what is no file of this machine
@@ -89,11 +88,12 @@ class Web:
         """Give the bridge a picture of this machine; the answer's `name` is what it is called."""
         self._put(job, self._upload, self._base, Path(path), self._token)
 
-    def start(self, command, port):
+    def start(self, command, port, fallback=""):
         """Start a bridge that is to have this port; ("started", …), then ("log", …) with each last
-        line of its log, and ("ended", …) come as jobs.
+        line of its log, and ("ended", …) come as jobs. `fallback` is the command line for where the
+        first one's program is not on this machine.
         """
-        self._put("started", self._start, command, port)
+        self._put("started", self._start, command, port, fallback)
 
     def stop(self):
         """End the bridge that this component started."""
@@ -171,21 +171,22 @@ class Web:
         url = f"{base}/api/v1/assets?name={urllib.parse.quote(path.name)}"
         return self._request("POST", url, data, "application/octet-stream", token)
 
-    def _start(self, command, port):
+    def _start(self, command, port, fallback):
         if self._processes.of(self._owner):
             return 409, "The bridge that this component started is running already."
         if not command.strip():
             return 400, "Command is empty; `spout-bridge td` prints a line that fills it in."
-        log = Path(tempfile.gettempdir(), f"spout-bridge-{os.getpid()}-{self._owner}.log")
+        out = Path(tempfile.gettempdir(), f"spout-bridge-{os.getpid()}-{self._owner}.log")
         self._log = ""
         try:
-            found = self._processes.start(command, self._owner, port, self._folder, log)
+            found = self._processes.start(command, self._owner, port, self._folder, out)
         except (OSError, ValueError) as error:  # the latter is a quote that is not closed
             why = str(error)
             if isinstance(error, FileNotFoundError) and error.filename != str(self._folder):
-                why = (
-                    f"this machine has no such program. {ELSEWHERE}"  # the patch came from another
-                )
+                if fallback not in ("", command):  # the patch came from another machine
+                    log.warning("%s is not on this machine; starting %s.", command, fallback)
+                    return self._start(fallback, port, "")
+                why = f"this machine has no such program. {ELSEWHERE}"
             return 400, f"{command} cannot be started: {why}"
         self._own = found["pid"]
         return 200, self._processes.record(found)

@@ -178,9 +178,14 @@ class SpoutBridgeExt:
         self.ownerComp.par.Active = False
 
     def StartBridge(self):
-        """Start a bridge on this machine by the line in Command."""
-        command, port = self.ownerComp.par.Command.eval(), self.ownerComp.par.Port.eval()
-        self._web.start(command.replace("{port}", str(port)), port)
+        """Start a bridge on this machine by the line in Command, or by its default, which finds
+        spout-bridge by PATH, where that line's program is not here: the patch came from elsewhere.
+        """
+        par = self.ownerComp.par
+        lines = par.Command.eval(), par.Command.default
+        port = par.Port.eval()
+        command, fallback = (line.replace("{port}", str(port)) for line in lines)
+        self._web.start(command, port, fallback)
 
     def StopBridge(self):
         """End the bridge that StartBridge started."""

@@ -1003,14 +1003,34 @@ def test_a_bridge_that_does_not_start_says_why(patch):
     patch.td.press(patch.comp, "Stopbridge")
     patch.until(lambda: "not started here" in patch.par.Lasterror.eval())
     patch.par.Command = "no-such-program"
+    patch.comp.par.Command.default = ""
     patch.td.press(patch.comp, "Startbridge")
     patch.until(lambda: "no-such-program cannot be started" in patch.par.Lasterror.eval())
-    assert "Paste the line of `spout-bridge td`" in patch.par.Lasterror.eval()
+    assert "Install spout-bridge here" in patch.par.Lasterror.eval()
     patch.par.Command = python(OBEYS)
     patch.td.press(patch.comp, "Startbridge")
     patch.until(lambda: patch.par.Lasterror.eval() == "")
     patch.td.press(patch.comp, "Stopbridge")
     patch.until(lambda: patch.comp.fetch("spout_bridge_process", None) is None)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script is no program there")
+def test_a_command_of_another_machine_gives_way_to_the_bridge_that_path_finds(
+    patch, tmp_path, monkeypatch, caplog
+):
+    program = tmp_path / "spout-bridge"
+    code = "import sys\nprint('by PATH', *sys.argv[1:], flush=True)\nsys.stdin.read()\n"
+    program.write_text(f"#!{sys.executable}\n{code}")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    patch.par.Port = port = free_port(socket.SOCK_STREAM)
+    patch.par.Command = '"C:/Somebody/Else/Scripts/spout-bridge.exe" run'
+    patch.until(lambda: patch.state == "OFFLINE")
+    patch.td.press(patch.comp, "Startbridge")
+    patch.until(lambda: patch.par.Message.eval() == f"by PATH run --keep --port {port}")
+    assert "is not on this machine; starting spout-bridge run" in caplog.text
+    patch.td.press(patch.comp, "Stopbridge")
+    patch.until(lambda: patch.state == "OFFLINE")
 
 
 def test_a_bridge_that_is_being_started_says_how_it_goes(patch):
