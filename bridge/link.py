@@ -8,6 +8,7 @@ Said by the worker     born, state, progress, want, ring, attached, lost, short,
 import logging
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 SILENCE = 3.0  # seconds beyond a worker's own limit without any word until it counts as stopped
 LOG_LINES = 200
 LAST_WORDS = 0.3  # seconds to read what a worker said at last, when it is gone
+HELD = 1.0  # seconds after its death that its pipe is read; who else holds that says nothing more
 LINES_A_SECOND = 200  # of a worker that are written to the bridge's own log
 LONGEST_LINE = 16 << 10  # bytes
 ROOM_AGAIN = 1.0  # seconds until a ring for which there was no room is tried again
@@ -127,6 +129,8 @@ class Link:
         self._inputs_made = 0
         self._lost = ""  # a segment that the worker did not find any more
         self._gone = False
+        self._ending = threading.Lock()
+        self._ended = self._childless = False
         self._room_at = 0.0
         self._short = self._worker_short = ""
         self._process: subprocess.Popen[bytes] | None = None
@@ -140,7 +144,12 @@ class Link:
         self.steer(number, values)
         self._outbox.put(self._load(self.orders))
         threading.Thread(target=self._write, name="to worker", daemon=True).start()
-        threading.Thread(target=self._read, name="from worker", daemon=True).start()
+        reading = threading.Thread(target=self._read, name="from worker", daemon=True)
+        reading.start()
+        if self._process:
+            threading.Thread(
+                target=self._bury, args=(reading,), name="death of worker", daemon=True
+            ).start()
 
     def swap(self) -> None:
         """Answer the worker's want with the pipeline that is to take its own's place."""
@@ -206,6 +215,7 @@ class Link:
                     self._launched.wait(max(0.0, until - perf_counter()))
             except (subprocess.TimeoutExpired, psutil.TimeoutExpired):
                 return False
+            self._end_children()
         return True
 
     @property
@@ -335,7 +345,7 @@ class Link:
 
     def _read(self) -> None:
         try:
-            while (message := self._channel.receive()) is not None:
+            while (message := self._channel.receive()) is not None and not self._ended:
                 self._silence.sign(perf_counter())
                 self._note(message)
                 self._heard(self, message)
@@ -344,6 +354,37 @@ class Link:
             self.error = f"The engine worker could not be understood: {error}"
             self.kill()
         self._channel.hang_up()
+        self._end_of_life()
+
+    def _bury(self, reading: threading.Thread) -> None:
+        """See to the worker's end when it has died. Its pipe alone does not tell: processes that it
+        has started hold that too, and may outlive it.
+        """
+        assert self._process is not None
+        self._process.wait()
+        with suppress(psutil.Error):
+            if self._launched:
+                self._launched.wait()
+        self._end_children()
+        reading.join(HELD)
+        self._end_of_life()
+
+    def _end_children(self) -> None:
+        """End what the worker has started and left behind: its group of processes. On Windows they
+        hold no pipe of it, and end with the bridge.
+        """
+        with self._ending:
+            process, self._childless = None if self._childless else self._process, True
+        if process and sys.platform != "win32":
+            with suppress(ProcessLookupError, PermissionError):  # nobody is left of it
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def _end_of_life(self) -> None:
+        """Tell that the worker is gone, once, whoever saw it first."""
+        with self._ending:
+            if self._ended:
+                return
+            self._ended = True
         if self._process:
             self.code = self._process.wait()
             if self._logging:

@@ -29,6 +29,7 @@ class PainterLoad(Load):
     text: bool = control(False, "Text mode: takes no pictures.")
     broken: Literal["", "load", "load slowly", "import"] = control("", "What goes wrong at once.")
     ink: str = control("", "What it paints with; POISON is no paint.", reverts=True)
+    children: Literal["", "near", "far"] = control("", "A process that it starts by fork.")
 
 
 class PainterParameters(Parameters):
@@ -97,6 +98,15 @@ def value_of(image: Image) -> float:
     return int(image[2, 10, 0]) / 100
 
 
+def _leave_child(where: str) -> None:
+    """Start a process that holds all that this one has open; `far` in a group of its own."""
+    if os.fork() == 0:
+        if where == "far":
+            os.setsid()
+        time.sleep(60)
+        os._exit(0)
+
+
 class Painter:
     """Paints counted pictures in blocks that take random times."""
 
@@ -105,6 +115,8 @@ class Painter:
             raise ValueError("The weights are not there; download them.")
         if load.ink == MISSING:
             raise ValueError("There is no such ink; choose another.")
+        if load.children:
+            _leave_child(load.children)
         if load.broken == "import":
             raise ImportError("This pipeline needs the package unobtainium.")
         if load.broken == "load slowly":

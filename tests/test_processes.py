@@ -27,11 +27,12 @@ from bridge import logs
 from bridge.command import Refused
 from bridge.downloads import Downloads
 from bridge.job import from_outside
-from bridge.link import Link
+from bridge.link import Link, _runs
 from bridge.relay import relay
 from bridge.serve import _watch, serve
 from bridge.settings import Settings
 from engine.waking import wake_in_time
+from tests.rig import running_session
 from tests.test_cli import COMMAND, Running, refused, running
 from tests.test_keep import gone
 
@@ -375,3 +376,28 @@ def test_who_ended_a_download_is_told_too(tmp_path, monkeypatch, system, code, t
     downloads.join(20)
     assert not downloads.now.running
     assert told in downloads.now.error
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("where", ["near", "far"])
+def test_a_worker_that_dies_is_replaced_whoever_holds_its_pipes(tmp_path, where):
+    with running_session(tmp_path, load={"children": where}, pipeline="painter") as rig:
+        stop = rig.steady_input()
+        rig.running("painter")
+        worker = rig.session.status().worker
+        children = first = psutil.Process(worker).children()
+        assert children
+        rig.crash()
+        rig.until(lambda: rig.session.status().worker not in (0, worker))
+        rig.running("painter")
+        assert rig.session.status().restarts == 1
+        if where == "near":
+            rig.until(lambda: not any(map(_runs, children)))
+        children = psutil.Process(rig.session.status().worker).children()
+        stop()
+    if where == "near":  # by a normal end, too
+        psutil.wait_procs(children, 5)
+        assert not any(map(_runs, children))
+    for child in [*first, *children]:
+        with suppress(psutil.Error):
+            child.kill()
