@@ -157,7 +157,7 @@ def _list(options: argparse.Namespace, console: Console) -> None:
         table = Table(*head, title=title, title_justify="left")
         for row in rows:
             table.add_row(*row)
-        Console(markup=False).print(table)
+        Console(markup=False).print(table if rows else EMPTY.get(name, table))
 
 
 def _table(name: str) -> Any:
@@ -169,6 +169,7 @@ def _table(name: str) -> Any:
     return read
 
 
+EMPTY = {"sources": "Nobody sends now. demo:, file:PATH and camera:0 need no sender."}
 OF_THE_MACHINE = {"sources"}  # what is there now: nothing for the README
 LISTS = {
     name: _table(name)

@@ -298,6 +298,12 @@ def test_list_prints_what_there_is():
         assert word in done.stdout
 
 
+def test_a_list_of_nobody_says_so(monkeypatch, capsys):
+    monkeypatch.setattr("bridge.tables.offers", list)
+    main(["list", "sources"])
+    assert "Nobody sends now." in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_list_shows_who_sends_now_but_not_in_what_the_readme_has():
     def printed(*arguments):
