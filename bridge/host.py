@@ -526,7 +526,8 @@ class EngineHost:
             self._look()
             return
         self._note_trouble(link.why())
-        log.error("%s Its last words: %s", self.trouble, " | ".join(list(link.log)[-30:]))
+        words = " | ".join(list(link.log)[-30:]) or "none"
+        log.error("%s Its last words: %s", self.trouble, words)
         if self._deaths and now - self._deaths[0] > WITHIN:
             self._deaths.popleft()
         self._deaths.append(now)
