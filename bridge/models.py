@@ -179,7 +179,8 @@ def copy(job: Job, console: Console) -> int:
         raise Refused("copy takes --to FOLDER.")
     target = Library(job.to)
     if target.away:
-        raise Refused(f"{drives.away(job.to)}: plug it in, or choose another folder with --to.")
+        cure = drives.cure(job.to)
+        raise Refused(f"{drives.away(job.to)}: {cure}, or choose another folder with --to.")
     found = {one: job.library.find(one) for one in job.artifacts}
     if gone := [one.name for one, place in found.items() if place is None]:
         raise Refused(f"Not here, so not to be copied: {', '.join(gone)}. Download them first.")

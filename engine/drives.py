@@ -40,3 +40,8 @@ def away(path: Path) -> str:
     if whole.drive.endswith(":"):
         return f"There is no drive {whole.drive} now"
     return f"The share {whole.drive or whole.anchor} cannot be reached now"
+
+
+def cure(path: Path) -> str:
+    """What brings back what is `away`: nobody plugs in a share."""
+    return "plug it in" if path.absolute().drive.endswith(":") else "connect it"

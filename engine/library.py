@@ -137,7 +137,9 @@ class Library:
     def away(self) -> str:
         """That the drive of the models folder is away, in a sentence; empty where it is there."""
         what = drives.away(self.models)
-        return what and f"{what}: plug it in, or choose another folder with --models."
+        return (
+            what and f"{what}: {drives.cure(self.models)}, or choose another folder with --models."
+        )
 
     def missing(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
         """Those that are nowhere."""

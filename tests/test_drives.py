@@ -5,7 +5,7 @@ tests/wine/test_files.py.
 """
 
 import shutil
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_what_lies_on_it_is_said_with_the_drive_and_found_when_it_is_back(stick)
     told = lack(library, "needy", [NET])
     assert told
     assert told.free == 0
-    assert "cannot be reached now: plug it in, or choose another folder" in str(told)
+    assert "cannot be reached now: connect it, or choose another folder" in str(told)
     assert "download" not in str(told), "there is nowhere to put it"
     put(folder / "models" / NET.name)
     there["in"] = True
@@ -72,9 +72,9 @@ def test_a_running_show_goes_on_and_takes_what_comes_back(stick, tmp_path, monke
         listed = rig.session.weights.listing()
         assert listed["free"] == 0
         assert "cannot be reached now" in listed["away"], "the page says it in place of the room"
-        with pytest.raises(ValueError, match="cannot be reached now"):
+        with pytest.raises(ValueError, match=r"cannot be reached now"):
             rig.session.weights.require(NEEDY, NEEDY.load())
-        with pytest.raises(ValueError, match="cannot be reached now"):
+        with pytest.raises(ValueError, match=r"cannot be reached now"):
             rig.session.weights.download("needy")
         put(folder / "models" / NET.name)
         there["in"] = True
@@ -104,10 +104,16 @@ def test_every_command_says_so(stick, tmp_path, capsys, monkeypatch, what):
 
 def test_a_film_and_a_recording_on_it_are_said_too(stick):
     folder, _ = stick
-    with pytest.raises(TransportError, match="cannot be reached now, so no "):
+    with pytest.raises(TransportError, match=r"cannot be reached now, so no .*; connect it, or"):
         open_source(f"file:{folder / 'film.mp4'}", Options())
-    with pytest.raises(TransportError, match="cannot be reached now to record"):
+    with pytest.raises(TransportError, match=r"cannot be reached now to record .*; connect it, or"):
         open_sink(f"file:{folder / 'show.mp4'}", Options())
+
+
+def test_a_drive_is_plugged_in_and_a_share_is_connected(monkeypatch):
+    monkeypatch.setattr(PureWindowsPath, "absolute", lambda self: self, raising=False)
+    assert drives.cure(PureWindowsPath(r"E:\films\a.mp4")) == "plug it in"
+    assert drives.cure(PureWindowsPath(r"\\nas\films\a.mp4")) == "connect it"
 
 
 def test_a_share_that_does_not_answer_is_no_folder(monkeypatch):

@@ -24,7 +24,7 @@ from bridge.transports import Options, TransportError
 from bridge.transports.base import Opened, Paced
 from bridge.transports.recording import Recording
 from engine.decoding import MOST_BYTES, header
-from engine.drives import away
+from engine.drives import away, cure
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +185,7 @@ def _check_file(path: Path) -> None:
         if path.exists() and not path.is_dir():  # to open one may wait for ever
             raise TransportError(f"{path} is no file but a pipe or device; give a file.")
         if what := away(path):
-            raise TransportError(f"{what}, so no {path}; plug it in, or check the path.")
+            raise TransportError(f"{what}, so no {path}; {cure(path)}, or check the path.")
         raise TransportError(f"There is no file {path}; check the path.")
     if any(path.resolve().is_relative_to(folder) for folder in KERNEL):
         raise TransportError(f"{path} is no clip: it is made by the system; give a file.")

@@ -44,7 +44,8 @@ class Recording(Opened):
         """Make the file; TransportError where that cannot be."""
         if not drives.is_folder(path.parent):
             if what := drives.away(path):
-                raise TransportError(f"{what} to record {path} on; plug it in, or choose another.")
+                cure = drives.cure(path)
+                raise TransportError(f"{what} to record {path} on; {cure}, or choose another.")
             raise TransportError(f"There is no folder {path.parent} to record into; make it first.")
         if path.exists() and not path.is_file():  # a pipe would wait for whoever reads it
             raise TransportError(f"{path} is no file to record into; give another path.")
