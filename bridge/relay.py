@@ -55,11 +55,24 @@ def relay(uri: str, to: str, seconds: float, stop: threading.Event, console: Con
 
 
 def _hand_on(source: Source, sink: Sink, over: Callable[[], bool], console: Console) -> None:
-    trouble = ""
+    trouble = away = ""
+    came = perf_counter()
     while not over():
         frame = source.receive(0.1)
         if frame:
+            came, away = perf_counter(), ""
             trouble = _sent(sink, frame, trouble, console)
+        elif perf_counter() - came > TELL and (why := _away(source)) and why != away:
+            away = why
+            _tell(console, f"No picture comes: {why.rstrip('.')}. Ctrl-C ends.")
+
+
+def _away(source: Source) -> str:
+    """Why a source gives nothing, in a few words; empty for one that is there and holds still. A
+    plug-in may be older than some of this.
+    """
+    problem, there = getattr(source, "problem", ""), getattr(source, "there", True)
+    return problem or ("" if there else source.status)
 
 
 def _sent(sink: Sink, frame: Frame, trouble: str, console: Console) -> str:

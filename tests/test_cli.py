@@ -141,6 +141,26 @@ def test_a_send_whose_source_does_not_answer_ends_by_ctrl_c(monkeypatch, kept):
         del balky.places["send"]
 
 
+def test_a_send_whose_sender_is_not_there_says_what_it_waits_for(monkeypatch):
+    monkeypatch.setattr("bridge.relay.TELL", 0.05)
+    told, stop = io.StringIO(), threading.Event()
+
+    def send():
+        relay("shm:test-nobody", "null:", float("inf"), stop, Console(file=told, width=200))
+
+    sending = threading.Thread(target=send, daemon=True)
+    sending.start()
+    try:
+        end = perf_counter() + 10
+        while "No picture comes: waiting for shm:test-nobody. Ctrl-C ends." not in told.getvalue():
+            assert perf_counter() < end, told.getvalue()
+            time.sleep(0.01)
+    finally:
+        stop.set()
+        sending.join(10)
+    assert told.getvalue().count("No picture comes") == 1
+
+
 @pytest.mark.slow
 def test_quiet_is_quiet(tmp_path):
     with socket.socket() as sock:
