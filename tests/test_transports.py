@@ -1,5 +1,6 @@
 """Every transport keeps the same promises, and each its own."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -28,8 +29,10 @@ from bridge.transports import (
     schemes,
 )
 from bridge.transports.pattern import draw, read_counter
+from bridge.transports.recording import Recording
 from engine.ring import RingReader, RingWriter, owner
 from engine.segments import PREFIX, folder
+from tests.rig import running_session
 
 ELSEWHERE = pytest.mark.skipif(sys.platform == "win32", reason="there it exists")
 OPTIONS = Options(width=64, height=48, fps=60)
@@ -290,6 +293,30 @@ def test_a_recording_that_is_never_closed_plays_but_for_its_last_seconds(
     with av.open(str(copy)) as container:
         shown = sum(1 for _ in container.decode(video=0))
     assert shown >= 15 * fps, f"{shown} of {30 * fps}"
+
+
+def test_a_recording_that_ended_is_told_for_as_long_as_it_is_over(tmp_path, monkeypatch):
+    sent, send = [], Recording.send
+    monkeypatch.setattr(Recording, "send", lambda *given: sent.append(send(*given)))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "out.mp4"
+    with running_session(tmp_path, pipeline="passthrough", sink=f"file:{path}") as rig:
+        stop = rig.steady_input()
+        rig.running()
+        rig.until(lambda: len(sent) > 5)
+        assert rig.session.status().error == ""
+        monkeypatch.setattr(Recording, "_mux", full)
+        rig.until(lambda: "No space left on device" in rig.session.status().error)
+        count = len(sent)
+        rig.until(lambda: len(sent) > count + 10)
+        assert rig.session.status().error == (
+            f"Recording into {path} ended: No space left on device; the rest is not recorded. "
+            "Make room and start the bridge again."
+        )
+        stop()
 
 
 def test_an_older_recording_is_left_alone(tmp_path):

@@ -36,8 +36,8 @@ KNOWS_FRAGMENTS = (62, 0, 0)  # FFmpeg 8
 class Recording(Opened):
     """One file. Every picture gets the time at which it was sent, so a held one just lasts.
 
-    A disk that is full ends the recording, not the show: `send` raises TransportError once, and
-    does nothing from then on.
+    A disk that is full ends the recording, not the show: `send` does nothing from then on, and
+    `problem` tells for as long.
     """
 
     def __init__(self, path: Path, options: Options) -> None:
@@ -69,8 +69,8 @@ class Recording(Opened):
             self._record(self._container, frame)
         except (FFmpegError, OSError) as error:
             self._trouble = f"recording into {self._path} ended: {error.strerror}"
+            log.warning("%s", self.problem)
             self._finish()
-            raise TransportError(f"{self._trouble}; the rest is not recorded.") from error
 
     def close(self) -> None:
         """Finish the file; the last picture lasts until now."""
@@ -92,6 +92,14 @@ class Recording(Opened):
     def status(self) -> str:
         """The file and how much is in it, or why it ended."""
         return self._trouble or f"{self._path.name}, {self._count} pictures"
+
+    @property
+    def problem(self) -> str:
+        """That nothing is recorded any more, and why, in a sentence; empty where all is."""
+        if not self._trouble:
+            return ""
+        trouble = f"{self._trouble[0].upper()}{self._trouble[1:]}"
+        return f"{trouble}; the rest is not recorded. Make room and start the bridge again."
 
     def _record(self, container: OutputContainer, frame: Frame) -> None:
         if self._stream is None:
