@@ -185,7 +185,10 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no log may show: the token, and of a webhook's address all but the machine."""
-        alarm = urlsplit(str(getattr(self, "alarm", "")))
+        try:
+            alarm = urlsplit(self.alarm)
+        except ValueError:  # it is refused in a sentence that has nothing of it
+            return (self.token, self.alarm)
         return (self.token, alarm.path.strip("/"), alarm.query)
 
     @property

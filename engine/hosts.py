@@ -11,7 +11,10 @@ def allowed(url: str, origin: str) -> bool:
     """Whether a download that began at `origin` may be sent to `url`: over https to the hub or to
     the same host; a hub on this machine may send to this machine.
     """
-    seen, began = urlsplit(url), urlsplit(origin)
+    try:
+        seen, began = urlsplit(url), urlsplit(origin)
+    except ValueError:  # of brackets that do not close, or hold no address
+        return False
     host = seen.hostname or ""
     if host in LOOPBACK and began.hostname in LOOPBACK:
         return True

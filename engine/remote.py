@@ -171,9 +171,14 @@ class RemoteFile(io.RawIOBase):
 
     def _follow(self, location: str) -> None:
         """Go on there, if that is the hub's; a hub on this machine may send to this machine."""
-        target = urljoin(self._final, location)
-        if not allowed(target, self.url):
+        try:
+            target = urljoin(self._final, location)
             seen = urlsplit(target)
+        except ValueError:  # of brackets that do not close, or hold no address
+            raise RemoteError(
+                f"{self.name} redirects to what is no address; try again later."
+            ) from None
+        if not allowed(target, self.url):
             raise RemoteError(
                 f"{self.name} redirects to {seen.scheme}://{seen.hostname or ''}, which is not the "
                 "hub's; nothing was read there, try again later."

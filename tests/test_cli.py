@@ -269,6 +269,8 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
         ("--set reference=none.png", "There is no picture 'none.png'", 1),
         ("--set reference=pyproject.toml", "pyproject.toml is none of PNG", 1),
         ("--osc-feedback somewhere", "HOST:PORT", 1),
+        ("--alarm http://[::1", "--alarm takes an address such as https://", 1),
+        ("--alarm http://", "--alarm takes an address such as https://", 1),
         ("--host 0.0.0.0", "--token", 2),
     ],
 )

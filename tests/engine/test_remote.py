@@ -205,6 +205,7 @@ FAULTS = {
     "redirects for ever": "x redirects more than 5 times; try again later.",
     "to http://169.254.169.254/latest": "x redirects to http://169.254.169.254, which is not the",
     "to https://example.org/x": "x redirects to https://example.org, which is not the hub's;",
+    "to http://[::1": "x redirects to what is no address; try again later.",
     "to file:///etc/passwd": "x redirects to file://, which is not the hub's;",
 }
 
