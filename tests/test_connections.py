@@ -662,7 +662,7 @@ def test_a_server_that_ends_is_bound_again(tmp_path, monkeypatch, caplog, end):
         with monkeypatch.context() as broken:
             broken.setattr(http_server._Server, "on_tick", _raise(end))
             wait(lambda: any("has ended" in record.message for record in caplog.records))
-        wait(lambda: any("serves port" in record.message for record in caplog.records))
+        wait(lambda: any(f"serves port {port}" in record.message for record in caplog.records))
         assert answers(port)
 
 
@@ -698,5 +698,5 @@ def test_a_port_that_is_taken_meanwhile_is_had_when_it_is_free(tmp_path, monkeyp
             taken.setattr(http_server, "_bound", no_port)
             broken.setattr(http_server._Server, "on_tick", _raise(OSError("made up")))
             wait(lambda: any("cannot have port" in record.message for record in caplog.records))
-        wait(lambda: any("serves port" in record.message for record in caplog.records))
+        wait(lambda: any(f"serves port {port}" in record.message for record in caplog.records))
         assert answers(port)
