@@ -1,9 +1,10 @@
-"""Memory that may still be asked for. Windows promises no more than memory and page file hold
-together, whether it is used or not: a load can fail there with much of the memory free. Free of
-torch.
+"""Memory that may still be asked for, and how a refusal is known. Windows promises no more than
+memory and page file hold together, whether it is used or not: a load can fail there with much of
+the memory free. Free of torch.
 """
 
 import ctypes
+import errno
 import struct
 import sys
 from collections.abc import Sequence
@@ -12,13 +13,23 @@ from typing import Any
 
 import psutil
 
-from engine.faults import WINDOWS
-
 STATUS = struct.Struct("<2I7Q")  # Windows' MEMORYSTATUSEX; its places of limit and rest:
 PHYSICAL, LIMIT, LEFT = 2, 4, 5
 KEY = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management"
 MB = 1 << 20
 LITTLE = 1e9  # bytes; with less left, what fails for memory is not the file's fault
+
+# How the system and the libraries say that memory was refused. Windows' 1455 is its page file,
+# which safetensors and torch report in words alone.
+NO_MEMORY = {8, 14, 1455}  # Windows' numbers
+SAID = ("os error 1455", "WinError 1455", "code: <1455>", "os error 12)", "annot allocate memory",
+        "an't allocate memory", "not enough memory", "bad allocation", "ailed to allocate",
+        "(-4:Insufficient memory)")  # fmt: skip
+WINDOWS = (
+    "close other programs, or let Windows choose the size of its page file (System, About, "
+    "Advanced system settings, Performance, Advanced, Virtual memory)"
+)
+MORE = WINDOWS if sys.platform == "win32" else "close other programs, or give it more memory"
 
 
 def available() -> int:
@@ -30,6 +41,17 @@ def available() -> int:
 def little_left() -> bool:
     """Whether so little memory is left that anything may fail for it."""
     return available() < LITTLE
+
+
+def short_of_memory(error: BaseException) -> bool:
+    """Whether an error, of whatever library, means that memory ran out: no file is to blame."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        numbers = getattr(error, "winerror", None) in NO_MEMORY, error.errno == errno.ENOMEM
+        if any(numbers):
+            return True
+    return any(words in str(error) for words in SAID)
 
 
 def cure() -> str:

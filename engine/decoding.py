@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 import cv2
 import numpy as np
 
-from engine.faults import MORE, short_of_memory
+from engine.commit import MORE, short_of_memory
 from engine.pipeline import Image
 
 MOST_BYTES = 100_000_000  # of a file

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from engine.channel import Exit
-from engine.faults import short_of_memory
+from engine.commit import short_of_memory
 from engine.overdue import Overdue
 from engine.pipeline import Image, Output, UnusableOutput
 

@@ -19,17 +19,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from engine.commit import little_left
-from engine.faults import (
-    LIMIT,
-    MORE,
-    MOST,
-    CheckpointError,
-    damaged,
-    short_of_memory,
-    shown,
-    unsafe,
-)
+from engine.commit import MORE, little_left, short_of_memory
+from engine.faults import LIMIT, MOST, CheckpointError, damaged, shown, unsafe
 from engine.pipeline import TooLittleMemory
 
 NESTS = ("generator", "generator_ema", "model", "state_dict")

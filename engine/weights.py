@@ -25,15 +25,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine import commit, held
-from engine.faults import (
-    MORE,
-    NAMED,
-    CheckpointError,
-    damaged,
-    first_few,
-    short_of_memory,
-    unsafe,
-)
+from engine.commit import MORE, short_of_memory
+from engine.faults import NAMED, CheckpointError, damaged, first_few, unsafe
 from engine.finite import check_finite
 from engine.headers import NESTS, SAFETENSORS, check_suffix, header
 from engine.library import size_text

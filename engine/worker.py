@@ -25,7 +25,7 @@ from typing import Any, TypeAlias, cast
 
 from engine import loading
 from engine.channel import MOST_WANTED, Channel, Exit, Message
-from engine.faults import MORE, short_of_memory
+from engine.commit import MORE, short_of_memory
 from engine.guards import (
     Hang,
     give_back,

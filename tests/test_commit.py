@@ -12,7 +12,7 @@ import pytest
 from bridge.room import free, refusal
 from engine import commit, decoding
 from engine.channel import Channel, Exit
-from engine.faults import short_of_memory
+from engine.commit import short_of_memory
 from engine.guards import is_out_of_memory
 from engine.pipelines.catalog import Catalog
 from engine.worker import Worker
