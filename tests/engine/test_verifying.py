@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
 from bridge.cli import main
+from engine import verifying
 from engine.models.tiny_vae import TinyCodec
 from engine.models.vace import empty_vace
 from engine.pipelines import files
 from engine.pipelines.specs import WAN_14B
+from engine.remote import hub_file
 from engine.weights import empty_transformer, transformer_state, vace_state
 from tests.engine.golden import Fixture
 from tests.engine.tiny_rows import TINY
@@ -95,39 +98,52 @@ def hub(krea: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub
         yield found
 
 
-def verify(capfd: pytest.CaptureFixture[str], folder: Path) -> tuple[Any, dict[str, str]]:
-    words = ["models", "verify", "krea-realtime-video", "--headers", "--folder", str(folder)]
-    words += ["--set", "vae=tae", "--set", "text_encoder=fp8", "--set", "vace_enabled=true"]
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    lines = capfd.readouterr().out.splitlines()
-    return ended.value.code, {line[7:].partition(": ")[0].split("/")[-1]: line for line in lines}
+CHOSEN = {"vae": "tae", "text_encoder": "fp8", "vace_enabled": "true"}
+
+
+def told(printed: str) -> dict[str, str]:
+    """The line of each file."""
+    lines = printed.splitlines()
+    return {line[7:].partition(": ")[0].split("/")[-1]: line for line in lines}
 
 
 def test_headers_of_40_gigabytes_are_checked_by_some_hundred_kilobytes(
     hub: Hub, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    status, lines = verify(capfd, tmp_path)
+    words = ["models", "verify", "krea-realtime-video", "--headers", "--folder", str(tmp_path)]
+    words += [word for name, value in CHOSEN.items() for word in ("--set", f"{name}={value}")]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    lines = told(capfd.readouterr().out)
     network = lines["krea-realtime-video-14b.safetensors"]
     assert re.match(r"good .* keys and shapes fit; \d+ kB of 28\.6 GB read", network)
     vace = lines["Wan2_1-VACE_module_14B_bf16.safetensors"]
     assert re.match(r"good .* keys and shapes fit; \d+ kB of 6\.1 GB read", vace)
     assert lines["taew2_1.pth"].startswith("good")
     assert "is not there" in lines["umt5-xxl-enc-fp8_e4m3fn.safetensors"]
-    assert status == 1  # for that one
+    assert ended.value.code == 1  # for that one
     assert hub.sent < 1 << 20
     print(f"{hub.sent} bytes read")
 
 
 def test_a_wrong_shape_on_the_hub_is_told_before_anything_comes(
-    hub: Hub, krea: dict[str, bytes], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    hub: Hub,
+    krea: dict[str, bytes],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """What the command's process does, in this one."""
     name = next(name for name in krea if "VACE" in name)
     module = empty_vace(WAN_14B).state_dict()
     first = next(iter(module))
     hub.files[name] = Sparse(module | {first: torch.empty(1, device="meta")})
-    status, lines = verify(capfd, tmp_path)
-    wrong = lines["Wan2_1-VACE_module_14B_bf16.safetensors"]
-    assert status == 1
+    order = {"models": str(tmp_path), "more": [], "headers": True}
+    order["pipelines"] = {"krea-realtime-video": CHOSEN}
+    # HF_ENDPOINT is read once in a process.
+    monkeypatch.setattr(verifying, "hub_file", partial(hub_file, endpoint=hub.url))
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(order)))
+    assert verifying.main() == 1
+    wrong = told(capfd.readouterr().out)["Wan2_1-VACE_module_14B_bf16.safetensors"]
     assert wrong.startswith("WRONG")
     assert f"{first}: (1,) where" in wrong
