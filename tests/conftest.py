@@ -1,0 +1,79 @@
+"""What every test needs: an environment of its own, and which tests share a worker of xdist."""
+
+import os
+import sys
+import tempfile
+from collections import Counter
+
+import pytest
+
+# What these tests read themselves; any other SPOUT_BRIDGE_* would change the bridges they start.
+OURS = ("SPOUT_BRIDGE_GOLDEN", "SPOUT_BRIDGE_NEW_GOLDEN", "SPOUT_BRIDGE_TEST_VALUES")
+WINE = "tests/test_wine"  # these files share one Wine server and its one desktop
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing of the user's bridge is read or written; workers do not fight for the cores."""
+    for name in os.environ.keys() - OURS:
+        if name.startswith("SPOUT_BRIDGE_"):
+            del os.environ[name]
+    data = tempfile.TemporaryDirectory(prefix="spout-bridge-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(data.cleanup)
+    os.environ["LOCALAPPDATA" if sys.platform == "win32" else "XDG_DATA_HOME"] = data.name
+    # Else each of the hundreds of processes that they start would compile the packages anew.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: one more than cores, since most tests wait most of the time."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """The tests of a file run in one worker, in their order, and share what the file starts."""
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return WINE if nodeid.startswith(WINE) else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable():
+    """xdist cannot send half a character, which some tests have in their captured log."""
+    return _sendable((yield))
+
+
+def _sendable(value):
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_sendable(key): _sendable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_sendable(item) for item in value)
+    return value
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files with most to do first, so that no worker is left with a long one at the end."""
+    if not hasattr(config, "workerinput"):
+        return
+    weights: Counter[str] = Counter()
+    for item in items:
+        weights[_file(item)] += 10 if item.get_closest_marker("slow") else 1
+    items.sort(key=lambda item: (not _file(item).startswith(WINE), -weights[_file(item)]))
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
