@@ -1,12 +1,11 @@
 """Another program with Spout, for the tests: the real SpoutGL, and nothing of ours.
 
 Told by lines of JSON on standard input, answers with lines of JSON. `send` shares `count` pictures
-and keeps the sender for `linger` seconds, or dies without a word after `dies_after`; `receive`
-tells which pictures came, and whether to the last byte.
+at a pace, the first `asked` each when a line asks for the next, and ends when a line comes after
+the last; `receive` tells which pictures came, and whether to the last byte.
 """
 
 import json
-import os
 import sys
 import time
 
@@ -31,43 +30,44 @@ def number_of(image):
     return red | green << 8 if (blue, alpha) == (90, 165) else 0
 
 
-def send(name, width, height, count, fps=25.0, linger=0.0, order="RGBA", dies_after=None, then=()):
+def send(name, width, height, count, fps=25.0, asked=0, order="RGBA", then=()):
     """`then` are sizes that the same sender goes on in, each with `count` pictures."""
     sender = SpoutGL.SpoutSender()
     sender.createOpenGL()
     sender.setSenderName(name)
-    dies = time.perf_counter() + dies_after if dies_after else float("inf")
     sent = 0
     for size in ((width, height), *then):
-        sent += share(sender, size, count, fps, order, dies)
-        time.sleep(linger or 0.3)
+        sent += share(sender, size, count, fps, asked, order)
     sender.releaseSender()
     sender.closeOpenGL()
     return {"sent": sent}
 
 
-def share(sender, size, count, fps, order, dies):
+def share(sender, size, count, fps, asked, order):
     width, height = size
     layout, channels = ORDERS[order]
     image = stamped(width, height, 1)
     due, sent = time.perf_counter(), 0
     for number in range(1, count + 1):
-        if time.perf_counter() > dies:
-            os._exit(9)  # as a crash would: nothing is released
         image[0, 0, :2] = number & 255, number >> 8
         data = np.ascontiguousarray(image[..., channels])
         sent += bool(sender.sendImage(data, width, height, layout, False, 0))
+        if number < asked:
+            sys.stdin.readline()
         due = max(due + 1 / fps, time.perf_counter() - 1 / fps)
         time.sleep(max(0.0, due - time.perf_counter()))
+    sys.stdin.readline()
     return sent
 
 
-def receive(name, until, seconds=20.0):
-    """Pictures up to number `until`, each change once."""
+def receive(name, until=None, looks=None, seconds=60.0, told=False):
+    """Each change once, up to picture number `until`, or for so many `looks` at a picture. `told`:
+    every number is, when it comes.
+    """
     receiver = SpoutGL.SpoutReceiver()
     receiver.createOpenGL()
     receiver.setReceiverName(name)
-    buffer, seen, sizes = None, [], []
+    buffer, seen, sizes, looked = None, [], [], 0
     end = time.perf_counter() + seconds
     while time.perf_counter() < end and not (seen and seen[-1][0] == until):
         good = receiver.receiveImage(buffer, enums.GL_RGBA, False, 0)
@@ -79,6 +79,11 @@ def receive(name, until, seconds=20.0):
             if not seen or seen[-1][0] != number:
                 wanted = stamped(buffer.shape[1], buffer.shape[0], number)
                 seen.append((number, bool(np.array_equal(buffer, wanted))))
+                if told:
+                    print(number, flush=True)
+            looked += 1
+            if looked == looks:
+                break
         time.sleep(0.004)
     receiver.releaseReceiver()
     receiver.closeOpenGL()

@@ -46,7 +46,7 @@ def test_the_end_of_its_input_is_its_own_and_force_is_for_who_does_not_obey(proc
     found = processes.start(line("-c", "import time; time.sleep(60)"), 1, 8000, "", log)
     began = monotonic()
     assert processes.stop(found, 0.5) != 0
-    assert monotonic() - began < 10
+    assert monotonic() - began < 30
     assert processes.shelf() == {}
 
 
@@ -57,7 +57,7 @@ def test_one_of_an_earlier_touchdesigner_is_found_again_and_ended(processes):
         assert processes.of(7) is None
         processes.claim(7, 8000, mark, lambda owner: False)
         assert processes.stop(processes.of(7)) == 0
-        other.wait(10)
+        other.wait(30)
 
 
 def test_the_bridge_itself_ends_well_when_it_is_asked_to(processes, tmp_path):

@@ -77,7 +77,7 @@ def test_a_drive_that_is_away_is_named_and_the_show_goes_on(tmp_path):
     assert drives.free(tmp_path) > 0
     with session(tmp_path, pipeline="longlive", models=AWAY) as made:
         assert "There is no drive Q: now" in made.status().error
-        wait(lambda: made.status().loading or made.status().pipeline == "stylize", 20)
+        wait(lambda: made.status().loading or made.status().pipeline == "stylize")
         assert made.weights.listing()["free"] == 0
         with pytest.raises(ValueError, match="There is no drive Q: now"):
             made.switch("longlive")
@@ -125,8 +125,8 @@ def test_a_held_journal_is_told_written_later_and_ends_nothing(tmp_path, share):
         journal.open()
         assert (left is None) == (share == 0)
         journal.put(KEPT)
-        wait(lambda: "another program has it open" in journal.problem, 10)
-    wait(lambda: not journal.problem, 10)
+        wait(lambda: "another program has it open" in journal.problem)
+    wait(lambda: not journal.problem)
     with open_elsewhere(path, share, 0.3):
         journal.end(Kept(values={}, pipeline="stylize", source="demo:", ended=True))
     assert json.loads(path.read_text())["ended"]

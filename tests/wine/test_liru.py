@@ -101,23 +101,23 @@ def test_every_picture_of_a_foreign_sender_comes_once_and_to_the_last_byte(liru,
         shared(liru, "LiruStep", width, height),
     ):
         numbers = collect(source, 1)
-        for number in range(2, 61):  # the next one only when this one is here: none may fall out
+        for number in range(2, 31):  # the next one only when this one is here: none may fall out
             liru.ask(do="send", fps=1000)
             numbers += collect(source, number)
         assert source.receive(0.3) is None, "it pauses"
         assert PATHS[shim.mode] in source.status
         assert f"{width}x{height}" in source.status
-    assert numbers == list(range(1, 61))
+    assert numbers == list(range(1, 31))
     wait(lambda: find("LiruStep") is None)
 
 
 def test_a_foreign_sender_at_its_own_pace(liru):
     with open_source("spout:LiruPace", Options()) as source, shared(liru, "LiruPace", 320, 180):
         assert collect(source, 1) == [1]
-        liru.tell(do="send", count=149, fps=15)
-        numbers = collect(source, 150)
-        assert liru.answer() == {"number": 150 + LATE}
-    print(f"{len(numbers)} of 149")
-    assert numbers[-1] == 150, "a sender that pauses has its last picture shown"
+        liru.tell(do="send", count=59, fps=15)
+        numbers = collect(source, 60)
+        assert liru.answer() == {"number": 60 + LATE}
+    print(f"{len(numbers)} of 59")
+    assert numbers[-1] == 60, "a sender that pauses has its last picture shown"
     assert numbers == sorted(set(numbers)), "none double, none out of order"
-    assert len(numbers) >= 0.5 * 149, "the rig is slow, so some may fall out"
+    assert len(numbers) > 59 / 4, "the rig is slow, so some may fall out"

@@ -66,11 +66,11 @@ def test_a_logoff_is_an_end_and_one_that_is_called_off_is_none(window):
     send(window, END, None, None)
     assert not told.acquire(timeout=0.2)
     send(window, END, ctypes.c_void_p(1), None)
-    assert told.acquire(timeout=5)
+    assert told.acquire(timeout=30)
 
 
 def test_a_polite_taskkill_is_an_end(window):
     window, told = window
     for _ in range(2):
         assert ctypes.WinDLL("user32").PostMessageW(window, CLOSE, None, None)
-        assert told.acquire(timeout=5), "and leaves the window where it is"
+        assert told.acquire(timeout=30), "and leaves the window where it is"
