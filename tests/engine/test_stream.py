@@ -100,7 +100,7 @@ def _one_pass(stream: LatentStream) -> tuple[Any, torch.Tensor, torch.Tensor]:
 @pytest.mark.slow
 @ROWS
 def test_the_memory_stays_where_it_was_over_50_blocks(spec: CausalSpec) -> None:
-    stream = tiny_stream(spec)
+    stream = tiny_stream(spec, layers=1)
     held = [v for v in vars(stream).values() if isinstance(v, torch.Tensor)]
     for part in (stream.window, stream.text):
         for value in vars(part).values():
@@ -118,7 +118,7 @@ def test_the_memory_stays_where_it_was_over_50_blocks(spec: CausalSpec) -> None:
 def test_ten_times_the_blocks_need_no_more_memory(spec: CausalSpec) -> None:
     peaks = []
     for count in (FULL, 10 * FULL):
-        stream = tiny_stream(spec)
+        stream = tiny_stream(spec, layers=1)
         with Counted() as counted:
             for latents in blocks(stream, count):
                 del latents
