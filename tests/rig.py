@@ -27,20 +27,50 @@ def scene(width: int, height: int, number: int = 0):
     return image
 
 
+class Bystander:
+    """A thread that does nothing but look at the clock: what it misses, the machine took, which is
+    busy with others, and not the session.
+    """
+
+    BEAT = 0.01
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._times.append(perf_counter())
+            time.sleep(self.BEAT)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def lived(self, begin: float, end: float) -> float:
+        """Seconds between two moments as it lived them: of a longer sleep only the usual part."""
+        inside = [time for time in self._times if begin < time < end]
+        whole = zip([begin, *inside], [*inside, end], strict=True)
+        return sum(min(b - a, 2 * self.BEAT) for a, b in whole)
+
+
 class Rig:
     """The session and its two ends; `name` is that of both."""
 
-    def __init__(self, session: Session, name: str) -> None:
+    def __init__(self, session: Session, name: str, bystander: Bystander) -> None:
         self.session, self.name = session, name
         self.place = memory.places[name]
+        self.bystander = bystander
 
     def put(self, image) -> None:
         memory.put(self.name, image)
 
-    def wait(self, wanted, timeout: float = 20.0):
+    def wait(self, wanted, timeout: float = 40.0):
         return memory.wait_for(self.name, wanted, timeout)
 
-    def until(self, true, timeout: float = 20.0) -> None:
+    def until(self, true, timeout: float = 40.0) -> None:
         """Wait until something holds."""
         end = perf_counter() + timeout
         while not true():
@@ -88,8 +118,10 @@ def running_session(tmp_path, catalog=CATALOG, load=None, **settings):
     if load:
         session.store.update(load)
     session.start()
+    bystander = Bystander()
     try:
-        yield Rig(session, name)
+        yield Rig(session, name, bystander)
     finally:
         session.stop()
+        bystander.stop()
         memory.places.pop(name, None)
