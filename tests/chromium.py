@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,15 +20,13 @@ FLAGS = """
 """.split()  # noqa: SIM905 - as one would type them
 
 
-class Page:
-    """One tab."""
+class Calls:
+    """Calls over one connection, and the events that come between."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._socket = connection
         self._number = 0
         self.events: list[dict] = []
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters):
         self._number += 1
@@ -39,6 +37,24 @@ class Page:
                 assert "error" not in message, message
                 return message["result"]
             self.events.append(message)
+
+
+class Page(Calls):
+    """One tab."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        super().__init__(connection)
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.call(f"{domain}.enable")
+
+    def hurry(self, times: float) -> None:
+        """From the next page on, whatever waits for a time waits for a part of it only."""
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=f"""
+            for (const name of ["setTimeout", "setInterval"]) {{
+              const real = window[name];
+              window[name] = (does, time, ...given) => real(does, time / {times}, ...given);
+            }}
+        """)  # fmt: skip
 
     def go(self, url: str) -> None:
         self.call("Page.navigate", url=url)
@@ -52,7 +68,7 @@ class Page:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
-    def until(self, expression: str, timeout: float = 15.0):
+    def until(self, expression: str, timeout: float = 30.0):
         end = time.perf_counter() + timeout
         while not (value := self.run(expression)):
             assert time.perf_counter() < end, f"never true: {expression}"
@@ -79,9 +95,29 @@ class Page:
         return [text for text in found if '"level": "error"' in text or "exception" in text]
 
 
+class Browser:
+    """A running browser with an empty profile, for as many tabs as a module of tests wants."""
+
+    def __init__(self, at: str, connection: ClientConnection) -> None:
+        self._at, self._whole = at, Calls(connection)
+
+    @contextmanager
+    def page(self) -> Iterator[Page]:
+        """A tab of its own, which shares neither storage nor cache with any other."""
+        context = self._whole.call("Target.createBrowserContext")["browserContextId"]
+        try:
+            window = {"url": "about:blank", "width": 780, "height": 524}
+            tab = self._whole.call("Target.createTarget", browserContextId=context, **window)
+            where = f"{self._at}/devtools/page/{tab['targetId']}"
+            with connect(where, max_size=64 << 20) as connection:
+                yield Page(connection)
+        finally:
+            self._whole.call("Target.disposeBrowserContext", browserContextId=context)
+
+
 @contextmanager
-def chromium(folder: Path):
-    """Start a browser with an empty profile; gives its one tab."""
+def browsing(folder: Path) -> Iterator[Browser]:
+    """Start a browser."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if not program and os.environ.get("CI"):
         pytest.fail("chromium must be installed where CI runs: apt-get install chromium")
@@ -95,15 +131,20 @@ def chromium(folder: Path):
     )
     try:
         told = profile / "DevToolsActivePort"
-        end = time.perf_counter() + 30
-        while not told.exists() or not told.read_text().strip():
+        end = time.perf_counter() + 60
+        while not told.exists() or len(lines := told.read_text().split()) < 2:
             assert time.perf_counter() < end, "chromium did not start"
-            time.sleep(0.05)
-        port = told.read_text().split()[0]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
-            tabs = [tab for tab in json.load(answer) if tab["type"] == "page"]
-        with connect(tabs[0]["webSocketDebuggerUrl"], max_size=64 << 20) as connection:
-            yield Page(connection)
+            time.sleep(0.02)
+        at = f"ws://127.0.0.1:{lines[0]}"
+        with connect(at + lines[1]) as connection:
+            yield Browser(at, connection)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(30)
+
+
+@contextmanager
+def chromium(folder: Path) -> Iterator[Page]:
+    """Start a browser; gives one tab of it."""
+    with browsing(folder) as browser, browser.page() as page:
+        yield page

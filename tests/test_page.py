@@ -19,41 +19,58 @@ from bridge.transports import Offer
 from engine.parameters import describe
 from engine.pipelines.catalog import Catalog
 from engine.ring import RingWriter
-from tests.chromium import chromium
+from tests.chromium import browsing
 from tests.desk import FakeDesk
 from tests.rig import running_session
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-@contextmanager
-def opened(tmp_path, offers=None, now="stylize"):
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with browsing(tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def served(tmp_path, browser):
+    """The page of a desk, real or not, in a tab whose time may go `hurry` times as fast."""
+
+    @contextmanager
+    def served(desk, hurry=1):
+        server = HttpServer(desk, Settings(port=0, folder=tmp_path))
+        server.bind()
+        server.start()
+        try:
+            with browser.page() as page:
+                page.hurry(hurry)
+                page.go(f"http://127.0.0.1:{server.port}/")
+                page.until("document.querySelector('#control-vace_scale') !== null")
+                yield page
+        finally:
+            server.close()
+
+    return served
+
+
+@pytest.fixture
+def opened(tmp_path, served):
     """A desk that shows the pipeline `now`, and its page in a tab; `offers` are what there is to
     receive from.
     """
-    folder = tmp_path / "assets"
-    folder.mkdir()
-    desk = FakeDesk(folder)
-    desk.now["pipeline"] = now
-    if offers is not None:
-        desk.offers = lambda: offers
-    with served(tmp_path, desk) as page:
-        yield desk, page
 
+    @contextmanager
+    def opened(offers=None, now="stylize", hurry=1):
+        folder = tmp_path / "assets"
+        folder.mkdir()
+        desk = FakeDesk(folder)
+        desk.now["pipeline"] = now
+        if offers is not None:
+            desk.offers = lambda: offers
+        with served(desk, hurry) as page:
+            yield desk, page
 
-@contextmanager
-def served(tmp_path, desk):
-    """The page of a desk, real or not, in a tab."""
-    server = HttpServer(desk, Settings(port=0, folder=tmp_path))
-    server.bind()
-    server.start()
-    try:
-        with chromium(tmp_path) as page:
-            page.go(f"http://127.0.0.1:{server.port}/")
-            page.until("document.querySelector('#control-vace_scale') !== null")
-            yield page
-    finally:
-        server.close()
+    return opened
 
 
 @contextmanager
@@ -102,7 +119,7 @@ def thumbnails(page):
     return len([url for url in page.requested() if "/thumbnail" in url])
 
 
-def until(true, timeout=5.0):
+def until(true, timeout=30.0):
     end = perf_counter() + timeout
     while not true():
         assert perf_counter() < end, "it did not come"
@@ -118,8 +135,8 @@ def move(page, name, value, event="input"):
     }})()""")
 
 
-def test_controls_and_store_follow_each_other(tmp_path):
-    with opened(tmp_path) as (desk, page):
+def test_controls_and_store_follow_each_other(opened):
+    with opened() as (desk, page):
         values = lambda name: desk.store.snapshot.values[name]  # noqa: E731
         move(page, "vace_scale", 1.5)
         until(lambda: values("vace_scale") == 1.5)
@@ -138,12 +155,12 @@ def test_controls_and_store_follow_each_other(tmp_path):
         move(page, "mix", 0.75)
         until(lambda: values("mix") == 0.75)
         desk.store.update({"mix": 0.1})
-        page.until(shown.format("mix", "value") + " === '0.1'", 3)
+        page.until(shown.format("mix", "value") + " === '0.1'")
 
 
 @pytest.mark.parametrize("pipeline", ["stylize", "longlive"])
-def test_a_size_is_chosen_from_the_list_or_typed(tmp_path, pipeline):
-    with opened(tmp_path, now=pipeline) as (desk, page):
+def test_a_size_is_chosen_from_the_list_or_typed(opened, pipeline):
+    with opened(now=pipeline) as (desk, page):
         size = lambda: desk.store.snapshot.values["size"]  # noqa: E731
         words = page.run("[...document.getElementById('control-size').options].map((e) => e.text)")
         assert "512x288: 16:9, fastest" in words
@@ -169,8 +186,8 @@ def test_a_size_is_chosen_from_the_list_or_typed(tmp_path, pipeline):
 
 
 @pytest.mark.parametrize("pipeline", ["stylize", "longlive", "krea-realtime-video"])
-def test_every_parameter_and_action_has_its_control_and_every_control_a_label(tmp_path, pipeline):
-    with opened(tmp_path, now=pipeline) as (desk, page):
+def test_every_parameter_and_action_has_its_control_and_every_control_a_label(opened, pipeline):
+    with opened(now=pipeline) as (desk, page):
         (shown,) = (row for row in desk.pipelines() if row["active"])
         live = [spec.name for spec in describe(OutputParameters)]
         found = page.run("[...document.querySelectorAll('[id^=control-]')].map((e) => e.id)")
@@ -183,8 +200,8 @@ def test_every_parameter_and_action_has_its_control_and_every_control_a_label(tm
         assert nameless == []
 
 
-def test_nothing_comes_from_elsewhere_and_nothing_goes_wrong(tmp_path):
-    with sending("test-page-a") as offers, opened(tmp_path, offers) as (_, page):
+def test_nothing_comes_from_elsewhere_and_nothing_goes_wrong(opened):
+    with sending("test-page-a") as offers, opened(offers) as (_, page):
         page.until("document.querySelector('#figures').textContent.length > 20")
         page.run("document.getElementById('sources').scrollIntoView()")
         page.until("document.querySelector('.tiles img')?.naturalWidth > 0")
@@ -196,8 +213,8 @@ def test_nothing_comes_from_elsewhere_and_nothing_goes_wrong(tmp_path):
         assert page.complaints() == []
 
 
-def test_it_fits_a_telephone(tmp_path):
-    with opened(tmp_path) as (_, page):
+def test_it_fits_a_telephone(opened):
+    with opened() as (_, page):
         page.size(390, 844)
         page.until("innerWidth === 390")
         assert page.run("document.documentElement.scrollWidth") <= 390
@@ -207,12 +224,12 @@ def test_it_fits_a_telephone(tmp_path):
         assert small == [], "fingers need room"
 
 
-def test_senders_are_shown_marked_and_chosen(tmp_path):
+def test_senders_are_shown_marked_and_chosen(opened):
     bad = Offer(uri="spout:Deep", text="1920x1080 RGBA16F from Host", problem="Set it to 8 bits.")
     camera = Offer(uri="camera:0", text="a camera", exclusive=True)
     with (
         sending("test-page-a", "test-page-b") as senders,
-        opened(tmp_path, [*senders, bad, camera]) as (desk, page),
+        opened([*senders, bad, camera]) as (desk, page),
     ):
         for width in (1280, 390):
             page.size(width, 900)
@@ -227,7 +244,7 @@ def test_senders_are_shown_marked_and_chosen(tmp_path):
         assert colour == "rgb(240, 179, 74)"
         page.until(f"{tile('camera:0')}.innerText.includes('choose it to see it')")
         first = page.run(f"{tile('shm:test-page-a')}.querySelector('img').src")
-        page.until(f"{tile('shm:test-page-a')}.querySelector('img').src !== '{first}'", 5)
+        page.until(f"{tile('shm:test-page-a')}.querySelector('img').src !== '{first}'")
 
         marked = "[...document.querySelectorAll('.tiles .on b')].map((e) => e.innerText).join()"
         assert page.run(marked) == ""
@@ -239,8 +256,8 @@ def test_senders_are_shown_marked_and_chosen(tmp_path):
         page.until(f"{marked} === 'spout:Deep'")
 
 
-def test_a_source_is_typed_and_what_is_none_stays_said(tmp_path):
-    with opened(tmp_path, []) as (desk, page):
+def test_a_source_is_typed_and_what_is_none_stays_said(opened):
+    with opened([]) as (desk, page):
         page.run("document.getElementById('sources').scrollIntoView()")
         page.until(
             "document.getElementById('sources').innerText.includes('No sender is there now')"
@@ -259,48 +276,53 @@ def test_a_source_is_typed_and_what_is_none_stays_said(tmp_path):
         assert desk.attached == [whole, "demo:"]
 
 
-def test_senders_are_looked_at_only_while_somebody_sees_them(tmp_path):
-    with sending("test-page-a") as offers, opened(tmp_path, offers) as (_, page):
+def test_senders_are_looked_at_only_while_somebody_sees_them(opened):
+    with sending("test-page-a") as offers, opened(offers, hurry=8) as (_, page):
+        page.run("window.beats = 0; setInterval(() => beats += 1, 2000)")  # in the page's own time
+
+        def looked(beats):
+            """How often they were looked at in so many beats."""
+            begun, end = thumbnails(page), page.run("beats") + beats
+            page.until(f"beats >= {end}")
+            return thumbnails(page) - begun
+
         page.size(390, 400)
         page.run("document.getElementById('sources').scrollIntoView()")
         page.until("document.querySelector('.tiles img')?.naturalWidth > 0")
-        begun = thumbnails(page)
-        time.sleep(4.5)
-        assert thumbnails(page) - begun in (2, 3), "every two seconds"
+        assert 3 <= looked(6) <= 7, "every two seconds, or less where the answer takes longer"
         page.run("scrollTo(0, document.body.scrollHeight)")
-        time.sleep(1)
+        looked(2)
+        assert looked(3) == 0, "out of sight"
         before = thumbnails(page)
-        time.sleep(4.5)
-        assert thumbnails(page) == before, "out of sight"
         page.run("document.getElementById('sources').scrollIntoView()")
         until(lambda: thumbnails(page) > before)
         page.run("""Object.defineProperty(document, "visibilityState",
             {get: () => window.seen ? "visible" : "hidden"})""")
-        time.sleep(0.5)
+        looked(2)
+        assert looked(3) == 0, "another tab is in front"
         before = thumbnails(page)
-        time.sleep(4.5)
-        assert thumbnails(page) == before, "another tab is in front"
         page.run("window.seen = true; document.dispatchEvent(new Event('visibilitychange'))")
-        until(lambda: thumbnails(page) > before, 1)
+        until(lambda: thumbnails(page) > before)
 
 
-def test_the_keyboard_stays_where_it_is_while_others_come(tmp_path):
-    with sending("test-page-a", "test-page-b") as (one, other), opened(tmp_path) as (desk, page):
+def test_the_keyboard_stays_where_it_is_while_others_come(opened):
+    senders = sending("test-page-a", "test-page-b")
+    with senders as (one, other), opened(hurry=8) as (desk, page):
         desk.offers = lambda: [other]
         page.run("document.getElementById('sources').scrollIntoView()")
         page.until(f"{tile('shm:test-page-b')} !== undefined")
         desk.offers = lambda: [one, other]
-        page.until(f"{tile('shm:test-page-a')} !== undefined", 5)
+        page.until(f"{tile('shm:test-page-a')} !== undefined")
         page.run(f"{tile('shm:test-page-a')}.focus()")
         asked = thumbnails(page)
-        until(lambda: thumbnails(page) > asked + 2, 8)
+        until(lambda: thumbnails(page) > asked + 2)
         assert "test-page-a" in page.run("document.activeElement.innerText")
         desk.offers = lambda: [other]
-        page.until(f"{tile('shm:test-page-a')} === undefined", 5)
+        page.until(f"{tile('shm:test-page-a')} === undefined")
 
 
-def test_words_of_others_are_text_and_no_markup(tmp_path):
-    with opened(tmp_path) as (desk, page):
+def test_words_of_others_are_text_and_no_markup(opened):
+    with opened() as (desk, page):
         evil = '<img src=x onerror="window.evil = 1">'
         desk.offers = lambda: [Offer(uri=f"shm:{evil}", text=evil, problem=evil)]
         desk.now = {"state": "FAILED", "reason": evil, "error": evil, "source": evil}
@@ -313,9 +335,9 @@ def test_words_of_others_are_text_and_no_markup(tmp_path):
         assert page.run("document.querySelectorAll('img[src=x]').length") == 0
 
 
-def test_a_dropped_picture_becomes_the_reference(tmp_path):
+def test_a_dropped_picture_becomes_the_reference(opened):
     data = cv2.imencode(".png", np.full((20, 20, 3), 90, np.uint8))[1].tobytes()
-    with opened(tmp_path) as (desk, page):
+    with opened() as (desk, page):
         page.run(f"""(() => {{
           const bytes = new Uint8Array({list(data)});
           const file = new File([bytes], "my art.png", {{type: "image/png"}});
@@ -328,8 +350,8 @@ def test_a_dropped_picture_becomes_the_reference(tmp_path):
         page.until("document.querySelector('.drop img.on') !== null")
 
 
-def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path):
-    with opened(tmp_path) as (desk, page):
+def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path, opened):
+    with opened(hurry=8) as (desk, page):
         server = HttpServer(desk, Settings(port=0, folder=tmp_path))
         server.bind()
         server.start()
@@ -343,14 +365,14 @@ def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path):
         again.start()
         try:
             desk.store.update({"vace_scale": 0.75})
-            page.until("document.getElementById('state').textContent === 'RUNNING'", 15)
+            page.until("document.getElementById('state').textContent === 'RUNNING'")
             page.until("document.getElementById('control-vace_scale').value === '0.75'")
         finally:
             again.close()
 
 
-def test_a_lost_socket_comes_back_without_a_word_and_shows_the_state_again(tmp_path):
-    with opened(tmp_path) as (desk, page):
+def test_a_lost_socket_comes_back_without_a_word_and_shows_the_state_again(opened):
+    with opened(hurry=2) as (desk, page):
         page.until("document.getElementById('state').textContent === 'RUNNING'")
         page.run("""
             window.badges = new Set();
@@ -382,7 +404,7 @@ def test_a_lost_socket_comes_back_without_a_word_and_shows_the_state_again(tmp_p
         assert page.complaints() == []
 
 
-def test_a_causal_pipeline_is_seen_and_played(tmp_path):
+def test_a_causal_pipeline_is_seen_and_played(tmp_path, served):
     pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
     load = {"weights": "demo", "vae": "tae", "vace_enabled": True, "fade": 0}
     with running_session(
@@ -391,7 +413,7 @@ def test_a_causal_pipeline_is_seen_and_played(tmp_path):
     ) as rig:  # fmt: skip
         rig.running("longlive")
         session = rig.session
-        with served(tmp_path, session) as page:
+        with served(session) as page:
             page.until("document.getElementById('reason').innerText.startsWith('DEMO WEIGHTS')")
             for side in ("input", "output"):
                 picture = f"document.getElementById('{side}').toDataURL()"
@@ -401,15 +423,15 @@ def test_a_causal_pipeline_is_seen_and_played(tmp_path):
             move(page, "vace_scale", 1.5)
             move(page, "prompt", "gold and black circles")
             until(lambda: session.store.snapshot.values["prompt"] == "gold and black circles")
-            until(lambda: session.status().report.get("vace_scale") == 1.5, 20)
-            until(lambda: session.status().snapshot >= session.store.snapshot.number, 20)
+            until(lambda: session.status().report.get("vace_scale") == 1.5)
+            until(lambda: session.status().snapshot >= session.store.snapshot.number)
             move(page, "input_mode", "text", "change")
-            until(lambda: session.status().report["mode"] == "text", 20)
+            until(lambda: session.status().report["mode"] == "text")
             page.size(1280, 900)
             page.screenshot(tmp_path / "page.png")
             page.run("""[...document.querySelectorAll("#pipelines button")]
                 .find((e) => e.innerText === "krea-realtime-video").click()""")
-            until(lambda: session.status().pipeline == "krea-realtime-video", 20)
+            until(lambda: session.status().pipeline == "krea-realtime-video")
             page.until("document.getElementById('reason').innerText.startsWith('DEMO WEIGHTS')")
             assert page.run("document.getElementById('error').hidden")
             assert page.complaints() == []
