@@ -363,38 +363,69 @@ def test_send_hands_on_and_ends_by_itself():
         assert process.wait(15) == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("size", [(1, 1), (333, 201), (1280, 720), (1920, 1080)])
-def test_three_hundred_stamped_frames_pass_exactly(tmp_path, size):
-    """Through shared memory, the child worker and shared memory again, alpha and all."""
+@contextmanager
+def stamping(tmp_path, size, *arguments):
+    """A bridge through which stamped pictures pass: shared memory, the child worker, and shared
+    memory again, alpha and all. Gives what sends one, and what has been seen.
+    """
     width, height = size
     name = f"test-exact-{width}"
     writer = RingWriter(name, width, height, 4)
     rng = np.random.default_rng(1)
     base = rng.integers(0, 256, (height, width, 4), dtype=np.uint8)
+
+    def send(number):
+        stamped = base.copy()
+        stamped[0, 0] = stamp(number)
+        writer.write(stamped, perf_counter(), number)
+
     try:
         with running(
             tmp_path, "--source", f"shm:{name}", "--sink", f"shm:{name}-out", "--alpha", "input",
-            "--pipeline", "passthrough", "--output-size", f"{width}x{height}",
+            "--pipeline", "passthrough", "--output-size", f"{width}x{height}", *arguments,
         ) as bridge:  # fmt: skip
             writer.write(base, perf_counter(), 0)
             bridge.until(lambda state: state["state"] == "RUNNING")
             seen, ended = follow(f"{name}-out", base)
-            for number in range(1, 301):
-                stamped = base.copy()
-                stamped[0, 0] = stamp(number)
-                writer.write(stamped, perf_counter(), number)
-                time.sleep(1 / 25)
-            time.sleep(0.5)
+            yield send, seen
             ended.set()
     finally:
         writer.unlink()
         writer.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1, 1), (333, 201), (1280, 720), (1920, 1080)])
+def test_stamped_frames_pass_exactly(tmp_path, size):
+    """One after the other: each is sent when the one before it has come."""
+    with stamping(tmp_path, size, "--output-fps", "60") as (send, seen):
+        for number in range(1, 61):
+            send(number)
+            end = perf_counter() + 30
+            while number not in {shown for shown, _ in seen[-9:]}:
+                assert perf_counter() < end, f"{number} did not come"
+                time.sleep(0.001)
     order = [number for number, _ in seen if number]
-    assert order[-1] == 300, "the last picture before a pause arrives"
+    order = order[: order.index(60) + 1]  # then it is made again
+    assert order == sorted(set(order)), "none out of order, none twice"
+    assert all(exact for number, exact in seen if number)
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_three_hundred_stamped_frames_pass_exactly_however_fast_they_come(tmp_path):
+    with stamping(tmp_path, (640, 360), "--output-fps", "60") as (send, seen):
+        for number in range(1, 301):
+            send(number)
+            time.sleep(1 / 50)
+        end = perf_counter() + 30
+        while 300 not in {shown for shown, _ in seen[-9:]}:
+            assert perf_counter() < end, "the last picture before a pause arrives"
+            time.sleep(0.01)
+    order = [number for number, _ in seen if number]
     order = order[: order.index(300) + 1]  # in the pause it is made again
     assert order == sorted(set(order)), "none out of order, none twice"
-    assert len(order) >= 297, f"{len(order)} of 300 at 25 a second"
+    assert len(order) >= 297, f"{len(order)} of 300 at 50 a second"
     assert all(exact for number, exact in seen if number)
 
 
@@ -419,7 +450,7 @@ def follow(name: str, base: np.ndarray):
                 stamped = pixel == stamp(number)
                 slot.image[0, 0] = base[0, 0]
                 seen.append((number if stamped else 0, np.array_equal(slot.image, base)))
-            time.sleep(0.002)
+            time.sleep(0.001)
         reader.close()
 
     threading.Thread(target=work, daemon=True).start()
