@@ -409,6 +409,9 @@ def hung(path):
         signal.signal(signal.SIGIO, old)
 
 
+SOON = [sys.executable, "-c", "from tests.bridge import main; main()"]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
 def test_a_file_on_a_hung_disk_keeps_neither_start_nor_page_nor_osc_nor_the_end(tmp_path):
@@ -417,7 +420,7 @@ def test_a_file_on_a_hung_disk_keeps_neither_start_nor_page_nor_osc_nor_the_end(
     with (
         hung(picture),
         running(tmp_path, "--source", f"file:{picture}", "--sink", "null:", "--name", "Xhung",
-                "--pipeline", "passthrough", "--output-size", "64x48") as bridge,
+                "--pipeline", "passthrough", "--output-size", "64x48", command=SOON) as bridge,
     ):  # fmt: skip
         state = bridge.until(lambda state: "has not opened for" in state["error"])
         assert state["shown"] == "card"
@@ -447,7 +450,7 @@ def test_a_journal_and_a_log_on_a_hung_disk_keep_neither_start_nor_frames(tmp_pa
         hung(journal),
         hung(log),
         running(tmp_path, "--sink", "null:", "--name", "Xhung", "--pipeline", "passthrough",
-                "--output-size", "64x48") as bridge,
+                "--output-size", "64x48", command=SOON) as bridge,
     ):  # fmt: skip
         state = bridge.until(lambda state: state["frames_new"] > 10)
         assert "has not answered" in state["error"]

@@ -11,8 +11,8 @@ import pytest
 
 from bridge.timing import Ticker
 from engine.overdue import BLOCKS, DOUBT, LATE, SHAPES, Limits, Overdue
-from tests import test_cli
 from tests.rig import running_session
+from tests.test_cli import running
 
 STOP, CONT = getattr(signal, "SIGSTOP", None), getattr(signal, "SIGCONT", None)
 
@@ -80,15 +80,17 @@ def test_shapes_are_not_remembered_without_end():
 
 @pytest.mark.slow
 def test_the_first_block_of_a_shape_is_no_hang_and_what_hangs_after_it_is(tmp_path):
-    load = {"frames": 1, "first": 2.0}
+    load = {"frames": 1, "first": 1.5}
     with running_session(tmp_path, pipeline="painter", load=load, hang_s=0.5) as rig:
         stop = rig.steady_input()
         rig.running()
-        worker = rig.session.status().worker
+        worker, block = rig.session.status().worker, rig.session._host.current.block
+        longest = lambda: max([*block.intervals], default=0.0)  # noqa: E731 - of the last few
         for change, sizes in (({"size": "32x32"}, "32x32"), ({"steps": 2}, "32x32")):
             shown = rig.session.status().frames_new
             rig.session.store.update(change)
-            time.sleep(0.3)
+            rig.until(lambda: longest() > 1.5)
+            rig.until(lambda: longest() < 1.5)
             rig.until(lambda shown=shown: rig.session.status().frames_new > shown + 10)
             assert rig.session.status().engine_size == sizes
         assert rig.session.status().worker == worker, rig.session.status().error
@@ -117,29 +119,35 @@ def test_a_hang_is_ended_be_it_in_python_or_below_it(tmp_path, monkeypatch, hang
         assert any("_trouble" in line for line in hung.log), "the stack names where it hung"
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="no signal stops a process there")
-@pytest.mark.parametrize(("who", "seconds"), [("both", 2.5), ("bridge", 2.5), ("worker", 0.95)])
-def test_a_machine_that_wakes_finds_its_worker_alive(tmp_path, monkeypatch, who, seconds):
-    """Both slept, or the bridge in a debugger, or the worker for longer than its own limit."""
-    monkeypatch.setattr(
-        test_cli, "COMMAND", [sys.executable, "-c", "from tests.bridge import main; main()"]
-    )
+@pytest.fixture(scope="module")
+def bridge(tmp_path_factory):
+    """One for all who sleep and wake."""
     arguments = (
         "--pipeline", "painter", "--source", "pattern:", "--sink", "null:", "--hang-s", "0.5",
         "--set", "frames=1", "--set", "shortest=0.15", "--set", "longest=0.15",
     )  # fmt: skip
-    with test_cli.running(tmp_path, *arguments) as bridge:
-        before = bridge.until(lambda state: state["state"] == "RUNNING")
-        processes = {"bridge": psutil.Process(bridge.process.pid),
-                     "worker": psutil.Process(before["worker"])}  # fmt: skip
-        stopped = ["worker", "bridge"] if who == "both" else [who]
-        for name in stopped:
-            processes[name].send_signal(STOP)
-        time.sleep(seconds)
-        for name in reversed(stopped):
-            processes[name].send_signal(CONT)
-        bridge.until(lambda state: state["frames_new"] > before["frames_new"] + 5)
-        time.sleep(1.0)  # longer than a doubt
-        after = bridge.state()
-        assert (after["worker"], after["restarts"]) == (before["worker"], 0), after["error"]
+    soon = [sys.executable, "-c", "from tests.bridge import main; main()"]
+    with running(tmp_path_factory.mktemp("bridge"), *arguments, command=soon) as bridge:
+        yield bridge
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal stops a process there")
+@pytest.mark.parametrize(("who", "seconds"), [("both", 2.5), ("bridge", 2.5), ("worker", 0.95)])
+def test_a_machine_that_wakes_finds_its_worker_alive(bridge, who, seconds):
+    """Both slept, or the bridge in a debugger, or the worker for longer than its own limit."""
+    before = bridge.until(lambda state: state["state"] == "RUNNING")
+    processes = {"bridge": psutil.Process(bridge.process.pid),
+                 "worker": psutil.Process(before["worker"])}  # fmt: skip
+    stopped = ["worker", "bridge"] if who == "both" else [who]
+    for name in stopped:
+        processes[name].send_signal(STOP)
+    time.sleep(seconds)
+    for name in reversed(stopped):
+        processes[name].send_signal(CONT)
+    bridge.until(lambda state: state["frames_new"] > before["frames_new"] + 5)
+    # Longer than a doubt: the host looks many times in a second.
+    bridge.until(lambda state: state["uptime"] > before["uptime"] + seconds + 2 * DOUBT)
+    after = bridge.state()
+    told = after["worker"], after["restarts"]
+    assert told == (before["worker"], before["restarts"]), after["error"]
