@@ -112,6 +112,16 @@ def refused(*arguments) -> tuple[int, str]:
     return done.returncode, " ".join(done.stderr.split())
 
 
+def refused_here(monkeypatch, capsys, *arguments) -> tuple[int, str]:
+    """The same in this process; what is not refused ends at once."""
+    stop = threading.Event()
+    stop.set()
+    monkeypatch.setattr("bridge.serve.stop_event", lambda: stop)
+    with pytest.raises(SystemExit) as end:
+        main([*arguments])
+    return end.value.code, " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("kept", ["open", "receive"])
 def test_a_send_whose_source_does_not_answer_ends_by_ctrl_c(monkeypatch, kept):
     monkeypatch.setitem(bridge.transports.BUILT_IN, "balky", "tests.balky")

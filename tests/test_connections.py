@@ -25,7 +25,7 @@ from bridge.control.http_server import HttpServer
 from bridge.control.seats import Limits, Phase, Seats, Why
 from bridge.settings import Settings
 from tests.desk import FakeDesk
-from tests.test_cli import COMMAND, running
+from tests.test_cli import COMMAND, refused_here, running
 
 SOON = 10.0  # seconds after which something that must come will not
 
@@ -549,14 +549,14 @@ def test_a_body_that_grows_past_its_limit_is_too_large(one_port, head, chunks):
         (["--lan"], {"SPOUT_BRIDGE_TOKEN": "short"}),
     ],
 )
-def test_a_token_that_can_be_guessed_or_not_be_typed_is_refused(arguments, variables, monkeypatch):
+def test_a_token_that_can_be_guessed_or_not_be_typed_is_refused(
+    arguments, variables, monkeypatch, capsys
+):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    done = subprocess.run(
-        [*COMMAND, "run", "--port", "0", *arguments], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 2, done.stderr
-    assert "--token takes 16 to 256 letters" in " ".join(done.stderr.split())
+    status, text = refused_here(monkeypatch, capsys, "run", "--port", "0", *arguments)
+    assert status == 2, text
+    assert "--token takes 16 to 256 letters" in text
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from engine.parameters import describe
 from engine.ring import Slot
 from tests import balky
 from tests.rig import running_session, scene
-from tests.test_cli import refused
+from tests.test_cli import refused_here
 from tests.test_session import longest_gap, no_black
 
 PERIOD = 1 / 50
@@ -197,7 +197,8 @@ def test_a_hang_is_bridged_by_the_fallback_and_ends_it(tmp_path, fallback):
 
 @pytest.mark.slow
 def test_a_fallback_that_dies_is_started_again_and_ends_with_the_need(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.host.SPARE_RETRY", 0.5)
+    monkeypatch.setattr("bridge.host.LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr("bridge.host.SPARE_RETRY", 0.2)
     monkeypatch.setattr("bridge.fallback.LINGER", 0.5)
     chosen = {"pipeline": "painter", "settle_s": 60, "fallback": "passthrough"}
     with running_session(tmp_path, load={"frames": 1}, **chosen) as rig:
@@ -241,8 +242,7 @@ def test_a_clip_that_takes_long_to_open_says_so_at_the_start(monkeypatch, caplog
     assert then == "balky:clip has not opened; it is tried again when it is needed"
 
 
-@pytest.mark.slow
-def test_a_fallback_that_cannot_be_is_refused_at_the_start(tmp_path):
+def test_a_fallback_that_cannot_be_is_refused_at_the_start(tmp_path, monkeypatch, capsys):
     (tmp_path / "text.mp4").write_text("no film")
     base = ("run", "--port", "0", "--folder", str(tmp_path), "--source", "pattern:",
             "--sink", "null:", "--fallback")  # fmt: skip
@@ -252,7 +252,7 @@ def test_a_fallback_that_cannot_be_is_refused_at_the_start(tmp_path):
         (f"file:{tmp_path / 'text.mp4'}", "cannot be played"),
         ("longlive", "longlive"),
     ):
-        status, text = refused(*base, fallback)
+        status, text = refused_here(monkeypatch, capsys, *base, fallback)
         assert status != 0
         assert words in text, text
         assert "Traceback" not in text
