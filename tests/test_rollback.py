@@ -15,7 +15,7 @@ SLOW = {"shortest": 0.03, "longest": 0.03}  # blocks as a real pipeline makes th
 SETTLED = {"settle_s": 0.2}
 
 
-def made(rig, count=4 * 4 * GOOD):
+def made(rig, count=2 * 4 * GOOD):
     """Wait for so many new pictures."""
     before = rig.session.counters.shown["new"]
     rig.until(lambda: rig.session.counters.shown["new"] > before + count)
