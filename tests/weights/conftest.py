@@ -15,7 +15,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     files = {NAME: CONTENT, "authors/model/small.pth": b"small" * 1000}
     with running(Hub(files=files)) as found:
         monkeypatch.setenv("HF_ENDPOINT", found.url)
-        monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "1")
+        monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "30")
         monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
         yield found
 

@@ -128,17 +128,29 @@ def test_another_file_than_the_declared_one_is_refused_before_it_comes(hub: Hub,
     assert hub.sent == 0
 
 
-def test_a_slow_server_is_waited_for(hub: Hub, tmp_path: Path, alone: Path) -> None:
-    hub.slow = 0.3  # a piece now and then, each within the timeout
+def test_a_slow_server_is_waited_for(
+    hub: Hub, tmp_path: Path, alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "1")
+    hub.slow = 0.3  # a piece now and then, each within the timeout, all of them beyond it
     hub.files["authors/model/small.pth"] = os.urandom(1 << 18)
     assert fetch(tmp_path, SMALL)[0] == 0
 
 
-@pytest.mark.slow
+# The hub's library waits in whole seconds for an answer, and one more before each of its retries.
+HASTY = """
+import sys, time
+from huggingface_hub import constants
+import engine.fetch
+constants.HF_HUB_DOWNLOAD_TIMEOUT, time.sleep = 0.3, lambda _: None
+sys.exit(engine.fetch.main())
+"""
+
+
 def test_a_silent_server_is_not_waited_for(hub: Hub, tmp_path: Path, alone: Path) -> None:
-    hub.slow = 3.0
+    hub.slow = 60.0
     hub.files["authors/model/small.pth"] = os.urandom(1 << 17)
-    status, news = fetch(tmp_path, SMALL)
+    status, news = fetch(tmp_path, SMALL, run=["-c", HASTY])
     assert status == 1
     assert "broke off" in error_of(news)
 
