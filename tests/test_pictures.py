@@ -321,6 +321,7 @@ def test_reasons_are_bounded_too(pictures, tmp_path):
         while pictures.get(f"{number}.png", (16, 16), "contained") is None:
             if f"{number}.png" in pictures.problems:
                 break
+            time.sleep(0.0005)  # else the thread that reads waits for this one
     assert len(pictures._known) <= MOST
 
 
@@ -474,15 +475,20 @@ def test_uploads_wait_aside_and_are_refused_beyond_eight(tmp_path):
 
 
 def peak(code, *args):
-    """Megabytes by which a piece of code raised the most memory that its process had."""
+    """Megabytes by which a piece of code raised the most memory that its process had. Linux tells
+    that of the program alone; elsewhere the most of a process begins with that of its parent.
+    """
     resource = pytest.importorskip("resource", reason="only POSIX tells the most of a process")
     assert resource
     whole = f"""
-import resource, sys, threading
+import re, resource, sys, threading
 from pathlib import Path
 from bridge.control import assets
 from engine.assets import Pictures
-def most(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def most():
+    if sys.platform == "linux":
+        return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 folder = Path(sys.argv[1])
 {code}
 unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
@@ -499,7 +505,7 @@ print((most() - before) / unit)
 @pytest.mark.slow
 def test_eight_deep_pictures_at_once_cost_as_much_as_one(tmp_path):
     data = tmp_path / "deep"
-    flat = np.full((5000, 7940, 3), 30_000, np.uint16)
+    flat = np.full((3000, 4000, 3), 30_000, np.uint16)  # 72 MB unpacked
     data.write_bytes(cv2.imencode(".png", flat)[1].tobytes())
     cost = peak(
         """
@@ -510,7 +516,7 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 """, tmp_path,
     )  # fmt: skip
-    assert cost < 300, f"{cost:.0f} MB"
+    assert cost < 150, f"{cost:.0f} MB"
 
 
 @pytest.mark.slow
