@@ -296,13 +296,15 @@ class Flooded:
     pong_after: float  # and until a ping is answered
 
 
-def flood(count: int, seconds: float = 60.0, seed: int = 2) -> Flooded:
-    """Send so many packets to a bridge, or for so long, and look what it does meanwhile."""
+def flood(count: int, seconds: float = 60.0, seed: int = 2, before: int = 60) -> Flooded:
+    """Send so many packets to a bridge, or for so long, and look what it does meanwhile, and
+    `before` looks at what it does without.
+    """
     with running() as bridge:
-        bridge.until(lambda state: state["state"] == "RUNNING" and state["frames_new"] > 60)
-        quiet = [look(bridge) for _ in range(60)]
+        bridge.until(lambda state: state["state"] == "RUNNING" and state["frames_new"] > before)
+        quiet = [look(bridge) for _ in range(before)]
         memory = psutil.Process(bridge.process.pid).memory_info
-        before, held = bridge.get("state"), [memory().rss]
+        first, held = bridge.get("state"), [memory().rss]
         command = [sys.executable, "-m", "tests.attack.osc", "--send", str(bridge.port)]
         sender = subprocess.Popen(
             [*command, "--packets", str(count), "--seed", str(seed)],
@@ -331,7 +333,7 @@ def flood(count: int, seconds: float = 60.0, seed: int = 2) -> Flooded:
             http_p50_quiet=at(quiet, 0.5), http_p99_quiet=at(quiet, 0.99),
             http_p50=at(looks, 0.5), http_p99=at(looks, 0.99),
             memory_before=held[0] / 1e6, memory_most=max(held) / 1e6, memory_after=held[-1] / 1e6,
-            output_a_second=(shown(after) - shown(before)) / (after["uptime"] - before["uptime"]),
+            output_a_second=(shown(after) - shown(first)) / (after["uptime"] - first["uptime"]),
             pictures_after=pictures_after,
             longest_gap=after["longest_gap"], black_frames=after["black_frames"],
             value_after=value_after, pong_after=pong_after,

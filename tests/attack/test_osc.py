@@ -8,14 +8,14 @@ pytestmark = pytest.mark.slow
 
 
 def test_any_packet_is_parsed_or_refused_and_none_is_dear():
-    done = osc.parse(60_000)
-    assert done.refused > 10_000
+    done = osc.parse(30_000)
+    assert done.refused > 5_000
     assert done.slowest_ms < 2_000
     assert done.grown_mb < 40
 
 
 def test_a_bridge_under_a_flood_goes_on_answers_and_holds_its_memory():
-    done = osc.flood(300_000, seconds=15)
+    done = osc.flood(120_000, seconds=15, before=10)
     assert done.received > 10_000
     assert done.http_p99 < 2_000
     assert done.memory_most < done.memory_before + 80
