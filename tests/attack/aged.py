@@ -147,8 +147,10 @@ class Aging:
             self.wrong.append(f"after {what} nothing came for {BACK:g} s")
 
 
-def live(events: Mapping[str, int], idle: float, console: Console) -> Life:
-    """The whole life: so many events of each kind, then `idle` seconds of nothing."""
+def live(events: Mapping[str, int], idle: float, console: Console, warm: float = WARM) -> Life:
+    """The whole life: so many events of each kind after `warm` seconds of running, then `idle`
+    seconds of nothing.
+    """
     began, name = perf_counter(), f"Aged{os.getpid()}"
     home = Home(
         arguments=(
@@ -167,7 +169,7 @@ def live(events: Mapping[str, int], idle: float, console: Console) -> Life:
             first = bridge.reader.read()
             if min(first.head, first.index) < FRAMES:
                 aging.wrong.append(f"day 14 did not come: frame {first.head}")
-            sleep(WARM)
+            sleep(warm)
             bridge.reader.mark()
             busy = list(_busy(bridge, aging, events, console))
             if not bridge.alive:
@@ -179,7 +181,7 @@ def live(events: Mapping[str, int], idle: float, console: Console) -> Life:
             if not bridge.until(lambda now: now["pipeline"] == "stylize", BACK):
                 aging.wrong.append("stylize did not come at the end")
             console.print("idle", style="dim")
-            sleep(min(WARM, idle / 4))
+            sleep(min(warm, idle / 4))
             rest = list(_looks(bridge, idle))
             seen = bridge.reader.read()
             if not bridge.alive:

@@ -329,7 +329,5 @@ def journals(field: Field) -> None:
             continue
         field.expect(perf_counter() - began < 15, f"a journal of {what} makes the start long")
         field.goes_on(f"a start with a journal of {what}", 15)
-    bridge.end()
     if journal.is_dir():
         journal.rmdir()
-    bridge.start()

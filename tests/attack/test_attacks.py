@@ -12,6 +12,7 @@ from rich.console import Console
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("attacks"),  # they share bridges
     pytest.mark.skipif(sys.platform != "linux", reason="reads /dev/shm and stops processes"),
 ]
 
@@ -83,12 +84,13 @@ def test_who_watches_sees_black_and_what_stands_and_what_dies(houses):
         assert any(seen in text for text in wrong), wrong
 
 
-MORE = {"mb": 60.0, "files": 8, "threads": 6, "segments": 2, "processes": 0}
+# Fewer than the events of a kind: one that leaves something behind each time is found.
+AGED = {"prompt": 40, "switch": 4, "lost source": 6, "kill": 2}
+MORE = {"mb": 40.0, "files": 3, "threads": 4, "segments": 1, "processes": 0}
 
 
 def test_an_aged_bridge_holds_no_more_than_a_young_one():
-    events = {"prompt": 100, "switch": 6, "lost source": 10, "kill": 3}
-    life = live(events, 5.0, Console(stderr=True))
+    life = live(AGED, 2.0, Console(stderr=True), warm=1.0)
     print(table(life))
     assert not life.wrong
     first, last = asdict(life.busy[0][1]), asdict(life.idle[-1][1])
