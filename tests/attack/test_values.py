@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 from contextlib import contextmanager
+from functools import cache
 from time import perf_counter
 
 import cv2
@@ -33,9 +34,9 @@ from engine.pipelines.catalog import BUILT_IN, Catalog
 from engine.pipelines.files import LORAS
 from tests.rig import running_session, scene
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("values")]
 
-VALUES = int(os.environ.get("SPOUT_BRIDGE_TEST_VALUES", "40"))  # of each parameter, by each door
+VALUES = int(os.environ.get("SPOUT_BRIDGE_TEST_VALUES", "20"))  # of each parameter, by each door
 BATCH = 100  # of them between two looks for new frames
 SMALL = {"size": "48x32", "weights": "demo", "vae": "tae", "text_encoder": "resident"}
 # What keeps new frames away because it was asked to.
@@ -252,7 +253,7 @@ def test_any_value_of_what_a_pipeline_is_loaded_with(bridge, pipeline):
     bridge.show(pipeline)
 
 
-LAST = {  # by kind: what was accepted last, and of which pipeline
+LAST = {  # by kind: what was accepted last, and of which pipeline; each has one life
     "float": ("stylize", {"vace_scale": 1.75, "fade": 0.0}),
     "bool and choice": ("stylize", {"no_picture": "card", "backend": "onnx"}),
     "text": ("stylize", {"prompt": "half a \ud83d", "prompt_2": "\0"}),
@@ -265,26 +266,39 @@ LAST = {  # by kind: what was accepted last, and of which pipeline
 }
 
 
+@pytest.fixture(scope="module")
+def again(folder):
+    """What a pipeline's values are before its bridge ends and after the next one's start."""
+
+    @cache
+    def lived(pipeline):
+        journal = folder / "again.journal.json"
+        journal.unlink(missing_ok=True)
+        with running(folder, "again", pipeline=pipeline, load={**SMALL, "fade": 0.0}) as bridge:
+            bridge.news()
+            for last in [last for where, last in LAST.values() if where == pipeline]:
+                bridge.session.store.update(last)
+                bridge.news()
+            bridge.session.actions["reload"].run()
+            worker = bridge.session.status().worker
+            bridge.rig.until(lambda: bridge.session.status().worker != worker, 60)
+            bridge.news()
+            held = dict(bridge.values())
+            # as after a crash: what the journal has then, and the picture and LoRA that it names
+            end = perf_counter() + 30
+            while not journal.exists() or json.loads(journal.read_text())["values"] != held:
+                assert perf_counter() < end, "the journal does not come"
+            kept = json.loads(journal.read_text())
+        journal.write_text(json.dumps({**kept, "source": ""}))  # the test's own end is another
+        with running(folder, "again", pipeline=pipeline) as bridge:
+            bridge.news()
+            return held, dict(bridge.values())
+
+    return lived
+
+
 @pytest.mark.parametrize("kind", LAST)
-def test_a_reload_and_a_restart_with_the_last_values(folder, kind):
+def test_a_reload_and_a_restart_with_the_last_values(again, kind):
     pipeline, last = LAST[kind]
-    journal = folder / "again.journal.json"
-    journal.unlink(missing_ok=True)
-    with running(folder, "again", pipeline=pipeline, load={**SMALL, "fade": 0.0}) as bridge:
-        bridge.news()
-        bridge.session.store.update(last)
-        bridge.news()
-        bridge.session.actions["reload"].run()
-        worker = bridge.session.status().worker
-        bridge.rig.until(lambda: bridge.session.status().worker != worker, 60)
-        bridge.news()
-        held = dict(bridge.values())
-        # as after a crash: what the journal has then, and the picture and the LoRA that it names
-        end = perf_counter() + 10
-        while not journal.exists() or json.loads(journal.read_text())["values"] != held:
-            assert perf_counter() < end, "the journal does not come"
-        kept = json.loads(journal.read_text())
-    journal.write_text(json.dumps({**kept, "source": ""}))  # the test's own end has another name
-    with running(folder, "again", pipeline=pipeline) as bridge:
-        bridge.news()
-        assert {n: v for n, v in bridge.values().items() if n in last} == {n: held[n] for n in last}
+    held, found = again(pipeline)
+    assert {name: found[name] for name in last} == {name: held[name] for name in last}
