@@ -1,6 +1,7 @@
 """A port that cannot be had: who has it, what helps, and for how long it is tried."""
 
 import errno
+import io
 import socket
 import subprocess
 import sys
@@ -9,8 +10,12 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from bridge import ports
+from bridge.command import Refused
+from bridge.serve import serve
+from bridge.settings import Settings
 from tests.test_cli import refused, running
 
 HOLDER = """
@@ -81,13 +86,15 @@ def test_a_port_that_windows_keeps_for_itself_is_said_so(windows, kind, protocol
     assert "--port" in text
 
 
-def test_what_else_keeps_a_port_is_said_with_its_cure(tmp_path):
+def test_what_else_keeps_a_port_is_said_with_its_cure(tmp_path, monkeypatch):
     error = OSError(errno.EACCES, "Permission denied")
     assert "above 1023" in ports.taken(TCP, "127.0.0.1", 80, error)
+    monkeypatch.setattr("bridge.serve.stop_event", threading.Event)
     for host in ("192.0.2.7", "no.such.machine.invalid"):
-        status, text = refused("run", "--host", host, "--token", "t" * 20, "--port", str(free()),
-                               "--folder", str(tmp_path))  # fmt: skip
-        assert (status, f"--host {host} is no address of this machine" in text) == (3, True)
+        asked = Settings(host=host, token="t" * 20, port=free(), folder=tmp_path)
+        with pytest.raises(Refused, match=f"--host {host} is no address of this machine") as told:
+            serve(asked, {}, Console(file=io.StringIO()))
+        assert told.value.status == 3
 
 
 @pytest.mark.parametrize("kind", [TCP, UDP])
