@@ -393,6 +393,7 @@ def news(rig, count: int = 5) -> None:
     rig.until(lambda: rig.session.counters.shown["new"] > made + count)
 
 
+@pytest.mark.slow
 def test_sizes_live_through_reload_and_kill(tmp_path):
     with running_session(tmp_path, pipeline="stylize", size="64x48") as rig:
         session, stop = rig.session, rig.steady_input()
@@ -433,6 +434,7 @@ def test_a_size_of_a_journal_that_has_no_room_today_becomes_auto(tmp_path, monke
     assert session.store.snapshot.values["size"] == "auto"
 
 
+@pytest.mark.slow
 def test_what_could_not_be_loaded_is_told_for_a_while_and_no_longer(tmp_path, monkeypatch):
     monkeypatch.setattr(bridge.host, "TOLD", 0.5)
     with running_session(tmp_path, pipeline="painter", load={"frames": 2}, settle_s=0) as rig:

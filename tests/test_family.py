@@ -23,7 +23,7 @@ def goes_on(rig: Rig, pipeline: str) -> None:
     assert (status.pipeline, status.state, status.black_frames) == (pipeline, "RUNNING", 0)
 
 
-@pytest.mark.parametrize("appetite", [3, 8])
+@pytest.mark.parametrize("appetite", [3, pytest.param(8, marks=pytest.mark.slow)])
 def test_one_takes_the_place_of_another_whether_or_not_both_fit(rig, appetite):
     worker = rig.session.status().worker
     for name in ("sow", "boar", "hog"):
@@ -33,6 +33,7 @@ def test_one_takes_the_place_of_another_whether_or_not_both_fit(rig, appetite):
     assert (status.worker, status.restarts, status.error) == (worker, 0, "")
 
 
+@pytest.mark.slow
 def test_the_old_one_is_built_again_where_the_new_one_never_fits(rig):
     worker = rig.session.status().worker
     rig.session.switch("sow", {"appetite": 11})
@@ -46,6 +47,7 @@ def test_the_old_one_is_built_again_where_the_new_one_never_fits(rig):
     assert rig.session.status().error == ""
 
 
+@pytest.mark.slow
 def test_another_worker_brings_the_old_one_back_where_this_one_cannot(rig):
     worker = rig.session.status().worker
     rig.session.switch("sow", {"appetite": 99})

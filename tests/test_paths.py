@@ -233,6 +233,7 @@ def test_the_blank_that_cmd_leaves_in_a_variable_is_no_part_of_it(
     assert getattr(Settings(), name) == wanted
 
 
+@pytest.mark.slow
 def test_redirected_output_is_utf8_whatever_the_system_has(tmp_path):
     code = (
         "import io, sys; "

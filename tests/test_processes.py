@@ -75,6 +75,7 @@ def test_the_end_of_stdin_is_a_normal_end(tmp_path, keep):
     film.release()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", [(), ("--keep",)], ids=["alone", "kept"])
 def test_a_stdin_without_another_end_is_refused(tmp_path, keep):
     status, text = refused("run", *keep, "--port", "0", "--folder", str(tmp_path),
@@ -150,6 +151,7 @@ def test_a_console_that_takes_nothing_keeps_no_dead_bridge_dead(tmp_path):
         assert bridge.process.wait(10) == 0
 
 
+@pytest.mark.slow
 def test_a_refusal_that_nobody_reads_is_one_all_the_same(tmp_path):
     with unread(tmp_path, "--source", "nothing") as bridge:
         assert bridge.process.wait(20) == 1
@@ -343,6 +345,7 @@ def test_no_machine_sleeps_while_it_runs_but_where_that_is_allowed(tmp_path, mon
     assert ("period", 1) in windows.asked
 
 
+@pytest.mark.slow
 def test_no_codec_or_driver_writes_to_the_terminal():
     """In the frame path that would wait for a console that takes nothing."""
     code = (

@@ -157,6 +157,7 @@ def test_the_bridge_outlives_a_sender_who_cuts_his_file_and_one_who_cuts_ours(tm
     assert not path_of(shown).exists()
 
 
+@pytest.mark.slow
 @FILES
 def test_a_source_reads_only_whole_pictures_of_a_file_that_is_cut_at_full_rate():
     name = f"test-cut-source-{os.getpid()}"

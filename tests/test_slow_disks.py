@@ -349,6 +349,7 @@ def test_a_picture_that_cannot_be_read_to_its_end_leaves_the_look(tmp_path, file
 # The start.
 
 
+@pytest.mark.slow
 def test_a_models_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkeypatch):
     looks = Sleeper(engine.library._may_be)
     monkeypatch.setattr(engine.library, "_may_be", looks)
