@@ -1,0 +1,36 @@
+"""No name that outsiders rely on changes unseen; `tests/golden/public_names.json` has them."""
+
+import json
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.public_names import ACCEPT, bench_names, differences, names
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="rings are files there")
+
+GOLDEN = json.loads((Path(__file__).parent / "golden/public_names.json").read_text("utf-8"))
+BENCH = {name: about for name, about in GOLDEN.items() if name.startswith("command bench engine ")}
+
+
+def same(old, new) -> None:
+    lines = differences(old, new)
+    assert not lines, "\n".join(["the public names differ", *lines, ACCEPT])
+
+
+def test_the_public_names_are_those_of_before():
+    same({name: about for name, about in GOLDEN.items() if name not in BENCH}, names())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("torch") is None, reason="the extra `engine` is not installed")
+def test_the_flags_of_bench_engine_are_those_of_before():
+    same(BENCH, bench_names())
+
+
+def test_a_difference_is_told_by_name():
+    assert differences({"a": "1", "b": "2", "c": "3"}, {"b": "4", "c": "3", "d": "5"}) == [
+        "went: a (1)", "came: d (5)", "changed: b (2 -> 4)",
+    ]  # fmt: skip
