@@ -4,11 +4,12 @@
     python -m tests.compare_ids --before before.txt --after after.txt --explained changes.txt
 
 Prints every id that is lost without an explanation, and exits 1 if there is one. The lists may be
-several files, and also what `pytest -v` printed: so those of the tests inside Wine, which have no
-`--collect-only` of their own. A line `== gldx` heads the ids after it, so that the same test by two
-shims counts twice. A line of the explained changes is one of
+several files, and also what `pytest -v` printed, as of the tests inside Wine. An id may have a word
+before it, the shim by which it runs there: `gldx test_spout.py::test_x`. A line of the explained
+changes is one of
 
     OLD -> NEW            renamed or merged; NEW must be there after
+    OLD -> NEW (why)
     OLD -> NEW | why
     OLD -> why            gone for a reason
 
@@ -21,27 +22,20 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-ID = re.compile(r"\S+\.py::\S.*")
+ID = re.compile(r"([a-z]+ )?\S+\.py::\S.*")
 STATUS = re.compile(r"\s+(PASSED|FAILED|SKIPPED|XFAIL|XPASS|ERROR)\b.*$|\s+\[ *\d+%\]$")
+SHORTEST = re.compile(r"([a-z]+ )?[^\s\[]+(\[.*?\](?=\s|$))?")  # where something stands behind it
 
 
 def read_ids(lines: Iterable[str]) -> set[str]:
     """The ids of a list that pytest printed."""
-    found, head = set(), ""
-    for line in lines:
-        if line.startswith("== "):
-            head = line[3:].strip() + ": "
-            continue
-        if match := ID.fullmatch(line.strip().removeprefix(head).replace("\\", "/")):
-            found.add(head + _whole(STATUS.sub("", match[0])))
-    return found
+    texts = (STATUS.sub("", line.strip().replace("\\", "/")) for line in lines)
+    return {_whole(text) for text in texts if ID.fullmatch(text)}
 
 
 def _whole(text: str) -> str:
-    """The id without what a test printed after it (`pytest -v -s`)."""
-    if text.endswith("]"):
-        return text
-    return re.match(r"[^\s\[]+(\[.*?\](?=\s|$))?", text)[0]  # type: ignore[index] - begins an id
+    """The id without what a test printed behind it (`pytest -v -s`)."""
+    return text if text.endswith("]") else SHORTEST.match(text)[0]  # type: ignore[index]
 
 
 def read_changes(lines: Iterable[str]) -> dict[str, str]:
@@ -53,8 +47,8 @@ def read_changes(lines: Iterable[str]) -> dict[str, str]:
         old, arrow, rest = line.strip().partition(" -> ")
         if not arrow or not rest.strip():
             raise ValueError(f"not OLD -> NEW or a reason: {line.strip()}")
-        new = rest.partition(" | ")[0].strip()
-        changes[old.strip()] = new if ".py::" in new and " -> " not in new else ""
+        new = rest.strip()
+        changes[old.strip()] = SHORTEST.match(new)[0] if ID.match(new) else ""  # type: ignore[index]
     return changes
 
 

@@ -28,8 +28,8 @@ test_spout.py::test_five[a b] SKIPPED (no GPU) [100%]
 
 
 def test_a_test_by_two_shims_counts_twice():
-    printed = ["== cpu", "test_spout.py::test_a", "== gldx", "test_spout.py::test_a"]
-    assert read_ids(printed) == {"cpu: test_spout.py::test_a", "gldx: test_spout.py::test_a"}
+    printed = ["cpu test_spout.py::test_a", "gldx test_spout.py::test_a", "FAILED a.py::test_b"]
+    assert read_ids(printed) == {"cpu test_spout.py::test_a", "gldx test_spout.py::test_a"}
 
 
 BEFORE = {"a.py::test_kept", "a.py::test_old", "a.py::test_sizes[1]", "a.py::test_sizes[2]"}
@@ -43,6 +43,9 @@ def test_what_is_gone_needs_an_explanation_that_is_true():
     assert told() == ["a.py::test_old", "a.py::test_sizes[1]", "a.py::test_sizes[2]"]
     assert told("a.py::test_old -> a.py::test_new", "a.py::test_sizes* -> one size is enough") == []
     assert told("a.py::test_old -> a.py::test_rows | merged", "a.py::test_sizes* -> so") == []
+    assert (
+        told("a.py::test_old -> a.py::test_rows[x] (one row for all)", "a.py::test_s* -> so") == []
+    )
     assert told("a.py::test_old -> a.py::test_nowhere", "a.py::test_sizes* -> so") == [
         "a.py::test_old -> a.py::test_nowhere, which is not there"
     ]
