@@ -76,6 +76,13 @@ FAULTS = (
         "a sender that holds still is generated from without end",
     ),
     Fault(
+        "spout",
+        "GL_RGBA = 0x1908\n",
+        "GL_RGBA = 0x80E1\n",
+        ("tests/test_wine.py::test_the_transport_by_each_path[cpu]",),
+        "red and blue have changed places in what other programs receive",
+    ),
+    Fault(
         "causal",
         "return frame if frame < window else sink + (frame - sink) % (window - sink)",
         "return frame % window",
