@@ -9,7 +9,7 @@ import pytest
 
 # What these tests read themselves; any other SPOUT_BRIDGE_* would change the bridges they start.
 OURS = ("SPOUT_BRIDGE_GOLDEN", "SPOUT_BRIDGE_NEW_GOLDEN", "SPOUT_BRIDGE_TEST_VALUES")
-WINE = "tests/test_wine"  # these files share one Wine server and its one desktop
+WINE = "/test_wine"  # begins the names of files that share one Wine server and its one desktop
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,7 +42,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return WINE if nodeid.startswith(WINE) else super()._split_scope(nodeid)
+            file = super()._split_scope(nodeid)
+            return WINE if WINE in file else file
 
     config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
     return ByFile(config, log)
@@ -72,7 +73,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     weights: Counter[str] = Counter()
     for item in items:
         weights[_file(item)] += 10 if item.get_closest_marker("slow") else 1
-    items.sort(key=lambda item: (not _file(item).startswith(WINE), -weights[_file(item)]))
+    items.sort(key=lambda item: (WINE not in _file(item), -weights[_file(item)]))
 
 
 def _file(item: pytest.Item) -> str:
