@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from time import monotonic
 from types import SimpleNamespace
 
@@ -70,11 +71,17 @@ def test_the_bridge_itself_ends_well_when_it_is_asked_to(processes, tmp_path):
     )  # fmt: skip
     found = processes.start(command, 1, 0, str(tmp_path), tmp_path / "log")
     journal = tmp_path / "Bridge.journal.json"
+
+    def written() -> str:
+        with suppress(FileNotFoundError, PermissionError):  # not yet, or being replaced just now
+            return journal.read_text("utf-8")
+        return ""
+
     try:
-        wait(lambda: journal.exists() and "passthrough" in journal.read_text("utf-8"), SLOW)
+        wait(lambda: "passthrough" in written(), SLOW)
     except AssertionError:
         raise AssertionError(processes.last_lines(tmp_path / "log", 9)) from None
     began = monotonic()
     assert processes.stop(found) == 0
     print(f"ended after {monotonic() - began:.1f} s")
-    assert '"ended": true' in journal.read_text("utf-8")
+    assert '"ended": true' in written()
