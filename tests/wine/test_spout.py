@@ -1,6 +1,7 @@
 """Our Spout transport against the real SpoutGL in other processes. Runs in the Windows Python."""
 
 import time
+from contextlib import ExitStack, contextmanager
 from time import perf_counter
 
 import numpy as np
@@ -140,22 +141,6 @@ def gone(source, name: str) -> None:
     assert f"waiting for spout:{name}" in source.status
 
 
-def test_a_sender_may_be_killed_and_come_back_in_another_size(peers):
-    looks = []
-    with open_source("spout:Stage", Options()) as source:
-        for (width, height), sender in zip(
-            ((64, 48), (64, 48), (322, 200)), peers.idle(3), strict=True
-        ):
-            sender.tell(do="send", name="Stage", width=width, height=height, count=3000)
-            looks.append(taken_up(source, "Stage", (width, height)))
-            assert collect(source, 20)[-1] >= 20
-            assert f"{width}x{height}" in source.status
-            sender.kill()
-            gone(source, "Stage")
-    print(f"taken up after {looks} looks")
-    assert sorted(looks)[1] < 50, "the first connection of all may be slow in the rig"
-
-
 @in_full
 def test_a_sender_that_is_renamed_is_away_until_the_name_is_there_again(other):
     with open_source("spout:Old", Options()) as source:
@@ -265,6 +250,7 @@ def test_the_gpu_scales_where_asked(other):
         other.end()
 
 
+@contextmanager
 def mapping(name: bytes, size: int):
     """A named mapping that we may write: what another program would have made."""
     import ctypes
@@ -282,31 +268,53 @@ def mapping(name: bytes, size: int):
     )  # fmt: skip
     handle = kernel.CreateFileMappingA(wintypes.HANDLE(-1), None, 4, 0, size, name)
     view = kernel.MapViewOfFile(handle, 2, 0, 0, 0)
-    return (ctypes.c_char * size).from_address(view)
+    try:
+        yield (ctypes.c_char * size).from_address(view)
+    finally:
+        kernel.UnmapViewOfFile(ctypes.c_void_p(view))
+        kernel.CloseHandle(wintypes.HANDLE(handle))
 
 
 @in_full
-def test_sixty_four_senders_and_one_of_a_format_that_cannot_be(other):
+def test_sixty_four_senders_and_one_of_a_format_that_cannot_be():
     names = [f"Many{number:02}".encode() for number in range(63)] + [b"Caf\xe9"]
-    blocks = [mapping(name, INFO.size) for name in names]
-    listed = mapping(b"SpoutSenderNames", SLOT * 64)
-    before = bytes(listed)
-    try:
-        for place, (name, block) in enumerate(zip(names, blocks, strict=True)):
-            form = 10 if place == 3 else 87
-            block[:] = INFO.pack(0, 16, 8, form, 0, rb"C:\Many.exe", 0)
-            listed[place * SLOT : (place + 1) * SLOT] = name.ljust(SLOT, b"\0")
-        began = perf_counter()
-        found = senders()
-        took = perf_counter() - began
-        print(f"64 senders read in {1e3 * took:.1f} ms")
-        assert len(found) == 64
-        assert found[63].name == "Café"
-        with open_source("spout:Many03", Options()) as source:
-            assert source.receive(0.3) is None
-            assert "RGBA16F" in source.problem
-            assert "8-bit fixed" in source.problem
-    finally:
-        listed[:] = before
-        for block in blocks:
-            block[:] = bytes(INFO.size)
+    with ExitStack() as held:
+        blocks = [held.enter_context(mapping(name, INFO.size)) for name in names]
+        listed = held.enter_context(mapping(b"SpoutSenderNames", SLOT * 64))
+        before = bytes(listed)
+        try:
+            for place, (name, block) in enumerate(zip(names, blocks, strict=True)):
+                form = 10 if place == 3 else 87
+                block[:] = INFO.pack(0, 16, 8, form, 0, rb"C:\Many.exe", 0)
+                listed[place * SLOT : (place + 1) * SLOT] = name.ljust(SLOT, b"\0")
+            began = perf_counter()
+            found = senders()
+            took = perf_counter() - began
+            print(f"64 senders read in {1e3 * took:.1f} ms")
+            assert len(found) == 64
+            assert found[63].name == "Café"
+            with open_source("spout:Many03", Options()) as source:
+                assert source.receive(0.3) is None
+                assert "RGBA16F" in source.problem
+                assert "8-bit fixed" in source.problem
+        finally:
+            listed[:] = before
+            for block in blocks:
+                block[:] = bytes(INFO.size)
+
+
+def test_a_sender_may_be_killed_and_come_back_in_another_size(peers):
+    """The last one here: after it the other programs must be started anew."""
+    looks = []
+    with open_source("spout:Stage", Options()) as source:
+        for (width, height), sender in zip(
+            ((64, 48), (64, 48), (322, 200)), peers.idle(3), strict=True
+        ):
+            sender.tell(do="send", name="Stage", width=width, height=height, count=3000)
+            looks.append(taken_up(source, "Stage", (width, height)))
+            assert collect(source, 20)[-1] >= 20
+            assert f"{width}x{height}" in source.status
+            sender.kill()
+            gone(source, "Stage")
+    print(f"taken up after {looks} looks")
+    assert sorted(looks)[1] < 50, "the first connection of all may be slow in the rig"
