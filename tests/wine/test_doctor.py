@@ -9,6 +9,7 @@ from rig_tools import wait
 from bridge import doctor_spout, loopback
 from bridge.doctor import doctor
 from bridge.settings import Settings
+from bridge.transports.spout_receiver import SILENT
 from bridge.transports.spout_registry import find
 
 PATHS = {"cpu": "CPU share", "gldx": "GPU texture"}
@@ -26,9 +27,11 @@ def printed(tmp_path, capsys, monkeypatch, other):
     monkeypatch.setattr(loopback, "LATE", 30.0)  # a slow rig is not what is looked for
     if shim.mode == "none":
         monkeypatch.setattr(loopback, "FIRST", 0.5)  # none comes however long one waits
+        monkeypatch.setattr(doctor_spout, "FIRST", SILENT + 0.5)
     else:
         monkeypatch.setattr(loopback, "FIRST", 30.0)
         monkeypatch.setattr(doctor_spout, "FIRST", 30.0)
+        monkeypatch.setattr("bridge.doctor._runtime", list)  # three more Pythons, no Spout in them
     other.tell(do="send", name=NAME, width=64, height=48, count=1)
     wait(lambda: find(NAME))
     status = doctor(Settings(folder=tmp_path, port=0))
