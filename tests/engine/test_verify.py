@@ -1,7 +1,5 @@
-"""Files that are not what a pipeline needs: each is told, and leaves what runs alone."""
+"""Files that are not what a pipeline needs: each is told; test_live has them while one runs."""
 
-import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +12,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.faults import CheckpointError
-from engine.library import Library, sha256
 from engine.models.vae import KINDS, empty_vae
 from engine.pipelines.specs import KREA, LONGLIVE, WAN_14B
 from engine.verify import Role, check, check_file, check_path
 from engine.weights import empty_transformer
 from tests.engine.checkpoints import write_models
-from tests.engine.tiny_rows import CATALOG, SIZES, TINY
-from tests.rig import Rig, running_session
+from tests.engine.tiny_rows import SIZES, TINY
 
 torch.set_num_threads(1)
 
@@ -133,66 +129,3 @@ def test_only_the_header_is_read(models: Path) -> None:
     with path.open("rb") as file:
         assert check_file("network", ROW, file, path) == ""
         assert file.tell() < 20_000 < path.stat().st_size
-
-
-Plant = Callable[[Path, Path], Any]
-
-
-def other_shape(path: Path, _: Path) -> None:
-    tensors = torch.load(path, weights_only=True)
-    torch.save(tensors | {"model.head.modulation": torch.zeros(1, 3, TINY.dim)}, path)
-
-
-def flipped(path: Path, _: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-FAULTS: dict[str, tuple[Plant, str]] = {
-    "truncated": (lambda p, _: p.write_bytes(p.read_bytes()[:-5000]), "cut short"),
-    "renamed": (lambda p, m: shutil.copy(named(m, "style.safetensors"), p), "under another name"),
-    "another model": (
-        lambda p, m: shutil.copy(named(m, "Wan2.1_VAE.pth"), p),
-        "holds 0 layers of a Wan2.1 transformer where the 1.3B has 2",
-    ),
-    "another shape": (other_shape, "scale_shift_table: (1, 3, 96) where (1, 2, 96) is expected"),
-    "zero bytes": (lambda p, _: p.write_bytes(b""), "is empty; download it again"),
-    "a page": (lambda p, _: p.write_text("<!doctype html>"), "damaged, cut short or no .pt file"),
-    "one bit": (flipped, "its SHA-256 is "),
-}
-
-
-@pytest.mark.slow
-def test_a_switch_to_a_damaged_file_is_refused_and_what_runs_goes_on(
-    models: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(models, tmp_path / "models")
-    path = named(tmp_path / "models", "rewardforcing.pt")
-    with running_session(
-        tmp_path, CATALOG, pipeline="longlive", size="64x48", models=tmp_path / "models"
-    ) as rig:
-        session = rig.session
-        runs(rig, "longlive")
-        worker, sound = session.status().worker, path.read_bytes()
-        for name, (plant, words) in FAULTS.items():
-            if name == "one bit":  # it shows in the hash alone, which a download records
-                Library(tmp_path / "models").record(path, sha256(path), came=True)
-            plant(path, models)
-            session.switch("reward-forcing")
-            rig.until(lambda words=words: words in session.status().error, 30)
-            assert path.name in session.status().error, name
-            made = session.counters.shown["new"]
-            rig.until(lambda made=made: session.counters.shown["new"] > made + 12, 30)
-            assert (session.status().pipeline, session.status().worker) == ("longlive", worker)
-            path.write_bytes(sound)
-        status = session.status()
-        assert (status.restarts, status.black_frames) == (0, 0)
-
-
-def runs(rig: Rig, pipeline: str) -> None:
-    def ran() -> bool:
-        status = rig.session.status()
-        return status.pipeline == pipeline and status.state == "RUNNING" and bool(status.report)
-
-    rig.until(ran, 60)
