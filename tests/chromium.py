@@ -109,7 +109,8 @@ class Browser:
             window = {"url": "about:blank", "width": 780, "height": 524}
             tab = self._whole.call("Target.createTarget", browserContextId=context, **window)
             where = f"{self._at}/devtools/page/{tab['targetId']}"
-            with connect(where, max_size=64 << 20) as connection:
+            # Without a bound: a queue full of unread events makes the goodbye wait for 10 s.
+            with connect(where, max_size=64 << 20, max_queue=None) as connection:
                 yield Page(connection)
         finally:
             self._whole.call("Target.disposeBrowserContext", browserContextId=context)
@@ -136,7 +137,7 @@ def browsing(folder: Path) -> Iterator[Browser]:
             assert time.perf_counter() < end, "chromium did not start"
             time.sleep(0.02)
         at = f"ws://127.0.0.1:{lines[0]}"
-        with connect(at + lines[1]) as connection:
+        with connect(at + lines[1], max_queue=None) as connection:
             yield Browser(at, connection)
     finally:
         process.terminate()

@@ -80,7 +80,7 @@ def test_shapes_are_not_remembered_without_end():
 
 @pytest.mark.slow
 def test_the_first_block_of_a_shape_is_no_hang_and_what_hangs_after_it_is(tmp_path):
-    load = {"frames": 1, "first": 1.5}
+    load = {"frames": 1, "first": 1.2}
     with running_session(tmp_path, pipeline="painter", load=load, hang_s=0.5) as rig:
         stop = rig.steady_input()
         rig.running()
@@ -89,8 +89,8 @@ def test_the_first_block_of_a_shape_is_no_hang_and_what_hangs_after_it_is(tmp_pa
         for change, sizes in (({"size": "32x32"}, "32x32"), ({"steps": 2}, "32x32")):
             shown = rig.session.status().frames_new
             rig.session.store.update(change)
-            rig.until(lambda: longest() > 1.5)
-            rig.until(lambda: longest() < 1.5)
+            rig.until(lambda: longest() > 1.2)
+            rig.until(lambda: longest() < 1.2)
             rig.until(lambda shown=shown: rig.session.status().frames_new > shown + 10)
             assert rig.session.status().engine_size == sizes
         assert rig.session.status().worker == worker, rig.session.status().error
