@@ -28,7 +28,7 @@ LOOK = Kept(values={"mix": 0.25, "black": True}, pipeline="passthrough", source=
 PLAIN = ("--sink", "null:", "--pipeline", "passthrough", "--output-size", "64x48")
 
 
-def until(true, seconds: float = 20.0):
+def until(true, seconds: float = 40.0):
     end = time.perf_counter() + seconds
     while not (found := true()):
         assert time.perf_counter() < end, "it did not come"
@@ -296,7 +296,7 @@ def test_what_the_command_names_may_be_gone_after_a_crash_and_not_before(tmp_pat
     gone = "--set", f"reference={tmp_path}/gone.png", "--fallback", f"file:{tmp_path}/gone.mp4"
     for arguments in (gone[:2], gone[2:]):
         with pytest.raises(SystemExit):
-            main(["run", *PLAIN, "--folder", str(tmp_path), *arguments])
+            main(["run", *PLAIN, "--port", "0", "--folder", str(tmp_path), *arguments])
     leave(tmp_path, well=False, pipeline="passthrough", source="pattern:kept")
     with running(tmp_path, *PLAIN, *gone) as bridge:
         bridge.until(lambda state: state["state"] == "RUNNING")
@@ -354,15 +354,15 @@ def test_what_the_journals_door_refuses_is_told_until_it_is_chosen_anew(tmp_path
 
 
 def test_a_journal_of_any_number_of_keys_costs_no_time(tmp_path, caplog):
-    values = {f"key {number}": number for number in range(200_000)} | {"mix": 0.25}
+    values = {f"key {number}": number for number in range(50_000)} | {"mix": 0.25}
     leave(tmp_path, well=True, name="many", values=values, pipeline="passthrough", source="demo:")
     before = time.process_time()
     session, *_ = restored(tmp_path, name="many")
-    assert time.process_time() - before < 5, "14 s when each key was tried"
+    assert time.process_time() - before < 1.25, "3.5 s when each key was tried"
     assert session.store.snapshot.values["mix"] == 0.25
     lines = [line for line in caplog.messages if "left out" in line]
     assert len(lines) == 1
-    assert "(200000)" in lines[0]
+    assert "(50000)" in lines[0]
 
 
 def test_no_home_and_odd_variables_are_no_defect(tmp_path, monkeypatch, capsys):

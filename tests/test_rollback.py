@@ -56,7 +56,9 @@ def test_a_change_that_no_picture_comes_of_is_taken_back_and_told(tmp_path, name
         stop()
 
 
-@pytest.mark.parametrize("catalog", ["beside it", "in its place"])
+@pytest.mark.parametrize(
+    "catalog", ["beside it", pytest.param("in its place", marks=pytest.mark.slow)]
+)
 def test_what_is_loaded_is_taken_back_too(tmp_path, catalog):
     given = {"pipeline": "painter", "load": SLOW} if catalog == "beside it" else {
         "pipeline": "hog", "catalog": FARM, "load": SLOW | {"appetite": 1}}  # fmt: skip
@@ -76,7 +78,9 @@ def test_what_is_loaded_is_taken_back_too(tmp_path, catalog):
         stop()
 
 
-@pytest.mark.parametrize("catalog", ["beside it", "in its place"])
+@pytest.mark.parametrize(
+    "catalog", ["beside it", pytest.param("in its place", marks=pytest.mark.slow)]
+)
 def test_what_could_not_be_loaded_goes_back_to_what_runs_and_nothing_is_built_anew(
     tmp_path, catalog
 ):
