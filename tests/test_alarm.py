@@ -66,7 +66,7 @@ def quick(monkeypatch):
     monkeypatch.setattr("bridge.alarm.PAUSE", 0.02)
 
 
-def until(true, seconds=20.0):
+def until(true, seconds=40.0):
     end = time.perf_counter() + seconds
     while not true():
         assert time.perf_counter() < end, "it did not come"

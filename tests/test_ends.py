@@ -32,7 +32,7 @@ from tests.test_cli import running
 from tests.test_transports import film
 
 
-def until(true, seconds: float = 20.0) -> None:
+def until(true, seconds: float = 40.0) -> None:
     end = perf_counter() + seconds
     while not true():
         assert perf_counter() < end, "it did not come"

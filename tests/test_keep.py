@@ -115,7 +115,7 @@ def test_a_killed_keeper_takes_everything_along(tmp_path):
         family = [*bridges(keeper), psutil.Process(state["worker"])]
         keeper.process.kill()
         keeper.process.wait()
-        print(f"gone after {until(lambda: all(map(gone, family)), 5):.2f} s")
+        print(f"gone after {until(lambda: all(map(gone, family))):.2f} s")
 
 
 def test_what_is_refused_is_not_started_again(tmp_path):
