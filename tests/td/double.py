@@ -29,6 +29,7 @@ import traceback
 from contextlib import suppress
 from enum import Enum
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType, SimpleNamespace
@@ -50,6 +51,12 @@ DOCKS = {
     "oscinDAT": ("_callbacks", "textDAT", "callbacks"),
     "oscoutDAT": ("_callbacks", "textDAT", "callbacks"),
 }
+
+
+@cache  # every test builds the component anew, of the same texts
+def compiled(text, path):
+    """The code of a DAT."""
+    return compile(text, path, "exec")
 
 
 class TdError(Exception):
@@ -683,7 +690,7 @@ class Dat(Op):
         if self.there()._module is None:
             made = ModuleType(self.name)  # as there, it is not among sys.modules
             made.__dict__.update(self.names())
-            exec(compile(self.text, self.path, "exec"), made.__dict__)
+            exec(compiled(self.text, self.path), made.__dict__)
             self._module = made
         return self._module
 
