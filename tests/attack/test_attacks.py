@@ -12,7 +12,6 @@ from rich.console import Console
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("attacks"),  # they share bridges
     pytest.mark.skipif(sys.platform != "linux", reason="reads /dev/shm and stops processes"),
 ]
 

@@ -34,7 +34,7 @@ from engine.pipelines.catalog import BUILT_IN, Catalog
 from engine.pipelines.files import LORAS
 from tests.rig import running_session, scene
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("values")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 VALUES = int(os.environ.get("SPOUT_BRIDGE_TEST_VALUES", "20"))  # of each parameter, by each door
 BATCH = 100  # of them between two looks for new frames
