@@ -17,7 +17,7 @@ from tests.test_session import longest_gap, no_black
 
 pytestmark = pytest.mark.slow
 
-STORM = 1.0  # seconds
+STORM = 0.6  # seconds
 MOST = 3  # workers: what is shown, what is coming, and one that is ending
 
 
@@ -138,8 +138,8 @@ def test_kills_without_end_leave_one_worker_at_most_and_open_no_breaker(tmp_path
             states.add(rig.session.status().state)
 
         with counted() as seen:
-            storm(kill)
-            storm(kill)
+            for _ in range(3):
+                storm(kill)
             settled(rig, lambda orders: orders.row.id == "painter")
         assert "FAILED" not in states
         assert rig.session.status().restarts > 2
