@@ -233,18 +233,19 @@ def test_a_plugin_that_misses_a_package_names_it(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_clip_plays_at_its_own_rate_and_over_and_over(tmp_path):
     film(tmp_path / "clip.mp4", frames=20, fps=25, size=(320, 240))
     with open_source(f"file:{tmp_path}/clip.mp4", OPTIONS) as source:
         seen = []
-        end = perf_counter() + 2.0
+        end = perf_counter() + 1.2
         while perf_counter() < end:
             frame = source.receive(0.1)
             if frame:
                 seen.append((frame.time, read_counter(frame.image)))
         assert "320x240 at 25" in source.status
     times, numbers = zip(*seen, strict=True)
-    assert 45 <= len(seen) <= 52, f"{len(seen)} pictures in 2 s at 25 a second"
+    assert 27 <= len(seen) <= 32, f"{len(seen)} pictures in 1.2 s at 25 a second"
     assert all((b - a) % 20 == 1 for a, b in pairwise(numbers)), "none left out, none twice"
     assert max(b - a for a, b in pairwise(times)) < 0.12
 
@@ -252,10 +253,10 @@ def test_a_clip_plays_at_its_own_rate_and_over_and_over(tmp_path):
 def test_who_comes_late_gets_the_picture_that_is_due(tmp_path):
     film(tmp_path / "clip.mp4", frames=60, fps=30)
     with open_source(f"file:{tmp_path}/clip.mp4", OPTIONS) as source:
-        first = read_counter(source.receive(1).image)
+        first, began = read_counter(source.receive(1).image), perf_counter()
         time.sleep(0.3)
-        late = read_counter(source.receive(1).image)
-    assert 7 <= late - first <= 11
+        late, due = read_counter(source.receive(1).image), 30 * (perf_counter() - began)
+    assert abs(late - first - due) <= 2, f"{late - first} pictures later where {due:.1f} are due"
 
 
 def test_a_recording_has_the_rate_at_which_it_was_sent(tmp_path):
@@ -489,7 +490,7 @@ def test_a_sender_may_be_killed_and_come_back_under_its_name():
             finally:
                 sender.kill()
                 sender.wait()
-            end = perf_counter() + 3
+            end = perf_counter() + 30
             while "waiting for" not in source.status:
                 source.receive(0.05)
                 assert perf_counter() < end, source.status
@@ -499,7 +500,7 @@ def test_a_sender_may_be_killed_and_come_back_under_its_name():
 def test_two_senders_cannot_have_one_name():
     sender = subprocess.Popen([sys.executable, "-c", SENDER, "1"])
     try:
-        end = perf_counter() + 10
+        end = perf_counter() + 30
         while owner("test-killed-sender") != sender.pid:
             assert perf_counter() < end
             time.sleep(0.01)
