@@ -63,6 +63,13 @@ def free_port(kind=socket.SOCK_DGRAM):
         return sock.getsockname()[1]
 
 
+# How long the component waits, in seconds, where that is its choice: for these tests less.
+HASTY = {
+    "bridge_link": {"RETRY": 0.2, "RETRY_SLOWLY": 1.0, "DEAF_AFTER": 1.5, "SUBSCRIBE": 0.5},
+    "bridge_web": {"LOOK": 0.1},
+}
+
+
 class Patch:
     """A TouchDesigner with the component, played at some 200 frames a second."""
 
@@ -70,6 +77,8 @@ class Patch:
         self.td, self.slowest = td, 0.0
         paste()
         self.comp = td.place.op("SpoutBridge")
+        for name, waits in HASTY.items():
+            vars(self.comp.op(name).module).update(waits)
         self.par = self.comp.par
         self.own = [par.name for par in self.comp.customPars]
         self.par.Replyport = free_port()
