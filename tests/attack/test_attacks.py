@@ -90,8 +90,8 @@ MORE = {"mb": 40.0, "files": 3, "threads": 4, "segments": 1, "processes": 0}
 
 def test_an_aged_bridge_holds_no_more_than_a_young_one():
     life = live(AGED, 2.0, Console(stderr=True), warm=1.0)
-    print(table(life))
     assert not life.wrong
+    print(table(life))
     first, last = asdict(life.busy[0][1]), asdict(life.idle[-1][1])
     grown = {name: last[name] - first[name] for name in first}
     assert {name: by for name, by in grown.items() if by > MORE[name.split("_")[-1]]} == {}
