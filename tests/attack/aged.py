@@ -180,6 +180,8 @@ def live(events: Mapping[str, int], idle: float, console: Console, warm: float =
                 bridge.ask("pipeline", {"pipeline": "stylize"})
             if not bridge.until(lambda now: now["pipeline"] == "stylize", BACK):
                 aging.wrong.append("stylize did not come at the end")
+            if not bridge.until(lambda _: len(bridge.workers()) == 1, BACK):
+                aging.wrong.append("a worker that nobody needs any more stays")
             console.print("idle", style="dim")
             sleep(min(warm, idle / 4))
             rest = list(_looks(bridge, idle))
@@ -198,7 +200,9 @@ def _busy(
 ) -> Iterator[tuple[float, Held]]:
     row = [what for what, count in events.items() for _ in range(count)]
     random.Random(14).shuffle(row)
-    began, looked = perf_counter(), float("-inf")
+    began = looked = perf_counter()
+    if there := held(bridge):
+        yield 0.0, there
     for number, what in enumerate(row):
         if not bridge.alive:
             return
