@@ -20,7 +20,7 @@ SIZES = (
 )  # fmt: skip
 BIG = "99999x99999", "8192x8192"
 EMOJI = b'{"prompt": "a red \\ud83d fox"}'
-ANSWER = 1.0  # seconds in which the page must load, whatever else goes on
+ANSWER = 3.0  # seconds in which the page must load, whatever else goes on, here or beside us
 PNG_SIZE = 6300, 6300  # 39.7 megapixels
 MUCH = 600e6  # bytes that eight pictures of that size may cost at once
 QUIET = 0.5  # seconds after a flood
@@ -312,7 +312,7 @@ def blocking_sources(field: Field) -> None:
         began = perf_counter()
         with suppress(Unanswered):
             bridge.ask("source", {"uri": uri})
-        field.expect(perf_counter() - began < ANSWER, f"to choose {uri} took over a second")
+        field.expect(perf_counter() - began < ANSWER, f"to choose {uri} took over {ANSWER:g} s")
         bridge.osc("/bridge/source", uri)
         answers(field, f"source {uri}")
         sleep(field.seconds / 8)
