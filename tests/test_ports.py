@@ -21,7 +21,9 @@ from tests.test_cli import refused, running
 HOLDER = """
 import socket, sys
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-sock.bind(("127.0.0.1", 0))
+with socket.socket() as tcp:  # nobody else has the number for TCP
+    tcp.bind(("127.0.0.1", 0))
+    sock.bind(tcp.getsockname())
 print(sock.getsockname()[1], flush=True)
 sys.stdin.read()
 """
