@@ -50,10 +50,10 @@ class Bystander:
         self._thread.join()
 
     def lived(self, begin: float, end: float) -> float:
-        """Seconds between two moments as it lived them: of a longer sleep only the usual part."""
+        """Seconds between two moments as it lived them: of a longer beat only the usual part."""
         inside = [time for time in self._times if begin < time < end]
         whole = zip([begin, *inside], [*inside, end], strict=True)
-        return sum(min(b - a, 2 * self.BEAT) for a, b in whole)
+        return sum(min(b - a, self.BEAT) for a, b in whole)
 
 
 class Rig:
