@@ -208,6 +208,7 @@ def read(name: str, timeout: float = 20.0) -> RingReader:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_ctrl_c_ends_everything_in_under_two_seconds(tmp_path):
     before = set(folder().glob(PREFIX + "*"))
     with running(tmp_path, "--sink", "shm:test-ctrl-c") as bridge:

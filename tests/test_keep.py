@@ -82,6 +82,7 @@ def test_a_killed_bridge_is_back_with_its_sink_and_its_look(tmp_path):
                    for line in keeper.lines)  # fmt: skip
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("everyone", [False, True], ids=["told by us", "told by the console"])
 def test_ctrl_c_ends_the_bridge_and_its_keeper_in_under_two_seconds(tmp_path, everyone):
     before = set(folder().glob(PREFIX + "*"))
