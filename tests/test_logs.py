@@ -180,16 +180,16 @@ def test_a_full_disk_costs_lines_and_no_time(tmp_path, monkeypatch):
 def test_a_terminal_that_stalls_keeps_nobody(monkeypatch, tmp_path):
     monkeypatch.setattr(logs, "LINES", 50)
     reader, writer = os.pipe()
-    with os.fdopen(writer, "w") as stalled:
+    # The reader goes first: a writer that somebody still waits in cannot be closed.
+    with os.fdopen(writer, "w") as stalled, os.fdopen(reader, "rb", 0):
         logs.to_terminal(logging.StreamHandler(stalled), logging.INFO)
         logs.to_file(tmp_path, "Cam", logging.INFO)
         for number in range(3000):
             log.info("line %d %s", number, "x" * 100)
             if number % 25 == 0:
                 time.sleep(0.001)
-        log.info("the end")
         file = tmp_path / "logs" / "Cam.log"
-        until(lambda: "the end" in text_of(file))
+        until(lambda: log.info("the end") or "the end" in text_of(file))
         os.set_blocking(reader, False)
         seen = b""
 
@@ -203,7 +203,6 @@ def test_a_terminal_that_stalls_keeps_nobody(monkeypatch, tmp_path):
 
         until(told)
         logs.end()
-    os.close(reader)
 
 
 @pytest.mark.parametrize(
