@@ -45,6 +45,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log):
             file = super()._split_scope(nodeid)
             return WINE if WINE in file else file
 
+        def _reschedule(self, node) -> None:
+            # A worker that crashed leaves its finished files too: who takes up one waits for ever.
+            for scope in [name for name, unit in self.workqueue.items() if all(unit.values())]:
+                del self.workqueue[scope]
+            super()._reschedule(node)
+
+        def schedule(self) -> None:
+            super().schedule()
+            for node in self.nodes:  # who takes its place begins only when a second test is there
+                self._reschedule(node)
+
     config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
     return ByFile(config, log)
 
