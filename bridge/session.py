@@ -19,28 +19,24 @@ from typing import Any, cast
 
 import psutil
 
-from bridge.alarm import Alarm
-from bridge.aside import Aside, Disk, SlowError
-from bridge.control.assets import refer
-from bridge.control.desk import Action
-from bridge.control.journal import Journal, Kept, Left
-from bridge.control.store import Change, ParameterError, ParameterStore
-from bridge.ends import Receiving, Sending
-from bridge.fallback import CARD, FILE, HOLD, Clip, Fallback, Numbered, Spare, nothing
-from bridge.faults import Faults
-from bridge.frame import Frame, Image
-from bridge.host import EngineHost, checked_load
-from bridge.link import Link, Orders
-from bridge.missed import Missed
-from bridge.output import OutputClock, OutputParameters
-from bridge.paths import bare, meant, path_of
-from bridge.pixels import fit, opaque
-from bridge.rollback import Rollback
-from bridge.room import free, refusal, whole
+from bridge.control.bridge_api import Action
+from bridge.downloads.inventory import MissingWeights, Silence, Weights
+from bridge.frames.frame import Frame, Image
+from bridge.frames.pixels import fit, opaque
+from bridge.playout.endpoints import Receiving, Sending
+from bridge.playout.fallback import CARD, FILE, HOLD, Clip, Fallback, Numbered, Spare, nothing
+from bridge.playout.output import OutputClock, OutputParameters
 from bridge.settings import Settings
-from bridge.stage import explained, repeat
-from bridge.standin import StandIn
-from bridge.state import Counters, EngineState, Shown, Status
+from bridge.state.alarm import Alarm
+from bridge.state.journal import Journal, Kept, Left
+from bridge.state.missed import Missed
+from bridge.state.references import refer
+from bridge.state.status import Counters, EngineState, Shown, Status
+from bridge.state.store import Change, ParameterError, ParameterStore
+from bridge.system.aside import Aside, Disk, SlowError
+from bridge.system.faults import Faults
+from bridge.system.loops import explained, repeat
+from bridge.system.paths import bare, meant, path_of
 from bridge.transports import (
     Offer,
     Options,
@@ -53,7 +49,11 @@ from bridge.transports import (
     open_source,
 )
 from bridge.transports.pattern import card
-from bridge.weights import MissingWeights, Silence, Weights
+from bridge.transports.placeholder import StandIn
+from bridge.workers.client import Link, Orders
+from bridge.workers.fit import free, refusal, whole
+from bridge.workers.host import EngineHost, checked_load
+from bridge.workers.rollback import Rollback
 from engine import drives, sizes
 from engine.advice import LARGEST_AUTO
 from engine.library import Library

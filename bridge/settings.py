@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bridge.paths import bare, meant, no_device, path_of
+from bridge.system.paths import bare, meant, no_device, path_of
 from engine import sizes
 from engine.parameters import Size
 from engine.texts import mended

@@ -1,7 +1,8 @@
 """Messages between bridge and engine worker: JSON, length-prefixed, over a pair of pipes.
 
 No pickle, so that a broken worker can hand over nothing but values. Every message is a JSON
-object; what each of them says stands where it is sent: `bridge/link.py` and `engine/worker.py`.
+object; what each of them says stands where it is sent: `bridge/workers/client.py` and
+`engine/worker.py`.
 """
 
 import contextlib

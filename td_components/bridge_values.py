@@ -15,7 +15,7 @@ EVERY = 0.012  # between two values of one parameter
 QUIET = 0.15  # after sending, in which an answer may be of an older value
 CONFIRM = 1.0  # in which a value that was sent must come back
 NEVER = float("-inf")
-# Paths as people paste them, by the rules of the bridge's own doors (bridge/paths.py)
+# Paths as people paste them, by the rules of the bridge's own doors (bridge/system/paths.py)
 QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
 DRIVE = re.compile(r"/+([A-Za-z]:[\\/].*)", re.DOTALL)
 # What nobody sees at the ends of a pasted text: blanks, line ends, marks of direction, joiners

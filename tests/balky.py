@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from bridge.frame import Frame
+from bridge.frames.frame import Frame
 from bridge.transports import TransportError
 
 EXCLUSIVE = False

@@ -6,15 +6,15 @@ from time import perf_counter
 
 import numpy as np
 
-from bridge.control.assets import refer
-from bridge.control.desk import Action
-from bridge.control.store import ParameterStore
-from bridge.frame import Frame
-from bridge.host import checked_load
-from bridge.output import OutputParameters
-from bridge.state import Counters, Status
+from bridge.control.bridge_api import Action
+from bridge.downloads.inventory import Weights
+from bridge.frames.frame import Frame
+from bridge.playout.output import OutputParameters
+from bridge.state.references import refer
+from bridge.state.status import Counters, Status
+from bridge.state.store import ParameterStore
 from bridge.transports import Offer, check_source
-from bridge.weights import Weights
+from bridge.workers.host import checked_load
 from engine.library import Library
 from engine.parameters import describe
 from engine.pipelines.catalog import BUILT_IN, Catalog

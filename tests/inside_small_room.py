@@ -13,9 +13,9 @@ from time import perf_counter
 import numpy as np
 import pytest
 
-from bridge.frame import Frame
-from bridge.link import Link
+from bridge.frames.frame import Frame
 from bridge.transports import Options, TransportError, open_sink, open_source
+from bridge.workers.client import Link
 from engine.ring import RingWriter
 from engine.segments import PREFIX, folder
 from tests.rig import running_session, scene

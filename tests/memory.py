@@ -10,8 +10,8 @@ from time import perf_counter
 
 import numpy as np
 
-from bridge.frame import Frame, Image
-from bridge.mailbox import Mailbox
+from bridge.frames.frame import Frame, Image
+from bridge.frames.mailbox import Mailbox
 from bridge.transports import Options
 
 

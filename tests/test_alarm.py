@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from bridge.alarm import Alarm
-from bridge.state import EngineState
+from bridge.state.alarm import Alarm
+from bridge.state.status import EngineState
 from tests.rig import running_session
 
 RUNNING, FAILED, DEGRADED = EngineState.RUNNING, EngineState.FAILED, EngineState.DEGRADED
@@ -62,8 +62,8 @@ def alarm(url: str, state=RUNNING):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr("bridge.alarm.LOOK", 0.01)
-    monkeypatch.setattr("bridge.alarm.PAUSE", 0.02)
+    monkeypatch.setattr("bridge.state.alarm.LOOK", 0.01)
+    monkeypatch.setattr("bridge.state.alarm.PAUSE", 0.02)
 
 
 def until(true, seconds=40.0):
@@ -105,7 +105,7 @@ def test_one_that_was_refused_is_tried_again():
 
 
 def test_while_one_hangs_nothing_waits_and_the_newest_is_told_after_it(monkeypatch, caplog):
-    monkeypatch.setattr("bridge.alarm.DEADLINE", 0.2)
+    monkeypatch.setattr("bridge.state.alarm.DEADLINE", 0.2)
     hold = threading.Event()
     with listening(slow=hold) as (url, came), alarm(url, FAILED) as (now, made):
         until(lambda: came and "no answer" in made.problem)
@@ -147,7 +147,7 @@ def test_what_is_no_address_is_refused_without_repeating_it(url):
 
 @pytest.mark.slow
 def test_an_alarm_that_does_not_arrive_is_told_until_one_does(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.host.LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr("bridge.workers.host.LONGEST_BACKOFF", 0.05)
     with listening(500, 500, 500, 500) as (url, came), running_session(
         tmp_path, load={"frames": 1}, alarm=url, pipeline="painter", settle_s=60
     ) as rig:  # fmt: skip
@@ -174,7 +174,7 @@ def test_what_did_not_arrive_stands_in_the_error_where_nothing_is_worse(tmp_path
 
 @pytest.mark.slow
 def test_a_show_whose_engine_fails_says_so_and_says_when_it_is_back(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.host.LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr("bridge.workers.host.LONGEST_BACKOFF", 0.05)
     chosen = {"pipeline": "painter", "settle_s": 60}
     with listening() as (url, came), running_session(
         tmp_path, load={"frames": 1}, alarm=url, **chosen

@@ -23,9 +23,9 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from rich.console import Console
 
 import bridge.transports
-from bridge.cli import main
-from bridge.command import quoted
-from bridge.relay import relay
+from bridge.cli.commands import main
+from bridge.cli.send import relay
+from bridge.errors import quoted
 from engine.ring import RingReader, RingWriter
 from engine.segments import PREFIX, RingError, folder
 from tests import balky
@@ -116,7 +116,7 @@ def refused_here(monkeypatch, capsys, *arguments) -> tuple[int, str]:
     """The same in this process; what is not refused ends at once."""
     stop = threading.Event()
     stop.set()
-    monkeypatch.setattr("bridge.serve.stop_event", lambda: stop)
+    monkeypatch.setattr("bridge.cli.run.stop_event", lambda: stop)
     with pytest.raises(SystemExit) as end:
         main([*arguments])
     return end.value.code, " ".join(capsys.readouterr().err.split())
@@ -125,8 +125,8 @@ def refused_here(monkeypatch, capsys, *arguments) -> tuple[int, str]:
 @pytest.mark.parametrize("kept", ["open", "receive"])
 def test_a_send_whose_source_does_not_answer_ends_by_ctrl_c(monkeypatch, kept):
     monkeypatch.setitem(bridge.transports.BUILT_IN, "balky", "tests.balky")
-    monkeypatch.setattr("bridge.relay.TELL", 0.05)
-    monkeypatch.setattr("bridge.relay.GRACE", 0.05)
+    monkeypatch.setattr("bridge.cli.send.TELL", 0.05)
+    monkeypatch.setattr("bridge.cli.send.GRACE", 0.05)
     place = balky.places["send"] = balky.Place()
     place.keep(kept)
     told, stop, ended = io.StringIO(), threading.Event(), threading.Event()
@@ -152,7 +152,7 @@ def test_a_send_whose_source_does_not_answer_ends_by_ctrl_c(monkeypatch, kept):
 
 
 def test_a_send_whose_sender_is_not_there_says_what_it_waits_for(monkeypatch):
-    monkeypatch.setattr("bridge.relay.TELL", 0.05)
+    monkeypatch.setattr("bridge.cli.send.TELL", 0.05)
     told, stop = io.StringIO(), threading.Event()
 
     def send():
@@ -289,7 +289,7 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
 def test_what_cannot_be_is_one_sentence_with_the_cure(
     tmp_path, monkeypatch, capsys, arguments, words, wanted
 ):
-    monkeypatch.setattr("bridge.serve.stop_event", threading.Event)
+    monkeypatch.setattr("bridge.cli.run.stop_event", threading.Event)
     threads = threading.active_count()
     with pytest.raises(SystemExit) as end:
         main(["run", "--port", "0", "--folder", str(tmp_path), *arguments.split()])
@@ -333,7 +333,7 @@ def test_list_prints_what_there_is():
 
 
 def test_a_list_of_nobody_says_so(monkeypatch, capsys):
-    monkeypatch.setattr("bridge.tables.offers", list)
+    monkeypatch.setattr("bridge.cli.tables.offers", list)
     main(["list", "sources"])
     assert "Nobody sends now." in capsys.readouterr().out
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bridge.room import free, refusal
+from bridge.workers.fit import free, refusal
 from engine import commit, decoding
 from engine.channel import Channel, Exit
 from engine.commit import short_of_memory

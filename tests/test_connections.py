@@ -20,9 +20,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from bridge.control import http_server
-from bridge.control.http_server import HttpServer
-from bridge.control.seats import Limits, Phase, Seats, Why
+from bridge.control.http import server as http_server
+from bridge.control.http.seats import Limits, Phase, Seats, Why
+from bridge.control.http.server import HttpServer
 from bridge.settings import Settings
 from tests.desk import FakeDesk
 from tests.test_cli import COMMAND, refused_here, running
@@ -409,7 +409,7 @@ def test_the_last_descriptors_are_not_taken(tmp_path, monkeypatch):
 def test_without_a_descriptor_left_it_waits_and_goes_on():
     code = """
         import os, pathlib, resource, socket, sys, tempfile, time
-        from bridge.control.http_server import HttpServer
+        from bridge.control.http.server import HttpServer
         from bridge.settings import Settings
         from tests.desk import FakeDesk
         from tests.test_connections import answers

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.control.store import ParameterError, ParameterStore
-from bridge.feeder import engine_size, patience
-from bridge.mailbox import Mailbox, spread
-from bridge.output import OutputParameters
-from bridge.pacer import Pacer
-from bridge.pixels import blend, darken, fit, is_black, opaque
+from bridge.frames.mailbox import Mailbox, spread
+from bridge.frames.pixels import blend, darken, fit, is_black, opaque
+from bridge.playout.output import OutputParameters
+from bridge.playout.pacer import Pacer
+from bridge.state.store import ParameterError, ParameterStore
+from bridge.workers.feeder import engine_size, patience
 from engine.guards import is_cuda_error, is_out_of_memory, usable
 from engine.parameters import Kind, Parameters, control, describe
 from engine.pipeline import UnusableOutput

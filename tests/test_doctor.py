@@ -8,8 +8,9 @@ import subprocess
 
 import pytest
 
-from bridge import __version__, doctor
-from bridge.loopback import loop
+from bridge import __version__
+from bridge.doctor import checks
+from bridge.doctor.loopback import loop
 from bridge.settings import Settings
 from tests.test_cli import COMMAND, running
 
@@ -29,7 +30,7 @@ def port():
 
 def printed(capsys, tmp_path, **settings) -> tuple[int, dict[str, str], list[str]]:
     """The exit status, what is said of each thing, and the problems."""
-    status = doctor.doctor(Settings(folder=tmp_path, **settings))
+    status = checks.doctor(Settings(folder=tmp_path, **settings))
     said, _, problems = capsys.readouterr().out.partition("\n\n")
     rows = {line[:16].strip(): line[17:] for line in said.splitlines()}
     return status, rows, re.findall(r"^Problem: (.+)$", problems, re.MULTILINE)
@@ -84,11 +85,11 @@ def test_a_bridge_that_runs_is_no_problem(capsys, tmp_path):
 
 
 def test_what_is_missing_or_small_or_broken_is_said_with_the_cure(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(doctor, "packages_distributions", lambda: {"numpy": ["numpy"]})
-    monkeypatch.setattr(doctor, "find_spec", lambda name: True)
-    monkeypatch.setattr(doctor, "_answer", lambda *command: (1, "DLL load failed"))
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: name)
-    monkeypatch.setattr(doctor, "PICTURES", 10**9)
+    monkeypatch.setattr(checks, "packages_distributions", lambda: {"numpy": ["numpy"]})
+    monkeypatch.setattr(checks, "find_spec", lambda name: True)
+    monkeypatch.setattr(checks, "_answer", lambda *command: (1, "DLL load failed"))
+    monkeypatch.setattr(checks.shutil, "which", lambda name: name)
+    monkeypatch.setattr(checks, "PICTURES", 10**9)
     (tmp_path / "file").touch()
     status, rows, problems = printed(capsys, tmp_path / "file" / "below", port=0)
     assert status == 1
@@ -107,10 +108,10 @@ def test_what_is_missing_or_small_or_broken_is_said_with_the_cure(capsys, tmp_pa
 
 
 def test_a_program_that_does_not_answer_is_a_finding_too(monkeypatch):
-    monkeypatch.setattr(doctor, "PATIENCE", 0.1)
-    assert doctor._answer("sleep", "5")[0] == -1
-    assert doctor._answer("no-such-program")[0] == -1
-    assert doctor._answer("sh", "-c", "echo one >&2; echo two >&2; exit 3") == (3, "two")
+    monkeypatch.setattr(checks, "PATIENCE", 0.1)
+    assert checks._answer("sleep", "5")[0] == -1
+    assert checks._answer("no-such-program")[0] == -1
+    assert checks._answer("sh", "-c", "echo one >&2; echo two >&2; exit 3") == (3, "two")
 
 
 def test_the_loop_compares_every_byte():
@@ -122,6 +123,6 @@ def test_the_loop_compares_every_byte():
 
 
 def test_the_loop_ends_where_nothing_comes_back(monkeypatch):
-    monkeypatch.setattr("bridge.loopback.FIRST", 0.1)
+    monkeypatch.setattr("bridge.doctor.loopback.FIRST", 0.1)
     passage = loop("null:", 64, 48, 20)
     assert (passage.exact, passage.sent) == (0, [])

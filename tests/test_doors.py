@@ -17,17 +17,17 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from starlette.testclient import TestClient
 
-import bridge.host
-from bridge import room
-from bridge.control.guard import Rules
-from bridge.control.http import create_app
-from bridge.control.osc_packets import encoded, parse
-from bridge.control.store import ParameterError, ParameterStore
-from bridge.feeder import Feeder
-from bridge.frame import Frame
+import bridge.workers.host
+from bridge.control.http.app import create_app
+from bridge.control.http.guard import Rules
+from bridge.control.osc.packets import encoded, parse
+from bridge.frames.frame import Frame
 from bridge.session import Session
 from bridge.settings import Settings
+from bridge.state.store import ParameterError, ParameterStore
 from bridge.transports import Offer
+from bridge.workers import fit as room
+from bridge.workers.feeder import Feeder
 from engine import sizes
 from engine.parameters import Kind, Parameters, control, describe, fitted
 from engine.pipelines.catalog import BUILT_IN, Catalog
@@ -436,7 +436,7 @@ def test_a_size_of_a_journal_that_has_no_room_today_becomes_auto(tmp_path, monke
 
 @pytest.mark.slow
 def test_what_could_not_be_loaded_is_told_for_a_while_and_no_longer(tmp_path, monkeypatch):
-    monkeypatch.setattr(bridge.host, "TOLD", 0.5)
+    monkeypatch.setattr(bridge.workers.host, "TOLD", 0.5)
     with running_session(tmp_path, pipeline="painter", load={"frames": 2}, settle_s=0) as rig:
         stop = rig.steady_input()
         rig.running()
@@ -482,7 +482,7 @@ def test_a_choice_whose_files_are_not_here_is_refused_while_its_pipeline_runs(tm
 
 
 def test_a_choice_whose_package_is_not_installed_is_refused(desk, monkeypatch):
-    monkeypatch.setattr("bridge.control.store.find_spec", lambda name: None)
+    monkeypatch.setattr("bridge.state.store.find_spec", lambda name: None)
     for name, value in (("backend", "openvino"), ("attention", "sage")):
         with pytest.raises(ParameterError, match=f"{name} {value} needs the package"):
             desk.store.update({name: value})

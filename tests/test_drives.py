@@ -9,7 +9,7 @@ from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from bridge.cli import main
+from bridge.cli.commands import main
 from bridge.transports import Options, TransportError, open_sink, open_source
 from engine import drives
 from engine.library import Library, lack

@@ -16,13 +16,13 @@ import pytest
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridge.control.osc import OscServer
-from bridge.control.osc_routes import addresses
+from bridge.control.layouts import layout, write
+from bridge.control.osc.routes import addresses
+from bridge.control.osc.server import OscServer
 from bridge.control.schema import schema
-from bridge.layouts import layout, write
 from bridge.session import Session
 from bridge.settings import Settings
-from bridge.state import STATUS
+from bridge.state.status import STATUS
 from engine.pipelines.catalog import Catalog
 from tests.desk import FakeDesk
 from tests.test_cli import COMMAND, running
@@ -102,7 +102,7 @@ def test_a_foreign_reader_finds_every_address_of_the_schema_in_the_touchosc_file
 
 def test_every_message_that_the_touchosc_file_sends_is_taken(tmp_path, monkeypatch):
     # where all is installed that any choice needs
-    monkeypatch.setattr("bridge.control.store.find_spec", lambda package: package)
+    monkeypatch.setattr("bridge.state.store.find_spec", lambda package: package)
     desk = FakeDesk(tmp_path)
     offers = {"prompt": ["ocean waves", "a <b> & ]]> é"], "seed": ["7"]}
     touchosc, _ = write(layout(schema(desk), picks=offers), tmp_path)

@@ -9,13 +9,13 @@ import psutil
 import pytest
 
 import bridge.transports
-from bridge.fallback import Clip
-from bridge.frame import Frame
-from bridge.link import Block
-from bridge.output import OutputClock, OutputParameters
+from bridge.frames.frame import Frame
+from bridge.playout.fallback import Clip
+from bridge.playout.output import OutputClock, OutputParameters
 from bridge.settings import Settings
-from bridge.state import Counters
+from bridge.state.status import Counters
 from bridge.transports import Options
+from bridge.workers.client import Block
 from engine.parameters import describe
 from engine.ring import Slot
 from tests import balky
@@ -197,9 +197,9 @@ def test_a_hang_is_bridged_by_the_fallback_and_ends_it(tmp_path, fallback):
 
 @pytest.mark.slow
 def test_a_fallback_that_dies_is_started_again_and_ends_with_the_need(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.host.LONGEST_BACKOFF", 0.05)
-    monkeypatch.setattr("bridge.host.SPARE_RETRY", 0.2)
-    monkeypatch.setattr("bridge.fallback.LINGER", 0.5)
+    monkeypatch.setattr("bridge.workers.host.LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr("bridge.workers.host.SPARE_RETRY", 0.2)
+    monkeypatch.setattr("bridge.playout.fallback.LINGER", 0.5)
     chosen = {"pipeline": "painter", "settle_s": 60, "fallback": "passthrough"}
     with running_session(tmp_path, load={"frames": 1}, **chosen) as rig:
         stop = rig.steady_input()
@@ -227,8 +227,8 @@ def test_a_fallback_that_dies_is_started_again_and_ends_with_the_need(tmp_path, 
 
 def test_a_clip_that_takes_long_to_open_says_so_at_the_start(monkeypatch, caplog):
     monkeypatch.setitem(bridge.transports.BUILT_IN, "balky", "tests.balky")
-    monkeypatch.setattr("bridge.fallback.TELL", 0.05)
-    monkeypatch.setattr("bridge.fallback.DEADLINE", 0.2)
+    monkeypatch.setattr("bridge.playout.fallback.TELL", 0.05)
+    monkeypatch.setattr("bridge.playout.fallback.DEADLINE", 0.2)
     place = balky.places["clip"] = balky.Place()
     place.keep("open")
     try:

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
-from bridge import logs
-from bridge.control import assets
-from bridge.control.journal import Journal, Kept
+from bridge.state import references
+from bridge.state.journal import Journal, Kept
+from bridge.system import logs
 from bridge.transports import Options, open_sink
 from engine import held
 from engine.library import RECORD, Library
@@ -106,7 +106,7 @@ def test_what_is_wrong_for_good_is_not_tried_twice(tmp_path):
 
 
 def test_a_journal_that_is_held_is_told_and_written_at_a_later_turn(scanner, tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.control.journal.AGAIN", 0.05)
+    monkeypatch.setattr("bridge.state.journal.AGAIN", 0.05)
     monkeypatch.setattr(held, "patiently", lambda do, patience=0: do())
     path = put(tmp_path / "X.journal.json", b'{"values": {}}')
     journal = Journal(path)
@@ -133,7 +133,7 @@ def test_an_end_with_a_held_journal_is_an_end(scanner, tmp_path):
 
 def test_a_journal_that_nobody_may_read_is_not_written_over(scanner, tmp_path, monkeypatch):
     monkeypatch.setattr(held, "patiently", lambda do, patience=0: do())
-    monkeypatch.setattr("bridge.control.journal.AGAIN", 0.05)
+    monkeypatch.setattr("bridge.state.journal.AGAIN", 0.05)
     path = put(tmp_path / "X.journal.json", b'{"values": {"mix": 0.75}}')
     scanner.alone = {path.name}
     journal = Journal(path)
@@ -211,17 +211,17 @@ def test_hashes_that_cannot_be_read_or_replaced_are_kept(scanner, tmp_path, monk
 def test_a_picture_that_is_held_is_refused_in_a_sentence(scanner, tmp_path, monkeypatch):
     monkeypatch.setattr(held, "patiently", lambda do, patience=0: do())
     png = cv2.imencode(".png", np.full((8, 8, 3), 90, np.uint8))[1].tobytes()
-    name = assets.add(tmp_path, "a.png", png)["name"]
+    name = references.add(tmp_path, "a.png", png)["name"]
     scanner.holds = {name}
-    with pytest.raises(assets.AssetError, match="another program has it open") as error:
-        assets.remove(tmp_path, name)
+    with pytest.raises(references.AssetError, match="another program has it open") as error:
+        references.remove(tmp_path, name)
     assert error.value.status == 409
-    with pytest.raises(assets.AssetError, match="another program has it open"):
-        assets.add(tmp_path, "a.png", png)
+    with pytest.raises(references.AssetError, match="another program has it open"):
+        references.add(tmp_path, "a.png", png)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     scanner.holds.clear()
-    assets.remove(tmp_path, name)
-    assert assets.names(tmp_path) == []
+    references.remove(tmp_path, name)
+    assert references.names(tmp_path) == []
 
 
 def test_an_empty_recording_that_is_held_ends_like_any_other(

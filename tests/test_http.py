@@ -25,9 +25,9 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from bridge import __version__
-from bridge.control import assets
-from bridge.control.files import TYPES
-from bridge.control.guard import (
+from bridge.control.http.app import PAGE, create_app
+from bridge.control.http.files import TYPES
+from bridge.control.http.guard import (
     GUESSERS,
     JSON_LIMIT,
     PENALTY,
@@ -36,13 +36,13 @@ from bridge.control.guard import (
     Guesses,
     Rules,
 )
-from bridge.control.http import PAGE, create_app
-from bridge.control.http_server import HttpServer
-from bridge.feeder import engine_size
-from bridge.frame import Frame
+from bridge.control.http.server import HttpServer
+from bridge.frames.frame import Frame
 from bridge.settings import Settings
-from bridge.state import STATUS
+from bridge.state import references as assets
+from bridge.state.status import STATUS
 from bridge.transports import BUILT_IN, Offer, offers
+from bridge.workers.feeder import engine_size
 from engine.ring import RingWriter
 from tests.desk import FakeDesk
 
@@ -369,7 +369,7 @@ def test_json_that_no_parameter_could_be_is_refused_in_a_sentence(
 
 
 def test_bodies_together_have_a_limit(client, desk, monkeypatch):
-    monkeypatch.setattr("bridge.control.guard.BODIES_LIMIT", 1000)
+    monkeypatch.setattr("bridge.control.http.guard.BODIES_LIMIT", 1000)
     for _ in range(3):
         assert client.patch("/api/v1/parameters", json={"prompt": "x" * 900}).status_code == 200
     assert client.patch("/api/v1/parameters", json={"prompt": "x" * 1100}).status_code == 503

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import pytest
 
-from bridge.cli import main
-from bridge.control import assets
-from bridge.control.journal import Journal, Kept
+from bridge.cli.commands import main
 from bridge.session import Session
 from bridge.settings import Settings, data_folder
+from bridge.state import references
+from bridge.state.journal import Journal, Kept
 from tests.doubles import CATALOG
 from tests.rig import running_session, scene
 from tests.test_cli import refused, running
@@ -173,7 +173,7 @@ def test_a_folder_or_a_pipe_in_its_place_is_put_aside_and_the_look_is_kept(tmp_p
 
 
 def test_a_disk_that_takes_nothing_is_told_until_it_does(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.control.journal.AGAIN", 0.05)
+    monkeypatch.setattr("bridge.state.journal.AGAIN", 0.05)
     kept = Journal(journal(tmp_path))
     kept.begin()
     kept.open()
@@ -196,13 +196,13 @@ def picture() -> bytes:
 
 
 def test_a_folder_of_pictures_that_somebody_removed_is_made_again(tmp_path):
-    kept = assets.add(tmp_path / "gone" / "assets", "a.png", picture())
-    assert assets.names(tmp_path / "gone" / "assets") == [kept["name"]]
+    kept = references.add(tmp_path / "gone" / "assets", "a.png", picture())
+    assert references.names(tmp_path / "gone" / "assets") == [kept["name"]]
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk")
 def test_a_full_or_read_only_disk_is_told_until_it_is_over(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.control.journal.AGAIN", 0.05)
+    monkeypatch.setattr("bridge.state.journal.AGAIN", 0.05)
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=True)
@@ -218,8 +218,8 @@ def test_a_full_or_read_only_disk_is_told_until_it_is_over(tmp_path, monkeypatch
         until(lambda: "No space left" in kept.problem)
         assert written(disk)["pipeline"] == "passthrough", "the one before stands whole"
         until(lambda: not [*disk.glob("*.new")])
-        with pytest.raises(assets.AssetError, match="cannot be kept") as caught:
-            assets.add(disk, "a.png", picture())
+        with pytest.raises(references.AssetError, match="cannot be kept") as caught:
+            references.add(disk, "a.png", picture())
         assert caught.value.status == 507
         assert not [*disk.glob(".*.new")]
         (disk / "film").unlink()
@@ -303,7 +303,7 @@ def test_what_the_command_names_may_be_gone_after_a_crash_and_not_before(tmp_pat
 
 
 def test_a_reference_that_is_gone_is_told_kept_and_taken_when_it_is_back(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.missed.GLANCE", 0.05)
+    monkeypatch.setattr("bridge.state.missed.GLANCE", 0.05)
     values = {"reference": "gone.png", "reference_2": "too.png", "lora_1": "gone.safetensors"}
     leave(tmp_path, well=True, name="gone", values=values, pipeline="passthrough", source="demo:")
     with running_session(tmp_path, name="gone", pipeline="passthrough") as rig:
@@ -384,7 +384,7 @@ def test_no_home_and_odd_variables_are_no_defect(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("place", ["", "assets"])
 def test_a_file_in_place_of_a_folder_is_one_sentence(tmp_path, place, capsys, monkeypatch):
-    monkeypatch.setattr("bridge.serve.stop_event", lambda: None)
+    monkeypatch.setattr("bridge.cli.run.stop_event", lambda: None)
     folder = tmp_path / "folder"
     if place:
         folder.mkdir()
@@ -410,8 +410,8 @@ def test_a_start_that_is_refused_leaves_the_journal_as_it_was(
 ):
     stop = threading.Event()
     stop.set()  # what should not begin ends at once
-    monkeypatch.setattr("bridge.serve.stop_event", lambda: stop)
-    monkeypatch.setattr("bridge.serve.PORT_AGAIN", 0.05)
+    monkeypatch.setattr("bridge.cli.run.stop_event", lambda: stop)
+    monkeypatch.setattr("bridge.cli.run.PORT_AGAIN", 0.05)
     kept = {"values": {"mix": 0.25}, "pipeline": "passthrough", "source": "demo:"}
     if left is None:
         journal(tmp_path).write_bytes(b"[" * 9)
@@ -430,7 +430,7 @@ def test_a_start_that_is_refused_leaves_the_journal_as_it_was(
 
 
 def test_what_is_typed_after_a_refused_start_wins_as_before_it(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("bridge.serve.stop_event", threading.Event)
+    monkeypatch.setattr("bridge.cli.run.stop_event", threading.Event)
     with running_session(tmp_path, pipeline="passthrough", name="look") as rig:
         rig.session.store.update({"mix": 0.25, "fade": 0.5})
     command = ["run", "--port", "0", "--folder", str(tmp_path), "--name", "look"]

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from rich.console import Console
 
-from bridge.cli import main
-from bridge.keep import keep
+from bridge.cli.commands import main
+from bridge.cli.supervisor import keep
 from bridge.settings import Settings
 from engine.ring import RingReader
 from engine.segments import PREFIX, RingError, folder
@@ -141,9 +141,9 @@ class Lives:
     def __init__(self, monkeypatch, *lives: tuple[float, int]) -> None:
         self.now, self.starts, self.given = 0.0, [], []
         self._left = list(lives)
-        monkeypatch.setattr("bridge.keep.stop_event", lambda: self)
-        monkeypatch.setattr("bridge.keep.perf_counter", lambda: self.now)
-        monkeypatch.setattr("bridge.keep._run", self._run)
+        monkeypatch.setattr("bridge.cli.supervisor.stop_event", lambda: self)
+        monkeypatch.setattr("bridge.cli.supervisor.perf_counter", lambda: self.now)
+        monkeypatch.setattr("bridge.cli.supervisor._run", self._run)
 
     def _run(self, arguments, environment, stop) -> int:
         self.starts.append(round(self.now))
@@ -213,7 +213,7 @@ def test_a_defect_ends_with_a_status_that_is_no_refusal(monkeypatch, caplog, tmp
     def serve(*_):
         raise RuntimeError("a nail in the tyre")
 
-    monkeypatch.setattr("bridge.serve.serve", serve)
+    monkeypatch.setattr("bridge.cli.run.serve", serve)
     with pytest.raises(SystemExit) as end:
         main(["run", "--folder", str(tmp_path)])
     assert end.value.code == 70

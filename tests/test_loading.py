@@ -5,13 +5,13 @@ import sys
 import pytest
 
 from bridge import transports
-from bridge.cli import main
-from bridge.doctor import doctor
+from bridge.cli.commands import main
+from bridge.doctor.checks import doctor
 from bridge.settings import Settings
 from bridge.transports import Options, TransportError, open_source
-from bridge.transports.spout import _need
-from bridge.transports.spout_receiver import _other_gpu
-from bridge.transports.spout_registry import Sender
+from bridge.transports.spout.receiver import _other_gpu
+from bridge.transports.spout.registry import Sender
+from bridge.transports.spout.transport import _need
 from engine import loading
 from engine.channel import Exit
 from tests.test_commit import worker
@@ -86,7 +86,7 @@ def test_spout_too():
 def test_a_start_that_fails_for_a_package_is_no_defect(
     tmp_path, capsys, monkeypatch, error, words, status
 ):
-    monkeypatch.setattr("bridge.serve.serve", raising(error))
+    monkeypatch.setattr("bridge.cli.run.serve", raising(error))
     with pytest.raises(SystemExit) as end:
         main(["run", "--folder", str(tmp_path)])
     assert end.value.code == status
@@ -117,7 +117,7 @@ def test_a_sender_that_cannot_be_opened_has_two_causes():
 
 
 def test_doctor_says_where_a_folder_really_is(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("bridge.doctor._runtime", list)
+    monkeypatch.setattr("bridge.doctor.checks._runtime", list)
     real, seen = tmp_path / "LocalCache", tmp_path / "AppData"
     real.mkdir()
     seen.symlink_to(real)  # as Windows shows the Store's Python its own in place of AppData

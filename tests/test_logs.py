@@ -11,10 +11,10 @@ from time import perf_counter
 
 import pytest
 
-from bridge import logs
-from bridge.cli import main
+from bridge.cli.commands import main
 from bridge.settings import Settings
-from bridge.stage import explained
+from bridge.system import logs
+from bridge.system.loops import explained
 from tests.test_cli import running
 
 log = logging.getLogger("bridge.test")
@@ -216,7 +216,7 @@ def test_how_much_the_terminal_is_told(tmp_path, monkeypatch, capsys, flags, see
         log.info("plain")
         log.debug("quiet")
 
-    monkeypatch.setattr("bridge.serve.serve", serve)
+    monkeypatch.setattr("bridge.cli.run.serve", serve)
     main(["run", "--folder", str(tmp_path), "--log-level", "debug", *flags])
     words = set(re.findall("loud|plain|quiet", capsys.readouterr().err))
     assert words == seen
@@ -228,7 +228,7 @@ def test_a_defect_is_in_the_log_and_the_user_is_told_where(tmp_path, monkeypatch
     def serve(*_):
         raise KeyError("a nail in the tyre")
 
-    monkeypatch.setattr("bridge.serve.serve", serve)
+    monkeypatch.setattr("bridge.cli.run.serve", serve)
     with pytest.raises(SystemExit) as end:
         main(["run", "--folder", str(tmp_path)])
     path = tmp_path / "logs" / "Bridge.log"

@@ -18,9 +18,9 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridge.control.osc import OscServer
-from bridge.control.osc_feedback import Feedback
-from bridge.control.osc_patterns import Patterns
+from bridge.control.osc.feedback import Feedback
+from bridge.control.osc.patterns import Patterns
+from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
 from tests.desk import FakeDesk
 
@@ -260,7 +260,7 @@ def test_of_too_many_subscribers_the_longest_silent_gives_way_and_is_told(o, mon
         o.until(lambda: o.value("vace_scale") == 0.5)
         say(8, "/bridge/subscribe")  # at once: or nine that renew would take turns
         assert "subscribers already" in o.heard("/bridge/error")
-        monkeypatch.setattr("bridge.control.osc_feedback.SILENT", 0.0)
+        monkeypatch.setattr("bridge.control.osc.feedback.SILENT", 0.0)
         say(8, "/bridge/subscribe")
         o.heard("/bridge/mix", socks[8])
         while "silent for longest; subscribe again" not in o.heard("/bridge/error", socks[2]):
@@ -275,7 +275,7 @@ def test_of_too_many_subscribers_the_longest_silent_gives_way_and_is_told(o, mon
 
 
 def test_one_machine_with_many_ports_pushes_out_no_other(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.control.osc_feedback.SILENT", 0.0)
+    monkeypatch.setattr("bridge.control.osc.feedback.SILENT", 0.0)
     feedback = Feedback(FakeDesk(tmp_path), lambda data, target: True, [])
     for number in range(5):
         feedback.subscribe(("10.0.0.9", 1 + number))

@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 
-from bridge.control import osc_feedback, osc_handler, osc_inbox, osc_packets
-from bridge.control.osc import OscServer
-from bridge.control.osc_feedback import Feedback
-from bridge.control.osc_patterns import Patterns
-from bridge.control.store import ParameterStore
+from bridge.control.osc import feedback as osc_feedback
+from bridge.control.osc import handler as osc_handler
+from bridge.control.osc import inbox as osc_inbox
+from bridge.control.osc import packets as osc_packets
+from bridge.control.osc.feedback import Feedback
+from bridge.control.osc.patterns import Patterns
+from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
+from bridge.state.store import ParameterStore
 from engine.parameters import Load, Parameters, control, describe
 from tests.desk import FakeDesk
 from tests.test_osc import message, osc

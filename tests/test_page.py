@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from websockets.sync.client import connect
 
-from bridge.control.http_server import HttpServer
-from bridge.control.seats import Limits
-from bridge.output import OutputParameters
+from bridge.control.http.seats import Limits
+from bridge.control.http.server import HttpServer
+from bridge.playout.output import OutputParameters
 from bridge.settings import Settings
 from bridge.transports import Offer
 from engine.parameters import describe

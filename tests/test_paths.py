@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
-from bridge import paths
-from bridge.cli import _encoding, main
-from bridge.paths import meant, refusal, typed, unquoted
+from bridge.cli.commands import _encoding, main
 from bridge.settings import Settings
+from bridge.system import paths
+from bridge.system.paths import meant, refusal, typed, unquoted
 from bridge.transports import Options, TransportError, open_sink, open_source
 from engine import library
 from engine.library import other_places

@@ -13,9 +13,10 @@ import httpx2
 import numpy as np
 import pytest
 
-from bridge.control import assets, uploads
-from bridge.control.assets import AssetError
-from bridge.control.http_server import HttpServer
+from bridge.control.http import uploads
+from bridge.control.http.server import HttpServer
+from bridge.state import references as assets
+from bridge.state.references import AssetError
 from engine import decoding
 from engine.assets import COMING, KEPT_BYTES, MOST, Pictures
 from engine.decoding import Need, PictureError, decoded, header

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from bridge import ports
-from bridge.command import Refused
-from bridge.serve import serve
+from bridge.cli.run import serve
+from bridge.errors import Refused
 from bridge.settings import Settings
+from bridge.system import ports
 from tests.test_cli import refused, running
 
 HOLDER = """
@@ -91,7 +91,7 @@ def test_a_port_that_windows_keeps_for_itself_is_said_so(windows, kind, protocol
 def test_what_else_keeps_a_port_is_said_with_its_cure(tmp_path, monkeypatch):
     error = OSError(errno.EACCES, "Permission denied")
     assert "above 1023" in ports.taken(TCP, "127.0.0.1", 80, error)
-    monkeypatch.setattr("bridge.serve.stop_event", threading.Event)
+    monkeypatch.setattr("bridge.cli.run.stop_event", threading.Event)
     for host in ("192.0.2.7", "no.such.machine.invalid"):
         asked = Settings(host=host, token="t" * 20, port=free(), folder=tmp_path)
         with pytest.raises(Refused, match=f"--host {host} is no address of this machine") as told:

@@ -23,14 +23,14 @@ import psutil
 import pytest
 from rich.console import Console
 
-from bridge import logs
-from bridge.command import Refused
-from bridge.downloads import Downloads
-from bridge.job import from_outside
-from bridge.link import Link, _runs
-from bridge.relay import relay
-from bridge.serve import _watch, serve
+from bridge.cli.run import _watch, serve
+from bridge.cli.send import relay
+from bridge.downloads.downloads import Downloads
+from bridge.errors import Refused
 from bridge.settings import Settings
+from bridge.system import logs
+from bridge.system.processes import from_outside
+from bridge.workers.client import Link, _runs
 from engine.waking import wake_in_time
 from tests.rig import running_session
 from tests.test_cli import COMMAND, Running, refused, running
@@ -175,8 +175,8 @@ class Held(io.StringIO):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_who_tells_how_it_goes_waits_for_no_console(monkeypatch, terminal):
     """And when it takes text again it shows what holds then, not what held meanwhile."""
-    monkeypatch.setattr("bridge.serve.BEAT", 0.001)
-    monkeypatch.setattr("bridge.serve.TELL", 0.0)
+    monkeypatch.setattr("bridge.cli.run.BEAT", 0.001)
+    monkeypatch.setattr("bridge.cli.run.TELL", 0.0)
     texts = iter(f"line {number}" for number in range(100))
     stop, held = threading.Event(), Held()
 
@@ -186,7 +186,7 @@ def test_who_tells_how_it_goes_waits_for_no_console(monkeypatch, terminal):
             stop.set()
         return text
 
-    monkeypatch.setattr("bridge.serve._line", line)
+    monkeypatch.setattr("bridge.cli.run._line", line)
     logs.to_terminal(logging.StreamHandler(held), logging.INFO)
     try:
         _watch(Console(file=held, force_terminal=terminal, width=60), None, stop)
@@ -278,7 +278,7 @@ def test_nobody_else_is_ended_for_a_workers_word():
     ],
 )
 def test_who_ended_a_worker_is_told_as_far_as_windows_tells(monkeypatch, status, said, told):
-    monkeypatch.setattr("bridge.job.sys", SimpleNamespace(platform="win32"))
+    monkeypatch.setattr("bridge.system.processes.sys", SimpleNamespace(platform="win32"))
     link = Link.__new__(Link)
     link.error, link.code, link.log = "", status, deque(said)
     link._killed = link.asked_to_die = False
@@ -295,7 +295,7 @@ class Windows:
     def __init__(self, monkeypatch, refuses=()):
         self.asked, self._refuses = [], refuses
         monkeypatch.setattr(ctypes, "WinDLL", self, raising=False)
-        for module in ("bridge.windows", "engine.waking"):
+        for module in ("bridge.system.windows", "engine.waking"):
             monkeypatch.setattr(f"{module}.sys", SimpleNamespace(platform="win32"))
 
     def __call__(self, library):
@@ -332,12 +332,12 @@ def test_windows_is_asked_for_a_finer_clock_and_full_speed(monkeypatch):
 def test_no_machine_sleeps_while_it_runs_but_where_that_is_allowed(tmp_path, monkeypatch, allowed):
     """And however the run ends, it may sleep again."""
     windows = Windows(monkeypatch)
-    monkeypatch.setattr("bridge.serve.stop_event", threading.Event)
+    monkeypatch.setattr("bridge.cli.run.stop_event", threading.Event)
 
     def session(*_):
         raise Refused("nothing is there")
 
-    monkeypatch.setattr("bridge.serve._session", session)
+    monkeypatch.setattr("bridge.cli.run._session", session)
     with pytest.raises(Refused):
         serve(Settings(folder=tmp_path, allow_sleep=allowed), {}, Console(file=io.StringIO()))
     states = [call[1] for call in windows.asked if call[0] == "state"]
@@ -371,9 +371,9 @@ def test_who_ended_a_download_is_told_too(tmp_path, monkeypatch, system, code, t
             [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
-    monkeypatch.setattr("bridge.downloads._launch", launch)
-    monkeypatch.setattr("bridge.downloads.find_spec", lambda _: True)
-    monkeypatch.setattr("bridge.job.sys", SimpleNamespace(platform=system))
+    monkeypatch.setattr("bridge.downloads.downloads._launch", launch)
+    monkeypatch.setattr("bridge.downloads.downloads.find_spec", lambda _: True)
+    monkeypatch.setattr("bridge.system.processes.sys", SimpleNamespace(platform=system))
     downloads = Downloads(tmp_path)
     downloads.start("longlive", [])
     downloads.join(20)

@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bridge.control.osc_routes import addresses
+from bridge.control.osc.routes import addresses
 from bridge.session import Session
 from bridge.settings import Settings
-from bridge.state import Status
+from bridge.state.status import Status
 from engine.pipelines.catalog import Catalog
 
 README = Path(__file__).parent.parent / "README.md"

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from bridge.control.store import ParameterStore
-from bridge.link import Link
-from bridge.rollback import BAD, GOOD, Rollback
+from bridge.state.store import ParameterStore
+from bridge.workers.client import Link
+from bridge.workers.rollback import BAD, GOOD, Rollback
 from engine.parameters import describe
 from tests.doubles import FARM, MISSING, POISON, PainterLoad, PainterParameters
 from tests.rig import running_session

@@ -15,16 +15,16 @@ import numpy as np
 import psutil
 import pytest
 
-from bridge.control.store import ParameterError
-from bridge.control.streams import Streams
-from bridge.link import Block
-from bridge.output import OutputClock, OutputParameters
-from bridge.serve import _watch
+from bridge.cli.run import _watch
+from bridge.control.http.streams import Streams
+from bridge.playout.output import OutputClock, OutputParameters
 from bridge.settings import Settings
-from bridge.standin import StandIn
-from bridge.state import Counters, Status
-from bridge.timing import Ticker
+from bridge.state.status import Counters, Status
+from bridge.state.store import ParameterError
+from bridge.system.timing import Ticker
 from bridge.transports import TransportError
+from bridge.transports.placeholder import StandIn
+from bridge.workers.client import Block
 from engine.parameters import describe
 from engine.ring import RingReader, RingWriter
 from engine.segments import PREFIX, folder
@@ -247,7 +247,7 @@ def test_a_killed_worker_is_replaced_and_its_first_block_has_all_that_was_sent(t
 
 @pytest.mark.slow
 def test_three_fast_deaths_open_the_breaker_and_reload_closes_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.host.LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr("bridge.workers.host.LONGEST_BACKOFF", 0.05)
     with running_session(tmp_path, settle_s=30, load={"frames": 1}, **FAST) as rig:
         stop = rig.steady_input()
         rig.running()
@@ -375,7 +375,7 @@ def test_a_worker_that_hangs_tells_its_stacks_and_is_replaced(tmp_path):
 
 @pytest.mark.slow
 def test_a_worker_that_was_stopped_is_replaced(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.link.SILENCE", 0.5)
+    monkeypatch.setattr("bridge.workers.client.SILENCE", 0.5)
     with running_session(tmp_path, load={"frames": 1}, hang_s=0.5, **FAST) as rig:
         stop = rig.steady_input()
         rig.running()
@@ -388,7 +388,7 @@ def test_a_worker_that_was_stopped_is_replaced(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_show_controls_work_while_the_engine_is_dead(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.host.LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr("bridge.workers.host.LONGEST_BACKOFF", 0.05)
     with running_session(tmp_path, load={"frames": 1}, settle_s=60, **FAST) as rig:
         store = rig.session.store
         stop = rig.steady_input()
@@ -638,8 +638,8 @@ def test_no_error_of_a_status_reaches_who_asks(tmp_path, monkeypatch, caplog):
 @pytest.mark.parametrize("terminal", [True, False])
 @pytest.mark.parametrize("error", [BrokenPipeError(), SystemExit(1), ValueError("of rich")])
 def test_what_cannot_be_told_ends_no_show(terminal, error, monkeypatch):
-    monkeypatch.setattr("bridge.serve.BEAT", 0.01)
-    monkeypatch.setattr("bridge.serve.TELL", 0.0)
+    monkeypatch.setattr("bridge.cli.run.BEAT", 0.01)
+    monkeypatch.setattr("bridge.cli.run.TELL", 0.0)
     numbers = itertools.count()
     stop, tried = threading.Event(), []
 

@@ -18,7 +18,7 @@ from time import perf_counter, sleep
 import numpy as np
 import pytest
 
-from bridge.frame import Frame
+from bridge.frames.frame import Frame
 from bridge.transports import Options, TransportError, offers, open_sink, open_source
 from engine.public_ring import PublicReader, PublicWriter
 from engine.ring import LARGEST, RingReader, RingWriter, look, owner, sweep

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 
-from bridge import gpu
-from bridge.feeder import Cap
-from bridge.host import EngineHost
-from bridge.link import Link, Orders
 from bridge.session import Session
 from bridge.settings import Settings
+from bridge.workers import gpu
+from bridge.workers.client import Link, Orders
+from bridge.workers.feeder import Cap
+from bridge.workers.host import EngineHost
 from engine.memory import need, total
 from engine.parameters import Load
 from engine.pipeline import Context, TooLittleMemory

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 
-import bridge.control.assets
-import bridge.loras
+import bridge.downloads.inventory
 import bridge.session
-import bridge.weights
+import bridge.state.references
+import bridge.workers.loras
 import engine.assets
 import engine.library
 import engine.stylize.references
-from bridge.aside import Disk, SlowError
-from bridge.control.http_server import HttpServer
-from bridge.control.osc import OscServer
+from bridge.control.http.server import HttpServer
+from bridge.control.osc.server import OscServer
+from bridge.downloads.inventory import MissingWeights
 from bridge.settings import Settings
-from bridge.weights import MissingWeights
+from bridge.system.aside import Disk, SlowError
 from engine.pipelines.controls import CausalLoad
 from tests.doubles import CATALOG
 from tests.rig import running_session, scene
@@ -56,8 +56,8 @@ class Sleeper:
 @pytest.fixture(name="disk")
 def _disk(monkeypatch):
     """The assets folder's disk."""
-    sleeper = Sleeper(bridge.control.assets.names)
-    monkeypatch.setattr(bridge.control.assets, "names", sleeper)
+    sleeper = Sleeper(bridge.state.references.names)
+    monkeypatch.setattr(bridge.state.references, "names", sleeper)
     yield sleeper
     sleeper.wake()
 
@@ -223,7 +223,7 @@ def test_rest_goes_on_while_a_reference_is_looked_for_and_the_last_wish_counts(t
 
 def test_a_disk_that_never_answers_is_a_sentence(tmp_path, disk, monkeypatch):
     monkeypatch.setattr(bridge.session, "LOOKING", 0.3)
-    monkeypatch.setattr("bridge.control.http.PATIENCE", 0.3)
+    monkeypatch.setattr("bridge.control.http.app.PATIENCE", 0.3)
     with _served(tmp_path) as (rig, http, held):
         disk.sleep()
         refused = http.patch("/api/v1/parameters", json={"reference": "a.png"})
@@ -353,7 +353,7 @@ def test_a_picture_that_cannot_be_read_to_its_end_leaves_the_look(tmp_path, file
 def test_a_models_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkeypatch):
     looks = Sleeper(engine.library._may_be)
     monkeypatch.setattr(engine.library, "_may_be", looks)
-    monkeypatch.setattr(bridge.weights, "PATIENCE", 0.2)
+    monkeypatch.setattr(bridge.downloads.inventory, "PATIENCE", 0.2)
     monkeypatch.setattr(bridge.session, "GLANCE", 0.05)
     put(tmp_path / "models" / NET.name)
     looks.sleep()
@@ -386,7 +386,7 @@ def test_a_models_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkey
 def test_a_fallback_whose_disk_does_not_answer_is_no_reason_not_to_start(tmp_path, monkeypatch):
     looks = Sleeper(engine.library._may_be)
     monkeypatch.setattr(engine.library, "_may_be", looks)
-    monkeypatch.setattr(bridge.weights, "PATIENCE", 0.2)
+    monkeypatch.setattr(bridge.downloads.inventory, "PATIENCE", 0.2)
     (tmp_path / "models").mkdir()
     looks.sleep()
     chosen = {"pipeline": "passthrough", "fallback": "needy", "models": tmp_path / "models"}
@@ -421,12 +421,12 @@ def test_a_data_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkeypa
 def test_what_loras_take_is_known_from_before_while_their_disk_sleeps(tmp_path, monkeypatch):
     put(tmp_path / "loras" / "a.safetensors", b"12345678")
     load = CausalLoad(lora_1="a.safetensors", lora_mode="live")
-    assert bridge.loras.lora_bytes(load, tmp_path) == 8
+    assert bridge.workers.loras.lora_bytes(load, tmp_path) == 8
     awake = threading.Event()
     monkeypatch.setattr("engine.advice.lora_bytes", lambda *_: awake.wait(20))
-    monkeypatch.setattr(bridge.loras, "PATIENCE", 0.1)
-    monkeypatch.setattr(bridge.loras, "_disk", Disk("The folder of LoRAs"))
+    monkeypatch.setattr(bridge.workers.loras, "PATIENCE", 0.1)
+    monkeypatch.setattr(bridge.workers.loras, "_disk", Disk("The folder of LoRAs"))
     try:
-        assert bridge.loras.lora_bytes(load, tmp_path) == 8
+        assert bridge.workers.loras.lora_bytes(load, tmp_path) == 8
     finally:
         awake.set()

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.transports import spout_registry
-from bridge.transports.spout_registry import INFO, SLOT, parse_info, parse_names, senders
+from bridge.transports.spout import registry as spout_registry
+from bridge.transports.spout.registry import INFO, SLOT, parse_info, parse_names, senders
 
 
 def slots(*names: bytes, count: int = 64) -> bytes:

@@ -15,9 +15,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from bridge import __version__, td
-from bridge.arguments import parser_of
-from bridge.cli import main
+from bridge import __version__
+from bridge.cli import td
+from bridge.cli.arguments import parser_of
+from bridge.cli.commands import main
 from tests.td.double import (
     NAMES,
     Comp,
@@ -696,7 +697,7 @@ def test_the_wheel_has_the_kit(tmp_path):
     assert {p.relative_to(KIT.parent).as_posix() for p in kit} <= names
     assert not {name for name in names if name.startswith("tests/")}
     done = subprocess.run(
-        [sys.executable, "-P", "-c", "from bridge.td import line; print(line())"],
+        [sys.executable, "-P", "-c", "from bridge.cli.td import line; print(line())"],
         env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bridge.frame import Frame
-from bridge.thumbnails import KEPT, MOST, PATIENCE, REST, Thumbnails
+from bridge.control.http.thumbnails import KEPT, MOST, PATIENCE, REST, Thumbnails
+from bridge.frames.frame import Frame
 from bridge.transports import BUILT_IN, TransportError
 from engine.ring import RingWriter
 
@@ -130,7 +130,9 @@ def test_many_who_ask_share_one_look_in_one_thread_and_it_ends_after(trial):
 
 def test_a_picture_stands_for_a_moment(trial, monkeypatch):
     ahead = [0.0]
-    monkeypatch.setattr("bridge.thumbnails.perf_counter", lambda: perf_counter() + ahead[0])
+    monkeypatch.setattr(
+        "bridge.control.http.thumbnails.perf_counter", lambda: perf_counter() + ahead[0]
+    )
     thumbnails = Thumbnails()
     first = thumbnails.ask("trial:a").result(30)
     assert thumbnails.ask("trial:a").result(0) is first

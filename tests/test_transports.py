@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bridge.frame import Frame
+from bridge.frames.frame import Frame
 from bridge.transports import (
     ENTRY_POINTS,
     Options,
@@ -62,9 +62,9 @@ def plugin(path: Path) -> None:
         """A stranger's transport."""
         from time import perf_counter
         import numpy as np
-        from bridge.frame import Frame
+        from bridge.frames.frame import Frame
         from bridge.transports.base import Opened, Paced
-        from bridge.timing import Deadline
+        from bridge.system.timing import Deadline
 
         class Echo(Paced):
             status = "echo"
@@ -466,7 +466,7 @@ def test_the_sender_may_change_its_size():
 SENDER = """
 import sys, time
 import numpy as np
-from bridge.frame import Frame
+from bridge.frames.frame import Frame
 from bridge.transports import Options, open_sink
 with open_sink("shm:test-killed-sender", Options(width=8, height=8)) as sink:
     number = 0

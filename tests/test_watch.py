@@ -9,7 +9,7 @@ from time import perf_counter
 import psutil
 import pytest
 
-from bridge.timing import Ticker
+from bridge.system.timing import Ticker
 from engine.overdue import BLOCKS, DOUBT, LATE, SHAPES, Limits, Overdue
 from tests.rig import running_session
 from tests.test_cli import running
@@ -49,7 +49,7 @@ def test_a_watcher_that_slept_itself_begins_anew(asleep):
 
 def test_the_output_clock_makes_up_for_nothing_after_a_sleep(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr("bridge.timing.perf_counter", lambda: now[0])
+    monkeypatch.setattr("bridge.system.timing.perf_counter", lambda: now[0])
     monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     ticker = Ticker(50)
     ticker.wait()
@@ -104,7 +104,7 @@ def test_the_first_block_of_a_shape_is_no_hang_and_what_hangs_after_it_is(tmp_pa
 @pytest.mark.slow
 @pytest.mark.parametrize("hang", ["hang", "hold"])
 def test_a_hang_is_ended_be_it_in_python_or_below_it(tmp_path, monkeypatch, hang):
-    monkeypatch.setattr("bridge.link.SILENCE", 2.5)
+    monkeypatch.setattr("bridge.workers.client.SILENCE", 2.5)
     chosen = {"pipeline": "painter", "hang_s": 0.5}
     with running_session(tmp_path, load={"frames": 1}, **chosen) as rig:
         stop = rig.steady_input()

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from bridge import __version__
-from bridge.control.desk import Desk
-from bridge.state import STATUS
+from bridge.control.bridge_api import Desk
+from bridge.state.status import STATUS
 from engine.parameters import WRITTEN, Kind, ParameterSpec
 
 TYPES: Mapping[Kind, type] = {

@@ -15,17 +15,17 @@ from importlib.metadata import entry_points
 from types import ModuleType, TracebackType
 from typing import Protocol, Self, cast
 
-from bridge.aside import Aside, SlowError
-from bridge.frame import Frame
-from bridge.paths import meant
-from bridge.stage import explained
+from bridge.frames.frame import Frame
+from bridge.system.aside import Aside, SlowError
+from bridge.system.loops import explained
+from bridge.system.paths import meant
 from engine import loading
 
 ENTRY_POINTS = "spout_bridge.transports"
 LONGEST_URI = 4096  # letters, as of a path
 SHORT = 80  # letters of what is worth writing out once more
 BUILT_IN = {
-    "spout": "bridge.transports.spout",
+    "spout": "bridge.transports.spout.transport",
     "demo": "bridge.transports.demo",
     "pattern": "bridge.transports.pattern",
     "file": "bridge.transports.file",

@@ -2,8 +2,8 @@
 
 from time import perf_counter, sleep
 
-from bridge.frame import Frame
-from bridge.timing import Deadline
+from bridge.frames.frame import Frame
+from bridge.system.timing import Deadline
 from engine.closing import Closing
 
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import cv2
 
-from bridge.frame import Frame, Image
+from bridge.frames.frame import Frame, Image
 from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import Opened
 from bridge.transports.camera_names import cameras

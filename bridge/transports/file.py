@@ -17,9 +17,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from bridge.frame import Frame, Image
-from bridge.paths import PICTURES, refusal
-from bridge.timing import Deadline
+from bridge.frames.frame import Frame, Image
+from bridge.system.paths import PICTURES, refusal
+from bridge.system.timing import Deadline
 from bridge.transports import Options, TransportError
 from bridge.transports.base import Opened, Paced
 from bridge.transports.recording import Recording

@@ -2,7 +2,7 @@
 
 from time import sleep
 
-from bridge.frame import Frame
+from bridge.frames.frame import Frame
 from bridge.transports import Options
 from bridge.transports.base import Opened
 

@@ -7,8 +7,8 @@ from typing import cast
 import cv2
 import numpy as np
 
-from bridge.frame import Frame, Image
-from bridge.timing import Deadline
+from bridge.frames.frame import Frame, Image
+from bridge.system.timing import Deadline
 from bridge.transports import Options
 from bridge.transports.base import Paced
 

@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from bridge.frame import Frame, Image
+from bridge.frames.frame import Frame, Image
 from bridge.transports import Options, TransportError
 from bridge.transports.base import Opened
 from engine import drives, held

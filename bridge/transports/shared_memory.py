@@ -4,7 +4,7 @@ import os
 import re
 from time import perf_counter, sleep
 
-from bridge.frame import Frame
+from bridge.frames.frame import Frame
 from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import Opened
 from engine.public_ring import PublicReader, PublicWriter

@@ -30,7 +30,7 @@ from time import perf_counter, thread_time
 
 import psutil
 
-from bridge.control.osc import OscServer
+from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
 from tests.desk import FakeDesk
 

@@ -24,11 +24,11 @@ pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 import torch
 from safetensors.torch import save_file
 
-from bridge import room
-from bridge.control.guard import Rules
-from bridge.control.http import create_app
-from bridge.control.osc import OscServer
-from bridge.output import OutputParameters
+from bridge.control.http.app import create_app
+from bridge.control.http.guard import Rules
+from bridge.control.osc.server import OscServer
+from bridge.playout.output import OutputParameters
+from bridge.workers import fit
 from engine.parameters import Kind, ParameterSpec, describe
 from engine.pipelines.catalog import BUILT_IN, Catalog
 from engine.pipelines.files import LORAS
@@ -162,7 +162,7 @@ class Bridge:
 def running(folder, name, **more):
     """A bridge; of its memory only so much is free that no size makes it slow."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bridge.session.free", lambda *_: room.Free(None, 10**9, 10**9))
+        patch.setattr("bridge.session.free", lambda *_: fit.Free(None, 10**9, 10**9))
         with running_session(
             folder, Catalog(), name=name, size=SMALL["size"], osc_feedback=(), hang_s=60, **more
         ) as rig:

@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 import torch
 from torch import Tensor
 
-from bridge import cli
+from bridge.cli import commands as cli
 from engine.assembly import Parts
 from engine.bench import __main__ as bench
 from engine.bench import machine, prompts

@@ -21,9 +21,9 @@ import torch
 from pythonosc.udp_client import SimpleUDPClient
 from safetensors.torch import load_file, save_file
 
-from bridge.control.http_server import HttpServer
-from bridge.control.osc import OscServer
-from bridge.rollback import GOOD
+from bridge.control.http.server import HttpServer
+from bridge.control.osc.server import OscServer
+from bridge.workers.rollback import GOOD
 from engine.library import Library, sha256
 from engine.pipelines import files
 from engine.pipelines.specs import SPECS

@@ -12,7 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
-from bridge.cli import main
+from bridge.cli.commands import main
 from engine import verifying
 from engine.models.tiny_vae import TinyCodec
 from engine.models.vace import empty_vace

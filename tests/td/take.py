@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from bridge.td_report import load
+from bridge.cli.td_report import load
 from tests.td.double import KIT
 
 

@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 import pytest
 
+from bridge.cli.td import KIT
 from bridge.control import schema as schemas
-from bridge.control.http_server import HttpServer
-from bridge.control.osc import OscServer
+from bridge.control.http.server import HttpServer
+from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
-from bridge.state import Status
-from bridge.td import KIT
+from bridge.state.status import Status
 from tests.desk import FakeDesk
 from tests.td.double import Par, ParMode, TdError
 from tests.test_cli import running
@@ -407,7 +407,7 @@ def test_a_choice_that_a_menu_has_no_more_is_not_sent(patch, desk, monkeypatch):
         number, schema = desk.store.snapshot.number, schemas.schema(desk)
         [row] = [row for row in schema["parameters"] if row["name"] == "no_picture"]
         row["choices"] = ["hold", "passthrough"]
-        monkeypatch.setattr("bridge.control.http.schema", lambda _: schema)
+        monkeypatch.setattr("bridge.control.http.app.schema", lambda _: schema)
         patch.comp.Connect()
         patch.until(lambda: patch.par.Nopicture.menuNames == ["hold", "passthrough"])
         patch.until(lambda: patch.state == "CONNECTED")
@@ -662,7 +662,7 @@ def test_an_old_bridge_is_called_old(patch, desk, monkeypatch, version):
         if version is None:  # those before the version was told
             schema = schemas.schema(desk)
             del schema["version"]
-            monkeypatch.setattr("bridge.control.http.schema", lambda _: schema)
+            monkeypatch.setattr("bridge.control.http.app.schema", lambda _: schema)
         else:
             monkeypatch.setattr(schemas, "__version__", version)
         patch.connect(port, "OLD")
@@ -826,7 +826,7 @@ def test_a_state_that_the_bridge_has_no_more_leaves_no_parameter(patch, desk, mo
         assert patch.par["Statephase"] is not None
         schema = schemas.schema(desk)
         schema["state"] = [row for row in schema["state"] if row["name"] != "phase"]
-        monkeypatch.setattr("bridge.control.http.schema", lambda _: schema)
+        monkeypatch.setattr("bridge.control.http.app.schema", lambda _: schema)
         patch.comp.Connect()
         patch.until(lambda: patch.par["Statephase"] is None)
         patch.until(lambda: patch.state == "CONNECTED")

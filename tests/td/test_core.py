@@ -7,8 +7,8 @@ from types import FunctionType, SimpleNamespace
 
 import pytest
 
-from bridge.paths import meant
-from bridge.td import KIT
+from bridge.cli.td import KIT
+from bridge.system.paths import meant
 from tests.test_paths import test_what_a_pasted_path_means as of_the_bridge
 
 

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from bridge import clipboard, td
-from bridge.cli import main
+from bridge.cli import clipboard, td
+from bridge.cli.commands import main
 from bridge.settings import data_folder
 from tests.td.test_selftest import double, playing
 from tests.test_td import KIT, home

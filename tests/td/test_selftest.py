@@ -9,9 +9,9 @@ from time import perf_counter
 
 import pytest
 
-from bridge import td, td_report
-from bridge.cli import main
-from bridge.command import Refused
+from bridge.cli import td, td_report
+from bridge.cli.commands import main
+from bridge.errors import Refused
 from tests.td.double import Comp, Dat, Op, Par, TdError, dump, everything
 from tests.td.playing import Playing
 from tests.td.take import take, text

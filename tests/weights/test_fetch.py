@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("huggingface_hub", reason="needs pip install 'spout-bridge[engine]'")
 
-from bridge.downloads import Download, Downloads
+from bridge.downloads.downloads import Download, Downloads
 from engine.library import Library
 from engine.pipelines.files import Artifact
 from tests.hub import Hub

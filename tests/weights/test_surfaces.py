@@ -17,8 +17,8 @@ pytest.importorskip("huggingface_hub", reason="needs pip install 'spout-bridge[e
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridge.control.http_server import HttpServer
-from bridge.control.osc import OscServer
+from bridge.control.http.server import HttpServer
+from bridge.control.osc.server import OscServer
 from engine.pipelines.catalog import BUILT_IN, Catalog
 from tests.chromium import chromium
 from tests.hub import Hub

@@ -42,7 +42,7 @@ def main() -> None:
         console()
 
     threading.Thread(target=ask, daemon=True).start()
-    from bridge.cli import main as command
+    from bridge.cli.commands import main as command
 
     command(arguments)
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from rig_tools import wait
 
-from bridge.td import KIT
+from bridge.cli.td import KIT
 
 SLOW = 60.0  # seconds that a start may take in the rig
 

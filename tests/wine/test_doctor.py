@@ -6,11 +6,11 @@ import pytest
 import shim
 from rig_tools import wait
 
-from bridge import doctor_spout, loopback
-from bridge.doctor import doctor
+from bridge.doctor import spout as doctor_spout, loopback
+from bridge.doctor.checks import doctor
 from bridge.settings import Settings
-from bridge.transports.spout_receiver import SILENT
-from bridge.transports.spout_registry import find
+from bridge.transports.spout.receiver import SILENT
+from bridge.transports.spout.registry import find
 
 PATHS = {"cpu": "CPU share", "gldx": "GPU texture"}
 NAME = "Regen 雨"  # which the console's cp1252 cannot say
@@ -31,7 +31,9 @@ def printed(tmp_path, capsys, monkeypatch, other):
     else:
         monkeypatch.setattr(loopback, "FIRST", 30.0)
         monkeypatch.setattr(doctor_spout, "FIRST", 30.0)
-        monkeypatch.setattr("bridge.doctor._runtime", list)  # three more Pythons, no Spout in them
+        monkeypatch.setattr(
+            "bridge.doctor.checks._runtime", list
+        )  # three more Pythons, no Spout in them
     other.tell(do="send", name=NAME, width=64, height=48, count=1)
     wait(lambda: find(NAME))
     status = doctor(Settings(folder=tmp_path, port=0))

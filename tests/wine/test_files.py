@@ -17,10 +17,10 @@ import pytest
 from rig_tools import wait
 from starlette.testclient import TestClient
 
-from bridge.control.http import create_app
-from bridge.control.guard import Rules
-from bridge.control.journal import Journal, Kept
-from bridge.logs import LogFile
+from bridge.control.http.app import create_app
+from bridge.control.http.guard import Rules
+from bridge.state.journal import Journal, Kept
+from bridge.system.logs import LogFile
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.transports import Options, TransportError, camera, open_sink, open_source
@@ -154,8 +154,8 @@ def test_a_bridge_ends_well_whatever_is_held_and_speaks_utf8_into_a_pipe(tmp_pat
 def test_a_log_that_is_read_goes_on(tmp_path, monkeypatch):
     import logging
 
-    monkeypatch.setattr("bridge.logs.SIZE", 300)
-    monkeypatch.setattr("bridge.logs.AGAIN", 0.0)
+    monkeypatch.setattr("bridge.system.logs.SIZE", 300)
+    monkeypatch.setattr("bridge.system.logs.AGAIN", 0.0)
     file = LogFile(tmp_path, "X")
 
     def say(number):

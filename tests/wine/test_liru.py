@@ -19,7 +19,7 @@ from rig_tools import wait
 from spout_peer import number_of
 
 from bridge.transports import Options, open_source
-from bridge.transports.spout_registry import find
+from bridge.transports.spout.registry import find
 
 PYTHON = os.environ.get("LIRU_PYTHON", "")
 PATHS = {"cpu": "CPU share", "gldx": "GPU texture"}

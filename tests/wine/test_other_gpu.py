@@ -7,7 +7,7 @@ import shim
 from rig_tools import wait
 
 from bridge.transports import Options, open_source
-from bridge.transports.spout_registry import find
+from bridge.transports.spout.registry import find
 
 pytestmark = pytest.mark.skipif(shim.mode != "none", reason="the shim cures it")
 

@@ -10,9 +10,9 @@ import shim
 from rig_tools import wait
 from spout_peer import number_of, stamped
 
-from bridge.frame import Frame
+from bridge.frames.frame import Frame
 from bridge.transports import Options, offers, open_sink, open_source
-from bridge.transports.spout_registry import INFO, SLOT, find, senders
+from bridge.transports.spout.registry import INFO, SLOT, find, senders
 
 PATHS = {"cpu": "CPU share", "gldx": "GPU texture"}
 pytestmark = pytest.mark.skipif(shim.mode == "none", reason="no pictures without a shim")

@@ -7,8 +7,8 @@ import threading
 import pytest
 from rig_tools import wait
 
-from bridge import windows
-from bridge.windows import AS_USUAL, AWAKE, CLOSE, END, MAY_END, awake, on_end, pipe_ended
+from bridge.system import windows
+from bridge.system.windows import AS_USUAL, AWAKE, CLOSE, END, MAY_END, awake, on_end, pipe_ended
 from engine.waking import wake_in_time
 
 

@@ -15,8 +15,8 @@ SECONDS = 14 * 24 * 3600
 FRAMES = 60 * SECONDS
 NUMBERS = {
     "bridge.cli": (
-        ("bridge.output", "OutputClock", "_index"),
-        ("bridge.output", "OutputClock", "_number"),
+        ("bridge.playout.output", "OutputClock", "_index"),
+        ("bridge.playout.output", "OutputClock", "_number"),
         ("bridge.transports.base", "Paced", "_index"),
         ("bridge.transports.shared_memory", "SharedMemorySource", "_index"),
     ),

@@ -1,0 +1,252 @@
+"""`spout-bridge bench bridge`: what the bridge costs and how it holds up, on this machine.
+
+Every speed is a ratio inside one run; single times belong to the machine that printed them.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bridge.control.osc.server import OscServer
+from bridge.session import Session
+from bridge.settings import Settings
+from engine.pipelines.catalog import Catalog
+from engine.segments import PREFIX, folder
+
+console = Console()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the result."""
+
+    name: str
+    value: str
+    aim: str = ""
+
+
+def bench(only: Sequence[str], seconds: float) -> None:
+    """Run the named benchmarks (all by default) and print a table."""
+    logging.getLogger("bridge").setLevel(logging.CRITICAL)  # these deaths are meant
+    names = only or list(BENCHES)
+    table = Table("figure", "measured", "aim", title="spout-bridge bench bridge")
+    for name in names:
+        console.print(f"{name} …", style="dim")
+        for figure in BENCHES[name](seconds):
+            table.add_row(figure.name, figure.value, figure.aim)
+    console.print(table)
+
+
+@contextmanager
+def _session(**settings: Any) -> Generator[Session]:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        name = f"Bench{os.getpid()}"
+        chosen: dict[str, Any] = {"name": name, "folder": Path(folder), "osc_feedback": ()}
+        chosen |= settings
+        session = Session(Settings(**chosen), Catalog.installed())
+        session.start()
+        try:
+            yield session
+        finally:
+            session.stop()
+
+
+def _wait(true: Callable[[], object], seconds: float = 60) -> float:
+    began = perf_counter()
+    while not true():
+        if perf_counter() - began > seconds:
+            raise TimeoutError("The bridge did not get there in time.")
+        time.sleep(0.002)
+    return perf_counter() - began
+
+
+def _running(session: Session) -> float:
+    return _wait(lambda: session.status().state == "RUNNING")
+
+
+def _quantiles(values: list[float], *at: float) -> list[float]:
+    ordered = sorted(values)
+    return [ordered[min(len(ordered) - 1, int(q * len(ordered)))] for q in at]
+
+
+def latency(seconds: float) -> Iterator[Figure]:
+    """Added latency of passthrough, shared memory to shared memory, and its share of a core."""
+    for width, height in ((1280, 720), (1920, 1080)):
+        delays, share = _latency(width, height, seconds)
+        p50, p99 = (1e3 * value for value in _quantiles(delays, 0.5, 0.99))
+        size = f"{height}p30"
+        yield Figure(f"passthrough {size}: added latency p50, p99", f"{p50:.1f}, {p99:.1f} ms")
+        yield Figure(f"passthrough {size}: share of a core, both processes", f"{share:.0f} %")
+
+
+def _latency(width: int, height: int, seconds: float) -> tuple[list[float], float]:
+    """Seconds that pictures took, and the percentage of a core that both processes used."""
+    given, shown, size = f"bench-in-{os.getpid()}", f"bench-out-{os.getpid()}", f"{width}x{height}"
+    settings = {"source": f"shm:{given}", "sink": f"shm:{shown}", "output_size": size}
+    with _session(pipeline="passthrough", **settings) as session:
+        command = [sys.executable, "-m", "bridge.cli.probe", given, shown, size, str(seconds)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            _running(session)
+            processes = [psutil.Process(), psutil.Process(session.status().worker)]
+            before, began = _cpu(processes), perf_counter()
+            text, _ = process.communicate()
+        share = 100 * (_cpu(processes) - before) / (perf_counter() - began)
+    return json.loads(text), share
+
+
+def _cpu(processes: Sequence[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
+def kills(seconds: float) -> Iterator[Figure]:
+    """`kill -9` of the worker, ten times: the longest gap, black frames, the way back."""
+    with _session(source="demo:", sink="null:", pipeline="stylize", settle_s=0.5) as session:
+        clean = _running(session)
+        back: list[float] = []
+        for _ in range(10):
+            time.sleep(1.0)
+            worker = session.status().worker
+            psutil.Process(worker).kill()
+            back.append(_wait(lambda gone=worker: session.status().worker not in (0, gone)
+                              and session.status().state == "RUNNING"))  # fmt: skip
+        status = session.status()
+    yield Figure("stylize: start to first picture", f"{clean:.2f} s")
+    ratio = max(back) / clean
+    yield Figure(
+        "kill -9 ten times: slowest way back", f"{max(back):.2f} s = {ratio:.1f} starts", "3"
+    )
+    yield Figure("kill -9 ten times: longest gap", f"{status.longest_gap:.0f} ms", "250 ms")
+    yield Figure("kill -9 ten times: black frames", f"{status.black_frames}", "0")
+
+
+def share(seconds: float) -> Iterator[Figure]:
+    """Generated pictures a second through the whole bridge, beside the bare generator's."""
+    for size in ("256x256", "320x576", "512x512"):
+        bare = [1 / cost for cost in _bare(size, seconds / 2)]
+        with _session(source="demo:", sink="null:", pipeline="stylize", size=size) as session:
+            _running(session)
+            time.sleep(1)
+            began, first = perf_counter(), session.status().frames_new
+            blocks = session._host.current.block.made if session._host.current else 0  # pyright: ignore[reportPrivateUsage]
+            time.sleep(seconds)
+            took = perf_counter() - began
+            link = session._host.current  # pyright: ignore[reportPrivateUsage]
+            made = (link.block.made if link else 0) - blocks
+            shown = session.status().frames_new - first
+        bare += [1 / cost for cost in _bare(size, seconds / 2)]
+        alone = _quantiles(bare, 0.5)[0]
+        yield Figure(
+            f"stylize {size}: through the bridge / bare generator",
+            f"{made / took:.1f} / {alone:.1f} fps = {made / took / alone:.2f}, "
+            f"shown {shown / took:.1f}",
+            "0.85",
+        )
+
+
+def _bare(size: str, seconds: float) -> list[float]:
+    """Seconds for each picture of the generator alone, in a process of its own."""
+    code = (
+        "import json,sys;from engine.stylize.bench import bare;"
+        "json.dump(bare(*map(int, sys.argv[1].split('x')), float(sys.argv[2])), sys.stdout)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, size, str(seconds)], capture_output=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def osc(seconds: float) -> Iterator[Figure]:
+    """From an OSC message to a picture made with it."""
+    from pythonosc.udp_client import SimpleUDPClient
+
+    with _session(source="demo:", sink="null:", pipeline="stylize", size="256x256") as session:
+        server = OscServer(session, session.settings)
+        server.bind(0)
+        server.start()
+        try:
+            _running(session)
+            client = SimpleUDPClient("127.0.0.1", server.port)
+            delays: list[float] = []
+            for step in range(int(max(20, 4 * seconds))):
+                before = session.store.snapshot.number
+                client.send_message("/bridge/vace", 0.5 + (step % 50) / 100)
+                delays.append(_wait(lambda old=before: session.status().snapshot > old))
+                time.sleep(0.05)
+        finally:
+            server.close()
+    p50, p95 = (1e3 * value for value in _quantiles(delays, 0.5, 0.95))
+    yield Figure(
+        "OSC message to picture shown, stylize 256x256: p50, p95", f"{p50:.0f}, {p95:.0f} ms"
+    )
+
+
+def soak(seconds: float) -> Iterator[Figure]:
+    """What both processes hold: the end beside minute 2 (sooner in a run of under a minute)."""
+    with _session(source="demo:", sink="null:", pipeline="stylize") as session:
+        _running(session)
+        processes = [psutil.Process(), psutil.Process(session.status().worker)]
+        time.sleep(min(120.0, max(10.0, seconds)))
+        before, segments = [_held(process) for process in processes], _segments()
+        time.sleep(max(30.0, 3 * seconds))
+        after = [_held(process) for process in processes]
+        yield Figure("soak: segments of shared memory", f"{segments} → {_segments()}", "flat")
+    for name, old, new in zip(("bridge", "worker"), before, after, strict=True):
+        yield Figure(
+            f"soak: {name}: memory, descriptors, threads",
+            f"{old[0]:.1f} → {new[0]:.1f} MB, {old[1]} → {new[1]}, {old[2]} → {new[2]}",
+            "flat",
+        )
+
+
+def _held(process: psutil.Process) -> tuple[float, int, int]:
+    counter: Any = getattr(process, "num_fds", None) or getattr(process, "num_handles", None)
+    count = int(counter())
+    return process.memory_info().rss / 1e6, count, process.num_threads()
+
+
+def _segments() -> int:
+    return len(list(folder().glob(PREFIX + "*")))
+
+
+def pacing(seconds: float) -> Iterator[Figure]:
+    """How even generated pictures leave: the spread of the times between new ones."""
+    with _session(source="demo:", sink="null:", pipeline="stylize") as session:
+        _running(session)
+        time.sleep(1)
+        times: list[float] = []
+        shown = session.status().frames_new
+        until = perf_counter() + seconds
+        while perf_counter() < until:
+            _wait(lambda old=shown: session.status().frames_new != old)
+            shown = session.status().frames_new
+            times.append(perf_counter())
+    gaps = [1e3 * (b - a) for a, b in pairwise(times)]
+    p5, p50, p95 = _quantiles(gaps, 0.05, 0.5, 0.95)
+    yield Figure(
+        "stylize: time between new pictures p5, p50, p95", f"{p5:.0f}, {p50:.0f}, {p95:.0f} ms"
+    )
+
+
+BENCHES: dict[str, Callable[[float], Iterator[Figure]]] = {
+    "latency": latency,
+    "share": share,
+    "pacing": pacing,
+    "kills": kills,
+    "osc": osc,
+    "soak": soak,
+}

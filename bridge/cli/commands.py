@@ -1,0 +1,283 @@
+"""What each command of `spout-bridge` does."""
+
+import argparse
+import io
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from bridge.cli.arguments import parser_of
+from bridge.errors import CRASHED, REFUSED, USAGE, Refused, speaking_utf8, stop_event
+from bridge.settings import Settings, wants
+from bridge.system import logs
+from bridge.system.paths import path_of, typed
+from engine import drives, loading
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `spout-bridge`."""
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = parser_of(LISTS)
+    options, rest = parser.parse_known_args(given, argparse.Namespace(given=given, rest=None))
+    if rest and options.command != "bench engine":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
+    if source := getattr(options, "source", None):
+        options.source = typed(source)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of senders and files are in any script
+            stream.reconfigure(encoding=_encoding(stream), errors="backslashreplace")
+    console = Console(stderr=True, markup=False, highlight=False)
+    # A console gets colours; a file or another program whole lines.
+    if console.is_terminal:
+        handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    louder = getattr(options, "verbose", 0) - getattr(options, "quiet", 0)
+    logs.to_terminal(handler, max(logging.DEBUG, logging.WARNING - 10 * louder))
+    try:
+        status = _status(options, console)
+    finally:
+        well = logs.end()
+    if not well and arguments is None:
+        os._exit(status)  # to flush a terminal that is stuck would never end
+    if status:
+        sys.exit(status)
+
+
+def _status(options: argparse.Namespace, console: Console) -> int:
+    """Carry a command out; the exit status."""
+    try:
+        COMMANDS[options.command](options, console)
+    except SystemExit as end:
+        return cast(int, end.code or 0)
+    except BrokenPipeError:  # `list | head`: whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Refused as error:
+        return _refused(console, str(error), error.status)
+    except Exception as error:
+        if why := _package(error):
+            return _refused(console, why, USAGE)
+        text = "This is a defect: please report it with what `spout-bridge doctor` prints%s."
+        log.exception(text, f" and with {logs.place()}" if logs.place() else "")
+        return CRASHED
+    return 0
+
+
+def _refused(console: Console, why: str, status: int) -> int:
+    logs.say(lambda: console.print(f"spout-bridge: {why}", style="red", soft_wrap=True))
+    return status
+
+
+def _package(error: Exception) -> str:
+    """What is wrong with a package that is not ours, in a sentence; empty where nothing is."""
+    if loading.is_refused(error):
+        return loading.sentence(error)
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if name in ("", "bridge", "engine"):
+        return ""
+    return f"The package {name} is missing; install spout-bridge again, or `pip install {name}`."
+
+
+def _encoding(stream: io.TextIOWrapper) -> str | None:
+    """UTF-8 for files and other programs, where Windows has the code page of the country; that of
+    a console, or what somebody chose, stays.
+    """
+    chosen = stream.isatty() or "PYTHONIOENCODING" in os.environ
+    return None if chosen else "utf-8"
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    given = {n: v for n in Settings.model_fields if (v := getattr(options, n, None)) is not None}
+    try:
+        return Settings(**given)
+    except RuntimeError:  # of Path.home
+        raise Refused(
+            "There is no home folder on this account; choose one with --folder."
+        ) from None
+    except ValidationError as error:
+        raise Refused(_wrong(error.errors()[0])) from None
+
+
+def _wrong(first: Any) -> str:
+    """What is wrong with a setting, in a sentence with what it takes."""
+    said, name = first["msg"].removeprefix("Value error, "), str((*first["loc"], "")[0])
+    flag = f"--{name.replace('_', '-')}" if name else "a setting"
+    if name in Settings.model_fields and first["type"] != "value_error":
+        said = f"{wants(name)}, not {first['input']!r}"
+    elif not said.startswith("takes "):
+        said = f"cannot be {first['input']!r}: {said}"
+    return f"{flag} {said}."
+
+
+def _run(options: argparse.Namespace, console: Console) -> None:
+    settings, values = _settings(options), _assignments(options.set)
+    if options.keep:
+        from bridge.cli.supervisor import keep
+
+        sys.exit(keep(options.given, settings, console))
+    logs.hide(settings.secrets)
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    logs.to_file(settings.folder, settings.name, level)
+    from bridge.cli.run import serve  # the web server takes a while to import: only where needed
+
+    serve(settings, values, Console(stderr=True, quiet=True) if options.quiet else console)
+
+
+def _assignments(texts: Sequence[str], flag: str = "--set", kind: str = "VALUE") -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise Refused(f"{flag} takes NAME={kind}, not {name!r}.")
+    return {name.strip(): value for name, _, value in pairs}
+
+
+def _list(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.tables import markdown
+
+    everything = [name for name in LISTS if not (options.markdown and name in OF_THE_MACHINE)]
+    for name in [options.what] if options.what else everything:
+        title, head, rows = LISTS[name]()
+        if options.markdown:
+            sys.stdout.write(markdown(title, head, rows))
+            continue
+        table = Table(*head, title=title, title_justify="left")
+        for row in rows:
+            table.add_row(*row)
+        Console(markup=False).print(table if rows else EMPTY.get(name, table))
+
+
+def _table(name: str) -> Any:
+    def read() -> Any:
+        from bridge.cli import tables
+
+        return getattr(tables, name)()
+
+    return read
+
+
+EMPTY = {"sources": "Nobody sends now. demo:, file:PATH and camera:0 need no sender."}
+OF_THE_MACHINE = {"sources"}  # what is there now: nothing for the README
+LISTS = {
+    name: _table(name)
+    for name in (
+        "pipelines", "transports", "sources", "parameters", "actions", "state", "settings"
+    )
+}  # fmt: skip
+
+
+def _send(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.send import relay
+
+    relay(options.source, options.to, options.seconds, stop_event(), console)
+
+
+def _view(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.run import view
+
+    view(options.source, options.port, console)
+
+
+def _layouts(options: argparse.Namespace, console: Console) -> None:
+    offers: dict[str, list[str]] = {}
+    for text in options.offer:
+        for name, offer in _assignments([text], "--offer", "TEXT").items():
+            offers.setdefault(name, []).append(offer)
+    from bridge.control.layouts import installed, write
+
+    try:
+        made = installed(options.pipeline, offers, options.reply_port)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    stem = "-".join(part for part in ("spout-bridge", options.pipeline) if part)
+    folder = Path(path_of(options.write))
+    try:
+        written = write(made, folder, stem)
+    except OSError as error:
+        why = drives.away(folder) or f"{folder} cannot be written ({error.strerror or error})"
+        raise Refused(f"{why}; choose another folder with --write.") from None
+    for path in written:
+        console.print(f"{path} ({len(made.addresses)} addresses)", soft_wrap=True)
+
+
+def _models(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli import models
+    from engine.library import Library
+
+    settings = _settings(options)
+    if options.what == "download" and not options.pipelines:
+        raise Refused("download takes the pipelines to get, such as longlive.")
+    asked = models.job(
+        options.pipelines,
+        _assignments(options.set),
+        Library(settings.models_folder, settings.more_models),
+        to=Path(path_of(options.to)) if options.to else None,
+        headers=options.headers,
+        yes=options.yes,
+    )
+    sys.exit(models.COMMANDS[options.what](asked, Console(markup=False, highlight=False)))
+
+
+def _doctor(options: argparse.Namespace, console: Console) -> None:
+    from bridge.doctor.checks import doctor
+
+    sys.exit(doctor(_settings(options)))
+
+
+def _td(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.clipboard import copy
+    from bridge.cli.td import KIT, line, point, write
+    from bridge.cli.td_report import read
+
+    if options.read:
+        sys.stdout.write("\n".join(read(Path(options.read).expanduser())) + "\n")
+        return
+    kit = write(Path(path_of(options.write)).expanduser()) if options.write else KIT
+    console.print("Paste this line into TouchDesigner's Textport (Alt+T):", style="bold")
+    sys.stdout.write(line(kit) + "\n")
+    if options.copy:
+        console.print(copy(line(kit)) or "It is in the clipboard.", soft_wrap=True)
+    drag = f"or drag {kit / 'build_td.py'} into the patch and choose Run Script."
+    console.print(drag, soft_wrap=True)
+    point(kit)
+
+
+def _bench_bridge(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.bench import bench
+
+    bench([name for name in options.only.split(",") if name], options.seconds)
+
+
+def _bench_engine(options: argparse.Namespace, console: Console) -> None:
+    """In a process of its own, which alone may import torch and reads its own flags."""
+    if find_spec("torch") is None:
+        raise Refused('This needs torch: pip install "spout-bridge[engine]".', REFUSED)
+    command = [sys.executable, "-m", "engine.bench", *options.rest]
+    sys.exit(subprocess.run(command, check=False, env=speaking_utf8()).returncode)
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
+    "run": _run,
+    "list": _list,
+    "send": _send,
+    "view": _view,
+    "layouts": _layouts,
+    "models": _models,
+    "td": _td,
+    "doctor": _doctor,
+    "bench bridge": _bench_bridge,
+    "bench engine": _bench_engine,
+}

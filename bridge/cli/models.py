@@ -1,0 +1,260 @@
+"""`spout-bridge models`: the weights of the pipelines, on this machine and on the hub."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+from bridge.downloads.downloads import NEEDED, Download, Downloads
+from bridge.errors import REFUSED, Refused, quoted, speaking_utf8
+from bridge.workers import gpu
+from engine import drives, held
+from engine.library import Library, WeightsError, sha256, size_text
+from engine.parameters import Load
+from engine.pipelines.catalog import Catalog, PipelineRow
+from engine.pipelines.files import Artifact
+
+FAILED = 1
+LET_GO = 60.0  # seconds that a scanner may take for a file that was copied
+COMMON_LINE = 100e6 / 8  # bytes a second of a common line: what a time is told for
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a command was asked: the pipelines with what they are loaded with, and the flags."""
+
+    library: Library
+    loads: Sequence[tuple[PipelineRow, Load]]
+    to: Path | None
+    headers: bool
+    yes: bool
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """Every file of all of them, once."""
+        every = [one for row, load in self.loads for one in row.needs(load).values()]
+        return list(dict.fromkeys(every))
+
+
+def job(
+    pipelines: Sequence[str],
+    values: Mapping[str, str],
+    library: Library,
+    *,
+    to: Path | None = None,
+    headers: bool = False,
+    yes: bool = False,
+) -> Job:
+    """Refused for an unknown pipeline or a value that it does not take."""
+    catalog = Catalog.installed()
+    try:
+        rows = [catalog[name] for name in pipelines] or list(catalog.rows.values())
+    except LookupError as error:
+        raise Refused(str(error.args[0])) from None
+    loads = [(row, _load(row, values)) for row in rows]
+    loads = [(row, load) for row, load in loads if row.needs(load)]
+    if not loads:
+        raise Refused(f"{', '.join(pipelines)} takes no weights: it runs as it is.")
+    return Job(library, loads, to, headers, yes)
+
+
+def _load(row: PipelineRow, values: Mapping[str, str]) -> Load:
+    try:
+        return row.load.model_validate(
+            {name: value for name, value in values.items() if name in row.load.model_fields}
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Refused(f"--set {first['loc'][0]}: {first['msg']}.") from None
+
+
+def listing(job: Job, console: Console) -> int:
+    """What each pipeline is loaded from, what of it is here, and whether it fits the GPU."""
+    free = gpu.free(None)
+    for row, load in job.loads:
+        files = row.needs(load).values()
+        gone = job.library.missing(files)
+        missing = f", {size_text(sum(one.size for one in gone))} missing" if gone else ", all here"
+        room = gpu.room(row, load, str(getattr(load, "size", "auto")), job.library.models, free)
+        title = f"{row.id}: {size_text(sum(one.size for one in files))}{missing}; {room}"
+        table = Table(title=title, title_justify="left")
+        for head in ("file", "size", "here", "licence"):
+            table.add_column(head, overflow="fold")
+        for one in files:
+            found = job.library.find(one)
+            about = "" if one.sha256 else "about "
+            here = found.whose if found else "missing"
+            table.add_row(one.name, about + size_text(one.size), here, one.licence or "on its page")
+        console.print(table)
+    room = f"{size_text(_free(job.library))} free"
+    folder = f"Models folder: {job.library.models}"
+    console.print(f"{folder} ({job.library.away or room})", soft_wrap=True)
+    return 0
+
+
+def where(job: Job, console: Console) -> int:
+    """Where each file lies, one on a line."""
+    for one in job.artifacts:
+        found = job.library.find(one)
+        text = str(found.path) if found else f"missing: {job.library.home(one)}"
+        console.print(text, soft_wrap=True)
+    return 0 if not job.library.missing(job.artifacts) else FAILED
+
+
+def download(job: Job, console: Console) -> int:
+    """Download what is missing, with size, room and time told before the first byte."""
+    gone = job.library.missing(job.artifacts)
+    if not gone:
+        console.print("Everything is here.")
+        return 0
+    if job.library.away:
+        raise Refused(job.library.away)
+    size = sum(one.size for one in gone)
+    for one in gone:
+        console.print(f"{one.name}  {size_text(one.size)}  {one.terms}", soft_wrap=True)
+    console.print(
+        f"About {size_text(size)} into {job.library.models} "
+        f"({size_text(_free(job.library))} free), {_duration(size / COMMON_LINE)} at 100 Mbit/s.",
+        soft_wrap=True,
+    )
+    if (
+        not job.yes
+        and sys.stdin.isatty()
+        and input("Go on? [Y/n] ").lower() not in ("", "y", "yes")
+    ):
+        return FAILED
+    downloads = Downloads(job.library.models)
+    try:
+        downloads.start(", ".join(row.id for row, _ in job.loads), gone)
+    except ValueError as error:
+        raise Refused(str(error), REFUSED) from None
+    try:
+        _watch(downloads, console)
+    except KeyboardInterrupt:
+        downloads.cancel()
+        downloads.join(5)
+        console.print("Stopped; what has come is kept, the same command goes on.")
+        return FAILED
+    if downloads.now.error:
+        raise Refused(downloads.now.error)
+    console.print("Everything is here.")
+    return 0
+
+
+def verify(job: Job, console: Console) -> int:
+    """Compare what is here with what was declared; with `headers`, what the hub has."""
+    if find_spec("torch") is None:
+        raise Refused(NEEDED.replace("Downloads need", "This needs"), REFUSED)
+    order = {
+        "models": str(job.library.models),
+        "more": [str(folder) for folder in job.library.more],
+        "headers": job.headers,
+        "pipelines": {row.id: load.model_dump() for row, load in job.loads},
+    }
+    command = [sys.executable, "-P", "-m", "engine.verifying"]
+    told = json.dumps(order).encode()
+    return subprocess.run(command, input=told, check=False, env=speaking_utf8()).returncode
+
+
+def copy(job: Job, console: Console) -> int:
+    """Copy the files to another folder, for a machine without a line; each is checked there."""
+    if job.to is None:
+        raise Refused("copy takes --to FOLDER.")
+    target = Library(job.to)
+    if target.away:
+        cure = drives.cure(job.to)
+        raise Refused(f"{drives.away(job.to)}: {cure}, or choose another folder with --to.")
+    found = {one: job.library.find(one) for one in job.artifacts}
+    if gone := [one.name for one, place in found.items() if place is None]:
+        raise Refused(f"Not here, so not to be copied: {', '.join(gone)}. Download them first.")
+    todo = {one: place for one, place in found.items() if place and not target.home(one).is_file()}
+    size = sum(place.path.stat().st_size for place in todo.values())
+    if size > _free(target):
+        raise Refused(
+            f"{size_text(size)} do not fit into {job.to}, which has "
+            f"{size_text(_free(target))} free."
+        )
+    for one, place in todo.items():
+        home = target.home(one)
+        console.print(f"{one.name}  {size_text(place.path.stat().st_size)}", soft_wrap=True)
+        try:
+            target.record(home, _copied(job.library, one, place.path, home))
+        except WeightsError as error:
+            raise Refused(str(error)) from None
+        except OSError as error:  # a full disk, a stick that was pulled out, a file that is held
+            raise Refused(f"{home} cannot be written: {held.told(error)}; try again.") from None
+    flag = f"--models {quoted(job.to)}"
+    console.print(f"Everything is in {job.to}; use it with {flag}.", soft_wrap=True)
+    return 0
+
+
+def _copied(library: Library, one: Artifact, path: Path, home: Path) -> str:
+    """Copy one file, which gets its name when it is right; its SHA-256."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    part = home.with_name(f"{home.name}.part")
+    try:
+        shutil.copyfile(path, part)
+        expected = library.check(one, path)
+        if sha256(part) != expected:
+            raise WeightsError(f"The copy of {one.name} came out wrong; try again, another disk.")
+        held.replace(part, home, LET_GO)
+    except BaseException:
+        with suppress(OSError):
+            held.remove(part)
+        raise
+    return expected
+
+
+COMMANDS: Mapping[str, Callable[[Job, Console], int]] = {
+    "list": listing,
+    "download": download,
+    "verify": verify,
+    "where": where,
+    "copy": copy,
+}
+
+
+def _watch(downloads: Downloads, console: Console) -> None:
+    """The download on a terminal: a bar; elsewhere a line now and then."""
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("asking the hub", total=None)
+        told = ""
+        while True:
+            now: Download = downloads.now
+            bar.update(task, description=now.file or "asking the hub", total=now.whole or None,
+                       completed=now.done)  # fmt: skip
+            if not now.running:
+                return
+            line = f"{now.file}" if now.file else ""
+            if not console.is_terminal and line != told:
+                console.print(str(now), soft_wrap=True)
+                told = line
+            time.sleep(0.2)
+
+
+def _free(library: Library) -> int:
+    return drives.free(library.models)
+
+
+def _duration(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,295 @@
+"""`spout-bridge run` and `view`: a session with its control surfaces, until Ctrl-C."""
+
+import logging
+import re
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
+from bridge.control.osc.server import OscServer
+from bridge.downloads.inventory import MissingWeights
+from bridge.errors import PORT_TAKEN, REFUSED, Refused, new_token, stop_event, stop_with_stdin
+from bridge.playout.output import OutputParameters
+from bridge.session import Session
+from bridge.settings import Settings
+from bridge.state import references
+from bridge.state.store import ParameterError
+from bridge.system import logs
+from bridge.system.aside import Aside, SlowError
+from bridge.system.descriptors import raise_limit
+from bridge.system.faults import Faults
+from bridge.system.paths import path_of
+from bridge.system.ports import taken, tried
+from bridge.system.windows import awake
+from bridge.transports import TransportError
+from engine.parameters import describe
+from engine.pipelines.catalog import Catalog
+from engine.ring import sweep
+from engine.segments import RingError
+from engine.waking import wake_in_time
+
+log = logging.getLogger(__name__)
+
+LONGEST_PATH = 1024  # letters; a longer text is no path
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # long enough, and the same in a URL or a cookie
+TAKING = 10.0  # seconds that a picture named by its path may take to be read and kept
+BEAT = 0.5  # seconds between two looks; no longer: Windows sees Ctrl-C between two waits only
+PORT_AGAIN = 5.0  # seconds in which the ports of one that has died are tried
+TELL = 5.0  # seconds between lines where nobody watches a terminal
+
+
+def serve(settings: Settings, values: Mapping[str, str], console: Console) -> None:
+    """Run until Ctrl-C. What cannot be is refused before anything is started."""
+    stop = stop_event()
+    if settings.stop_on_stdin_end:
+        stop_with_stdin(stop)
+    token = _token(settings)
+    logs.hide([token])
+    raise_limit()
+    sweep()
+    wake_in_time()
+    with ExitStack() as running:
+        running.enter_context(awake(not settings.allow_sleep))
+        session = _session(settings, values)
+        # The surfaces are bound first: a port in use must not cost a loaded pipeline.
+        http = HttpServer(session, settings, token)
+        running.callback(http.close)
+        _bind(http.bind, socket.SOCK_STREAM, settings.port, session, stop)
+        try:
+            osc = OscServer(session, settings)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+        running.callback(osc.close)
+        _bind(partial(osc.bind, http.port), socket.SOCK_DGRAM, http.port, session, stop)
+        _start(session, values)
+        running.push(partial(_stop, session))
+        osc.start()
+        http.start()
+        with Faults().survived("What this bridge is cannot be told here"):
+            _greet(console, session, http.port, token)
+        _watch(console, session, stop)
+
+
+def view(uri: str, port: int, console: Console) -> None:
+    """Show a source's pictures on a page: a session with passthrough that sends nowhere."""
+    # a scanner may hold what is in there; an end is no place to fail
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        settings = Settings(
+            source=uri, sink="null:", pipeline="passthrough", port=port, osc_feedback=(),
+            folder=Path(folder), name="View", output_size="640x360", fit="contain",
+        )  # fmt: skip
+        serve(settings, {}, console)
+
+
+def _token(settings: Settings) -> str:
+    if settings.token and not TOKEN.fullmatch(settings.token):
+        length = len(settings.token)
+        fault = "others" if 16 <= length <= 256 else str(length)
+        raise Refused(
+            "--token takes 16 to 256 letters, digits, dashes, dots, underscores and tildes; this "
+            f"one has {fault}. Use --lan without a token, and one is made for you.",
+            REFUSED,
+        )
+    if settings.lan and not settings.token:
+        return new_token()
+    if settings.host.lower() not in LOOPBACK and not settings.token and not settings.lan:
+        raise Refused(
+            f"--host {settings.host} opens the page to others: give --token SECRET or use --lan.",
+            REFUSED,
+        )
+    return settings.token
+
+
+def _session(settings: Settings, values: Mapping[str, str]) -> Session:
+    try:
+        session = Session(settings, Catalog.installed(describe(OutputParameters)))
+        try:
+            session.store.update(_with_assets(session, values), "start", lenient=True)
+            session.check_room()
+        except (ValueError, OSError) as error:
+            if not session.returns:
+                session.let_go()
+                raise
+            log.warning("what the command names is left out: %s", _sentence(error))
+    except (LookupError, ValueError, OSError) as error:
+        raise Refused(_sentence(error)) from None
+    return session
+
+
+def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:
+    """The values with pictures that are given by their paths taken into the assets folder: who
+    types a command may read them. AssetError for what is no picture.
+    """
+    result = dict(values)
+    for name, value in values.items():
+        spec = session.store.specs.get(name)
+        if spec and spec.asset and len(value) < LONGEST_PATH:
+            path = Path(path_of(value)).expanduser()
+            session.make_folder()
+            try:
+                take = partial(_taken_in, session.assets, path)
+                result[name] = Aside().ask(f"--set {name}: {path}", take, TAKING) or value
+            except SlowError as error:
+                raise ValueError(str(error)) from None
+    return result
+
+
+def _taken_in(folder: Path, path: Path) -> str:
+    """The name by which a file is kept in the assets folder; empty where there is none."""
+    return str(references.add_file(folder, path)["name"]) if path.is_file() else ""
+
+
+def _bind(
+    bind: Callable[[], None],
+    kind: socket.SocketKind,
+    port: int,
+    session: Session,
+    stop: threading.Event,
+) -> None:
+    """Have a port. Whoever takes over from a bridge that has died, or starts clean after it, waits
+    a while for the system to let go of what that one had.
+    """
+    settings = session.settings
+    try:
+        try:
+            bind()
+        except OSError:
+            if not _takes_over(session):  # asked only now: it reads the journal
+                raise
+            tried(bind, PORT_AGAIN, stop)
+    except OSError as error:
+        session.let_go()
+        host = "0.0.0.0" if settings.lan else settings.host
+        raise Refused(taken(kind, host, port, error), PORT_TAKEN) from None
+
+
+def _takes_over(session: Session) -> bool:
+    try:
+        return session.settings.fresh or session.returns
+    except OSError:  # of its folder, which is refused later
+        return False
+
+
+def _start(session: Session, values: Mapping[str, str]) -> None:
+    try:
+        session.start(values)
+    except (TransportError, MissingWeights, RingError, OSError) as error:
+        raise Refused(_sentence(error)) from None
+
+
+def _stop(session: Session, crash: type[BaseException] | None, *_: object) -> None:
+    session.stop(well=crash is None)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, ParameterError):
+        return str(error)
+    return str(error.args[0]) if isinstance(error, LookupError) else str(error)
+
+
+def _greet(console: Console, session: Session, port: int, token: str) -> None:
+    settings = session.settings
+    host = settings.host if settings.host.lower() not in LOOPBACK else "127.0.0.1"
+    if settings.lan or host in EVERYWHERE:
+        host = socket.gethostname()
+    host = f"[{host}]" if ":" in host else host
+    page = f"http://{host}:{port}" + (f"/?token={token}" if token else "")
+    way = f"{session.way} → {settings.sink_uri}"
+    place, restored = logs.place(), session.restored
+
+    def write() -> None:
+        console.print(f"spout-bridge  {way}", style="bold", soft_wrap=True)
+        console.print(f"page  {page}", soft_wrap=True)
+        console.print(f"OSC   UDP {port}, for example /bridge/vace 1.5")
+        if place:
+            console.print(f"log   {place}", soft_wrap=True)
+        if restored:
+            console.print(restored, soft_wrap=True)
+        console.print("Ctrl-C ends.")
+
+    logs.say(write)
+
+
+def _watch(console: Console, session: Session, stop: threading.Event) -> None:
+    """Tell what changes until `stop`; a terminal or pipe that is full or gone ends no show, and
+    keeps no end: another thread writes.
+    """
+    faults = Faults()
+    show = (_StatusLine if console.is_terminal else _Lines)(console)
+    while not stop.wait(BEAT):
+        with faults.survived("What happens cannot be told here"):
+            show(_line(session))
+    show.end()
+
+
+class _StatusLine:
+    """On a terminal: one line that stays."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Status | None = None
+        self._text = ""
+        self._waits = False  # a draw that has not had its turn yet: it will show the newest
+
+    def __call__(self, text: str) -> None:
+        """Show this from now on. Never waits."""
+        self._text = text
+        if not self._waits:
+            self._waits = True
+            logs.say(self._draw)
+
+    def end(self) -> None:
+        """Leave the terminal as it was."""
+        logs.say(self._leave)
+
+    def _draw(self) -> None:
+        self._waits = False
+        if self._status is None:
+            self._status = self._console.status("")
+            self._status.start()
+        self._status.update(Text(self._text))
+
+    def _leave(self) -> None:
+        if self._status:
+            self._status.stop()
+
+
+class _Lines:
+    """Elsewhere: a line now and then, when something is new."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last, self._told = "", float("-inf")
+
+    def __call__(self, text: str) -> None:
+        """Show this, if it is time. Never waits."""
+        now = perf_counter()
+        if now - self._told < TELL:
+            return
+        self._told = now
+        if text != self._last:
+            self._last = text
+            logs.say(lambda: self._console.print(text, soft_wrap=True))
+
+    def end(self) -> None:
+        """Nothing to leave."""
+
+
+def _line(session: Session) -> str:
+    status = session.status()
+    text = (
+        f"{status.state} {status.pipeline or status.loading}  {status.fps:.1f} fps shown, "
+        f"{status.input_fps:.0f} in, {status.output_fps:.0f} out, latency {status.latency:.0f} ms, "
+        f"longest gap {status.longest_gap:.0f} ms"
+    )
+    return f"{text}  {status.error or status.reason}".rstrip()

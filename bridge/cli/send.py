@@ -1,0 +1,93 @@
+"""`spout-bridge send`: a source's pictures to a sink, unchanged, without any engine."""
+
+import threading
+from collections.abc import Callable
+from time import perf_counter
+
+from rich.console import Console
+
+from bridge.errors import Refused
+from bridge.frames.frame import Frame
+from bridge.system import logs
+from bridge.system.windows import awake
+from bridge.transports import Options, Sink, Source, TransportError, open_sink, open_source
+from engine.waking import wake_in_time
+
+GLANCE = 0.1  # seconds: Windows sees Ctrl-C between two waits only
+TELL = 2.0  # seconds without an answer from which on it is told
+GRACE = 1.5  # seconds that an end may take
+
+
+def relay(uri: str, to: str, seconds: float, stop: threading.Event, console: Console) -> None:
+    """Hand on every picture until `stop` is set or `seconds` have passed. Source and sink are
+    opened, used and closed aside: whatever a driver or a disk does, Ctrl-C ends this.
+    """
+    wake_in_time()
+    until, opened, done = perf_counter() + seconds, threading.Event(), threading.Event()
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with (
+                awake(True),
+                open_source(uri, Options()) as source,
+                open_sink(to, Options()) as sink,
+            ):
+                opened.set()
+                _tell(console, f"{uri} → {to} ({sink.status}); Ctrl-C ends.")
+                _hand_on(source, sink, lambda: stop.is_set() or perf_counter() > until, console)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failure.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=work, name="send", daemon=True).start()
+    tell_at = perf_counter() + TELL
+    while not done.wait(GLANCE) and not stop.is_set() and perf_counter() < until:
+        if perf_counter() > tell_at and not opened.is_set():
+            tell_at = float("inf")
+            _tell(console, f"{uri} or {to} has not opened for {TELL:.0f} s; Ctrl-C ends.")
+    done.wait(GRACE)
+    if failure and isinstance(failure[0], TransportError):
+        raise Refused(str(failure[0])) from failure[0]
+    if failure:
+        raise failure[0]
+
+
+def _hand_on(source: Source, sink: Sink, over: Callable[[], bool], console: Console) -> None:
+    trouble = away = ""
+    came = perf_counter()
+    while not over():
+        frame = source.receive(0.1)
+        if frame:
+            came, away = perf_counter(), ""
+            trouble = _sent(sink, frame, trouble, console)
+        elif perf_counter() - came > TELL and (why := _away(source)) and why != away:
+            away = why
+            _tell(console, f"No picture comes: {why.rstrip('.')}. Ctrl-C ends.")
+
+
+def _away(source: Source) -> str:
+    """Why a source gives nothing, in a few words; empty for one that is there and holds still. A
+    plug-in may be older than some of this.
+    """
+    problem, there = getattr(source, "problem", ""), getattr(source, "there", True)
+    return problem or ("" if there else source.status)
+
+
+def _sent(sink: Sink, frame: Frame, trouble: str, console: Console) -> str:
+    """Hand one picture on; what is in the way of it is told once, and is the answer."""
+    try:
+        sink.send(frame)
+    except TransportError as error:
+        if str(error) != trouble:
+            _tell(console, str(error))
+        return str(error)
+    if trouble:
+        _tell(console, "Pictures are handed on again.")
+    return ""
+
+
+def _tell(console: Console, text: str) -> None:
+    """A line on the terminal, which no picture waits for."""
+    logs.say(lambda: console.print(text, soft_wrap=True))

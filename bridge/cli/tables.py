@@ -1,0 +1,116 @@
+"""The reference tables, made from what is declared: for `list` and for the README."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeAlias
+
+from bridge.playout.output import OutputParameters
+from bridge.session import Session
+from bridge.settings import Settings, shown_default
+from bridge.state.status import STATUS
+from bridge.transports import offers, schemes
+from engine.advice import GB
+from engine.memory import need, total
+from engine.parameters import ParameterSpec, describe
+from engine.pipelines.catalog import Catalog, PipelineRow
+from engine.pipelines.controls import CausalLoad
+
+USUAL = 576, 320  # pixels
+
+Table: TypeAlias = "tuple[str, Sequence[str], list[tuple[str, ...]]]"
+
+
+def pipelines() -> Table:
+    """Every pipeline."""
+    rows = [
+        (row.id, row.title, str(row.multiple), _memory(row))
+        for row in Catalog.installed().rows.values()
+    ]
+    width, height = USUAL
+    memory = f"GPU memory at {width}x{height}"
+    return "Pipelines", ("id", "what it does", "sizes are multiples of", memory), rows
+
+
+def transports() -> Table:
+    """Every transport."""
+    mark = {True: "yes", False: ""}
+    rows = [
+        (f"{name}:", mark[source], mark[sink], line)
+        for name, (source, sink, line) in schemes().items()
+    ]
+    return "Transports", ("URI", "source", "sink", "what it is"), rows
+
+
+def sources() -> Table:
+    """Everything that is there to receive from now."""
+    rows = [(offer.uri, offer.text, offer.problem) for offer in offers()]
+    return "Sources", ("URI", "what it is", "problem"), rows
+
+
+def parameters() -> Table:
+    """Every parameter, with the pipelines that have it."""
+    found: dict[str, tuple[ParameterSpec, list[str]]] = {}
+    for spec in describe(OutputParameters):
+        found[spec.name] = spec, ["all"]
+    for row in Catalog.installed().rows.values():
+        for spec in (*describe(row.parameters), *describe(row.load)):
+            found.setdefault(spec.name, (spec, []))[1].append(row.id)
+    rows = [
+        (spec.name, f"/bridge/{spec.osc}", _range(spec), _shown(spec), _users(users), spec.help)
+        for spec, users in found.values()
+    ]
+    return "Parameters", ("name", "OSC", "takes", "default", "pipelines", "meaning"), rows
+
+
+def actions() -> Table:
+    """Every action."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        found = Session(Settings(folder=Path(folder)), Catalog.installed()).actions
+    rows = [(name, f"/bridge/{name}", action.help) for name, action in found.items()]
+    return "Actions", ("name", "OSC", "meaning"), rows
+
+
+def settings() -> Table:
+    """Every flag of `run`."""
+    rows = [
+        (f"--{name.replace('_', '-')}", shown_default(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    return "Settings", ("flag of `run`", "default", "meaning"), rows
+
+
+def state() -> Table:
+    """Every value of the state."""
+    rows = [(s.name, f"/bridge/state/{s.name}", s.unit, s.help) for s in STATUS]
+    return "State", ("name", "OSC", "unit", "meaning"), rows
+
+
+def markdown(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The same as a section for the README."""
+    lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n\n"
+
+
+def _memory(row: PipelineRow) -> str:
+    """What a pipeline needs of a GPU as it is loaded by default; empty for little."""
+    load = row.load()
+    if row.spec is None or not isinstance(load, CausalLoad):
+        return ""
+    return f"{total(need(row.spec, load, *USUAL)) / GB:.1f} GB"
+
+
+def _users(ids: Sequence[str]) -> str:
+    """Which pipelines have something, in the fewer words."""
+    others = [pipeline for pipeline in Catalog.installed().rows if pipeline not in ids]
+    most = len(ids) > len(others) and "all" not in ids
+    return f"all but {', '.join(others)}" if most else ", ".join(ids)
+
+
+def _range(spec: ParameterSpec) -> str:
+    return f"{spec.wants} ({spec.unit})" if spec.unit else spec.wants
+
+
+def _shown(spec: ParameterSpec) -> str:
+    return f"{spec.default:g}" if type(spec.default) in (int, float) else str(spec.default)

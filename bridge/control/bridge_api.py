@@ -1,0 +1,80 @@
+"""What a control surface may see and do; the session is one, a test's double another."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from bridge.downloads.inventory import Weights
+from bridge.frames.frame import Frame
+from bridge.state.status import Counters, Status
+from bridge.state.store import ParameterStore
+from bridge.transports import Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that happens once when asked for: what it does in a sentence, and the doing."""
+
+    help: str
+    run: Callable[[], None]
+
+
+class Desk(Protocol):
+    """Any thread may call any method; none waits for the engine."""
+
+    @property
+    def store(self) -> ParameterStore:
+        """The parameters."""
+        ...
+
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """The actions by name."""
+        ...
+
+    @property
+    def counters(self) -> Counters:
+        """Where a surface counts what it received."""
+        ...
+
+    @property
+    def assets(self) -> Path:
+        """The folder of reference images."""
+        ...
+
+    @property
+    def weights(self) -> Weights:
+        """What the pipelines are loaded from, and its downloads."""
+        ...
+
+    def status(self) -> Status:
+        """Everything there is to tell, now."""
+        ...
+
+    def pipelines(self) -> Sequence[Mapping[str, Any]]:
+        """One `{id, title, active, missing, parameters: [names], load: [names]}` per pipeline."""
+        ...
+
+    def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
+        """Begin to change to another pipeline; the output goes on meanwhile.
+
+        Raises LookupError for an unknown pipeline, ParameterError for a bad load value and
+        MissingWeights where files are not here; what goes wrong later stands in
+        `status().error`, and the old pipeline stays.
+        """
+        ...
+
+    def offers(self) -> Sequence[Offer]:
+        """The senders and devices that there are to receive from now."""
+        ...
+
+    def attach(self, uri: str) -> None:
+        """Receive from another source from now on. Raises TransportError for what is no URI; what
+        cannot be opened stands in `status().error`, and the source before it is taken up again.
+        """
+        ...
+
+    def look(self, side: str) -> Frame | None:
+        """The newest frame of the `input` or `output` side; None when there was never one."""
+        ...

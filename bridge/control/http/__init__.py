@@ -1,0 +1,1 @@
+"""HTTP: the page, REST, the WebSockets, and who may ask for what."""

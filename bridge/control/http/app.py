@@ -1,0 +1,305 @@
+"""HTTP: the page, REST and the two WebSockets; every parameter comes from the schema."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, HTTPException, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from bridge import __version__
+from bridge.control.bridge_api import Desk
+from bridge.control.http.files import Folder, sent
+from bridge.control.http.guard import UPLOADS, Guard, Rules
+from bridge.control.http.metrics import generate_latest, registry
+from bridge.control.http.sources import sources
+from bridge.control.http.streams import Streams
+from bridge.control.http.texts import JSONResponse
+from bridge.control.http.uploads import Uploads
+from bridge.control.http.weights import models
+from bridge.control.schema import body, schema
+from bridge.downloads.inventory import MissingWeights
+from bridge.frames.encode import png
+from bridge.state import references
+from bridge.state.status import Status
+from bridge.state.store import ParameterError
+from bridge.system import logs
+from bridge.system.aside import Disk, SlowError
+from engine.parameters import Value
+
+T = TypeVar("T")
+
+PAGE = Path(__file__).parent.parent / "page"
+API = "/api/v1"
+READY = ("RUNNING", "DEGRADED")
+FRAMEWORK = {
+    "Not Found": "There is nothing here by that path; /docs lists what there is.",
+    "Method Not Allowed": "This path is not asked for in that way; /docs says how.",
+}
+PATIENCE = 10.0  # seconds that a look into the folder of pictures may take
+STALE = 5.0  # seconds without a generated picture, or three blocks where those take longer
+NO_INPUT = {
+    "opening": "The source has not opened yet",
+    "waiting": "The source's sender is not there",
+    "failed": "The source fails",
+}
+
+
+def create_app(desk: Desk, rules: Rules) -> Guard:
+    """The guarded app of a desk."""
+    app = FastAPI(
+        title="spout-bridge",
+        version=__version__,
+        description="Every parameter, action and pipeline of this bridge. The page is at /.",
+        docs_url=None,
+        redoc_url=None,
+        default_response_class=JSONResponse,
+        redirect_slashes=False,
+    )
+    app.state.streams = Streams(desk)
+    _pages(app, desk)
+    _health(app, desk)
+    _parameters(app, desk)
+    _pipelines(app, desk)
+    app.include_router(sources(desk), prefix=API, tags=["sources"])
+    app.include_router(models(desk), prefix=API, tags=["models"])
+    _assets(app, desk)
+    _streams(app, desk)
+    app.mount("/page", Folder(directory=PAGE), name="page")
+    app.add_exception_handler(ParameterError, _bad_values)
+    app.add_exception_handler(RequestValidationError, _bad_body)
+    app.add_exception_handler(references.AssetError, _bad_asset)
+    app.add_exception_handler(json.JSONDecodeError, _bad_json)
+    app.add_exception_handler(StarletteHTTPException, _bad_request)
+    app.add_exception_handler(Exception, _unforeseen)
+    return Guard(app, rules)
+
+
+def _pages(app: FastAPI, desk: Desk) -> None:
+    @app.get("/", include_in_schema=False)
+    async def page(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return sent(PAGE / "index.html")
+        return JSONResponse({"name": "spout-bridge", "schema": f"{API}/schema", "docs": "/docs"})
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse((PAGE / "docs.html").read_text("utf-8"))
+
+
+def _health(app: FastAPI, desk: Desk) -> None:
+    metrics = registry(desk)
+
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """The bridge's loop turns."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["health"])
+    async def readyz() -> JSONResponse:
+        """200 while new pictures can come, else 503 with the reason: of the engine, or of the
+        input. A still input is ready, one whose sender is away or whose source fails is not.
+        """
+        told = _readiness(desk.status())
+        return JSONResponse(told, 200 if told["ready"] else 503)
+
+    @app.get("/metrics", tags=["health"])
+    async def prometheus() -> Response:
+        """Prometheus text."""
+        return Response(generate_latest(metrics), media_type="text/plain; version=0.0.4")
+
+    @app.get(f"{API}/state", tags=["state"])
+    async def state() -> dict[str, Any]:
+        """Everything that the bridge knows of itself."""
+        return app.state.streams.state()
+
+
+def _readiness(status: Status) -> dict[str, Any]:
+    """What `/readyz` answers."""
+    why = NO_INPUT.get(status.input, "")
+    away = why and (status.input_problem or f"{why} ({status.source}).")
+    limit = max(STALE, 3e-3 * status.block_time)
+    dead = ""
+    if status.state == "WARMUP" and away:
+        pass  # it has all it needs but a picture
+    elif status.state not in READY:
+        dead = status.reason or status.error or f"It is {status.state}."
+    elif status.picture_age > limit:
+        dead = status.error or f"It has made no picture for {status.picture_age:.0f} s."
+    return {
+        "ready": not (dead or away),
+        "state": status.state,
+        "reason": dead or away or status.reason or status.error,
+        "progress": status.progress,
+        "engine": {"ready": not dead, "reason": dead},
+        "input": {"ready": not away, "state": status.input, "reason": away},
+    }
+
+
+def _parameters(app: FastAPI, desk: Desk) -> None:
+    changes = body("Parameters", desk.store.specs.values(), {})
+
+    @app.get(f"{API}/schema", tags=["parameters"])
+    def whole_schema() -> dict[str, Any]:
+        """All parameters with their ranges, all actions, all pipelines, all values of the state."""
+        return schema(desk)
+
+    @app.get(f"{API}/parameters", tags=["parameters"])
+    async def values() -> dict[str, Value]:
+        """Every parameter's value, by its long name."""
+        return dict(desk.store.snapshot.values)
+
+    @app.patch(f"{API}/parameters", tags=["parameters"])
+    async def change(given: changes) -> dict[str, Value]:  # type: ignore[valid-type]
+        """Set some parameters: all of them, or none where one is refused."""
+        asked = given.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+        if not desk.store.waits(asked):
+            return desk.store.update(asked, "http")
+        return await run_in_threadpool(_set, desk, asked, desk.store.turn())
+
+    @app.post(API + "/actions/{name}", tags=["parameters"])
+    def act(name: str) -> dict[str, str]:
+        """Do something once."""
+        action = desk.actions.get(name)
+        if action is None:
+            raise HTTPException(
+                404, f"There is no action {name!r}; choose {', '.join(desk.actions)}."
+            )
+        try:
+            action.run()
+        except MissingWeights as error:
+            raise HTTPException(409, str(error)) from error
+        return {"done": name}
+
+
+def _set(desk: Desk, asked: Mapping[str, object], turn: int) -> dict[str, Value]:
+    with desk.store.at(turn):
+        return desk.store.update(asked, "http")
+
+
+def _pipelines(app: FastAPI, desk: Desk) -> None:
+    loads = [spec for spec in desk.store.specs.values() if not spec.live]
+    wanted = body("Switch", loads, {"pipeline": (str, ...)})
+
+    @app.get(f"{API}/pipelines", tags=["pipelines"])
+    def pipelines() -> list[dict[str, Any]]:
+        """What there is to switch to."""
+        return [dict(row) for row in desk.pipelines()]
+
+    @app.post(f"{API}/pipeline", status_code=202, tags=["pipelines"])
+    def switch(given: wanted) -> dict[str, str]:  # type: ignore[valid-type]
+        """Begin to change the pipeline; the output goes on, the state tells how it goes.
+
+        Beside the server's loop, for it looks at the pipeline's files and a disk may sleep.
+        """
+        asked = given.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+        pipeline = asked.pop("pipeline")
+        try:
+            desk.switch(pipeline, asked)
+        except LookupError as error:
+            raise HTTPException(404, str(error.args[0])) from error
+        except ParameterError:
+            raise
+        except MissingWeights as error:
+            raise HTTPException(409, str(error)) from error
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from error
+        return {"loading": pipeline}
+
+
+def _assets(app: FastAPI, desk: Desk) -> None:
+    upload = {"requestBody": {"content": {kind: {"schema": {"type": "string", "format": "binary"}}
+                                          for kind in UPLOADS}}}  # fmt: skip
+    uploads = Uploads(desk.assets)
+    disk = Disk(f"The folder {desk.assets}")
+
+    async def looked(what: str, look: Callable[[], T]) -> T:
+        """Beside the server's loop, and not for ever: a disk may sleep, or answer no more."""
+        try:
+            return await run_in_threadpool(disk.ask, what, look, PATIENCE)
+        except SlowError as error:
+            raise HTTPException(503, str(error)) from error
+
+    @app.get(f"{API}/assets", tags=["assets"])
+    async def listing() -> list[str]:
+        """The reference images."""
+        return await looked("names", partial(references.names, desk.assets))
+
+    @app.post(f"{API}/assets", status_code=201, tags=["assets"], openapi_extra=upload)
+    async def add(request: Request, name: str) -> dict[str, Any]:
+        """Keep a reference image; its `name` is what `reference` takes."""
+        return await uploads.take(name, request.body)
+
+    @app.get(API + "/assets/{name}", tags=["assets"])
+    async def one(name: str) -> FileResponse:
+        """One reference image."""
+        return sent(await looked(name, partial(references.find, desk.assets, name)))
+
+    @app.delete(API + "/assets/{name}", tags=["assets"])
+    async def remove(name: str) -> dict[str, str]:
+        """Remove a reference image."""
+        await looked(f"remove {name}", lambda: references.remove(desk.assets, name))
+        return {"removed": name}
+
+
+def _streams(app: FastAPI, desk: Desk) -> None:
+    streams: Streams = app.state.streams
+
+    @app.get(API + "/frame/{side}.png", tags=["state"])
+    async def frame(side: str) -> Response:
+        """The newest picture of the `input` or `output` side, exactly."""
+        found = desk.look(side) if side in ("input", "output") else None
+        if found is None:
+            raise HTTPException(404, "There is no picture; the sides are input and output.")
+        data = await run_in_threadpool(png, found.image)
+        return Response(data, media_type="image/png")
+
+    @app.websocket(f"{API}/preview")
+    async def preview(socket: WebSocket, side: str = "output", width: int = 480) -> None:
+        await streams.preview(socket, side, min(max(width, 16), 1280))
+
+    @app.websocket(f"{API}/events")
+    async def events(socket: WebSocket) -> None:
+        await streams.events(socket)
+
+
+async def _bad_values(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ParameterError)
+    detail = [
+        {"loc": ["body", name], "msg": text, "type": "value_error"}
+        for name, text in error.problems.items()
+    ]
+    return JSONResponse({"detail": detail}, 422)
+
+
+async def _bad_body(request: Request, error: Exception) -> JSONResponse:
+    """Without the input, which the default answer repeats: NaN is not JSON and ends in a 500."""
+    assert isinstance(error, RequestValidationError)
+    detail = [{"loc": row["loc"], "msg": row["msg"], "type": row["type"]} for row in error.errors()]
+    return JSONResponse({"detail": detail}, 422)
+
+
+async def _bad_asset(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, references.AssetError)
+    return JSONResponse({"detail": str(error)}, error.status)
+
+
+async def _bad_json(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": "The body is no JSON."}, 400)
+
+
+async def _bad_request(request: Request, error: Exception) -> JSONResponse:
+    """In a sentence, also where the framework itself refuses."""
+    assert isinstance(error, StarletteHTTPException)
+    detail = FRAMEWORK.get(str(error.detail), error.detail)
+    return JSONResponse({"detail": detail}, error.status_code, headers=error.headers)
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    """The server logs it with its way through the code, after this."""
+    return JSONResponse({"detail": f"{type(error).__name__}: {error}{logs.see()}"}, 500)

@@ -1,0 +1,358 @@
+"""Who may ask for what: one pure-ASGI middleware in front of every route and WebSocket.
+
+A loopback address alone does not keep out a web page that the artist visits: such a page can send
+requests here too. So the Host must be ours (against DNS rebinding), the Origin must be ours
+(against cross-site requests and WebSockets), and what changes something must be JSON or an upload,
+types that no form and no simple fetch can send. Off loopback a token is needed as well.
+
+A path is plain: nothing in it could be read as another host's, nor as a line of its own. A body
+has its limit while it comes, and one of JSON is looked at before anything reads it.
+"""
+
+import asyncio
+import hmac
+import ipaddress
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from time import perf_counter
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bridge.control.http import json_bodies
+
+JSON_LIMIT = 1 << 20  # bytes
+UPLOAD_LIMIT = 25 << 20
+BODIES_LIMIT = 64 << 20  # of all that are on their way
+DRAIN, DRAIN_LIMIT = 2.0, 32 << 20  # seconds and bytes for which a refused body may still come
+UPLOADS = ("application/octet-stream", "image/png", "image/jpeg", "image/webp", "image/bmp",
+           "image/avif")  # fmt: skip
+UPLOAD_PATH = "/api/v1/assets"
+CHANGES = ("POST", "PUT", "PATCH", "DELETE")
+WITH_JSON = ("POST", "PUT", "PATCH")
+METHODS = ("GET", "HEAD", "OPTIONS", *CHANGES)
+OPEN = ("/healthz",)
+COOKIE = "spout_bridge_token"
+TRIES, PENALTY = 10, 30.0  # wrong tokens, and the seconds that an address then waits
+GUESSERS = 1024  # addresses of which wrong tokens are remembered
+HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
+    "connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'self'"
+)
+ANSWER_HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`hosts` are the names that this machine goes by, as anybody may write them; ValueError for
+    what is no name. `token` is empty on loopback.
+    """
+
+    hosts: frozenset[str] = frozenset({"localhost", "127.0.0.1", "::1"})
+    token: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hosts", frozenset(map(_known_as, self.hosts)))
+
+
+@dataclass(slots=True)
+class _Tries:
+    wrong: int = 0
+    last: bytes = b""  # the digest of the last wrong token
+    until: float = 0.0
+
+
+class Guesses:
+    """Wrong tokens by address, of so many addresses at most: the longest unseen is forgotten. The
+    same wrong token again is no new guess: a page with an old cookie asks many times.
+    """
+
+    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
+        self._clock = clock
+        self._tries: OrderedDict[str, _Tries] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._tries)
+
+    def waits(self, address: str) -> bool:
+        """Whether this address has guessed too often."""
+        tries = self._tries.get(_network(address))
+        return tries is not None and self._clock() < tries.until
+
+    def wrong(self, address: str, token: str) -> None:
+        """A token was shown that is not ours."""
+        key, digest = _network(address), sha256(token.encode()).digest()
+        tries = self._tries.setdefault(key, _Tries())
+        self._tries.move_to_end(key)
+        if len(self._tries) > GUESSERS:
+            self._tries.popitem(last=False)
+        if digest == tries.last:
+            return
+        tries.last = digest
+        tries.wrong += 1
+        if tries.wrong >= TRIES:
+            tries.wrong, tries.until = 0, self._clock() + PENALTY
+
+    def right(self, address: str) -> None:
+        """The token was shown."""
+        self._tries.pop(_network(address), None)
+
+
+@dataclass(slots=True)
+class _Total:
+    size: int = 0  # bytes of all bodies that are being read
+
+
+class Guard:
+    """Wraps an ASGI app. A refusal is JSON with one sentence; nothing behind it has run."""
+
+    def __init__(self, app: ASGIApp, rules: Rules, guesses: Guesses | None = None) -> None:
+        self.app, self.rules = app, rules
+        self.guesses = guesses or Guesses()
+        self._bodies = _Total()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if scope["type"] == "websocket":
+            if refusal is not None:
+                await _refuse_socket(scope, receive, send, refusal)
+            else:
+                await self.app(scope, receive, send)
+            return
+        upload = scope["path"].startswith(UPLOAD_PATH)
+        expects = "expect" in Headers(scope=scope)
+        body = _Body(receive, self._bodies, UPLOAD_LIMIT if upload else JSON_LIMIT, expects)
+        answer = _answering(send, body)
+        try:
+            if refusal is None and scope["method"] in WITH_JSON and not upload:
+                refusal = await body.look()
+            await (refusal or self.app)(scope, body.receive, answer)
+        finally:
+            self._bodies.size -= body.size
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        if _name(headers.getlist("host")) not in self.rules.hosts:
+            return _no(421, "This machine does not go by that name; see --allow-host.")
+        writes = scope["type"] == "websocket" or scope["method"] in CHANGES
+        if writes and not all(self._own(origin) for origin in headers.getlist("origin")):
+            return _no(403, "Requests from other pages are not taken.")
+        if scope["type"] == "http" and scope["method"] == "OPTIONS":
+            return _no(403, "Requests from other pages are not taken.")
+        refusal = _path_refusal(scope["path"])
+        if refusal is None and scope["type"] == "http":
+            refusal = _method_refusal(scope["method"], scope["path"], headers)
+        if refusal is None and self.rules.token:
+            return self._token_refusal(scope, headers)
+        return refusal
+
+    def _own(self, origin: str) -> bool:
+        try:
+            return _alike(urlsplit(origin).hostname or "?") in self.rules.hosts
+        except ValueError:
+            return False
+
+    def _token_refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        if scope["path"] in OPEN:
+            return None
+        client = scope["client"][0] if scope.get("client") else ""
+        if self.guesses.waits(client):
+            return _no(429, "Too many wrong tokens; wait half a minute.")
+        query = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        shown = headers.get("authorization", "").removeprefix("Bearer ") or _cookie(headers)
+        if _same(shown, self.rules.token):
+            self.guesses.right(client)
+            return None
+        if _same(query, self.rules.token) and scope["type"] == "http":
+            self.guesses.right(client)
+            answer = RedirectResponse(scope["path"], 303)
+            answer.set_cookie(COOKIE, query, httponly=True, samesite="strict")
+            return answer
+        if wrong := query or shown:  # who shows none has not guessed
+            self.guesses.wrong(client, wrong)
+        return _no(401, "This needs the token that the bridge printed at its start.")
+
+
+class _Body:
+    """A request's body as it comes, within its limit and that of all bodies together."""
+
+    def __init__(self, receive: Receive, total: _Total, limit: int, expects: bool) -> None:
+        self.size = 0  # bytes so far
+        self._receive, self._total, self._limit = receive, total, limit
+        self._whole = expects  # who waits for a word before the body sends none when refused
+        self._seen: list[Message] = []
+
+    async def receive(self) -> Message:
+        """As in ASGI; raises the refusal for what is too much, whatever its headers said."""
+        if self._seen:
+            return self._seen.pop()
+        message = await self._next()
+        size = len(message.get("body", b""))
+        self.size += size
+        self._total.size += size
+        if self.size > self._limit:
+            raise HTTPException(413, _limit_text(self._limit))
+        if self._total.size > BODIES_LIMIT:
+            raise HTTPException(503, "Too much is being sent at once; send it again in a moment.")
+        return message
+
+    async def drain(self) -> None:
+        """Let go by what is left of it, for a while: who is still sending reads no answer, and
+        loses it when the connection is closed meanwhile.
+        """
+        left = DRAIN_LIMIT
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN):
+                while not self._whole and left > 0:
+                    left -= len((await self._next()).get("body", b""))
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            self._whole = True
+        return message
+
+    async def look(self) -> Response | None:
+        """Read a body of JSON, whole; why it is refused, if so. `receive` then gives it, mended."""
+        data: bytes | bytearray = bytearray()
+        try:
+            while True:
+                message = await self.receive()
+                data += message.get("body", b"")
+                if self._whole:
+                    break
+            if data:
+                data = json_bodies.taken(bytes(data))
+        except HTTPException as error:
+            return _no(error.status_code, error.detail)
+        except json_bodies.NoText as error:
+            return _no(400, str(error))
+        except json_bodies.BadBody as error:
+            return JSONResponse(_body_problem(str(error)), 422)
+        if message["type"] == "http.request":
+            message = {"type": "http.request", "body": bytes(data), "more_body": False}
+        self._seen.append(message)
+        return None
+
+
+def _path_refusal(path: str) -> Response | None:
+    if CONTROL.search(path):
+        return _no(400, "A path has no control characters.")
+    if not path.startswith("/"):
+        return _no(400, "Ask for a path of this bridge, which begins with /.")
+    if "//" in path or "\\" in path:
+        return _no(404, "There is nothing here by that path.")
+    return None
+
+
+def _method_refusal(method: str, path: str, headers: Headers) -> Response | None:
+    if method not in METHODS:
+        return _no(405, f"{method[:20]} is not asked for here.")
+    return _type_refusal(path, headers) if method in WITH_JSON else None
+
+
+def _type_refusal(path: str, headers: Headers) -> Response | None:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    allowed = UPLOADS if path.startswith(UPLOAD_PATH) else ("application/json",)
+    if kind not in allowed:
+        return _no(415, f"Send this as {' or '.join(allowed)}.")
+    limit = UPLOAD_LIMIT if path.startswith(UPLOAD_PATH) else JSON_LIMIT
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > limit:
+        return _no(413, _limit_text(limit))
+    return None
+
+
+def _limit_text(limit: int) -> str:
+    return f"At most {limit >> 20} MB are taken."
+
+
+def _body_problem(text: str) -> dict[str, Any]:
+    """In the shape that FastAPI has for a body."""
+    return {"detail": [{"loc": ["body"], "msg": text, "type": "value_error"}]}
+
+
+def _answering(send: Send, body: _Body) -> Send:
+    """Adds our headers; a refusal waits until the client has sent what it was sending."""
+
+    async def inner(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(ANSWER_HEADERS)
+            if message["status"] >= 400:
+                await body.drain()
+        await send(message)
+
+    return inner
+
+
+async def _refuse_socket(scope: Scope, receive: Receive, send: Send, refusal: Response) -> None:
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await refusal(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 4000 + refusal.status_code})
+
+
+def _no(status: int, text: str) -> JSONResponse:
+    return JSONResponse({"detail": text}, status)
+
+
+def _name(hosts: list[str]) -> str:
+    """The name in a Host header; none where there is not just one, or where it is odd."""
+    found = HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    return _alike(found[1]) if found else "?"
+
+
+def _known_as(text: str) -> str:
+    """A name as `_name` gives it, from what somebody typed or a system calls itself."""
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(text.strip("[]").partition("%")[0]))
+    if found := HOST.fullmatch(text):
+        return _alike(found[1])
+    raise ValueError(f"{text!r:.80} is no name of a machine; write one such as studio.local.")
+
+
+def _alike(name: str) -> str:
+    """Names are the same in capitals, with the dot of a whole name, and in brackets."""
+    return name.strip("[]").lower().removesuffix(".")
+
+
+def _network(address: str) -> str:
+    """An address as guesses are counted: of IPv6 a household has as many as it likes."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped or ipaddress.ip_network((parsed, 64), strict=False))
+    return address
+
+
+def _cookie(headers: Mapping[str, str]) -> str:
+    for part in headers.get("cookie", "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE:
+            return value
+    return ""
+
+
+def _same(given: str, token: str) -> bool:
+    return hmac.compare_digest(given.encode(), token.encode())

@@ -1,0 +1,50 @@
+"""Prometheus text, made from the declared state; no list of names."""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bridge import __version__
+from bridge.control.bridge_api import Desk
+from bridge.state.status import STATUS
+
+UNITS = {"ms": ("_seconds", 1e-3), "s": ("_seconds", 1.0), "MB": ("_bytes", 1e6)}  # base units
+
+
+class _State(Collector):
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families()
+
+    def _families(self) -> Iterator[Metric]:
+        status = self._desk.status()
+        for row in STATUS:
+            if not row.metric:
+                continue
+            suffix, factor = UNITS.get(row.unit, ("", 1.0))
+            family = CounterMetricFamily if row.metric == "counter" else GaugeMetricFamily
+            metric = family(f"bridge_{row.name}{suffix}", row.help)
+            metric.add_metric([], getattr(status, row.name) * factor)
+            yield metric
+        state = GaugeMetricFamily(
+            "bridge_worker_state", "Where the engine stands.", labels=["state"]
+        )
+        state.add_metric([str(status.state)], 1)
+        yield state
+        build = GaugeMetricFamily("bridge_build_info", "The version.", labels=["version"])
+        build.add_metric([__version__], 1)
+        yield build
+
+
+def registry(desk: Desk) -> CollectorRegistry:
+    """A registry of this desk's state alone."""
+    found = CollectorRegistry()
+    found.register(_State(desk))
+    return found
+
+
+__all__ = ["generate_latest", "registry"]

@@ -1,0 +1,113 @@
+"""REST for where pictures come from: what there is, how it looks, and which to take."""
+
+import asyncio
+from concurrent.futures import Future
+from time import perf_counter
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from bridge.control.bridge_api import Desk
+from bridge.control.http.thumbnails import WIDTH, Thumbnail, Thumbnails
+from bridge.frames.encode import jpeg
+from bridge.system.paths import meant
+from bridge.transports import Offer, TransportError, schemes
+from engine.texts import mended
+
+WAIT = 1.0  # seconds that an asker waits for a picture
+FRESH = 1.0  # seconds that the input's newest picture may be old to be shown for its source
+
+
+class Row(BaseModel):
+    """Something to receive from: what it is, and why it cannot be had, if so."""
+
+    uri: str
+    text: str
+    problem: str = ""
+    live: bool
+
+
+class Choice(BaseModel):
+    """The source to take."""
+
+    uri: str = Field(description="As `sources` lists it, or as `--source` takes it.")
+
+
+def sources(desk: Desk) -> APIRouter:
+    """The routes. Those that are plain functions run beside the server's loop: to look around and
+    to import a transport takes a while.
+    """
+    router = APIRouter()
+    thumbnails = Thumbnails()
+
+    @router.get("/sources")
+    def listing() -> list[Row]:
+        """What there is to receive from now (`live`); then the transports, whose URI wants more."""
+        here = [_row(offer) for offer in desk.offers()]
+        return here + [
+            Row(uri=f"{name}:", text=line, live=False)
+            for name, (source, _, line) in schemes().items()
+            if source
+        ]
+
+    @router.post("/source", status_code=202)
+    def choose(given: Choice) -> dict[str, str]:
+        """Begin to receive from another source; the state tells how it goes."""
+        uri = meant(given.uri)
+        try:
+            desk.attach(uri)
+        except TransportError as error:
+            raise HTTPException(422, str(error)) from error
+        return {"source": uri}
+
+    @router.get("/thumbnail", response_class=Response)
+    async def thumbnail(uri: str) -> Response:
+        """A small JPEG of something that is there now."""
+        offer = await run_in_threadpool(_offer, desk, uri)
+        if offer is None:  # nothing else is opened: a URI may name any file of this machine
+            raise HTTPException(404, f"Nothing sends as {uri[:80]!r} now.")
+        data = await run_in_threadpool(_in_use, desk, uri)
+        found = Thumbnail(jpeg=data) if data else await _thumbnail(offer, thumbnails)
+        if found.problem:
+            raise HTTPException(503, found.problem)
+        return Response(found.jpeg, media_type="image/jpeg")
+
+    return router
+
+
+def _row(offer: Offer) -> Row:
+    """An offer as it can be told: another program may have given it a name that is no text."""
+    uri, problem = mended(offer.uri), mended(offer.problem)
+    if uri != offer.uri:
+        problem = problem or "Its name is no text; give the sender another one."
+    return Row(uri=uri, text=mended(offer.text), problem=problem, live=True)
+
+
+def _offer(desk: Desk, uri: str) -> Offer | None:
+    return next((offer for offer in desk.offers() if offer.uri == uri), None)
+
+
+def _in_use(desk: Desk, uri: str) -> bytes | None:
+    """The newest picture of the source that is received from anyhow."""
+    if desk.status().source_uri != uri:
+        return None
+    frame = desk.look("input")
+    # An older one may be of the source before, or of a sender that holds still.
+    if frame is None or perf_counter() - frame.time > FRESH:
+        return None
+    return jpeg(frame.image, WIDTH)
+
+
+async def _thumbnail(offer: Offer, thumbnails: Thumbnails) -> Thumbnail:
+    if offer.problem:
+        return Thumbnail(problem=offer.problem)
+    if offer.exclusive:  # a look would keep it from whoever wants it in that moment
+        return Thumbnail(problem=f"{offer.uri} serves one program at a time; choose it to see it.")
+    return await _waited(thumbnails.ask(offer.uri))
+
+
+async def _waited(promise: Future[Thumbnail]) -> Thumbnail:
+    done, _ = await asyncio.wait([asyncio.wrap_future(promise)], timeout=WAIT)
+    return done.pop().result() if done else Thumbnail(problem="No picture came within a second.")

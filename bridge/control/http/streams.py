@@ -1,0 +1,141 @@
+"""The two WebSockets: previews, and what changes. A slow client loses pictures, nothing waits.
+
+One that reads nothing at all is left: `seats` asks each for a sign of life, and PATIENCE ends.
+"""
+
+import asyncio
+import math
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from bridge.control.bridge_api import Desk
+from bridge.control.http.texts import encoded
+from bridge.frames.encode import Preview
+from bridge.state.status import STATUS
+from bridge.state.store import Change
+from engine.parameters import Value
+from engine.texts import mended
+
+PREVIEW_BEAT = 1 / 15  # seconds
+EVENT_BEAT = 1 / 30
+STATE_BEATS = 6  # of events between looks at the state
+WORD_BEATS = 90  # of events until the state is told without news: a page takes silence for an end
+PATIENCE = 10.0  # seconds until a client that takes nothing is left
+
+
+class Streams:
+    """Serves the sockets of one desk; all but `_changed` runs in the server's loop."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._previews = {
+            side: Preview(lambda side=side: desk.look(side)) for side in ("input", "output")
+        }
+        self._pending: dict[WebSocket, dict[str, Value]] = {}
+        self._lock = threading.Lock()
+        desk.store.listen(self._changed)
+
+    def state(self) -> dict[str, Any]:
+        """The state as JSON values."""
+        status = self._desk.status()
+        return {row.name: _plain(getattr(status, row.name)) for row in STATUS}
+
+    async def preview(self, socket: WebSocket, side: str, width: int) -> None:
+        """JPEG pictures, the newest one whenever the last has been taken."""
+        await socket.accept()
+        preview = self._previews.get(side)
+        if preview is None:
+            await socket.close(4404, "The sides are input and output.")
+            return
+        index = -1
+        with suppress(WebSocketDisconnect, TimeoutError, RuntimeError):
+            async with _until_gone(socket) as gone:
+                while not gone.is_set():
+                    made = await run_in_threadpool(preview.newer, index, width)
+                    if made:
+                        index = made[0]
+                        await asyncio.wait_for(socket.send_bytes(made[1]), PATIENCE)
+                    await asyncio.sleep(PREVIEW_BEAT)
+
+    async def events(self, socket: WebSocket) -> None:
+        """First everything, then what changes, newest value by name."""
+        await socket.accept()
+        with self._lock:
+            self._pending[socket] = dict(self._desk.store.snapshot.values)
+        told: Mapping[str, Any] = {}
+        beat = 0
+        try:
+            with suppress(WebSocketDisconnect, TimeoutError, RuntimeError):
+                async with _until_gone(socket) as gone:
+                    while not gone.is_set():
+                        with self._lock:
+                            changed, self._pending[socket] = self._pending[socket], {}
+                        if changed:
+                            await _tell(socket, "parameters", changed)
+                        if beat % STATE_BEATS == 0:
+                            state = await run_in_threadpool(self.state)
+                            news = {n: v for n, v in state.items() if told.get(n) != v}
+                            told = state
+                            if news or beat % WORD_BEATS == 0:
+                                await _tell(socket, "state", news)
+                        beat += 1
+                        await asyncio.sleep(EVENT_BEAT)
+        finally:
+            with self._lock:
+                del self._pending[socket]
+
+    def _changed(self, change: Change) -> None:
+        """Called by whoever changed a value."""
+        with self._lock:
+            for pending in self._pending.values():
+                pending.update(change.changed)
+
+
+def _plain(value: Any, depth: int = 8) -> Any:
+    """What JSON can say of a value. A plug-in's report may hold anything: what is no number becomes
+    None and what is nothing of JSON its text, for one such value must not end everybody's state.
+    """
+    if isinstance(value, str):
+        return mended(str(value))
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, Mapping) and depth:
+        return {mended(str(name)): _plain(inner, depth - 1) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)) and depth:
+        return [_plain(inner, depth - 1) for inner in value]
+    return mended(str(value))
+
+
+async def _tell(socket: WebSocket, kind: str, values: Mapping[str, Any]) -> None:
+    message = {"type": kind, "values": dict(values)}
+    await asyncio.wait_for(socket.send_text(encoded(message)), PATIENCE)
+
+
+class _until_gone:
+    """An event that is set when the client closes its end, which only reading shows."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._gone = asyncio.Event()
+
+    async def __aenter__(self) -> asyncio.Event:
+        self._task = asyncio.create_task(self._watch())
+        return self._gone
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _watch(self) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError):
+            while (await self._socket.receive())["type"] != "websocket.disconnect":
+                pass
+        self._gone.set()

@@ -1,0 +1,164 @@
+"""What stands on a controller's pages: the schema, sorted; free of any program's own format."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from bridge.control.osc.routes import ROOT
+
+Schema: TypeAlias = Mapping[str, Any]
+
+WIDEST = 10_000  # of a fader's range: beyond it a finger hits no number, so text it is
+
+
+class Look(StrEnum):
+    """What one control is."""
+
+    FADER = "fader"
+    SWITCH = "switch"
+    CHOICE = "choice"
+    TEXT = "text"
+    BUTTON = "button"
+    READING = "reading"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """One address. `picks` are values that a press sends, `press` is what a button sends; the
+    numbers are those of a fader.
+
+    A reading only listens; `digits` says that it is a number with a fraction.
+    """
+
+    look: Look
+    address: str
+    label: str
+    help: str = ""
+    low: float = 0.0
+    high: float = 1.0
+    whole: bool = False
+    digits: bool = False
+    start: bool | int | float | str = ""
+    press: int = 1
+    picks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is seen at a time."""
+
+    title: str
+    controls: tuple[Control, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """All pages, and the port at which the controller hears what became of its messages."""
+
+    pages: tuple[Page, ...]
+    reply_port: int
+
+    @property
+    def addresses(self) -> set[str]:
+        """Every address that is sent or heard."""
+        return {control.address for page in self.pages for control in page.controls}
+
+
+def layout(
+    schema: Schema,
+    pipeline: str = "",
+    picks: Mapping[str, Sequence[str]] | None = None,
+    reply_port: int = 9000,
+) -> Layout:
+    """Sort a schema, as `bridge.control.schema` makes it and `GET /api/v1/schema` gives it.
+
+    With `pipeline` only the parameters of that one are taken, else those of all. `picks` are values
+    to choose from, by parameter, for those that are no fader, switch or choice. ValueError for
+    names that are not there.
+    """
+    picks = dict(picks or {})
+    pages: dict[str, list[Control]] = {}
+    for spec in _of(schema, pipeline):
+        control = _parameter(spec)
+        if control.look is Look.TEXT:
+            every = (*picks.pop(spec["name"], ()), *control.picks)
+            control = replace(control, picks=tuple(dict.fromkeys(every)))
+        pages.setdefault(spec["page"] or "More", []).append(control)
+    for name in picks:
+        raise ValueError(f"There is no parameter {name!r} that buttons could be made for.")
+    show = next(iter(pages.values()), [])
+    show += [
+        Control(look=Look.BUTTON, address=ROOT + row["name"], label=_words(row["name"]),
+                help=row["help"])
+        for row in schema["actions"]
+    ]  # fmt: skip
+    pages["Pipeline"] = _pipelines(schema["pipelines"])
+    pages["State"] = [
+        Control(look=Look.READING, address=f"{ROOT}state/{row['name']}", help=row["help"],
+                label=_words(row["name"], row["unit"]), digits=row["metric"] == "gauge")
+        for row in schema["state"]
+    ]  # fmt: skip
+    # What is started after the bridge has heard nothing yet.
+    pages["State"].append(
+        Control(look=Look.BUTTON, address=f"{ROOT}query", label="ask for all values",
+                help="Have the bridge tell everything once more.", press=reply_port)
+    )  # fmt: skip
+    made = tuple(Page(title, tuple(controls)) for title, controls in pages.items())
+    return Layout(made, reply_port)
+
+
+def _of(schema: Schema, pipeline: str) -> list[Mapping[str, Any]]:
+    """The parameters of the output and of one pipeline, or of all."""
+    rows = {row["id"]: {*row["parameters"], *row["load"]} for row in schema["pipelines"]}
+    if pipeline and pipeline not in rows:
+        raise ValueError(f"There is no pipeline {pipeline!r}; choose {', '.join(rows)}.")
+    others = set[str]().union(*rows.values()) - rows[pipeline] if pipeline else set[str]()
+    return [spec for spec in schema["parameters"] if spec["name"] not in others]
+
+
+def _parameter(spec: Mapping[str, Any]) -> Control:
+    control = Control(
+        look=Look.TEXT,
+        address=ROOT + spec["osc"],
+        label=_words(spec["name"], spec["unit"]),
+        help=spec["help"],
+        start=spec["default"],
+    )
+    low, high = spec["minimum"], spec["maximum"]
+    match spec["kind"]:
+        case "bool":
+            return replace(control, look=Look.SWITCH)
+        case "choice":
+            return replace(control, look=Look.CHOICE, picks=tuple(spec["choices"]))
+        case "float" | "int" if low is not None and high is not None and high - low <= WIDEST:
+            whole = spec["kind"] == "int"
+            return replace(
+                control, look=Look.FADER, low=low, high=high, whole=whole, digits=not whole
+            )
+        case "text" | "size" | "steps":
+            return replace(
+                control, picks=tuple(row["value"] for row in spec.get("suggestions", ()))
+            )
+        case _:
+            return control
+
+
+def _pipelines(rows: Sequence[Mapping[str, Any]]) -> list[Control]:
+    """The one whose pictures are shown, and a button for each."""
+    shown = Control(
+        look=Look.READING, address=f"{ROOT}pipeline", label="pipeline", help="What is shown now."
+    )
+    return [
+        shown,
+        *(
+            Control(look=Look.BUTTON, address=f"{ROOT}pipeline/{row['id']}", label=row["id"],
+                    help=row["title"])
+            for row in rows
+        ),
+    ]  # fmt: skip
+
+
+def _words(name: str, unit: str = "") -> str:
+    words = name.replace("_", " ")
+    return f"{words} ({unit})" if unit else words

@@ -1,0 +1,1 @@
+"""OSC: in, out, and what each address means."""

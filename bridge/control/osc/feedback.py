@@ -1,0 +1,328 @@
+"""OSC out: the true value of what changed, to those who are to know it.
+
+Plain messages with f, i or s only, since some programs read nothing else; at most one burst of
+datagrams every 16 ms, newest value of each address; never an answer to an address that was not
+configured, did not subscribe, or is neither this machine nor allowed. Who only asks is a guest:
+what all guests are sent together is bounded, so that no flood of questions becomes one of answers.
+"""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from time import perf_counter
+
+from bridge.control.bridge_api import Desk
+from bridge.control.osc.inbox import Sender
+from bridge.control.osc.packets import PacketError, encoded
+from bridge.control.osc.routes import ROOT, addresses
+from bridge.state.status import STATUS, Status
+from bridge.state.store import Change
+from bridge.system.loops import repeat
+from engine.parameters import ParameterSpec, Value
+
+log = logging.getLogger(__name__)
+
+BEAT = 0.016  # seconds between bursts
+LOOK = 0.2  # seconds between looks at the state
+QUIET = 0.1  # seconds after its last message in which a sender does not hear its own value back
+MOST_QUIET = 512  # senders' values remembered for that; old ones are swept beyond
+SUBSCRIBERS = 8
+SUBSCRIBED = 600.0  # seconds that a subscription lasts unless it is renewed
+SILENT = 10.0  # seconds without a word after which one may have to give way; clients renew sooner
+GUESTS = 64  # addresses that answers wait for at a time, beside targets and subscribers
+GUESTS_EACH = 32  # of one machine
+BURST = 64  # datagrams for one address in a burst
+WHOLE = 1.0  # seconds between two answers of all there is to one address
+RATE = 256_000  # bytes a second for all guests
+CREDIT = 16_000  # bytes that they may have at once
+PIPELINE, SOURCE = ROOT + "pipeline", ROOT + "source"
+
+Send = Callable[[bytes, Sender], bool]
+
+
+class Feedback:
+    """Runs a thread of its own; every method may be called from any thread and never waits."""
+
+    def __init__(self, desk: Desk, send: Send, targets: Iterable[Sender]) -> None:
+        """`send` puts a datagram on its way, and returns False when there is no room for it."""
+        self._desk = desk
+        self._send = send
+        self._targets = tuple(targets)
+        self._subscribers: dict[Sender, float] = {}
+        self._names = {a: spec.name for a, spec in addresses(desk.store.specs.values()).items()}
+        # None is for what holds when it is sent.
+        self._pending: dict[Sender, dict[str, Value | None]] = {}
+        self._wholes: dict[Sender, None] = {}  # who is to be told all there is
+        self._whole_at: dict[Sender, float] = {}  # when somebody was
+        self._credit = float(CREDIT)
+        self._burst_at = self._look_at = 0.0
+        self._trouble = ""
+        self._told: dict[str, Value] = {}
+        self._quiet: dict[tuple[str, str], float] = {}
+        self._lock = threading.Lock()
+        self._work = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="OSC feedback", daemon=True)
+
+    def start(self) -> None:
+        """Begin to send: all there is at first, then what changes."""
+        self._desk.store.listen(self._changed)
+        for target in self._targets:
+            self.tell_all(target)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Send no more."""
+        self._stopped.set()
+        self._work.set()
+        if self._thread.is_alive():
+            self._thread.join(2)
+
+    def received(self, spec: ParameterSpec, sender: Sender, as_sent: bool) -> None:
+        """A sender sets a value. What is taken `as_sent` it need not hear while it goes on sending;
+        what had to be made to fit it hears at once, even where that changes nothing.
+        """
+        address = ROOT + spec.osc
+        with self._lock:
+            if sender in self._subscribers:
+                self._subscribers[sender] = perf_counter() + SUBSCRIBED
+            if as_sent:
+                self._quiet[sender[0], address] = perf_counter() + QUIET
+            else:
+                self._quiet.pop((sender[0], address), None)
+
+    def subscribe(self, target: Sender) -> None:
+        """Tell `target` everything from now on, beginning with all there is. Once more renews it,
+        and tells only what changes. Where there are too many, the longest silent one gives way;
+        ValueError where none is.
+        """
+        with self._lock:
+            self._expire()
+            known = target in self._subscribers
+            if not known and len(self._subscribers) >= SUBSCRIBERS:
+                self._make_way()
+            self._subscribers[target] = perf_counter() + SUBSCRIBED
+        if not known:
+            self.tell_all(target)
+
+    def unsubscribe(self, target: Sender) -> None:
+        """Tell `target` no more."""
+        with self._lock:
+            self._leave(target)
+
+    def _make_way(self) -> None:
+        """Let a subscriber go who has neither renewed nor set anything for longest, and tell it: of
+        those machines that have most, so that none can push out the others. ValueError where
+        nobody has been silent for a while, or they would take turns.
+        """
+        of_each = Counter(host for host, _ in self._subscribers)
+        most = max(of_each.values())
+        ends = {t: end for t, end in self._subscribers.items() if of_each[t[0]] == most}
+        oldest = min(ends, key=ends.__getitem__)
+        if ends[oldest] - SUBSCRIBED > perf_counter() - SILENT:
+            raise ValueError(f"There are {SUBSCRIBERS} subscribers already; unsubscribe one.")
+        self._leave(oldest)
+        log.warning("OSC: another subscriber takes the place of the longest silent one, %s:%d",
+                    *oldest)  # fmt: skip
+        with suppress(ValueError):
+            self._admit(oldest)
+            text = f"There are more than {SUBSCRIBERS} subscribers, and you were silent for longest"
+            told = {ROOT + "error": f"{text}; subscribe again to be told more."}
+            self._pending.setdefault(oldest, {}).update(told)
+
+    def _leave(self, target: Sender) -> None:
+        self._subscribers.pop(target, None)
+        if target not in self._targets:
+            self._pending.pop(target, None)
+            self._wholes.pop(target, None)
+
+    def tell(self, values: Mapping[str, Value | None]) -> None:
+        """Send some values to all targets and subscribers; None is for what holds then."""
+        with self._lock:
+            for target in (*self._targets, *self._subscribers):
+                self._pending.setdefault(target, {}).update(values)
+        self._work.set()
+
+    def answer(self, values: Mapping[str, Value | None], asker: Sender) -> None:
+        """Answer to where a question came from, and to the targets configured on that machine: the
+        program that asked may listen there. ValueError when too many ask.
+        """
+        with self._lock:
+            self._admit(asker)
+            for target in {asker, *(t for t in self._targets if t[0] == asker[0])}:
+                self._pending.setdefault(target, {}).update(values)
+        self._work.set()
+
+    def ask(self, address: str, asker: Sender) -> bool:
+        """Answer with what holds at an address; False where nothing can be asked there. ValueError
+        when too many ask.
+        """
+        if address not in self._names and address not in (PIPELINE, SOURCE):
+            return False
+        self.answer({address: None}, asker)
+        return True
+
+    def tell_all(self, target: Sender) -> None:
+        """Send every parameter and the state to one target, twice at once and then once a second
+        at most: who asks more often is answered when that is over. ValueError when too many ask.
+        """
+        with self._lock:
+            self._admit(target)
+            self._wholes[target] = None
+        self._work.set()
+
+    def _known(self, target: Sender) -> bool:
+        return target in self._targets or target in self._subscribers
+
+    def _admit(self, asker: Sender) -> None:
+        """ValueError where there is no room for one more guest."""
+        guests = {t for t in (*self._pending, *self._wholes) if not self._known(t)}
+        if self._known(asker) or asker in guests:
+            return
+        if len(guests) >= GUESTS or sum(t[0] == asker[0] for t in guests) >= GUESTS_EACH:
+            raise ValueError("Too many ask at once; ask again.")
+
+    def _changed(self, change: Change) -> None:
+        specs = self._desk.store.specs
+        self.tell({ROOT + specs[name].osc: value for name, value in change.changed.items()})
+
+    def _state(self) -> dict[str, Value]:
+        status = self._desk.status()
+        every = {row.name: getattr(status, row.name) for row in STATUS}
+        told = {n: v for n, v in every.items() if isinstance(v, (bool, int, float, str))}
+        return {
+            **{f"{ROOT}state/{n}": v for n, v in told.items()},
+            f"{ROOT}pipeline": status.pipeline,
+        }
+
+    def _run(self) -> None:
+        repeat(self._step, self._stopped, self._failed, LOOK)
+
+    def _step(self) -> None:
+        """Wait until there is something to send, and send what may be sent now."""
+        # What is left may have to wait for its time: that is looked at with the next beat.
+        self._work.wait(BEAT if self._wholes else max(0.0, self._look_at - perf_counter()))
+        self._work.clear()
+        if perf_counter() >= self._look_at:
+            self._look_at = perf_counter() + LOOK
+            self._look()
+        self._whole()
+        if self._burst():
+            self._work.set()
+        self._stopped.wait(BEAT)
+
+    def _failed(self, error: Exception) -> None:
+        """A step failed, of the state or the socket; the next one comes, and no trouble is logged
+        over and over.
+        """
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            log.error("OSC feedback goes on after: %s", error, exc_info=error)
+
+    def _whole(self) -> None:
+        """Put all there is in line for those whose turn it is."""
+        now = perf_counter()
+        with self._lock:
+            due = [t for t in self._wholes if self._whole_at.get(t, 0.0) <= now]
+        if not due:
+            return
+        parameters = {ROOT + spec.osc: None for spec in self._desk.store.specs.values()}
+        every = {**parameters, **self._state()}
+        with self._lock:
+            for target in due:
+                if target in self._wholes:  # it may have unsubscribed
+                    del self._wholes[target]
+                    # Two may come at once: who subscribes is told all, and may ask for it too.
+                    self._whole_at[target] = (
+                        max(self._whole_at.get(target, 0.0), now - WHOLE) + WHOLE
+                    )
+                    self._pending.setdefault(target, {}).update(every)
+
+    def _look(self) -> None:
+        """Tell what is new about the state; its uptime is the heartbeat."""
+        with self._lock:
+            self._expire()
+        if self._targets or self._subscribers:
+            state = self._state()
+            self.tell({a: v for a, v in state.items() if self._told.get(a) != v})
+            self._told = state
+
+    def _expire(self) -> None:
+        now = perf_counter()
+        self._subscribers = {t: end for t, end in self._subscribers.items() if end > now}
+        if len(self._quiet) > MOST_QUIET:
+            self._quiet = {key: end for key, end in self._quiet.items() if end > now}
+        self._whole_at = {t: at for t, at in self._whole_at.items() if at > now - WHOLE}
+
+    def _burst(self) -> bool:
+        """Send what may be sent now; whether there is more to come."""
+        now = perf_counter()
+        self._credit = min(CREDIT, self._credit + (now - self._burst_at) * RATE)
+        self._burst_at = now
+        with self._lock:
+            known = {target: self._known(target) for target in self._pending}
+        holds = _Holding(self._desk, self._names)
+        for target, of_ours in known.items():
+            if of_ours or self._credit > 0:
+                sent = self._serve(target, holds)
+                self._credit -= 0 if of_ours else sent
+        return bool(self._pending)
+
+    def _serve(self, target: Sender, holds: "_Holding") -> int:
+        """Send one target its part of this burst; how many bytes that were."""
+        sent, unsent = 0, dict[str, Value | None]()
+        for address, value in self._part(target).items():
+            size = 0 if unsent else self._sent(address, holds(address, value), target)
+            sent += size or 0
+            if size is None or unsent:
+                unsent[address] = value
+        if unsent:  # no room: the next burst, where nothing newer has come
+            with self._lock:
+                self._pending[target] = {**unsent, **self._pending.get(target, {})}
+        return sent
+
+    def _part(self, target: Sender) -> dict[str, Value | None]:
+        """Take out what is to be sent now; a value that its own sender still moves stays behind.
+        What is left goes to the end of the line.
+        """
+        now = perf_counter()
+        with self._lock:
+            values = self._pending.pop(target, {})
+            due = [a for a in values if self._quiet.get((target[0], a), 0) <= now][:BURST]
+            part = {address: values.pop(address) for address in due}
+            if values:
+                self._pending[target] = values
+        return part
+
+    def _sent(self, address: str, value: Value, target: Sender) -> int | None:
+        """Send one value: how many bytes, None where there was no room."""
+        try:
+            data = encoded(address, value)
+        except PacketError as error:
+            log.warning("%s", error)
+            return 0
+        return len(data) if self._send(data, target) else None
+
+
+class _Holding:
+    """What holds during one burst: asked for once, and only where somebody wants to know."""
+
+    def __init__(self, desk: Desk, names: Mapping[str, str]) -> None:
+        self._desk = desk
+        self._names = names
+        self._values: Mapping[str, Value] | None = None
+        self._status: Status | None = None
+
+    def __call__(self, address: str, value: Value | None) -> Value:
+        """`value`, or what holds at its address."""
+        if value is not None:
+            return value
+        if address in self._names:
+            if self._values is None:
+                self._values = self._desk.store.snapshot.values
+            return self._values[self._names[address]]
+        if self._status is None:
+            self._status = self._desk.status()
+        return self._status.pipeline if address == PIPELINE else self._status.source_uri

@@ -1,0 +1,421 @@
+"""What OSC messages do at the desk: values set, buttons pressed, questions answered."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from ipaddress import ip_address
+from time import perf_counter
+from typing import Any
+
+from bridge.control.bridge_api import Desk
+from bridge.control.osc.errands import Errand, Errands, Group, Groups
+from bridge.control.osc.feedback import Feedback
+from bridge.control.osc.inbox import WILD_BYTES, Allowance, Inbox, Item, Sender, address_of
+from bridge.control.osc.packets import BUNDLE, Arguments, PacketError, parse, split
+from bridge.control.osc.patterns import Patterns, is_pattern
+from bridge.control.osc.routes import ROOT, addresses, buttons, reply_to, triggered, value
+from bridge.state.store import ParameterError
+from bridge.system import logs
+from bridge.system.paths import meant
+from bridge.transports import TransportError
+from engine.parameters import ParameterSpec
+
+log = logging.getLogger(__name__)
+
+LOG_EVERY = 1.0  # seconds between log lines, and between errors told
+MOST_TROUBLE = 16  # of both, of all kinds together, in that time
+MOST_KINDS = 512  # kinds of trouble remembered
+MOST_ROWS = 256  # messages of a bundle that are done, after it was thinned
+MOST_BY_PATTERN = 256  # values that the patterns of a bundle set, or what takes as long
+MOST_PRESSES = 50  # of one button in a second
+LETTERS = 16  # of a pattern that are looked up in the time of one message
+BYTES = 32  # of a bundle for each of its messages; few are shorter
+ON_DISK = frozenset(
+    ROOT + name
+    for name in ("pipeline", "reload", "defaults", "download", "download/cancel", "source")
+)
+DEFAULTS = ROOT + "defaults"
+OURS = (ROOT + "error", ROOT + "pong", ROOT + "state/")  # not errors when two bridges meet
+
+
+class Handler:
+    """Used by one thread. Values wait in `_changes` until `flush` stores them in one snapshot;
+    what else was asked for waits in `_then` and is done after it, in order.
+
+    What looks at files (references, LoRAs, a pipeline's weights) is an errand, since a disk may
+    sleep: values that need such a look wait in `_looks`, and are stored by whoever has looked. A
+    bundle with one of them is stored by that one, whole.
+    """
+
+    def __init__(self, desk: Desk, feedback: Feedback, patterns: bool = True) -> None:
+        self._desk = desk
+        self._feedback = feedback
+        self.specs = addresses(desk.store.specs.values())
+        self._buttons = buttons(desk)
+        self._commands: dict[str, Callable[[Arguments, Sender], None]] = {
+            ROOT + "pipeline": self._pipeline,
+            ROOT + "source": self._source,
+            ROOT + "download": lambda args, _: desk.weights.download(str(args[0]) if args else ""),
+            ROOT + "download/cancel": lambda _, __: desk.weights.cancel(),
+            ROOT + "ping": lambda _, sender: feedback.answer({ROOT + "pong": 1}, sender),
+            ROOT + "query": lambda args, sender: feedback.tell_all(reply_to(args, sender)),
+            ROOT + "subscribe": lambda args, sender: feedback.subscribe(reply_to(args, sender)),
+            ROOT + "unsubscribe": lambda args, sender: feedback.unsubscribe(reply_to(args, sender)),
+        }
+        # Commands are a conversation with one sender: no pattern means them.
+        self._patterns = Patterns((*self.specs, *self._buttons) if patterns else ())
+        self._thinned = frozenset(address.encode() for address in self.specs)
+        self._others = frozenset(a.encode() for a in (*self._buttons, *self._commands))
+        self._allowance = Allowance()
+        self._by_pattern = 0  # what the patterns of this datagram took
+        self._changes: dict[str, object] = {}
+        self._looks: dict[str, tuple[str, object]] = {}  # by name: the address, and what was given
+        self._groups = Groups()
+        self._then: list[tuple[str, Callable[[], object]]] = []
+        self._sender: Sender = ("", 0)
+        self._presses: dict[str, tuple[float, int]] = {}
+        self._refused_at: dict[str, float] = {}
+        self._trouble: tuple[float, int] = 0.0, 0
+        self._traced: set[str] = set()
+        self._errands = Errands()
+        self._lock = threading.Lock()
+
+    def inbox(self) -> Inbox:
+        """Where messages wait for this handler."""
+        return Inbox(self._thinned, self._others)
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._errands.close()
+
+    def look(self, inbox: Inbox) -> None:
+        """Do all that came, as far as it goes; what is beyond is counted and refused."""
+        self._allowance.renew()
+        kept, left = inbox.afford(self._allowance, self._cost)
+        for versions in kept:
+            self._desk.counters.osc_coalesced += len(versions) - self.newest(versions)
+        for _, sender in left:
+            self.refuse("flood", f"{sender[0]} sends more than can be done; the newest is taken.")
+        self.flush()
+
+    def newest(self, versions: Iterable[Item]) -> int:
+        """Take the newest datagram that is good; how many were looked at."""
+        looked = 0
+        for data, sender in reversed([*versions]):
+            if looked and not self._allowance.has(sender):
+                continue
+            looked += 1
+            if self.take(data, sender):
+                break
+            self._allowance.spend(sender, 1)
+        return looked
+
+    def take(self, data: bytes, sender: Sender) -> bool:
+        """Take one datagram in; whether all of it was good. A bundle is stored by itself."""
+        bundle = data.startswith(BUNDLE)
+        if bundle or self._then or sender != self._sender:
+            self.flush()
+        self._sender = sender
+        self._by_pattern = 0
+        if not bundle:
+            return self._message(data, sender)
+        good = self._bundle(data, sender)
+        self.flush(whole=True)
+        return good
+
+    def flush(self, *, whole: bool = False) -> None:
+        """Store what was gathered, in one snapshot; then do the rest. Of what is `whole` nothing is
+        stored before all of it can be.
+        """
+        changes, self._changes = self._changes, {}
+        looks, self._looks = self._looks, {}
+        then, self._then = self._then, []
+        if looks and whole:
+            deeds = {a: deed for a, deed in then if a in self._buttons or a in ON_DISK}
+            then = [(a, deed) for a, deed in then if a not in deeds]
+            self._look_aside(looks, changes, deeds)
+        else:
+            if changes:
+                self._attempt("value", self._store, changes, self._origin)
+            for place in dict.fromkeys(map(self._place, looks)):
+                self._look_aside({n: looks[n] for n in looks if self._place(n) == place})
+        for address, deed in then:
+            kind = _errand(address)
+            if not kind:
+                self._attempt(address, deed)
+                continue
+            turn = self._desk.store.turn()
+            if self._errands.put(kind, partial(self._attempt_at, turn, address, deed)):
+                self._desk.counters.osc_coalesced += 1
+
+    @property
+    def _origin(self) -> str:
+        host, port = self._sender
+        return f"osc:{host}:{port}"
+
+    def _look_aside(
+        self,
+        looks: dict[str, tuple[str, object]],
+        changes: dict[str, object] | None = None,
+        deeds: dict[str, Errand] | None = None,
+    ) -> None:
+        """Store values that have to be looked for, and with them `changes`, beside this thread;
+        then do `deeds`.
+        """
+        place = " and ".join(sorted({self._place(name) for name in looks}))
+        turn = self._desk.store.turn()
+        group = Group(turn, self._sender, looks, changes or {}, deeds or {})
+        self._desk.counters.osc_coalesced += self._groups.put(place, group)
+        self._errands.put(f"look for {place}", partial(self._look_for, place))
+
+    def _place(self, name: str) -> str:
+        """Where a value is looked for: one folder's disk may sleep while the other's does not."""
+        return "pictures" if self._desk.store.specs[name].asset else "models"
+
+    def _look_for(self, place: str) -> None:
+        """Do what waits for a place; by the thread of an errand."""
+        while group := self._groups.next(place):
+            with self._desk.store.at(group.turn):
+                self._attempt("value", self._found, group)
+            for address, deed in group.deeds.items():
+                self._attempt_at(group.turn, address, deed)
+
+    def _found(self, group: Group) -> None:
+        """Store a group whole, without what there is none of."""
+        specs, changes, odd = self._desk.store.specs, {**group.changes}, list[str]()
+        for name, (address, given) in group.looks.items():
+            try:
+                changes[name] = self._desk.store.check({name: given}, lenient=True)[name]
+            except ValueError as error:
+                odd.append(name)
+                self._feedback.received(specs[name], group.sender, as_sent=False)
+                self.refuse(address, f"{address}: {error}")
+                continue
+            as_sent = given == changes[name]
+            self._feedback.received(specs[name], group.sender, as_sent=as_sent)
+            odd += [] if as_sent else [name]
+        host, port = group.sender
+        try:
+            if changes:
+                self._store(changes, f"osc:{host}:{port}")
+        finally:
+            self._hold(odd)
+
+    def _attempt_at(self, turn: int, address: str, deed: Callable[[], object]) -> None:
+        with self._desk.store.at(turn):
+            self._attempt(address, deed)
+
+    def _store(self, changes: Mapping[str, object], origin: str) -> None:
+        """Store what can be; what cannot be used together with the rest is told as it stays."""
+        update = partial(self._desk.store.update, origin=origin, lenient=True)
+        try:
+            update(changes)
+        except ParameterError as error:
+            refused = error.problems.keys()
+            self._hold(refused)
+            if good := {name: value for name, value in changes.items() if name not in refused}:
+                update(good)
+            raise
+
+    def _hold(self, names: Iterable[str]) -> None:
+        """Tell the values that hold, to those who believe that they have set others."""
+        values, specs = self._desk.store.snapshot.values, self._desk.store.specs
+        self._feedback.tell({ROOT + specs[name].osc: values[name] for name in names})
+
+    def refuse(self, kind: str, text: str, error: Exception | None = None) -> None:
+        """Count it; log and tell it at most once a second for each kind of trouble. The way through
+        the code of an `error` that nobody expected is logged once.
+        """
+        with self._lock:  # errands are refused too
+            self._desk.counters.osc_refused += 1
+            now = perf_counter()
+            if now < self._refused_at.get(kind, 0.0) or not self._may_tell(now):
+                return
+            if len(self._refused_at) >= MOST_KINDS:
+                self._refused_at.clear()
+            self._refused_at[kind] = now + LOG_EVERY
+            trace = error if error and kind not in self._traced else None
+            if trace and len(self._traced) < MOST_KINDS:
+                self._traced.add(kind)
+        log.warning("OSC: %s", text, exc_info=trace)
+        self._feedback.tell({ROOT + "error": text[:1000]})
+
+    def _may_tell(self, now: float) -> bool:
+        since, told = self._trouble
+        if now - since >= LOG_EVERY:
+            since, told = now, 0
+        self._trouble = since, told + 1
+        return told < MOST_TROUBLE
+
+    def _cost(self, data: bytes) -> int:
+        """What a datagram takes, in messages."""
+        if data.startswith(BUNDLE):
+            return 1 + len(data) // BYTES
+        address = address_of(data)
+        if WILD_BYTES.isdisjoint(address):
+            return 1
+        found = self._patterns.matching(address.decode("ascii", "replace"))
+        return 1 + len(found) + len(address) // LETTERS
+
+    def _bundle(self, data: bytes, sender: Sender) -> bool:
+        """The messages of a bundle, thinned like those that come one by one."""
+        try:
+            messages = split(data)
+        except PacketError as error:
+            self.refuse("packet", str(error))
+            return False
+        counters = self._desk.counters
+        counters.osc_messages += len(messages) - 1
+        inbox = self.inbox()
+        for message in messages:
+            inbox.add(message, sender)
+        rows = inbox.take()
+        if len(rows) > MOST_ROWS:
+            self.refuse("bundle", f"A bundle asks for {len(rows)} things; it may for {MOST_ROWS}.")
+            return False
+        bad = 0
+        for versions in rows:
+            looked = 0
+            for message, _ in reversed(versions):
+                looked += 1
+                if self._parted_by_a_button(message):
+                    self.flush(whole=True)
+                good = self._message(message, sender)
+                bad += not good
+                if good or bad > MOST_ROWS:
+                    break
+            counters.osc_coalesced += len(versions) - looked
+        return not bad
+
+    def _parted_by_a_button(self, message: bytes) -> bool:
+        """Whether a value of a bundle comes after a button that may set it: of `defaults, vace 0.3`
+        it is the value that holds.
+        """
+        pressed = any(a in self._buttons and _errand(a) in ("", DEFAULTS) for a, _ in self._then)
+        return pressed and address_of(message) in self._thinned
+
+    def _message(self, data: bytes, sender: Sender) -> bool:
+        """Take a message in; whether it was good. A pattern is good where it means something."""
+        try:
+            message = parse(data)
+        except PacketError as error:
+            self.refuse("packet", str(error))
+            return False
+        except Exception as error:  # noqa: BLE001 - of the codec: no bytes may end the one who listens
+            self.refuse("packet", f"A message cannot be read: {error}", error)
+            return False
+        address = message.address
+        if not is_pattern(address):
+            return self._attempt(address, self._do, address, message.arguments, sender)
+        if self._by_pattern >= MOST_BY_PATTERN:
+            self.refuse("pattern", "The patterns of a bundle ask for too much; some are left out.")
+            return False
+        found = self._patterns.matching(address)
+        meant = [a for a in found if a in self.specs and self.specs[a].by_pattern]
+        self._by_pattern += 1 + len(meant) + len(address) // LETTERS
+        if not meant:
+            self._refuse_pattern(address, found)
+        for each in meant:
+            self._attempt(each, self._do, each, message.arguments, sender)
+        return bool(meant)
+
+    def _refuse_pattern(self, pattern: str, found: Sequence[str]) -> None:
+        """Say why a pattern does nothing, of which `found` is all that it means."""
+        if not found:
+            self.refuse("address", f"Nothing matches {pattern[:80]!r}.")
+            return
+        self.refuse(
+            "pattern",
+            f"The pattern {pattern[:80]!r} means only what no pattern reaches "
+            f"({', '.join(found[:3])}): buttons, what hides the picture, what a pipeline is loaded "
+            "with. Send to its own address.",
+        )
+
+    def _do(self, address: str, arguments: Arguments, sender: Sender) -> None:
+        """One message to one address."""
+        if arguments == ["?"] and self._feedback.ask(address, sender):
+            return
+        if address in self.specs:
+            self._value(self.specs[address], address, arguments, sender)
+        elif address in self._buttons:
+            if triggered(arguments):
+                self._press(address)
+        elif address in self._commands:
+            self._then.append((address, partial(self._commands[address], arguments, sender)))
+        elif not address.startswith(OURS):
+            self.refuse("address", f"There is nothing at {address[:80]!r}.")
+
+    def _press(self, address: str) -> None:
+        """Press a button, which no hand does so often that it would do harm."""
+        now = perf_counter()
+        since, pressed = self._presses.get(address, (now, 0))
+        if now - since >= 1:
+            since, pressed = now, 0
+        self._presses[address] = since, pressed + 1
+        if pressed >= MOST_PRESSES:
+            raise ValueError(f"It was pressed {MOST_PRESSES} times within a second.")
+        self._then.append((address, self._buttons[address]))
+
+    def _value(
+        self, spec: ParameterSpec, address: str, arguments: Arguments, sender: Sender
+    ) -> None:
+        try:
+            given = value(spec, arguments)
+            if spec.looks:
+                spec.coerce(given)
+                self._looks[spec.name] = address, given
+                return
+            applied = self._desk.store.check({spec.name: given}, lenient=True)[spec.name]
+        except ValueError:
+            self._feedback.received(spec, sender, as_sent=False)
+            self._then.append((address, partial(self._hold, [spec.name])))
+            raise
+        self._changes[spec.name] = applied
+        self._feedback.received(spec, sender, as_sent=given == applied)
+        if given != applied:
+            # what it was made to is told although that may be what it was before
+            self._then.append((address, partial(self._hold, [spec.name])))
+
+    def _pipeline(self, arguments: Arguments, sender: Sender) -> None:
+        """A pipeline by its id, or by its place in the list."""
+        first = arguments[0] if arguments else ""
+        rows = self._desk.pipelines()
+        place = -1
+        if isinstance(first, (int, float)) and not isinstance(first, bool):
+            place = round(first) if abs(first) < len(rows) else -1
+        try:
+            self._desk.switch(str(rows[place]["id"]) if 0 <= place < len(rows) else str(first))
+        except (LookupError, ValueError):
+            self._feedback.tell({ROOT + "pipeline": self._desk.status().pipeline})
+            raise
+
+    def _source(self, arguments: Arguments, sender: Sender) -> None:
+        """A source by its URI. Files are opened for this machine's own programs alone."""
+        uri = meant(str(arguments[0])) if arguments else ""
+        if uri.startswith("file:") and not ip_address(sender[0]).is_loopback:
+            raise ValueError("A file is opened by messages from this machine only.")
+        try:
+            self._desk.attach(uri)
+        except TransportError:
+            self._feedback.tell({ROOT + "source": self._desk.status().source_uri})
+            raise
+
+    def _attempt(self, kind: str, deed: Callable[..., object], *arguments: Any) -> bool:
+        """Do it; what goes wrong is told, and ends nothing."""
+        try:
+            deed(*arguments)
+        except (ValueError, LookupError, TransportError) as error:
+            self.refuse(kind, f"{kind}: {error.args[0] if error.args else error}")
+            return False
+        except Exception as error:  # noqa: BLE001 - of an action: it must not end the one who listens
+            self.refuse(kind, f"{kind}: {error}{logs.see()}", error)
+            return False
+        return True
+
+
+def _errand(address: str) -> str:
+    """The kind of errand that a message is; empty for what is done at once."""
+    if address.startswith(ROOT + "pipeline/"):
+        return ROOT + "pipeline"
+    return address if address in ON_DISK else ""

@@ -1,0 +1,79 @@
+"""Which OSC address means what: made from the specs and the actions, kept as one dict."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+
+from bridge.control.bridge_api import Desk
+from bridge.control.osc.inbox import Sender
+from bridge.control.osc.packets import Arguments
+from engine.parameters import Kind, ParameterSpec
+
+ROOT = "/bridge/"
+LONGEST_NAME = 4096  # letters of a text that is no prompt
+BETWEEN = {Kind.TEXT: " ", Kind.SIZE: "x", Kind.STEPS: ","}  # the arguments that make one value
+
+
+def addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
+    """Every address of every parameter: its short name, its long name, and X/1 for an X that has
+    an X/2.
+    """
+    found: dict[str, ParameterSpec] = {}
+    specs = list(specs)
+    for spec in specs:
+        found[ROOT + spec.name] = spec
+    for spec in specs:
+        found[ROOT + spec.osc] = spec
+    for address in list(found):
+        if f"{address}/2" in found:
+            found.setdefault(f"{address}/1", found[address])
+    return found
+
+
+def triggered(arguments: Arguments) -> bool:
+    """Whether a message to a button means a press: everything does but 0 and False."""
+    first = arguments[0] if arguments else True
+    if isinstance(first, float) and math.isnan(first):
+        raise ValueError("A button takes 1, or nothing, but not NaN.")
+    return first not in (0, 0.0, False)
+
+
+def value(spec: ParameterSpec, arguments: Arguments) -> object:
+    """The one value that a message carries; ValueError with a sentence for what is none. A size may
+    be two numbers, a list of steps several; several words of a text are one text.
+    """
+    if not arguments:
+        raise ValueError(f"{spec.name} takes {spec.wants}, and the message carries no value.")
+    for given in arguments:
+        if isinstance(given, float) and not math.isfinite(given):
+            raise ValueError(f"{spec.name} takes {spec.wants}, not {given}.")
+    first = arguments[0]
+    if spec.kind in BETWEEN and len(arguments) > 1:
+        if not all(isinstance(given, (int, float, str)) for given in arguments):
+            raise ValueError(f"{spec.name} takes {spec.wants}, not these {len(arguments)} values.")
+        words = (given if isinstance(given, str) else f"{given:.15g}" for given in arguments)
+        first = BETWEEN[spec.kind].join(words)
+    if isinstance(first, str) and spec.kind is not Kind.TEXT and len(first) > LONGEST_NAME:
+        raise ValueError(f"{spec.name} takes {spec.wants}, not {len(first)} letters.")
+    return first
+
+
+def reply_to(arguments: Arguments, sender: Sender) -> Sender:
+    """Where answers go: the sender's own machine, at the port it names or sent from."""
+    port = arguments[0] if arguments else sender[1]
+    if isinstance(port, bool) or not isinstance(port, (int, float)) or not 1 <= port < 65536:
+        raise ValueError("The port must be a number from 1 to 65535.")
+    return sender[0], int(port)
+
+
+def buttons(desk: Desk) -> Mapping[str, Callable[[], None]]:
+    """What a press does: one of every action, and of every pipeline to switch to it."""
+    found: dict[str, Callable[[], None]] = {
+        ROOT + name: action.run for name, action in desk.actions.items()
+    }
+    for row in desk.pipelines():
+        found[f"{ROOT}pipeline/{row['id']}"] = _switch(desk, row["id"])
+    return found
+
+
+def _switch(desk: Desk, pipeline: str) -> Callable[[], None]:
+    return lambda: desk.switch(pipeline)

@@ -1,0 +1,225 @@
+"""OSC in: one thread that receives, thins, parses and sets; it waits for nothing but the socket."""
+
+import ipaddress
+import logging
+import selectors
+import socket
+import threading
+from contextlib import suppress
+from time import perf_counter, sleep
+from typing import Any
+
+from bridge.control.bridge_api import Desk
+from bridge.control.osc.feedback import Feedback
+from bridge.control.osc.handler import Handler
+from bridge.control.osc.inbox import Later, Sender
+from bridge.settings import Settings
+from bridge.system.loops import repeat
+from bridge.system.ports import bound, deaf
+
+log = logging.getLogger(__name__)
+
+LARGEST = 1 << 16  # bytes; no datagram is longer
+BUFFER = 4 << 20  # bytes that the system keeps for us
+APART = 0.001  # seconds between two looks into the sockets: what comes meanwhile is thinned
+DRAIN = 4096  # datagrams taken in one look
+LONGEST = 0.005  # seconds that one look takes
+PAUSE = 0.05  # seconds after a look that failed
+MOST_TROUBLE = 64  # kinds of trouble that are logged
+REMEMBERED = 256  # senders of which it is known whether they may
+
+
+class OscServer:
+    """Controls a desk by OSC. `bind`, then `start`; `close` at the end."""
+
+    def __init__(self, desk: Desk, settings: Settings, *, patterns: bool = True) -> None:
+        """ValueError where a feedback target or an allowed address is none.
+
+        `patterns` says whether addresses with `*` and the like mean all that match.
+        """
+        self._counters = desk.counters
+        self._lan = settings.osc_lan
+        self._allowed = [ipaddress.ip_network(text, strict=False) for text in settings.osc_allow]
+        self._known: dict[str, bool] = {}
+        self._own: dict[str, bool] = {}
+        targets = [_target(text) for text in settings.osc_feedback]
+        self._feedback = Feedback(desk, self._send, targets)
+        self._handler = Handler(desk, self._feedback, patterns)
+        self._inbox = self._handler.inbox()
+        self._later = Later()
+        self._sockets: dict[socket.AddressFamily, socket.socket] = {}
+        self._looked = 0.0
+        self._trouble: set[str] = set()
+        self._stopped = threading.Event()
+        self._bell, self._button = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="OSC", daemon=True)
+        self.port = 0
+
+    def bind(self, port: int) -> None:
+        """Take the port; OSError when another has it."""
+        family = socket.AF_INET
+        self._sockets[family] = _bound(self._host(family), port)
+        self.port = self._sockets[family].getsockname()[1]
+        # "localhost" is ::1 for some programs; machines without IPv6 do without.
+        with suppress(OSError):
+            family = socket.AF_INET6
+            self._sockets[family] = _bound(self._host(family), self.port)
+
+    def _host(self, family: socket.AddressFamily) -> str:
+        """The address to listen at."""
+        if family == socket.AF_INET6:
+            return "::1"
+        return "0.0.0.0" if self._lan else "127.0.0.1"
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+        self._feedback.start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._stopped.set()
+        self._button.send(b"!")
+        if self._thread.is_alive():
+            self._thread.join(2)
+        self._feedback.close()
+        self._handler.close()
+        for sock in (*self._sockets.values(), self._bell, self._button):
+            sock.close()
+
+    def _run(self) -> None:
+        """The story of a message: received, thinned, parsed, looked up, set, told."""
+        with selectors.DefaultSelector() as selector:
+            for sock in (*self._sockets.values(), self._bell):
+                selector.register(sock, selectors.EVENT_READ)
+            repeat(lambda: self._step(selector), self._stopped, self._failed, PAUSE)
+
+    def _step(self, selector: selectors.BaseSelector) -> None:
+        try:
+            self._look(selector)
+        except OSError:  # Windows' select fails for all sockets when one is none any more
+            self._mend(selector)
+            raise
+
+    def _mend(self, selector: selectors.BaseSelector) -> None:
+        """Bind anew what the system has closed; OSError where it gives no other yet."""
+        for family, sock in list(self._sockets.items()):
+            if deaf(sock):
+                with suppress(KeyError, ValueError):  # it may be out already, from the try before
+                    selector.unregister(sock)
+                fresh = _bound(self._host(family), self.port)
+                selector.register(fresh, selectors.EVENT_READ)
+                self._sockets[family] = fresh
+                sock.close()
+                log.warning("OSC listens at UDP port %d again.", self.port)
+
+    def _look(self, selector: selectors.BaseSelector) -> None:
+        ready = selector.select(self._later.wait)
+        # A single message is taken at once. In a flood the next look waits a moment, so
+        # that there is something to thin and other threads have the interpreter.
+        sleep(max(0.0, self._looked + APART - perf_counter()))
+        self._looked = perf_counter()
+        for data, sender in self._later.due():
+            self._inbox.add(data, sender)
+        for key, _ in ready:
+            try:
+                self._drain(key.fileobj, self._looked + LONGEST)
+            except OSError as error:  # of this socket: the other one, and what has come, go on
+                self._failed(error)
+                self._mend(selector)
+                self._stopped.wait(PAUSE)
+        # All values of one look become one snapshot.
+        self._handler.look(self._inbox)
+
+    def _failed(self, error: Exception) -> None:
+        """A look failed, and the next one comes: a network may be back, a mistake may have been of
+        one message. Each kind of trouble is logged once.
+        """
+        kind = f"{type(error).__name__}: {error}"
+        if kind not in self._trouble and len(self._trouble) < MOST_TROUBLE:
+            self._trouble.add(kind)
+            log.error("OSC goes on after: %s", kind, exc_info=error)
+
+    def _drain(self, sock: Any, until: float) -> None:
+        """Empty a socket; bounded, so that no flood keeps what it brought from being applied."""
+        if sock is self._bell:
+            return
+        add, may = self._inbox.add, self._may
+        for _ in range(DRAIN):
+            try:
+                data, sender = sock.recvfrom(LARGEST)
+            except ConnectionResetError:  # Windows tells so that an answer found nobody
+                continue
+            except BlockingIOError:
+                return
+            self._counters.osc_messages += 1
+            if not may(sender[0]):
+                self._handler.refuse("sender", f"{sender[0]} may not send; see --osc-allow.")
+            elif not self._later.add(data, sender[:2]):
+                add(data, sender[:2])
+            if perf_counter() > until:
+                return
+
+    def _handle(self, data: bytes, sender: Sender) -> None:
+        """One datagram by itself."""
+        self._handler.take(data, sender)
+        self._handler.flush()
+
+    def _may(self, host: str) -> bool:
+        """Whether a sender is this machine or allowed."""
+        if host not in self._known:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            address = ipaddress.ip_address(host)
+            allowed = any(address in network for network in self._allowed)
+            self._known[host] = address.is_loopback or allowed
+        return self._known[host]
+
+    def _send(self, data: bytes, target: Sender) -> bool:
+        """Send from the port that we listen at: some programs take answers from there only."""
+        family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
+        sock = self._sockets.get(family)
+        # Our own port among the targets would make every answer a question.
+        if sock is None or (target[1] == self.port and self._is_own(target[0])):
+            return True
+        try:
+            sock.sendto(data, target)
+        except BlockingIOError:
+            return False
+        except OSError as error:  # nobody there, no route, too long: not worth more than a line
+            log.debug("OSC to %s:%d: %s", *target, error)
+        return True
+
+    def _is_own(self, host: str) -> bool:
+        """Whether an address is of this machine: only such a one can be listened at."""
+        if host not in self._own:
+            if len(self._own) >= REMEMBERED:
+                self._own.clear()
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                try:
+                    sock.bind((host, 0))
+                    self._own[host] = True
+                except OSError:
+                    self._own[host] = False
+        return self._own[host]
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    sock = bound(socket.SOCK_DGRAM, host, port)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    sock.setblocking(False)
+    return sock
+
+
+def _target(text: str) -> Sender:
+    """HOST:PORT as an address to send to; a name is looked up once, at the start."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(f"--osc-feedback takes HOST:PORT such as 127.0.0.1:9000, not {text!r}.")
+    try:
+        # IPv4 first where a name has both.
+        found = sorted(socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM))
+    except OSError:
+        raise ValueError(f"--osc-feedback: there is no machine called {host!r}.") from None
+    return str(found[0][4][0]), int(port)

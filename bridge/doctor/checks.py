@@ -1,0 +1,173 @@
+"""`spout-bridge doctor`: what a bug report needs, and what cannot work on this machine, and why."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
+
+import psutil
+from rich.console import Console
+
+from bridge import __version__
+from bridge.doctor.check import Finding
+from bridge.errors import USAGE, speaking_utf8
+from bridge.settings import Settings
+from bridge.system.ports import refusal
+from engine import commit, held, loading
+from engine.segments import folder
+
+# What is imported, and the package to install for it.
+NEEDED = {"numpy": "numpy", "cv2": "opencv-python-headless", "av": "av",
+          "onnxruntime": "onnxruntime"}  # fmt: skip
+SPOUT = {"SpoutGL": "SpoutGL", "OpenGL": "PyOpenGL"}
+EXTRAS = ("torch", "openvino")
+PICTURES = 12  # in shared memory at once: those of the sink, of a worker's two rings, of a switch
+PATIENCE = 30.0  # seconds for another program's answer; a cold start may take long
+
+
+def doctor(settings: Settings) -> int:
+    """Print it all, as it is found; the exit status."""
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    problems: dict[str, None] = {}  # each once: two sizes may have the same
+    for finding in _findings(settings):
+        console.print(f"{finding.name:<16} {finding.value}")
+        if finding.problem:
+            problems[finding.problem] = None
+    console.print()
+    for problem in problems:
+        console.print(f"Problem: {problem}", style="red")
+    if not problems:
+        console.print("Nothing is in the way.")
+    return USAGE if problems else 0
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield Finding("spout-bridge", __version__)
+    yield Finding("Python", f"{platform.python_version()}, {sys.executable}")
+    yield Finding("system", f"{platform.platform()} on {platform.machine()}")
+    yield from _packages()
+    yield from _runtime()
+    yield from _machine(settings)
+    yield _port(settings)
+    yield _folder(settings)
+    yield _gpu()
+    if sys.platform == "win32":
+        from bridge.doctor.spout import spout
+
+        yield from spout(settings)
+
+
+def _packages() -> Iterator[Finding]:
+    """Every package that matters, without importing it: that could take seconds, or fail."""
+    found = packages_distributions()
+    needed = {**NEEDED, **SPOUT} if sys.platform == "win32" else NEEDED
+    for name in (*NEEDED, *SPOUT, *EXTRAS):
+        packages = sorted(set(found.get(name, [])))
+        there = ", ".join(f"{package} {version(package)}" for package in packages)
+        problem = ""
+        if name in needed and not there:
+            problem = f"{name} is missing: install it with `pip install {needed[name]}`."
+        yield Finding(name, there or "not installed", problem)
+
+
+def _runtime() -> Iterator[Finding]:
+    """Whether what has libraries of its own can be loaded, by another process: the bridge itself
+    never loads onnxruntime, and is not to end here for what it does load.
+    """
+    for name in ("cv2", "av"):
+        if find_spec(name):
+            status, text = _answer(sys.executable, "-P", "-c", f"import {name}")
+            if status:
+                yield Finding(f"{name} loads", "no", _refused(name, text))
+    if not find_spec("onnxruntime"):
+        return
+    code = "import onnxruntime; print(', '.join(onnxruntime.get_available_providers()))"
+    status, text = _answer(sys.executable, "-P", "-c", code)
+    problem = _refused("onnxruntime", text) if status else ""
+    yield Finding("onnxruntime has", "nothing: it cannot be loaded" if status else text, problem)
+
+
+def _refused(name: str, text: str) -> str:
+    return f"{name} is installed and cannot be loaded ({text}): {loading.cure()}."
+
+
+def _machine(settings: Settings) -> Iterator[Finding]:
+    memory = psutil.virtual_memory()
+    yield Finding("processors", f"{os.cpu_count()}")
+    more = commit.left()
+    told = "" if more is None else f", {_gb(more)} to be had with the page file"
+    yield Finding("memory", f"{_gb(memory.available)} free of {_gb(memory.total)}{told}")
+    # Windows has no place for it: it is memory like any other.
+    free = memory.available if sys.platform == "win32" else shutil.disk_usage(folder()).free
+    width, height = settings.output
+    problem = (
+        f"Shared memory has room for {_gb(free)}, too little for pictures of {width}x{height}: "
+        "choose a smaller --output-size, or give more (docker run --shm-size 1g)."
+    )
+    small = free < PICTURES * width * height * 4
+    yield Finding("shared memory", f"{_gb(free)} free", problem if small else "")
+
+
+def _port(settings: Settings) -> Finding:
+    host = "0.0.0.0" if settings.lan else settings.host
+    problem = refusal(host, settings.port)
+    if problem and (state := _bridge_at(settings.port)):
+        return Finding("port", f"{settings.port} has a bridge that runs: {state}")
+    return Finding("port", f"{settings.port} is {'taken' if problem else 'free'}", problem)
+
+
+def _bridge_at(port: int) -> str:
+    """What the bridge at a port says of itself; empty where there is none."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"http://127.0.0.1:{port}/api/v1/state", timeout=2) as answer:
+            state = json.load(answer)
+        kept = ("state", "reason", "pipeline", "source", "sink", "fps", "error")
+        return ", ".join(f"{name} {state[name]}" for name in kept if state[name])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def _folder(settings: Settings) -> Finding:
+    path = settings.folder
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".{os.getpid()}.probe"
+        probe.write_bytes(b"")
+        held.remove(probe)
+    except OSError as error:
+        why = f"The folder {path} cannot be written ({error.strerror})"
+        return Finding("folder", f"{path}", f"{why}: choose another with --folder.")
+    # Python from Microsoft's Store is shown a folder of its own in place of AppData.
+    real = path.resolve()
+    there = f"{path}, really {real}" if real != path.absolute() else f"{path}"
+    return Finding("folder", f"{there}, {_gb(shutil.disk_usage(path).free)} free")
+
+
+def _gpu() -> Finding:
+    if not shutil.which("nvidia-smi"):
+        return Finding("NVIDIA GPU", "no nvidia-smi here")
+    asked = "--query-gpu=name,driver_version,memory.free,memory.total,display_active"
+    status, text = _answer("nvidia-smi", asked, "--format=csv,noheader")
+    return Finding("NVIDIA GPU", text if status == 0 else f"nvidia-smi fails: {text}")
+
+
+def _answer(*command: str) -> tuple[int, str]:
+    """A program's exit status, and in one line what it printed, or the last line of its errors."""
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=PATIENCE, env=speaking_utf8())
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return -1, str(error)
+    printed = (done.stderr if done.returncode else done.stdout).decode(errors="replace")
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    return done.returncode, (lines or [""])[-1] if done.returncode else "; ".join(lines)
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.1f} GB"

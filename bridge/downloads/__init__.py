@@ -1,0 +1,1 @@
+"""What each pipeline is loaded from, what of it is missing, and the download of that."""

@@ -1,0 +1,146 @@
+"""What each pipeline is loaded from, what of it is missing, and the download of that."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bridge.downloads.downloads import Download, Downloads
+from bridge.system.aside import Disk, SlowError
+from engine import drives
+from engine.library import Lack, Library, lack
+from engine.parameters import Load
+from engine.pipelines.catalog import Catalog, PipelineRow
+
+PATIENCE = 3.0  # seconds that a look for a pipeline's files may take
+LISTING = 10.0  # the same for those of all pipelines
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """In place of a `Lack` where the disk does not say what is there."""
+
+    pipeline: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.pipeline} waits for its files. {self.why}"
+
+
+class MissingWeights(ValueError):
+    """A pipeline cannot be loaded before its files are here; `lack` says which."""
+
+    def __init__(self, lack: Lack | Silence) -> None:
+        super().__init__(str(lack))
+        self.lack = lack
+
+
+class Weights:
+    """The weights of all pipelines; any thread may call any method.
+
+    `chosen(row)` is what a pipeline would be loaded with now: which VAE and text encoder it takes
+    is a parameter. `came(pipeline)` is told when a download is complete.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        library: Library,
+        chosen: Callable[[PipelineRow], Load],
+        came: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.library = library
+        self._catalog = catalog
+        self._chosen = chosen
+        self._came = came
+        self._downloads = Downloads(library.models, self._ended)
+        self._disk = Disk(f"The models folder {library.models}")
+
+    @property
+    def now(self) -> Download:
+        """How the last download stands."""
+        return self._downloads.now
+
+    def lack(self, row: PipelineRow, load: Load) -> Lack | Silence | None:
+        """What a pipeline lacks to be loaded so; None for nothing. Waits a moment for the disk."""
+        wanted = tuple(row.needs(load).values())
+        if not wanted:
+            return None
+        look = partial(lack, self.library, row.id, wanted)
+        try:
+            return self._disk.ask((row.id, wanted), look, PATIENCE)
+        except SlowError as error:
+            return Silence(row.id, str(error))
+
+    def require(self, row: PipelineRow, load: Load) -> None:
+        """MissingWeights where a pipeline cannot be loaded so."""
+        if found := self.lack(row, load):
+            raise MissingWeights(found)
+
+    def download(self, pipeline: str) -> None:
+        """Begin to download what a pipeline lacks.
+
+        Raises LookupError for an unknown pipeline, ValueError where nothing is missing, another
+        download runs, what it takes is not installed, or the drive for it is away.
+        """
+        row = self._catalog[pipeline]
+        gone = self.lack(row, _real(self._chosen(row)))
+        if gone is None:
+            raise ValueError(f"Everything that {pipeline} is loaded from is here.")
+        if isinstance(gone, Silence):
+            raise ValueError(str(gone))
+        if gone.away:
+            raise ValueError(gone.away)
+        self._downloads.start(pipeline, gone.files)
+
+    def cancel(self) -> None:
+        """End the download that runs; what has come stays for the next one."""
+        self._downloads.cancel()
+
+    def listing(self) -> dict[str, Any]:
+        """Everything for a reader: the folder, the room, each pipeline's files. Reads the disk;
+        SlowError where that takes too long.
+        """
+        return self._disk.ask("listing", self._listing, LISTING)
+
+    def _listing(self) -> dict[str, Any]:
+        now = self.now
+        return {
+            "folder": str(self.library.models),
+            "free": drives.free(self.library.models),
+            "away": self.library.away,
+            "download": {
+                "pipeline": now.pipeline if now.running else "", "text": str(now),
+                "progress": now.part, "error": now.error,
+            },
+            "pipelines": [
+                entry for row in self._catalog.rows.values() if (entry := self._entry(row))["files"]
+            ],
+        }  # fmt: skip
+
+    def _entry(self, row: PipelineRow) -> dict[str, Any]:
+        files: list[Mapping[str, Any]] = []
+        for role, artifact in row.needs(_real(self._chosen(row))).items():
+            found = self.library.find(artifact)
+            files.append({
+                "role": role, "file": artifact.file, "repository": artifact.repository,
+                "size": artifact.size, "sha256": artifact.sha256, "licence": artifact.terms,
+                "path": str(found.path) if found else "", "whose": found.whose if found else "",
+            })  # fmt: skip
+        return {
+            "id": row.id,
+            "size": sum(file["size"] for file in files),
+            "missing": sum(file["size"] for file in files if not file["path"]),
+            "lacks": [file["file"] for file in files if not file["path"]],
+            "command": f"spout-bridge models download {row.id}",
+            "files": files,
+        }
+
+    def _ended(self, download: Download) -> None:
+        if not download.error:
+            self._came(download.pipeline)
+
+
+def _real(load: Load) -> Load:
+    """The same with the authors' weights, whichever are chosen now."""
+    return load.model_copy(update={"weights": "real"}) if hasattr(load, "weights") else load

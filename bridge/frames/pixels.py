@@ -1,0 +1,104 @@
+"""Pictures to other sizes and into one another. All are (H, W, 4) uint8 RGBA, row 0 on top."""
+
+from typing import Literal, TypeAlias, cast
+
+import cv2
+import numpy as np
+
+from bridge.frames.frame import Image
+
+Fit: TypeAlias = Literal["cover", "contain", "stretch"]
+
+OPAQUE = 255
+BLACK = (0, 0, 0, OPAQUE)
+
+
+def blank(width: int, height: int) -> Image:
+    """An opaque black picture."""
+    image = np.zeros((height, width, 4), np.uint8)
+    image[..., 3] = OPAQUE
+    return image
+
+
+def fit(image: Image, width: int, height: int, how: Fit = "cover") -> Image:
+    """Scale a picture to `width` x `height` pixels in one pass; the same object if it fits already.
+
+    `cover` fills and crops the middle, `contain` keeps all and adds opaque black bars, `stretch`
+    ignores the shape.
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    result = np.empty((height, width, 4), np.uint8)
+    fit_into(result, image, how)
+    return result
+
+
+def fit_into(place: Image, image: Image, how: Fit = "cover") -> None:
+    """The same, into a picture that is there: without a copy in between."""
+    rows, columns = image.shape[:2]
+    height, width = place.shape[:2]
+    if (rows, columns) == (height, width):
+        place[:] = image
+    elif how == "stretch" or columns * height == rows * width:
+        _resize(image, place)
+    elif how == "cover":
+        _resize(_crop(image, width, height), place)
+    else:
+        scale = min(width / columns, height / rows)
+        inner = max(1, round(columns * scale)), max(1, round(rows * scale))
+        left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+        place[:] = BLACK
+        _resize(image, place[top : top + inner[1], left : left + inner[0]])
+
+
+def blend(under: Image, over: Image, amount: float) -> Image:
+    """Mix two pictures of one size: 0 is exactly `under`, 1 exactly `over`."""
+    if amount <= 0:
+        return under
+    if amount >= 1:
+        return over
+    return cast(Image, cv2.addWeighted(under, 1 - amount, over, amount, 0))
+
+
+def darken(image: Image, amount: float) -> Image:
+    """Towards black: 0 is exactly the picture, 1 all black; alpha stays as it is."""
+    if amount <= 0:
+        return image
+    table = np.round(np.arange(256) * (1 - min(amount, 1.0))).astype(np.uint8)
+    keep = np.arange(256, dtype=np.uint8)
+    return cast(Image, cv2.LUT(image, np.stack([table, table, table, keep], -1)[None]))
+
+
+def opaque(image: Image) -> Image:
+    """The same picture with full alpha; the same object where it has that already."""
+    # Four times as fast as looking at each alpha: whole pixels, alpha being their highest byte.
+    if int(np.bitwise_and.reduce(image.view("<u4"), axis=None)) >> 24 == OPAQUE:
+        return image
+    result = image.copy()
+    result[..., 3] = OPAQUE
+    return result
+
+
+def is_black(image: Image) -> bool:
+    """Whether a picture shows nothing at all, judged by a grid of 32 x 32 points."""
+    rows, columns = image.shape[:2]
+    grid = image[:: max(1, rows // 32), :: max(1, columns // 32), :3]
+    return int(grid.max()) <= 2
+
+
+def _crop(image: Image, width: int, height: int) -> Image:
+    rows, columns = image.shape[:2]
+    scale = max(width / columns, height / rows)
+    keep_x = min(columns, max(1, round(width / scale)))
+    keep_y = min(rows, max(1, round(height / scale)))
+    left, top = (columns - keep_x) // 2, (rows - keep_y) // 2
+    return image[top : top + keep_y, left : left + keep_x]
+
+
+def _resize(image: Image, place: Image) -> None:
+    height, width = place.shape[:2]
+    shrinks = width * height * 2 < image.shape[0] * image.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    made = cv2.resize(image, (width, height), cast("cv2.Mat", place), interpolation=method)
+    if not np.may_share_memory(made, place):
+        place[:] = cast(Image, made)  # a part of a picture is no memory that OpenCV writes to

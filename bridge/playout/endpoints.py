@@ -1,0 +1,459 @@
+"""The two ends of the frame path: each a row of carriers, of which one is in use.
+
+A carrier is a thread that opens, uses and closes one source or sink, GL context and all. A driver
+or a disk may keep it for ever: nobody waits for it. What is asked for is opened beside what is in
+use, then taken up, then the old one closed; what a carrier that was given up gets later, it closes.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Generic, Self, TypeVar
+
+import numpy as np
+
+from bridge.frames.frame import Frame
+from bridge.frames.mailbox import Mailbox
+from bridge.state.status import Counters
+from bridge.system.loops import explained, repeat
+from bridge.transports import Sink, Source, Transport, TransportError, check_source, clash
+
+log = logging.getLogger(__name__)
+
+WAIT = 0.1  # seconds that an end waits before it looks whether to go on
+LOOK = 0.1  # seconds between looks at what time brings
+RETRY = 1.0  # seconds until a failed source or sink is tried again
+PATIENCE = 1.0  # seconds that an opening may take before a newer choice overtakes it
+TELL = 2.0  # seconds without an answer from which on it is told
+STILL = 2.0  # seconds without a new picture from which on an input is still
+CLOSING = 3.0  # seconds that one which cannot be had twice may take to close
+MOST = 8  # carriers that may be left behind at an end
+TOLD = 60.0  # seconds for which a choice that cannot be had is told while another is in use
+LAST = 2.0  # seconds that closing may take when the session ends
+
+T = TypeVar("T", bound=Transport)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a transport last said of itself, asked by its own thread: it may hang in that too."""
+
+    status: str = ""
+    problem: str = ""
+    stands_in: bool = False
+    there: bool = True
+
+    @classmethod
+    def of(cls, transport: Transport) -> Self:
+        """Ask it; a plug-in may be older than some of this, and a sink knows less."""
+        return cls(
+            str(transport.status),
+            str(getattr(transport, "problem", "")),
+            bool(getattr(transport, "stands_in", False)),
+            bool(getattr(transport, "there", True)),
+        )
+
+
+class Carrier(Generic[T]):
+    """One transport with its thread. Its attributes may be read by any thread."""
+
+    def __init__(
+        self, name: str, uri: str, open_: Callable[[str], T],
+        step: Callable[["Carrier[T]", T], None],
+        failed: Callable[["Carrier[T]", Exception], None],
+        news: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """`news` is called when it has opened, and when it has ended."""
+        self.uri = uri
+        self.transport: T | None = None
+        self.word = Word()
+        self.error: BaseException | None = None  # why it could not be opened
+        self.left_at = 0.0  # when it was told to leave
+        self.leave = threading.Event()
+        self.ended = threading.Event()
+        self._open, self._step, self._failed, self._news = open_, step, failed, news
+        self._verdict = threading.Event()
+        self._since = perf_counter()  # when what it is in began; 0 for nothing
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    @property
+    def busy(self) -> float:
+        """Seconds that it has been in the call that it is in."""
+        since = self._since
+        return perf_counter() - since if since else 0.0
+
+    def take_up(self) -> None:
+        """Use it from now on."""
+        self._verdict.set()
+
+    def let_go(self) -> None:
+        """Close it as soon as it can be."""
+        self.left_at = self.left_at or perf_counter()
+        self.leave.set()
+        self._verdict.set()
+
+    def _run(self) -> None:
+        try:
+            self._carry()
+        except BaseException as error:  # of a driver or a plug-in, SystemExit too
+            self.error = error
+            if self.transport is not None:
+                log.warning("%s could not be closed", self.uri, exc_info=error)
+        finally:
+            if self.left_at and self.busy > TELL:
+                log.warning("%s came back after %.0f s and is closed", self.uri, self.busy)
+            self._since = 0.0
+            self.ended.set()
+            self._news()
+
+    def _carry(self) -> None:
+        transport = self._open(self.uri)
+        took = self.busy
+        with transport:
+            self.word = Word.of(transport)
+            self._since = 0.0
+            self.transport = transport
+            if took > TELL:
+                log.warning("%s took %.0f s to open", self.uri, took)
+            self._news()
+            self._verdict.wait()
+            repeat(lambda: self._use(transport), self.leave, self._stumbled, RETRY)
+            self._since = perf_counter()
+
+    def _use(self, transport: T) -> None:
+        self._since = perf_counter()
+        try:
+            self._step(self, transport)
+        finally:
+            self.word = Word.of(transport)
+        self._since = 0.0
+
+    def _stumbled(self, error: Exception) -> None:
+        self._since = 0.0
+        self._failed(self, error)
+
+
+class End(Generic[T]):
+    """One end: `open_` gives its transport and is called in the transport's own thread.
+
+    One thread decides everything here, and calls nothing that could keep it.
+    """
+
+    verb = "answered"
+
+    def __init__(self, name: str, uri: str, open_: Callable[[str], T]) -> None:
+        self.uri = uri  # what is in use, or to be
+        self.error = ""  # of the last step
+        # What was asked for and cannot be had; stands until the next wish, or see `_forget`.
+        self.refused = ""
+        self._name = name
+        self._open = open_
+        self._using: Carrier[T] | None = None
+        self._coming: Carrier[T] | None = None
+        self._left: list[Carrier[T]] = []  # told to leave
+        self._wish = ""  # what to open instead
+        self._refused = ""  # which URI `refused` is about
+        self._refused_at = 0.0
+        self._failed_at = self._well_at = 0.0  # when what is in use last failed, and last did not
+        self._again_at = 0.0
+        self._patient = False
+        self._attached: Callable[[], None] = lambda: None
+        self._stopped = threading.Event()
+        self._news = threading.Event()
+        self._begun = threading.Event()
+        self._cause: BaseException | None = None  # why it could not begin
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self, first: str = "", attached: Callable[[], None] = lambda: None) -> None:
+        """Begin to open this end's URI, or in its place `first`, which was in use before and so is
+        tried again where it cannot be had; call `attached` when another is taken up.
+        """
+        self._attached = attached
+        self._patient = bool(first)
+        self.uri = first or self.uri
+        self._coming = self._carrier(self.uri)
+        self._thread.start()
+
+    def check(self, until: float) -> None:
+        """Wait for the transport, at most until `until`: one that takes longer is waited for
+        aside. Raises TransportError, or what else went wrong, where it cannot be had.
+        """
+        self._begun.wait(max(0.0, until - perf_counter()))
+        if self._cause is not None:
+            raise self._cause
+
+    def stop(self) -> None:
+        """Begin to end."""
+        self._stopped.set()
+        self._news.set()
+
+    def join(self) -> None:
+        """Wait for the end, but for no one that is stuck."""
+        until = perf_counter() + LAST
+        if self._thread.is_alive():
+            self._thread.join(LAST)
+        for carrier in [*self._left]:
+            if carrier.busy < TELL:
+                carrier.ended.wait(max(0.0, until - perf_counter()))
+
+    @property
+    def transport(self) -> T | None:
+        """What is in use, if anything is."""
+        using = self._using
+        return using.transport if using else None
+
+    @property
+    def wanted(self) -> str:
+        """The URI of what is in use, or where nothing is yet, of what is to be."""
+        coming = self._coming
+        return coming.uri if coming and not self._using else self.uri
+
+    @property
+    def status(self) -> str:
+        """The URI and what its transport says."""
+        if using := self._using:
+            return f"{self.uri} · {using.word.status}"
+        coming = self._coming
+        return f"{coming.uri if coming else self.uri} · opening" if self._thread.is_alive() else ""
+
+    @property
+    def late(self) -> str:
+        """What has been waited for in vain for a while, in a sentence; empty for nothing."""
+        coming, using = self._coming, self._using
+        if coming and (seconds := coming.busy) > TELL:
+            then = f"{using.uri} goes on meanwhile." if using else "it is waited for."
+            return f"{coming.uri} has not opened for {seconds:.0f} s; {then}"
+        if using and (seconds := using.busy) > TELL:
+            return f"{using.uri} has not {self.verb} for {seconds:.0f} s; it is waited for."
+        return ""
+
+    @property
+    def stuck(self) -> int:
+        """How many transports were left behind in calls that have not returned."""
+        now = perf_counter()
+        return sum(not c.ended.is_set() and now - c.left_at > TELL for c in [*self._left])
+
+    def _wish_for(self, uri: str, attached: Callable[[], None]) -> None:
+        if self.stuck >= MOST:
+            raise TransportError(
+                f"{MOST} transports have been left behind in drivers or disks that do not answer; "
+                "start the bridge again before you choose another."
+            )
+        self._attached, self._wish = attached, uri
+        self._news.set()
+
+    # The thread that decides.
+
+    def _run(self) -> None:
+        repeat(self._turn, self._stopped, self._stumbled, LOOK)
+        for carrier in (self._coming, self._using):
+            self._leave(carrier)
+
+    def _turn(self) -> None:
+        self._news.wait(LOOK)
+        self._news.clear()
+        self._left = [carrier for carrier in self._left if not carrier.ended.is_set()]
+        coming, using = self._coming, self._using
+        if coming and coming.transport is not None:
+            self._swap(coming)
+        elif coming and coming.ended.is_set():
+            self._refuse(coming)
+        if using and using.ended.is_set() and using is self._using:  # by a plug-in's SystemExit
+            self._using = None
+        if self.refused and self._using:
+            self._forget(self._using)
+        if self._wish:
+            self._grant()
+        elif not self._using and not self._coming and perf_counter() >= self._again_at:
+            self._coming = self._carrier(self.uri)
+
+    def _stumbled(self, error: Exception) -> None:
+        explained(error)  # a defect of ours, and no reason to end
+
+    def _swap(self, coming: Carrier[T]) -> None:
+        """Use what has opened."""
+        if coming.uri == self._refused:
+            self.refused = ""
+        old, self._using, self._coming = self._using, coming, None
+        self.uri, self.error = coming.uri, ""
+        self._leave(old)
+        coming.take_up()
+        self._begun.set()
+        self._attached()
+
+    def _refuse(self, coming: Carrier[T]) -> None:
+        """What was to be opened cannot be; what is in use goes on."""
+        error = coming.error or TransportError(f"{coming.uri} ended while it was opened.")
+        why, using = explained(error, TransportError), self._using
+        if using and using.uri != coming.uri:
+            log.warning("%s is not taken: %s", coming.uri, why)
+            why = f"{why} {using.uri} goes on."
+        self.refused, self._refused, self._refused_at = why, coming.uri, perf_counter()
+        self._coming = None
+        if coming.uri == self.uri:
+            self._again_at = perf_counter() + RETRY
+            self._cause = None if self._begun.is_set() or self._patient else error
+            self._begun.set()
+
+    def _forget(self, using: Carrier[T]) -> None:
+        """A refusal is no news any more: it was about what is in use, which failed too and goes on
+        by now; or it has been told for long, and nothing is wrong with what is in use.
+        """
+        mended = using.uri == self._refused and self._refused_at < self._failed_at < self._well_at
+        old = perf_counter() - self._refused_at > TOLD
+        if mended or (old and not (self.error or using.word.problem or using.busy > TELL)):
+            self.refused = ""
+
+    def _grant(self) -> None:
+        """Begin to open what was asked for last, as soon as that may be."""
+        wish, coming, using = self._wish, self._coming, self._using
+        if coming and coming.uri == wish:
+            self._wish = ""
+            return
+        if coming and coming.busy < PATIENCE:
+            return
+        self._leave(coming)
+        self._coming = None
+        if using and clash(wish, using.uri):  # the one case in which the old one closes first
+            if not using.leave.is_set():
+                self._leave(using)
+            if not using.ended.is_set() and perf_counter() - using.left_at < CLOSING:
+                return
+            self._using = None
+        self._wish, self.refused = "", ""
+        self._coming = self._carrier(wish)
+
+    def _leave(self, carrier: Carrier[T] | None) -> None:
+        if carrier:
+            if carrier.busy > TELL:
+                log.warning("%s is left behind after %.0f s", carrier.uri, carrier.busy)
+            carrier.let_go()
+            self._left = [*self._left, carrier]
+
+    def _carrier(self, uri: str) -> Carrier[T]:
+        return Carrier(self._name, uri, self._open, self._step_of, self._failed, self._news.set)
+
+    # The carriers' threads.
+
+    def _step_of(self, carrier: Carrier[T], transport: T) -> None:
+        self._step(transport, lambda: carrier is self._using)
+
+    def _failed(self, carrier: Carrier[T], error: Exception) -> None:
+        text = explained(error, TransportError)
+        if carrier is self._using:
+            self.error, self._failed_at = text, perf_counter()
+
+    def _step(self, transport: T, in_use: Callable[[], bool]) -> None:
+        raise NotImplementedError
+
+
+class Receiving(End[Source]):
+    """Takes what comes and never waits for the engine."""
+
+    def __init__(
+        self, uri: str, open_: Callable[[str], Source], counters: Counters,
+        took: Callable[[Frame], None],
+    ) -> None:  # fmt: skip
+        """`took` is called with every frame."""
+        super().__init__("receive", uri, open_)
+        self.newest: Frame | None = None
+        self._counters = counters
+        self._took = took
+
+    def attach(self, uri: str, attached: Callable[[], None]) -> None:
+        """Receive from another source from now on, and call `attached`; TransportError for what is
+        no URI. What cannot be opened is told in `refused`, and the source before it goes on.
+        Neither disk nor driver is touched here.
+        """
+        check_source(uri)
+        self._wish_for(uri, attached)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong at this end, in a sentence."""
+        told = self.refused or self.late or self.error
+        return told or (self._using.word.problem if self._using else "")
+
+    @property
+    def condition(self) -> str:
+        """How it stands, as `Status.input` has it."""
+        using = self._using
+        if using is None:
+            return "failed" if self.refused else "opening"
+        if using.busy > TELL or self.error or using.word.problem:
+            return "failed"
+        if self.newest and perf_counter() - self._counters.last_input < STILL:
+            return "live"
+        return "still" if self.newest and using.word.there else "waiting"
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is an input: a source that gave a picture, is there, and is no stand-in."""
+        using = self._using
+        if using is None or self.newest is None:
+            return False
+        return not (using.word.stands_in or using.word.problem or self.error)
+
+    def _step(self, transport: Source, in_use: Callable[[], bool]) -> None:
+        frame = transport.receive(WAIT)
+        if not in_use():  # it was overtaken in there
+            return
+        if frame is not None:
+            _check(frame.image)
+        self.error = ""
+        if frame is None:
+            return
+        self.newest, self._well_at = frame, perf_counter()
+        self._counters.last_input = frame.time
+        self._counters.input_rate.tick(frame.time)
+        self._took(frame)
+
+
+def _check(image: object) -> None:
+    """TransportError for what a source, which may be a plug-in, gives that is no picture: shown as
+    it is, it would be black, or end whoever scales it.
+    """
+    if not isinstance(image, np.ndarray):
+        raise TransportError(f"The source gave {type(image).__name__} instead of a picture.")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 4 or not image.size:
+        shape = "x".join(map(str, image.shape))
+        raise TransportError(
+            f"The source gave {shape} of {image.dtype}; a picture is height x width x 4 of uint8."
+        )
+
+
+class Sending(End[Sink]):
+    """Hands over what the clock composed; a sink that fails is told, the rest goes on."""
+
+    verb = "taken a picture"
+
+    def __init__(
+        self, uri: str, open_: Callable[[str], Sink], counters: Counters, outbox: Mailbox[Frame]
+    ) -> None:
+        super().__init__("send", uri, open_)
+        self._counters = counters
+        self._outbox = outbox
+        self._sent_at = 0.0
+
+    @property
+    def problem(self) -> str:
+        """What is wrong at this end, in a sentence."""
+        told = self.refused or self.late or self.error
+        return told or (self._using.word.problem if self._using else "")
+
+    def _step(self, transport: Sink, in_use: Callable[[], bool]) -> None:
+        if not self._outbox.wait(1, WAIT):
+            return
+        for frame in self._outbox.take(1):
+            transport.send(frame)
+            self.error, self._well_at = "", perf_counter()
+            self._measure()
+
+    def _measure(self) -> None:
+        now, counters = perf_counter(), self._counters
+        if self._sent_at:
+            counters.longest_gap = max(counters.longest_gap, now - self._sent_at)
+        self._sent_at = now
+        counters.output_rate.tick(now)

@@ -1,0 +1,270 @@
+"""The output clock: an even beat of pictures that never stops and never goes black by itself.
+
+At every tick it takes the first of: a new generated picture, the last one, the input or the
+fallback (if asked for), the test card. Bypass, mix, freeze and black act here, so they work while
+the engine loads or is dead.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Literal
+
+from bridge.frames.frame import Frame, Image
+from bridge.frames.mailbox import Mailbox
+from bridge.frames.pixels import Fit, blank, blend, darken, fit, is_black, opaque
+from bridge.playout.fallback import Fallback, Numbered, nothing
+from bridge.playout.pickup import Pickup
+from bridge.settings import Settings
+from bridge.state.status import Counters, Shown
+from bridge.system.loops import explained, repeat
+from bridge.system.timing import Ticker
+from bridge.workers.client import Link
+from engine.overdue import LATE
+from engine.parameters import Parameters, Value, control
+from engine.ring import Slot
+
+CROSSFADE = 0.3  # seconds from held picture to the input, and back
+
+
+class OutputParameters(Parameters):
+    """What can be done to the output, and to how much is made for it, whatever the pipeline."""
+
+    mix: float = control(
+        1.0,
+        "From the input (0) to the generated picture (1).",
+        minimum=0,
+        maximum=1,
+        page="Show",
+        by_pattern=False,
+    )
+    bypass: bool = control(False, "Show the input as it is.", page="Show", by_pattern=False)
+    freeze: bool = control(False, "Hold the picture that is shown.", page="Show", by_pattern=False)
+    black: bool = control(False, "Fade to black, and back.", page="Show", by_pattern=False)
+    black_fade: float = control(
+        0.5, "Time that the fade to black takes.", minimum=0, maximum=60, unit="s", page="Show"
+    )
+    no_picture: Literal["hold", "passthrough", "card"] = control(
+        "hold", "What to show after `hold_s` without a new picture.", page="Show"
+    )
+    hold_s: float = control(
+        3.0,
+        "Time that the last picture is held, at least twice a block's time.",
+        minimum=0,
+        maximum=3600,
+        unit="s",
+        page="Show",
+    )
+    max_fps: float = control(
+        0.0,
+        "Most pictures generated a second, so that other programs keep the GPU they need; 0: all.",
+        minimum=0,
+        maximum=240,
+        unit="fps",
+        page="Engine",
+        by_pattern=False,
+    )
+
+
+class OutputClock:
+    """Composes one picture a tick and puts it into `outbox`; runs a thread of its own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        counters: Counters,
+        link: Callable[[], Link | None],
+        values: Callable[[], Mapping[str, Value]],
+        newest_input: Callable[[], Frame | None],
+        card: Callable[[int, int], Image],
+        fallback: Fallback = nothing,
+        stuck: Callable[[], bool] = lambda: False,
+        invents: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`link` gives the worker whose pictures are shown, `card` draws the test card. `stuck`
+        says that the engine will give nothing by itself, `invents` that it needs no input.
+        """
+        self.outbox: Mailbox[Frame] = Mailbox(1)
+        self.newest: Frame | None = None
+        self.needy = False  # the fallback is wanted
+        self.trouble = ""  # why the last tick only repeated the picture before it
+        self._settings = settings
+        self._counters = counters
+        self._link = link
+        self._values = values
+        self._newest_input = newest_input
+        self._card = card
+        self._width, self._height = settings.output
+        self._how: Fit = settings.fit
+        self._pickup = Pickup()
+        self._fallback = fallback
+        self._stuck = stuck
+        self._invents = invents
+        self._other: Numbered | None = None  # the fallback's picture
+        self._aside = 0.0  # from the held picture to that one, 0 to 1
+        self._owes_since: float | None = None
+        self._ticked = perf_counter()
+        self._picture: Image | None = None
+        self._received = self._new_at = perf_counter()
+        self._composed = blank(self._width, self._height)
+        self._key: object = None
+        self._input: tuple[int, Image] | None = None
+        self._index = 0
+        self._level = 0.0  # of black, 0 to 1
+        self._away = 0.0  # from the held picture to its replacement, 0 to 1
+        self._number = 0  # of the generated picture that is held
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="output clock", daemon=True)
+
+    @property
+    def dropped(self) -> int:
+        """Generated pictures that were never shown."""
+        return self._pickup.dropped
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tick no more."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(1)
+
+    def _run(self) -> None:
+        ticker = Ticker(self._settings.output_fps)
+        repeat(lambda: self._beat(ticker), self._stopped, self._stumbled, 0)
+
+    def _beat(self, ticker: Ticker) -> None:
+        now = ticker.wait()
+        self.newest = self.tick(now, ticker.period)
+        self.outbox.put(self.newest)
+        self.trouble = ""
+
+    def _stumbled(self, error: Exception) -> None:
+        """The picture of this tick could not be composed: the one before it is sent again."""
+        if not self.trouble:  # it may come at every tick: logged once
+            self.trouble = explained(error)
+        if self.newest:
+            self.outbox.put(self.newest)
+
+    def tick(self, now: float, period: float) -> Frame:
+        """The story of one output picture."""
+        controls = OutputParameters.model_construct(None, **_own(self._values()))
+        if now - self._ticked > LATE:  # we slept, and so did who should have given pictures
+            self._new_at, self._owes_since = now, None
+        self._ticked = now
+        slot = self._pickup.take(self._link(), now)
+        if slot is not None:
+            self._keep(slot, now)
+        fresh = slot is not None
+        shown = self._what(now, controls, fresh)
+        self._move_levels(controls, shown, period)
+        image, content = self._compose(controls, shown)
+        if self._level > 0:
+            image, content = darken(image, self._level), (content, self._level)
+        if content != self._key:
+            self._key = content
+            self._index += 1
+        self._note(shown, image, controls)
+        return Frame(image, self._received if self._picture is not None else now, self._index)
+
+    def _keep(self, slot: Slot, now: float) -> None:
+        picture = fit(slot.image, self._width, self._height, self._how)
+        self._picture = picture if self._settings.alpha == "input" else opaque(picture)
+        self._received, self._new_at, self._number = slot.time, now, self._number + 1
+        counters = self._counters
+        counters.shown_rate.tick()
+        counters.latency.add(perf_counter() - slot.time)
+        counters.snapshot = slot.tag
+
+    def _what(self, now: float, controls: OutputParameters, fresh: bool) -> Shown:
+        self.needy = self._needs(now, controls, fresh)
+        other = self._fallback(self.needy, now)
+        if self.needy or self._aside == 0:  # else what fades out stays as it was
+            self._other = other
+        if fresh:
+            return Shown.NEW
+        if self.needy and other:
+            return Shown.FALLBACK
+        if self._picture is None:
+            return Shown.CARD
+        if controls.no_picture == "hold" or now - self._new_at <= self._patience(controls):
+            return Shown.HOLD
+        if controls.no_picture == "passthrough" and self._newest_input():
+            return Shown.PASS
+        return Shown.CARD if controls.no_picture == "card" else Shown.HOLD
+
+    def _needs(self, now: float, controls: OutputParameters, fresh: bool) -> bool:
+        """Whether the fallback is to be shown: the engine is stuck, or has long owed a picture. A
+        still or lost input is no debt.
+        """
+        newest = self._newest_input()
+        owes = self._invents() or (newest is not None and newest.time > self._received)
+        if fresh or not owes:
+            self._owes_since = None
+        if owes and self._owes_since is None:
+            self._owes_since = now
+        owed = now - self._owes_since if self._owes_since is not None else 0.0
+        if fresh or controls.no_picture != "hold" or controls.bypass:
+            return False
+        return self._stuck() or owed > self._patience(controls)
+
+    def _patience(self, controls: OutputParameters) -> float:
+        """Seconds that a picture is held, at least; no shorter than the engine has to be slow."""
+        link = self._link()
+        if link is None:
+            return controls.hold_s
+        capped = link.block.frames / controls.max_fps if controls.max_fps > 0 else 0.0
+        return max(controls.hold_s, 2 * link.block.seconds, 2 * capped)
+
+    def _move_levels(self, controls: OutputParameters, shown: Shown, period: float) -> None:
+        fade = max(controls.black_fade, period)
+        self._level = _towards(self._level, controls.black, period / fade)
+        self._away = _towards(self._away, shown is Shown.PASS, period / CROSSFADE)
+        self._aside = _towards(self._aside, shown is Shown.FALLBACK, period / CROSSFADE)
+
+    def _compose(self, controls: OutputParameters, shown: Shown) -> tuple[Image, object]:
+        """The picture before black, and a key that changes whenever the picture does."""
+        if controls.freeze and self._index:
+            return self._composed, self._key if self._level == 0 else "frozen"
+        picture, number = self._picture, self._number
+        if picture is None or shown is Shown.CARD:
+            picture, number = self._card(self._width, self._height), 0
+        other = self._other if self._aside > 0 else None
+        if other is not None:
+            picture = blend(picture, other[1], self._aside)
+        amount = 0.0 if controls.bypass else controls.mix * (1 - self._away)
+        under = self._scaled_input() if amount < 1 else None
+        self._composed = picture if under is None else blend(under[1], picture, amount)
+        beside = other and (other[0], self._aside)
+        return self._composed, (number, beside, under and under[0], amount)
+
+    def _scaled_input(self) -> tuple[int, Image] | None:
+        frame = self._newest_input()
+        if frame is None:
+            return None
+        if self._input is None or self._input[0] != frame.index:
+            image = fit(frame.image, self._width, self._height, self._how)
+            self._input = frame.index, image if self._settings.alpha == "input" else opaque(image)
+        return self._input
+
+    def _note(self, shown: Shown, image: Image, controls: OutputParameters) -> None:
+        counters = self._counters
+        counters.shown[shown] += 1
+        counters.last_shown = shown
+        asked = controls.black or self._level > 0 or controls.freeze
+        if not asked and is_black(image) and not self._input_is_black():
+            counters.black_frames += 1
+
+    def _input_is_black(self) -> bool:
+        frame = self._newest_input()
+        return frame is not None and is_black(frame.image)
+
+
+def _towards(level: float, up: bool, step: float) -> float:
+    return min(1.0, level + step) if up else max(0.0, level - step)
+
+
+def _own(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: values[name] for name in OutputParameters.model_fields}

@@ -1,0 +1,30 @@
+"""Takes a worker's pictures when they are due, and never waits for one."""
+
+from bridge.playout.pacer import Pacer
+from bridge.workers.client import Link
+from engine.ring import Slot
+
+
+class Pickup:
+    """What one worker after another made, at an even pace; for one thread."""
+
+    def __init__(self) -> None:
+        self.dropped = 0  # pictures that came too fast to be shown
+        self._pacer = Pacer()
+
+    def take(self, link: Link | None, now: float) -> Slot | None:
+        """The picture that is due now; None for none."""
+        ring = link.ring if link else None
+        if link is None or ring is None:
+            return None
+        block = link.block
+        count = self._pacer.pick(
+            ring.waiting, block.frames, list(block.intervals), block.ended, now
+        )
+        if count > 1:
+            ring.skip(count - 1)
+            self.dropped += count - 1
+        before = ring.dropped
+        slot = ring.next() if count else None
+        self.dropped += ring.dropped - before
+        return slot

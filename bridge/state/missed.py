@@ -1,0 +1,109 @@
+"""What was kept of the run before and cannot be had now: told until it is chosen anew or is back.
+
+Files come back: a disk wakes, a stick is plugged in again. So a picture or a LoRA that is gone is
+looked for again and again, as a source is, and kept for the next run meanwhile.
+"""
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from bridge.state.store import ParameterStore
+from bridge.system.loops import explained, repeat
+
+log = logging.getLogger(__name__)
+
+GLANCE = 3.0  # seconds between looks for files
+SHOWN = 3  # of what is missed, that are told at a time
+LONGEST = 200  # letters that are told of one
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    value: str  # empty for what does not come back
+    why: str
+
+
+class Missed:
+    """Any thread may call any method but `add`, `start` and `note`, which are the starting one's;
+    none waits.
+    """
+
+    def __init__(self, store: ParameterStore, origin: str) -> None:
+        """`origin` is said to be who changes the values that are back."""
+        self._store, self._origin = store, origin
+        self._turn = 0  # before which they were meant to hold
+        self._gone: dict[str, _Gone] = {}
+        self._notes: dict[str, str] = {}
+        self._stopped = threading.Event()
+
+    def add(self, name: str, value: object, why: str) -> None:
+        """A parameter's value was refused."""
+        self._turn = self._turn or self._store.turn()
+        spec = self._store.specs.get(name)
+        if spec:
+            comes_back = (spec.asset or spec.lora) and isinstance(value, str)
+            self._gone[name] = _Gone(str(value) if comes_back else "", why[:LONGEST])
+
+    def note(self, name: str, why: str) -> None:
+        """Something else was refused; why, in a sentence."""
+        self._notes[name] = why[: 2 * LONGEST]
+
+    def drop(self, name: str) -> None:
+        """It was chosen anew."""
+        self._notes.pop(name, None)
+
+    def start(self) -> None:
+        """Begin to look for what may come back, if anything may."""
+        if self.values:
+            threading.Thread(target=self._run, name="missed files", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values that are waited for, by name."""
+        return {name: gone.value for name, gone in self._left().items() if gone.value}
+
+    @property
+    def told(self) -> str:
+        """What is missed and what becomes of it, in sentences; empty for nothing."""
+        told = [*self._notes.values()]
+        for name, gone in self._left().items():
+            then = "It is taken when it is back." if gone.value else "It is left out."
+            told.append(f"{name} of the run before: {gone.why} {then}")
+        more = len(told) - SHOWN
+        return " ".join(told[:SHOWN] + ([f"And {more} more; the log has them."] * (more > 0)))
+
+    def _left(self) -> dict[str, _Gone]:
+        """Without what was set since."""
+        turn_of = self._store.turn_of
+        return {n: gone for n, gone in [*self._gone.items()] if turn_of(n) <= self._turn}
+
+    def _run(self) -> None:
+        repeat(self._look, self._stopped, _failed, GLANCE)
+
+    def _look(self) -> None:
+        self._stopped.wait(GLANCE)
+        waiting = self.values
+        for name, value in waiting.items():
+            if self._is_back(name, value):
+                log.warning("%s is %r again: it is back", name, value)
+        if not waiting:
+            self._stopped.wait()
+
+    def _is_back(self, name: str, value: str) -> bool:
+        """Whether it is; then it is taken, unless something was chosen just now."""
+        try:
+            with self._store.at(self._turn):
+                self._store.update({name: value}, self._origin)
+        except ValueError:  # as it was told
+            return False
+        self._gone.pop(name, None)
+        return True
+
+
+def _failed(error: Exception) -> None:
+    explained(error)

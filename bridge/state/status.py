@@ -1,0 +1,147 @@
+"""What the bridge knows of itself; the one place that OSC, HTTP, page and metrics read.
+
+`Status` declares every value once, with its unit and meaning. `Counters` is what the threads of
+the frame path write while they run; each field has one writer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from bridge.system.timing import Quantiles, Rate
+
+
+class EngineState(StrEnum):
+    """Where the engine stands."""
+
+    IDLE = "IDLE"
+    DOWNLOADING = "DOWNLOADING"
+    LOADING = "LOADING"
+    COMPILING = "COMPILING"
+    WARMUP = "WARMUP"
+    RUNNING = "RUNNING"
+    DEGRADED = "DEGRADED"
+    RESTARTING = "RESTARTING"
+    FAILED = "FAILED"
+
+
+class Shown(StrEnum):
+    """What the output shows at a tick."""
+
+    NEW = "new"
+    HOLD = "hold"
+    PASS = "pass"
+    FALLBACK = "fallback"
+    CARD = "card"
+
+
+def told(default: Any, help: str, unit: str = "", metric: str = "") -> Any:
+    """Declare one value of `Status`: `metric` is gauge, counter, or empty for what is no number."""
+    meaning = {"help": help, "unit": unit, "metric": metric}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=meaning)
+    return field(default=default, metadata=meaning)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Everything that is told to the outside, at one moment."""
+
+    state: str = told("IDLE", "Where the engine stands.")
+    reason: str = told("", "Why, in one sentence.")
+    pipeline: str = told("", "The pipeline whose pictures are shown.")
+    pipeline_asked: str = told("", "The pipeline asked for at the start that still lacks files.")
+    loading: str = told("", "The pipeline that is being loaded, if any.")
+    progress: float = told(1.0, "How far loading has come, 0 to 1.", "", "gauge")
+    phase: str = told("", "What is being loaded.")
+    error: str = told("", "The last error, in one sentence; empty when all is well.")
+    fps: float = told(0.0, "Generated pictures shown a second.", "fps", "gauge")
+    input_fps: float = told(0.0, "Pictures received a second.", "fps", "gauge")
+    engine_fps: float = told(0.0, "Pictures generated a second.", "fps", "gauge")
+    output_fps: float = told(0.0, "Pictures sent a second, held ones too.", "fps", "gauge")
+    latency: float = told(
+        0.0, "From a picture received to its result shown, median.", "ms", "gauge"
+    )
+    latency_p95: float = told(0.0, "The same, 95 of 100 are faster.", "ms", "gauge")
+    block_time: float = told(0.0, "Time the engine takes for one block.", "ms", "gauge")
+    input_age: float = told(0.0, "Time since the last picture was received.", "s", "gauge")
+    input: str = told(
+        "live",
+        "How it stands with the input: opening, waiting (for its sender), live, still, failed, or "
+        "unneeded where pictures are made of text.",
+    )
+    input_problem: str = told("", "What keeps the input's pictures away, in one sentence.")
+    picture_age: float = told(0.0, "Time since the last picture was generated.", "s", "gauge")
+    shown: str = told("card", "What is shown now: new, hold, pass, fallback or card.")
+    longest_gap: float = told(0.0, "Longest time between two pictures sent.", "ms", "gauge")
+    black_frames: int = told(0, "Black pictures sent that nobody asked for.", "", "counter")
+    frames_new: int = told(0, "Ticks that showed a new picture.", "", "counter")
+    frames_hold: int = told(0, "Ticks that held the last picture.", "", "counter")
+    frames_pass: int = told(0, "Ticks that showed the input instead.", "", "counter")
+    frames_fallback: int = told(0, "Ticks that showed the fallback.", "", "counter")
+    frames_card: int = told(0, "Ticks that showed the test card.", "", "counter")
+    dropped_input: int = told(0, "Received pictures that no block took.", "", "counter")
+    dropped_output: int = told(0, "Generated pictures that were never shown.", "", "counter")
+    dropped_send: int = told(0, "Pictures that the sink was too slow for.", "", "counter")
+    bad_blocks: int = told(0, "Blocks thrown away as NaN, infinite or flat.", "", "counter")
+    restarts: int = told(0, "Engine workers that died and were replaced.", "", "counter")
+    osc_messages: int = told(0, "OSC messages received.", "", "counter")
+    osc_coalesced: int = told(0, "OSC messages that a newer one replaced in time.", "", "counter")
+    osc_refused: int = told(0, "OSC messages that were no good.", "", "counter")
+    source: str = told("", "Where pictures come from, and how it goes.")
+    sink: str = told("", "Where pictures go, under the name to pick.")
+    stuck: int = told(
+        0, "Sources and sinks left behind in a driver or disk that does not answer.", "", "gauge"
+    )
+    alarm_problem: str = told("", "Why the last alarm has not arrived; empty when it has.")
+    engine_size: str = told("", "Size that the engine works at.", "px")
+    output_size: str = told("", "Size that is sent.", "px")
+    worker: int = told(0, "Process id of the engine worker; 0 for none.")
+    uptime: float = told(0.0, "Time since the start.", "s", "gauge")
+    memory: float = told(0.0, "Memory of the bridge process.", "MB", "gauge")
+    worker_memory: float = told(0.0, "Memory of the engine worker.", "MB", "gauge")
+    snapshot: int = told(0, "Number of the parameter snapshot in the picture shown.")
+    download: str = told("", "What is being downloaded, or why the last download failed.")
+    download_progress: float = told(0.0, "How much of it is here, 0 to 1.", "", "gauge")
+    report: Mapping[str, Any] = told(dict, "What the pipeline says of its last block.")
+
+    @property
+    def source_uri(self) -> str:
+        """The URI in `source`, without how it goes."""
+        return self.source.partition(" · ")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSpec:
+    """One value of `Status` as the surfaces see it."""
+
+    name: str
+    help: str
+    unit: str
+    metric: str
+
+
+STATUS = tuple(StatusSpec(f.name, **f.metadata) for f in fields(Status))
+
+
+class Counters:
+    """What the frame path counts; plain attributes, each with one writing thread."""
+
+    def __init__(self) -> None:
+        self.input_rate = Rate()
+        self.engine_rate = Rate()
+        self.shown_rate = Rate()
+        self.output_rate = Rate()
+        self.latency = Quantiles()
+        self.block_time = Quantiles()
+        self.shown = dict.fromkeys(Shown, 0)
+        self.last_shown = Shown.CARD
+        self.longest_gap = 0.0
+        self.black_frames = 0
+        self.bad_blocks = 0
+        self.last_input = 0.0
+        self.osc_messages = 0
+        self.osc_coalesced = 0
+        self.osc_refused = 0
+        self.snapshot = 0

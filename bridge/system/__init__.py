@@ -1,0 +1,1 @@
+"""What the operating system gives: threads, processes, clocks, ports, paths, logs."""

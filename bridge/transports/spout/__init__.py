@@ -1,0 +1,1 @@
+"""Spout, on Windows: the transport, one sender's pictures, OpenGL, the registry."""

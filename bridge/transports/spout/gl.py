@@ -1,0 +1,158 @@
+"""Spout's pictures through OpenGL: from a sender's texture to an array, in one thread's context.
+
+SpoutGL's own `receiveImage` reads through two buffers, so that it gives an empty picture first, is
+one picture behind always, and keeps the last picture of a sender that pauses for ever to itself.
+Its `receiveTexture` has none of that: the texture is copied on the GPU and read back here.
+"""
+
+# pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
+# SpoutGL is there on Windows only, and PyOpenGL does not say its types.
+
+import ctypes
+from typing import Any
+
+import numpy as np
+from OpenGL import GL
+from OpenGL.GL import shaders
+
+from bridge.frames.frame import Image
+
+TEXTURE_2D = 0x0DE1
+
+VERTEX = """
+#version 150
+out vec2 place;
+void main() {
+    vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1) * 2.0;
+    place = corner;
+    gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0);
+}
+"""
+FRAGMENT = """
+#version 150
+in vec2 place;
+out vec4 colour;
+uniform sampler2D picture;
+uniform bool flip;
+uniform bool swap;
+void main() {
+    vec4 found = texture(picture, flip ? vec2(place.x, 1.0 - place.y) : place);
+    colour = swap ? found.bgra : found;
+}
+"""
+
+
+class Texture:
+    """An RGBA8 texture with a framebuffer to read it through."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.id = int(GL.glGenTextures(1))
+        GL.glBindTexture(GL.GL_TEXTURE_2D, self.id)
+        GL.glTexParameteri(GL.GL_TEXTURE_2D, GL.GL_TEXTURE_MIN_FILTER, GL.GL_LINEAR_MIPMAP_LINEAR)
+        for side in (GL.GL_TEXTURE_WRAP_S, GL.GL_TEXTURE_WRAP_T):
+            GL.glTexParameteri(GL.GL_TEXTURE_2D, side, GL.GL_CLAMP_TO_EDGE)
+        GL.glTexImage2D(
+            GL.GL_TEXTURE_2D, 0, GL.GL_RGBA8, width, height, 0,
+            GL.GL_RGBA, GL.GL_UNSIGNED_BYTE, None,
+        )  # fmt: skip
+        GL.glBindTexture(GL.GL_TEXTURE_2D, 0)
+        self.frame = int(GL.glGenFramebuffers(1))
+        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, self.frame)
+        GL.glFramebufferTexture2D(
+            GL.GL_FRAMEBUFFER, GL.GL_COLOR_ATTACHMENT0, GL.GL_TEXTURE_2D, self.id, 0
+        )
+        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, 0)
+
+    def read(self) -> Image:
+        """The pixels (height, width, 4); the texture's first row is the top one."""
+        image = np.empty((self.height, self.width, 4), np.uint8)
+        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, self.frame)
+        GL.glPixelStorei(GL.GL_PACK_ALIGNMENT, 1)
+        GL.glReadPixels(
+            0, 0, self.width, self.height, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE,
+            ctypes.c_void_p(image.ctypes.data),
+        )  # fmt: skip
+        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, 0)
+        return image
+
+    def close(self) -> None:
+        """Give the memory back."""
+        GL.glDeleteFramebuffers(1, [self.frame])
+        GL.glDeleteTextures(1, [self.id])
+
+
+class Shrinker:
+    """Scales, and where asked flips and swaps red with blue, on the GPU: less is read back."""
+
+    def __init__(self) -> None:
+        self._program = shaders.compileProgram(
+            shaders.compileShader(VERTEX, GL.GL_VERTEX_SHADER),
+            shaders.compileShader(FRAGMENT, GL.GL_FRAGMENT_SHADER),
+        )
+        self._nothing = GL.glGenVertexArrays(1)  # a draw call needs one, though it has no vertices
+        self._flip = GL.glGetUniformLocation(self._program, "flip")
+        self._swap = GL.glGetUniformLocation(self._program, "swap")
+
+    def __call__(
+        self, texture: Texture, target: Texture, *, flip: bool = False, swap: bool = False
+    ) -> Image:
+        """The pixels of `texture` at the size of `target`."""
+        GL.glBindTexture(GL.GL_TEXTURE_2D, texture.id)
+        GL.glGenerateMipmap(GL.GL_TEXTURE_2D)  # or a picture at half its size would flicker
+        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, target.frame)
+        GL.glViewport(0, 0, target.width, target.height)
+        GL.glDisable(GL.GL_BLEND)
+        GL.glUseProgram(self._program)
+        GL.glUniform1i(self._flip, flip)
+        GL.glUniform1i(self._swap, swap)
+        GL.glBindVertexArray(self._nothing)
+        GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
+        GL.glBindVertexArray(0)
+        GL.glUseProgram(0)
+        GL.glBindTexture(GL.GL_TEXTURE_2D, 0)
+        return target.read()
+
+
+class TextureReader:
+    """A receiver's textures: the one that Spout copies into, and a small one where asked for."""
+
+    def __init__(self, receiver: Any, limit: tuple[int, int] | None) -> None:
+        """`limit` is the largest width and height that is read back; None for any."""
+        self._receiver = receiver
+        self._limit = limit
+        self._whole = Texture(4, 4)
+        self._small: Texture | None = None
+        self._shrinker: Shrinker | None = None
+
+    def receive(self) -> bool:
+        """Have Spout copy the sender's texture; False where there is none."""
+        return self._receiver.receiveTexture(self._whole.id, TEXTURE_2D, False, 0)
+
+    def resize(self, width: int, height: int) -> None:
+        """The sender's pictures have this size from now on."""
+        for old in (self._whole, self._small):
+            if old:
+                old.close()
+        self._whole, self._small = Texture(width, height), None
+        if self._limit and (width > self._limit[0] or height > self._limit[1]):
+            part = min(self._limit[0] / width, self._limit[1] / height)
+            self._small = Texture(max(1, round(width * part)), max(1, round(height * part)))
+            self._shrinker = self._shrinker or Shrinker()
+
+    def read(self) -> Image:
+        """The picture that was received last."""
+        if self._small and self._shrinker:
+            return self._shrinker(self._whole, self._small)
+        return self._whole.read()
+
+    def close(self) -> None:
+        """Give the memory back."""
+        for texture in (self._whole, self._small):
+            if texture:
+                texture.close()
+
+
+def renderer() -> str:
+    """The GPU and driver of the current context."""
+    return f"{GL.glGetString(GL.GL_RENDERER).decode()}, {GL.glGetString(GL.GL_VERSION).decode()}"

@@ -1,0 +1,207 @@
+"""Spout: pictures from and to TouchDesigner, Unity, OBS and others on one Windows machine."""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from time import perf_counter, sleep
+from typing import Any
+
+import numpy as np
+
+from bridge.frames.frame import Frame
+from bridge.transports import Offer, Options, TransportError
+from bridge.transports.base import Opened
+from bridge.transports.spout.receiver import GL_RGBA, Receiver
+from bridge.transports.spout.registry import Sender, find, senders
+from engine import loading
+
+LOOK_FOR = 0.05  # seconds between looks for a sender that is away
+GLANCE = 0.002  # seconds between looks for a picture where the sender counts them
+COMPARED_GLANCE = 1 / 90  # the same where each look costs a copy and a comparison
+TRIES = 60  # pictures in a row that could not be sent until the sender is made anew
+
+made_here: set[str] = set()  # names of this process's own senders: never received
+
+
+class SpoutSource(Opened):
+    """The newest picture of one sender: of the one that is named, or of the one that is there.
+
+    Once it has taken up a sender it waits for that name, whatever else comes.
+    """
+
+    def __init__(self, name: str, options: Options) -> None:
+        self._wanted = name
+        self._options = options
+        self._receiver = Receiver(options.limit)
+        self._latched = ""
+        self._index = 0
+
+    def receive(self, timeout: float) -> Frame | None:
+        """The next new picture; None while the sender is away or holds still."""
+        until = perf_counter() + timeout
+        while True:
+            image = self._receiver.poll() if self._latched or self._take_up() else None
+            if image is not None:
+                self._index += 1
+                return Frame(image, perf_counter(), self._index)
+            left = until - perf_counter()
+            if left <= 0:
+                return None
+            sleep(min(self._pause(), left))
+
+    def close(self) -> None:
+        """Let go of the sender."""
+        self._receiver.close()
+
+    @property
+    def there(self) -> bool:
+        """Whether its sender is there."""
+        return self._receiver.sender is not None
+
+    @property
+    def status(self) -> str:
+        """Who sends what, and on which way it comes."""
+        receiver, name = self._receiver, self._latched or self._wanted
+        if sender := receiver.sender:
+            return ", ".join(part for part in (sender.name, sender.text, receiver.path) if part)
+        if name:
+            return f"waiting for spout:{name}"
+        there = ", ".join(sender.name for sender in self._foreign())
+        choose = f"choose one of {there}, or name one {self._options.prefer}"
+        return f"waiting: {choose}" if there else "waiting for a Spout sender"
+
+    @property
+    def problem(self) -> str:
+        """What keeps a sender's pictures away, with the cure."""
+        return self._receiver.problem
+
+    def _pause(self) -> float:
+        if self._receiver.sender is None:
+            return LOOK_FOR
+        return GLANCE if self._receiver.counted else COMPARED_GLANCE
+
+    def _take_up(self) -> bool:
+        """Follow the sender to be received, if there is one by now."""
+        sender = self._choose()
+        if sender:
+            self._latched = sender.name
+            self._receiver.follow(sender.raw)
+        return bool(sender)
+
+    def _choose(self) -> Sender | None:
+        """The named sender; without a name the preferred one, else the only foreign one."""
+        if self._wanted:
+            return find(self._wanted)
+        foreign = self._foreign()
+        named = [sender for sender in foreign if sender.name == self._options.prefer]
+        there = named or foreign
+        return there[0] if len(there) == 1 else None
+
+    def _foreign(self) -> list[Sender]:
+        own = made_here | {self._options.avoid}
+        return [sender for sender in senders() if sender.name not in own]
+
+
+class SpoutSink(Opened):
+    """One sender for the whole run; a held picture is not sent again, its texture stays."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._spout: Any = None
+        self._true_name = self._path = ""
+        self._index: int | None = None
+        self._failed = 0
+        self._open()
+
+    def send(self, frame: Frame) -> None:
+        """Share one picture; TransportError while the system does not let us."""
+        if frame.index == self._index:
+            return
+        height, width = frame.image.shape[:2]
+        before = None if self._true_name else {sender.name for sender in senders()}
+        image = np.ascontiguousarray(frame.image)
+        if not self._spout.sendImage(image, width, height, GL_RGBA, False, 0):
+            self._refused()
+            return
+        self._failed, self._index = 0, frame.index
+        if before is not None:
+            self._true_name = self._found(before)
+            made_here.add(self._true_name)
+            on_gpu = self._spout.getGLDX() and not self._spout.getCPU()
+            self._path = "GPU texture" if on_gpu else "CPU share"
+
+    def close(self) -> None:
+        """Take the sender away."""
+        made_here.discard(self._true_name)
+        self._spout.releaseSender()
+        self._spout.closeOpenGL()
+
+    @property
+    def status(self) -> str:
+        """The name to pick in the other program, as Spout registered it."""
+        if not self._true_name:
+            return f"spout:{self._name} not sent yet"
+        return f"pick {self._true_name} in the receiving program, {self._path}"
+
+    def _open(self) -> None:
+        self._spout = import_module("SpoutGL").SpoutSender()
+        self._spout.createOpenGL()  # without a context it goes through the CPU
+        self._spout.setSenderName(self._name)
+
+    def _refused(self) -> None:
+        self._failed += 1
+        if self._failed < TRIES:
+            return
+        self._failed = 0
+        self.close()
+        self._true_name = ""
+        self._open()  # a driver that was reset takes the old device with it
+        raise TransportError(
+            f"Spout could not share spout:{self._name}; `spout-bridge doctor` shows why."
+        )
+
+    def _found(self, before: set[str]) -> str:
+        """Spout appends _1, _2 … to a name that is taken, and does not say so."""
+        ours = [s.name for s in senders() if s.name not in before]
+        close = [name for name in ours if name.startswith(self._name)]
+        return close[0] if close else self._name
+
+
+def offers() -> list[Offer]:
+    """Every sender but our own."""
+    return [
+        Offer(uri=f"spout:{sender.name}", text=sender.text, problem=sender.refusal)
+        for sender in senders()
+        if sender.name not in made_here
+    ]
+
+
+def open_source(name: str, options: Options) -> SpoutSource:
+    """`spout:NAME`, or `spout:` for the sender that is there."""
+    _check()
+    return SpoutSource(name, options)
+
+
+def open_sink(name: str, options: Options) -> SpoutSink:
+    """`spout:NAME`"""
+    _check()
+    if not name or len(name.encode()) > 250:
+        raise TransportError("spout: needs a name of at most 250 letters, as in spout:BridgeOut.")
+    return SpoutSink(name)
+
+
+def _check() -> None:
+    if sys.platform != "win32":
+        raise TransportError("Spout exists on Windows only; use shm: on this machine.")
+    _need(lambda: import_module("SpoutGL"))
+
+
+def _need(load: Callable[[], object]) -> None:
+    try:
+        load()
+    except ModuleNotFoundError as error:
+        raise TransportError(
+            "spout: needs the package SpoutGL; install it with `pip install SpoutGL PyOpenGL`."
+        ) from error
+    except (ImportError, OSError) as error:
+        raise TransportError(f"spout: cannot be used: {loading.sentence(error)}") from error

@@ -1,0 +1,1 @@
+"""The engine as the bridge sees it: workers started, fed, watched, restarted, switched."""

@@ -1,0 +1,524 @@
+"""One engine worker, seen from the bridge: its process, its messages, its rings.
+
+Told to the worker     load, parameters, frames (a grant of what it wanted), reset, ring, stop
+Said by the worker     born, state, progress, want, ring, attached, lost, short, block, bad,
+                       degraded, error, alive, limit, swapped, kept
+"""
+
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+from time import perf_counter
+from typing import IO, Any
+
+import psutil
+
+from bridge.errors import speaking_utf8
+from bridge.frames.frame import Frame
+from bridge.frames.mailbox import Mailbox
+from bridge.frames.pixels import Fit, fit_into
+from bridge.state.status import EngineState
+from bridge.system import logs
+from bridge.system.processes import OUTSIDE, death, from_outside, tie
+from bridge.workers import gpu
+from engine.channel import MEANING, MOST_WANTED, Channel, Exit, Message
+from engine.overdue import Overdue
+from engine.parameters import Load, Value, fitted
+from engine.pipelines.catalog import PipelineRow
+from engine.ring import RingReader, RingWriter
+from engine.segments import RingError, private_name, sweep_of, unlink
+
+log = logging.getLogger(__name__)
+
+SILENCE = 3.0  # seconds beyond a worker's own limit without any word until it counts as stopped
+LOG_LINES = 200
+LAST_WORDS = 0.3  # seconds to read what a worker said at last, when it is gone
+HELD = 1.0  # seconds after its death that its pipe is read; who else holds that says nothing more
+LINES_A_SECOND = 200  # of a worker that are written to the bridge's own log
+LONGEST_LINE = 16 << 10  # bytes
+ROOM_AGAIN = 1.0  # seconds until a ring for which there was no room is tried again
+# Ctrl-C goes to every process of a console's group; the worker ends when we say so.
+NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+GROUP = None if sys.platform == "win32" else 0
+serials = count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What a worker is started with. Times in seconds."""
+
+    row: PipelineRow
+    load: Load
+    assets: Path
+    models: Path
+    more_models: tuple[Path, ...]
+    hang_s: float
+    load_s: float
+    in_process: bool = True
+    gpu: int | None = None
+
+
+@dataclass(slots=True)
+class Block:
+    """What is known of the blocks a worker made: the last one, and the intervals between them."""
+
+    made: int = 0
+    frames: int = 1
+    seconds: float = 0.0
+    ended: float = 0.0
+    intervals: deque[float] = field(default_factory=lambda: deque[float](maxlen=9))
+
+    def end(self, frames: int, seconds: float) -> None:
+        """One block is done."""
+        now = perf_counter()
+        if self.made:
+            self.intervals.append(now - self.ended)
+        self.made, self.ended, self.seconds = self.made + 1, now, seconds
+        self.frames = max(1, frames)
+
+
+class Link:
+    """Start a worker and keep in touch. Its attributes may be read from any thread."""
+
+    def __init__(self, orders: Orders, heard: Callable[["Link", Message], None]) -> None:
+        """`heard` is called with every message, by the thread that listens; with `{"say": "end"}`
+        last, when the worker is gone. Raises nothing: a worker that cannot start ends at once.
+        """
+        self.orders = orders
+        self.row = orders.row
+        self.inbox: Mailbox[Frame] = Mailbox(max(4, 4 * orders.row.block))
+        self.ring: RingReader | None = None
+        self.state = EngineState.LOADING
+        self.loaded = False
+        self.degraded = ""
+        self.invents = False  # its pictures are made of nothing: it was granted none
+        self.error = ""
+        self.code: int | None = None
+        self.progress: tuple[str, float] = ("", 0.0)
+        self.report: Mapping[str, Any] = {}
+        self.block = Block()
+        self.swapping: Orders | None = None  # what is to take this pipeline's place
+        self.offered: Orders | None = None  # what the worker was told of it
+        self.started = perf_counter()
+        self.running_since = 0.0
+        self.wanted: Mailbox[int] = Mailbox(1)
+        self.limit = orders.load_s  # seconds that its next block may take, as it says
+        self.parameters_number = 0
+        self.pid = 0
+        self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self._serial = next(serials)
+        self._heard = heard
+        self._silence = Overdue(orders.load_s + SILENCE, self.started)
+        self._killed = self._over = False
+        self.asked_to_die = False  # by a button: its death is no sign of trouble
+        self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._view: Message | None = None
+        self._input: RingWriter | None = None
+        self._steering = threading.Lock()
+        self._input_lock = threading.Lock()  # of its name, between who makes and who ends
+        self._inputs_made = 0
+        self._lost = ""  # a segment that the worker did not find any more
+        self._gone = False
+        self._ending = threading.Lock()
+        self._ended = self._childless = False
+        self._room_at = 0.0
+        self._short = self._worker_short = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        # The worker where that is another process: a Windows venv's python.exe only starts one.
+        self._launched: psutil.Process | None = None
+        self._logging: threading.Thread | None = None
+
+    def start(self, number: int, values: Mapping[str, Value]) -> None:
+        """Start the worker with these parameter values; `load` goes out right behind them."""
+        self._channel = self._open()
+        self.steer(number, values)
+        self._outbox.put(self._load(self.orders))
+        threading.Thread(target=self._write, name="to worker", daemon=True).start()
+        reading = threading.Thread(target=self._read, name="from worker", daemon=True)
+        reading.start()
+        if self._process:
+            threading.Thread(
+                target=self._bury, args=(reading,), name="death of worker", daemon=True
+            ).start()
+
+    def swap(self) -> None:
+        """Answer the worker's want with the pipeline that is to take its own's place."""
+        self.offered = self.swapping
+        if self.offered is not None:
+            self._outbox.put(self._load(self.offered))
+
+    def steer(self, number: int, values: Mapping[str, Value]) -> None:
+        """Hand over a parameter snapshot; only the newest goes out. Waits for nobody. Any thread:
+        one that comes late with an older snapshot is not heard.
+        """
+        with self._steering:
+            if number >= self.parameters_number:
+                self._steer(number, values)
+
+    def _steer(self, number: int, values: Mapping[str, Value]) -> None:
+        view: Message = {"do": "parameters", "number": number}
+        view["values"] = fitted(self.row.parameters, values)
+        self._view = view
+        self.parameters_number = number
+        self._outbox.put({"do": "parameters"})
+
+    def reset(self) -> None:
+        """Let the pipeline forget the past of its stream."""
+        self._outbox.put({"do": "reset"})
+
+    def grant(self, frames: Sequence[Frame], size: tuple[int, int] | None, how: Fit) -> None:
+        """Give the worker the pictures of its next block, scaled to `size` (None: as they are)."""
+        order: Message = {"do": "frames", "count": len(frames)}
+        if frames:
+            height, width = frames[-1].image.shape[:2]
+            ring = self._ring_for(*(size or (width, height)), len(frames))
+            order |= {"ring": ring.name, "first": ring.head}
+            for frame in frames:
+                fit_into(ring.reserve(), frame.image, how)
+                ring.commit(frame.time, frame.index)
+        self._outbox.put(order)
+
+    def stop(self) -> None:
+        """Ask the worker to end, and end it if it does not within two seconds. Never waits."""
+        self._outbox.put({"do": "stop"})
+        self._outbox.put(None)
+        if self._process:
+            threading.Thread(target=self._end, name="end of worker", daemon=True).start()
+
+    def kill(self, *, asked: bool = False) -> None:
+        """End the worker at once, as a crash would; `asked` says that somebody wanted that."""
+        if self._process and not self.gone:
+            self._killed = True
+            self.asked_to_die = self.asked_to_die or asked
+            if self._launched:
+                with suppress(psutil.Error):
+                    self._launched.kill()
+            self._process.kill()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the worker's end; False when it is not there in time."""
+        if self._process:
+            until = perf_counter() + timeout
+            try:
+                self._process.wait(timeout)
+                if self._launched:
+                    self._launched.wait(max(0.0, until - perf_counter()))
+            except (subprocess.TimeoutExpired, psutil.TimeoutExpired):
+                return False
+            self._end_children()
+        return True
+
+    @property
+    def gone(self) -> bool:
+        """Whether the worker is there no more."""
+        if self._process is None:
+            return self._over
+        return self._process.poll() is not None and not _runs(self._launched)
+
+    def silent(self) -> bool:
+        """Whether nothing at all was heard for so long that the worker must be stopped; asked by
+        one thread, again and again.
+        """
+        return self._silence.late(perf_counter())
+
+    @property
+    def short(self) -> str:
+        """Why pictures go on at another size than they should, in a sentence; else empty."""
+        return self._short or self._worker_short
+
+    @property
+    def waiting(self) -> int:
+        """How many generated pictures wait to be shown."""
+        ring = self.ring
+        return ring.waiting if ring else 0
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of what the engine gives; None before the first picture."""
+        ring = self.ring
+        return (ring.width, ring.height) if ring else None
+
+    def _load(self, orders: Orders) -> Message:
+        row = orders.row
+        return {
+            "do": "load",
+            "serial": self._serial,
+            "target": row.target,
+            "load": _target(row.load),
+            "parameters": _target(row.parameters),
+            "values": orders.load.model_dump(),
+            "block": row.block,
+            "assets": str(orders.assets),
+            "models": str(orders.models),
+            "more_models": [str(folder) for folder in orders.more_models],
+            "hang_s": orders.hang_s,
+            "load_s": orders.load_s,
+        }
+
+    def _open(self) -> Channel:
+        if not self.orders.in_process:
+            return self._open_thread()
+        chosen = gpu.environment(self.orders.gpu)
+        environment = {**speaking_utf8(), "PYTHONUNBUFFERED": "1", **chosen}
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "engine.worker"],  # no module of the folder we are in
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            creationflags=NEW_GROUP,
+            process_group=GROUP,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        tie(process)
+        self._process, self.pid = process, process.pid
+        self._logging = threading.Thread(
+            target=self._keep_log, args=(process.stderr,), name="worker log", daemon=True
+        )
+        self._logging.start()
+        return Channel(process.stdout, process.stdin)  # type: ignore[arg-type]
+
+    def _open_thread(self) -> Channel:
+        self.pid = os.getpid()
+        # By name: only tests come here, and the bridge itself knows no worker code.
+        return import_module("engine.worker_thread").start()
+
+    def _ring_for(self, width: int, height: int, count: int) -> RingWriter:
+        """The ring for a block; while there is no room for it, the one there is if it suffices."""
+        ring, now = self._input, perf_counter()
+        if ring and ring.name == self._lost:
+            ring = None
+        suffices = ring is not None and ring.slots >= count
+        if suffices and ring and (ring.width, ring.height) == (width, height):
+            self._short = ""
+            return ring
+        if suffices and ring and now < self._room_at:
+            return ring
+        try:
+            made = self._new_input(width, height, count)
+        except RingError as error:
+            self._short, self._room_at = str(error), now + ROOM_AGAIN
+            if suffices and ring:
+                return ring
+            raise
+        self._short = ""
+        return made
+
+    def _new_input(self, width: int, height: int, count: int) -> RingWriter:
+        self._inputs_made += 1
+        name = private_name(self._serial, "in", self._inputs_made)
+        made = RingWriter(name, width, height, max(count, 2), self._inputs_made)
+        with self._input_lock:
+            old, self._input = self._input, made
+            if self._gone:
+                made.unlink()
+        if old:
+            old.unlink()
+            old.close()
+        return made
+
+    def _write(self) -> None:
+        while (message := self._outbox.get()) is not None:
+            if message["do"] == "parameters":
+                # Many changes may wait here by now: the first takes the newest, the rest find none.
+                view, self._view = self._view, None
+                if view is None:
+                    continue
+                message = view
+            try:
+                self._channel.send(message)
+            except (OSError, ValueError):
+                break  # the worker is gone; the reading side tells
+        self._channel.close()
+
+    def _read(self) -> None:
+        try:
+            while (message := self._channel.receive()) is not None and not self._ended:
+                self._silence.sign(perf_counter())
+                self._note(message)
+                self._heard(self, message)
+        except (OSError, ValueError, LookupError) as error:
+            # What it says makes no sense, or its segment is gone: no worker to go on with.
+            self.error = f"The engine worker could not be understood: {error}"
+            self.kill()
+        self._channel.hang_up()
+        self._end_of_life()
+
+    def _bury(self, reading: threading.Thread) -> None:
+        """See to the worker's end when it has died. Its pipe alone does not tell: processes that it
+        has started hold that too, and may outlive it.
+        """
+        assert self._process is not None
+        self._process.wait()
+        with suppress(psutil.Error):
+            if self._launched:
+                self._launched.wait()
+        self._end_children()
+        reading.join(HELD)
+        self._end_of_life()
+
+    def _end_children(self) -> None:
+        """End what the worker has started and left behind: its group of processes. On Windows they
+        hold no pipe of it, and end with the bridge.
+        """
+        with self._ending:
+            process, self._childless = None if self._childless else self._process, True
+        if process and sys.platform != "win32":
+            with suppress(ProcessLookupError, PermissionError):  # nobody is left of it
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def _end_of_life(self) -> None:
+        """Tell that the worker is gone, once, whoever saw it first."""
+        with self._ending:
+            if self._ended:
+                return
+            self._ended = True
+        if self._process:
+            self.code = self._process.wait()
+            if self._logging:
+                self._logging.join(LAST_WORDS)
+            sweep_of(self.pid)
+        with self._input_lock:
+            self._gone = True
+            if self._input:
+                self._input.unlink()
+        self._outbox.put(None)
+        self.state, self._over = EngineState.IDLE, True
+        self._heard(self, {"say": "end"})
+
+    def _note(self, message: Message) -> None:
+        """Keep what a message says, before anybody is told of it."""
+        say = message["say"]
+        if say == "born":
+            self._note_born(message["pid"])
+        elif say == "state":
+            self.state = EngineState(message["state"])
+            self.loaded = self.state is EngineState.WARMUP
+        elif say == "progress":
+            self.progress = message["phase"], message["done"] / max(message["total"], 1e-9)
+        elif say == "want":
+            if type(message["count"]) is not int or not 0 <= message["count"] <= MOST_WANTED:
+                raise ValueError(f"it wants {message['count']!r:.40} pictures for a block")
+            self.wanted.put(message["count"])
+        elif say == "ring":
+            self._take_up(message["name"])
+        elif say == "attached":
+            unlink(message["name"])
+        elif say == "lost":
+            self._lost = message["name"]
+        elif say == "short":
+            self._worker_short = message["text"]
+        elif say == "block":
+            self._note_block(message)
+        elif say == "limit":
+            self.limit = message["seconds"]
+            self._silence.limit = message["seconds"] + SILENCE
+        elif say == "degraded":
+            self.degraded = message["text"]
+        elif say == "swapped" and self.offered is not None:
+            self.orders, self.row = self.offered, self.offered.row
+            self.inbox = Mailbox(max(4, 4 * self.row.block))
+            self._end_offer()
+        elif say == "kept" and self.offered is not None:
+            text = message["text"] + (logs.see() if message.get("unforeseen") else "")
+            message["text"] = f"{self.offered.row.id} could not be loaded: {text}"
+            message["failed"] = self.offered
+            self._end_offer()
+        elif say == "error":
+            self.error, self.code = message["text"], message["code"]
+            self.error += logs.see() if message.get("unforeseen") else ""
+
+    def _note_born(self, pid: object) -> None:
+        """The worker's own process: what is measured, killed and waited for."""
+        if type(pid) is not int or pid <= 0:
+            raise ValueError(f"it says that its process is {pid!r:.40}")
+        if self._process is None or pid == self._process.pid:
+            return
+        with suppress(psutil.Error):  # it is gone already
+            launched = psutil.Process(pid)
+            if launched.ppid() != self._process.pid:  # nobody else is ended for its word
+                raise ValueError(f"it says that it is process {pid}, which we have not started")
+            self._launched, self.pid = launched, pid
+            log.info("engine worker %d was started by process %d", pid, self._process.pid)
+
+    def _take_up(self, name: str) -> None:
+        """Show the pictures of the worker's new ring; ask for another where that is gone."""
+        try:
+            self.ring = RingReader(name)
+        except OSError:
+            log.exception("the worker's segment %s cannot be opened; it is to make another", name)
+            self._outbox.put({"do": "ring"})
+            return
+        # Mapped on both sides by now: without its name it cannot be left behind.
+        unlink(name)
+
+    def _end_offer(self) -> None:
+        """What was offered has been decided; what was asked for meanwhile is still to come."""
+        self.state, self.loaded = EngineState.WARMUP, True  # as the worker says next
+        if self.swapping is self.offered:
+            self.swapping = None
+        self.offered = None
+
+    def _note_block(self, message: Message) -> None:
+        self.block.end(message["frames"], message["seconds"])
+        self.report = message["report"]
+        if message["frames"] and self.state is not EngineState.RUNNING:
+            self.state = EngineState.RUNNING
+            self.running_since = perf_counter()
+
+    def _keep_log(self, stream: IO[bytes]) -> None:
+        began, told = perf_counter(), 0
+        while line := stream.readline(LONGEST_LINE):
+            text = line.decode(errors="replace").rstrip()
+            self.log.append(text)
+            if perf_counter() - began > 1:
+                began, told = perf_counter(), 0
+            told += 1
+            if told <= LINES_A_SECOND:  # one that floods must not push all else out of the log
+                log.info("worker %d: %s", self.pid, text)
+        stream.close()
+
+    def _end(self) -> None:
+        if not self.join(2.0):
+            self.kill()
+
+    def why(self) -> str:
+        """Why the worker ended, in a sentence."""
+        if self.asked_to_die:
+            return "The engine worker was ended by `kill_engine`."
+        if self.error:
+            return self.error
+        if self._killed and sys.platform == "win32":
+            return "The engine worker was killed."  # there is no code for that
+        code = self.code or 0
+        if from_outside(code, list(self.log)):
+            return f"The engine worker {OUTSIDE}."
+        if code in MEANING:
+            return f"The engine worker ended: {MEANING[Exit(code)]}."
+        return f"The engine worker {death(code)}."
+
+
+def _runs(process: psutil.Process | None) -> bool:
+    if process is None:
+        return False
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _target(model: type) -> str:
+    return f"{model.__module__}:{model.__qualname__}"

@@ -1,0 +1,178 @@
+"""Answers a worker's wants: decides when a block begins and which pictures it gets.
+
+The worker asks for n pictures; it gets them as soon as n new ones are there. A slow or still
+sender starves nothing: after a while the newest is repeated. In text mode (n = 0) the next block
+begins only while less than one block waits to be shown, so generation never runs ahead. And no
+block begins before `max_fps` allows it.
+"""
+
+import threading
+from collections.abc import Callable
+from time import perf_counter, sleep
+
+from bridge.frames.frame import Frame
+from bridge.frames.pixels import Fit
+from bridge.system.loops import explained, repeat
+from bridge.workers.client import Link
+from engine import sizes
+from engine.segments import RingError
+
+GLANCE = 0.004  # seconds between looks at what may have changed
+LONGEST_WAIT = 1.0  # seconds that a block waits at most for pictures that may not come
+SLACK = 0.02  # seconds that a block may be late without being so for good
+RETRY = 1.0  # seconds until a block that could not be fed is tried again
+STILL_WAIT = 0.25  # seconds between the pictures that are made of a still input
+
+
+def patience(count: int, input_fps: float) -> float:
+    """Seconds that a block of `count` pictures waits for new ones before old ones are repeated."""
+    if input_fps <= 0:
+        return STILL_WAIT
+    return min(max(1.5 * count / input_fps, STILL_WAIT), LONGEST_WAIT)
+
+
+def engine_size(text: str, multiple: int, shape: tuple[int, int]) -> tuple[int, int]:
+    """Width and height that the engine works at: multiples of `multiple`, floored, at least one.
+
+    `text` is a size in any spelling, or auto: by the shape (width, height) of the input, wide,
+    high or square. ValueError with one sentence for any other text.
+    """
+    try:
+        asked = sizes.sides(text)
+    except ValueError as error:
+        raise ValueError(f"size {error}.") from None
+    if asked is None:
+        ratio = shape[0] / shape[1]
+        asked = (576, 320) if ratio > 1.2 else (320, 576) if ratio < 1 / 1.2 else (512, 512)
+    return sizes.floored(*asked, multiple)
+
+
+class Cap:
+    """At most so many pictures a second: when the next block may begin. Times in seconds."""
+
+    def __init__(self) -> None:
+        self._began = float("-inf")
+
+    def due(self, frames: int, most: float) -> float:
+        """From when on the next block may begin, where the one before made `frames` pictures and
+        `most` are wanted a second; 0 for any number.
+        """
+        return self._began + frames / most if most > 0 else float("-inf")
+
+    def begin(self, due: float, now: float) -> None:
+        """A block begins now that was due. One that is a little late leaves the beat as it is, one
+        that is much later begins it anew: nothing is made up for.
+        """
+        self._began = due if now - due < SLACK else now
+
+
+class Feeder:
+    """Feeds one worker from its inbox, in a thread of its own, until the worker is gone."""
+
+    def __init__(
+        self,
+        link: Link,
+        size: Callable[[], str],
+        how: Fit,
+        input_fps: Callable[[], float],
+        has_input: Callable[[], bool] = lambda: True,
+        max_fps: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Where `has_input` is not so, a pipeline that can make pictures of nothing is granted
+        none. `max_fps` caps the pictures that are made a second, where it is not 0.
+        """
+        self.trouble = ""  # why the last block was fed otherwise than asked, or not at all
+        self._link = link
+        self._size = size
+        self._how: Fit = how
+        self._input_fps = input_fps
+        self._has_input = has_input
+        self._max_fps = max_fps
+        self._cap = Cap()
+        self._stopped = threading.Event()
+        self._steered = 0
+        self._held: tuple[int, int] | None = None  # size of the last block that was fed
+        threading.Thread(target=self._run, name="feeder", daemon=True).start()
+
+    def stop(self) -> None:
+        """Feed no more."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        repeat(self._feed, self._stopped, self._failed, RETRY)
+
+    def _failed(self, error: Exception) -> None:
+        self.trouble = explained(error, RingError, ValueError)
+
+    def _feed(self) -> None:
+        if not self._link.wanted.wait(1, 0.2):
+            return
+        (asked,) = self._link.wanted.take(1)
+        try:
+            count = 0 if self._link.row.text and not self._has_input() else asked
+            ready = self._may_begin() and (self._room() if count == 0 else self._pictures(count))
+            if self._link.swapping and not self._stopped.is_set():
+                self._link.swap()
+            elif ready:
+                self._grant(self._link.inbox.take(count))
+        except Exception:
+            self._link.wanted.put(asked)  # the worker still waits for it
+            raise
+
+    def _grant(self, frames: list[Frame]) -> None:
+        self._cap.begin(self._due(), perf_counter())
+        self._steered = self._link.parameters_number
+        self._link.invents = not frames
+        trouble = ""
+        try:
+            size = self._size_for(frames)
+            self._link.grant(frames, size, self._how)
+        except (ValueError, RingError) as error:
+            # of a size that nobody understands, or that there is no room for: the show goes on
+            if self._held is None:
+                raise
+            trouble = f"{error} The size stays {'x'.join(map(str, self._held))}."
+            size = self._held
+            self._link.grant(frames, size, self._how)
+        self._held, self.trouble = size or self._held, trouble
+
+    def _size_for(self, frames: list[Frame]) -> tuple[int, int] | None:
+        row = self._link.row
+        if row.native_size or not frames:
+            return None
+        rows, columns = frames[-1].image.shape[:2]
+        return engine_size(self._size(), row.multiple, (columns, rows))
+
+    def _due(self) -> float:
+        block = self._link.block
+        return self._cap.due(block.frames if block.made else 0, self._max_fps())
+
+    def _may_begin(self) -> bool:
+        """Wait until a block does not make more pictures a second than are wanted."""
+        while (wait := self._due() - perf_counter()) > 0:
+            if self._stopped.is_set() or self._link.swapping:
+                return False
+            sleep(min(wait, GLANCE))
+        return True
+
+    def _room(self) -> bool:
+        """Wait until less than one block waits to be shown."""
+        while self._link.waiting >= self._link.block.frames and self._link.waiting:
+            if self._stopped.is_set() or self._link.swapping:
+                return False
+            sleep(GLANCE)
+        return not self._stopped.is_set()
+
+    def _pictures(self, count: int) -> bool:
+        """Wait until the block's pictures are there, or what is there must do."""
+        inbox = self._link.inbox
+        asked = perf_counter()
+        while not (self._stopped.is_set() or self._link.swapping):
+            if inbox.wait(count, 0.02) >= count:
+                return True
+            if inbox.newest is None:
+                continue
+            steered = self._link.parameters_number != self._steered
+            if steered or perf_counter() - asked > patience(count, self._input_fps()):
+                return True
+        return False

@@ -1,0 +1,93 @@
+"""Whether a pipeline can work at a size on this machine: its memory, and that of its pictures.
+
+Asked before a worker is touched, so that what cannot be is refused and what runs goes on.
+"""
+
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from bridge.workers.loras import lora_bytes
+from engine import commit, sizes
+from engine.advice import GB, LARGEST_AUTO, advice, fits
+from engine.memory import GPU, Setting, need, total
+from engine.parameters import Load
+from engine.pipelines.catalog import PipelineRow
+from engine.pipelines.controls import CausalLoad
+from engine.pipelines.specs import DEMO, DEMO_VAE_WIDTH
+from engine.segments import folder
+
+PIXEL = 4  # bytes
+STAYS = ("network", "VACE", "LoRAs", "text encoder", "VAE")  # parts that every size has
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Bytes that are free for one worker: of the GPU's memory, None where there is no GPU or it
+    does not say; of the computer's; and of what shared pictures are kept in.
+    """
+
+    gpu: int | None
+    memory: int
+    shared: int
+
+
+def free(gpu: int | None, mine: float) -> Free:
+    """What is free now. `gpu` is what was free of the GPU before any worker took of it, `mine` the
+    bytes of the computer's memory that the worker has which would go on at another size.
+    """
+    memory = commit.available() + int(mine)
+    shared = memory if sys.platform in ("win32", "darwin") else shutil.disk_usage(folder()).free
+    return Free(gpu, memory, shared)
+
+
+def whole(gpu: int | None) -> Free:
+    """What there would be on this machine with nothing else on it; `gpu` as in `free`."""
+    memory = psutil.virtual_memory().total
+    shared = memory if sys.platform in ("win32", "darwin") else shutil.disk_usage(folder()).total
+    return Free(gpu, memory, shared)
+
+
+def refusal(row: PipelineRow, load: Load, size: str, there: Free, models: Path) -> str:
+    """Why a pipeline cannot work at `size`, in words that follow it; empty where it can."""
+    if row.native_size:
+        return ""
+    width, height = sizes.floored(*(sizes.sides(size) or LARGEST_AUTO), row.multiple)
+    pictures = shared_bytes(row, width, height)
+    if pictures > there.shared:
+        return _lacks(f"{row.id}'s pictures need", pictures, there.shared, "shared memory")
+    worker = row.pixel_bytes * width * height
+    if row.spec is not None and isinstance(load, CausalLoad):
+        setting = _setting(load, there, models)
+        spec = replace(row.spec, network=DEMO) if load.weights == "demo" else row.spec
+        parts = need(spec, load, width, height, setting)
+        kept = ["text encoder"] if load.weights == "demo" else []  # which demo weights have none of
+        worker = total(parts, STAYS)  # what it is loaded with the worker itself has counted
+        if there.gpu is not None:
+            told = advice(spec, load, (width, height), there.gpu, setting, kept)
+            return "" if fits(told) else f"{row.id} {told}"
+    if worker + pictures > there.memory:
+        return _lacks(f"{row.id} needs", worker + pictures, there.memory, "memory")
+    return ""
+
+
+def shared_bytes(row: PipelineRow, width: int, height: int) -> int:
+    """What the pictures on their way to a worker and back take, beside those of the size before,
+    which are not free yet.
+    """
+    return (max(row.block, 2) + 2 * row.block + 2) * PIXEL * width * height
+
+
+def _setting(load: CausalLoad, there: Free, models: Path) -> Setting:
+    setting = GPU if there.gpu is not None else Setting(value=4, gpu=False)
+    if load.weights == "demo":
+        return replace(setting, vae_width=DEMO_VAE_WIDTH[load.vae])
+    return replace(setting, loras=lora_bytes(load, models))
+
+
+def _lacks(what: str, wanted: int, there: int, kind: str) -> str:
+    lacks = f"{what} {wanted / GB:.1f} GB of {kind} where {there / GB:.1f} GB are free"
+    return lacks + commit.cure()

@@ -1,0 +1,587 @@
+"""EngineHost: starts, watches, restarts and switches engine workers.
+
+One thread decides everything here. What workers say reaches it as events; of what other threads
+ask for only the newest wish is kept. At any time one link is `current` (its pictures are shown),
+one may be `coming`, and one may be ending: no other is started before that is gone.
+"""
+
+import contextlib
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from bridge.frames.frame import Frame
+from bridge.settings import Settings
+from bridge.state.status import Counters, EngineState
+from bridge.state.store import ParameterError
+from bridge.system.loops import explained, repeat
+from bridge.workers import gpu
+from bridge.workers.client import Link, Orders
+from bridge.workers.feeder import Feeder
+from bridge.workers.rollback import Rollback
+from engine import commit
+from engine.advice import fits
+from engine.channel import Message
+from engine.parameters import Load, Value, fitted
+from engine.pipelines.catalog import Catalog, PipelineRow
+from engine.segments import RingError
+
+log = logging.getLogger(__name__)
+
+TELL = 3.0  # seconds without a block from which on it is said what is waited for
+TOLD = 60.0  # seconds for which it is told what could not be loaded while another runs well
+TICK = 0.05  # seconds between looks at the clock
+DEATHS, WITHIN = 3, 60.0  # so many deaths in so many seconds open the breaker
+HANG = 3.0  # seconds without a picture until a worker is ended, or five blocks' time if longer
+LONGEST_BACKOFF = 30.0
+SOUND = (EngineState.RUNNING, EngineState.WARMUP)
+RETRY = 60.0  # seconds between the slow tries while the breaker is open
+SPARE_RETRY = 5.0  # seconds until the fallback's worker is started again when it died
+APART = 0.5  # seconds between the starts of workers that are asked to die as soon as they come
+QUIET = 0.25  # seconds without another wish until one takes the place of a worker that is coming
+GRACE = 5.0  # seconds after which a worker that does not even die is waited for no longer
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be shown next: `anew`, in a worker of its own, whatever the current one can do."""
+
+    orders: Orders
+    anew: bool
+    at: float
+
+
+class EngineHost:
+    """What is asked of it returns at once; `state`, `reason` and `error` tell how it goes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        counters: Counters,
+        values: Callable[[], tuple[int, Mapping[str, Value]]],
+        newest_input: Callable[[], Frame | None],
+        has_input: Callable[[], bool],
+        changed_over: Callable[[], None],
+    ) -> None:
+        """`values` gives the newest parameter snapshot: its number and all values by name;
+        `changed_over` is called when another pipeline is shown; `has_input` says whether what
+        `newest_input` gives is somebody's. ValueError where there is no such GPU as is asked for.
+        """
+        self.free = gpu.free(settings.gpu)  # before any worker takes of it
+        self._changed_over = changed_over
+        self._newest_input = newest_input
+        self._has_input = has_input
+        self._settings = settings
+        self._catalog = catalog
+        self._counters = counters
+        self._values = values
+        self._events: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="engine host", daemon=True)
+        self._deaths: deque[float] = deque(maxlen=DEATHS)
+        self._again_at: float | None = None
+        self._wish: Wish | None = None
+        self._wishing = threading.Lock()
+        self._ending: dict[Link, float] = {}  # when each was told to end
+        self._before: Orders | None = None  # what ended to make room for what is coming
+        self._rolled_back = False
+        self._troubled_at = 0.0
+        self._refused = ("", 0.0)  # what was last seen in `refused`, and since when
+        self._stopping = threading.Event()
+        self._feeders: dict[Link, Feeder] = {}
+        self._spare_wanted: Orders | None = None
+        self._spare_at = 0.0  # from when on it may be started
+        self.spare: Link | None = None
+        self.spare_trouble = ""  # what the fallback's last worker ended of
+        self.current: Link | None = None
+        self.coming: Link | None = None
+        self.rollback: Rollback | None = None  # what takes back a change that does no good
+        self.restarts = 0
+        self.breaker_open = False
+        # told, by the host's thread, what could not be loaded and what runs instead
+        self.kept: Callable[[Orders, Orders], None] = lambda failed, runs: None
+        # What was asked for and could not be; stands until the next success, or for a while where
+        # what there is runs well: it must not hide for ever what goes wrong later.
+        self.refused = ""
+        self.trouble = ""  # what went wrong by itself; stands until the engine runs well again
+
+    # What others ask for; any thread.
+
+    def start(self, row: PipelineRow, load: Load, lacking: str = "") -> None:
+        """Start the first worker; or none, and say so, where it would lack something."""
+        self._thread.start()
+        self.refused = lacking
+        if not lacking:
+            self.switch(row, load)
+
+    def stop(self, timeout: float = 1.5) -> None:
+        """End all workers; those that do not end by themselves in time are killed."""
+        self._stopping.set()
+        self._events.put(("stop",))
+        self._thread.join(timeout)
+        for link in (*self.links, *list(self._ending)):
+            if not link.join(0.2):
+                link.kill()
+                link.join(1)
+
+    def switch(self, row: PipelineRow, load: Load) -> None:
+        """Change to another pipeline, or to the same one built anew."""
+        self._ask(lambda: self.orders(row, load), anew=False)
+
+    def reload(self) -> None:
+        """Build the pipeline anew; after a breaker this is the way back."""
+        self._ask(lambda: self.aim, anew=True)
+
+    def _ask(self, orders: Callable[[], Orders | None], *, anew: bool) -> None:
+        """Take the place of an older wish; `orders` gives None where there is nothing to ask for.
+
+        What is built anew is what was asked for, when that is still to come.
+        """
+        with self._wishing:
+            asleep = self._wish is None
+            if (wanted := orders()) is not None:
+                self._wish = Wish(wanted, anew, perf_counter())
+        if asleep:
+            self._events.put(("wish",))
+
+    def want_spare(self, orders: Orders | None) -> None:
+        """Run another worker beside the shown one for as long as this is asked; `spare` is it."""
+        self._spare_wanted = orders
+
+    def reset(self) -> None:
+        """Let the pipeline forget the past of its stream."""
+        for link in self.links:
+            link.reset()
+
+    def kill(self) -> None:
+        """End the worker as a crash would; it is replaced."""
+        if self.current:
+            self.current.kill(asked=True)
+
+    def steer(self, number: int, values: Mapping[str, Value]) -> None:
+        """Hand a new parameter snapshot to the workers. Never waits."""
+        for link in self.links:
+            link.steer(number, values)
+
+    # What others may know; any thread.
+
+    @property
+    def links(self) -> list[Link]:
+        """The workers there are."""
+        return [link for link in (self.current, self.coming, self.spare) if link]
+
+    @property
+    def aim(self) -> Orders | None:
+        """What is shown when all that was asked for has come; None where there is nothing."""
+        wish, coming, current = self._wish, self.coming, self.current
+        if wish or coming:
+            return wish.orders if wish else coming.orders if coming else None
+        return (current.swapping or current.orders) if current else self._before
+
+    @property
+    def state(self) -> EngineState:
+        """Where the engine stands."""
+        link = self.current
+        if self.breaker_open:
+            return EngineState.FAILED
+        if link is None:
+            coming = EngineState.LOADING if self._wish else EngineState.IDLE
+            coming = self.coming.state if self.coming else coming
+            return EngineState.WARMUP if coming is EngineState.RUNNING else coming
+        if link.state is EngineState.RUNNING:
+            return EngineState.DEGRADED if link.degraded else EngineState.RUNNING
+        return EngineState.RESTARTING if self.restarts else link.state
+
+    @property
+    def loading(self) -> Orders | None:
+        """What is on its way to be shown."""
+        coming, current, wish = self.coming, self.current, self._wish
+        if coming or (current and current.swapping):
+            return coming.orders if coming else current.swapping if current else None
+        return wish.orders if wish else None
+
+    @property
+    def progress(self) -> tuple[str, float]:
+        """What is being loaded, and the part of it that is done; nothing and 1 for nothing."""
+        current = self.current
+        link = self.coming or (current if current and current.swapping else None)
+        return link.progress if link else ("", 1.0)
+
+    def room(self, row: PipelineRow, load: Load) -> str:
+        """What a pipeline needs of the GPU, and whether it fits beside what other programs had of
+        it when this one began, in words; see `gpu.room`.
+        """
+        return self._room(row, load, self.free)
+
+    @property
+    def error(self) -> str:
+        """What is wrong, in one sentence; empty when all is well."""
+        return self.refused or self.trouble or self.unfed
+
+    @property
+    def unfed(self) -> str:
+        """Why blocks are made otherwise than asked for, or not at all; empty when they are."""
+        link = self.current or self.coming
+        feeder = self._feeders.get(link) if link else None
+        short = next((link.short for link in self.links if link.short), "")
+        return (feeder.trouble if feeder else "") or short
+
+    @property
+    def reason(self) -> str:
+        """Why, in one sentence."""
+        link = self.current
+        if self.breaker_open:
+            return (
+                f"The engine died {DEATHS} times in a row; use reload, or it is tried each minute."
+            )
+        if link and link.degraded:
+            return link.degraded
+        if link and link.state is EngineState.WARMUP and link.inbox.newest is None:
+            return "The engine is ready and waits for a picture."
+        if loading := self.loading:
+            return f"{loading.row.id} is being loaded."
+        waits = perf_counter() - link.block.ended if link and link.block.made else 0.0
+        if link and waits > TELL and link.limit >= link.orders.load_s:
+            return (
+                f"The first block of another size, steps or inputs has taken {waits:.0f} s so far, "
+                f"of {link.limit:.0f} s that it may; `kill_engine` ends it."
+            )
+        return str(link.report.get("notice", "")) if link else ""
+
+    # The host's own thread.
+
+    def _run(self) -> None:
+        repeat(self._step, self._stopping, self._stumbled, TICK)
+        for link in self.links:
+            self._retire(link)
+
+    def _step(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._on(*self._events.get(timeout=TICK))
+        self._seed()
+        self._look()
+        self._advance()
+
+    def _stumbled(self, error: Exception) -> None:
+        self._note_trouble(explained(error, RingError))
+
+    def _note_trouble(self, text: str) -> None:
+        self.trouble, self._troubled_at = text, perf_counter()
+
+    def _on(self, what: str, *about: Any) -> None:
+        if what == "end":
+            self._ended(about[0])
+        elif what == "swapped":
+            self._swapped(about[0])
+        elif what == "kept":
+            link, self.refused, failed = about
+            self._kept(failed, link.orders)
+
+    def _heard(self, link: Link, message: Message) -> None:
+        """Called by a link's thread with every message."""
+        if self.rollback:
+            self.rollback.heard(link, message)
+        if message["say"] == "bad":
+            self._counters.bad_blocks += 1
+            self._note_trouble(message["text"])
+        elif message["say"] == "block":
+            for _ in range(message["frames"]):
+                self._counters.engine_rate.tick()
+            self._counters.block_time.add(message["seconds"])
+        elif message["say"] == "kept":
+            self._events.put(("kept", link, message["text"], message["failed"]))
+        if message["say"] in ("end", "block", "swapped"):
+            self._events.put((message["say"], link))
+
+    def orders(self, row: PipelineRow, load: Load) -> Orders:
+        """What a worker of a pipeline is started with here."""
+        settings = self._settings
+        return Orders(
+            row=row,
+            load=load,
+            assets=settings.assets,
+            models=settings.models_folder,
+            more_models=settings.more_models,
+            hang_s=HANG if settings.hang_s is None else settings.hang_s,
+            load_s=settings.load_s,
+            in_process=settings.engine == "process",
+            gpu=settings.gpu,
+        )
+
+    def _heard_spare(self, link: Link, message: Message) -> None:
+        """The same for the fallback's worker, whose pictures and troubles do not count."""
+        if message["say"] == "end":
+            self._events.put(("end", link))
+
+    def _launch(self, orders: Orders, heard: Callable[[Link, Message], None]) -> Link:
+        link = Link(orders, heard)
+        link.start(*self._values())
+        self._feeders[link] = Feeder(
+            link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
+            lambda: self._counters.input_rate.value, self._has_input,
+            lambda: float(self._values()[1].get("max_fps", 0.0)),
+        )  # fmt: skip
+        log.info("engine worker %d starts with %s", link.pid, orders.row.id)
+        return link
+
+    def _advance(self) -> None:
+        """Begin what was asked for last: in the current worker where it is of the family and need
+        not be built anew, else beside it where memory allows, else in its place.
+
+        Wishes may come faster than workers start. So what is coming goes on until the wishes have
+        rested for a moment, and who has to go is gone before another comes.
+        """
+        wish, old = self._wish, self.current
+        if wish is None:
+            return
+        if old and not wish.anew and _takes_in(old, wish.orders.row):
+            self._give_up_coming()
+            if old.swapping != wish.orders:
+                old.swapping = wish.orders
+            self._granted(wish)
+        elif self.coming and self.coming.orders == wish.orders and not wish.anew:
+            self._granted(wish)
+        elif self.coming:
+            if perf_counter() - wish.at > QUIET:
+                self._give_up_coming()
+        elif not self._crowded():
+            if old and self._too_big(wish.orders):
+                self._before, self.current = old.orders, None
+                self._retire(old)
+                return
+            self.coming = self._try(wish.orders)
+            self._seed()
+            self._granted(wish)
+
+    def _granted(self, wish: Wish) -> None:
+        """A wish is being fulfilled, which also ends what there was of deaths."""
+        self._deaths.clear()
+        self.breaker_open, self._again_at = False, None
+        with self._wishing:
+            if self._wish is wish:  # else a newer one is to come
+                self._wish = None
+
+    def _give_up_coming(self) -> None:
+        if self.coming:
+            self._retire(self.coming)
+            self.coming = None
+
+    def _crowded(self) -> bool:
+        """Whether a worker is still ending."""
+        now = perf_counter()
+        for link, told in list(self._ending.items()):
+            if link.gone or now - told > GRACE:
+                del self._ending[link]
+        return bool(self._ending)
+
+    def _too_big(self, orders: Orders) -> bool:
+        """Whether a worker does not fit beside the one there is."""
+        free = gpu.free(self._settings.gpu)
+        told = self._room(orders.row, orders.load, free)
+        if free is not None and told and not fits(told):
+            return True
+        return orders.row.memory > commit.available()
+
+    def _room(self, row: PipelineRow, load: Load, free: int | None) -> str:
+        size = str(self._values()[1].get("size", "auto"))
+        return gpu.room(row, load, size, self._settings.models_folder, free)
+
+    def _try(self, orders: Orders) -> Link | None:
+        try:
+            return self._launch(orders, self._heard)
+        except (OSError, RingError) as error:
+            self.refused = f"The engine worker could not be started: {error}"
+            return None
+
+    def _seed(self) -> None:
+        """Give a new worker the newest picture, for a still sender has nothing else to give, and
+        the values that came while it was started and nobody knew of it.
+        """
+        number, values = self._values()
+        for link in self.links:
+            if link.parameters_number < number:
+                link.steer(number, values)
+        newest = self._newest_input()
+        for link in self.links:
+            if newest and link.inbox.newest is None:
+                link.inbox.put(newest)
+
+    def _look(self) -> None:
+        """What time brings: a worker that is warm, one that is silent, one that is due again."""
+        now = perf_counter()
+        if self.coming and _warm(self.coming):
+            self._change_over(self.coming)
+        for link in self.links:
+            if link.silent() and self._settings.engine == "process":
+                link.error = "The engine worker gave no sign of life and was ended."
+                link.kill()
+        link = self.current
+        settled = self._settings.settle_s
+        if link and link.state is EngineState.RUNNING and now - link.running_since > settled:
+            self._deaths.clear()
+            if now - self._troubled_at > settled:
+                self.trouble = ""
+            if self._since_refused(now) > TOLD:
+                self.refused = ""
+        due = self._again_at is not None and now >= self._again_at
+        if due and link and not self._crowded():
+            self._again_at = None
+            self._revive(link)
+
+        self._mind_spare(now)
+
+    def _since_refused(self, now: float) -> float:
+        """Seconds for which the same has been told as refused, and nothing else was begun."""
+        if self._refused[0] != self.refused or self.loading:
+            self._refused = self.refused, now
+        return now - self._refused[1]
+
+    def _mind_spare(self, now: float) -> None:
+        """Start and end the fallback's worker."""
+        wanted, link = self._spare_wanted, self.spare
+        if link and wanted is None:
+            self.spare = None
+            self._retire(link)
+        elif wanted and link is None and now >= self._spare_at and not self._crowded():
+            try:
+                self.spare = self._launch(wanted, self._heard_spare)
+            except (OSError, RingError) as error:
+                self._spare_ended(str(error))
+
+    def _spare_ended(self, why: str) -> None:
+        self.spare, self.spare_trouble = None, why
+        self._spare_at = perf_counter() + SPARE_RETRY
+
+    def _change_over(self, link: Link) -> None:
+        old, self.current, self.coming = self.current, link, None
+        if not self._rolled_back:
+            self.refused = ""
+        self._before, self._rolled_back = None, False
+        if old:
+            self._retire(old)
+        self._changed_over()
+
+    def _swapped(self, link: Link) -> None:
+        """Another pipeline runs in the current worker."""
+        self.refused = ""
+        link.steer(*self._values())
+        self._changed_over()
+
+    def _ended(self, link: Link) -> None:
+        """A worker is gone, whatever the reason."""
+        self._ending.pop(link, None)
+        if link not in self.links:
+            return  # it was to go
+        if link is self.spare:
+            self._feeders.pop(link).stop()
+            self._spare_ended(link.why())
+            return
+        if link.offered:
+            self.refused = f"{link.offered.row.id} could not be loaded: {link.why()}"
+        if link.swapping is not link.offered and link.swapping:
+            link.orders = link.swapping  # asked for, and not what the worker died of
+        link.swapping = link.offered = None
+        feeder = self._feeders.pop(link, None)
+        if feeder:
+            feeder.stop()
+        if link is self.coming and self.current:
+            self.coming = None
+            self.refused = f"{link.row.id} could not be loaded: {link.why()}"
+            log.error(self.refused)
+            self._kept(link.orders, self.current.orders)
+        elif link is self.coming and self._before:
+            self.refused = f"{link.row.id} could not be loaded: {link.why()}"
+            orders, self._before, self._rolled_back = self._before, None, True
+            self._kept(link.orders, orders)
+            self.coming = self._try(orders)
+            self._seed()
+        elif link is self.coming:
+            self.current, self.coming = link, None
+            self._died(link)
+        elif link is self.current:
+            self._died(link)
+
+    def _kept(self, failed: Orders, runs: Orders) -> None:
+        """What was asked for could not be loaded, and what was loaded before holds, unless
+        something newer was asked for meanwhile.
+        """
+        if self._wish is None:
+            self.kept(failed, runs)
+
+    def _died(self, link: Link) -> None:
+        """The shown pipeline's worker died: replace it, at growing intervals, not for ever. One
+        that was asked to die is replaced and counts for nothing, however often that is asked.
+        """
+        now = perf_counter()
+        if link.asked_to_die:
+            self._note_trouble(link.why())
+            log.info(self.trouble)
+            self.restarts += 1
+            self._again_at = max(now, link.started + APART)
+            self._look()
+            return
+        self._note_trouble(link.why())
+        words = " | ".join(list(link.log)[-30:]) or "none"
+        log.error("%s Its last words: %s", self.trouble, words)
+        if self._deaths and now - self._deaths[0] > WITHIN:
+            self._deaths.popleft()
+        self._deaths.append(now)
+        self.restarts += 1
+        if len(self._deaths) >= DEATHS and now - self._deaths[0] <= WITHIN:
+            self.breaker_open = True
+            self._again_at = now + RETRY
+            return
+        wait = min(2.0 ** (len(self._deaths) - 2), LONGEST_BACKOFF) if len(self._deaths) > 1 else 0
+        self._again_at = now + wait
+        if not wait:
+            self._look()
+
+    def _revive(self, link: Link) -> None:
+        fresh = self._try(link.orders)
+        if fresh is None:
+            self._died(link)
+            return
+        self.breaker_open = False
+        self.current = fresh
+        self._seed()
+
+    def _retire(self, link: Link) -> None:
+        feeder = self._feeders.pop(link, None)
+        if feeder:
+            feeder.stop()
+        self._ending[link] = perf_counter()
+        link.stop()
+        if not link.loaded and link.state is not EngineState.RUNNING:
+            link.kill()  # it hears nothing while it loads, and nobody saw anything of it
+
+
+def checked_load(
+    row: PipelineRow, values: Mapping[str, Value], asked: Mapping[str, object]
+) -> Load:
+    """A pipeline's `Load` from the stored values and what is asked for now."""
+    known = row.load.model_fields
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        takes = ", ".join(known) or "nothing"
+        raise ParameterError(
+            {name: f"{row.id} is not loaded with {name!r}; it takes {takes}." for name in unknown}
+        )
+    return row.load.model_validate({**fitted(row.load, values), **asked})
+
+
+def _warm(link: Link) -> bool:
+    """Whether a worker has shown what it can, or has nothing to show it on."""
+    if link.state is EngineState.RUNNING:
+        return True
+    return link.loaded and link.inbox.newest is None and perf_counter() - link.started > 0.5
+
+
+def _takes_in(link: Link, row: PipelineRow) -> bool:
+    """Whether a worker can put a pipeline in place of its own."""
+    able = link.state in SOUND or link.offered is not None  # the newest comes after what is offered
+    return bool(row.family) and row.family == link.row.family and able

@@ -1,0 +1,127 @@
+"""A change after which no block can be used is taken back.
+
+Which values may go back is declared with each parameter (`reverts`): the prompts, references and
+LoRAs, not the faders of the output. What a block was made with is known by its number: the live
+values of that snapshot, and what its worker was loaded with.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Mapping
+from weakref import WeakKeyDictionary
+
+from bridge.state.store import Change, ParameterError, ParameterStore, Snapshot
+from bridge.workers.client import Link
+from engine.channel import Message
+from engine.parameters import Value
+
+log = logging.getLogger(__name__)
+
+BAD = 3  # unusable blocks in a row, made with something new, until that is taken back
+GOOD = 3  # good blocks in a row until a value counts as one that holds
+KEPT = 512  # changes that are remembered: far more than come during a block
+SHOWN = 60  # letters of a value that a sentence shows
+
+
+class Rollback:
+    """Any thread may call any method; none waits. `told` is what was taken back and why, in a
+    sentence, until something of the kind is changed again.
+    """
+
+    def __init__(self, store: ParameterStore) -> None:
+        self._store = store
+        self._names = frozenset(spec.name for spec in store.specs.values() if spec.reverts)
+        self._lock = threading.Lock()
+        self._history: deque[tuple[int, Mapping[str, Value]]] = deque(maxlen=KEPT)
+        self._holds: dict[str, Value] = {}  # the last value of each that good blocks were made with
+        self._tries: dict[str, tuple[Value, int]] = {}  # a newer value, and its good blocks
+        self._bad: WeakKeyDictionary[Link, int] = WeakKeyDictionary()  # in a row, of each worker
+        self._back = 0  # the snapshot that went back; 0 once it is shown
+        self.told = ""
+
+    def note(self, snapshot: Snapshot) -> None:
+        """From this number on, blocks are made with these values."""
+        values = {name: snapshot.values[name] for name in self._names}
+        with self._lock:
+            if not self._history or self._history[-1][1] != values:
+                self._history.append((snapshot.number, values))
+
+    def changed(self, change: Change) -> None:
+        """The store's values changed."""
+        self.note(change.snapshot)
+        if change.origin == "rollback":
+            self._back = change.snapshot.number
+        elif self._names & change.changed.keys():
+            self.told, self._back = "", 0
+        elif "fade" in change.changed:
+            self._back = 0
+
+    def eased(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
+        """The values as workers are to see them: the way back has no fade, which would lead through
+        what no picture comes of.
+        """
+        return {**values, "fade": 0.0} if self._back and "fade" in values else values
+
+    def heard(self, link: Link, message: Message) -> None:
+        """What a worker said; its thread must not be held up."""
+        if message["say"] == "bad":
+            self._judge_bad(link, message["tag"], message["text"])
+        elif message["say"] == "block" and message["frames"]:
+            report = message["report"]
+            # A new prompt that is still to come, or only fading in, is not what made this block.
+            if not report.get("arriving") and not report.get("fade_left"):
+                self._back = 0 if message["tag"] >= self._back else self._back
+                self._judge_good(link, message["tag"])
+
+    def _judge_good(self, link: Link, tag: int) -> None:
+        with self._lock:
+            self._bad[link] = 0
+            for name, value in self._made_with(link, tag).items():
+                tried, count = self._tries.get(name, (value, 0))
+                count = count + 1 if tried == value else 1
+                self._tries[name] = value, count
+                if count >= GOOD:
+                    self._holds[name] = value
+
+    def _judge_bad(self, link: Link, tag: int, why: str) -> None:
+        with self._lock:
+            self._tries.clear()
+            made = self._made_with(link, tag)
+            held = {n: self._holds[n] for n, v in made.items() if self._holds.get(n, v) != v}
+            self._bad[link] = self._bad.get(link, 0) + 1 if held else 0
+            if self._bad[link] < BAD:
+                return
+            self._bad[link] = 0
+        self._aside(held, made, why)
+
+    def _made_with(self, link: Link, tag: int) -> dict[str, Value]:
+        """The values of a block; of the live ones none where the number is too old to be known."""
+        found = next((values for number, values in reversed(self._history) if number <= tag), {})
+        live = {n: v for n, v in found.items() if n in link.row.parameters.model_fields}
+        loaded = link.orders.load.model_dump()
+        return live | {n: v for n, v in loaded.items() if n in self._names}
+
+    def _aside(self, held: Mapping[str, Value], made: Mapping[str, Value], why: str) -> None:
+        """Set values back in a thread of its own: a reference is looked for on the disk."""
+        args = held, made, why
+        threading.Thread(target=self._set_back, args=args, name="rollback", daemon=True).start()
+
+    def _set_back(self, held: Mapping[str, Value], made: Mapping[str, Value], why: str) -> None:
+        """Back to `held`, but for what was changed since a block was `made`: that is a new try."""
+        now = self._store.snapshot.values
+        back = {n: v for n, v in held.items() if now[n] != v and now[n] == made.get(n, now[n])}
+        told = [f"{name} is {_short(v)} again, not {_short(now[name])}" for name, v in back.items()]
+        if back and why:
+            self.told = f"{', '.join(told)}: {BAD} blocks in a row could not be used. {why}"
+            log.warning(self.told)
+        try:
+            self._store.update(back, "rollback")
+        except ParameterError as error:  # the reference before it is gone: then none
+            plain = {name: self._store.specs[name].default for name in error.problems}
+            self._store.update(back | plain, "rollback")
+
+
+def _short(value: Value) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
