@@ -54,14 +54,15 @@ from bridge.workers.client import Link, Orders
 from bridge.workers.fit import free, refusal, whole
 from bridge.workers.host import EngineHost, checked_load
 from bridge.workers.rollback import Rollback
-from engine import drives, sizes
-from engine.advice import LARGEST_AUTO
-from engine.library import Library
+from engine import sizes
+from engine.catalog.artifacts import lora_named
+from engine.catalog.rows import Catalog, PipelineRow
+from engine.cost.fit import LARGEST_AUTO
+from engine.files.library import Library
 from engine.parameters import Load, ParameterSpec, Value, describe
-from engine.pipelines.catalog import Catalog, PipelineRow
-from engine.pipelines.files import lora_named
 from engine.sizes import AUTO
-from engine.texts import mended
+from engine.system import drives
+from engine.system.texts import mended
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bridge.system.paths import bare, meant, no_device, path_of
 from engine import sizes
 from engine.parameters import Size
-from engine.texts import mended
+from engine.system.texts import mended
 
 ExactSize: TypeAlias = Annotated[str, AfterValidator(sizes.exact)]
 Uri: TypeAlias = Annotated[str, AfterValidator(meant)]

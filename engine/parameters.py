@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from engine import sizes
-from engine.texts import mended
+from engine.system.texts import mended
 
 Value: TypeAlias = bool | int | float | str
 

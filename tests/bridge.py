@@ -4,7 +4,7 @@ import bridge.playout.endpoints
 import bridge.session
 import bridge.workers.client
 from bridge.cli.commands import main as command
-from engine.pipelines.catalog import Catalog
+from engine.catalog.rows import Catalog
 from tests.doubles import CATALOG
 
 

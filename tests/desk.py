@@ -15,9 +15,9 @@ from bridge.state.status import Counters, Status
 from bridge.state.store import ParameterStore
 from bridge.transports import Offer, check_source
 from bridge.workers.host import checked_load
-from engine.library import Library
+from engine.catalog.rows import BUILT_IN, Catalog
+from engine.files.library import Library
 from engine.parameters import describe
-from engine.pipelines.catalog import BUILT_IN, Catalog
 
 
 class FakeDesk:

@@ -14,10 +14,10 @@ from weakref import WeakSet
 
 import numpy as np
 
+from engine.catalog.controls import size_control
+from engine.catalog.rows import BUILT_IN, Catalog, PipelineRow
 from engine.parameters import Load, Parameters, Size, control
 from engine.pipeline import Image
-from engine.pipelines.catalog import BUILT_IN, Catalog, PipelineRow
-from engine.pipelines.controls import size_control
 
 
 class PainterLoad(Load):

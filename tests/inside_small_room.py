@@ -16,8 +16,8 @@ import pytest
 from bridge.frames.frame import Frame
 from bridge.transports import Options, TransportError, open_sink, open_source
 from bridge.workers.client import Link
-from engine.ring import RingWriter
-from engine.segments import PREFIX, folder
+from engine.ipc.ring import RingWriter
+from engine.ipc.segments import PREFIX, folder
 from tests.rig import running_session, scene
 from tests.test_cli import running
 

@@ -1,4 +1,4 @@
-/* Reads the newest picture of shm:NAME, as the layout in engine/ring.py says, and prints it. */
+/* Reads the newest picture of shm:NAME, as the layout in engine/ipc/ring.py says, and prints it. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>

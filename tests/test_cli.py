@@ -26,8 +26,8 @@ import bridge.transports
 from bridge.cli.commands import main
 from bridge.cli.send import relay
 from bridge.errors import quoted
-from engine.ring import RingReader, RingWriter
-from engine.segments import PREFIX, RingError, folder
+from engine.ipc.ring import RingReader, RingWriter
+from engine.ipc.segments import PREFIX, RingError, folder
 from tests import balky
 from tests.chromium import chromium
 
@@ -503,7 +503,7 @@ def test_one_osc_message_switches_and_a_pipeline_that_fails_leaves_the_old_one(
 
 STRANGER = """
 from engine.parameters import Load, Parameters
-from engine.pipelines.catalog import PipelineRow
+from engine.catalog.rows import PipelineRow
 
 class Lame:
     def __init__(self, load, context):

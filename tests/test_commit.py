@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from bridge.workers.fit import free, refusal
-from engine import commit, decoding
-from engine.channel import Channel, Exit
-from engine.commit import short_of_memory
-from engine.guards import is_out_of_memory
-from engine.pipelines.catalog import Catalog
-from engine.worker import Worker
+from engine.catalog.rows import Catalog
+from engine.images import decoding
+from engine.ipc.channel import Channel, Exit
+from engine.system import commit
+from engine.system.commit import short_of_memory
+from engine.worker.guards import is_out_of_memory
+from engine.worker.loop import Worker
 
 MB = 1 << 20
 

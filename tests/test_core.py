@@ -17,12 +17,12 @@ from bridge.playout.output import OutputParameters
 from bridge.playout.pacer import Pacer
 from bridge.state.store import ParameterError, ParameterStore
 from bridge.workers.feeder import engine_size, patience
-from engine.guards import is_cuda_error, is_out_of_memory, usable
+from engine.catalog.rows import BUILT_IN, ENTRY_POINTS, Catalog, StylizeParameters
+from engine.ipc.ring import RingReader, RingWriter, owner, sweep
+from engine.ipc.segments import RingError
 from engine.parameters import Kind, Parameters, control, describe
 from engine.pipeline import UnusableOutput
-from engine.pipelines.catalog import BUILT_IN, ENTRY_POINTS, Catalog, StylizeParameters
-from engine.ring import RingReader, RingWriter, owner, sweep
-from engine.segments import RingError
+from engine.worker.guards import is_cuda_error, is_out_of_memory, usable
 
 
 @given(st.integers(1, 60), st.integers(1, 40))
@@ -350,7 +350,7 @@ def test_a_plug_in_that_is_broken_in_any_way_is_listed_and_the_rest_is_there(
     monkeypatch, value, why
 ):
     points = [EntryPoint("x", value, ENTRY_POINTS), EntryPoint("y", "tests.test_core:PAPERS", "")]
-    monkeypatch.setattr("engine.pipelines.catalog.entry_points", lambda group: points)
+    monkeypatch.setattr("engine.catalog.rows.entry_points", lambda group: points)
     catalog = Catalog.installed(describe(OutputParameters))
     with pytest.raises(LookupError, match=why):
         catalog["x"]

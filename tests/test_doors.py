@@ -29,11 +29,11 @@ from bridge.transports import Offer
 from bridge.workers import fit as room
 from bridge.workers.feeder import Feeder
 from engine import sizes
+from engine.catalog.controls import CausalLoad, StylizeLoad
+from engine.catalog.rows import BUILT_IN, Catalog
+from engine.ipc.segments import RingError
 from engine.parameters import Kind, Parameters, control, describe, fitted
-from engine.pipelines.catalog import BUILT_IN, Catalog
-from engine.pipelines.controls import CausalLoad, StylizeLoad
-from engine.segments import RingError
-from engine.texts import mended, mended_all
+from engine.system.texts import mended, mended_all
 from tests.desk import FakeDesk
 from tests.rig import running_session, scene
 from tests.test_osc import osc

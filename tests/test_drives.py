@@ -11,8 +11,8 @@ import pytest
 
 from bridge.cli.commands import main
 from bridge.transports import Options, TransportError, open_sink, open_source
-from engine import drives
-from engine.library import Library, lack
+from engine.files.library import Library, lack
+from engine.system import drives
 from tests.rig import running_session
 from tests.weights.files import NEEDY, NET, ROWS, put
 

@@ -23,7 +23,7 @@ from bridge.control.schema import schema
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state.status import STATUS
-from engine.pipelines.catalog import Catalog
+from engine.catalog.rows import Catalog
 from tests.desk import FakeDesk
 from tests.test_cli import COMMAND, running
 

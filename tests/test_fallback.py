@@ -16,8 +16,8 @@ from bridge.settings import Settings
 from bridge.state.status import Counters
 from bridge.transports import Options
 from bridge.workers.client import Block
+from engine.ipc.ring import Slot
 from engine.parameters import describe
-from engine.ring import Slot
 from tests import balky
 from tests.rig import running_session, scene
 from tests.test_cli import refused_here

@@ -18,8 +18,8 @@ from bridge.state import references
 from bridge.state.journal import Journal, Kept
 from bridge.system import logs
 from bridge.transports import Options, open_sink
-from engine import held
-from engine.library import RECORD, Library
+from engine.files.library import RECORD, Library
+from engine.system import held
 from tests.rig import running_session
 from tests.weights.files import SMALL, put
 

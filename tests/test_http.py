@@ -43,7 +43,7 @@ from bridge.state import references as assets
 from bridge.state.status import STATUS
 from bridge.transports import BUILT_IN, Offer, offers
 from bridge.workers.feeder import engine_size
-from engine.ring import RingWriter
+from engine.ipc.ring import RingWriter
 from tests.desk import FakeDesk
 
 HERE = "http://127.0.0.1:8000"
@@ -599,7 +599,7 @@ def test_a_sender_that_comes_is_listed_shown_and_gone_again(client, desk):
 
 SENDER = """
 import sys
-from engine.ring import RingWriter
+from engine.ipc.ring import RingWriter
 ring = RingWriter(sys.argv[1], 320, 180)
 ring.reserve()[:] = (10, 200, 90, 255)
 ring.commit(1.0, 1)

@@ -15,8 +15,8 @@ from rich.console import Console
 from bridge.cli.commands import main
 from bridge.cli.supervisor import keep
 from bridge.settings import Settings
-from engine.ring import RingReader
-from engine.segments import PREFIX, RingError, folder
+from engine.ipc.ring import RingReader
+from engine.ipc.segments import PREFIX, RingError, folder
 from tests.test_cli import refused, running
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,8 @@ from bridge.transports import Options, TransportError, open_source
 from bridge.transports.spout.receiver import _other_gpu
 from bridge.transports.spout.registry import Sender
 from bridge.transports.spout.transport import _need
-from engine import loading
-from engine.channel import Exit
+from engine.ipc.channel import Exit
+from engine.system import loading
 from tests.test_commit import worker
 
 SAID = "DLL load failed while importing _core: The specified module could not be found."

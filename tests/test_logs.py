@@ -239,7 +239,7 @@ def test_a_defect_is_in_the_log_and_the_user_is_told_where(tmp_path, monkeypatch
 
 PLUG_IN = """
 from engine.parameters import Load, Parameters
-from engine.pipelines.catalog import PipelineRow
+from engine.catalog.rows import PipelineRow
 
 class Lame:
     def __init__(self, load, context):

@@ -16,9 +16,9 @@ from bridge.control.http.server import HttpServer
 from bridge.playout.output import OutputParameters
 from bridge.settings import Settings
 from bridge.transports import Offer
+from engine.catalog.rows import Catalog
+from engine.ipc.ring import RingWriter
 from engine.parameters import describe
-from engine.pipelines.catalog import Catalog
-from engine.ring import RingWriter
 from tests.chromium import browsing
 from tests.desk import FakeDesk
 from tests.rig import running_session

@@ -18,8 +18,8 @@ from bridge.settings import Settings
 from bridge.system import paths
 from bridge.system.paths import meant, refusal, typed, unquoted
 from bridge.transports import Options, TransportError, open_sink, open_source
-from engine import library
-from engine.library import other_places
+from engine.files import library
+from engine.files.library import other_places
 from tests.rig import running_session
 from tests.test_cli import running
 

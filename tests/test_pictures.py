@@ -17,9 +17,9 @@ from bridge.control.http import uploads
 from bridge.control.http.server import HttpServer
 from bridge.state import references as assets
 from bridge.state.references import AssetError
-from engine import decoding
-from engine.assets import COMING, KEPT_BYTES, MOST, Pictures
-from engine.decoding import Need, PictureError, decoded, header
+from engine.images import decoding
+from engine.images.assets import COMING, KEPT_BYTES, MOST, Pictures
+from engine.images.decoding import Need, PictureError, decoded, header
 from tests.rig import running_session
 
 ROOT = Path(__file__).parents[1]
@@ -292,7 +292,7 @@ def test_pictures_are_kept_at_the_size_they_are_used_at(pictures, tmp_path):
 def test_what_is_kept_is_bounded_by_bytes_and_never_less_than_a_block_needs(
     pictures, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("engine.assets.KEPT_BYTES", KEPT_BYTES // 16)
+    monkeypatch.setattr("engine.images.assets.KEPT_BYTES", KEPT_BYTES // 16)
     for number in range(12):
         (tmp_path / f"{number}.png").write_bytes(encoded())
     size = 1024, 512  # 2 MB each; a block takes three references, a mask, a first, a last
@@ -308,7 +308,7 @@ def test_what_is_kept_is_bounded_by_bytes_and_never_less_than_a_block_needs(
 def test_names_that_sweep_by_leave_nothing_behind(pictures, tmp_path, monkeypatch):
     go_on = threading.Event()
     monkeypatch.setattr(
-        "engine.assets.read", lambda *_: go_on.wait(20) and decoded(encoded(), WHOLE)
+        "engine.images.assets.read", lambda *_: go_on.wait(20) and decoded(encoded(), WHOLE)
     )
     for number in range(5 * COMING):
         (tmp_path / f"{number}.png").write_bytes(b"x")
@@ -331,7 +331,7 @@ def test_reasons_are_bounded_too(pictures, tmp_path):
 
 
 def test_a_file_changed_by_hand_is_read_anew(pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.assets.AGAIN", 0.05)
+    monkeypatch.setattr("engine.images.assets.AGAIN", 0.05)
     (tmp_path / "a.png").write_bytes(encoded())
     key, _ = arrived(pictures, "a.png", (16, 16), "contained")
     (tmp_path / "a.png").write_bytes(encoded(".png", 40, 40))
@@ -343,7 +343,7 @@ def test_a_file_changed_by_hand_is_read_anew(pictures, tmp_path, monkeypatch):
 def test_what_was_read_stays_when_its_file_is_damaged_or_gone_and_that_is_told(
     pictures, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("engine.assets.AGAIN", 0.0)
+    monkeypatch.setattr("engine.images.assets.AGAIN", 0.0)
     (tmp_path / "a.png").write_bytes(encoded())
     good = arrived(pictures, "a.png", (16, 16), "contained")[0]
     for spoil, word in (
@@ -364,10 +364,10 @@ def test_what_is_known_needs_no_disk(pictures, tmp_path, monkeypatch):
     (tmp_path / "a.png").write_bytes(encoded())
     use = "a.png", (16, 16), "contained"
     good = arrived(pictures, *use)[0]
-    monkeypatch.setattr("engine.assets.SLOW", 0.0)
+    monkeypatch.setattr("engine.images.assets.SLOW", 0.0)
     awake = threading.Event()
-    monkeypatch.setattr("engine.assets.find", lambda *_: awake.wait(20))
-    monkeypatch.setattr("engine.assets.AGAIN", 0.0)
+    monkeypatch.setattr("engine.images.assets.find", lambda *_: awake.wait(20))
+    monkeypatch.setattr("engine.images.assets.AGAIN", 0.0)
     try:
         for _ in range(3):
             assert pictures.get(*use)[0] == good
@@ -490,7 +490,7 @@ def peak(code, *args):
 import re, resource, sys, threading
 from pathlib import Path
 from bridge.control import assets
-from engine.assets import Pictures
+from engine.images.assets import Pictures
 def most():
     if sys.platform == "linux":
         return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])

@@ -31,7 +31,7 @@ from bridge.settings import Settings
 from bridge.system import logs
 from bridge.system.processes import from_outside
 from bridge.workers.client import Link, _runs
-from engine.waking import wake_in_time
+from engine.system.waking import wake_in_time
 from tests.rig import running_session
 from tests.test_cli import COMMAND, Running, refused, running
 from tests.test_keep import gone
@@ -295,7 +295,7 @@ class Windows:
     def __init__(self, monkeypatch, refuses=()):
         self.asked, self._refuses = [], refuses
         monkeypatch.setattr(ctypes, "WinDLL", self, raising=False)
-        for module in ("bridge.system.windows", "engine.waking"):
+        for module in ("bridge.system.windows", "engine.system.waking"):
             monkeypatch.setattr(f"{module}.sys", SimpleNamespace(platform="win32"))
 
     def __call__(self, library):

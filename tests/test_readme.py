@@ -9,7 +9,7 @@ from bridge.control.osc.routes import addresses
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state.status import Status
-from engine.pipelines.catalog import Catalog
+from engine.catalog.rows import Catalog
 
 README = Path(__file__).parent.parent / "README.md"
 

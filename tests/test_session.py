@@ -25,9 +25,9 @@ from bridge.system.timing import Ticker
 from bridge.transports import TransportError
 from bridge.transports.placeholder import StandIn
 from bridge.workers.client import Block
+from engine.ipc.ring import RingReader, RingWriter
+from engine.ipc.segments import PREFIX, folder
 from engine.parameters import describe
-from engine.ring import RingReader, RingWriter
-from engine.segments import PREFIX, folder
 from tests import memory
 from tests.doubles import number_of, paint, says, value_of
 from tests.rig import running_session, scene

@@ -1,7 +1,7 @@
 """Shared memory in the hands of strangers: cut short, replaced, no file at all, or full.
 
 The strangers are processes of their own, and what a sender or a reader must know they have from
-the docstring of engine/ring.py.
+the docstring of engine/ipc/ring.py.
 """
 
 import os
@@ -20,9 +20,9 @@ import pytest
 
 from bridge.frames.frame import Frame
 from bridge.transports import Options, TransportError, offers, open_sink, open_source
-from engine.public_ring import PublicReader, PublicWriter
-from engine.ring import LARGEST, RingReader, RingWriter, look, owner, sweep
-from engine.segments import PREFIX, RingError, folder
+from engine.ipc.public_ring import PublicReader, PublicWriter
+from engine.ipc.ring import LARGEST, RingReader, RingWriter, look, owner, sweep
+from engine.ipc.segments import PREFIX, RingError, folder
 from tests.test_cli import running
 
 FILES = pytest.mark.skipif(sys.platform == "win32", reason="segments there are no files")
@@ -468,7 +468,7 @@ def test_a_file_that_may_not_be_read_is_told():
     program = textwrap.dedent("""
         import os, sys
         from bridge.transports import Options, TransportError, offers, open_sink, open_source
-        from engine.ring import sweep
+        from engine.ipc.ring import sweep
         os.setuid(65534)
         with open_source("shm:test-closed", Options()) as source:
             assert source.receive(0.05) is None

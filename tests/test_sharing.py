@@ -15,12 +15,12 @@ from bridge.workers import gpu
 from bridge.workers.client import Link, Orders
 from bridge.workers.feeder import Cap
 from bridge.workers.host import EngineHost
-from engine.memory import need, total
+from engine.catalog.controls import CausalLoad
+from engine.catalog.rows import Catalog
+from engine.catalog.specs import LONGLIVE
+from engine.cost.memory import need, total
 from engine.parameters import Load
 from engine.pipeline import Context, TooLittleMemory
-from engine.pipelines.catalog import Catalog
-from engine.pipelines.controls import CausalLoad
-from engine.pipelines.specs import LONGLIVE
 from tests.doubles import CATALOG
 from tests.rig import running_session
 

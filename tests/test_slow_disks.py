@@ -15,15 +15,15 @@ import bridge.downloads.inventory
 import bridge.session
 import bridge.state.references
 import bridge.workers.loras
-import engine.assets
-import engine.library
+import engine.files.library
+import engine.images.assets
 import engine.stylize.references
 from bridge.control.http.server import HttpServer
 from bridge.control.osc.server import OscServer
 from bridge.downloads.inventory import MissingWeights
 from bridge.settings import Settings
 from bridge.system.aside import Disk, SlowError
-from engine.pipelines.controls import CausalLoad
+from engine.catalog.controls import CausalLoad
 from tests.doubles import CATALOG
 from tests.rig import running_session, scene
 from tests.test_osc import message, osc
@@ -271,10 +271,10 @@ def test_a_disk_costs_one_thread_and_each_asker_has_its_own_answer():
 @pytest.fixture(name="files")
 def _files(monkeypatch):
     """The disk under the assets folder as the engine sees it."""
-    sleeper = Sleeper(engine.assets.find)
-    monkeypatch.setattr(engine.assets, "find", sleeper)
-    monkeypatch.setattr(engine.assets, "AGAIN", 0.05)
-    monkeypatch.setattr(engine.assets, "SLOW", 0.2)
+    sleeper = Sleeper(engine.images.assets.find)
+    monkeypatch.setattr(engine.images.assets, "find", sleeper)
+    monkeypatch.setattr(engine.images.assets, "AGAIN", 0.05)
+    monkeypatch.setattr(engine.images.assets, "SLOW", 0.2)
     yield sleeper
     sleeper.wake()
 
@@ -351,8 +351,8 @@ def test_a_picture_that_cannot_be_read_to_its_end_leaves_the_look(tmp_path, file
 
 @pytest.mark.slow
 def test_a_models_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkeypatch):
-    looks = Sleeper(engine.library._may_be)
-    monkeypatch.setattr(engine.library, "_may_be", looks)
+    looks = Sleeper(engine.files.library._may_be)
+    monkeypatch.setattr(engine.files.library, "_may_be", looks)
     monkeypatch.setattr(bridge.downloads.inventory, "PATIENCE", 0.2)
     monkeypatch.setattr(bridge.session, "GLANCE", 0.05)
     put(tmp_path / "models" / NET.name)
@@ -384,8 +384,8 @@ def test_a_models_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkey
 
 
 def test_a_fallback_whose_disk_does_not_answer_is_no_reason_not_to_start(tmp_path, monkeypatch):
-    looks = Sleeper(engine.library._may_be)
-    monkeypatch.setattr(engine.library, "_may_be", looks)
+    looks = Sleeper(engine.files.library._may_be)
+    monkeypatch.setattr(engine.files.library, "_may_be", looks)
     monkeypatch.setattr(bridge.downloads.inventory, "PATIENCE", 0.2)
     (tmp_path / "models").mkdir()
     looks.sleep()
@@ -423,7 +423,7 @@ def test_what_loras_take_is_known_from_before_while_their_disk_sleeps(tmp_path, 
     load = CausalLoad(lora_1="a.safetensors", lora_mode="live")
     assert bridge.workers.loras.lora_bytes(load, tmp_path) == 8
     awake = threading.Event()
-    monkeypatch.setattr("engine.advice.lora_bytes", lambda *_: awake.wait(20))
+    monkeypatch.setattr("engine.cost.fit.lora_bytes", lambda *_: awake.wait(20))
     monkeypatch.setattr(bridge.workers.loras, "PATIENCE", 0.1)
     monkeypatch.setattr(bridge.workers.loras, "_disk", Disk("The folder of LoRAs"))
     try:

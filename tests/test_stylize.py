@@ -12,16 +12,16 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from engine.bench.stylize import flicker, pan, still, textured
+from engine.catalog.controls import StylizeLoad, StylizeParameters
 from engine.pipeline import Context
-from engine.pipelines.controls import StylizeLoad, StylizeParameters
-from engine.pipelines.stylize import CROSSFADE, Stylize
-from engine.stylize.bench import flicker, pan, still, textured
 from engine.stylize.drawing import PATTERNS, draw
 from engine.stylize.glide import Glide
 from engine.stylize.lexicon import LOOKS
 from engine.stylize.lexicon import PATTERNS as PATTERN_WORDS
 from engine.stylize.network import Encoder, OnnxGenerator, generator
-from engine.stylize.prompts import known_words, read
+from engine.stylize.pipeline import CROSSFADE, Stylize
+from engine.stylize.recipes import known_words, read
 from engine.stylize.weights import STYLE, model_path, transform_model
 
 
@@ -207,7 +207,7 @@ def test_references_blend_by_their_weights(rig):
 
 
 def test_a_reference_is_encoded_once(rig, monkeypatch):
-    monkeypatch.setattr("engine.assets.AGAIN", 0.0)
+    monkeypatch.setattr("engine.images.assets.AGAIN", 0.0)
     rig.keep("one.png", draw(read("fire")))
     image = textured(64, 64)
     counted = []

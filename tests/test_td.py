@@ -636,8 +636,8 @@ PROBES = (  # the Self Test asks just that
 
 def test_no_parameter_of_the_bridge_is_declared_again():
     """The schema is the one place; a handful of read-outs are values of the state."""
+    from engine.catalog.rows import BUILT_IN
     from engine.parameters import describe
-    from engine.pipelines.catalog import BUILT_IN
 
     specs = {
         spec.name for row in BUILT_IN for c in (row.parameters, row.load) for spec in describe(c)

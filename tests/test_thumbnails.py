@@ -14,7 +14,7 @@ import pytest
 from bridge.control.http.thumbnails import KEPT, MOST, PATIENCE, REST, Thumbnails
 from bridge.frames.frame import Frame
 from bridge.transports import BUILT_IN, TransportError
-from engine.ring import RingWriter
+from engine.ipc.ring import RingWriter
 
 
 class Trial:

@@ -30,8 +30,8 @@ from bridge.transports import (
 )
 from bridge.transports.pattern import draw, read_counter
 from bridge.transports.recording import Recording
-from engine.ring import RingReader, RingWriter, owner
-from engine.segments import PREFIX, folder
+from engine.ipc.ring import RingReader, RingWriter, owner
+from engine.ipc.segments import PREFIX, folder
 from tests.rig import running_session
 
 ELSEWHERE = pytest.mark.skipif(sys.platform == "win32", reason="there it exists")

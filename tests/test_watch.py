@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from bridge.system.timing import Ticker
-from engine.overdue import BLOCKS, DOUBT, LATE, SHAPES, Limits, Overdue
+from engine.system.overdue import BLOCKS, DOUBT, LATE, SHAPES, Limits, Overdue
 from tests.rig import running_session
 from tests.test_cli import running
 

@@ -25,8 +25,8 @@ from rich.table import Table
 from bridge.control.osc.server import OscServer
 from bridge.session import Session
 from bridge.settings import Settings
-from engine.pipelines.catalog import Catalog
-from engine.segments import PREFIX, folder
+from engine.catalog.rows import Catalog
+from engine.ipc.segments import PREFIX, folder
 
 console = Console()
 
@@ -161,7 +161,7 @@ def share(seconds: float) -> Iterator[Figure]:
 def _bare(size: str, seconds: float) -> list[float]:
     """Seconds for each picture of the generator alone, in a process of its own."""
     code = (
-        "import json,sys;from engine.stylize.bench import bare;"
+        "import json,sys;from engine.bench.stylize import bare;"
         "json.dump(bare(*map(int, sys.argv[1].split('x')), float(sys.argv[2])), sys.stdout)"
     )
     done = subprocess.run(

@@ -21,7 +21,7 @@ from bridge.errors import CRASHED, REFUSED, USAGE, Refused, speaking_utf8, stop_
 from bridge.settings import Settings, wants
 from bridge.system import logs
 from bridge.system.paths import path_of, typed
-from engine import drives, loading
+from engine.system import drives, loading
 
 log = logging.getLogger(__name__)
 
@@ -215,7 +215,7 @@ def _layouts(options: argparse.Namespace, console: Console) -> None:
 
 def _models(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli import models
-    from engine.library import Library
+    from engine.files.library import Library
 
     settings = _settings(options)
     if options.what == "download" and not options.pipelines:

@@ -25,11 +25,11 @@ from rich.table import Table
 from bridge.downloads.downloads import NEEDED, Download, Downloads
 from bridge.errors import REFUSED, Refused, quoted, speaking_utf8
 from bridge.workers import gpu
-from engine import drives, held
-from engine.library import Library, WeightsError, sha256, size_text
+from engine.catalog.artifacts import Artifact
+from engine.catalog.rows import Catalog, PipelineRow
+from engine.files.library import Library, WeightsError, sha256, size_text
 from engine.parameters import Load
-from engine.pipelines.catalog import Catalog, PipelineRow
-from engine.pipelines.files import Artifact
+from engine.system import drives, held
 
 FAILED = 1
 LET_GO = 60.0  # seconds that a scanner may take for a file that was copied
@@ -168,7 +168,7 @@ def verify(job: Job, console: Console) -> int:
         "headers": job.headers,
         "pipelines": {row.id: load.model_dump() for row, load in job.loads},
     }
-    command = [sys.executable, "-P", "-m", "engine.verifying"]
+    command = [sys.executable, "-P", "-m", "engine.verify"]
     told = json.dumps(order).encode()
     return subprocess.run(command, input=told, check=False, env=speaking_utf8()).returncode
 

@@ -12,8 +12,8 @@ from time import perf_counter
 from bridge.frames.frame import Image
 from bridge.system.timing import Ticker
 from bridge.transports.pattern import draw, read_counter, write_counter
-from engine.public_ring import PublicReader, PublicWriter
-from engine.segments import RingError
+from engine.ipc.public_ring import PublicReader, PublicWriter
+from engine.ipc.segments import RingError
 
 FPS = 29.3  # not a part of 60: every place between two ticks of the output is measured
 GLANCE = 0.0003  # seconds between two looks for a picture

@@ -32,11 +32,11 @@ from bridge.system.paths import path_of
 from bridge.system.ports import taken, tried
 from bridge.system.windows import awake
 from bridge.transports import TransportError
+from engine.catalog.rows import Catalog
+from engine.ipc.ring import sweep
+from engine.ipc.segments import RingError
 from engine.parameters import describe
-from engine.pipelines.catalog import Catalog
-from engine.ring import sweep
-from engine.segments import RingError
-from engine.waking import wake_in_time
+from engine.system.waking import wake_in_time
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from bridge.frames.frame import Frame
 from bridge.system import logs
 from bridge.system.windows import awake
 from bridge.transports import Options, Sink, Source, TransportError, open_sink, open_source
-from engine.waking import wake_in_time
+from engine.system.waking import wake_in_time
 
 GLANCE = 0.1  # seconds: Windows sees Ctrl-C between two waits only
 TELL = 2.0  # seconds without an answer from which on it is told

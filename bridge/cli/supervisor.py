@@ -14,7 +14,7 @@ from bridge.errors import PORT_TAKEN, new_token, stop_event, stop_with_stdin
 from bridge.settings import Settings
 from bridge.system import logs
 from bridge.system.processes import OUTSIDE, death, from_outside, tie
-from engine.parent import die_with_parent
+from engine.system.parent import die_with_parent
 
 SETTLED = 5.0  # seconds of life after which a death is no failed start
 PROVEN = 10.0  # the same after which nothing can be wrong with what was asked for

@@ -10,11 +10,11 @@ from bridge.session import Session
 from bridge.settings import Settings, shown_default
 from bridge.state.status import STATUS
 from bridge.transports import offers, schemes
-from engine.advice import GB
-from engine.memory import need, total
+from engine.catalog.controls import CausalLoad
+from engine.catalog.rows import Catalog, PipelineRow
+from engine.cost.fit import GB
+from engine.cost.memory import need, total
 from engine.parameters import ParameterSpec, describe
-from engine.pipelines.catalog import Catalog, PipelineRow
-from engine.pipelines.controls import CausalLoad
 
 USUAL = 576, 320  # pixels
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bridge.errors import Refused
 from bridge.settings import data_folder
-from engine import held
-from engine.drives import away
+from engine.system import held
+from engine.system.drives import away
 
 log = logging.getLogger(__name__)
 

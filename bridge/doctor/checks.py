@@ -19,8 +19,8 @@ from bridge.doctor.check import Finding
 from bridge.errors import USAGE, speaking_utf8
 from bridge.settings import Settings
 from bridge.system.ports import refusal
-from engine import commit, held, loading
-from engine.segments import folder
+from engine.ipc.segments import folder
+from engine.system import commit, held, loading
 
 # What is imported, and the package to install for it.
 NEEDED = {"numpy": "numpy", "cv2": "opencv-python-headless", "av": "av",

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bridge.errors import speaking_utf8
 from bridge.system.processes import OUTSIDE, death, from_outside, tie
-from engine.library import size_text
-from engine.pipelines.files import Artifact
+from engine.catalog.artifacts import Artifact
+from engine.files.library import size_text
 
 NEEDED = 'Downloads need the extra `engine`: pip install "spout-bridge[engine]".'
 GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
@@ -110,7 +110,7 @@ class Downloads:
 
 def _launch(models: Path, artifacts: Iterable[Artifact]) -> "subprocess.Popen[bytes]":
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "engine.fetch"],
+        [sys.executable, "-P", "-m", "engine.files.download"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

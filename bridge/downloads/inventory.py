@@ -7,10 +7,10 @@ from typing import Any
 
 from bridge.downloads.downloads import Download, Downloads
 from bridge.system.aside import Disk, SlowError
-from engine import drives
-from engine.library import Lack, Library, lack
+from engine.catalog.rows import Catalog, PipelineRow
+from engine.files.library import Lack, Library, lack
 from engine.parameters import Load
-from engine.pipelines.catalog import Catalog, PipelineRow
+from engine.system import drives
 
 PATIENCE = 3.0  # seconds that a look for a pipeline's files may take
 LISTING = 10.0  # the same for those of all pipelines

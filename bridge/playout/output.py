@@ -20,9 +20,9 @@ from bridge.state.status import Counters, Shown
 from bridge.system.loops import explained, repeat
 from bridge.system.timing import Ticker
 from bridge.workers.client import Link
-from engine.overdue import LATE
+from engine.ipc.ring import Slot
 from engine.parameters import Parameters, Value, control
-from engine.ring import Slot
+from engine.system.overdue import LATE
 
 CROSSFADE = 0.3  # seconds from held picture to the input, and back
 

@@ -2,7 +2,7 @@
 
 from bridge.playout.pacer import Pacer
 from bridge.workers.client import Link
-from engine.ring import Slot
+from engine.ipc.ring import Slot
 
 
 class Pickup:

@@ -19,8 +19,8 @@ from time import perf_counter
 from typing import Any, cast
 
 from bridge.system.claim import Claim
-from engine import held
 from engine.parameters import Value
+from engine.system import held
 
 log = logging.getLogger(__name__)
 

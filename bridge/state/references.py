@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 
 from bridge.system.paths import DEVICE
-from engine import held
-from engine.decoding import SUFFIXES, Need, PictureError, decoded
+from engine.images.decoding import SUFFIXES, Need, PictureError, decoded
+from engine.system import held
 
 NAME = re.compile(r"^[\w][\w. -]{0,79}$")
 ID = re.compile("[0-9a-f]{16}")
@@ -33,9 +33,9 @@ class AssetError(ValueError):
 def add(folder: Path, name: str, data: bytes, what: str = "The picture") -> dict[str, Any]:
     """Keep a picture; returns its id (of its content), its name in the folder, and its size there.
 
-    Only PNG, JPEG, WebP, BMP and AVIF within the budget of `engine.decoding` are taken, and only
-    their pixels are kept, no more of them than 2048 a side. One at a time: others wait here. `what`
-    is what errors call it.
+    Only PNG, JPEG, WebP, BMP and AVIF within the budget of `engine.images.decoding` are taken, and
+    only their pixels are kept, no more of them than 2048 a side. One at a time: others wait here.
+    `what` is what errors call it.
     """
     check_name(name)
     with _turn:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from engine.parameters import WRITTEN, Kind, ParameterSpec, Value
-from engine.texts import mended
+from engine.system.texts import mended
 
 
 class ParameterError(ValueError):

@@ -21,7 +21,7 @@ from typing import IO
 from urllib.parse import quote
 
 from bridge.system.claim import Claim
-from engine import held
+from engine.system import held
 
 log = logging.getLogger(__name__)
 

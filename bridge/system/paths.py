@@ -8,7 +8,7 @@ import re
 from pathlib import Path, PurePath, PureWindowsPath
 from urllib.parse import unquote
 
-from engine.texts import HALF
+from engine.system.texts import HALF
 
 FILE = "file:"
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}  # that are read

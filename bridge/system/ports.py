@@ -9,7 +9,7 @@ from time import perf_counter
 
 import psutil
 
-from engine.texts import mended
+from engine.system.texts import mended
 
 GLANCE = 0.1  # seconds between two tries
 # Windows gives 127.0.0.1 to one program and 0.0.0.0 to another, and then who asks gets the wrong

@@ -19,7 +19,7 @@ from bridge.frames.frame import Frame
 from bridge.system.aside import Aside, SlowError
 from bridge.system.loops import explained
 from bridge.system.paths import meant
-from engine import loading
+from engine.system import loading
 
 ENTRY_POINTS = "spout_bridge.transports"
 LONGEST_URI = 4096  # letters, as of a path

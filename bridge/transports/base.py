@@ -4,7 +4,7 @@ from time import perf_counter, sleep
 
 from bridge.frames.frame import Frame
 from bridge.system.timing import Deadline
-from engine.closing import Closing
+from engine.system.closing import Closing
 
 
 class Opened(Closing):

@@ -23,8 +23,8 @@ from bridge.system.timing import Deadline
 from bridge.transports import Options, TransportError
 from bridge.transports.base import Opened, Paced
 from bridge.transports.recording import Recording
-from engine.decoding import MOST_BYTES, header
-from engine.drives import away, cure
+from engine.images.decoding import MOST_BYTES, header
+from engine.system.drives import away, cure
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from bridge.frames.frame import Frame, Image
 from bridge.transports import Options, TransportError
 from bridge.transports.base import Opened
-from engine import drives, held
+from engine.system import drives, held
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from time import perf_counter, sleep
 from bridge.frames.frame import Frame
 from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import Opened
-from engine.public_ring import PublicReader, PublicWriter
-from engine.ring import Header, Slot, is_alive, look
-from engine.segments import RingError, is_young, public_names
+from engine.ipc.public_ring import PublicReader, PublicWriter
+from engine.ipc.ring import Header, Slot, is_alive, look
+from engine.ipc.segments import RingError, is_young, public_names
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
 SLOTS = 4

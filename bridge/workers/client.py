@@ -32,12 +32,12 @@ from bridge.state.status import EngineState
 from bridge.system import logs
 from bridge.system.processes import OUTSIDE, death, from_outside, tie
 from bridge.workers import gpu
-from engine.channel import MEANING, MOST_WANTED, Channel, Exit, Message
-from engine.overdue import Overdue
+from engine.catalog.rows import PipelineRow
+from engine.ipc.channel import MEANING, MOST_WANTED, Channel, Exit, Message
+from engine.ipc.ring import RingReader, RingWriter
+from engine.ipc.segments import RingError, private_name, sweep_of, unlink
 from engine.parameters import Load, Value, fitted
-from engine.pipelines.catalog import PipelineRow
-from engine.ring import RingReader, RingWriter
-from engine.segments import RingError, private_name, sweep_of, unlink
+from engine.system.overdue import Overdue
 
 log = logging.getLogger(__name__)
 
@@ -294,7 +294,7 @@ class Link:
     def _open_thread(self) -> Channel:
         self.pid = os.getpid()
         # By name: only tests come here, and the bridge itself knows no worker code.
-        return import_module("engine.worker_thread").start()
+        return import_module("engine.worker.thread").start()
 
     def _ring_for(self, width: int, height: int, count: int) -> RingWriter:
         """The ring for a block; while there is no room for it, the one there is if it suffices."""

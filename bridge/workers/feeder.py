@@ -15,7 +15,7 @@ from bridge.frames.pixels import Fit
 from bridge.system.loops import explained, repeat
 from bridge.workers.client import Link
 from engine import sizes
-from engine.segments import RingError
+from engine.ipc.segments import RingError
 
 GLANCE = 0.004  # seconds between looks at what may have changed
 LONGEST_WAIT = 1.0  # seconds that a block waits at most for pictures that may not come

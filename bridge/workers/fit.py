@@ -11,14 +11,15 @@ from pathlib import Path
 import psutil
 
 from bridge.workers.loras import lora_bytes
-from engine import commit, sizes
-from engine.advice import GB, LARGEST_AUTO, advice, fits
-from engine.memory import GPU, Setting, need, total
+from engine import sizes
+from engine.catalog.controls import CausalLoad
+from engine.catalog.rows import PipelineRow
+from engine.catalog.specs import DEMO, DEMO_VAE_WIDTH
+from engine.cost.fit import GB, LARGEST_AUTO, advice, fits
+from engine.cost.memory import GPU, Setting, need, total
+from engine.ipc.segments import folder
 from engine.parameters import Load
-from engine.pipelines.catalog import PipelineRow
-from engine.pipelines.controls import CausalLoad
-from engine.pipelines.specs import DEMO, DEMO_VAE_WIDTH
-from engine.segments import folder
+from engine.system import commit
 
 PIXEL = 4  # bytes
 STAYS = ("network", "VACE", "LoRAs", "text encoder", "VAE")  # parts that every size has

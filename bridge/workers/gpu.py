@@ -17,11 +17,11 @@ from pathlib import Path
 import pynvml
 
 from bridge.workers.loras import lora_bytes
-from engine.advice import GB, advice, pixels
-from engine.memory import Setting, need, total
+from engine.catalog.controls import CausalLoad
+from engine.catalog.rows import PipelineRow
+from engine.cost.fit import GB, advice, pixels
+from engine.cost.memory import Setting, need, total
 from engine.parameters import Load
-from engine.pipelines.catalog import PipelineRow
-from engine.pipelines.controls import CausalLoad
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def environment(number: int | None) -> dict[str, str]:
 
 def room(row: PipelineRow, load: Load, size: str, models: Path, free: int | None) -> str:
     """What a pipeline needs of a GPU, in words: beside `free` bytes whether it fits, and what would
-    make it, see `engine.advice`. Empty where it needs little. `size` is WIDTHxHEIGHT or auto.
+    make it, see `engine.cost.fit`. Empty where it needs little. `size` is WIDTHxHEIGHT or auto.
     """
     if row.spec is None or not isinstance(load, CausalLoad) or load.weights == "demo":
         return ""

@@ -24,12 +24,12 @@ from bridge.workers import gpu
 from bridge.workers.client import Link, Orders
 from bridge.workers.feeder import Feeder
 from bridge.workers.rollback import Rollback
-from engine import commit
-from engine.advice import fits
-from engine.channel import Message
+from engine.catalog.rows import Catalog, PipelineRow
+from engine.cost.fit import fits
+from engine.ipc.channel import Message
+from engine.ipc.segments import RingError
 from engine.parameters import Load, Value, fitted
-from engine.pipelines.catalog import Catalog, PipelineRow
-from engine.segments import RingError
+from engine.system import commit
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from bridge.system.aside import Disk, SlowError
-from engine import advice
-from engine.pipelines.controls import CausalLoad
+from engine.catalog.controls import CausalLoad
+from engine.cost import fit as advice
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ _known: dict[tuple[Path, str, str, str, str], int] = {}
 
 
 def lora_bytes(load: CausalLoad, models: Path) -> int:
-    """As in `engine.advice`. Where the disk does not answer, what it was the last time; and where
+    """As in `engine.cost.fit`. Where the disk does not answer, what it was the last time; and where
     that is not known, nothing: the worker itself counts again before it loads.
     """
     key = models, load.lora_1, load.lora_2, load.lora_3, load.lora_mode

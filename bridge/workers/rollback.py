@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from bridge.state.store import Change, ParameterError, ParameterStore, Snapshot
 from bridge.workers.client import Link
-from engine.channel import Message
+from engine.ipc.channel import Message
 from engine.parameters import Value
 
 log = logging.getLogger(__name__)

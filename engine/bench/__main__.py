@@ -15,21 +15,21 @@ from rich.console import Console
 from rich.table import Table
 
 from engine import sizes
-from engine.advice import pixels
-from engine.assembly import Parts
 from engine.bench import figures
 from engine.bench.figures import Figure, Runner
 from engine.bench.machine import Watched, described
 from engine.bench.prompts import prompt_to_picture, random_text_encoder
-from engine.capture import accelerate
-from engine.limits import floor_size
-from engine.models.attention import KERNELS, attention
-from engine.models.transformer import CausalTransformer
-from engine.models.vae import KINDS, random_vae
-from engine.pipelines.controls import CausalLoad
-from engine.pipelines.specs import SPECS, CausalSpec
-from engine.stream import LatentStream
-from engine.weights import load_transformer, random_transformer, read
+from engine.catalog.controls import CausalLoad
+from engine.catalog.specs import SPECS, CausalSpec
+from engine.causal.assembly import Parts
+from engine.causal.cuda_graphs import accelerate
+from engine.causal.network.attention import KERNELS, attention
+from engine.causal.network.transformer import CausalTransformer
+from engine.causal.stream import LatentStream
+from engine.causal.vae.streams import KINDS, random_vae
+from engine.cost.fit import pixels
+from engine.cost.roofline import floor_size
+from engine.weights.checkpoint import load_transformer, random_transformer, read
 
 TOKENS_OF_A_PROMPT = 24
 

@@ -14,17 +14,17 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.bench.machine import Clock, Mark, own_rates
+from engine.bench.op_counts import Counted
 from engine.bench.plain import Plain
-from engine.cache import Pass
-from engine.counting import Counted
-from engine.gpus import PRECISIONS, find_gpu
-from engine.limits import PICTURES, Ceiling, Work, block_cost, ceiling, limits, memory_floor
-from engine.models.attention import sdpa
-from engine.models.transformer import CausalTransformer
-from engine.pipelines.specs import CausalSpec
-from engine.schedule import Level, Schedule
-from engine.stream import LatentStream, Run, seeded
-from engine.weights import empty_transformer, random_transformer
+from engine.catalog.specs import CausalSpec
+from engine.causal.network.attention import sdpa
+from engine.causal.network.cache import Pass
+from engine.causal.network.transformer import CausalTransformer
+from engine.causal.schedule import Level, Schedule
+from engine.causal.stream import LatentStream, Run, seeded
+from engine.cost.gpus import PRECISIONS, find_gpu
+from engine.cost.roofline import PICTURES, Ceiling, Work, block_cost, ceiling, limits, memory_floor
+from engine.weights.checkpoint import empty_transformer, random_transformer
 
 SMALL = 64  # pixels a side
 AUTHORS_KERNELS, AUTHORS_READS = 68, 5  # per layer: Self-Forcing's own causal model, counted

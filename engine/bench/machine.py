@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import torch
 import torch.nn.functional as F
 
-from engine.gpus import Rates
-from engine.pipelines.specs import NetworkSize
+from engine.catalog.specs import NetworkSize
+from engine.cost.gpus import Rates
 
 Mark: TypeAlias = Any  # an event on CUDA, elsewhere seconds
 TRIES = 5  # of each rate; the fastest counts

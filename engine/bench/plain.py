@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.cache import Angles, KVCache, Pass, Sight
-from engine.models.rotation import rotated
-from engine.models.transformer import CausalTransformer
+from engine.causal.network.cache import Angles, KVCache, Pass, Sight
+from engine.causal.network.rope import rotated
+from engine.causal.network.transformer import CausalTransformer
 
 
 class Plain:

@@ -18,14 +18,14 @@ from zlib import crc32
 import torch
 from torch import Tensor
 
-from engine.assembly import Parts
 from engine.bench.figures import Figure
-from engine.models.text_encoder import UMT5_XXL, TextEncoder, TextSize, empty_text_encoder
-from engine.models.tokens import Tokens
+from engine.catalog.controls import CausalLoad, CausalParameters
+from engine.causal.assembly import Parts
+from engine.causal.pipeline import CausalPipeline
+from engine.causal.text.encoder import UMT5_XXL, TextEncoder, TextSize, empty_text_encoder
+from engine.causal.text.tokens import Tokens
 from engine.pipeline import Context
-from engine.pipelines.causal import CausalPipeline
-from engine.pipelines.controls import CausalLoad, CausalParameters
-from engine.weights import randomised
+from engine.weights.checkpoint import randomised
 
 WORDS = 24  # of a prompt
 STEADY = 5  # blocks that the block time is the median of

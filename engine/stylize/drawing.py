@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from engine.pipeline import Image
 from engine.stylize.lexicon import Colour
-from engine.stylize.prompts import Recipe
+from engine.stylize.recipes import Recipe
 
 SIZE = 256  # pixels; what the encoder sees
 Rng = np.random.Generator

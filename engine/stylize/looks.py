@@ -9,14 +9,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from engine.assets import Folder
-from engine.errands import Errands
+from engine.catalog.controls import ConditionedParameters
+from engine.images.assets import Folder
 from engine.pipeline import Image
-from engine.pipelines.controls import ConditionedParameters
 from engine.stylize import references
 from engine.stylize.drawing import draw
-from engine.stylize.prompts import Recipe, read
+from engine.stylize.recipes import Recipe, read
 from engine.stylize.weights import Array
+from engine.system.errands import Errands
 
 KEPT = 64  # vectors in the cache
 FIRST = 0.3  # seconds that the files of the first look of all are waited for, in all

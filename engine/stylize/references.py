@@ -5,14 +5,14 @@ from typing import cast
 
 import cv2
 
-from engine.decoding import Need, read
+from engine.images.decoding import Need, read
 from engine.pipeline import Image
 
 SIDE = 256  # pixels that the encoder sees; a larger picture is made small where it is read
 
 
 def load(path: Path) -> Image:
-    """The picture (256, 256, 3) in RGB of a file; see `engine.decoding.read`."""
+    """The picture (256, 256, 3) in RGB of a file; see `engine.images.decoding.read`."""
     return fitted(read(path, Need(SIDE, SIDE, cover=True), "reference"))
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.faults import CheckpointError
+from engine.weights.errors import CheckpointError
 
 Array = npt.NDArray[np.float32]
 

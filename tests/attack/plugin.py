@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from bridge.transports import Options, Source, TransportError
+from engine.catalog.controls import ConditionedParameters
+from engine.catalog.rows import PipelineRow
 from engine.parameters import Load, Parameters
 from engine.pipeline import Image
-from engine.pipelines.catalog import PipelineRow
-from engine.pipelines.controls import ConditionedParameters
 
 DRIVER = 10.0  # seconds that the driver takes before it says no
 GOOD_BLOCKS = 30  # that a pipeline makes before it hangs

@@ -1,8 +1,8 @@
 """A foreign reader: what a program that receives `shm:NAME` gets to see, counted.
 
-Written from the docstring of engine/ring.py alone; it imports nothing of the project and runs as a
-process of its own, `python reader.py NAME [FOLDER]`. Each line on its standard input is answered
-by one line of JSON, its figures since the last `mark`; that line begins them anew.
+Written from the docstring of engine/ipc/ring.py alone; it imports nothing of the project and runs
+as a process of its own, `python reader.py NAME [FOLDER]`. Each line on its standard input is
+answered by one line of JSON, its figures since the last `mark`; that line begins them anew.
 
 looks    how often it looked                seconds  in how much time
 blind    longest time between two looks     frames   frames that it saw whole

@@ -1,7 +1,7 @@
 """A foreign sender: a program that sends `shm:NAME`, well or badly.
 
-Written from the docstring of engine/ring.py alone; it imports nothing of the project and runs as a
-process of its own, `python sender.py NAME WIDTHxHEIGHT FPS SECONDS [HABIT]`. Its habits:
+Written from the docstring of engine/ipc/ring.py alone; it imports nothing of the project and runs
+as a process of its own, `python sender.py NAME WIDTHxHEIGHT FPS SECONDS [HABIT]`. Its habits:
 
 well      one segment, frame after frame, removed at the end
 leave     the same, but the segment is left behind, as after a crash

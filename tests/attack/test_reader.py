@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.ring import RingWriter
-from engine.segments import folder
+from engine.ipc.ring import RingWriter
+from engine.ipc.segments import folder
 from tests.attack.reader import Reader
 from tests.attack.sender import Sender
 

@@ -29,9 +29,9 @@ from bridge.control.http.guard import Rules
 from bridge.control.osc.server import OscServer
 from bridge.playout.output import OutputParameters
 from bridge.workers import fit
+from engine.catalog.artifacts import LORAS
+from engine.catalog.rows import BUILT_IN, Catalog
 from engine.parameters import Kind, ParameterSpec, describe
-from engine.pipelines.catalog import BUILT_IN, Catalog
-from engine.pipelines.files import LORAS
 from tests.rig import running_session, scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from engine.pipelines import files
+from engine.catalog import artifacts as files
 from tests.engine.golden import Fixture
 from tests.engine.tiny_rows import TINY
 

@@ -14,13 +14,13 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from engine.cache import Pass
-from engine.models.attention import sdpa
-from engine.models.transformer import CausalTransformer
-from engine.pipelines.specs import CausalSpec, NetworkSize
-from engine.schedule import Level, Schedule
-from engine.stream import LatentStream
-from engine.weights import load_transformer
+from engine.catalog.specs import CausalSpec, NetworkSize
+from engine.causal.network.attention import sdpa
+from engine.causal.network.cache import Pass
+from engine.causal.network.transformer import CausalTransformer
+from engine.causal.schedule import Level, Schedule
+from engine.causal.stream import LatentStream
+from engine.weights.checkpoint import load_transformer
 
 torch.set_num_threads(1)  # tensors this small only wait for each other
 

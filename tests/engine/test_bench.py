@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from bridge.cli import commands as cli
-from engine.assembly import Parts
 from engine.bench import __main__ as bench
 from engine.bench import machine, prompts
-from engine.models.vae import random_vae
-from engine.pipelines import specs
-from engine.pipelines.controls import CausalLoad
-from engine.pipelines.specs import LONGLIVE, STREAMDIFFUSIONV2, CausalSpec
+from engine.catalog import specs
+from engine.catalog.controls import CausalLoad
+from engine.catalog.specs import LONGLIVE, STREAMDIFFUSIONV2, CausalSpec
+from engine.causal.assembly import Parts
+from engine.causal.vae.streams import random_vae
 from tests.engine.tiny import prompt, tiny_stream
 from tests.engine.tiny_rows import SIZES, TINY
 

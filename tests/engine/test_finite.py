@@ -13,17 +13,17 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from engine.adapters import match_adapter
-from engine.finite import all_finite, check_finite, largest
-from engine.lora import merge
-from engine.models.vae import empty_vae, load_vae, random_vae
+from engine.catalog import artifacts as files
+from engine.catalog.controls import StylizeParameters
+from engine.causal.lora.files import match_adapter
+from engine.causal.lora.layers import merge
+from engine.causal.text.prompts import Prompts
+from engine.causal.vae.streams import empty_vae, load_vae, random_vae
 from engine.pipeline import Context, build
-from engine.pipelines import files
-from engine.pipelines.controls import StylizeParameters
-from engine.prompts import Prompts
 from engine.stylize import weights as stylize_weights
 from engine.stylize.looks import Looks
-from engine.weights import CheckpointError
+from engine.weights.checkpoint import CheckpointError
+from engine.weights.finite import all_finite, check_finite, largest
 from tests.engine.checkpoints import write_models
 from tests.engine.tiny_rows import CATALOG
 

@@ -7,8 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
-from engine.blending import between, blend, transition
-from engine.pipelines.specs import (
+from engine.catalog.specs import (
     KREA,
     LONGLIVE,
     REWARD_FORCING,
@@ -17,8 +16,9 @@ from engine.pipelines.specs import (
     CausalSpec,
     StepList,
 )
-from engine.schedule import Schedule, denoised, noised
-from engine.stream import LatentStream
+from engine.causal.schedule import Schedule, denoised, noised
+from engine.causal.stream import LatentStream
+from engine.causal.text.blending import between, blend, transition
 from tests.engine.golden import TOLERANCE, Batch, Fixture, Replay
 
 WRONG = 10 * TOLERANCE  # what a wrong rule differs by at least; the files' own tries: 9e-3

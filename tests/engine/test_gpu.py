@@ -4,8 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
-from engine.capture import accelerate
-from engine.pipelines.specs import SPECS, CausalSpec
+from engine.catalog.specs import SPECS, CausalSpec
+from engine.causal.cuda_graphs import accelerate
 from tests.engine.tiny import blocks, run, tiny_stream
 
 pytestmark = [

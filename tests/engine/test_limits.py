@@ -4,18 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from engine.gpus import (
-    B200,
-    BF16,
-    GPUS,
-    H100,
-    PRECISIONS,
-    RTX_4090,
-    RTX_5090,
-    Rates,
-    find_gpu,
+from engine.catalog.specs import (
+    KREA,
+    LONGLIVE,
+    REWARD_FORCING,
+    STREAMDIFFUSIONV2,
+    STREAMDIFFUSIONV2_SEQUENTIAL,
+    WAN_1_3B,
+    WAN_14B,
 )
-from engine.limits import (
+from engine.cost.gpus import B200, BF16, GPUS, H100, PRECISIONS, RTX_4090, RTX_5090, Rates, find_gpu
+from engine.cost.roofline import (
     Cost,
     Work,
     block_cost,
@@ -30,15 +29,6 @@ from engine.limits import (
     pass_cost,
     prompt_cost,
     seconds,
-)
-from engine.pipelines.specs import (
-    KREA,
-    LONGLIVE,
-    REWARD_FORCING,
-    STREAMDIFFUSIONV2,
-    STREAMDIFFUSIONV2_SEQUENTIAL,
-    WAN_1_3B,
-    WAN_14B,
 )
 
 WAN_CLEAN_14B = replace(KREA, refresh="clean")

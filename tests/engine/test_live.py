@@ -24,9 +24,9 @@ from safetensors.torch import load_file, save_file
 from bridge.control.http.server import HttpServer
 from bridge.control.osc.server import OscServer
 from bridge.workers.rollback import GOOD
-from engine.library import Library, sha256
-from engine.pipelines import files
-from engine.pipelines.specs import SPECS
+from engine.catalog import artifacts as files
+from engine.catalog.specs import SPECS
+from engine.files.library import Library, sha256
 from tests.engine.checkpoints import write_models
 from tests.engine.tiny_rows import CATALOG, TINY
 from tests.rig import Rig, running_session, scene

@@ -15,14 +15,21 @@ from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffu
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from engine.adapters import Adapter, Pair, linear_layers, load_adapter, match_adapter, read_adapter
-from engine.capture import accelerate
-from engine.counting import Counted
-from engine.lora import attach, merge
-from engine.pipelines.specs import LONGLIVE
-from engine.schedule import Schedule
-from engine.stream import LatentStream, seeded
-from engine.weights import CheckpointError, empty_transformer, load_transformer, read
+from engine.bench.op_counts import Counted
+from engine.catalog.specs import LONGLIVE
+from engine.causal.cuda_graphs import accelerate
+from engine.causal.lora.files import (
+    Adapter,
+    Pair,
+    linear_layers,
+    load_adapter,
+    match_adapter,
+    read_adapter,
+)
+from engine.causal.lora.layers import attach, merge
+from engine.causal.schedule import Schedule
+from engine.causal.stream import LatentStream, seeded
+from engine.weights.checkpoint import CheckpointError, empty_transformer, load_transformer, read
 from tests.engine.golden import TOLERANCE, Fixture, Replay
 from tests.engine.tiny import SIZE, prompt, tiny_stream
 

@@ -10,23 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
-from engine import memory
-from engine.advice import advice, pixels
-from engine.cache import KVCache, TextCache
-from engine.capture import accelerate
-from engine.counting import Counted
-from engine.guards import is_out_of_memory
-from engine.limits import frame_tokens, parameters
-from engine.memory import Setting, need, total
-from engine.models.attention import attention
-from engine.models.text_encoder import empty_text_encoder
-from engine.models.transformer import CausalTransformer
-from engine.models.vace import Hints, empty_vace
-from engine.models.vae import KINDS, VaeKind, empty_vae, random_vae
-from engine.pipeline import Context, TooLittleMemory
-from engine.pipelines.causal import CausalPipeline
-from engine.pipelines.controls import CausalLoad
-from engine.pipelines.specs import (
+from engine.bench.op_counts import Counted
+from engine.catalog.controls import CausalLoad
+from engine.catalog.specs import (
     KREA,
     LONGLIVE,
     REWARD_FORCING,
@@ -37,11 +23,25 @@ from engine.pipelines.specs import (
     CausalSpec,
     NetworkSize,
 )
-from engine.room import kept_parts
-from engine.schedule import Schedule
-from engine.stream import LatentStream, seeded
-from engine.vae_layers import VAES
-from engine.weights import empty_transformer, random_transformer
+from engine.causal.cuda_graphs import accelerate
+from engine.causal.memory_check import kept_parts
+from engine.causal.network.attention import attention
+from engine.causal.network.cache import KVCache, TextCache
+from engine.causal.network.transformer import CausalTransformer
+from engine.causal.network.vace import Hints, empty_vace
+from engine.causal.pipeline import CausalPipeline
+from engine.causal.schedule import Schedule
+from engine.causal.stream import LatentStream, seeded
+from engine.causal.text.encoder import empty_text_encoder
+from engine.causal.vae.streams import KINDS, VaeKind, empty_vae, random_vae
+from engine.cost import memory
+from engine.cost.fit import advice, pixels
+from engine.cost.memory import Setting, need, total
+from engine.cost.roofline import frame_tokens, parameters
+from engine.cost.vae_layers import VAES
+from engine.pipeline import Context, TooLittleMemory
+from engine.weights.checkpoint import empty_transformer, random_transformer
+from engine.worker.guards import is_out_of_memory
 from tests.engine.tiny import SIZE, tiny_stream
 
 ROWS = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

@@ -11,12 +11,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
-import engine.assets
+import engine.images.assets
+from engine.catalog.controls import CausalParameters
+from engine.catalog.specs import SPECS
+from engine.causal.pipeline import _pictures
 from engine.parameters import Kind, ParameterSpec, describe
 from engine.pipeline import Context, Image, Pipeline, UnusableOutput, build
-from engine.pipelines.causal import _pictures
-from engine.pipelines.controls import CausalParameters
-from engine.pipelines.specs import SPECS
 from engine.sizes import floored, sides
 from tests.engine.checkpoints import write_models
 from tests.engine.tiny_rows import CATALOG
@@ -219,7 +219,7 @@ def test_what_steers_needs_no_disk_and_stays_while_another_is_read(
     cv2.imwrite(str(tmp_path / "half.png"), half)
     places = ("reference", "first_frame_image", "last_frame_image", "vace_mask")
     values = dict.fromkeys(places, "half.png")
-    awake, find = threading.Event(), engine.assets.find
+    awake, find = threading.Event(), engine.images.assets.find
 
     def sleepy(folder: Path, name: str) -> Any:
         assert awake.wait(60)
@@ -236,8 +236,8 @@ def test_what_steers_needs_no_disk_and_stays_while_another_is_read(
         return [*first, *block(pipeline, video=True, **{**values, **later})]
 
     plain = run()
-    monkeypatch.setattr(engine.assets, "find", sleepy)
-    monkeypatch.setattr(engine.assets, "AGAIN", 0.0)
+    monkeypatch.setattr(engine.images.assets, "find", sleepy)
+    monkeypatch.setattr(engine.images.assets, "AGAIN", 0.0)
     try:
         assert far(run(prompt_2=""), plain) == 0, "the disk sleeps"
         assert far(run(**dict.fromkeys(places, "new.png")), plain) == 0, "another is not there yet"

@@ -11,14 +11,12 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 
 from torch import nn
 
-from engine.adapters import Adapter, Pair
-from engine.counting import Counted
-from engine.lora import attach, merge
-from engine.models.vace import empty_vace
-from engine.pipeline import Context, build
-from engine.pipelines.controls import CausalLoad, CausalParameters
-from engine.pipelines.specs import KREA, LONGLIVE, REWARD_FORCING, SPECS, WAN_1_3B
-from engine.quantization import (
+from engine.bench.op_counts import Counted
+from engine.catalog.controls import CausalLoad, CausalParameters
+from engine.catalog.specs import KREA, LONGLIVE, REWARD_FORCING, SPECS, WAN_1_3B
+from engine.causal.lora.files import Adapter, Pair
+from engine.causal.lora.layers import attach, merge
+from engine.causal.network.quantization import (
     Float8Linear,
     Outcome,
     cast,
@@ -27,8 +25,10 @@ from engine.quantization import (
     quantise,
     scaled_by_row,
 )
-from engine.stream import LatentStream
-from engine.weights import empty_transformer
+from engine.causal.network.vace import empty_vace
+from engine.causal.stream import LatentStream
+from engine.pipeline import Context, build
+from engine.weights.checkpoint import empty_transformer
 from tests.engine.tiny import SIZE, blocks, prompt, run, tiny_stream
 from tests.engine.tiny_rows import CATALOG
 
@@ -237,8 +237,8 @@ def test_a_whole_pipeline_in_8_bits_gives_about_the_same_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through the code that loads it, on a CPU that is let pass for a GPU."""
-    monkeypatch.setattr("engine.assembly.scaled_by_row", lambda device: True)
-    monkeypatch.setattr("engine.assembly.measured", lambda *_, **__: always)
+    monkeypatch.setattr("engine.causal.assembly.scaled_by_row", lambda device: True)
+    monkeypatch.setattr("engine.causal.assembly.measured", lambda *_, **__: always)
     pictures = {}
     for how in ("none", "fp8"):
         load = CausalLoad(weights="demo", vae="tae", vace_enabled=True, quantization=how)

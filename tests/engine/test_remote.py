@@ -13,8 +13,8 @@ pytest.importorskip("torch", reason="torch is MISSING: run `pip install 'spout-b
 import torch
 from safetensors.torch import save_file
 
-from engine.headers import header
-from engine.remote import BLOCK, RemoteError, RemoteFile, hub_file
+from engine.files.hub_file import BLOCK, RemoteError, RemoteFile, hub_file
+from engine.weights.headers import header
 
 SIZE = 50_000_000
 

@@ -11,12 +11,8 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.cache import KVCache
-from engine.counting import Counted
-from engine.limits import blocks_cost, ends_cost
-from engine.models.attention import sdpa
-from engine.models.transformer import CausalTransformer
-from engine.pipelines.specs import (
+from engine.bench.op_counts import Counted
+from engine.catalog.specs import (
     KREA,
     LONGLIVE,
     REWARD_FORCING,
@@ -25,9 +21,13 @@ from engine.pipelines.specs import (
     STREAMDIFFUSIONV2_SEQUENTIAL,
     CausalSpec,
 )
-from engine.schedule import Schedule
-from engine.stream import LatentStream, seeded
-from engine.weights import empty_transformer
+from engine.causal.network.attention import sdpa
+from engine.causal.network.cache import KVCache
+from engine.causal.network.transformer import CausalTransformer
+from engine.causal.schedule import Schedule
+from engine.causal.stream import LatentStream, seeded
+from engine.cost.roofline import blocks_cost, ends_cost
+from engine.weights.checkpoint import empty_transformer
 from tests.engine.tiny import SIZE, blocks, prompt, run, tiny_stream
 
 ROWS = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

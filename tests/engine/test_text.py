@@ -14,12 +14,12 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
 
-from engine import prompts
-from engine.blending import between, blend, transition
-from engine.models.text_encoder import UMT5_XXL, TextEncoder, TextSize, load_text_encoder
-from engine.models.tokens import Vocabulary, clean
-from engine.prompts import Prompts, Shown
-from engine.weights import CheckpointError
+from engine.causal.text import prompts
+from engine.causal.text.blending import between, blend, transition
+from engine.causal.text.encoder import UMT5_XXL, TextEncoder, TextSize, load_text_encoder
+from engine.causal.text.prompts import Prompts, Shown
+from engine.causal.text.tokens import Vocabulary, clean
+from engine.weights.checkpoint import CheckpointError
 from tests.engine.golden import TOLERANCE, Fixture
 
 FP8 = torch.float8_e4m3fn
@@ -227,7 +227,7 @@ def test_prompts_are_cleaned_as_the_authors_do(text: str, cleaned: str) -> None:
 def test_half_an_emoji_is_no_token_with_ftfy_and_without(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         assert clean("a \ud83d  fox \ud83e\udd8a") == "a \ufffd fox 🦊"
-        monkeypatch.setattr("engine.models.tokens.fix_text", str)  # as where ftfy is not
+        monkeypatch.setattr("engine.causal.text.tokens.fix_text", str)  # as where ftfy is not
 
 
 def test_text_that_was_decoded_wrongly_is_mended_where_ftfy_is() -> None:

@@ -8,14 +8,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
-from engine.conditioning import Motion, control_context, folded, reference_context, split
-from engine.models.attention import sdpa
-from engine.models.transformer import CausalTransformer
-from engine.models.vace import empty_vace, load_vace
-from engine.pipelines.specs import LONGLIVE, SPECS, CausalSpec
-from engine.schedule import Schedule
-from engine.stream import LatentStream, seeded
-from engine.weights import load_transformer, random_transformer, randomised
+from engine.catalog.specs import LONGLIVE, SPECS, CausalSpec
+from engine.causal.network.attention import sdpa
+from engine.causal.network.transformer import CausalTransformer
+from engine.causal.network.vace import empty_vace, load_vace
+from engine.causal.schedule import Schedule
+from engine.causal.stream import LatentStream, seeded
+from engine.causal.vace_context import Motion, control_context, folded, reference_context, split
+from engine.weights.checkpoint import load_transformer, random_transformer, randomised
 from tests.engine.golden import TOLERANCE, Fixture
 from tests.engine.tiny import LATENT, SIZE, prompt, run
 

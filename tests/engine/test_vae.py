@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.models import vae as module
-from engine.models.tiny_vae import MemBlock
-from engine.models.vae import Stream, Vae, VaeKind, empty_vae, load_vae, random_vae
-from engine.weights import CheckpointError
+from engine.causal.vae import streams as module
+from engine.causal.vae.streams import Stream, Vae, VaeKind, empty_vae, load_vae, random_vae
+from engine.causal.vae.tiny import MemBlock
+from engine.weights.checkpoint import CheckpointError
 from tests.engine.golden import TOLERANCE, Fixture
 
 pytestmark = pytest.mark.slow

@@ -11,11 +11,11 @@ pytest.importorskip("torch", reason="torch is MISSING: run `pip install 'spout-b
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.faults import CheckpointError
-from engine.models.vae import KINDS, empty_vae
-from engine.pipelines.specs import KREA, LONGLIVE, WAN_14B
-from engine.verify import Role, check, check_file, check_path
-from engine.weights import empty_transformer
+from engine.catalog.specs import KREA, LONGLIVE, WAN_14B
+from engine.causal.vae.streams import KINDS, empty_vae
+from engine.verify.check import Role, check, check_file, check_path
+from engine.weights.checkpoint import empty_transformer
+from engine.weights.errors import CheckpointError
 from tests.engine.checkpoints import write_models
 from tests.engine.tiny_rows import SIZES, TINY
 

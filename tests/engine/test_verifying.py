@@ -13,13 +13,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
 from bridge.cli.commands import main
-from engine import verifying
-from engine.models.tiny_vae import TinyCodec
-from engine.models.vace import empty_vace
-from engine.pipelines import files
-from engine.pipelines.specs import WAN_14B
-from engine.remote import hub_file
-from engine.weights import empty_transformer, transformer_state, vace_state
+from engine.catalog import artifacts as files
+from engine.catalog.specs import WAN_14B
+from engine.causal.network.vace import empty_vace
+from engine.causal.vae.tiny import TinyCodec
+from engine.files.hub_file import hub_file
+from engine.verify import __main__ as verifying
+from engine.weights.checkpoint import empty_transformer, transformer_state, vace_state
 from tests.engine.golden import Fixture
 from tests.engine.tiny_rows import TINY
 from tests.hub import Hub, running

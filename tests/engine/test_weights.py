@@ -17,10 +17,11 @@ import torch
 from diffusers import WanVACETransformer3DModel
 from safetensors.torch import load_file, save_file
 
-from engine import commit, weights
+from engine.catalog.specs import WAN_1_3B, WAN_14B
 from engine.pipeline import TooLittleMemory
-from engine.pipelines.specs import WAN_1_3B, WAN_14B
-from engine.weights import (
+from engine.system import commit
+from engine.weights import checkpoint as weights
+from engine.weights.checkpoint import (
     CheckpointError,
     empty_transformer,
     load_transformer,
@@ -465,7 +466,7 @@ import os, re, sys
 from dataclasses import replace
 from pathlib import Path
 import torch
-from engine.weights import load_transformer, read
+from engine.weights.checkpoint import load_transformer, read
 from tests.engine.tiny import SIZE as TINY
 
 def own_memory():  # what is no view of a file

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import torch
 
-from engine.models.attention import sdpa
-from engine.models.transformer import CausalTransformer
-from engine.pipelines.specs import CausalSpec, NetworkSize
-from engine.schedule import Schedule
-from engine.stream import LatentStream, seeded
-from engine.weights import random_transformer
+from engine.catalog.specs import CausalSpec, NetworkSize
+from engine.causal.network.attention import sdpa
+from engine.causal.network.transformer import CausalTransformer
+from engine.causal.schedule import Schedule
+from engine.causal.stream import LatentStream, seeded
+from engine.weights.checkpoint import random_transformer
 
 torch.set_num_threads(1)  # tensors this small only wait for each other
 

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from functools import partial
 
-from engine.assembly import Sizes
-from engine.models.text_encoder import TextSize
-from engine.pipelines import causal, files, specs
-from engine.pipelines.catalog import BUILT_IN, Catalog
+from engine.catalog import artifacts as files
+from engine.catalog import specs
+from engine.catalog.rows import BUILT_IN, Catalog
+from engine.causal import pipeline as causal
+from engine.causal.assembly import Sizes
+from engine.causal.text.encoder import TextSize
 
 TINY = specs.NetworkSize(
     name="1.3B", layers=2, dim=96, ffn=144, heads=3, text_dim=64, text_tokens=24, frequencies=32,
@@ -49,7 +51,7 @@ class KreaRealtimeVideo(causal.CausalPipeline):
 CATALOG = Catalog(
     replace(
         row,
-        target=row.target.replace("engine.pipelines.causal", __name__),
+        target=row.target.replace("engine.causal.pipeline", __name__),
         needs=partial(files.needed_undeclared, specs.SPECS[row.id]),
     )
     if row.id in specs.SPECS

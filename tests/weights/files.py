@@ -5,8 +5,8 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from engine.pipelines.catalog import BUILT_IN, Catalog
-from engine.pipelines.files import Artifact
+from engine.catalog.artifacts import Artifact
+from engine.catalog.rows import BUILT_IN, Catalog
 
 CONTENT = os.urandom(5 << 20)
 HASH = sha256(CONTENT).hexdigest()

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("huggingface_hub", reason="needs pip install 'spout-bridge[engine]'")
 
 from bridge.cli.commands import main
-from engine.pipelines.catalog import Catalog
+from engine.catalog.rows import Catalog
 from tests.hub import Hub
 from tests.weights.files import CONTENT, NET, ROWS, put
 

@@ -16,8 +16,8 @@ import pytest
 pytest.importorskip("huggingface_hub", reason="needs pip install 'spout-bridge[engine]'")
 
 from bridge.downloads.downloads import Download, Downloads
-from engine.library import Library
-from engine.pipelines.files import Artifact
+from engine.catalog.artifacts import Artifact
+from engine.files.library import Library
 from tests.hub import Hub
 from tests.weights.files import CONTENT, HASH, NAME, NET, SMALL, put
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 
 def fetch(
-    models: Path, *artifacts: Artifact, run: Sequence[str] = ("-m", "engine.fetch")
+    models: Path, *artifacts: Artifact, run: Sequence[str] = ("-m", "engine.files.download")
 ) -> tuple[int, list[dict[str, Any]]]:
     order = {"models": str(models), "artifacts": [asdict(one) for one in artifacts]}
     ended = subprocess.run(
@@ -141,9 +141,9 @@ def test_a_slow_server_is_waited_for(
 HASTY = """
 import sys, time
 from huggingface_hub import constants
-import engine.fetch
+import engine.files.download
 constants.HF_HUB_DOWNLOAD_TIMEOUT, time.sleep = 0.3, lambda _: None
-sys.exit(engine.fetch.main())
+sys.exit(engine.files.download.main())
 """
 
 
@@ -211,7 +211,7 @@ def test_a_disk_that_fills_up_meanwhile_keeps_what_came(
     hub: Hub, small_disk: Path, alone: Path
 ) -> None:
     hub.sizes[NAME] = 2 << 20  # so it seems to fit
-    nothing_spared = "import sys, engine.fetch as f; f.SPARE = 0; sys.exit(f.main())"
+    nothing_spared = "import sys, engine.files.download as f; f.SPARE = 0; sys.exit(f.main())"
     status, news = fetch(small_disk, replace(NET, size=0, sha256=""), run=["-c", nothing_spared])
     assert status == 1
     assert error_of(news).startswith("The disk is full; what has come is kept")
@@ -223,8 +223,8 @@ def test_a_disk_that_fills_up_meanwhile_keeps_what_came(
 SCANNED = """
 import sys, time
 from pathlib import Path
-import engine.fetch, engine.held
-engine.fetch.LET_GO, began, replace = 0.5, [], Path.replace
+import engine.files.download, engine.system.held
+engine.files.download.LET_GO, began, replace = 0.5, [], Path.replace
 def held(self, target):
     began.append(began[0] if began else time.monotonic())
     if self.suffix == ".part" and time.monotonic() - began[0] < HELD:
@@ -233,7 +233,7 @@ def held(self, target):
         raise error
     return replace(self, target)
 Path.replace = held
-sys.exit(engine.fetch.main())
+sys.exit(engine.files.download.main())
 """
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.library import Library, WeightsError, lack, other_places, size_text
-from engine.pipelines.catalog import BUILT_IN
+from engine.catalog.rows import BUILT_IN
+from engine.files.library import Library, WeightsError, lack, other_places, size_text
 from tests.weights.files import CONTENT, HASH, NET, SMALL, put
 
 # Where files lie.

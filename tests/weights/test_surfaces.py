@@ -19,7 +19,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.control.http.server import HttpServer
 from bridge.control.osc.server import OscServer
-from engine.pipelines.catalog import BUILT_IN, Catalog
+from engine.catalog.rows import BUILT_IN, Catalog
 from tests.chromium import chromium
 from tests.hub import Hub
 from tests.rig import Rig, running_session, scene

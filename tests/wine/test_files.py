@@ -24,8 +24,9 @@ from bridge.system.logs import LogFile
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.transports import Options, TransportError, camera, open_sink, open_source
-from engine import commit, drives, held, library
-from engine.pipelines.catalog import Catalog
+from engine.system import commit, drives, held
+from engine.files import library
+from engine.catalog.rows import Catalog
 
 AWAY = "Q:/models"  # the rig has C: and Z:
 READ_WRITE = 3  # what most programs let others do meanwhile: not rename, not remove

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from rig_tools import wait
 
-from engine.ring import RingError, RingReader
+from engine.ipc.ring import RingError, RingReader
 
 SLOW = 60.0  # seconds that a start may take in the rig
 

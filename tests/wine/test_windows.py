@@ -9,7 +9,7 @@ from rig_tools import wait
 
 from bridge.system import windows
 from bridge.system.windows import AS_USUAL, AWAKE, CLOSE, END, MAY_END, awake, on_end, pipe_ended
-from engine.waking import wake_in_time
+from engine.system.waking import wake_in_time
 
 
 def state() -> int:

@@ -14,7 +14,7 @@ from bridge.control.http.thumbnails import WIDTH, Thumbnail, Thumbnails
 from bridge.frames.encode import jpeg
 from bridge.system.paths import meant
 from bridge.transports import Offer, TransportError, schemes
-from engine.texts import mended
+from engine.system.texts import mended
 
 WAIT = 1.0  # seconds that an asker waits for a picture
 FRESH = 1.0  # seconds that the input's newest picture may be old to be shown for its source

@@ -19,7 +19,7 @@ from bridge.frames.encode import Preview
 from bridge.state.status import STATUS
 from bridge.state.store import Change
 from engine.parameters import Value
-from engine.texts import mended
+from engine.system.texts import mended
 
 PREVIEW_BEAT = 1 / 15  # seconds
 EVENT_BEAT = 1 / 30

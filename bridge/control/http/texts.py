@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette import responses
 
-from engine.texts import mended
+from engine.system.texts import mended
 
 
 class JSONResponse(responses.JSONResponse):

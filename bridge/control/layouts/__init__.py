@@ -9,7 +9,7 @@ from bridge.control.layouts.touchosc import touchosc
 from bridge.control.schema import schema
 from bridge.session import Session
 from bridge.settings import Settings
-from engine.pipelines.catalog import Catalog
+from engine.catalog.rows import Catalog
 
 __all__ = ["Layout", "installed", "layout", "write"]
 

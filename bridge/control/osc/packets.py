@@ -9,7 +9,7 @@ from pythonosc.osc_message import OscMessage, ParseError
 from pythonosc.osc_message_builder import BuildError, OscMessageBuilder
 
 from engine.parameters import Value
-from engine.texts import mended
+from engine.system.texts import mended
 
 Arguments: TypeAlias = "list[Any]"
 

@@ -13,7 +13,7 @@ from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import Opened
 from bridge.transports.spout.receiver import GL_RGBA, Receiver
 from bridge.transports.spout.registry import Sender, find, senders
-from engine import loading
+from engine.system import loading
 
 LOOK_FOR = 0.05  # seconds between looks for a sender that is away
 GLANCE = 0.002  # seconds between looks for a picture where the sender counts them

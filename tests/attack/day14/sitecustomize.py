@@ -20,7 +20,7 @@ NUMBERS = {
         ("bridge.transports.base", "Paced", "_index"),
         ("bridge.transports.shared_memory", "SharedMemorySource", "_index"),
     ),
-    "engine.worker": (("engine.worker", "Worker", "_made"),),
+    "engine.worker": (("engine.worker.loop", "Worker", "_made"),),
 }
 
 
@@ -44,7 +44,7 @@ def _begin_later(attribute: str) -> Callable[[Any], None]:
 
 def _rings() -> None:
     """A writer's first frame has a high number, which a reader takes for the first."""
-    ring = import_module("engine.ring")
+    ring = import_module("engine.ipc.ring")
 
     def written(writer: Any) -> None:
         writer.words[ring.HEAD] = FRAMES
@@ -59,7 +59,7 @@ def _rings() -> None:
 
     _after_init(ring.RingWriter, written)
     _after_init(ring.RingReader, read)
-    _after_init(import_module("engine.public_ring").PublicWriter, published)
+    _after_init(import_module("engine.ipc.public_ring").PublicWriter, published)
 
 
 def _age() -> None:

@@ -1,0 +1,1 @@
+"""The pipelines as data: rows, the controls they share, the networks' sizes, the files."""

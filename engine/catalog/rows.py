@@ -1,0 +1,172 @@
+"""One frozen row per pipeline. Free of torch and onnxruntime: a row names its code by a string."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from itertools import chain
+from typing import Any
+
+from engine.catalog import artifacts as files
+from engine.catalog.controls import (
+    CausalLoad,
+    CausalParameters,
+    PassthroughLoad,
+    PassthroughParameters,
+    StylizeLoad,
+    StylizeParameters,
+)
+from engine.catalog.specs import KREA, LONGLIVE, REWARD_FORCING, STREAMDIFFUSIONV2, CausalSpec
+from engine.parameters import WRITTEN, Load, Parameters, ParameterSpec, describe
+
+log = logging.getLogger(__name__)
+
+ENTRY_POINTS = "spout_bridge.pipelines"
+
+
+def _nothing(load: Any) -> Mapping[str, files.Artifact]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineRow:
+    """One pipeline.
+
+    `target` is "module:Class", imported in the engine worker only. `multiple` is what the
+    engine's width and height are floored to. `block` is the most frames that one call yields.
+    `native_size` means that the engine works at the input's own size, whatever it is.
+    `fixed_size` means that another size needs a reload; else it holds from the next block on.
+    `text` means that it makes pictures of nothing where there is no input. Pipelines of one
+    `family` have the same parameters and large parts in common: one takes the place of another in
+    the same worker, which for a moment holds both where memory allows; they have a `close`.
+    `needs` gives the weights that it is loaded from, by what they are for.
+    `spec` is what the GPU memory of a causal pipeline is computed from.
+    `memory` is what a worker of this pipeline needs, in bytes; 0 for little. `pixel_bytes` is what
+    it needs for each pixel of its size, where no `spec` says it.
+    """
+
+    id: str
+    title: str
+    target: str
+    load: type[Load]
+    parameters: type[Parameters]
+    multiple: int = 16
+    block: int = 1
+    native_size: bool = False
+    fixed_size: bool = False
+    text: bool = False
+    family: str = ""
+    needs: Callable[[Any], Mapping[str, files.Artifact]] = _nothing
+    spec: CausalSpec | None = None
+    memory: int = 0
+    pixel_bytes: int = 0
+    missing: str = ""
+
+
+BUILT_IN = (
+    PipelineRow(
+        id="stylize",
+        title="Stylize: any picture gets the look of a reference image or of words, on any machine",
+        target="engine.stylize.pipeline:Stylize",
+        load=StylizeLoad,
+        parameters=StylizeParameters,
+        multiple=4,
+        pixel_bytes=500,  # measured from 256x256 to 1280x720
+    ),
+    PipelineRow(
+        id="passthrough",
+        title="Passthrough: every frame unchanged, to test the way through",
+        target="engine.passthrough:Passthrough",
+        load=PassthroughLoad,
+        parameters=PassthroughParameters,
+        multiple=1,
+        native_size=True,
+    ),
+    *(
+        PipelineRow(
+            id=spec.id,
+            title=title,
+            target=f"engine.causal.pipeline:{name}",
+            load=CausalLoad,
+            parameters=CausalParameters,
+            block=4 * spec.block + 1,
+            text=True,
+            spec=spec,
+            needs=partial(files.needed, spec),
+            family="wan",
+        )
+        for spec, name, title in (
+            (LONGLIVE, "LongLive", "LongLive 1.3B: video from a prompt that may change"),
+            (
+                STREAMDIFFUSIONV2,
+                "StreamDiffusionV2",
+                "StreamDiffusionV2 1.3B: the input repainted, four pictures at a time",
+            ),
+            (REWARD_FORCING, "RewardForcing", "Reward-Forcing 1.3B: lively motion"),
+            (KREA, "KreaRealtimeVideo", "Krea Realtime 14B: the best pictures, for large cards"),
+        )
+    ),
+)
+
+
+class Catalog:
+    """The rows by id: those of the project, then those of installed plug-ins."""
+
+    def __init__(self, rows: Iterable[PipelineRow] = BUILT_IN) -> None:
+        self.rows = {row.id: row for row in rows}
+
+    @classmethod
+    def installed(cls, beside: Iterable[ParameterSpec] = ()) -> "Catalog":
+        """The project's rows and one `PipelineRow` per entry point `spout_bridge.pipelines`;
+        `beside` are the parameters that are there whatever the pipeline.
+        """
+        found = [*BUILT_IN]
+        for point in entry_points(group=ENTRY_POINTS):
+            found.append(_loaded(point, [*beside, *chain(*map(_specs, found))]))
+        return cls(found)
+
+    def __getitem__(self, pipeline: str) -> PipelineRow:
+        """The row of an id; LookupError says which ids there are, or what it misses."""
+        if pipeline not in self.rows:
+            raise LookupError(f"There is no pipeline {pipeline!r}; choose {', '.join(self.rows)}.")
+        row = self.rows[pipeline]
+        if row.missing:
+            raise LookupError(f"The pipeline {pipeline!r} cannot run here: {row.missing}")
+        return row
+
+
+def _loaded(point: EntryPoint, known: Iterable[ParameterSpec]) -> PipelineRow:
+    """A plug-in's row; one that cannot be had beside the `known` parameters is listed with the
+    reason.
+    """
+    try:
+        row = point.load()
+        if not isinstance(row, PipelineRow):
+            raise TypeError(f"{point.value} is no PipelineRow.")
+        _check_kinds(row, known)
+        return row
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does, the show begins
+        if not isinstance(error, ImportError):
+            log.warning("the plug-in %s is left out", point.value, exc_info=error)
+        return PipelineRow(
+            id=point.name, title=f"A plug-in that cannot be used ({point.value})",
+            target="", load=Load, parameters=Parameters,
+            missing=str(error) or type(error).__name__,
+        )  # fmt: skip
+
+
+def _check_kinds(row: PipelineRow, known: Iterable[ParameterSpec]) -> None:
+    """TypeError where a parameter means another kind of value than that of the same name."""
+    kinds = {spec.name: spec.kind for spec in known}
+    for spec in _specs(row):
+        kind = kinds.get(spec.name, spec.kind)
+        if kind is not spec.kind and not {kind, spec.kind} <= WRITTEN:
+            raise TypeError(
+                f"Its parameter {spec.name} is declared as {spec.kind.value} and is {kind.value} "
+                "elsewhere; it needs another name."
+            )
+
+
+def _specs(row: PipelineRow) -> tuple[ParameterSpec, ...]:
+    return (*describe(row.parameters), *describe(row.load))

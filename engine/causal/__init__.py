@@ -1,0 +1,1 @@
+"""The causal pipelines: one network, one loop, four ways to remember."""

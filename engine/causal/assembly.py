@@ -1,0 +1,213 @@
+"""From a row and what it is loaded with to the parts of a causal pipeline: network, VAE, text."""
+
+# pyright: basic, reportMissingImports=false
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+from zlib import crc32
+
+import torch
+from torch import Tensor
+
+from engine.catalog import artifacts as files
+from engine.catalog.controls import CausalLoad
+from engine.catalog.specs import DEMO, DEMO_VAE_WIDTH, CausalSpec
+from engine.causal.lora.files import LORA_NESTS, load_adapter
+from engine.causal.lora.layers import Attached, attach, merge
+from engine.causal.memory_check import checked_room, kept_parts
+from engine.causal.network.attention import attention
+from engine.causal.network.quantization import measured, quantise, scaled_by_row
+from engine.causal.network.transformer import CausalTransformer
+from engine.causal.network.vace import Vace, empty_vace, load_vace
+from engine.causal.text.encoder import UMT5_XXL, TextSize, load_text_encoder
+from engine.causal.vae.streams import Vae, load_vae, random_vae
+from engine.cost.fit import pixels
+from engine.cost.memory import Setting
+from engine.cost.roofline import frame_tokens
+from engine.files.library import Library, lack
+from engine.pipeline import Context
+from engine.weights.checkpoint import load_transformer, opened, random_transformer, randomised, read
+from engine.weights.headers import NESTS, SUFFIXES, header
+
+DEMO_STD = 0.12  # of weights: below it attention hardly shows
+STEPS = 5  # that loading is told in
+
+
+T = TypeVar("T")
+_kept: dict[str, tuple[Any, Any]] = {}  # by role: what a part was read from, and the part
+
+
+@dataclass
+class Parts:
+    """What a causal pipeline is made of. `encode` gives a text's embedding, `note` what the user
+    should know of it; `loras` are the faders of LoRAs that stay live, by their places. `memory`
+    and `precision` say how much of the memory it takes and what is computed in 8 bits.
+    """
+
+    spec: CausalSpec
+    network: CausalTransformer
+    vae: Vae
+    encode: Callable[[str], Tensor]
+    note: Callable[[str], str]
+    loras: dict[int, Attached] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    memory: str = ""
+    precision: str = ""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of the parts beside the network, and their files: the released ones by default."""
+
+    text: TextSize = UMT5_XXL
+    vae_width: int | None = None
+    needs: Callable[[CausalSpec, CausalLoad], Mapping[str, files.Artifact]] = files.needed
+
+
+def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context) -> Parts:
+    """Read and build everything, which may take minutes.
+
+    ValueError with one sentence where a file is missing or is not what it should be, or where
+    this machine cannot compute in 8 bits; TooLittleMemory before anything is read.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    if device.type == "cpu":  # the bridge needs the other cores, and shared ones only wait
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
+    else:  # on Windows the driver would go on in the computer's memory, at a crawl, and tell nobody
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    if load.quantization == "fp8":
+        scaled_by_row(device)  # refused before anything is read
+    if load.weights == "demo":
+        return _demo(replace(spec, network=DEMO), load, context, dtype, device)
+    here = [_kept[role][0][-1] if role in _kept else "" for role in ("vae", "text")]
+    kept = kept_parts(load, *here)
+    told = checked_room(spec, load, context, device, Setting(
+        value=dtype.itemsize, gpu=device.type == "cuda", text=sizes.text, vae_width=sizes.vae_width
+    ), kept)  # fmt: skip
+    at = _places(spec.id, sizes.needs(spec, load), context)
+    context.progress("network", 0, STEPS)
+    wan = load_transformer(spec.network, read(at["network"]), dtype, device, source=at["network"])
+    if "lora" in at:
+        merge(wan, [(load_adapter(at["lora"], wan), 1.0)])
+    context.progress("VACE", 1, STEPS)
+    vace = None
+    if "vace" in at:
+        vace = load_vace(spec.network, read(at["vace"]), dtype, device, source=at["vace"])
+    context.progress("VAE", 2, STEPS)
+    vae = _shared("vae", at["vae"], load.vae, lambda file: load_vae(
+        load.vae, read(file), dtype, device, width=sizes.vae_width, source=file
+    ))  # fmt: skip
+    context.progress("text encoder", 3, STEPS)
+    text = _shared("text", at["text"], load.text_encoder, lambda file: load_text_encoder(
+        read(file), at["tokenizer"].parent, dtype, device, size=sizes.text,
+        offload=load.text_encoder == "offloaded", source=file,
+    ))  # fmt: skip
+    context.progress("LoRAs", 4, STEPS)
+    network = CausalTransformer(wan, attention(load.attention, device), vace)
+    parts = Parts(spec, network, vae, text, text.note, memory=told)
+    _add_loras(parts, load, context)
+    context.progress("ready", STEPS, STEPS)
+    return parts
+
+
+def _shared(role: str, file: Path, how: str, load: Callable[[Path], T]) -> T:
+    """A part that pipelines of this process have in common: kept until another file, or another
+    way to load it, is in its role, so that a change of the pipeline need not read it again.
+    """
+    seen = file.stat()
+    key = file, seen.st_mtime_ns, seen.st_size, how
+    if _kept.get(role, (None, None))[0] != key:
+        _kept.pop(role, None)
+        _kept[role] = key, load(file)
+    return _kept[role][1]
+
+
+def _places(
+    pipeline: str, needed: Mapping[str, files.Artifact], context: Context
+) -> dict[str, Path]:
+    """Where the files of a row lie, by what they are for; each is what was declared."""
+    library = Library(context.models, context.more_models)
+    if gone := lack(library, pipeline, needed.values()):
+        raise ValueError(str(gone))
+    at: dict[str, Path] = {}
+    for role, artifact in needed.items():
+        found = library.find(artifact)
+        assert found  # as `lack` saw
+        at[role] = found.path
+        if found.path.suffix in SUFFIXES:  # what is cut short is told by that, before it is read
+            with opened(found.path) as file:
+                header(file, found.path, LORA_NESTS if role == "lora" else NESTS)
+        library.check_before_load(
+            artifact,
+            found.path,
+            lambda done, whole, name=found.path.name: context.progress(
+                f"checking {name}", done, whole
+            ),
+        )
+    return at
+
+
+def _demo(
+    spec: CausalSpec, load: CausalLoad, context: Context, dtype: torch.dtype, device: torch.device
+) -> Parts:
+    """The same parts, small, with random weights: they show no picture of anything."""
+    context.progress("demo weights", 0, 1)
+    wan = random_transformer(spec.network, dtype, device, std=DEMO_STD)
+    vace: Vace | None = None
+    if load.vace_enabled:
+        vace = randomised(empty_vace(spec.network), dtype, device, std=DEMO_STD)
+    network = CausalTransformer(wan, attention(load.attention, device), vace)
+    vae = random_vae(load.vae, dtype, device, width=DEMO_VAE_WIDTH[load.vae])
+
+    def encode(text: str) -> Tensor:
+        words = text.split()[: spec.network.text_tokens]
+        embedding = torch.zeros(1, spec.network.text_tokens, spec.network.text_dim)
+        for place, word in enumerate(words):
+            generator = torch.Generator().manual_seed(crc32(word.encode(errors="replace")))
+            embedding[0, place].normal_(generator=generator)
+        return embedding
+
+    parts = Parts(spec, network, vae, encode, lambda text: "")
+    _add_loras(parts, load, context)
+    context.progress("ready", 1, 1)
+    return parts
+
+
+def _add_loras(parts: Parts, load: CausalLoad, context: Context) -> None:
+    """The user's LoRAs, into the weights or beside them; what is cast to 8 bits, in between."""
+    folder = context.models / files.LORAS
+    asked = enumerate((load.lora_1, load.lora_2, load.lora_3), 1)
+    names: dict[int, str] = {}
+    for place, name in ((place, name) for place, name in asked if name):
+        try:  # the door has seen it: it went later, and the show goes on without it
+            names[place] = files.lora_named(context.models, name)
+        except ValueError as error:
+            parts.remarks.append(f"{error} It is left out.")
+    root = parts.network.wan
+    adapters = [load_adapter(folder / name, root) for name in names.values()]
+    parts.remarks += [adapter.remark for adapter in adapters if adapter.remark]
+    if load.lora_mode == "merged":
+        merge(root, [(adapter, 1.0) for adapter in adapters])
+    if load.quantization == "fp8":
+        _quantise(parts, load, context)
+    if load.lora_mode == "live":
+        attached = attach(root, adapters, dtype=parts.network.dtype)
+        parts.loras = dict(zip(names, attached, strict=True))
+
+
+def _quantise(parts: Parts, load: CausalLoad, context: Context) -> None:
+    """Cast the layers that are faster in 8 bits over a block of this size."""
+    network, spec = parts.network, parts.spec
+    compiled = load.passes in ("auto", "compiled") and find_spec("triton") is not None
+    tokens = spec.rows * spec.block * frame_tokens(*pixels(context.size))
+    parts.precision = str(quantise(
+        [module for module in (network.wan, network.vace) if module is not None],
+        spec.network.exact,
+        measured(tokens, network.dtype, network.device, compiled=compiled),
+        rowwise=scaled_by_row(network.device),
+    ))  # fmt: skip

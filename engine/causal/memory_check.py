@@ -1,0 +1,51 @@
+"""Whether there is room for a pipeline on this machine, asked before anything of it is read."""
+
+# pyright: basic, reportMissingImports=false
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import torch
+
+from engine.catalog.controls import CausalLoad
+from engine.catalog.specs import CausalSpec
+from engine.cost.fit import advice, fits, lora_bytes, pixels
+from engine.cost.memory import Setting
+from engine.pipeline import Context, TooLittleMemory
+from engine.system import commit
+
+
+def checked_room(
+    spec: CausalSpec,
+    load: CausalLoad,
+    context: Context,
+    device: torch.device,
+    setting: Setting,
+    kept: Collection[str],
+) -> str:
+    """How much of what is free a pipeline takes, beside its parts that are `kept` here already.
+
+    TooLittleMemory, with what would make it fit, where it is too much.
+    """
+    setting = replace(setting, loras=lora_bytes(load, context.models))
+    told = advice(spec, load, pixels(context.size), _free(device), setting, kept)
+    if not fits(told):
+        raise TooLittleMemory(f"{spec.id} {told}{commit.cure() if device.type == 'cpu' else ''}.")
+    return told
+
+
+def kept_parts(load: CausalLoad, vae: str, text_encoder: str) -> list[str]:
+    """The parts that need no memory any more, given what is here of those that are shared.
+
+    The context of CUDA is among them, for what is free is asked by way of it.
+    """
+    here = {"VAE": vae == load.vae, "text encoder": text_encoder == load.text_encoder}
+    return ["CUDA", *(part for part, same in here.items() if same)]
+
+
+def _free(device: torch.device) -> int:
+    if device.type != "cuda":
+        return commit.available()
+    # what torch holds and nobody uses is free as well
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + unused

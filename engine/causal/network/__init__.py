@@ -1,0 +1,1 @@
+"""The network: layers, attention, caches, VACE, and its weights."""

@@ -1,0 +1,220 @@
+"""The Wan2.1 transformer, causal: diffusers' modules hold the weights, the forward is our own.
+
+One pass takes a block of frames, writes their keys and values into the window and looks at all
+that the window shows. It makes no copy of the window, reads nothing back to the host and has one
+fixed shape for each `Pass`, so that it can be captured as a CUDA graph. The network is that of
+Wan et al. 2025 ("Wan: Open and Advanced Large-Scale Video Generative Models"), with one time
+embedding per latent frame.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+import math
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.causal.network.attention import Attention
+from engine.causal.network.cache import KVCache, Pass, Sight, TextCache
+from engine.causal.network.rope import rotated
+from engine.causal.network.vace import Hints, Vace
+
+Memory: TypeAlias = tuple[Tensor, Tensor]  # one layer's keys and values
+
+SHAPES = 64  # of passes that may be compiled: a window that fills, a re-cache, each with hints
+PATCH = 2  # pixels of a latent that one token covers, each way
+
+
+class CausalTransformer(nn.Module):
+    """`wan` is diffusers' WanTransformer3DModel, all weights on one device in one dtype."""
+
+    modulation: Tensor
+    vace_modulation: Tensor
+
+    def __init__(self, wan: Any, attention: Attention, vace: Vace | None = None) -> None:
+        super().__init__()
+        self.wan: Any = wan
+        self.vace: Any = vace
+        self.attend = attention
+        self.layer = self._layer
+        self.eps: float = wan.config["eps"]
+        self.register_buffer("modulation", _tables(wan.blocks), persistent=False)
+        if vace is not None:
+            self.register_buffer("vace_modulation", _tables(vace.vace_blocks), persistent=False)
+
+    def compile(self, backend: str = "inductor") -> None:
+        """Let torch compile the layers (needs Triton): one program that all of them share, for
+        each shape of pass.
+        """
+        if self.layer == self._layer:
+            torch._dynamo.config.recompile_limit = SHAPES
+            self.layer = torch.compile(self._layer, fullgraph=True, dynamic=False, backend=backend)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in."""
+        return self.wan.patch_embedding.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        return self.wan.patch_embedding.weight.device
+
+    def forward(
+        self,
+        latents: Tensor,
+        timesteps: Tensor,
+        plan: Pass,
+        window: KVCache,
+        text: TextCache,
+        hints: Hints | None = None,
+    ) -> Tensor:
+        """The flow of one block, in float32.
+
+        `latents` is (rows, channels, frames, height, width), with the plan's references before the
+        block's own frames; `timesteps` (rows, frames) from 0 to 1000; `plan` is what
+        `window.begin` said. A plan that is hinted needs `hints`.
+        """
+        time, steps = self._times(timesteps)
+        modulation = _modulated(self.modulation, steps)
+        whole = self._tokens(latents.to(self.dtype), self.wan.patch_embedding)
+        tokens, sight = whole[:, plan.references :], window.sight(plan)
+        branch = self._hints(whole, steps, plan, hints) if hints and plan.hinted else None
+        for layer, block in enumerate(self.wan.blocks):
+            past = window.keys[layer], window.values[layer]
+            words = text.words(layer, plan)
+            tokens = self.layer(block, tokens, modulation[layer], sight, past, words)
+            if branch is not None and hints is not None and layer in self.vace.after:
+                hint = next(branch)[:, plan.references :]
+                tokens = torch.addcmul(tokens, hint, hints.scale)
+        return self._flow(tokens, time, latents.shape, plan)
+
+    def remember(self, embeddings: Tensor, text: TextCache, hints: Hints | None = None) -> None:
+        """Write a prompt's keys and values into `text` and `hints`, for all rows.
+
+        `embeddings` is (rows or 1, text tokens, text width), zero beyond the prompt's own tokens:
+        the padding is not masked, the models were trained with it.
+        """
+        hidden = self.wan.condition_embedder.text_embedder(embeddings.to(self.device, self.dtype))
+        stacks = [(self.wan.blocks, text)]
+        if hints is not None:
+            stacks.append((self.vace.vace_blocks, hints.text))
+        for blocks, cache in stacks:
+            for layer, block in enumerate(blocks):
+                attention = block.attn2
+                keys = attention.norm_k(attention.to_k(hidden))
+                cache.keys[layer].copy_(_heads(keys, attention))
+                cache.values[layer].copy_(_heads(attention.to_v(hidden), attention))
+
+    def embedded(self, context: Tensor) -> Tensor:
+        """A VACE context (1, 96, frames, height, width) as tokens (1, frames, tokens, dim)."""
+        patches = self.vace.vace_patch_embedding
+        return self._tokens(context.to(self.device, self.dtype), patches)
+
+    def _hints(self, whole: Tensor, steps: Tensor, plan: Pass, hints: Hints) -> Iterator[Tensor]:
+        """VACE's layers, one after the other, each when its hint is due."""
+        modulation = _modulated(self.vace_modulation, steps[:, :, :1])
+        sight, control = hints.sight(plan), hints.shown(plan)
+        for place, block in enumerate(self.vace.vace_blocks):
+            if block.proj_in is not None:
+                control = block.proj_in(control) + whole
+            words = hints.text.words(place, plan)
+            control = self.layer(block, control, modulation[place], sight, None, words)
+            yield block.proj_out(control)
+
+    def _layer(
+        self,
+        block: Any,
+        x: Tensor,
+        modulation: Tensor,
+        sight: Sight,
+        past: Memory | None,
+        words: Memory,
+    ) -> Tensor:
+        """One layer; `x` is (rows, frames, tokens, dim), `modulation` (6, rows, frames, 1, dim)."""
+        shift, scale, gate, shift_ffn, scale_ffn, gate_ffn = modulation.unbind()
+        seen = torch.addcmul(shift, self._norm(x), scale)
+        x = torch.addcmul(x, gate, self._look_back(block.attn1, seen, sight, past))
+        seen = F.layer_norm(x, x.shape[-1:], block.norm2.weight, block.norm2.bias, self.eps)
+        x = x + self._read_text(block.attn2, seen, words)
+        seen = torch.addcmul(shift_ffn, self._norm(x), scale_ffn)
+        up, down = block.ffn.net[0].proj, block.ffn.net[2]
+        return torch.addcmul(x, gate_ffn, down(F.gelu(up(seen), approximate="tanh")))
+
+    def _look_back(self, attention: Any, x: Tensor, sight: Sight, past: Memory | None) -> Tensor:
+        """Attention of a block's tokens over the window, their own keys included; over themselves
+        alone where there is no past.
+        """
+        flat = x.flatten(1, 2)
+        queries = rotated(_heads(attention.norm_q(attention.to_q(flat)), attention), *sight.asked)
+        keys = _heads(attention.norm_k(attention.to_k(flat)), attention)
+        values = _heads(attention.to_v(flat), attention)
+        if sight.read is None:
+            keys = rotated(keys, *sight.asked)
+        if past is not None:
+            sight.store(past[0], keys)
+            sight.store(past[1], values)
+            keys, values = sight.seen(past[0]), sight.seen(past[1])
+        if sight.read is not None:
+            keys = rotated(keys, *sight.read)
+        found = self.attend(queries, keys, values, sight.bias)
+        return attention.to_out[0](found.flatten(2)).view_as(x)
+
+    def _read_text(self, attention: Any, x: Tensor, words: Memory) -> Tensor:
+        queries = _heads(attention.norm_q(attention.to_q(x.flatten(1, 2))), attention)
+        found = self.attend(queries, *words, None)
+        return attention.to_out[0](found.flatten(2)).view_as(x)
+
+    def _norm(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, x.shape[-1:], eps=self.eps)
+
+    def _times(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+        """The time embedding (rows, frames, dim), and the six numbers that it gives to every
+        channel of a layer: (6, rows, frames, dim).
+        """
+        embedder = self.wan.condition_embedder
+        half: int = self.wan.config["freq_dim"] // 2
+        powers = torch.arange(half, device=timesteps.device, dtype=torch.float64) / half
+        angles = timesteps.double()[..., None] * torch.exp(-math.log(10_000) * powers)
+        waves = torch.cat((angles.cos(), angles.sin()), -1).to(self.dtype)
+        time = embedder.time_embedder.linear_2(F.silu(embedder.time_embedder.linear_1(waves)))
+        steps = embedder.time_proj(F.silu(time)).unflatten(-1, (6, -1)).permute(2, 0, 1, 3)
+        return time, steps
+
+    def _tokens(self, latents: Tensor, patch: Any) -> Tensor:
+        """Latents to tokens (rows, frames, tokens, dim). The patch convolution as the matrix that
+        it is, so that no convolution kernel has to be found or trusted.
+        """
+        cells = latents.unflatten(-1, (-1, PATCH)).unflatten(-3, (-1, PATCH))
+        rows, _, frames, height, _, width, _ = cells.shape
+        flat = cells.permute(0, 2, 3, 5, 1, 4, 6).reshape(rows, frames, height * width, -1)
+        return F.linear(flat, patch.weight.flatten(1), patch.bias)
+
+    def _flow(self, tokens: Tensor, time: Tensor, shape: torch.Size, plan: Pass) -> Tensor:
+        """Tokens to the flow of the block's own latents."""
+        rows, channels, _, height, width = shape
+        shift, scale = (self.wan.scale_shift_table[0] + time[:, :, None, None]).unbind(-2)
+        cells = self.wan.proj_out(torch.addcmul(shift, self._norm(tokens), 1 + scale))
+        cells = cells.view(
+            rows, plan.frames, height // PATCH, width // PATCH, PATCH, PATCH, channels
+        )
+        flow = cells.permute(0, 6, 1, 2, 4, 3, 5)
+        return flow.reshape(rows, channels, plan.frames, height, width).float()
+
+
+def _tables(blocks: Any) -> Tensor:
+    return torch.stack([block.scale_shift_table[0] for block in blocks]).detach()
+
+
+def _modulated(tables: Tensor, steps: Tensor) -> Tensor:
+    """Every layer's modulation, (layers, 6, rows, frames, 1, dim), scales with their 1 added."""
+    modulation = tables[:, :, None, None, None] + steps[None, :, :, :, None]
+    modulation[:, 1::3].add_(1)
+    return modulation
+
+
+def _heads(tokens: Tensor, attention: Any) -> Tensor:
+    return tokens.unflatten(-1, (attention.heads, -1))

@@ -1,0 +1,122 @@
+"""VACE: a second, thinner stack of layers whose hints steer the network (Jiang et al. 2025).
+
+It reads a context of 96 channels: what to keep, what to change, and where. Each of its layers
+gives a hint that is added behind one layer of the network. It sees the block at hand only, from
+place 0 on, as it was trained; reference images stand in front of the block.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.transformers.transformer_wan_vace import WanVACETransformerBlock
+from torch import Tensor, nn
+
+from engine.catalog.specs import CausalSpec, NetworkSize
+from engine.causal.network.cache import Pass, Sight, TextCache, per_token
+from engine.causal.network.rope import Rotation
+from engine.weights.checkpoint import fill, vace_state
+
+CONTEXT = 96  # channels: 16 of what stays, 16 of what changes, 64 of the mask
+REFERENCES = 3  # images at most
+
+
+class Vace(nn.Module):
+    """Holder of a VACE module's weights, under the names of diffusers' WanVACETransformer3DModel.
+
+    `after` says which layer of the network each of its layers follows.
+    """
+
+    def __init__(self, size: NetworkSize) -> None:
+        super().__init__()
+        self.after = {layer: place for place, layer in enumerate(size.vace_layers)}
+        patch = (1, 2, 2)
+        self.vace_patch_embedding = nn.Conv3d(CONTEXT, size.dim, patch, patch)
+        made: dict[str, Any] = {
+            "dim": size.dim,
+            "ffn_dim": size.ffn,
+            "num_heads": size.heads,
+            "cross_attn_norm": True,
+            "apply_output_projection": True,
+        }
+        self.vace_blocks = nn.ModuleList(
+            WanVACETransformerBlock(**made, apply_input_projection=not place)
+            for place in range(len(size.vace_layers))
+        )
+
+
+def empty_vace(size: NetworkSize) -> Vace:
+    """The module without weights (all on `meta`), in eval mode, without gradients."""
+    with torch.device("meta"):
+        return Vace(size).eval().requires_grad_(False)
+
+
+def load_vace(
+    size: NetworkSize,
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype,
+    device: torch.device | str,
+    *,
+    source: str | Path = "The checkpoint",
+) -> Vace:
+    """The module with the weights of a file of the module alone or of a whole VACE network.
+
+    CheckpointError as in `engine.weights.checkpoint.load_transformer`.
+    """
+    state = vace_state(tensors, source=source)
+    return fill(empty_vace(size), state, f"{size.name} VACE module", dtype, device, source)
+
+
+class Hints:
+    """What VACE is shown in one stream: allocated once, written in place.
+
+    `scale` is how strongly the hints count; `references` how many images stand in front.
+    """
+
+    def __init__(
+        self,
+        spec: CausalSpec,
+        height: int,
+        width: int,
+        rows: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        """`height` and `width` in tokens, `rows` of the batch."""
+        network = spec.network
+        frames = REFERENCES + max(spec.block + 1, spec.first_block)
+        shape = (rows, frames, height * width, network.dim)
+        self.embedded = torch.zeros(shape, dtype=dtype, device=device)
+        self.scale = torch.ones(1, dtype=dtype, device=device)
+        self.text = TextCache(spec, rows, dtype, device, len(network.vace_layers))
+        places = torch.arange(frames, device=device)[None]
+        self._angles = Rotation(network.head_dim, height, width, device).at(places)
+        self.references = 0
+
+    def sight(self, plan: Pass) -> Sight:
+        """A pass as VACE's layers see it: the block alone, from place 0 on."""
+        own = slice(None), slice(plan.references + plan.frames)
+        nothing = self.scale[:0]
+        angles = per_token(self._angles, own)
+        return Sight(plan=plan, window=0, slots=nothing, asked=angles, read=None, bias=None)
+
+    def shown(self, plan: Pass) -> Tensor:
+        """The embedded context of a pass: (rows, references + frames, tokens, dim), a view."""
+        return self.embedded[: plan.rows, : plan.references + plan.frames]
+
+    def write(self, references: Tensor | None, block: Tensor) -> None:
+        """Show an embedded context, (1, frames, tokens, dim) each; rows before row 0 keep theirs.
+
+        What a block lacks at its end is zero, as it was in training.
+        """
+        for row in range(self.embedded.shape[0] - 1, 0, -1):
+            self.embedded[row].copy_(self.embedded[row - 1])
+        self.references = 0 if references is None else references.shape[1]
+        if references is not None:
+            self.embedded[:, : self.references].copy_(references)
+        end = self.references + block.shape[1]
+        self.embedded[0, self.references : end].copy_(block[0])
+        self.embedded[0, end:].zero_()

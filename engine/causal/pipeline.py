@@ -1,0 +1,316 @@
+"""The causal pipelines: a prompt, and a video where there is one, to blocks of pictures."""
+
+# pyright: basic, reportMissingImports=false
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from time import sleep
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine import sizes
+from engine.catalog import specs
+from engine.catalog.controls import CausalLoad, CausalParameters
+from engine.causal.assembly import Parts, Sizes, assemble
+from engine.causal.block_inputs import Steering
+from engine.causal.cuda_graphs import accelerate, way
+from engine.causal.schedule import Level, Schedule
+from engine.causal.stream import LatentStream, seeded
+from engine.causal.text.prompts import Prompts
+from engine.causal.vace_context import Motion, pixels
+from engine.causal.vae.streams import GROUP, SIDE
+from engine.images.assets import Pictures
+from engine.parameters import parsed_steps
+from engine.pipeline import Context, Image, UnusableOutput
+
+Mode: TypeAlias = Literal["text", "video", "control"]
+
+STEP = 16  # pixels that a token stands for, each way
+DEMO_NOTICE = "DEMO WEIGHTS: small and random, they show no picture of anything."
+GLANCE = 0.005  # seconds between looks for the very first prompt
+REMEMBERED = 9  # pictures back from which Krea's context is encoded anew
+
+
+class Take:
+    """One unbroken run: one size, one mode, one number of batched steps."""
+
+    def __init__(
+        self, parts: Parts, assets: Pictures, load: CausalLoad, size: tuple[int, int], rows: int
+    ) -> None:
+        width, height = size
+        spec, self.size, self.rows = parts.spec, size, rows
+        latent = height // SIDE, width // SIDE
+        self.stream = LatentStream(spec, parts.network, *latent, rows)
+        self.how = accelerate(self.stream, load.passes)
+        self.vae, self.spec, self._assets = parts.vae, spec, assets
+        self.begin("text")
+
+    def begin(self, mode: Mode) -> None:
+        """Forget the past; what follows is made in that mode."""
+        self.mode: Mode = mode
+        self.stream.reset()
+        self.stream.refer(None)  # the new steering gives them again
+        self.encoder = self.vae.encoder(self.spec.normalised)
+        self.decoder = self.vae.decoder()
+        self.motion = Motion()
+        self.steering = Steering(self.vae, self._assets, *self.size, self.spec.normalised)
+        self.recent: deque[Tensor] = deque(maxlen=REMEMBERED)
+
+    def head(self) -> Tensor | None:
+        """The oldest of the last pictures as a latent of its own, where a row wants it."""
+        if self.spec.refresh != "recompute" or self.stream.frame <= self.spec.context:
+            return None
+        return self.vae.still(self.recent[0])
+
+
+class CausalPipeline:
+    """Blocks of pictures without end. One class for all rows: `spec` is the difference."""
+
+    spec: ClassVar[specs.CausalSpec]
+    sizes: ClassVar[Sizes] = Sizes()
+
+    def __init__(self, load: CausalLoad, context: Context) -> None:
+        # refused now, and not by the first block, on which a worker would end again and again
+        way(load.passes, "cuda" if torch.cuda.is_available() else "cpu")
+        self._load = load
+        self._parts = self.assembled(load, context)
+        self._assets = Pictures(context.assets)
+        self._prompts = Prompts(self._parts.encode, self._parts.note)
+        self._schedule = Schedule(self.spec.shift)
+        self._embedding: Tensor | None = None
+        self._take: Take | None = None
+        self._problems: list[str] = []
+        self._ran: tuple[Level, ...] = ()  # the levels of the last block
+        self._noise = 1.0
+        self._vace_scale = 0.0  # that the last block was steered with; 0 without VACE
+
+    def assembled(self, load: CausalLoad, context: Context) -> Parts:
+        """What it is made of; see `assemble`."""
+        return assemble(self.spec, self.sizes, load, context)
+
+    def wanted(self, parameters: CausalParameters) -> int:
+        """As many pictures as the next block's latents stand for; none in text mode."""
+        mode = self._mode(parameters, given=True)
+        if mode == "text":
+            return 0
+        goes_on = self._take is not None and self._take.mode == mode and self._take.stream.frame
+        return _count(self._frames(mode, begins=not goes_on), begins=not goes_on)
+
+    def _frames(self, mode: Mode, *, begins: bool) -> int:
+        """Latent frames of a block."""
+        if not begins:
+            return self.spec.block
+        return self.spec.block + 1 if mode == "video" else self.spec.first_block
+
+    def __call__(self, images: Sequence[Image], parameters: CausalParameters) -> Iterator[Image]:
+        """Yield the block's pictures, each as soon as it is decoded."""
+        self._assets.begin()
+        mode = self._mode(parameters, given=bool(images))
+        levels = self._levels(parameters)
+        size = self._size(images, parameters.size)
+        take = self._ready(size, mode, len(levels) if self.spec.batch_steps else 1)
+        moved = self._set_loras(parameters)
+        if parameters.manage_cache and (moved or levels != self._ran):
+            take.begin(mode)
+        self._ran = levels
+        self._prompt(take, parameters, anew=moved)
+        latents = self._block(take, images, parameters, levels)
+        if latents is None:
+            return
+        for chunk in take.decoder(latents):
+            if self.spec.refresh == "recompute":
+                take.recent.extend(chunk.split(1, 2))
+            yield from _pictures(chunk)
+        take.stream.settle()
+
+    def reset(self) -> None:
+        """Forget the past of the stream; the prompt stays."""
+        if self._take is not None:
+            self._take.begin(self._take.mode)
+
+    def report(self) -> Mapping[str, Any]:
+        """What runs, what arrives, and what the user should know."""
+        take, parts = self._take, self._parts
+        return {
+            "notice": DEMO_NOTICE if self._load.weights == "demo" else "",
+            "mode": take.mode if take else "",
+            "passes": take.how if take else "",
+            "device": str(parts.network.device),
+            "size": "x".join(map(str, take.size)) if take else "",
+            "memory": parts.memory,
+            "precision": parts.precision,
+            "arriving": self._prompts.arriving + self._assets.arriving,
+            "fade_left": round(self._prompts.fade_left(), 2),
+            "noise_scale": round(self._noise, 3),
+            "vace_scale": self._vace_scale,
+            "problems": [
+                *self._prompts.problems, *self._assets.problems.values(), *self._problems,
+                *filter(None, [take.steering.problem if take else ""]), *parts.remarks,
+            ],
+        }  # fmt: skip
+
+    def close(self) -> None:
+        """End the threads and let go of everything; nothing may be asked after."""
+        self._prompts.close()
+        self._assets.close()
+        self._take = self._embedding = None
+
+    def _mode(self, parameters: CausalParameters, *, given: bool) -> Mode:
+        """What a block is made from, where pictures are `given` or not."""
+        if parameters.input_mode == "text" or not given:
+            return "text"
+        steers = self._steers(parameters) and parameters.vace_use_input_video
+        return "control" if steers else "video"
+
+    def _steers(self, parameters: CausalParameters) -> bool:
+        return parameters.vace_on and self._parts.network.vace is not None
+
+    def _ready(self, size: tuple[int, int], mode: Mode, rows: int) -> Take:
+        """The take that a block goes on with: the last one, or a new one where it cannot."""
+        take = self._take
+        if take is None or take.size != size or take.rows != rows:
+            self._take = None  # its memory first
+            take = self._take = Take(self._parts, self._assets, self._load, size, rows)
+            if self._embedding is not None:
+                take.stream.prompt(self._embedding)
+        if take.mode != mode or not take.stream.frame:
+            take.begin(mode)
+        return take
+
+    def _size(self, images: Sequence[Image], asked: str) -> tuple[int, int]:
+        """Width and height of a block: the input's, or without one what is asked for."""
+        given = (images[0].shape[1], images[0].shape[0]) if images else sizes.sides(asked)
+        return sizes.floored(*(given or self.spec.text_size), STEP)
+
+    def _prompt(self, take: Take, parameters: CausalParameters, *, anew: bool) -> None:
+        """Go on with what is shown of the prompts by now, read `anew` where the network changed;
+        the very first is waited for.
+        """
+        wishes = [(parameters.prompt, parameters.prompt_weight),
+                  (parameters.prompt_2, parameters.prompt_2_weight),
+                  (parameters.prompt_3, parameters.prompt_3_weight)]  # fmt: skip
+        self._prompts.wish(wishes, parameters.prompt_method, fade=parameters.fade)
+        embedding, changed = self._prompts.now()
+        while embedding is None:
+            if not self._prompts.arriving:
+                raise ValueError(" ".join(self._prompts.problems) or "No prompt was encoded.")
+            sleep(GLANCE)
+            embedding, changed = self._prompts.now()
+        if anew or changed or self._embedding is None:
+            self._embedding = embedding
+            take.stream.prompt(embedding)
+
+    def _set_loras(self, parameters: CausalParameters) -> bool:
+        """Move the LoRAs' faders; whether one moved, for then the prompt's keys are old."""
+        moved = False
+        for place, lora in self._parts.loras.items():
+            strength = getattr(parameters, f"lora_{place}_strength")
+            moved = moved or lora.strength != strength
+            lora.strength = strength
+        return moved
+
+    def _levels(self, parameters: CausalParameters) -> tuple[Level, ...]:
+        """The noise levels that are asked for; the row's first where it has no list of the name,
+        which may be another's.
+        """
+        text = parameters.denoising_steps.strip().lower()
+        self._problems = []
+        chosen = self.spec.steps.get(text)
+        if chosen is None and (steps := parsed_steps(text)):
+            chosen = specs.StepList(steps, warped=False)
+        if chosen is None:
+            named, chosen = [*self.spec.steps], next(iter(self.spec.steps.values()))
+            self._problems = [
+                f"{self.spec.id} has no denoising_steps called {text!r:.40} and runs {named[0]}; "
+                f"it takes {', '.join(named)} or numbers from 1000 to 0."
+            ]
+        return self._schedule.levels(chosen)
+
+    def _block(
+        self,
+        take: Take,
+        images: Sequence[Image],
+        parameters: CausalParameters,
+        levels: tuple[Level, ...],
+    ) -> Tensor | None:
+        """The block's latents, finished."""
+        stream = take.stream
+        begins = not stream.frame
+        frames = self._frames(take.mode, begins=begins)
+        if images:
+            images = _fitted(images, _count(frames, begins=begins), take.size)
+        video = control = None
+        self._noise = 1.0
+        if take.mode == "video":
+            self._noise = parameters.noise_scale
+            if parameters.noise_controller:
+                self._noise = take.motion(images, self._noise)
+            video = take.encoder(pixels(images, take.vae.device))
+            levels = self._schedule.for_video(levels, self._noise)
+        if self._steers(parameters):
+            take.steering.refer(stream, parameters)
+            shown = images if take.mode == "control" else ()
+            control = take.steering.context(shown, frames, parameters)
+        self._vace_scale = 0.0 if control is None else parameters.vace_scale
+        stream.hint_clean = parameters.vace_clean_pass
+        stream.recache_late = parameters.kv_recache == "after"
+        draw = seeded(parameters.seed + stream.frame, stream.shape, take.vae.device)
+        return stream.block(
+            levels, draw, video, self._noise, take.head(), parameters.kv_cache_attention_bias,
+            control, parameters.vace_scale,
+        )  # fmt: skip
+
+
+class LongLive(CausalPipeline):
+    """See `specs.LONGLIVE`."""
+
+    spec = specs.LONGLIVE
+
+
+class StreamDiffusionV2(CausalPipeline):
+    """See `specs.STREAMDIFFUSIONV2`."""
+
+    spec = specs.STREAMDIFFUSIONV2
+
+
+class RewardForcing(CausalPipeline):
+    """See `specs.REWARD_FORCING`."""
+
+    spec = specs.REWARD_FORCING
+
+
+class KreaRealtimeVideo(CausalPipeline):
+    """See `specs.KREA`."""
+
+    spec = specs.KREA
+
+
+def _count(frames: int, *, begins: bool) -> int:
+    """Pictures that latent frames stand for: 4 each, and 1 the first of a stream."""
+    return GROUP * frames - (GROUP - 1 if begins else 0)
+
+
+def _fitted(images: Sequence[Image], count: int, size: tuple[int, int]) -> list[Image]:
+    """As many images as a block takes, evenly chosen, of whole tokens: a stream that begins anew
+    after its pictures were asked for takes another number of them.
+    """
+    width, height = size
+    places = np.linspace(0, len(images) - 1, count).round().astype(int)
+    return [images[place][:height, :width] for place in places]
+
+
+def _pictures(chunk: Tensor) -> Iterator[Image]:
+    """Decoded pixels (1, 3, frames, H, W) as images (H, W, 4), turned into bytes on the device.
+
+    UnusableOutput where they are not numbers.
+    """
+    frames = (chunk[0].permute(1, 2, 3, 0) * 127.5 + 128).clamp(0, 255)
+    usable = frames.isfinite().all()
+    opaque = torch.full_like(frames[..., :1], 255)
+    images = torch.cat((frames, opaque), -1).to(torch.uint8).cpu().numpy()
+    if not usable:
+        raise UnusableOutput("The pipeline gave numbers that are no picture (NaN or infinite).")
+    yield from images

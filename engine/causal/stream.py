@@ -1,0 +1,282 @@
+"""One endless stream of latent frames: the loop that all causal pipelines share.
+
+It owns what one stream remembers and asks the network for blocks. What differs between the
+pipelines is read from the `CausalSpec`.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from engine.catalog.specs import CausalSpec
+from engine.causal.network.cache import KVCache, Pass, TextCache
+from engine.causal.network.transformer import PATCH, CausalTransformer
+from engine.causal.network.upload import uploaded
+from engine.causal.network.vace import Hints
+from engine.causal.schedule import Level, Schedule, denoised, noised
+from engine.causal.vace_context import reference_context
+
+Draw: TypeAlias = Callable[[int], Tensor]  # frames to (1, channels, frames, height, width) noise
+Run: TypeAlias = Callable[[Pass, Tensor, Tensor], Tensor]  # pass, latents, timesteps to flow
+
+
+def seeded(seed: int, shape: Sequence[int], device: torch.device) -> Draw:
+    """Noise for one block, the same for the same seed; `shape` is (channels, height, width)."""
+    generator = torch.Generator(device).manual_seed(seed)
+    channels, height, width = shape
+
+    def draw(frames: int) -> Tensor:
+        size = (1, channels, frames, height, width)
+        return torch.randn(size, generator=generator, device=device)
+
+    return draw
+
+
+class LatentStream:
+    """Blocks of latents (1, channels, frames, height, width) in float32, one after the other.
+
+    A block that fails midway leaves the window half written: `reset` before the next.
+    """
+
+    def __init__(
+        self,
+        spec: CausalSpec,
+        network: CausalTransformer,
+        height: int,
+        width: int,
+        rows: int | None = None,
+    ) -> None:
+        """`height` and `width` of the latents, even; `rows` where other steps than the authors'
+        are batched.
+        """
+        self.spec, self.network = spec, network
+        self.rows = rows or spec.rows
+        dtype, device = network.dtype, network.device
+        self.shape = (spec.network.channels, height, width)
+        self.window = KVCache(spec, height // PATCH, width // PATCH, self.rows, dtype, device)
+        self.text = TextCache(spec, self.rows, dtype, device)
+        tokens = height // PATCH, width // PATCH
+        vace = network.vace is not None
+        self.hints = Hints(spec, *tokens, self.rows, dtype, device) if vace else None
+        self.hint_clean = False  # whether the clean pass is hinted too; the authors' is not
+        self.recache_late = False  # after the first block of a new prompt; the authors': before
+        self._references: tuple[Tensor, Tensor, Tensor] | None = None  # tokens, latents, noise
+        self.run: Run = self._plain
+        self._clean = Schedule(spec.shift).level(0.0)
+        channels = spec.network.channels
+        self._timesteps = torch.zeros(self.rows, spec.window, device=device)
+        self._past = torch.zeros(1, channels, spec.window, height, width, device=device)
+        self._first = torch.zeros(1, channels, 1, height, width, device=device)
+        self._flight = torch.zeros(self.rows, channels, 1, height, width, device=device)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past; the prompt stays."""
+        self.window.clear()
+        self.frame = 0  # finished frames; the number of the next one
+        self._placed = 0  # frames by which positions lag behind numbers
+        self._stale = False  # whether the window's keys were made with another prompt
+        self._unsettled: tuple[Pass, Tensor] | None = None
+        self._rows_at: list[tuple[int, int]] = []  # frame and place of each row in flight
+        self._emitted = 0
+        self._hinted = False
+        self._flight.zero_()
+
+    def prompt(self, embeddings: Tensor) -> None:
+        """Go on with another prompt: (1, text tokens, text width), zero beyond its own tokens."""
+        self.settle()
+        self.network.remember(embeddings, self.text, self.hints)
+        self._stale = self.spec.on_prompt == "recache" and self.frame > 0
+
+    def refer(self, latents: Tensor | None) -> None:
+        """Steer all blocks from now on by reference images, encoded each by itself: (1, channels,
+        images, height, width); None for none. Needs a network with VACE.
+        """
+        if latents is None:
+            self._references = None
+            return
+        device = self.network.device
+        latents = latents.to(device, torch.float32)
+        tokens = self.network.embedded(reference_context(latents))
+        noise = seeded(0, self.shape, device)(latents.shape[2])
+        self._references = tokens, latents, noise
+
+    def block(
+        self,
+        levels: Sequence[Level],
+        draw: Draw,
+        video: Tensor | None = None,
+        noise_scale: float = 1.0,
+        context_head: Tensor | None = None,
+        context_weight: float = 1.0,
+        control: Tensor | None = None,
+        control_scale: float = 1.0,
+    ) -> Tensor | None:
+        """Make the next block; None while a batch of steps has not emitted its first.
+
+        `video` (1, channels, frames, height, width) is what the block starts from, with
+        `noise_scale` of it (0 to 1) replaced by noise; without it the block starts from noise.
+        `draw` gives the starting noise, then that of each later step. `context_head` (1, channels,
+        1, height, width) stands for the first frame in a recomputed context; `context_weight`
+        as in `KVCache.begin`. `control` (1, 96, frames, height, width) is the block's VACE
+        context, whose hints count `control_scale` (0 to 2); without it VACE rests. The window
+        gets its clean keys by `settle`, at the latest here.
+        """
+        self.settle()
+        self._keep_in_range()
+        frames = self._frames(video)
+        start = draw(frames)
+        if video is not None:
+            start = noised(video, start, noise_scale)
+        if self.spec.batch_steps and len(levels) != self.rows:
+            raise ValueError(f"This stream batches {self.rows} steps, not {len(levels)}.")
+        if self.hints is not None and control is not None:
+            self.hints.scale.fill_(control_scale)
+            references = None if self._references is None else self._references[0]
+            self.hints.write(references, self.network.embedded(control))
+        self._hinted = control is not None
+        if self.spec.batch_steps and self.frame:
+            return self._batched(levels, start, draw)
+        if self._stale and not self.recache_late:
+            self._recache()
+        self._recompute(context_head)
+        plan = self.window.begin(
+            [self._number()], frames, [self._number() - self._placed], context_weight
+        )
+        latents = self._denoise(plan, levels, start, draw)
+        if self.spec.refresh == "clean":
+            self._unsettled = plan, latents
+        self._finish(latents)
+        if self.spec.batch_steps:
+            self._take_off()
+        return latents
+
+    def settle(self) -> None:
+        """Put clean keys of the last block into the window: one more pass, where the row has it.
+
+        By itself, so that a block's pictures can be on their way before. A late re-cache takes
+        that pass's place, for it writes those keys too.
+        """
+        if self._unsettled is not None:
+            plan, latents = self._unsettled
+            self._unsettled = None
+            if self._stale:
+                self._recache()
+                return
+            self._pass(plan, latents, [self._clean], hinted=self._hinted and self.hint_clean)
+
+    def _frames(self, video: Tensor | None) -> int:
+        if video is not None:
+            return video.shape[2]
+        return self.spec.block if self.frame else self.spec.first_block
+
+    def _number(self) -> int:
+        """The next frame's number in the window: a recomputed window has only the context."""
+        return min(self.frame, self.spec.context) if self.spec.context else self.frame
+
+    def _denoise(self, plan: Pass, levels: Sequence[Level], latents: Tensor, draw: Draw) -> Tensor:
+        """From the starting latents to the finished ones: one pass per level."""
+        for step, level in enumerate(levels):
+            if step:
+                latents = noised(latents, draw(plan.frames), level.sigma)
+            flow = self._pass(plan, latents, [level], hinted=self._hinted)
+            latents = denoised(latents, flow, level.sigma)
+        return latents
+
+    def _batched(self, levels: Sequence[Level], start: Tensor, draw: Draw) -> Tensor | None:
+        """One call for all steps: row i is i blocks behind row 0 and at level i."""
+        flight, last = self._flight, len(levels) - 1
+        for row in range(last, 0, -1):
+            flight[row].copy_(flight[row - 1])
+        flight[0].copy_(start[0])
+        self._rows_at = [(self.frame, self.frame - self._placed), *self._rows_at[:last]]
+        numbers, places = zip(*self._rows_at, strict=True)
+        plan = self.window.begin(numbers, self.spec.block, places)
+        sigmas = uploaded([level.sigma for level in levels], flight.device, torch.float64)
+        flow = self._pass(plan, flight, levels, hinted=self._hinted)
+        clean = denoised(flight, flow, sigmas[:, None, None, None, None])
+        for row in range(last):
+            noise = draw(self.spec.block)[0]
+            flight[row].copy_(noised(clean[row], noise, levels[row + 1].sigma))
+        self.frame += self.spec.block
+        self._emitted += 1
+        return clean[last:] if self._emitted > last else None
+
+    def _take_off(self) -> None:
+        """After the first block, made step by step: every row begins where it ends."""
+        self.window.spread()
+        self._rows_at = [(self.frame, self.frame)] * self.rows
+
+    def _recache(self) -> None:
+        """Run the window's finished frames through the network again, with the prompt of now.
+
+        All frames see each other and the sink. A sink that is older than they are stays with its
+        old prompt.
+        """
+        self._stale = False
+        frames = min(self.spec.window, self.frame)
+        plan = self.window.begin([self.frame - frames], frames)
+        self._pass(plan, self._last(frames), [self._clean])
+
+    def _recompute(self, head: Tensor | None) -> None:
+        """Empty the window and fill it from finished frames: the first and the last ones."""
+        if self.spec.refresh != "recompute" or not self.frame:
+            return
+        recent = self._last(self.spec.context - 1)
+        context = torch.cat((self._first if head is None else head, recent), 2)
+        self.window.clear()
+        self._pass(self.window.begin([0], self.spec.context), context, [self._clean])
+
+    def _keep_in_range(self) -> None:
+        """Before positions leave the range that the network was made for."""
+        spec = self.spec
+        if not spec.last_position or self.frame - self._placed < spec.last_position:
+            return
+        if spec.at_last == "jump":
+            self._placed = self.frame - (spec.window - 1)
+            return
+        frames = min(spec.window, self.frame)
+        order = self._last(frames)
+        for place in range(frames):
+            self._past[:, :, place].copy_(order[:, :, place])
+        self.frame = frames
+        self.window.clear()
+        self._recache()
+
+    def _finish(self, latents: Tensor) -> None:
+        """Count the frames and keep them, as long as the window reaches."""
+        if not self.frame:
+            self._first.copy_(latents[:, :, :1])
+        for frame in range(latents.shape[2]):
+            slot = (self.frame + frame) % self.spec.window
+            self._past[:, :, slot].copy_(latents[:, :, frame])
+        # an averaged sink takes in whole blocks: the last frame of a longer first one comes again
+        self.frame += latents.shape[2] if self.spec.sink_decay == 1 else self.spec.block
+
+    def _last(self, frames: int) -> Tensor:
+        """The last finished frames, oldest first."""
+        slots = [n % self.spec.window for n in range(self.frame - frames, self.frame)]
+        return torch.cat([self._past[:, :, slot, None] for slot in slots], 2)
+
+    def _pass(
+        self, plan: Pass, latents: Tensor, levels: Sequence[Level], *, hinted: bool = False
+    ) -> Tensor:
+        """One pass, each row at its level; where hinted, with the references at that level too."""
+        told = self._timesteps[: plan.rows, : plan.frames]
+        for row, level in enumerate(levels):
+            told[row].fill_(level.timestep)
+        if not hinted or self.hints is None:
+            return self.run(plan, latents, told)
+        plan = plan._replace(hinted=True, references=self.hints.references)
+        if self._references is not None:
+            _, shown, noise = self._references
+            rows = [noised(shown, noise, level.sigma) for level in levels]
+            latents = torch.cat((torch.cat(rows), latents), 2)
+        return self.run(plan, latents, told)
+
+    def _plain(self, plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+        return self.network(latents, timesteps, plan, self.window, self.text, self.hints)

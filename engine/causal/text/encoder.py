@@ -1,0 +1,221 @@
+"""The text encoder of the Wan2.1 models: UMT5-XXL, from a checkpoint with Wan's own names.
+
+A prompt is computed at its own length and padded with zeros afterwards. The authors compute 512
+tokens of which all but the prompt's own are masked, and set to zero at the end: the same numbers
+for more work. The network is that of Chung et al. 2023 ("UniMax"), as transformers has it.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from transformers import UMT5Config, UMT5EncoderModel
+
+from engine.catalog.specs import UMT5_XXL, TextSize
+from engine.causal.text.tokens import Tokens, Vocabulary
+from engine.weights.checkpoint import CheckpointError, placed
+from engine.weights.finite import check_finite
+
+FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
+SHOWN = 3  # faults of a checkpoint that an error names; the rest is counted
+
+# Wan's names to transformers', around the layers and in one
+AROUND = {"token_embedding": "shared", "norm": "encoder.final_layer_norm"}
+IN_LAYER = {
+    "norm1": "layer.0.layer_norm",
+    "attn.q": "layer.0.SelfAttention.q",
+    "attn.k": "layer.0.SelfAttention.k",
+    "attn.v": "layer.0.SelfAttention.v",
+    "attn.o": "layer.0.SelfAttention.o",
+    "pos_embedding.embedding": "layer.0.SelfAttention.relative_attention_bias",
+    "norm2": "layer.1.layer_norm",
+    "ffn.gate.0": "layer.1.DenseReluDense.wi_0",
+    "ffn.fc1": "layer.1.DenseReluDense.wi_1",
+    "ffn.fc2": "layer.1.DenseReluDense.wo",
+}
+TABLE, SAME_TABLE = "shared.weight", "encoder.embed_tokens.weight"  # transformers names it twice
+
+
+class TextEncoder:
+    """Texts to embeddings, for one thread at a time; `load_text_encoder` makes one.
+
+    `model` is transformers' UMT5EncoderModel. It computes in `dtype` on `device`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        vocabulary: Vocabulary,
+        size: TextSize,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.model = model
+        self.vocabulary = vocabulary
+        self.size = size
+        self.dtype = dtype
+        self.device = device
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+
+    def __call__(self, text: str) -> Tensor:
+        """The embedding of a prompt, which may be any text, the empty one too; see `embed`."""
+        return self.embed(self.tokens(text).ids)
+
+    def tokens(self, text: str) -> Tokens:
+        """A prompt as tokens, and whether it was cut to 512 of them."""
+        return self.vocabulary(text)
+
+    def note(self, text: str) -> str:
+        """A sentence for the user where not all of a prompt counts, else nothing."""
+        return self.vocabulary.note(text)
+
+    @torch.no_grad()
+    def embed(self, ids: Sequence[int]) -> Tensor:
+        """The embedding (1, text tokens, width) of a prompt's tokens, zero beyond them, in the
+        encoder's dtype on its device. It is complete on return, whichever stream reads it.
+        """
+        # Made on the caller's stream: what is made on the encoder's own would be overwritten by
+        # a later prompt while the frames' stream may still read it.
+        padded = torch.zeros(
+            1, self.size.tokens, self.size.width, dtype=self.dtype, device=self.device
+        )
+        words = self.model.shared.weight[torch.tensor(ids)][None]
+        with self._aside():
+            words = words.to(self.device).to(self.dtype)
+            padded[:, : len(ids)] = self.model.encoder(inputs_embeds=words).last_hidden_state
+        return padded
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """On CUDA, a stream of the encoder's own: on that of the frames, these would queue up
+        behind it.
+        """
+        if self._stream is None:
+            yield
+            return
+        self._stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self._stream):
+            yield
+        self._stream.synchronize()
+
+
+class Lent(nn.Module):
+    """A layer whose weights rest in a smaller type or on another device; for the time of a call
+    they are lent to it in `dtype` on `device`.
+    """
+
+    def __init__(self, layer: nn.Module, dtype: torch.dtype, device: torch.device) -> None:
+        super().__init__()
+        self.layer = layer
+        self.dtype = dtype
+        self.device = device
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the layer gives."""
+        weights = {
+            # moved first and cast then, so that the smaller type travels
+            name: weight.to(self.device).to(self.dtype)
+            for name, weight in self.layer.named_parameters()
+        }
+        return functional_call(self.layer, weights, args, kwargs)
+
+
+def load_text_encoder(
+    tensors: Mapping[str, Tensor],
+    tokenizer_folder: str | Path,
+    dtype: torch.dtype,
+    device: torch.device | str,
+    *,
+    size: TextSize = UMT5_XXL,
+    offload: bool = False,
+    source: str | Path = "The checkpoint",
+) -> TextEncoder:
+    """The encoder with the weights of a checkpoint and the tokenizer of a folder.
+
+    `tensors` is what `engine.weights.checkpoint.read` gives of Wan's
+    models_t5_umt5-xxl-enc-bf16.pth or of a file with the same names in fp8 without scales;
+    `tokenizer_folder` is Wan's google/umt5-xxl.
+
+    Weights in fp8 stay so, and are cast when their layer runs; the others are cast once. The XXL's
+    layers take 4.6 GB of the device in fp8, 9.3 GB in bf16. With `offload` they stay on the CPU
+    and every new prompt uploads them, one by one: the device needs 0.4 GB, and a prompt takes 0.4 s
+    and more instead of a few ms. The table of words (2.1 GB in bf16) is on the CPU in any case, in
+    the file's type: of its 256,384 rows a prompt reads 512 at most. What stays on the CPU in the
+    file's type is a view of the mapped file.
+
+    CheckpointError, naming `source`, where a tensor is missing, unexpected, of the wrong shape or
+    holds NaN or infinity; and where the tokenizer is absent, damaged or of another model.
+    """
+    device = torch.device(device)
+    rest = torch.device("cpu") if offload else device
+    vocabulary = Vocabulary(tokenizer_folder, size.vocabulary, size.tokens)
+    model = empty_text_encoder(size)
+    state = _renamed(tensors, model, size, source)
+    table = state.pop(TABLE)
+    there = {
+        name: placed(tensor, tensor.dtype if tensor.dtype in FP8 else dtype, rest)
+        for name, tensor in state.items()
+    }
+    check_finite(there | {TABLE: table}, source)
+    model.load_state_dict(there | {TABLE: table, SAME_TABLE: table}, assign=True)
+    model.encoder.final_layer_norm.to(device, dtype)
+    if rest != device or any(tensor.dtype in FP8 for tensor in there.values()):
+        for block in model.encoder.block:
+            block.layer = nn.ModuleList(Lent(layer, dtype, device) for layer in block.layer)
+    return TextEncoder(model, vocabulary, size, dtype, device)
+
+
+def check_text_encoder(
+    tensors: Mapping[str, Tensor], size: TextSize, source: str | Path = "The checkpoint"
+) -> None:
+    """CheckpointError where `load_text_encoder` would not take these tensors."""
+    _renamed(tensors, empty_text_encoder(size), size, source)
+
+
+def empty_text_encoder(size: TextSize) -> Any:
+    """The network without weights (all on `meta`), in eval mode, without gradients."""
+    config = UMT5Config(
+        vocab_size=size.vocabulary,
+        d_model=size.width,
+        d_kv=size.inner // size.heads,
+        d_ff=size.ffn,
+        num_layers=size.layers,
+        num_heads=size.heads,
+        relative_attention_num_buckets=size.buckets,
+        relative_attention_max_distance=size.farthest,
+        layer_norm_epsilon=1e-6,
+        feed_forward_proj="gated-gelu",
+    )
+    with torch.device("meta"):
+        model = UMT5EncoderModel(config)
+    return model.eval().requires_grad_(False)
+
+
+def _renamed(
+    tensors: Mapping[str, Tensor], model: nn.Module, size: TextSize, source: str | Path
+) -> dict[str, Tensor]:
+    """The tensors under transformers' names: every one, each of the right shape, no other."""
+    names = {f"{wan}.weight": f"{ours}.weight" for wan, ours in AROUND.items()}
+    for layer in range(size.layers):
+        for wan, ours in IN_LAYER.items():
+            names[f"blocks.{layer}.{wan}.weight"] = f"encoder.block.{layer}.{ours}.weight"
+    faults = [f"{name} is missing" for name in names if name not in tensors]
+    faults += [f"{name} is unexpected" for name in tensors if name not in names]
+    empty = model.state_dict()
+    for wan, ours in names.items():
+        if wan in tensors and tensors[wan].shape != empty[ours].shape:
+            found, wanted = tuple(tensors[wan].shape), tuple(empty[ours].shape)
+            faults.append(f"{wan} is {found} where {wanted} is expected")
+    if faults:
+        more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise CheckpointError(
+            f"{source} does not fit the {size.name} text encoder: {', '.join(faults[:SHOWN])}"
+            f"{more}; choose a file of that encoder with Wan's names."
+        )
+    return {ours: tensors[wan].detach() for wan, ours in names.items()}

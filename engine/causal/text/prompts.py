@@ -1,0 +1,252 @@
+"""From what is wished, up to three prompts with weights, to one embedding per block.
+
+Texts are encoded in a thread of their own. Until all of a new wish is known the old one stays, then
+the embedding fades from what is shown to what is wished.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from time import perf_counter
+from typing import NamedTuple, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.causal.text.blending import Method, between, blend
+from engine.causal.text.tokens import clean, named
+from engine.weights.finite import all_finite
+
+Wish: TypeAlias = Sequence[tuple[str, float]]  # texts with weights
+KEPT = 64  # texts whose embeddings are kept
+UNSEEN = 0.01  # norm of a change that is too small for a fade
+# what an encoder may fail with while the show goes on; too little memory is a RuntimeError
+FAILURES = (RuntimeError, ValueError, OSError)
+
+
+class Shown(NamedTuple):
+    """The embedding (1, text tokens, width) in float32 for the next block, None before the first
+    is known; and whether it differs from the last block's, so that all computed of that must go.
+    """
+
+    embedding: Tensor | None
+    changed: bool
+
+
+class Prompts:
+    """What is wished, and how far the stream is on its way there. All calls come from one thread,
+    that of the frames, and none of them waits for the encoder.
+
+    `encode` gives the embedding (1, text tokens, width) of a text, zero beyond its own tokens,
+    and `note` a sentence on that text for the user, or "". Both run in a thread of their own.
+    """
+
+    def __init__(
+        self, encode: Callable[[str], Tensor], note: Callable[[str], str] = lambda text: ""
+    ) -> None:
+        self._texts = Texts(encode, note)
+        self._way = Way()
+        self._asked: tuple[object, ...] | None = None
+        self._wish = self._reached = Mix((), (), "linear")  # the newest; the last one set out for
+        self._pace = Pace("linear", 0.0, None)
+        self._shown: Tensor | None = None
+
+    def wish(
+        self, texts: Wish, method: Method = "linear", *, fade: float = 0, blocks: int | None = None
+    ) -> None:
+        """Ask for texts, mixed by weight (0 or more; all 0 counts as equal).
+
+        Empty texts count for nothing, unless all are empty: that is a prompt too. A text of
+        weight 0 is encoded ahead. `slerp` is a way to mix two; other counts are mixed linearly.
+
+        A change takes `fade` seconds, by the same method; or that many `blocks`, where they are
+        given: the first of them still shows the old, the last the new; below 2 it is made at once.
+        """
+        self._pace = Pace(method, fade, blocks)
+        asked = (*texts, method)
+        if asked == self._asked:
+            return
+        self._asked = asked
+        written = {clean(text): text for text, _ in texts}
+        self._wish = _mix([(clean(text), weight) for text, weight in texts], method)
+        needed_first = (*self._wish.texts, *filter(None, written))
+        self._texts.want({text: written.get(text, "") for text in needed_first})
+
+    def now(self, time: float | None = None) -> Shown:
+        """What the next block is made of; to be called once for each.
+
+        `time` is that of `perf_counter` where none is given. A change that is to fade is measured
+        when it begins: on a GPU, that waits for the work before it in the current stream.
+        """
+        time = perf_counter() if time is None else time
+        self._texts.collect()
+        target = self._target()
+        if target is not None:
+            self._way.begin(target, time, self._pace)
+        last, self._shown = self._shown, self._way.at(time)
+        return Shown(self._shown, self._shown is not last)
+
+    @property
+    def arriving(self) -> int:
+        """How many texts the wish needs that are not encoded yet."""
+        return sum(text in self._texts.coming for text in self._wish.texts)
+
+    @property
+    def problems(self) -> list[str]:
+        """Sentences for the user: what could not be encoded, and what was noted."""
+        return [said for text in self._wish.texts if (said := self._texts.said(text))]
+
+    def fade_left(self, time: float | None = None) -> float:
+        """How much of a fade is to come: seconds, or blocks where it is counted in blocks."""
+        return self._way.left(perf_counter() if time is None else time)
+
+    def close(self) -> None:
+        """End the thread, once an encoding that is running has come to its end."""
+        self._texts.close()
+
+    def _target(self) -> Tensor | None:
+        """The embedding that is wished, where it is new and all of it is known."""
+        texts, parts, method = self._wish
+        embeddings = self._texts.all(texts) if self._wish != self._reached else []
+        if not embeddings:
+            return None
+        self._reached = self._wish
+        return embeddings[0] if len(embeddings) == 1 else blend(embeddings, parts, method)
+
+
+class Mix(NamedTuple):
+    """Cleaned texts, each with its part of the whole, above 0, and how they are mixed."""
+
+    texts: tuple[str, ...]
+    parts: tuple[float, ...]
+    method: Method
+
+
+def _mix(texts: Wish, method: Method) -> Mix:
+    """What counts of cleaned texts; mixes that are equal have one embedding."""
+    given = [(text, weight) for text, weight in texts if text] or [("", 1.0)]
+    whole = sum(weight for _, weight in given)
+    parts = [(text, weight / whole if whole else 1 / len(given)) for text, weight in given]
+    counted, shares = zip(*(pair for pair in parts if pair[1]), strict=True)
+    return Mix(counted, shares, method if len(counted) == 2 else "linear")
+
+
+class Pace(NamedTuple):
+    """How a change is made; see `Prompts.wish`."""
+
+    method: Method
+    fade: float
+    blocks: int | None
+
+
+class Way:
+    """From embedding to embedding; it arrives at each exactly."""
+
+    def __init__(self) -> None:
+        self._source: Tensor | None = None  # the target itself, once that is reached
+        self._target: Tensor | None = None
+        self._pace = Pace("linear", 0.0, None)
+        self._began, self._blocks = 0.0, 0  # when; blocks since then
+
+    def begin(self, target: Tensor, time: float, pace: Pace) -> None:
+        """Set out for another target, from wherever the way has come to."""
+        here = self.at(time)
+        at_once = pace.fade <= 0 if pace.blocks is None else pace.blocks < 2
+        if here is None or at_once or float((target - here).norm()) < UNSEEN:
+            here = target
+        self._source, self._target, self._pace = here, target, pace
+        self._began, self._blocks = time, 0
+
+    def at(self, time: float) -> Tensor | None:
+        """Where the way has come to, for one more block."""
+        if self._source is None or self._target is None or self._source is self._target:
+            return self._source
+        method, fade, blocks = self._pace
+        part = (time - self._began) / fade if blocks is None else self._blocks / (blocks - 1)
+        self._blocks += 1
+        if part >= 1:
+            self._source = self._target
+        return between(self._source, self._target, part, method) if 0 < part < 1 else self._source
+
+    def left(self, time: float) -> float:
+        """What is still to come: seconds, or blocks where they are counted."""
+        _, fade, blocks = self._pace
+        left = self._began + fade - time if blocks is None else blocks - self._blocks
+        return 0.0 if self._source is self._target else max(0.0, left)
+
+
+class Known(NamedTuple):
+    """An embedding without the zeros beyond the text's own tokens, its length with them, a note."""
+
+    own: Tensor
+    length: int
+    note: str
+
+
+class Texts:
+    """Embeddings by cleaned text: encoded in a thread of their own, the last `KEPT` are kept."""
+
+    def __init__(self, encode: Callable[[str], Tensor], note: Callable[[str], str]) -> None:
+        self._encode, self._note = encode, note
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self.coming: dict[str, Future[Known | str]] = {}  # asked for, and not collected yet
+        self._failed: dict[str, str] = {}
+        self._wanted: set[str] = set()
+
+    def want(self, texts: Mapping[str, str]) -> None:
+        """Encode these next, as written, by cleaned text; leave what was wanted and not begun."""
+        self._wanted = set(texts)
+        self._failed = {text: said for text, said in self._failed.items() if text in texts}
+        self.coming = {text: job for text, job in self.coming.items() if not job.cancel()}
+        for text, written in texts.items():
+            if text in self._known:
+                self._known.move_to_end(text)
+            elif text not in self.coming and text not in self._failed:
+                self.coming[text] = self._thread.submit(self._encoded, written)
+
+    def collect(self) -> None:
+        """Take what the thread has finished."""
+        for text in [text for text, job in self.coming.items() if job.done()]:
+            found = self.coming.pop(text).result()
+            if isinstance(found, Known):
+                self._known[text] = found
+                if len(self._known) > KEPT:
+                    self._known.popitem(last=False)
+            elif text in self._wanted:
+                self._failed[text] = found
+
+    def all(self, texts: Sequence[str]) -> list[Tensor]:
+        """The embeddings in float32 where every one is known, else none at all."""
+        known = [self._known[text] for text in texts if text in self._known]
+        padded = (F.pad(own.float(), (0, 0, 0, length - own.shape[1])) for own, length, _ in known)
+        return list(padded) if len(known) == len(texts) else []
+
+    def said(self, text: str) -> str:
+        """What there is to say of a text."""
+        known = self._known.get(text)
+        return known.note if known else self._failed.get(text, "")
+
+    def close(self) -> None:
+        """See `Prompts.close`."""
+        self.coming.clear()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _encoded(self, text: str) -> "Known | str":
+        """What there is to know of a text, or why there is nothing, as a sentence."""
+        try:
+            embedding, note = self._encode(text), self._note(text)
+            if not all_finite([embedding]):
+                raise ValueError("its embedding has numbers that are NaN or infinite")
+        except FAILURES as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            what = f"The prompt {named(clean(text))} could not be encoded ({reason})"
+            return f"{what}; what was shown before stays."
+        rows = embedding[0].any(-1).nonzero()
+        own = embedding[:, : int(rows[-1]) + 1 if len(rows) else 0].clone()
+        if own.is_cuda:  # whoever reads it may do so on another stream
+            torch.cuda.current_stream(own.device).synchronize()
+        return Known(own, embedding.shape[1], note)

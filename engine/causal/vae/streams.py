@@ -1,0 +1,247 @@
+"""Pictures to latents and back, as streams: four VAEs behind one interface.
+
+A stream is an `Encoder` or a `Decoder` with caches of its own, so that any number run side by
+side on one set of weights. The first latent of a stream stands for one picture, each later one
+for four. Pixels are -1..1 and latents those that the models were trained on, normalised, both
+float32, whatever a network works in.
+
+The four: `wan`, the one of Wan2.1; `lightvae`, the same a quarter as wide; `tae`, 25 times less
+work; `lighttae`, the same network trained on latents that are not normalised.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from engine.causal.vae.tiny import TinyCodec
+from engine.causal.vae.wan import DEVIATION, MEAN, WanCodec
+from engine.weights.checkpoint import fill
+
+VaeKind: TypeAlias = Literal["wan", "lightvae", "tae", "lighttae"]
+Codec: TypeAlias = WanCodec | TinyCodec  # both code one latent's pictures at a time
+
+COLOURS, CHANNELS = 3, 16
+SIDE = 8  # pixels of one latent, each way
+GROUP = 4  # pictures of one latent, the first one's aside
+
+
+@dataclass(frozen=True)
+class Row:
+    """A kind of VAE: its network, that network's width, and whether it normalises by itself."""
+
+    network: Callable[[int], Codec]
+    width: int
+    normalised: bool
+
+
+KINDS: dict[VaeKind, Row] = {
+    "wan": Row(WanCodec, 96, normalised=False),
+    "lightvae": Row(WanCodec, 24, normalised=False),
+    "tae": Row(TinyCodec, 64, normalised=True),
+    "lighttae": Row(TinyCodec, 64, normalised=False),
+}
+
+
+class Vae:
+    """One set of weights, from which streams are opened. It holds no state itself."""
+
+    def __init__(self, codec: Codec, normalised: bool) -> None:
+        self.codec, self.normalised = codec, normalised
+        # float32 whatever the weights are: in bfloat16 they would move every latent
+        shape = (1, CHANNELS, 1, 1, 1)
+        self.mean = torch.tensor(MEAN, device=self.device).view(shape)
+        self.deviation = torch.tensor(DEVIATION, device=self.device).view(shape)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in."""
+        return next(self.codec.module.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes, and where its results are."""
+        return next(self.codec.module.parameters()).device
+
+    def encoder(self, normalised: bool = True) -> "Encoder":
+        """A new stream of pictures to latents; the VAE's raw mean where not `normalised`."""
+        return Encoder(self, normalised)
+
+    def decoder(self) -> "Decoder":
+        """A new stream of latents to pictures."""
+        return Decoder(self)
+
+    def still(self, picture: Tensor, normalised: bool = True) -> Tensor:
+        """One picture (1, 3, 1, H, W), alone, to its latent (1, 16, 1, H/8, W/8)."""
+        return self.encoder(normalised)(picture)
+
+
+class Stream:
+    """What both directions share: the past, and one size for as long as it lasts.
+
+    After an error inside the network the past is in pieces: `reset` before the next call.
+    """
+
+    def __init__(self, vae: Vae, slots: int) -> None:
+        self.vae, self._slots = vae, slots
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew, as if just opened; what the past held of memory is free."""
+        self._past: list[Any] = [None] * self._slots
+        self._size: tuple[int, ...] | None = None
+
+    def _check(self, given: Tensor, channels: int, side: int) -> None:
+        """ValueError if `given` cannot be the next of this stream, whatever its frames."""
+        shape = tuple(given.shape)
+        fits = len(shape) == 5 and shape[:2] == (1, channels) and all(shape)
+        if not fits or shape[3] % side or shape[4] % side:
+            sides = f", both sides multiples of {side}" if side > 1 else ""
+            raise ValueError(
+                f"A stream takes (1, {channels}, frames, height, width){sides}, not {shape}."
+            )
+        if self._size not in (None, shape[3:]):
+            raise ValueError(
+                f"A stream of {self._size} cannot go on with {shape[3:]}; reset it first."
+            )
+
+
+class Encoder(Stream):
+    """A stream of pictures to latents."""
+
+    def __init__(self, vae: Vae, normalised: bool) -> None:
+        super().__init__(vae, vae.codec.encoder_slots)
+        self.normalised = normalised
+
+    def pictures(self, latents: int) -> int:
+        """How many pictures the next call must bring to get that many latents, at least 1."""
+        return GROUP * latents - self._lacking
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Latents (1, 16, n, H/8, W/8) of pixels (1, 3, frames, H, W) in -1..1.
+
+        `frames` is 4n, and 3 less in the first call of a stream. ValueError where it is not, or
+        the shape is another; the stream is then as it was.
+        """
+        self._check(pixels, COLOURS, SIDE)
+        frames, lacking = pixels.shape[2], self._lacking
+        if (frames + lacking) % GROUP:
+            rule = "1, 5, 9 and so on in its first" if lacking else "a multiple of 4 in each later"
+            raise ValueError(f"A stream takes {rule} call, not {frames} pictures.")
+        self._size = tuple(pixels.shape[3:])
+        # always the same two shapes, so that a long call needs no more memory than a short one
+        sizes = [GROUP] * ((frames + lacking) // GROUP)
+        sizes[0] -= lacking
+        groups = pixels.to(self.vae.device).split(sizes, 2)
+        return torch.cat([self._encoded(group) for group in groups], 2)
+
+    @property
+    def _lacking(self) -> int:
+        """By how much the next latent stands for fewer pictures than others do."""
+        return GROUP - 1 if self._size is None else 0
+
+    def _encoded(self, group: Tensor) -> Tensor:
+        vae = self.vae
+        latent = vae.codec.encode(group, self._past)
+        if self.normalised and not vae.normalised:
+            return (latent - vae.mean) / vae.deviation
+        if vae.normalised and not self.normalised:
+            return latent * vae.deviation + vae.mean
+        return latent
+
+
+class Decoder(Stream):
+    """A stream of latents to pictures."""
+
+    def __init__(self, vae: Vae) -> None:
+        super().__init__(vae, vae.codec.decoder_slots)
+
+    def __call__(self, latents: Tensor) -> Iterator[Tensor]:
+        """For each of the latents (1, 16, n, H/8, W/8) its pixels (1, 3, frames, H, W), as decoded.
+
+        The stream's first latent gives 1 frame, each later one 4. Values are about -1..1: the
+        tiny VAEs keep to it, those of Wan go a little beyond. That is for the caller to clamp,
+        since what is encoded again must not be.
+
+        ValueError, at once, where the shape is another. A latent is decoded when its pixels are
+        asked for: take all of them before the next call, or `reset`.
+        """
+        self._check(latents, CHANNELS, 1)
+        self._size = tuple(latents.shape[3:])
+        return self._decoded(latents.to(self.vae.device, torch.float32), self._past)
+
+    def _decoded(self, latents: Tensor, past: list[Any]) -> Iterator[Tensor]:
+        vae = self.vae
+        if not vae.normalised:
+            latents = latents * vae.deviation + vae.mean
+        for latent in latents.split(1, 2):
+            yield vae.codec.decode(latent, past)
+
+
+def empty_vae(kind: VaeKind, *, width: int | None = None) -> Vae:
+    """The VAE without weights (all on `meta`), to count what it has and does.
+
+    `width` is its narrowest layer's where it is not the kind's own (96, 24, 64 and 64).
+    """
+    row = KINDS[kind]
+    return Vae(row.network(width or row.width), row.normalised)
+
+
+def load_vae(
+    kind: VaeKind,
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype,
+    device: torch.device | str,
+    *,
+    width: int | None = None,
+    source: str | Path = "The checkpoint",
+) -> Vae:
+    """The VAE with the weights of a checkpoint, every one in `dtype` on `device`.
+
+    `tensors` is what `engine.weights.checkpoint.read` gives, under the names of the authors' files.
+
+    CheckpointError, naming `source`, where a key is missing, unexpected or of the wrong shape;
+    the keys of `wan` and `lightvae` go by diffusers' names there.
+    """
+    empty = empty_vae(kind, width=width)
+    state = empty.codec.state(tensors, source)
+    fill(empty.codec.module, state, f"VAE {kind}", dtype, device, source)
+    return Vae(empty.codec, empty.normalised)  # with its constants on the weights' device
+
+
+def random_vae(
+    kind: VaeKind,
+    dtype: torch.dtype,
+    device: torch.device | str,
+    seed: int = 0,
+    *,
+    width: int | None = None,
+) -> Vae:
+    """The VAE with random weights that keep signals about as large as they came.
+
+    They are made where they stay; the same seed gives the same on the same kind of device.
+    """
+    empty = empty_vae(kind, width=width)
+    generator = torch.Generator(device).manual_seed(seed)
+    state = {
+        key: torch.empty(tensor.shape, dtype=dtype, device=device).normal_(
+            *_spread(key, tensor), generator=generator
+        )
+        for key, tensor in empty.codec.module.state_dict().items()
+    }
+    empty.codec.module.load_state_dict(state, assign=True)
+    return Vae(empty.codec, empty.normalised)
+
+
+def _spread(key: str, tensor: Tensor) -> tuple[float, float]:
+    """Mean and deviation: norms around 1, biases around 0, the rest by their inputs."""
+    if key.endswith("gamma"):
+        return 1.0, 0.02
+    inputs = math.prod(tensor.shape[1:])
+    return 0.0, 0.02 if tensor.ndim == 1 else inputs**-0.5

@@ -1,0 +1,77 @@
+"""The Wan2.1 VAE and its small sister LightVAE: diffusers' modules, the caches our own.
+
+diffusers' `encode` and `decode` take a whole clip and forget it. The modules under them can carry
+on from where a stream stopped: every causal convolution keeps its last two frames in a list that
+the caller owns. The network is that of Wan et al. 2025 ("Wan: Open and Advanced Large-Scale Video
+Generative Models").
+"""
+
+# pyright: basic, reportMissingImports=false
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.loaders.single_file_utils import convert_wan_vae_to_diffusers
+from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan, WanCausalConv3d
+from torch import Tensor
+
+from engine.weights.checkpoint import CheckpointError
+
+# of each channel of the latents, over the pictures that the models were trained on
+MEAN = (-0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508,
+        0.4134, -0.0715, 0.5517, -0.3632, -0.1922, -0.9497, 0.2503, -0.2921)  # fmt: skip
+DEVIATION = (2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743,
+             3.2687, 2.1526, 2.8652, 1.5579, 1.6382, 1.1253, 2.8251, 1.9160)  # fmt: skip
+
+
+class WanCodec:
+    """The network without weights (on `meta`), its first width `width`: Wan's 96, LightVAE's 24.
+
+    It keeps nothing between two calls: what a stream remembers is in the list given to each.
+    """
+
+    def __init__(self, width: int) -> None:
+        with torch.device("meta"):
+            self.module: Any = AutoencoderKLWan(base_dim=width)
+        self.module.eval().requires_grad_(False)
+        self.encoder_slots = _convolutions(self.module.encoder)
+        self.decoder_slots = _convolutions(self.module.decoder)
+
+    def state(self, tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
+        """A checkpoint's tensors, under Wan's names or diffusers', under diffusers'.
+
+        CheckpointError, naming `source`, where two keys are the same one.
+        """
+        state = convert_wan_vae_to_diffusers(dict(tensors))
+        if len(state) < len(tensors):
+            raise CheckpointError(
+                f"{source} holds some tensors twice, under Wan's names and under diffusers'; "
+                "choose a file with Wan's names."
+            )
+        return state
+
+    def encode(self, pixels: Tensor, past: list[Any]) -> Tensor:
+        """One latent (1, 16, 1, H/8, W/8), the mean as it is, in float32.
+
+        `pixels` is (1, 3, frames, H, W) in -1..1: the stream's first frame, later 4 at a time.
+        """
+        dtype = self.module.quant_conv.weight.dtype
+        hidden = self.module.encoder(pixels.to(dtype), feat_cache=past, feat_idx=[0])
+        mean, _ = self.module.quant_conv(hidden).chunk(2, 1)
+        return mean.float()
+
+    def decode(self, latent: Tensor, past: list[Any]) -> Tensor:
+        """Pixels (1, 3, frames, H, W) in float32, not clamped: first one frame, later 4.
+
+        `latent` is (1, 16, 1, H/8, W/8). A stream must begin with exactly one: diffusers takes
+        more without an error and gives too few frames.
+        """
+        hidden = self.module.post_quant_conv(latent.to(self.module.post_quant_conv.weight.dtype))
+        return self.module.decoder(hidden, feat_cache=past, feat_idx=[0]).float()
+
+
+def _convolutions(module: Any) -> int:
+    """How many slots a stream needs; the few convolutions without a past leave theirs empty."""
+    return sum(isinstance(part, WanCausalConv3d) for part in module.modules())

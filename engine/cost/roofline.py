@@ -1,0 +1,250 @@
+"""What a block of pictures costs at least, and how fast a machine can be at most.
+
+A benchmark divides the pictures a second that it saw by those that are possible, which are
+
+spec      the data sheet's peak, computing and memory traffic at the same time: never to be beaten
+kernel    the best rates of real kernels, one stage after another
+
+Counted is a stream in its steady state, its window full. One multiply-add is 2 FLOP. Norms,
+rotations and modulations count as traffic alone, in kernels that are ideally fused.
+"""
+
+from dataclasses import astuple, dataclass, replace
+from operator import add
+
+from engine.catalog.specs import CausalSpec, NetworkSize
+from engine.cost.gpus import BF16, Gpu, Precision, Rates
+
+SIDE = 16  # pixels of one token's side: the VAE shrinks by 8, a patch by 2
+PATCH = 2 * 2  # latent pixels of one token
+PICTURES = 4  # of one latent frame
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """FLOP of weight products, of attention and of convolutions; bytes read and written."""
+
+    linear: float = 0
+    attention: float = 0
+    conv: float = 0
+    bytes: float = 0
+
+    @property
+    def flops(self) -> float:
+        """FLOP of every kind."""
+        return self.linear + self.attention + self.conv
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(*map(add, astuple(self), astuple(other)))
+
+    def __mul__(self, factor: float) -> "Cost":
+        return Cost(*(factor * part for part in astuple(self)))
+
+
+# To decode and to encode one pixel of one picture: counted on the real modules, 2 bytes a value.
+VAES = {
+    "none": (Cost(), Cost()),
+    "wan": (Cost(conv=8.47e6, bytes=5150), Cost(conv=5.03e6, bytes=3440)),
+    "lightvae": (Cost(conv=5.38e5, bytes=1270), Cost(conv=3.2e5, bytes=850)),
+    "tae": (Cost(conv=3.406e5, bytes=1176), Cost(conv=1.514e5, bytes=836)),
+}
+
+
+def floor_size(width: int, height: int) -> tuple[int, int]:
+    """The largest size within `width` by `height` that falls into whole tokens."""
+    if width < SIDE or height < SIDE:
+        raise ValueError(f"A side has at least {SIDE} pixels, not {width}x{height}.")
+    return width // SIDE * SIDE, height // SIDE * SIDE
+
+
+def frame_tokens(width: int, height: int) -> int:
+    """Tokens of one latent frame."""
+    width, height = floor_size(width, height)
+    return (width // SIDE) * (height // SIDE)
+
+
+def blocks_cost(
+    size: NetworkSize, new: int, visible: int, *, precision: Precision = BF16, rows: int = 1
+) -> Cost:
+    """The transformer's blocks alone: `new` tokens that see `visible` ones, themselves included.
+
+    The keys and values of the text are there already. Of `rows` in one batch each has that many
+    tokens and keys of its own; the weights are read once.
+    """
+    dim, ffn, text = size.dim, size.ffn, size.text_tokens
+    weights = 6 * dim**2 + 2 * dim * ffn  # q k v o, q and o of the text's attention, feed-forward
+    values = 2 * (visible + text) * dim  # keys and values
+    values += new * (22 * dim + 2 * ffn)  # about: activations that even fused kernels move
+    layer = Cost(
+        linear=rows * 2 * new * weights,
+        attention=rows * 4 * new * (visible + text) * dim,
+        bytes=weights * precision.weight_bytes + rows * values * precision.value_bytes,
+    )
+    return layer * size.layers
+
+
+def ends_cost(size: NetworkSize, new: int) -> Cost:
+    """Patch embedding and head, before and after the blocks."""
+    return Cost(linear=2 * 2 * new * PATCH * size.channels * size.dim)
+
+
+def pass_cost(
+    size: NetworkSize, new: int, visible: int, *, precision: Precision = BF16, rows: int = 1
+) -> Cost:
+    """One pass of the whole network; see `blocks_cost`. The step's own embedding is left out."""
+    blocks = blocks_cost(size, new, visible, precision=precision, rows=rows)
+    return blocks + ends_cost(size, rows * new)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What is run: a pipeline at a size, so many denoising steps, its VAEs and its precision.
+
+    `decoder` and `encoder` are keys of VAES; the encoder is `none` without a video input.
+    """
+
+    spec: CausalSpec
+    width: int
+    height: int
+    steps: int
+    decoder: str
+    encoder: str = "none"
+    precision: Precision = BF16
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of one latent frame."""
+        return frame_tokens(self.width, self.height)
+
+    @property
+    def pictures(self) -> int:
+        """Pictures that one block makes."""
+        return PICTURES * self.spec.block
+
+    @property
+    def rows(self) -> int:
+        """Streams of keys and values that are kept."""
+        return self.steps if self.spec.batch_steps else 1
+
+    def frames_cost(self, new: int, visible: int, rows: int = 1) -> Cost:
+        """One pass over `new` latent frames that see `visible` ones."""
+        new, visible = new * self.tokens, visible * self.tokens
+        return pass_cost(self.spec.network, new, visible, precision=self.precision, rows=rows)
+
+    def vae_cost(self, pixel: Cost) -> Cost:
+        """One block's pictures at `pixel` for each of their pixels."""
+        cost = pixel * (self.pictures * self.tokens * SIDE**2)
+        return Cost(conv=cost.conv, bytes=cost.bytes * self.precision.value_bytes / 2)
+
+
+def block_cost(work: Work) -> dict[str, Cost]:
+    """What one finished block costs, by stage, in the order in which they run.
+
+    With batched steps one pass over all rows finishes one block. A recompute sees its context
+    alone; the one picture that is encoded anew for it is not counted.
+    """
+    spec = work.spec
+    denoise = work.frames_cost(spec.block, spec.window, work.rows)
+    stages = {
+        "encode": work.vae_cost(VAES[work.encoder][1]),
+        "recompute": Cost(),
+        "denoise": denoise if spec.batch_steps else denoise * work.steps,
+        "clean": Cost(),
+        "decode": work.vae_cost(VAES[work.decoder][0]),
+    }
+    if spec.refresh == "recompute":
+        stages["recompute"] = work.frames_cost(spec.context, spec.context)
+    elif spec.refresh == "clean":
+        stages["clean"] = work.frames_cost(spec.block, spec.window)
+    return {stage: cost for stage, cost in stages.items() if cost != Cost()}
+
+
+def prompt_cost(work: Work) -> dict[str, Cost]:
+    """What a new prompt costs once its text is encoded: keys and values of the text in every
+    layer and, where the pipeline does so, a pass over the whole window in which all sees all.
+    """
+    size = work.spec.network
+    weights = size.text_dim * size.dim + size.dim**2 + 2 * size.layers * size.dim**2
+    text = Cost(linear=2 * size.text_tokens * weights, bytes=weights * work.precision.weight_bytes)
+    if work.spec.on_prompt == "nothing":
+        return {"text": text}
+    return {"text": text, "recache": work.frames_cost(work.spec.window, work.spec.window)}
+
+
+def parameters(size: NetworkSize) -> int:
+    """Numbers in the network's checkpoint, biases and norms included."""
+    dim, ffn = size.dim, size.ffn
+    layer = 8 * dim**2 + 2 * dim * ffn + 21 * dim + ffn
+    text = size.text_dim * dim + dim**2 + 2 * dim
+    time = size.frequencies * dim + 7 * dim**2 + 8 * dim
+    ends = 2 * PATCH * size.channels * dim + PATCH * size.channels + 3 * dim
+    return size.layers * layer + text + time + ends
+
+
+def memory_floor(work: Work) -> dict[str, float]:
+    """Bytes that the network holds at least: weights, keys and values of window and text, and in
+    32 bits beside them a sink that is averaged. Activations, VAE, text encoder come on top.
+    """
+    size, spec = work.spec.network, work.spec
+    token = 2 * size.layers * size.dim  # its key and value in every layer
+    averaged = spec.sink if spec.sink_decay < 1 else 0
+    return {
+        "weights": parameters(size) * work.precision.weight_bytes,
+        "window": work.rows * spec.window * work.tokens * token * work.precision.value_bytes,
+        "sink": work.rows * averaged * work.tokens * token * 4,
+        "text": size.text_tokens * token * work.precision.value_bytes,
+    }
+
+
+def seconds(cost: Cost, rates: Rates) -> float:
+    """Time for `cost`: its computing or its traffic, whichever takes longer."""
+    computing = cost.linear / rates.linear + cost.attention / rates.attention
+    computing += cost.conv / (rates.conv or rates.linear)
+    return max(computing, cost.bytes / rates.bandwidth)
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The least time for one block of `pictures`, and the least for each stage by itself."""
+
+    pictures: int
+    seconds: float
+    stages: dict[str, float]
+
+    @property
+    def fps(self) -> float:
+        """Pictures a second at that pace."""
+        return self.pictures / self.seconds
+
+
+def ceiling(work: Work, rates: Rates) -> Ceiling:
+    """The kernel ceiling on a machine with these rates: one stage after another.
+
+    For a machine without a row in `GPUS`, such as a CPU, measure its rates and give them here.
+    """
+    stages = {stage: seconds(cost, rates) for stage, cost in block_cost(work).items()}
+    return Ceiling(work.pictures, sum(stages.values()), stages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Both limits of one work on one GPU; `assumed` names the kernel rates nobody published."""
+
+    spec: Ceiling
+    kernel: Ceiling
+    assumed: tuple[str, ...]
+
+
+def limits(work: Work, gpu: Gpu) -> Limits | None:
+    """What `gpu` can do at most, or None where it has no rates for this precision."""
+    precision, stages = work.precision, block_cost(work)
+    peak, reached = gpu.spec_rates(precision), gpu.kernel_rates(precision)
+    if peak is None or reached is None:
+        return None
+    whole = sum(stages.values(), Cost())
+    kinds = (precision.linear, precision.attention, "conv" if whole.conv else precision.linear)
+    return Limits(
+        spec=replace(ceiling(work, peak), seconds=seconds(whole, peak)),
+        kernel=ceiling(work, reached),
+        assumed=tuple(kind for kind in dict.fromkeys(kinds) if kind not in gpu.published),
+    )

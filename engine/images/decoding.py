@@ -1,0 +1,280 @@
+"""Pictures from the bytes of files: the header first, then no more of them than is needed.
+
+A small file can hold a huge picture. So what a header says is held against a budget of pixels
+before anything is unpacked, codecs that can shrink while they unpack do so, and of all threads of
+a process one decodes at a time.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import cv2
+import numpy as np
+
+from engine.pipeline import Image
+from engine.system.commit import MORE, short_of_memory
+
+MOST_BYTES = 100_000_000  # of a file
+KINDS = "PNG, JPEG, WebP, BMP or AVIF"
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
+# Each shrinks to a half, a quarter, an eighth: JPEG while it is unpacked, the others right after
+REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4,
+           2: cv2.IMREAD_REDUCED_COLOR_2, 1: cv2.IMREAD_COLOR}  # fmt: skip
+PARTS = 10_000  # of a file that are looked at for its size
+# Boxes of an AVIF that hold others, and the bytes before those
+INSIDE = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0,
+          b"stbl": 0, b"stsd": 8}  # fmt: skip
+
+_turn = threading.Lock()
+
+
+class PictureError(ValueError):
+    """A file that is no picture to be had, in one sentence; `status` is HTTP's for it."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Header(NamedTuple):
+    """What a file says of its picture; `most` is the pixels that are unpacked of such a file."""
+
+    kind: str
+    width: int
+    height: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The pixels that are needed of a picture: as many as it has when it lies whole within
+    `width` x `height`, or with `cover` when it covers them.
+    """
+
+    width: int
+    height: int
+    cover: bool = False
+
+    def reduction(self, header: Header) -> int:
+        """By how much a picture may be reduced at once, 1 to 8. It may lie on its side."""
+        choose = min if self.cover else max
+        turned = (header.width, header.height), (header.height, header.width)
+        spare = min(choose(wide / self.width, high / self.height) for wide, high in turned)
+        return next((by for by in REDUCED if by <= spare), 1)
+
+
+def read(path: Path, need: Need, what: str = "picture") -> Image:
+    """The picture (H, W, 3) in RGB of a file, upright, reduced by up to 8 where more is not needed.
+
+    `what` is what errors call it. PictureError for what is no such file, is damaged or beyond the
+    budget. Waits for the disk, and for its turn.
+    """
+    name = f"The {what} {path.name!r}"
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise PictureError(f"{name} cannot be read ({error.strerror or error}).", 404) from error
+    return decoded(data, need, name)
+
+
+def decoded(data: bytes, need: Need, name: str = "The picture") -> Image:
+    """The same, of the bytes of a file."""
+    header = checked(data, name)
+    with _turn:
+        try:
+            flags, turns = REDUCED[need.reduction(header)], _turns(data, header)
+            # Where the boxes say how it lies, the camera's word beside them says it once more.
+            flags |= cv2.IMREAD_IGNORE_ORIENTATION if turns else 0
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+            if image is not None:
+                for turn in turns:
+                    image = np.ascontiguousarray(turn(cast(Image, image)))
+                cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image)
+        except (cv2.error, MemoryError) as error:
+            if short_of_memory(error):
+                raise PictureError(
+                    f"{name} cannot be unpacked: this machine has too little memory left; {MORE}.",
+                    507,
+                ) from error
+            image = None  # it is damaged
+    if image is None:
+        raise PictureError(
+            f"{name} is a damaged {header.kind} or of a kind that cannot be read; save it anew.",
+            415,
+        )
+    return cast(Image, image)
+
+
+def checked(data: bytes, name: str = "The picture") -> Header:
+    """What a file says of its picture, which is within the budget; else PictureError."""
+    if len(data) > MOST_BYTES:
+        raise PictureError(
+            f"{name} is a file of more than {MOST_BYTES // 10**6} MB; scale it down first.", 413
+        )
+    found = header(data)
+    if found is None:
+        raise PictureError(f"{name} is none of {KINDS}; save it as one of these.", 415)
+    if found.width < 1 or found.height < 1:
+        raise PictureError(f"{name} is a {found.kind} without a size; save it anew.", 415)
+    if found.width * found.height > found.most:
+        raise PictureError(
+            f"{name} is a {found.kind} of {found.width}x{found.height} pixels where "
+            f"{found.most // 10**6} megapixels are the most; scale it down first.",
+            413,
+        )
+    return found
+
+
+def header(data: bytes) -> Header | None:
+    """What the first bytes of a file say; None where that is no picture of `KINDS`. A size of 0
+    where none is told.
+    """
+    if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
+        return Header("PNG", _big(data, 16, 4), _big(data, 20, 4), 40_000_000)
+    if data.startswith(b"\xff\xd8\xff"):
+        return _jpeg(data)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return Header("WebP", *_webp(data), 40_000_000)
+    if data.startswith(b"BM"):
+        return Header("BMP", *_bmp(data), 40_000_000)
+    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1", b"msf1"):
+        # unpacking takes 16 bytes a pixel
+        return Header("AVIF", *_avif(data), 16_000_000)
+    return None
+
+
+def _jpeg(data: bytes) -> Header:
+    """A JPEG whose pixels lie in order is shrunk while it is unpacked, and takes time alone; a
+    progressive one is held whole first.
+    """
+    place = 2
+    for _ in range(PARTS):
+        if place + 9 >= len(data) or data[place] != 0xFF:
+            break
+        marker = data[place + 1]
+        if marker == 0xFF:  # filling
+            place += 1
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            most = 200_000_000 if marker in (0xC0, 0xC1) else 40_000_000
+            return Header("JPEG", _big(data, place + 7, 2), _big(data, place + 5, 2), most)
+        else:
+            place += 2 + _big(data, place + 2, 2)
+    return Header("JPEG", 0, 0, 0)
+
+
+def _webp(data: bytes) -> tuple[int, int]:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return _little(data, 24, 3) + 1, _little(data, 27, 3) + 1
+    if kind == b"VP8L":
+        bits = _little(data, 21, 4)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return _little(data, 26, 2) & 0x3FFF, _little(data, 28, 2) & 0x3FFF
+
+
+def _bmp(data: bytes) -> tuple[int, int]:
+    if _little(data, 14, 4) == 12:
+        return _little(data, 18, 2), _little(data, 20, 2)
+    sides = [int.from_bytes(data[at : at + 4], "little", signed=True) for at in (18, 22)]
+    return abs(sides[0]), abs(sides[1])  # a height below 0 means that the top row comes first
+
+
+def _avif(data: bytes) -> tuple[int, int]:
+    """The largest size of all that an AVIF names: those of tiles and tracks stand beside it."""
+    sizes = [(0, 0)]
+    waiting = [(0, len(data))]  # stretches of boxes, one after the other
+    for _ in range(PARTS):
+        if not waiting:
+            return max(sizes, key=lambda size: size[0] * size[1])
+        begin, end = waiting.pop()
+        length, kind, inner = _big(data, begin, 4), data[begin + 4 : begin + 8], begin + 8
+        if length == 1:
+            length, inner = _big(data, begin + 8, 8), begin + 16
+        close = min(end, begin + length) if length else end
+        if close + 8 <= end:
+            waiting.append((close, end))
+        if kind == b"ispe":
+            sizes.append((_big(data, inner + 4, 4), _big(data, inner + 8, 4)))
+        elif kind == b"av01":
+            sizes.append((_big(data, inner + 24, 2), _big(data, inner + 26, 2)))
+        elif kind in INSIDE and inner + INSIDE[kind] + 8 <= close:
+            waiting.append((inner + INSIDE[kind], close))
+    return 0, 0
+
+
+def _turns(data: bytes, header: Header) -> list[Callable[[Image], Image]]:
+    """How the picture of an AVIF is to be turned and mirrored, one after the other: what its boxes
+    say of the item that is shown. Other kinds say it in a way that OpenCV knows.
+    """
+    if header.kind != "AVIF":
+        return []
+    boxes = _boxes(data, 0, len(data))
+    meta = next((box for box in boxes if box[0] == b"meta"), None)
+    if meta is None:
+        return []
+    inside = {box[0]: box for box in _boxes(data, meta[1] + 4, meta[2])}
+    if not inside.keys() >= {b"pitm", b"iprp"}:
+        return []
+    begin = inside[b"pitm"][1]
+    shown = _big(data, begin + 4, 4 if _big(data, begin, 1) else 2)
+    properties = _boxes(data, *inside[b"iprp"][1:])
+    ipco = next((box for box in properties if box[0] == b"ipco"), None)
+    there = _boxes(data, *ipco[1:]) if ipco else []
+    found: list[Callable[[Image], Image]] = []
+    for kind, first, last in properties:
+        for index in _of_item(data, first, last, shown) if kind == b"ipma" else ():
+            if 0 < index <= len(there):
+                what, place, _ = there[index - 1]
+                found += [turn] if (turn := _turn_of(what, data[place : place + 1])) else []
+    return found
+
+
+def _turn_of(kind: bytes, how: bytes) -> Callable[[Image], Image] | None:
+    if kind == b"irot" and how:
+        return lambda image: np.rot90(image, how[0] & 3)  # quarters, against the clock
+    if kind == b"imir" and how:
+        return np.fliplr if how[0] & 1 else np.flipud
+    return None
+
+
+def _of_item(data: bytes, begin: int, end: int, item: int) -> list[int]:
+    """The numbers of an item's properties in a box `ipma`, from 1, in order."""
+    wide, long = _big(data, begin + 3, 1) & 1, 4 if _big(data, begin, 1) else 2
+    place, length = begin + 8, 2 if wide else 1
+    for _ in range(min(_big(data, begin + 4, 4), PARTS)):
+        if place + long >= end:
+            break
+        count, first = data[place + long], place + long + 1
+        place_after = first + count * length
+        if _big(data, place, long) == item and place_after <= end:
+            mask = 0x7FFF if wide else 0x7F
+            return [_big(data, at, length) & mask for at in range(first, place_after, length)]
+        place = place_after
+    return []
+
+
+def _boxes(data: bytes, begin: int, end: int) -> list[tuple[bytes, int, int]]:
+    """The boxes of a stretch, one after the other: of each its kind, and where it holds what."""
+    found: list[tuple[bytes, int, int]] = []
+    while begin + 8 <= end and len(found) < PARTS:
+        length, inner = _big(data, begin, 4), begin + 8
+        if length == 1:
+            length, inner = _big(data, begin + 8, 8), begin + 16
+        close = min(end, begin + length) if length else end
+        if close < inner:
+            break
+        found.append((data[begin + 4 : begin + 8], inner, close))
+        begin = close
+    return found
+
+
+def _big(data: bytes, place: int, count: int) -> int:
+    return int.from_bytes(data[place : place + count], "big")
+
+
+def _little(data: bytes, place: int, count: int) -> int:
+    return int.from_bytes(data[place : place + count], "little")

@@ -1,0 +1,1 @@
+"""Between bridge and worker: messages over pipes, frames through shared memory."""

@@ -1,0 +1,341 @@
+"""Shared-memory rings: pictures from one process to another without a copy in between.
+
+One layout serves the border between bridge and engine worker, where rings are private and mapped
+(below), and the public `shm:` transport, whose segments anybody may cut short, so that they are
+read and written as files (`engine/ipc/public_ring.py`). A segment is a POSIX shared-memory object
+`/spout-bridge-NAME` on Linux (`/dev/shm/…`), a file of that name in the temporary folder on macOS.
+On Windows a mapping can change neither its size nor its owner while anybody holds it, so there are
+two: `spout-bridge-NAME` has 64 bytes, and the u64 at 24 is the segment's number (0: none now);
+`spout-bridge-NAME-NUMBER` is the segment. All numbers are little-endian; `u64` at 8-byte
+boundaries.
+
+    offset  type   header (64 bytes)
+         0  8 byte magic "SPBRIDGE"
+         8  u32    version, 1
+        12  u32    slots
+        16  u32    width in pixels
+        20  u32    height in pixels
+        24  u64    generation: goes up with every new segment of the same name
+        32  u64    head: how many frames were ever written here
+        40  u64    writer's process id
+        48  u64    stride: bytes from slot to slot, the first slot being at 64
+        56  u64    stale: not 0 when a newer segment has this name; open it again
+
+    offset  type   slot (64 bytes, then width * height * 4 bytes of RGBA, row 0 on top)
+         0  u64    lock: 2 * (number + 1) when frame `number` is whole, odd while it is written
+         8  u64    index: goes up with every new picture, stays where one is shown again
+        16  f64    time: seconds, monotonic clock of the writer's machine
+        24  u64    tag: the parameter snapshot that made the picture; 0 for none
+
+The newest frame is number `head - 1`, in slot `(head - 1) % slots`. To read: check the lock, use
+the pixels, check the lock again; if it changed, read `head` anew. Only the newest `slots - 1`
+frames can be read in peace. Write every byte of a picture: a hole in the file counts as cut out.
+"""
+
+import mmap
+import os
+import struct
+import sys
+from contextlib import suppress
+from dataclasses import astuple, dataclass
+from typing import Self
+
+import numpy as np
+import psutil
+
+from engine.ipc import segments
+from engine.ipc.segments import HEADER, MAGIC, PREFIX, NoRing, RingError, attach, create, unlink
+from engine.pipeline import Image
+from engine.system.closing import Closing
+
+VERSION = 1
+LARGEST = 8192 * 8192  # pixels; a stranger's word is no reason to take more memory than for that
+LAYOUT = struct.Struct("<8s4I5Q")  # of the header
+HEAD, PID, STALE = 4, 5, 7  # places in the header, in u64
+LOCK, INDEX, TIME, TAG = 0, 1, 2, 3  # places in a slot, in u64
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One picture in a ring: `number` counts writes, `index` pictures; `image` (H, W, 4) uint8."""
+
+    number: int
+    index: int
+    time: float
+    tag: int
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a segment says of itself; see the table above."""
+
+    slots: int
+    width: int
+    height: int
+    generation: int
+    head: int
+    writer: int
+    stride: int
+    stale: int = 0
+
+    @classmethod
+    def new(cls, width: int, height: int, slots: int, generation: int, padding: int = 0) -> Self:
+        """That of a segment of this process in which no frame is yet; `padding` bytes at least
+        follow each picture.
+        """
+        stride = (64 + width * height * 4 + padding + 63) // 64 * 64
+        return cls(slots, width, height, generation % (1 << 64), 0, os.getpid(), stride)
+
+    @classmethod
+    def of(cls, name: str, data: bytes, size: int) -> Self:
+        """Read the first bytes of a segment of `size` bytes; NoRing for what is no ring, or one
+        that says it is larger than it is.
+        """
+        if len(data) == HEADER:
+            magic, version, *numbers = LAYOUT.unpack(data)
+            found = cls(*numbers)
+            if magic == MAGIC and version == VERSION and found.size <= size and found._is_sound():
+                return found
+        raise NoRing(f"{PREFIX}{name} is no frame segment of spout-bridge, version {VERSION}.")
+
+    def _is_sound(self) -> bool:
+        fits = self.stride % 8 == 0 and self.stride >= 64 + self.width * self.height * 4
+        return fits and min(self.slots, self.width, self.height) > 0
+
+    def pack(self) -> bytes:
+        """As it stands in a segment."""
+        return LAYOUT.pack(MAGIC, VERSION, *astuple(self))
+
+    @property
+    def size(self) -> int:
+        """Bytes of the segment."""
+        return HEADER + self.slots * self.stride
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether its pictures are of a size that is taken from strangers."""
+        return self.width * self.height <= LARGEST
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether its writer lives."""
+        return is_alive(self.writer)
+
+
+class _Mapping(Closing):
+    """A ring's bytes, mapped; the views of one writer or reader."""
+
+    def __init__(self, name: str, memory: mmap.mmap, header: Header) -> None:
+        self.name = name
+        self._memory = memory
+        self.words = memoryview(memory).cast("Q")
+        self.pixels = np.frombuffer(memory, np.uint8)
+        self.slots, self.stride = header.slots, header.stride
+        self.width, self.height = header.width, header.height
+        self.generation = header.generation
+
+    @property
+    def head(self) -> int:
+        """How many frames were written."""
+        return self.words[HEAD]
+
+    @property
+    def writer(self) -> int:
+        """The writer's process id."""
+        return self.words[PID]
+
+    def slot_words(self, number: int) -> tuple["memoryview[int]", "memoryview[float]"]:
+        """The words of a frame's slot, as integers and as floats."""
+        at = (HEADER + (number % self.slots) * self.stride) // 8
+        part = self.words[at : at + 8]
+        return part, part.cast("B").cast("d")
+
+    def slot_image(self, number: int) -> Image:
+        """The pixels of a frame's slot, in place."""
+        at = HEADER + (number % self.slots) * self.stride + 64
+        size = self.width * self.height * 4
+        return self.pixels[at : at + size].reshape(self.height, self.width, 4)
+
+    def close(self) -> None:
+        """Let go of the memory as soon as no picture refers to it any more."""
+        # A view that somebody still holds keeps the mapping; it ends with that view.
+        self.words.release()
+        del self.pixels, self._memory
+
+
+class RingWriter(_Mapping):
+    """The one who writes. Making a segment of a name that exists replaces it; the readers of the
+    old one see it become stale.
+    """
+
+    def __init__(
+        self, name: str, width: int, height: int, slots: int = 4, generation: int = 1
+    ) -> None:
+        """Reserve the memory now, so that a small /dev/shm is an error here and not in the show.
+
+        Raises RingError when there is no room.
+        """
+        header = Header.new(width, height, slots, generation)
+        memory, self._sign = create(name, header.pack(), header.size)
+        super().__init__(name, memory, header)
+
+    def write(self, image: Image, time: float, index: int, tag: int = 0) -> None:
+        """Copy one picture (H, W, 4) in; the oldest falls out."""
+        place = self.reserve()
+        place[:] = image
+        self.commit(time, index, tag)
+
+    def reserve(self) -> Image:
+        """The pixels of the next frame, to be drawn into; `commit` publishes them."""
+        number = self.head
+        words, _ = self.slot_words(number)
+        words[LOCK] = 2 * number + 1
+        return self.slot_image(number)
+
+    def commit(self, time: float, index: int, tag: int = 0) -> None:
+        """Publish what was drawn into the reserved frame."""
+        number = self.head
+        words, floats = self.slot_words(number)
+        words[INDEX], words[TAG] = index, tag
+        floats[TIME] = time
+        words[LOCK] = 2 * (number + 1)
+        self.words[HEAD] = number + 1
+
+    def close(self) -> None:
+        """Let go of the memory, and on Windows of the name with it."""
+        super().close()
+        del self._sign
+
+    def mark_stale(self) -> None:
+        """Tell the readers that another segment takes over this name."""
+        self.words[STALE] = 1
+
+    def unlink(self) -> None:
+        """Take the name away; whoever has the segment open keeps it."""
+        unlink(self.name)
+
+
+class RingReader(_Mapping):
+    """One who reads. `cursor` is the number of the next frame that `next` gives."""
+
+    def __init__(self, name: str) -> None:
+        """Raises FileNotFoundError when there is no such segment, RingError when it is no ring."""
+        memory = attach(name)
+        size = len(memory) if len(memory) % 8 == 0 else 0  # the views are of whole words
+        super().__init__(name, memory, Header.of(name, memory[:HEADER], size))
+        self.cursor = 0
+        self.dropped = 0
+
+    @property
+    def stale(self) -> bool:
+        """Another segment has taken over the name."""
+        return self.words[STALE] != 0
+
+    @property
+    def waiting(self) -> int:
+        """How many frames are there that `next` has not given."""
+        return self.head - self.cursor
+
+    def newest(self) -> Slot | None:
+        """The newest frame, copied; None when there was never one."""
+        for _ in range(100):
+            head = self.head
+            if head == 0:
+                return None
+            slot = self._read(head - 1)
+            if slot:
+                return slot
+        return None
+
+    def next(self) -> Slot | None:
+        """The oldest frame not given yet, copied; None when there is none.
+
+        What the writer has overtaken is skipped and counted in `dropped`.
+        """
+        while self.cursor < self.head:
+            oldest = self.head - self.slots + 1
+            if self.cursor < oldest:
+                self.dropped += oldest - self.cursor
+                self.cursor = oldest
+            slot = self._read(self.cursor)
+            if slot:
+                self.cursor += 1
+                return slot
+            if self.head - self.cursor < self.slots:
+                return None  # being written: not whole yet
+        return None
+
+    def skip(self, count: int) -> None:
+        """Leave out the next `count` frames and count them as dropped."""
+        self.cursor += count
+        self.dropped += count
+
+    def view(self, number: int) -> Image:
+        """The pixels of frame `number` in place, for a reader who knows the writer waits."""
+        return self.slot_image(number)
+
+    def _read(self, number: int) -> Slot | None:
+        words, floats = self.slot_words(number)
+        if words[LOCK] != 2 * (number + 1):
+            return None
+        index, seconds, tag = words[INDEX], floats[TIME], words[TAG]
+        image = self.slot_image(number).copy()
+        if words[LOCK] != 2 * (number + 1):
+            return None
+        return Slot(number, index, seconds, tag, image)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number, which a stranger may have made up."""
+    try:
+        return psutil.pid_exists(pid)
+    except OverflowError:
+        return False
+
+
+def look(name: str) -> Header:
+    """What the segment of this name says of itself, without mapping what may be a stranger's.
+    FileNotFoundError where there is none, NoRing for what is no ring, RingError for what cannot be
+    opened.
+    """
+    if sys.platform == "win32":
+        with attach(name) as memory:
+            return Header.of(name, memory[:HEADER], len(memory))
+    file = segments.open_file(name)
+    try:
+        return Header.of(name, os.pread(file, HEADER, 0), os.fstat(file).st_size)
+    finally:
+        os.close(file)
+
+
+def owner(name: str) -> int | None:
+    """The process id of a segment's living writer; None when there is no segment or no writer."""
+    try:
+        header = look(name)
+    except (FileNotFoundError, RingError):
+        return None
+    return header.writer if header.is_owned else None
+
+
+def sweep() -> list[str]:
+    """Remove the segments whose writers are dead, and say which they were. What is no file, or may
+    not be read or removed, is somebody else's.
+    """
+    if sys.platform == "win32":
+        return []  # there they vanish with their last user
+    paths = segments.folder().glob(PREFIX + "*")
+    dead: list[str] = []
+    for name in (path.name.removeprefix(PREFIX) for path in paths):
+        with suppress(OSError):
+            if _is_left(name) and not segments.is_young(name):
+                unlink(name)
+                dead.append(name)
+    return dead
+
+
+def _is_left(name: str) -> bool:
+    try:
+        return not look(name).is_owned
+    except NoRing:
+        return True  # half made, by one who died of it

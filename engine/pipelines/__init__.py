@@ -1,1 +1,0 @@
-"""The pipelines: one row each in `catalog`, one module each for what is code."""

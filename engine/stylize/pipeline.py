@@ -1,0 +1,140 @@
+"""Stylize: every picture repainted in the look of references or words, on any machine.
+
+It restyles what is there and invents nothing. The network is arbitrary style transfer (Ghiasi et
+al. 2017); what it is given beside the picture is a vector of 100 numbers, and everything that
+steers the look steers that vector.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import cv2
+import numpy as np
+
+from engine.catalog.controls import StylizeLoad, StylizeParameters
+from engine.pipeline import Context, Image
+from engine.stylize.glide import Glide
+from engine.stylize.looks import Looks
+from engine.stylize.network import Encoder, generator
+from engine.stylize.steady import Steady
+from engine.stylize.weights import Array
+
+STEP = 4  # the network halves the size twice
+LEAST = 16  # pixels that the network needs on each side
+CROSSFADE = 0.2  # below this strength the picture itself shows through the paint, at 0 alone
+OWN_EVERY = 16  # blocks from one look at the input's own style to the next
+OWN_PART = 0.1  # of the way to it that is gone in each block: it must not flicker either
+LEAP = 0.25  # change of the style, of its length, from which on the old paint is let go
+
+
+class Stylize:
+    """One picture a block."""
+
+    def __init__(self, load: StylizeLoad, context: Context) -> None:
+        context.progress("network", 0, 2)
+        self._generator = generator(load.backend)
+        context.progress("encoder", 1, 2)
+        self._encoder = Encoder()
+        self._looks = Looks(self._encoder, context.assets)
+        self._glide = Glide()
+        self._steady = Steady()
+        self._size = (0, 0)
+        self.reset()
+        context.progress("ready", 2, 2)
+
+    def wanted(self, parameters: StylizeParameters) -> int:
+        """One frame a block."""
+        return 1
+
+    def __call__(self, images: Sequence[Image], parameters: StylizeParameters) -> Iterator[Image]:
+        """Yield the repainted picture, alpha as it came; the picture itself where no look is
+        asked for or the strength is 0.
+        """
+        (image,) = images
+        self._size = image.shape[1], image.shape[0]
+        target = self._looks.target(parameters)
+        if target is None and self._looks.arriving:
+            yield image  # the first look of all is still being drawn or read
+            return
+        look, presence = self._glide.at(target, parameters.fade)
+        cover = presence * min(1.0, parameters.vace_scale / CROSSFADE)
+        if look is None or cover <= 0:
+            self._steady.reset()
+            yield image
+            return
+        style = self._style(image, look, max(CROSSFADE, parameters.vace_scale))
+        paint = self._steady(
+            image, self._painted(image, style), parameters.steady * self._calm(style)
+        )
+        yield _joined(image, paint, cover)
+
+    def reset(self) -> None:
+        """Forget the last picture and the input's own style."""
+        self._steady.reset()
+        self._own: Array | None = None
+        self._own_seen: Array | None = None
+        self._last_style: Array | None = None
+        self._blocks = 0
+
+    def report(self) -> Mapping[str, Any]:
+        """Which words had an influence, which had none, and what runs the network."""
+        return {
+            "backend": self._generator.name,
+            "words_used": list(self._looks.used),
+            "words_unused": list(self._looks.unused),
+            "problems": list(self._looks.problems),
+            "arriving": self._looks.arriving,
+            "fade_left": round(self._glide.left(), 2),
+            "size": f"{self._size[0]}x{self._size[1]}",
+        }
+
+    def _style(self, image: Image, look: Array, scale: float) -> Array:
+        """From the input's own style (0) to the look (1) and on beyond it."""
+        if scale == 1:
+            return look
+        return _between(self._own_style(image), look, scale)
+
+    def _own_style(self, image: Image) -> Array:
+        """The input's own style, looked at now and then and followed softly."""
+        if self._own is None or self._own_seen is None:
+            self._own = self._own_seen = self._encoder(image)
+        elif self._blocks >= OWN_EVERY and not self._looks.encoded:
+            self._own_seen, self._blocks = self._encoder(image), 0
+        self._blocks += 1
+        self._own = _between(self._own, self._own_seen, OWN_PART)
+        return self._own
+
+    def _calm(self, style: Array) -> float:
+        """1 where the style stays; less the more of it changes, for old paint has the old one."""
+        last, self._last_style = self._last_style, style
+        if last is None or last is style:
+            return 1.0
+        change = np.linalg.norm(style - last) / max(1e-6, float(np.linalg.norm(style)))
+        return max(0.0, 1 - float(change) / LEAP)
+
+    def _painted(self, image: Image, style: Array) -> Image:
+        """The network's picture (H, W, 3) of an image of any size: what is missing at the right
+        and below repeats the edge.
+        """
+        height, width = image.shape[:2]
+        more = [max(LEAST, -(-side // STEP) * STEP) - side for side in (height, width)]
+        if any(more):
+            image = cast(
+                Image,
+                cv2.copyMakeBorder(image, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE),
+            )
+        return self._generator(image, style)[:height, :width]
+
+
+def _between(one: Array, other: Array, part: float) -> Array:
+    return (one + (other - one) * np.float32(part)).astype(np.float32)
+
+
+def _joined(image: Image, paint: Image, cover: float) -> Image:
+    """The paint over the picture it was made of, with the picture's alpha."""
+    result = np.empty_like(image)
+    if cover < 1:
+        colours = np.ascontiguousarray(image[..., :3])
+        paint = cast(Image, cv2.addWeighted(colours, 1 - cover, paint, cover, 0))
+    cv2.mixChannels([paint, image], [result], [0, 0, 1, 1, 2, 2, 6, 3])
+    return result

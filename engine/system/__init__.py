@@ -1,0 +1,1 @@
+"""What both processes ask of the operating system; free of torch."""

@@ -1,0 +1,1 @@
+"""`spout-bridge models verify`: the files against the pipelines' rows."""

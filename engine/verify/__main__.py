@@ -1,0 +1,74 @@
+"""`spout-bridge models verify`, in a process of its own: the files against the pipelines' rows.
+
+Here each file is read whole for its hash and by its header for its keys and shapes; with
+`headers` the header alone is read, on the hub, before anything is downloaded.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from engine.catalog import artifacts as files
+from engine.catalog.controls import CausalLoad
+from engine.catalog.specs import SPECS, CausalSpec
+from engine.files.hub_file import hub_file
+from engine.files.library import Library, WeightsError, size_text
+from engine.pipeline import TooLittleMemory
+from engine.verify.check import check_file, check_path
+from engine.weights.errors import CheckpointError
+
+
+def main() -> int:
+    """Check what standard input asks for, a line for each file; 0 where all is right."""
+    order = json.load(sys.stdin)
+    library = Library(Path(order["models"]), [Path(folder) for folder in order["more"]])
+    one: Callable[..., str] = _remote if order["headers"] else _local
+    seen: set[tuple[str, str]] = set()
+    wrong = 0
+    for pipeline, values in order["pipelines"].items():
+        spec, load = SPECS[pipeline], CausalLoad.model_validate(values)
+        for role, artifact in files.needed(spec, load).items():
+            if (spec.network.name, artifact.name) in seen:
+                continue
+            seen.add((spec.network.name, artifact.name))
+            try:
+                text = f"good   {artifact.name}: {one(library, spec, load, role, artifact)}"
+            except (CheckpointError, WeightsError, OSError, TooLittleMemory) as error:
+                wrong += 1
+                text = f"WRONG  {artifact.name}: {error}"
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+    return 1 if wrong else 0
+
+
+def _local(
+    library: Library, spec: CausalSpec, load: CausalLoad, role: Any, artifact: files.Artifact
+) -> str:
+    found = library.find(artifact)
+    if found is None:
+        raise WeightsError(f"it is missing; it would be {library.home(artifact)}.")
+    remark = check_path(role, spec, found.path, vae=load.vae)
+    known = "declared" if artifact.sha256 else "recorded"
+    digest = library.check(artifact, found.path, anew=True)
+    return f"keys and shapes fit, SHA-256 {digest[:12]}… as {known}. {remark}".strip()
+
+
+def _remote(
+    library: Library, spec: CausalSpec, load: CausalLoad, role: Any, artifact: files.Artifact
+) -> str:
+    if role == "tokenizer":
+        return "not looked at: it has no header."
+    with hub_file(artifact.repository, artifact.file) as file:
+        remark = check_file(role, spec, cast(BinaryIO, file), artifact.name, vae=load.vae)
+        size, read = file.size, file.received
+    if artifact.sha256 and size != artifact.size:
+        raise WeightsError(f"the hub's has {size} bytes where {artifact.size} are expected.")
+    return f"keys and shapes fit; {size_text(read)} of {size_text(size)} read. {remark}".strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Whether a file is the one that a pipeline needs, by its header: every key and every shape.
+
+That is checked by the code that loads it, with tensors on `meta`: what passes here loads. A
+changed bit in the data shows in the file's hash alone, which `engine.files.library` checks.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO, Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from engine.catalog.specs import UMT5_XXL, CausalSpec, TextSize
+from engine.causal.lora.files import LORA_NESTS, match_adapter
+from engine.causal.network.vace import load_vace
+from engine.causal.text.encoder import check_text_encoder
+from engine.causal.text.tokens import Vocabulary
+from engine.causal.vae.streams import VaeKind, load_vae
+from engine.weights.checkpoint import empty_transformer, load_transformer, opened
+from engine.weights.headers import NESTS, header
+
+Role: TypeAlias = Literal["network", "lora", "vae", "text", "tokenizer", "vace"]
+
+DTYPE = torch.bfloat16  # any: nothing is cast
+
+
+def check_path(
+    role: Role,
+    spec: CausalSpec,
+    path: Path,
+    *,
+    vae: VaeKind = "wan",
+    vae_width: int | None = None,
+    text: TextSize = UMT5_XXL,
+) -> str:
+    """Whether the file at `path` is what `spec` needs as `role`; a sentence on what is not used
+    of it, where there is something.
+
+    A tokenizer is read whole, of the others the header alone. `vae` is the kind of VAE, `vae_width`
+    its width and `text` the encoder's size where they are not the released ones.
+
+    CheckpointError, with the file, the key, what is there and what is expected, where it is not.
+    """
+    if role == "tokenizer":
+        Vocabulary(path.parent, text.vocabulary, text.tokens)
+        return ""
+    with opened(path) as file:
+        return check_file(role, spec, file, path, vae=vae, vae_width=vae_width, text=text)
+
+
+def check_file(
+    role: Role,
+    spec: CausalSpec,
+    file: BinaryIO,
+    source: str | Path,
+    *,
+    vae: VaeKind = "wan",
+    vae_width: int | None = None,
+    text: TextSize = UMT5_XXL,
+) -> str:
+    """`check_path` of an open file, such as one of `engine.files.hub_file`, that is no tokenizer.
+    `source` is what errors call it, and its ending says what it is. An OSError of `file` goes
+    through.
+    """
+    tensors = header(file, source, LORA_NESTS if role == "lora" else NESTS)
+    return check(role, spec, tensors, source, vae=vae, vae_width=vae_width, text=text)
+
+
+def check(
+    role: Role,
+    spec: CausalSpec,
+    tensors: Mapping[str, Tensor],
+    source: str | Path,
+    *,
+    vae: VaeKind = "wan",
+    vae_width: int | None = None,
+    text: TextSize = UMT5_XXL,
+) -> str:
+    """`check_path` of a file's tensors by name, which may be empty ones."""
+    empty = {key: tensor.to("meta") for key, tensor in tensors.items()}
+    if role == "network":
+        load_transformer(spec.network, empty, DTYPE, "meta", source=source)
+    elif role == "vace":
+        load_vace(spec.network, empty, DTYPE, "meta", source=source)
+    elif role == "vae":
+        load_vae(vae, empty, DTYPE, "meta", width=vae_width, source=source)
+    elif role == "text":
+        check_text_encoder(empty, text, source)
+    elif role == "lora":
+        wan = empty_transformer(spec.network)
+        return match_adapter(_with_alphas(empty), wan, source=source).remark
+    else:
+        raise ValueError(f"A {role} has no tensors to check; use check_path.")
+    return ""
+
+
+def _with_alphas(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same, where the scales of a LoRA, whose values are read, have one: 1."""
+    return {
+        key: torch.ones(tensor.shape) if key.endswith(".alpha") and tensor.numel() == 1 else tensor
+        for key, tensor in tensors.items()
+    }

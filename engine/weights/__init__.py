@@ -1,0 +1,1 @@
+"""What checkpoints hold: their headers, and their tensors."""

@@ -1,0 +1,197 @@
+"""What a `.pt` or `.pth` file holds, read without its data.
+
+The format is torch's, since 1.6: a zip archive of a pickle and, one by one and not compressed, the
+tensors' data. torch itself unpickles it, with `weights_only`, in a copy of the archive without the
+data: nothing that a file asks to be run is run.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+import io
+import pickle
+import struct
+import zipfile
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any, BinaryIO
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from engine.pipeline import TooLittleMemory
+from engine.system.commit import MORE, little_left, short_of_memory
+from engine.weights.errors import LIMIT, MOST, CheckpointError, damaged, shown, unsafe
+
+NESTS = ("generator", "generator_ema", "model", "state_dict")
+DEEPEST = 2  # nests in one another
+PICKLE = "data.pkl"
+KEPT = {PICKLE, "version", "byteorder"}  # records that torch needs beside the data
+LOCAL_HEADER = 30  # bytes in front of a record, beside its name
+
+# What the readers raise on broken bytes, found by breaking files at random. The unpickler trusts
+# its input's structure, so that almost any error of plain Python can come out of it.
+DAMAGED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+)
+
+
+def content_of(content: Any, name: str | PurePath, nests: tuple[str, ...]) -> dict[str, Tensor]:
+    """What a pickle holds, out of its nests, if that is tensors by name and nothing else."""
+    for _ in range(DEEPEST):
+        if not isinstance(content, dict):
+            break
+        inner = (content[nest] for nest in nests if isinstance(content.get(nest), dict))
+        content = next(inner, content)
+    cure = "choose a file of weights alone"
+    if not isinstance(content, dict) or not content:
+        what = "nothing" if content == {} else f"one {type(content).__name__}"
+        raise CheckpointError(f"{name} holds {what} where tensors by name are expected; {cure}.")
+    for key, value in content.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            kind = type(value).__name__
+            raise CheckpointError(
+                f"{name} holds {shown(key)}, a {kind}, where tensors by name are expected; {cure}."
+            )
+    return content
+
+
+def tensors(file: BinaryIO, name: str, size: int, nests: tuple[str, ...]) -> dict[str, Tensor]:
+    """What a file of `size` bytes holds, out of the first of `nests` that it has: empty tensors on
+    `meta`.
+
+    CheckpointError where it is not sound; an OSError of `file` goes through.
+    """
+    bounded = _Bounded(file)
+    try:
+        copy, records = _without_data(bounded, size)
+        content = torch.load(copy, map_location="meta", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise unsafe(name) from error
+    except _Unsound as error:
+        raise damaged(name, str(error)) from error
+    except (OSError, *DAMAGED) as error:
+        if bounded.failed:  # the disk or the network, not what is in the file
+            raise bounded.failed from None
+        if short_of_memory(error) and little_left():  # with enough left it is what the file asks
+            raise TooLittleMemory(
+                f"{name} cannot be read: this machine has too little memory left; {MORE}."
+            ) from error
+        raise damaged(name) from error
+    found = content_of(content, name, nests)
+    for key, tensor in found.items():
+        _check_record(key, tensor, records, name)
+    return {key: tensor.detach() for key, tensor in found.items()}
+
+
+class _Unsound(Exception):
+    """An archive that torch would not have written; its text is the found and the expected."""
+
+
+class _Bounded(io.RawIOBase):
+    """`file`, as far as `LIMIT` bytes: a hostile archive must not have all of itself read.
+
+    zipfile takes an error of the disk for one of the archive, so the error is kept.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file, self._left = file, LIMIT
+        self.failed: OSError | None = None
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:
+            size = self._left + 1
+        try:
+            data = self._file.read(min(size, self._left + 1))
+        except OSError as error:
+            self.failed = error
+            raise
+        self._left -= len(data)
+        if self._left < 0:
+            raise _Unsound(f"more than {LIMIT} bytes are not data where less is expected")
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+
+def _without_data(file: _Bounded, size: int) -> tuple[io.BytesIO, dict[int, tuple[str, int]]]:
+    """The archive again with records of no bytes for the data; and by the place of each in there,
+    which torch tells of every tensor, the record's name and how long it is in `file`.
+    """
+    copy = io.BytesIO()
+    records: dict[int, tuple[str, int]] = {}
+    readable: Any = file
+    with zipfile.ZipFile(readable) as archive, zipfile.ZipFile(copy, "w") as target:
+        for entry, kept in _records(archive, size):
+            content = archive.read(entry) if kept else b""
+            if entry.filename.endswith("byteorder") and content != b"little":
+                raise _Unsound(f"byte order {shown(content)} is there where little is expected")
+            made = zipfile.ZipInfo(entry.filename)
+            target.writestr(made, content)
+            place = made.header_offset + LOCAL_HEADER + len(entry.filename.encode())
+            records[place] = entry.filename, entry.file_size
+    copy.seek(0)
+    return copy, records
+
+
+def _records(archive: zipfile.ZipFile, size: int) -> Iterator[tuple[zipfile.ZipInfo, bool]]:
+    """The records that torch would read, and whether they are more than data."""
+    entries = archive.infolist()
+    if len(entries) > MOST:
+        raise _Unsound(f"{len(entries)} records are there where {MOST} at most are expected")
+    names = [entry.filename for entry in entries]
+    if len(set(names)) < len(names):
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise _Unsound(f"the record {shown(twice)} is there twice where once is expected")
+    root = next((name[: -len(PICKLE)] for name in names if name.endswith(f"/{PICKLE}")), None)
+    if root is None:
+        raise _Unsound(f"no {PICKLE} is there where one is expected")
+    for entry in entries:
+        part = entry.filename.removeprefix(root)
+        if not entry.filename.startswith(root) or not (part in KEPT or part.startswith("data/")):
+            continue
+        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
+            raise _Unsound(f"{shown(entry.filename)} is compressed where plain data is expected")
+        if entry.header_offset + entry.file_size > size:
+            raise _Unsound(
+                f"{shown(entry.filename)} has {entry.file_size} bytes where the file has {size}"
+            )
+        yield entry, part in KEPT
+
+
+def _check_record(key: str, tensor: Tensor, records: dict[int, tuple[str, int]], name: str) -> None:
+    """CheckpointError where a tensor is not within its record's data."""
+    if tensor.layout != torch.strided:
+        raise damaged(name, f"{shown(key)} is {tensor.layout} where a dense tensor is expected")
+    storage = tensor.untyped_storage()
+    record, there = records.get(storage._checkpoint_offset, ("", 0))  # type: ignore[arg-type]
+    sides = zip(tensor.shape, tensor.stride(), strict=True)
+    last = tensor.storage_offset() + sum((side - 1) * stride for side, stride in sides)
+    wanted = (last + 1) * tensor.itemsize if tensor.numel() else 0
+    if storage.nbytes() != there or wanted > there:
+        most = max(storage.nbytes(), wanted)
+        raise damaged(
+            name, f"{shown(key)} has {there} bytes in {shown(record)} where {most} are expected"
+        )

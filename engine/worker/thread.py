@@ -1,0 +1,21 @@
+"""The same worker as a thread of the process that asks: for tests and for debugging."""
+
+import os
+import threading
+
+from engine.ipc.channel import Channel
+
+
+def start() -> Channel:
+    """Start a worker thread and return the bridge's end of its channel."""
+    to_worker, from_worker = os.pipe(), os.pipe()
+    theirs = Channel(os.fdopen(to_worker[0], "rb"), os.fdopen(from_worker[1], "wb"))
+    threading.Thread(target=_run, args=(theirs,), name="engine worker", daemon=True).start()
+    return Channel(os.fdopen(from_worker[0], "rb"), os.fdopen(to_worker[1], "wb"))
+
+
+def _run(channel: Channel) -> None:
+    from engine.worker.loop import Worker
+
+    Worker(channel, own_process=False).run()
+    channel.close()
