@@ -24,8 +24,8 @@ from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state.status import STATUS
 from engine.catalog.rows import Catalog
-from tests.desk import FakeDesk
-from tests.test_cli import COMMAND, running
+from tests.bridge.cli.test_cli import COMMAND, running
+from tests.support.desk import FakeDesk
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.test_cli import running
+from tests.bridge.cli.test_cli import running
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.wine_rig import RIG, bridge, other, rig, suite, windows
+from tests.support.wine_rig import RIG, bridge, other, rig, suite, windows
 
 pytestmark = [pytest.mark.slow, pytest.mark.wine, pytest.mark.timeout(600)]
 __all__ = ["rig"]
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 # of 32 bits where numpy 1 is asked for any. The rest of these two files is the same everywhere, and
 # runs on Linux only.
 ALSO_ON_WINDOWS = {
-    "test_transports.py": [
+    "bridge/transports/test_transports.py": [
         "test_a_source_gives_whole_rgba_pictures_with_rising_numbers_and_is_never_late"
         "[file:PLACE/clip.mp4]",
         "test_a_source_gives_whole_rgba_pictures_with_rising_numbers_and_is_never_late"
@@ -34,7 +34,7 @@ ALSO_ON_WINDOWS = {
         "test_two_senders_cannot_have_one_name",
         "test_a_closed_sink_takes_its_name_away",
     ],
-    "test_core.py": [
+    "bridge/test_core.py": [
         "test_a_ring_gives_every_frame_once_and_counts_what_it_lost",
         "test_only_segments_of_dead_writers_are_swept",
         "test_pictures_are_fitted_without_change_where_they_fit",

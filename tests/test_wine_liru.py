@@ -5,7 +5,7 @@
 
 import pytest
 
-from tests.wine_rig import RIG, built, rig, suite, windows
+from tests.support.wine_rig import RIG, built, rig, suite, windows
 
 pytestmark = [pytest.mark.slow, pytest.mark.wine, pytest.mark.timeout(600)]
 __all__ = ["rig"]

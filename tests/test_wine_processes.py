@@ -8,7 +8,7 @@ import subprocess
 import cv2
 import pytest
 
-from tests.wine_rig import RIG, Bridge, rig, start, windows
+from tests.support.wine_rig import RIG, Bridge, rig, start, windows
 
 pytestmark = [pytest.mark.slow, pytest.mark.wine, pytest.mark.timeout(300)]
 __all__ = ["rig"]

@@ -32,7 +32,7 @@ import psutil
 
 from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
-from tests.desk import FakeDesk
+from tests.support.desk import FakeDesk
 
 PIECES = ("*", "?", "{,}", "*{,}", "[a-z]", "[!a]", "[!-~]", "/", "prompt", "weight",
           "{vace,mix}", "**", "ref", "1", "2", "a", "_", "[", "]", "{", "}", "lora",

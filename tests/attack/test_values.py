@@ -32,7 +32,7 @@ from bridge.workers import fit
 from engine.catalog.artifacts import LORAS
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.parameters import Kind, ParameterSpec, describe
-from tests.rig import running_session, scene
+from tests.support.rig import running_session, scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -22,10 +22,10 @@ from bridge.control.http.server import HttpServer
 from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
 from bridge.state.status import Status
-from tests.desk import FakeDesk
+from tests.bridge.cli.test_cli import running
+from tests.support.desk import FakeDesk
 from tests.td.double import Par, ParMode, TdError
-from tests.test_cli import running
-from tests.test_td import paste, touchdesigner
+from tests.td.test_td import paste, touchdesigner
 
 pytestmark = pytest.mark.slow
 

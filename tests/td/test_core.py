@@ -9,7 +9,7 @@ import pytest
 
 from bridge.cli.td import KIT
 from bridge.system.paths import meant
-from tests.test_paths import test_what_a_pasted_path_means as of_the_bridge
+from tests.bridge.system.test_paths import test_what_a_pasted_path_means as of_the_bridge
 
 
 def module(name):

@@ -8,7 +8,7 @@ from bridge.cli import clipboard, td
 from bridge.cli.commands import main
 from bridge.settings import data_folder
 from tests.td.test_selftest import double, playing
-from tests.test_td import KIT, home
+from tests.td.test_td import KIT, home
 
 __all__ = ["double", "home"]  # fixtures
 

@@ -17,7 +17,7 @@ from tests.td.playing import Playing
 from tests.td.take import take, text
 from tests.td.test_bridge import Desk, bridge, free_port
 from tests.td.test_core import module
-from tests.test_td import KIT, paste
+from tests.td.test_td import KIT, paste
 
 CORE = module("bridge_selftest")
 STRAIGHT = [list(map(float, colour)) for colour in CORE.COLOURS]

@@ -1,0 +1,634 @@
+"""The commands as a user types them: each a process of its own."""
+
+import io
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+from pythonosc.osc_message_builder import OscMessageBuilder
+from rich.console import Console
+
+import bridge.transports
+from bridge.cli.commands import main
+from bridge.cli.send import relay
+from bridge.errors import quoted
+from engine.ipc.ring import RingReader, RingWriter
+from engine.ipc.segments import PREFIX, RingError, folder
+from tests.support import balky
+from tests.support.chromium import chromium
+
+COMMAND = [sys.executable, "-c", "from bridge.cli import main; main()"]
+
+
+class Running:
+    """A `spout-bridge run` in the background."""
+
+    def __init__(self, process: subprocess.Popen, port: int, lines: list[str]) -> None:
+        self.process, self.port, self.lines = process, port, lines
+        self.url = f"http://127.0.0.1:{port}"
+
+    def ask(self, path: str, body=None, method: str | None = None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.url}/api/v1/{path}", data, {"content-type": "application/json"}, method=method
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def state(self):
+        return self.ask("state")
+
+    def until(self, true, timeout: float = 40.0):
+        end = perf_counter() + timeout
+        while not true(state := self.state()):
+            assert perf_counter() < end, state
+            time.sleep(0.05)
+        return state
+
+    def osc(self, address: str, *values) -> None:
+        builder = OscMessageBuilder(address)
+        for value in values:
+            builder.add_arg(value)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(builder.build().dgram, ("127.0.0.1", self.port))
+
+
+@contextmanager
+def running(tmp_path, *arguments, command=None, **more):
+    process = subprocess.Popen(
+        [*(command or COMMAND), "run", "--port", "0", "--folder", str(tmp_path),
+         "--osc-feedback", "none", *arguments],
+        stderr=subprocess.PIPE, text=True, **more,
+    )  # fmt: skip
+    lines: list[str] = []
+    found: list[int] = []
+    ready = threading.Event()
+
+    def listen():
+        for line in process.stderr:
+            lines.append(line)
+            match = re.search(r"page +http://[^:]+:(\d+)", line)
+            if match:
+                found.append(int(match[1]))
+                ready.set()
+        ready.set()
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        assert ready.wait(30)
+        assert found, "".join(lines)
+        yield Running(process, found[0], lines)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(10)
+        thread.join(5)
+        process.stderr.close()
+
+
+def refused(*arguments) -> tuple[int, str]:
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, " ".join(done.stderr.split())
+
+
+def refused_here(monkeypatch, capsys, *arguments) -> tuple[int, str]:
+    """The same in this process; what is not refused ends at once."""
+    stop = threading.Event()
+    stop.set()
+    monkeypatch.setattr("bridge.cli.run.stop_event", lambda: stop)
+    with pytest.raises(SystemExit) as end:
+        main([*arguments])
+    return end.value.code, " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("kept", ["open", "receive"])
+def test_a_send_whose_source_does_not_answer_ends_by_ctrl_c(monkeypatch, kept):
+    monkeypatch.setitem(bridge.transports.BUILT_IN, "balky", "tests.support.balky")
+    monkeypatch.setattr("bridge.cli.send.TELL", 0.05)
+    monkeypatch.setattr("bridge.cli.send.GRACE", 0.05)
+    place = balky.places["send"] = balky.Place()
+    place.keep(kept)
+    told, stop, ended = io.StringIO(), threading.Event(), threading.Event()
+
+    def send():
+        relay("balky:send", "null:", float("inf"), stop, Console(file=told))
+        ended.set()
+
+    threading.Thread(target=send, daemon=True).start()
+    try:
+        place.until(f"{kept} begun")
+        if kept == "open":
+            end = perf_counter() + 10
+            while "balky:send or null: has not opened" not in told.getvalue():
+                assert perf_counter() < end, told.getvalue()
+                time.sleep(0.01)
+        stop.set()
+        assert ended.wait(10)
+    finally:
+        place.let_go()
+        place.until("close")
+        del balky.places["send"]
+
+
+def test_a_send_whose_sender_is_not_there_says_what_it_waits_for(monkeypatch):
+    monkeypatch.setattr("bridge.cli.send.TELL", 0.05)
+    told, stop = io.StringIO(), threading.Event()
+
+    def send():
+        relay("shm:test-nobody", "null:", float("inf"), stop, Console(file=told, width=200))
+
+    sending = threading.Thread(target=send, daemon=True)
+    sending.start()
+    try:
+        end = perf_counter() + 10
+        while "No picture comes: waiting for shm:test-nobody. Ctrl-C ends." not in told.getvalue():
+            assert perf_counter() < end, told.getvalue()
+            time.sleep(0.01)
+    finally:
+        stop.set()
+        sending.join(10)
+    assert told.getvalue().count("No picture comes") == 1
+
+
+@pytest.mark.slow
+def test_quiet_is_quiet(tmp_path):
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    arguments = ["run", "-q", "--port", str(port), "--folder", str(tmp_path), "--name", "Quiet",
+                 "--source", "pattern:", "--sink", "null:", "--pipeline", "passthrough",
+                 "--output-size", "64x48", "--osc-feedback", "none"]  # fmt: skip
+    with subprocess.Popen(COMMAND + arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL, text=True) as process:  # fmt: skip
+        bridge = Running(process, port, [])
+        end = perf_counter() + 30
+        while perf_counter() < end:
+            try:
+                bridge.until(lambda state: state["state"] == "RUNNING")
+                break
+            except OSError:
+                time.sleep(0.1)
+        time.sleep(0.7)  # for a line that tells how it goes
+        process.terminate()
+        assert process.communicate(timeout=20)[0] == ""
+        assert process.returncode == 0
+    status, text = refused("run", "-q", "--source", "nothing:", "--folder", str(tmp_path))
+    assert (status, "is no source" in text) == (1, True)
+
+
+def read(name: str, timeout: float = 20.0) -> RingReader:
+    end = perf_counter() + timeout
+    while True:
+        try:
+            return RingReader(name)
+        except (FileNotFoundError, RingError):
+            assert perf_counter() < end, f"shm:{name} is not there"
+            time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_ctrl_c_ends_everything_in_under_two_seconds(tmp_path):
+    before = set(folder().glob(PREFIX + "*"))
+    with running(tmp_path, "--sink", "shm:test-ctrl-c") as bridge:
+        state = bridge.until(lambda state: state["state"] == "RUNNING")
+        worker = state["worker"]
+        assert psutil.pid_exists(worker)
+        began = perf_counter()
+        bridge.process.send_signal(signal.SIGINT)
+        assert bridge.process.wait(10) == 0
+        assert perf_counter() - began < 2
+    assert not psutil.pid_exists(worker)
+    assert set(folder().glob(PREFIX + "*")) <= before
+
+
+@pytest.mark.slow
+def test_a_killed_bridge_takes_its_worker_along_and_is_swept_up_after(tmp_path):
+    arguments = "--sink", "shm:test-killed", "--pipeline", "passthrough"
+    with running(tmp_path, *arguments) as bridge:
+        worker = bridge.until(lambda state: state["state"] == "RUNNING")["worker"]
+        bridge.osc("/bridge/vace", 0.5)
+        journal = tmp_path / "Bridge.journal.json"
+        bridge.until(lambda _: json.loads(journal.read_text())["values"].get("vace_scale") == 0.5)
+        bridge.process.kill()
+        bridge.process.wait()
+    end = perf_counter() + 5
+    while psutil.pid_exists(worker) and perf_counter() < end:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(worker)
+    with running(tmp_path, *arguments) as bridge:
+        assert bridge.ask("parameters")["vace_scale"] == 0.5, "the journal gave it back"
+
+
+def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        status, text = refused("run", "--port", port, "--folder", str(tmp_path))
+        assert status == 3
+        assert f"Port {port} is in use by" in text
+        assert str(os.getpid()) in text
+        assert "--port" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "wanted"),
+    [
+        ("--source nothing", "is no source; write one of", 1),
+        ("--source null", "is no source", 1),
+        ("--sink demo:", "cannot be sent to", 1),
+        ("--source file:none.mp4", "none.mp4", 1),
+        ("--sink shm:a/b", "no name for shared memory", 1),
+        ("--pipeline nothing", "choose stylize, passthrough", 1),
+        ("--size huge", "576x320", 1),
+        ("--output-size 0x0", "--output-size takes WIDTHxHEIGHT such as", 1),
+        ("--output-fps many", "--output-fps takes a number from 1 to 240, not 'many'.", 1),
+        ("--port x", "--port takes a whole number from 0 to 65535, not 'x'.", 1),
+        ("--port 70000", "--port takes a whole number from 0 to 65535, not '70000'.", 1),
+        (
+            "--name=",
+            "--name takes 1 to 40 letters (A to Z), digits, dashes and underscores, not",
+            1,
+        ),
+        ("--gpu -1", "--gpu takes a whole number from 0 on, not '-1'.", 1),
+        ("--engine core", "--engine takes process or thread, not 'core'.", 1),
+        ("--token x", "this one has 1. Use --lan", 2),
+        ("--token aaaaaaaaaaaaaaaaaaaa%", "this one has others. Use --lan", 2),
+        ("--set vace_scale=x", "vace_scale takes a number from 0 to 2", 1),
+        ("--set nothing=1", "no parameter 'nothing'", 1),
+        ("--set reference=none.png", "There is no picture 'none.png'", 1),
+        ("--set reference=pyproject.toml", "pyproject.toml is none of PNG", 1),
+        ("--osc-feedback somewhere", "HOST:PORT", 1),
+        ("--alarm http://[::1", "--alarm takes an address such as https://", 1),
+        ("--alarm http://", "--alarm takes an address such as https://", 1),
+        ("--host 0.0.0.0", "--token", 2),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_with_the_cure(
+    tmp_path, monkeypatch, capsys, arguments, words, wanted
+):
+    monkeypatch.setattr("bridge.cli.run.stop_event", threading.Event)
+    threads = threading.active_count()
+    with pytest.raises(SystemExit) as end:
+        main(["run", "--port", "0", "--folder", str(tmp_path), *arguments.split()])
+    assert end.value.code == wanted
+    assert words in " ".join(capsys.readouterr().err.split())
+    assert threading.active_count() <= threads, "nothing is half-started"
+
+
+@pytest.mark.slow
+def test_a_reference_may_be_given_by_its_path(tmp_path):
+    picture = tmp_path / "my (own) art.png"
+    cv2.imwrite(str(picture), np.full((20, 30, 3), 90, np.uint8))
+    given = f"reference= {picture.as_uri()} "
+    with running(tmp_path, "--sink", "null:", "--set", given) as bridge:
+        name = bridge.ask("parameters")["reference"]
+        assert name.startswith("my _own_ art-")
+        assert (tmp_path / "assets" / name).is_file()
+
+
+def test_commands_that_are_printed_hold_in_every_shell():
+    """cmd.exe knows no single quotes, and PowerShell 5.1 no `&&`."""
+    folders = (Path(__file__).parents[3] / name for name in ("bridge", "engine", "td_components"))
+    files = (path for folder in folders for path in folder.rglob("*"))
+    sources = [path for path in files if path.suffix in (".py", ".md")]
+    assert len(sources) > 100
+    for path in sources:
+        for line in path.read_text("utf-8").splitlines():
+            assert not re.search(r"(pip install|--[a-z]+) '", line), f"{path}: {line}"
+            if path.suffix == ".py":
+                assert " && " not in line, f"{path}: {line}"
+    assert quoted(r"C:\my models") == r'"C:\my models"'
+    assert quoted(r"C:\a&b") == r'"C:\a&b"'
+    assert quoted(r"C:\models-2") == r"C:\models-2"
+
+
+def test_list_prints_what_there_is():
+    done = subprocess.run([*COMMAND, "list", "--markdown"], capture_output=True, text=True)
+    assert done.returncode == 0
+    for word in ("stylize", "shm:", "/bridge/vace", "longest_gap"):
+        assert word in done.stdout
+
+
+def test_a_list_of_nobody_says_so(monkeypatch, capsys):
+    monkeypatch.setattr("bridge.cli.tables.offers", list)
+    main(["list", "sources"])
+    assert "Nobody sends now." in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_list_shows_who_sends_now_but_not_in_what_the_readme_has():
+    def printed(*arguments):
+        wide = {**os.environ, "COLUMNS": "200"}
+        done = subprocess.run([*COMMAND, "list", *arguments], capture_output=True, text=True,
+                              check=True, env=wide)  # fmt: skip
+        return done.stdout
+
+    writer = RingWriter("test-list", 64, 36)
+    try:
+        row = f"| shm:test-list | 64x36 from process {os.getpid()} |  |"
+        assert row in printed("sources", "--markdown")
+        assert "shm:test-list" in printed("sources")
+        assert "shm:test-list" in printed()
+        assert "shm:test-list" not in printed("--markdown")
+    finally:
+        writer.unlink()
+        writer.close()
+    assert "shm:test-list" not in printed("sources")
+
+
+@pytest.mark.slow
+def test_send_hands_on_and_ends_by_itself():
+    process = subprocess.Popen(
+        [*COMMAND, "send", "pattern:relay", "--to", "shm:test-send", "--seconds", "3"]
+    )
+    reader = read("test-send")
+    try:
+        end = perf_counter() + 3
+        while reader.newest() is None and perf_counter() < end:
+            time.sleep(0.01)
+        assert reader.newest().image.shape == (360, 640, 4)
+    finally:
+        reader.close()
+        assert process.wait(15) == 0
+
+
+@contextmanager
+def stamping(tmp_path, size, *arguments):
+    """A bridge through which stamped pictures pass: shared memory, the child worker, and shared
+    memory again, alpha and all. Gives what sends one, and what has been seen.
+    """
+    width, height = size
+    name = f"test-exact-{width}"
+    writer = RingWriter(name, width, height, 4)
+    rng = np.random.default_rng(1)
+    base = rng.integers(0, 256, (height, width, 4), dtype=np.uint8)
+
+    def send(number):
+        stamped = base.copy()
+        stamped[0, 0] = stamp(number)
+        writer.write(stamped, perf_counter(), number)
+
+    try:
+        with running(
+            tmp_path, "--source", f"shm:{name}", "--sink", f"shm:{name}-out", "--alpha", "input",
+            "--pipeline", "passthrough", "--output-size", f"{width}x{height}", *arguments,
+        ) as bridge:  # fmt: skip
+            writer.write(base, perf_counter(), 0)
+            bridge.until(lambda state: state["state"] == "RUNNING")
+            seen, ended = follow(f"{name}-out", base)
+            yield send, seen
+            ended.set()
+    finally:
+        writer.unlink()
+        writer.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1, 1), (333, 201), (1280, 720), (1920, 1080)])
+def test_stamped_frames_pass_exactly(tmp_path, size):
+    """One after the other: each is sent when the one before it has come."""
+    with stamping(tmp_path, size, "--output-fps", "60") as (send, seen):
+        for number in range(1, 61):
+            send(number)
+            end = perf_counter() + 30
+            while number not in {shown for shown, _ in seen[-9:]}:
+                assert perf_counter() < end, f"{number} did not come"
+                time.sleep(0.001)
+    order = [number for number, _ in seen if number]
+    order = order[: order.index(60) + 1]  # then it is made again
+    assert order == sorted(set(order)), "none out of order, none twice"
+    assert all(exact for number, exact in seen if number)
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_three_hundred_stamped_frames_pass_exactly_however_fast_they_come(tmp_path):
+    with stamping(tmp_path, (640, 360), "--output-fps", "60") as (send, seen):
+        for number in range(1, 301):
+            send(number)
+            time.sleep(1 / 50)
+        end = perf_counter() + 30
+        while 300 not in {shown for shown, _ in seen[-9:]}:
+            assert perf_counter() < end, "the last picture before a pause arrives"
+            time.sleep(0.01)
+    order = [number for number, _ in seen if number]
+    order = order[: order.index(300) + 1]  # in the pause it is made again
+    assert order == sorted(set(order)), "none out of order, none twice"
+    assert len(order) >= 297, f"{len(order)} of 300 at 50 a second"
+    assert all(exact for number, exact in seen if number)
+
+
+def stamp(number: int) -> list[int]:
+    return [number % 200, number // 200, 77, number % 251]
+
+
+def follow(name: str, base: np.ndarray):
+    """Read a sink from another thread: the number of each distinct picture, and whether it is
+    `base` with its stamp to the last byte. Pictures without a number are 0.
+    """
+    reader, ended, seen = read(name), threading.Event(), []
+
+    def work():
+        last = -1
+        while not ended.is_set():
+            slot = reader.newest()
+            if slot and slot.index != last:
+                last = slot.index
+                pixel = [int(v) for v in slot.image[0, 0]]
+                number = pixel[0] + 200 * pixel[1]
+                stamped = pixel == stamp(number)
+                slot.image[0, 0] = base[0, 0]
+                seen.append((number if stamped else 0, np.array_equal(slot.image, base)))
+            time.sleep(0.001)
+        reader.close()
+
+    threading.Thread(target=work, daemon=True).start()
+    return seen, ended
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_one_osc_message_switches_and_a_pipeline_that_fails_leaves_the_old_one(
+    tmp_path, monkeypatch
+):
+    """The one that fails is a stranger's, found by its entry point."""
+    (tmp_path / "stranger.py").write_text(STRANGER)
+    info = tmp_path / "stranger-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[spout_bridge.pipelines]\nlame = stranger:LAME\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with running(tmp_path, "--sink", "shm:test-switch", "--size", "128x72") as bridge:
+        bridge.until(lambda state: state["state"] == "RUNNING")
+        worker = bridge.state()["worker"]
+        bridge.osc("/bridge/pipeline", "passthrough")
+        bridge.until(lambda state: state["pipeline"] == "passthrough" and not state["loading"])
+        bridge.osc("/bridge/pipeline/stylize", 1)
+        bridge.until(lambda state: state["pipeline"] == "stylize" and not state["loading"])
+        bridge.osc("/bridge/pipeline", "lame")
+        state = bridge.until(lambda state: state["error"])
+        assert "both legs broken" in state["error"]
+        assert "lame" in state["error"]
+        time.sleep(0.5)
+        state = bridge.state()
+        assert (state["pipeline"], state["state"]) == ("stylize", "RUNNING")
+        assert state["worker"] != worker
+        assert state["black_frames"] == 0
+        assert state["longest_gap"] < 250
+        assert "both legs broken" in " ".join("".join(bridge.lines).split()), "the console says it"
+
+
+STRANGER = """
+from engine.parameters import Load, Parameters
+from engine.catalog.rows import PipelineRow
+
+class Lame:
+    def __init__(self, load, context):
+        raise ValueError("It has both legs broken.")
+
+LAME = PipelineRow(
+    id="lame", title="Lame", target="stranger:Lame", load=Load, parameters=Parameters
+)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_a_flood_of_osc_leaves_http_quick_and_the_last_value_right(tmp_path):
+    with running(tmp_path, "--sink", "null:", "--size", "256x256") as bridge:
+        bridge.until(lambda state: state["state"] == "RUNNING")
+        flood = subprocess.Popen([sys.executable, "-c", FLOOD, str(bridge.port)])
+        times = []
+        while flood.poll() is None:
+            began = perf_counter()
+            bridge.state()
+            times.append(perf_counter() - began)
+        bridge.osc("/bridge/vace", 1.25)
+        bridge.until(lambda state: bridge.ask("parameters")["vace_scale"] == 1.25, 5)
+        state = bridge.state()
+    times.sort()
+    p99 = times[int(0.99 * len(times))]
+    print(f"{state['osc_messages']} OSC messages, HTTP p99 {1e3 * p99:.1f} ms of {len(times)}")
+    assert state["osc_messages"] > 20_000
+    assert p99 < 0.05
+    assert state["black_frames"] == 0
+
+
+FLOOD = """
+import socket, sys, time
+from pythonosc.osc_message_builder import OscMessageBuilder
+def message(value):
+    builder = OscMessageBuilder("/bridge/vace")
+    builder.add_arg(value)
+    return builder.build().dgram
+data = [message(step / 100) for step in range(200)]
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+began = time.perf_counter()
+for number in range(50_000):
+    out.sendto(data[number % 200], ("127.0.0.1", int(sys.argv[1])))
+    ahead = number / 50_000 - (time.perf_counter() - began)
+    if ahead > 0.002:
+        time.sleep(ahead)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.foreign
+def test_a_recording_is_read_by_ffmpeg(tmp_path):
+    film = tmp_path / "film.mp4"
+    with running(tmp_path, "--sink", f"file:{film}", "--pipeline", "passthrough",
+                 "--output-size", "320x180") as bridge:  # fmt: skip
+        bridge.until(lambda state: state["frames_new"] > 90)
+    text = subprocess.run(
+        ["ffprobe", "-v", "error", "-count_frames", "-show_entries",
+         "stream=width,height,codec_name,nb_read_frames:format=duration", "-of", "json", film],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    told = json.loads(text)
+    stream, seconds = told["streams"][0], float(told["format"]["duration"])
+    assert (stream["width"], stream["height"]) == (320, 180)
+    assert 20 < int(stream["nb_read_frames"]) / seconds < 40, "30 pictures a second were generated"
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.browser
+def test_the_page_shows_what_the_sink_is_sent(tmp_path):
+    with (
+        running(tmp_path, "--sink", "shm:test-page", "--output-size", "640x360") as bridge,
+        chromium(tmp_path) as page,
+    ):
+        bridge.until(lambda state: state["state"] == "RUNNING")
+        page.go(bridge.url)
+        page.until(MOVES.replace("SIDE", "input"), 20)
+        page.until(MOVES.replace("SIDE", "output"), 20)
+        bridge.osc("/bridge/freeze", 1)
+        bridge.until(lambda state: bridge.ask("parameters")["freeze"])
+        reader = read("test-page")
+        end = perf_counter() + 30
+        while True:
+            sent, shown = reader.newest().image[..., :3], pixels(page, "output")
+            sent = cv2.resize(sent, shown.shape[1::-1], interpolation=cv2.INTER_AREA)
+            if np.abs(shown.astype(int) - sent).mean() < 6:  # JPEG is all that lies between
+                break
+            assert perf_counter() < end, "the page shows another picture"
+        reader.close()
+        given = cv2.resize(pixels(page, "input"), shown.shape[1::-1])
+        assert np.abs(shown.astype(int) - given).mean() > 15, "input and output differ"
+        old = bridge.state()["worker"]
+        page.run("document.querySelector('[data-action=kill_engine]').click()")
+        state = bridge.until(lambda s: s["worker"] not in (0, old) and s["state"] == "RUNNING")
+        assert state["black_frames"] == 0
+        assert state["longest_gap"] < 250
+
+
+MOVES = """
+(() => {
+  const canvas = document.getElementById("SIDE");
+  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const sum = data.reduce((total, value, place) => (total * 31 + value * (place % 97)) % 1e9, 7);
+  const before = window.SIDEsum;
+  window.SIDEsum = sum;
+  return before !== undefined && before !== sum && data.some((value, at) => at % 4 < 3 && value);
+})()
+"""
+
+
+def pixels(page, side: str) -> np.ndarray:
+    """What a canvas shows, (H, W, 3)."""
+    width, height, text = page.run(f"""
+        (() => {{
+          const canvas = document.getElementById("{side}");
+          const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+          let text = "";
+          for (const value of data) text += String.fromCharCode(value);
+          return [canvas.width, canvas.height, btoa(text)];
+        }})()
+    """)
+    import base64
+
+    data = np.frombuffer(base64.b64decode(text), np.uint8)
+    return data.reshape(height, width, 4)[..., :3]

@@ -1,0 +1,118 @@
+"""A terminal that is closed, and a standard error that takes nothing: both are no trouble."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+import psutil
+import pytest
+
+from tests.bridge.cli.test_cli import COMMAND, Running
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="has neither SIGHUP nor /dev/full"),
+]
+FULL = Path("/dev/full")
+KEEP = pytest.mark.parametrize("keep", [(), ("--keep",)], ids=["by itself", "kept"])
+
+
+@pytest.fixture(autouse=True)
+def _a_terminal():
+    """As from a terminal also where the tests themselves are run by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@contextmanager
+def started(folder, *arguments, stderr, **more):
+    """A bridge that runs, whatever becomes of what it says."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    command = [*COMMAND, "run", "--port", str(port), "--folder", str(folder), "--name", "Xends",
+               "--source", "pattern:", "--sink", "null:", "--pipeline", "passthrough",
+               "--output-size", "64x48", "--osc-feedback", "none", *arguments]  # fmt: skip
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, **more
+    ) as process:
+        bridge = Running(process, port, [])
+        try:
+            runs(bridge)
+            yield bridge
+        finally:
+            if process.poll() is None:
+                for child in psutil.Process(process.pid).children(recursive=True):
+                    child.kill()
+                process.kill()
+
+
+def runs(bridge: Running, worker: int = 0) -> int:
+    """Wait until it makes pictures, with another worker than that; the worker."""
+    end = perf_counter() + 40
+    while True:
+        try:
+            state = bridge.state()
+            if state["state"] == "RUNNING" and state["worker"] != worker:
+                return state["worker"]
+        except OSError:
+            pass
+        assert bridge.process.poll() is None, "it has ended"
+        assert perf_counter() < end, "it does not run"
+        time.sleep(0.05)
+
+
+@KEEP
+def test_a_terminal_that_is_closed_is_a_normal_end(tmp_path, keep):
+    said = tmp_path / "said"
+    with said.open("wb") as stderr, started(tmp_path, *keep, stderr=stderr) as bridge:
+        worker = runs(bridge)
+        if keep:
+            psutil.Process(bridge.process.pid).children()[0].kill()
+            runs(bridge, worker)
+        family = psutil.Process(bridge.process.pid).children(recursive=True)
+        bridge.process.send_signal(signal.SIGHUP)
+        assert bridge.process.wait(30) == 0
+        assert family
+        assert not psutil.wait_procs(family, 30)[1], "somebody of it is left"
+    assert json.loads((tmp_path / "Xends.journal.json").read_text())["ended"] is True
+    assert "Traceback" not in said.read_text()
+
+
+def test_under_nohup_a_terminal_that_is_closed_ends_nothing(tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # is what a child begins with
+    try:
+        with started(tmp_path, stderr=subprocess.DEVNULL) as bridge:
+            bridge.process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+            runs(bridge)
+            bridge.process.send_signal(signal.SIGTERM)
+            assert bridge.process.wait(30) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@KEEP
+@pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
+def test_a_disk_that_takes_no_word_ends_nothing(tmp_path, keep):
+    with FULL.open("wb") as full, started(tmp_path, *keep, stderr=full) as bridge:
+        worker = runs(bridge)
+        psutil.Process(worker).kill()  # of which it has something to say
+        runs(bridge, worker)
+        if keep:
+            worker = runs(bridge)
+            psutil.Process(bridge.process.pid).children()[0].kill()
+            runs(bridge, worker)
+        bridge.process.send_signal(signal.SIGTERM)
+        assert bridge.process.wait(30) == 0
+    assert json.loads((tmp_path / "Xends.journal.json").read_text())["ended"] is True
+    log = (tmp_path / "logs" / "Xends.log").read_text()
+    assert "was killed by SIGKILL" in log
+    assert log.count("Traceback") <= 1, "what cannot be told is told once, in the log"

@@ -1,0 +1,460 @@
+"""OSC: every message takes effect, the last value always arrives, nothing ends it."""
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from bridge.control.osc.feedback import Feedback
+from bridge.control.osc.patterns import Patterns
+from bridge.control.osc.server import OscServer
+from bridge.settings import Settings
+from tests.support.desk import FakeDesk
+
+
+def message(address, *arguments, types=None):
+    builder = OscMessageBuilder(address)
+    for place, argument in enumerate(arguments):
+        builder.add_arg(argument, types[place] if types else None)
+    return builder.build()
+
+
+class Osc:
+    """A server, a sender, and a socket for what comes back."""
+
+    def __init__(self, desk, server, feedback) -> None:
+        self.desk, self.server, self.feedback = desk, server, feedback
+        self.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sender.settimeout(3)
+
+    def raw(self, data: bytes) -> None:
+        self.sender.sendto(data, ("127.0.0.1", self.server.port))
+
+    def send(self, address, *arguments, types=None) -> None:
+        self.raw(message(address, *arguments, types=types).dgram)
+
+    def value(self, name):
+        return self.desk.store.snapshot.values[name]
+
+    def until(self, true, timeout=5.0) -> None:
+        end = perf_counter() + timeout
+        while not true():
+            assert perf_counter() < end, "it did not come"
+            time.sleep(0.002)
+
+    def heard(self, address, sock=None, timeout=3.0):
+        """The next value of an address that comes back."""
+        sock = sock or self.feedback
+        end = perf_counter() + timeout
+        while perf_counter() < end:
+            got = OscMessage(sock.recv(65507))
+            if got.address == address:
+                return got.params[0]
+        raise AssertionError(f"{address} did not come back")
+
+    def hears(self, address, value) -> None:
+        """Wait until an address comes back with this value; what it was before may come first."""
+        while self.heard(address) != value:
+            pass
+
+
+@contextmanager
+def osc(folder, **more):
+    feedback = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    feedback.bind(("127.0.0.1", 0))
+    feedback.settimeout(3)
+    target = f"127.0.0.1:{feedback.getsockname()[1]}"
+    desk = FakeDesk(folder)
+    server = OscServer(desk, Settings(osc_feedback=(target,), folder=folder, **more))
+    server.bind(0)
+    server.start()
+    held = Osc(desk, server, feedback)
+    try:
+        yield held
+    finally:
+        server.close()
+        held.sender.close()
+        feedback.close()
+
+
+@pytest.fixture(name="o")
+def _o(tmp_path):
+    with osc(tmp_path) as held:
+        yield held
+
+
+@pytest.mark.parametrize(
+    ("address", "argument", "types", "name", "kept"),
+    [
+        ("/bridge/vace", 1.5, "f", "vace_scale", 1.5),
+        ("/bridge/vace_scale", 1, "i", "vace_scale", 1.0),
+        ("/bridge/vace", 7.0, "d", "vace_scale", 2.0),
+        ("/bridge/vace", "0.25", "s", "vace_scale", 0.25),
+        ("/bridge/freeze", 1.0, "f", "freeze", True),
+        ("/bridge/freeze", True, "T", "freeze", True),
+        ("/bridge/prompt", 'é "quoted"\nline', "s", "prompt", 'é "quoted"\nline'),
+        ("/bridge/prompt/1", "first", "s", "prompt", "first"),
+        ("/bridge/prompt/2/weight", 0.5, "f", "prompt_2_weight", 0.5),
+        ("/bridge/no_picture", 2.0, "f", "no_picture", "card"),
+        ("/bridge/no_picture", "card", "s", "no_picture", "card"),
+    ],
+)
+def test_every_type_of_argument_takes_effect(o, address, argument, types, name, kept):
+    o.send(address, argument, types=types)
+    o.until(lambda: o.value(name) == kept)
+
+
+def test_feedback_tells_the_value_as_applied_in_types_that_all_can_read(o):
+    o.send("/bridge/vace", 99.0)
+    o.hears("/bridge/vace", 2.0)
+    o.send("/bridge/vace", 99.0)
+    assert o.heard("/bridge/vace") == 2.0, "a fader that was moved too far is put back each time"
+    o.send("/bridge/bypass", True)
+    o.hears("/bridge/bypass", 1)
+    o.send("/bridge/bypass", "?")
+    assert type(o.heard("/bridge/bypass")) is int
+    o.desk.now = {"state": "FAILED", "pipeline": "stylize", "error": "out of memory"}
+    assert o.heard("/bridge/state/error") == "out of memory"
+
+
+def test_a_prompt_may_be_as_long_as_a_datagram(o):
+    text = "x" * 60_000
+    o.send("/bridge/prompt", text)
+    o.until(lambda: o.value("prompt") == text)
+
+
+def test_a_bundle_is_one_snapshot_and_a_bad_message_in_it_harms_no_other(o):
+    before = o.desk.store.snapshot.number
+    bundle = OscBundleBuilder(IMMEDIATELY)
+    for part in (
+        message("/bridge/vace", 0.5),
+        message("/bridge/vace", float("nan")),
+        message("/bridge/nothing", 1),
+        message("/bridge/prompt", "sea"),
+        message("/bridge/fade", 3.0),
+    ):
+        bundle.add_content(part)
+    o.raw(bundle.build().dgram)
+    o.until(lambda: o.value("prompt") == "sea")
+    assert (o.value("vace_scale"), o.value("fade")) == (0.5, 3.0)
+    assert o.desk.store.snapshot.number == before + 1
+    o.until(lambda: o.desk.counters.osc_refused == 2)
+
+
+def test_time_tags_are_kept_up_to_five_seconds_and_stall_nothing(o):
+    for ahead, value in ((3600, 0.1), (0.4, 0.9)):
+        bundle = OscBundleBuilder(time.time() + ahead)
+        bundle.add_content(message("/bridge/vace", value))
+        o.raw(bundle.build().dgram)
+        if ahead > 5:
+            o.until(lambda: o.value("vace_scale") == pytest.approx(0.1), 0.3)
+    o.send("/bridge/mix", 0.5)
+    o.until(lambda: o.value("mix") == 0.5, 0.3)
+    assert o.value("vace_scale") == pytest.approx(0.1), "not before its time"
+    o.until(lambda: o.value("vace_scale") == pytest.approx(0.9))
+
+
+def test_a_pattern_means_all_that_match(o):
+    o.send("/bridge/{fade,steady}", 0.75)
+    o.until(lambda: o.value("fade") == o.value("steady") == 0.75)
+    o.send("/bridge/prompt/?/weight", 0.25)
+    o.until(lambda: o.value("prompt_3_weight") == 0.25)
+    assert o.value("prompt_weight") == o.value("prompt_2_weight") == 0.25
+    assert meant("/a/[!b-c]d", "/a/bd", "/a/xd") == ["/a/xd"]
+    assert meant("/a/*", "/a/b", "/a/b/c") == ["/a/b"]
+    assert meant("/a/[", "/a/[") == []
+
+
+def meant(pattern: str, *known: str) -> list[str]:
+    return [*Patterns(known).matching(pattern)]
+
+
+def test_buttons_and_pipelines(o):
+    o.send("/bridge/reset")
+    o.send("/bridge/reset", 0.0)
+    o.send("/bridge/reset", 1.0)
+    o.until(lambda: o.desk.acted == ["reset", "reset"])
+    switched = ["passthrough", "stylize", "passthrough"]
+    ways = [("/bridge/pipeline", "passthrough"), ("/bridge/pipeline/stylize", 1)]
+    for place, way in enumerate([*ways, ("/bridge/pipeline", 1.0)], 1):
+        o.send(*way)
+        o.until(lambda place=place: [name for name, _ in o.desk.switched] == switched[:place])
+    o.send("/bridge/pipeline", "nothing")
+    assert "There is no pipeline" in o.heard("/bridge/error")
+
+
+def test_a_source_is_chosen_by_its_uri(o):
+    o.send("/bridge/source", "spout:Cam")
+    o.until(lambda: o.desk.attached == ["spout:Cam"])
+    o.send("/bridge/source", "file:clip with spaces.mp4")
+    whole = f"file:{Path.cwd() / 'clip with spaces.mp4'}"
+    o.until(lambda: o.desk.attached == ["spout:Cam", whole])
+    o.send("/bridge/source", "clip with spaces.mp4")
+    o.until(lambda: o.desk.attached == ["spout:Cam", whole, whole])
+    o.desk.now = {"source": "spout:Cam · 640x360 BGRA8 from Host"}
+    o.send("/bridge/source", "?")
+    assert o.heard("/bridge/source", o.sender) == "spout:Cam"
+    o.desk.now = {"source": ""}
+    o.send("/bridge/source", "?")
+    assert o.heard("/bridge/source", o.sender) == ""
+
+
+@pytest.mark.parametrize("arguments", [["nothing:"], ["Cam"], [""], [], [0], [1.5]])
+def test_what_is_no_source_is_refused_in_a_sentence(o, arguments):
+    o.send("/bridge/source", *arguments)
+    told = o.heard("/bridge/error")
+    assert told.startswith("/bridge/source: ")
+    assert "is no source; write one of" in told
+    assert (o.desk.attached, o.desk.counters.osc_refused) == ([], 1)
+
+
+def test_questions_and_subscriptions_are_answered(o):
+    o.send("/bridge/vace", "?")
+    assert OscMessage(o.sender.recv(65507)).params == [1.0]
+    o.send("/bridge/ping")
+    assert o.heard("/bridge/pong", o.sender) == 1
+    o.send("/bridge/subscribe")
+    assert o.heard("/bridge/mix", o.sender) == 1.0, "all there is, at first"
+    o.desk.store.update({"mix": 0.75})
+    assert o.heard("/bridge/mix", o.sender) == 0.75
+    o.send("/bridge/mix", 0.5)
+    o.send("/bridge/fade", 99.0)
+    assert o.heard("/bridge/fade", o.sender) == 60.0, "what was clamped comes back"
+    o.send("/bridge/unsubscribe")
+    time.sleep(0.1)
+    o.desk.store.update({"mix": 0.1})
+    o.sender.settimeout(0.4)
+    with pytest.raises(TimeoutError):
+        o.heard("/bridge/mix", o.sender)
+
+
+def test_of_too_many_subscribers_the_longest_silent_gives_way_and_is_told(o, monkeypatch):
+    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(9)]
+    try:
+        for sock in socks:
+            sock.bind(("127.0.0.1", 0))
+            sock.settimeout(3)
+
+        def say(number, address, *arguments):
+            data = message(address, *arguments).dgram
+            socks[number].sendto(data, ("127.0.0.1", o.server.port))
+
+        for number in range(8):
+            say(number, "/bridge/subscribe")
+            o.heard("/bridge/mix", socks[number])
+        say(0, "/bridge/subscribe")  # renewed
+        say(1, "/bridge/vace", 0.5)  # not silent
+        o.until(lambda: o.value("vace_scale") == 0.5)
+        say(8, "/bridge/subscribe")  # at once: or nine that renew would take turns
+        assert "subscribers already" in o.heard("/bridge/error")
+        monkeypatch.setattr("bridge.control.osc.feedback.SILENT", 0.0)
+        say(8, "/bridge/subscribe")
+        o.heard("/bridge/mix", socks[8])
+        while "silent for longest; subscribe again" not in o.heard("/bridge/error", socks[2]):
+            pass
+        o.desk.store.update({"mix": 0.75})
+        for number in (0, 1, 3, 8):
+            while o.heard("/bridge/mix", socks[number]) != 0.75:
+                pass
+    finally:
+        for sock in socks:
+            sock.close()
+
+
+def test_one_machine_with_many_ports_pushes_out_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr("bridge.control.osc.feedback.SILENT", 0.0)
+    feedback = Feedback(FakeDesk(tmp_path), lambda data, target: True, [])
+    for number in range(5):
+        feedback.subscribe(("10.0.0.9", 1 + number))
+    for number in range(3):
+        feedback.subscribe(("127.0.0.1", 1 + number))
+    for number in range(5, 50):
+        feedback.subscribe(("10.0.0.9", 1 + number))
+    kept = list(feedback._subscribers)
+    assert [port for host, port in kept if host == "127.0.0.1"] == [1, 2, 3]
+    assert [port for host, port in kept if host != "127.0.0.1"] == [46, 47, 48, 49, 50]
+    assert len(feedback._pending) <= 64 + 8
+
+
+def test_the_last_value_of_a_sweep_arrives_while_all_are_counted(o):
+    for step in range(20_000):
+        o.send("/bridge/vace", (step % 200) / 100)
+    o.send("/bridge/vace", 1.23)
+    o.until(lambda: o.value("vace_scale") == pytest.approx(1.23))
+    counters = o.desk.counters
+    assert counters.osc_messages > 5_000
+    assert counters.osc_coalesced > 0.5 * counters.osc_messages
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"garbage",
+        b"/bridge/vace\0\0\0\0",
+        b"/bridge/vace\0\0\0\0,Z\0\0\0\0\0\0",
+        b"/bridge/vace\0\0\0\0,f\0\0\x3f",
+        b"#bundle\0",
+        b"#bundle\0" + b"\0" * 8 + b"\xff\xff\xff\xff",
+        message("/bridge/vace", float("nan")).dgram,
+        message("/bridge/vace", float("inf")).dgram,
+        message("/bridge/vace", b"blob").dgram,
+        message("/bridge/vace", None).dgram,
+        message("/bridge/vace").dgram,
+        message("/bridge/ref", "/etc/passwd").dgram,
+        message("/bridge/ref", "../secret.png").dgram,
+        message("/bridge/subscribe", 1e9).dgram,
+        message("/bridge/no_picture", "x" * 5000).dgram,
+    ],
+)
+def test_nonsense_changes_nothing_and_ends_nothing(o, data):
+    before = dict(o.desk.store.snapshot.values)
+    o.raw(data)
+    o.until(lambda: o.desk.counters.osc_messages == 1)
+    o.send("/bridge/mix", 0.5)
+    o.until(lambda: o.value("mix") == 0.5)
+    assert o.desk.counters.osc_refused == 1
+    assert dict(o.desk.store.snapshot.values) == {**before, "mix": 0.5}
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.binary(max_size=200), st.randoms(use_true_random=False))
+def test_no_bytes_whatever_get_through_the_parser(tmp_path, data, chance: random.Random):
+    desk = FakeDesk(tmp_path)
+    server = OscServer(desk, Settings(osc_feedback=(), folder=tmp_path))
+    try:
+        server._handle(data, ("127.0.0.1", 1))
+        good = bytearray(message("/bridge/fade", 1.0).dgram)
+        good[chance.randrange(len(good))] = chance.randrange(256)
+        server._handle(bytes(good), ("127.0.0.1", 1))
+        assert 0 <= desk.store.snapshot.values["fade"] <= 60
+    finally:
+        server.close()
+
+
+def test_a_reference_is_a_picture_of_the_assets_folder_however_it_is_named(o):
+    kept = "look-0a1b2c.png"
+    (o.desk.assets / kept).write_bytes(b"x")
+    inside = str((o.desk.assets / kept).resolve())
+    for name in (kept, "look-0a1b2c", "0a1b2c3d4e5f6789", inside):
+        o.send("/bridge/ref", name)
+        o.until(lambda: o.value("reference") == kept)
+        o.hears("/bridge/ref", kept)
+        o.send("/bridge/ref", "")
+        o.until(lambda: o.value("reference") == "")
+    refused = o.desk.counters.osc_refused
+    (o.desk.assets.parent / "other.png").write_bytes(b"x")
+    for count, name in enumerate(
+        ("/etc/passwd", "../other.png", "none.png", str(o.desk.assets.parent / "other.png")), 1
+    ):
+        o.send("/bridge/ref", name)
+        o.until(lambda count=count: o.desk.counters.osc_refused == refused + count)
+    assert o.value("reference") == ""
+
+
+@pytest.mark.parametrize(
+    "typed", ["file:clip.mp4", "clip.mp4", " clip.mp4", "/films/clip.mp4",
+              '"/films/clip.mp4"', "FILE:clip.mp4",
+              "C:\\films\\clip.mp4", "\\\\nas\\films\\clip.mp4", "~/clip.mp4"],
+)  # fmt: skip
+def test_files_are_opened_for_this_machine_alone(o, typed):
+    for sender, taken in (("127.0.0.1", True), ("192.168.1.20", False)):
+        o.desk.attached.clear()
+        o.server._handle(message("/bridge/source", typed).dgram, (sender, 9))
+        o.until(lambda: o.desk.attached or o.desk.counters.osc_refused)
+        assert bool(o.desk.attached) is taken
+        o.server._handle(message("/bridge/source", "demo:").dgram, (sender, 9))
+        o.until(lambda: "demo:" in o.desk.attached)
+
+
+def test_only_allowed_addresses_may_send(tmp_path):
+    with osc(tmp_path, osc_allow="10.0.0.0/8,192.168.1.20") as held:
+        assert held.server._may("127.0.0.1")
+        assert held.server._may("10.2.3.4")
+        assert held.server._may("192.168.1.20")
+        assert not held.server._may("192.168.1.21")
+
+
+def need(*programs: str) -> None:
+    missing = [program for program in programs if not shutil.which(program)]
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"{missing} must be installed where CI runs: apt-get install liblo-tools")
+    if missing:
+        pytest.skip(f"{missing} not installed (apt-get install liblo-tools)")
+
+
+@pytest.mark.foreign
+def test_oscsend_and_oscdump_understand_us(tmp_path):
+    need("oscsend", "oscdump")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    dump = subprocess.Popen(["oscdump", "-L", str(port)], stdout=subprocess.PIPE, text=True)
+    try:
+        desk = FakeDesk(tmp_path)
+        server = OscServer(desk, Settings(osc_feedback=f"127.0.0.1:{port}", folder=tmp_path))
+        server.bind(0)
+        server.start()
+        time.sleep(0.3)
+        for line in ("vace f 1.5", "prompt s étoile", "freeze i 1", "bypass T"):
+            name, *rest = line.split()
+            subprocess.run(
+                ["oscsend", "127.0.0.1", str(server.port), f"/bridge/{name}", *rest], check=True
+            )
+        held = desk.store.snapshot
+        end = perf_counter() + 5
+        while not (held := desk.store.snapshot).values["bypass"] and perf_counter() < end:
+            time.sleep(0.01)
+        assert held.values["vace_scale"] == 1.5
+        assert held.values["prompt"] == "étoile"
+        assert held.values["freeze"]
+        time.sleep(0.3)
+        server.close()
+    finally:
+        dump.terminate()
+        text, _ = dump.communicate()
+    assert "/bridge/vace f 1.5" in text
+    assert "/bridge/freeze i 1" in text
+    assert 'bridge/prompt s "' in text
+
+
+def test_a_disk_that_sleeps_holds_up_no_value_and_of_the_wishes_that_wait_the_newest_counts(
+    o, monkeypatch
+):
+    awake, asked = threading.Event(), []
+
+    def switch(pipeline, load=None):
+        asked.append(pipeline)
+        awake.wait(10)
+
+    monkeypatch.setattr(o.desk, "switch", switch)
+    o.send("/bridge/pipeline", "longlive")
+    o.until(lambda: asked == ["longlive"])
+    for number in range(80):
+        o.send("/bridge/pipeline", f"wish {number}")
+        o.send("/bridge/pipeline/stylize", 1)
+    o.send("/bridge/pipeline", "the last")
+    o.send("/bridge/source", "demo:")
+    o.until(lambda: o.desk.attached == ["demo:"])
+    for value in (0.25, 0.5):
+        o.send("/bridge/vace", value)
+        o.until(lambda value=value: o.value("vace_scale") == value, 1)
+    awake.set()
+    o.until(lambda: len(asked) == 2)
+    assert asked == ["longlive", "the last"]

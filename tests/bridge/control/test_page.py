@@ -1,0 +1,437 @@
+"""The page in a real browser: on a desk without an engine, and once on a whole session."""
+
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+import pytest
+from websockets.sync.client import connect
+
+from bridge.control.http.seats import Limits
+from bridge.control.http.server import HttpServer
+from bridge.playout.output import OutputParameters
+from bridge.settings import Settings
+from bridge.transports import Offer
+from engine.catalog.rows import Catalog
+from engine.ipc.ring import RingWriter
+from engine.parameters import describe
+from tests.support.chromium import browsing
+from tests.support.desk import FakeDesk
+from tests.support.rig import running_session
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with browsing(tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def served(tmp_path, browser):
+    """The page of a desk, real or not, in a tab whose time may go `hurry` times as fast."""
+
+    @contextmanager
+    def served(desk, hurry=1):
+        server = HttpServer(desk, Settings(port=0, folder=tmp_path))
+        server.bind()
+        server.start()
+        try:
+            with browser.page() as page:
+                page.hurry(hurry)
+                page.go(f"http://127.0.0.1:{server.port}/")
+                page.until("document.querySelector('#control-vace_scale') !== null")
+                yield page
+        finally:
+            server.close()
+
+    return served
+
+
+@pytest.fixture
+def opened(tmp_path, served):
+    """A desk that shows the pipeline `now`, and its page in a tab; `offers` are what there is to
+    receive from.
+    """
+
+    @contextmanager
+    def opened(offers=None, now="stylize", hurry=1):
+        folder = tmp_path / "assets"
+        folder.mkdir()
+        desk = FakeDesk(folder)
+        desk.now["pipeline"] = now
+        if offers is not None:
+            desk.offers = lambda: offers
+        with served(desk, hurry) as page:
+            yield desk, page
+
+    return opened
+
+
+@contextmanager
+def sending(*names):
+    """Senders in shared memory whose pictures change; gives their offers."""
+    rings = [RingWriter(name, 320, 180) for name in names]
+    stop = threading.Event()
+
+    def work():
+        number = 0
+        while not stop.wait(0.05):
+            number += 1
+            for ring in rings:
+                ring.write(np.full((180, 320, 4), number % 200, np.uint8), perf_counter(), number)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield [Offer(uri=f"shm:{name}", text="320x180 from process 1") for name in names]
+    finally:
+        stop.set()
+        thread.join()
+        for ring in rings:
+            ring.unlink()
+            ring.close()
+
+
+def tile(uri):
+    """The button of one offer, or undefined."""
+    return f"""[...document.querySelectorAll(".tiles button")]
+        .find((e) => e.querySelector("b").innerText === "{uri}")"""
+
+
+def typed(page, text):
+    """Type into the field for any source."""
+    page.run(f"""(() => {{
+      const field = document.querySelector("#sources input");
+      field.value = {text!r};
+      field.dispatchEvent(new KeyboardEvent("keydown", {{key: "Enter", bubbles: true}}));
+    }})()""")
+
+
+def thumbnails(page):
+    """How often one was asked for."""
+    page.run("1")  # so that the events are read
+    return len([url for url in page.requested() if "/thumbnail" in url])
+
+
+def until(true, timeout=30.0):
+    end = perf_counter() + timeout
+    while not true():
+        assert perf_counter() < end, "it did not come"
+        time.sleep(0.01)
+
+
+def move(page, name, value, event="input"):
+    page.run(f"""(() => {{
+      const field = document.getElementById("control-{name}");
+      if (field.type === "checkbox") field.checked = {str(bool(value)).lower()};
+      else field.value = {value!r};
+      field.dispatchEvent(new Event("{event}", {{bubbles: true}}));
+    }})()""")
+
+
+def test_controls_and_store_follow_each_other(opened):
+    with opened() as (desk, page):
+        values = lambda name: desk.store.snapshot.values[name]  # noqa: E731
+        move(page, "vace_scale", 1.5)
+        until(lambda: values("vace_scale") == 1.5)
+        move(page, "freeze", True, "change")
+        until(lambda: values("freeze") is True)
+        move(page, "no_picture", "card", "change")
+        until(lambda: values("no_picture") == "card")
+        move(page, "prompt", "gold circles")
+        until(lambda: values("prompt") == "gold circles")
+        shown = "document.getElementById('control-{}').{}"
+        desk.store.update({"vace_scale": 0.25, "freeze": False, "prompt": "ink", "mix": 0.5})
+        page.until(shown.format("vace_scale", "value") + " === '0.25'")
+        page.until(shown.format("freeze", "checked") + " === false")
+        page.until(shown.format("prompt", "value") + " === 'ink'")
+        page.until(shown.format("mix", "value") + " === '0.5'")
+        move(page, "mix", 0.75)
+        until(lambda: values("mix") == 0.75)
+        desk.store.update({"mix": 0.1})
+        page.until(shown.format("mix", "value") + " === '0.1'")
+
+
+@pytest.mark.parametrize("pipeline", ["stylize", "longlive"])
+def test_a_size_is_chosen_from_the_list_or_typed(opened, pipeline):
+    with opened(now=pipeline) as (desk, page):
+        size = lambda: desk.store.snapshot.values["size"]  # noqa: E731
+        words = page.run("[...document.getElementById('control-size').options].map((e) => e.text)")
+        assert "512x288: 16:9, fastest" in words
+        other = "document.querySelector('[aria-label=\"another size\"]')"
+        assert page.run(f"{other}.hidden")
+        move(page, "size", "768x432", "change")
+        until(lambda: size() == "768x432")
+        move(page, "size", "", "change")
+        page.until(f"document.activeElement === {other}")
+        assert page.run(f"{other}.value") == "768x432", "what is typed begins with what there is"
+        page.call("Input.insertText", text="400x304")
+        for kind in ("keyDown", "keyUp"):
+            page.call("Input.dispatchKeyEvent", type=kind, key="Enter", text="\r",
+                      windowsVirtualKeyCode=13)  # fmt: skip
+        until(lambda: size() == "400x304")
+        page.run(f"{other}.blur()")
+        assert not page.run(f"{other}.hidden")
+        desk.store.update({"size": "1040x304"})
+        page.until(f"{other}.value === '1040x304'")
+        desk.store.update({"size": "auto"})
+        page.until("document.getElementById('control-size').value === 'auto'")
+        assert page.run(f"{other}.hidden")
+
+
+@pytest.mark.parametrize("pipeline", ["stylize", "longlive", "krea-realtime-video"])
+def test_every_parameter_and_action_has_its_control_and_every_control_a_label(opened, pipeline):
+    with opened(now=pipeline) as (desk, page):
+        (shown,) = (row for row in desk.pipelines() if row["active"])
+        live = [spec.name for spec in describe(OutputParameters)]
+        found = page.run("[...document.querySelectorAll('[id^=control-]')].map((e) => e.id)")
+        assert set(found) >= {f"control-{n}" for n in (*live, *shown["parameters"], *shown["load"])}
+        for name in desk.actions:
+            page.run(f"document.querySelector('[data-action={name}]').click()")
+        until(lambda: set(desk.acted) == set(desk.actions))
+        nameless = page.run("""[...document.querySelectorAll("input:not([hidden]),select,textarea")]
+            .filter((e) => !e.labels?.length && !e.ariaLabel).map((e) => e.outerHTML)""")
+        assert nameless == []
+
+
+def test_nothing_comes_from_elsewhere_and_nothing_goes_wrong(opened):
+    with sending("test-page-a") as offers, opened(offers) as (_, page):
+        page.until("document.querySelector('#figures').textContent.length > 20")
+        page.run("document.getElementById('sources').scrollIntoView()")
+        page.until("document.querySelector('.tiles img')?.naturalWidth > 0")
+        origin = page.run("location.origin")
+        page.go(origin + "/docs")
+        page.until("document.querySelector('.opblock') !== null")
+        own = (origin, origin.replace("http", "ws"), "data:", "blob:", "about:")
+        assert [url for url in page.requested() if not url.startswith(own)] == []
+        assert page.complaints() == []
+
+
+def test_it_fits_a_telephone(opened):
+    with opened() as (_, page):
+        page.size(390, 844)
+        page.until("innerWidth === 390")
+        assert page.run("document.documentElement.scrollWidth") <= 390
+        small = page.run("""[...document.querySelectorAll("button,select,input[type=range]")]
+            .filter((e) => e.offsetParent && !e.classList.contains("address"))
+            .filter((e) => e.getBoundingClientRect().height < 24).map((e) => e.outerHTML)""")
+        assert small == [], "fingers need room"
+
+
+def test_senders_are_shown_marked_and_chosen(opened):
+    bad = Offer(uri="spout:Deep", text="1920x1080 RGBA16F from Host", problem="Set it to 8 bits.")
+    camera = Offer(uri="camera:0", text="a camera", exclusive=True)
+    with (
+        sending("test-page-a", "test-page-b") as senders,
+        opened([*senders, bad, camera]) as (desk, page),
+    ):
+        for width in (1280, 390):
+            page.size(width, 900)
+            page.run("document.getElementById('sources').scrollIntoView()")
+            page.until(f"{tile('shm:test-page-b')}?.querySelector('img').naturalWidth === 160")
+            assert page.run("document.documentElement.scrollWidth") <= width
+        assert page.run(f"{tile('shm:test-page-a')}.innerText").split("\n")[:2] == [
+            "shm:test-page-a", "320x180 from process 1",
+        ]  # fmt: skip
+        colour = page.run(f"""getComputedStyle([...{tile("spout:Deep")}.children]
+            .find((e) => e.innerText === "Set it to 8 bits.")).color""")
+        assert colour == "rgb(240, 179, 74)"
+        page.until(f"{tile('camera:0')}.innerText.includes('choose it to see it')")
+        first = page.run(f"{tile('shm:test-page-a')}.querySelector('img').src")
+        page.until(f"{tile('shm:test-page-a')}.querySelector('img').src !== '{first}'")
+
+        marked = "[...document.querySelectorAll('.tiles .on b')].map((e) => e.innerText).join()"
+        assert page.run(marked) == ""
+        page.run(f"{tile('shm:test-page-b')}.click()")
+        until(lambda: desk.attached == ["shm:test-page-b"])
+        desk.now = {**desk.now, "source": "shm:test-page-b · 320x180 from process 1"}
+        page.until(f"{marked} === 'shm:test-page-b'")
+        desk.now = {**desk.now, "source": "spout: · Deep, 1920x1080 RGBA16F from Host, GPU texture"}
+        page.until(f"{marked} === 'spout:Deep'")
+
+
+def test_a_source_is_typed_and_what_is_none_stays_said(opened):
+    with opened([]) as (desk, page):
+        page.run("document.getElementById('sources').scrollIntoView()")
+        page.until(
+            "document.getElementById('sources').innerText.includes('No sender is there now')"
+        )
+        typed(page, " file:clip.mp4 ")
+        whole = f"file:{Path.cwd() / 'clip.mp4'}"
+        until(lambda: desk.attached == [whole])
+        typed(page, "clip")
+        said = "document.getElementById('error').innerText"
+        page.until(f"{said}.includes('is no source')")
+        desk.now = {**desk.now, "uptime": 1.0, "fps": 10.0}
+        page.until("document.getElementById('figures').innerText.includes('10')")
+        assert "is no source" in page.run(said), "the state goes on, the answer stays"
+        typed(page, "demo:")
+        page.until("document.getElementById('error').hidden")
+        assert desk.attached == [whole, "demo:"]
+
+
+def test_senders_are_looked_at_only_while_somebody_sees_them(opened):
+    with sending("test-page-a") as offers, opened(offers, hurry=8) as (_, page):
+        page.run("window.beats = 0; setInterval(() => beats += 1, 2000)")  # in the page's own time
+
+        def looked(beats):
+            """How often they were looked at in so many beats."""
+            begun, end = thumbnails(page), page.run("beats") + beats
+            page.until(f"beats >= {end}")
+            return thumbnails(page) - begun
+
+        page.size(390, 400)
+        page.run("document.getElementById('sources').scrollIntoView()")
+        page.until("document.querySelector('.tiles img')?.naturalWidth > 0")
+        assert 3 <= looked(6) <= 7, "every two seconds, or less where the answer takes longer"
+        page.run("scrollTo(0, document.body.scrollHeight)")
+        looked(2)
+        assert looked(3) == 0, "out of sight"
+        before = thumbnails(page)
+        page.run("document.getElementById('sources').scrollIntoView()")
+        until(lambda: thumbnails(page) > before)
+        page.run("""Object.defineProperty(document, "visibilityState",
+            {get: () => window.seen ? "visible" : "hidden"})""")
+        looked(2)
+        assert looked(3) == 0, "another tab is in front"
+        before = thumbnails(page)
+        page.run("window.seen = true; document.dispatchEvent(new Event('visibilitychange'))")
+        until(lambda: thumbnails(page) > before)
+
+
+def test_the_keyboard_stays_where_it_is_while_others_come(opened):
+    senders = sending("test-page-a", "test-page-b")
+    with senders as (one, other), opened(hurry=8) as (desk, page):
+        desk.offers = lambda: [other]
+        page.run("document.getElementById('sources').scrollIntoView()")
+        page.until(f"{tile('shm:test-page-b')} !== undefined")
+        desk.offers = lambda: [one, other]
+        page.until(f"{tile('shm:test-page-a')} !== undefined")
+        page.run(f"{tile('shm:test-page-a')}.focus()")
+        asked = thumbnails(page)
+        until(lambda: thumbnails(page) > asked + 2)
+        assert "test-page-a" in page.run("document.activeElement.innerText")
+        desk.offers = lambda: [other]
+        page.until(f"{tile('shm:test-page-a')} === undefined")
+
+
+def test_words_of_others_are_text_and_no_markup(opened):
+    with opened() as (desk, page):
+        evil = '<img src=x onerror="window.evil = 1">'
+        desk.offers = lambda: [Offer(uri=f"shm:{evil}", text=evil, problem=evil)]
+        desk.now = {"state": "FAILED", "reason": evil, "error": evil, "source": evil}
+        desk.store.update({"prompt": evil})
+        page.until("document.getElementById('reason').textContent.includes('<img')")
+        page.until("document.getElementById('control-prompt').value.includes('<img')")
+        page.run("document.getElementById('sources').scrollIntoView()")
+        page.until("document.querySelector('.tiles').innerText.split('<img').length === 4")
+        assert page.run("window.evil") is None
+        assert page.run("document.querySelectorAll('img[src=x]').length") == 0
+
+
+def test_a_dropped_picture_becomes_the_reference(opened):
+    data = cv2.imencode(".png", np.full((20, 20, 3), 90, np.uint8))[1].tobytes()
+    with opened() as (desk, page):
+        page.run(f"""(() => {{
+          const bytes = new Uint8Array({list(data)});
+          const file = new File([bytes], "my art.png", {{type: "image/png"}});
+          const carried = new DataTransfer();
+          carried.items.add(file);
+          document.getElementById("control-reference").closest(".drop").dispatchEvent(
+            new DragEvent("drop", {{dataTransfer: carried, bubbles: true, cancelable: true}}));
+        }})()""")
+        until(lambda: desk.store.snapshot.values["reference"].startswith("my art-"))
+        page.until("document.querySelector('.drop img.on') !== null")
+
+
+def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path, opened):
+    with opened(hurry=8) as (desk, page):
+        server = HttpServer(desk, Settings(port=0, folder=tmp_path))
+        server.bind()
+        server.start()
+        page.go(f"http://127.0.0.1:{server.port}/")
+        page.until("document.getElementById('state').textContent === 'RUNNING'")
+        port = server.port
+        server.close()
+        page.until("document.getElementById('state').textContent !== 'RUNNING'")
+        again = HttpServer(desk, Settings(port=port, folder=tmp_path))
+        again.bind()
+        again.start()
+        try:
+            desk.store.update({"vace_scale": 0.75})
+            page.until("document.getElementById('state').textContent === 'RUNNING'")
+            page.until("document.getElementById('control-vace_scale').value === '0.75'")
+        finally:
+            again.close()
+
+
+def test_a_lost_socket_comes_back_without_a_word_and_shows_the_state_again(opened):
+    with opened(hurry=2) as (desk, page):
+        page.until("document.getElementById('state').textContent === 'RUNNING'")
+        page.run("""
+            window.badges = new Set();
+            new MutationObserver(() => badges.add(document.getElementById('state').textContent))
+              .observe(document.getElementById('state'), { childList: true });
+        """)
+        page.run("window.sockets = []; window.Real = WebSocket;"
+                 "window.WebSocket = class extends Real {"
+                 "constructor(...given) { super(...given); sockets.push(this); } }")  # fmt: skip
+        crowd = [  # of other pages: each takes the place of one that was served longer
+            connect(f"ws://127.0.0.1:{page.run('location.port')}/api/v1/events")
+            for _ in range(Limits().sockets)
+        ]
+        with ExitStack() as others:
+            for one in crowd:
+                others.enter_context(one)
+            desk.store.update({"vace_scale": 0.25})
+            page.until("document.getElementById('state').textContent === 'paused'")
+            page.run("dispatchEvent(new Event('pointerdown'))")
+            page.until("document.getElementById('state').textContent === 'RUNNING'")
+            page.until("document.getElementById('control-vace_scale').value === '0.25'")
+        page.run("badges.clear()")
+        page.until("sockets.length >= 3")
+        page.run("for (const socket of sockets) socket.close()")  # as where a network drops it
+        desk.store.update({"vace_scale": 0.5})
+        page.until("sockets.length >= 6")
+        page.until("document.getElementById('control-vace_scale').value === '0.5'")
+        assert set(page.run("[...badges]")) <= {"RUNNING"}, "nobody was told"
+        assert page.complaints() == []
+
+
+def test_a_causal_pipeline_is_seen_and_played(tmp_path, served):
+    pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+    load = {"weights": "demo", "vae": "tae", "vace_enabled": True, "fade": 0}
+    with running_session(
+        tmp_path, Catalog(), load, pipeline="longlive", source="pattern:", size="96x64",
+        output_size="640x360", load_s=120,
+    ) as rig:  # fmt: skip
+        rig.running("longlive")
+        session = rig.session
+        with served(session) as page:
+            page.until("document.getElementById('reason').innerText.startsWith('DEMO WEIGHTS')")
+            for side in ("input", "output"):
+                picture = f"document.getElementById('{side}').toDataURL()"
+                page.until(f"document.getElementById('{side}').width !== 480")  # as it stands empty
+                first = page.run(picture)
+                page.until(f"{picture} !== {first!r}")
+            move(page, "vace_scale", 1.5)
+            move(page, "prompt", "gold and black circles")
+            until(lambda: session.store.snapshot.values["prompt"] == "gold and black circles")
+            until(lambda: session.status().report.get("vace_scale") == 1.5)
+            until(lambda: session.status().snapshot >= session.store.snapshot.number)
+            move(page, "input_mode", "text", "change")
+            until(lambda: session.status().report["mode"] == "text")
+            page.size(1280, 900)
+            page.screenshot(tmp_path / "page.png")
+            page.run("""[...document.querySelectorAll("#pipelines button")]
+                .find((e) => e.innerText === "krea-realtime-video").click()""")
+            until(lambda: session.status().pipeline == "krea-realtime-video")
+            page.until("document.getElementById('reason').innerText.startsWith('DEMO WEIGHTS')")
+            assert page.run("document.getElementById('error').hidden")
+            assert page.complaints() == []

@@ -1,0 +1,128 @@
+"""`spout-bridge doctor`: what it tells, and what it finds in the way."""
+
+import os
+import re
+import socket
+import stat
+import subprocess
+
+import pytest
+
+from bridge import __version__
+from bridge.doctor import checks
+from bridge.doctor.loopback import loop
+from bridge.settings import Settings
+from tests.bridge.cli.test_cli import COMMAND, running
+
+pytestmark = pytest.mark.slow
+
+GPU = """#!/bin/sh
+echo "NVIDIA GeForce RTX 4090, 560.94, 20000 MiB, 24564 MiB, Enabled"
+"""
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def printed(capsys, tmp_path, **settings) -> tuple[int, dict[str, str], list[str]]:
+    """The exit status, what is said of each thing, and the problems."""
+    status = checks.doctor(Settings(folder=tmp_path, **settings))
+    said, _, problems = capsys.readouterr().out.partition("\n\n")
+    rows = {line[:16].strip(): line[17:] for line in said.splitlines()}
+    return status, rows, re.findall(r"^Problem: (.+)$", problems, re.MULTILINE)
+
+
+def test_where_all_is_well_it_says_what_a_bug_report_needs(tmp_path, port, monkeypatch):
+    fake = tmp_path / "nvidia-smi"
+    fake.write_text(GPU)
+    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    done = subprocess.run(
+        [*COMMAND, "doctor", "--port", str(port), "--folder", str(tmp_path)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    print(done.stdout)
+    for line in (
+        rf"spout-bridge +{re.escape(__version__)}", r"Python +3\.\d+\.\d+, .*python", "system +.+",
+        r"numpy +numpy \d", r"onnxruntime +onnxruntime \d", r"cv2 +opencv-python-headless \d",
+        r"av +av \d", "SpoutGL +", "OpenGL +", "onnxruntime has +.*CPUExecutionProvider",
+        rf"processors +{os.cpu_count()}", r"memory +.* GB free of .* GB",
+        "shared memory +.* GB free", f"port +{port} is free", rf"folder +{tmp_path}, .* GB free",
+        "NVIDIA GPU +NVIDIA GeForce RTX 4090, 560.94",
+        "Nothing is in the way.",
+    ):  # fmt: skip
+        assert re.search(f"^{line}", done.stdout, re.MULTILINE), line
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_taken_port_is_named_with_its_owner(capsys, tmp_path, kind):
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            taken.listen()
+        port = taken.getsockname()[1]
+        status, rows, problems = printed(capsys, tmp_path, port=port)
+    assert status == 1
+    assert rows["port"] == f"{port} is taken"
+    (problem,) = problems
+    assert f"Port {port} is in use by" in problem
+    assert f"(process {os.getpid()})" in problem
+    assert "--port" in problem
+
+
+def test_a_bridge_that_runs_is_no_problem(capsys, tmp_path):
+    with running(tmp_path, "--sink", "null:", "--pipeline", "passthrough") as bridge:
+        bridge.until(lambda state: state["state"] == "RUNNING")
+        status, rows, problems = printed(capsys, tmp_path, port=bridge.port)
+    assert (status, problems) == (0, [])
+    assert "has a bridge that runs: state RUNNING, " in rows["port"]
+    assert "pipeline passthrough" in rows["port"]
+
+
+def test_what_is_missing_or_small_or_broken_is_said_with_the_cure(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(checks, "packages_distributions", lambda: {"numpy": ["numpy"]})
+    monkeypatch.setattr(checks, "find_spec", lambda name: True)
+    monkeypatch.setattr(checks, "_answer", lambda *command: (1, "DLL load failed"))
+    monkeypatch.setattr(checks.shutil, "which", lambda name: name)
+    monkeypatch.setattr(checks, "PICTURES", 10**9)
+    (tmp_path / "file").touch()
+    status, rows, problems = printed(capsys, tmp_path / "file" / "below", port=0)
+    assert status == 1
+    assert rows["av"] == "not installed"
+    assert rows["NVIDIA GPU"] == "nvidia-smi fails: DLL load failed"
+    for words in (
+        "av is missing: install it with `pip install av`",
+        "cv2 is missing: install it with `pip install opencv-python-headless`",
+        "onnxruntime is installed and cannot be loaded (DLL load failed)",
+        "cv2 is installed and cannot be loaded (DLL load failed)",
+        "too little for pictures of 1280x720: choose a smaller --output-size",
+        "cannot be written (Not a directory): choose another with --folder",
+    ):
+        assert sum(words in problem for problem in problems) == 1, words
+    assert not any("SpoutGL" in problem for problem in problems), "it is for Windows"
+
+
+def test_a_program_that_does_not_answer_is_a_finding_too(monkeypatch):
+    monkeypatch.setattr(checks, "PATIENCE", 0.1)
+    assert checks._answer("sleep", "5")[0] == -1
+    assert checks._answer("no-such-program")[0] == -1
+    assert checks._answer("sh", "-c", "echo one >&2; echo two >&2; exit 3") == (3, "two")
+
+
+def test_the_loop_compares_every_byte():
+    passage = loop("shm:test-loop", 333, 201, 20)
+    assert passage.exact == 20
+    assert len(passage.sent) == len(passage.received) == 19
+    assert "pick shm:test-loop" in passage.out
+    assert "333x201" in passage.back
+
+
+def test_the_loop_ends_where_nothing_comes_back(monkeypatch):
+    monkeypatch.setattr("bridge.doctor.loopback.FIRST", 0.1)
+    passage = loop("null:", 64, 48, 20)
+    assert (passage.exact, passage.sent) == (0, [])

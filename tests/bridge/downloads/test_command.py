@@ -1,0 +1,83 @@
+"""`spout-bridge models`."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("huggingface_hub", reason="needs pip install 'spout-bridge[engine]'")
+
+from bridge.cli.commands import main
+from engine.catalog.rows import Catalog
+from tests.bridge.downloads.files import CONTENT, NET, ROWS, put
+from tests.support.hub import Hub
+
+
+@pytest.fixture
+def needy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation whose pipelines are passthrough and one that needs a file."""
+    monkeypatch.setattr(Catalog, "installed", classmethod(lambda cls: ROWS))
+
+
+def command(
+    capsys: pytest.CaptureFixture[str], *words: object, folder: Path
+) -> tuple[int | str | None, str]:
+    status: int | str | None = 0
+    try:
+        main(["models", *map(str, words), "--folder", str(folder)])
+    except SystemExit as ended:
+        status = ended.code
+    said = capsys.readouterr()
+    return status, said.out + said.err
+
+
+def test_the_command_lists_downloads_finds_and_copies(
+    hub: Hub, needy: None, tmp_path: Path, alone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, stick = tmp_path / "data", tmp_path / "stick"
+    status, said = command(capsys, "list", folder=home)
+    assert status == 0
+    assert "needy: 5 MB, 5 MB missing" in said
+    assert f"Models folder: {home / 'models'} (" in said
+    status, said = command(capsys, "where", "needy", folder=home)
+    assert (status, said) == (1, f"missing: {home / 'models' / NET.name}\n")
+    assert command(capsys, "copy", "needy", "--to", stick, folder=home)[0] == 1
+    status, said = command(capsys, "download", "needy", "--yes", folder=home)
+    assert status == 0
+    assert f"{NET.name}  5 MB  {NET.terms}" in said
+    assert "at 100 Mbit/s" in said
+    assert said.endswith("Everything is here.\n")
+    status, said = command(capsys, "where", "needy", folder=home)
+    assert (status, said) == (0, f"{home / 'models' / NET.name}\n")
+    assert command(capsys, "copy", "needy", "--to", stick, folder=home)[0] == 0
+    assert (stick / NET.name).read_bytes() == CONTENT
+    command(capsys, "download", "needy", "--models", stick, folder=tmp_path / "else")
+    assert command(capsys, "where", "needy", "--more-models", stick, folder=tmp_path / "else") == (
+        0, f"{stick / NET.name}\n",
+    )  # fmt: skip
+
+
+def test_a_spoilt_file_is_not_copied(
+    hub: Hub, needy: None, tmp_path: Path, alone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path / "models" / NET.name, bytes(len(CONTENT)))
+    status, said = command(capsys, "copy", "needy", "--to", tmp_path / "stick", folder=tmp_path)
+    assert status == 1
+    assert "is not the file that it was" in said
+    assert not list((tmp_path / "stick").rglob("net.pt*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["download"], "download takes the pipelines to get, such as longlive."),
+        (["list", "none"], "There is no pipeline 'none'"),
+        (["download", "passthrough"], "passthrough takes no weights: it runs as it is."),
+        (["copy", "needy"], "copy takes --to FOLDER."),
+    ],
+)
+def test_a_wrong_command_is_one_sentence(
+    needy: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], answer: str
+) -> None:
+    status, said = command(capsys, *words, folder=tmp_path)
+    assert status == 1
+    assert answer in said

@@ -1,0 +1,148 @@
+"""Weights on this machine: where they lie, and whether they are what they should be."""
+
+import os
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from engine.catalog.rows import BUILT_IN
+from engine.files.library import Library, WeightsError, lack, other_places, size_text
+from tests.bridge.downloads.files import CONTENT, HASH, NET, SMALL, put
+
+# Where files lie.
+
+
+@pytest.mark.parametrize(
+    ("folder", "whose"),
+    [
+        ("models/model/files/net.pt", "here"),
+        ("home/.daydream-scope/models/model/files/net.pt", "Scope"),
+        ("home/.cache/huggingface/hub/models--authors--model/snapshots/0123/files/net.pt",
+         "the hub's cache"),
+        ("home/ComfyUI/models/diffusion_models/net.pt", "ComfyUI"),
+        ("home/ComfyUI/models/vae/wan/net.pt", "ComfyUI"),
+        ("named/model/files/net.pt", "named by you"),
+        ("named/text_encoders/net.pt", "named by you"),
+    ],
+)  # fmt: skip
+def test_a_file_is_found_where_any_program_keeps_it(
+    tmp_path: Path, alone: Path, folder: str, whose: str
+) -> None:
+    path = put(tmp_path / folder)
+    found = Library(tmp_path / "models", [tmp_path / "named"]).find(NET)
+    assert found
+    assert (found.path, found.whose) == (path, whose)
+
+
+def test_our_own_folder_comes_first_and_another_size_is_another_file(
+    tmp_path: Path, alone: Path
+) -> None:
+    put(alone / ".daydream-scope/models/model/files/net.pt")
+    library = Library(tmp_path / "models")
+    cut = put(library.home(NET), CONTENT[:1000])
+    found = library.find(NET)
+    assert found
+    assert found.whose == "Scope"
+    (alone / ".daydream-scope/models/model/files/net.pt").unlink()
+    said = str(lack(library, "longlive", [NET]))
+    assert f"{cut} is cut short: 1000 of {len(CONTENT)} bytes" in said
+    put(cut)
+    found = library.find(NET)
+    assert found
+    assert found.whose == "here"
+
+
+def test_the_folders_of_others_can_be_named_in_the_environment(tmp_path: Path) -> None:
+    for name in ("scope", "hub", "comfy/models"):
+        (tmp_path / name).mkdir(parents=True)
+    environment = {
+        "DAYDREAM_SCOPE_MODELS_DIR": str(tmp_path / "scope"),
+        "HF_HUB_CACHE": str(tmp_path / "hub"),
+        "COMFYUI_PATH": str(tmp_path / "comfy"),
+    }
+    found = {place.whose: place.folder for place in other_places(environment)}
+    assert found["Scope"] == tmp_path / "scope"
+    assert found["the hub's cache"] == tmp_path / "hub"
+    assert found["ComfyUI"] == tmp_path / "comfy/models"
+
+
+def test_what_is_missing_is_said_with_size_room_and_cure(tmp_path: Path, alone: Path) -> None:
+    found = lack(Library(tmp_path), "longlive", [NET, SMALL])
+    assert found
+    assert found.files == (NET, SMALL)
+    text = str(found)
+    assert text.startswith(f"longlive lacks 2 files of about {size_text(NET.size)} (")
+    assert "files/net.pt of authors/model" in text
+    assert "`spout-bridge models download longlive`" in text
+    put(tmp_path / NET.name)
+    put(tmp_path / SMALL.name)
+    assert lack(Library(tmp_path), "longlive", [NET, SMALL]) is None
+
+
+# Whether a file is the one that was declared.
+
+
+def test_a_flipped_bit_is_noticed_by_the_declared_and_by_the_recorded_hash(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    flipped = bytearray(CONTENT)
+    flipped[1 << 20] ^= 4
+    path = put(tmp_path / NET.name, bytes(flipped))
+    with pytest.raises(WeightsError, match=f"SHA-256 is .* where {HASH} is expected"):
+        library.check(NET, path)
+    known = put(tmp_path / SMALL.name)
+    assert library.check(SMALL, known) == HASH  # nobody declared it: recorded
+    stamp = known.stat()
+    put(known, bytes(flipped))
+    os.utime(known, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # as a disk does it
+    with pytest.raises(WeightsError, match=f"where {HASH} is expected"):
+        library.check(SMALL, known, anew=True)
+
+
+def test_a_file_that_somebody_replaced_is_theirs_one_that_was_downloaded_is_not(
+    tmp_path: Path,
+) -> None:
+    library = Library(tmp_path)
+    path = put(tmp_path / SMALL.name, b"one")
+    library.check(SMALL, path)
+    put(path, b"another")
+    library.check(SMALL, path)
+    library.record(path, sha256(b"another").hexdigest(), came=True)
+    put(path, b"a third")
+    with pytest.raises(WeightsError, match="remove it and download it again"):
+        library.check(SMALL, path)
+
+
+def test_a_file_is_read_once_and_again_only_when_it_changed(tmp_path: Path) -> None:
+    library = Library(tmp_path)
+    path = put(tmp_path / NET.name)
+    read: list[float] = []
+    note: Callable[[float, float], None] = lambda done, whole: read.append(done)  # noqa: E731
+    library.check(NET, path, note)
+    assert read
+    read.clear()
+    Library(tmp_path).check(NET, path, note)
+    assert not read
+    os.utime(path, ns=(1, 1))
+    library.check(NET, path, note)
+    assert read
+    read.clear()
+    library.check(NET, path, note, anew=True)
+    assert read
+
+
+def test_a_spoilt_record_costs_another_look_and_nothing_else(tmp_path: Path) -> None:
+    path = put(tmp_path / NET.name)
+    (tmp_path / "hashes.json").write_text("[]")
+    assert Library(tmp_path).check(NET, path) == HASH
+    (tmp_path / "hashes.json").write_text("{broken")
+    assert Library(tmp_path).check(NET, path) == HASH
+
+
+def test_what_the_real_pipelines_need_is_declared_in_full() -> None:
+    for row in BUILT_IN:
+        for artifact in row.needs(row.load()).values():
+            assert artifact.size > 0
+            assert len(artifact.sha256) in (0, 64)
+            assert artifact.terms

@@ -1,0 +1,496 @@
+"""The doors: what comes in is usable, or refused with what holds; and all of it can be told."""
+
+import json
+import re
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Literal
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
+from starlette.testclient import TestClient
+
+import bridge.workers.host
+from bridge.control.http.app import create_app
+from bridge.control.http.guard import Rules
+from bridge.control.osc.packets import encoded, parse
+from bridge.frames.frame import Frame
+from bridge.session import Session
+from bridge.settings import Settings
+from bridge.state.store import ParameterError, ParameterStore
+from bridge.transports import Offer
+from bridge.workers import fit as room
+from bridge.workers.feeder import Feeder
+from engine import sizes
+from engine.catalog.controls import CausalLoad, StylizeLoad
+from engine.catalog.rows import BUILT_IN, Catalog
+from engine.ipc.segments import RingError
+from engine.parameters import Kind, Parameters, control, describe, fitted
+from engine.system.texts import mended, mended_all
+from tests.bridge.control.osc.test_osc import osc
+from tests.support.desk import FakeDesk
+from tests.support.rig import running_session, scene
+
+HERE = "http://127.0.0.1:8000"
+HALF = "\ud83d"
+JSON = {"content-type": "application/json"}
+SPELLED = ["832x480", "832X480", "832*480", "832×480", " 832 x 480 ", "0832x00480"]
+NO_SIZES = [
+    "",
+    "huge",
+    "640 by 360",
+    "640x",
+    "x360",
+    "0x0",
+    "8193x16",
+    "٣x٤",
+    "1e3x16",
+    "640x360x1",
+]
+ROWS = Catalog(BUILT_IN).rows
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return FakeDesk(tmp_path)
+
+
+@pytest.fixture
+def client(desk):
+    with TestClient(create_app(desk, Rules()), HERE) as client:
+        yield client
+
+
+def patched(client, body: bytes):
+    return client.patch("/api/v1/parameters", content=body, headers=JSON)
+
+
+# Sizes.
+
+
+@pytest.mark.parametrize("text", SPELLED)
+def test_every_usual_spelling_of_a_size_is_stored_alike(desk, client, text):
+    assert client.patch("/api/v1/parameters", json={"size": text}).json() == {"size": "832x480"}
+    assert desk.store.update({"size": text}, lenient=True) == {"size": "832x480"}
+    assert CausalLoad.model_validate({}) == CausalLoad()
+    assert StylizeLoad(size=text).size == "832x480"
+    assert Settings(size=text, output_size=text, gpu_scale=text).output == (832, 480)
+
+
+@pytest.mark.parametrize("text", NO_SIZES)
+def test_what_is_no_size_is_refused_at_every_door(desk, client, text):
+    answer = client.patch("/api/v1/parameters", json={"size": text})
+    assert answer.status_code == 422
+    (told,) = answer.json()["detail"]
+    assert told["loc"] == ["body", "size"]
+    assert "such as 576x320" in told["msg"]
+    with pytest.raises(ParameterError, match="576x320"):
+        desk.store.update({"size": text}, lenient=True)
+    for name in ("size", "output_size", *(["gpu_scale"] if text else [])):
+        with pytest.raises(ValueError, match="576x320"):
+            Settings(**{name: text})
+    assert desk.store.snapshot.values["size"] == "auto"
+
+
+@given(st.integers(1, 8192), st.integers(1, 8192), st.sampled_from(["x", "X", "*", "×", " x "]))
+def test_a_size_is_its_two_numbers_however_it_is_written(width, height, between):
+    text = f"{width}{between}{height}"
+    assert sizes.canonical(text) == f"{width}x{height}"
+    assert sizes.sides(text) == (width, height)
+    floored = sizes.floored(width, height, 16)
+    assert all(side % 16 == 0 and side >= 16 for side in floored)
+
+
+@given(st.text())
+def test_any_other_text_is_no_size_and_nothing_else_is_raised(text):
+    with suppress(ValueError):
+        found = sizes.canonical(text)
+        assert sizes.canonical(found) == found
+
+
+def test_auto_is_auto_however_it_is_written_and_no_output_size():
+    assert sizes.canonical(" Auto ") == "auto"
+    assert sizes.sides("AUTO") is None
+    with pytest.raises(ValueError, match="output_size"):
+        Settings(output_size="auto")
+
+
+def test_a_plug_in_that_knows_a_size_as_a_text_does_not_open_the_door():
+    (size,) = (spec for spec in describe(StylizeLoad) if spec.name == "size")
+    text = replace(size, kind=Kind.TEXT)
+    for specs in ((size, text), (text, size)):
+        with pytest.raises(ParameterError):
+            ParameterStore(specs).update({"size": "huge"})
+
+
+class One(Parameters):
+    colour: Literal["red", "green"] = control("red", "Of one plug-in.")
+    amount: int = control(1, "As well.", minimum=0, maximum=2)
+
+
+class Other(Parameters):
+    colour: Literal["green", "blue"] = control("green", "Of another.")
+    amount: int = control(1, "As well.", minimum=0, maximum=9)
+
+
+def test_what_another_pipeline_alone_may_take_leaves_this_one_its_own():
+    store = ParameterStore([*describe(One), *describe(Other)])
+    values = store.update({"colour": "blue", "amount": 9})
+    assert fitted(Other, values) == values
+    assert fitted(One, values) == {"amount": 2}
+    assert One.model_validate(fitted(One, values)).colour == "red"
+
+
+# By OSC.
+
+
+@pytest.mark.parametrize(
+    ("address", "arguments", "name", "kept"),
+    [
+        ("/bridge/size", [832, 480], "size", "832x480"),
+        ("/bridge/size", [832.0, 480.0], "size", "832x480"),
+        ("/bridge/size", ["832 × 480"], "size", "832x480"),
+        ("/bridge/denoising_steps", [1000, 500], "denoising_steps", "1000,500"),
+        ("/bridge/denoising_steps", ["Scope"], "denoising_steps", "scope"),
+        ("/bridge/prompt", ["a red", "fox"], "prompt", "a red fox"),
+        ("/bridge/prompt", [1234567], "prompt", "1234567"),
+    ],
+)
+def test_a_value_may_be_several_arguments(tmp_path, address, arguments, name, kept):
+    with osc(tmp_path) as held:
+        held.send(address, *arguments)
+        held.until(lambda: held.value(name) == kept)
+        held.hears(address, kept)
+
+
+WRONG = {
+    Kind.FLOAT: "loud", Kind.INT: "many", Kind.BOOL: "perhaps", Kind.CHOICE: "neither",
+    Kind.SIZE: "640 by 360", Kind.STEPS: "many", Kind.TEXT: [None],
+}  # fmt: skip
+
+
+def test_a_value_that_is_refused_is_answered_with_the_one_that_holds(tmp_path):
+    with osc(tmp_path) as held:
+        specs = held.desk.store.specs
+        first = {f"/bridge/{spec.osc}" for spec in specs.values()}
+        while first:  # all there is is told at the start
+            first.discard(OscMessage(held.feedback.recv(65507)).address)
+        for name, spec in specs.items():
+            address, now = f"/bridge/{spec.osc}", held.value(name)
+            wrong = "none.png" if spec.asset else WRONG[spec.kind]
+            if isinstance(wrong, list):
+                held.send(address, "", types="N")  # no text at all
+            else:
+                held.send(address, wrong)
+            held.hears(address, pytest.approx(now) if isinstance(now, float) else now)
+            assert held.value(name) == now
+        assert held.desk.counters.osc_refused >= len(specs)
+
+
+def test_values_that_cannot_go_together_are_told_as_they_stay_and_the_rest_is_taken(tmp_path):
+    def fits(changes, origin):
+        return {"size": "It does not fit."} if "size" in changes and "vae" in changes else {}
+
+    with osc(tmp_path) as held:
+        held.desk.store._fits = fits
+        held.server._handler.take(message("/bridge/vae", "tae"), ("127.0.0.1", 5))
+        held.server._handler.take(message("/bridge/size", 64, 48), ("127.0.0.1", 5))
+        held.server._handler.flush()
+        held.hears("/bridge/size", "auto")
+        held.until(lambda: (held.value("vae"), held.value("size")) == ("tae", "auto"))
+
+
+def message(address: str, *arguments) -> bytes:
+    builder = OscMessageBuilder(address)
+    for argument in arguments:
+        builder.add_arg(argument)
+    return builder.build().dgram
+
+
+# Room.
+
+
+PLENTY = room.Free(None, 1 << 50, 1 << 50)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "size", "there", "why"),
+    [
+        ("stylize", "1280x720", PLENTY, ""),
+        ("passthrough", "8192x8192", room.Free(None, 0, 0), ""),  # it has no size of its own
+        ("stylize", "8192x8192", replace(PLENTY, memory=10**9), r"stylize needs \d+\.\d GB of mem"),
+        ("stylize", "8192x8192", replace(PLENTY, shared=10**9), "pictures need .* shared memory"),
+        ("longlive", "832x480", replace(PLENTY, gpu=10**11), ""),
+        ("longlive", "832x480", replace(PLENTY, gpu=2 * 10**10), r"longlive needs .* would fit wi"),
+        ("longlive", "8x8", replace(PLENTY, gpu=10**11), ""),
+    ],
+)
+def test_a_size_has_room_or_the_reason_says_what_is_lacking(tmp_path, pipeline, size, there, why):
+    row = ROWS[pipeline]
+    assert re.search(why, told := room.refusal(row, row.load(), size, there, tmp_path))
+    assert bool(told) is bool(why)
+
+
+def test_demo_weights_need_what_they_are(tmp_path):
+    row, there = ROWS["longlive"], replace(PLENTY, gpu=2 * 10**9)
+    assert room.refusal(row, row.load(), "64x48", there, tmp_path)
+    demo = row.load(weights="demo", vae="tae")
+    assert not room.refusal(row, demo, "64x48", there, tmp_path)
+    assert room.refusal(row, demo, "8192x8192", there, tmp_path)
+
+
+# Texts.
+
+
+def test_halves_of_surrogate_pairs_are_mended_and_whole_ones_are_one():
+    assert mended(f"a {HALF} b \udc00") == "a \ufffd b \ufffd"
+    assert mended("\ud83d\ude00") == "😀"
+    assert mended_all({HALF: [HALF, (1, HALF)], "x": 1.5}) == {
+        "\ufffd": ["\ufffd", [1, "\ufffd"]], "x": 1.5,
+    }  # fmt: skip
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_what_is_mended_can_be_encoded_and_stays_so(text):
+    mended(text).encode()
+    assert mended(mended(text)) == mended(text)
+    if "\ufffd" not in mended(text):
+        assert mended(text) == text.encode("utf-16", "surrogatepass").decode("utf-16")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (rb'{"prompt":"a red \ud83d fox"}', 200, "a red \ufffd fox"),
+        (rb'{"prompt":"\ud83d\ude00 \uDE00 \\ud83d"}', 200, "😀 \ufffd \\ud83d"),
+        (rb'{"prompt":"\uD83D\u0041"}', 200, "\ufffdA"),
+        ("\ufeff{\"prompt\":\"with its mark\"}".encode(), 200, "with its mark"),
+        (rb'{"\ud83d":"a fox"}', 422, "There is no parameter '\ufffd'"),
+        ('{"prompt":"café nuit"}'.encode("latin-1"), 400, "not UTF-8 (at byte 14: 0xe9)"),
+        (b'{"prompt":"\xed\xa0\xbd"}', 400, "not UTF-8"),
+        (rb'{"prompt":"\ud83d"}'.decode().encode("utf-16-le"), 400, "not UTF-8"),
+        (rb'{"size":"\ud83d"}', 422, "'\ufffd'"),
+        (rb'{"no_picture":"\ud83d"}', 422, "'\ufffd'"),
+        (rb'{"reference":"\ud83d"}', 422, "'\ufffd'"),
+    ],
+)  # fmt: skip
+def test_half_an_emoji_by_rest(desk, client, body, status, words):
+    answer = patched(client, body)
+    assert answer.status_code == status
+    assert words in json.dumps(answer.json(), ensure_ascii=False).replace("\\\\", "\\")
+    assert client.get("/api/v1/parameters").status_code == 200
+    assert (desk.store.snapshot.values["prompt"] in words) is (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("pipeline", rb'{"pipeline":"\ud83d"}', 404),
+        ("pipeline", rb'{"pipeline":"stylize","\ud83d":1}', 422),
+        ("pipeline", rb'{"pipeline":"stylize","size":"\ud83d"}', 422),
+        ("source", rb'{"uri":"\ud83d"}', 422),
+        ("source", rb'{"uri":"demo:\ud83d"}', 202),
+        ("models/download", rb'{"pipeline":"\ud83d"}', 404),
+        ("actions/%ED%A0%BD", b"{}", 404),
+    ],
+)
+def test_half_an_emoji_by_every_other_route(desk, client, path, body, status):
+    answer = client.post(f"/api/v1/{path}", content=body, headers=JSON)
+    assert answer.status_code == status
+    for text in desk.attached:
+        text.encode()
+
+
+def test_half_an_emoji_in_a_query_a_path_or_an_assets_name(client):
+    png = {"content-type": "image/png"}
+    assert client.post("/api/v1/assets?name=%ED%A0%BD", content=b"", headers=png).status_code == 400
+    for path in ("assets/%ED%A0%BD", "thumbnail?uri=%ED%A0%BD", "frame/%ED%A0%BD.png"):
+        assert client.get(f"/api/v1/{path}").status_code in (400, 404)
+
+
+def test_what_comes_from_outside_can_be_told_whatever_it_is_called(desk, client, monkeypatch):
+    desk.now |= {"source": "file:caf\udce9", "error": HALF, "report": {HALF: [HALF, float("nan")]}}
+    monkeypatch.setattr(desk, "offers", lambda: [Offer(uri="shm:caf\udce9", text=HALF)])
+    state = client.get("/api/v1/state").json()
+    assert (state["source"], state["report"]) == ("file:caf\ufffd", {"\ufffd": ["\ufffd", None]})
+    offer = client.get("/api/v1/sources").json()[0]
+    assert (offer["uri"], "no text" in offer["problem"]) == ("shm:caf\ufffd", True)
+    assert client.get("/readyz").status_code == 200
+    assert client.get("/metrics").status_code == 200
+    with client.websocket_connect("ws://127.0.0.1:8000/api/v1/events") as events:
+        told = [json.loads(events.receive_text()) for _ in range(2)]
+    assert [row["type"] for row in told] == ["parameters", "state"]
+
+
+def test_half_an_emoji_by_osc_and_back(tmp_path):
+    half = message("/bridge/prompt", "???").replace(b"???", b"\xed\xa0\xbd")
+    assert parse(half).arguments == ["\ufffd"]
+    mixed = message("/bridge/prompt", -1.5, "???", 7).replace(b"???", b"\xed\xa0\xbd")
+    assert parse(mixed).arguments == [-1.5, "\ufffd", 7]
+    number = b"/a\0\0,i\0\0\xed\xa0\xbd\x01"  # a number may have the same bytes
+    assert parse(number).arguments == [int.from_bytes(number[-4:], "big", signed=True)]
+    assert parse(encoded("/bridge/prompt", f"a {HALF}")).arguments == ["a \ufffd"]
+    with osc(tmp_path) as held:
+        held.raw(half)
+        held.until(lambda: held.value("prompt") == "\ufffd")
+        held.hears("/bridge/prompt", "\ufffd")
+
+
+def test_half_an_emoji_on_the_command_line_and_in_the_environment(monkeypatch):
+    monkeypatch.setenv("SPOUT_BRIDGE_SOURCE", "file:caf\udce9.mp4")
+    assert Settings().source == f"file:{Path.cwd()}/caf\ufffd.mp4"
+    assert Settings(source=HALF).source == "\ufffd"
+    store = FakeDesk(Settings().folder).store
+    assert store.update({"prompt": HALF}, lenient=True) == {"prompt": "\ufffd"}
+
+
+# The feeder goes on.
+
+
+class FakeLink:
+    """Takes what it is granted; `full` says that there is no room for another size."""
+
+    def __init__(self) -> None:
+        self.row = SimpleNamespace(multiple=16, native_size=False, text=False)
+        self.block = SimpleNamespace(frames=1, made=0)
+        self.parameters_number, self.full, self.granted = 0, False, []
+
+    def grant(self, frames, size, how) -> None:
+        if self.full and self.granted and size != self.granted[-1]:
+            raise RingError("No room for it.")
+        self.granted.append(size)
+
+
+def test_a_block_whose_size_cannot_be_made_keeps_the_last_one_and_says_so(monkeypatch):
+    monkeypatch.setattr(Feeder, "_run", lambda self: None)
+    size, link = ["64x48"], FakeLink()
+    feeder = Feeder(link, lambda: size[0], "cover", lambda: 30.0)
+    grant = partial(feeder._grant, [Frame(scene(64, 48), 0.0, 1)])
+    for size[0], link.full, trouble in (
+        ("64x48", False, ""),
+        ("nonsense", False, "size takes auto"),  # as a plug-in's own parameter may be
+        ("128x64", True, "No room for it. The size stays 64x48."),
+        ("128x64", False, ""),
+    ):
+        grant()
+        assert feeder.trouble.startswith(trouble)
+        assert bool(feeder.trouble) is bool(trouble)
+    assert link.granted == [(64, 48), (64, 48), (64, 48), (128, 64)]
+
+
+# The running bridge.
+
+
+def news(rig, count: int = 5) -> None:
+    made = rig.session.counters.shown["new"]
+    rig.until(lambda: rig.session.counters.shown["new"] > made + count)
+
+
+@pytest.mark.slow
+def test_sizes_live_through_reload_and_kill(tmp_path):
+    with running_session(tmp_path, pipeline="stylize", size="64x48") as rig:
+        session, stop = rig.session, rig.steady_input()
+        rig.running()
+        for text, kept in (("48 x 32", "48x32"), ("512×288", "512x288"), ("1x1", "1x1")):
+            session.store.update({"size": text})
+            size = "x".join(map(str, sizes.floored(*sizes.sides(kept), 4)))
+            rig.until(lambda size=size: session.status().engine_size == size)
+            assert session.store.snapshot.values["size"] == kept
+        with pytest.raises(ParameterError, match="576x320"):
+            session.store.update({"size": "640 by 360"})
+        with pytest.raises(ParameterError, match=r"size 8192x8192: stylize needs .* are free"):
+            session.store.update({"size": "8192x8192"})
+        for action in ("reload", "kill_engine"):
+            session.actions[action].run()
+            news(rig)
+        rig.until(lambda: session.status().state == "RUNNING")
+        news(rig)
+        stop()
+
+
+def test_values_of_a_journal_that_are_none_today_are_skipped(tmp_path):
+    journal = {"values": {"size": "640 by 360", "mix": 0.5, "prompt": HALF, HALF: 1, "fade": {}}}
+    settings = Settings(folder=tmp_path, name="old", source="demo:", sink="null:")
+    (tmp_path / "old.journal.json").write_text(json.dumps(journal))
+    session = Session(settings, Catalog())
+    session._restore(())
+    values = session.store.snapshot.values
+    assert (values["size"], values["mix"], values["prompt"]) == ("auto", 0.5, "\ufffd")
+    json.dumps(dict(values), ensure_ascii=False).encode()
+
+
+def test_a_size_of_a_journal_that_has_no_room_today_becomes_auto(tmp_path, monkeypatch):
+    session = Session(Settings(folder=tmp_path, source="demo:", sink="null:"), Catalog())
+    session.store.update({"size": "2048x2048"})
+    monkeypatch.setattr("bridge.session.free", lambda *_: room.Free(None, 10**9, 10**9))
+    session._begin_within_room(ROWS["stylize"])
+    assert session.store.snapshot.values["size"] == "auto"
+
+
+@pytest.mark.slow
+def test_what_could_not_be_loaded_is_told_for_a_while_and_no_longer(tmp_path, monkeypatch):
+    monkeypatch.setattr(bridge.workers.host, "TOLD", 0.5)
+    with running_session(tmp_path, pipeline="painter", load={"frames": 2}, settle_s=0) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        for _ in range(2):
+            rig.session.store.update({"broken": "load"})
+            rig.until(lambda: "could not be loaded" in rig.session.status().error)
+            rig.until(lambda: not rig.session.status().error)
+        assert rig.session.status().state == "RUNNING"
+        stop()
+
+
+def test_what_could_not_be_loaded_is_no_wish_any_more(tmp_path):
+    with running_session(tmp_path, pipeline="painter", load={"frames": 2}) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        rig.session.store.update({"broken": "load"})
+        rig.until(lambda: "could not be loaded" in rig.session.status().error)
+        rig.until(lambda: rig.session.store.snapshot.values["broken"] == "")
+        assert rig.session.store.snapshot.values["frames"] == 2
+        news(rig)
+        stop()
+
+
+def test_a_pipeline_is_not_changed_to_a_size_that_it_has_no_room_for(tmp_path, monkeypatch):
+    session = Session(Settings(folder=tmp_path, source="demo:", sink="null:"), Catalog())
+    monkeypatch.setattr("bridge.session.free", lambda *_: replace(PLENTY, gpu=10**10))
+    with pytest.raises(ParameterError, match="size auto: longlive needs"):
+        session.switch("longlive")
+    session.store.update({"size": "832*480"})
+    with pytest.raises(ParameterError, match="size 832x480: longlive needs"):
+        session.switch("longlive")
+
+
+def test_a_choice_whose_files_are_not_here_is_refused_while_its_pipeline_runs(tmp_path):
+    settings = Settings(folder=tmp_path, source="demo:", sink="null:", pipeline="longlive")
+    session = Session(settings, Catalog())
+    session.store.update({"weights": "demo"})
+    for change in ({"weights": "real"}, {"weights": "real", "vae": "tae"}):
+        with pytest.raises(ParameterError, match="longlive lacks"):
+            session.store.update(change)
+    assert session.store.update({"vae": "tae"}) == {"vae": "tae"}
+    assert session.store.update({"backend": "onnx"})  # of another pipeline
+
+
+def test_a_choice_whose_package_is_not_installed_is_refused(desk, monkeypatch):
+    monkeypatch.setattr("bridge.state.store.find_spec", lambda name: None)
+    for name, value in (("backend", "openvino"), ("attention", "sage")):
+        with pytest.raises(ParameterError, match=f"{name} {value} needs the package"):
+            desk.store.update({name: value})
+    assert desk.store.update({"backend": "onnx", "attention": "sdpa"})
+
+
+def test_the_command_line_refuses_a_size_that_no_memory_suffices_for(tmp_path, monkeypatch):
+    session = Session(Settings(folder=tmp_path, size="8192x8192"), Catalog())
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=1 << 32))
+    with pytest.raises(ValueError, match="size 8192x8192: stylize"):
+        session.check_room()

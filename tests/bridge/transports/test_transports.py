@@ -1,0 +1,583 @@
+"""Every transport keeps the same promises, and each its own."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from itertools import count, pairwise
+from pathlib import Path
+from time import perf_counter
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from bridge.frames.frame import Frame
+from bridge.transports import (
+    ENTRY_POINTS,
+    Options,
+    TransportError,
+    camera,
+    camera_names,
+    offers,
+    open_sink,
+    open_source,
+    schemes,
+)
+from bridge.transports.pattern import draw, read_counter
+from bridge.transports.recording import Recording
+from engine.ipc.ring import RingReader, RingWriter, owner
+from engine.ipc.segments import PREFIX, folder
+from tests.support.rig import running_session
+
+ELSEWHERE = pytest.mark.skipif(sys.platform == "win32", reason="there it exists")
+OPTIONS = Options(width=64, height=48, fps=60)
+
+
+def picture(width=64, height=48, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 4), dtype=np.uint8)
+
+
+def film(path: Path, frames=30, fps=30, size=(64, 48), codec="libx264") -> Path:
+    """A clip whose pictures say which they are."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, fps)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for number in range(frames):
+            image = draw("clip", *size, number)
+            packets = stream.encode(av.VideoFrame.from_ndarray(image, "rgba"))
+            container.mux(packets)
+        container.mux(stream.encode(None))
+    return path
+
+
+def plugin(path: Path) -> None:
+    """An installed package with a transport of its own."""
+    (path / "echo_transport.py").write_text(
+        textwrap.dedent('''
+        """A stranger's transport."""
+        from time import perf_counter
+        import numpy as np
+        from bridge.frames.frame import Frame
+        from bridge.transports.base import Opened, Paced
+        from bridge.system.timing import Deadline
+
+        class Echo(Paced):
+            status = "echo"
+            def _draw(self, index):
+                return Frame(np.full((2, 2, 4), index % 256, np.uint8), perf_counter(), index)
+
+        class Swallow(Opened):
+            status = "swallowed"
+            def send(self, frame):
+                pass
+
+        def open_source(name, options):
+            return Echo(Deadline(options.fps))
+
+        def open_sink(name, options):
+            return Swallow()
+        ''')
+    )
+    info = path / "echo_transport-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: echo-transport\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\necho = echo_transport\n")
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Clip, picture, plug-in and shared memory to open URIs on."""
+    plugin(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    film(tmp_path / "clip.mp4")
+    cv2.imwrite(str(tmp_path / "still.png"), picture())
+    with open_sink("shm:test-conform", OPTIONS) as sink:
+        for number in range(1, 3):
+            sink.send(Frame(picture(seed=number), perf_counter(), number))
+        yield tmp_path
+    sys.modules.pop("echo_transport", None)
+
+
+SOURCES = ["demo:", "pattern:name", "file:PLACE/clip.mp4", "file:PLACE/still.png",
+           "shm:test-conform", "echo:"]  # fmt: skip
+SINKS = ["null:", "shm:test-sink", "file:PLACE/out.mp4", "echo:"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("uri", SOURCES)
+def test_a_source_gives_whole_rgba_pictures_with_rising_numbers_and_is_never_late(place, uri):
+    with open_source(uri.replace("PLACE", str(place)), OPTIONS) as source:
+        frames = []
+        end = perf_counter() + 1.2
+        while perf_counter() < end and len(frames) < 5:
+            began = perf_counter()
+            frame = source.receive(0.05)
+            assert perf_counter() - began < 0.5, "receive waits no longer than it was told"
+            if frame:
+                frames.append(frame)
+        assert frames
+        for frame in frames:
+            assert frame.image.ndim == 3
+            assert frame.image.shape[2] == 4
+            assert frame.image.dtype == np.uint8
+            assert frame.image.flags.c_contiguous
+            assert abs(frame.time - perf_counter()) < 10
+        assert all(after.index > before.index for before, after in pairwise(frames))
+        assert all(after.time >= before.time for before, after in pairwise(frames))
+        kept = [frame.image.copy() for frame in frames]
+        source.receive(0.05)
+        same = (np.array_equal(a, b.image) for a, b in zip(kept, frames, strict=True))
+        assert all(same), "a picture that was given is not drawn over"
+        assert isinstance(source.status, str)
+        assert source.status
+        assert "\n" not in source.status
+
+
+def test_a_source_without_a_sender_waits_and_says_so():
+    for uri in ("null:", "shm:test-nobody"):
+        with open_source(uri, OPTIONS) as source:
+            began = perf_counter()
+            assert source.receive(0.05) is None
+            assert 0.04 < perf_counter() - began < 0.3
+            assert source.status
+
+
+@pytest.mark.parametrize("uri", SINKS)
+def test_a_sink_takes_pictures_of_any_size_and_the_callers_buffer_is_free(place, uri):
+    with open_sink(uri.replace("PLACE", str(place)), OPTIONS) as sink:
+        for number, (width, height) in enumerate([(64, 48), (64, 48), (33, 21), (1, 1), (128, 96)]):
+            image = picture(width, height, number)
+            sink.send(Frame(image, perf_counter(), number + 1))
+            image[:] = 0
+        assert isinstance(sink.status, str)
+        assert sink.status
+
+
+def test_every_scheme_is_listed_with_a_line_and_a_stranger_may_add_one(place):
+    listed = schemes()
+    assert set(listed) >= {"demo", "pattern", "file", "camera", "shm", "null", "echo"}
+    assert listed["echo"] == (True, True, "A stranger's transport.")
+    assert all(line for _, _, line in listed.values())
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("", "is no source; write one of spout:, demo:"),
+        ("nothing:", "is no source"),
+        ("clip.mp4", "There is no file .*clip.mp4"),
+        ("clip", "is no source; write one of .*; a file is file:clip"),
+        ("file:", "needs a path"),
+        ("file:PLACE/none.mp4", "There is no file"),
+        ("file:PLACE", "There is no file"),
+        ("file:PLACE/text.mp4", "cannot be played"),
+        ("file:PLACE/sound.wav", "There is no picture in"),
+        ("file:PLACE/broken.png", "is not a picture that can be read"),
+        ("file:PLACE/empty.png", "is not a picture that can be read"),
+        ("shm:", "no name for shared memory"),
+        ("shm:a/b", "no name for shared memory"),
+        pytest.param("spout:Cam", "exists on Windows only", marks=ELSEWHERE),
+        ("camera:front", "write its number"),
+        ("camera:97", "There is no camera 97"),
+    ],
+)
+def test_a_source_that_cannot_be_opened_is_one_sentence(tmp_path, uri, words):
+    (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "empty.png").touch()
+    with av.open(str(tmp_path / "sound.wav"), "w") as container:
+        stream = container.add_stream("pcm_s16le", 44100)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 4410), np.int16), "s16", "mono")
+        sound.sample_rate = 44100
+        container.mux(stream.encode(sound))
+    with pytest.raises(TransportError, match=words) as caught:
+        open_source(uri.replace("PLACE", str(tmp_path)), OPTIONS).receive(0.1)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("nothing:", "is no sink; write one of"),
+        ("demo:", "cannot be sent to"),
+        ("camera:0", "cannot be sent to"),
+        ("file:", "needs a path"),
+        ("file:PLACE/no/folder.mp4", "There is no folder"),
+        ("file:PLACE/film.nothing", "no video file's name"),
+        ("shm:a b", "no name for shared memory"),
+        pytest.param("spout:Out", "exists on Windows only", marks=ELSEWHERE),
+    ],
+)
+def test_a_sink_that_cannot_be_opened_is_one_sentence(tmp_path, uri, words):
+    with pytest.raises(TransportError, match=words):
+        open_sink(uri.replace("PLACE", str(tmp_path)), OPTIONS)
+    assert list(tmp_path.iterdir()) == [], "nothing is left half-made"
+
+
+def test_a_plugin_that_misses_a_package_names_it(tmp_path, monkeypatch):
+    plugin(tmp_path)
+    (tmp_path / "echo_transport.py").write_text("import unobtainium\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(TransportError, match="pip install unobtainium"):
+        open_source("echo:", OPTIONS)
+    assert "pip install unobtainium" in schemes()["echo"][2], "the list goes on without it"
+    assert isinstance(offers(), list)
+
+
+# Files
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_a_clip_plays_at_its_own_rate_and_over_and_over(tmp_path):
+    film(tmp_path / "clip.mp4", frames=20, fps=25, size=(320, 240))
+    with open_source(f"file:{tmp_path}/clip.mp4", OPTIONS) as source:
+        seen = []
+        end = perf_counter() + 1.2
+        while perf_counter() < end:
+            frame = source.receive(0.1)
+            if frame:
+                seen.append((frame.time, read_counter(frame.image)))
+        assert "320x240 at 25" in source.status
+    times, numbers = zip(*seen, strict=True)
+    assert 27 <= len(seen) <= 32, f"{len(seen)} pictures in 1.2 s at 25 a second"
+    assert all((b - a) % 20 == 1 for a, b in pairwise(numbers)), "none left out, none twice"
+    assert max(b - a for a, b in pairwise(times)) < 0.12
+
+
+def test_who_comes_late_gets_the_picture_that_is_due(tmp_path):
+    film(tmp_path / "clip.mp4", frames=60, fps=30)
+    with open_source(f"file:{tmp_path}/clip.mp4", OPTIONS) as source:
+        first, began = read_counter(source.receive(1).image), perf_counter()
+        time.sleep(0.3)
+        late, due = read_counter(source.receive(1).image), 30 * (perf_counter() - began)
+    assert abs(late - first - due) <= 2, f"{late - first} pictures later where {due:.1f} are due"
+
+
+def test_a_recording_has_the_rate_at_which_it_was_sent(tmp_path):
+    path = tmp_path / "out.mp4"
+    with open_sink(f"file:{path}", Options(width=320, height=180, fps=60)) as sink:
+        began = perf_counter()
+        for tick in range(60):
+            number = tick // 3  # the output holds each picture for three ticks
+            sink.send(Frame(draw("rec", 320, 180, number), perf_counter(), number + 1))
+            time.sleep(max(0.0, began + (tick + 1) / 60 - perf_counter()))
+        lasted = perf_counter() - began
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+        numbers = [read_counter(frame.to_ndarray(format="rgba")) for frame in frames]
+        length = float(frames[-1].time - frames[0].time)
+    assert list(dict.fromkeys(numbers)) == list(range(20)), numbers
+    assert abs(length - lasted) < 0.1
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "ts"])
+@pytest.mark.parametrize("fps", [5, 30])
+def test_a_recording_that_is_never_closed_plays_but_for_its_last_seconds(
+    tmp_path, monkeypatch, ending, fps
+):
+    """What other processes can read of it while it runs is what a kill would leave."""
+    clock = count(1000.0, 1 / fps)
+    monkeypatch.setattr("bridge.transports.recording.perf_counter", lambda: next(clock))
+    image, copy = np.full((48, 64, 4), 90, np.uint8), tmp_path / f"copy.{ending}"
+    with open_sink(f"file:{tmp_path}/show.{ending}", Options(width=64, height=48)) as sink:
+        for number in range(30 * fps):
+            image = image.copy()
+            image[:8, :8] = number % 200  # little changes, so that few bytes are made
+            sink.send(Frame(image, 0.0, number + 1))
+        copy.write_bytes((tmp_path / f"show.{ending}").read_bytes())
+    with av.open(str(copy)) as container:
+        shown = sum(1 for _ in container.decode(video=0))
+    assert shown >= 15 * fps, f"{shown} of {30 * fps}"
+
+
+def test_a_recording_that_ended_is_told_for_as_long_as_it_is_over(tmp_path, monkeypatch):
+    sent, send = [], Recording.send
+    monkeypatch.setattr(Recording, "send", lambda *given: sent.append(send(*given)))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "out.mp4"
+    with running_session(tmp_path, pipeline="passthrough", sink=f"file:{path}") as rig:
+        stop = rig.steady_input()
+        rig.running()
+        rig.until(lambda: len(sent) > 5)
+        assert rig.session.status().error == ""
+        monkeypatch.setattr(Recording, "_mux", full)
+        rig.until(lambda: "No space left on device" in rig.session.status().error)
+        count = len(sent)
+        rig.until(lambda: len(sent) > count + 10)
+        assert rig.session.status().error == (
+            f"Recording into {path} ended: No space left on device; the rest is not recorded. "
+            "Make room and start the bridge again."
+        )
+        stop()
+
+
+def test_an_older_recording_is_left_alone(tmp_path):
+    old = tmp_path / "out.mp4"
+    old.write_bytes(b"precious")
+    with open_sink(f"file:{old}", OPTIONS) as sink:
+        sink.send(Frame(picture(), perf_counter(), 1))
+        assert "out-2.mp4" in sink.status
+    assert old.read_bytes() == b"precious"
+    assert (tmp_path / "out-2.mp4").stat().st_size > 0
+
+
+def test_a_still_keeps_its_alpha(tmp_path):
+    image = picture()
+    cv2.imwrite(str(tmp_path / "a.png"), cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA))
+    with open_source(f"file:{tmp_path}/a.png", OPTIONS) as source:
+        assert np.array_equal(source.receive(1).image, image)
+
+
+# Cameras
+
+
+def test_a_camera_gives_its_newest_picture_and_comes_back_when_it_was_pulled_out(
+    tmp_path, monkeypatch
+):
+    """The driver is OpenCV's own reader on a clip: at its end the camera is gone for a moment."""
+    clip = film(tmp_path / "clip.avi", frames=12, codec="mpeg4")
+    real = cv2.VideoCapture
+    opened = []
+
+    def capture(number):
+        opened.append(number)
+        return real(str(clip))
+
+    monkeypatch.setattr(cv2, "VideoCapture", capture)
+    with open_source("camera:3", OPTIONS) as source:
+        frame = source.receive(2)
+        assert frame.image.shape == (48, 64, 4)
+        assert (frame.image[..., 3] == 255).all()
+        end = perf_counter() + 5
+        while "waiting for camera 3" not in source.status:
+            source.receive(0.05)
+            assert perf_counter() < end
+        while len(opened) < 2 or not (again := source.receive(0.1)):
+            assert perf_counter() < end
+        assert again.index > frame.index
+    assert opened[:2] == [3, 3]
+
+
+@pytest.fixture
+def dev(tmp_path, monkeypatch):
+    """A folder in the place of /dev, and what the system says of what is in it."""
+    monkeypatch.setattr(camera_names, "DEVICES", tmp_path / "dev")
+    monkeypatch.setattr(camera_names, "SYSTEM", tmp_path / "sys")
+    (tmp_path / "dev").mkdir()
+    return tmp_path
+
+
+def test_cameras_are_listed_by_their_names_and_folders_are_none(dev, monkeypatch):
+    for name in ("video-tools", "video9", "videos"):
+        (dev / "dev" / name).mkdir()  # as in C:\\dev of a Windows machine
+    assert camera_names.linux() == {}
+    monkeypatch.setattr(camera_names.stat, "S_ISCHR", lambda mode: True)
+    (dev / "sys" / "video9").mkdir(parents=True)
+    (dev / "sys" / "video9" / "name").write_text("Logitech C920\n")
+    assert camera_names.linux() == {9: "Logitech C920"}
+    monkeypatch.setattr("bridge.transports.camera.cameras", camera_names.linux)
+    monkeypatch.setattr(camera.sys, "platform", "linux")
+    (offer,) = camera.offers()
+    assert (offer.uri, offer.text, offer.exclusive) == ("camera:9", "Logitech C920", True)
+
+
+class Listed:
+    """A device as PyAV lists it."""
+
+    def __init__(self, description, *media_types):
+        self.name, self.description, self.media_types = f"@{description}", description, media_types
+
+
+def test_on_windows_names_and_numbers_are_directshows(monkeypatch):
+    devices = [Listed("Integrated Camera", "video"), Listed("OBS Virtual Camera"),
+               Listed("C920", "video", "audio"), Listed("Microphone", "audio")]  # fmt: skip
+    monkeypatch.setattr(av, "enumerate_input_devices", lambda way: devices, raising=False)
+    assert camera_names.directshow() == {0: "Integrated Camera", 1: "OBS Virtual Camera", 2: "C920"}
+
+    def none(way):
+        raise OSError(5, "I/O error")  # as PyAV says that there is none
+
+    monkeypatch.setattr(av, "enumerate_input_devices", none)
+    assert camera_names.directshow() == {}
+    monkeypatch.delattr(av, "enumerate_input_devices")
+    assert camera_names.directshow() == {}
+
+
+@pytest.mark.parametrize(
+    ("uri", "wanted"),
+    [("camera:1", (1,)), ("camera:dshow/1", (1, cv2.CAP_DSHOW)), ("camera:", (0,)),
+     ("camera:c920", (2, cv2.CAP_DSHOW)), ("camera:dshow/", (0, cv2.CAP_DSHOW))],
+)  # fmt: skip
+def test_a_camera_is_opened_by_directshow_where_that_is_asked_for(
+    tmp_path, monkeypatch, uri, wanted
+):
+    clip = film(tmp_path / "clip.avi", frames=12, codec="mpeg4")
+    real, opened = cv2.VideoCapture, []
+    monkeypatch.setattr(cv2, "VideoCapture", lambda *how: opened.append(how) or real(str(clip)))
+    monkeypatch.setattr(camera.sys, "platform", "win32")
+    monkeypatch.setattr(camera, "cameras", lambda: {0: "Inside", 1: "OBS", 2: "C920"})
+    with open_source(uri, OPTIONS) as source:
+        assert source.receive(2).image.shape == (48, 64, 4)
+    assert opened[0] == wanted
+    assert [offer.uri for offer in camera.offers()] == [f"camera:dshow/{n}" for n in range(3)]
+    with pytest.raises(TransportError, match=r"has 0 Inside, 1 OBS, 2 C920.*write its number"):
+        open_source("camera:front", OPTIONS)
+
+
+# Shared memory
+
+
+def test_pictures_pass_exactly_with_alpha_and_the_last_one_stays_for_who_comes_late():
+    with open_sink("shm:test-exact", OPTIONS) as sink:
+        for number in range(1, 6):
+            sink.send(Frame(picture(333, 201, number), perf_counter(), number))
+        with open_source("shm:test-exact", OPTIONS) as source:
+            assert np.array_equal(source.receive(1).image, picture(333, 201, 5))
+            assert source.receive(0.05) is None, "a picture is given once"
+
+
+def test_a_held_picture_is_not_a_new_one_but_an_unnumbered_one_is():
+    with open_sink("shm:test-held", OPTIONS) as sink, open_source("shm:test-held", OPTIONS) as got:
+        sink.send(Frame(picture(), perf_counter(), 7))
+        assert got.receive(1)
+        sink.send(Frame(picture(), perf_counter(), 7))
+        assert got.receive(0.05) is None
+        for _ in range(2):
+            sink.send(Frame(picture(), perf_counter(), 0))
+            assert got.receive(0.5), "index 0 says nothing, so it is taken for new"
+
+
+def test_the_sender_may_change_its_size():
+    with open_sink("shm:test-size", OPTIONS) as sink, open_source("shm:test-size", OPTIONS) as got:
+        for number, size in enumerate([(64, 48), (1, 1), (320, 240), (333, 201)], 1):
+            sink.send(Frame(picture(*size, number), perf_counter(), number))
+            assert np.array_equal(got.receive(1).image, picture(*size, number))
+
+
+SENDER = """
+import sys, time
+import numpy as np
+from bridge.frames.frame import Frame
+from bridge.transports import Options, open_sink
+with open_sink("shm:test-killed-sender", Options(width=8, height=8)) as sink:
+    number = 0
+    while True:
+        number += 1
+        sink.send(Frame(np.full((8, 8, 4), int(sys.argv[1]), np.uint8), 0.0, number))
+        time.sleep(0.01)
+"""
+
+
+@pytest.mark.slow
+def test_a_sender_may_be_killed_and_come_back_under_its_name():
+    with open_source("shm:test-killed-sender", OPTIONS) as source:
+        for value in (10, 20):
+            sender = subprocess.Popen([sys.executable, "-c", SENDER, str(value)])
+            try:
+                end = perf_counter() + 30
+                while not (frame := source.receive(0.1)) or frame.image[0, 0, 0] != value:
+                    assert perf_counter() < end
+                assert str(sender.pid) in source.status
+            finally:
+                sender.kill()
+                sender.wait()
+            end = perf_counter() + 30
+            while "waiting for" not in source.status:
+                source.receive(0.05)
+                assert perf_counter() < end, source.status
+    (folder() / f"{PREFIX}test-killed-sender").unlink(missing_ok=True)
+
+
+def test_two_senders_cannot_have_one_name():
+    sender = subprocess.Popen([sys.executable, "-c", SENDER, "1"])
+    try:
+        end = perf_counter() + 30
+        while owner("test-killed-sender") != sender.pid:
+            assert perf_counter() < end
+            time.sleep(0.01)
+        with pytest.raises(TransportError, match=f"being sent by process {sender.pid}"):
+            open_sink("shm:test-killed-sender", OPTIONS)
+    finally:
+        sender.kill()
+        sender.wait()
+    with open_sink("shm:test-killed-sender", OPTIONS):
+        pass  # a dead one's name is free
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a mapping there is no file")
+def test_what_is_no_segment_of_ours_is_left_alone():
+    path = folder() / f"{PREFIX}test-foreign"
+    for content in (b"", b"x" * 100, b"SPBRIDGE" + b"\1\0\0\0" + b"\xff" * 200):
+        path.write_bytes(content)
+        try:
+            with open_source("shm:test-foreign", OPTIONS) as source:
+                assert source.receive(0.05) is None
+        finally:
+            path.unlink()
+
+
+def test_a_closed_sink_takes_its_name_away():
+    with open_sink("shm:test-gone", OPTIONS) as sink:
+        sink.send(Frame(picture(), perf_counter(), 1))
+        RingReader("test-gone").close()
+    with pytest.raises(FileNotFoundError):
+        RingReader("test-gone")
+
+
+@pytest.mark.foreign
+@pytest.mark.skipif(sys.platform != "linux", reason="the reader opens /dev/shm")
+def test_a_stranger_reads_it_in_twenty_lines_of_c(tmp_path):
+    if not shutil.which("gcc"):
+        assert not os.environ.get("CI"), "gcc must be installed where CI runs"
+        pytest.skip("gcc is not installed")
+    program = tmp_path / "reader"
+    subprocess.run(
+        [
+            "gcc",
+            "-O2",
+            "-Wall",
+            "-o",
+            program,
+            Path(__file__).parents[2] / "support" / "shm_reader.c",
+        ],
+        check=True,
+    )
+    writer = RingWriter("test-c", 333, 201, 4)
+    try:
+        for number in range(1, 8):
+            writer.write(picture(333, 201, number), perf_counter(), number)
+        told = subprocess.run([program, "test-c"], capture_output=True, text=True, check=True)
+        total = 0
+        for value in picture(333, 201, 7).tobytes():
+            total = (total * 31 + value) & 0xFFFFFFFFFFFFFFFF
+        assert told.stdout.split() == ["333", "201", "7", str(total)]
+    finally:
+        writer.unlink()
+        writer.close()
+
+
+@pytest.mark.parametrize("kind", [".png", ".jpg", ".bmp", ".webp", ".tif"])
+def test_a_picture_is_held_against_a_budget_before_it_is_unpacked(tmp_path, kind, monkeypatch):
+    path = tmp_path / f"art{kind}"
+    cv2.imwrite(str(path), np.full((30, 40, 3), 90, np.uint8))
+    with open_source(f"file:{path}", Options()) as source:
+        assert source.receive(2).image.shape == (30, 40, 4)
+    monkeypatch.setattr("bridge.transports.file.MOST_PIXELS", 1199)
+    monkeypatch.setattr(cv2, "imdecode", None)
+    with pytest.raises(TransportError, match="a picture of 40x30 where"):
+        open_source(f"file:{path}", Options())
+    path.write_bytes(b"no picture")
+    with pytest.raises(TransportError, match="is not a picture that can be read"):
+        open_source(f"file:{path}", Options())
+    monkeypatch.setattr("bridge.transports.file.MOST_BYTES", 5)
+    with pytest.raises(TransportError, match="scale it down first"):
+        open_source(f"file:{path}", Options())

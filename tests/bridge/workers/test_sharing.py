@@ -1,0 +1,227 @@
+"""A GPU that other programs need too: which one, what of it is free, how much it is asked."""
+
+import subprocess
+import time
+from dataclasses import replace
+from statistics import median
+from types import SimpleNamespace
+
+import pynvml
+import pytest
+
+from bridge.session import Session
+from bridge.settings import Settings
+from bridge.workers import gpu
+from bridge.workers.client import Link, Orders
+from bridge.workers.feeder import Cap
+from bridge.workers.host import EngineHost
+from engine.catalog.controls import CausalLoad
+from engine.catalog.rows import Catalog
+from engine.catalog.specs import LONGLIVE
+from engine.cost.memory import need, total
+from engine.parameters import Load
+from engine.pipeline import Context, TooLittleMemory
+from tests.support.doubles import CATALOG
+from tests.support.rig import running_session
+
+GB = 10**9
+
+
+class Driver:
+    """The driver's library with GPUs of our own: this machine need not have any."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, cards: dict[str, int | None]) -> None:
+        self.cards, self.open = cards, 0
+        names = list(cards)
+        calls = {
+            "nvmlInit": lambda: self.count(1),
+            "nvmlShutdown": lambda: self.count(-1),
+            "nvmlDeviceGetCount": lambda: len(names),
+            "nvmlDeviceGetHandleByIndex": lambda number: names[number],
+            "nvmlDeviceGetName": lambda handle: handle,
+            "nvmlDeviceGetMemoryInfo": self.memory,
+        }
+        for name, call in calls.items():
+            monkeypatch.setattr(pynvml, name, call)
+
+    def count(self, by: int) -> None:
+        self.open += by
+
+    def memory(self, handle: str) -> SimpleNamespace:
+        free = self.cards[handle]
+        if free is None:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+        return SimpleNamespace(total=24 * GB, free=free)
+
+
+def two(monkeypatch: pytest.MonkeyPatch) -> Driver:
+    return Driver(monkeypatch, {"RTX 4090": 20 * GB, "RTX 5090": 30 * GB})
+
+
+def test_no_driver_is_no_gpu_and_no_error(monkeypatch):
+    def missing() -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", missing)
+    assert gpu.gpus() == []
+    assert gpu.chosen(None) is None
+    assert gpu.free(None) is None
+    with pytest.raises(ValueError, match=r"no GPU 0 on this machine: .*leave --gpu out"):
+        gpu.chosen(0)
+
+
+def test_gpus_are_numbered_as_the_driver_does_and_the_driver_is_let_go(monkeypatch):
+    driver = two(monkeypatch)
+    assert [card.name for card in gpu.gpus()] == ["RTX 4090", "RTX 5090"]
+    assert gpu.chosen(1) == gpu.Gpu(1, "RTX 5090", 30 * GB)
+    assert gpu.chosen(None) is None  # CUDA takes the fastest: which that is, is not known here
+    with pytest.raises(ValueError, match=r"no GPU 2 .*: choose 0 \(RTX 4090\), 1 \(RTX 5090\)\."):
+        gpu.chosen(2)
+    assert driver.open == 0
+
+
+def test_the_only_gpu_needs_not_be_chosen_and_may_have_no_memory_of_its_own(monkeypatch):
+    Driver(monkeypatch, {"RTX 4090": 7 * GB})
+    assert gpu.free(None) == 7 * GB
+    Driver(monkeypatch, {"GB10": None})
+    assert gpu.chosen(None) == gpu.Gpu(0, "GB10", None)
+
+
+def test_a_bridge_does_not_start_for_a_gpu_that_is_not_there(monkeypatch, tmp_path):
+    two(monkeypatch)
+    Session(Settings(folder=tmp_path, gpu=1), CATALOG)
+    with pytest.raises(ValueError, match="There is no GPU 7"):
+        Session(Settings(folder=tmp_path, gpu=7), CATALOG)
+
+
+@pytest.mark.parametrize("number", [None, 3])
+def test_the_worker_sees_the_chosen_gpu_alone(monkeypatch, tmp_path, number):
+    started: list[dict[str, str]] = []
+
+    def start(*_: object, env: dict[str, str], **__: object) -> None:
+        started.append(env)
+        raise OSError("far enough")
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8a1f")
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+    row = CATALOG["painter"]
+    orders = Orders(
+        row=row, load=row.load(), assets=tmp_path, models=tmp_path, more_models=(),
+        hang_s=1, load_s=1, gpu=number,
+    )  # fmt: skip
+    with pytest.raises(OSError, match="far enough"):
+        Link(orders, lambda *_: None).start(1, {})
+    seen = started[0].get("CUDA_DEVICE_ORDER"), started[0]["CUDA_VISIBLE_DEVICES"]
+    assert seen == ((None, "GPU-8a1f") if number is None else ("PCI_BUS_ID", "3"))
+
+
+def test_what_a_pipeline_needs_is_told_beside_what_is_free(tmp_path):
+    row, load = Catalog()["longlive"], CausalLoad()
+    assert gpu.room(row, load, "832x480", tmp_path, 24 * GB) == "fits: 22.8 of 24.0 GB"
+    told = gpu.room(row, load, "832x480", tmp_path, 20 * GB)
+    assert told.startswith("needs 22.8 GB where 20.0 GB are free; it would fit with text_encoder=")
+    told = gpu.room(row, load, "auto", tmp_path, None)
+    assert told == "needs 19.5 GB of a GPU's memory at 512x512"
+    assert not gpu.room(row, CausalLoad(weights="demo"), "auto", tmp_path, GB)
+    stylize = Catalog()["stylize"]
+    assert not gpu.room(stylize, stylize.load(), "auto", tmp_path, GB)
+
+
+def test_a_live_lora_takes_memory_and_a_merged_one_none(tmp_path):
+    folder = tmp_path / "loras"
+    folder.mkdir()
+    (folder / "style.safetensors").write_bytes(bytes(10**7))
+
+    free = total(need(LONGLIVE, CausalLoad(), 512, 512)) + 5 * 10**6
+
+    def told(**values: str) -> str:
+        load = CausalLoad(lora_1="style.safetensors", **values)
+        return gpu.room(Catalog()["longlive"], load, "512x512", tmp_path, free)
+
+    assert told(lora_mode="merged").startswith("fits")
+    assert told(lora_mode="live").startswith("needs")
+
+
+@pytest.mark.parametrize(("free", "beside"), [(20 * GB, True), (10 * GB, False), (None, True)])
+def test_a_worker_starts_beside_another_only_where_the_gpu_has_room(
+    monkeypatch, tmp_path, free, beside
+):
+    Driver(monkeypatch, {} if free is None else {"RTX 4090": free})
+    session = Session(Settings(folder=tmp_path), Catalog())
+    host: EngineHost = session._host
+    row = Catalog()["longlive"]
+    assert host._too_big(host.orders(row, CausalLoad())) is not beside
+    assert not host._too_big(host.orders(row, CausalLoad(weights="demo")))
+    assert not host._too_big(host.orders(replace(row, spec=None), CausalLoad()))
+    shown = {each["id"]: each["memory"] for each in session.pipelines()}
+    assert shown["stylize"] == ""
+    assert ("fits" in shown["longlive"]) is (free == 20 * GB)
+
+
+class Full:
+    """A pipeline that finds no room."""
+
+    def __init__(self, load: Load, context: Context) -> None:
+        raise TooLittleMemory(f"full does not fit at {context.size}.")
+
+
+@pytest.mark.slow
+def test_too_little_memory_is_told_as_it_is_with_the_size_that_was_asked_for(tmp_path):
+    row = replace(Catalog()["longlive"], id="full", target=f"{__name__}:Full", needs=lambda _: {})
+    catalog = Catalog([*CATALOG.rows.values(), row])
+    with running_session(tmp_path, catalog, pipeline="painter") as rig:
+        stop = rig.steady_input()
+        rig.running("painter")
+        rig.session.store.update({"size": "80x64"})
+        rig.session.switch("full", {})
+        rig.until(lambda: rig.session.status().error)
+        stop()
+        told = rig.session.status()
+    assert told.error == "full could not be loaded: full does not fit at 80x64."
+    assert told.pipeline == "painter"
+
+
+def played(cap: Cap, seconds: list[float], frames: int, most: float) -> list[float]:
+    """When blocks begin that take so many seconds each, by a clock that does not lag."""
+    now, begun = 100.0, []
+    for block, taken in enumerate(seconds):
+        due = cap.due(frames if block else 0, most)
+        now = max(now, due)
+        cap.begin(due, now)
+        begun.append(now - 100.0)
+        now += taken
+    return begun
+
+
+def test_blocks_begin_no_faster_than_their_pictures_are_wanted():
+    assert played(Cap(), [0.1] * 4, 12, 24) == pytest.approx([0, 0.5, 1.0, 1.5])
+    assert played(Cap(), [0.1] * 4, 12, 0) == pytest.approx([0, 0.1, 0.2, 0.3])
+    assert played(Cap(), [0.7] * 4, 12, 24) == pytest.approx([0, 0.7, 1.4, 2.1])
+
+
+def test_a_slow_block_is_not_made_up_for_and_a_little_lateness_does_not_add_up():
+    assert played(Cap(), [0.1, 2.0, 0.1, 0.1], 12, 24) == pytest.approx([0, 0.5, 2.5, 3.0])
+    late = played(Cap(), [0.505] * 5, 12, 24)  # five milliseconds more than it may take
+    assert late == pytest.approx([0, 0.505, 1.01, 1.515, 2.02])
+    cap = Cap()
+    cap.begin(cap.due(12, 24), 100.0)
+    cap.begin(100.5, 100.51)
+    assert cap.due(12, 24) == pytest.approx(101.0)
+
+
+@pytest.mark.slow
+def test_max_fps_caps_what_the_engine_makes_and_holds_from_the_next_block(tmp_path):
+    load = {"frames": 4, "shortest": 0.0, "longest": 0.0, "max_fps": 20.0}
+    with running_session(tmp_path, pipeline="painter", load=load) as rig:
+        stop = rig.steady_input(fps=100)
+        rig.running()
+        block = rig.session._host.current.block
+        rig.until(lambda: block.made > 4 and median(block.intervals) < 0.3, 60)  # it is 0.2
+        made, began = block.made, time.perf_counter()
+        rig.until(lambda: block.made >= made + 6, 60)
+        took = time.perf_counter() - began
+        assert took > 0.9  # six blocks of 0.2 s; one may be late, and one is counted from its end
+        rig.session.store.update({"max_fps": 0.0})
+        rig.until(lambda: sum(block.intervals) < len(block.intervals) * 0.1, 60)
+        stop()

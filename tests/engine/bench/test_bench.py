@@ -1,0 +1,120 @@
+"""`spout-bridge bench engine` prints what it promises, for every pipeline."""
+
+import json
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+
+import torch
+from torch import Tensor
+
+from bridge.cli import commands as cli
+from engine.bench import __main__ as bench
+from engine.bench import machine, prompts
+from engine.catalog import specs
+from engine.catalog.controls import CausalLoad
+from engine.catalog.specs import LONGLIVE, STREAMDIFFUSIONV2, CausalSpec
+from engine.causal.assembly import Parts
+from engine.causal.vae.streams import random_vae
+from tests.support.tiny import prompt, tiny_stream
+from tests.support.tiny_rows import SIZES, TINY
+
+PROMISED = {
+    "first block, from the process's start",
+    "part of the kernel ceiling",
+    "faster than diffusers' blocks, eager",
+    "kernels per layer",
+    "reads back to the host in a pass",
+    "FLOP of a pass",
+    "prompt never seen: first picture",
+    "known prompt: first picture",
+}
+
+
+class Ticks:
+    """A clock that goes on by one at each look: one for each picture of a block, and two around
+    them, of which its own time has one.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return float(self.now)
+
+    def pass_by(self, ticks: int) -> None:
+        """Wait for others to look so often."""
+        end, latest = self.now + ticks, time.monotonic() + 60
+        while self.now < end and time.monotonic() < latest:
+            time.sleep(0.001)
+
+
+def printed(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[Any, str]:
+    """What the command ends with, and what it and its process have printed."""
+    code: Any = 0
+    try:
+        cli.main(["bench", "engine", *words])
+    except SystemExit as ended:
+        code = ended.code
+    out, err = capfd.readouterr()
+    return code, out or err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pipeline", [LONGLIVE.id, STREAMDIFFUSIONV2.id])
+def test_every_figure_is_printed(
+    pipeline: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--size", "32x32", "--layers", "1", "--blocks", "1", "--json", "--pipeline", pipeline]
+    if pipeline == STREAMDIFFUSIONV2.id:  # whose blocks are one pass each
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for tensors this small
+        code, told = printed(capfd, *words)
+        assert not code
+    else:  # what the command's process does, in this one and with a small network
+        monkeypatch.setitem(specs.SPECS, pipeline, replace(LONGLIVE, network=TINY))
+        monkeypatch.setattr(prompts, "UMT5_XXL", SIZES.text)
+        monkeypatch.setattr(machine, "COPIED", 2**16)
+        monkeypatch.setattr("sys.argv", ["bench engine", *words])
+        bench.main()
+        told = capfd.readouterr().out
+    figures = {figure["name"]: figure["value"] for figure in json.loads(told)}
+    assert set(figures) >= PROMISED
+    assert figures["reads back to the host in a pass"] == "0"
+    assert float(figures["largest difference to it"]) < 1e-3
+    assert figures["known prompt: encoder"] == "0.0 ms"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", [LONGLIVE, STREAMDIFFUSIONV2], ids=lambda spec: spec.id)
+def test_a_known_prompt_shows_in_the_next_block_and_a_new_one_once_it_is_encoded(
+    spec: CausalSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, slow = Ticks(), 200  # which are many of these blocks
+    monkeypatch.setattr(prompts, "perf_counter", clock)
+
+    def encode(text: str) -> Tensor:
+        clock.pass_by(0 if "known" in text else slow)
+        return prompt(len(text))
+
+    stream = tiny_stream(spec)
+    vae = random_vae("tae", torch.float32, "cpu", width=16)
+    parts = Parts(stream.spec, stream.network, vae, encode, lambda text: "")
+    size, load = (64, 48), CausalLoad(vae="tae", passes="plain")
+    found = {figure.name: figure for figure in prompts.prompt_to_picture(parts, size, load, 2)}
+    block = float(found["with VAE and prompts: a block"].value.split()[0]) / 1e3
+    times = {name: float(figure.value.split()[0]) for name, figure in found.items()}
+    assert times["known prompt: first picture"] < 1
+    assert times["prompt never seen: first picture"] > 0.8 * slow / block
+    assert found["known prompt: encoder"].beside == "0 calls"
+
+
+@pytest.mark.slow
+def test_a_wrong_option_is_told_with_what_there_is(capfd: pytest.CaptureFixture[str]) -> None:
+    code, told = printed(capfd, "--pipeline", "x")
+    assert code == 2
+    assert "longlive" in told

@@ -1,0 +1,149 @@
+"""`models verify --headers`: whole networks on a hub, of which only the headers are read."""
+
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+
+from bridge.cli.commands import main
+from engine.catalog import artifacts as files
+from engine.catalog.specs import WAN_14B
+from engine.causal.network.vace import empty_vace
+from engine.causal.vae.tiny import TinyCodec
+from engine.files.hub_file import hub_file
+from engine.verify import __main__ as verifying
+from engine.weights.checkpoint import empty_transformer, transformer_state, vace_state
+from tests.support.golden import Fixture
+from tests.support.hub import Hub, running
+from tests.support.tiny_rows import TINY
+
+pytestmark = pytest.mark.slow
+
+
+class Sparse(bytes):
+    """A safetensors file of any size without its data, which nobody asks for."""
+
+    size: int
+
+    def __new__(cls, tensors: Mapping[str, Any]) -> "Sparse":
+        header, at = {}, 0
+        for name, tensor in tensors.items():
+            end = at + 2 * tensor.numel()
+            header[name] = {"dtype": "BF16", "shape": list(tensor.shape), "data_offsets": [at, end]}
+            at = end
+        text = json.dumps(header).encode()
+        made = super().__new__(cls, len(text).to_bytes(8, "little") + text)
+        made.size = bytes.__len__(made) + at
+        return made
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: Any) -> bytes:
+        first, last = part.start, min(part.stop, self.size)
+        known = bytes(memoryview(self))[first:last]
+        return known + bytes(last - first - bytes.__len__(known))
+
+
+def native(fixture: Mapping[str, Any], convert: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """`wanted`, which goes by diffusers' names, by those of its authors: a tiny file has them."""
+    by_tensor = {id(tensor): name for name, tensor in fixture.items()}
+    names = {theirs: by_tensor[id(tensor)] for theirs, tensor in convert(fixture).items()}
+    found: dict[str, Any] = {}
+    for theirs, tensor in wanted.items():
+        layer = re.search(r"blocks\.(\d+)\.", theirs)
+        number = layer[1] if layer else "0"
+        known = re.sub(r"blocks\.\d+\.", "blocks.0.", theirs)
+        ours = names.get(theirs) or names[known]
+        found[re.sub(r"blocks\.\d+\.", f"blocks.{number}.", ours)] = tensor
+    return found
+
+
+@pytest.fixture(scope="module")
+def krea() -> dict[str, bytes]:
+    """The files of krea-realtime-video with VACE and the small VAE, as on the hub."""
+    network = native(
+        Fixture("longlive_text").weights(),
+        lambda tensors: transformer_state(tensors, TINY),
+        empty_transformer(WAN_14B).state_dict(),
+    )
+    module = {
+        name: tensor
+        for name, tensor in Fixture("vace_model").weights().items()
+        if name.startswith("vace_")
+    }
+    vace = native(module, vace_state, empty_vace(WAN_14B).state_dict())
+    tae = io.BytesIO()
+    empty = TinyCodec(64).module.state_dict()
+    torch.save({name: torch.zeros(t.shape, dtype=torch.half) for name, t in empty.items()}, tae)
+    parts: dict[files.Artifact, bytes] = {
+        files.NETWORKS["krea-realtime-video"]: Sparse(network),
+        files.VACE["14B"]: Sparse(vace),
+        files.VAES["tae"]: tae.getvalue(),
+    }
+    return {f"{one.repository}/{one.file}": content for one, content in parts.items()}
+
+
+@pytest.fixture
+def hub(krea: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    with running(Hub(files=dict(krea), tags=dict.fromkeys(krea, "f" * 64))) as found:
+        monkeypatch.setenv("HF_ENDPOINT", found.url)
+        yield found
+
+
+CHOSEN = {"vae": "tae", "text_encoder": "fp8", "vace_enabled": "true"}
+
+
+def told(printed: str) -> dict[str, str]:
+    """The line of each file."""
+    lines = printed.splitlines()
+    return {line[7:].partition(": ")[0].split("/")[-1]: line for line in lines}
+
+
+def test_headers_of_40_gigabytes_are_checked_by_some_hundred_kilobytes(
+    hub: Hub, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["models", "verify", "krea-realtime-video", "--headers", "--folder", str(tmp_path)]
+    words += [word for name, value in CHOSEN.items() for word in ("--set", f"{name}={value}")]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    lines = told(capfd.readouterr().out)
+    network = lines["krea-realtime-video-14b.safetensors"]
+    assert re.match(r"good .* keys and shapes fit; \d+ kB of 28\.6 GB read", network)
+    vace = lines["Wan2_1-VACE_module_14B_bf16.safetensors"]
+    assert re.match(r"good .* keys and shapes fit; \d+ kB of 6\.1 GB read", vace)
+    assert lines["taew2_1.pth"].startswith("good")
+    assert "is not there" in lines["umt5-xxl-enc-fp8_e4m3fn.safetensors"]
+    assert ended.value.code == 1  # for that one
+    assert hub.sent < 1 << 20
+    print(f"{hub.sent} bytes read")
+
+
+def test_a_wrong_shape_on_the_hub_is_told_before_anything_comes(
+    hub: Hub,
+    krea: dict[str, bytes],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the command's process does, in this one."""
+    name = next(name for name in krea if "VACE" in name)
+    module = empty_vace(WAN_14B).state_dict()
+    first = next(iter(module))
+    hub.files[name] = Sparse(module | {first: torch.empty(1, device="meta")})
+    order = {"models": str(tmp_path), "more": [], "headers": True}
+    order["pipelines"] = {"krea-realtime-video": CHOSEN}
+    # HF_ENDPOINT is read once in a process.
+    monkeypatch.setattr(verifying, "hub_file", partial(hub_file, endpoint=hub.url))
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(order)))
+    assert verifying.main() == 1
+    wrong = told(capfd.readouterr().out)["Wan2_1-VACE_module_14B_bf16.safetensors"]
+    assert wrong.startswith("WRONG")
+    assert f"{first}: (1,) where" in wrong
