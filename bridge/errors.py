@@ -15,7 +15,7 @@ CRASHED = 70  # the same, for what nobody foresaw
 GLANCE = 0.1  # seconds between two looks at a pipe where reading must not wait
 
 
-class Refused(Exception):
+class CommandError(Exception):
     """What was asked for cannot be; one sentence with the cure, and the exit status."""
 
     def __init__(self, text: str, status: int = USAGE) -> None:
@@ -45,7 +45,7 @@ def stop_with_stdin(stop: threading.Event) -> None:
     except OSError:
         mode = 0
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or (mode and os.isatty(0))):
-        raise Refused(
+        raise CommandError(
             "--stop-on-stdin-end needs a pipe as standard input, and this one has no other end; "
             "leave the flag out, or start it by a program that keeps a pipe open."
         )

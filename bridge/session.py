@@ -31,7 +31,7 @@ from bridge.state.alarm import Alarm
 from bridge.state.journal import Journal, Kept, Left
 from bridge.state.missed import Missed
 from bridge.state.references import refer
-from bridge.state.status import Counters, EngineState, Shown, Status
+from bridge.state.status import Counters, EngineState, OutputSource, Status
 from bridge.state.store import Change, ParameterError, ParameterStore
 from bridge.system.aside import Aside, Disk, SlowError
 from bridge.system.faults import Faults
@@ -49,8 +49,8 @@ from bridge.transports import (
     open_source,
 )
 from bridge.transports.pattern import card
-from bridge.transports.placeholder import StandIn
-from bridge.workers.client import Link, Orders
+from bridge.transports.placeholder import PlaceholderSource
+from bridge.workers.client import WorkerClient, WorkerConfig
 from bridge.workers.fit import free, refusal, whole
 from bridge.workers.host import EngineHost, checked_load
 from bridge.workers.rollback import Rollback
@@ -78,7 +78,7 @@ SWITCH, SET_BACK, JOURNAL = "switch", "set back", "journal"
 
 
 class Session:
-    """Everything between source and sink; the `Desk` that the control surfaces are given."""
+    """Everything between source and sink; the `BridgeApi` that the control surfaces are given."""
 
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         """Check all that can be checked; nothing is opened or started yet.
@@ -253,7 +253,9 @@ class Session:
         )
         source = open_source(uri, options)
         # Spout without a name takes what comes; until then there is a picture all the same.
-        return StandIn(source, open_source("demo:", options)) if uri == "spout:" else source
+        return (
+            PlaceholderSource(source, open_source("demo:", options)) if uri == "spout:" else source
+        )
 
     def _open_sink(self, uri: str) -> Sink:
         width, height = self.settings.output
@@ -361,7 +363,7 @@ class Session:
         """Why the fallback is shown, or why it is not."""
         if not self._clock.needy or self.settings.fallback == HOLD:
             return ""
-        if self.counters.last_shown is Shown.FALLBACK:
+        if self.counters.last_shown is OutputSource.FALLBACK:
             return f"The engine gives no picture; the fallback {self.settings.fallback} is shown."
         clip = self._fallback if isinstance(self._fallback, Clip) else None
         trouble = clip.problem if clip else self._host.spare_trouble
@@ -374,17 +376,17 @@ class Session:
         """The folder of reference images."""
         return self.settings.assets
 
-    def look(self, side: str) -> Frame | None:
+    def latest_frame(self, side: str) -> Frame | None:
         """The newest frame of the `input` or `output` side."""
         return self._receiving.newest if side == "input" else self._clock.newest
 
     def offers(self) -> Sequence[Offer]:
-        """What there is to receive from; see `Desk.offers`."""
+        """What there is to receive from; see `BridgeApi.offers`."""
         return offers()
 
-    def attach(self, uri: str) -> None:
-        """Receive from another source; see `Desk.attach`."""
-        self._receiving.attach(meant(mended(uri)), self._keep)
+    def set_source(self, uri: str) -> None:
+        """Receive from another source; see `BridgeApi.set_source`."""
+        self._receiving.set_source(meant(mended(uri)), self._keep)
         self._missed.drop("source")
 
     def pipelines(self) -> Sequence[Mapping[str, Any]]:
@@ -408,7 +410,7 @@ class Session:
         return checked_load(row, self.store.snapshot.values, {})
 
     def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
-        """Begin to change the pipeline; see `Desk.switch`."""
+        """Begin to change the pipeline; see `BridgeApi.switch`."""
         row = self._catalog[bare(mended(pipeline))]
         asked = self.store.check(load or {}, SWITCH)
         built = checked_load(row, self.store.snapshot.values, asked)
@@ -489,7 +491,7 @@ class Session:
             shown=counters.last_shown,
             longest_gap=round(counters.longest_gap * 1e3, 1),
             black_frames=counters.black_frames,
-            **{f"frames_{shown}": counters.shown[shown] for shown in Shown},  # type: ignore[arg-type]
+            **{f"frames_{shown}": counters.shown[shown] for shown in OutputSource},  # type: ignore[arg-type]
             dropped_input=link.inbox.dropped if link else 0,
             dropped_output=self._clock.dropped,
             dropped_send=self._clock.outbox.dropped,
@@ -523,7 +525,7 @@ class Session:
         why = self._alarm.problem if self._alarm else ""
         return f"The last alarm has not arrived: {why}" if why else ""
 
-    def _input_state(self, link: Link | None) -> str:
+    def _input_state(self, link: WorkerClient | None) -> str:
         state = self._receiving.condition
         of_text = link is not None and link.row.text and not self._has_input()
         return "unneeded" if of_text and state != "live" else state
@@ -551,7 +553,9 @@ class Session:
     def _changed(self, change: Change) -> None:
         """A parameter changed; called by whoever changed it, so it must return at once."""
         self._rollback.changed(change)
-        self._host.steer(change.snapshot.number, self._rollback.eased(change.snapshot.values))
+        self._host.set_parameters(
+            change.snapshot.number, self._rollback.eased(change.snapshot.values)
+        )
         self._keep()
         aim = self._host.aim
         if aim is None or change.origin in (SWITCH, SET_BACK):
@@ -692,7 +696,7 @@ class Session:
             log.warning("size %s: %s; auto is taken", size, why)
             self.store.update({"size": AUTO}, SET_BACK)
 
-    def _set_back(self, failed: Orders, runs: Orders) -> None:
+    def _set_back(self, failed: WorkerConfig, runs: WorkerConfig) -> None:
         """What could not be loaded does not stay a wish, or the next start would end on it."""
         values, new, old = self.store.snapshot.values, failed.load, runs.load.model_dump()
         back = {
@@ -747,7 +751,7 @@ def _area(size: str) -> int:
     return width * height
 
 
-def _problems(link: Link | None) -> str:
+def _problems(link: WorkerClient | None) -> str:
     """What the pipeline cannot use of what it was given, as its last block told."""
     told = link.report.get("problems") if link else None
     return " ".join(map(str, cast("list[object]", told)))[:500] if isinstance(told, list) else ""

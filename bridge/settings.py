@@ -46,7 +46,7 @@ def shown_default(field: FieldInfo) -> str:
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
-def wants(name: str) -> str:
+def accepts(name: str) -> str:
     """What a setting takes, in words that follow its name: `takes a whole number from 0 to 8`."""
     field = Settings.model_fields[name]
     kinds: tuple[Any, ...] = get_args(field.annotation) or (field.annotation,)

@@ -142,7 +142,7 @@ class ParameterSpec:
         return round(number) if self.kind is Kind.INT else float(number)
 
     @property
-    def wants(self) -> str:
+    def accepts(self) -> str:
         """What the parameter takes, in words: `a number from 0 to 2`."""
         if self.kind is Kind.CHOICE:
             return "one of " + ", ".join(self.choices)
@@ -157,7 +157,7 @@ class ParameterSpec:
         return words
 
     def _refusal(self, value: object) -> ValueError:
-        return ValueError(f"{self.name} takes {self.wants}, not {_quoted(value)}.")
+        return ValueError(f"{self.name} takes {self.accepts}, not {_quoted(value)}.")
 
     @property
     def _named(self) -> str:
@@ -173,7 +173,7 @@ class ParameterSpec:
             except ValueError:
                 raise self._refusal(value) from None
         if not isinstance(value, (bool, int, float)):
-            raise ValueError(f"{self.name} takes {self.wants}, not {type(value).__name__}.")
+            raise ValueError(f"{self.name} takes {self.accepts}, not {type(value).__name__}.")
         try:
             finite = math.isfinite(value)
         except OverflowError:  # a whole number of hundreds of digits
@@ -195,7 +195,7 @@ class ParameterSpec:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             value = str(value) if isinstance(value, int) else f"{value:g}"
         if not isinstance(value, str):
-            raise ValueError(f"{self.name} takes {self.wants}, not {type(value).__name__}.")
+            raise ValueError(f"{self.name} takes {self.accepts}, not {type(value).__name__}.")
         text = mended(value)
         if len(text.encode()) > LONGEST_TEXT:
             raise ValueError(f"{self.name} takes at most {LONGEST_TEXT} bytes of text.")
@@ -288,7 +288,7 @@ def describe(model: type[BaseModel]) -> tuple[ParameterSpec, ...]:
     return tuple(_spec(name, field, live) for name, field in model.model_fields.items())
 
 
-def fitted(model: type[BaseModel], values: Mapping[str, Value]) -> dict[str, Value]:
+def clamped(model: type[BaseModel], values: Mapping[str, Value]) -> dict[str, Value]:
     """The part of `values` that `model` knows, each clamped to that model's own range; without
     what is another's alone, such as a choice that this one has not: there its own default holds.
     """

@@ -66,7 +66,7 @@ class Pipeline(Protocol):
         ...
 
 
-class TooLittleMemory(MemoryError):
+class InsufficientMemory(MemoryError):
     """A pipeline does not fit into the memory there is; one sentence, with what would."""
 
 
@@ -83,11 +83,11 @@ def build(target: str, load: Load, context: Context) -> Pipeline:
 __all__ = [
     "Context",
     "Image",
+    "InsufficientMemory",
     "Load",
     "Output",
     "Parameters",
     "Pipeline",
-    "TooLittleMemory",
     "UnusableOutput",
     "build",
 ]

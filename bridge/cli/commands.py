@@ -17,8 +17,8 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from bridge.cli.arguments import parser_of
-from bridge.errors import CRASHED, REFUSED, USAGE, Refused, speaking_utf8, stop_event
-from bridge.settings import Settings, wants
+from bridge.errors import CRASHED, REFUSED, USAGE, CommandError, speaking_utf8, stop_event
+from bridge.settings import Settings, accepts
 from bridge.system import logs
 from bridge.system.paths import path_of, typed
 from engine.system import drives, loading
@@ -66,7 +66,7 @@ def _status(options: argparse.Namespace, console: Console) -> int:
         return cast(int, end.code or 0)
     except BrokenPipeError:  # `list | head`: whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Refused as error:
+    except CommandError as error:
         return _refused(console, str(error), error.status)
     except Exception as error:
         if why := _package(error):
@@ -105,11 +105,11 @@ def _settings(options: argparse.Namespace) -> Settings:
     try:
         return Settings(**given)
     except RuntimeError:  # of Path.home
-        raise Refused(
+        raise CommandError(
             "There is no home folder on this account; choose one with --folder."
         ) from None
     except ValidationError as error:
-        raise Refused(_wrong(error.errors()[0])) from None
+        raise CommandError(_wrong(error.errors()[0])) from None
 
 
 def _wrong(first: Any) -> str:
@@ -117,7 +117,7 @@ def _wrong(first: Any) -> str:
     said, name = first["msg"].removeprefix("Value error, "), str((*first["loc"], "")[0])
     flag = f"--{name.replace('_', '-')}" if name else "a setting"
     if name in Settings.model_fields and first["type"] != "value_error":
-        said = f"{wants(name)}, not {first['input']!r}"
+        said = f"{accepts(name)}, not {first['input']!r}"
     elif not said.startswith("takes "):
         said = f"cannot be {first['input']!r}: {said}"
     return f"{flag} {said}."
@@ -126,22 +126,24 @@ def _wrong(first: Any) -> str:
 def _run(options: argparse.Namespace, console: Console) -> None:
     settings, values = _settings(options), _assignments(options.set)
     if options.keep:
-        from bridge.cli.supervisor import keep
+        from bridge.cli.supervisor import supervise
 
-        sys.exit(keep(options.given, settings, console))
+        sys.exit(supervise(options.given, settings, console))
     logs.hide(settings.secrets)
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logs.to_file(settings.folder, settings.name, level)
-    from bridge.cli.run import serve  # the web server takes a while to import: only where needed
+    from bridge.cli.run import (
+        run_bridge,  # the web server takes a while to import: only where needed
+    )
 
-    serve(settings, values, Console(stderr=True, quiet=True) if options.quiet else console)
+    run_bridge(settings, values, Console(stderr=True, quiet=True) if options.quiet else console)
 
 
 def _assignments(texts: Sequence[str], flag: str = "--set", kind: str = "VALUE") -> dict[str, str]:
     pairs = [text.partition("=") for text in texts]
     for name, equals, _ in pairs:
         if not equals:
-            raise Refused(f"{flag} takes NAME={kind}, not {name!r}.")
+            raise CommandError(f"{flag} takes NAME={kind}, not {name!r}.")
     return {name.strip(): value for name, _, value in pairs}
 
 
@@ -180,9 +182,9 @@ LISTS = {
 
 
 def _send(options: argparse.Namespace, console: Console) -> None:
-    from bridge.cli.send import relay
+    from bridge.cli.send import send_frames
 
-    relay(options.source, options.to, options.seconds, stop_event(), console)
+    send_frames(options.source, options.to, options.seconds, stop_event(), console)
 
 
 def _view(options: argparse.Namespace, console: Console) -> None:
@@ -201,14 +203,14 @@ def _layouts(options: argparse.Namespace, console: Console) -> None:
     try:
         made = installed(options.pipeline, offers, options.reply_port)
     except ValueError as error:
-        raise Refused(str(error)) from None
+        raise CommandError(str(error)) from None
     stem = "-".join(part for part in ("spout-bridge", options.pipeline) if part)
     folder = Path(path_of(options.write))
     try:
         written = write(made, folder, stem)
     except OSError as error:
         why = drives.away(folder) or f"{folder} cannot be written ({error.strerror or error})"
-        raise Refused(f"{why}; choose another folder with --write.") from None
+        raise CommandError(f"{why}; choose another folder with --write.") from None
     for path in written:
         console.print(f"{path} ({len(made.addresses)} addresses)", soft_wrap=True)
 
@@ -219,7 +221,7 @@ def _models(options: argparse.Namespace, console: Console) -> None:
 
     settings = _settings(options)
     if options.what == "download" and not options.pipelines:
-        raise Refused("download takes the pipelines to get, such as longlive.")
+        raise CommandError("download takes the pipelines to get, such as longlive.")
     asked = models.job(
         options.pipelines,
         _assignments(options.set),
@@ -264,7 +266,7 @@ def _bench_bridge(options: argparse.Namespace, console: Console) -> None:
 def _bench_engine(options: argparse.Namespace, console: Console) -> None:
     """In a process of its own, which alone may import torch and reads its own flags."""
     if find_spec("torch") is None:
-        raise Refused('This needs torch: pip install "spout-bridge[engine]".', REFUSED)
+        raise CommandError('This needs torch: pip install "spout-bridge[engine]".', REFUSED)
     command = [sys.executable, "-m", "engine.bench", *options.rest]
     sys.exit(subprocess.run(command, check=False, env=speaking_utf8()).returncode)
 

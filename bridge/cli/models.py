@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 
 from bridge.downloads.downloads import NEEDED, Download, Downloads
-from bridge.errors import REFUSED, Refused, quoted, speaking_utf8
+from bridge.errors import REFUSED, CommandError, quoted, speaking_utf8
 from bridge.workers import gpu
 from engine.catalog.artifacts import Artifact
 from engine.catalog.rows import Catalog, PipelineRow
@@ -67,11 +67,11 @@ def job(
     try:
         rows = [catalog[name] for name in pipelines] or list(catalog.rows.values())
     except LookupError as error:
-        raise Refused(str(error.args[0])) from None
+        raise CommandError(str(error.args[0])) from None
     loads = [(row, _load(row, values)) for row in rows]
     loads = [(row, load) for row, load in loads if row.needs(load)]
     if not loads:
-        raise Refused(f"{', '.join(pipelines)} takes no weights: it runs as it is.")
+        raise CommandError(f"{', '.join(pipelines)} takes no weights: it runs as it is.")
     return Job(library, loads, to, headers, yes)
 
 
@@ -82,7 +82,7 @@ def _load(row: PipelineRow, values: Mapping[str, str]) -> Load:
         )
     except ValidationError as error:
         first = error.errors()[0]
-        raise Refused(f"--set {first['loc'][0]}: {first['msg']}.") from None
+        raise CommandError(f"--set {first['loc'][0]}: {first['msg']}.") from None
 
 
 def listing(job: Job, console: Console) -> int:
@@ -100,7 +100,7 @@ def listing(job: Job, console: Console) -> int:
         for one in files:
             found = job.library.find(one)
             about = "" if one.sha256 else "about "
-            here = found.whose if found else "missing"
+            here = found.origin if found else "missing"
             table.add_row(one.name, about + size_text(one.size), here, one.licence or "on its page")
         console.print(table)
     room = f"{size_text(_free(job.library))} free"
@@ -125,7 +125,7 @@ def download(job: Job, console: Console) -> int:
         console.print("Everything is here.")
         return 0
     if job.library.away:
-        raise Refused(job.library.away)
+        raise CommandError(job.library.away)
     size = sum(one.size for one in gone)
     for one in gone:
         console.print(f"{one.name}  {size_text(one.size)}  {one.terms}", soft_wrap=True)
@@ -144,7 +144,7 @@ def download(job: Job, console: Console) -> int:
     try:
         downloads.start(", ".join(row.id for row, _ in job.loads), gone)
     except ValueError as error:
-        raise Refused(str(error), REFUSED) from None
+        raise CommandError(str(error), REFUSED) from None
     try:
         _watch(downloads, console)
     except KeyboardInterrupt:
@@ -153,7 +153,7 @@ def download(job: Job, console: Console) -> int:
         console.print("Stopped; what has come is kept, the same command goes on.")
         return FAILED
     if downloads.now.error:
-        raise Refused(downloads.now.error)
+        raise CommandError(downloads.now.error)
     console.print("Everything is here.")
     return 0
 
@@ -161,7 +161,7 @@ def download(job: Job, console: Console) -> int:
 def verify(job: Job, console: Console) -> int:
     """Compare what is here with what was declared; with `headers`, what the hub has."""
     if find_spec("torch") is None:
-        raise Refused(NEEDED.replace("Downloads need", "This needs"), REFUSED)
+        raise CommandError(NEEDED.replace("Downloads need", "This needs"), REFUSED)
     order = {
         "models": str(job.library.models),
         "more": [str(folder) for folder in job.library.more],
@@ -176,18 +176,20 @@ def verify(job: Job, console: Console) -> int:
 def copy(job: Job, console: Console) -> int:
     """Copy the files to another folder, for a machine without a line; each is checked there."""
     if job.to is None:
-        raise Refused("copy takes --to FOLDER.")
+        raise CommandError("copy takes --to FOLDER.")
     target = Library(job.to)
     if target.away:
         cure = drives.cure(job.to)
-        raise Refused(f"{drives.away(job.to)}: {cure}, or choose another folder with --to.")
+        raise CommandError(f"{drives.away(job.to)}: {cure}, or choose another folder with --to.")
     found = {one: job.library.find(one) for one in job.artifacts}
     if gone := [one.name for one, place in found.items() if place is None]:
-        raise Refused(f"Not here, so not to be copied: {', '.join(gone)}. Download them first.")
+        raise CommandError(
+            f"Not here, so not to be copied: {', '.join(gone)}. Download them first."
+        )
     todo = {one: place for one, place in found.items() if place and not target.home(one).is_file()}
     size = sum(place.path.stat().st_size for place in todo.values())
     if size > _free(target):
-        raise Refused(
+        raise CommandError(
             f"{size_text(size)} do not fit into {job.to}, which has "
             f"{size_text(_free(target))} free."
         )
@@ -197,9 +199,11 @@ def copy(job: Job, console: Console) -> int:
         try:
             target.record(home, _copied(job.library, one, place.path, home))
         except WeightsError as error:
-            raise Refused(str(error)) from None
+            raise CommandError(str(error)) from None
         except OSError as error:  # a full disk, a stick that was pulled out, a file that is held
-            raise Refused(f"{home} cannot be written: {held.told(error)}; try again.") from None
+            raise CommandError(
+                f"{home} cannot be written: {held.told(error)}; try again."
+            ) from None
     flag = f"--models {quoted(job.to)}"
     console.print(f"Everything is in {job.to}; use it with {flag}.", soft_wrap=True)
     return 0

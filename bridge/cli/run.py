@@ -18,7 +18,7 @@ from rich.text import Text
 from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
 from bridge.control.osc.server import OscServer
 from bridge.downloads.inventory import MissingWeights
-from bridge.errors import PORT_TAKEN, REFUSED, Refused, new_token, stop_event, stop_with_stdin
+from bridge.errors import PORT_TAKEN, REFUSED, CommandError, new_token, stop_event, stop_with_stdin
 from bridge.playout.output import OutputParameters
 from bridge.session import Session
 from bridge.settings import Settings
@@ -48,7 +48,7 @@ PORT_AGAIN = 5.0  # seconds in which the ports of one that has died are tried
 TELL = 5.0  # seconds between lines where nobody watches a terminal
 
 
-def serve(settings: Settings, values: Mapping[str, str], console: Console) -> None:
+def run_bridge(settings: Settings, values: Mapping[str, str], console: Console) -> None:
     """Run until Ctrl-C. What cannot be is refused before anything is started."""
     stop = stop_event()
     if settings.stop_on_stdin_end:
@@ -68,7 +68,7 @@ def serve(settings: Settings, values: Mapping[str, str], console: Console) -> No
         try:
             osc = OscServer(session, settings)
         except ValueError as error:
-            raise Refused(str(error)) from None
+            raise CommandError(str(error)) from None
         running.callback(osc.close)
         _bind(partial(osc.bind, http.port), socket.SOCK_DGRAM, http.port, session, stop)
         _start(session, values)
@@ -88,14 +88,14 @@ def view(uri: str, port: int, console: Console) -> None:
             source=uri, sink="null:", pipeline="passthrough", port=port, osc_feedback=(),
             folder=Path(folder), name="View", output_size="640x360", fit="contain",
         )  # fmt: skip
-        serve(settings, {}, console)
+        run_bridge(settings, {}, console)
 
 
 def _token(settings: Settings) -> str:
     if settings.token and not TOKEN.fullmatch(settings.token):
         length = len(settings.token)
         fault = "others" if 16 <= length <= 256 else str(length)
-        raise Refused(
+        raise CommandError(
             "--token takes 16 to 256 letters, digits, dashes, dots, underscores and tildes; this "
             f"one has {fault}. Use --lan without a token, and one is made for you.",
             REFUSED,
@@ -103,7 +103,7 @@ def _token(settings: Settings) -> str:
     if settings.lan and not settings.token:
         return new_token()
     if settings.host.lower() not in LOOPBACK and not settings.token and not settings.lan:
-        raise Refused(
+        raise CommandError(
             f"--host {settings.host} opens the page to others: give --token SECRET or use --lan.",
             REFUSED,
         )
@@ -122,7 +122,7 @@ def _session(settings: Settings, values: Mapping[str, str]) -> Session:
                 raise
             log.warning("what the command names is left out: %s", _sentence(error))
     except (LookupError, ValueError, OSError) as error:
-        raise Refused(_sentence(error)) from None
+        raise CommandError(_sentence(error)) from None
     return session
 
 
@@ -170,7 +170,7 @@ def _bind(
     except OSError as error:
         session.let_go()
         host = "0.0.0.0" if settings.lan else settings.host
-        raise Refused(taken(kind, host, port, error), PORT_TAKEN) from None
+        raise CommandError(taken(kind, host, port, error), PORT_TAKEN) from None
 
 
 def _takes_over(session: Session) -> bool:
@@ -184,7 +184,7 @@ def _start(session: Session, values: Mapping[str, str]) -> None:
     try:
         session.start(values)
     except (TransportError, MissingWeights, RingError, OSError) as error:
-        raise Refused(_sentence(error)) from None
+        raise CommandError(_sentence(error)) from None
 
 
 def _stop(session: Session, crash: type[BaseException] | None, *_: object) -> None:

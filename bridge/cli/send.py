@@ -6,7 +6,7 @@ from time import perf_counter
 
 from rich.console import Console
 
-from bridge.errors import Refused
+from bridge.errors import CommandError
 from bridge.frames.frame import Frame
 from bridge.system import logs
 from bridge.system.windows import awake
@@ -18,7 +18,7 @@ TELL = 2.0  # seconds without an answer from which on it is told
 GRACE = 1.5  # seconds that an end may take
 
 
-def relay(uri: str, to: str, seconds: float, stop: threading.Event, console: Console) -> None:
+def send_frames(uri: str, to: str, seconds: float, stop: threading.Event, console: Console) -> None:
     """Hand on every picture until `stop` is set or `seconds` have passed. Source and sink are
     opened, used and closed aside: whatever a driver or a disk does, Ctrl-C ends this.
     """
@@ -49,7 +49,7 @@ def relay(uri: str, to: str, seconds: float, stop: threading.Event, console: Con
             _tell(console, f"{uri} or {to} has not opened for {TELL:.0f} s; Ctrl-C ends.")
     done.wait(GRACE)
     if failure and isinstance(failure[0], TransportError):
-        raise Refused(str(failure[0])) from failure[0]
+        raise CommandError(str(failure[0])) from failure[0]
     if failure:
         raise failure[0]
 

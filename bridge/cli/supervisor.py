@@ -13,7 +13,7 @@ from rich.console import Console
 from bridge.errors import PORT_TAKEN, new_token, stop_event, stop_with_stdin
 from bridge.settings import Settings
 from bridge.system import logs
-from bridge.system.processes import OUTSIDE, death, from_outside, tie
+from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent
 from engine.system.parent import die_with_parent
 
 SETTLED = 5.0  # seconds of life after which a death is no failed start
@@ -24,7 +24,7 @@ TOO_MANY = 4  # deaths in a row, each soon after its start: what is restored may
 GRACE = 4.0  # seconds that the bridge may take to end when it is told to; Windows gives us five
 
 
-def keep(arguments: Sequence[str], settings: Settings, console: Console) -> int:
+def supervise(arguments: Sequence[str], settings: Settings, console: Console) -> int:
     """Run the bridge until Ctrl-C, or until it ends as it was meant to; the exit status."""
     stop = stop_event()
     if settings.stop_on_stdin_end:
@@ -82,7 +82,7 @@ def _run(arguments: Sequence[str], environment: Mapping[str, str], stop: threadi
         preexec_fn=die_with_parent if hasattr(os, "fork") else None,
     )
     assert process.stdin is not None
-    tie(process)
+    kill_with_parent(process)
     with process.stdin as told:
         while not stop.is_set():
             with suppress(subprocess.TimeoutExpired):

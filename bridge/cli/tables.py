@@ -109,7 +109,7 @@ def _users(ids: Sequence[str]) -> str:
 
 
 def _range(spec: ParameterSpec) -> str:
-    return f"{spec.wants} ({spec.unit})" if spec.unit else spec.wants
+    return f"{spec.accepts} ({spec.unit})" if spec.unit else spec.accepts
 
 
 def _shown(spec: ParameterSpec) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bridge.errors import Refused
+from bridge.errors import CommandError
 from bridge.settings import data_folder
 from engine.system import held
 from engine.system.drives import away
@@ -57,10 +57,10 @@ def write(folder: Path) -> Path:
     """Copy the kit into a folder and return that of the kit; Refused where something is there."""
     target = folder / KIT.name
     if target.exists():
-        raise Refused(f"{target} is there already; take it away, or name another folder.")
+        raise CommandError(f"{target} is there already; take it away, or name another folder.")
     try:
         shutil.copytree(KIT, target, ignore=shutil.ignore_patterns("__pycache__"))
     except OSError as error:
         why = away(target) or f"{target} cannot be written: {error.strerror or error}"
-        raise Refused(f"{why}; name another folder.") from None
+        raise CommandError(f"{why}; name another folder.") from None
     return target

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bridge.errors import Refused
+from bridge.errors import CommandError
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def read(path: Path, kit: Path = KIT) -> list[str]:
     except (TypeError, ValueError, AttributeError, LookupError) as error:
         # Anything may stand anywhere in a file that went through other hands.
         log.debug("%s cannot be followed.", path, exc_info=True)
-        raise Refused(f"{path} is no whole report of the Self Test ({error}).") from None
+        raise CommandError(f"{path} is no whole report of the Self Test ({error}).") from None
     began, version = report.get("began", "?"), report.get("version", "?")
     head = f"SpoutBridge {version} in {' '.join(map(str, app))}, {began}"
     return [head, *(found or ["Nothing differs from what the component takes for granted."])]
@@ -50,19 +50,21 @@ def load(path: Path) -> dict[str, Any]:
     """A report as it was written; Refused where it is none, or not whole."""
     try:
         if path.stat().st_size > LARGEST:
-            raise Refused(f"{path} is too large for a report of the Self Test.")
+            raise CommandError(f"{path} is too large for a report of the Self Test.")
         report = json.loads(_decoded(path.read_bytes()))
     except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror or error}.") from None
+        raise CommandError(f"{path} cannot be read: {error.strerror or error}.") from None
     except (ValueError, RecursionError):
-        raise Refused(f"{path} is no report of the Self Test, or not a whole one.") from None
+        raise CommandError(f"{path} is no report of the Self Test, or not a whole one.") from None
     if not isinstance(report, dict) or not {"rules", "types", "bridge"} <= set(report):
-        raise Refused(f"{path} is no report of the Self Test.")
+        raise CommandError(f"{path} is no report of the Self Test.")
     odd = [
         name for name, kind in SECTIONS.items() if not isinstance(report.get(name, kind()), kind)
     ]
     if odd:
-        raise Refused(f"{path} is no whole report of the Self Test: {', '.join(odd)} is odd there.")
+        raise CommandError(
+            f"{path} is no whole report of the Self Test: {', '.join(odd)} is odd there."
+        )
     return report
 
 

@@ -20,7 +20,7 @@ class Action:
     run: Callable[[], None]
 
 
-class Desk(Protocol):
+class BridgeApi(Protocol):
     """Any thread may call any method; none waits for the engine."""
 
     @property
@@ -69,12 +69,12 @@ class Desk(Protocol):
         """The senders and devices that there are to receive from now."""
         ...
 
-    def attach(self, uri: str) -> None:
+    def set_source(self, uri: str) -> None:
         """Receive from another source from now on. Raises TransportError for what is no URI; what
         cannot be opened stands in `status().error`, and the source before it is taken up again.
         """
         ...
 
-    def look(self, side: str) -> Frame | None:
+    def latest_frame(self, side: str) -> Frame | None:
         """The newest frame of the `input` or `output` side; None when there was never one."""
         ...

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from bridge import __version__
-from bridge.control.bridge_api import Desk
+from bridge.control.bridge_api import BridgeApi
 from bridge.state.status import STATUS
 from engine.parameters import WRITTEN, Kind, ParameterSpec
 
@@ -16,7 +16,7 @@ TYPES: Mapping[Kind, type] = {
 }  # fmt: skip
 
 
-def schema(desk: Desk) -> dict[str, Any]:
+def schema(desk: BridgeApi) -> dict[str, Any]:
     """All parameters, actions, pipelines and state values, with what each means; and the bridge's
     version, by which a client sees whether it understands this one.
     """
@@ -42,7 +42,7 @@ def body(name: str, specs: Iterable[ParameterSpec], required: Mapping[str, Any])
             Any,
             Field(
                 default=None,
-                description=f"{spec.help} Takes {spec.wants}. OSC: /bridge/{spec.osc}",
+                description=f"{spec.help} Takes {spec.accepts}. OSC: /bridge/{spec.osc}",
                 json_schema_extra={**_json_type(kind), **extra, "default": spec.default},
             ),
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """What was looked at, what was found, and what cannot work because of it: one sentence with
     the cure, empty where all is well.
     """

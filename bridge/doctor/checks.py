@@ -15,7 +15,7 @@ import psutil
 from rich.console import Console
 
 from bridge import __version__
-from bridge.doctor.check import Finding
+from bridge.doctor.check import Check
 from bridge.errors import USAGE, speaking_utf8
 from bridge.settings import Settings
 from bridge.system.ports import refusal
@@ -47,10 +47,10 @@ def doctor(settings: Settings) -> int:
     return USAGE if problems else 0
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
-    yield Finding("spout-bridge", __version__)
-    yield Finding("Python", f"{platform.python_version()}, {sys.executable}")
-    yield Finding("system", f"{platform.platform()} on {platform.machine()}")
+def _findings(settings: Settings) -> Iterator[Check]:
+    yield Check("spout-bridge", __version__)
+    yield Check("Python", f"{platform.python_version()}, {sys.executable}")
+    yield Check("system", f"{platform.platform()} on {platform.machine()}")
     yield from _packages()
     yield from _runtime()
     yield from _machine(settings)
@@ -63,7 +63,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield from spout(settings)
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[Check]:
     """Every package that matters, without importing it: that could take seconds, or fail."""
     found = packages_distributions()
     needed = {**NEEDED, **SPOUT} if sys.platform == "win32" else NEEDED
@@ -73,10 +73,10 @@ def _packages() -> Iterator[Finding]:
         problem = ""
         if name in needed and not there:
             problem = f"{name} is missing: install it with `pip install {needed[name]}`."
-        yield Finding(name, there or "not installed", problem)
+        yield Check(name, there or "not installed", problem)
 
 
-def _runtime() -> Iterator[Finding]:
+def _runtime() -> Iterator[Check]:
     """Whether what has libraries of its own can be loaded, by another process: the bridge itself
     never loads onnxruntime, and is not to end here for what it does load.
     """
@@ -84,25 +84,25 @@ def _runtime() -> Iterator[Finding]:
         if find_spec(name):
             status, text = _answer(sys.executable, "-P", "-c", f"import {name}")
             if status:
-                yield Finding(f"{name} loads", "no", _refused(name, text))
+                yield Check(f"{name} loads", "no", _refused(name, text))
     if not find_spec("onnxruntime"):
         return
     code = "import onnxruntime; print(', '.join(onnxruntime.get_available_providers()))"
     status, text = _answer(sys.executable, "-P", "-c", code)
     problem = _refused("onnxruntime", text) if status else ""
-    yield Finding("onnxruntime has", "nothing: it cannot be loaded" if status else text, problem)
+    yield Check("onnxruntime has", "nothing: it cannot be loaded" if status else text, problem)
 
 
 def _refused(name: str, text: str) -> str:
     return f"{name} is installed and cannot be loaded ({text}): {loading.cure()}."
 
 
-def _machine(settings: Settings) -> Iterator[Finding]:
+def _machine(settings: Settings) -> Iterator[Check]:
     memory = psutil.virtual_memory()
-    yield Finding("processors", f"{os.cpu_count()}")
+    yield Check("processors", f"{os.cpu_count()}")
     more = commit.left()
     told = "" if more is None else f", {_gb(more)} to be had with the page file"
-    yield Finding("memory", f"{_gb(memory.available)} free of {_gb(memory.total)}{told}")
+    yield Check("memory", f"{_gb(memory.available)} free of {_gb(memory.total)}{told}")
     # Windows has no place for it: it is memory like any other.
     free = memory.available if sys.platform == "win32" else shutil.disk_usage(folder()).free
     width, height = settings.output
@@ -111,15 +111,15 @@ def _machine(settings: Settings) -> Iterator[Finding]:
         "choose a smaller --output-size, or give more (docker run --shm-size 1g)."
     )
     small = free < PICTURES * width * height * 4
-    yield Finding("shared memory", f"{_gb(free)} free", problem if small else "")
+    yield Check("shared memory", f"{_gb(free)} free", problem if small else "")
 
 
-def _port(settings: Settings) -> Finding:
+def _port(settings: Settings) -> Check:
     host = "0.0.0.0" if settings.lan else settings.host
     problem = refusal(host, settings.port)
     if problem and (state := _bridge_at(settings.port)):
-        return Finding("port", f"{settings.port} has a bridge that runs: {state}")
-    return Finding("port", f"{settings.port} is {'taken' if problem else 'free'}", problem)
+        return Check("port", f"{settings.port} has a bridge that runs: {state}")
+    return Check("port", f"{settings.port} is {'taken' if problem else 'free'}", problem)
 
 
 def _bridge_at(port: int) -> str:
@@ -134,7 +134,7 @@ def _bridge_at(port: int) -> str:
         return ""
 
 
-def _folder(settings: Settings) -> Finding:
+def _folder(settings: Settings) -> Check:
     path = settings.folder
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -143,19 +143,19 @@ def _folder(settings: Settings) -> Finding:
         held.remove(probe)
     except OSError as error:
         why = f"The folder {path} cannot be written ({error.strerror})"
-        return Finding("folder", f"{path}", f"{why}: choose another with --folder.")
+        return Check("folder", f"{path}", f"{why}: choose another with --folder.")
     # Python from Microsoft's Store is shown a folder of its own in place of AppData.
     real = path.resolve()
     there = f"{path}, really {real}" if real != path.absolute() else f"{path}"
-    return Finding("folder", f"{there}, {_gb(shutil.disk_usage(path).free)} free")
+    return Check("folder", f"{there}, {_gb(shutil.disk_usage(path).free)} free")
 
 
-def _gpu() -> Finding:
+def _gpu() -> Check:
     if not shutil.which("nvidia-smi"):
-        return Finding("NVIDIA GPU", "no nvidia-smi here")
+        return Check("NVIDIA GPU", "no nvidia-smi here")
     asked = "--query-gpu=name,driver_version,memory.free,memory.total,display_active"
     status, text = _answer("nvidia-smi", asked, "--format=csv,noheader")
-    return Finding("NVIDIA GPU", text if status == 0 else f"nvidia-smi fails: {text}")
+    return Check("NVIDIA GPU", text if status == 0 else f"nvidia-smi fails: {text}")
 
 
 def _answer(*command: str) -> tuple[int, str]:

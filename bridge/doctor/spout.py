@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bridge.doctor.check import Finding
+from bridge.doctor.check import Check
 from bridge.doctor.loopback import FIRST, loop
 from bridge.settings import Settings
 from bridge.transports import Options, open_source
@@ -35,7 +35,7 @@ BACK = {
 }
 
 
-def spout(settings: Settings) -> Iterator[Finding]:
+def spout(settings: Settings) -> Iterator[Check]:
     """Everything; the log of Spout itself is kept meanwhile."""
     if not find_spec("SpoutGL"):
         return  # said already, with the cure
@@ -45,22 +45,22 @@ def spout(settings: Settings) -> Iterator[Finding]:
     yield from _tried("OpenGL", _opengl)
     there = senders()
     if not there:
-        yield Finding("sender", "none now")
+        yield Check("sender", "none now")
     for sender in there:
         yield from _tried("sender", partial(_sender, sender))
     for width, height in SIZES:
         yield from _tried(f"{width}x{height}", partial(_loopback, width, height))
-    yield Finding("Spout's log", trouble or f"{path}, {_lines(path)} lines")
+    yield Check("Spout's log", trouble or f"{path}, {_lines(path)} lines")
 
 
-def _tried(name: str, find: Callable[[], list[Finding]]) -> list[Finding]:
+def _tried(name: str, find: Callable[[], list[Check]]) -> list[Check]:
     """What is found, in a thread of its own: an OpenGL context belongs to one."""
     try:
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(find).result()
     except Exception as error:  # noqa: BLE001 - of a driver: they are what is looked for
         problem = f"{name} fails ({error}): update the graphics driver, and report it."
-        return [Finding(name, "fails", problem)]
+        return [Check(name, "fails", problem)]
 
 
 def _keep_log(path: Path) -> str:
@@ -82,7 +82,7 @@ def _lines(path: Path) -> int:
         return 0
 
 
-def _counting() -> Finding:
+def _counting() -> Check:
     winreg: Any = import_module("winreg")
     try:
         with winreg.OpenKey(winreg.HKEY_CURRENT_USER, r"Software\Leading Edge\Spout") as key:
@@ -90,13 +90,13 @@ def _counting() -> Finding:
     except OSError:
         on = 0
     told = "on: new pictures are told without a copy" if on else "off: every look costs a copy"
-    return Finding("Framecount", told)
+    return Check("Framecount", told)
 
 
-def _opengl() -> list[Finding]:
+def _opengl() -> list[Check]:
     receiver: Any = import_module("SpoutGL").SpoutReceiver()
     if not receiver.createOpenGL():
-        return [Finding("OpenGL", "none: pictures go through the CPU")]
+        return [Check("OpenGL", "none: pictures go through the CPU")]
     try:
         found = str(import_module("bridge.transports.spout.gl").renderer())
     finally:
@@ -105,33 +105,33 @@ def _opengl() -> list[Finding]:
         "OpenGL has no graphics driver here: install that of the GPU, and start the bridge at the "
         "machine itself, not through a remote desktop."
     )
-    return [Finding("OpenGL", found, problem if found.startswith("GDI Generic") else "")]
+    return [Check("OpenGL", found, problem if found.startswith("GDI Generic") else "")]
 
 
-def _sender(sender: Sender) -> list[Finding]:
+def _sender(sender: Sender) -> list[Check]:
     """What another program sends, and whether it arrives."""
     with open_source(f"spout:{sender.name}", Options()) as source:
         way = _way(source.status, BACK) if source.receive(FIRST) else "no picture comes"
         problem = source.problem
     form = f"{sender.width}x{sender.height} {sender.format_name}"
     value = f"{sender.name}, {form}, {sender.owner or 'unknown'}, {way}"
-    return [Finding("sender", value, problem)]
+    return [Check("sender", value, problem)]
 
 
-def _loopback(width: int, height: int) -> list[Finding]:
+def _loopback(width: int, height: int) -> list[Check]:
     """Pictures of one size from this program to itself."""
     size = f"{width}x{height}"
     passage = loop(f"spout:Doctor{os.getpid()}", width, height, COUNT)
     if not passage.sent:
-        return [Finding(size, "no picture came back", _other_gpu())]
+        return [Check(size, "no picture came back", _other_gpu())]
     bad = (
         f"Of {COUNT} pictures of {size} {passage.exact} came back through Spout as they were sent: "
         "update the graphics driver, and report it with Spout's log."
     )
     return [
-        Finding(f"{size} out", _told(passage.out, OUT, passage.sent)),
-        Finding(f"{size} back", _told(passage.back, BACK, passage.received)),
-        Finding(
+        Check(f"{size} out", _told(passage.out, OUT, passage.sent)),
+        Check(f"{size} back", _told(passage.back, BACK, passage.received)),
+        Check(
             f"{size} bytes",
             f"all right in {passage.exact} of {COUNT} pictures",
             bad if passage.exact < COUNT else "",

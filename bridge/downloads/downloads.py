@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bridge.errors import speaking_utf8
-from bridge.system.processes import OUTSIDE, death, from_outside, tie
+from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent
 from engine.catalog.artifacts import Artifact
 from engine.files.library import size_text
 
@@ -118,7 +118,7 @@ def _launch(models: Path, artifacts: Iterable[Artifact]) -> "subprocess.Popen[by
         creationflags=GROUP,
         process_group=None if sys.platform == "win32" else 0,  # Ctrl-C is ours to hear
     )
-    tie(process)
+    kill_with_parent(process)
     order = {"models": str(models), "artifacts": [asdict(one) for one in artifacts]}
     assert process.stdin
     process.stdin.write(json.dumps(order).encode())

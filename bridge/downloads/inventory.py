@@ -8,7 +8,7 @@ from typing import Any
 from bridge.downloads.downloads import Download, Downloads
 from bridge.system.aside import Disk, SlowError
 from engine.catalog.rows import Catalog, PipelineRow
-from engine.files.library import Lack, Library, lack
+from engine.files.library import Library, MissingFiles, lack
 from engine.parameters import Load
 from engine.system import drives
 
@@ -18,7 +18,7 @@ LISTING = 10.0  # the same for those of all pipelines
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """In place of a `Lack` where the disk does not say what is there."""
+    """In place of a `MissingFiles` where the disk does not say what is there."""
 
     pipeline: str
     why: str
@@ -30,7 +30,7 @@ class Silence:
 class MissingWeights(ValueError):
     """A pipeline cannot be loaded before its files are here; `lack` says which."""
 
-    def __init__(self, lack: Lack | Silence) -> None:
+    def __init__(self, lack: MissingFiles | Silence) -> None:
         super().__init__(str(lack))
         self.lack = lack
 
@@ -61,7 +61,7 @@ class Weights:
         """How the last download stands."""
         return self._downloads.now
 
-    def lack(self, row: PipelineRow, load: Load) -> Lack | Silence | None:
+    def lack(self, row: PipelineRow, load: Load) -> MissingFiles | Silence | None:
         """What a pipeline lacks to be loaded so; None for nothing. Waits a moment for the disk."""
         wanted = tuple(row.needs(load).values())
         if not wanted:
@@ -125,7 +125,7 @@ class Weights:
             files.append({
                 "role": role, "file": artifact.file, "repository": artifact.repository,
                 "size": artifact.size, "sha256": artifact.sha256, "licence": artifact.terms,
-                "path": str(found.path) if found else "", "whose": found.whose if found else "",
+                "path": str(found.path) if found else "", "whose": found.origin if found else "",
             })  # fmt: skip
         return {
             "id": row.id,

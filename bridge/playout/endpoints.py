@@ -135,7 +135,7 @@ class Carrier(Generic[T]):
         self._failed(self, error)
 
 
-class End(Generic[T]):
+class Endpoint(Generic[T]):
     """One end: `open_` gives its transport and is called in the transport's own thread.
 
     One thread decides everything here, and calls nothing that could keep it.
@@ -349,7 +349,7 @@ class End(Generic[T]):
         raise NotImplementedError
 
 
-class Receiving(End[Source]):
+class Receiving(Endpoint[Source]):
     """Takes what comes and never waits for the engine."""
 
     def __init__(
@@ -362,7 +362,7 @@ class Receiving(End[Source]):
         self._counters = counters
         self._took = took
 
-    def attach(self, uri: str, attached: Callable[[], None]) -> None:
+    def set_source(self, uri: str, attached: Callable[[], None]) -> None:
         """Receive from another source from now on, and call `attached`; TransportError for what is
         no URI. What cannot be opened is told in `refused`, and the source before it goes on.
         Neither disk nor driver is touched here.
@@ -424,7 +424,7 @@ def _check(image: object) -> None:
         )
 
 
-class Sending(End[Sink]):
+class Sending(Endpoint[Sink]):
     """Hands over what the clock composed; a sink that fails is told, the rest goes on."""
 
     verb = "taken a picture"

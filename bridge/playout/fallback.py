@@ -13,7 +13,7 @@ from bridge.frames.frame import Image
 from bridge.playout.pickup import Pickup
 from bridge.system.loops import explained, repeat
 from bridge.transports import Options, TransportError, open_source
-from bridge.workers.client import Link
+from bridge.workers.client import WorkerClient
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Spare:
     def __init__(
         self,
         want: Callable[[bool], None],
-        link: Callable[[], Link | None],
+        link: Callable[[], WorkerClient | None],
         fit: Callable[[Image], Image],
     ) -> None:
         """`want` tells the host whether the worker is to run, `link` gives it while it does."""
@@ -117,7 +117,7 @@ class Spare:
         self._link = link
         self._fit = fit
         self._pickup = Pickup()
-        self._known: Link | None = None
+        self._known: WorkerClient | None = None
         self._newest: Numbered | None = None
         self._number = 0
         self._until = float("-inf")

@@ -16,10 +16,10 @@ from bridge.frames.pixels import Fit, blank, blend, darken, fit, is_black, opaqu
 from bridge.playout.fallback import Fallback, Numbered, nothing
 from bridge.playout.pickup import Pickup
 from bridge.settings import Settings
-from bridge.state.status import Counters, Shown
+from bridge.state.status import Counters, OutputSource
 from bridge.system.loops import explained, repeat
 from bridge.system.timing import Ticker
-from bridge.workers.client import Link
+from bridge.workers.client import WorkerClient
 from engine.ipc.ring import Slot
 from engine.parameters import Parameters, Value, control
 from engine.system.overdue import LATE
@@ -73,7 +73,7 @@ class OutputClock:
         self,
         settings: Settings,
         counters: Counters,
-        link: Callable[[], Link | None],
+        link: Callable[[], WorkerClient | None],
         values: Callable[[], Mapping[str, Value]],
         newest_input: Callable[[], Frame | None],
         card: Callable[[int, int], Image],
@@ -178,22 +178,22 @@ class OutputClock:
         counters.latency.add(perf_counter() - slot.time)
         counters.snapshot = slot.tag
 
-    def _what(self, now: float, controls: OutputParameters, fresh: bool) -> Shown:
+    def _what(self, now: float, controls: OutputParameters, fresh: bool) -> OutputSource:
         self.needy = self._needs(now, controls, fresh)
         other = self._fallback(self.needy, now)
         if self.needy or self._aside == 0:  # else what fades out stays as it was
             self._other = other
         if fresh:
-            return Shown.NEW
+            return OutputSource.NEW
         if self.needy and other:
-            return Shown.FALLBACK
+            return OutputSource.FALLBACK
         if self._picture is None:
-            return Shown.CARD
+            return OutputSource.CARD
         if controls.no_picture == "hold" or now - self._new_at <= self._patience(controls):
-            return Shown.HOLD
+            return OutputSource.HOLD
         if controls.no_picture == "passthrough" and self._newest_input():
-            return Shown.PASS
-        return Shown.CARD if controls.no_picture == "card" else Shown.HOLD
+            return OutputSource.PASS
+        return OutputSource.CARD if controls.no_picture == "card" else OutputSource.HOLD
 
     def _needs(self, now: float, controls: OutputParameters, fresh: bool) -> bool:
         """Whether the fallback is to be shown: the engine is stuck, or has long owed a picture. A
@@ -218,18 +218,18 @@ class OutputClock:
         capped = link.block.frames / controls.max_fps if controls.max_fps > 0 else 0.0
         return max(controls.hold_s, 2 * link.block.seconds, 2 * capped)
 
-    def _move_levels(self, controls: OutputParameters, shown: Shown, period: float) -> None:
+    def _move_levels(self, controls: OutputParameters, shown: OutputSource, period: float) -> None:
         fade = max(controls.black_fade, period)
         self._level = _towards(self._level, controls.black, period / fade)
-        self._away = _towards(self._away, shown is Shown.PASS, period / CROSSFADE)
-        self._aside = _towards(self._aside, shown is Shown.FALLBACK, period / CROSSFADE)
+        self._away = _towards(self._away, shown is OutputSource.PASS, period / CROSSFADE)
+        self._aside = _towards(self._aside, shown is OutputSource.FALLBACK, period / CROSSFADE)
 
-    def _compose(self, controls: OutputParameters, shown: Shown) -> tuple[Image, object]:
+    def _compose(self, controls: OutputParameters, shown: OutputSource) -> tuple[Image, object]:
         """The picture before black, and a key that changes whenever the picture does."""
         if controls.freeze and self._index:
             return self._composed, self._key if self._level == 0 else "frozen"
         picture, number = self._picture, self._number
-        if picture is None or shown is Shown.CARD:
+        if picture is None or shown is OutputSource.CARD:
             picture, number = self._card(self._width, self._height), 0
         other = self._other if self._aside > 0 else None
         if other is not None:
@@ -249,7 +249,7 @@ class OutputClock:
             self._input = frame.index, image if self._settings.alpha == "input" else opaque(image)
         return self._input
 
-    def _note(self, shown: Shown, image: Image, controls: OutputParameters) -> None:
+    def _note(self, shown: OutputSource, image: Image, controls: OutputParameters) -> None:
         counters = self._counters
         counters.shown[shown] += 1
         counters.last_shown = shown

@@ -1,7 +1,7 @@
 """Takes a worker's pictures when they are due, and never waits for one."""
 
 from bridge.playout.pacer import Pacer
-from bridge.workers.client import Link
+from bridge.workers.client import WorkerClient
 from engine.ipc.ring import Slot
 
 
@@ -12,7 +12,7 @@ class Pickup:
         self.dropped = 0  # pictures that came too fast to be shown
         self._pacer = Pacer()
 
-    def take(self, link: Link | None, now: float) -> Slot | None:
+    def take(self, link: WorkerClient | None, now: float) -> Slot | None:
         """The picture that is due now; None for none."""
         ring = link.ring if link else None
         if link is None or ring is None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
-from bridge.system.claim import Claim
+from bridge.system.claim import LockFile
 from engine.parameters import Value
 from engine.system import held
 
@@ -64,7 +64,7 @@ class Journal:
         self.shared = False  # whether another bridge of this name keeps its look here
         self.unread = ""  # why nothing is restored although there is a journal, in a sentence
         self._path = path
-        self._claim = Claim(path.with_name(path.name.removesuffix(".journal.json") + ".lock"))
+        self._claim = LockFile(path.with_name(path.name.removesuffix(".journal.json") + ".lock"))
         self._kept: Kept | None = None
         self._trouble = ""
         self._since = 0.0  # when the write that runs began

@@ -26,7 +26,7 @@ class EngineState(StrEnum):
     FAILED = "FAILED"
 
 
-class Shown(StrEnum):
+class OutputSource(StrEnum):
     """What the output shows at a tick."""
 
     NEW = "new"
@@ -36,7 +36,7 @@ class Shown(StrEnum):
     CARD = "card"
 
 
-def told(default: Any, help: str, unit: str = "", metric: str = "") -> Any:
+def status_field(default: Any, help: str, unit: str = "", metric: str = "") -> Any:
     """Declare one value of `Status`: `metric` is gauge, counter, or empty for what is no number."""
     meaning = {"help": help, "unit": unit, "metric": metric}
     if isinstance(default, type):
@@ -48,63 +48,71 @@ def told(default: Any, help: str, unit: str = "", metric: str = "") -> Any:
 class Status:
     """Everything that is told to the outside, at one moment."""
 
-    state: str = told("IDLE", "Where the engine stands.")
-    reason: str = told("", "Why, in one sentence.")
-    pipeline: str = told("", "The pipeline whose pictures are shown.")
-    pipeline_asked: str = told("", "The pipeline asked for at the start that still lacks files.")
-    loading: str = told("", "The pipeline that is being loaded, if any.")
-    progress: float = told(1.0, "How far loading has come, 0 to 1.", "", "gauge")
-    phase: str = told("", "What is being loaded.")
-    error: str = told("", "The last error, in one sentence; empty when all is well.")
-    fps: float = told(0.0, "Generated pictures shown a second.", "fps", "gauge")
-    input_fps: float = told(0.0, "Pictures received a second.", "fps", "gauge")
-    engine_fps: float = told(0.0, "Pictures generated a second.", "fps", "gauge")
-    output_fps: float = told(0.0, "Pictures sent a second, held ones too.", "fps", "gauge")
-    latency: float = told(
+    state: str = status_field("IDLE", "Where the engine stands.")
+    reason: str = status_field("", "Why, in one sentence.")
+    pipeline: str = status_field("", "The pipeline whose pictures are shown.")
+    pipeline_asked: str = status_field(
+        "", "The pipeline asked for at the start that still lacks files."
+    )
+    loading: str = status_field("", "The pipeline that is being loaded, if any.")
+    progress: float = status_field(1.0, "How far loading has come, 0 to 1.", "", "gauge")
+    phase: str = status_field("", "What is being loaded.")
+    error: str = status_field("", "The last error, in one sentence; empty when all is well.")
+    fps: float = status_field(0.0, "Generated pictures shown a second.", "fps", "gauge")
+    input_fps: float = status_field(0.0, "Pictures received a second.", "fps", "gauge")
+    engine_fps: float = status_field(0.0, "Pictures generated a second.", "fps", "gauge")
+    output_fps: float = status_field(0.0, "Pictures sent a second, held ones too.", "fps", "gauge")
+    latency: float = status_field(
         0.0, "From a picture received to its result shown, median.", "ms", "gauge"
     )
-    latency_p95: float = told(0.0, "The same, 95 of 100 are faster.", "ms", "gauge")
-    block_time: float = told(0.0, "Time the engine takes for one block.", "ms", "gauge")
-    input_age: float = told(0.0, "Time since the last picture was received.", "s", "gauge")
-    input: str = told(
+    latency_p95: float = status_field(0.0, "The same, 95 of 100 are faster.", "ms", "gauge")
+    block_time: float = status_field(0.0, "Time the engine takes for one block.", "ms", "gauge")
+    input_age: float = status_field(0.0, "Time since the last picture was received.", "s", "gauge")
+    input: str = status_field(
         "live",
         "How it stands with the input: opening, waiting (for its sender), live, still, failed, or "
         "unneeded where pictures are made of text.",
     )
-    input_problem: str = told("", "What keeps the input's pictures away, in one sentence.")
-    picture_age: float = told(0.0, "Time since the last picture was generated.", "s", "gauge")
-    shown: str = told("card", "What is shown now: new, hold, pass, fallback or card.")
-    longest_gap: float = told(0.0, "Longest time between two pictures sent.", "ms", "gauge")
-    black_frames: int = told(0, "Black pictures sent that nobody asked for.", "", "counter")
-    frames_new: int = told(0, "Ticks that showed a new picture.", "", "counter")
-    frames_hold: int = told(0, "Ticks that held the last picture.", "", "counter")
-    frames_pass: int = told(0, "Ticks that showed the input instead.", "", "counter")
-    frames_fallback: int = told(0, "Ticks that showed the fallback.", "", "counter")
-    frames_card: int = told(0, "Ticks that showed the test card.", "", "counter")
-    dropped_input: int = told(0, "Received pictures that no block took.", "", "counter")
-    dropped_output: int = told(0, "Generated pictures that were never shown.", "", "counter")
-    dropped_send: int = told(0, "Pictures that the sink was too slow for.", "", "counter")
-    bad_blocks: int = told(0, "Blocks thrown away as NaN, infinite or flat.", "", "counter")
-    restarts: int = told(0, "Engine workers that died and were replaced.", "", "counter")
-    osc_messages: int = told(0, "OSC messages received.", "", "counter")
-    osc_coalesced: int = told(0, "OSC messages that a newer one replaced in time.", "", "counter")
-    osc_refused: int = told(0, "OSC messages that were no good.", "", "counter")
-    source: str = told("", "Where pictures come from, and how it goes.")
-    sink: str = told("", "Where pictures go, under the name to pick.")
-    stuck: int = told(
+    input_problem: str = status_field("", "What keeps the input's pictures away, in one sentence.")
+    picture_age: float = status_field(
+        0.0, "Time since the last picture was generated.", "s", "gauge"
+    )
+    shown: str = status_field("card", "What is shown now: new, hold, pass, fallback or card.")
+    longest_gap: float = status_field(0.0, "Longest time between two pictures sent.", "ms", "gauge")
+    black_frames: int = status_field(0, "Black pictures sent that nobody asked for.", "", "counter")
+    frames_new: int = status_field(0, "Ticks that showed a new picture.", "", "counter")
+    frames_hold: int = status_field(0, "Ticks that held the last picture.", "", "counter")
+    frames_pass: int = status_field(0, "Ticks that showed the input instead.", "", "counter")
+    frames_fallback: int = status_field(0, "Ticks that showed the fallback.", "", "counter")
+    frames_card: int = status_field(0, "Ticks that showed the test card.", "", "counter")
+    dropped_input: int = status_field(0, "Received pictures that no block took.", "", "counter")
+    dropped_output: int = status_field(
+        0, "Generated pictures that were never shown.", "", "counter"
+    )
+    dropped_send: int = status_field(0, "Pictures that the sink was too slow for.", "", "counter")
+    bad_blocks: int = status_field(0, "Blocks thrown away as NaN, infinite or flat.", "", "counter")
+    restarts: int = status_field(0, "Engine workers that died and were replaced.", "", "counter")
+    osc_messages: int = status_field(0, "OSC messages received.", "", "counter")
+    osc_coalesced: int = status_field(
+        0, "OSC messages that a newer one replaced in time.", "", "counter"
+    )
+    osc_refused: int = status_field(0, "OSC messages that were no good.", "", "counter")
+    source: str = status_field("", "Where pictures come from, and how it goes.")
+    sink: str = status_field("", "Where pictures go, under the name to pick.")
+    stuck: int = status_field(
         0, "Sources and sinks left behind in a driver or disk that does not answer.", "", "gauge"
     )
-    alarm_problem: str = told("", "Why the last alarm has not arrived; empty when it has.")
-    engine_size: str = told("", "Size that the engine works at.", "px")
-    output_size: str = told("", "Size that is sent.", "px")
-    worker: int = told(0, "Process id of the engine worker; 0 for none.")
-    uptime: float = told(0.0, "Time since the start.", "s", "gauge")
-    memory: float = told(0.0, "Memory of the bridge process.", "MB", "gauge")
-    worker_memory: float = told(0.0, "Memory of the engine worker.", "MB", "gauge")
-    snapshot: int = told(0, "Number of the parameter snapshot in the picture shown.")
-    download: str = told("", "What is being downloaded, or why the last download failed.")
-    download_progress: float = told(0.0, "How much of it is here, 0 to 1.", "", "gauge")
-    report: Mapping[str, Any] = told(dict, "What the pipeline says of its last block.")
+    alarm_problem: str = status_field("", "Why the last alarm has not arrived; empty when it has.")
+    engine_size: str = status_field("", "Size that the engine works at.", "px")
+    output_size: str = status_field("", "Size that is sent.", "px")
+    worker: int = status_field(0, "Process id of the engine worker; 0 for none.")
+    uptime: float = status_field(0.0, "Time since the start.", "s", "gauge")
+    memory: float = status_field(0.0, "Memory of the bridge process.", "MB", "gauge")
+    worker_memory: float = status_field(0.0, "Memory of the engine worker.", "MB", "gauge")
+    snapshot: int = status_field(0, "Number of the parameter snapshot in the picture shown.")
+    download: str = status_field("", "What is being downloaded, or why the last download failed.")
+    download_progress: float = status_field(0.0, "How much of it is here, 0 to 1.", "", "gauge")
+    report: Mapping[str, Any] = status_field(dict, "What the pipeline says of its last block.")
 
     @property
     def source_uri(self) -> str:
@@ -135,8 +143,8 @@ class Counters:
         self.output_rate = Rate()
         self.latency = Quantiles()
         self.block_time = Quantiles()
-        self.shown = dict.fromkeys(Shown, 0)
-        self.last_shown = Shown.CARD
+        self.shown = dict.fromkeys(OutputSource, 0)
+        self.last_shown = OutputSource.CARD
         self.longest_gap = 0.0
         self.black_frames = 0
         self.bad_blocks = 0

@@ -11,7 +11,7 @@ else:
     import fcntl
 
 
-class Claim:
+class LockFile:
     """Hold `path`, which stays behind empty."""
 
     def __init__(self, path: Path) -> None:

@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import IO
 from urllib.parse import quote
 
-from bridge.system.claim import Claim
+from bridge.system.claim import LockFile
 from engine.system import held
 
 log = logging.getLogger(__name__)
@@ -204,7 +204,7 @@ class LogFile(logging.Handler):
     def __init__(self, folder: Path, name: str) -> None:
         super().__init__()
         self.path = folder / f"{name}.log"
-        self._claim = Claim(folder / f"{name}.lock")
+        self._claim = LockFile(folder / f"{name}.lock")
         self._claimed = False
         self._file: IO[bytes] | None = None
         self._note = ""  # to begin the file with

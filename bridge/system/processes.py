@@ -38,7 +38,7 @@ def death(status: int) -> str:
     return f"ended with status {status}"
 
 
-def tie(process: "Popen[bytes]") -> None:
+def kill_with_parent(process: "Popen[bytes]") -> None:
     """Let a child end with us; where that cannot be had, it ends when its pipe closes."""
     if sys.platform == "win32":
         handle = int(process._handle)  # pyright: ignore[reportAttributeAccessIssue]

@@ -7,7 +7,7 @@ from bridge.system.timing import Deadline
 from engine.system.closing import Closing
 
 
-class Opened(Closing):
+class TransportBase(Closing):
     """What most transports say of themselves."""
 
     @property
@@ -26,7 +26,7 @@ class Opened(Closing):
         return ""
 
 
-class Paced(Opened):
+class ClockedSource(TransportBase):
     """A source that draws its own pictures at an even rate: `_draw` is all it has to say."""
 
     def __init__(self, deadline: Deadline) -> None:

@@ -10,7 +10,7 @@ import cv2
 
 from bridge.frames.frame import Frame, Image
 from bridge.transports import Offer, Options, TransportError
-from bridge.transports.base import Opened
+from bridge.transports.base import TransportBase
 from bridge.transports.camera_names import cameras
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ DSHOW = "dshow/"  # before a number: by DirectShow, in whose order Windows' came
 AGAIN = 1.0  # seconds until a camera that was pulled out is tried again
 
 
-class CameraSource(Opened):
+class CameraSource(TransportBase):
     """The newest picture of a camera. A thread reads it, for a driver's read cannot be ended."""
 
     def __init__(self, number: int, options: Options, name: str = "", api: int = 0) -> None:

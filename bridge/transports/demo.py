@@ -9,7 +9,7 @@ import numpy as np
 from bridge.frames.frame import Frame, Image
 from bridge.system.timing import Deadline
 from bridge.transports import Options
-from bridge.transports.base import Paced
+from bridge.transports.base import ClockedSource
 
 SKY_TOP, SKY_LOW = (58, 110, 190), (250, 205, 150)
 SEA_FAR, SEA_NEAR = (70, 140, 165), (12, 52, 92)
@@ -26,7 +26,7 @@ HORIZON = 0.60
 WAVES = 9
 
 
-class DemoSource(Paced):
+class DemoSource(ClockedSource):
     """The scene at every beat; about 3 ms a picture at 640x360."""
 
     def __init__(self, options: Options) -> None:

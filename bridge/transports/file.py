@@ -21,7 +21,7 @@ from bridge.frames.frame import Frame, Image
 from bridge.system.paths import PICTURES, refusal
 from bridge.system.timing import Deadline
 from bridge.transports import Options, TransportError
-from bridge.transports.base import Opened, Paced
+from bridge.transports.base import ClockedSource, TransportBase
 from bridge.transports.recording import Recording
 from engine.images.decoding import MOST_BYTES, header
 from engine.system.drives import away, cure
@@ -43,7 +43,7 @@ class Moment:
     picture: VideoFrame
 
 
-class FileSource(Opened):
+class FileSource(TransportBase):
     """A clip. Who comes late gets the picture that is due now; the ones before are left out."""
 
     def __init__(self, path: Path) -> None:
@@ -147,7 +147,7 @@ class FileSource(Opened):
         return image
 
 
-class StillSource(Paced):
+class StillSource(ClockedSource):
     """A picture, given at once and again every half second, for those who come later."""
 
     def __init__(self, path: Path) -> None:

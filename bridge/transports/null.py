@@ -4,10 +4,10 @@ from time import sleep
 
 from bridge.frames.frame import Frame
 from bridge.transports import Options
-from bridge.transports.base import Opened
+from bridge.transports.base import TransportBase
 
 
-class NullSource(Opened):
+class NullSource(TransportBase):
     """A sender that is never there."""
 
     status = "never a picture"
@@ -23,7 +23,7 @@ class NullSource(Opened):
         return None
 
 
-class NullSink(Opened):
+class NullSink(TransportBase):
     """Takes everything and keeps a count."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from bridge.frames.frame import Frame, Image
 from bridge.system.timing import Deadline
 from bridge.transports import Options
-from bridge.transports.base import Paced
+from bridge.transports.base import ClockedSource
 
 CELLS = 32  # of the counter: 24 bits, then 8 bits that check them
 BARS = ((235, 235, 235), (235, 235, 16), (16, 235, 235), (16, 235, 16),
@@ -65,7 +65,7 @@ def read_counter(image: Image) -> int | None:
     return counter if (counter ^ counter >> 8 ^ counter >> 16) % 256 == check else None
 
 
-class PatternSource(Paced):
+class PatternSource(ClockedSource):
     """The test card, a new one at every beat."""
 
     def __init__(self, name: str, options: Options) -> None:

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from bridge.frames.frame import Frame
 from bridge.transports import Source
-from bridge.transports.base import Opened
+from bridge.transports.base import TransportBase
 
 
-class StandIn(Opened):
+class PlaceholderSource(TransportBase):
     """Give `other`'s pictures while `first` has none; from its first picture on, only those.
 
     A sender that goes away later is not replaced: what it showed last is held.

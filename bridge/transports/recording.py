@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from bridge.frames.frame import Frame, Image
 from bridge.transports import Options, TransportError
-from bridge.transports.base import Opened
+from bridge.transports.base import TransportBase
 from engine.system import drives, held
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ AT_ONCE = {"flush_packets": "1"}
 KNOWS_FRAGMENTS = (62, 0, 0)  # FFmpeg 8
 
 
-class Recording(Opened):
+class Recording(TransportBase):
     """One file. Every picture gets the time at which it was sent, so a held one just lasts.
 
     A disk that is full ends the recording, not the show: `send` does nothing from then on, and

@@ -6,7 +6,7 @@ from time import perf_counter, sleep
 
 from bridge.frames.frame import Frame
 from bridge.transports import Offer, Options, TransportError
-from bridge.transports.base import Opened
+from bridge.transports.base import TransportBase
 from engine.ipc.public_ring import PublicReader, PublicWriter
 from engine.ipc.ring import Header, Slot, is_alive, look
 from engine.ipc.segments import RingError, is_young, public_names
@@ -23,7 +23,7 @@ LOOK_AROUND, LOOK_FOR = 0.25, 0.02  # seconds between looks who has the name: at
 HOLES = "its pictures have holes; somebody cut the file, or its sender does not write every byte."
 
 
-class SharedMemorySource(Opened):
+class SharedMemorySource(TransportBase):
     """The newest frame of a segment; the sender may come, go, change its size and come back."""
 
     def __init__(self, name: str) -> None:
@@ -137,7 +137,7 @@ class SharedMemorySource(Opened):
         return None
 
 
-class SharedMemorySink(Opened):
+class SharedMemorySink(TransportBase):
     """Writes each frame; another size is a new segment of the same name.
 
     Where another living process takes the name away while this one sends, pictures go out under

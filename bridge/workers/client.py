@@ -30,13 +30,13 @@ from bridge.frames.mailbox import Mailbox
 from bridge.frames.pixels import Fit, fit_into
 from bridge.state.status import EngineState
 from bridge.system import logs
-from bridge.system.processes import OUTSIDE, death, from_outside, tie
+from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent
 from bridge.workers import gpu
 from engine.catalog.rows import PipelineRow
 from engine.ipc.channel import MEANING, MOST_WANTED, Channel, Exit, Message
 from engine.ipc.ring import RingReader, RingWriter
 from engine.ipc.segments import RingError, private_name, sweep_of, unlink
-from engine.parameters import Load, Value, fitted
+from engine.parameters import Load, Value, clamped
 from engine.system.overdue import Overdue
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ serials = count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
+class WorkerConfig:
     """What a worker is started with. Times in seconds."""
 
     row: PipelineRow
@@ -88,10 +88,12 @@ class Block:
         self.frames = max(1, frames)
 
 
-class Link:
+class WorkerClient:
     """Start a worker and keep in touch. Its attributes may be read from any thread."""
 
-    def __init__(self, orders: Orders, heard: Callable[["Link", Message], None]) -> None:
+    def __init__(
+        self, orders: WorkerConfig, heard: Callable[["WorkerClient", Message], None]
+    ) -> None:
         """`heard` is called with every message, by the thread that listens; with `{"say": "end"}`
         last, when the worker is gone. Raises nothing: a worker that cannot start ends at once.
         """
@@ -108,8 +110,8 @@ class Link:
         self.progress: tuple[str, float] = ("", 0.0)
         self.report: Mapping[str, Any] = {}
         self.block = Block()
-        self.swapping: Orders | None = None  # what is to take this pipeline's place
-        self.offered: Orders | None = None  # what the worker was told of it
+        self.swapping: WorkerConfig | None = None  # what is to take this pipeline's place
+        self.offered: WorkerConfig | None = None  # what the worker was told of it
         self.started = perf_counter()
         self.running_since = 0.0
         self.wanted: Mailbox[int] = Mailbox(1)
@@ -142,7 +144,7 @@ class Link:
     def start(self, number: int, values: Mapping[str, Value]) -> None:
         """Start the worker with these parameter values; `load` goes out right behind them."""
         self._channel = self._open()
-        self.steer(number, values)
+        self.set_parameters(number, values)
         self._outbox.put(self._load(self.orders))
         threading.Thread(target=self._write, name="to worker", daemon=True).start()
         reading = threading.Thread(target=self._read, name="from worker", daemon=True)
@@ -158,7 +160,7 @@ class Link:
         if self.offered is not None:
             self._outbox.put(self._load(self.offered))
 
-    def steer(self, number: int, values: Mapping[str, Value]) -> None:
+    def set_parameters(self, number: int, values: Mapping[str, Value]) -> None:
         """Hand over a parameter snapshot; only the newest goes out. Waits for nobody. Any thread:
         one that comes late with an older snapshot is not heard.
         """
@@ -168,7 +170,7 @@ class Link:
 
     def _steer(self, number: int, values: Mapping[str, Value]) -> None:
         view: Message = {"do": "parameters", "number": number}
-        view["values"] = fitted(self.row.parameters, values)
+        view["values"] = clamped(self.row.parameters, values)
         self._view = view
         self.parameters_number = number
         self._outbox.put({"do": "parameters"})
@@ -249,7 +251,7 @@ class Link:
         ring = self.ring
         return (ring.width, ring.height) if ring else None
 
-    def _load(self, orders: Orders) -> Message:
+    def _load(self, orders: WorkerConfig) -> Message:
         row = orders.row
         return {
             "do": "load",
@@ -283,7 +285,7 @@ class Link:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        tie(process)
+        kill_with_parent(process)
         self._process, self.pid = process, process.pid
         self._logging = threading.Thread(
             target=self._keep_log, args=(process.stderr,), name="worker log", daemon=True

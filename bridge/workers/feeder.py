@@ -13,7 +13,7 @@ from time import perf_counter, sleep
 from bridge.frames.frame import Frame
 from bridge.frames.pixels import Fit
 from bridge.system.loops import explained, repeat
-from bridge.workers.client import Link
+from bridge.workers.client import WorkerClient
 from engine import sizes
 from engine.ipc.segments import RingError
 
@@ -71,7 +71,7 @@ class Feeder:
 
     def __init__(
         self,
-        link: Link,
+        link: WorkerClient,
         size: Callable[[], str],
         how: Fit,
         input_fps: Callable[[], float],

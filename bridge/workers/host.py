@@ -21,14 +21,14 @@ from bridge.state.status import Counters, EngineState
 from bridge.state.store import ParameterError
 from bridge.system.loops import explained, repeat
 from bridge.workers import gpu
-from bridge.workers.client import Link, Orders
+from bridge.workers.client import WorkerClient, WorkerConfig
 from bridge.workers.feeder import Feeder
 from bridge.workers.rollback import Rollback
 from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import fits
 from engine.ipc.channel import Message
 from engine.ipc.segments import RingError
-from engine.parameters import Load, Value, fitted
+from engine.parameters import Load, Value, clamped
 from engine.system import commit
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ GRACE = 5.0  # seconds after which a worker that does not even die is waited for
 class Wish:
     """What is to be shown next: `anew`, in a worker of its own, whatever the current one can do."""
 
-    orders: Orders
+    orders: WorkerConfig
     anew: bool
     at: float
 
@@ -87,24 +87,24 @@ class EngineHost:
         self._again_at: float | None = None
         self._wish: Wish | None = None
         self._wishing = threading.Lock()
-        self._ending: dict[Link, float] = {}  # when each was told to end
-        self._before: Orders | None = None  # what ended to make room for what is coming
+        self._ending: dict[WorkerClient, float] = {}  # when each was told to end
+        self._before: WorkerConfig | None = None  # what ended to make room for what is coming
         self._rolled_back = False
         self._troubled_at = 0.0
         self._refused = ("", 0.0)  # what was last seen in `refused`, and since when
         self._stopping = threading.Event()
-        self._feeders: dict[Link, Feeder] = {}
-        self._spare_wanted: Orders | None = None
+        self._feeders: dict[WorkerClient, Feeder] = {}
+        self._spare_wanted: WorkerConfig | None = None
         self._spare_at = 0.0  # from when on it may be started
-        self.spare: Link | None = None
+        self.spare: WorkerClient | None = None
         self.spare_trouble = ""  # what the fallback's last worker ended of
-        self.current: Link | None = None
-        self.coming: Link | None = None
+        self.current: WorkerClient | None = None
+        self.coming: WorkerClient | None = None
         self.rollback: Rollback | None = None  # what takes back a change that does no good
         self.restarts = 0
         self.breaker_open = False
         # told, by the host's thread, what could not be loaded and what runs instead
-        self.kept: Callable[[Orders, Orders], None] = lambda failed, runs: None
+        self.kept: Callable[[WorkerConfig, WorkerConfig], None] = lambda failed, runs: None
         # What was asked for and could not be; stands until the next success, or for a while where
         # what there is runs well: it must not hide for ever what goes wrong later.
         self.refused = ""
@@ -137,7 +137,7 @@ class EngineHost:
         """Build the pipeline anew; after a breaker this is the way back."""
         self._ask(lambda: self.aim, anew=True)
 
-    def _ask(self, orders: Callable[[], Orders | None], *, anew: bool) -> None:
+    def _ask(self, orders: Callable[[], WorkerConfig | None], *, anew: bool) -> None:
         """Take the place of an older wish; `orders` gives None where there is nothing to ask for.
 
         What is built anew is what was asked for, when that is still to come.
@@ -149,7 +149,7 @@ class EngineHost:
         if asleep:
             self._events.put(("wish",))
 
-    def want_spare(self, orders: Orders | None) -> None:
+    def want_spare(self, orders: WorkerConfig | None) -> None:
         """Run another worker beside the shown one for as long as this is asked; `spare` is it."""
         self._spare_wanted = orders
 
@@ -163,20 +163,20 @@ class EngineHost:
         if self.current:
             self.current.kill(asked=True)
 
-    def steer(self, number: int, values: Mapping[str, Value]) -> None:
+    def set_parameters(self, number: int, values: Mapping[str, Value]) -> None:
         """Hand a new parameter snapshot to the workers. Never waits."""
         for link in self.links:
-            link.steer(number, values)
+            link.set_parameters(number, values)
 
     # What others may know; any thread.
 
     @property
-    def links(self) -> list[Link]:
+    def links(self) -> list[WorkerClient]:
         """The workers there are."""
         return [link for link in (self.current, self.coming, self.spare) if link]
 
     @property
-    def aim(self) -> Orders | None:
+    def aim(self) -> WorkerConfig | None:
         """What is shown when all that was asked for has come; None where there is nothing."""
         wish, coming, current = self._wish, self.coming, self.current
         if wish or coming:
@@ -198,7 +198,7 @@ class EngineHost:
         return EngineState.RESTARTING if self.restarts else link.state
 
     @property
-    def loading(self) -> Orders | None:
+    def loading(self) -> WorkerConfig | None:
         """What is on its way to be shown."""
         coming, current, wish = self.coming, self.current, self._wish
         if coming or (current and current.swapping):
@@ -282,7 +282,7 @@ class EngineHost:
             link, self.refused, failed = about
             self._kept(failed, link.orders)
 
-    def _heard(self, link: Link, message: Message) -> None:
+    def _heard(self, link: WorkerClient, message: Message) -> None:
         """Called by a link's thread with every message."""
         if self.rollback:
             self.rollback.heard(link, message)
@@ -298,10 +298,10 @@ class EngineHost:
         if message["say"] in ("end", "block", "swapped"):
             self._events.put((message["say"], link))
 
-    def orders(self, row: PipelineRow, load: Load) -> Orders:
+    def orders(self, row: PipelineRow, load: Load) -> WorkerConfig:
         """What a worker of a pipeline is started with here."""
         settings = self._settings
-        return Orders(
+        return WorkerConfig(
             row=row,
             load=load,
             assets=settings.assets,
@@ -313,13 +313,15 @@ class EngineHost:
             gpu=settings.gpu,
         )
 
-    def _heard_spare(self, link: Link, message: Message) -> None:
+    def _heard_spare(self, link: WorkerClient, message: Message) -> None:
         """The same for the fallback's worker, whose pictures and troubles do not count."""
         if message["say"] == "end":
             self._events.put(("end", link))
 
-    def _launch(self, orders: Orders, heard: Callable[[Link, Message], None]) -> Link:
-        link = Link(orders, heard)
+    def _launch(
+        self, orders: WorkerConfig, heard: Callable[[WorkerClient, Message], None]
+    ) -> WorkerClient:
+        link = WorkerClient(orders, heard)
         link.start(*self._values())
         self._feeders[link] = Feeder(
             link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
@@ -379,7 +381,7 @@ class EngineHost:
                 del self._ending[link]
         return bool(self._ending)
 
-    def _too_big(self, orders: Orders) -> bool:
+    def _too_big(self, orders: WorkerConfig) -> bool:
         """Whether a worker does not fit beside the one there is."""
         free = gpu.free(self._settings.gpu)
         told = self._room(orders.row, orders.load, free)
@@ -391,7 +393,7 @@ class EngineHost:
         size = str(self._values()[1].get("size", "auto"))
         return gpu.room(row, load, size, self._settings.models_folder, free)
 
-    def _try(self, orders: Orders) -> Link | None:
+    def _try(self, orders: WorkerConfig) -> WorkerClient | None:
         try:
             return self._launch(orders, self._heard)
         except (OSError, RingError) as error:
@@ -405,7 +407,7 @@ class EngineHost:
         number, values = self._values()
         for link in self.links:
             if link.parameters_number < number:
-                link.steer(number, values)
+                link.set_parameters(number, values)
         newest = self._newest_input()
         for link in self.links:
             if newest and link.inbox.newest is None:
@@ -457,7 +459,7 @@ class EngineHost:
         self.spare, self.spare_trouble = None, why
         self._spare_at = perf_counter() + SPARE_RETRY
 
-    def _change_over(self, link: Link) -> None:
+    def _change_over(self, link: WorkerClient) -> None:
         old, self.current, self.coming = self.current, link, None
         if not self._rolled_back:
             self.refused = ""
@@ -466,13 +468,13 @@ class EngineHost:
             self._retire(old)
         self._changed_over()
 
-    def _swapped(self, link: Link) -> None:
+    def _swapped(self, link: WorkerClient) -> None:
         """Another pipeline runs in the current worker."""
         self.refused = ""
-        link.steer(*self._values())
+        link.set_parameters(*self._values())
         self._changed_over()
 
-    def _ended(self, link: Link) -> None:
+    def _ended(self, link: WorkerClient) -> None:
         """A worker is gone, whatever the reason."""
         self._ending.pop(link, None)
         if link not in self.links:
@@ -506,14 +508,14 @@ class EngineHost:
         elif link is self.current:
             self._died(link)
 
-    def _kept(self, failed: Orders, runs: Orders) -> None:
+    def _kept(self, failed: WorkerConfig, runs: WorkerConfig) -> None:
         """What was asked for could not be loaded, and what was loaded before holds, unless
         something newer was asked for meanwhile.
         """
         if self._wish is None:
             self.kept(failed, runs)
 
-    def _died(self, link: Link) -> None:
+    def _died(self, link: WorkerClient) -> None:
         """The shown pipeline's worker died: replace it, at growing intervals, not for ever. One
         that was asked to die is replaced and counts for nothing, however often that is asked.
         """
@@ -541,7 +543,7 @@ class EngineHost:
         if not wait:
             self._look()
 
-    def _revive(self, link: Link) -> None:
+    def _revive(self, link: WorkerClient) -> None:
         fresh = self._try(link.orders)
         if fresh is None:
             self._died(link)
@@ -550,7 +552,7 @@ class EngineHost:
         self.current = fresh
         self._seed()
 
-    def _retire(self, link: Link) -> None:
+    def _retire(self, link: WorkerClient) -> None:
         feeder = self._feeders.pop(link, None)
         if feeder:
             feeder.stop()
@@ -571,17 +573,17 @@ def checked_load(
         raise ParameterError(
             {name: f"{row.id} is not loaded with {name!r}; it takes {takes}." for name in unknown}
         )
-    return row.load.model_validate({**fitted(row.load, values), **asked})
+    return row.load.model_validate({**clamped(row.load, values), **asked})
 
 
-def _warm(link: Link) -> bool:
+def _warm(link: WorkerClient) -> bool:
     """Whether a worker has shown what it can, or has nothing to show it on."""
     if link.state is EngineState.RUNNING:
         return True
     return link.loaded and link.inbox.newest is None and perf_counter() - link.started > 0.5
 
 
-def _takes_in(link: Link, row: PipelineRow) -> bool:
+def _takes_in(link: WorkerClient, row: PipelineRow) -> bool:
     """Whether a worker can put a pipeline in place of its own."""
     able = link.state in SOUND or link.offered is not None  # the newest comes after what is offered
     return bool(row.family) and row.family == link.row.family and able

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
 from bridge.state.store import Change, ParameterError, ParameterStore, Snapshot
-from bridge.workers.client import Link
+from bridge.workers.client import WorkerClient
 from engine.ipc.channel import Message
 from engine.parameters import Value
 
@@ -36,7 +36,9 @@ class Rollback:
         self._history: deque[tuple[int, Mapping[str, Value]]] = deque(maxlen=KEPT)
         self._holds: dict[str, Value] = {}  # the last value of each that good blocks were made with
         self._tries: dict[str, tuple[Value, int]] = {}  # a newer value, and its good blocks
-        self._bad: WeakKeyDictionary[Link, int] = WeakKeyDictionary()  # in a row, of each worker
+        self._bad: WeakKeyDictionary[WorkerClient, int] = (
+            WeakKeyDictionary()
+        )  # in a row, of each worker
         self._back = 0  # the snapshot that went back; 0 once it is shown
         self.told = ""
 
@@ -63,7 +65,7 @@ class Rollback:
         """
         return {**values, "fade": 0.0} if self._back and "fade" in values else values
 
-    def heard(self, link: Link, message: Message) -> None:
+    def heard(self, link: WorkerClient, message: Message) -> None:
         """What a worker said; its thread must not be held up."""
         if message["say"] == "bad":
             self._judge_bad(link, message["tag"], message["text"])
@@ -74,7 +76,7 @@ class Rollback:
                 self._back = 0 if message["tag"] >= self._back else self._back
                 self._judge_good(link, message["tag"])
 
-    def _judge_good(self, link: Link, tag: int) -> None:
+    def _judge_good(self, link: WorkerClient, tag: int) -> None:
         with self._lock:
             self._bad[link] = 0
             for name, value in self._made_with(link, tag).items():
@@ -84,7 +86,7 @@ class Rollback:
                 if count >= GOOD:
                     self._holds[name] = value
 
-    def _judge_bad(self, link: Link, tag: int, why: str) -> None:
+    def _judge_bad(self, link: WorkerClient, tag: int, why: str) -> None:
         with self._lock:
             self._tries.clear()
             made = self._made_with(link, tag)
@@ -95,7 +97,7 @@ class Rollback:
             self._bad[link] = 0
         self._aside(held, made, why)
 
-    def _made_with(self, link: Link, tag: int) -> dict[str, Value]:
+    def _made_with(self, link: WorkerClient, tag: int) -> dict[str, Value]:
         """The values of a block; of the live ones none where the number is too old to be known."""
         found = next((values for number, values in reversed(self._history) if number <= tag), {})
         live = {n: v for n, v in found.items() if n in link.row.parameters.model_fields}

@@ -18,7 +18,7 @@ from engine.bench.op_counts import Counted
 from engine.bench.plain import Plain
 from engine.catalog.specs import CausalSpec
 from engine.causal.network.attention import sdpa
-from engine.causal.network.cache import Pass
+from engine.causal.network.cache import PassShape
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.schedule import Level, Schedule
 from engine.causal.stream import LatentStream, Run, seeded
@@ -58,7 +58,7 @@ class Runner:
     def use(self, run: Run) -> None:
         """Time the passes of `run` from now on."""
 
-        def timed(plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+        def timed(plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
             start = self.clock.mark()
             flow = run(plan, latents, timesteps)
             stage = self._stage
@@ -125,7 +125,7 @@ def against_plain(runner: Runner, fast: Run, blocks: int) -> Iterator[Figure]:
     yield Figure("faster than diffusers' blocks, eager", f"{ratio:.2f} times", f"{blocks} each")
     flows: list[Tensor] = []
 
-    def both(plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+    def both(plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
         flows.extend(run(plan, latents, timesteps).clone() for run in (plain, fast))
         return flows[-1]
 

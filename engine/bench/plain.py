@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.causal.network.cache import Angles, KVCache, Pass, Sight
+from engine.causal.network.cache import Angles, KVCache, PassShape, PassView
 from engine.causal.network.rope import rotated
 from engine.causal.network.transformer import CausalTransformer
 
@@ -31,7 +31,7 @@ class Plain:
         for block, processor in zip(self._wan.blocks, self._processors, strict=True):
             block.attn1.set_processor(processor)
 
-    def __call__(self, plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+    def __call__(self, plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
         """The flow of a pass; see `CausalTransformer.forward`."""
         wan, sight = self._wan, self._window.sight(plan)
         hidden = wan.patch_embedding(latents.to(self._network.dtype)).flatten(2).transpose(1, 2)
@@ -50,7 +50,7 @@ class Plain:
 class _Concatenating:
     """Attention over a copy of the window that the block's own keys are put behind."""
 
-    def show(self, sight: Sight, keys: Tensor, values: Tensor) -> None:
+    def show(self, sight: PassView, keys: Tensor, values: Tensor) -> None:
         self._sight, self._keys, self._values = sight, keys, values
 
     def __call__(

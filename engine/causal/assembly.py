@@ -17,7 +17,7 @@ from engine.catalog import artifacts as files
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import DEMO, DEMO_VAE_WIDTH, CausalSpec
 from engine.causal.lora.files import LORA_NESTS, load_adapter
-from engine.causal.lora.layers import Attached, attach, merge
+from engine.causal.lora.layers import LoraHandle, attach, merge
 from engine.causal.memory_check import checked_room, kept_parts
 from engine.causal.network.attention import attention
 from engine.causal.network.quantization import measured, quantise, scaled_by_row
@@ -53,7 +53,7 @@ class Parts:
     vae: Vae
     encode: Callable[[str], Tensor]
     note: Callable[[str], str]
-    loras: dict[int, Attached] = field(default_factory=dict)
+    loras: dict[int, LoraHandle] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     memory: str = ""
     precision: str = ""

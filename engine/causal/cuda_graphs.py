@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from engine.causal.network.cache import Pass
+from engine.causal.network.cache import PassShape
 from engine.causal.stream import LatentStream, Run
 
 How: TypeAlias = Literal["auto", "plain", "graphs", "compiled"]
@@ -63,11 +63,11 @@ class Graphs:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._captured: dict[Pass, _Captured] = {}
-        self._seen: set[Pass] = set()
+        self._captured: dict[PassShape, _Captured] = {}
+        self._seen: set[PassShape] = set()
         self._pool = torch.cuda.graph_pool_handle()
 
-    def __call__(self, plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+    def __call__(self, plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
         """The flow of a pass; see `CausalTransformer.forward`."""
         if plan not in self._seen:
             self._seen.add(plan)
@@ -80,7 +80,7 @@ class Graphs:
         captured.graph.replay()
         return captured.flow
 
-    def _capture(self, plan: Pass, latents: Tensor, timesteps: Tensor) -> _Captured:
+    def _capture(self, plan: PassShape, latents: Tensor, timesteps: Tensor) -> _Captured:
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):

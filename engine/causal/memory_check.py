@@ -11,7 +11,7 @@ from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import CausalSpec
 from engine.cost.fit import advice, fits, lora_bytes, pixels
 from engine.cost.memory import Setting
-from engine.pipeline import Context, TooLittleMemory
+from engine.pipeline import Context, InsufficientMemory
 from engine.system import commit
 
 
@@ -30,7 +30,9 @@ def checked_room(
     setting = replace(setting, loras=lora_bytes(load, context.models))
     told = advice(spec, load, pixels(context.size), _free(device), setting, kept)
     if not fits(told):
-        raise TooLittleMemory(f"{spec.id} {told}{commit.cure() if device.type == 'cpu' else ''}.")
+        raise InsufficientMemory(
+            f"{spec.id} {told}{commit.cure() if device.type == 'cpu' else ''}."
+        )
     return told
 
 

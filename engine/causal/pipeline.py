@@ -34,7 +34,7 @@ GLANCE = 0.005  # seconds between looks for the very first prompt
 REMEMBERED = 9  # pictures back from which Krea's context is encoded anew
 
 
-class Take:
+class StreamRun:
     """One unbroken run: one size, one mode, one number of batched steps."""
 
     def __init__(
@@ -81,7 +81,7 @@ class CausalPipeline:
         self._prompts = Prompts(self._parts.encode, self._parts.note)
         self._schedule = Schedule(self.spec.shift)
         self._embedding: Tensor | None = None
-        self._take: Take | None = None
+        self._take: StreamRun | None = None
         self._problems: list[str] = []
         self._ran: tuple[Level, ...] = ()  # the levels of the last block
         self._noise = 1.0
@@ -168,12 +168,12 @@ class CausalPipeline:
     def _steers(self, parameters: CausalParameters) -> bool:
         return parameters.vace_on and self._parts.network.vace is not None
 
-    def _ready(self, size: tuple[int, int], mode: Mode, rows: int) -> Take:
+    def _ready(self, size: tuple[int, int], mode: Mode, rows: int) -> StreamRun:
         """The take that a block goes on with: the last one, or a new one where it cannot."""
         take = self._take
         if take is None or take.size != size or take.rows != rows:
             self._take = None  # its memory first
-            take = self._take = Take(self._parts, self._assets, self._load, size, rows)
+            take = self._take = StreamRun(self._parts, self._assets, self._load, size, rows)
             if self._embedding is not None:
                 take.stream.prompt(self._embedding)
         if take.mode != mode or not take.stream.frame:
@@ -185,7 +185,7 @@ class CausalPipeline:
         given = (images[0].shape[1], images[0].shape[0]) if images else sizes.sides(asked)
         return sizes.floored(*(given or self.spec.text_size), STEP)
 
-    def _prompt(self, take: Take, parameters: CausalParameters, *, anew: bool) -> None:
+    def _prompt(self, take: StreamRun, parameters: CausalParameters, *, anew: bool) -> None:
         """Go on with what is shown of the prompts by now, read `anew` where the network changed;
         the very first is waited for.
         """
@@ -231,7 +231,7 @@ class CausalPipeline:
 
     def _block(
         self,
-        take: Take,
+        take: StreamRun,
         images: Sequence[Image],
         parameters: CausalParameters,
         levels: tuple[Level, ...],

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from engine.catalog.specs import CausalSpec
-from engine.causal.network.cache import KVCache, Pass, TextCache
+from engine.causal.network.cache import KVCache, PassShape, TextCache
 from engine.causal.network.transformer import PATCH, CausalTransformer
-from engine.causal.network.upload import uploaded
+from engine.causal.network.upload import to_device
 from engine.causal.network.vace import Hints
 from engine.causal.schedule import Level, Schedule, denoised, noised
 from engine.causal.vace_context import reference_context
 
 Draw: TypeAlias = Callable[[int], Tensor]  # frames to (1, channels, frames, height, width) noise
-Run: TypeAlias = Callable[[Pass, Tensor, Tensor], Tensor]  # pass, latents, timesteps to flow
+Run: TypeAlias = Callable[[PassShape, Tensor, Tensor], Tensor]  # pass, latents, timesteps to flow
 
 
 def seeded(seed: int, shape: Sequence[int], device: torch.device) -> Draw:
@@ -80,7 +80,7 @@ class LatentStream:
         self.frame = 0  # finished frames; the number of the next one
         self._placed = 0  # frames by which positions lag behind numbers
         self._stale = False  # whether the window's keys were made with another prompt
-        self._unsettled: tuple[Pass, Tensor] | None = None
+        self._unsettled: tuple[PassShape, Tensor] | None = None
         self._rows_at: list[tuple[int, int]] = []  # frame and place of each row in flight
         self._emitted = 0
         self._hinted = False
@@ -178,7 +178,9 @@ class LatentStream:
         """The next frame's number in the window: a recomputed window has only the context."""
         return min(self.frame, self.spec.context) if self.spec.context else self.frame
 
-    def _denoise(self, plan: Pass, levels: Sequence[Level], latents: Tensor, draw: Draw) -> Tensor:
+    def _denoise(
+        self, plan: PassShape, levels: Sequence[Level], latents: Tensor, draw: Draw
+    ) -> Tensor:
         """From the starting latents to the finished ones: one pass per level."""
         for step, level in enumerate(levels):
             if step:
@@ -196,7 +198,7 @@ class LatentStream:
         self._rows_at = [(self.frame, self.frame - self._placed), *self._rows_at[:last]]
         numbers, places = zip(*self._rows_at, strict=True)
         plan = self.window.begin(numbers, self.spec.block, places)
-        sigmas = uploaded([level.sigma for level in levels], flight.device, torch.float64)
+        sigmas = to_device([level.sigma for level in levels], flight.device, torch.float64)
         flow = self._pass(plan, flight, levels, hinted=self._hinted)
         clean = denoised(flight, flow, sigmas[:, None, None, None, None])
         for row in range(last):
@@ -263,7 +265,7 @@ class LatentStream:
         return torch.cat([self._past[:, :, slot, None] for slot in slots], 2)
 
     def _pass(
-        self, plan: Pass, latents: Tensor, levels: Sequence[Level], *, hinted: bool = False
+        self, plan: PassShape, latents: Tensor, levels: Sequence[Level], *, hinted: bool = False
     ) -> Tensor:
         """One pass, each row at its level; where hinted, with the references at that level too."""
         told = self._timesteps[: plan.rows, : plan.frames]
@@ -278,5 +280,5 @@ class LatentStream:
             latents = torch.cat((torch.cat(rows), latents), 2)
         return self.run(plan, latents, told)
 
-    def _plain(self, plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+    def _plain(self, plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
         return self.network(latents, timesteps, plan, self.window, self.text, self.hints)

@@ -51,22 +51,22 @@ def sha256(path: Path, progress: Progress | None = None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ModelFolder:
     """A folder with weights, and whose it is."""
 
     folder: Path
-    whose: str
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A declared file on this machine."""
 
     path: Path
-    whose: str
+    origin: str
 
 
-def other_places(environment: Mapping[str, str] = os.environ) -> list[Place]:
+def other_places(environment: Mapping[str, str] = os.environ) -> list[ModelFolder]:
     """The folders that other programs keep weights in, as far as they are there now."""
     home = Path.home()
     cache = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
@@ -76,8 +76,8 @@ def other_places(environment: Mapping[str, str] = os.environ) -> list[Place]:
     comfy = [home / "ComfyUI", *(folder / "ComfyUI" for folder in _documents(environment, home))]
     if chosen := environment.get("COMFYUI_PATH"):
         comfy.insert(0, Path(chosen))
-    places = [Place(scope, "Scope"), Place(hub, "the hub's cache")]
-    places += [Place(folder / "models", "ComfyUI") for folder in comfy]
+    places = [ModelFolder(scope, "Scope"), ModelFolder(hub, "the hub's cache")]
+    places += [ModelFolder(folder / "models", "ComfyUI") for folder in comfy]
     return [place for place in places if drives.is_folder(place.folder)]
 
 
@@ -112,11 +112,11 @@ class Library:
     more: Sequence[Path] = ()
 
     @property
-    def places(self) -> list[Place]:
+    def places(self) -> list[ModelFolder]:
         """All folders that are there now; drives come and go."""
         named = [
-            Place(self.models, "here"),
-            *(Place(folder, "named by you") for folder in self.more),
+            ModelFolder(self.models, "here"),
+            *(ModelFolder(folder, "named by you") for folder in self.more),
         ]
         return [place for place in named if drives.is_folder(place.folder)] + other_places()
 
@@ -124,13 +124,13 @@ class Library:
         """Where a download puts it."""
         return self.models / artifact.name
 
-    def find(self, artifact: Artifact) -> Found | None:
+    def find(self, artifact: Artifact) -> FoundFile | None:
         """The file, where there is one of the declared name and, where that is sure, size."""
         for place in self.places:
             with suppress(OSError):  # of a drive that goes just now
                 for path in _candidates(place.folder, artifact):
                     if _may_be(path, artifact):
-                        return Found(path, place.whose)
+                        return FoundFile(path, place.origin)
         return None
 
     @property
@@ -232,7 +232,7 @@ def _candidates(folder: Path, artifact: Artifact) -> Iterator[Path]:
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
+class MissingFiles:
     """What a pipeline lacks on this machine, and the room there is for it. Sizes in bytes."""
 
     pipeline: str
@@ -259,7 +259,7 @@ class Lack:
         )
 
 
-def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> Lack | None:
+def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> MissingFiles | None:
     """What is missing of a pipeline's files; None where all is here. `away` says that the drive
     of the models folder is.
     """
@@ -271,7 +271,7 @@ def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> Lack
         f"{what} (--more-models)." for folder in library.more if (what := drives.away(folder))
     ]
     free, size = drives.free(library.models), sum(artifact.size for artifact in gone)
-    return Lack(pipeline, gone, size, free, tuple(partly), library.away)
+    return MissingFiles(pipeline, gone, size, free, tuple(partly), library.away)
 
 
 def _cut_short(home: Path, artifact: Artifact) -> str:

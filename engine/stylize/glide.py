@@ -15,7 +15,7 @@ class Shown(NamedTuple):
     presence: float
 
 
-class Glide:
+class StyleTransition:
     """From look to look, and from none to a look and back by its presence.
 
     What the first call asks for is there at once; from then on each new target takes `fade`

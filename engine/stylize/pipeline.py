@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.catalog.controls import StylizeLoad, StylizeParameters
 from engine.pipeline import Context, Image
-from engine.stylize.glide import Glide
+from engine.stylize.glide import StyleTransition
 from engine.stylize.looks import Looks
 from engine.stylize.network import Encoder, generator
 from engine.stylize.steady import Steady
@@ -36,7 +36,7 @@ class Stylize:
         context.progress("encoder", 1, 2)
         self._encoder = Encoder()
         self._looks = Looks(self._encoder, context.assets)
-        self._glide = Glide()
+        self._glide = StyleTransition()
         self._steady = Steady()
         self._size = (0, 0)
         self.reset()

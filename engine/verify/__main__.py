@@ -17,7 +17,7 @@ from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import SPECS, CausalSpec
 from engine.files.hub_file import hub_file
 from engine.files.library import Library, WeightsError, size_text
-from engine.pipeline import TooLittleMemory
+from engine.pipeline import InsufficientMemory
 from engine.verify.check import check_file, check_path
 from engine.weights.errors import CheckpointError
 
@@ -37,7 +37,7 @@ def main() -> int:
             seen.add((spec.network.name, artifact.name))
             try:
                 text = f"good   {artifact.name}: {one(library, spec, load, role, artifact)}"
-            except (CheckpointError, WeightsError, OSError, TooLittleMemory) as error:
+            except (CheckpointError, WeightsError, OSError, InsufficientMemory) as error:
                 wrong += 1
                 text = f"WRONG  {artifact.name}: {error}"
             sys.stdout.write(f"{text}\n")

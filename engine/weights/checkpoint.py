@@ -26,7 +26,7 @@ from torch import Tensor
 
 from engine.catalog.specs import NetworkSize
 from engine.files.library import size_text
-from engine.pipeline import TooLittleMemory
+from engine.pipeline import InsufficientMemory
 from engine.system import commit, held
 from engine.system.commit import MORE, short_of_memory
 from engine.weights.errors import NAMED, CheckpointError, damaged, first_few, unsafe
@@ -87,10 +87,10 @@ def opened(path: Path) -> Generator[BinaryIO]:
         ) from error
 
 
-def too_little(path: Path, why: str) -> TooLittleMemory:
+def too_little(path: Path, why: str) -> InsufficientMemory:
     """What is said of a file that is sound, and for which there is no memory."""
     told = why.strip().splitlines()[0][:NAMED].rstrip(".") if why.strip() else "MemoryError"
-    return TooLittleMemory(
+    return InsufficientMemory(
         f"{path} is not damaged: this machine has too little memory left to read it ({told}); "
         f"{MORE}."
     )

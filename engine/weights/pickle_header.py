@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from engine.pipeline import TooLittleMemory
+from engine.pipeline import InsufficientMemory
 from engine.system.commit import MORE, little_left, short_of_memory
 from engine.weights.errors import LIMIT, MOST, CheckpointError, damaged, shown, unsafe
 
@@ -85,7 +85,7 @@ def tensors(file: BinaryIO, name: str, size: int, nests: tuple[str, ...]) -> dic
         if bounded.failed:  # the disk or the network, not what is in the file
             raise bounded.failed from None
         if short_of_memory(error) and little_left():  # with enough left it is what the file asks
-            raise TooLittleMemory(
+            raise InsufficientMemory(
                 f"{name} cannot be read: this machine has too little memory left; {MORE}."
             ) from error
         raise damaged(name) from error

@@ -25,7 +25,7 @@ STACKS = 1.5  # seconds beyond the limit, within those that the bridge waits bey
 FLAT = 2  # of 255: a picture that varies by no more than this is one colour
 
 
-class Hang:
+class Watchdog:
     """Ends this process, with all stacks on stderr, when work gives no sign for too long.
 
     A thread looks: it knows when it slept itself, as a timer does not, which would end a healthy
@@ -47,14 +47,14 @@ class Hang:
         if seconds != self._overdue.limit:
             self._overdue.limit = seconds
             self._set_timer()
-        self.pat()
+        self.reset()
         self._working = True
         try:
             yield
         finally:
             self._working = False
 
-    def pat(self) -> None:
+    def reset(self) -> None:
         """There was progress: the time starts anew."""
         self._overdue.sign(perf_counter())
 
@@ -74,7 +74,7 @@ class Hang:
             faulthandler.dump_traceback_later(self._overdue.limit + STACKS, file=STDERR)
 
 
-def usable(output: Output, model: Image | None) -> Image:
+def checked_output(output: Output, model: Image | None) -> Image:
     """One image (H, W, 4) as uint8; UnusableOutput for NaN, infinite or one flat colour.
 
     A flat picture is right where the input, `model`, is flat itself.
@@ -93,7 +93,7 @@ def usable(output: Output, model: Image | None) -> Image:
     return image
 
 
-def shrunk(image: Image) -> Image:
+def half_size(image: Image) -> Image:
     """The picture at half its size, for a card whose memory did not suffice."""
     size = max(4, image.shape[1] // 8 * 4), max(4, image.shape[0] // 8 * 4)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -116,7 +116,7 @@ def is_cuda_error(error: BaseException) -> bool:
     return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Free what nobody holds any more: cycles, and the GPU memory that torch keeps for itself."""
     gc.collect()
     torch = sys.modules.get("torch")  # where no pipeline has imported it there is nothing

@@ -27,20 +27,20 @@ from engine.ipc.channel import MOST_WANTED, Channel, Exit, Message
 from engine.ipc.ring import RingReader, RingWriter
 from engine.ipc.segments import RingError, private_name
 from engine.parameters import Load, Parameters, describe
-from engine.pipeline import Context, Image, Pipeline, TooLittleMemory, UnusableOutput, build
+from engine.pipeline import Context, Image, InsufficientMemory, Pipeline, UnusableOutput, build
 from engine.system import loading
 from engine.system.commit import MORE, short_of_memory
 from engine.system.overdue import Limits
 from engine.system.parent import die_with_parent
 from engine.system.waking import wake_in_time
 from engine.worker.guards import (
-    Hang,
-    give_back,
+    Watchdog,
+    checked_output,
+    half_size,
     is_cuda_error,
     is_out_of_memory,
+    release_memory,
     resized,
-    shrunk,
-    usable,
 )
 
 HEARTBEAT = 1.0  # seconds
@@ -78,7 +78,7 @@ class Worker:
         self._bad = self._empty = 0
         self._reduced = False
         self._odd_report: type[Exception] | None = None  # of the last report that could not be had
-        self._hang = Hang(armed=own_process)
+        self._watchdog = Watchdog(armed=own_process)
         self._agreed = 0.0  # the limit that the bridge was told
 
     def run(self) -> Exit:
@@ -122,7 +122,7 @@ class Worker:
             size=str(self._view.get("values", {}).get("size", "auto")),
         )
         self._agree(order["load_s"])
-        with self._hang.within(order["load_s"]):
+        with self._watchdog.within(order["load_s"]):
             pipeline = build(order["target"], load, context)
         self._agree(order["hang_s"])
         self._slots = 2 * order["block"] + 2
@@ -158,7 +158,7 @@ class Worker:
             self._close()
             self._pipeline, self._order, self._bad = built, order, 0
             return None
-        give_back()  # what was built of it; here, for the error itself held that
+        release_memory()  # what was built of it; here, for the error itself held that
         if failure.code is Exit.CUDA:
             raise failure
         return failure
@@ -168,7 +168,7 @@ class Worker:
         if self._pipeline:
             cast(Any, self._pipeline).close()
         self._pipeline = cast(Pipeline, None)  # none is asked for anything until another is there
-        give_back()
+        release_memory()
 
     def _block(self) -> bool:
         """Ask for a block's frames, make the block, hand it over; False when told to stop."""
@@ -192,7 +192,7 @@ class Worker:
         shape = self._shape(images, parameters)
         limit = self._limits.of(shape)
         self._agree(limit)
-        with self._hang.within(limit):
+        with self._watchdog.within(limit):
             made = self._guarded(images, times, parameters, tag)
         seconds = perf_counter() - began
         report = self._report()
@@ -206,7 +206,7 @@ class Worker:
 
     def _wanted(self, parameters: Parameters) -> int:
         """How many pictures the next block takes; WorkerEnd for a number that nobody can give."""
-        with self._hang.within(self._quick):
+        with self._watchdog.within(self._quick):
             try:
                 count = self._pipeline.wanted(parameters)
             except Exception as error:  # of a plug-in, and as final as one of its blocks
@@ -218,7 +218,7 @@ class Worker:
 
     def _report(self) -> Message:
         """What the pipeline says of its last block, or why that cannot be told."""
-        with self._hang.within(self._quick):
+        with self._watchdog.within(self._quick):
             try:
                 report = dict(self._pipeline.report())
                 json.dumps(report)
@@ -270,7 +270,7 @@ class Worker:
             self._reduced = True
             self._pipeline.reset()
             self._tell({"say": "degraded", "text": "Out of memory: now at half the size."})
-        return self._guarded([shrunk(image) for image in images], times, parameters, tag)
+        return self._guarded([half_size(image) for image in images], times, parameters, tag)
 
     def _generate(
         self, images: list[Image], times: list[float], parameters: Parameters, tag: int
@@ -278,8 +278,8 @@ class Worker:
         made = 0
         for place, output in enumerate(self._pipeline(images, parameters)):
             model = images[min(place, len(images) - 1)] if images else None
-            made += self._hand_over(usable(output, model), times, place, tag)
-            self._hang.pat()
+            made += self._hand_over(checked_output(output, model), times, place, tag)
+            self._watchdog.reset()
         return made
 
     def _hand_over(self, image: Image, times: list[float], place: int, tag: int) -> bool:
@@ -336,7 +336,7 @@ class Worker:
         numbers = range(grant["first"], grant["first"] + grant["count"])
         images = [self._input.slot_image(number) for number in numbers]
         if self._reduced:
-            images = [shrunk(image) for image in images]
+            images = [half_size(image) for image in images]
         return images, [self._input.slot_words(number)[1][2] for number in numbers]
 
     def _grant(self) -> Message | None:
@@ -345,7 +345,7 @@ class Worker:
             if order is None or order["do"] == "stop":
                 return None
             if order["do"] == "reset":
-                with self._hang.within(self._quick):
+                with self._watchdog.within(self._quick):
                     self._pipeline.reset()
             elif order["do"] == "ring":
                 self._drop_output()
@@ -387,7 +387,7 @@ class Worker:
             self._commands.put(None)  # nobody listens any more
 
     def _end(self, error: BaseException, code: Exit) -> WorkerEnd:
-        told = isinstance(error, (ImportError, ValueError, OSError, TooLittleMemory))
+        told = isinstance(error, (ImportError, ValueError, OSError, InsufficientMemory))
         text = str(error) if told else f"{type(error).__name__}: {error}"
         if isinstance(error, OSError) and short_of_memory(error):  # a DLL that could not be loaded
             text = f"This machine has too little memory left ({text.rstrip('.')}); {MORE}."

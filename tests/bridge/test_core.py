@@ -22,7 +22,7 @@ from engine.ipc.ring import RingReader, RingWriter, owner, sweep
 from engine.ipc.segments import RingError
 from engine.parameters import Kind, Parameters, control, describe
 from engine.pipeline import UnusableOutput
-from engine.worker.guards import is_cuda_error, is_out_of_memory, usable
+from engine.worker.guards import checked_output, is_cuda_error, is_out_of_memory
 
 
 @given(st.integers(1, 60), st.integers(1, 40))
@@ -306,15 +306,15 @@ def test_only_segments_of_dead_writers_are_swept():
 def test_unusable_pictures_are_caught():
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 4), dtype=np.uint8)
     flat = np.full((48, 64, 4), 128, np.uint8)
-    assert usable(noise, noise) is noise
-    assert usable(flat, flat) is flat, "a flat input may stay flat"
+    assert checked_output(noise, noise) is noise
+    assert checked_output(flat, flat) is flat, "a flat input may stay flat"
     with pytest.raises(UnusableOutput, match="flat"):
-        usable(flat, noise)
+        checked_output(flat, noise)
     with pytest.raises(UnusableOutput, match="flat"):
-        usable(flat, None)
+        checked_output(flat, None)
     with pytest.raises(UnusableOutput, match="NaN"):
-        usable(np.full((4, 4, 4), np.nan, np.float32), None)
-    assert usable(noise.astype(np.float32) / 255, noise).tolist() == noise.tolist()
+        checked_output(np.full((4, 4, 4), np.nan, np.float32), None)
+    assert checked_output(noise.astype(np.float32) / 255, noise).tolist() == noise.tolist()
 
 
 def test_errors_of_tensor_libraries_are_told_apart():

@@ -32,7 +32,7 @@ from engine import sizes
 from engine.catalog.controls import CausalLoad, StylizeLoad
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.ipc.segments import RingError
-from engine.parameters import Kind, Parameters, control, describe, fitted
+from engine.parameters import Kind, Parameters, clamped, control, describe
 from engine.system.texts import mended, mended_all
 from tests.bridge.control.osc.test_osc import osc
 from tests.support.desk import FakeDesk
@@ -143,9 +143,9 @@ class Other(Parameters):
 def test_what_another_pipeline_alone_may_take_leaves_this_one_its_own():
     store = ParameterStore([*describe(One), *describe(Other)])
     values = store.update({"colour": "blue", "amount": 9})
-    assert fitted(Other, values) == values
-    assert fitted(One, values) == {"amount": 2}
-    assert One.model_validate(fitted(One, values)).colour == "red"
+    assert clamped(Other, values) == values
+    assert clamped(One, values) == {"amount": 2}
+    assert One.model_validate(clamped(One, values)).colour == "red"
 
 
 # By OSC.

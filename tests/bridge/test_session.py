@@ -23,7 +23,7 @@ from bridge.state.status import Counters, Status
 from bridge.state.store import ParameterError
 from bridge.system.timing import Ticker
 from bridge.transports import TransportError
-from bridge.transports.placeholder import StandIn
+from bridge.transports.placeholder import PlaceholderSource
 from bridge.workers.client import Block
 from engine.ipc.ring import RingReader, RingWriter
 from engine.ipc.segments import PREFIX, folder
@@ -512,16 +512,16 @@ def test_the_source_is_changed_while_running_and_a_bad_one_leaves_the_old(tmp_pa
     with running_session(tmp_path, pipeline="passthrough") as rig:
         rig.put(scene(64, 48, 1))
         rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 1)))
-        rig.session.attach("pattern:other")
+        rig.session.set_source("pattern:other")
         rig.until(lambda: rig.session.status().source.startswith("pattern:other"))
         rig.until(lambda: rig.session.status().input_fps > 20)
         with pytest.raises(TransportError, match="is no source"):
-            rig.session.attach("nothing")
+            rig.session.set_source("nothing")
         for bad, word in (("file:none.mp4", "none.mp4"), ("file:~nobodyatall/x", "home directory")):
-            rig.session.attach(bad)
+            rig.session.set_source(bad)
             rig.until(lambda word=word: word in rig.session.status().error)
         assert rig.session.status().source.startswith("pattern:other")
-        rig.session.attach(f"memory:{rig.name}")
+        rig.session.set_source(f"memory:{rig.name}")
         rig.until(lambda: rig.session.status().source.startswith("memory:"))
         assert rig.session.status().error == ""
         rig.put(scene(64, 48, 2))
@@ -533,7 +533,7 @@ def test_the_source_is_changed_while_running_and_a_bad_one_leaves_the_old(tmp_pa
 def test_a_stand_in_gives_way_to_the_first_real_picture():
     sender, demo = memory.MemorySource("stand-in"), memory.MemorySource("demo")
     memory.put("demo", scene(8, 8, 1))
-    with StandIn(sender, demo) as source:
+    with PlaceholderSource(sender, demo) as source:
         assert np.array_equal(source.receive(0.1).image, scene(8, 8, 1))
         assert "demo" in source.status
         memory.put("stand-in", scene(8, 8, 2))

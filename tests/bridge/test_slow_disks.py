@@ -298,7 +298,7 @@ def _warmth(rig):
     """Red less blue of a picture that is made from now on."""
     made = rig.session.counters.shown["new"]
     rig.until(lambda: rig.session.counters.shown["new"] >= made + 3)
-    image = rig.session.look("output").image.astype(int)
+    image = rig.session.latest_frame("output").image.astype(int)
     return image[..., 0].mean() - image[..., 2].mean()
 
 

@@ -71,11 +71,11 @@ class FakeDesk:
             ),
         ]
 
-    def attach(self, uri):
+    def set_source(self, uri):
         check_source(uri)
         self.attached.append(uri)
 
-    def look(self, side: str) -> Frame | None:
+    def latest_frame(self, side: str) -> Frame | None:
         """A picture that moves, another one on each side."""
         now = perf_counter()
         image = np.full((180, 320, 4), 255, np.uint8)

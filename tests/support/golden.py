@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engine.catalog.specs import CausalSpec, NetworkSize
 from engine.causal.network.attention import sdpa
-from engine.causal.network.cache import Pass
+from engine.causal.network.cache import PassShape
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.schedule import Level, Schedule
 from engine.causal.stream import LatentStream
@@ -97,7 +97,7 @@ class Replay:
         self.differences: dict[str, float] = {}
         run = self.stream.run
 
-        def recorded(plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+        def recorded(plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
             self.flows.append(run(plan, latents, timesteps))
             return self.flows[-1]
 
@@ -184,7 +184,7 @@ class Batch:
         self.calls: list[tuple[Tensor, Tensor]] = []
         run = self.stream.run
 
-        def recorded(plan: Pass, latents: Tensor, timesteps: Tensor) -> Tensor:
+        def recorded(plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
             given = latents.clone()
             self.calls.append((given, run(plan, latents, timesteps)))
             return self.calls[-1][1]

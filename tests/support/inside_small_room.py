@@ -15,7 +15,7 @@ import pytest
 
 from bridge.frames.frame import Frame
 from bridge.transports import Options, TransportError, open_sink, open_source
-from bridge.workers.client import Link
+from bridge.workers.client import WorkerClient
 from engine.ipc.ring import RingWriter
 from engine.ipc.segments import PREFIX, folder
 from tests.bridge.cli.test_cli import running
@@ -28,7 +28,7 @@ LARGE = (640, 360)
 @pytest.fixture(autouse=True)
 def empty():
     """All room is there again: a worker of the test before may still be ending."""
-    for link in [thing for thing in gc.get_objects() if isinstance(thing, Link)]:
+    for link in [thing for thing in gc.get_objects() if isinstance(thing, WorkerClient)]:
         link.ring = link._input = None  # a session that is over is held by what nobody reads
     gc.collect()
     end = perf_counter() + 20

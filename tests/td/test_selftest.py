@@ -11,7 +11,7 @@ import pytest
 
 from bridge.cli import td, td_report
 from bridge.cli.commands import main
-from bridge.errors import Refused
+from bridge.errors import CommandError
 from tests.td.double import Comp, Dat, Op, Par, TdError, dump, everything
 from tests.td.playing import Playing
 from tests.td.take import take, text
@@ -421,7 +421,7 @@ def test_what_is_no_report_is_refused(tmp_path, text, says):
     path = tmp_path / "file.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(CommandError, match=says):
         td_report.read(path)
 
 
@@ -453,7 +453,9 @@ def test_a_report_of_which_a_part_is_odd_is_called_that(tmp_path):
     for name, kind in td_report.SECTIONS.items():
         for odd in [odd for odd in ODD if not isinstance(odd, kind)]:
             path.write_text(json.dumps(report(**{name: odd})))
-            with pytest.raises(Refused, match=f"no whole report of the Self Test: {name} is odd"):
+            with pytest.raises(
+                CommandError, match=f"no whole report of the Self Test: {name} is odd"
+            ):
                 td_report.read(path)
 
 
@@ -466,7 +468,7 @@ def test_whatever_is_odd_within_a_part_is_no_defect_of_the_reader(tmp_path):
     parts += [{"types": {"flipTOP": odd}} for odd in (*ODD, {"flipy": None}, {"flipy": [1]})]
     for part in parts:
         path.write_text(json.dumps(report(**part)))
-        with suppress(Refused):
+        with suppress(CommandError):
             td_report.read(path)
 
 

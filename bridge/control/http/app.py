@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from bridge import __version__
-from bridge.control.bridge_api import Desk
+from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.files import Folder, sent
 from bridge.control.http.guard import UPLOADS, Guard, Rules
 from bridge.control.http.metrics import generate_latest, registry
@@ -50,7 +50,7 @@ NO_INPUT = {
 }
 
 
-def create_app(desk: Desk, rules: Rules) -> Guard:
+def create_app(desk: BridgeApi, rules: Rules) -> Guard:
     """The guarded app of a desk."""
     app = FastAPI(
         title="spout-bridge",
@@ -80,7 +80,7 @@ def create_app(desk: Desk, rules: Rules) -> Guard:
     return Guard(app, rules)
 
 
-def _pages(app: FastAPI, desk: Desk) -> None:
+def _pages(app: FastAPI, desk: BridgeApi) -> None:
     @app.get("/", include_in_schema=False)
     async def page(request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
@@ -92,7 +92,7 @@ def _pages(app: FastAPI, desk: Desk) -> None:
         return HTMLResponse((PAGE / "docs.html").read_text("utf-8"))
 
 
-def _health(app: FastAPI, desk: Desk) -> None:
+def _health(app: FastAPI, desk: BridgeApi) -> None:
     metrics = registry(desk)
 
     @app.get("/healthz", tags=["health"])
@@ -141,7 +141,7 @@ def _readiness(status: Status) -> dict[str, Any]:
     }
 
 
-def _parameters(app: FastAPI, desk: Desk) -> None:
+def _parameters(app: FastAPI, desk: BridgeApi) -> None:
     changes = body("Parameters", desk.store.specs.values(), {})
 
     @app.get(f"{API}/schema", tags=["parameters"])
@@ -177,12 +177,12 @@ def _parameters(app: FastAPI, desk: Desk) -> None:
         return {"done": name}
 
 
-def _set(desk: Desk, asked: Mapping[str, object], turn: int) -> dict[str, Value]:
+def _set(desk: BridgeApi, asked: Mapping[str, object], turn: int) -> dict[str, Value]:
     with desk.store.at(turn):
         return desk.store.update(asked, "http")
 
 
-def _pipelines(app: FastAPI, desk: Desk) -> None:
+def _pipelines(app: FastAPI, desk: BridgeApi) -> None:
     loads = [spec for spec in desk.store.specs.values() if not spec.live]
     wanted = body("Switch", loads, {"pipeline": (str, ...)})
 
@@ -212,7 +212,7 @@ def _pipelines(app: FastAPI, desk: Desk) -> None:
         return {"loading": pipeline}
 
 
-def _assets(app: FastAPI, desk: Desk) -> None:
+def _assets(app: FastAPI, desk: BridgeApi) -> None:
     upload = {"requestBody": {"content": {kind: {"schema": {"type": "string", "format": "binary"}}
                                           for kind in UPLOADS}}}  # fmt: skip
     uploads = Uploads(desk.assets)
@@ -247,13 +247,13 @@ def _assets(app: FastAPI, desk: Desk) -> None:
         return {"removed": name}
 
 
-def _streams(app: FastAPI, desk: Desk) -> None:
+def _streams(app: FastAPI, desk: BridgeApi) -> None:
     streams: Streams = app.state.streams
 
     @app.get(API + "/frame/{side}.png", tags=["state"])
     async def frame(side: str) -> Response:
         """The newest picture of the `input` or `output` side, exactly."""
-        found = desk.look(side) if side in ("input", "output") else None
+        found = desk.latest_frame(side) if side in ("input", "output") else None
         if found is None:
             raise HTTPException(404, "There is no picture; the sides are input and output.")
         data = await run_in_threadpool(png, found.image)

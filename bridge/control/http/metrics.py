@@ -7,14 +7,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from bridge import __version__
-from bridge.control.bridge_api import Desk
+from bridge.control.bridge_api import BridgeApi
 from bridge.state.status import STATUS
 
 UNITS = {"ms": ("_seconds", 1e-3), "s": ("_seconds", 1.0), "MB": ("_bytes", 1e6)}  # base units
 
 
 class _State(Collector):
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: BridgeApi) -> None:
         self._desk = desk
 
     def collect(self) -> Iterable[Metric]:
@@ -40,7 +40,7 @@ class _State(Collector):
         yield build
 
 
-def registry(desk: Desk) -> CollectorRegistry:
+def registry(desk: BridgeApi) -> CollectorRegistry:
     """A registry of this desk's state alone."""
     found = CollectorRegistry()
     found.register(_State(desk))

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 import psutil
 import uvicorn
 
-from bridge.control.bridge_api import Desk
+from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.app import create_app
 from bridge.control.http.connections import SEND_BUFFER, HttpConnection, SocketConnection
 from bridge.control.http.guard import HOST, Rules
@@ -43,7 +43,7 @@ class HttpServer:
     """Serves a desk. `bind`, then `start`; `close` at the end."""
 
     def __init__(
-        self, desk: Desk, settings: Settings, token: str = "", limits: Limits | None = None
+        self, desk: BridgeApi, settings: Settings, token: str = "", limits: Limits | None = None
     ) -> None:
         """ValueError for a name of `allow_host` that is none."""
         self._host = "0.0.0.0" if settings.lan else settings.host

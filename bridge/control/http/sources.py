@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from bridge.control.bridge_api import Desk
+from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.thumbnails import WIDTH, Thumbnail, Thumbnails
 from bridge.frames.encode import jpeg
 from bridge.system.paths import meant
@@ -35,7 +35,7 @@ class Choice(BaseModel):
     uri: str = Field(description="As `sources` lists it, or as `--source` takes it.")
 
 
-def sources(desk: Desk) -> APIRouter:
+def sources(desk: BridgeApi) -> APIRouter:
     """The routes. Those that are plain functions run beside the server's loop: to look around and
     to import a transport takes a while.
     """
@@ -57,7 +57,7 @@ def sources(desk: Desk) -> APIRouter:
         """Begin to receive from another source; the state tells how it goes."""
         uri = meant(given.uri)
         try:
-            desk.attach(uri)
+            desk.set_source(uri)
         except TransportError as error:
             raise HTTPException(422, str(error)) from error
         return {"source": uri}
@@ -85,15 +85,15 @@ def _row(offer: Offer) -> Row:
     return Row(uri=uri, text=mended(offer.text), problem=problem, live=True)
 
 
-def _offer(desk: Desk, uri: str) -> Offer | None:
+def _offer(desk: BridgeApi, uri: str) -> Offer | None:
     return next((offer for offer in desk.offers() if offer.uri == uri), None)
 
 
-def _in_use(desk: Desk, uri: str) -> bytes | None:
+def _in_use(desk: BridgeApi, uri: str) -> bytes | None:
     """The newest picture of the source that is received from anyhow."""
     if desk.status().source_uri != uri:
         return None
-    frame = desk.look("input")
+    frame = desk.latest_frame("input")
     # An older one may be of the source before, or of a sender that holds still.
     if frame is None or perf_counter() - frame.time > FRESH:
         return None

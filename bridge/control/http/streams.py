@@ -13,7 +13,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bridge.control.bridge_api import Desk
+from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.texts import encoded
 from bridge.frames.encode import Preview
 from bridge.state.status import STATUS
@@ -31,10 +31,10 @@ PATIENCE = 10.0  # seconds until a client that takes nothing is left
 class Streams:
     """Serves the sockets of one desk; all but `_changed` runs in the server's loop."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: BridgeApi) -> None:
         self._desk = desk
         self._previews = {
-            side: Preview(lambda side=side: desk.look(side)) for side in ("input", "output")
+            side: Preview(lambda side=side: desk.latest_frame(side)) for side in ("input", "output")
         }
         self._pending: dict[WebSocket, dict[str, Value]] = {}
         self._lock = threading.Lock()

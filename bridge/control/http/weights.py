@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
-from bridge.control.bridge_api import Desk
+from bridge.control.bridge_api import BridgeApi
 from bridge.system.aside import SlowError
 
 
@@ -15,7 +15,7 @@ class Which(BaseModel):
     pipeline: str = Field(description="Its id, as `pipelines` lists it.")
 
 
-def models(desk: Desk) -> APIRouter:
+def models(desk: BridgeApi) -> APIRouter:
     """The routes; plain functions run beside the server's loop, for disks may be slow."""
     router = APIRouter()
 

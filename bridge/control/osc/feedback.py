@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from time import perf_counter
 
-from bridge.control.bridge_api import Desk
+from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.inbox import Sender
 from bridge.control.osc.packets import PacketError, encoded
 from bridge.control.osc.routes import ROOT, addresses
@@ -45,7 +45,7 @@ Send = Callable[[bytes, Sender], bool]
 class Feedback:
     """Runs a thread of its own; every method may be called from any thread and never waits."""
 
-    def __init__(self, desk: Desk, send: Send, targets: Iterable[Sender]) -> None:
+    def __init__(self, desk: BridgeApi, send: Send, targets: Iterable[Sender]) -> None:
         """`send` puts a datagram on its way, and returns False when there is no room for it."""
         self._desk = desk
         self._send = send
@@ -309,7 +309,7 @@ class Feedback:
 class _Holding:
     """What holds during one burst: asked for once, and only where somebody wants to know."""
 
-    def __init__(self, desk: Desk, names: Mapping[str, str]) -> None:
+    def __init__(self, desk: BridgeApi, names: Mapping[str, str]) -> None:
         self._desk = desk
         self._names = names
         self._values: Mapping[str, Value] | None = None

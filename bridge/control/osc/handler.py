@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from time import perf_counter
 from typing import Any
 
-from bridge.control.bridge_api import Desk
+from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.errands import Errand, Errands, Group, Groups
 from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.inbox import WILD_BYTES, Allowance, Inbox, Item, Sender, address_of
@@ -48,7 +48,7 @@ class Handler:
     bundle with one of them is stored by that one, whole.
     """
 
-    def __init__(self, desk: Desk, feedback: Feedback, patterns: bool = True) -> None:
+    def __init__(self, desk: BridgeApi, feedback: Feedback, patterns: bool = True) -> None:
         self._desk = desk
         self._feedback = feedback
         self.specs = addresses(desk.store.specs.values())
@@ -396,7 +396,7 @@ class Handler:
         if uri.startswith("file:") and not ip_address(sender[0]).is_loopback:
             raise ValueError("A file is opened by messages from this machine only.")
         try:
-            self._desk.attach(uri)
+            self._desk.set_source(uri)
         except TransportError:
             self._feedback.tell({ROOT + "source": self._desk.status().source_uri})
             raise

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 
-from bridge.control.bridge_api import Desk
+from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.inbox import Sender
 from bridge.control.osc.packets import Arguments
 from engine.parameters import Kind, ParameterSpec
@@ -42,18 +42,20 @@ def value(spec: ParameterSpec, arguments: Arguments) -> object:
     be two numbers, a list of steps several; several words of a text are one text.
     """
     if not arguments:
-        raise ValueError(f"{spec.name} takes {spec.wants}, and the message carries no value.")
+        raise ValueError(f"{spec.name} takes {spec.accepts}, and the message carries no value.")
     for given in arguments:
         if isinstance(given, float) and not math.isfinite(given):
-            raise ValueError(f"{spec.name} takes {spec.wants}, not {given}.")
+            raise ValueError(f"{spec.name} takes {spec.accepts}, not {given}.")
     first = arguments[0]
     if spec.kind in BETWEEN and len(arguments) > 1:
         if not all(isinstance(given, (int, float, str)) for given in arguments):
-            raise ValueError(f"{spec.name} takes {spec.wants}, not these {len(arguments)} values.")
+            raise ValueError(
+                f"{spec.name} takes {spec.accepts}, not these {len(arguments)} values."
+            )
         words = (given if isinstance(given, str) else f"{given:.15g}" for given in arguments)
         first = BETWEEN[spec.kind].join(words)
     if isinstance(first, str) and spec.kind is not Kind.TEXT and len(first) > LONGEST_NAME:
-        raise ValueError(f"{spec.name} takes {spec.wants}, not {len(first)} letters.")
+        raise ValueError(f"{spec.name} takes {spec.accepts}, not {len(first)} letters.")
     return first
 
 
@@ -65,7 +67,7 @@ def reply_to(arguments: Arguments, sender: Sender) -> Sender:
     return sender[0], int(port)
 
 
-def buttons(desk: Desk) -> Mapping[str, Callable[[], None]]:
+def buttons(desk: BridgeApi) -> Mapping[str, Callable[[], None]]:
     """What a press does: one of every action, and of every pipeline to switch to it."""
     found: dict[str, Callable[[], None]] = {
         ROOT + name: action.run for name, action in desk.actions.items()
@@ -75,5 +77,5 @@ def buttons(desk: Desk) -> Mapping[str, Callable[[], None]]:
     return found
 
 
-def _switch(desk: Desk, pipeline: str) -> Callable[[], None]:
+def _switch(desk: BridgeApi, pipeline: str) -> Callable[[], None]:
     return lambda: desk.switch(pipeline)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from time import perf_counter, sleep
 from typing import Any
 
-from bridge.control.bridge_api import Desk
+from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.handler import Handler
 from bridge.control.osc.inbox import Later, Sender
@@ -32,7 +32,7 @@ REMEMBERED = 256  # senders of which it is known whether they may
 class OscServer:
     """Controls a desk by OSC. `bind`, then `start`; `close` at the end."""
 
-    def __init__(self, desk: Desk, settings: Settings, *, patterns: bool = True) -> None:
+    def __init__(self, desk: BridgeApi, settings: Settings, *, patterns: bool = True) -> None:
         """ValueError where a feedback target or an allowed address is none.
 
         `patterns` says whether addresses with `*` and the like mean all that match.

@@ -10,7 +10,7 @@ import numpy as np
 
 from bridge.frames.frame import Frame
 from bridge.transports import Offer, Options, TransportError
-from bridge.transports.base import Opened
+from bridge.transports.base import TransportBase
 from bridge.transports.spout.receiver import GL_RGBA, Receiver
 from bridge.transports.spout.registry import Sender, find, senders
 from engine.system import loading
@@ -23,7 +23,7 @@ TRIES = 60  # pictures in a row that could not be sent until the sender is made 
 made_here: set[str] = set()  # names of this process's own senders: never received
 
 
-class SpoutSource(Opened):
+class SpoutSource(TransportBase):
     """The newest picture of one sender: of the one that is named, or of the one that is there.
 
     Once it has taken up a sender it waits for that name, whatever else comes.
@@ -102,7 +102,7 @@ class SpoutSource(Opened):
         return [sender for sender in senders() if sender.name not in own]
 
 
-class SpoutSink(Opened):
+class SpoutSink(TransportBase):
     """One sender for the whole run; a held picture is not sent again, its texture stays."""
 
     def __init__(self, name: str) -> None:

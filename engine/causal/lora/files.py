@@ -64,7 +64,7 @@ WAN_NAMES = {
 }
 
 
-class Pair(NamedTuple):
+class LoraPair(NamedTuple):
     """The matrices of one layer, as the file has them; the weight gains `scale * up @ down`."""
 
     down: Tensor  # (rank, inputs)
@@ -77,7 +77,7 @@ class Adapter:
     """A LoRA matched to a network: `pairs` by the paths of its linear layers."""
 
     source: str
-    pairs: Mapping[str, Pair]
+    pairs: Mapping[str, LoraPair]
     unused: Mapping[str, str]  # keys of the file that have no effect, each with the reason
 
     @property
@@ -121,7 +121,7 @@ def match_adapter(
     """
     found, unused = _sorted(tensors, network, source)
     layers = linear_layers(network)
-    pairs: dict[str, Pair] = {}
+    pairs: dict[str, LoraPair] = {}
     for path, keys in found.items():
         if "dora" in keys or keys.keys() == {"alpha"}:
             unused |= dict.fromkeys(keys.values(), DORA if "dora" in keys else LONE)
@@ -204,7 +204,7 @@ def _pair(
     layer: Any,
     source: str | Path,
     alpha: float | None,
-) -> Pair:
+) -> LoraPair:
     for half, other in (("down", "up"), ("up", "down")):
         if half not in keys:
             raise CheckpointError(
@@ -223,11 +223,11 @@ def _pair(
         raise CheckpointError(
             f"{source} has an alpha of {alpha} in {key}; download it again, or choose another LoRA."
         )
-    return Pair(down, up, 1.0 if alpha is None else alpha / rank)
+    return LoraPair(down, up, 1.0 if alpha is None else alpha / rank)
 
 
 def _check_numbers(
-    pairs: Mapping[str, Pair],
+    pairs: Mapping[str, LoraPair],
     found: Mapping[str, Mapping[str, str]],
     network: nn.Module,
     source: str | Path,

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.causal.lora.files import HIGHEST, Adapter, Pair, linear_layers
+from engine.causal.lora.files import HIGHEST, Adapter, LoraPair, linear_layers
 from engine.weights.finite import check_finite
 
 LOWEST = -HIGHEST  # of a strength
@@ -41,7 +41,7 @@ def merge(network: nn.Module, adapters: Iterable[tuple[Adapter, float]]) -> None
 
 def attach(
     network: nn.Module, adapters: Iterable[Adapter], *, dtype: torch.dtype | None = None
-) -> list["Attached"]:
+) -> list["LoraHandle"]:
     """Put LoRAs beside the layers of `network`, each with strength 1, and return their faders.
 
     Attach where the network stays and before its first pass: moving or casting it would part a
@@ -49,10 +49,10 @@ def attach(
     matrices are kept in `dtype`, in that of each weight where none is given; layers that are
     quantised need it given.
     """
-    return [Attached(network, adapter, dtype) for adapter in adapters]
+    return [LoraHandle(network, adapter, dtype) for adapter in adapters]
 
 
-class Attached:
+class LoraHandle:
     """One LoRA beside the layers of a network; made by `attach`."""
 
     def __init__(self, network: nn.Module, adapter: Adapter, dtype: torch.dtype | None) -> None:
@@ -60,9 +60,9 @@ class Attached:
         self._network = network
         self._strength = 1.0
         self._written = torch.ones((), device=next(network.parameters()).device)
-        self._layers: dict[str, Adapted] = {}
+        self._layers: dict[str, LoraLinear] = {}
         for path, rank in _ranks(network, adapter).items():
-            layer = Adapted(network.get_submodule(path), rank, self._written, dtype)
+            layer = LoraLinear(network.get_submodule(path), rank, self._written, dtype)
             if path in adapter.pairs:
                 layer.fill(adapter.pairs[path])
             network.set_submodule(path, layer)
@@ -93,7 +93,7 @@ class Attached:
         self._layers.clear()
 
 
-class Adapted(nn.Module):
+class LoraLinear(nn.Module):
     """A linear layer `base` (or one with LoRAs already) with room for one more LoRA beside it.
 
     `strength` is one float32 number on the layer's device, shared by all layers of the LoRA.
@@ -116,7 +116,7 @@ class Adapted(nn.Module):
         self.register_buffer("up", down.new_zeros(self.out_features, rank), persistent=False)
         self.register_buffer("strength", strength, persistent=False)
 
-    def fill(self, pair: Pair) -> None:
+    def fill(self, pair: LoraPair) -> None:
         """Copy the matrices of a LoRA in; rank that it lacks stays zero."""
         rank = len(pair.down)
         self.down[:rank] = pair.down.detach()
@@ -150,7 +150,7 @@ def _place(path: str) -> str:
     return re.sub(r"\.\d+\.", ".", path, count=1)
 
 
-def _add(layer: Any, given: Iterable[tuple[Pair, float]]) -> None:
+def _add(layer: Any, given: Iterable[tuple[LoraPair, float]]) -> None:
     """Give a linear layer the sum of its weight and of pairs at their strengths."""
     weight: Tensor = layer.weight.detach()
     if not isinstance(layer, nn.Linear) or weight.dtype.itemsize < 2:
@@ -167,7 +167,7 @@ def _add(layer: Any, given: Iterable[tuple[Pair, float]]) -> None:
 
 def _innermost(layer: Any) -> Any:
     """The linear layer itself, under all LoRAs beside it."""
-    while isinstance(layer, Adapted):
+    while isinstance(layer, LoraLinear):
         layer = layer.base
     return layer
 

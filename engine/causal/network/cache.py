@@ -16,10 +16,10 @@ from torch import Tensor
 
 from engine.catalog.specs import CausalSpec
 from engine.causal.network.rope import Rotation
-from engine.causal.network.upload import uploaded
+from engine.causal.network.upload import to_device
 
 
-class Pass(NamedTuple):
+class PassShape(NamedTuple):
     """The shape of one pass; passes of the same shape are the same graph.
 
     `skipped` leading frames are asked but not remembered; `visible` slots of the window are read,
@@ -39,7 +39,7 @@ class Pass(NamedTuple):
 Angles: TypeAlias = tuple[Tensor, Tensor]  # cosines, sines: (rows, tokens, 1, head width)
 
 
-class Sight(NamedTuple):
+class PassView(NamedTuple):
     """A pass as every layer sees it.
 
     `slots` are those that are written, over all rows; `asked` turns queries, and keys where they
@@ -47,7 +47,7 @@ class Sight(NamedTuple):
     (rows, visible * tokens) is added to the scores of each key.
     """
 
-    plan: Pass
+    plan: PassShape
     window: int
     slots: Tensor
     asked: Angles
@@ -111,7 +111,7 @@ class KVCache:
         frames: int,
         places: Sequence[int] | None = None,
         context_weight: float = 1.0,
-    ) -> Pass:
+    ) -> PassShape:
         """Make room for `frames` frames from number `starts[row]` on, and say how to pass them.
 
         Frames that were written before are written again where they stand. `places` are the
@@ -125,13 +125,13 @@ class KVCache:
         self._place(starts, frames, places, held)
         biased = self._weigh(frames, held, context_weight)
         skipped = max(0, self._oldest(0) - starts[0])
-        return Pass(len(starts), frames, skipped, max(held), biased)
+        return PassShape(len(starts), frames, skipped, max(held), biased)
 
-    def sight(self, plan: Pass) -> Sight:
+    def sight(self, plan: PassShape) -> PassView:
         """What all layers of a pass share: views, which stand where they always stood."""
         own = slice(plan.rows), slice(plan.frames)
         seen = slice(plan.rows), slice(plan.visible)
-        return Sight(
+        return PassView(
             plan=plan,
             window=self.spec.window,
             slots=self._slots[: plan.rows, plan.skipped : plan.frames].flatten(),
@@ -188,7 +188,7 @@ class KVCache:
         slots = [
             [row * self.spec.window + self._slot(n) for n in numbers[row]] for row in range(rows)
         ]
-        self._slots[:rows, :frames].copy_(uploaded(slots, self._device))
+        self._slots[:rows, :frames].copy_(to_device(slots, self._device))
         if self._key_angles:
             seats = [self._seats(row) for row in range(rows)]
             self._turn(self._key_angles, seats)
@@ -208,7 +208,7 @@ class KVCache:
         return [seats.get(slot, slot) for slot in range(window)]
 
     def _turn(self, angles: Sequence[Tensor], places: Sequence[Sequence[int]]) -> None:
-        seen = self._rotation.at(uploaded(places, self._device))
+        seen = self._rotation.at(to_device(places, self._device))
         for buffer, new in zip(angles, seen, strict=True):
             buffer[: new.shape[0], : new.shape[1]].copy_(new)
 
@@ -225,7 +225,7 @@ class KVCache:
              for slot in range(most)]
             for count in held
         ]  # fmt: skip
-        bias = uploaded(rows, self._device)[..., None].expand(-1, -1, self._tokens)
+        bias = to_device(rows, self._device)[..., None].expand(-1, -1, self._tokens)
         self._bias[: len(held), :most].copy_(bias)
         return True
 
@@ -254,6 +254,6 @@ class TextCache:
         self.keys = torch.zeros(shape, dtype=dtype, device=device)
         self.values = torch.zeros_like(self.keys)
 
-    def words(self, layer: int, plan: Pass) -> tuple[Tensor, Tensor]:
+    def words(self, layer: int, plan: PassShape) -> tuple[Tensor, Tensor]:
         """What one layer reads of the prompt in a pass."""
         return self.keys[layer, : plan.rows], self.values[layer, : plan.rows]

@@ -2,7 +2,7 @@
 
 One pass takes a block of frames, writes their keys and values into the window and looks at all
 that the window shows. It makes no copy of the window, reads nothing back to the host and has one
-fixed shape for each `Pass`, so that it can be captured as a CUDA graph. The network is that of
+fixed shape for each `PassShape`, so that it can be captured as a CUDA graph. The network is that of
 Wan et al. 2025 ("Wan: Open and Advanced Large-Scale Video Generative Models"), with one time
 embedding per latent frame.
 """
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.causal.network.attention import Attention
-from engine.causal.network.cache import KVCache, Pass, Sight, TextCache
+from engine.causal.network.cache import KVCache, PassShape, PassView, TextCache
 from engine.causal.network.rope import rotated
 from engine.causal.network.vace import Hints, Vace
 
@@ -67,7 +67,7 @@ class CausalTransformer(nn.Module):
         self,
         latents: Tensor,
         timesteps: Tensor,
-        plan: Pass,
+        plan: PassShape,
         window: KVCache,
         text: TextCache,
         hints: Hints | None = None,
@@ -114,7 +114,9 @@ class CausalTransformer(nn.Module):
         patches = self.vace.vace_patch_embedding
         return self._tokens(context.to(self.device, self.dtype), patches)
 
-    def _hints(self, whole: Tensor, steps: Tensor, plan: Pass, hints: Hints) -> Iterator[Tensor]:
+    def _hints(
+        self, whole: Tensor, steps: Tensor, plan: PassShape, hints: Hints
+    ) -> Iterator[Tensor]:
         """VACE's layers, one after the other, each when its hint is due."""
         modulation = _modulated(self.vace_modulation, steps[:, :, :1])
         sight, control = hints.sight(plan), hints.shown(plan)
@@ -130,7 +132,7 @@ class CausalTransformer(nn.Module):
         block: Any,
         x: Tensor,
         modulation: Tensor,
-        sight: Sight,
+        sight: PassView,
         past: Memory | None,
         words: Memory,
     ) -> Tensor:
@@ -144,7 +146,7 @@ class CausalTransformer(nn.Module):
         up, down = block.ffn.net[0].proj, block.ffn.net[2]
         return torch.addcmul(x, gate_ffn, down(F.gelu(up(seen), approximate="tanh")))
 
-    def _look_back(self, attention: Any, x: Tensor, sight: Sight, past: Memory | None) -> Tensor:
+    def _look_back(self, attention: Any, x: Tensor, sight: PassView, past: Memory | None) -> Tensor:
         """Attention of a block's tokens over the window, their own keys included; over themselves
         alone where there is no past.
         """
@@ -193,7 +195,7 @@ class CausalTransformer(nn.Module):
         flat = cells.permute(0, 2, 3, 5, 1, 4, 6).reshape(rows, frames, height * width, -1)
         return F.linear(flat, patch.weight.flatten(1), patch.bias)
 
-    def _flow(self, tokens: Tensor, time: Tensor, shape: torch.Size, plan: Pass) -> Tensor:
+    def _flow(self, tokens: Tensor, time: Tensor, shape: torch.Size, plan: PassShape) -> Tensor:
         """Tokens to the flow of the block's own latents."""
         rows, channels, _, height, width = shape
         shift, scale = (self.wan.scale_shift_table[0] + time[:, :, None, None]).unbind(-2)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 
-def uploaded(values: Any, device: torch.device, dtype: torch.dtype | None = None) -> torch.Tensor:
+def to_device(values: Any, device: torch.device, dtype: torch.dtype | None = None) -> torch.Tensor:
     """A tensor of `values` on `device`. To CUDA it goes from pinned memory, which torch keeps
     until the copy has run; from other memory the copy would wait for all work before it.
     """

@@ -16,7 +16,7 @@ from diffusers.models.transformers.transformer_wan_vace import WanVACETransforme
 from torch import Tensor, nn
 
 from engine.catalog.specs import CausalSpec, NetworkSize
-from engine.causal.network.cache import Pass, Sight, TextCache, per_token
+from engine.causal.network.cache import PassShape, PassView, TextCache, per_token
 from engine.causal.network.rope import Rotation
 from engine.weights.checkpoint import fill, vace_state
 
@@ -96,14 +96,14 @@ class Hints:
         self._angles = Rotation(network.head_dim, height, width, device).at(places)
         self.references = 0
 
-    def sight(self, plan: Pass) -> Sight:
+    def sight(self, plan: PassShape) -> PassView:
         """A pass as VACE's layers see it: the block alone, from place 0 on."""
         own = slice(None), slice(plan.references + plan.frames)
         nothing = self.scale[:0]
         angles = per_token(self._angles, own)
-        return Sight(plan=plan, window=0, slots=nothing, asked=angles, read=None, bias=None)
+        return PassView(plan=plan, window=0, slots=nothing, asked=angles, read=None, bias=None)
 
-    def shown(self, plan: Pass) -> Tensor:
+    def shown(self, plan: PassShape) -> Tensor:
         """The embedded context of a pass: (rows, references + frames, tokens, dim), a view."""
         return self.embedded[: plan.rows, : plan.references + plan.frames]
 

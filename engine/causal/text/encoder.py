@@ -105,7 +105,7 @@ class TextEncoder:
         self._stream.synchronize()
 
 
-class Lent(nn.Module):
+class OffloadedLayer(nn.Module):
     """A layer whose weights rest in a smaller type or on another device; for the time of a call
     they are lent to it in `dtype` on `device`.
     """
@@ -167,7 +167,9 @@ def load_text_encoder(
     model.encoder.final_layer_norm.to(device, dtype)
     if rest != device or any(tensor.dtype in FP8 for tensor in there.values()):
         for block in model.encoder.block:
-            block.layer = nn.ModuleList(Lent(layer, dtype, device) for layer in block.layer)
+            block.layer = nn.ModuleList(
+                OffloadedLayer(layer, dtype, device) for layer in block.layer
+            )
     return TextEncoder(model, vocabulary, size, dtype, device)
 
 

@@ -47,10 +47,12 @@ class Prompts:
     def __init__(
         self, encode: Callable[[str], Tensor], note: Callable[[str], str] = lambda text: ""
     ) -> None:
-        self._texts = Texts(encode, note)
-        self._way = Way()
+        self._texts = EmbeddingCache(encode, note)
+        self._way = PromptTransition()
         self._asked: tuple[object, ...] | None = None
-        self._wish = self._reached = Mix((), (), "linear")  # the newest; the last one set out for
+        self._wish = self._reached = PromptMix(
+            (), (), "linear"
+        )  # the newest; the last one set out for
         self._pace = Pace("linear", 0.0, None)
         self._shown: Tensor | None = None
 
@@ -117,7 +119,7 @@ class Prompts:
         return embeddings[0] if len(embeddings) == 1 else blend(embeddings, parts, method)
 
 
-class Mix(NamedTuple):
+class PromptMix(NamedTuple):
     """Cleaned texts, each with its part of the whole, above 0, and how they are mixed."""
 
     texts: tuple[str, ...]
@@ -125,13 +127,13 @@ class Mix(NamedTuple):
     method: Method
 
 
-def _mix(texts: Wish, method: Method) -> Mix:
+def _mix(texts: Wish, method: Method) -> PromptMix:
     """What counts of cleaned texts; mixes that are equal have one embedding."""
     given = [(text, weight) for text, weight in texts if text] or [("", 1.0)]
     whole = sum(weight for _, weight in given)
     parts = [(text, weight / whole if whole else 1 / len(given)) for text, weight in given]
     counted, shares = zip(*(pair for pair in parts if pair[1]), strict=True)
-    return Mix(counted, shares, method if len(counted) == 2 else "linear")
+    return PromptMix(counted, shares, method if len(counted) == 2 else "linear")
 
 
 class Pace(NamedTuple):
@@ -142,7 +144,7 @@ class Pace(NamedTuple):
     blocks: int | None
 
 
-class Way:
+class PromptTransition:
     """From embedding to embedding; it arrives at each exactly."""
 
     def __init__(self) -> None:
@@ -186,7 +188,7 @@ class Known(NamedTuple):
     note: str
 
 
-class Texts:
+class EmbeddingCache:
     """Embeddings by cleaned text: encoded in a thread of their own, the last `KEPT` are kept."""
 
     def __init__(self, encode: Callable[[str], Tensor], note: Callable[[str], str]) -> None:

@@ -17,7 +17,7 @@ NUMBERS = {
     "bridge.cli": (
         ("bridge.playout.output", "OutputClock", "_index"),
         ("bridge.playout.output", "OutputClock", "_number"),
-        ("bridge.transports.base", "Paced", "_index"),
+        ("bridge.transports.base", "ClockedSource", "_index"),
         ("bridge.transports.shared_memory", "SharedMemorySource", "_index"),
     ),
     "engine.worker": (("engine.worker.loop", "Worker", "_made"),),

@@ -24,7 +24,7 @@ from rich.console import Console
 
 import bridge.transports
 from bridge.cli.commands import main
-from bridge.cli.send import relay
+from bridge.cli.send import send_frames
 from bridge.errors import quoted
 from engine.ipc.ring import RingReader, RingWriter
 from engine.ipc.segments import PREFIX, RingError, folder
@@ -132,7 +132,7 @@ def test_a_send_whose_source_does_not_answer_ends_by_ctrl_c(monkeypatch, kept):
     told, stop, ended = io.StringIO(), threading.Event(), threading.Event()
 
     def send():
-        relay("balky:send", "null:", float("inf"), stop, Console(file=told))
+        send_frames("balky:send", "null:", float("inf"), stop, Console(file=told))
         ended.set()
 
     threading.Thread(target=send, daemon=True).start()
@@ -156,7 +156,7 @@ def test_a_send_whose_sender_is_not_there_says_what_it_waits_for(monkeypatch):
     told, stop = io.StringIO(), threading.Event()
 
     def send():
-        relay("shm:test-nobody", "null:", float("inf"), stop, Console(file=told, width=200))
+        send_frames("shm:test-nobody", "null:", float("inf"), stop, Console(file=told, width=200))
 
     sending = threading.Thread(target=send, daemon=True)
     sending.start()

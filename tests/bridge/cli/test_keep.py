@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from bridge.cli.commands import main
-from bridge.cli.supervisor import keep
+from bridge.cli.supervisor import supervise
 from bridge.settings import Settings
 from engine.ipc.ring import RingReader
 from engine.ipc.segments import PREFIX, RingError, folder
@@ -163,7 +163,7 @@ class Lives:
 def kept(*arguments: str, **settings) -> str:
     out = io.StringIO()
     console = Console(file=out, width=200)
-    assert keep(["run", *arguments], Settings(**settings), console) == 0
+    assert supervise(["run", *arguments], Settings(**settings), console) == 0
     return out.getvalue()
 
 
@@ -213,7 +213,7 @@ def test_a_defect_ends_with_a_status_that_is_no_refusal(monkeypatch, caplog, tmp
     def serve(*_):
         raise RuntimeError("a nail in the tyre")
 
-    monkeypatch.setattr("bridge.cli.run.serve", serve)
+    monkeypatch.setattr("bridge.cli.run.run_bridge", serve)
     with pytest.raises(SystemExit) as end:
         main(["run", "--folder", str(tmp_path)])
     assert end.value.code == 70

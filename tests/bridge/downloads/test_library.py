@@ -33,7 +33,7 @@ def test_a_file_is_found_where_any_program_keeps_it(
     path = put(tmp_path / folder)
     found = Library(tmp_path / "models", [tmp_path / "named"]).find(NET)
     assert found
-    assert (found.path, found.whose) == (path, whose)
+    assert (found.path, found.origin) == (path, whose)
 
 
 def test_our_own_folder_comes_first_and_another_size_is_another_file(
@@ -44,14 +44,14 @@ def test_our_own_folder_comes_first_and_another_size_is_another_file(
     cut = put(library.home(NET), CONTENT[:1000])
     found = library.find(NET)
     assert found
-    assert found.whose == "Scope"
+    assert found.origin == "Scope"
     (alone / ".daydream-scope/models/model/files/net.pt").unlink()
     said = str(lack(library, "longlive", [NET]))
     assert f"{cut} is cut short: 1000 of {len(CONTENT)} bytes" in said
     put(cut)
     found = library.find(NET)
     assert found
-    assert found.whose == "here"
+    assert found.origin == "here"
 
 
 def test_the_folders_of_others_can_be_named_in_the_environment(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_the_folders_of_others_can_be_named_in_the_environment(tmp_path: Path) -
         "HF_HUB_CACHE": str(tmp_path / "hub"),
         "COMFYUI_PATH": str(tmp_path / "comfy"),
     }
-    found = {place.whose: place.folder for place in other_places(environment)}
+    found = {place.origin: place.folder for place in other_places(environment)}
     assert found["Scope"] == tmp_path / "scope"
     assert found["the hub's cache"] == tmp_path / "hub"
     assert found["ComfyUI"] == tmp_path / "comfy/models"

@@ -82,7 +82,7 @@ def test_a_newer_choice_is_taken_while_one_does_not_open_and_that_one_closes_wha
     place.keep("open")
     with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
         place.until("open begun")
-        rig.session.attach("pattern:quick")
+        rig.session.set_source("pattern:quick")
         rig.until(lambda: rig.session.status().source.startswith("pattern:quick"))
         rig.until(lambda: rig.session.status().stuck == 1)
         place.let_go()
@@ -96,7 +96,7 @@ def test_what_is_in_use_goes_on_until_the_newer_one_has_opened(tmp_path, place):
     with running_session(tmp_path, source="pattern:old", pipeline="passthrough") as rig:
         rig.until(lambda: rig.session.status().frames_new > 3)
         place.keep("open")
-        rig.session.attach("balky:place")
+        rig.session.set_source("balky:place")
         rig.until(lambda: "balky:place has not opened" in rig.session.status().error)
         assert "pattern:old goes on" in rig.session.status().error
         shown = rig.session.status().frames_new
@@ -110,7 +110,7 @@ def test_one_that_is_refused_late_leaves_the_old_one_and_says_so(tmp_path, place
     with running_session(tmp_path, source="pattern:old", pipeline="passthrough") as rig:
         place.keep("open")
         place.refuses = "balky:place is broken; mend it."
-        rig.session.attach("balky:place")
+        rig.session.set_source("balky:place")
         place.until("open begun")
         place.let_go()
         said = f"{place.refuses} pattern:old goes on."
@@ -125,10 +125,10 @@ def test_a_choice_that_cannot_be_had_is_told_for_a_while_and_no_longer(
     monkeypatch.setattr(bridge.playout.endpoints, "TOLD", 0.5)
     with running_session(tmp_path, source="balky:other", pipeline="passthrough") as rig:
         place.refuses = "balky:place is broken; mend it."
-        rig.session.attach("balky:place")
+        rig.session.set_source("balky:place")
         rig.until(lambda: "balky:other goes on" in rig.session.status().input_problem)
         rig.until(lambda: not rig.session.status().error)
-        rig.session.attach("balky:place")
+        rig.session.set_source("balky:place")
         rig.until(lambda: "mend it" in rig.session.status().error)
         balky.places["other"].keep("receive")
         rig.until(lambda: not rig.session._receiving.refused or rig.session._receiving.late)
@@ -145,7 +145,7 @@ def test_a_film_that_went_and_is_back_leaves_no_error(tmp_path, monkeypatch):
     with running_session(tmp_path, source=f"file:{path}", pipeline="passthrough") as rig:
         rig.until(lambda: rig.session.status().input == "live")
         path.rename(away)
-        rig.session.attach(f"file:{path}")
+        rig.session.set_source(f"file:{path}")
         rig.until(lambda: "There is no file" in rig.session._receiving.refused)
         rig.until(lambda: rig.session.status().input == "failed")
         assert f"There is no file {path}" in rig.session.status().error
@@ -184,20 +184,20 @@ def test_a_source_that_stalls_is_told_and_a_newer_choice_is_taken(tmp_path, plac
         rig.until(lambda: rig.session.status().frames_new > 3)
         place.keep("receive")
         rig.until(lambda: "balky:place has not answered for" in rig.session.status().error)
-        rig.session.attach("pattern:next")
+        rig.session.set_source("pattern:next")
         rig.until(lambda: rig.session.status().source.startswith("pattern:next"))
         rig.until(lambda: rig.session.status().stuck == 1 and not rig.session.status().error)
         frames = rig.session.status().frames_new
         rig.until(lambda: rig.session.status().frames_new > frames + 3)
-        rig.session.attach(f"memory:{rig.name}")
+        rig.session.set_source(f"memory:{rig.name}")
         rig.until(lambda: rig.session.status().source.startswith("memory:"))
         still = scene(64, 48, 7)
         rig.put(still)
-        rig.until(lambda: np.array_equal(rig.session.look("input").image, still))
+        rig.until(lambda: np.array_equal(rig.session.latest_frame("input").image, still))
         place.let_go()
         place.until("close")
         rig.until(lambda: rig.session.status().stuck == 0)
-        late = rig.session.look("input").image
+        late = rig.session.latest_frame("input").image
         assert np.array_equal(late, still), "what the old one gets at last is nobody's"
 
 
@@ -207,8 +207,8 @@ def test_many_newer_choices_leave_few_threads_behind_and_the_last_one_wins(tmp_p
         place.keep("open")
         before = threading.active_count()
         for number in range(300):
-            rig.session.attach("balky:place" if number % 2 else f"pattern:{number}")
-        rig.session.attach("pattern:last")
+            rig.session.set_source("balky:place" if number % 2 else f"pattern:{number}")
+        rig.session.set_source("pattern:last")
         rig.until(lambda: rig.session.status().source.startswith("pattern:last"))
         assert threading.active_count() < before + 5
         place.let_go()
@@ -218,16 +218,16 @@ def test_so_many_are_left_behind_and_no_more(tmp_path, place):
     with running_session(tmp_path, source="pattern:old", pipeline="passthrough") as rig:
         place.keep("open")
         for number in range(bridge.playout.endpoints.MOST):
-            rig.session.attach("balky:place")
+            rig.session.set_source("balky:place")
             place.until("open begun", number + 1)
-            rig.session.attach(f"pattern:{number}")
+            rig.session.set_source(f"pattern:{number}")
             rig.until(lambda n=number: rig.session.status().source.startswith(f"pattern:{n}"))
         rig.until(lambda: rig.session.status().stuck == bridge.playout.endpoints.MOST)
         with pytest.raises(TransportError, match="start the bridge again"):
-            rig.session.attach("balky:place")
+            rig.session.set_source("balky:place")
         place.let_go()
         rig.until(lambda: rig.session.status().stuck == 0)
-        rig.session.attach("pattern:again")
+        rig.session.set_source("pattern:again")
         rig.until(lambda: rig.session.status().source.startswith("pattern:again"))
 
 
@@ -235,12 +235,12 @@ def test_one_that_cannot_be_had_twice_is_closed_first(tmp_path, place, other, mo
     monkeypatch.setattr(balky, "EXCLUSIVE", True)
     with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
         rig.until(lambda: rig.session.status().frames_new > 0)
-        rig.session.attach("balky:other")
+        rig.session.set_source("balky:other")
         rig.until(lambda: rig.session.status().source.startswith("balky:other"))
         assert place.done["close"] == 1
         other.keep("receive")  # and where it does not come back, it is not waited for for ever
         other.until("receive begun", other.done["receive begun"] + 1)
-        rig.session.attach("balky:place")
+        rig.session.set_source("balky:place")
         rig.until(lambda: rig.session.status().source.startswith("balky:place"))
 
 
@@ -268,7 +268,7 @@ def test_closing_that_hangs_keeps_no_newer_choice(tmp_path, place):
     with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
         rig.until(lambda: rig.session.status().frames_new > 0)
         place.keep("close")
-        rig.session.attach("pattern:next")
+        rig.session.set_source("pattern:next")
         place.until("close begun")
         rig.until(lambda: rig.session.status().source.startswith("pattern:next"))
         rig.until(lambda: rig.session.status().stuck == 1)
@@ -278,7 +278,7 @@ def test_closing_that_hangs_keeps_no_newer_choice(tmp_path, place):
 def test_a_transport_is_opened_used_and_closed_by_one_thread(tmp_path, place):
     with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
         rig.until(lambda: rig.session.status().frames_new > 3)
-        rig.session.attach("pattern:next")
+        rig.session.set_source("pattern:next")
         place.until("close")
     assert len(place.threads) == 1
 
@@ -307,13 +307,13 @@ def test_a_plug_in_whose_import_hangs_keeps_nobody(tmp_path, place, monkeypatch)
     monkeypatch.delitem(sys.modules, "sleepy_transport", raising=False)
     place.keep("open")
     with running_session(tmp_path, source="pattern:old", pipeline="passthrough") as rig:
-        rig.session.attach("sleepy:other")
+        rig.session.set_source("sleepy:other")
         rig.until(lambda: "sleepy:other has not opened" in rig.session.status().error)
         assert "has not answered for" in schemes()["sleepy"][2]
-        rig.session.attach("pattern:quick")
+        rig.session.set_source("pattern:quick")
         rig.until(lambda: rig.session.status().source.startswith("pattern:quick"))
         place.let_go()
-        rig.session.attach("sleepy:other")
+        rig.session.set_source("sleepy:other")
         rig.until(lambda: rig.session.status().source.startswith("sleepy:other"))
 
 
@@ -353,13 +353,13 @@ def test_a_dead_input_and_a_dead_engine_are_told_apart(tmp_path, place):
         place.keep("receive")
         rig.until(lambda: ready() == (False, True, False))
         assert rig.session.status().input == "failed"
-        rig.session.attach(f"memory:{rig.name}")
+        rig.session.set_source(f"memory:{rig.name}")
         rig.until(lambda: rig.session.status().source.startswith("memory:"))
         rig.put(scene(64, 48))
         rig.until(lambda: ready() == (True, True, True))
         rig.until(lambda: rig.session.status().input == "still")
         assert ready() == (True, True, True), "a still input is no dead one"
-        rig.session.attach("shm:test-ends-nobody")
+        rig.session.set_source("shm:test-ends-nobody")
         rig.until(lambda: rig.session.status().input == "waiting")
         assert ready() == (False, True, False)
         place.let_go()
@@ -375,7 +375,7 @@ def test_attach_looks_at_no_disk(tmp_path, place, monkeypatch):
 
         sys.addaudithook(spy)
         looking.set()
-        rig.session.attach("balky:place")
+        rig.session.set_source("balky:place")
         looking.clear()
         assert not {"open", "import", "os.listdir", "os.scandir"} & set(looked)
         rig.until(lambda: rig.session.status().source.startswith("balky:place"))
@@ -486,6 +486,6 @@ def test_a_source_that_hangs_in_what_it_is_asked_besides_is_told_and_overtaken(t
         place.until("receive")
         place.keep("status")
         rig.until(lambda: "has not answered" in rig.session.status().error)
-        rig.session.attach("pattern:next")
+        rig.session.set_source("pattern:next")
         rig.until(lambda: rig.session.status().source.startswith("pattern:next"))
         place.let_go()

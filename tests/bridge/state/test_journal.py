@@ -252,7 +252,7 @@ def test_the_trouble_stands_in_the_error_and_a_normal_end_keeps_the_look(tmp_pat
         fresh.rmdir()
         rig.until(lambda: rig.session.status().error == "")
         assert not written(tmp_path, "again")["ended"]
-        rig.session.attach("pattern:kept")
+        rig.session.set_source("pattern:kept")
         rig.until(lambda: rig.session.status().source.startswith("pattern:kept"))
     kept = written(tmp_path, "again")
     assert (kept["ended"], kept["source"], kept["values"]["mix"]) == (True, "pattern:kept", 0.25)
@@ -348,7 +348,7 @@ def test_what_the_journals_door_refuses_is_told_until_it_is_chosen_anew(tmp_path
         error = rig.session.status().error
         assert "The pipeline of the run before: There is no pipeline 'gone'" in error
         assert "The source of the run before: 'gone:x' is no source" in error
-        rig.session.attach("demo:")
+        rig.session.set_source("demo:")
         rig.session.switch("passthrough")
         rig.until(lambda: not rig.session.status().error)
 

@@ -216,7 +216,7 @@ def test_how_much_the_terminal_is_told(tmp_path, monkeypatch, capsys, flags, see
         log.info("plain")
         log.debug("quiet")
 
-    monkeypatch.setattr("bridge.cli.run.serve", serve)
+    monkeypatch.setattr("bridge.cli.run.run_bridge", serve)
     main(["run", "--folder", str(tmp_path), "--log-level", "debug", *flags])
     words = set(re.findall("loud|plain|quiet", capsys.readouterr().err))
     assert words == seen
@@ -228,7 +228,7 @@ def test_a_defect_is_in_the_log_and_the_user_is_told_where(tmp_path, monkeypatch
     def serve(*_):
         raise KeyError("a nail in the tyre")
 
-    monkeypatch.setattr("bridge.cli.run.serve", serve)
+    monkeypatch.setattr("bridge.cli.run.run_bridge", serve)
     with pytest.raises(SystemExit) as end:
         main(["run", "--folder", str(tmp_path)])
     path = tmp_path / "logs" / "Bridge.log"

@@ -181,9 +181,9 @@ def test_a_running_bridge_takes_a_plain_path_and_says_what_holds(tmp_path):
     cv2.imwrite(str(film), np.full((48, 64, 3), 90, np.uint8))
     with running_session(tmp_path, pipeline="passthrough") as rig:
         for typed in (str(film), f'"{film}"', film.as_uri(), f" {film} ", f"\u00a0file:{film}\r\n"):
-            rig.session.attach(typed)
+            rig.session.set_source(typed)
             rig.until(lambda: rig.session.status().source.startswith(f"file:{film} ·"))
-            rig.session.attach("demo:")
+            rig.session.set_source("demo:")
             rig.until(lambda: rig.session.status().source.startswith("demo:"))
 
 

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from bridge.cli.run import serve
-from bridge.errors import Refused
+from bridge.cli.run import run_bridge
+from bridge.errors import CommandError
 from bridge.settings import Settings
 from bridge.system import ports
 from tests.bridge.cli.test_cli import refused, running
@@ -94,8 +94,10 @@ def test_what_else_keeps_a_port_is_said_with_its_cure(tmp_path, monkeypatch):
     monkeypatch.setattr("bridge.cli.run.stop_event", threading.Event)
     for host in ("192.0.2.7", "no.such.machine.invalid"):
         asked = Settings(host=host, token="t" * 20, port=free(), folder=tmp_path)
-        with pytest.raises(Refused, match=f"--host {host} is no address of this machine") as told:
-            serve(asked, {}, Console(file=io.StringIO()))
+        with pytest.raises(
+            CommandError, match=f"--host {host} is no address of this machine"
+        ) as told:
+            run_bridge(asked, {}, Console(file=io.StringIO()))
         assert told.value.status == 3
 
 

@@ -23,14 +23,14 @@ import psutil
 import pytest
 from rich.console import Console
 
-from bridge.cli.run import _watch, serve
-from bridge.cli.send import relay
+from bridge.cli.run import _watch, run_bridge
+from bridge.cli.send import send_frames
 from bridge.downloads.downloads import Downloads
-from bridge.errors import Refused
+from bridge.errors import CommandError
 from bridge.settings import Settings
 from bridge.system import logs
 from bridge.system.processes import from_outside
-from bridge.workers.client import Link, _runs
+from bridge.workers.client import WorkerClient, _runs
 from engine.system.waking import wake_in_time
 from tests.bridge.cli.test_cli import COMMAND, Running, refused, running
 from tests.bridge.cli.test_keep import gone
@@ -202,7 +202,9 @@ def test_send_waits_for_no_console_either(tmp_path):
     held = Held()
     logs.to_terminal(logging.StreamHandler(held), logging.INFO)
     try:
-        relay("demo:", "null:", 0.1, threading.Event(), Console(file=held, force_terminal=False))
+        send_frames(
+            "demo:", "null:", 0.1, threading.Event(), Console(file=held, force_terminal=False)
+        )
         held.let_go.set()
     finally:
         assert logs.end()
@@ -257,7 +259,7 @@ def test_where_python_is_only_a_launcher_the_worker_itself_is_measured_and_ended
 
 
 def test_nobody_else_is_ended_for_a_workers_word():
-    link = Link.__new__(Link)
+    link = WorkerClient.__new__(WorkerClient)
     link.pid, link._launched = 1, None
     with subprocess.Popen([sys.executable, "-c", "pass"]) as link._process:
         for pid in (os.getppid(), os.getpid()):
@@ -282,7 +284,7 @@ def test_nobody_else_is_ended_for_a_workers_word():
 )
 def test_who_ended_a_worker_is_told_as_far_as_windows_tells(monkeypatch, status, said, told):
     monkeypatch.setattr("bridge.system.processes.sys", SimpleNamespace(platform="win32"))
-    link = Link.__new__(Link)
+    link = WorkerClient.__new__(WorkerClient)
     link.error, link.code, link.log = "", status, deque(said)
     link._killed = link.asked_to_die = False
     assert told in link.why()
@@ -338,11 +340,11 @@ def test_no_machine_sleeps_while_it_runs_but_where_that_is_allowed(tmp_path, mon
     monkeypatch.setattr("bridge.cli.run.stop_event", threading.Event)
 
     def session(*_):
-        raise Refused("nothing is there")
+        raise CommandError("nothing is there")
 
     monkeypatch.setattr("bridge.cli.run._session", session)
-    with pytest.raises(Refused):
-        serve(Settings(folder=tmp_path, allow_sleep=allowed), {}, Console(file=io.StringIO()))
+    with pytest.raises(CommandError):
+        run_bridge(Settings(folder=tmp_path, allow_sleep=allowed), {}, Console(file=io.StringIO()))
     states = [call[1] for call in windows.asked if call[0] == "state"]
     assert states == ([] if allowed else [0x80000003, 0x80000000])
     assert ("period", 1) in windows.asked

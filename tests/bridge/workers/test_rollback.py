@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from bridge.state.store import ParameterStore
-from bridge.workers.client import Link
+from bridge.workers.client import WorkerClient
 from bridge.workers.rollback import BAD, GOOD, Rollback
 from engine.parameters import describe
 from tests.support.doubles import FARM, MISSING, POISON, PainterLoad, PainterParameters
@@ -125,13 +125,13 @@ def test_a_fault_that_goes_on_after_it_ends_the_worker(tmp_path):
 
 def test_the_way_back_has_no_fade_and_the_next_change_has_its_own(tmp_path, monkeypatch):
     seen = []
-    steer = Link.steer
+    steer = WorkerClient.set_parameters
 
     def spied(link, number, values):
         seen.append((number, values["prompt"], values["fade"]))
         steer(link, number, values)
 
-    monkeypatch.setattr(Link, "steer", spied)
+    monkeypatch.setattr(WorkerClient, "steer", spied)
     start = {**SLOW, "prompt": "sea", "fade": 30.0}
     with running_session(tmp_path, pipeline="painter", load=start, **SETTLED) as rig:
         session = rig.session

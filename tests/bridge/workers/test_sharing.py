@@ -12,7 +12,7 @@ import pytest
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.workers import gpu
-from bridge.workers.client import Link, Orders
+from bridge.workers.client import WorkerClient, WorkerConfig
 from bridge.workers.feeder import Cap
 from bridge.workers.host import EngineHost
 from engine.catalog.controls import CausalLoad
@@ -20,7 +20,7 @@ from engine.catalog.rows import Catalog
 from engine.catalog.specs import LONGLIVE
 from engine.cost.memory import need, total
 from engine.parameters import Load
-from engine.pipeline import Context, TooLittleMemory
+from engine.pipeline import Context, InsufficientMemory
 from tests.support.doubles import CATALOG
 from tests.support.rig import running_session
 
@@ -106,12 +106,12 @@ def test_the_worker_sees_the_chosen_gpu_alone(monkeypatch, tmp_path, number):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8a1f")
     monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
     row = CATALOG["painter"]
-    orders = Orders(
+    orders = WorkerConfig(
         row=row, load=row.load(), assets=tmp_path, models=tmp_path, more_models=(),
         hang_s=1, load_s=1, gpu=number,
     )  # fmt: skip
     with pytest.raises(OSError, match="far enough"):
-        Link(orders, lambda *_: None).start(1, {})
+        WorkerClient(orders, lambda *_: None).start(1, {})
     seen = started[0].get("CUDA_DEVICE_ORDER"), started[0]["CUDA_VISIBLE_DEVICES"]
     assert seen == ((None, "GPU-8a1f") if number is None else ("PCI_BUS_ID", "3"))
 
@@ -163,7 +163,7 @@ class Full:
     """A pipeline that finds no room."""
 
     def __init__(self, load: Load, context: Context) -> None:
-        raise TooLittleMemory(f"full does not fit at {context.size}.")
+        raise InsufficientMemory(f"full does not fit at {context.size}.")
 
 
 @pytest.mark.slow

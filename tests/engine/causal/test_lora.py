@@ -20,7 +20,7 @@ from engine.catalog.specs import LONGLIVE
 from engine.causal.cuda_graphs import accelerate
 from engine.causal.lora.files import (
     Adapter,
-    Pair,
+    LoraPair,
     linear_layers,
     load_adapter,
     match_adapter,
@@ -507,7 +507,7 @@ def uneven(wan: nn.Module) -> list[Adapter]:
     """Two LoRAs that leave out layers, and whose rank is not the same in all blocks."""
     one, other = lora(wan, "blocks.0.attn1.to_q", "blocks.1.attn2.to_v"), lora(wan, seed=1)
     thin = {path: pair for path, pair in other.pairs.items() if path.startswith("blocks.1")}
-    thin = {path: Pair(down[:2], up[:, :2], 0.5) for path, (down, up, _) in thin.items()}
+    thin = {path: LoraPair(down[:2], up[:, :2], 0.5) for path, (down, up, _) in thin.items()}
     return [one, Adapter("thinner", {**other.pairs, **thin}, {})]
 
 

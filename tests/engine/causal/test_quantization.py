@@ -14,7 +14,7 @@ from torch import nn
 from engine.bench.op_counts import Counted
 from engine.catalog.controls import CausalLoad, CausalParameters
 from engine.catalog.specs import KREA, LONGLIVE, REWARD_FORCING, SPECS, WAN_1_3B
-from engine.causal.lora.files import Adapter, Pair
+from engine.causal.lora.files import Adapter, LoraPair
 from engine.causal.lora.layers import attach, merge
 from engine.causal.network.quantization import (
     Float8Linear,
@@ -129,7 +129,7 @@ def test_a_lora_beside_8_bits_counts_as_beside_the_exact_layer() -> None:
     generator = torch.Generator().manual_seed(1)
     down = torch.randn(4, 96, generator=generator)
     up = torch.randn(96, 4, generator=generator)
-    adapter = Adapter("a LoRA", {"blocks.0.attn1.to_q": Pair(down, up, 0.05)}, {})
+    adapter = Adapter("a LoRA", {"blocks.0.attn1.to_q": LoraPair(down, up, 0.05)}, {})
     merged, beside = tiny_stream(LONGLIVE).network.wan, tiny_stream(LONGLIVE).network.wan
     merge(merged, [(adapter, 1.0)])
     quantise([beside], SIZE.exact, always, rowwise=True)

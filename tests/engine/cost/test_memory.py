@@ -39,7 +39,7 @@ from engine.cost.fit import advice, pixels
 from engine.cost.memory import Setting, need, total
 from engine.cost.roofline import frame_tokens, parameters
 from engine.cost.vae_layers import VAES
-from engine.pipeline import Context, TooLittleMemory
+from engine.pipeline import Context, InsufficientMemory
 from engine.weights.checkpoint import empty_transformer, random_transformer
 from engine.worker.guards import is_out_of_memory
 from tests.support.tiny import SIZE, tiny_stream
@@ -275,7 +275,7 @@ def test_too_little_memory_is_told_before_a_file_is_looked_for(tmp_path: Path) -
         spec = replace(LONGLIVE, network=replace(WAN_1_3B, layers=10**6))
 
     with pytest.raises(
-        TooLittleMemory, match=r"longlive needs \d+\.\d GB where .* not fit"
+        InsufficientMemory, match=r"longlive needs \d+\.\d GB where .* not fit"
     ) as told:
         Huge(LOAD, Context(tmp_path, tmp_path, lambda *_: None))
     assert is_out_of_memory(told.value)  # for then a worker ends what it has, and tries again

@@ -16,7 +16,7 @@ from engine.bench.stylize import flicker, pan, still, textured
 from engine.catalog.controls import StylizeLoad, StylizeParameters
 from engine.pipeline import Context
 from engine.stylize.drawing import PATTERNS, draw
-from engine.stylize.glide import Glide
+from engine.stylize.glide import StyleTransition
 from engine.stylize.lexicon import LOOKS
 from engine.stylize.lexicon import PATTERNS as PATTERN_WORDS
 from engine.stylize.network import Encoder, OnnxGenerator, generator
@@ -281,7 +281,7 @@ class TestGlide:
     other: ClassVar = np.ones(100, np.float32)
 
     def test_it_arrives_exactly_when_it_should(self):
-        glide = Glide()
+        glide = StyleTransition()
         assert glide.at(self.one, 2, now=0).vector[0] == 0
         way = [float(glide.at(self.other, 2, now=10 + t).vector[0]) for t in (0, 0.5, 1, 1.5)]
         assert np.allclose(way, [0, 0.25, 0.5, 0.75])
@@ -289,7 +289,7 @@ class TestGlide:
         assert glide.left(now=12) == 0
 
     def test_a_new_target_on_the_way_starts_from_where_it_is(self):
-        glide = Glide()
+        glide = StyleTransition()
         glide.at(self.one, 1, now=0)
         glide.at(self.other, 1, now=0)
         here = glide.at(self.one, 1, now=0.5)
@@ -297,7 +297,7 @@ class TestGlide:
         assert np.allclose(glide.at(self.one, 1, now=1.0).vector, 0.25)
 
     def test_from_nothing_and_back(self):
-        glide = Glide()
+        glide = StyleTransition()
         assert glide.at(None, 1, now=0).presence == 0
         glide.at(self.other, 1, now=0)
         half = glide.at(self.other, 1, now=0.5)

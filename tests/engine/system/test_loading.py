@@ -86,7 +86,7 @@ def test_spout_too():
 def test_a_start_that_fails_for_a_package_is_no_defect(
     tmp_path, capsys, monkeypatch, error, words, status
 ):
-    monkeypatch.setattr("bridge.cli.run.serve", raising(error))
+    monkeypatch.setattr("bridge.cli.run.run_bridge", raising(error))
     with pytest.raises(SystemExit) as end:
         main(["run", "--folder", str(tmp_path)])
     assert end.value.code == status

@@ -18,7 +18,7 @@ from diffusers import WanVACETransformer3DModel
 from safetensors.torch import load_file, save_file
 
 from engine.catalog.specs import WAN_1_3B, WAN_14B
-from engine.pipeline import TooLittleMemory
+from engine.pipeline import InsufficientMemory
 from engine.system import commit
 from engine.weights import checkpoint as weights
 from engine.weights.checkpoint import (
@@ -536,7 +536,7 @@ def test_a_sound_file_is_not_called_damaged_where_memory_is_short(
         if name.endswith(".pt"):
             load = torch.load
             short.setattr(torch, "load", lambda *a, **k: (refuse if "mmap" in k else load)(*a, **k))
-        with pytest.raises(TooLittleMemory) as told:
+        with pytest.raises(InsufficientMemory) as told:
             read(path)
     assert f"{path} is not damaged" in str(told.value)
     assert "close other programs" in str(told.value)
@@ -547,7 +547,7 @@ def test_a_sound_file_is_not_called_damaged_where_memory_is_short(
 def test_what_windows_cannot_promise_is_told_before_the_file_is_mapped(tmp_path, base, monkeypatch):
     path = save(tmp_path / "x.safetensors", base)
     monkeypatch.setattr(commit, "left", lambda: 1000)
-    with pytest.raises(TooLittleMemory, match="where Windows can promise 1 kB"):
+    with pytest.raises(InsufficientMemory, match="where Windows can promise 1 kB"):
         read(path)
 
 
@@ -563,5 +563,5 @@ def test_a_header_that_finds_no_memory_is_damaged_only_where_there_is_enough(
     monkeypatch.setattr(commit, "available", lambda: 8e9)
     refused(lambda: read(path), str(path), "damaged")
     monkeypatch.setattr(commit, "available", lambda: 1e8)
-    with pytest.raises(TooLittleMemory, match="too little memory left"):
+    with pytest.raises(InsufficientMemory, match="too little memory left"):
         read(path)

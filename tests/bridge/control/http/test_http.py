@@ -672,7 +672,7 @@ def test_the_source_in_use_shows_what_comes_in_and_is_not_opened_again(client, d
     assert size == (160, 90)
     assert np.abs(found - (200, 60, 20)).max() < 6
     old = Frame(np.zeros((9, 16, 4), np.uint8), perf_counter() - 5, 1)
-    desk.look = lambda side: old
+    desk.latest_frame = lambda side: old
     assert thumbnail(client, "camera:0").status_code == 503, "that may be of the source before"
 
 
