@@ -25,10 +25,13 @@ from bridge.frames.frame import Frame, Image
 from bridge.frames.pixels import fit, opaque
 from bridge.playout.endpoints import Receiving, Sending
 from bridge.playout.fallback import CARD, FILE, HOLD, Clip, Fallback, Numbered, Spare, nothing
-from bridge.playout.output import OutputClock, OutputParameters
+from bridge.playout.output import OutputClock
 from bridge.settings import Settings
+from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm
+from bridge.state.controls import all_specs
 from bridge.state.journal import Journal, Kept, Left
+from bridge.state.loads import checked_load
 from bridge.state.missed import Missed
 from bridge.state.references import refer
 from bridge.state.status import Counters, EngineState, OutputSource, Status
@@ -52,14 +55,14 @@ from bridge.transports.pattern import card
 from bridge.transports.placeholder import PlaceholderSource
 from bridge.workers.client import WorkerClient, WorkerConfig
 from bridge.workers.fit import free, refusal, whole
-from bridge.workers.host import EngineHost, checked_load
+from bridge.workers.host import EngineHost
 from bridge.workers.rollback import Rollback
 from engine import sizes
 from engine.catalog.artifacts import lora_named
 from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import LARGEST_AUTO
 from engine.files.library import Library
-from engine.parameters import Load, ParameterSpec, Value, describe
+from engine.parameters import Load, Value, describe
 from engine.sizes import AUTO
 from engine.system import drives
 from engine.system.texts import mended
@@ -92,7 +95,7 @@ class Session:
         row = catalog[settings.pipeline]
         self._first = row.id
         self.store = ParameterStore(
-            _all_specs(catalog),
+            all_specs(catalog),
             self._picture,
             self._lora,
             self._unusable,
@@ -144,15 +147,16 @@ class Session:
         self._began = perf_counter()
         self._faults = Faults()
         self._told = Status()
+        does = {
+            "reset": self._host.reset,
+            "reload": self._reload,
+            "kill_engine": self._host.kill,
+            "panic": self._panic,
+            "calm": self._calm,
+            "defaults": self._defaults,
+        }
         self.actions: Mapping[str, Action] = {
-            "reset": Action("Let the pipeline forget the past of its stream.", self._host.reset),
-            "reload": Action("Build the pipeline anew.", self._reload),
-            "kill_engine": Action(
-                "Kill the engine worker, to see that the output goes on.", self._host.kill
-            ),
-            "panic": Action("Black, and hold what comes after: black and freeze on.", self._panic),
-            "calm": Action("Back to the live picture: black, freeze and bypass off.", self._calm),
-            "defaults": Action("All parameters back to their defaults.", self._defaults),
+            row.name: Action(row.help, does[row.name]) for row in ACTIONS
         }
 
     def start(self, named: Collection[str] = ()) -> None:
@@ -737,13 +741,6 @@ def _in_time() -> Generator[None]:
 
 def _said(error: Exception) -> str:
     return str(error.args[0]) if isinstance(error, LookupError) else str(error)
-
-
-def _all_specs(catalog: Catalog) -> list[ParameterSpec]:
-    found = [*describe(OutputParameters)]
-    for row in catalog.rows.values():
-        found += [*describe(row.parameters), *describe(row.load)]
-    return found
 
 
 def _area(size: str) -> int:

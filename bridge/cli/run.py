@@ -19,10 +19,10 @@ from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
 from bridge.control.osc.server import OscServer
 from bridge.downloads.inventory import MissingWeights
 from bridge.errors import PORT_TAKEN, REFUSED, CommandError, new_token, stop_event, stop_with_stdin
-from bridge.playout.output import OutputParameters
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state import references
+from bridge.state.controls import OutputParameters
 from bridge.state.store import ParameterError
 from bridge.system import logs
 from bridge.system.aside import Aside, SlowError

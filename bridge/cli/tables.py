@@ -1,13 +1,11 @@
 """The reference tables, made from what is declared: for `list` and for the README."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
-from bridge.playout.output import OutputParameters
-from bridge.session import Session
 from bridge.settings import Settings, shown_default
+from bridge.state.actions import ACTIONS
+from bridge.state.controls import OutputParameters
 from bridge.state.status import STATUS
 from bridge.transports import offers, schemes
 from engine.catalog.controls import CausalLoad
@@ -65,9 +63,7 @@ def parameters() -> Table:
 
 def actions() -> Table:
     """Every action."""
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        found = Session(Settings(folder=Path(folder)), Catalog.installed()).actions
-    rows = [(name, f"/bridge/{name}", action.help) for name, action in found.items()]
+    rows = [(action.name, f"/bridge/{action.name}", action.help) for action in ACTIONS]
     return "Actions", ("name", "OSC", "meaning"), rows
 
 

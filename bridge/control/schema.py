@@ -1,6 +1,6 @@
 """What there is to control, as data: for the page, for REST, and for OpenAPI."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -8,8 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from bridge import __version__
 from bridge.control.bridge_api import BridgeApi
+from bridge.state.actions import ACTIONS, ActionSpec
+from bridge.state.controls import all_specs
 from bridge.state.status import STATUS
-from engine.parameters import WRITTEN, Kind, ParameterSpec
+from bridge.state.store import merged
+from engine.catalog.rows import Catalog
+from engine.parameters import WRITTEN, Kind, ParameterSpec, describe
 
 TYPES: Mapping[Kind, type] = {
     Kind.FLOAT: float, Kind.INT: int, Kind.BOOL: bool, **dict.fromkeys(WRITTEN, str)
@@ -20,11 +24,38 @@ def schema(desk: BridgeApi) -> dict[str, Any]:
     """All parameters, actions, pipelines and state values, with what each means; and the bridge's
     version, by which a client sees whether it understands this one.
     """
+    actions = [ActionSpec(name, action.help) for name, action in desk.actions.items()]
+    return declared(desk.store.specs.values(), actions, desk.pipelines())
+
+
+def installed() -> dict[str, Any]:
+    """The same of what is installed here, without a bridge: no pipeline is active, and what each
+    lacks or needs of memory is left out.
+    """
+    catalog = Catalog.installed()
+    pipelines = [
+        {
+            "id": row.id,
+            "title": row.title,
+            "parameters": [spec.name for spec in describe(row.parameters)],
+            "load": [spec.name for spec in describe(row.load)],
+        }
+        for row in catalog.rows.values()
+    ]
+    return declared(merged(all_specs(catalog)).values(), ACTIONS, pipelines)
+
+
+def declared(
+    parameters: Iterable[ParameterSpec],
+    actions: Iterable[ActionSpec],
+    pipelines: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """What is declared, as `GET /api/v1/schema` gives it."""
     return {
         "version": __version__,
-        "parameters": [asdict(spec) for spec in desk.store.specs.values()],
-        "actions": [{"name": name, "help": action.help} for name, action in desk.actions.items()],
-        "pipelines": desk.pipelines(),
+        "parameters": [asdict(spec) for spec in parameters],
+        "actions": [asdict(action) for action in actions],
+        "pipelines": pipelines,
         "state": [asdict(row) for row in STATUS],
     }
 

@@ -8,7 +8,6 @@ the engine loads or is dead.
 import threading
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Literal
 
 from bridge.frames.frame import Frame, Image
 from bridge.frames.mailbox import Mailbox
@@ -16,54 +15,16 @@ from bridge.frames.pixels import Fit, blank, blend, darken, fit, is_black, opaqu
 from bridge.playout.fallback import Fallback, Numbered, nothing
 from bridge.playout.pickup import Pickup
 from bridge.settings import Settings
+from bridge.state.controls import OutputParameters
 from bridge.state.status import Counters, OutputSource
 from bridge.system.loops import explained, repeat
 from bridge.system.timing import Ticker
 from bridge.workers.client import WorkerClient
 from engine.ipc.ring import Slot
-from engine.parameters import Parameters, Value, control
+from engine.parameters import Value
 from engine.system.overdue import LATE
 
 CROSSFADE = 0.3  # seconds from held picture to the input, and back
-
-
-class OutputParameters(Parameters):
-    """What can be done to the output, and to how much is made for it, whatever the pipeline."""
-
-    mix: float = control(
-        1.0,
-        "From the input (0) to the generated picture (1).",
-        minimum=0,
-        maximum=1,
-        page="Show",
-        by_pattern=False,
-    )
-    bypass: bool = control(False, "Show the input as it is.", page="Show", by_pattern=False)
-    freeze: bool = control(False, "Hold the picture that is shown.", page="Show", by_pattern=False)
-    black: bool = control(False, "Fade to black, and back.", page="Show", by_pattern=False)
-    black_fade: float = control(
-        0.5, "Time that the fade to black takes.", minimum=0, maximum=60, unit="s", page="Show"
-    )
-    no_picture: Literal["hold", "passthrough", "card"] = control(
-        "hold", "What to show after `hold_s` without a new picture.", page="Show"
-    )
-    hold_s: float = control(
-        3.0,
-        "Time that the last picture is held, at least twice a block's time.",
-        minimum=0,
-        maximum=3600,
-        unit="s",
-        page="Show",
-    )
-    max_fps: float = control(
-        0.0,
-        "Most pictures generated a second, so that other programs keep the GPU they need; 0: all.",
-        minimum=0,
-        maximum=240,
-        unit="fps",
-        page="Engine",
-        by_pattern=False,
-    )
 
 
 class OutputClock:

@@ -70,14 +70,11 @@ class ParameterStore:
         that cannot be used together with what holds, name to one sentence.
         """
         self._asset, self._lora, self._fits = asset, lora, fits
-        merged: dict[str, ParameterSpec] = {}
-        for spec in specs:
-            merged[spec.name] = _widest(merged[spec.name], spec) if spec.name in merged else spec
-        self.specs: Mapping[str, ParameterSpec] = MappingProxyType(merged)
-        values: dict[str, Value] = {name: spec.default for name, spec in merged.items()}
+        self.specs = merged(specs)
+        values: dict[str, Value] = {name: spec.default for name, spec in self.specs.items()}
         self._snapshot = Snapshot(1, MappingProxyType(values))
         self._turns = count(1)
-        self._turn_of: dict[str, int] = dict.fromkeys(merged, 0)  # in which each was set
+        self._turn_of: dict[str, int] = dict.fromkeys(self.specs, 0)  # in which each was set
         self._asking = threading.local()
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
@@ -175,6 +172,14 @@ class ParameterStore:
         if value and spec.asset:
             return self._asset(str(value))
         return self._lora(str(value)) if value and spec.lora else value
+
+
+def merged(specs: Iterable[ParameterSpec]) -> Mapping[str, ParameterSpec]:
+    """One spec for each name, as wide as the widest that declares it."""
+    found: dict[str, ParameterSpec] = {}
+    for spec in specs:
+        found[spec.name] = _widest(found[spec.name], spec) if spec.name in found else spec
+    return MappingProxyType(found)
 
 
 def _widest(one: ParameterSpec, other: ParameterSpec) -> ParameterSpec:

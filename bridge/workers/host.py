@@ -18,7 +18,6 @@ from typing import Any
 from bridge.frames.frame import Frame
 from bridge.settings import Settings
 from bridge.state.status import Counters, EngineState
-from bridge.state.store import ParameterError
 from bridge.system.loops import explained, repeat
 from bridge.workers import gpu
 from bridge.workers.client import WorkerClient, WorkerConfig
@@ -28,7 +27,7 @@ from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import fits
 from engine.ipc.channel import Message
 from engine.ipc.segments import RingError
-from engine.parameters import Load, Value, clamped
+from engine.parameters import Load, Value
 from engine.system import commit
 
 log = logging.getLogger(__name__)
@@ -560,20 +559,6 @@ class EngineHost:
         link.stop()
         if not link.loaded and link.state is not EngineState.RUNNING:
             link.kill()  # it hears nothing while it loads, and nobody saw anything of it
-
-
-def checked_load(
-    row: PipelineRow, values: Mapping[str, Value], asked: Mapping[str, object]
-) -> Load:
-    """A pipeline's `Load` from the stored values and what is asked for now."""
-    known = row.load.model_fields
-    unknown = [name for name in asked if name not in known]
-    if unknown:
-        takes = ", ".join(known) or "nothing"
-        raise ParameterError(
-            {name: f"{row.id} is not loaded with {name!r}; it takes {takes}." for name in unknown}
-        )
-    return row.load.model_validate({**clamped(row.load, values), **asked})
 
 
 def _warm(link: WorkerClient) -> bool:

@@ -27,7 +27,7 @@ from safetensors.torch import save_file
 from bridge.control.http.app import create_app
 from bridge.control.http.guard import Rules
 from bridge.control.osc.server import OscServer
-from bridge.playout.output import OutputParameters
+from bridge.state.controls import OutputParameters
 from bridge.workers import fit
 from engine.catalog.artifacts import LORAS
 from engine.catalog.rows import BUILT_IN, Catalog

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bridge.frames.mailbox import Mailbox, spread
 from bridge.frames.pixels import blend, darken, fit, is_black, opaque
-from bridge.playout.output import OutputParameters
 from bridge.playout.pacer import Pacer
+from bridge.state.controls import OutputParameters
 from bridge.state.store import ParameterError, ParameterStore
 from bridge.workers.feeder import engine_size, patience
 from engine.catalog.rows import BUILT_IN, ENTRY_POINTS, Catalog, StylizeParameters

@@ -9,12 +9,12 @@ import numpy as np
 from bridge.control.bridge_api import Action
 from bridge.downloads.inventory import Weights
 from bridge.frames.frame import Frame
-from bridge.playout.output import OutputParameters
+from bridge.state.controls import OutputParameters
+from bridge.state.loads import checked_load
 from bridge.state.references import refer
 from bridge.state.status import Counters, Status
 from bridge.state.store import ParameterStore
 from bridge.transports import Offer, check_source
-from bridge.workers.host import checked_load
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.files.library import Library
 from engine.parameters import describe

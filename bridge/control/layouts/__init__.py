@@ -1,15 +1,11 @@
 """Layouts for OSC controllers, made from the schema: every address there is, and no other."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from bridge.control import schema
 from bridge.control.layouts.model import Layout, layout
 from bridge.control.layouts.stage_control import stage_control
 from bridge.control.layouts.touchosc import touchosc
-from bridge.control.schema import schema
-from bridge.session import Session
-from bridge.settings import Settings
-from engine.catalog.rows import Catalog
 
 __all__ = ["Layout", "installed", "layout", "write"]
 
@@ -18,9 +14,7 @@ def installed(
     pipeline: str = "", picks: dict[str, list[str]] | None = None, reply_port: int = 9000
 ) -> Layout:
     """The layout of what is installed here; ValueError for names that are not there."""
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        session = Session(Settings(folder=Path(folder)), Catalog.installed())
-        return layout(schema(session), pipeline, picks, reply_port)
+    return layout(schema.installed(), pipeline, picks, reply_port)
 
 
 def write(made: Layout, folder: Path, name: str = "spout-bridge") -> list[Path]:

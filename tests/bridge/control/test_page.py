@@ -13,8 +13,8 @@ from websockets.sync.client import connect
 
 from bridge.control.http.seats import Limits
 from bridge.control.http.server import HttpServer
-from bridge.playout.output import OutputParameters
 from bridge.settings import Settings
+from bridge.state.controls import OutputParameters
 from bridge.transports import Offer
 from engine.catalog.rows import Catalog
 from engine.ipc.ring import RingWriter

@@ -11,8 +11,9 @@ import pytest
 import bridge.transports
 from bridge.frames.frame import Frame
 from bridge.playout.fallback import Clip
-from bridge.playout.output import OutputClock, OutputParameters
+from bridge.playout.output import OutputClock
 from bridge.settings import Settings
+from bridge.state.controls import OutputParameters
 from bridge.state.status import Counters
 from bridge.transports import Options
 from bridge.workers.client import Block

@@ -1,0 +1,21 @@
+"""The actions: what happens once when a button is pressed. The session binds what each one does."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """An action by its name, `/bridge/NAME` over OSC, and what it does in a sentence."""
+
+    name: str
+    help: str
+
+
+ACTIONS = (
+    ActionSpec("reset", "Let the pipeline forget the past of its stream."),
+    ActionSpec("reload", "Build the pipeline anew."),
+    ActionSpec("kill_engine", "Kill the engine worker, to see that the output goes on."),
+    ActionSpec("panic", "Black, and hold what comes after: black and freeze on."),
+    ActionSpec("calm", "Back to the live picture: black, freeze and bypass off."),
+    ActionSpec("defaults", "All parameters back to their defaults."),
+)

@@ -1,0 +1,26 @@
+"""Actions are data: what lists them needs no session, and a session binds each of them."""
+
+import pytest
+
+import bridge.session
+from bridge.cli import tables
+from bridge.control import layouts
+from bridge.settings import Settings
+from bridge.state.actions import ACTIONS
+from engine.catalog.rows import Catalog
+
+
+def test_a_session_binds_each_action(tmp_path):
+    session = bridge.session.Session(Settings(folder=tmp_path), Catalog())
+    assert {name: action.help for name, action in session.actions.items()} == {
+        row.name: row.help for row in ACTIONS
+    }
+
+
+def test_lists_and_layouts_build_no_session(monkeypatch):
+    monkeypatch.setattr(bridge.session.Session, "__init__", lambda *_: pytest.fail("built"))
+    _, _, rows = tables.actions()
+    assert [name for name, *_ in rows] == [row.name for row in ACTIONS]
+    addresses = layouts.installed().addresses
+    assert {f"/bridge/{row.name}" for row in ACTIONS} < addresses
+    assert {"/bridge/prompt", "/bridge/mix", "/bridge/pipeline/longlive"} < addresses
