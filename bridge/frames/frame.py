@@ -1,12 +1,10 @@
 """One picture on its way through the bridge."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+from engine.pipeline import Image
 
-Image: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 4) RGBA, row 0 on top
+__all__ = ["Frame", "Image"]
 
 
 @dataclass(frozen=True, slots=True)
