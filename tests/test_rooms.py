@@ -1,4 +1,4 @@
-"""The rooms of a miniature house: its arrows, floors, circles, and the drawing of it."""
+"""The rooms of a miniature house, and of ours: arrows, floors, circles, and the drawing."""
 
 from itertools import count
 from xml.etree import ElementTree
@@ -175,3 +175,7 @@ def test_the_check_fails_for_an_old_drawing_and_for_a_circle(village, capsys):
     capsys.readouterr()
     assert report.main(["--check"]) == 1, "freshly drawn, and yet a circle"
     assert "cottage: a circle: attic, cellar, hall" in capsys.readouterr().out
+
+
+def test_the_packages_have_no_circle_and_stand_as_drawn(capsys):
+    assert report.main(["--check"]) == 0, capsys.readouterr().out
