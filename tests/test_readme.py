@@ -42,6 +42,21 @@ def test_what_it_links_to_is_there():
         assert (README.parent / target).is_file(), target
 
 
+def test_what_the_architecture_names_is_there():
+    text = (README.parent / "docs" / "architecture.md").read_text("utf-8")
+    found = re.findall(r"`((?:bridge|engine|docs|tests)/[\w/.]*)`", text)
+    assert len(found) > 25
+    for target in found:
+        assert (README.parent / target).exists(), target
+    for package in ("bridge", "engine"):
+        table = text.split(f"| `{package}/` | |")[1].split("\n\n")[0]
+        named = {name.strip("`/") for line in table.splitlines()[2:]
+                 for name in line.split("|")[1].split()}  # fmt: skip
+        rooms = {path.name for path in (README.parent / package).iterdir()
+                 if (path / "__init__.py").is_file() or path.suffix == ".py"}  # fmt: skip
+        assert named == rooms - {"__init__.py"}
+
+
 def test_the_figures_of_the_first_minutes_on_windows_are_called_as_on_the_page():
     root = README.parent
     text = (root / "docs" / "windows.md").read_text("utf-8")
