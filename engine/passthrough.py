@@ -29,3 +29,6 @@ class Passthrough:
     def report(self) -> Mapping[str, Any]:
         """Nothing to say."""
         return {}
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -65,6 +65,12 @@ class Pipeline(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """End the threads and let go of everything. Called once and last, from the same thread;
+        not where the worker has to end at once.
+        """
+        ...
+
 
 class InsufficientMemory(MemoryError):
     """A pipeline does not fit into the memory there is; one sentence, with what would."""

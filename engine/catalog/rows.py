@@ -39,7 +39,7 @@ class PipelineRow:
     `fixed_size` means that another size needs a reload; else it holds from the next block on.
     `text` means that it makes pictures of nothing where there is no input. Pipelines of one
     `family` have the same parameters and large parts in common: one takes the place of another in
-    the same worker, which for a moment holds both where memory allows; they have a `close`.
+    the same worker, which for a moment holds both where memory allows.
     `needs` gives the weights that it is loaded from, by what they are for.
     `spec` is what the GPU memory of a causal pipeline is computed from.
     `memory` is what a worker of this pipeline needs, in bytes; 0 for little. `pixel_bytes` is what

@@ -88,6 +88,10 @@ class Stylize:
             "size": f"{self._size[0]}x{self._size[1]}",
         }
 
+    def close(self) -> None:
+        """End the threads that read references and draw recipes."""
+        self._looks.close()
+
     def _style(self, image: Image, look: Array, scale: float) -> Array:
         """From the input's own style (0) to the look (1) and on beyond it."""
         if scale == 1:

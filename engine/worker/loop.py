@@ -93,6 +93,7 @@ class Worker:
                 self._load(order)
                 while self._block():
                     pass
+                self._end_pipeline()
         except WorkerEnd as end:
             about = {"code": int(end.code), "unforeseen": end.unforeseen}
             self._tell({"say": "error", "text": str(end), **about})
@@ -166,9 +167,15 @@ class Worker:
     def _close(self) -> None:
         """End the pipeline, if there is one, and keep nothing of its memory."""
         if self._pipeline:
-            cast(Any, self._pipeline).close()
+            self._end_pipeline()
         self._pipeline = cast(Pipeline, None)  # none is asked for anything until another is there
         release_memory()
+
+    def _end_pipeline(self) -> None:
+        try:
+            self._pipeline.close()
+        except Exception as error:  # noqa: BLE001 - of a plug-in, which ends either way
+            traceback.print_exception(error)  # into the bridge's log
 
     def _block(self) -> bool:
         """Ask for a block's frames, make the block, hand it over; False when told to stop."""

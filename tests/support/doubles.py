@@ -197,6 +197,9 @@ class Painter:
         odd = {"deep": {"deep": deep}, "endless": {"endless": 10**5000}}
         return {"painted": self._number} | odd.get(self._troubled, {})
 
+    def close(self) -> None:
+        pass
+
 
 class HogLoad(PainterLoad):
     text: bool = control(True, "Text mode: takes no pictures.")

