@@ -81,9 +81,12 @@ class UnusableOutput(ValueError):
 
 
 def build(target: str, load: Load, context: Context) -> Pipeline:
-    """Import `module:Class` and build it; ImportError names what is missing."""
-    module, _, name = target.partition(":")
-    return cast(Pipeline, getattr(import_module(module), name)(load, context))
+    """Import `module:Class` and build it; ImportError names what is missing.
+
+    For `module:function:row` a function of that module builds it, told the row as third argument.
+    """
+    module, name, *row = target.split(":", 2)
+    return cast(Pipeline, getattr(import_module(module), name)(load, context, *row))
 
 
 __all__ = [

@@ -1,4 +1,14 @@
-"""One frozen row per pipeline. Free of torch and onnxruntime: a row names its code by a string."""
+"""One frozen row per pipeline. Free of torch and onnxruntime: a row names its code by a string.
+
+A further causal pipeline is a `CausalSpec` in `engine.catalog.specs` (listed in its `SPECS`), its
+network's file in `engine.catalog.artifacts` (`NETWORKS`, by the id), and a line `_causal(…)` in
+`BUILT_IN` below. It has no code of its own unless it remembers in a way that no field of the spec
+describes; then that is a new field with one reader.
+
+A parameter is a field of a pipeline's class in `engine.catalog.controls`: of its `Load` where the
+pipeline is built with it, of its `Parameters` where it may change from block to block. Every
+surface reads it from there; the pipeline's code reads `parameters.NAME`.
+"""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -33,8 +43,9 @@ def _nothing(load: Any) -> Mapping[str, files.Artifact]:
 class PipelineRow:
     """One pipeline.
 
-    `target` is "module:Class", imported in the engine worker only. `multiple` is what the
-    engine's width and height are floored to. `block` is the most frames that one call yields.
+    `target` is "module:Class" or "module:function:row", imported in the engine worker only; see
+    `engine.pipeline.build`. `multiple` is what the engine's width and height are floored to.
+    `block` is the most frames that one call yields.
     `native_size` means that the engine works at the input's own size, whatever it is.
     `fixed_size` means that another size needs a reload; else it holds from the next block on.
     `text` means that it makes pictures of nothing where there is no input. Pipelines of one
@@ -64,6 +75,21 @@ class PipelineRow:
     missing: str = ""
 
 
+def _causal(spec: CausalSpec, title: str) -> PipelineRow:
+    return PipelineRow(
+        id=spec.id,
+        title=title,
+        target=f"engine.causal.pipeline:of_row:{spec.id}",
+        load=CausalLoad,
+        parameters=CausalParameters,
+        block=4 * spec.block + 1,
+        text=True,
+        spec=spec,
+        needs=partial(files.needed, spec),
+        family="wan",
+    )
+
+
 BUILT_IN = (
     PipelineRow(
         id="stylize",
@@ -83,30 +109,12 @@ BUILT_IN = (
         multiple=1,
         native_size=True,
     ),
-    *(
-        PipelineRow(
-            id=spec.id,
-            title=title,
-            target=f"engine.causal.pipeline:{name}",
-            load=CausalLoad,
-            parameters=CausalParameters,
-            block=4 * spec.block + 1,
-            text=True,
-            spec=spec,
-            needs=partial(files.needed, spec),
-            family="wan",
-        )
-        for spec, name, title in (
-            (LONGLIVE, "LongLive", "LongLive 1.3B: video from a prompt that may change"),
-            (
-                STREAMDIFFUSIONV2,
-                "StreamDiffusionV2",
-                "StreamDiffusionV2 1.3B: the input repainted, four pictures at a time",
-            ),
-            (REWARD_FORCING, "RewardForcing", "Reward-Forcing 1.3B: lively motion"),
-            (KREA, "KreaRealtimeVideo", "Krea Realtime 14B: the best pictures, for large cards"),
-        )
+    _causal(LONGLIVE, "LongLive 1.3B: video from a prompt that may change"),
+    _causal(
+        STREAMDIFFUSIONV2, "StreamDiffusionV2 1.3B: the input repainted, four pictures at a time"
     ),
+    _causal(REWARD_FORCING, "Reward-Forcing 1.3B: lively motion"),
+    _causal(KREA, "Krea Realtime 14B: the best pictures, for large cards"),
 )
 
 

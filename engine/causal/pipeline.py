@@ -5,7 +5,7 @@
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from time import sleep
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -66,17 +66,17 @@ class StreamRun:
         return self.vae.still(self.recent[0])
 
 
+def of_row(load: CausalLoad, context: Context, row: str) -> "CausalPipeline":
+    """The pipeline of the spec with that id, with parts of the released sizes."""
+    return CausalPipeline.assembled(specs.SPECS[row], Sizes(), load, context)
+
+
 class CausalPipeline:
-    """Blocks of pictures without end. One class for all rows: `spec` is the difference."""
+    """Blocks of pictures without end. One class for all rows: the parts' spec is the difference."""
 
-    spec: ClassVar[specs.CausalSpec]
-    sizes: ClassVar[Sizes] = Sizes()
-
-    def __init__(self, load: CausalLoad, context: Context) -> None:
-        # refused now, and not by the first block, on which a worker would end again and again
-        way(load.passes, "cuda" if torch.cuda.is_available() else "cpu")
+    def __init__(self, load: CausalLoad, context: Context, parts: Parts) -> None:
         self._load = load
-        self._parts = self.assembled(load, context)
+        self._parts, self.spec = parts, parts.spec
         self._assets = Pictures(context.assets)
         self._prompts = Prompts(self._parts.encode, self._parts.note)
         self._schedule = Schedule(self.spec.shift)
@@ -87,9 +87,14 @@ class CausalPipeline:
         self._noise = 1.0
         self._vace_scale = 0.0  # that the last block was steered with; 0 without VACE
 
-    def assembled(self, load: CausalLoad, context: Context) -> Parts:
-        """What it is made of; see `assemble`."""
-        return assemble(self.spec, self.sizes, load, context)
+    @classmethod
+    def assembled(
+        cls, spec: specs.CausalSpec, sizes: Sizes, load: CausalLoad, context: Context
+    ) -> Self:
+        """The pipeline of a spec, which may take minutes; see `assemble` for the errors."""
+        # refused now, and not by the first block, on which a worker would end again and again
+        way(load.passes, "cuda" if torch.cuda.is_available() else "cpu")
+        return cls(load, context, assemble(spec, sizes, load, context))
 
     def wanted(self, parameters: CausalParameters) -> int:
         """As many pictures as the next block's latents stand for; none in text mode."""
@@ -262,30 +267,6 @@ class CausalPipeline:
             levels, draw, video, self._noise, take.head(), parameters.kv_cache_attention_bias,
             control, parameters.vace_scale,
         )  # fmt: skip
-
-
-class LongLive(CausalPipeline):
-    """See `specs.LONGLIVE`."""
-
-    spec = specs.LONGLIVE
-
-
-class StreamDiffusionV2(CausalPipeline):
-    """See `specs.STREAMDIFFUSIONV2`."""
-
-    spec = specs.STREAMDIFFUSIONV2
-
-
-class RewardForcing(CausalPipeline):
-    """See `specs.REWARD_FORCING`."""
-
-    spec = specs.REWARD_FORCING
-
-
-class KreaRealtimeVideo(CausalPipeline):
-    """See `specs.KREA`."""
-
-    spec = specs.KREA
 
 
 def _count(frames: int, *, begins: bool) -> int:

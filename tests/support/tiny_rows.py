@@ -5,10 +5,12 @@ from functools import partial
 
 from engine.catalog import artifacts as files
 from engine.catalog import specs
-from engine.catalog.rows import BUILT_IN, Catalog
-from engine.causal import pipeline as causal
+from engine.catalog.controls import CausalLoad
+from engine.catalog.rows import BUILT_IN, Catalog, PipelineRow
 from engine.causal.assembly import Sizes
+from engine.causal.pipeline import CausalPipeline
 from engine.causal.text.encoder import TextSize
+from engine.pipeline import Context
 
 TINY = specs.NetworkSize(
     name="1.3B", layers=2, dim=96, ffn=144, heads=3, text_dim=64, text_tokens=24, frequencies=32,
@@ -24,37 +26,22 @@ SIZES = Sizes(
 )  # fmt: skip
 
 
-class LongLive(causal.CausalPipeline):
-    """Small."""
-
-    spec, sizes = replace(specs.LONGLIVE, network=TINY), SIZES
-
-
-class StreamDiffusionV2(causal.CausalPipeline):
-    """Small."""
-
-    spec, sizes = replace(specs.STREAMDIFFUSIONV2, network=TINY), SIZES
+def of_row(load: CausalLoad, context: Context, row: str) -> CausalPipeline:
+    """The same row, small."""
+    spec = replace(specs.SPECS[row], network=TINY)
+    return CausalPipeline.assembled(spec, SIZES, load, context)
 
 
-class RewardForcing(causal.CausalPipeline):
-    """Small."""
-
-    spec, sizes = replace(specs.REWARD_FORCING, network=TINY), SIZES
-
-
-class KreaRealtimeVideo(causal.CausalPipeline):
-    """Small."""
-
-    spec, sizes = replace(specs.KREA, network=TINY), SIZES
-
-
-CATALOG = Catalog(
-    replace(
+def _small(row: PipelineRow) -> PipelineRow:
+    spec = row.spec
+    if spec is None:
+        return row
+    assert row.target == f"engine.causal.pipeline:of_row:{spec.id}", "what is replaced here"
+    return replace(
         row,
-        target=row.target.replace("engine.causal.pipeline", __name__),
+        target=f"{__name__}:of_row:{spec.id}",
         needs=partial(files.needed_undeclared, specs.SPECS[row.id]),
     )
-    if row.id in specs.SPECS
-    else row
-    for row in BUILT_IN
-)
+
+
+CATALOG = Catalog(map(_small, BUILT_IN))

@@ -23,6 +23,7 @@ from engine.catalog.specs import (
     CausalSpec,
     NetworkSize,
 )
+from engine.causal.assembly import Sizes
 from engine.causal.cuda_graphs import accelerate
 from engine.causal.memory_check import kept_parts
 from engine.causal.network.attention import attention
@@ -271,13 +272,12 @@ def test_what_is_kept_is_not_counted_unless_it_is_replaced() -> None:
 
 
 def test_too_little_memory_is_told_before_a_file_is_looked_for(tmp_path: Path) -> None:
-    class Huge(CausalPipeline):
-        spec = replace(LONGLIVE, network=replace(WAN_1_3B, layers=10**6))
-
+    huge = replace(LONGLIVE, network=replace(WAN_1_3B, layers=10**6))
+    context = Context(tmp_path, tmp_path, lambda *_: None)
     with pytest.raises(
         InsufficientMemory, match=r"longlive needs \d+\.\d GB where .* not fit"
     ) as told:
-        Huge(LOAD, Context(tmp_path, tmp_path, lambda *_: None))
+        CausalPipeline.assembled(huge, Sizes(), LOAD, context)
     assert is_out_of_memory(told.value)  # for then a worker ends what it has, and tries again
 
 

@@ -1,0 +1,31 @@
+"""A pipeline is a row: a further causal one needs no code."""
+
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+
+from engine.catalog import artifacts, specs
+from engine.catalog.rows import BUILT_IN, _causal
+from engine.pipeline import Context, build
+
+
+def test_a_sixth_causal_pipeline_is_a_spec_a_file_and_a_row(monkeypatch, tmp_path):
+    spec = replace(specs.LONGLIVE, id="sixth", block=2, first_block=2)
+    monkeypatch.setitem(specs.SPECS, spec.id, spec)
+    monkeypatch.setitem(artifacts.NETWORKS, spec.id, artifacts.Artifact("someone/Sixth", "it.pt"))
+    row = _causal(spec, "Sixth: a test")
+    assert row.needs(row.load())["network"].name == "Sixth/it.pt"
+    load = row.load(weights="demo", vae="tae", passes="plain")
+    pipeline = build(row.target, load, Context(tmp_path, tmp_path, lambda *_: None))
+    images = list(pipeline([], row.parameters(prompt="a red fox", size="32x32", fade=0)))
+    assert len(images) == 4 * spec.first_block - 3
+    pipeline.close()
+
+
+def test_every_causal_row_is_built_from_the_spec_that_it_carries():
+    causal = [row for row in BUILT_IN if row.spec]
+    assert [row.id for row in causal] == [*specs.SPECS]
+    for row in causal:
+        assert row.spec is specs.SPECS[row.target.split(":")[2]]
