@@ -21,7 +21,7 @@ from engine.causal.network.attention import sdpa
 from engine.causal.network.cache import PassShape
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.schedule import Level, Schedule
-from engine.causal.stream import LatentStream, Run, seeded
+from engine.causal.stream import BlockInputs, LatentStream, Run, seeded
 from engine.cost.gpus import PRECISIONS, find_gpu
 from engine.cost.roofline import PICTURES, Ceiling, Work, block_cost, ceiling, limits, memory_floor
 from engine.weights.checkpoint import empty_transformer, random_transformer
@@ -76,7 +76,8 @@ class Runner:
         device = stream.network.device
         start = self.clock.mark()
         self._stage = "denoise"
-        stream.block(self.levels, seeded(stream.frame, stream.shape, device))
+        draw = seeded(stream.frame, stream.shape, device)
+        stream.block(BlockInputs(self.levels, draw))
         self._stage = "clean"
         stream.settle()
         end = self.clock.mark()

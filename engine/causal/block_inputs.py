@@ -1,23 +1,113 @@
-"""The context that VACE steers a block by: control video, mask, anchors, references."""
+"""From a block's pictures and parameters to the `BlockInputs` that its stream is given: the video
+that it starts from, its noise, and the context of VACE (control video, mask, anchors, references).
+"""
 
 # pyright: basic, reportMissingImports=false
 
+from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.catalog.controls import CausalParameters
-from engine.causal.stream import LatentStream
-from engine.causal.vace_context import control_context, folded, pixels, split
+from engine.catalog.specs import CausalSpec
+from engine.causal.schedule import Level, Schedule
+from engine.causal.stream import BlockInputs, LatentStream, seeded
+from engine.causal.vace_context import Motion, control_context, folded, pixels, split
 from engine.causal.vae.streams import GROUP, Vae
 from engine.images.assets import How, Key, Pictures
 from engine.pipeline import Image
 
+Mode: TypeAlias = Literal["text", "video", "control"]
+
+REMEMBERED = 9  # pictures back from which Krea's context is encoded anew
 STILL = 4  # blocks after which an encoder's past of nothing but grey no longer changes
 PLACES = ("", "_2", "_3")  # of references, as their parameters are named
+
+
+def frames_of(spec: CausalSpec, mode: Mode, *, begins: bool) -> int:
+    """Latent frames of a block, of the first of a stream where it `begins`."""
+    if not begins:
+        return spec.block
+    return spec.block + 1 if mode == "video" else spec.first_block
+
+
+def pictures_of(frames: int, *, begins: bool) -> int:
+    """Pictures that latent frames stand for: 4 each, and 1 the first of a stream."""
+    return GROUP * frames - (GROUP - 1 if begins else 0)
+
+
+class Conditioning:
+    """Makes the inputs of one stream's blocks, in one mode and of one size, until that stream is
+    begun anew: own encoders, the motion that was seen, and what was shown.
+    """
+
+    def __init__(
+        self, stream: LatentStream, vae: Vae, assets: Pictures, size: tuple[int, int], mode: Mode
+    ) -> None:
+        """`size` is width and height in pixels."""
+        spec = stream.spec
+        self.mode: Mode = mode
+        self._stream, self._vae, self._size = stream, vae, size
+        self._schedule = Schedule(spec.shift)
+        self._encoder = vae.encoder(spec.normalised)
+        self._motion = Motion()
+        self._steering = Steering(vae, assets, *size, spec.normalised)
+        self._recent: deque[Tensor] = deque(maxlen=REMEMBERED)
+
+    def inputs(
+        self, images: Sequence[Image], parameters: CausalParameters, levels: tuple[Level, ...]
+    ) -> BlockInputs:
+        """Those of the next block, from its images (H, W, 4), none in text mode."""
+        stream, device = self._stream, self._vae.device
+        begins = not stream.frame
+        frames = frames_of(stream.spec, self.mode, begins=begins)
+        if images:
+            images = _fitted(images, pictures_of(frames, begins=begins), self._size)
+        video = control = None
+        noise_scale = 1.0
+        if self.mode == "video":
+            noise_scale = parameters.noise_scale
+            if parameters.noise_controller:
+                noise_scale = self._motion(images, noise_scale)
+            video = self._encoder(pixels(images, device))
+            levels = self._schedule.for_video(levels, noise_scale)
+        if parameters.vace_on and stream.hints is not None:
+            self._steering.refer(stream, parameters)
+            shown = images if self.mode == "control" else ()
+            control = self._steering.context(shown, frames, parameters)
+        return BlockInputs(
+            levels=levels,
+            draw=seeded(parameters.seed + stream.frame, stream.shape, device),
+            video=video,
+            noise_scale=noise_scale,
+            context_head=self._head(),
+            context_weight=parameters.kv_cache_attention_bias,
+            control=control,
+            control_scale=parameters.vace_scale,
+            hint_clean=parameters.vace_clean_pass,
+            recache_late=parameters.kv_recache == "after",
+        )
+
+    def shown(self, chunk: Tensor) -> None:
+        """Note pictures (1, 3, frames, H, W) that have come of a block."""
+        if self._stream.spec.refresh == "recompute":
+            self._recent.extend(chunk.split(1, 2))
+
+    @property
+    def problem(self) -> str:
+        """Why the references that are asked for do not steer, as a sentence."""
+        return self._steering.problem
+
+    def _head(self) -> Tensor | None:
+        """The oldest of the last pictures as a latent of its own, where a row wants it."""
+        spec = self._stream.spec
+        if spec.refresh != "recompute" or self._stream.frame <= spec.context:
+            return None
+        return self._vae.still(self._recent[0])
 
 
 class Steering:
@@ -116,6 +206,15 @@ class Steering:
 
     def _pixels(self, image: Image) -> Tensor:
         return pixels([image], self._vae.device)
+
+
+def _fitted(images: Sequence[Image], count: int, size: tuple[int, int]) -> list[Image]:
+    """As many images as a block takes, evenly chosen, of whole tokens: a stream that begins anew
+    after its pictures were asked for takes another number of them.
+    """
+    width, height = size
+    places = np.linspace(0, len(images) - 1, count).round().astype(int)
+    return [images[place][:height, :width] for place in places]
 
 
 def _unusable(stills: Sequence[Tensor], keys: Sequence[Key]) -> str:

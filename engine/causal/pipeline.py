@@ -2,12 +2,10 @@
 
 # pyright: basic, reportMissingImports=false
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from time import sleep
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,23 +13,19 @@ from engine import sizes
 from engine.catalog import specs
 from engine.catalog.controls import CausalLoad, CausalParameters
 from engine.causal.assembly import Parts, Sizes, assemble
-from engine.causal.block_inputs import Steering
+from engine.causal.block_inputs import Conditioning, Mode, frames_of, pictures_of
 from engine.causal.cuda_graphs import accelerate, way
 from engine.causal.schedule import Level, Schedule
-from engine.causal.stream import LatentStream, seeded
+from engine.causal.stream import LatentStream
 from engine.causal.text.prompts import Prompts
-from engine.causal.vace_context import Motion, pixels
-from engine.causal.vae.streams import GROUP, SIDE
+from engine.causal.vae.streams import SIDE
 from engine.images.assets import Pictures
 from engine.parameters import parsed_steps
 from engine.pipeline import Context, Image, UnusableOutput
 
-Mode: TypeAlias = Literal["text", "video", "control"]
-
 STEP = 16  # pixels that a token stands for, each way
 DEMO_NOTICE = "DEMO WEIGHTS: small and random, they show no picture of anything."
 GLANCE = 0.005  # seconds between looks for the very first prompt
-REMEMBERED = 9  # pictures back from which Krea's context is encoded anew
 
 
 class StreamRun:
@@ -45,25 +39,16 @@ class StreamRun:
         latent = height // SIDE, width // SIDE
         self.stream = LatentStream(spec, parts.network, *latent, rows)
         self.how = accelerate(self.stream, load.passes)
-        self.vae, self.spec, self._assets = parts.vae, spec, assets
+        self._vae, self._assets = parts.vae, assets
         self.begin("text")
 
     def begin(self, mode: Mode) -> None:
         """Forget the past; what follows is made in that mode."""
         self.mode: Mode = mode
         self.stream.reset()
-        self.stream.refer(None)  # the new steering gives them again
-        self.encoder = self.vae.encoder(self.spec.normalised)
-        self.decoder = self.vae.decoder()
-        self.motion = Motion()
-        self.steering = Steering(self.vae, self._assets, *self.size, self.spec.normalised)
-        self.recent: deque[Tensor] = deque(maxlen=REMEMBERED)
-
-    def head(self) -> Tensor | None:
-        """The oldest of the last pictures as a latent of its own, where a row wants it."""
-        if self.spec.refresh != "recompute" or self.stream.frame <= self.spec.context:
-            return None
-        return self.vae.still(self.recent[0])
+        self.stream.refer(None)  # the new conditioning gives them again
+        self.decoder = self._vae.decoder()
+        self.conditioning = Conditioning(self.stream, self._vae, self._assets, self.size, mode)
 
 
 def of_row(load: CausalLoad, context: Context, row: str) -> "CausalPipeline":
@@ -102,13 +87,8 @@ class CausalPipeline:
         if mode == "text":
             return 0
         goes_on = self._take is not None and self._take.mode == mode and self._take.stream.frame
-        return _count(self._frames(mode, begins=not goes_on), begins=not goes_on)
-
-    def _frames(self, mode: Mode, *, begins: bool) -> int:
-        """Latent frames of a block."""
-        if not begins:
-            return self.spec.block
-        return self.spec.block + 1 if mode == "video" else self.spec.first_block
+        frames = frames_of(self.spec, mode, begins=not goes_on)
+        return pictures_of(frames, begins=not goes_on)
 
     def __call__(self, images: Sequence[Image], parameters: CausalParameters) -> Iterator[Image]:
         """Yield the block's pictures, each as soon as it is decoded."""
@@ -122,12 +102,14 @@ class CausalPipeline:
             take.begin(mode)
         self._ran = levels
         self._prompt(take, parameters, anew=moved)
-        latents = self._block(take, images, parameters, levels)
+        inputs = take.conditioning.inputs(images, parameters, levels)
+        self._noise = inputs.noise_scale
+        self._vace_scale = 0.0 if inputs.control is None else inputs.control_scale
+        latents = take.stream.block(inputs)
         if latents is None:
             return
         for chunk in take.decoder(latents):
-            if self.spec.refresh == "recompute":
-                take.recent.extend(chunk.split(1, 2))
+            take.conditioning.shown(chunk)
             yield from _pictures(chunk)
         take.stream.settle()
 
@@ -153,7 +135,7 @@ class CausalPipeline:
             "vace_scale": self._vace_scale,
             "problems": [
                 *self._prompts.problems, *self._assets.problems.values(), *self._problems,
-                *filter(None, [take.steering.problem if take else ""]), *parts.remarks,
+                *filter(None, [take.conditioning.problem if take else ""]), *parts.remarks,
             ],
         }  # fmt: skip
 
@@ -167,11 +149,8 @@ class CausalPipeline:
         """What a block is made from, where pictures are `given` or not."""
         if parameters.input_mode == "text" or not given:
             return "text"
-        steers = self._steers(parameters) and parameters.vace_use_input_video
-        return "control" if steers else "video"
-
-    def _steers(self, parameters: CausalParameters) -> bool:
-        return parameters.vace_on and self._parts.network.vace is not None
+        steers = parameters.vace_on and self._parts.network.vace is not None
+        return "control" if steers and parameters.vace_use_input_video else "video"
 
     def _ready(self, size: tuple[int, int], mode: Mode, rows: int) -> StreamRun:
         """The take that a block goes on with: the last one, or a new one where it cannot."""
@@ -233,54 +212,6 @@ class CausalPipeline:
                 f"it takes {', '.join(named)} or numbers from 1000 to 0."
             ]
         return self._schedule.levels(chosen)
-
-    def _block(
-        self,
-        take: StreamRun,
-        images: Sequence[Image],
-        parameters: CausalParameters,
-        levels: tuple[Level, ...],
-    ) -> Tensor | None:
-        """The block's latents, finished."""
-        stream = take.stream
-        begins = not stream.frame
-        frames = self._frames(take.mode, begins=begins)
-        if images:
-            images = _fitted(images, _count(frames, begins=begins), take.size)
-        video = control = None
-        self._noise = 1.0
-        if take.mode == "video":
-            self._noise = parameters.noise_scale
-            if parameters.noise_controller:
-                self._noise = take.motion(images, self._noise)
-            video = take.encoder(pixels(images, take.vae.device))
-            levels = self._schedule.for_video(levels, self._noise)
-        if self._steers(parameters):
-            take.steering.refer(stream, parameters)
-            shown = images if take.mode == "control" else ()
-            control = take.steering.context(shown, frames, parameters)
-        self._vace_scale = 0.0 if control is None else parameters.vace_scale
-        stream.hint_clean = parameters.vace_clean_pass
-        stream.recache_late = parameters.kv_recache == "after"
-        draw = seeded(parameters.seed + stream.frame, stream.shape, take.vae.device)
-        return stream.block(
-            levels, draw, video, self._noise, take.head(), parameters.kv_cache_attention_bias,
-            control, parameters.vace_scale,
-        )  # fmt: skip
-
-
-def _count(frames: int, *, begins: bool) -> int:
-    """Pictures that latent frames stand for: 4 each, and 1 the first of a stream."""
-    return GROUP * frames - (GROUP - 1 if begins else 0)
-
-
-def _fitted(images: Sequence[Image], count: int, size: tuple[int, int]) -> list[Image]:
-    """As many images as a block takes, evenly chosen, of whole tokens: a stream that begins anew
-    after its pictures were asked for takes another number of them.
-    """
-    width, height = size
-    places = np.linspace(0, len(images) - 1, count).round().astype(int)
-    return [images[place][:height, :width] for place in places]
 
 
 def _pictures(chunk: Tensor) -> Iterator[Image]:

@@ -7,6 +7,7 @@ pipelines is read from the `CausalSpec`.
 # pyright: basic, reportMissingImports=false
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
@@ -22,6 +23,36 @@ from engine.causal.vace_context import reference_context
 
 Draw: TypeAlias = Callable[[int], Tensor]  # frames to (1, channels, frames, height, width) noise
 Run: TypeAlias = Callable[[PassShape, Tensor, Tensor], Tensor]  # pass, latents, timesteps to flow
+
+
+@dataclass(frozen=True, eq=False)
+class BlockInputs:
+    """What one block is made from and steered by; `engine.causal.block_inputs` makes them.
+
+    levels          noise levels that it visits, in order
+    draw            gives the starting noise, then that of each later step
+    video           what it starts from, (1, channels, frames, height, width); None for noise alone
+    noise_scale     part of the video that is replaced by noise, 0 to 1
+    context_head    stands for the first frame in a recomputed context, (1, channels, 1, height,
+                    width); None for that frame itself
+    context_weight  as in `KVCache.begin`
+    control         context of VACE, (1, 96, frames, height, width); None where VACE rests
+    control_scale   how much its hints count, 0 to 2
+    hint_clean      whether the clean pass is hinted too; the authors' is not
+    recache_late    whether the window is read anew after the first block of a new prompt; the
+                    authors read it before
+    """
+
+    levels: Sequence[Level]
+    draw: Draw
+    video: Tensor | None = None
+    noise_scale: float = 1.0
+    context_head: Tensor | None = None
+    context_weight: float = 1.0
+    control: Tensor | None = None
+    control_scale: float = 1.0
+    hint_clean: bool = False
+    recache_late: bool = False
 
 
 def seeded(seed: int, shape: Sequence[int], device: torch.device) -> Draw:
@@ -62,8 +93,6 @@ class LatentStream:
         tokens = height // PATCH, width // PATCH
         vace = network.vace is not None
         self.hints = Hints(spec, *tokens, self.rows, dtype, device) if vace else None
-        self.hint_clean = False  # whether the clean pass is hinted too; the authors' is not
-        self.recache_late = False  # after the first block of a new prompt; the authors': before
         self._references: tuple[Tensor, Tensor, Tensor] | None = None  # tokens, latents, noise
         self.run: Run = self._plain
         self._clean = Schedule(spec.shift).level(0.0)
@@ -80,7 +109,8 @@ class LatentStream:
         self.frame = 0  # finished frames; the number of the next one
         self._placed = 0  # frames by which positions lag behind numbers
         self._stale = False  # whether the window's keys were made with another prompt
-        self._unsettled: tuple[PassShape, Tensor] | None = None
+        # the last block, until its clean keys are in the window, and whether that pass is hinted
+        self._unsettled: tuple[PassShape, Tensor, bool] | None = None
         self._rows_at: list[tuple[int, int]] = []  # frame and place of each row in flight
         self._emitted = 0
         self._hinted = False
@@ -105,51 +135,36 @@ class LatentStream:
         noise = seeded(0, self.shape, device)(latents.shape[2])
         self._references = tokens, latents, noise
 
-    def block(
-        self,
-        levels: Sequence[Level],
-        draw: Draw,
-        video: Tensor | None = None,
-        noise_scale: float = 1.0,
-        context_head: Tensor | None = None,
-        context_weight: float = 1.0,
-        control: Tensor | None = None,
-        control_scale: float = 1.0,
-    ) -> Tensor | None:
+    def block(self, inputs: BlockInputs) -> Tensor | None:
         """Make the next block; None while a batch of steps has not emitted its first.
 
-        `video` (1, channels, frames, height, width) is what the block starts from, with
-        `noise_scale` of it (0 to 1) replaced by noise; without it the block starts from noise.
-        `draw` gives the starting noise, then that of each later step. `context_head` (1, channels,
-        1, height, width) stands for the first frame in a recomputed context; `context_weight`
-        as in `KVCache.begin`. `control` (1, 96, frames, height, width) is the block's VACE
-        context, whose hints count `control_scale` (0 to 2); without it VACE rests. The window
-        gets its clean keys by `settle`, at the latest here.
+        The window gets the clean keys of the block before by `settle`, at the latest here.
         """
         self.settle()
         self._keep_in_range()
+        levels, video = inputs.levels, inputs.video
         frames = self._frames(video)
-        start = draw(frames)
+        start = inputs.draw(frames)
         if video is not None:
-            start = noised(video, start, noise_scale)
+            start = noised(video, start, inputs.noise_scale)
         if self.spec.batch_steps and len(levels) != self.rows:
             raise ValueError(f"This stream batches {self.rows} steps, not {len(levels)}.")
-        if self.hints is not None and control is not None:
-            self.hints.scale.fill_(control_scale)
+        if self.hints is not None and inputs.control is not None:
+            self.hints.scale.fill_(inputs.control_scale)
             references = None if self._references is None else self._references[0]
-            self.hints.write(references, self.network.embedded(control))
-        self._hinted = control is not None
+            self.hints.write(references, self.network.embedded(inputs.control))
+        self._hinted = inputs.control is not None
         if self.spec.batch_steps and self.frame:
-            return self._batched(levels, start, draw)
-        if self._stale and not self.recache_late:
+            return self._batched(levels, start, inputs.draw)
+        if self._stale and not inputs.recache_late:
             self._recache()
-        self._recompute(context_head)
+        self._recompute(inputs.context_head)
         plan = self.window.begin(
-            [self._number()], frames, [self._number() - self._placed], context_weight
+            [self._number()], frames, [self._number() - self._placed], inputs.context_weight
         )
-        latents = self._denoise(plan, levels, start, draw)
+        latents = self._denoise(plan, levels, start, inputs.draw)
         if self.spec.refresh == "clean":
-            self._unsettled = plan, latents
+            self._unsettled = plan, latents, self._hinted and inputs.hint_clean
         self._finish(latents)
         if self.spec.batch_steps:
             self._take_off()
@@ -162,12 +177,12 @@ class LatentStream:
         that pass's place, for it writes those keys too.
         """
         if self._unsettled is not None:
-            plan, latents = self._unsettled
+            plan, latents, hinted = self._unsettled
             self._unsettled = None
             if self._stale:
                 self._recache()
                 return
-            self._pass(plan, latents, [self._clean], hinted=self._hinted and self.hint_clean)
+            self._pass(plan, latents, [self._clean], hinted=hinted)
 
     def _frames(self, video: Tensor | None) -> int:
         if video is not None:

@@ -19,7 +19,7 @@ from engine.causal.network.attention import sdpa
 from engine.causal.network.cache import PassShape
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.schedule import Level, Schedule
-from engine.causal.stream import LatentStream
+from engine.causal.stream import BlockInputs, LatentStream
 from engine.weights.checkpoint import load_transformer
 
 torch.set_num_threads(1)  # tensors this small only wait for each other
@@ -117,7 +117,7 @@ class Replay:
     def _block(self, block: int) -> None:
         fixture, at = self.fixture, f"b{block:02}"
         self.flows.clear()
-        latents = self.stream.block(
+        inputs = BlockInputs(
             self.levels,
             _given(
                 fixture[f"in.{at}.noise"],
@@ -127,6 +127,7 @@ class Replay:
             noise_scale=fixture.config.get("noise_scale", 1.0),
             context_head=fixture.get(f"in.{at}.reencoded") if self.reencoded else None,
         )
+        latents = self.stream.block(inputs)
         self.stream.settle()
         self._note(f"{at}.latents", latents, fixture[f"out.{at}.latents"])
         expected = list(self._expected(block))
@@ -216,7 +217,8 @@ class Batch:
         self.calls.clear()
         noises = self.fixture[f"in.{at}.noise"], self.fixture[f"in.{at}.renoise.1"]
         video = self.fixture[f"in.{at}.video"]
-        return self.stream.block(levels, _given(*noises), video=video, noise_scale=scale)
+        inputs = BlockInputs(levels, _given(*noises), video=video, noise_scale=scale)
+        return self.stream.block(inputs)
 
 
 def slot_of(frame: int, spec: CausalSpec) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -9,7 +10,7 @@ from engine.catalog.specs import CausalSpec, NetworkSize
 from engine.causal.network.attention import sdpa
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.schedule import Schedule
-from engine.causal.stream import LatentStream, seeded
+from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.weights.checkpoint import random_transformer
 
 torch.set_num_threads(1)  # tensors this small only wait for each other
@@ -42,18 +43,22 @@ def prompt(seed: int) -> torch.Tensor:
     return embedding
 
 
-def blocks(stream: LatentStream, count: int, seed: int = 0) -> Iterator[torch.Tensor]:
-    """The next blocks, each with the noise of the frame that it begins at, and settled."""
+def blocks(
+    stream: LatentStream, count: int, seed: int = 0, **steered: Any
+) -> Iterator[torch.Tensor]:
+    """The next blocks, each with the noise of the frame that it begins at, and settled; `steered`
+    are further `BlockInputs`.
+    """
     chosen = next(iter(stream.spec.steps.values()))
     levels = Schedule(stream.spec.shift).levels(chosen)
     for _ in range(count):
         draw = seeded(seed + stream.frame, stream.shape, stream.network.device)
-        latents = stream.block(levels, draw)
+        latents = stream.block(BlockInputs(levels, draw, **steered))
         stream.settle()
         if latents is not None:
             yield latents
 
 
-def run(stream: LatentStream, count: int, seed: int = 0) -> list[torch.Tensor]:
+def run(stream: LatentStream, count: int, seed: int = 0, **steered: Any) -> list[torch.Tensor]:
     """The next blocks, kept."""
-    return list(blocks(stream, count, seed))
+    return list(blocks(stream, count, seed, **steered))

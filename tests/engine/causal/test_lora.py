@@ -28,7 +28,7 @@ from engine.causal.lora.files import (
 )
 from engine.causal.lora.layers import attach, merge
 from engine.causal.schedule import Schedule
-from engine.causal.stream import LatentStream, seeded
+from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.weights.checkpoint import CheckpointError, empty_transformer, load_transformer, read
 from tests.support.golden import TOLERANCE, Fixture, Replay
 from tests.support.tiny import SIZE, prompt, tiny_stream
@@ -120,7 +120,7 @@ def first_block(fixture: Fixture, prepare: Callable[[Any], None]) -> Tensor:
     levels = [Schedule(LONGLIVE.shift).level(float(step)) for step in fixture["in.steps"]]
     names = ["noise", *(f"renoise.{index}" for index in range(1, len(levels)))]
     noises = iter([fixture[f"in.b00.{name}"] for name in names])
-    made = stream.block(levels, lambda frames: next(noises))
+    made = stream.block(BlockInputs(levels, lambda frames: next(noises)))
     assert made is not None
     return made
 
@@ -418,7 +418,7 @@ def one_pass(stream: LatentStream) -> Tensor:
     stream.reset()
     stream.prompt(prompt(0))
     levels = Schedule(LONGLIVE.shift).levels(LONGLIVE.steps["authors"])[:1]
-    made = stream.block(levels, seeded(0, stream.shape, stream.network.device))
+    made = stream.block(BlockInputs(levels, seeded(0, stream.shape, stream.network.device)))
     assert made is not None
     return made
 

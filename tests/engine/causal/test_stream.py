@@ -25,7 +25,7 @@ from engine.causal.network.attention import sdpa
 from engine.causal.network.cache import KVCache
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.schedule import Schedule
-from engine.causal.stream import LatentStream, seeded
+from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.cost.roofline import blocks_cost, ends_cost
 from engine.weights.checkpoint import empty_transformer
 from tests.support.tiny import SIZE, blocks, prompt, run, tiny_stream
@@ -65,7 +65,7 @@ def test_a_block_reads_nothing_back(spec: CausalSpec) -> None:
     run(stream, FULL)
     levels = Schedule(spec.shift).levels(spec.steps["authors"])
     with Counted() as counted:
-        stream.block(levels, seeded(1, stream.shape, CPU))
+        stream.block(BlockInputs(levels, seeded(1, stream.shape, CPU)))
         stream.settle()
     assert counted.kernels > 100
     assert counted.reads_back == 0
@@ -213,7 +213,8 @@ def test_an_averaged_sink_takes_in_whole_blocks_after_a_longer_first_one() -> No
     levels = Schedule(5.0).levels(REWARD_FORCING.steps["scope-video"])
     for frames in (4, 3, 3, 3, 3):
         draw = seeded(stream.frame, stream.shape, CPU)
-        made = stream.block(levels, draw, torch.zeros(1, 16, frames, 8, 6), 0.7)
+        video = torch.zeros(1, 16, frames, 8, 6)
+        made = stream.block(BlockInputs(levels, draw, video, 0.7))
         stream.settle()
         assert made is not None
         assert made.shape[2] == frames
@@ -243,13 +244,12 @@ def test_a_prompt_changes_the_very_next_block(spec: CausalSpec) -> None:
 def test_a_late_recache_keeps_the_first_block_waiting_for_nothing() -> None:
     stream = tiny_stream(LONGLIVE)
     run(stream, FULL)
-    stream.recache_late = True
     stream.prompt(prompt(1))
     frames: list[int] = []
     inner = stream.run
     stream.run = lambda plan, *given: frames.append(plan.frames) or inner(plan, *given)
     levels = Schedule(LONGLIVE.shift).levels(LONGLIVE.steps["authors"])
-    stream.block(levels, seeded(0, stream.shape, CPU))
+    stream.block(BlockInputs(levels, seeded(0, stream.shape, CPU), recache_late=True))
     assert frames == [LONGLIVE.block] * len(levels)
     stream.settle()
     assert frames[len(levels) :] == [LONGLIVE.window]
@@ -263,10 +263,9 @@ def test_a_late_recache_leaves_the_window_that_an_early_one_would(count: int) ->
     late, early = tiny_stream(LONGLIVE), tiny_stream(LONGLIVE)
     for stream in (late, early):
         run(stream, count)
-    late.recache_late = True
     late.prompt(prompt(1))
     early.network.remember(prompt(1), early.text, early.hints)  # and nothing more, as yet
-    first = [run(stream, 1)[0] for stream in (late, early)]
+    first = [run(stream, 1, recache_late=stream is late)[0] for stream in (late, early)]
     assert torch.equal(*first)
     windows = late.window.keys.clone(), early.window.keys.clone()
     assert not torch.equal(*windows)
@@ -299,7 +298,7 @@ def test_context_that_weighs_nothing_is_not_seen_and_full_weight_changes_nothing
         stream = tiny_stream(KREA)
         run(stream, 2)
         draw = seeded(0, stream.shape, CPU)
-        made[weight] = stream.block(levels, draw, context_weight=weight)
+        made[weight] = stream.block(BlockInputs(levels, draw, context_weight=weight))
     torch.testing.assert_close(made[1.0], made[0.999999], rtol=0, atol=1e-4)
     assert (made[0.3] - made[1.0]).abs().max() > 1e-3
     assert (made[1e-30] - made[0.3]).abs().max() > 1e-3
@@ -310,7 +309,7 @@ def test_steps_may_change_from_block_to_block() -> None:
     schedule = Schedule(5.0)
     for name in ("authors", "scope-video", "scope"):
         levels = schedule.levels(LONGLIVE.steps[name])
-        made = stream.block(levels, seeded(stream.frame, stream.shape, CPU))
+        made = stream.block(BlockInputs(levels, seeded(stream.frame, stream.shape, CPU)))
         assert made is not None
         assert made.isfinite().all()
 

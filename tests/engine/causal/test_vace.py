@@ -13,7 +13,7 @@ from engine.causal.network.attention import sdpa
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.network.vace import empty_vace, load_vace
 from engine.causal.schedule import Schedule
-from engine.causal.stream import LatentStream, seeded
+from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.causal.vace_context import Motion, control_context, folded, reference_context, split
 from engine.weights.checkpoint import load_transformer, random_transformer, randomised
 from tests.support.golden import TOLERANCE, Fixture
@@ -98,15 +98,16 @@ def tiny_vace_stream(spec: CausalSpec = LONGLIVE) -> LatentStream:
     return stream
 
 
-def steered(stream: LatentStream, blocks: int, scale: float) -> list[torch.Tensor]:
-    """Blocks under a constant control."""
+def steered(stream: LatentStream, blocks: int, scale: float, **more: Any) -> list[torch.Tensor]:
+    """Blocks under a constant control; `more` are further `BlockInputs`."""
     levels = Schedule(stream.spec.shift).levels(next(iter(stream.spec.steps.values())))
     made = []
     for _ in range(blocks):
         frames = stream.spec.block if stream.frame else stream.spec.first_block
         control = torch.ones(1, 96, frames, *LATENT)
         draw = seeded(stream.frame, stream.shape, stream.network.device)
-        latents = stream.block(levels, draw, control=control, control_scale=scale)
+        inputs = BlockInputs(levels, draw, control=control, control_scale=scale, **more)
+        latents = stream.block(inputs)
         stream.settle()
         made += [latents] if latents is not None else []
     return made
@@ -156,8 +157,7 @@ def test_compiled_layers_go_through_every_shape_of_pass() -> None:
         stream.refer(torch.full((1, 16, 2, *LATENT), 1.5))
         steered(stream, 3, 1.0)
         stream.prompt(prompt(1))
-        stream.hint_clean = True
-        steered(stream, 2, 0.5)
+        steered(stream, 2, 0.5, hint_clean=True)
         stream.reset()
         made.append(run(stream, 6)[-1])
     torch.testing.assert_close(*made, rtol=0, atol=1e-4)

@@ -32,7 +32,7 @@ from engine.causal.network.transformer import CausalTransformer
 from engine.causal.network.vace import Hints, empty_vace
 from engine.causal.pipeline import CausalPipeline
 from engine.causal.schedule import Schedule
-from engine.causal.stream import LatentStream, seeded
+from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.causal.text.encoder import empty_text_encoder
 from engine.causal.vae.streams import KINDS, VaeKind, empty_vae, random_vae
 from engine.cost import memory
@@ -325,6 +325,6 @@ def made_on_the_gpu(spec: CausalSpec, kind: VaeKind, blocks: int) -> Iterator[An
             count = encoder.pictures(spec.block if number else spec.block + 1)
             video = encoder(torch.rand(1, 3, count, HEIGHT, WIDTH, device=device) * 2 - 1)
             draw = seeded(number, stream.shape, device)
-            latents = stream.block(levels, draw, video, 0.7)
+            latents = stream.block(BlockInputs(levels, draw, video, 0.7))
             yield from () if latents is None else decoder(latents)
             stream.settle()
