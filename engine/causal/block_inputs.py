@@ -14,9 +14,11 @@ from torch import Tensor
 
 from engine.catalog.controls import CausalParameters
 from engine.catalog.specs import CausalSpec
+from engine.causal.images import pixels
+from engine.causal.noise import Motion
 from engine.causal.schedule import Level, Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
-from engine.causal.vace_context import Motion, control_context, folded, pixels, split
+from engine.causal.vace_context import control_context, folded, split
 from engine.causal.vae.streams import GROUP, Vae
 from engine.images.assets import How, Key, Pictures
 from engine.pipeline import Image

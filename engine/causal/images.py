@@ -1,0 +1,17 @@
+"""Images as the tensors that the VAE takes."""
+
+# pyright: basic, reportMissingImports=false
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.pipeline import Image
+
+
+def pixels(images: Sequence[Image], device: torch.device) -> Tensor:
+    """Images (H, W, 4) of one size as (1, 3, frames, H, W) from -1 to 1, float32."""
+    whole = torch.from_numpy(np.stack([image[..., :3] for image in images])).to(device)
+    return whole.permute(3, 0, 1, 2)[None].float() / 127.5 - 1
