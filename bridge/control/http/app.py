@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 from fastapi import FastAPI, HTTPException, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import FileResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from bridge import __version__
 from bridge.control.bridge_api import BridgeApi
+from bridge.control.http.docs import add_docs
 from bridge.control.http.files import Folder, sent
 from bridge.control.http.guard import UPLOADS, Guard, Rules
 from bridge.control.http.metrics import generate_latest, registry
@@ -63,6 +64,7 @@ def create_app(desk: BridgeApi, rules: Rules) -> Guard:
     )
     app.state.streams = Streams(desk)
     _pages(app, desk)
+    add_docs(app, PAGE)
     _health(app, desk)
     _parameters(app, desk)
     _pipelines(app, desk)
@@ -86,10 +88,6 @@ def _pages(app: FastAPI, desk: BridgeApi) -> None:
         if "text/html" in request.headers.get("accept", ""):
             return sent(PAGE / "index.html")
         return JSONResponse({"name": "spout-bridge", "schema": f"{API}/schema", "docs": "/docs"})
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse((PAGE / "docs.html").read_text("utf-8"))
 
 
 def _health(app: FastAPI, desk: BridgeApi) -> None:

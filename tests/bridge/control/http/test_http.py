@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from bridge import __version__
 from bridge.control.http.app import PAGE, create_app
+from bridge.control.http.docs import FILES as SWAGGER_UI
 from bridge.control.http.files import TYPES
 from bridge.control.http.guard import (
     GUESSERS,
@@ -70,7 +72,10 @@ def test_a_registry_that_knows_other_types_leaves_the_page_as_it_is(
     monkeypatch.setattr("starlette.responses.guess_type", guess)
     page = client.get("/", headers={"accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
-    for path in [*re.findall(r'(?:src|href)="(/page/[^"]+)"', page.text), "/page/docs.js"]:
+    docs = client.get("/docs")
+    paths = re.findall(r'(?:src|href)="(/page/[^"]+)"', page.text + docs.text)
+    assert {path.rpartition("/")[2] for path in paths} >= {*SWAGGER_UI, "app.js", "docs.js"}
+    for path in paths:
         answer = client.get(path)
         wanted = "text/css" if path.endswith(".css") else "text/javascript"
         assert answer.headers["content-type"] == f"{wanted}; charset=utf-8", path
@@ -80,6 +85,18 @@ def test_a_registry_that_knows_other_types_leaves_the_page_as_it_is(
         (desk.assets / name).write_bytes(b"picture")
         kept = client.get(f"/api/v1/assets/{name}").headers["content-type"]
         assert kept == f"image/{name[2:]}", "or the list of references stays blank"
+
+
+@pytest.mark.parametrize("found", [None, ModuleSpec("fastapi_swagger", None, is_package=True)],
+                         ids=["not installed", "without its files"])  # fmt: skip
+def test_without_swagger_ui_only_docs_is_missing_and_says_so(desk, monkeypatch, found):
+    monkeypatch.setattr("bridge.control.http.docs.find_spec", lambda name: found)
+    with TestClient(create_app(desk, Rules()), HERE) as client:
+        answer = client.get("/docs")
+        assert answer.status_code == 503
+        assert "pip install fastapi-swagger" in answer.json()["detail"]
+        for path in ("/page/app.js", "/openapi.json", "/api/v1/schema"):
+            assert client.get(path).status_code == 200, path
 
 
 def test_every_file_of_the_page_has_a_type_of_ours():
