@@ -298,7 +298,7 @@ def test_a_list_of_senders_does_not_wait_for_one_that_hangs(place):
 
 def test_a_plug_in_whose_import_hangs_keeps_nobody(tmp_path, place, monkeypatch):
     (tmp_path / "sleepy_transport.py").write_text(
-        "from tests import balky\n"
+        "from tests.support import balky\n"
         "balky.places['place'].come_to('open')\n"
         "from tests.support.balky import open_source\n"
     )
