@@ -9,7 +9,6 @@ import contextlib
 import logging
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
@@ -20,6 +19,7 @@ from bridge.settings import Settings
 from bridge.state.status import Counters, EngineState
 from bridge.system.loops import explained, repeat
 from bridge.workers import gpu
+from bridge.workers.breaker import DEATHS, Breaker
 from bridge.workers.client import WorkerClient, WorkerConfig
 from bridge.workers.feeder import Feeder
 from bridge.workers.rollback import Rollback
@@ -35,13 +35,9 @@ log = logging.getLogger(__name__)
 TELL = 3.0  # seconds without a block from which on it is said what is waited for
 TOLD = 60.0  # seconds for which it is told what could not be loaded while another runs well
 TICK = 0.05  # seconds between looks at the clock
-DEATHS, WITHIN = 3, 60.0  # so many deaths in so many seconds open the breaker
 HANG = 3.0  # seconds without a picture until a worker is ended, or five blocks' time if longer
-LONGEST_BACKOFF = 30.0
 SOUND = (EngineState.RUNNING, EngineState.WARMUP)
-RETRY = 60.0  # seconds between the slow tries while the breaker is open
 SPARE_RETRY = 5.0  # seconds until the fallback's worker is started again when it died
-APART = 0.5  # seconds between the starts of workers that are asked to die as soon as they come
 QUIET = 0.25  # seconds without another wish until one takes the place of a worker that is coming
 GRACE = 5.0  # seconds after which a worker that does not even die is waited for no longer
 
@@ -82,8 +78,7 @@ class EngineHost:
         self._values = values
         self._events: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="engine host", daemon=True)
-        self._deaths: deque[float] = deque(maxlen=DEATHS)
-        self._again_at: float | None = None
+        self._breaker = Breaker(settings.settle_s)
         self._wish: Wish | None = None
         self._wishing = threading.Lock()
         self._ending: dict[WorkerClient, float] = {}  # when each was told to end
@@ -101,7 +96,6 @@ class EngineHost:
         self.coming: WorkerClient | None = None
         self.rollback: Rollback | None = None  # what takes back a change that does no good
         self.restarts = 0
-        self.breaker_open = False
         # told, by the host's thread, what could not be loaded and what runs instead
         self.kept: Callable[[WorkerConfig, WorkerConfig], None] = lambda failed, runs: None
         # What was asked for and could not be; stands until the next success, or for a while where
@@ -173,6 +167,11 @@ class EngineHost:
     def links(self) -> list[WorkerClient]:
         """The workers there are."""
         return [link for link in (self.current, self.coming, self.spare) if link]
+
+    @property
+    def breaker_open(self) -> bool:
+        """Whether the worker has died so often that it is not started again for a while."""
+        return self._breaker.open
 
     @property
     def aim(self) -> WorkerConfig | None:
@@ -361,8 +360,7 @@ class EngineHost:
 
     def _granted(self, wish: Wish) -> None:
         """A wish is being fulfilled, which also ends what there was of deaths."""
-        self._deaths.clear()
-        self.breaker_open, self._again_at = False, None
+        self._breaker.reset()
         with self._wishing:
             if self._wish is wish:  # else a newer one is to come
                 self._wish = None
@@ -422,18 +420,14 @@ class EngineHost:
                 link.error = "The engine worker gave no sign of life and was ended."
                 link.kill()
         link = self.current
-        settled = self._settings.settle_s
-        if link and link.state is EngineState.RUNNING and now - link.running_since > settled:
-            self._deaths.clear()
-            if now - self._troubled_at > settled:
+        running = link is not None and link.state is EngineState.RUNNING
+        if link and running and self._breaker.runs(now - link.running_since):
+            if now - self._troubled_at > self._settings.settle_s:
                 self.trouble = ""
             if self._since_refused(now) > TOLD:
                 self.refused = ""
-        due = self._again_at is not None and now >= self._again_at
-        if due and link and not self._crowded():
-            self._again_at = None
+        if link and self._breaker.due(now) and not self._crowded():
             self._revive(link)
-
         self._mind_spare(now)
 
     def _since_refused(self, now: float) -> float:
@@ -515,39 +509,25 @@ class EngineHost:
             self.kept(failed, runs)
 
     def _died(self, link: WorkerClient) -> None:
-        """The shown pipeline's worker died: replace it, at growing intervals, not for ever. One
-        that was asked to die is replaced and counts for nothing, however often that is asked.
-        """
+        """The shown pipeline's worker died: the breaker says when it is replaced."""
         now = perf_counter()
-        if link.asked_to_die:
-            self._note_trouble(link.why())
-            log.info(self.trouble)
-            self.restarts += 1
-            self._again_at = max(now, link.started + APART)
-            self._look()
-            return
         self._note_trouble(link.why())
+        self.restarts += 1
+        if link.asked_to_die:
+            self._breaker.dismissed(link.started, now)
+            log.info(self.trouble)
+            return
+        self._breaker.died(now)
         words = " | ".join(list(link.log)[-30:]) or "none"
         log.error("%s Its last words: %s", self.trouble, words)
-        if self._deaths and now - self._deaths[0] > WITHIN:
-            self._deaths.popleft()
-        self._deaths.append(now)
-        self.restarts += 1
-        if len(self._deaths) >= DEATHS and now - self._deaths[0] <= WITHIN:
-            self.breaker_open = True
-            self._again_at = now + RETRY
-            return
-        wait = min(2.0 ** (len(self._deaths) - 2), LONGEST_BACKOFF) if len(self._deaths) > 1 else 0
-        self._again_at = now + wait
-        if not wait:
-            self._look()
 
     def _revive(self, link: WorkerClient) -> None:
+        self._breaker.starting()
         fresh = self._try(link.orders)
         if fresh is None:
-            self._died(link)
+            self._breaker.died(perf_counter())
             return
-        self.breaker_open = False
+        self._breaker.started()
         self.current = fresh
         self._seed()
 
