@@ -643,12 +643,13 @@ class Session:
 
     def _kept(self, *, ended: bool = False) -> Kept:
         link, loading = self._host.current, self._host.loading
-        values = self.store.snapshot.values
+        values, missed = self.store.snapshot.values, self._missed.values
+        if ended:
+            values = {name: value for name, value in values.items() if name not in CALM}
         asked = self._asked  # what is shown stands in for it
         row = link.row if link else loading.row if loading else None
         return Kept(
-            values={n: v for n, v in values.items() if not ended or n not in CALM}
-            | self._missed.values,
+            values={**values, **missed} if missed else values,
             pipeline=asked.id if asked else row.id if row else self._first,
             source=self._receiving.wanted,
             ended=ended,

@@ -15,20 +15,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bridge.control.http.streams import Streams
 from bridge.control.osc.server import OscServer
 from bridge.session import Session
 from bridge.settings import Settings
+from bridge.state.controls import all_specs
+from bridge.state.store import ParameterStore
 from engine.catalog.rows import Catalog
 from engine.ipc.segments import PREFIX, folder
 
 console = Console()
+
+SETS = 500  # of a parameter, that are timed at once
 
 
 @dataclass(frozen=True)
@@ -195,6 +200,41 @@ def osc(seconds: float) -> Iterator[Figure]:
     )
 
 
+def setting(seconds: float) -> Iterator[Figure]:
+    """What it costs to set one parameter, of the time of the thread that sets it: checked, stored,
+    and told to all who listen.
+    """
+    alone = ParameterStore(all_specs(Catalog.installed()))
+    yield Figure("set a parameter: stored", f"{_setting(alone, 'mix'):.1f} µs")
+    for pipeline, name in (("passthrough", "mix"), ("stylize", "vace_scale")):
+        chosen = {"pipeline": pipeline, "size": "64x64", "osc_feedback": ("127.0.0.1:9",)}
+        with _session(source="demo:", sink="null:", **chosen) as session:
+            _running(session)
+            told = _setting(session.store, name)
+            server = OscServer(session, session.settings)
+            server.bind(0)
+            server.start()
+            try:
+                Streams(session)  # listens from now on
+                whole = _setting(session.store, name)
+            finally:
+                server.close()
+        yield Figure(f"set a parameter: told to a session of {pipeline}", f"{told:.1f} µs")
+        yield Figure(f"set a parameter: told to OSC and pages of {pipeline} too",
+                     f"{whole:.1f} µs", "30 µs")  # fmt: skip
+
+
+def _setting(store: ParameterStore, name: str) -> float:
+    """Microseconds to set a parameter to another value; the best of some tries."""
+    times: list[float] = []
+    for _ in range(10):
+        began = thread_time()
+        for step in range(SETS):
+            store.update({name: (step + 1) / SETS})
+        times.append(1e6 * (thread_time() - began) / SETS)
+    return min(times)
+
+
 def soak(seconds: float) -> Iterator[Figure]:
     """What both processes hold: the end beside minute 2 (sooner in a run of under a minute)."""
     with _session(source="demo:", sink="null:", pipeline="stylize") as session:
@@ -248,5 +288,6 @@ BENCHES: dict[str, Callable[[float], Iterator[Figure]]] = {
     "pacing": pacing,
     "kills": kills,
     "osc": osc,
+    "set": setting,
     "soak": soak,
 }

@@ -71,8 +71,8 @@ class ParameterStore:
         """
         self._asset, self._lora, self._fits = asset, lora, fits
         self.specs = merged(specs)
-        values: dict[str, Value] = {name: spec.default for name, spec in self.specs.items()}
-        self._snapshot = Snapshot(1, MappingProxyType(values))
+        self._values: dict[str, Value] = {name: spec.default for name, spec in self.specs.items()}
+        self._snapshot = Snapshot(1, MappingProxyType(self._values))
         self._turns = count(1)
         self._turn_of: dict[str, int] = dict.fromkeys(self.specs, 0)  # in which each was set
         self._asking = threading.local()
@@ -129,8 +129,8 @@ class ParameterStore:
             self._turn_of |= dict.fromkeys(due, turn)
             changed = {name: v for name, v in due.items() if old.values[name] != v}
             if changed:
-                values = MappingProxyType({**old.values, **changed})
-                self._snapshot = Snapshot(old.number + 1, values)
+                self._values = self._values | changed  # another dict: snapshots never change
+                self._snapshot = Snapshot(old.number + 1, MappingProxyType(self._values))
                 change = Change(self._snapshot, MappingProxyType(changed), origin)
                 for listener in self._listeners:
                     listener(change)
@@ -164,7 +164,7 @@ class ParameterStore:
         """The file that a name means, where it is one; ValueError where there is none, or where
         what a choice needs is not installed.
         """
-        package = spec.packages.get(str(value))
+        package = spec.packages.get(str(value)) if spec.packages else None
         if package and find_spec(package) is None:
             raise ValueError(
                 f"{spec.name} {value} needs the package {package}, not installed here."
