@@ -25,11 +25,12 @@ from engine.causal.assembly import Parts
 from engine.causal.cuda_graphs import accelerate
 from engine.causal.network.attention import KERNELS, attention
 from engine.causal.network.transformer import CausalTransformer
+from engine.causal.network.wan_weights import load_transformer, random_transformer
 from engine.causal.stream import LatentStream
 from engine.causal.vae.streams import KINDS, random_vae
 from engine.cost.fit import pixels
 from engine.cost.roofline import floor_size
-from engine.weights.checkpoint import load_transformer, random_transformer, read
+from engine.weights.checkpoint import read
 
 TOKENS_OF_A_PROMPT = 24
 

@@ -20,11 +20,11 @@ from engine.catalog.specs import CausalSpec
 from engine.causal.network.attention import sdpa
 from engine.causal.network.cache import PassShape
 from engine.causal.network.transformer import CausalTransformer
+from engine.causal.network.wan_weights import empty_transformer, random_transformer
 from engine.causal.schedule import Level, Schedule
 from engine.causal.stream import BlockInputs, LatentStream, Run, seeded
 from engine.cost.gpus import PRECISIONS, find_gpu
 from engine.cost.roofline import PICTURES, Ceiling, Work, block_cost, ceiling, limits, memory_floor
-from engine.weights.checkpoint import empty_transformer, random_transformer
 
 SMALL = 64  # pixels a side
 AUTHORS_KERNELS, AUTHORS_READS = 68, 5  # per layer: Self-Forcing's own causal model, counted

@@ -23,6 +23,7 @@ from engine.causal.network.attention import attention
 from engine.causal.network.quantization import measured, quantise, scaled_by_row
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.network.vace import Vace, empty_vace, load_vace
+from engine.causal.network.wan_weights import load_transformer, random_transformer
 from engine.causal.text.encoder import UMT5_XXL, TextSize, load_text_encoder
 from engine.causal.vae.streams import Vae, load_vae, random_vae
 from engine.cost.fit import pixels
@@ -30,7 +31,7 @@ from engine.cost.memory import Setting
 from engine.cost.roofline import frame_tokens
 from engine.files.library import Library, lack
 from engine.pipeline import Context
-from engine.weights.checkpoint import load_transformer, opened, random_transformer, randomised, read
+from engine.weights.checkpoint import opened, randomised, read
 from engine.weights.headers import NESTS, SUFFIXES, header
 
 DEMO_STD = 0.12  # of weights: below it attention hardly shows

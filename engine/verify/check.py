@@ -16,10 +16,11 @@ from torch import Tensor
 from engine.catalog.specs import UMT5_XXL, CausalSpec, TextSize
 from engine.causal.lora.files import LORA_NESTS, match_adapter
 from engine.causal.network.vace import load_vace
+from engine.causal.network.wan_weights import empty_transformer, load_transformer
 from engine.causal.text.encoder import check_text_encoder
 from engine.causal.text.tokens import Vocabulary
 from engine.causal.vae.streams import VaeKind, load_vae
-from engine.weights.checkpoint import empty_transformer, load_transformer, opened
+from engine.weights.checkpoint import opened
 from engine.weights.headers import NESTS, header
 
 Role: TypeAlias = Literal["network", "lora", "vae", "text", "tokenizer", "vace"]

@@ -18,9 +18,9 @@ from engine.catalog.specs import CausalSpec, NetworkSize
 from engine.causal.network.attention import sdpa
 from engine.causal.network.cache import PassShape
 from engine.causal.network.transformer import CausalTransformer
+from engine.causal.network.wan_weights import load_transformer
 from engine.causal.schedule import Level, Schedule
 from engine.causal.stream import BlockInputs, LatentStream
-from engine.weights.checkpoint import load_transformer
 
 torch.set_num_threads(1)  # tensors this small only wait for each other
 

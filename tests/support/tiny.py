@@ -9,9 +9,9 @@ import torch
 from engine.catalog.specs import CausalSpec, NetworkSize
 from engine.causal.network.attention import sdpa
 from engine.causal.network.transformer import CausalTransformer
+from engine.causal.network.wan_weights import random_transformer
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
-from engine.weights.checkpoint import random_transformer
 
 torch.set_num_threads(1)  # tensors this small only wait for each other
 

@@ -19,9 +19,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engine.weights.checkpoint import NESTS, WRAPPERS, read
+from engine.causal.network.wan_weights import WRAPPERS
+from engine.weights.checkpoint import read
 from engine.weights.errors import CheckpointError, first_few
 from engine.weights.finite import largest
+from engine.weights.headers import NESTS
 
 HIGHEST = 10.0  # strength of a LoRA, either way
 LORA_NESTS = ("generator_lora", *NESTS)  # the first is where LongLive's own file holds its LoRA

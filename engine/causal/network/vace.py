@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from engine.catalog.specs import CausalSpec, NetworkSize
 from engine.causal.network.cache import PassShape, PassView, TextCache, per_token
 from engine.causal.network.rope import Rotation
-from engine.weights.checkpoint import fill, vace_state
+from engine.causal.network.wan_weights import vace_state
+from engine.weights.checkpoint import fill
 
 CONTEXT = 96  # channels: 16 of what stays, 16 of what changes, 64 of the mask
 REFERENCES = 3  # images at most
@@ -64,7 +65,7 @@ def load_vace(
 ) -> Vace:
     """The module with the weights of a file of the module alone or of a whole VACE network.
 
-    CheckpointError as in `engine.weights.checkpoint.load_transformer`.
+    CheckpointError as in `engine.causal.network.wan_weights.load_transformer`.
     """
     state = vace_state(tensors, source=source)
     return fill(empty_vace(size), state, f"{size.name} VACE module", dtype, device, source)

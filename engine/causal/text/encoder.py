@@ -19,7 +19,8 @@ from transformers import UMT5Config, UMT5EncoderModel
 
 from engine.catalog.specs import UMT5_XXL, TextSize
 from engine.causal.text.tokens import Tokens, Vocabulary
-from engine.weights.checkpoint import CheckpointError, placed
+from engine.weights.checkpoint import placed
+from engine.weights.errors import CheckpointError
 from engine.weights.finite import check_finite
 
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tokenizers import Tokenizer
 
 from engine.system.texts import mended
-from engine.weights.checkpoint import CheckpointError
+from engine.weights.errors import CheckpointError
 
 try:
     from ftfy import fix_text

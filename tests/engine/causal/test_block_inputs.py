@@ -14,11 +14,12 @@ from engine.causal.block_inputs import Conditioning, Mode
 from engine.causal.network.attention import sdpa
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.network.vace import empty_vace
+from engine.causal.network.wan_weights import random_transformer
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream
 from engine.causal.vae.streams import random_vae
 from engine.images.assets import Pictures
-from engine.weights.checkpoint import random_transformer, randomised
+from engine.weights.checkpoint import randomised
 from tests.support.tiny import SIZE, tiny_stream
 
 WIDTH, HEIGHT = 64, 48

@@ -26,9 +26,9 @@ from engine.causal.network.quantization import (
     scaled_by_row,
 )
 from engine.causal.network.vace import empty_vace
+from engine.causal.network.wan_weights import empty_transformer
 from engine.causal.stream import LatentStream
 from engine.pipeline import Context, build
-from engine.weights.checkpoint import empty_transformer
 from tests.support.tiny import SIZE, blocks, prompt, run, tiny_stream
 from tests.support.tiny_rows import CATALOG
 

@@ -24,10 +24,10 @@ from engine.catalog.specs import (
 from engine.causal.network.attention import sdpa
 from engine.causal.network.cache import KVCache
 from engine.causal.network.transformer import CausalTransformer
+from engine.causal.network.wan_weights import empty_transformer
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.cost.roofline import blocks_cost, ends_cost
-from engine.weights.checkpoint import empty_transformer
 from tests.support.tiny import SIZE, blocks, prompt, run, tiny_stream
 
 ROWS = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

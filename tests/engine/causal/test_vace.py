@@ -12,11 +12,12 @@ from engine.catalog.specs import LONGLIVE, SPECS, CausalSpec
 from engine.causal.network.attention import sdpa
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.network.vace import empty_vace, load_vace
+from engine.causal.network.wan_weights import load_transformer, random_transformer
 from engine.causal.noise import Motion
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.causal.vace_context import control_context, folded, reference_context, split
-from engine.weights.checkpoint import load_transformer, random_transformer, randomised
+from engine.weights.checkpoint import randomised
 from tests.support.golden import TOLERANCE, Fixture
 from tests.support.tiny import LATENT, SIZE, prompt, run
 

@@ -30,6 +30,7 @@ from engine.causal.network.attention import attention
 from engine.causal.network.cache import KVCache, TextCache
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.network.vace import Hints, empty_vace
+from engine.causal.network.wan_weights import empty_transformer, random_transformer
 from engine.causal.pipeline import CausalPipeline
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
@@ -41,7 +42,6 @@ from engine.cost.memory import Setting, need, total
 from engine.cost.roofline import frame_tokens, parameters
 from engine.cost.vae_layers import VAES
 from engine.pipeline import Context, InsufficientMemory
-from engine.weights.checkpoint import empty_transformer, random_transformer
 from engine.worker.guards import is_out_of_memory
 from tests.support.tiny import SIZE, tiny_stream
 

@@ -16,10 +16,10 @@ from bridge.cli.commands import main
 from engine.catalog import artifacts as files
 from engine.catalog.specs import WAN_14B
 from engine.causal.network.vace import empty_vace
+from engine.causal.network.wan_weights import empty_transformer, transformer_state, vace_state
 from engine.causal.vae.tiny import TinyCodec
 from engine.files.hub_file import hub_file
 from engine.verify import __main__ as verifying
-from engine.weights.checkpoint import empty_transformer, transformer_state, vace_state
 from tests.support.golden import Fixture
 from tests.support.hub import Hub, running
 from tests.support.tiny_rows import TINY

@@ -22,7 +22,7 @@ from engine.causal.vae.streams import empty_vae, load_vae, random_vae
 from engine.pipeline import Context, build
 from engine.stylize import weights as stylize_weights
 from engine.stylize.looks import Looks
-from engine.weights.checkpoint import CheckpointError
+from engine.weights.errors import CheckpointError
 from engine.weights.finite import all_finite, check_finite, largest
 from tests.support.checkpoints import write_models
 from tests.support.tiny_rows import CATALOG

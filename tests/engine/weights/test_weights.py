@@ -18,18 +18,18 @@ from diffusers import WanVACETransformer3DModel
 from safetensors.torch import load_file, save_file
 
 from engine.catalog.specs import WAN_1_3B, WAN_14B
-from engine.pipeline import InsufficientMemory
-from engine.system import commit
-from engine.weights import checkpoint as weights
-from engine.weights.checkpoint import (
-    CheckpointError,
+from engine.causal.network.wan_weights import (
     empty_transformer,
     load_transformer,
     random_transformer,
-    read,
     transformer_state,
     vace_state,
 )
+from engine.pipeline import InsufficientMemory
+from engine.system import commit
+from engine.weights import checkpoint as weights
+from engine.weights.checkpoint import read
+from engine.weights.errors import CheckpointError
 from tests.support.tiny import SIZE as TINY
 
 # Wan's names to diffusers', written down here by hand: the tests must not ask the converter.
@@ -466,7 +466,8 @@ import os, re, sys
 from dataclasses import replace
 from pathlib import Path
 import torch
-from engine.weights.checkpoint import load_transformer, read
+from engine.causal.network.wan_weights import load_transformer
+from engine.weights.checkpoint import read
 from tests.support.tiny import SIZE as TINY
 
 def own_memory():  # what is no view of a file

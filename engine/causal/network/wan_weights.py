@@ -1,0 +1,142 @@
+"""The Wan2.1 transformer of diffusers, from the checkpoints of the pipelines' authors.
+
+Five families of files hold the same network. They differ in the container, which
+`engine.weights.checkpoint` reads, and in what training left in front of the keys; the names behind
+that are Wan's own. The wrappers are stripped, and diffusers' converter gives its names.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from diffusers.loaders.single_file_utils import convert_wan_transformer_to_diffusers
+from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
+from torch import Tensor
+
+from engine.catalog.specs import NetworkSize
+from engine.weights.checkpoint import fill, randomised
+from engine.weights.errors import CheckpointError
+
+WRAPPERS = {"model", "diffusion_model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+VACE = ("vace_blocks.", "vace_patch_embedding.")
+
+
+def transformer_state(
+    tensors: Mapping[str, Tensor], size: NetworkSize, *, source: str | Path = "The checkpoint"
+) -> dict[str, Tensor]:
+    """The transformer's tensors under the names of diffusers' WanTransformer3DModel.
+
+    `tensors` go by Wan's own names, with or without wrappers; it stays as it is, and no tensor
+    is copied. A VACE module in the same file is left out.
+
+    CheckpointError, naming `source`, where the number of layers is not that of `size` or two
+    keys are the same one.
+    """
+    plain = _unwrapped(tensors, source)
+    own = {key: tensor for key, tensor in plain.items() if not key.startswith(VACE)}
+    layers = len({key.split(".")[1] for key in own if key.startswith("blocks.")})
+    if layers != size.layers:
+        raise CheckpointError(
+            f"{source} holds {layers} layers of a Wan2.1 transformer where the {size.name} has "
+            f"{size.layers}; choose a checkpoint of the {size.name}."
+        )
+    return _converted(own, source)
+
+
+def vace_state(
+    tensors: Mapping[str, Tensor], *, source: str | Path = "The checkpoint"
+) -> dict[str, Tensor]:
+    """The VACE module's tensors under the names of diffusers' WanVACETransformer3DModel.
+
+    `tensors` is a file of the module alone or one of the whole network; see `transformer_state`.
+
+    CheckpointError, naming `source`, where there is no VACE module or two keys are the same one.
+    """
+    plain = _unwrapped(tensors, source)
+    own = {key: tensor for key, tensor in plain.items() if key.startswith(VACE)}
+    if not own:
+        raise CheckpointError(
+            f"{source} holds no VACE module, for no key begins with {' or '.join(VACE)}; choose "
+            "a file of a VACE module or of a Wan2.1 VACE network."
+        )
+    return _converted(own, source)
+
+
+def empty_transformer(size: NetworkSize) -> WanTransformer3DModel:
+    """The network without weights (all on `meta`), in eval mode, without gradients.
+
+    It has no `rope`: positions are ours, and its tables, which no file holds, would stay empty.
+    """
+    with torch.device("meta"):
+        model = WanTransformer3DModel(
+            patch_size=(1, 2, 2),
+            num_attention_heads=size.heads,
+            attention_head_dim=size.head_dim,
+            in_channels=size.channels,
+            out_channels=size.channels,
+            text_dim=size.text_dim,
+            freq_dim=size.frequencies,
+            ffn_dim=size.ffn,
+            num_layers=size.layers,
+            cross_attn_norm=True,
+            qk_norm="rms_norm_across_heads",
+            eps=1e-6,
+        )
+    del model.rope
+    return model.eval().requires_grad_(False)
+
+
+def load_transformer(
+    size: NetworkSize,
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype,
+    device: torch.device | str,
+    *,
+    source: str | Path = "The checkpoint",
+) -> WanTransformer3DModel:
+    """The network with the weights of a checkpoint, every one in `dtype` on `device`.
+
+    `tensors` is what `engine.weights.checkpoint.read` gives; see `transformer_state` and `fill`,
+    whose errors call the keys by diffusers' names.
+    """
+    state = transformer_state(tensors, size, source=source)
+    return fill(empty_transformer(size), state, size.name, dtype, device, source)
+
+
+def random_transformer(
+    size: NetworkSize,
+    dtype: torch.dtype,
+    device: torch.device | str,
+    seed: int = 0,
+    std: float = 0.02,
+) -> WanTransformer3DModel:
+    """The network with random weights; see `randomised`."""
+    return randomised(empty_transformer(size), dtype, device, seed, std)
+
+
+def _unwrapped(tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
+    """A new dict by Wan's own names: wrappers stand in front, in between and in any order."""
+    plain: dict[str, Tensor] = {}
+    for key, tensor in tensors.items():
+        name = ".".join(part for part in key.split(".") if part not in WRAPPERS)
+        if name in plain:
+            raise CheckpointError(
+                f"{source} holds {name} twice, under different prefixes; "
+                "choose a file of one network."
+            )
+        plain[name] = tensor
+    return plain
+
+
+def _converted(own: dict[str, Tensor], source: str | Path) -> dict[str, Tensor]:
+    """`own` under diffusers' names; the converter takes the tensors out of `own`."""
+    count = len(own)
+    state = convert_wan_transformer_to_diffusers(own)
+    if len(state) < count:
+        raise CheckpointError(
+            f"{source} holds some tensors twice, under Wan's names and under diffusers'; "
+            "choose a file with Wan's names."
+        )
+    return state
