@@ -23,9 +23,10 @@ from bridge.control.bridge_api import Action
 from bridge.downloads.inventory import MissingWeights, Silence, Weights
 from bridge.frames.frame import Frame, Image
 from bridge.frames.pixels import fit, opaque
-from bridge.playout.endpoints import Receiving, Sending
 from bridge.playout.fallback import CARD, FILE, HOLD, Clip, Fallback, Numbered, Spare, nothing
 from bridge.playout.output import OutputClock
+from bridge.playout.receive import Receiving
+from bridge.playout.send import Sending
 from bridge.settings import Settings
 from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-import bridge.playout.endpoints
+import bridge.playout.endpoint
 import bridge.session
 import bridge.transports
 from bridge.control.http.app import _readiness
@@ -46,7 +46,7 @@ def place(monkeypatch):
     monkeypatch.setattr(bridge.session, "OPENING", 0.3)
     monkeypatch.setattr(bridge.transports, "PATIENCE", 0.2)
     for name, seconds in (("TELL", 0.2), ("PATIENCE", 0.1), ("CLOSING", 0.3), ("RETRY", 0.1)):
-        monkeypatch.setattr(bridge.playout.endpoints, name, seconds)
+        monkeypatch.setattr(bridge.playout.endpoint, name, seconds)
     made = balky.places["place"] = balky.Place()
     balky.places["other"] = balky.Place()
     yield made
@@ -122,7 +122,7 @@ def test_one_that_is_refused_late_leaves_the_old_one_and_says_so(tmp_path, place
 def test_a_choice_that_cannot_be_had_is_told_for_a_while_and_no_longer(
     tmp_path, place, monkeypatch
 ):
-    monkeypatch.setattr(bridge.playout.endpoints, "TOLD", 0.5)
+    monkeypatch.setattr(bridge.playout.endpoint, "TOLD", 0.5)
     with running_session(tmp_path, source="balky:other", pipeline="passthrough") as rig:
         place.refuses = "balky:place is broken; mend it."
         rig.session.set_source("balky:place")
@@ -140,7 +140,7 @@ def test_a_choice_that_cannot_be_had_is_told_for_a_while_and_no_longer(
 
 
 def test_a_film_that_went_and_is_back_leaves_no_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(bridge.playout.endpoints, "RETRY", 0.1)
+    monkeypatch.setattr(bridge.playout.endpoint, "RETRY", 0.1)
     path, away = film(tmp_path / "clip.mp4", frames=12), tmp_path / "away.mp4"
     with running_session(tmp_path, source=f"file:{path}", pipeline="passthrough") as rig:
         rig.until(lambda: rig.session.status().input == "live")
@@ -217,12 +217,12 @@ def test_many_newer_choices_leave_few_threads_behind_and_the_last_one_wins(tmp_p
 def test_so_many_are_left_behind_and_no_more(tmp_path, place):
     with running_session(tmp_path, source="pattern:old", pipeline="passthrough") as rig:
         place.keep("open")
-        for number in range(bridge.playout.endpoints.MOST):
+        for number in range(bridge.playout.endpoint.MOST):
             rig.session.set_source("balky:place")
             place.until("open begun", number + 1)
             rig.session.set_source(f"pattern:{number}")
             rig.until(lambda n=number: rig.session.status().source.startswith(f"pattern:{n}"))
-        rig.until(lambda: rig.session.status().stuck == bridge.playout.endpoints.MOST)
+        rig.until(lambda: rig.session.status().stuck == bridge.playout.endpoint.MOST)
         with pytest.raises(TransportError, match="start the bridge again"):
             rig.session.set_source("balky:place")
         place.let_go()

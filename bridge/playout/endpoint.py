@@ -1,4 +1,4 @@
-"""The two ends of the frame path: each a row of carriers, of which one is in use.
+"""What both ends of the frame path share: an end is a row of carriers, of which one is in use.
 
 A carrier is a thread that opens, uses and closes one source or sink, GL context and all. A driver
 or a disk may keep it for ever: nobody waits for it. What is asked for is opened beside what is in
@@ -12,13 +12,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Generic, Self, TypeVar
 
-import numpy as np
-
-from bridge.frames.frame import Frame
-from bridge.frames.mailbox import Mailbox
-from bridge.state.status import Counters
 from bridge.system.loops import explained, repeat
-from bridge.transports import Sink, Source, Transport, TransportError, check_source, clash
+from bridge.transports import Transport, TransportError, clash
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +22,6 @@ LOOK = 0.1  # seconds between looks at what time brings
 RETRY = 1.0  # seconds until a failed source or sink is tried again
 PATIENCE = 1.0  # seconds that an opening may take before a newer choice overtakes it
 TELL = 2.0  # seconds without an answer from which on it is told
-STILL = 2.0  # seconds without a new picture from which on an input is still
 CLOSING = 3.0  # seconds that one which cannot be had twice may take to close
 MOST = 8  # carriers that may be left behind at an end
 TOLD = 60.0  # seconds for which a choice that cannot be had is told while another is in use
@@ -84,6 +78,11 @@ class Carrier(Generic[T]):
         since = self._since
         return perf_counter() - since if since else 0.0
 
+    @property
+    def hangs(self) -> bool:
+        """Whether the call that it is in has taken so long that it is told."""
+        return self.busy > TELL
+
     def take_up(self) -> None:
         """Use it from now on."""
         self._verdict.set()
@@ -102,7 +101,7 @@ class Carrier(Generic[T]):
             if self.transport is not None:
                 log.warning("%s could not be closed", self.uri, exc_info=error)
         finally:
-            if self.left_at and self.busy > TELL:
+            if self.left_at and self.hangs:
                 log.warning("%s came back after %.0f s and is closed", self.uri, self.busy)
             self._since = 0.0
             self.ended.set()
@@ -195,7 +194,7 @@ class Endpoint(Generic[T]):
         if self._thread.is_alive():
             self._thread.join(LAST)
         for carrier in [*self._left]:
-            if carrier.busy < TELL:
+            if not carrier.hangs:
                 carrier.ended.wait(max(0.0, until - perf_counter()))
 
     @property
@@ -217,6 +216,12 @@ class Endpoint(Generic[T]):
             return f"{self.uri} · {using.word.status}"
         coming = self._coming
         return f"{coming.uri if coming else self.uri} · opening" if self._thread.is_alive() else ""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong at this end, in a sentence."""
+        told = self.refused or self.late or self.error
+        return told or (self._using.word.problem if self._using else "")
 
     @property
     def late(self) -> str:
@@ -303,7 +308,7 @@ class Endpoint(Generic[T]):
         """
         mended = using.uri == self._refused and self._refused_at < self._failed_at < self._well_at
         old = perf_counter() - self._refused_at > TOLD
-        if mended or (old and not (self.error or using.word.problem or using.busy > TELL)):
+        if mended or (old and not (self.error or using.word.problem or using.hangs)):
             self.refused = ""
 
     def _grant(self) -> None:
@@ -327,7 +332,7 @@ class Endpoint(Generic[T]):
 
     def _leave(self, carrier: Carrier[T] | None) -> None:
         if carrier:
-            if carrier.busy > TELL:
+            if carrier.hangs:
                 log.warning("%s is left behind after %.0f s", carrier.uri, carrier.busy)
             carrier.let_go()
             self._left = [*self._left, carrier]
@@ -346,114 +351,5 @@ class Endpoint(Generic[T]):
             self.error, self._failed_at = text, perf_counter()
 
     def _step(self, transport: T, in_use: Callable[[], bool]) -> None:
+        """Use it once, at most `WAIT` long; `in_use` tells whether it was overtaken meanwhile."""
         raise NotImplementedError
-
-
-class Receiving(Endpoint[Source]):
-    """Takes what comes and never waits for the engine."""
-
-    def __init__(
-        self, uri: str, open_: Callable[[str], Source], counters: Counters,
-        took: Callable[[Frame], None],
-    ) -> None:  # fmt: skip
-        """`took` is called with every frame."""
-        super().__init__("receive", uri, open_)
-        self.newest: Frame | None = None
-        self._counters = counters
-        self._took = took
-
-    def set_source(self, uri: str, attached: Callable[[], None]) -> None:
-        """Receive from another source from now on, and call `attached`; TransportError for what is
-        no URI. What cannot be opened is told in `refused`, and the source before it goes on.
-        Neither disk nor driver is touched here.
-        """
-        check_source(uri)
-        self._wish_for(uri, attached)
-
-    @property
-    def problem(self) -> str:
-        """What is wrong at this end, in a sentence."""
-        told = self.refused or self.late or self.error
-        return told or (self._using.word.problem if self._using else "")
-
-    @property
-    def condition(self) -> str:
-        """How it stands, as `Status.input` has it."""
-        using = self._using
-        if using is None:
-            return "failed" if self.refused else "opening"
-        if using.busy > TELL or self.error or using.word.problem:
-            return "failed"
-        if self.newest and perf_counter() - self._counters.last_input < STILL:
-            return "live"
-        return "still" if self.newest and using.word.there else "waiting"
-
-    @property
-    def alive(self) -> bool:
-        """Whether there is an input: a source that gave a picture, is there, and is no stand-in."""
-        using = self._using
-        if using is None or self.newest is None:
-            return False
-        return not (using.word.stands_in or using.word.problem or self.error)
-
-    def _step(self, transport: Source, in_use: Callable[[], bool]) -> None:
-        frame = transport.receive(WAIT)
-        if not in_use():  # it was overtaken in there
-            return
-        if frame is not None:
-            _check(frame.image)
-        self.error = ""
-        if frame is None:
-            return
-        self.newest, self._well_at = frame, perf_counter()
-        self._counters.last_input = frame.time
-        self._counters.input_rate.tick(frame.time)
-        self._took(frame)
-
-
-def _check(image: object) -> None:
-    """TransportError for what a source, which may be a plug-in, gives that is no picture: shown as
-    it is, it would be black, or end whoever scales it.
-    """
-    if not isinstance(image, np.ndarray):
-        raise TransportError(f"The source gave {type(image).__name__} instead of a picture.")
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 4 or not image.size:
-        shape = "x".join(map(str, image.shape))
-        raise TransportError(
-            f"The source gave {shape} of {image.dtype}; a picture is height x width x 4 of uint8."
-        )
-
-
-class Sending(Endpoint[Sink]):
-    """Hands over what the clock composed; a sink that fails is told, the rest goes on."""
-
-    verb = "taken a picture"
-
-    def __init__(
-        self, uri: str, open_: Callable[[str], Sink], counters: Counters, outbox: Mailbox[Frame]
-    ) -> None:
-        super().__init__("send", uri, open_)
-        self._counters = counters
-        self._outbox = outbox
-        self._sent_at = 0.0
-
-    @property
-    def problem(self) -> str:
-        """What is wrong at this end, in a sentence."""
-        told = self.refused or self.late or self.error
-        return told or (self._using.word.problem if self._using else "")
-
-    def _step(self, transport: Sink, in_use: Callable[[], bool]) -> None:
-        if not self._outbox.wait(1, WAIT):
-            return
-        for frame in self._outbox.take(1):
-            transport.send(frame)
-            self.error, self._well_at = "", perf_counter()
-            self._measure()
-
-    def _measure(self) -> None:
-        now, counters = perf_counter(), self._counters
-        if self._sent_at:
-            counters.longest_gap = max(counters.longest_gap, now - self._sent_at)
-        self._sent_at = now
-        counters.output_rate.tick(now)
