@@ -9,7 +9,7 @@ from pathlib import Path
 import grimp
 
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
-AFTER_TARGET = re.compile(r":\w*")
+AFTER_TARGET = re.compile(r"(:\w*)+")
 TOP, FUNCTION, TYPES, STRING, TARGET = "", "in a function", "for types", "in a string", "a target"
 
 
