@@ -5,7 +5,7 @@ from the same thread. It knows nothing of OSC, HTTP, Spout or clocks of the outp
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, cast
@@ -26,7 +26,8 @@ class Context:
     `assets` is the folder that reference images are named in, `models` that of weights,
     `more_models` further ones; `progress(phase, done, total)` tells how far loading has come and
     may be called from the loading thread at any rate. `size` is the one asked for, WIDTHxHEIGHT or
-    auto; another may be asked for at any time.
+    auto; another may be asked for at any time. `shared` is the same for all pipelines of a worker:
+    what one of a family leaves there, by the family's name, the next one need not load again.
     """
 
     assets: Path
@@ -34,6 +35,7 @@ class Context:
     progress: Callable[[str, float, float], None]
     more_models: tuple[Path, ...] = ()
     size: str = "auto"
+    shared: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Pipeline(Protocol):

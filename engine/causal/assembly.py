@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 from zlib import crc32
 
 import torch
@@ -24,7 +24,7 @@ from engine.causal.network.quantization import measured, quantise, scaled_by_row
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.network.vace import Vace, empty_vace, load_vace
 from engine.causal.network.wan_weights import load_transformer, random_transformer
-from engine.causal.text.encoder import UMT5_XXL, TextSize, load_text_encoder
+from engine.causal.text.encoder import UMT5_XXL, TextEncoder, TextSize, load_text_encoder
 from engine.causal.vae.streams import Vae, load_vae, random_vae
 from engine.cost.fit import pixels
 from engine.cost.memory import Setting
@@ -36,10 +36,9 @@ from engine.weights.headers import NESTS, SUFFIXES, header
 
 DEMO_STD = 0.12  # of weights: below it attention hardly shows
 STEPS = 5  # that loading is told in
-
+FAMILY = "wan"  # of the pipelines that share parts
 
 T = TypeVar("T")
-_kept: dict[str, tuple[Any, Any]] = {}  # by role: what a part was read from, and the part
 
 
 @dataclass
@@ -58,6 +57,40 @@ class Parts:
     remarks: list[str] = field(default_factory=list)
     memory: str = ""
     precision: str = ""
+
+
+class SharedPart(Generic[T]):
+    """One part, kept until another file, or another way to load it, takes its place."""
+
+    def __init__(self) -> None:
+        self.how = ""  # it was loaded; empty while there is none
+        self._origin: tuple[Path, int, int, str] | None = None
+        self._part: T | None = None
+
+    def read(self, file: Path, how: str, load: Callable[[Path], T]) -> T:
+        """The part of a file, loaded that way; `load` is called where it is not here already."""
+        seen = file.stat()
+        origin = file, seen.st_mtime_ns, seen.st_size, how
+        if self._part is None or self._origin != origin:
+            self._part, self.how = None, ""  # its memory first
+            self._part = load(file)
+            self._origin, self.how = origin, how
+        return self._part
+
+
+@dataclass(frozen=True)
+class SharedParts:
+    """The parts that the causal pipelines of one worker have in common, so that a change from one
+    to the next need not read them again. Used by the thread that loads.
+    """
+
+    vae: SharedPart[Vae] = field(default_factory=SharedPart[Vae])
+    text: SharedPart[TextEncoder] = field(default_factory=SharedPart[TextEncoder])
+
+    @classmethod
+    def of(cls, context: Context) -> "SharedParts":
+        """Those of the worker that `context` comes from; empty ones for the first pipeline."""
+        return context.shared.setdefault(FAMILY, cls())
 
 
 @dataclass(frozen=True)
@@ -85,8 +118,8 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
         scaled_by_row(device)  # refused before anything is read
     if load.weights == "demo":
         return _demo(replace(spec, network=DEMO), load, context, dtype, device)
-    here = [_kept[role][0][-1] if role in _kept else "" for role in ("vae", "text")]
-    kept = kept_parts(load, *here)
+    shared = SharedParts.of(context)
+    kept = kept_parts(load, shared.vae.how, shared.text.how)
     told = checked_room(spec, load, context, device, Setting(
         value=dtype.itemsize, gpu=device.type == "cuda", text=sizes.text, vae_width=sizes.vae_width
     ), kept)  # fmt: skip
@@ -100,11 +133,11 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
     if "vace" in at:
         vace = load_vace(spec.network, read(at["vace"]), dtype, device, source=at["vace"])
     context.progress("VAE", 2, STEPS)
-    vae = _shared("vae", at["vae"], load.vae, lambda file: load_vae(
+    vae = shared.vae.read(at["vae"], load.vae, lambda file: load_vae(
         load.vae, read(file), dtype, device, width=sizes.vae_width, source=file
     ))  # fmt: skip
     context.progress("text encoder", 3, STEPS)
-    text = _shared("text", at["text"], load.text_encoder, lambda file: load_text_encoder(
+    text = shared.text.read(at["text"], load.text_encoder, lambda file: load_text_encoder(
         read(file), at["tokenizer"].parent, dtype, device, size=sizes.text,
         offload=load.text_encoder == "offloaded", source=file,
     ))  # fmt: skip
@@ -114,18 +147,6 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
     _add_loras(parts, load, context)
     context.progress("ready", STEPS, STEPS)
     return parts
-
-
-def _shared(role: str, file: Path, how: str, load: Callable[[Path], T]) -> T:
-    """A part that pipelines of this process have in common: kept until another file, or another
-    way to load it, is in its role, so that a change of the pipeline need not read it again.
-    """
-    seen = file.stat()
-    key = file, seen.st_mtime_ns, seen.st_size, how
-    if _kept.get(role, (None, None))[0] != key:
-        _kept.pop(role, None)
-        _kept[role] = key, load(file)
-    return _kept[role][1]
 
 
 def _places(

@@ -70,6 +70,7 @@ class Worker:
         self._commands: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._view: Message = {}
         self._stopped = threading.Event()
+        self._shared: dict[str, Any] = {}  # see Context
         self._input: RingReader | None = None
         self._output: RingWriter | None = None
         self._rings = self._made = 0
@@ -121,6 +122,7 @@ class Worker:
             self._progress,
             tuple(map(Path, order["more_models"])),
             size=str(self._view.get("values", {}).get("size", "auto")),
+            shared=self._shared,
         )
         self._agree(order["load_s"])
         with self._watchdog.within(order["load_s"]):

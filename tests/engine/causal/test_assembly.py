@@ -1,0 +1,71 @@
+"""What pipelines of one worker have in common is read once, and is nobody else's."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+
+from dataclasses import replace
+
+import engine.causal.assembly as assembly
+from engine.catalog.controls import CausalLoad
+from engine.catalog.specs import LONGLIVE, REWARD_FORCING
+from engine.causal.assembly import SharedPart, SharedParts, assemble
+from engine.pipeline import Context
+from tests.support.checkpoints import write_models
+from tests.support.tiny_rows import SIZES, TINY
+
+
+def test_a_part_is_loaded_again_for_another_file_another_way_or_a_changed_file(tmp_path: Path):
+    part, loads = SharedPart[list[Path]](), []
+
+    def load(file: Path) -> list[Path]:
+        assert part.how == "", "the memory of the old one is free by then"
+        loads.append(file)
+        return [file]
+
+    one, other = tmp_path / "one", tmp_path / "other"
+    for file in (one, other):
+        file.write_bytes(b"1")
+    first = part.read(one, "fp8", load)
+    assert part.how == "fp8"
+    assert part.read(one, "fp8", load) is first
+    assert part.read(one, "resident", load) is not first
+    part.read(other, "resident", load)
+    other.write_bytes(b"22")
+    part.read(other, "resident", load)
+    assert loads == [one, one, other, other]
+
+
+def test_of_a_part_that_cannot_be_loaded_nothing_is_kept(tmp_path: Path):
+    part = SharedPart[int]()
+    file = tmp_path / "file"
+    file.write_bytes(b"1")
+    part.read(file, "wan", lambda file: 1)
+    with pytest.raises(ValueError, match="damaged"):
+        part.read(file, "tae", lambda file: int("damaged"))
+    assert part.how == ""
+    assert part.read(file, "wan", lambda file: 2) == 2
+
+
+def test_pipelines_of_a_worker_share_vae_and_text_encoder_and_those_of_another_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    models = write_models(tmp_path / "models")
+    context = Context(tmp_path, models, lambda *_: None)
+    asked: list[Any] = []
+    check = assembly.checked_room
+    monkeypatch.setattr(
+        assembly, "checked_room", lambda *given: asked.append(given[-1]) or check(*given)
+    )
+    longlive, reward = (replace(spec, network=TINY) for spec in (LONGLIVE, REWARD_FORCING))
+    first = assemble(longlive, SIZES, CausalLoad(), context)
+    second = assemble(reward, SIZES, CausalLoad(), context)
+    assert second.vae is first.vae
+    assert second.encode is first.encode
+    assert asked == [["CUDA"], ["CUDA", "VAE", "text encoder"]]
+    assert SharedParts.of(context).vae.how == "wan"
+    apart = assemble(longlive, SIZES, CausalLoad(), Context(tmp_path, models, lambda *_: None))
+    assert apart.vae is not first.vae
