@@ -38,7 +38,7 @@ def stop_event() -> threading.Event:
 
 def stop_with_stdin(stop: threading.Event) -> None:
     """Set `stop` when whoever holds the other end of standard input closes it or ends, in whatever
-    way; Refused where there is no other end.
+    way; CommandError where there is no other end.
     """
     try:
         mode = os.fstat(0).st_mode

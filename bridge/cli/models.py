@@ -62,7 +62,7 @@ def job(
     headers: bool = False,
     yes: bool = False,
 ) -> Job:
-    """Refused for an unknown pipeline or a value that it does not take."""
+    """CommandError for an unknown pipeline or a value that it does not take."""
     catalog = Catalog.installed()
     try:
         rows = [catalog[name] for name in pipelines] or list(catalog.rows.values())

@@ -25,7 +25,7 @@ SECTIONS = {
 
 
 def read(path: Path, kit: Path = KIT) -> list[str]:
-    """The report in lines: which build it is of, then each difference. Refused where it is none."""
+    """The report in lines: which build it is of, then each difference. CommandError where it is none."""
     report = load(path)
     assumed = json.loads((kit / "assumed.json").read_text("utf-8"))
     network = tomllib.loads((kit / "network.toml").read_text("utf-8"))
@@ -47,7 +47,7 @@ def read(path: Path, kit: Path = KIT) -> list[str]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A report as it was written; Refused where it is none, or not whole."""
+    """A report as it was written; CommandError where it is none, or not whole."""
     try:
         if path.stat().st_size > LARGEST:
             raise CommandError(f"{path} is too large for a report of the Self Test.")

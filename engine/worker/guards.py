@@ -43,7 +43,7 @@ class Watchdog:
 
     @contextmanager
     def within(self, seconds: float) -> Generator[None]:
-        """What is done in here may take so long from one `pat` to the next."""
+        """What is done in here may take so long from one `reset` to the next."""
         if seconds != self._overdue.limit:
             self._overdue.limit = seconds
             self._set_timer()

@@ -83,7 +83,7 @@ class Played:
 
     def __init__(self, monkeypatch, frames: int, durations) -> None:
         self.now, self.block, self.counters, self.seen = 100.0, Block(), Counters(), []
-        for module in ("link", "output", "timing"):
+        for module in ("workers.client", "playout.output", "system.timing"):
             monkeypatch.setattr(f"bridge.{module}.perf_counter", lambda: self.now)
         self._frames, self._durations = frames, durations
         self._writer = RingWriter("test-played", 64, 48, 2 * 16 + 2)  # as the worker's for blocks

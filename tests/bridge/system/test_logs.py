@@ -138,7 +138,7 @@ def test_a_second_bridge_of_the_name_writes_its_own(tmp_path, file):
     log.info("mine")
     until(lambda: "mine" in text_of(file))
     code = (
-        "import logging, sys; from pathlib import Path; from bridge import logs;"
+        "import logging, sys; from pathlib import Path; from bridge.system import logs;"
         "logs.to_file(Path(sys.argv[1]), 'Cam', logging.INFO);"
         "logging.getLogger('bridge.x').info('yours'); logs.end()"
     )

@@ -354,7 +354,7 @@ def test_no_machine_sleeps_while_it_runs_but_where_that_is_allowed(tmp_path, mon
 def test_no_codec_or_driver_writes_to_the_terminal():
     """In the frame path that would wait for a console that takes nothing."""
     code = (
-        "import cv2, numpy; from bridge import serve; from bridge.transports import camera, file;"
+        "import cv2, numpy; from bridge.cli import run; from bridge.transports import camera, file;"
         "cv2.VideoCapture(99); cv2.VideoCapture('no.mp4');"
         "cv2.imdecode(numpy.frombuffer(b'\\x89PNG\\r\\n\\x1a\\n' + bytes(200), 'u1'), -1)"
     )

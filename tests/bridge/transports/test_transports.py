@@ -63,15 +63,15 @@ def plugin(path: Path) -> None:
         from time import perf_counter
         import numpy as np
         from bridge.frames.frame import Frame
-        from bridge.transports.base import Opened, Paced
+        from bridge.transports.base import ClockedSource, TransportBase
         from bridge.system.timing import Deadline
 
-        class Echo(Paced):
+        class Echo(ClockedSource):
             status = "echo"
             def _draw(self, index):
                 return Frame(np.full((2, 2, 4), index % 256, np.uint8), perf_counter(), index)
 
-        class Swallow(Opened):
+        class Swallow(TransportBase):
             status = "swallowed"
             def send(self, frame):
                 pass

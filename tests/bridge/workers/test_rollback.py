@@ -131,7 +131,7 @@ def test_the_way_back_has_no_fade_and_the_next_change_has_its_own(tmp_path, monk
         seen.append((number, values["prompt"], values["fade"]))
         steer(link, number, values)
 
-    monkeypatch.setattr(WorkerClient, "steer", spied)
+    monkeypatch.setattr(WorkerClient, "set_parameters", spied)
     start = {**SLOW, "prompt": "sea", "fade": 30.0}
     with running_session(tmp_path, pipeline="painter", load=start, **SETTLED) as rig:
         session = rig.session
