@@ -54,7 +54,7 @@ def point(kit: Path = KIT) -> None:
 
 
 def write(folder: Path) -> Path:
-    """Copy the kit into a folder and return that of the kit; CommandError where something is there."""
+    """Copy the kit into a folder and return its path; CommandError where something is there."""
     target = folder / KIT.name
     if target.exists():
         raise CommandError(f"{target} is there already; take it away, or name another folder.")

@@ -25,7 +25,7 @@ SECTIONS = {
 
 
 def read(path: Path, kit: Path = KIT) -> list[str]:
-    """The report in lines: which build it is of, then each difference. CommandError where it is none."""
+    """The report in lines: its build, then each difference. CommandError where it is none."""
     report = load(path)
     assumed = json.loads((kit / "assumed.json").read_text("utf-8"))
     network = tomllib.loads((kit / "network.toml").read_text("utf-8"))

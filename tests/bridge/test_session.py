@@ -222,7 +222,9 @@ def test_a_killed_worker_is_replaced_and_its_first_block_has_all_that_was_sent(t
         stop = rig.steady_input()
         rig.running()
         for round_ in range(kills):
-            rig.until(lambda: not rig.session._host._deaths)  # it has run long enough to be well
+            rig.until(
+                lambda: not rig.session._host._breaker._deaths
+            )  # it has run long enough to be well
             rig.until(lambda: numbers(rig)[-1:] > [3])
             old, value, word = rig.session.status().worker, 0.5 + round_ / 20, f"word {round_}"
             psutil.Process(old).kill()
@@ -247,7 +249,7 @@ def test_a_killed_worker_is_replaced_and_its_first_block_has_all_that_was_sent(t
 
 @pytest.mark.slow
 def test_three_fast_deaths_open_the_breaker_and_reload_closes_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.workers.host.LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr("bridge.workers.breaker.BACKOFF", (0.0, 0.05, 0.05))
     with running_session(tmp_path, settle_s=30, load={"frames": 1}, **FAST) as rig:
         stop = rig.steady_input()
         rig.running()
@@ -388,7 +390,7 @@ def test_a_worker_that_was_stopped_is_replaced(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_show_controls_work_while_the_engine_is_dead(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.workers.host.LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr("bridge.workers.breaker.BACKOFF", (0.0, 0.05, 0.05))
     with running_session(tmp_path, load={"frames": 1}, settle_s=60, **FAST) as rig:
         store = rig.session.store
         stop = rig.steady_input()

@@ -1,6 +1,6 @@
 """The command with the pipelines of tests/doubles, and with little patience for what is silent."""
 
-import bridge.playout.endpoints
+import bridge.playout.endpoint
 import bridge.session
 import bridge.workers.client
 from bridge.cli.commands import main as command
@@ -11,7 +11,7 @@ from tests.support.doubles import CATALOG
 def main() -> None:
     """As `spout-bridge`."""
     bridge.workers.client.SILENCE = 0.5
-    bridge.playout.endpoints.TELL = bridge.playout.endpoints.PATIENCE = 0.3
+    bridge.playout.endpoint.TELL = bridge.playout.endpoint.PATIENCE = 0.3
     bridge.session.OPENING = bridge.session.READING = 0.5
     Catalog.installed = classmethod(lambda cls, beside=(): CATALOG)
     command()

@@ -198,7 +198,7 @@ def test_a_hang_is_bridged_by_the_fallback_and_ends_it(tmp_path, fallback):
 
 @pytest.mark.slow
 def test_a_fallback_that_dies_is_started_again_and_ends_with_the_need(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.workers.host.LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr("bridge.workers.breaker.BACKOFF", (0.0, 0.05, 0.05))
     monkeypatch.setattr("bridge.workers.host.SPARE_RETRY", 0.2)
     monkeypatch.setattr("bridge.playout.fallback.LINGER", 0.5)
     chosen = {"pipeline": "painter", "settle_s": 60, "fallback": "passthrough"}

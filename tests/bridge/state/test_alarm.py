@@ -147,7 +147,7 @@ def test_what_is_no_address_is_refused_without_repeating_it(url):
 
 @pytest.mark.slow
 def test_an_alarm_that_does_not_arrive_is_told_until_one_does(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.workers.host.LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr("bridge.workers.breaker.BACKOFF", (0.0, 0.05, 0.05))
     with listening(500, 500, 500, 500) as (url, came), running_session(
         tmp_path, load={"frames": 1}, alarm=url, pipeline="painter", settle_s=60
     ) as rig:  # fmt: skip
@@ -174,7 +174,7 @@ def test_what_did_not_arrive_stands_in_the_error_where_nothing_is_worse(tmp_path
 
 @pytest.mark.slow
 def test_a_show_whose_engine_fails_says_so_and_says_when_it_is_back(tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.workers.host.LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr("bridge.workers.breaker.BACKOFF", (0.0, 0.05, 0.05))
     chosen = {"pipeline": "painter", "settle_s": 60}
     with listening() as (url, came), running_session(
         tmp_path, load={"frames": 1}, alarm=url, **chosen
