@@ -1,8 +1,8 @@
 """One engine worker, seen from the bridge: its process, its messages, its rings.
 
-Told to the worker     load, parameters, frames (a grant of what it wanted), reset, ring, stop
-Said by the worker     born, state, progress, want, ring, attached, lost, short, block, bad,
-                       degraded, error, alive, limit, swapped, kept
+What both say stands in `engine/ipc/messages.py`. A worker has threads of its own here: "to worker"
+writes what any thread wants to say, "from worker" reads, "death of worker" waits for its end; its
+feeder (`bridge/workers/feeder.py`) answers its requests.
 """
 
 import logging
@@ -20,7 +20,7 @@ from importlib import import_module
 from itertools import count
 from pathlib import Path
 from time import perf_counter
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import psutil
 
@@ -33,7 +33,39 @@ from bridge.system import logs
 from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent
 from bridge.workers import gpu
 from engine.catalog.rows import PipelineRow
-from engine.ipc.channel import MEANING, MOST_WANTED, Channel, Exit, Message
+from engine.ipc.channel import BridgeChannel, bridge_end
+from engine.ipc.messages import (
+    MEANING,
+    VERSION,
+    Alive,
+    BlockMade,
+    BlockUnusable,
+    BridgeHello,
+    BridgeMessage,
+    Exit,
+    FrameGrant,
+    FrameRequest,
+    LoadPipeline,
+    LoadProgress,
+    ParameterSnapshot,
+    PipelineKept,
+    PipelineLoading,
+    PipelineReady,
+    PipelineSwapped,
+    ProtocolError,
+    QualityReduced,
+    RenewRing,
+    ResetStream,
+    RingAttached,
+    RingLost,
+    RingMade,
+    RingShort,
+    Stop,
+    TimeLimit,
+    WorkerFailed,
+    WorkerHello,
+    WorkerMessage,
+)
 from engine.ipc.ring import RingReader, RingWriter
 from engine.ipc.segments import RingError, private_name, sweep_of, unlink
 from engine.parameters import Load, Value, clamped
@@ -41,6 +73,7 @@ from engine.system.overdue import Overdue
 
 log = logging.getLogger(__name__)
 
+WORKER = "engine.worker"  # the module that a worker's process runs
 SILENCE = 3.0  # seconds beyond a worker's own limit without any word until it counts as stopped
 LOG_LINES = 200
 LAST_WORDS = 0.3  # seconds to read what a worker said at last, when it is gone
@@ -88,14 +121,40 @@ class Block:
         self.frames = max(1, frames)
 
 
-class WorkerClient:
-    """Start a worker and keep in touch. Its attributes may be read from any thread."""
+@dataclass(frozen=True, slots=True)
+class SwapDone:
+    """A worker runs another pipeline now, in place of its own."""
 
-    def __init__(
-        self, orders: WorkerConfig, heard: Callable[["WorkerClient", Message], None]
-    ) -> None:
-        """`heard` is called with every message, by the thread that listens; with `{"say": "end"}`
-        last, when the worker is gone. Raises nothing: a worker that cannot start ends at once.
+    runs: WorkerConfig
+
+
+@dataclass(frozen=True, slots=True)
+class SwapFailed:
+    """A worker could not load another pipeline, and runs its own still; why, in a sentence."""
+
+    failed: WorkerConfig
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerGone:
+    """A worker is there no more; `loading` is what it was putting in its pipeline's place."""
+
+    loading: WorkerConfig | None
+
+
+# What there is to hear of a worker: what it says, or what that means here.
+News: TypeAlias = WorkerMessage | SwapDone | SwapFailed | WorkerGone
+
+
+class WorkerClient:
+    """Start a worker and keep in touch. Its attributes may be read from any thread; where nothing
+    else is said, a method may be called by any, and never waits.
+    """
+
+    def __init__(self, orders: WorkerConfig, heard: Callable[["WorkerClient", News], None]) -> None:
+        """`heard` is called with all news, by the thread "from worker"; with a `WorkerGone` last,
+        by whoever saw that first. Raises nothing: a worker that cannot start ends at once.
         """
         self.orders = orders
         self.row = orders.row
@@ -110,11 +169,14 @@ class WorkerClient:
         self.progress: tuple[str, float] = ("", 0.0)
         self.report: Mapping[str, Any] = {}
         self.block = Block()
-        self.swapping: WorkerConfig | None = None  # what is to take this pipeline's place
-        self.offered: WorkerConfig | None = None  # what the worker was told of it
+        # What is to take this pipeline's place: the host's thread alone writes it. From it each one
+        # goes to the feeder, which takes the newest, and on to the thread that hears the outcome.
+        self.swapping: WorkerConfig | None = None
+        self._swaps: Mailbox[WorkerConfig] = Mailbox(1)
+        self._loads: queue.SimpleQueue[WorkerConfig] = queue.SimpleQueue()
         self.started = perf_counter()
         self.running_since = 0.0
-        self.wanted: Mailbox[int] = Mailbox(1)
+        self.requests: Mailbox[FrameRequest | PipelineReady] = Mailbox(1)
         self.limit = orders.load_s  # seconds that its next block may take, as it says
         self.parameters_number = 0
         self.pid = 0
@@ -124,10 +186,12 @@ class WorkerClient:
         self._silence = Overdue(orders.load_s + SILENCE, self.started)
         self._killed = self._over = False
         self.asked_to_die = False  # by a button: its death is no sign of trouble
-        self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._view: Message | None = None
+        self._outbox: queue.SimpleQueue[BridgeMessage | None] = queue.SimpleQueue()
+        self._newest: tuple[int, Mapping[str, Value]] = 0, {}
+        # The same within a pipeline's own ranges, and what that was made of; the feeder's.
+        self._fitted: tuple[object, PipelineRow, ParameterSnapshot] | None = None
         self._input: RingWriter | None = None
-        self._steering = threading.Lock()
+        self._setting = threading.Lock()
         self._input_lock = threading.Lock()  # of its name, between who makes and who ends
         self._inputs_made = 0
         self._lost = ""  # a segment that the worker did not find any more
@@ -142,9 +206,10 @@ class WorkerClient:
         self._logging: threading.Thread | None = None
 
     def start(self, number: int, values: Mapping[str, Value]) -> None:
-        """Start the worker with these parameter values; `load` goes out right behind them."""
+        """Start the worker, with these parameter values to begin with. The host's thread."""
         self._channel = self._open()
         self.set_parameters(number, values)
+        self._outbox.put(BridgeHello(version=VERSION, worker=self._serial))
         self._outbox.put(self._load(self.orders))
         threading.Thread(target=self._write, name="to worker", daemon=True).start()
         reading = threading.Thread(target=self._read, name="from worker", daemon=True)
@@ -154,46 +219,56 @@ class WorkerClient:
                 target=self._bury, args=(reading,), name="death of worker", daemon=True
             ).start()
 
-    def swap(self) -> None:
-        """Answer the worker's want with the pipeline that is to take its own's place."""
-        self.offered = self.swapping
-        if self.offered is not None:
-            self._outbox.put(self._load(self.offered))
-
     def set_parameters(self, number: int, values: Mapping[str, Value]) -> None:
-        """Hand over a parameter snapshot; only the newest goes out. Waits for nobody. Any thread:
-        one that comes late with an older snapshot is not heard.
+        """Let the next block be made with these; only the newest ones go out. One that comes late
+        with an older snapshot is not heard.
         """
-        with self._steering:
+        with self._setting:
             if number >= self.parameters_number:
-                self._steer(number, values)
+                self._newest = number, values
+                self.parameters_number = number
 
-    def _steer(self, number: int, values: Mapping[str, Value]) -> None:
-        view: Message = {"do": "parameters", "number": number}
-        view["values"] = clamped(self.row.parameters, values)
-        self._view = view
-        self.parameters_number = number
-        self._outbox.put({"do": "parameters"})
+    def swap(self, orders: WorkerConfig) -> None:
+        """Put another pipeline of the family in place of this one, between two blocks; what was
+        asked for before and is not yet begun is forgotten. The host's thread.
+        """
+        self.swapping = orders
+        self._swaps.put(orders)
 
-    def reset(self) -> None:
-        """Let the pipeline forget the past of its stream."""
-        self._outbox.put({"do": "reset"})
+    @property
+    def swap_waits(self) -> bool:
+        """Whether the next request is to be answered with another pipeline."""
+        return self._swaps.wait(1, 0) > 0
 
-    def grant(self, frames: Sequence[Frame], size: tuple[int, int] | None, how: Fit) -> None:
-        """Give the worker the pictures of its next block, scaled to `size` (None: as they are)."""
-        order: Message = {"do": "frames", "count": len(frames)}
+    def grant_swap(self) -> None:
+        """Answer a request with the pipeline that waits to take the place. The feeder's thread."""
+        (orders,) = self._swaps.take(1)
+        self._loads.put(orders)
+        self._outbox.put(self._load(orders))
+
+    def grant(self, frames: Sequence[Frame], size: tuple[int, int] | None, how: Fit) -> int:
+        """Answer a request with the pictures of a block, scaled to `size` (None: as they are), and
+        the newest parameters; their number. The feeder's thread.
+        """
+        name, first = "", 0
         if frames:
             height, width = frames[-1].image.shape[:2]
             ring = self._ring_for(*(size or (width, height)), len(frames))
-            order |= {"ring": ring.name, "first": ring.head}
+            name, first = ring.name, ring.head
             for frame in frames:
                 fit_into(ring.reserve(), frame.image, how)
                 ring.commit(frame.time, frame.index)
-        self._outbox.put(order)
+        snapshot = self._snapshot(self.row)  # now, for the pictures took a while
+        self._outbox.put(FrameGrant(snapshot=snapshot, count=len(frames), first=first, ring=name))
+        return snapshot.number
+
+    def reset(self) -> None:
+        """Let the pipeline forget the past of its stream."""
+        self._outbox.put(ResetStream())
 
     def stop(self) -> None:
         """Ask the worker to end, and end it if it does not within two seconds. Never waits."""
-        self._outbox.put({"do": "stop"})
+        self._outbox.put(Stop())
         self._outbox.put(None)
         if self._process:
             threading.Thread(target=self._end, name="end of worker", daemon=True).start()
@@ -251,30 +326,39 @@ class WorkerClient:
         ring = self.ring
         return (ring.width, ring.height) if ring else None
 
-    def _load(self, orders: WorkerConfig) -> Message:
+    def _load(self, orders: WorkerConfig) -> LoadPipeline:
         row = orders.row
-        return {
-            "do": "load",
-            "serial": self._serial,
-            "target": row.target,
-            "load": _target(row.load),
-            "parameters": _target(row.parameters),
-            "values": orders.load.model_dump(),
-            "block": row.block,
-            "assets": str(orders.assets),
-            "models": str(orders.models),
-            "more_models": [str(folder) for folder in orders.more_models],
-            "hang_s": orders.hang_s,
-            "load_s": orders.load_s,
-        }
+        return LoadPipeline(
+            target=row.target,
+            load=_target(row.load),
+            values=orders.load.model_dump(),
+            parameters=_target(row.parameters),
+            size=str(self._snapshot(row).values.get("size", "auto")),
+            block=row.block,
+            assets=str(orders.assets),
+            models=str(orders.models),
+            more_models=tuple(map(str, orders.more_models)),
+            hang_s=orders.hang_s,
+            load_s=orders.load_s,
+        )
 
-    def _open(self) -> Channel:
+    def _snapshot(self, row: PipelineRow) -> ParameterSnapshot:
+        """The newest parameters as a pipeline is given them. The feeder's thread, once it runs."""
+        newest = self._newest
+        if self._fitted and self._fitted[0] is newest and self._fitted[1] is row:
+            return self._fitted[2]
+        number, values = newest
+        made = ParameterSnapshot(number=number, values=clamped(row.parameters, values))
+        self._fitted = newest, row, made
+        return made
+
+    def _open(self) -> BridgeChannel:
         if not self.orders.in_process:
             return self._open_thread()
         chosen = gpu.environment(self.orders.gpu)
         environment = {**speaking_utf8(), "PYTHONUNBUFFERED": "1", **chosen}
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "engine.worker"],  # no module of the folder we are in
+            [sys.executable, "-P", "-m", WORKER],  # no module of the folder we are in
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -291,9 +375,9 @@ class WorkerClient:
             target=self._keep_log, args=(process.stderr,), name="worker log", daemon=True
         )
         self._logging.start()
-        return Channel(process.stdout, process.stdin)  # type: ignore[arg-type]
+        return bridge_end(process.stdout, process.stdin)  # type: ignore[arg-type]
 
-    def _open_thread(self) -> Channel:
+    def _open_thread(self) -> BridgeChannel:
         self.pid = os.getpid()
         # By name: only tests come here, and the bridge itself knows no worker code.
         return import_module("engine.worker.thread").start()
@@ -333,13 +417,8 @@ class WorkerClient:
         return made
 
     def _write(self) -> None:
+        """The thread "to worker"."""
         while (message := self._outbox.get()) is not None:
-            if message["do"] == "parameters":
-                # Many changes may wait here by now: the first takes the newest, the rest find none.
-                view, self._view = self._view, None
-                if view is None:
-                    continue
-                message = view
             try:
                 self._channel.send(message)
             except (OSError, ValueError):
@@ -347,17 +426,23 @@ class WorkerClient:
         self._channel.close()
 
     def _read(self) -> None:
+        """The thread "from worker"."""
         try:
             while (message := self._channel.receive()) is not None and not self._ended:
                 self._silence.sign(perf_counter())
-                self._note(message)
-                self._heard(self, message)
-        except (OSError, ValueError, LookupError) as error:
-            # What it says makes no sense, or its segment is gone: no worker to go on with.
-            self.error = f"The engine worker could not be understood: {error}"
-            self.kill()
+                self._heard(self, self._note(message))
+        except ProtocolError as error:
+            self._give_up(str(error))
+        except (OSError, ValueError, LookupError) as error:  # its segment is gone, or is none
+            self._give_up(f"The engine worker could not be understood: {error}")
         self._channel.hang_up()
         self._end_of_life()
+
+    def _give_up(self, error: str) -> None:
+        """There is no worker to go on with."""
+        log.error(error)
+        self.error = error
+        self.kill()
 
     def _bury(self, reading: threading.Thread) -> None:
         """See to the worker's end when it has died. Its pipe alone does not tell: processes that it
@@ -399,54 +484,53 @@ class WorkerClient:
                 self._input.unlink()
         self._outbox.put(None)
         self.state, self._over = EngineState.IDLE, True
-        self._heard(self, {"say": "end"})
+        loading = None
+        with suppress(queue.Empty):
+            loading = self._loads.get_nowait()
+        self._heard(self, WorkerGone(loading))
 
-    def _note(self, message: Message) -> None:
-        """Keep what a message says, before anybody is told of it."""
-        say = message["say"]
-        if say == "born":
-            self._note_born(message["pid"])
-        elif say == "state":
-            self.state = EngineState(message["state"])
-            self.loaded = self.state is EngineState.WARMUP
-        elif say == "progress":
-            self.progress = message["phase"], message["done"] / max(message["total"], 1e-9)
-        elif say == "want":
-            if type(message["count"]) is not int or not 0 <= message["count"] <= MOST_WANTED:
-                raise ValueError(f"it wants {message['count']!r:.40} pictures for a block")
-            self.wanted.put(message["count"])
-        elif say == "ring":
-            self._take_up(message["name"])
-        elif say == "attached":
-            unlink(message["name"])
-        elif say == "lost":
-            self._lost = message["name"]
-        elif say == "short":
-            self._worker_short = message["text"]
-        elif say == "block":
-            self._note_block(message)
-        elif say == "limit":
-            self.limit = message["seconds"]
-            self._silence.limit = message["seconds"] + SILENCE
-        elif say == "degraded":
-            self.degraded = message["text"]
-        elif say == "swapped" and self.offered is not None:
-            self.orders, self.row = self.offered, self.offered.row
-            self.inbox = Mailbox(max(4, 4 * self.row.block))
-            self._end_offer()
-        elif say == "kept" and self.offered is not None:
-            text = message["text"] + (logs.see() if message.get("unforeseen") else "")
-            message["text"] = f"{self.offered.row.id} could not be loaded: {text}"
-            message["failed"] = self.offered
-            self._end_offer()
-        elif say == "error":
-            self.error, self.code = message["text"], message["code"]
-            self.error += logs.see() if message.get("unforeseen") else ""
+    def _note(self, message: WorkerMessage) -> News:
+        """Keep what a message says, before anybody is told of it; what is to be told."""
+        match message:
+            case WorkerHello(pid=pid):
+                self._note_hello(pid)
+            case Alive() | BlockUnusable():
+                pass
+            case TimeLimit(seconds=seconds):
+                self.limit = seconds
+                self._silence.limit = seconds + SILENCE
+            case PipelineLoading():
+                self.state, self.loaded = EngineState.LOADING, False
+            case LoadProgress(phase=phase, done=done, total=total):
+                self.progress = phase, done / max(total, 1e-9)
+            case PipelineReady():
+                self.state, self.loaded = EngineState.WARMUP, True
+                self.requests.put(message)
+            case PipelineSwapped() | PipelineKept():
+                return self._note_swap(message)
+            case FrameRequest():
+                self.requests.put(message)
+            case RingAttached(name=name):
+                unlink(name)
+            case RingLost(name=name):
+                self._lost = name
+            case RingMade(name=name):
+                self._take_up(name)
+            case RingShort(text=text):
+                self._worker_short = text
+            case BlockMade():
+                self._note_block(message)
+            case QualityReduced(text=text):
+                self.degraded = text
+            case WorkerFailed(text=text, code=code, unforeseen=unforeseen):
+                self.error = text + (logs.see() if unforeseen else "")
+                self.code = code
+        return message
 
-    def _note_born(self, pid: object) -> None:
+    def _note_hello(self, pid: int) -> None:
         """The worker's own process: what is measured, killed and waited for."""
-        if type(pid) is not int or pid <= 0:
-            raise ValueError(f"it says that its process is {pid!r:.40}")
+        if pid <= 0:
+            raise ValueError(f"it says that its process is {pid}")
         if self._process is None or pid == self._process.pid:
             return
         with suppress(psutil.Error):  # it is gone already
@@ -456,28 +540,35 @@ class WorkerClient:
             self._launched, self.pid = launched, pid
             log.info("engine worker %d was started by process %d", pid, self._process.pid)
 
+    def _note_swap(self, message: PipelineSwapped | PipelineKept) -> News:
+        """How it went with what the feeder granted last."""
+        try:
+            orders = self._loads.get_nowait()
+        except queue.Empty:
+            raise ValueError("it tells of a pipeline that it was not given") from None
+        self.state, self.loaded = EngineState.WARMUP, True  # as the worker says next
+        if isinstance(message, PipelineKept):
+            text = message.text + (logs.see() if message.unforeseen else "")
+            return SwapFailed(orders, f"{orders.row.id} could not be loaded: {text}")
+        self.orders, self.row = orders, orders.row
+        self.inbox = Mailbox(max(4, 4 * self.row.block))
+        return SwapDone(orders)
+
     def _take_up(self, name: str) -> None:
         """Show the pictures of the worker's new ring; ask for another where that is gone."""
         try:
             self.ring = RingReader(name)
         except OSError:
             log.exception("the worker's segment %s cannot be opened; it is to make another", name)
-            self._outbox.put({"do": "ring"})
+            self._outbox.put(RenewRing())
             return
         # Mapped on both sides by now: without its name it cannot be left behind.
         unlink(name)
 
-    def _end_offer(self) -> None:
-        """What was offered has been decided; what was asked for meanwhile is still to come."""
-        self.state, self.loaded = EngineState.WARMUP, True  # as the worker says next
-        if self.swapping is self.offered:
-            self.swapping = None
-        self.offered = None
-
-    def _note_block(self, message: Message) -> None:
-        self.block.end(message["frames"], message["seconds"])
-        self.report = message["report"]
-        if message["frames"] and self.state is not EngineState.RUNNING:
+    def _note_block(self, block: BlockMade) -> None:
+        self.block.end(block.frames, block.seconds)
+        self.report = block.report
+        if block.frames and self.state is not EngineState.RUNNING:
             self.state = EngineState.RUNNING
             self.running_since = perf_counter()
 

@@ -1,9 +1,10 @@
-"""Answers a worker's wants: decides when a block begins and which pictures it gets.
+"""Answers a worker's requests: decides when a block begins and which pictures it gets.
 
 The worker asks for n pictures; it gets them as soon as n new ones are there. A slow or still
 sender starves nothing: after a while the newest is repeated. In text mode (n = 0) the next block
 begins only while less than one block waits to be shown, so generation never runs ahead. And no
-block begins before `max_fps` allows it.
+block begins before `max_fps` allows it. What a block is made with goes out with its pictures, so
+a change of it ends the waiting for new ones.
 """
 
 import threading
@@ -15,6 +16,7 @@ from bridge.frames.pixels import Fit
 from bridge.system.loops import explained, repeat
 from bridge.workers.client import WorkerClient
 from engine import sizes
+from engine.ipc.messages import FrameRequest, PipelineReady
 from engine.ipc.segments import RingError
 
 GLANCE = 0.004  # seconds between looks at what may have changed
@@ -67,7 +69,9 @@ class Cap:
 
 
 class Feeder:
-    """Feeds one worker from its inbox, in a thread of its own, until the worker is gone."""
+    """Feeds one worker from its inbox until the worker is gone, in a thread of its own; `stop` may
+    be called by any.
+    """
 
     def __init__(
         self,
@@ -90,7 +94,7 @@ class Feeder:
         self._max_fps = max_fps
         self._cap = Cap()
         self._stopped = threading.Event()
-        self._steered = 0
+        self._steered = 0  # the snapshot that was granted last
         self._held: tuple[int, int] | None = None  # size of the last block that was fed
         threading.Thread(target=self._run, name="feeder", daemon=True).start()
 
@@ -105,35 +109,41 @@ class Feeder:
         self.trouble = explained(error, RingError, ValueError)
 
     def _feed(self) -> None:
-        if not self._link.wanted.wait(1, 0.2):
+        if not self._link.requests.wait(1, 0.2):
             return
-        (asked,) = self._link.wanted.take(1)
+        (request,) = self._link.requests.take(1)
         try:
-            count = 0 if self._link.row.text and not self._has_input() else asked
-            ready = self._may_begin() and (self._room() if count == 0 else self._pictures(count))
-            if self._link.swapping and not self._stopped.is_set():
-                self._link.swap()
-            elif ready:
-                self._grant(self._link.inbox.take(count))
+            self._answer(request)
         except Exception:
-            self._link.wanted.put(asked)  # the worker still waits for it
+            self._link.requests.put(request)  # the worker still waits for it
             raise
+
+    def _answer(self, request: FrameRequest | PipelineReady) -> None:
+        link, count, may = self._link, 0, True
+        if isinstance(request, FrameRequest):
+            count = 0 if link.row.text and not self._has_input() else request.count
+            may = self._may_begin() and (self._room() if count == 0 else self._pictures(count))
+        if link.swap_waits and not self._stopped.is_set():
+            link.grant_swap()
+        elif isinstance(request, PipelineReady):
+            self._steered = link.grant([], None, self._how)
+        elif may:
+            self._grant(link.inbox.take(count))
 
     def _grant(self, frames: list[Frame]) -> None:
         self._cap.begin(self._due(), perf_counter())
-        self._steered = self._link.parameters_number
         self._link.invents = not frames
         trouble = ""
         try:
             size = self._size_for(frames)
-            self._link.grant(frames, size, self._how)
+            self._steered = self._link.grant(frames, size, self._how)
         except (ValueError, RingError) as error:
             # of a size that nobody understands, or that there is no room for: the show goes on
             if self._held is None:
                 raise
             trouble = f"{error} The size stays {'x'.join(map(str, self._held))}."
             size = self._held
-            self._link.grant(frames, size, self._how)
+            self._steered = self._link.grant(frames, size, self._how)
         self._held, self.trouble = size or self._held, trouble
 
     def _size_for(self, frames: list[Frame]) -> tuple[int, int] | None:
@@ -150,7 +160,7 @@ class Feeder:
     def _may_begin(self) -> bool:
         """Wait until a block does not make more pictures a second than are wanted."""
         while (wait := self._due() - perf_counter()) > 0:
-            if self._stopped.is_set() or self._link.swapping:
+            if self._stopped.is_set() or self._link.swap_waits:
                 return False
             sleep(min(wait, GLANCE))
         return True
@@ -158,7 +168,7 @@ class Feeder:
     def _room(self) -> bool:
         """Wait until less than one block waits to be shown."""
         while self._link.waiting >= self._link.block.frames and self._link.waiting:
-            if self._stopped.is_set() or self._link.swapping:
+            if self._stopped.is_set() or self._link.swap_waits:
                 return False
             sleep(GLANCE)
         return not self._stopped.is_set()
@@ -167,7 +177,7 @@ class Feeder:
         """Wait until the block's pictures are there, or what is there must do."""
         inbox = self._link.inbox
         asked = perf_counter()
-        while not (self._stopped.is_set() or self._link.swapping):
+        while not (self._stopped.is_set() or self._link.swap_waits):
             if inbox.wait(count, 0.02) >= count:
                 return True
             if inbox.newest is None:

@@ -20,12 +20,19 @@ from bridge.state.status import Counters, EngineState
 from bridge.system.loops import explained, repeat
 from bridge.workers import gpu
 from bridge.workers.breaker import DEATHS, Breaker
-from bridge.workers.client import WorkerClient, WorkerConfig
+from bridge.workers.client import (
+    News,
+    SwapDone,
+    SwapFailed,
+    WorkerClient,
+    WorkerConfig,
+    WorkerGone,
+)
 from bridge.workers.feeder import Feeder
 from bridge.workers.rollback import Rollback
 from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import fits
-from engine.ipc.channel import Message
+from engine.ipc.messages import BlockMade, BlockUnusable
 from engine.ipc.segments import RingError
 from engine.parameters import Load, Value
 from engine.system import commit
@@ -272,29 +279,46 @@ class EngineHost:
         self.trouble, self._troubled_at = text, perf_counter()
 
     def _on(self, what: str, *about: Any) -> None:
-        if what == "end":
-            self._ended(about[0])
-        elif what == "swapped":
-            self._swapped(about[0])
-        elif what == "kept":
-            link, self.refused, failed = about
-            self._kept(failed, link.orders)
+        if what == "heard":
+            self._decide(*about)
 
-    def _heard(self, link: WorkerClient, message: Message) -> None:
-        """Called by a link's thread with every message."""
+    def _decide(self, link: WorkerClient, news: News) -> None:
+        """What news of a worker lead to; of all others that they came is enough."""
+        match news:
+            case WorkerGone(loading=loading):
+                self._ended(link, loading)
+            case SwapDone(runs=runs):
+                self._end_swap(link, runs)
+                self._swapped()
+            case SwapFailed(failed=failed, text=text):
+                self._end_swap(link, failed)
+                self.refused = text
+                self._kept(failed, link.orders)
+            case _:
+                pass
+
+    def _end_swap(self, link: WorkerClient, decided: WorkerConfig) -> None:
+        """What was asked for meanwhile is still to come."""
+        if link.swapping is decided:
+            link.swapping = None
+
+    def _heard(self, link: WorkerClient, news: News) -> None:
+        """Called by a link's thread with all news."""
         if self.rollback:
-            self.rollback.heard(link, message)
-        if message["say"] == "bad":
-            self._counters.bad_blocks += 1
-            self._note_trouble(message["text"])
-        elif message["say"] == "block":
-            for _ in range(message["frames"]):
-                self._counters.engine_rate.tick()
-            self._counters.block_time.add(message["seconds"])
-        elif message["say"] == "kept":
-            self._events.put(("kept", link, message["text"], message["failed"]))
-        if message["say"] in ("end", "block", "swapped"):
-            self._events.put((message["say"], link))
+            self.rollback.heard(link, news)
+        match news:
+            case BlockUnusable(text=text):
+                self._counters.bad_blocks += 1
+                self._note_trouble(text)
+            case BlockMade(frames=frames, seconds=seconds):
+                for _ in range(frames):
+                    self._counters.engine_rate.tick()
+                self._counters.block_time.add(seconds)
+                self._events.put(("heard", link, news))
+            case SwapDone() | SwapFailed() | WorkerGone():
+                self._events.put(("heard", link, news))
+            case _:
+                pass
 
     def orders(self, row: PipelineRow, load: Load) -> WorkerConfig:
         """What a worker of a pipeline is started with here."""
@@ -311,13 +335,13 @@ class EngineHost:
             gpu=settings.gpu,
         )
 
-    def _heard_spare(self, link: WorkerClient, message: Message) -> None:
+    def _heard_spare(self, link: WorkerClient, news: News) -> None:
         """The same for the fallback's worker, whose pictures and troubles do not count."""
-        if message["say"] == "end":
-            self._events.put(("end", link))
+        if isinstance(news, WorkerGone):
+            self._events.put(("heard", link, news))
 
     def _launch(
-        self, orders: WorkerConfig, heard: Callable[[WorkerClient, Message], None]
+        self, orders: WorkerConfig, heard: Callable[[WorkerClient, News], None]
     ) -> WorkerClient:
         link = WorkerClient(orders, heard)
         link.start(*self._values())
@@ -342,7 +366,7 @@ class EngineHost:
         if old and not wish.anew and _takes_in(old, wish.orders.row):
             self._give_up_coming()
             if old.swapping != wish.orders:
-                old.swapping = wish.orders
+                old.swap(wish.orders)
             self._granted(wish)
         elif self.coming and self.coming.orders == wish.orders and not wish.anew:
             self._granted(wish)
@@ -461,14 +485,13 @@ class EngineHost:
             self._retire(old)
         self._changed_over()
 
-    def _swapped(self, link: WorkerClient) -> None:
+    def _swapped(self) -> None:
         """Another pipeline runs in the current worker."""
         self.refused = ""
-        link.set_parameters(*self._values())
         self._changed_over()
 
-    def _ended(self, link: WorkerClient) -> None:
-        """A worker is gone, whatever the reason."""
+    def _ended(self, link: WorkerClient, loading: WorkerConfig | None) -> None:
+        """A worker is gone, whatever the reason; `loading` is what it was to run instead."""
         self._ending.pop(link, None)
         if link not in self.links:
             return  # it was to go
@@ -476,11 +499,11 @@ class EngineHost:
             self._feeders.pop(link).stop()
             self._spare_ended(link.why())
             return
-        if link.offered:
-            self.refused = f"{link.offered.row.id} could not be loaded: {link.why()}"
-        if link.swapping is not link.offered and link.swapping:
+        if loading:
+            self.refused = f"{loading.row.id} could not be loaded: {link.why()}"
+        if link.swapping and link.swapping is not loading:
             link.orders = link.swapping  # asked for, and not what the worker died of
-        link.swapping = link.offered = None
+        link.swapping = None
         feeder = self._feeders.pop(link, None)
         if feeder:
             feeder.stop()
@@ -550,5 +573,5 @@ def _warm(link: WorkerClient) -> bool:
 
 def _takes_in(link: WorkerClient, row: PipelineRow) -> bool:
     """Whether a worker can put a pipeline in place of its own."""
-    able = link.state in SOUND or link.offered is not None  # the newest comes after what is offered
+    able = link.state in SOUND or link.swapping is not None  # the newest comes after what is begun
     return bool(row.family) and row.family == link.row.family and able

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
 from bridge.state.store import Change, ParameterError, ParameterStore, Snapshot
-from bridge.workers.client import WorkerClient
-from engine.ipc.channel import Message
+from bridge.workers.client import News, WorkerClient
+from engine.ipc.messages import BlockMade, BlockUnusable
 from engine.parameters import Value
 
 log = logging.getLogger(__name__)
@@ -65,31 +65,33 @@ class Rollback:
         """
         return {**values, "fade": 0.0} if self._back and "fade" in values else values
 
-    def heard(self, link: WorkerClient, message: Message) -> None:
+    def heard(self, link: WorkerClient, news: News) -> None:
         """What a worker said; its thread must not be held up."""
-        if message["say"] == "bad":
-            self._judge_bad(link, message["tag"], message["text"])
-        elif message["say"] == "block" and message["frames"]:
-            report = message["report"]
-            # A new prompt that is still to come, or only fading in, is not what made this block.
-            if not report.get("arriving") and not report.get("fade_left"):
-                self._back = 0 if message["tag"] >= self._back else self._back
-                self._judge_good(link, message["tag"])
+        match news:
+            case BlockUnusable(snapshot=number, text=text):
+                self._judge_bad(link, number, text)
+            case BlockMade(frames=frames, snapshot=number, report=report) if frames:
+                # A new prompt that is still to come, or only fading in, is not what made this one.
+                if not report.get("arriving") and not report.get("fade_left"):
+                    self._back = 0 if number >= self._back else self._back
+                    self._judge_good(link, number)
+            case _:
+                pass
 
-    def _judge_good(self, link: WorkerClient, tag: int) -> None:
+    def _judge_good(self, link: WorkerClient, number: int) -> None:
         with self._lock:
             self._bad[link] = 0
-            for name, value in self._made_with(link, tag).items():
+            for name, value in self._made_with(link, number).items():
                 tried, count = self._tries.get(name, (value, 0))
                 count = count + 1 if tried == value else 1
                 self._tries[name] = value, count
                 if count >= GOOD:
                     self._holds[name] = value
 
-    def _judge_bad(self, link: WorkerClient, tag: int, why: str) -> None:
+    def _judge_bad(self, link: WorkerClient, number: int, why: str) -> None:
         with self._lock:
             self._tries.clear()
-            made = self._made_with(link, tag)
+            made = self._made_with(link, number)
             held = {n: self._holds[n] for n, v in made.items() if self._holds.get(n, v) != v}
             self._bad[link] = self._bad.get(link, 0) + 1 if held else 0
             if self._bad[link] < BAD:
@@ -97,9 +99,9 @@ class Rollback:
             self._bad[link] = 0
         self._aside(held, made, why)
 
-    def _made_with(self, link: WorkerClient, tag: int) -> dict[str, Value]:
+    def _made_with(self, link: WorkerClient, number: int) -> dict[str, Value]:
         """The values of a block; of the live ones none where the number is too old to be known."""
-        found = next((values for number, values in reversed(self._history) if number <= tag), {})
+        found = next((values for since, values in reversed(self._history) if since <= number), {})
         live = {n: v for n, v in found.items() if n in link.row.parameters.model_fields}
         loaded = link.orders.load.model_dump()
         return live | {n: v for n, v in loaded.items() if n in self._names}

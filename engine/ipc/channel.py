@@ -1,46 +1,60 @@
-"""Messages between bridge and engine worker: JSON, length-prefixed, over a pair of pipes.
+"""Typed messages (`engine/ipc/messages.py`) as length-prefixed JSON over a pair of pipes.
 
-No pickle, so that a broken worker can hand over nothing but values. Every message is a JSON
-object; what each of them says stands where it is sent: `bridge/workers/client.py` and
-`engine/worker/loop.py`.
+No pickle, so that a broken worker can hand over nothing but values.
 """
 
 import contextlib
-import json
 import struct
 import threading
-from enum import IntEnum
-from typing import Any, BinaryIO, TypeAlias
+from typing import BinaryIO, Generic, TypeAlias, TypeVar
 
-Message: TypeAlias = dict[str, Any]
+from engine.ipc.messages import (
+    FROM_BRIDGE,
+    FROM_WORKER,
+    BridgeMessage,
+    Heard,
+    Vocabulary,
+    WorkerMessage,
+    encode,
+)
 
 LONGEST = 16 << 20  # bytes; a longer message is a broken stream
 
+Said = TypeVar("Said", BridgeMessage, WorkerMessage)
 
-class Channel:
-    """One end: `receive` from one thread, `send` from any."""
 
-    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+class Channel(Generic[Said, Heard]):
+    """One end: `receive` and `hang_up` from one thread, `send` and `close` from any."""
+
+    def __init__(
+        self, incoming: BinaryIO, outgoing: BinaryIO, vocabulary: Vocabulary[Heard]
+    ) -> None:
+        """`vocabulary` is what the other end may say."""
         self._incoming = incoming
         self._outgoing = outgoing
+        self._vocabulary = vocabulary
+        self._greeted = False
         self._lock = threading.Lock()
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Said) -> None:
         """Write one message; OSError or ValueError when the other end is gone."""
-        data = json.dumps(message, separators=(",", ":")).encode()
+        data = encode(message)
         with self._lock:
             self._outgoing.write(struct.pack("<I", len(data)) + data)
             self._outgoing.flush()
 
-    def receive(self) -> Message | None:
-        """Wait for one message; None when the other end is gone."""
+    def receive(self) -> Heard | None:
+        """Wait for one message; None when the other end is gone, ProtocolError for what is none."""
         head = self._read(4)
         if head is None:
             self.hang_up()
             return None
         (size,) = struct.unpack("<I", head)
         data = self._read(size) if size <= LONGEST else None
-        return None if data is None else json.loads(data)
+        if data is None:
+            return None
+        first, self._greeted = not self._greeted, True
+        return self._vocabulary.decode(data, first=first)
 
     def hang_up(self) -> None:
         """Close what comes in; by the thread that receives."""
@@ -59,25 +73,15 @@ class Channel:
         return data if len(data) == size else None
 
 
-MOST_WANTED = 64  # pictures that a block may take
+BridgeChannel: TypeAlias = Channel[BridgeMessage, WorkerMessage]
+WorkerChannel: TypeAlias = Channel[WorkerMessage, BridgeMessage]
 
 
-class Exit(IntEnum):
-    """Why a worker process ended by itself."""
-
-    DONE = 0
-    HUNG = 1  # Python gives it too, after an error that nobody caught
-    UNUSABLE = 70
-    LOAD = 71
-    MEMORY = 75
-    CUDA = 76
+def bridge_end(incoming: BinaryIO, outgoing: BinaryIO) -> BridgeChannel:
+    """The bridge's end of the pipes to a worker."""
+    return Channel(incoming, outgoing, FROM_WORKER)
 
 
-MEANING = {
-    Exit.DONE: "it was told to stop",
-    Exit.HUNG: "it hung or crashed in Python; its stacks are in the log",
-    Exit.UNUSABLE: "its pictures were unusable three times in a row",
-    Exit.LOAD: "it could not be loaded",
-    Exit.MEMORY: "it ran out of memory twice; choose a smaller size",
-    Exit.CUDA: "the GPU reported an error that only a new process can clear",
-}
+def worker_end(incoming: BinaryIO, outgoing: BinaryIO) -> WorkerChannel:
+    """The worker's end of the pipes to its bridge."""
+    return Channel(incoming, outgoing, FROM_BRIDGE)

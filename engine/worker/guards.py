@@ -13,7 +13,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from engine.ipc.channel import Exit
+from engine.ipc.messages import Exit
 from engine.pipeline import Image, Output, UnusableOutput
 from engine.system.commit import short_of_memory
 from engine.system.overdue import Overdue

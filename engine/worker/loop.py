@@ -3,12 +3,9 @@
 It may be killed at any time; the bridge starts another. Started as `python -m engine.worker`
 it speaks over its standard input and output; in tests it is a thread.
 
-Told by the bridge     load, parameters, frames (a grant of what was wanted), reset, ring (make
-                       yours anew), stop; another load in answer to a want puts a pipeline of the
-                       same family in place
-Says to the bridge     born (its process), state, progress, want, ring, attached, lost, short,
-                       block, bad, degraded, error, alive, limit (how long it may be silent from
-                       now on); swapped or kept after such a load
+What both say to each other stands in `engine/ipc/messages.py`. The main thread does all that a
+pipeline does; the thread "commands" hears the bridge, the thread "heartbeat" says that there is
+life.
 """
 
 import json
@@ -17,13 +14,45 @@ import queue
 import signal
 import threading
 import traceback
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeAlias, cast
 
-from engine.ipc.channel import MOST_WANTED, Channel, Exit, Message
+from engine.ipc.channel import WorkerChannel, worker_end
+from engine.ipc.messages import (
+    MOST_REQUESTED,
+    VERSION,
+    Alive,
+    BlockMade,
+    BlockUnusable,
+    BridgeHello,
+    BridgeMessage,
+    Exit,
+    FrameGrant,
+    FrameRequest,
+    LoadPipeline,
+    LoadProgress,
+    PipelineKept,
+    PipelineLoading,
+    PipelineReady,
+    PipelineSwapped,
+    ProtocolError,
+    QualityReduced,
+    RenewRing,
+    ResetStream,
+    RingAttached,
+    RingLost,
+    RingMade,
+    RingShort,
+    Stop,
+    TimeLimit,
+    WorkerFailed,
+    WorkerHello,
+    WorkerMessage,
+)
 from engine.ipc.ring import RingReader, RingWriter
 from engine.ipc.segments import RingError, private_name
 from engine.parameters import Load, Parameters, describe
@@ -42,6 +71,7 @@ from engine.worker.guards import (
     release_memory,
     resized,
 )
+from engine.worker.steering import Steerer, Steering
 
 HEARTBEAT = 1.0  # seconds
 ROOM_AGAIN = 1.0  # seconds until a ring for which there was no room is tried again
@@ -57,18 +87,24 @@ class WorkerEnd(Exception):
         self.code = code
         self.unforeseen = unforeseen
 
+    @property
+    def last_words(self) -> WorkerFailed:
+        """What the bridge is told."""
+        return WorkerFailed(text=str(self), code=self.code, unforeseen=self.unforeseen)
+
 
 Taken: TypeAlias = tuple[list[Image], list[float]]  # pictures and the times they were received
 
 
 class Worker:
-    """Runs one pipeline until it is told to stop or must end."""
+    """Runs one pipeline until it is told to stop or must end. The main thread runs all methods but
+    `_listen` and `_beat`, which have one each, and `_tell` and `_progress`, which any may call.
+    """
 
-    def __init__(self, channel: Channel, *, own_process: bool) -> None:
+    def __init__(self, channel: WorkerChannel, *, own_process: bool) -> None:
         self._channel = channel
         self._own_process = own_process
-        self._commands: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._view: Message = {}
+        self._commands: queue.SimpleQueue[BridgeMessage | WorkerEnd] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._shared: dict[str, Any] = {}  # see Context
         self._input: RingReader | None = None
@@ -78,26 +114,23 @@ class Worker:
         self._room_at = 0.0  # when it is tried again
         self._bad = self._empty = 0
         self._reduced = False
+        self._steering: Steering | None = None  # what was granted last
         self._odd_report: type[Exception] | None = None  # of the last report that could not be had
         self._watchdog = Watchdog(armed=own_process)
         self._agreed = 0.0  # the limit that the bridge was told
 
     def run(self) -> Exit:
         """The whole life of a worker; returns why it ended."""
-        if self._own_process:
-            self._tell({"say": "born", "pid": os.getpid()})
+        self._tell(WorkerHello(version=VERSION, pid=os.getpid()))
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         try:
-            order = self._commands.get()
-            if order is not None and order["do"] == "load":
-                self._load(order)
+            if self._begin():
                 while self._block():
                     pass
                 self._end_pipeline()
         except WorkerEnd as end:
-            about = {"code": int(end.code), "unforeseen": end.unforeseen}
-            self._tell({"say": "error", "text": str(end), **about})
+            self._tell(end.last_words)
             return end.code
         finally:
             self._stopped.set()
@@ -105,53 +138,76 @@ class Worker:
                 self._output.close()
         return Exit.DONE
 
-    def _load(self, order: Message) -> None:
-        self._serial = order["serial"]
-        self._tell({"say": "state", "state": "LOADING"})
+    def _begin(self) -> bool:
+        """Load what is asked for at first; False when told to stop before."""
+        while True:
+            match self._order():
+                case BridgeHello(worker=number):
+                    self._number = number
+                case LoadPipeline() as order:
+                    self._load(order)
+                    return True
+                case Stop():
+                    return False
+                case ResetStream() | RenewRing():
+                    pass  # of nothing yet
+                case FrameGrant():
+                    raise WorkerEnd(Exit.PROTOCOL, "The bridge grants frames to no pipeline.")
+
+    def _load(self, order: LoadPipeline) -> None:
+        self._tell(PipelineLoading())
         try:
-            self._pipeline, self._order = self._built(order), order
+            self._pipeline, self._loaded = self._built(order), order
         except Exception as error:  # whatever a model's loading raises, it is told and final
             raise self._end(error, Exit.LOAD) from error
-        self._tell({"say": "state", "state": "WARMUP"})
+        self._ask_values()
 
-    def _built(self, order: Message) -> Pipeline:
-        load = cast(type[Load], _named(order["load"])).model_validate(order["values"])
+    def _built(self, order: LoadPipeline) -> Pipeline:
+        load = cast(type[Load], _named(order.load)).model_validate(order.values)
         context = Context(
-            Path(order["assets"]),
-            Path(order["models"]),
+            Path(order.assets),
+            Path(order.models),
             self._progress,
-            tuple(map(Path, order["more_models"])),
-            size=str(self._view.get("values", {}).get("size", "auto")),
+            tuple(map(Path, order.more_models)),
+            size=order.size,
             shared=self._shared,
         )
-        self._agree(order["load_s"])
-        with self._watchdog.within(order["load_s"]):
-            pipeline = build(order["target"], load, context)
-        self._agree(order["hang_s"])
-        self._slots = 2 * order["block"] + 2
-        self._parameters = cast(type[Parameters], _named(order["parameters"]))
-        self._shaping = [spec.name for spec in describe(self._parameters) if spec.shapes]
-        self._limits = Limits(order["hang_s"], order["load_s"])
+        self._agree(order.load_s)
+        with self._watchdog.within(order.load_s):
+            pipeline = build(order.target, load, context)
+        self._agree(order.hang_s)
+        self._slots = 2 * order.block + 2
+        parameters = cast(type[Parameters], _named(order.parameters))
+        self._steerer = Steerer(parameters)
+        self._shaping = [spec.name for spec in describe(parameters) if spec.shapes]
+        self._limits = Limits(order.hang_s, order.load_s)
         return pipeline
 
-    def _swap(self, order: Message) -> None:
+    def _ask_values(self) -> None:
+        """Ask for what the first block is to be made with."""
+        self._steering = None
+        self._tell(PipelineReady())
+
+    def _swap(self, order: LoadPipeline) -> None:
         """Put another pipeline of the family in place of this one, which stays if that fails.
 
         Where memory does not suffice for both, this one ends first, and is built again if the
         other cannot be built even then.
         """
-        self._tell({"say": "state", "state": "LOADING"})
+        self._tell(PipelineLoading())
         failure = self._replace(order)
         if failure and failure.code is Exit.MEMORY:
             self._close()
             failure = self._replace(order)
-            if failure and (worse := self._replace(self._order)):
+            if failure and (worse := self._replace(replace(self._loaded, size=order.size))):
                 raise worse
-        kept = failure and {"say": "kept", "text": str(failure), "unforeseen": failure.unforeseen}
-        self._tell(kept or {"say": "swapped"})
-        self._tell({"say": "state", "state": "WARMUP"})
+        if failure:
+            self._tell(PipelineKept(text=str(failure), unforeseen=failure.unforeseen))
+        else:
+            self._tell(PipelineSwapped())
+        self._ask_values()
 
-    def _replace(self, order: Message) -> WorkerEnd | None:
+    def _replace(self, order: LoadPipeline) -> WorkerEnd | None:
         """Build a pipeline and put it in place; else say why not. WorkerEnd where CUDA is lost."""
         try:
             built = self._built(order)
@@ -159,7 +215,7 @@ class Worker:
             failure = self._end(error, Exit.LOAD)
         else:
             self._close()
-            self._pipeline, self._order, self._bad = built, order, 0
+            self._pipeline, self._loaded, self._bad = built, order, 0
             return None
         release_memory()  # what was built of it; here, for the error itself held that
         if failure.code is Exit.CUDA:
@@ -179,39 +235,50 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - of a plug-in, which ends either way
             traceback.print_exception(error)  # into the bridge's log
 
-    def _block(self) -> bool:
-        """Ask for a block's frames, make the block, hand it over; False when told to stop."""
-        parameters, tag = self._snapshot()
-        count = self._wanted(parameters)
-        self._tell({"say": "want", "count": count})
-        grant = self._grant()
-        if grant is None:
-            return False
-        if grant["do"] == "load":
-            self._swap(grant)
-            return True
-        fresh, fresh_tag = self._snapshot()
-        if self._wanted(fresh) == count:
-            parameters, tag = fresh, fresh_tag
+    def _block(self, *, again: bool = False) -> bool:
+        """Ask for a block's frames, make the block, hand it over; False when told to stop.
+
+        How many frames it takes may depend on values that come only with them. Where the count is
+        not theirs, it is asked for `again`, once: then that block is made as it was counted.
+        """
+        counted = self._steering
+        count = self._wanted(counted.parameters) if counted else 0
+        if counted:  # else `PipelineReady` has asked
+            self._tell(FrameRequest(count=count))
+        match self._answer():
+            case None:
+                return False
+            case LoadPipeline() as order:
+                self._swap(order)
+            case FrameGrant() as grant:
+                self._steering = fresh = self._steerer.of(grant.snapshot)
+                if counted is None:
+                    return True
+                fits = self._wanted(fresh.parameters) == count
+                if not fits and not again:
+                    return self._block(again=True)
+                self._make(grant, fresh if fits else counted)
+        return True
+
+    def _make(self, grant: FrameGrant, steering: Steering) -> None:
+        """Make the block that was granted and tell of it; nothing where its frames are gone."""
         taken = self._take(grant)
         if taken is None:
-            return True
+            return
         images, times = taken
         began = perf_counter()
-        shape = self._shape(images, parameters)
+        shape = self._shape(images, steering.parameters)
         limit = self._limits.of(shape)
         self._agree(limit)
         with self._watchdog.within(limit):
-            made = self._guarded(images, times, parameters, tag)
+            made = self._guarded(images, times, steering)
         seconds = perf_counter() - began
         report = self._report()
         if made:
             self._limits.took(shape, seconds)
             self._agree(self._limits.of(shape))
-        self._tell(
-            {"say": "block", "frames": made, "seconds": seconds, "tag": tag, "report": report}
-        )
-        return True
+        number = steering.snapshot.number
+        self._tell(BlockMade(frames=made, seconds=seconds, snapshot=number, report=report))
 
     def _wanted(self, parameters: Parameters) -> int:
         """How many pictures the next block takes; WorkerEnd for a number that nobody can give."""
@@ -220,12 +287,12 @@ class Worker:
                 count = self._pipeline.wanted(parameters)
             except Exception as error:  # of a plug-in, and as final as one of its blocks
                 raise self._end(error, Exit.HUNG) from error
-        if type(count) is not int or not 0 <= count <= MOST_WANTED:
-            text = f"The pipeline wants {count!r:.40} pictures for a block, not 0 to {MOST_WANTED}."
-            raise WorkerEnd(Exit.HUNG, text)
+        if type(count) is not int or not 0 <= count <= MOST_REQUESTED:
+            told = f"The pipeline wants {count!r:.40} pictures for a block"
+            raise WorkerEnd(Exit.HUNG, f"{told}, not 0 to {MOST_REQUESTED}.")
         return count
 
-    def _report(self) -> Message:
+    def _report(self) -> Mapping[str, Any]:
         """What the pipeline says of its last block, or why that cannot be told."""
         with self._watchdog.within(self._quick):
             try:
@@ -241,7 +308,7 @@ class Worker:
     @property
     def _quick(self) -> float:
         """Seconds for what computes nothing, once there was a picture."""
-        return self._order["hang_s"] if self._made else self._order["load_s"]
+        return self._loaded.hang_s if self._made else self._loaded.load_s
 
     def _shape(self, images: list[Image], parameters: Parameters) -> Hashable:
         """What passes have in common that run alike."""
@@ -252,21 +319,19 @@ class Worker:
         """Tell the bridge from when on silence means that nothing works here."""
         if abs(limit - self._agreed) > min(1.0, 0.1 * self._agreed):
             self._agreed = limit
-            self._tell({"say": "limit", "seconds": limit})
+            self._tell(TimeLimit(seconds=limit))
 
-    def _guarded(
-        self, images: list[Image], times: list[float], parameters: Parameters, tag: int
-    ) -> int:
+    def _guarded(self, images: list[Image], times: list[float], steering: Steering) -> int:
         """Make one block; what may go wrong with a model is dealt with here and nowhere else."""
         try:
-            made = self._generate(images, times, parameters, tag)
+            made = self._generate(images, times, steering)
             self._bad, self._empty = 0, 0 if made else self._empty + 1
             if self._empty >= EMPTY:
                 raise WorkerEnd(Exit.UNUSABLE, f"{EMPTY} blocks in a row had no picture.")
             return made
         except UnusableOutput as error:
             self._bad += 1
-            self._tell({"say": "bad", "text": str(error), "tag": tag})
+            self._tell(BlockUnusable(text=str(error), snapshot=steering.snapshot.number))
             if self._bad >= PATIENCE:
                 raise WorkerEnd(Exit.UNUSABLE, str(error)) from error
             self._pipeline.reset()
@@ -278,16 +343,14 @@ class Worker:
                 raise self._end(error, Exit.HUNG) from error
             self._reduced = True
             self._pipeline.reset()
-            self._tell({"say": "degraded", "text": "Out of memory: now at half the size."})
-        return self._guarded([half_size(image) for image in images], times, parameters, tag)
+            self._tell(QualityReduced(text="Out of memory: now at half the size."))
+        return self._guarded([half_size(image) for image in images], times, steering)
 
-    def _generate(
-        self, images: list[Image], times: list[float], parameters: Parameters, tag: int
-    ) -> int:
-        made = 0
-        for place, output in enumerate(self._pipeline(images, parameters)):
+    def _generate(self, images: list[Image], times: list[float], steering: Steering) -> int:
+        made, number = 0, steering.snapshot.number
+        for place, output in enumerate(self._pipeline(images, steering.parameters)):
             model = images[min(place, len(images) - 1)] if images else None
-            made += self._hand_over(checked_output(output, model), times, place, tag)
+            made += self._hand_over(checked_output(output, model), times, place, number)
             self._watchdog.reset()
         return made
 
@@ -312,14 +375,14 @@ class Worker:
             return ring
         self._rings += 1
         try:
-            name = private_name(self._serial, "out", self._rings)
+            name = private_name(self._number, "out", self._rings)
             self._output = RingWriter(name, width, height, self._slots, self._rings)
         except RingError as error:
             self._room_at = now + ROOM_AGAIN
             self._tell_short(str(error))
             return ring
         self._tell_short("")
-        self._tell({"say": "ring", "name": name})
+        self._tell(RingMade(name=name))
         if ring:
             ring.close()
         return self._output
@@ -327,39 +390,49 @@ class Worker:
     def _tell_short(self, text: str) -> None:
         if text != self._short:
             self._short = text
-            self._tell({"say": "short", "text": text})
+            self._tell(RingShort(text=text))
 
-    def _take(self, grant: Message) -> Taken | None:
-        """The granted pictures, in place: the bridge writes no more until the next want. None where
-        somebody removed the segment before it was opened; the bridge makes another.
+    def _take(self, grant: FrameGrant) -> Taken | None:
+        """The granted pictures, in place: the bridge writes no more until the next request. None
+        where somebody removed the segment before it was opened; the bridge makes another.
         """
-        if not grant["count"]:
+        if not grant.count:
             return [], []
-        if self._input is None or self._input.name != grant["ring"]:
+        if self._input is None or self._input.name != grant.ring:
             try:
-                self._input = RingReader(grant["ring"])
+                self._input = RingReader(grant.ring)
             except OSError as error:
-                self._tell({"say": "lost", "name": grant["ring"], "text": str(error)})
+                self._tell(RingLost(name=grant.ring, text=str(error)))
                 return None
-            self._tell({"say": "attached", "name": grant["ring"]})
-        numbers = range(grant["first"], grant["first"] + grant["count"])
+            self._tell(RingAttached(name=grant.ring))
+        numbers = range(grant.first, grant.first + grant.count)
         images = [self._input.slot_image(number) for number in numbers]
         if self._reduced:
             images = [half_size(image) for image in images]
         return images, [self._input.slot_words(number)[1][2] for number in numbers]
 
-    def _grant(self) -> Message | None:
+    def _answer(self) -> FrameGrant | LoadPipeline | None:
+        """What the bridge answers to a request; None when told to stop instead."""
         while True:
-            order = self._commands.get()
-            if order is None or order["do"] == "stop":
-                return None
-            if order["do"] == "reset":
-                with self._watchdog.within(self._quick):
-                    self._pipeline.reset()
-            elif order["do"] == "ring":
-                self._drop_output()
-            else:
-                return order
+            match self._order():
+                case FrameGrant() | LoadPipeline() as answer:
+                    return answer
+                case Stop():
+                    return None
+                case ResetStream():
+                    with self._watchdog.within(self._quick):
+                        self._pipeline.reset()
+                case RenewRing():
+                    self._drop_output()
+                case BridgeHello():
+                    raise WorkerEnd(Exit.PROTOCOL, "The bridge says BridgeHello twice.")
+
+    def _order(self) -> BridgeMessage:
+        """Wait for what the bridge says next; WorkerEnd where that cannot be understood."""
+        order = self._commands.get()
+        if isinstance(order, WorkerEnd):
+            raise order
+        return order
 
     def _drop_output(self) -> None:
         """The bridge could not open the ring: the next picture makes another."""
@@ -368,32 +441,35 @@ class Worker:
             ring.unlink()
             ring.close()
 
-    def _snapshot(self) -> tuple[Parameters, int]:
-        view = self._view
-        return self._parameters.model_validate(view.get("values", {})), view.get("number", 0)
-
     def _listen(self) -> None:
-        while (message := self._channel.receive()) is not None:
-            if message["do"] == "parameters":
-                self._view = message
-            else:
+        """The thread "commands": hear the bridge until it is gone, or not to be understood."""
+        last: Stop | WorkerEnd = Stop()
+        try:
+            while (message := self._channel.receive()) is not None:
                 self._commands.put(message)
-        self._commands.put(None)
-        if self._own_process and not self._stopped.wait(2):
-            os._exit(Exit.DONE)  # the bridge is gone and the model does not come back
+        except ProtocolError as error:
+            traceback.print_exception(error)  # into the bridge's log
+            last = WorkerEnd(Exit.PROTOCOL, str(error))
+            self._channel.hang_up()
+        self._commands.put(last)
+        if self._own_process and not self._stopped.wait(2):  # the model does not come back
+            if isinstance(last, WorkerEnd):
+                self._tell(last.last_words)
+            os._exit(last.code if isinstance(last, WorkerEnd) else Exit.DONE)
 
     def _beat(self) -> None:
+        """The thread "heartbeat"."""
         while not self._stopped.wait(HEARTBEAT):
-            self._tell({"say": "alive"})
+            self._tell(Alive())
 
     def _progress(self, phase: str, done: float, total: float) -> None:
-        self._tell({"say": "progress", "phase": phase, "done": done, "total": total})
+        self._tell(LoadProgress(phase=str(phase), done=float(done), total=float(total)))
 
-    def _tell(self, message: Message) -> None:
+    def _tell(self, message: WorkerMessage) -> None:
         try:
             self._channel.send(message)
         except (OSError, ValueError):
-            self._commands.put(None)  # nobody listens any more
+            self._commands.put(Stop())  # nobody listens any more
 
     def _end(self, error: BaseException, code: Exit) -> WorkerEnd:
         told = isinstance(error, (ImportError, ValueError, OSError, InsufficientMemory))
@@ -423,6 +499,6 @@ def main() -> None:
     # Whatever a library prints must not fall into the messages.
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    code = Worker(Channel(incoming, outgoing), own_process=True).run()
+    code = Worker(worker_end(incoming, outgoing), own_process=True).run()
     outgoing.flush()
     os._exit(code)  # no waiting for what a poisoned GPU context may never finish

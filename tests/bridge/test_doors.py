@@ -366,6 +366,7 @@ class FakeLink:
         if self.full and self.granted and size != self.granted[-1]:
             raise RingError("No room for it.")
         self.granted.append(size)
+        return self.parameters_number
 
 
 def test_a_block_whose_size_cannot_be_made_keeps_the_last_one_and_says_so(monkeypatch):

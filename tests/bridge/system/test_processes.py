@@ -31,6 +31,7 @@ from bridge.settings import Settings
 from bridge.system import logs
 from bridge.system.processes import from_outside
 from bridge.workers.client import WorkerClient, _runs
+from engine.ipc.messages import VERSION, WorkerHello
 from engine.system.waking import wake_in_time
 from tests.bridge.cli.test_cli import COMMAND, Running, refused, running
 from tests.bridge.cli.test_keep import gone
@@ -264,10 +265,10 @@ def test_nobody_else_is_ended_for_a_workers_word():
     with subprocess.Popen([sys.executable, "-c", "pass"]) as link._process:
         for pid in (os.getppid(), os.getpid()):
             with pytest.raises(ValueError, match="we have not started"):
-                link._note({"say": "born", "pid": pid})
-        for pid in (0, -1, True, "1", 1.0):
+                link._note(WorkerHello(version=VERSION, pid=pid))
+        for pid in (0, -1):
             with pytest.raises(ValueError, match="says that its process is"):
-                link._note({"say": "born", "pid": pid})
+                link._note(WorkerHello(version=VERSION, pid=pid))
     assert (link.pid, link._launched) == (1, None)
 
 

@@ -7,6 +7,7 @@ import pytest
 from bridge.state.store import ParameterStore
 from bridge.workers.client import WorkerClient
 from bridge.workers.rollback import BAD, GOOD, Rollback
+from engine.ipc.messages import BlockMade, BlockUnusable
 from engine.parameters import describe
 from tests.support.doubles import FARM, MISSING, POISON, PainterLoad, PainterParameters
 from tests.support.rig import running_session
@@ -155,7 +156,6 @@ class FakeLink:
     """A worker of a painter."""
 
     row = SimpleNamespace(parameters=PainterParameters)
-    swapping = None
 
     def __init__(self, load):
         self.orders = SimpleNamespace(load=load)
@@ -176,14 +176,16 @@ class Judge:
 
     def good(self, count=GOOD, **report):
         for _ in range(count):
-            self._say(say="block", frames=4, report=report)
+            number = self.store.snapshot.number
+            self._say(BlockMade(frames=4, seconds=0.1, snapshot=number, report=report))
 
     def bad(self, count=BAD, tag=None):
         for _ in range(count):
-            self._say(say="bad", text="NaN.", **({} if tag is None else {"tag": tag}))
+            number = self.store.snapshot.number if tag is None else tag
+            self._say(BlockUnusable(text="NaN.", snapshot=number))
 
-    def _say(self, **message):
-        self.rollback.heard(self.link, {"tag": self.store.snapshot.number, **message})
+    def _say(self, message):
+        self.rollback.heard(self.link, message)
 
     def __getitem__(self, name):
         return self.store.snapshot.values[name]

@@ -12,7 +12,8 @@ import pytest
 from bridge.workers.fit import free, refusal
 from engine.catalog.rows import Catalog
 from engine.images import decoding
-from engine.ipc.channel import Channel, Exit
+from engine.ipc.channel import worker_end
+from engine.ipc.messages import Exit
 from engine.system import commit
 from engine.system.commit import short_of_memory
 from engine.worker.guards import is_out_of_memory
@@ -112,7 +113,7 @@ def test_a_picture_that_finds_no_memory_is_not_called_damaged(monkeypatch, error
 @contextmanager
 def worker(tmp_path):
     with (tmp_path / "in").open("wb") as out, (tmp_path / "in").open("rb") as incoming:
-        yield Worker(Channel(incoming, out), own_process=False)
+        yield Worker(worker_end(incoming, out), own_process=False)
 
 
 def test_a_library_that_finds_no_memory_ends_a_load_with_the_cure(tmp_path):

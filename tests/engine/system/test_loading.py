@@ -12,7 +12,7 @@ from bridge.transports import Options, TransportError, open_source
 from bridge.transports.spout.receiver import _other_gpu
 from bridge.transports.spout.registry import Sender
 from bridge.transports.spout.transport import _need
-from engine.ipc.channel import Exit
+from engine.ipc.messages import Exit
 from engine.system import loading
 from tests.engine.system.test_commit import worker
 

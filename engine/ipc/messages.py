@@ -1,0 +1,421 @@
+"""What bridge and engine worker say to each other: one frozen dataclass a message.
+
+The bridge's first message is a `BridgeHello`, the worker's a `WorkerHello`, each with the VERSION
+of what stands here; then the bridge sends a `LoadPipeline`. Once that is there, with a
+`PipelineReady`, and then block by block, with a `FrameRequest`, the worker asks, and is answered
+once: by a `FrameGrant`, which carries all that the block is made of, or by a `LoadPipeline`, which
+puts another pipeline in place.
+
+On the wire a message is a JSON object of its fields, and `type` is the name of its class. What is
+not exactly one of these, field by field, is a `ProtocolError`: whoever receives it ends, a worker
+with `Exit.PROTOCOL`. To change what stands here is to count VERSION up.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import IntEnum
+from functools import cache
+from typing import Any, Generic, TypeAlias, TypeVar, cast, get_args, get_type_hints
+
+from engine.parameters import Value
+
+VERSION = 1
+
+MOST_REQUESTED = 64  # frames that a block may take
+
+
+class ProtocolError(ValueError):
+    """The other end says what is none of these messages; one sentence."""
+
+
+class Exit(IntEnum):
+    """Why a worker process ended by itself."""
+
+    DONE = 0
+    HUNG = 1  # Python gives it too, after an error that nobody caught
+    UNUSABLE = 70
+    LOAD = 71
+    PROTOCOL = 72
+    MEMORY = 75
+    CUDA = 76
+
+
+MEANING = {
+    Exit.DONE: "it was told to stop",
+    Exit.HUNG: "it hung or crashed in Python; its stacks are in the log",
+    Exit.UNUSABLE: "its pictures were unusable three times in a row",
+    Exit.LOAD: "it could not be loaded",
+    Exit.PROTOCOL: "it did not understand the bridge; install spout-bridge anew",
+    Exit.MEMORY: "it ran out of memory twice; choose a smaller size",
+    Exit.CUDA: "the GPU reported an error that only a new process can clear",
+}
+
+# Any thread may hold a message, for none can be changed. Times are in seconds.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterSnapshot:
+    """All live parameters of a pipeline at one moment. Each is within the pipeline's own range."""
+
+    number: int  # goes up with every change
+    values: Mapping[str, Value] = field(default_factory=dict[str, Value])
+
+
+# From the bridge.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeHello:
+    """The bridge's first message. `worker` is this worker's number, for the names of its rings."""
+
+    version: int
+    worker: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadPipeline:
+    """What to load: after the hello, or in answer to what the worker asks (another pipeline of the
+    family, in place of the one there is).
+
+    `target`, `load` and `parameters` name classes as `module:Class`, `values` are those of the
+    `load`. `size` is the one asked for now. A block gives at most `block` frames. `hang_s` is how
+    long a block may give nothing, `load_s` the same while loading. The folders are those of the
+    machine that the worker runs on.
+    """
+
+    target: str
+    load: str
+    values: Mapping[str, Value]
+    parameters: str
+    size: str
+    block: int
+    assets: str
+    models: str
+    more_models: tuple[str, ...]
+    hang_s: float
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameGrant:
+    """The answer to a `FrameRequest`: the frames `first` to `first + count - 1` of a ring, and what
+    the block is to be made with. Without frames `count` is 0, and there need be no ring. The bridge
+    writes over none of them until the next request. To a `PipelineReady` it grants no frames.
+    """
+
+    snapshot: ParameterSnapshot
+    count: int = 0
+    first: int = 0
+    ring: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetStream:
+    """Forget the past of the stream, between two blocks: an action of the user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewRing:
+    """The ring that was told of last could not be opened: make another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """End after the block that is being made."""
+
+
+# From the worker.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerHello:
+    """The worker's first message. `pid` is its process, which need not be the one started."""
+
+    version: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alive:
+    """Said each second, by a thread of its own: the process has not died and is not stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLimit:
+    """From now on silence of so many seconds means that nothing works here any more."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineLoading:
+    """A pipeline is being built."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadProgress:
+    """How far loading has come: `done` of `total`, in whatever `phase` counts."""
+
+    phase: str
+    done: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSwapped:
+    """The pipeline of the last `LoadPipeline` has taken the place of the one before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineKept:
+    """It could not be built, and the one before is there still. `text` is a sentence; `unforeseen`
+    says that more of it is in the log.
+    """
+
+    text: str
+    unforeseen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineReady:
+    """A pipeline is there, and has made nothing yet. Which values it begins with is to be answered:
+    how many frames a block takes may depend on them, and loading may have taken minutes.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameRequest:
+    """So many frames are wanted for the next block; the worker waits for the answer."""
+
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count <= MOST_REQUESTED:
+            raise ValueError(f"it wants {self.count} pictures for a block")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingAttached:
+    """The worker has opened the ring of that name, which needs its name no longer."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingLost:
+    """The ring that was granted from was not there any more; no block was made, and the next
+    request is to be answered from another ring.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingMade:
+    """The worker's frames come in this ring from now on."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingShort:
+    """There is no room for a ring of the size that frames have now, in a sentence; the old one
+    goes on. Empty once there is.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockMade:
+    """A block is done. `frames` of it went into the ring within so many `seconds`, made with the
+    snapshot of that number; `report` is what the pipeline says of it.
+    """
+
+    frames: int
+    seconds: float
+    snapshot: int
+    report: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockUnusable:
+    """A block, made with the snapshot of that number, cannot be shown; why, in a sentence."""
+
+    text: str
+    snapshot: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityReduced:
+    """Blocks are made at half the size from now on; why, in a sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFailed:
+    """The worker's last message, where it ends for an error: a sentence, and its exit status.
+    `unforeseen` says that more of it is in the log.
+    """
+
+    text: str
+    code: Exit
+    unforeseen: bool
+
+
+BridgeMessage: TypeAlias = (
+    BridgeHello | LoadPipeline | FrameGrant | ResetStream | RenewRing | Stop
+)  # fmt: skip
+WorkerMessage: TypeAlias = (
+    WorkerHello | Alive | TimeLimit | PipelineLoading | LoadProgress | PipelineSwapped
+    | PipelineKept | PipelineReady | FrameRequest | RingAttached | RingLost | RingMade | RingShort
+    | BlockMade | BlockUnusable | QualityReduced | WorkerFailed
+)  # fmt: skip
+Heard = TypeVar("Heard", BridgeMessage, WorkerMessage)
+
+
+class Vocabulary(Generic[Heard]):
+    """All that one of the two may say. Any thread."""
+
+    def __init__(self, speaker: str, listener: str, messages: object) -> None:
+        """`speaker` and `listener` are what sentences about them call them."""
+        self._speaker, self._listener = speaker, listener
+        kinds = cast("tuple[type[Heard], ...]", get_args(messages))
+        self._hello = kinds[0]
+        self._kinds = {kind.__name__: kind for kind in kinds}
+
+    def decode(self, data: bytes, *, first: bool = False) -> Heard:
+        """One message; ProtocolError for anything else, and where the `first` one tells of another
+        version.
+        """
+        try:
+            return self._message(data, first=first)
+        except (ValueError, RecursionError) as error:
+            raise ProtocolError(f"{self._speaker} could not be understood: {error}") from None
+
+    def _message(self, data: bytes, *, first: bool) -> Heard:
+        told: object = json.loads(data)
+        if not isinstance(told, dict):
+            raise ValueError(f"it says {told!r:.80}, which is no message.")
+        given = cast("dict[str, object]", told)
+        if first:
+            self._check_version(given)
+        name = given.pop("type", None)
+        kind = self._kinds.get(name) if isinstance(name, str) else None
+        if kind is None:
+            both = f"version {VERSION}, which both say that they speak"
+            raise ValueError(f"it says {name!r:.40}, which is no message of {both}.")
+        if first is not (kind is self._hello):
+            raise ValueError(f"it says {name} {'at first' if first else 'again'}.")
+        try:
+            return _read(kind, given)
+        except ValueError as error:
+            raise ValueError(f"it says {name}, but {error}.") from None
+
+    def _check_version(self, hello: Mapping[str, object]) -> None:
+        """Before all else: of another version's hello nothing else need be known."""
+        version = hello.get("version")
+        if type(version) is not int or version != VERSION:
+            theirs = f"version {version!r:.40}" if "version" in hello else "no version"
+            raise ValueError(
+                f"it speaks {theirs} of their messages, {self._listener} version {VERSION}; "
+                "install spout-bridge anew, so that both are of one release."
+            )
+
+
+FROM_BRIDGE: Vocabulary[BridgeMessage] = Vocabulary(
+    "The bridge", "this engine worker", BridgeMessage
+)
+FROM_WORKER: Vocabulary[WorkerMessage] = Vocabulary(
+    "The engine worker", "this bridge", WorkerMessage
+)
+
+
+def encode(message: BridgeMessage | WorkerMessage) -> bytes:
+    """One message as it goes out; ValueError or TypeError for a report that is no JSON."""
+    told = {"type": type(message).__name__, **_fields_of(message)}
+    return json.dumps(told, separators=(",", ":"), default=_fields_of).encode()
+
+
+def _fields_of(thing: Any) -> dict[str, Any]:
+    """A message or a mapping as a dict, without what lies deeper: the encoder asks again."""
+    if is_dataclass(thing):
+        return {each.name: getattr(thing, each.name) for each in fields(thing)}
+    return dict(thing)
+
+
+# What each field may be, by its annotation.
+
+Kind = TypeVar("Kind")
+
+
+def _read(kind: type[Kind], given: Mapping[str, object]) -> Kind:
+    """An object of a dataclass from its fields: all of them, no other, each of its own type."""
+    readers = _readers(kind)
+    if given.keys() != readers.keys():
+        lacks, extra = sorted(readers.keys() - given.keys()), sorted(given.keys() - readers.keys())
+        raise ValueError(f"it lacks {lacks} and has {extra!r:.80} beside its fields")
+    taken: dict[str, object] = {}
+    for name, read in readers.items():
+        try:
+            taken[name] = read(given[name])
+        except TypeError:
+            raise ValueError(f"{name} cannot be {given[name]!r:.80}") from None
+    return kind(**taken)
+
+
+@cache
+def _readers(kind: type) -> dict[str, Callable[[object], object]]:
+    hints = get_type_hints(kind)
+    return {each.name: READERS[hints[each.name]] for each in fields(kind)}
+
+
+def _exactly(kind: type[Kind]) -> Callable[[object], Kind]:
+    def read(value: object) -> Kind:
+        if type(value) is not kind:
+            raise TypeError
+        return value
+
+    return read
+
+
+def _float(value: object) -> float:
+    if type(value) is int:  # as JSON may write a float that is whole
+        return float(value)
+    return _exactly(float)(value)
+
+
+def _exit(value: object) -> Exit:
+    return Exit(_exactly(int)(value))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(_exactly(str), _exactly(list)(value)))
+
+
+def _values(value: object) -> Mapping[str, Value]:
+    values = _exactly(dict)(value)
+    if not {*map(type, values.values())} <= VALUE_TYPES:
+        raise TypeError
+    return values
+
+
+def _snapshot(value: object) -> ParameterSnapshot:
+    return _read(ParameterSnapshot, _exactly(dict)(value))
+
+
+VALUE_TYPES = {*get_args(Value)}
+READERS: dict[object, Callable[[object], object]] = {
+    int: _exactly(int),
+    float: _float,
+    bool: _exactly(bool),
+    str: _exactly(str),
+    Exit: _exit,
+    tuple[str, ...]: _texts,
+    Mapping[str, Value]: _values,
+    Mapping[str, Any]: _exactly(dict),
+    ParameterSnapshot: _snapshot,
+}

@@ -1,0 +1,222 @@
+"""A worker as the bridge sees it: what it is told, what its word leads to, what ends it."""
+
+import logging
+import re
+import threading
+
+import pytest
+
+from bridge.state.status import EngineState
+from bridge.workers.client import SwapDone, SwapFailed, WorkerGone
+from engine.ipc.messages import (
+    VERSION,
+    BridgeHello,
+    FrameGrant,
+    FrameRequest,
+    LoadPipeline,
+    PipelineKept,
+    PipelineLoading,
+    PipelineReady,
+    PipelineSwapped,
+    ResetStream,
+    Stop,
+    encode,
+)
+from tests.support import other_version
+from tests.support.doubles import CATALOG, HOGS, PAINTER
+from tests.support.played import WAIT, config, played
+from tests.support.rig import running_session
+
+HOG, SOW, BOAR = HOGS
+LONGLIVE = CATALOG["longlive"]
+REQUEST = FrameRequest(count=0)
+
+
+def test_at_first_a_worker_is_told_what_to_load_and_then_with_which_values():
+    with played(PAINTER, steps=99, prompt="sea", foreign="x") as worker:
+        assert worker.hello.version == VERSION
+        told = worker.load
+        assert (told.target, told.block) == ("tests.support.doubles:Painter", 16)
+        assert (told.models, told.more_models, told.size) == ("models", ("more",), "auto")
+        worker.client.grant([], None, "cover")
+        values = worker.is_told(FrameGrant).snapshot.values
+        assert values == {"steps": 8, "prompt": "sea"}, "within its own range"
+    with played(LONGLIVE, size="64x48") as worker:
+        assert worker.load.size == "64x48", "what it follows from block to block"
+
+
+def test_only_the_newest_values_go_out_and_only_with_a_grant():
+    with played(HOG) as worker:
+        for number in range(2, 200):
+            worker.client.set_parameters(number, {"prompt": str(number)})
+        worker.client.set_parameters(5, {"prompt": "late"})
+        worker.client.reset()
+        assert worker.client.grant([], None, "cover") == 199
+        worker.is_told(ResetStream)  # and nothing before it
+        granted = worker.is_told(FrameGrant)
+        assert granted.snapshot.number == worker.client.parameters_number == 199
+        assert dict(granted.snapshot.values) == {"prompt": "199"}
+        assert (granted.count, granted.ring) == (0, "")
+
+
+def test_who_sets_values_waits_for_no_worker():
+    """Here one whose pipe is full, for it reads nothing."""
+    with played(HOG, prompt="x" * 200_000) as worker:
+        client = worker.client
+        client.grant([], None, "cover")
+        client.grant([], None, "cover")
+        for number in range(2, 100):
+            client.set_parameters(number, {"prompt": str(number)})
+        client.grant([], None, "cover")
+        told = [worker.is_told(FrameGrant).snapshot.number for _ in range(3)]
+        assert told == [1, 1, 99]
+
+
+def swap(worker, orders):
+    """Let the client answer one request by a pipeline; what the worker is told."""
+    worker.client.swap(orders)
+    worker.client.grant_swap()
+    return worker.is_told(LoadPipeline)
+
+
+def test_another_pipeline_takes_the_place():
+    with played(HOG, prompt="sea") as worker:
+        client, sow = worker.client, config(SOW, appetite=3)
+        inbox = client.inbox
+        assert not client.swap_waits
+        client.swap(config(BOAR))
+        client.swap(sow)  # the newest wish
+        assert client.swap_waits
+        client.grant_swap()
+        told = worker.is_told(LoadPipeline)
+        assert told.values["appetite"] == 3
+        assert not client.swap_waits
+        worker.says(PipelineLoading(), PipelineSwapped(), PipelineReady(), REQUEST)
+        assert worker.news_of(SwapDone) == SwapDone(sow)
+        worker.news_of(FrameRequest)
+        assert (client.orders, client.row) == (sow, SOW)
+        assert (client.state, client.loaded) == (EngineState.WARMUP, True)
+        assert client.inbox is not inbox
+        assert client.swapping is sow, "the host's thread ends that"
+
+
+def test_what_could_not_be_loaded_is_told_and_what_is_asked_for_meanwhile_still_to_come():
+    with played(HOG) as worker:
+        client, sow, boar = worker.client, config(SOW), config(BOAR)
+        swap(worker, sow)
+        client.swap(boar)
+        worker.says(PipelineKept(text="No room.", unforeseen=False))
+        assert worker.news_of(SwapFailed) == SwapFailed(sow, "sow could not be loaded: No room.")
+        assert (client.row, client.swapping) == (HOG, boar)
+        assert client.swap_waits
+
+
+def test_a_worker_that_dies_while_it_loads_tells_of_what_it_died():
+    with played(HOG) as worker:
+        sow = config(SOW)
+        swap(worker, sow)
+        worker.worker.close()
+        assert worker.news_of(WorkerGone) == WorkerGone(sow)
+    with played(HOG) as worker:
+        worker.client.swap(sow)  # which nobody has granted
+        worker.worker.close()
+        assert worker.news_of(WorkerGone) == WorkerGone(None)
+
+
+def test_three_threads_agree_on_what_is_loaded_whenever_it_is_asked_for():
+    """The host's asks, the feeder's grants, the one that hears the outcome decides."""
+    last, given = 300, []
+    with played(HOG) as worker:
+        client = worker.client
+
+        def ask():
+            for appetite in range(1, last + 1):
+                client.swap(config(SOW, shortest=appetite / 10))
+
+        def feed():
+            while client.requests.wait(1, WAIT):
+                client.requests.take(1)
+                if client.swap_waits:
+                    client.grant_swap()
+                else:
+                    client.grant([], None, "cover")
+
+        def work():
+            worker.says(REQUEST)
+            while not isinstance(told := worker.worker.receive(), Stop):
+                if isinstance(told, LoadPipeline):
+                    given.append(told.values["shortest"])
+                    worker.says(PipelineSwapped())
+                worker.says(REQUEST)
+
+        threads = [threading.Thread(target=each, daemon=True) for each in (work, feed, ask)]
+        for thread in threads:
+            thread.start()
+        threads[2].join(WAIT)
+        with worker._changed:
+            done = lambda: [n.runs for n in worker.news if isinstance(n, SwapDone)]  # noqa: E731
+            arrived = lambda: done() and done()[-1].load.shortest == last / 10  # noqa: E731
+            assert worker._changed.wait_for(arrived, WAIT)
+        client._outbox.put(Stop())
+        threads[0].join(WAIT)
+        assert [orders.load.shortest for orders in done()] == given == sorted(given)
+        assert client.orders is client.swapping is done()[-1]
+
+
+# Who cannot be understood.
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b'{"type":"WorkerHello","version":2,"pid":1}',
+         f"it speaks version 2 of their messages, this bridge version {VERSION}; install"),
+        (b'{"say":"born","pid":1}', f"it speaks no version of .*, this bridge version {VERSION};"),
+        (encode(REQUEST), "it speaks no version"),
+        (b"{]]}", "Expecting property name"),
+    ],
+)  # fmt: skip
+def test_a_worker_of_another_version_is_ended_and_both_are_told(caplog, said, told):
+    with played(PAINTER, hello=False) as worker, caplog.at_level(logging.ERROR):
+        worker.babbles(said)
+        worker.news_of(WorkerGone)
+        assert worker.client.error.startswith("The engine worker could not be understood: ")
+        assert re.search(told, worker.client.error)
+        assert re.search(told, caplog.text)
+        assert worker.news == [WorkerGone(None)], "of nothing that it says"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b'{"type":"Gossip"}', "it says 'Gossip', which is no message of version 1"),
+        (b'{"type":"FrameRequest"}', "it says FrameRequest, but it lacks ['count']"),
+        (b'{"type":"FrameRequest","count":"4"}', "FrameRequest, but count cannot be '4'"),
+        (b'{"type":"FrameRequest","count":65}', "it wants 65 pictures for a block"),
+        (b'{"type":"Alive","well":true}', "Alive, but it lacks [] and has ['well']"),
+        (encode(BridgeHello(version=VERSION, worker=1)), "'BridgeHello', which is no message"),
+        (encode(PipelineSwapped()), "it tells of a pipeline that it was not given"),
+    ],
+)
+def test_a_worker_that_says_what_is_no_message_is_ended_and_told_of(caplog, said, told):
+    with played(PAINTER) as worker, caplog.at_level(logging.ERROR):
+        worker.babbles(said)
+        worker.news_of(WorkerGone)
+        assert "The engine worker could not be understood: " in worker.client.error
+        assert told in worker.client.error
+        assert told in caplog.text
+        assert worker.client.why() == worker.client.error
+
+
+def test_the_user_is_told_both_versions_where_the_worker_is_of_another(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("bridge.workers.client.WORKER", other_version.__name__)
+    both = (
+        f"it speaks version {other_version.VERSION} of their messages, "
+        f"this bridge version {VERSION}; install spout-bridge anew"
+    )
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        rig.until(lambda: both in rig.session.status().error)
+        rig.until(lambda: rig.session.status().restarts)
+    assert both in caplog.text

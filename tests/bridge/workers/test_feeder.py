@@ -1,0 +1,171 @@
+"""When a worker's request is answered, and that the answer holds the newest values."""
+
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from bridge.frames.frame import Frame
+from bridge.workers import feeder as feeders
+from bridge.workers.feeder import Feeder
+from engine.ipc.messages import FrameGrant, FrameRequest, LoadPipeline, PipelineReady
+from engine.ipc.ring import RingReader
+from tests.support.doubles import HOGS, PAINTER
+from tests.support.played import WAIT, config, played
+from tests.support.rig import scene
+
+HOG, SOW, _ = HOGS
+EVER = 3600.0  # seconds that a test cannot last: what is waited for so long does not come
+
+
+@contextmanager
+def fed(row=PAINTER, *, has_input=True, most=0.0):
+    """A worker and the feeder that answers it; `most` are the frames a second, as a list of one."""
+    most = [most]
+    with played(row, prompt="old", vace_scale=0.0) as worker:
+        worker.most = most
+        feeder = Feeder(
+            worker.client, lambda: "64x48", "cover", lambda: 30.0, lambda: has_input,
+            lambda: most[0],
+        )  # fmt: skip
+        yield worker
+        feeder.stop()
+
+
+def puts(worker, *numbers):
+    for number in numbers:
+        worker.client.inbox.put(Frame(scene(64, 48, number), 0.0, number))
+
+
+def asks(worker, count):
+    """Ask for frames, and wait until the feeder has the request and waits for something."""
+    worker.says(FrameRequest(count=count))
+    worker.news_of(FrameRequest)
+    end = time.perf_counter() + WAIT
+    while worker.client.requests.wait(1, 0):
+        assert time.perf_counter() < end
+    time.sleep(0.05)
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Nothing but a change ends the waiting for new pictures."""
+    monkeypatch.setattr(feeders, "patience", lambda count, fps: EVER)
+
+
+def test_a_pipeline_that_is_there_is_told_the_values_at_once_whatever_is_waited_for(patient):
+    with fed(PAINTER, most=1 / EVER) as worker:
+        worker.client.set_parameters(2, {"prompt": "while it was loaded"})
+        worker.says(PipelineReady())
+        granted = worker.is_told(FrameGrant)
+        assert (granted.snapshot.values["prompt"], granted.count) == ("while it was loaded", 0)
+        assert not worker.client.invents, "that is no block"
+        worker.client.swap(config(PAINTER))
+        worker.says(PipelineReady())
+        worker.is_told(LoadPipeline)
+
+
+def test_pictures_go_out_where_the_grant_says(patient):
+    with fed() as worker:
+        puts(worker, 1, 2)
+        asks(worker, 2)
+        granted = worker.is_told(FrameGrant)
+        ring = RingReader(granted.ring)
+        numbers = range(granted.first, granted.first + granted.count)
+        assert [int(ring.slot_words(number)[0][1]) for number in numbers] == [1, 2]
+        ring.close()
+
+
+def test_a_change_ends_the_waiting_for_pictures_and_is_in_the_very_next_block(patient):
+    with fed() as worker:
+        puts(worker, 1, 2)
+        asks(worker, 2)
+        assert worker.is_told(FrameGrant).snapshot.values["prompt"] == "old"
+        asks(worker, 2)  # a still sender: nothing new comes
+        worker.client.set_parameters(2, {"prompt": "new", "vace_scale": 1.0})
+        granted = worker.is_told(FrameGrant)
+        assert dict(granted.snapshot.values) == {"prompt": "new", "vace_scale": 1.0}
+        assert (granted.snapshot.number, granted.count) == (2, 2)
+        asks(worker, 2)
+        puts(worker, 3)
+        assert not worker.client._outbox.qsize(), "one change wakes it once"
+        worker.client.set_parameters(3, {"prompt": "newer"})
+        assert worker.is_told(FrameGrant).snapshot.values["prompt"] == "newer"
+
+
+def test_a_change_while_a_request_waits_for_its_time_is_in_that_block():
+    with fed(most=1 / EVER) as worker:
+        worker.client.block.end(1, 0.1)
+        puts(worker, 1)
+        asks(worker, 1)
+        worker.is_told(FrameGrant)
+        asks(worker, 1)  # the next one may begin in an hour
+        worker.client.set_parameters(2, {"prompt": "new"})
+        worker.most[0] = 0.0
+        puts(worker, 2)
+        assert worker.is_told(FrameGrant).snapshot.values["prompt"] == "new"
+
+
+class FullRing:
+    """So many generated pictures wait to be shown."""
+
+    waiting = 4
+
+    def close(self):
+        pass
+
+
+def test_a_change_while_text_mode_waits_for_room_is_in_the_next_block():
+    with fed(HOG) as worker:
+        worker.client.block.end(4, 0.1)
+        worker.client.ring = ring = FullRing()
+        asks(worker, 0)
+        worker.client.set_parameters(2, {"prompt": "new"})
+        time.sleep(0.1)
+        assert not worker.client._outbox.qsize(), "generation does not run ahead"
+        ring.waiting = 0
+        granted = worker.is_told(FrameGrant)
+        assert (granted.snapshot.values["prompt"], granted.count, granted.ring) == ("new", 0, "")
+
+
+def test_a_pipeline_of_texts_is_granted_no_frames_where_there_are_none():
+    with fed(replace(HOG, text=True), has_input=False) as worker:
+        asks(worker, 4)
+        assert worker.is_told(FrameGrant).count == 0
+        assert worker.client.invents
+
+
+def test_another_pipeline_is_the_answer_wherever_the_feeder_waits(patient):
+    with fed(HOG) as worker:
+        for ring, count in ((None, 4), (FullRing(), 0)):
+            worker.client.ring = ring
+            worker.client.block.frames = 4
+            asks(worker, count)
+            worker.client.swap(config(SOW))
+            worker.is_told(LoadPipeline)
+        worker.client.ring = None
+
+
+def test_values_that_were_set_together_are_granted_together():
+    with fed(HOG) as worker:
+        stop = threading.Event()
+
+        def change():
+            for number in range(2, 1 << 30):
+                if stop.is_set():
+                    return
+                both = {"prompt": str(number), "reference": str(number)}
+                worker.client.set_parameters(number, both)
+
+        thread = threading.Thread(target=change, daemon=True)
+        thread.start()
+        seen = set()
+        while len(seen) < 20:  # that many while they change
+            worker.says(FrameRequest(count=0))
+            values = worker.is_told(FrameGrant).snapshot.values
+            assert values.get("prompt", "old") == values.get("reference", "old")
+            seen.add(values["prompt"])
+        stop.set()
+        thread.join(WAIT)

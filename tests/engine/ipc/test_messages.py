@@ -1,0 +1,214 @@
+"""What bridge and worker say to each other, and what neither takes from the other."""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import FrozenInstanceError, fields
+from typing import Any, get_args
+
+import pytest
+
+from engine.ipc.channel import LONGEST, bridge_end, worker_end
+from engine.ipc.messages import (
+    FROM_BRIDGE,
+    FROM_WORKER,
+    MOST_REQUESTED,
+    VERSION,
+    Alive,
+    BlockMade,
+    BridgeHello,
+    BridgeMessage,
+    Exit,
+    FrameGrant,
+    ParameterSnapshot,
+    ProtocolError,
+    Stop,
+    TimeLimit,
+    WorkerHello,
+    WorkerMessage,
+    encode,
+)
+from engine.parameters import Value
+
+SNAPSHOT = ParameterSnapshot(
+    number=7, values={"prompt": "Größe \ud83d", "fade": 1.0, "seed": 1, "on": True, "e": 1e-9}
+)
+GIVEN = {"number": 7, "values": {}}
+# Of each type that a field may be: a value, and what cannot be one.
+VALUES = {
+    int: (5, None, "5", 5.0, True),
+    float: (2.5, None, "2.5", True),
+    bool: (True, None, 1, "yes"),
+    str: ("a word", None, 1, ["a"]),
+    Exit: (Exit.CUDA, None, 3, "76", True),
+    tuple[str, ...]: (("a", "b"), None, "ab", [1], {"a": 1}),
+    Mapping[str, Value]: ({"size": "64x48", "n": 4}, None, [], {"a": None}, {"a": ["b"]}),
+    Mapping[str, Any]: ({"notice": "…", "deep": [[[{}]], None]}, None, [], "x"),
+    ParameterSnapshot: (
+        SNAPSHOT, None, 7, {}, {"number": 7}, GIVEN | {"more": 1}, GIVEN | {"number": 7.0},
+        GIVEN | {"values": {"a": None}},
+    ),
+}  # fmt: skip
+
+
+def sample(kind):
+    """A message of a kind, with something in each of its fields."""
+    version = {"version": VERSION} if "version" in kind.__slots__ else {}
+    return kind(**{each.name: VALUES[each.type][0] for each in fields(kind)} | version)
+
+
+def both_ways():
+    for vocabulary, messages in ((FROM_BRIDGE, BridgeMessage), (FROM_WORKER, WorkerMessage)):
+        yield from ((vocabulary, sample(kind)) for kind in get_args(messages))
+
+
+EVERY = pytest.mark.parametrize(
+    ("vocabulary", "message"),
+    [pytest.param(*each, id=type(each[1]).__name__) for each in both_ways()],
+)
+
+
+def first(message):
+    return isinstance(message, (BridgeHello, WorkerHello))
+
+
+@EVERY
+def test_what_is_said_is_what_is_heard_and_nobody_can_change_it(vocabulary, message):
+    heard = vocabulary.decode(encode(message), first=first(message))
+    assert heard == message
+    assert type(heard) is type(message)
+    for each in fields(message):
+        with pytest.raises(FrozenInstanceError):
+            setattr(heard, each.name, None)
+
+
+@EVERY
+def test_a_field_too_many_one_too_few_and_one_of_another_type_are_refused(vocabulary, message):
+    told = json.loads(encode(message))
+    wrong = [told | {"more": 1}]
+    for each in fields(message):
+        if each.name != "version":
+            wrong.append({name: told[name] for name in told if name != each.name})
+            wrong += [told | {each.name: value} for value in VALUES[each.type][1:]]
+    for each in wrong:
+        with pytest.raises(ProtocolError, match=f"says {told['type']}, but"):
+            vocabulary.decode(json.dumps(each).encode(), first=first(message))
+
+
+@pytest.mark.parametrize(("vocabulary", "hello", "speaker", "listener"), [
+    (FROM_BRIDGE, BridgeHello(version=VERSION, worker=1), "The bridge", "this engine worker"),
+    (FROM_WORKER, WorkerHello(version=VERSION, pid=1), "The engine worker", "this bridge"),
+])  # fmt: skip
+def test_both_versions_are_told_where_they_differ_whatever_else_has_changed(
+    vocabulary, hello, speaker, listener
+):
+    told = json.loads(encode(hello))
+    both = f"{speaker} could not be understood: it speaks %s of .*, {listener} version {VERSION};"
+    for version in (VERSION + 1, 0, "2", float(VERSION), True, None):
+        for more in ({}, {"type": "Born"}, {"news": 1}):
+            other = json.dumps(told | {"version": version} | more).encode()
+            with pytest.raises(ProtocolError, match=both % f"version {version!r}"):
+                vocabulary.decode(other, first=True)
+    with pytest.raises(ProtocolError, match=both % "no version"):
+        vocabulary.decode(b'{"say": "born", "pid": 7}', first=True)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"{]]}", "Expecting property name"),
+        (b"\xff", "utf-8"),
+        (b"[" * 100_000, "recursion"),
+        (b"[1]", r"says \[1\], which is no message"),
+        (b"{}", "says None, which is no message of version 1, which both say that they speak"),
+        (b'{"type": "Gossip"}', "says 'Gossip', which is no message of version 1"),
+        (b'{"type": ["Alive"]}', "which is no message of version 1"),
+        (encode(Stop()), "says 'Stop', which is no message"),  # the other one's
+        (encode(WorkerHello(version=VERSION, pid=1)), "says WorkerHello again"),
+        (b'{"type": "FrameRequest", "count": %d}' % (MOST_REQUESTED + 1), "it wants 65 pictures"),
+        (b'{"type": "FrameRequest", "count": -1}', "it wants -1 pictures"),
+        (
+            b'{"type": "WorkerFailed", "text": "", "code": 3, "unforeseen": true}',
+            "3 is not a valid",
+        ),
+    ],
+)
+def test_what_is_no_message_is_refused_in_a_sentence(data, told):
+    with pytest.raises(ProtocolError, match=f"The engine worker could not be understood: .*{told}"):
+        FROM_WORKER.decode(data)
+
+
+def test_the_first_message_is_a_hello():
+    told = json.dumps({"type": "Alive", "version": VERSION}).encode()
+    with pytest.raises(ProtocolError, match="says Alive at first"):
+        FROM_WORKER.decode(told, first=True)
+
+
+def test_whole_numbers_of_json_become_the_floats_that_they_were():
+    limit = FROM_WORKER.decode(b'{"type": "TimeLimit", "seconds": 3}')
+    assert limit == TimeLimit(seconds=3.0)
+    assert type(limit.seconds) is float
+    values = FROM_BRIDGE.decode(encode(FrameGrant(snapshot=SNAPSHOT))).snapshot.values
+    assert [type(values[name]) for name in ("fade", "seed", "on")] == [float, int, bool]
+
+
+def test_what_is_sent_as_it_may_not_be_is_refused_where_it_arrives():
+    """Nothing is checked twice: the encoder trusts its own side."""
+    grant = FrameGrant(snapshot=ParameterSnapshot(number=1, values={"prompt": None}))
+    with pytest.raises(ProtocolError, match="FrameGrant, but values cannot be"):
+        FROM_BRIDGE.decode(encode(grant))
+
+
+@contextmanager
+def pair():
+    """Both ends of a pair of pipes, in one process."""
+    (from_bridge, to_worker), (from_worker, to_bridge) = os.pipe(), os.pipe()
+    bridge = bridge_end(os.fdopen(from_worker, "rb"), os.fdopen(to_worker, "wb"))
+    worker = worker_end(os.fdopen(from_bridge, "rb"), os.fdopen(to_bridge, "wb"))
+    yield bridge, worker
+    for end in (bridge, worker):
+        end.close()
+        end.hang_up()
+
+
+def test_messages_go_over_pipes_until_one_end_is_closed():
+    with pair() as (bridge, worker):
+        bridge.send(BridgeHello(version=VERSION, worker=3))
+        bridge.send(FrameGrant(snapshot=SNAPSHOT, count=4, first=8, ring="in"))
+        worker.send(WorkerHello(version=VERSION, pid=3))
+        worker.send(BlockMade(frames=4, seconds=0.5, snapshot=7, report={"deep": [[]]}))
+        assert worker.receive() == BridgeHello(version=VERSION, worker=3)
+        assert worker.receive() == FrameGrant(snapshot=SNAPSHOT, count=4, first=8, ring="in")
+        assert bridge.receive() == WorkerHello(version=VERSION, pid=3)
+        assert bridge.receive().report == {"deep": [[]]}
+        worker.close()
+        assert bridge.receive() is None
+        bridge.close()
+        assert worker.receive() is None
+        with pytest.raises((OSError, ValueError)):
+            worker.send(Alive())
+
+
+def test_one_hello_is_asked_for_and_no_more():
+    with pair() as (bridge, worker):
+        worker.send(Alive())
+        with pytest.raises(ProtocolError, match="it speaks no version"):
+            bridge.receive()
+    with pair() as (bridge, worker):
+        for _ in range(2):
+            worker.send(WorkerHello(version=VERSION, pid=3))
+        assert bridge.receive()
+        with pytest.raises(ProtocolError, match="WorkerHello again"):
+            bridge.receive()
+
+
+@pytest.mark.parametrize(
+    "broken", [b"\x09\0\0", b"\x09\0\0\0{}", (LONGEST + 1).to_bytes(4, "little")]
+)
+def test_a_stream_that_is_broken_off_or_out_of_step_is_as_good_as_closed(broken):
+    incoming, outgoing = os.pipe()
+    os.write(outgoing, broken)
+    os.close(outgoing)
+    with os.fdopen(incoming, "rb") as file:
+        assert bridge_end(file, file).receive() is None

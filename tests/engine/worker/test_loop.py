@@ -1,0 +1,341 @@
+"""The worker's side of the talk: what it asks for, what it makes blocks of, what ends it."""
+
+import os
+import struct
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from engine.ipc.channel import bridge_end, worker_end
+from engine.ipc.messages import (
+    VERSION,
+    Alive,
+    BlockMade,
+    BridgeHello,
+    Exit,
+    FrameGrant,
+    FrameRequest,
+    LoadPipeline,
+    ParameterSnapshot,
+    PipelineKept,
+    PipelineReady,
+    PipelineSwapped,
+    ProtocolError,
+    RenewRing,
+    ResetStream,
+    RingLost,
+    RingMade,
+    Stop,
+    WorkerFailed,
+    WorkerHello,
+    encode,
+)
+from engine.ipc.ring import RingReader, RingWriter
+from engine.ipc.segments import unlink
+from engine.parameters import Load, Parameters, control
+from engine.worker.loop import Worker
+from engine.worker.steering import Steerer
+from tests.support.rig import scene
+
+WAIT = 20  # seconds for what comes at once
+
+
+class CounterLoad(Load):
+    fails: bool = control(False, "Cannot be built.")
+
+
+class CounterParameters(Parameters):
+    takes: int = control(2, "Frames a block takes.", minimum=0, maximum=8)
+    gain: float = control(0.0, "A fader.", minimum=0, maximum=2)
+    words: str = control("none", "Words.")
+
+
+class Counter:
+    """Takes as many frames as its parameters say, and reports what it was given."""
+
+    restless = False  # whether it wants another number each time that it is asked
+
+    def __init__(self, load, context):
+        if load.fails:
+            raise ValueError("No such weights.")
+        self.size, self.resets, self.seen, self.asked = context.size, 0, {}, 0
+
+    def wanted(self, parameters):
+        self.asked += 1
+        return 1 + self.asked % 2 if Counter.restless else parameters.takes
+
+    def __call__(self, images, parameters):
+        self.seen = {"given": len(images), **dict(parameters), "resets": self.resets}
+        yield images[0] if images else scene(16, 16)
+
+    def reset(self):
+        self.resets += 1
+
+    def report(self):
+        return {**self.seen, "size": self.size}
+
+    def close(self):
+        pass
+
+
+def target(thing):
+    return f"{__name__}:{thing.__name__}"
+
+
+def load(*, fails=False, size="auto"):
+    return LoadPipeline(
+        target=target(Counter), load=target(CounterLoad), values={"fails": fails},
+        parameters=target(CounterParameters), size=size, block=8,
+        assets=".", models=".", more_models=(), hang_s=5.0, load_s=5.0,
+    )  # fmt: skip
+
+
+class Talk:
+    """The bridge's end of a worker that is a thread of this process."""
+
+    def __init__(self):
+        (self.incoming, to_worker), (from_worker, outgoing) = os.pipe(), os.pipe()
+        self.channel = bridge_end(os.fdopen(from_worker, "rb"), os.fdopen(to_worker, "wb"))
+        theirs = worker_end(os.fdopen(self.incoming, "rb"), os.fdopen(outgoing, "wb"))
+        self.ended, self.rings = [], {}
+        self.ring = RingWriter(f"talk-{os.getpid()}-{id(self)}", 16, 16, 16)
+        worker = Worker(theirs, own_process=False)
+        self.thread = threading.Thread(
+            target=lambda: self.ended.append(worker.run()) or theirs.close(), daemon=True
+        )
+        self.thread.start()
+
+    def say(self, *messages):
+        for message in messages:
+            self.channel.send(message)
+
+    def hears(self, kind):
+        """The next message of a kind; what comes before it is passed over."""
+        while (message := self.channel.receive()) is not None:
+            if isinstance(message, RingMade):  # without its name it cannot be left behind
+                self.rings[message.name] = RingReader(message.name)
+                unlink(message.name)
+            if isinstance(message, kind):
+                return message
+        raise AssertionError(f"it ended without {kind.__name__}: {self.end()}")
+
+    def begins(self, number=1, **values):
+        """Wait for the pipeline, and tell it the values; how many frames it then asks for."""
+        self.hears(PipelineReady)
+        self.grant(0, number, **values)
+        return self.hears(FrameRequest).count
+
+    def grant(self, count=2, number=2, **values):
+        first = self.ring.head
+        for place in range(count):
+            self.ring.write(scene(16, 16, place), 0.0, place)
+        snapshot = ParameterSnapshot(number=number, values=values)
+        self.say(FrameGrant(snapshot=snapshot, count=count, first=first, ring=self.ring.name))
+
+    def block(self):
+        """What the next block was made with."""
+        made = self.hears(BlockMade)
+        return made.snapshot, made.report
+
+    def end(self):
+        self.thread.join(WAIT)
+        return self.ended[0]
+
+
+HELLO = BridgeHello(version=VERSION, worker=1)
+
+
+@contextmanager
+def talking(*messages):
+    talk = Talk()
+    try:
+        talk.say(*messages)
+        yield talk
+    finally:
+        talk.channel.close()
+        talk.thread.join(WAIT)
+        talk.channel.hang_up()
+        talk.ring.unlink()
+        for ring in (talk.ring, *talk.rings.values()):
+            ring.close()
+
+
+@pytest.fixture
+def restless(monkeypatch):
+    monkeypatch.setattr(Counter, "restless", True)
+
+
+def test_a_block_is_made_with_what_its_grant_says_and_nothing_else():
+    with talking(HELLO, load()) as talk:
+        assert talk.hears(WorkerHello) == WorkerHello(version=VERSION, pid=os.getpid())
+        assert talk.begins() == 2
+        talk.grant(number=7, gain=1.5, words="sea")
+        number, report = talk.block()
+        assert (number, report["gain"], report["words"], report["given"]) == (7, 1.5, "sea", 2)
+        talk.hears(FrameRequest)
+        talk.grant(number=8, gain=0.5)
+        number, report = talk.block()
+        assert (number, report["gain"], report["words"]) == (8, 0.5, "none"), "no mixture"
+        talk.say(Stop())
+        assert talk.end() is Exit.DONE
+
+
+def test_the_first_request_is_counted_by_the_values_that_there_are_once_it_is_loaded():
+    with talking(HELLO, load(size="64x48")) as talk:
+        assert talk.begins(takes=5) == 5
+        talk.grant(5, takes=5)
+        assert talk.block()[1]["size"] == "64x48"
+
+
+def test_a_grant_whose_values_take_another_count_is_asked_for_again():
+    with talking(HELLO, load()) as talk:
+        assert talk.begins() == 2
+        talk.grant(2, number=3, takes=4, words="four")
+        assert talk.hears(FrameRequest).count == 4
+        talk.grant(4, number=4, takes=4, words="more")
+        number, report = talk.block()
+        assert (number, report["given"], report["words"]) == (4, 4, "more")
+        assert talk.hears(FrameRequest).count == 4
+        talk.grant(4, number=5, takes=0, words="of nothing")
+        assert talk.hears(FrameRequest).count == 0
+
+
+def test_who_wants_another_count_each_time_is_not_asked_without_end(restless):
+    with talking(HELLO, load()) as talk:
+        talk.grant(talk.begins(number=1), number=2)
+        count = talk.hears(FrameRequest).count
+        talk.grant(count, number=3)
+        number, report = talk.block()
+        assert (number, report["given"]) == (2, count), "as it was counted"
+
+
+def test_a_stream_is_reset_between_two_blocks_and_a_ring_made_anew():
+    with talking(HELLO, load()) as talk:
+        talk.begins()
+        talk.grant()
+        ring = talk.hears(RingMade).name
+        assert talk.block()[1]["resets"] == 0
+        talk.hears(FrameRequest)
+        talk.say(ResetStream(), RenewRing())
+        talk.grant()
+        assert talk.hears(RingMade).name != ring
+        assert talk.block()[1]["resets"] == 1
+
+
+def test_a_granted_ring_that_is_gone_is_told_and_another_one_asked_for():
+    with talking(HELLO, load()) as talk:
+        talk.begins()
+        talk.say(FrameGrant(snapshot=ParameterSnapshot(number=2), count=2, ring="nowhere"))
+        assert talk.hears(RingLost).name == "nowhere"
+        assert talk.hears(FrameRequest).count == 2
+
+
+def test_a_pipeline_is_put_in_place_or_the_old_one_kept_each_with_its_values():
+    with talking(HELLO, load()) as talk:
+        talk.begins()
+        talk.say(load(size="32x32"))
+        talk.hears(PipelineSwapped)
+        assert talk.begins(takes=3) == 3, "counted by what holds now"
+        talk.say(load(fails=True))
+        assert talk.hears(PipelineKept) == PipelineKept(text="No such weights.", unforeseen=False)
+        talk.hears(PipelineReady)
+        talk.say(load(fails=True))  # also before it has been told of any values
+        talk.hears(PipelineKept)
+        assert talk.begins(takes=3) == 3
+        talk.grant(3, takes=3, words="on")
+        report = talk.block()[1]
+        assert (report["words"], report["size"]) == ("on", "32x32")
+
+
+def test_pictures_come_by_the_ring_with_the_number_of_their_snapshot():
+    with talking(HELLO, load()) as talk:
+        talk.begins()
+        talk.grant(number=9)
+        talk.block()
+        (ring,) = talk.rings.values()
+        slot = ring.newest()
+        assert slot.tag == 9
+        assert np.array_equal(slot.image, scene(16, 16))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ([b'{"type":"BridgeHello","version":99,"worker":1}'],
+         f"it speaks version 99 of their messages, this engine worker version {VERSION};"),
+        ([b'{"do":"parameters","number":1,"values":{}}'], "it speaks no version"),
+        ([encode(HELLO), b'{"type":"Steer"}'], "it says 'Steer', which is no message of version 1"),
+        ([encode(HELLO), b'{"type":"LoadPipeline"}'], "it says LoadPipeline, but it lacks"),
+        ([encode(HELLO), b'{"type":"Stop","now":true}'], "it says Stop, but it lacks [] and has"),
+        ([encode(HELLO), encode(HELLO)], "it says BridgeHello again"),
+        ([encode(HELLO), encode(Alive())], "it says 'Alive', which is no message"),
+        ([encode(HELLO), b"{]]}"], "could not be understood: Expecting property name"),
+    ],
+)  # fmt: skip
+def test_a_bridge_that_says_what_is_no_message_ends_the_worker_which_says_why(said, told):
+    with talking() as talk:
+        for data in said:
+            talk.channel._outgoing.write(struct.pack("<I", len(data)) + data)
+        talk.channel._outgoing.flush()
+        failed = talk.hears(WorkerFailed)
+        assert told in failed.text
+        assert (failed.code, talk.end()) == (Exit.PROTOCOL, Exit.PROTOCOL)
+
+
+def test_frames_for_no_pipeline_end_it_too():
+    with talking(HELLO, FrameGrant(snapshot=ParameterSnapshot(number=1))) as talk:
+        assert "grants frames to no pipeline" in talk.hears(WorkerFailed).text
+        assert talk.end() is Exit.PROTOCOL
+
+
+def test_a_worker_process_ends_for_a_bridge_of_another_version_with_a_status_of_its_own():
+    hello = b'{"type":"BridgeHello","version":99,"more":[]}'
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "engine.worker"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        process.stdin.write(struct.pack("<I", len(hello)) + hello)
+        process.stdin.flush()
+        channel, told = bridge_end(process.stdout, process.stdin), None
+        while (message := channel.receive()) is not None:
+            told = message
+        words = process.stderr.read().decode()
+        assert process.wait(WAIT) == Exit.PROTOCOL
+    both = f"speaks version 99 of their messages, this engine worker version {VERSION}"
+    assert both in told.text
+    assert both in words
+    assert told.code is Exit.PROTOCOL
+
+
+# The parameters of a block.
+
+
+def test_values_are_taken_as_they_come_and_numbers_keep_their_kind():
+    steerer = Steerer(CounterParameters)
+    made = steerer.of(ParameterSnapshot(number=3, values={"gain": 1, "takes": 3})).parameters
+    assert made == CounterParameters(gain=1.0, takes=3)
+    assert (type(made.gain), type(made.takes), made.words) == (float, int, "none")
+    with pytest.raises(ValueError, match="frozen"):
+        made.gain = 2.0
+
+
+def test_what_another_pipeline_alone_knows_is_left_out_and_nothing_is_validated_again():
+    values = {"gain": 9.0, "foreign": "x"}
+    made = Steerer(CounterParameters).of(ParameterSnapshot(number=1, values=values)).parameters
+    assert dict(made) == {"takes": 2, "gain": 9.0, "words": "none"}
+
+
+def test_the_same_snapshot_is_the_same_object():
+    steerer = Steerer(CounterParameters)
+    one, same = (steerer.of(ParameterSnapshot(number=1, values={"gain": 1.0})) for _ in range(2))
+    assert one is same
+    assert steerer.of(ParameterSnapshot(number=1, values={"gain": 0.5})) is not one
+
+
+def test_a_message_that_cannot_be_is_an_error_of_values():
+    assert issubclass(ProtocolError, ValueError), "whoever reads a channel expects those"
