@@ -24,7 +24,11 @@ NoSize: TypeAlias = Annotated[str, AfterValidator(lambda text: text and sizes.ex
 
 
 def data_folder() -> Path:
-    """Where this machine keeps a program's own files; RuntimeError where it knows no home."""
+    """Where this machine keeps a program's own files; RuntimeError where it knows no home.
+
+    Not by platformdirs, which heeds XDG_DATA_HOME on macOS and no LOCALAPPDATA on Windows: journals
+    would be lost, and TouchDesigner's loader, which has no packages, must find the same place.
+    """
     if sys.platform == "win32":
         return _named("LOCALAPPDATA", Path.home) / "spout-bridge"
     if sys.platform == "darwin":

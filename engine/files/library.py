@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+
+from platformdirs import user_documents_path
 
 from engine.catalog.artifacts import Artifact
 from engine.system import drives, held
@@ -21,7 +21,6 @@ from engine.system import drives, held
 RECORD = "hashes.json"
 BLOCK = 1 << 22
 PICKLES = {".pt", ".pth"}
-FOLDERS = r"Software\Microsoft\Windows\CurrentVersion\Explorer\User Shell Folders"
 COMFY = ("diffusion_models", "unet", "vae", "vae_approx", "text_encoders", "clip")
 
 Progress = Callable[[float, float], None]  # bytes done, bytes in all
@@ -85,19 +84,17 @@ def _documents(environment: Mapping[str, str], home: Path) -> list[Path]:
     """Where documents may be: OneDrive takes them along, under a name in the user's language."""
     names = ("OneDrive", "OneDriveConsumer", "OneDriveCommercial")
     clouds = [Path(at) / "Documents" for name in names if (at := environment.get(name))]
-    found = [*_shell_folder("Personal"), home / "Documents", *clouds]
+    found = [*_windows_documents(), home / "Documents", *clouds]
     return list(dict.fromkeys(found))
 
 
-def _shell_folder(name: str) -> list[Path]:
-    """One of this user's folders, as Windows knows it."""
+def _windows_documents() -> list[Path]:
+    """Where Windows itself says that documents are; none where it does not say."""
     if sys.platform != "win32":
         return []
-    winreg: Any = import_module("winreg")
     try:
-        with winreg.OpenKey(winreg.HKEY_CURRENT_USER, FOLDERS) as key:
-            return [Path(os.path.expandvars(str(winreg.QueryValueEx(key, name)[0])))]
-    except OSError:
+        return [user_documents_path()]
+    except (OSError, ValueError):  # a profile that is broken or still being made
         return []
 
 

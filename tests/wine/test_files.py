@@ -210,7 +210,7 @@ def test_paths_as_windows_has_them(tmp_path):
             with pytest.raises(TransportError) as refused:
                 open_(typed, Options())
             assert words in str(refused.value)
-    assert library._shell_folder("Personal")[0].is_absolute()
+    assert library._windows_documents()[0].is_absolute()
 
 
 def test_what_windows_may_still_promise_is_a_number(tmp_path):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bridge.cli.commands import _encoding, main
-from bridge.settings import Settings
+from bridge.settings import Settings, data_folder
 from bridge.system import paths
 from bridge.system.paths import meant, refusal, typed, unquoted
 from bridge.transports import Options, TransportError, open_sink, open_source
@@ -264,8 +264,39 @@ def test_comfyui_is_found_where_onedrive_took_the_documents(tmp_path, monkeypatc
     german = tmp_path / "OneDrive" / "Dokumente"
     for folder in (german, tmp_path / "Cloud" / "Documents"):
         (folder / "ComfyUI" / "models").mkdir(parents=True)
-    monkeypatch.setattr(library, "_shell_folder", lambda name: [german])
+    monkeypatch.setattr(library.sys, "platform", "win32")
+    monkeypatch.setattr(library, "user_documents_path", lambda: german)
     found = [place.folder for place in other_places({"OneDrive": str(tmp_path / "Cloud")})]
     assert german / "ComfyUI" / "models" in found
     assert tmp_path / "Cloud" / "Documents" / "ComfyUI" / "models" in found
     assert len(found) == len(set(found))
+
+    def broken():
+        raise OSError("The system cannot find the file specified")
+
+    monkeypatch.setattr(library, "user_documents_path", broken)
+    found = [place.folder for place in other_places({"OneDrive": str(tmp_path / "Cloud")})]
+    assert found == [tmp_path / "Cloud" / "Documents" / "ComfyUI" / "models"]
+
+
+@pytest.mark.parametrize(
+    ("system", "variables", "place"),
+    [
+        ("linux", {}, "home/.local/share/spout-bridge"),
+        ("linux", {"XDG_DATA_HOME": "data"}, "data/spout-bridge"),
+        ("darwin", {}, "home/Library/Application Support/spout-bridge"),
+        ("darwin", {"XDG_DATA_HOME": "data"}, "home/Library/Application Support/spout-bridge"),
+        ("win32", {"LOCALAPPDATA": "data"}, "data/spout-bridge"),
+        ("win32", {}, "home/spout-bridge"),
+    ],
+)
+def test_the_folder_of_ones_own_stays_where_it_was(tmp_path, monkeypatch, system, variables, place):
+    """A journal of before, and the kit that TouchDesigner's loader looks for, lie there."""
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, folder in variables.items():
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "platform", system)
+    assert data_folder() == tmp_path / place
