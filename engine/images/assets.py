@@ -1,6 +1,7 @@
 """Pictures by their names in the assets folder."""
 
 from collections import OrderedDict
+from collections.abc import Hashable, Mapping
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -11,6 +12,7 @@ import numpy as np
 
 from engine.images.decoding import Need, read
 from engine.pipeline import Image
+from engine.system.background import BackgroundCache
 from engine.system.errands import Errands
 
 LONGEST = 200  # bytes of a name; file systems end at 255
@@ -21,6 +23,7 @@ MOST = 200  # pictures, and reasons why there is none, that are kept at all
 AGAIN = 1.0  # seconds until a file that is in use is looked at again: it may have changed
 SLOW = 3.0  # seconds without an answer of the disk from which on it is told
 WHITE = 255
+FAILURES = ValueError, MemoryError, cv2.error  # of a picture, told in its place
 
 File: TypeAlias = tuple[Path, int, int]  # its time of change in nanoseconds, its size in bytes
 How: TypeAlias = Literal["contained", "stretched"]
@@ -89,11 +92,11 @@ class Folder:
         """How many files are looked at."""
         return self._looks.waiting
 
-    def slow(self, *reads: Errands[Image]) -> str:
-        """That the disk does not answer, neither a look nor what reads files of it, as a sentence;
-        empty where it does.
+    def slow(self, waited: float) -> str:
+        """That the disk does not answer, as a sentence; empty where it does. `waited` is for how
+        many seconds somebody has waited for what files hold.
         """
-        longest = max(errands.longest for errands in (self._looks, *reads))
+        longest = max(self._looks.longest, waited)
         if longest < SLOW:
             return ""
         return (
@@ -113,8 +116,7 @@ class Pictures:
 
     def __init__(self, assets: Path) -> None:
         self._folder = Folder(assets, "picture")
-        self._known: OrderedDict[Key, Image | str] = OrderedDict()
-        self._reads = Errands[Image]("pictures", COMING)
+        self._images = BackgroundCache[Image]("pictures", COMING, _full, failures=FAILURES)
         self.problems: dict[str, str] = {}  # of this block, by name: why it is not there, or old
 
     def begin(self) -> None:
@@ -132,28 +134,25 @@ class Pictures:
             return None
         key, why = self._newest(name, size, how)
         self.problems.pop(name, None)
-        if why or (why := self._folder.slow(self._reads)):
+        if why or (why := self._folder.slow(self._images.longest)):
             self.problems[name] = why
         key = key or self._before(name, size, how)
-        if key is None:
-            return None
-        self._known.move_to_end(key)
-        return key, cast(Image, self._known[key])
+        return None if key is None else (key, cast(Image, self._images.known(key)))
 
     def close(self) -> None:
         """End the threads."""
         self._folder.close()
-        self._reads.close()
+        self._images.close()
 
     @property
     def arriving(self) -> int:
         """How many pictures are looked at or being read."""
-        return self._folder.looking + self._reads.waiting
+        return self._folder.looking + self._images.waiting
 
     @property
     def held(self) -> int:
         """Bytes of the pictures that are kept."""
-        return sum(known.nbytes for known in self._known.values() if not isinstance(known, str))
+        return sum(image.nbytes for _, image in self._images.values())
 
     def _newest(self, name: str, size: tuple[int, int], how: How) -> tuple[Key | None, str]:
         """The picture of the file as it is now, or why there is none, where that is known."""
@@ -161,35 +160,19 @@ class Pictures:
         if file is None or isinstance(file, str):
             return None, file or ""
         key = Key(*file, *size, how)
-        if key not in self._known and not self._arrived(key):
-            return None, ""
-        known = self._known[key]
-        self._known.move_to_end(key)
-        return (None, known) if isinstance(known, str) else (key, "")
+        self._images.ask(key, partial(_made, key))
+        known = self._images.get(key)
+        if known is None or isinstance(known, str):
+            return None, known or ""
+        return key, ""
 
     def _before(self, name: str, size: tuple[int, int], how: How) -> Key | None:
         """The last picture that was read under that name for the same use."""
-        for key in reversed(self._known):
-            use = key.path.name, (key.width, key.height), key.how
-            if use == (name, size, how) and not isinstance(self._known[key], str):
+        for key, _ in self._images.values():
+            assert isinstance(key, Key)
+            if (key.path.name, (key.width, key.height), key.how) == (name, size, how):
                 return key
         return None
-
-    def _arrived(self, key: Key) -> bool:
-        self._reads.ask(key, partial(_made, key))
-        future = self._reads.taken(key)
-        if future is None:
-            return False
-        error = future.exception()
-        if error is not None and not isinstance(error, (ValueError, MemoryError, cv2.error)):
-            raise error
-        why = str(error) or "This machine has too little memory left for the picture."
-        self._known[key] = future.result() if error is None else why
-        while len(self._known) > IN_USE and self.held > KEPT_BYTES:
-            self._known.popitem(last=False)
-        while len(self._known) > MOST:
-            self._known.popitem(last=False)
-        return True
 
 
 def contained(image: Image, width: int, height: int) -> Image:
@@ -214,9 +197,21 @@ def stretched(image: Image, width: int, height: int) -> Image:
 
 def _made(key: Key) -> Image:
     """The picture of a file, at the size that is asked for; the file's own is let go."""
-    image = read(key.path, Need(key.width, key.height, key.how == "stretched"), "reference")
     make = contained if key.how == "contained" else stretched
-    return make(image, key.width, key.height)
+    try:
+        image = read(key.path, Need(key.width, key.height, key.how == "stretched"), "reference")
+        return make(image, key.width, key.height)
+    except MemoryError as error:
+        told = str(error) or "This machine has too little memory left for the picture."
+        raise MemoryError(told) from error
+
+
+def _full(known: Mapping[Hashable, Image | str]) -> bool:
+    """Whether pictures that are kept take too much; those of one block always may stay."""
+    if len(known) <= IN_USE:
+        return False
+    held = sum(image.nbytes for image in known.values() if not isinstance(image, str))
+    return held > KEPT_BYTES or len(known) > MOST
 
 
 def _short(text: str) -> str:

@@ -1,11 +1,9 @@
 """From references and prompts to the style vector that a block aims at."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from time import perf_counter
-from typing import TypeAlias
 
 import numpy as np
 
@@ -16,13 +14,11 @@ from engine.stylize import references
 from engine.stylize.drawing import draw
 from engine.stylize.recipes import Recipe, read
 from engine.stylize.weights import Array
-from engine.system.errands import Errands
+from engine.system.background import BackgroundCache
 
-KEPT = 64  # vectors in the cache
+KEPT = 64  # style vectors (100,) of references, and as many of recipes
 FIRST = 0.3  # seconds that the files of the first look of all are waited for, in all
 PLACES = ("", "_2", "_3")  # of prompts and references, as their parameters are named
-
-Known: TypeAlias = "Array | str"  # a style vector (100,), or why there is none, as a sentence
 
 
 class Looks:
@@ -36,9 +32,9 @@ class Looks:
     def __init__(self, encode: Callable[[Image], Array], assets: Path) -> None:
         self._encode = encode
         self._folder = Folder(assets, "reference")
-        self._known: OrderedDict[Hashable, Known] = OrderedDict()
-        self._reads = Errands[Image]("pictures", KEPT)
-        self._draws = Errands[Image]("recipes", KEPT)  # which wait for no disk
+        self._reads = BackgroundCache[Array]("pictures", KEPT, _full, finish=self._style)
+        # recipes wait for no disk
+        self._draws = BackgroundCache[Array]("recipes", KEPT, _full, finish=self._style)
         self._until = 0.0  # when the wait for the first look of all ends; 0 before it
         self._recipe = lru_cache(KEPT)(read)
         self._good: dict[str, Array] = {}  # the last good reference of each place
@@ -104,7 +100,7 @@ class Looks:
         if isinstance(file, str):
             self.problems.append(file)
             return self._good.get(place)
-        if slow := self._folder.slow(self._reads):
+        if slow := self._folder.slow(self._reads.longest):
             self.problems.append(slow)
         if file is None:
             self.arriving += 1
@@ -130,43 +126,28 @@ class Looks:
         self,
         key: Hashable,
         picture: Callable[[], Image],
-        errands: Errands[Image],
+        styles: BackgroundCache[Array],
         patience: float | None,
-    ) -> "Known | None":
+    ) -> "Array | str | None":
         """What is known of a picture; None, and counted as arriving, where nothing is yet."""
-        if key not in self._known and not self._arrived(key, picture, errands, patience):
+        styles.ask(key, picture)
+        known = styles.known(key) if self.encoded else styles.get(key, patience)
+        if known is None:
             self.arriving += 1
-            return None
-        self._known.move_to_end(key)
-        return self._known[key]
+        return known
 
-    def _arrived(
-        self,
-        key: Hashable,
-        picture: Callable[[], Image],
-        errands: Errands[Image],
-        patience: float | None,
-    ) -> bool:
-        errands.ask(key, picture)
-        if self.encoded:
-            return False  # in a later block
-        future = errands.taken(key, patience)
-        if future is None:
-            return False
-        error = future.exception()
-        if error is not None and not isinstance(error, ValueError):
-            raise error
-        self.encoded = error is None
-        self._known[key] = self._style(future.result()) if error is None else str(error)
-        if len(self._known) > KEPT:
-            self._known.popitem(last=False)
-        return True
-
-    def _style(self, image: Image) -> Known:
+    def _style(self, image: Image) -> Array:
+        self.encoded = True
         vector = self._encode(image)
-        if np.isfinite(vector).all():
-            return vector
-        return "A picture's style became numbers that are NaN or infinite; it has no influence."
+        if not np.isfinite(vector).all():
+            raise ValueError(
+                "A picture's style became numbers that are NaN or infinite; it has no influence."
+            )
+        return vector
+
+
+def _full(known: Mapping[Hashable, Array | str]) -> bool:
+    return len(known) > KEPT
 
 
 def _sum(parts: list[tuple[float, Array]]) -> Array | None:

@@ -40,6 +40,21 @@ class Errands(Generic[T]):
         del self._asked[key]
         return future
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether the call is asked for and not handed out yet."""
+        return key in self._asked
+
+    @property
+    def done(self) -> list[Hashable]:
+        """Those of which something has come that was not handed out yet."""
+        return [key for key, (_, future) in self._asked.items() if future.done()]
+
+    def leave(self) -> None:
+        """Make no more of the calls, but for the one that is begun."""
+        for key, (_, future) in [*self._asked.items()]:
+            if future.cancel():
+                del self._asked[key]
+
     @property
     def waiting(self) -> int:
         """How many calls are not done."""

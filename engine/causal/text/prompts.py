@@ -6,9 +6,8 @@ the embedding fades from what is shown to what is wished.
 
 # pyright: basic, reportMissingImports=false
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple, TypeAlias
 
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from engine.causal.text.blending import Method, between, blend
 from engine.causal.text.tokens import clean, named
+from engine.system.background import BackgroundCache
 from engine.weights.finite import all_finite
 
 Wish: TypeAlias = Sequence[tuple[str, float]]  # texts with weights
@@ -94,7 +94,7 @@ class Prompts:
     @property
     def arriving(self) -> int:
         """How many texts the wish needs that are not encoded yet."""
-        return sum(text in self._texts.coming for text in self._wish.texts)
+        return sum(map(self._texts.is_coming, self._wish.texts))
 
     @property
     def problems(self) -> list[str]:
@@ -193,62 +193,63 @@ class EmbeddingCache:
 
     def __init__(self, encode: Callable[[str], Tensor], note: Callable[[str], str]) -> None:
         self._encode, self._note = encode, note
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prompts")
-        self._known: OrderedDict[str, Known] = OrderedDict()
-        self.coming: dict[str, Future[Known | str]] = {}  # asked for, and not collected yet
-        self._failed: dict[str, str] = {}
+        self._known = BackgroundCache[Known]("prompts", KEPT, _full)
         self._wanted: set[str] = set()
 
     def want(self, texts: Mapping[str, str]) -> None:
         """Encode these next, as written, by cleaned text; leave what was wanted and not begun."""
+        self._known.forget_failures(but=self._wanted & texts.keys())
+        self._known.leave()
         self._wanted = set(texts)
-        self._failed = {text: said for text, said in self._failed.items() if text in texts}
-        self.coming = {text: job for text, job in self.coming.items() if not job.cancel()}
         for text, written in texts.items():
-            if text in self._known:
-                self._known.move_to_end(text)
-            elif text not in self.coming and text not in self._failed:
-                self.coming[text] = self._thread.submit(self._encoded, written)
+            self._known.ask(text, partial(self._encoded, written))
+            self._known.known(text)  # used: it stays
 
     def collect(self) -> None:
         """Take what the thread has finished."""
-        for text in [text for text, job in self.coming.items() if job.done()]:
-            found = self.coming.pop(text).result()
-            if isinstance(found, Known):
-                self._known[text] = found
-                if len(self._known) > KEPT:
-                    self._known.popitem(last=False)
-            elif text in self._wanted:
-                self._failed[text] = found
+        self._known.collect()
+
+    def is_coming(self, text: str) -> bool:
+        """Whether it is asked for, and not collected yet."""
+        return self._known.is_coming(text)
 
     def all(self, texts: Sequence[str]) -> list[Tensor]:
         """The embeddings in float32 where every one is known, else none at all."""
-        known = [self._known[text] for text in texts if text in self._known]
+        known = [known for text in texts if isinstance(known := self._known.known(text), Known)]
         padded = (F.pad(own.float(), (0, 0, 0, length - own.shape[1])) for own, length, _ in known)
         return list(padded) if len(known) == len(texts) else []
 
     def said(self, text: str) -> str:
         """What there is to say of a text."""
-        known = self._known.get(text)
-        return known.note if known else self._failed.get(text, "")
+        known = self._known.known(text)
+        return known.note if isinstance(known, Known) else known or ""
 
     def close(self) -> None:
         """See `Prompts.close`."""
-        self.coming.clear()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._known.close()
 
-    def _encoded(self, text: str) -> "Known | str":
-        """What there is to know of a text, or why there is nothing, as a sentence."""
+    def _encoded(self, text: str) -> Known:
+        """What there is to know of a text; ValueError, with a sentence, where there is nothing."""
         try:
             embedding, note = self._encode(text), self._note(text)
             if not all_finite([embedding]):
                 raise ValueError("its embedding has numbers that are NaN or infinite")
         except FAILURES as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            what = f"The prompt {named(clean(text))} could not be encoded ({reason})"
-            return f"{what}; what was shown before stays."
-        rows = embedding[0].any(-1).nonzero()
-        own = embedding[:, : int(rows[-1]) + 1 if len(rows) else 0].clone()
-        if own.is_cuda:  # whoever reads it may do so on another stream
-            torch.cuda.current_stream(own.device).synchronize()
-        return Known(own, embedding.shape[1], note)
+        else:
+            return _known(embedding, note)
+        # raised out here, for the first error holds the memory of what has failed for lack of it
+        what = f"The prompt {named(clean(text))} could not be encoded ({reason})"
+        raise ValueError(f"{what}; what was shown before stays.")
+
+
+def _known(embedding: Tensor, note: str) -> Known:
+    rows = embedding[0].any(-1).nonzero()
+    own = embedding[:, : int(rows[-1]) + 1 if len(rows) else 0].clone()
+    if own.is_cuda:  # whoever reads it may do so on another stream
+        torch.cuda.current_stream(own.device).synchronize()
+    return Known(own, embedding.shape[1], note)
+
+
+def _full(known: Mapping[Hashable, Known | str]) -> bool:
+    return len(known) > KEPT

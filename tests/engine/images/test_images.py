@@ -327,7 +327,7 @@ def test_reasons_are_bounded_too(pictures, tmp_path):
             if f"{number}.png" in pictures.problems:
                 break
             time.sleep(0.0005)  # else the thread that reads waits for this one
-    assert len(pictures._known) <= MOST
+    assert len(pictures._images._known) <= MOST
 
 
 def test_a_file_changed_by_hand_is_read_anew(pictures, tmp_path, monkeypatch):
