@@ -30,13 +30,14 @@ from bridge.playout.send import Sending
 from bridge.settings import Settings
 from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm
+from bridge.state.change import Change
 from bridge.state.controls import all_specs
 from bridge.state.journal import Journal, Kept, Left
 from bridge.state.loads import checked_load
 from bridge.state.missed import Missed
 from bridge.state.references import refer
 from bridge.state.status import Counters, EngineState, OutputSource, Status
-from bridge.state.store import Change, ParameterError, ParameterStore
+from bridge.state.store import ParameterError, ParameterStore
 from bridge.system.aside import Aside, Disk, SlowError
 from bridge.system.faults import Faults
 from bridge.system.loops import explained, repeat

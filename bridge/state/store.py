@@ -1,7 +1,7 @@
 """The parameter store: one map of name to value over all catalogued pipelines.
 
 A value for a pipeline that is not running is kept until it runs. Readers take one immutable
-snapshot; a writer validates all of its changes, swaps the snapshot, then tells the listeners.
+snapshot; a writer validates all of its changes, swaps the snapshot, then hands the change on.
 
 To validate may take a look at a disk, which may sleep. So every change has its turn: of two values
 of a name the one that was asked for later counts, however long it took to look for the other.
@@ -10,12 +10,14 @@ of a name the one that was asked for later counts, however long it took to look 
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import count
 from types import MappingProxyType
 from typing import TypeAlias
 
+from bridge.state.change import Change, Snapshot
+from bridge.state.listeners import Listener, Listeners
 from engine.parameters import WRITTEN, Kind, ParameterSpec, Value
 from engine.system.texts import mended
 
@@ -28,31 +30,15 @@ class ParameterError(ValueError):
         self.problems = dict(problems)
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """All values at one moment; `number` goes up by one with every change."""
-
-    number: int
-    values: Mapping[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What one update did: the new snapshot, the names it changed, and who asked."""
-
-    snapshot: Snapshot
-    changed: Mapping[str, Value]
-    origin: str
-
-
-Listener: TypeAlias = Callable[[Change], None]
 Refer: TypeAlias = Callable[[str], str]
 Fits: TypeAlias = Callable[[Mapping[str, Value], str], Mapping[str, str]]
 
 
 class ParameterStore:
-    """Any thread may call any method. Listeners are called in the order of the changes, by the
-    thread that made the change: they must return at once.
+    """Any thread may call any method; none waits for another but for the time of a few lines.
+
+    Listeners are called without the lock, each in the order of the changes, by a thread that sets:
+    they must return at once, and may set values themselves. See `listeners`.
     """
 
     def __init__(
@@ -76,8 +62,8 @@ class ParameterStore:
         self._turns = count(1)
         self._turn_of: dict[str, int] = dict.fromkeys(self.specs, 0)  # in which each was set
         self._asking = threading.local()
-        self._lock = threading.RLock()
-        self._listeners: list[Listener] = []
+        self._lock = threading.Lock()
+        self.listeners = Listeners()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -86,7 +72,7 @@ class ParameterStore:
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` with every `Change` from now on."""
-        self._listeners.append(listener)
+        self.listeners.add(listener)
 
     def waits(self, names: Iterable[str]) -> bool:
         """Whether to check values of these names may take a look at a disk: files are looked for,
@@ -121,7 +107,8 @@ class ParameterStore:
         `lenient` coerces and clamps (OSC), else a value must be exactly right (REST). Names that
         get the value they have are applied, but change nothing and are told to nobody.
         """
-        turn = getattr(self._asking, "turn", 0) or self.turn()
+        given = getattr(self._asking, "turn", 0)
+        turn = given or self.turn()
         checked = self.check(changes, origin, lenient=lenient)
         with self._lock:
             old = self._snapshot
@@ -131,10 +118,15 @@ class ParameterStore:
             if changed:
                 self._values = self._values | changed  # another dict: snapshots never change
                 self._snapshot = Snapshot(old.number + 1, MappingProxyType(self._values))
-                change = Change(self._snapshot, MappingProxyType(changed), origin)
-                for listener in self._listeners:
-                    listener(change)
-            return {name: self._snapshot.values[name] for name in checked}
+                self.listeners.put(Change(self._snapshot, MappingProxyType(changed), origin))
+            held = self._values
+        if changed:
+            self._asking.turn = 0  # what a listener sets is asked for now
+            try:
+                self.listeners.hand_on()
+            finally:
+                self._asking.turn = given
+        return {name: held[name] for name in checked}
 
     def check(
         self, changes: Mapping[str, object], origin: str = "", *, lenient: bool = False

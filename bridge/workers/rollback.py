@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
-from bridge.state.store import Change, ParameterError, ParameterStore, Snapshot
+from bridge.state.change import Change, Snapshot
+from bridge.state.store import ParameterError, ParameterStore
 from bridge.workers.client import News, WorkerClient
 from engine.ipc.messages import BlockMade, BlockUnusable
 from engine.parameters import Value

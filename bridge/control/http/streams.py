@@ -16,8 +16,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.texts import encoded
 from bridge.frames.encode import Preview
+from bridge.state.change import Change
 from bridge.state.status import STATUS
-from bridge.state.store import Change
 from engine.parameters import Value
 from engine.system.texts import mended
 

@@ -17,8 +17,8 @@ from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.inbox import Sender
 from bridge.control.osc.packets import PacketError, encoded
 from bridge.control.osc.routes import ROOT, addresses
+from bridge.state.change import Change
 from bridge.state.status import STATUS, Status
-from bridge.state.store import Change
 from bridge.system.loops import repeat
 from engine.parameters import ParameterSpec, Value
 
