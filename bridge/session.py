@@ -56,7 +56,7 @@ from bridge.transports import (
 from bridge.transports.pattern import card
 from bridge.transports.placeholder import PlaceholderSource
 from bridge.workers.client import WorkerClient, WorkerConfig
-from bridge.workers.fit import free, refusal, whole
+from bridge.workers.fit import fit_within, free, whole
 from bridge.workers.host import EngineHost
 from bridge.workers.rollback import Rollback
 from engine import sizes
@@ -404,7 +404,7 @@ class Session:
                 "title": row.title,
                 "active": bool(shown) and shown.row.id == row.id,
                 "missing": row.missing,
-                "memory": self._host.room(row, self._checked(row)),
+                "memory": str(self._host.fit(row, self._checked(row))),
                 "parameters": [spec.name for spec in describe(row.parameters)],
                 "load": [spec.name for spec in describe(row.load)],
             }
@@ -685,7 +685,8 @@ class Session:
         """Why a pipeline has no room now at a size; empty where it has."""
         link = self._host.current
         there = free(self._host.free, _memory(link.pid) * 1e6 if link else 0.0)
-        return refusal(row, load, size, there, self.settings.models_folder)
+        fit = fit_within(row, load, size, there, self.settings.models_folder)
+        return "" if fit.fits else fit.told(row.id)
 
     def check_room(self) -> None:
         """ValueError where this machine, with nothing else on it, has no room for the first
@@ -693,8 +694,9 @@ class Session:
         """
         row, size = self._catalog[self._first], self.settings.size
         load, there = self._checked(row), whole(self._host.free)
-        if why := refusal(row, load, size, there, self.settings.models_folder):
-            raise ValueError(f"size {size}: {why}.")
+        fit = fit_within(row, load, size, there, self.settings.models_folder)
+        if not fit.fits:
+            raise ValueError(f"size {size}: {fit.told(row.id)}.")
 
     def _begin_within_room(self, row: PipelineRow) -> None:
         """Begin with a size that there is room for, whatever was kept."""

@@ -92,8 +92,8 @@ def listing(job: Job, console: Console) -> int:
         files = row.needs(load).values()
         gone = job.library.missing(files)
         missing = f", {size_text(sum(one.size for one in gone))} missing" if gone else ", all here"
-        room = gpu.room(row, load, str(getattr(load, "size", "auto")), job.library.models, free)
-        title = f"{row.id}: {size_text(sum(one.size for one in files))}{missing}; {room}"
+        fit = gpu.fit(row, load, str(getattr(load, "size", "auto")), job.library.models, free)
+        title = f"{row.id}: {size_text(sum(one.size for one in files))}{missing}; {fit}"
         table = Table(title=title, title_justify="left")
         for head in ("file", "size", "here", "licence"):
             table.add_column(head, overflow="fold")

@@ -15,7 +15,7 @@ from engine import sizes
 from engine.catalog.controls import CausalLoad
 from engine.catalog.rows import PipelineRow
 from engine.catalog.specs import DEMO, DEMO_VAE_WIDTH
-from engine.cost.fit import GB, LARGEST_AUTO, advice, fits
+from engine.cost.fit import LARGEST_AUTO, NOTHING, Fit, fit_of
 from engine.cost.memory import GPU, Setting, need, total
 from engine.ipc.segments import folder
 from engine.parameters import Load
@@ -52,14 +52,17 @@ def whole(gpu: int | None) -> Free:
     return Free(gpu, memory, shared)
 
 
-def refusal(row: PipelineRow, load: Load, size: str, there: Free, models: Path) -> str:
-    """Why a pipeline cannot work at `size`, in words that follow it; empty where it can."""
+def fit_within(row: PipelineRow, load: Load, size: str, there: Free, models: Path) -> Fit:
+    """How a pipeline fits into what is `there` at `size`: for a memory that does not suffice, or
+    else for the one that its network takes.
+    """
     if row.native_size:
-        return ""
+        return NOTHING
     width, height = sizes.floored(*(sizes.sides(size) or LARGEST_AUTO), row.multiple)
     pictures = shared_bytes(row, width, height)
     if pictures > there.shared:
-        return _lacks(f"{row.id}'s pictures need", pictures, there.shared, "shared memory")
+        cure = commit.cure()
+        return Fit(pictures, there.shared, memory="shared memory", part="pictures", cure=cure)
     worker = row.pixel_bytes * width * height
     if row.spec is not None and isinstance(load, CausalLoad):
         setting = _setting(load, there, models)
@@ -68,11 +71,9 @@ def refusal(row: PipelineRow, load: Load, size: str, there: Free, models: Path) 
         kept = ["text encoder"] if load.weights == "demo" else []  # which demo weights have none of
         worker = total(parts, STAYS)  # what it is loaded with the worker itself has counted
         if there.gpu is not None:
-            told = advice(spec, load, (width, height), there.gpu, setting, kept)
-            return "" if fits(told) else f"{row.id} {told}"
-    if worker + pictures > there.memory:
-        return _lacks(f"{row.id} needs", worker + pictures, there.memory, "memory")
-    return ""
+            return fit_of(spec, load, (width, height), there.gpu, setting, kept)
+    fit = Fit(worker + pictures, there.memory, memory="memory")
+    return fit if fit.fits else replace(fit, cure=commit.cure())
 
 
 def shared_bytes(row: PipelineRow, width: int, height: int) -> int:
@@ -87,8 +88,3 @@ def _setting(load: CausalLoad, there: Free, models: Path) -> Setting:
     if load.weights == "demo":
         return replace(setting, vae_width=DEMO_VAE_WIDTH[load.vae])
     return replace(setting, loras=lora_bytes(load, models))
-
-
-def _lacks(what: str, wanted: int, there: int, kind: str) -> str:
-    lacks = f"{what} {wanted / GB:.1f} GB of {kind} where {there / GB:.1f} GB are free"
-    return lacks + commit.cure()

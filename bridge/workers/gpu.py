@@ -19,7 +19,7 @@ import pynvml
 from bridge.workers.loras import lora_bytes
 from engine.catalog.controls import CausalLoad
 from engine.catalog.rows import PipelineRow
-from engine.cost.fit import GB, advice, pixels
+from engine.cost.fit import NOTHING, Fit, fit_of, pixels
 from engine.cost.memory import Setting, need, total
 from engine.parameters import Load
 
@@ -73,18 +73,18 @@ def environment(number: int | None) -> dict[str, str]:
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(number)}
 
 
-def room(row: PipelineRow, load: Load, size: str, models: Path, free: int | None) -> str:
-    """What a pipeline needs of a GPU, in words: beside `free` bytes whether it fits, and what would
-    make it, see `engine.cost.fit`. Empty where it needs little. `size` is WIDTHxHEIGHT or auto.
+def fit(row: PipelineRow, load: Load, size: str, models: Path, free: int | None) -> Fit:
+    """What a pipeline needs of a GPU's memory beside `free` bytes of it; `NOTHING` where that is
+    little. `size` is WIDTHxHEIGHT or auto.
     """
     if row.spec is None or not isinstance(load, CausalLoad) or load.weights == "demo":
-        return ""
+        return NOTHING
     setting = Setting(loras=lora_bytes(load, models))
     if free is not None:
-        return advice(row.spec, load, pixels(size), free, setting)
+        return fit_of(row.spec, load, pixels(size), free, setting)
     width, height = pixels(size)
     needed = total(need(row.spec, load, width, height, setting))
-    return f"needs {needed / GB:.1f} GB of a GPU's memory at {width}x{height}"
+    return Fit(needed, None, memory=f"a GPU's memory at {width}x{height}")
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from bridge.workers.client import (
 from bridge.workers.feeder import Feeder
 from bridge.workers.rollback import Rollback
 from engine.catalog.rows import Catalog, PipelineRow
-from engine.cost.fit import fits
+from engine.cost.fit import Fit
 from engine.ipc.messages import BlockMade, BlockUnusable
 from engine.ipc.segments import RingError
 from engine.parameters import Load, Value
@@ -217,11 +217,11 @@ class EngineHost:
         link = self.coming or (current if current and current.swapping else None)
         return link.progress if link else ("", 1.0)
 
-    def room(self, row: PipelineRow, load: Load) -> str:
-        """What a pipeline needs of the GPU, and whether it fits beside what other programs had of
-        it when this one began, in words; see `gpu.room`.
+    def fit(self, row: PipelineRow, load: Load) -> Fit:
+        """What a pipeline needs of the GPU, beside what other programs had left of it when this
+        one began; see `gpu.fit`.
         """
-        return self._room(row, load, self.free)
+        return self._fit(row, load, self.free)
 
     @property
     def error(self) -> str:
@@ -405,14 +405,13 @@ class EngineHost:
     def _too_big(self, orders: WorkerConfig) -> bool:
         """Whether a worker does not fit beside the one there is."""
         free = gpu.free(self._settings.gpu)
-        told = self._room(orders.row, orders.load, free)
-        if free is not None and told and not fits(told):
+        if not self._fit(orders.row, orders.load, free).fits:
             return True
         return orders.row.memory > commit.available()
 
-    def _room(self, row: PipelineRow, load: Load, free: int | None) -> str:
+    def _fit(self, row: PipelineRow, load: Load, free: int | None) -> Fit:
         size = str(self._values()[1].get("size", "auto"))
-        return gpu.room(row, load, size, self._settings.models_folder, free)
+        return gpu.fit(row, load, size, self._settings.models_folder, free)
 
     def _try(self, orders: WorkerConfig) -> WorkerClient | None:
         try:

@@ -18,7 +18,7 @@ from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import DEMO, DEMO_VAE_WIDTH, CausalSpec
 from engine.causal.lora.files import LORA_NESTS, load_adapter
 from engine.causal.lora.layers import LoraHandle, attach, merge
-from engine.causal.memory_check import checked_room, kept_parts
+from engine.causal.memory_check import checked_fit, kept_parts
 from engine.causal.network.attention import attention
 from engine.causal.network.quantization import measured, quantise, scaled_by_row
 from engine.causal.network.transformer import CausalTransformer
@@ -120,7 +120,7 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
         return _demo(replace(spec, network=DEMO), load, context, dtype, device)
     shared = SharedParts.of(context)
     kept = kept_parts(load, shared.vae.how, shared.text.how)
-    told = checked_room(spec, load, context, device, Setting(
+    fit = checked_fit(spec, load, context, device, Setting(
         value=dtype.itemsize, gpu=device.type == "cuda", text=sizes.text, vae_width=sizes.vae_width
     ), kept)  # fmt: skip
     at = _places(spec.id, sizes.needs(spec, load), context)
@@ -143,7 +143,7 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
     ))  # fmt: skip
     context.progress("LoRAs", 4, STEPS)
     network = CausalTransformer(wan, attention(load.attention, device), vace)
-    parts = Parts(spec, network, vae, text, text.note, memory=told)
+    parts = Parts(spec, network, vae, text, text.note, memory=str(fit))
     _add_loras(parts, load, context)
     context.progress("ready", STEPS, STEPS)
     return parts

@@ -1,4 +1,4 @@
-"""Whether there is room for a pipeline on this machine, asked before anything of it is read."""
+"""Whether a pipeline fits into this machine's memory, asked before anything of it is read."""
 
 # pyright: basic, reportMissingImports=false
 
@@ -9,31 +9,30 @@ import torch
 
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import CausalSpec
-from engine.cost.fit import advice, fits, lora_bytes, pixels
+from engine.cost.fit import Fit, fit_of, lora_bytes, pixels
 from engine.cost.memory import Setting
 from engine.pipeline import Context, InsufficientMemory
 from engine.system import commit
 
 
-def checked_room(
+def checked_fit(
     spec: CausalSpec,
     load: CausalLoad,
     context: Context,
     device: torch.device,
     setting: Setting,
     kept: Collection[str],
-) -> str:
+) -> Fit:
     """How much of what is free a pipeline takes, beside its parts that are `kept` here already.
 
-    TooLittleMemory, with what would make it fit, where it is too much.
+    InsufficientMemory, with what would make it fit, where it is too much.
     """
     setting = replace(setting, loras=lora_bytes(load, context.models))
-    told = advice(spec, load, pixels(context.size), _free(device), setting, kept)
-    if not fits(told):
-        raise InsufficientMemory(
-            f"{spec.id} {told}{commit.cure() if device.type == 'cpu' else ''}."
-        )
-    return told
+    fit = fit_of(spec, load, pixels(context.size), _free(device), setting, kept)
+    if not fit.fits:
+        cure = commit.cure() if device.type == "cpu" else ""
+        raise InsufficientMemory(f"{replace(fit, cure=cure).told(spec.id)}.")
+    return fit
 
 
 def kept_parts(load: CausalLoad, vae: str, text_encoder: str) -> list[str]:

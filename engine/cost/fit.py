@@ -1,6 +1,7 @@
 """Whether a pipeline fits into the memory there is, and what would make it fit. Free of torch."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine import sizes
@@ -25,18 +26,71 @@ LESS = (
 )  # what needs less: a parameter, its value, and what it may take the place of
 
 
-def advice(
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """Values of parameters that together make a pipeline fit, and the bytes that it needs then."""
+
+    values: Mapping[str, str]
+    needed: int
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{name}={value}" for name, value in self.values.items())
+        return f"{told}{' together' if len(self.values) > 1 else ''} ({self.needed / GB:.1f} GB)"
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a pipeline needs of a memory, beside what is free of it, in bytes."""
+
+    needed: int
+    free: float | None  # None where that is not known, or does not matter: then it fits
+    remedies: Sequence[Remedy] = ()  # each of them would make it fit
+    least: int = 0  # what it needs whatever is changed, where nothing makes it fit; 0: not known
+    memory: str = ""  # which memory, in words; empty where that is clear
+    part: str = ""  # what of the pipeline needs it, in the plural; empty for all of it
+    cure: str = ""  # what else makes room, to follow a sentence without its end
+
+    @property
+    def fits(self) -> bool:
+        """Whether it fits, as far as is known."""
+        return self.free is None or self.needed <= self.free
+
+    def told(self, pipeline: str) -> str:
+        """The same as a sentence without its end."""
+        return f"{pipeline}'s {self.part} {self}" if self.part else f"{pipeline} {self}"
+
+    def __str__(self) -> str:
+        """In words that follow a name; empty where nothing is needed."""
+        if self.free is not None and self.fits:
+            return f"fits: {self.needed / GB:.1f} of {self.free / GB:.1f} GB"
+        needs = f"{'need' if self.part else 'needs'} {self.needed / GB:.1f} GB"
+        needs = f"{needs} of {self.memory}" if self.memory else needs
+        if self.free is None:
+            return needs if self.needed else ""
+        return f"{needs} where {self.free / GB:.1f} GB are free{self._remedy()}{self.cure}"
+
+    def _remedy(self) -> str:
+        if self.remedies:
+            return f"; it would fit with {' or '.join(map(str, self.remedies))}"
+        if self.least:
+            return f"; it does not fit here, for it needs {self.least / GB:.1f} GB at least"
+        return ""
+
+
+NOTHING = Fit(0, None)  # is needed that is worth a word
+
+
+def fit_of(
     spec: CausalSpec,
     load: CausalLoad,
     size: tuple[int, int],
-    available: float,
+    free: float,
     setting: Setting = GPU,
     kept: Collection[str] = (),
-) -> str:
-    """Whether a pipeline fits into `available` bytes, and what would make it fit, in words.
+) -> Fit:
+    """Whether a pipeline fits into `free` bytes, and what would make it fit.
 
-    `size` is width and height; parts that are `kept` are there already. Begins with `fits` where
-    it does.
+    `size` is width and height; parts that are `kept` are there already.
     """
 
     def wanted(changes: Mapping[str, str]) -> int:
@@ -46,32 +100,25 @@ def advice(
         return total(need(spec, load.model_copy(update=own), *smaller, setting), same)
 
     asked = wanted({})
-    if asked <= available:
-        return f"fits: {asked / GB:.1f} of {available / GB:.1f} GB"
-    lacks = f"needs {asked / GB:.1f} GB where {available / GB:.1f} GB are free"
-    alone: dict[str, str] = {}
+    if asked <= free:
+        return Fit(asked, free)
+    alone: dict[str, Remedy] = {}
     together: dict[str, str] = {}
     for name, value in _changes(load, size):
         one = wanted({name: value})
-        if one <= available and name not in alone:
-            alone[name] = f"{name}={value} ({one / GB:.1f} GB)"
-        if not alone and wanted(together) > available:
+        if one <= free and name not in alone:
+            alone[name] = Remedy({name: value}, one)
+        if not alone and wanted(together) > free:
             together[name] = value
     if alone:
-        return f"{lacks}; it would fit with {' or '.join(alone.values())}"
+        return Fit(asked, free, tuple(alone.values()))
     least = wanted(together)
-    if least > available:
-        return f"{lacks}; it does not fit here, for it needs {least / GB:.1f} GB at least"
+    if least > free:
+        return Fit(asked, free, least=least)
     together.pop("size", None)  # the largest that fits now
     sizes = [together | {"size": f"{w}x{h}"} for w, h in _smaller(*size)]
-    chosen = next(each for each in [together, *sizes] if wanted(each) <= available)
-    told = ", ".join(f"{name}={value}" for name, value in chosen.items())
-    return f"{lacks}; it would fit with {told} together ({wanted(chosen) / GB:.1f} GB)"
-
-
-def fits(told: str) -> bool:
-    """Whether what `advice` says is that it fits."""
-    return told.startswith("fits")
+    chosen = next(each for each in [together, *sizes] if wanted(each) <= free)
+    return Fit(asked, free, (Remedy(chosen, wanted(chosen)),))
 
 
 def lora_bytes(load: CausalLoad, models: Path) -> int:

@@ -234,16 +234,17 @@ PLENTY = room.Free(None, 1 << 50, 1 << 50)
 )
 def test_a_size_has_room_or_the_reason_says_what_is_lacking(tmp_path, pipeline, size, there, why):
     row = ROWS[pipeline]
-    assert re.search(why, told := room.refusal(row, row.load(), size, there, tmp_path))
-    assert bool(told) is bool(why)
+    fit = room.fit_within(row, row.load(), size, there, tmp_path)
+    assert re.search(why, fit.told(pipeline))
+    assert fit.fits is not bool(why)
 
 
 def test_demo_weights_need_what_they_are(tmp_path):
     row, there = ROWS["longlive"], replace(PLENTY, gpu=2 * 10**9)
-    assert room.refusal(row, row.load(), "64x48", there, tmp_path)
+    assert not room.fit_within(row, row.load(), "64x48", there, tmp_path).fits
     demo = row.load(weights="demo", vae="tae")
-    assert not room.refusal(row, demo, "64x48", there, tmp_path)
-    assert room.refusal(row, demo, "8192x8192", there, tmp_path)
+    assert room.fit_within(row, demo, "64x48", there, tmp_path).fits
+    assert not room.fit_within(row, demo, "8192x8192", there, tmp_path).fits
 
 
 # Texts.

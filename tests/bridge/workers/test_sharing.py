@@ -18,6 +18,7 @@ from bridge.workers.host import EngineHost
 from engine.catalog.controls import CausalLoad
 from engine.catalog.rows import Catalog
 from engine.catalog.specs import LONGLIVE
+from engine.cost.fit import NOTHING
 from engine.cost.memory import need, total
 from engine.parameters import Load
 from engine.pipeline import Context, InsufficientMemory
@@ -118,14 +119,14 @@ def test_the_worker_sees_the_chosen_gpu_alone(monkeypatch, tmp_path, number):
 
 def test_what_a_pipeline_needs_is_told_beside_what_is_free(tmp_path):
     row, load = Catalog()["longlive"], CausalLoad()
-    assert gpu.room(row, load, "832x480", tmp_path, 24 * GB) == "fits: 22.8 of 24.0 GB"
-    told = gpu.room(row, load, "832x480", tmp_path, 20 * GB)
+    assert str(gpu.fit(row, load, "832x480", tmp_path, 24 * GB)) == "fits: 22.8 of 24.0 GB"
+    told = str(gpu.fit(row, load, "832x480", tmp_path, 20 * GB))
     assert told.startswith("needs 22.8 GB where 20.0 GB are free; it would fit with text_encoder=")
-    told = gpu.room(row, load, "auto", tmp_path, None)
+    told = str(gpu.fit(row, load, "auto", tmp_path, None))
     assert told == "needs 19.5 GB of a GPU's memory at 512x512"
-    assert not gpu.room(row, CausalLoad(weights="demo"), "auto", tmp_path, GB)
+    assert gpu.fit(row, CausalLoad(weights="demo"), "auto", tmp_path, GB) is NOTHING
     stylize = Catalog()["stylize"]
-    assert not gpu.room(stylize, stylize.load(), "auto", tmp_path, GB)
+    assert gpu.fit(stylize, stylize.load(), "auto", tmp_path, GB) is NOTHING
 
 
 def test_a_live_lora_takes_memory_and_a_merged_one_none(tmp_path):
@@ -135,12 +136,12 @@ def test_a_live_lora_takes_memory_and_a_merged_one_none(tmp_path):
 
     free = total(need(LONGLIVE, CausalLoad(), 512, 512)) + 5 * 10**6
 
-    def told(**values: str) -> str:
+    def fits(**values: str) -> bool:
         load = CausalLoad(lora_1="style.safetensors", **values)
-        return gpu.room(Catalog()["longlive"], load, "512x512", tmp_path, free)
+        return gpu.fit(Catalog()["longlive"], load, "512x512", tmp_path, free).fits
 
-    assert told(lora_mode="merged").startswith("fits")
-    assert told(lora_mode="live").startswith("needs")
+    assert fits(lora_mode="merged")
+    assert not fits(lora_mode="live")
 
 
 @pytest.mark.parametrize(("free", "beside"), [(20 * GB, True), (10 * GB, False), (None, True)])

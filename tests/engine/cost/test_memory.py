@@ -37,7 +37,7 @@ from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.causal.text.encoder import empty_text_encoder
 from engine.causal.vae.streams import KINDS, VaeKind, empty_vae, random_vae
 from engine.cost import memory
-from engine.cost.fit import advice, pixels
+from engine.cost.fit import Fit, Remedy, fit_of, pixels
 from engine.cost.memory import Setting, need, total
 from engine.cost.roofline import frame_tokens, parameters
 from engine.cost.vae_layers import VAES
@@ -244,7 +244,26 @@ def test_what_a_part_needs_follows_from_what_is_chosen() -> None:
     ],
 )  # fmt: skip
 def test_the_advice_says_what_would_make_it_fit(free: float, words: str) -> None:
-    assert re.search(words, advice(LONGLIVE, LOAD, (WIDTH, HEIGHT), free * 1e9))
+    assert re.search(words, str(fit_of(LONGLIVE, LOAD, (WIDTH, HEIGHT), free * 1e9)))
+
+
+def test_a_fit_is_a_value_and_its_words_are_made_of_it() -> None:
+    fit = fit_of(LONGLIVE, LOAD, (WIDTH, HEIGHT), 20e9)
+    assert not fit.fits
+    assert [one.values for one in fit.remedies] == [
+        {"text_encoder": "fp8"}, {"vae": "lightvae"}, {"size": "640x352"}
+    ]  # fmt: skip
+    assert fit_of(LONGLIVE, LOAD, (WIDTH, HEIGHT), fit.needed) == Fit(fit.needed, fit.needed)
+    assert fit_of(LONGLIVE, LOAD, (WIDTH, HEIGHT), 2e9).least == pytest.approx(4.7e9, rel=0.01)
+    lacks = Fit(3 * 10**9, 2 * 10**9, memory="memory", cure="; close other programs")
+    assert lacks.told("x") == (
+        "x needs 3.0 GB of memory where 2.0 GB are free; close other programs"
+    )
+    assert replace(lacks, part="pictures").told("x").startswith("x's pictures need 3.0 GB of mem")
+    both = replace(lacks, remedies=[Remedy({"vae": "tae", "size": "64x64"}, 10**9)])
+    assert "; it would fit with vae=tae, size=64x64 together (1.0 GB); close" in str(both)
+    assert replace(lacks, free=None).fits, "what nobody knows is no reason to refuse"
+    assert str(Fit(0, None)) == ""
 
 
 @pytest.mark.parametrize("size", [(832, 480), (480, 832), (512, 512), (1920, 1088), (1024, 256)])
@@ -252,20 +271,19 @@ def test_the_advice_says_what_would_make_it_fit(free: float, words: str) -> None
 def test_what_is_advised_fits(spec: CausalSpec, size: tuple[int, int]) -> None:
     """Every single piece of advice, taken, is then said to fit."""
     for free in range(4, 60, 2):
-        told = advice(spec, LOAD, size, free * 1e9).partition("would fit with ")[2]
-        together = told.partition(" together")
-        ways = [together[0].split(", ")] if together[1] else [[way] for way in told.split(" or ")]
-        for way in ways if told else ():
-            changes = dict(change.split(" ")[0].split("=") for change in way)
+        for remedy in fit_of(spec, LOAD, size, free * 1e9).remedies:
+            changes = dict(remedy.values)
             chosen = tuple(int(n) for n in changes.pop("size", "x".join(map(str, size))).split("x"))
             assert chosen[0] * size[1] / (chosen[1] * size[0]) == pytest.approx(1, rel=0.15)
             load = LOAD.model_copy(update=changes)
-            assert advice(spec, load, chosen, free * 1e9).startswith("fits"), (free, way)
+            fit = fit_of(spec, load, chosen, free * 1e9)
+            assert fit.fits, (free, remedy)
+            assert fit.needed == remedy.needed
 
 
 def test_what_is_kept_is_not_counted_unless_it_is_replaced() -> None:
     kept = ["text encoder", "VAE"]
-    told = advice(LONGLIVE, LOAD, (WIDTH, HEIGHT), 13e9, kept=kept)
+    told = str(fit_of(LONGLIVE, LOAD, (WIDTH, HEIGHT), 13e9, kept=kept))
     assert told.startswith("needs 13.3 GB")
     assert "text_encoder=fp8" not in told  # another one would have to stand beside it
     assert "vae=lightvae" in told

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bridge.workers.fit import free, refusal
+from bridge.workers.fit import fit_within, free
 from engine.catalog.rows import Catalog
 from engine.images import decoding
 from engine.ipc.channel import worker_end
@@ -86,10 +86,11 @@ def test_room_counts_what_windows_may_still_promise(monkeypatch):
     assert free(None, 0).memory == 3 * MB < plenty
     stylize = Catalog.installed()["stylize"]
     there = replace(free(None, 0), shared=1 << 60)
-    told = refusal(stylize, stylize.load(), "4096x4096", there, Path())
+    told = fit_within(stylize, stylize.load(), "4096x4096", there, Path()).told("stylize")
     assert "are free; close other programs, or let Windows choose the size of its page" in told
     monkeypatch.setattr(commit, "left", lambda: None)
-    assert refusal(stylize, stylize.load(), "4096x4096", there, Path()).endswith("are free")
+    fit = fit_within(stylize, stylize.load(), "4096x4096", there, Path())
+    assert str(fit).endswith("are free")
     monkeypatch.setattr(commit, "left", lambda: 1 << 60)
     assert commit.available() < 1 << 60, "nor more than there is"
 
