@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.parameters import Load, Parameters
+from engine.system import loading
 
 Image: TypeAlias = npt.NDArray[np.uint8]  # (height, width, 4) RGBA, row 0 on top
 Output: TypeAlias = "Image | npt.NDArray[np.float32]"  # float: the same shape, 0 to 1
@@ -83,12 +84,18 @@ class UnusableOutput(ValueError):
 
 
 def build(target: str, load: Load, context: Context) -> Pipeline:
-    """Import `module:Class` and build it; ImportError names what is missing.
+    """Import `module:Class` and build it; ImportError names what is missing, and where.
 
     For `module:function:row` a function of that module builds it, told the row as third argument.
     """
     module, name, *row = target.split(":", 2)
-    return cast(Pipeline, getattr(import_module(module), name)(load, context, *row))
+    try:
+        made = getattr(import_module(module), name)
+    except ImportError as error:
+        if loading.is_refused(error):  # which has a cure of its own
+            raise
+        raise ImportError(loading.told(error), name=error.name, path=error.path) from error
+    return cast(Pipeline, made(load, context, *row))
 
 
 __all__ = [

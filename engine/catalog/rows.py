@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from engine.catalog import artifacts as files
 from engine.catalog.controls import (
@@ -29,6 +29,9 @@ from engine.catalog.controls import (
 )
 from engine.catalog.specs import KREA, LONGLIVE, REWARD_FORCING, STREAMDIFFUSIONV2, CausalSpec
 from engine.parameters import WRITTEN, Load, Parameters, ParameterSpec, describe
+from engine.system import loading
+
+Declared: TypeAlias = tuple[str, ParameterSpec]  # by which plug-in; empty for what is ours
 
 log = logging.getLogger(__name__)
 
@@ -130,8 +133,11 @@ class Catalog:
         `beside` are the parameters that are there whatever the pipeline.
         """
         found = [*BUILT_IN]
+        known = [("", spec) for spec in (*beside, *chain(*map(_specs, found)))]
         for point in entry_points(group=ENTRY_POINTS):
-            found.append(_loaded(point, [*beside, *chain(*map(_specs, found))]))
+            row = _loaded(point, known)
+            found.append(row)
+            known += [(point.value, spec) for spec in _specs(row)]
         return cls(found)
 
     def __getitem__(self, pipeline: str) -> PipelineRow:
@@ -144,7 +150,7 @@ class Catalog:
         return row
 
 
-def _loaded(point: EntryPoint, known: Iterable[ParameterSpec]) -> PipelineRow:
+def _loaded(point: EntryPoint, known: Iterable[Declared]) -> PipelineRow:
     """A plug-in's row; one that cannot be had beside the `known` parameters is listed with the
     reason.
     """
@@ -153,6 +159,7 @@ def _loaded(point: EntryPoint, known: Iterable[ParameterSpec]) -> PipelineRow:
         if not isinstance(row, PipelineRow):
             raise TypeError(f"{point.value} is no PipelineRow.")
         _check_kinds(row, known)
+        _check_choices(row, point.value, known)
         return row
     except (Exception, SystemExit) as error:  # whatever a stranger's module does, the show begins
         if not isinstance(error, ImportError):
@@ -160,19 +167,34 @@ def _loaded(point: EntryPoint, known: Iterable[ParameterSpec]) -> PipelineRow:
         return PipelineRow(
             id=point.name, title=f"A plug-in that cannot be used ({point.value})",
             target="", load=Load, parameters=Parameters,
-            missing=str(error) or type(error).__name__,
+            missing=loading.told(error),
         )  # fmt: skip
 
 
-def _check_kinds(row: PipelineRow, known: Iterable[ParameterSpec]) -> None:
+def _check_kinds(row: PipelineRow, known: Iterable[Declared]) -> None:
     """TypeError where a parameter means another kind of value than that of the same name."""
-    kinds = {spec.name: spec.kind for spec in known}
+    kinds = {spec.name: spec.kind for _, spec in known}
     for spec in _specs(row):
         kind = kinds.get(spec.name, spec.kind)
         if kind is not spec.kind and not {kind, spec.kind} <= WRITTEN:
             raise TypeError(
                 f"Its parameter {spec.name} is declared as {spec.kind.value} and is {kind.value} "
                 "elsewhere; it needs another name."
+            )
+
+
+def _check_choices(row: PipelineRow, plug_in: str, known: Iterable[Declared]) -> None:
+    """TypeError where a parameter has other choices than another plug-in's of the same name: one
+    fader would stand for both. The choices of a pipeline of ours it may have in part, or add to.
+    """
+    others = {spec.name: (other, spec.choices) for other, spec in known if other and spec.choices}
+    for spec in _specs(row):
+        other, choices = others.get(spec.name, ("", spec.choices))
+        if spec.choices and spec.choices != choices:
+            raise TypeError(
+                f"The plug-ins {other} and {plug_in} both have a parameter {spec.name}, one with "
+                f"the choices {', '.join(choices)}, the other with {', '.join(spec.choices)}; one "
+                "of the two needs another name."
             )
 
 

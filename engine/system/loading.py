@@ -6,12 +6,36 @@ Free of torch.
 """
 
 import sys
+import traceback
 from pathlib import PurePath
 
 LIBRARIES = {".pyd", ".dll", ".so", ".dylib"}
 LOADER = {126, 127, 182, 193, 1114}  # Windows' numbers: not found, no entry, wrong kind, failed
+OURS = {"bridge", "engine", "importlib"}  # packages whose lines are no plug-in's
 TORCH = "Error loading"  # how torch names the library that it loads itself
 REDISTRIBUTABLE = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether a package is not there; not a module of one that is, which somebody has misspelt."""
+    return isinstance(error, ModuleNotFoundError) and "." not in (error.name or ".")
+
+
+def told(error: BaseException) -> str:
+    """What is told of an import that failed; with the line, where one of a plug-in asked for it."""
+    text = str(error) or type(error).__name__
+    at = place(error) if isinstance(error, ImportError) else ""
+    return f"{text} ({at})" if at else text
+
+
+def place(error: BaseException) -> str:
+    """Where an import failed, as `module, line 3`; empty where it is a line of ours."""
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] not in OURS:
+            found = f"{module}, line {line}"
+    return found
 
 
 def is_refused(error: BaseException) -> bool:

@@ -1,0 +1,93 @@
+"""Plug-ins that clash, or that have a mistake, are told by what they are."""
+
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from engine.catalog.rows import ENTRY_POINTS, Catalog, PipelineRow
+from engine.parameters import Load, Parameters, control
+from engine.pipeline import Context, build
+
+
+class _Soft(Parameters):
+    mood: Literal["soft", "hard"] = control("soft", "A name that another plug-in has too.")
+
+
+class _Loud(Parameters):
+    mood: Literal["quiet", "loud"] = control("quiet", "A name that another plug-in has too.")
+
+
+class _Turned(Parameters):
+    mood: Literal["hard", "soft"] = control("hard", "The same choices: an index means another.")
+
+
+class _Few(Load):
+    backend: Literal["onnx", "best"] = control("onnx", "A name that stylize has, with others.")
+
+
+def row(name: str, parameters: type[Parameters], load: type[Load] = Load) -> PipelineRow:
+    return PipelineRow(id=name, title=name, target="", load=load, parameters=parameters)
+
+
+SOFT, ALIKE, LOUD = row("soft", _Soft), row("alike", _Soft), row("loud", _Loud)
+TURNED, FEW, CALM = row("turned", _Turned), row("few", Parameters, _Few), row("calm", Parameters)
+
+
+def installed(monkeypatch: pytest.MonkeyPatch, *values: str) -> Catalog:
+    """The catalog where plug-ins of these values are installed, each called by its row's name."""
+    points = [EntryPoint(v.rpartition(":")[2].lower(), v, ENTRY_POINTS) for v in values]
+    monkeypatch.setattr("engine.catalog.rows.entry_points", lambda group: points)
+    return Catalog.installed()
+
+
+@pytest.mark.parametrize("other", ["LOUD", "TURNED"])
+def test_two_plug_ins_with_different_choices_of_one_name_are_told_apart(monkeypatch, other):
+    catalog = installed(monkeypatch, f"{__name__}:SOFT", f"{__name__}:{other}", f"{__name__}:CALM")
+    with pytest.raises(LookupError) as told:
+        catalog[other.lower()]
+    assert (
+        f"The plug-ins {__name__}:SOFT and {__name__}:{other} both have a parameter mood, one with "
+        "the choices soft, hard, the other with "
+    ) in str(told.value)
+    assert catalog["soft"] is SOFT, "the one that was there first"
+    assert catalog["calm"] is CALM, "what comes after is there"
+
+
+def test_the_same_choices_or_those_of_a_pipeline_of_ours_are_no_clash(monkeypatch):
+    catalog = installed(monkeypatch, *(f"{__name__}:{name}" for name in ("SOFT", "ALIKE", "FEW")))
+    assert catalog["alike"] is ALIKE
+    assert catalog["few"] is FEW
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("import nmpy", "No module named 'nmpy' (stranger, line 3)"),
+        ("from engine.pipeline import Pipelin", "cannot import name 'Pipelin' from"),
+        ("import engine.pipelnie", "No module named 'engine.pipelnie' (stranger, line 3)"),
+        ("from stranger_parts import helpers", "No module named 'nmpy' (stranger_parts, line 1)"),
+    ],
+)
+def test_a_plug_ins_own_misspelt_import_is_told_with_its_module_and_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str, words: str
+):
+    (tmp_path / "stranger.py").write_text(f"\nimport os\n{line}\nROW = None\n")
+    (tmp_path / "stranger_parts.py").write_text("import nmpy\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    catalog = installed(monkeypatch, "stranger:ROW")
+    with pytest.raises(LookupError) as told:
+        catalog["row"]
+    assert words in str(told.value)
+    assert "line " in str(told.value)
+    with pytest.raises(ImportError) as built:  # the same in the worker, where code is imported
+        build("stranger:Lame", Load(), Context(tmp_path, tmp_path, lambda *_: None))
+    assert words in str(built.value)
+    assert "line " in str(built.value)
+
+
+def test_what_is_missing_of_ours_is_told_without_a_line():
+    with pytest.raises(ImportError) as told:
+        build("engine.nowhere:Nobody", Load(), Context(Path(), Path(), lambda *_: None))
+    assert str(told.value) == "No module named 'engine.nowhere'"
