@@ -251,10 +251,9 @@ def _module(scheme: str, name: str) -> ModuleType:
     try:
         module = _imported[name] = import_module(name)
         return module
-    except ModuleNotFoundError as error:
-        raise TransportError(
-            f"{scheme}: needs the package {error.name}; install it with `pip install {error.name}`."
-        ) from error
     except (ImportError, OSError) as error:  # its libraries, or a plug-in that is no good
-        why = loading.sentence(error) if loading.is_refused(error) else f"{error}."
+        if isinstance(error, ModuleNotFoundError) and loading.is_missing(error):
+            cure = f"install it with `pip install {error.name}`"
+            raise TransportError(f"{scheme}: needs the package {error.name}; {cure}.") from error
+        why = loading.sentence(error) if loading.is_refused(error) else f"{loading.told(error)}."
         raise TransportError(f"{scheme}: cannot be used: {why}") from error

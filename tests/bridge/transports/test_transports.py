@@ -229,6 +229,16 @@ def test_a_plugin_that_misses_a_package_names_it(tmp_path, monkeypatch):
     assert isinstance(offers(), list)
 
 
+def test_a_plugins_own_misspelt_import_is_no_missing_package(tmp_path, monkeypatch):
+    plugin(tmp_path)
+    (tmp_path / "echo_transport.py").write_text("\nimport bridge.transprots\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    why = r"cannot be used: No module named 'bridge\.transprots' \(echo_transport, line 2\)"
+    with pytest.raises(TransportError, match=why):
+        open_source("echo:", OPTIONS)
+    assert "pip install" not in schemes()["echo"][2]
+
+
 # Files
 
 
