@@ -77,6 +77,7 @@ def flicker(frames: Iterator[Image], step: int, steady: float, prompt: str) -> f
             new = paint[:, : paint.shape[1] - step]
             changes.append(float(np.abs(old[..., :3].astype(int) - new[..., :3]).mean()))
         last = paint
+    pipeline.close()
     return float(np.mean(changes[2:]))
 
 

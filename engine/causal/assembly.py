@@ -106,7 +106,7 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
     """Read and build everything, which may take minutes.
 
     ValueError with one sentence where a file is missing or is not what it should be, or where
-    this machine cannot compute in 8 bits; TooLittleMemory before anything is read.
+    this machine cannot compute in 8 bits; InsufficientMemory before anything is read.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32

@@ -39,8 +39,9 @@ def read(path: str | Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
     are views of the mapped file in the file's types; writing to one changes memory, not the file.
 
     CheckpointError where the file is absent, damaged or anything but tensors by name; that is
-    seen in its header (`engine.weights.headers`), before the file is mapped. TooLittleMemory where
-    it is sound and the system refuses the memory for it. Nothing that a file asks to be run is run.
+    seen in its header (`engine.weights.headers`), before the file is mapped. InsufficientMemory
+    where it is sound and the system refuses the memory for it. Nothing that a file asks to be run
+    is run.
     """
     path = Path(path)
     check_suffix(path)
@@ -64,7 +65,7 @@ def read(path: str | Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
 @contextmanager
 def opened(path: Path) -> Generator[BinaryIO]:
     """The file, open for reading; CheckpointError where it, or the disk, does not let us, and
-    TooLittleMemory where that is why.
+    InsufficientMemory where that is why.
     """
     try:
         with held.patiently(lambda: path.open("rb")) as file:
@@ -88,8 +89,8 @@ def too_little(path: Path, why: str) -> InsufficientMemory:
 
 
 def _check_room(path: Path) -> None:
-    """TooLittleMemory where Windows cannot promise the memory for a file: a private mapping counts
-    as a whole there.
+    """InsufficientMemory where Windows cannot promise the memory for a file: a private mapping
+    counts as a whole there.
     """
     there, size = commit.left(), path.stat().st_size
     if there is not None and size > there:
