@@ -489,7 +489,7 @@ def peak(code, *args):
     whole = f"""
 import re, resource, sys, threading
 from pathlib import Path
-from bridge.control import assets
+from bridge.state import references as assets
 from engine.images.assets import Pictures
 def most():
     if sys.platform == "linux":
