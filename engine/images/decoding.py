@@ -3,6 +3,11 @@
 A small file can hold a huge picture. So what a header says is held against a budget of pixels
 before anything is unpacked, codecs that can shrink while they unpack do so, and of all threads of
 a process one decodes at a time.
+
+Headers are read here, not by Pillow, which agrees about every sound file (a test compares) but not
+about hostile ones: it makes the decoder of a WebP, two canvases and all, before it tells the size;
+it takes 20 s over a JPEG with 20 MB of empty segments, where this takes 0.01 s; it does not tell
+the size of an AVIF that libavif finds too large, nor that of a PNG whose header's checksum is wrong.
 """
 
 import threading

@@ -1,5 +1,6 @@
 """Pictures from files: by their headers, no more of them than is needed, one at a time."""
 
+import io
 import re
 import subprocess
 import sys
@@ -54,6 +55,20 @@ def test_a_header_of_every_kind_says_the_size(kind, size):
     found = header(encoded(kind, *size))
     assert (found.width, found.height) == size
     assert found.kind.lower().replace("jpeg", "jpg") == kind[1:]
+
+
+@pytest.mark.parametrize(("kind", "options"), [
+    *((kind, ()) for kind in KINDS),
+    (".webp", (cv2.IMWRITE_WEBP_QUALITY, 80)),
+    (".jpg", (cv2.IMWRITE_JPEG_PROGRESSIVE, 1)),
+])  # fmt: skip
+def test_a_header_says_what_pillow_finds(kind, options):
+    pillow = pytest.importorskip("PIL.Image")
+    for size in ((80, 48), (17, 301), (1040, 304)):
+        data = encoded(kind, *size, np.uint8, *options)
+        with pillow.open(io.BytesIO(data)) as image:
+            found = header(data)
+            assert (found.kind.upper(), found.width, found.height) == (image.format, *image.size)
 
 
 def test_lossy_and_extended_webp_say_their_size_too():
