@@ -6,8 +6,8 @@ a process one decodes at a time.
 
 Headers are read here, not by Pillow, which agrees about every sound file (a test compares) but not
 about hostile ones: it makes the decoder of a WebP, two canvases and all, before it tells the size;
-it takes 20 s over a JPEG with 20 MB of empty segments, where this takes 0.01 s; it does not tell
-the size of an AVIF that libavif finds too large, nor that of a PNG whose header's checksum is wrong.
+it takes 20 s over a JPEG with 20 MB of empty segments, where this takes 0.01 s; it tells no size of
+an AVIF that libavif finds too large, nor of a PNG whose header has a wrong checksum.
 """
 
 import threading
