@@ -30,7 +30,7 @@ from bridge.playout.send import Sending
 from bridge.settings import Settings
 from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm
-from bridge.state.change import Change
+from bridge.state.change import By, Change, Setter
 from bridge.state.controls import all_specs
 from bridge.state.journal import Journal, Kept, Left
 from bridge.state.loads import checked_load
@@ -78,8 +78,7 @@ CALM: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
 GLANCE = 3.0  # seconds between looks for files that the start lacked
 TOLD = 60.0  # seconds in which it is told what a crash has left
 SOME = 5  # names of values that are no parameters' that the log has
-# Who changes parameters, where it is we ourselves; of these, whoever asks looks for the room.
-SWITCH, SET_BACK, JOURNAL = "switch", "set back", "journal"
+LOOKED = (By.SWITCH, By.SET_BACK, By.JOURNAL)  # setters that see to the room and files themselves
 
 
 class Session:
@@ -105,7 +104,7 @@ class Session:
         self._pictures_disk = Disk(f"The folder {settings.assets}")
         self._loras_disk = Disk(f"The folder {settings.models_folder}")
         self._patience = READING
-        self._missed = Missed(self.store, JOURNAL)
+        self._missed = Missed(self.store)
         self._late = ""  # why there is no folder yet
         self._making = Aside()
         self.restored = ""  # what was brought back of the run before, in a sentence
@@ -418,7 +417,8 @@ class Session:
     def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
         """Begin to change the pipeline; see `BridgeApi.switch`."""
         row = self._catalog[bare(mended(pipeline))]
-        asked = self.store.check(load or {}, SWITCH)
+        setter = Setter(By.SWITCH, row.id)
+        asked = self.store.check(load or {}, setter)
         built = checked_load(row, self.store.snapshot.values, asked)
         size = str(asked.get("size", self.store.snapshot.values.get("size", "auto")))
         if why := self._too_much(row, built, size):
@@ -427,7 +427,7 @@ class Session:
         self._asked, self._lacking = None, ""
         self._missed.drop("pipeline")
         if asked:
-            self.store.update(asked, SWITCH)
+            self.store.update(asked, setter)
         self._host.switch(row, built)
 
     def _reload(self) -> None:
@@ -564,7 +564,7 @@ class Session:
         )
         self._keep()
         aim = self._host.aim
-        if aim is None or change.origin in (SWITCH, SET_BACK):
+        if aim is None or change.setter.kind in (By.SWITCH, By.SET_BACK):
             return
         reloads = [name for name in change.changed if name in aim.row.load.model_fields]
         if not aim.row.fixed_size:
@@ -634,7 +634,7 @@ class Session:
     def _take_back(self, name: str, value: object) -> None:
         """One value that was kept, through the same door as any other."""
         try:
-            self.store.update({name: value}, JOURNAL)
+            self.store.update({name: value}, Setter(By.JOURNAL))
         except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
             log.warning("the journal's %.80s is left out: %.200s", name, error)
             self._missed.add(name, value, _said(error))
@@ -657,14 +657,14 @@ class Session:
             ended=ended,
         )
 
-    def _unusable(self, changes: Mapping[str, Value], origin: str) -> Mapping[str, str]:
+    def _unusable(self, changes: Mapping[str, Value], setter: Setter) -> Mapping[str, str]:
         """Which changes, each right by itself, the pipeline that is shown cannot go on with, and
         why: its memory would not suffice, or files are not here.
         """
         link = self._host.current
         row = link.row if link else self._catalog.rows[self._first]
         concerned = [name for name in changes if name == "size" or name in row.load.model_fields]
-        if origin in (SWITCH, SET_BACK, JOURNAL) or not concerned:
+        if setter.kind in LOOKED or not concerned:
             return {}
         old = self.store.snapshot.values
         new = {**old, **changes}
@@ -703,7 +703,7 @@ class Session:
         size = str(self.store.snapshot.values.get("size", AUTO))
         if size != AUTO and (why := self._too_much(row, self._checked(row), size)):
             log.warning("size %s: %s; auto is taken", size, why)
-            self.store.update({"size": AUTO}, SET_BACK)
+            self.store.update({"size": AUTO}, Setter(By.SET_BACK, why))
 
     def _set_back(self, failed: WorkerConfig, runs: WorkerConfig) -> None:
         """What could not be loaded does not stay a wish, or the next start would end on it."""
@@ -715,16 +715,17 @@ class Session:
             if name != "size" or runs.row.fixed_size
         }
         if back:
-            self.store.update(back, SET_BACK)
+            self.store.update(back, Setter(By.SET_BACK, "it could not be loaded"))
 
     def _panic(self) -> None:
-        self.store.update({"black": True, "freeze": True}, "panic")
+        self.store.update({"black": True, "freeze": True}, Setter(By.ACTION, "panic"))
 
     def _calm(self) -> None:
-        self.store.update(CALM, "calm")
+        self.store.update(CALM, Setter(By.ACTION, "calm"))
 
     def _defaults(self) -> None:
-        self.store.update({name: spec.default for name, spec in self.store.specs.items()})
+        defaults = {name: spec.default for name, spec in self.store.specs.items()}
+        self.store.update(defaults, Setter(By.ACTION, "defaults"))
 
     # The test card.
 

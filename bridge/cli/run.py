@@ -22,6 +22,7 @@ from bridge.errors import PORT_TAKEN, REFUSED, CommandError, new_token, stop_eve
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state import references
+from bridge.state.change import By, Setter
 from bridge.state.controls import OutputParameters
 from bridge.state.store import ParameterError
 from bridge.system import logs
@@ -114,7 +115,8 @@ def _session(settings: Settings, values: Mapping[str, str]) -> Session:
     try:
         session = Session(settings, Catalog.installed(describe(OutputParameters)))
         try:
-            session.store.update(_with_assets(session, values), "start", lenient=True)
+            given = _with_assets(session, values)
+            session.store.update(given, Setter(By.START, "--set"), lenient=True)
             session.check_room()
         except (ValueError, OSError) as error:
             if not session.returns:

@@ -8,6 +8,7 @@ import logging
 import threading
 from dataclasses import dataclass
 
+from bridge.state.change import By, Setter
 from bridge.state.store import ParameterStore
 from bridge.system.loops import explained, repeat
 
@@ -29,9 +30,8 @@ class Missed:
     none waits.
     """
 
-    def __init__(self, store: ParameterStore, origin: str) -> None:
-        """`origin` is said to be who changes the values that are back."""
-        self._store, self._origin = store, origin
+    def __init__(self, store: ParameterStore) -> None:
+        self._store = store
         self._turn = 0  # before which they were meant to hold
         self._gone: dict[str, _Gone] = {}
         self._notes: dict[str, str] = {}
@@ -98,7 +98,7 @@ class Missed:
         """Whether it is; then it is taken, unless something was chosen just now."""
         try:
             with self._store.at(self._turn):
-                self._store.update({name: value}, self._origin)
+                self._store.update({name: value}, Setter(By.JOURNAL, "it is back"))
         except ValueError:  # as it was told
             return False
         self._gone.pop(name, None)

@@ -7,6 +7,7 @@ To validate may take a look at a disk, which may sleep. So every change has its 
 of a name the one that was asked for later counts, however long it took to look for the other.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -16,10 +17,12 @@ from itertools import count
 from types import MappingProxyType
 from typing import TypeAlias
 
-from bridge.state.change import Change, Snapshot
+from bridge.state.change import UNSAID, Change, Setter, Snapshot
 from bridge.state.listeners import Listener, Listeners
 from engine.parameters import WRITTEN, Kind, ParameterSpec, Value
 from engine.system.texts import mended
+
+log = logging.getLogger(__name__)
 
 
 class ParameterError(ValueError):
@@ -31,7 +34,7 @@ class ParameterError(ValueError):
 
 
 Refer: TypeAlias = Callable[[str], str]
-Fits: TypeAlias = Callable[[Mapping[str, Value], str], Mapping[str, str]]
+Fits: TypeAlias = Callable[[Mapping[str, Value], Setter], Mapping[str, str]]
 
 
 class ParameterStore:
@@ -46,7 +49,7 @@ class ParameterStore:
         specs: Iterable[ParameterSpec],
         asset: Refer = lambda name: name,
         lora: Refer = lambda name: name,
-        fits: Fits = lambda changes, origin: {},
+        fits: Fits = lambda changes, setter: {},
     ) -> None:
         """`specs` may name a parameter more than once; the widest range holds here, and each
         pipeline's view is clamped to its own.
@@ -99,7 +102,7 @@ class ParameterStore:
             self._asking.turn = before
 
     def update(
-        self, changes: Mapping[str, object], origin: str = "", *, lenient: bool = False
+        self, changes: Mapping[str, object], setter: Setter = UNSAID, *, lenient: bool = False
     ) -> dict[str, Value]:
         """Take all changes or, with ParameterError, none; return the values that hold then: those
         as applied, but where a later turn has set one meanwhile, that.
@@ -109,7 +112,7 @@ class ParameterStore:
         """
         given = getattr(self._asking, "turn", 0)
         turn = given or self.turn()
-        checked = self.check(changes, origin, lenient=lenient)
+        checked = self.check(changes, setter, lenient=lenient)
         with self._lock:
             old = self._snapshot
             due = {name: v for name, v in checked.items() if self._turn_of[name] <= turn}
@@ -118,9 +121,10 @@ class ParameterStore:
             if changed:
                 self._values = self._values | changed  # another dict: snapshots never change
                 self._snapshot = Snapshot(old.number + 1, MappingProxyType(self._values))
-                self.listeners.put(Change(self._snapshot, MappingProxyType(changed), origin))
+                self.listeners.put(Change(self._snapshot, MappingProxyType(changed), setter))
             held = self._values
         if changed:
+            log.debug("%s sets %.500s", setter, changed)
             self._asking.turn = 0  # what a listener sets is asked for now
             try:
                 self.listeners.hand_on()
@@ -129,7 +133,7 @@ class ParameterStore:
         return {name: held[name] for name in checked}
 
     def check(
-        self, changes: Mapping[str, object], origin: str = "", *, lenient: bool = False
+        self, changes: Mapping[str, object], setter: Setter = UNSAID, *, lenient: bool = False
     ) -> dict[str, Value]:
         """What `update` would apply; ParameterError with every problem found."""
         problems: dict[str, str] = {}
@@ -147,7 +151,7 @@ class ParameterStore:
                 problems[name] = str(error)
         held = self._snapshot.values
         news = {name: value for name, value in checked.items() if held[name] != value}
-        problems = problems or dict(self._fits(news, origin) if news else {})
+        problems = problems or dict(self._fits(news, setter) if news else {})
         if problems:
             raise ParameterError(problems)
         return checked

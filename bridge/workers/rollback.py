@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
-from bridge.state.change import Change, Snapshot
+from bridge.state.change import By, Change, Setter, Snapshot
 from bridge.state.store import ParameterError, ParameterStore
 from bridge.workers.client import News, WorkerClient
 from engine.ipc.messages import BlockMade, BlockUnusable
@@ -53,7 +53,7 @@ class Rollback:
     def changed(self, change: Change) -> None:
         """The store's values changed."""
         self.note(change.snapshot)
-        if change.origin == "rollback":
+        if change.setter.kind is By.ROLLBACK:
             self._back = change.snapshot.number
         elif self._names & change.changed.keys():
             self.told, self._back = "", 0
@@ -120,11 +120,12 @@ class Rollback:
         if back and why:
             self.told = f"{', '.join(told)}: {BAD} blocks in a row could not be used. {why}"
             log.warning(self.told)
+        setter = Setter(By.ROLLBACK, why)
         try:
-            self._store.update(back, "rollback")
+            self._store.update(back, setter)
         except ParameterError as error:  # the reference before it is gone: then none
             plain = {name: self._store.specs[name].default for name in error.problems}
-            self._store.update(back | plain, "rollback")
+            self._store.update(back | plain, setter)
 
 
 def _short(value: Value) -> str:

@@ -195,7 +195,7 @@ def test_a_value_that_is_refused_is_answered_with_the_one_that_holds(tmp_path):
 
 
 def test_values_that_cannot_go_together_are_told_as_they_stay_and_the_rest_is_taken(tmp_path):
-    def fits(changes, origin):
+    def fits(changes, setter):
         return {"size": "It does not fit."} if "size" in changes and "vae" in changes else {}
 
     with osc(tmp_path) as held:

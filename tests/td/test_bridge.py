@@ -174,9 +174,9 @@ def test_a_value_goes_there_and_comes_back(patch, desk):
         patch.par.Bypass = True
         patch.until(lambda: value(desk, "vace_scale") == 1.5 and value(desk, "bypass") is True)
         patch.until(lambda: value(desk, "prompt") == "ocean\n“waves” é")
-        desk.store.update({"prompt": "ü 日本 🌊?"}, "page")
+        desk.store.update({"prompt": "ü 日本 🌊?"})
         patch.until(lambda: patch.comp.Get("prompt") == "ü 日本 🌊?")
-        desk.store.update({"vace_scale": 0.25, "prompt": "fire", "no_picture": "card"}, "page")
+        desk.store.update({"vace_scale": 0.25, "prompt": "fire", "no_picture": "card"})
         patch.until(lambda: patch.par.Vacescale.eval() == 0.25)
         patch.until(lambda: patch.comp.Get("prompt") == "fire")
         patch.until(lambda: patch.par.Nopicture.eval() == "card")
@@ -377,7 +377,7 @@ def test_a_page_that_could_not_be_made_is_made_later_and_the_rest_at_once(
 def test_other_entries_in_a_menu_change_no_choice_and_send_nothing(patch, desk):
     with bridge(desk) as port:
         patch.connect(port)
-        desk.store.update({"no_picture": "card"}, "page")
+        desk.store.update({"no_picture": "card"})
         patch.until(lambda: patch.par.Nopicture.eval() == "card")
         for look in ("first", "opening"):
             patch.par.Look = look
@@ -402,7 +402,7 @@ def test_other_entries_in_a_menu_change_no_choice_and_send_nothing(patch, desk):
 def test_a_choice_that_a_menu_has_no_more_is_not_sent(patch, desk, monkeypatch):
     with bridge(desk) as port:
         patch.connect(port)
-        desk.store.update({"no_picture": "card"}, "page")
+        desk.store.update({"no_picture": "card"})
         patch.until(lambda: patch.par.Nopicture.eval() == "card")
         number, schema = desk.store.snapshot.number, schemas.schema(desk)
         [row] = [row for row in schema["parameters"] if row["name"] == "no_picture"]
@@ -442,7 +442,7 @@ def test_what_an_expression_drives_stays_with_the_patch(patch, desk):
         patch.until(lambda: value(desk, "prompt_weight") != first)
         patch.drive("Vacescale", "1.75")
         patch.until(lambda: value(desk, "vace_scale") == 1.75)
-        desk.store.update({"vace_scale": 0.5}, "page")
+        desk.store.update({"vace_scale": 0.5})
         patch.until(lambda: value(desk, "vace_scale") == 1.75)
         assert patch.par.Vacescale.mode is ParMode.EXPRESSION
 
@@ -486,7 +486,7 @@ def test_a_bridge_that_began_anew_at_once_is_noticed(patch, desk, tmp_path):
         patch.connect(port)
         patch.play(1.0)
     other = Desk(desk.assets)
-    other.store.update({"prompt": "another bridge"}, "start")
+    other.store.update({"prompt": "another bridge"})
     with bridge(other, port):
         patch.until(lambda: patch.par.Prompt.eval() == "another bridge")
         patch.until(lambda: patch.state == "CONNECTED")
@@ -725,7 +725,7 @@ def test_the_patch_is_right_where_that_is_wanted(patch, desk):
         patch.connect(port)
         patch.par.Active = False
         patch.until(lambda: patch.state == "OFF")
-        desk.store.update({"vace_scale": 0.125}, "page")
+        desk.store.update({"vace_scale": 0.125})
         patch.par.Onconnect = "patch"
         patch.par.Active = True
         patch.until(lambda: value(desk, "vace_scale") == 1.0)
@@ -977,8 +977,8 @@ def test_a_bridge_that_was_left_is_heard_no_more(patch, desk):
         patch.play(0.3)
         heard = []
         patch.comp.ext.SpoutBridgeExt.heard = lambda *message: heard.append(message)
-        desk.store.update({"prompt": "of the one that was left"}, "page")
-        other.store.update({"fade": 2.5}, "page")
+        desk.store.update({"prompt": "of the one that was left"})
+        other.store.update({"fade": 2.5})
         patch.until(lambda: ("/bridge/fade", [2.5]) in heard)
         assert "/bridge/prompt" not in [address for address, _ in heard]
 

@@ -27,6 +27,7 @@ from bridge.control.schema import body, schema
 from bridge.downloads.inventory import MissingWeights
 from bridge.frames.encode import png
 from bridge.state import references
+from bridge.state.change import By, Setter
 from bridge.state.status import Status
 from bridge.state.store import ParameterError
 from bridge.system import logs
@@ -153,12 +154,12 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
         return dict(desk.store.snapshot.values)
 
     @app.patch(f"{API}/parameters", tags=["parameters"])
-    async def change(given: changes) -> dict[str, Value]:  # type: ignore[valid-type]
+    async def change(request: Request, given: changes) -> dict[str, Value]:  # type: ignore[valid-type]
         """Set some parameters: all of them, or none where one is refused."""
         asked = given.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
         if not desk.store.waits(asked):
-            return desk.store.update(asked, "http")
-        return await run_in_threadpool(_set, desk, asked, desk.store.turn())
+            return desk.store.update(asked, _setter(request))
+        return await run_in_threadpool(_set, desk, asked, _setter(request), desk.store.turn())
 
     @app.post(API + "/actions/{name}", tags=["parameters"])
     def act(name: str) -> dict[str, str]:
@@ -175,9 +176,17 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
         return {"done": name}
 
 
-def _set(desk: BridgeApi, asked: Mapping[str, object], turn: int) -> dict[str, Value]:
+def _set(
+    desk: BridgeApi, asked: Mapping[str, object], setter: Setter, turn: int
+) -> dict[str, Value]:
     with desk.store.at(turn):
-        return desk.store.update(asked, "http")
+        return desk.store.update(asked, setter)
+
+
+def _setter(request: Request) -> Setter:
+    """Who asks: a browser says from which page it does, and the guard lets in our own alone."""
+    client = f"{request.client.host}:{request.client.port}" if request.client else ""
+    return Setter(By.PAGE if "origin" in request.headers else By.REST, client)
 
 
 def _pipelines(app: FastAPI, desk: BridgeApi) -> None:

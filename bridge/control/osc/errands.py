@@ -3,22 +3,24 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from bridge.control.osc.inbox import Sender
 
-Errand = Callable[[], object]
+Errand: TypeAlias = Callable[[], object]
+Asked: TypeAlias = tuple[str, object]  # the address that was sent to, and the value
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is stored in one snapshot, when files have been looked for: `looks` has the address and
-    the value of each name that needs it, `changes` the others' values; `deeds` are done after it.
+    """What is stored in one snapshot, when files have been looked for: `looks` has what was asked
+    for of each name that needs it, `changes` of the others; `deeds` are done after it.
     """
 
     turn: int
     sender: Sender
-    looks: dict[str, tuple[str, object]]
-    changes: dict[str, object]
+    looks: dict[str, Asked]
+    changes: dict[str, Asked]
     deeds: dict[str, Errand]
 
 

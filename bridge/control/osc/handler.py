@@ -5,16 +5,18 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
+from itertools import islice
 from time import perf_counter
 from typing import Any
 
 from bridge.control.bridge_api import BridgeApi
-from bridge.control.osc.errands import Errand, Errands, Group, Groups
+from bridge.control.osc.errands import Asked, Errand, Errands, Group, Groups
 from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.inbox import WILD_BYTES, Allowance, Inbox, Item, Sender, address_of
 from bridge.control.osc.packets import BUNDLE, Arguments, PacketError, parse, split
 from bridge.control.osc.patterns import Patterns, is_pattern
 from bridge.control.osc.routes import ROOT, addresses, buttons, reply_to, triggered, value
+from bridge.state.change import By, Setter
 from bridge.state.store import ParameterError
 from bridge.system import logs
 from bridge.system.paths import meant
@@ -29,6 +31,7 @@ MOST_KINDS = 512  # kinds of trouble remembered
 MOST_ROWS = 256  # messages of a bundle that are done, after it was thinned
 MOST_BY_PATTERN = 256  # values that the patterns of a bundle set, or what takes as long
 MOST_PRESSES = 50  # of one button in a second
+SHOWN = 3  # addresses of a change that its setter tells
 LETTERS = 16  # of a pattern that are looked up in the time of one message
 BYTES = 32  # of a bundle for each of its messages; few are shorter
 ON_DISK = frozenset(
@@ -69,8 +72,8 @@ class Handler:
         self._others = frozenset(a.encode() for a in (*self._buttons, *self._commands))
         self._allowance = Allowance()
         self._by_pattern = 0  # what the patterns of this datagram took
-        self._changes: dict[str, object] = {}
-        self._looks: dict[str, tuple[str, object]] = {}  # by name: the address, and what was given
+        self._changes: dict[str, Asked] = {}
+        self._looks: dict[str, Asked] = {}
         self._groups = Groups()
         self._then: list[tuple[str, Callable[[], object]]] = []
         self._sender: Sender = ("", 0)
@@ -137,7 +140,7 @@ class Handler:
             self._look_aside(looks, changes, deeds)
         else:
             if changes:
-                self._attempt("value", self._store, changes, self._origin)
+                self._attempt("value", self._store, changes, self._sender)
             for place in dict.fromkeys(map(self._place, looks)):
                 self._look_aside({n: looks[n] for n in looks if self._place(n) == place})
         for address, deed in then:
@@ -149,15 +152,10 @@ class Handler:
             if self._errands.put(kind, partial(self._attempt_at, turn, address, deed)):
                 self._desk.counters.osc_coalesced += 1
 
-    @property
-    def _origin(self) -> str:
-        host, port = self._sender
-        return f"osc:{host}:{port}"
-
     def _look_aside(
         self,
-        looks: dict[str, tuple[str, object]],
-        changes: dict[str, object] | None = None,
+        looks: dict[str, Asked],
+        changes: dict[str, Asked] | None = None,
         deeds: dict[str, Errand] | None = None,
     ) -> None:
         """Store values that have to be looked for, and with them `changes`, beside this thread;
@@ -186,19 +184,19 @@ class Handler:
         specs, changes, odd = self._desk.store.specs, {**group.changes}, list[str]()
         for name, (address, given) in group.looks.items():
             try:
-                changes[name] = self._desk.store.check({name: given}, lenient=True)[name]
+                applied = self._desk.store.check({name: given}, lenient=True)[name]
             except ValueError as error:
                 odd.append(name)
                 self._feedback.received(specs[name], group.sender, as_sent=False)
                 self.refuse(address, f"{address}: {error}")
                 continue
-            as_sent = given == changes[name]
+            changes[name] = address, applied
+            as_sent = given == applied
             self._feedback.received(specs[name], group.sender, as_sent=as_sent)
             odd += [] if as_sent else [name]
-        host, port = group.sender
         try:
             if changes:
-                self._store(changes, f"osc:{host}:{port}")
+                self._store(changes, group.sender)
         finally:
             self._hold(odd)
 
@@ -206,15 +204,16 @@ class Handler:
         with self._desk.store.at(turn):
             self._attempt(address, deed)
 
-    def _store(self, changes: Mapping[str, object], origin: str) -> None:
+    def _store(self, changes: Mapping[str, Asked], sender: Sender) -> None:
         """Store what can be; what cannot be used together with the rest is told as it stays."""
-        update = partial(self._desk.store.update, origin=origin, lenient=True)
+        update = partial(self._desk.store.update, setter=_setter(changes, sender), lenient=True)
+        values = {name: value for name, (_, value) in changes.items()}
         try:
-            update(changes)
+            update(values)
         except ParameterError as error:
             refused = error.problems.keys()
             self._hold(refused)
-            if good := {name: value for name, value in changes.items() if name not in refused}:
+            if good := {name: value for name, value in values.items() if name not in refused}:
                 update(good)
             raise
 
@@ -371,7 +370,7 @@ class Handler:
             self._feedback.received(spec, sender, as_sent=False)
             self._then.append((address, partial(self._hold, [spec.name])))
             raise
-        self._changes[spec.name] = applied
+        self._changes[spec.name] = address, applied
         self._feedback.received(spec, sender, as_sent=given == applied)
         if given != applied:
             # what it was made to is told although that may be what it was before
@@ -412,6 +411,12 @@ class Handler:
             self.refuse(kind, f"{kind}: {error}{logs.see()}", error)
             return False
         return True
+
+
+def _setter(changes: Mapping[str, Asked], sender: Sender) -> Setter:
+    addresses = [address for address, _ in islice(changes.values(), SHOWN)]
+    more = ["…"] if len(changes) > SHOWN else []
+    return Setter(By.OSC, " ".join([f"{sender[0]}:{sender[1]}", *addresses, *more]))
 
 
 def _errand(address: str) -> str:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bridge.state.change import By, Setter
 from bridge.state.store import ParameterStore
 from bridge.workers.client import WorkerClient
 from bridge.workers.rollback import BAD, GOOD, Rollback
@@ -25,7 +26,7 @@ def made(rig, count=2 * 4 * GOOD):
 def heard(session):
     """Who changed what, from now on."""
     changes = []
-    session.store.listen(lambda change: changes.append((change.origin, dict(change.changed))))
+    session.store.listen(lambda change: changes.append((change.setter.kind, dict(change.changed))))
     return changes
 
 
@@ -43,7 +44,7 @@ def test_a_change_that_no_picture_comes_of_is_taken_back_and_told(tmp_path, name
         rig.running()
         made(rig)
         worker, changes = session.status().worker, heard(session)
-        session.store.update({name: bad, "vace_scale": 0.5}, "osc")
+        session.store.update({name: bad, "vace_scale": 0.5}, Setter(By.OSC))
         rig.until(lambda: session.store.snapshot.values[name] == good)
         made(rig)
         status = session.status()
@@ -99,7 +100,7 @@ def test_what_could_not_be_loaded_goes_back_to_what_runs_and_nothing_is_built_an
         status = session.status()
         assert "could not be loaded: There is no such ink" in status.error
         assert (status.worker, status.restarts, status.loading) == (worker, 0, "")
-        assert changes == [("", {"ink": MISSING}), ("set back", {"ink": ""})]
+        assert changes == [("unsaid", {"ink": MISSING}), ("set back", {"ink": ""})]
         stop()
 
 
