@@ -8,11 +8,9 @@ pictures at an even pace and composes what is shown; the send thread gives it to
 import logging
 import os
 import threading
-from collections.abc import Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -32,23 +30,23 @@ from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm
 from bridge.state.change import By, Change, Setter
 from bridge.state.controls import all_specs
-from bridge.state.journal import Journal, Kept, Left
+from bridge.state.journal import Journal, Kept
 from bridge.state.loads import checked_load
 from bridge.state.missed import Missed
-from bridge.state.references import refer
+from bridge.state.named_files import AT_START, LATER, NamedFiles
+from bridge.state.restore import Restore
 from bridge.state.status import Counters, EngineState, OutputSource, Status
 from bridge.state.store import ParameterError, ParameterStore
-from bridge.system.aside import Aside, Disk, SlowError
+from bridge.system.aside import Aside, SlowError
 from bridge.system.faults import Faults
 from bridge.system.loops import explained, repeat
-from bridge.system.paths import bare, meant, path_of
+from bridge.system.paths import bare, meant
 from bridge.transports import (
     Offer,
     Options,
     Sink,
     Source,
     TransportError,
-    check_source,
     offers,
     open_sink,
     open_source,
@@ -60,7 +58,6 @@ from bridge.workers.fit import fit_within, free, whole
 from bridge.workers.host import EngineHost
 from bridge.workers.rollback import Rollback
 from engine import sizes
-from engine.catalog.artifacts import lora_named
 from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import LARGEST_AUTO
 from engine.files.library import Library
@@ -72,12 +69,9 @@ from engine.system.texts import mended
 log = logging.getLogger(__name__)
 
 OPENING = 3.0  # seconds that the start waits for source and sink to open, or to be refused
-READING = 3.0  # seconds that each disk may take to answer at the start
-LOOKING = 10.0  # the same later: one that sleeps may be waking up
 CALM: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
 GLANCE = 3.0  # seconds between looks for files that the start lacked
 TOLD = 60.0  # seconds in which it is told what a crash has left
-SOME = 5  # names of values that are no parameters' that the log has
 LOOKED = (By.SWITCH, By.SET_BACK, By.JOURNAL)  # setters that see to the room and files themselves
 
 
@@ -95,20 +89,18 @@ class Session:
         self._catalog = catalog
         row = catalog[settings.pipeline]
         self._first = row.id
+        self._files = NamedFiles(settings.assets, settings.models_folder)
         self.store = ParameterStore(
             all_specs(catalog),
-            self._picture,
-            self._lora,
+            self._files.picture,
+            self._files.lora,
             self._unusable,
         )
-        self._pictures_disk = Disk(f"The folder {settings.assets}")
-        self._loras_disk = Disk(f"The folder {settings.models_folder}")
-        self._patience = READING
         self._missed = Missed(self.store)
         self._late = ""  # why there is no folder yet
         self._making = Aside()
-        self.restored = ""  # what was brought back of the run before, in a sentence
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
+        self._restore = Restore(settings, catalog, self.store, self._journal, self._missed)
         self._receiving = Receiving(
             settings.source_uri, self._open_source, self.counters, self._took
         )
@@ -167,7 +159,7 @@ class Session:
         command.
         """
         self.make_folder()
-        row, source = self._restore(named)
+        row, source = self._restore.take_up(named)
         try:
             self._check_fallback()
             self._receiving.start(source, self._keep)
@@ -189,7 +181,7 @@ class Session:
         self._clock.start()
         if self._alarm:
             self._alarm.start()
-        self._patience = LOOKING
+        self._files.patience = LATER
         self._missed.start()
         self._journal.open()
         self._keep()
@@ -218,6 +210,11 @@ class Session:
         self._journal.end(kept)
 
     @property
+    def restored(self) -> str:
+        """What was brought back of the run before, in a sentence."""
+        return self._restore.told
+
+    @property
     def way(self) -> str:
         """The source and the pipeline that are shown, or to be."""
         kept = self._kept()
@@ -236,7 +233,7 @@ class Session:
                 self._late = ""
 
         try:
-            self._making.ask(f"The folder {folder}", make, READING)
+            self._making.ask(f"The folder {folder}", make, AT_START)
         except SlowError as error:
             self._late = f"{error} Pictures, the look and the log wait for it."
             log.warning(self._late)
@@ -336,7 +333,7 @@ class Session:
         keeps it from the stage.
         """
         self.make_folder()
-        return bool(self._left.pipeline) and not self._left.well
+        return bool(self._restore.left.pipeline) and not self._restore.left.well
 
     def _check_fallback(self) -> None:
         """TransportError or MissingWeights where the fallback is not there."""
@@ -524,7 +521,8 @@ class Session:
 
     def _resumed(self, now: float) -> str:
         """What was brought back, or was not, where that wins over the command; for a while."""
-        return self.restored if not self._left.well and now - self._began < TOLD else ""
+        crashed = not self._restore.left.well
+        return self._restore.told if crashed and now - self._began < TOLD else ""
 
     @property
     def _alarm_problem(self) -> str:
@@ -537,20 +535,6 @@ class Session:
         return "unneeded" if of_text and state != "live" else state
 
     # Parameters.
-
-    def _picture(self, given: str) -> str:
-        """The name of the picture that is meant; ValueError where there is none, or no telling."""
-        given = path_of(given)
-        look = partial(refer, self.settings.assets, given)
-        with _in_time():
-            return self._pictures_disk.ask(given, look, self._patience)
-
-    def _lora(self, given: str) -> str:
-        """The same of a LoRA."""
-        given = path_of(given)
-        look = partial(lora_named, self.settings.models_folder, given)
-        with _in_time():
-            return self._loras_disk.ask(given, look, self._patience)
 
     def _values(self) -> tuple[int, Mapping[str, Value]]:
         snapshot = self.store.snapshot
@@ -571,73 +555,6 @@ class Session:
             reloads = [name for name in reloads if name != "size"]
         if reloads:
             self._host.switch(aim.row, checked_load(aim.row, change.snapshot.values, {}))
-
-    def _restore(self, named: Collection[str]) -> tuple[PipelineRow, str]:
-        """Bring back what the run before had; the pipeline and the source to start with, the
-        latter empty for the one of the settings, which must be there at the start. After a normal
-        end what was given with the command wins over what was kept, after a crash what was kept.
-        """
-        settings, left = self.settings, self._left
-        given = {*named, *settings.model_fields_set} if left.well else set[str]()
-        if "size" not in named:
-            self._take_back("size", settings.size)
-        known = self.store.specs.keys()
-        for name in known:  # which are few, whatever lies in the journal
-            if name in left.values and name not in given:
-                self._take_back(name, left.values[name])
-        if odd := left.values.keys() - known:
-            some = ", ".join(sorted(f"{name:.40}" for name in islice(odd, SOME)))
-            log.warning("the journal's values of no parameter here are left out: %s … (%d)",
-                        some, len(odd))  # fmt: skip
-        row, source = self._catalog[settings.pipeline], ""
-        if left.pipeline and "pipeline" not in given:
-            try:
-                row = self._catalog[left.pipeline]
-                self._checked(row)
-            except (LookupError, ValueError) as error:
-                log.warning("the journal's pipeline %s is left out: %s", left.pipeline, error)
-                self._missed.note("pipeline", f"The pipeline of the run before: {_said(error)}")
-                row = self._catalog[settings.pipeline]
-        if left.source and "source" not in given:
-            try:
-                check_source(left.source)  # it may have been of a plug-in that is gone
-                source = left.source
-            except TransportError as error:
-                log.warning("the journal's source is left out: %s", error)
-                self._missed.note("source", f"The source of the run before: {error}")
-        return row, source
-
-    @cached_property
-    def _left(self) -> Left:
-        """What the run before has left, and say what becomes of it."""
-        begin = partial(self._journal.begin, fresh=self.settings.fresh)
-        try:
-            left = Aside().ask(f"the journal in {self.settings.folder}", begin, READING)
-        except SlowError as error:
-            self.restored, left = f"Nothing is restored: {error}", None
-            self._journal.give_up(str(error))
-        if self._journal.shared:
-            self.restored = (
-                f"Another bridge called {self.settings.name} runs with {self.settings.folder}: "
-                "this one restores and keeps nothing; choose another --name."
-            )
-        elif self._journal.unread:
-            self.restored = self._journal.unread
-        elif left:
-            end, wins = ("ended normally", "what the command names wins") if left.well else (
-                "crashed", "what it showed wins over the command")  # fmt: skip
-            self.restored = f"Restored the look of the run that {end}: {wins}."
-        if self.restored:
-            log.info("%s", self.restored)
-        return left or Left()
-
-    def _take_back(self, name: str, value: object) -> None:
-        """One value that was kept, through the same door as any other."""
-        try:
-            self.store.update({name: value}, Setter(By.JOURNAL))
-        except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
-            log.warning("the journal's %.80s is left out: %.200s", name, error)
-            self._missed.add(name, value, _said(error))
 
     def _keep(self) -> None:
         """Have the journal keep what is shown."""
@@ -734,19 +651,6 @@ class Session:
         if self._card is None or self._card[0] != lines:
             self._card = lines, card(width, height, lines)
         return self._card[1]
-
-
-@contextmanager
-def _in_time() -> Generator[None]:
-    """A disk that does not answer is a ValueError in here."""
-    try:
-        yield
-    except SlowError as error:
-        raise ValueError(str(error)) from error
-
-
-def _said(error: Exception) -> str:
-    return str(error.args[0]) if isinstance(error, LookupError) else str(error)
 
 
 def _area(size: str) -> int:

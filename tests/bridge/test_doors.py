@@ -422,7 +422,7 @@ def test_values_of_a_journal_that_are_none_today_are_skipped(tmp_path):
     settings = Settings(folder=tmp_path, name="old", source="demo:", sink="null:")
     (tmp_path / "old.journal.json").write_text(json.dumps(journal))
     session = Session(settings, Catalog())
-    session._restore(())
+    session._restore.take_up(())
     values = session.store.snapshot.values
     assert (values["size"], values["mix"], values["prompt"]) == ("auto", 0.5, "\ufffd")
     json.dumps(dict(values), ensure_ascii=False).encode()

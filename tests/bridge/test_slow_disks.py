@@ -222,7 +222,7 @@ def test_rest_goes_on_while_a_reference_is_looked_for_and_the_last_wish_counts(t
 
 
 def test_a_disk_that_never_answers_is_a_sentence(tmp_path, disk, monkeypatch):
-    monkeypatch.setattr(bridge.session, "LOOKING", 0.3)
+    monkeypatch.setattr(bridge.session, "LATER", 0.3)
     monkeypatch.setattr("bridge.control.http.app.PATIENCE", 0.3)
     with _served(tmp_path) as (rig, http, held):
         disk.sleep()
@@ -402,7 +402,7 @@ def test_a_data_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkeypa
     make = Path.mkdir
     looks = Sleeper(lambda path: make(path, parents=True, exist_ok=True))
     monkeypatch.setattr(Path, "mkdir", lambda path, *_, **__: looks(path))
-    monkeypatch.setattr(bridge.session, "READING", 0.2)
+    monkeypatch.setattr(bridge.session, "AT_START", 0.2)
     looks.sleep()
     began = perf_counter()
     try:

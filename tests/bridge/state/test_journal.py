@@ -58,7 +58,7 @@ def restored(folder, named=(), *, begins=False, **settings) -> tuple[Session, st
     session = Session(Settings(folder=folder, **settings), CATALOG)
     session.make_folder()
     session.store.update(dict(named))
-    row, source = session._restore(named)
+    row, source = session._restore.take_up(named)
     if begins:
         session._journal.open()
         session._keep()

@@ -1,0 +1,39 @@
+"""The files that values name: pictures of the assets folder, LoRAs of the models folder."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from bridge.state.references import refer
+from bridge.system.aside import Disk, SlowError
+from bridge.system.paths import path_of
+from engine.catalog.artifacts import lora_named
+
+AT_START = 3.0  # seconds that a disk may take to answer before the run begins
+LATER = 10.0  # the same later: one that sleeps may be waking up
+
+
+class NamedFiles:
+    """Finds the file that is meant. Any thread may ask; it waits for the disk, at most `patience`
+    seconds.
+    """
+
+    def __init__(self, assets: Path, models: Path) -> None:
+        self.patience = AT_START
+        self._assets, self._models = assets, models
+        self._assets_disk = Disk(f"The folder {assets}")
+        self._models_disk = Disk(f"The folder {models}")
+
+    def picture(self, given: str) -> str:
+        """The name of the picture that is meant; ValueError where there is none, or no telling."""
+        return self._found(self._assets_disk, path_of(given), partial(refer, self._assets))
+
+    def lora(self, given: str) -> str:
+        """The same of a LoRA."""
+        return self._found(self._models_disk, path_of(given), partial(lora_named, self._models))
+
+    def _found(self, disk: Disk, given: str, find: Callable[[str], str]) -> str:
+        try:
+            return disk.ask(given, partial(find, given), self.patience)
+        except SlowError as error:
+            raise ValueError(str(error)) from error
