@@ -18,7 +18,7 @@ from typing import Any, cast
 import psutil
 
 from bridge.control.bridge_api import Action
-from bridge.downloads.inventory import MissingWeights, Silence, Weights
+from bridge.downloads.inventory import MissingWeights, Silence
 from bridge.frames.frame import Frame, Image
 from bridge.frames.pixels import fit, opaque
 from bridge.playout.fallback import CARD, FILE, HOLD, Clip, Fallback, Numbered, Spare, nothing
@@ -54,13 +54,12 @@ from bridge.transports import (
 from bridge.transports.pattern import card
 from bridge.transports.placeholder import PlaceholderSource
 from bridge.workers.client import WorkerClient, WorkerConfig
-from bridge.workers.fit import fit_within, free, whole
 from bridge.workers.host import EngineHost
+from bridge.workers.machine import LocalMachine, MachineFactory
 from bridge.workers.rollback import Rollback
 from engine import sizes
 from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import LARGEST_AUTO
-from engine.files.library import Library
 from engine.parameters import Load, Value, describe
 from engine.sizes import AUTO
 from engine.system import drives
@@ -78,8 +77,11 @@ LOOKED = (By.SWITCH, By.SET_BACK, By.JOURNAL)  # setters that see to the room an
 class Session:
     """Everything between source and sink; the `BridgeApi` that the control surfaces are given."""
 
-    def __init__(self, settings: Settings, catalog: Catalog) -> None:
-        """Check all that can be checked; nothing is opened or started yet.
+    def __init__(
+        self, settings: Settings, catalog: Catalog, machine: MachineFactory = LocalMachine
+    ) -> None:
+        """Check all that can be checked; nothing is opened or started yet. Engines run on what
+        `machine` makes.
 
         Raises LookupError for an unknown pipeline, ValueError for a GPU that is not there or an
         address that is none.
@@ -105,9 +107,12 @@ class Session:
             settings.source_uri, self._open_source, self.counters, self._took
         )
         newest = lambda: self._receiving.newest  # noqa: E731
+        self._machine = machine(settings, catalog, self._checked, self._weights_came)
+        self.weights = self._machine.weights
         self._host = EngineHost(
-            settings, catalog, self.counters, self._values, newest, self._has_input, self._keep
-        )
+            settings, self._machine, self.counters, self._values, newest, self._has_input,
+            self._keep,
+        )  # fmt: skip
         self._rollback = self._host.rollback = Rollback(self.store)
         self._host.kept = self._set_back
         self._asked: PipelineRow | None = None  # at the start, and it lacks files
@@ -127,12 +132,6 @@ class Session:
         )
         self._sending = Sending(
             settings.sink_uri, self._open_sink, self.counters, self._clock.outbox
-        )
-        self.weights = Weights(
-            catalog,
-            Library(settings.models_folder, settings.more_models),
-            self._checked,
-            self._weights_came,
         )
         look = lambda: (self._host.state, self._host.reason or self._host.error)  # noqa: E731
         self._alarm = Alarm(settings.alarm, settings.name, look) if settings.alarm else None
@@ -393,14 +392,14 @@ class Session:
 
     def pipelines(self) -> Sequence[Mapping[str, Any]]:
         """What there is to switch to."""
-        shown = self._host.current
+        shown, size = self._host.current, str(self.store.snapshot.values.get("size", AUTO))
         return [
             {
                 "id": row.id,
                 "title": row.title,
                 "active": bool(shown) and shown.row.id == row.id,
                 "missing": row.missing,
-                "memory": str(self._host.fit(row, self._checked(row))),
+                "memory": str(self._machine.gpu_fit(row, self._checked(row), size)),
                 "parameters": [spec.name for spec in describe(row.parameters)],
                 "load": [spec.name for spec in describe(row.load)],
             }
@@ -601,8 +600,7 @@ class Session:
     def _too_much(self, row: PipelineRow, load: Load, size: str) -> str:
         """Why a pipeline has no room now at a size; empty where it has."""
         link = self._host.current
-        there = free(self._host.free, _memory(link.pid) * 1e6 if link else 0.0)
-        fit = fit_within(row, load, size, there, self.settings.models_folder)
+        fit = self._machine.fit(row, load, size, _memory(link.pid) * 1e6 if link else 0.0)
         return "" if fit.fits else fit.told(row.id)
 
     def check_room(self) -> None:
@@ -610,8 +608,7 @@ class Session:
         pipeline at the size that is set.
         """
         row, size = self._catalog[self._first], self.settings.size
-        load, there = self._checked(row), whole(self._host.free)
-        fit = fit_within(row, load, size, there, self.settings.models_folder)
+        fit = self._machine.fit_alone(row, self._checked(row), size)
         if not fit.fits:
             raise ValueError(f"size {size}: {fit.told(row.id)}.")
 

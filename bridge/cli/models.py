@@ -24,7 +24,9 @@ from rich.table import Table
 
 from bridge.downloads.downloads import NEEDED, Download, Downloads
 from bridge.errors import REFUSED, CommandError, quoted, speaking_utf8
-from bridge.workers import gpu
+from bridge.workers.fit import gpu_fit
+from bridge.workers.gpu import chosen, gpus
+from bridge.workers.loras import LoraSizes
 from engine.catalog.artifacts import Artifact
 from engine.catalog.rows import Catalog, PipelineRow
 from engine.files.library import Library, WeightsError, sha256, size_text
@@ -87,12 +89,14 @@ def _load(row: PipelineRow, values: Mapping[str, str]) -> Load:
 
 def listing(job: Job, console: Console) -> int:
     """What each pipeline is loaded from, what of it is here, and whether it fits the GPU."""
-    free = gpu.free(None)
+    card = chosen(None, gpus())
+    free, loras = card.free if card else None, LoraSizes(job.library.models)
     for row, load in job.loads:
         files = row.needs(load).values()
         gone = job.library.missing(files)
         missing = f", {size_text(sum(one.size for one in gone))} missing" if gone else ", all here"
-        fit = gpu.fit(row, load, str(getattr(load, "size", "auto")), job.library.models, free)
+        size = str(getattr(load, "size", "auto"))
+        fit = gpu_fit(row, load, size, free, loras.bytes(load))
         title = f"{row.id}: {size_text(sum(one.size for one in files))}{missing}; {fit}"
         table = Table(title=title, title_justify="left")
         for head in ("file", "size", "here", "licence"):

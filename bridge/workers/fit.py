@@ -6,16 +6,14 @@ Asked before a worker is touched, so that what cannot be is refused and what run
 import shutil
 import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import psutil
 
-from bridge.workers.loras import lora_bytes
 from engine import sizes
 from engine.catalog.controls import CausalLoad
 from engine.catalog.rows import PipelineRow
 from engine.catalog.specs import DEMO, DEMO_VAE_WIDTH
-from engine.cost.fit import LARGEST_AUTO, NOTHING, Fit, fit_of
+from engine.cost.fit import LARGEST_AUTO, NOTHING, Fit, fit_of, pixels
 from engine.cost.memory import GPU, Setting, need, total
 from engine.ipc.segments import folder
 from engine.parameters import Load
@@ -36,7 +34,7 @@ class Free:
     shared: int
 
 
-def free(gpu: int | None, mine: float) -> Free:
+def now(gpu: int | None, mine: float) -> Free:
     """What is free now. `gpu` is what was free of the GPU before any worker took of it, `mine` the
     bytes of the computer's memory that the worker has which would go on at another size.
     """
@@ -45,16 +43,16 @@ def free(gpu: int | None, mine: float) -> Free:
     return Free(gpu, memory, shared)
 
 
-def whole(gpu: int | None) -> Free:
-    """What there would be on this machine with nothing else on it; `gpu` as in `free`."""
+def alone(gpu: int | None) -> Free:
+    """What would be free with nothing else on this machine; `gpu` as in `now`."""
     memory = psutil.virtual_memory().total
     shared = memory if sys.platform in ("win32", "darwin") else shutil.disk_usage(folder()).total
     return Free(gpu, memory, shared)
 
 
-def fit_within(row: PipelineRow, load: Load, size: str, there: Free, models: Path) -> Fit:
-    """How a pipeline fits into what is `there` at `size`: for a memory that does not suffice, or
-    else for the one that its network takes.
+def fit_within(row: PipelineRow, load: Load, size: str, there: Free, loras: int) -> Fit:
+    """How a pipeline fits into what is `there` at `size`: into the memory that does not suffice,
+    or else into the one that its network takes. `loras` are the bytes of those that stay live.
     """
     if row.native_size:
         return NOTHING
@@ -65,7 +63,7 @@ def fit_within(row: PipelineRow, load: Load, size: str, there: Free, models: Pat
         return Fit(pictures, there.shared, memory="shared memory", part="pictures", cure=cure)
     worker = row.pixel_bytes * width * height
     if row.spec is not None and isinstance(load, CausalLoad):
-        setting = _setting(load, there, models)
+        setting = _setting(load, there, loras)
         spec = replace(row.spec, network=DEMO) if load.weights == "demo" else row.spec
         parts = need(spec, load, width, height, setting)
         kept = ["text encoder"] if load.weights == "demo" else []  # which demo weights have none of
@@ -76,6 +74,20 @@ def fit_within(row: PipelineRow, load: Load, size: str, there: Free, models: Pat
     return fit if fit.fits else replace(fit, cure=commit.cure())
 
 
+def gpu_fit(row: PipelineRow, load: Load, size: str, free: int | None, loras: int) -> Fit:
+    """What a pipeline needs of a GPU's memory beside `free` bytes of it; `NOTHING` where that is
+    little. `size` is WIDTHxHEIGHT or auto, `loras` as in `fit_within`.
+    """
+    if row.spec is None or not isinstance(load, CausalLoad) or load.weights == "demo":
+        return NOTHING
+    setting = Setting(loras=loras)
+    if free is not None:
+        return fit_of(row.spec, load, pixels(size), free, setting)
+    width, height = pixels(size)
+    needed = total(need(row.spec, load, width, height, setting))
+    return Fit(needed, None, memory=f"a GPU's memory at {width}x{height}")
+
+
 def shared_bytes(row: PipelineRow, width: int, height: int) -> int:
     """What the pictures on their way to a worker and back take, beside those of the size before,
     which are not free yet.
@@ -83,8 +95,8 @@ def shared_bytes(row: PipelineRow, width: int, height: int) -> int:
     return (max(row.block, 2) + 2 * row.block + 2) * PIXEL * width * height
 
 
-def _setting(load: CausalLoad, there: Free, models: Path) -> Setting:
+def _setting(load: CausalLoad, there: Free, loras: int) -> Setting:
     setting = GPU if there.gpu is not None else Setting(value=4, gpu=False)
     if load.weights == "demo":
         return replace(setting, vae_width=DEMO_VAE_WIDTH[load.vae])
-    return replace(setting, loras=lora_bytes(load, models))
+    return replace(setting, loras=loras)

@@ -18,7 +18,6 @@ from bridge.frames.frame import Frame
 from bridge.settings import Settings
 from bridge.state.status import Counters, EngineState
 from bridge.system.loops import explained, repeat
-from bridge.workers import gpu
 from bridge.workers.breaker import DEATHS, Breaker
 from bridge.workers.client import (
     News,
@@ -29,13 +28,12 @@ from bridge.workers.client import (
     WorkerGone,
 )
 from bridge.workers.feeder import Feeder
+from bridge.workers.machine import Machine
 from bridge.workers.rollback import Rollback
-from engine.catalog.rows import Catalog, PipelineRow
-from engine.cost.fit import Fit
+from engine.catalog.rows import PipelineRow
 from engine.ipc.messages import BlockMade, BlockUnusable
 from engine.ipc.segments import RingError
 from engine.parameters import Load, Value
-from engine.system import commit
 
 log = logging.getLogger(__name__)
 
@@ -64,23 +62,22 @@ class EngineHost:
     def __init__(
         self,
         settings: Settings,
-        catalog: Catalog,
+        machine: Machine,
         counters: Counters,
         values: Callable[[], tuple[int, Mapping[str, Value]]],
         newest_input: Callable[[], Frame | None],
         has_input: Callable[[], bool],
         changed_over: Callable[[], None],
     ) -> None:
-        """`values` gives the newest parameter snapshot: its number and all values by name;
-        `changed_over` is called when another pipeline is shown; `has_input` says whether what
-        `newest_input` gives is somebody's. ValueError where there is no such GPU as is asked for.
+        """`machine` runs the workers; `values` gives the newest parameter snapshot: its number and
+        all values by name; `changed_over` is called when another pipeline is shown; `has_input`
+        says whether what `newest_input` gives is somebody's.
         """
-        self.free = gpu.free(settings.gpu)  # before any worker takes of it
         self._changed_over = changed_over
         self._newest_input = newest_input
         self._has_input = has_input
         self._settings = settings
-        self._catalog = catalog
+        self._machine = machine
         self._counters = counters
         self._values = values
         self._events: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
@@ -217,12 +214,6 @@ class EngineHost:
         link = self.coming or (current if current and current.swapping else None)
         return link.progress if link else ("", 1.0)
 
-    def fit(self, row: PipelineRow, load: Load) -> Fit:
-        """What a pipeline needs of the GPU, beside what other programs had left of it when this
-        one began; see `gpu.fit`.
-        """
-        return self._fit(row, load, self.free)
-
     @property
     def error(self) -> str:
         """What is wrong, in one sentence; empty when all is well."""
@@ -343,8 +334,7 @@ class EngineHost:
     def _launch(
         self, orders: WorkerConfig, heard: Callable[[WorkerClient, News], None]
     ) -> WorkerClient:
-        link = WorkerClient(orders, heard)
-        link.start(*self._values())
+        link = self._machine.start(orders, heard, *self._values())
         self._feeders[link] = Feeder(
             link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
             lambda: self._counters.input_rate.value, self._has_input,
@@ -404,14 +394,8 @@ class EngineHost:
 
     def _too_big(self, orders: WorkerConfig) -> bool:
         """Whether a worker does not fit beside the one there is."""
-        free = gpu.free(self._settings.gpu)
-        if not self._fit(orders.row, orders.load, free).fits:
-            return True
-        return orders.row.memory > commit.available()
-
-    def _fit(self, row: PipelineRow, load: Load, free: int | None) -> Fit:
         size = str(self._values()[1].get("size", "auto"))
-        return gpu.fit(row, load, size, self._settings.models_folder, free)
+        return not self._machine.fit_beside(orders.row, orders.load, size).fits
 
     def _try(self, orders: WorkerConfig) -> WorkerClient | None:
         try:

@@ -6,28 +6,39 @@ from pathlib import Path
 
 from bridge.system.aside import Disk, SlowError
 from engine.catalog.controls import CausalLoad
-from engine.cost import fit as advice
+from engine.cost import fit
+from engine.parameters import Load
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 1.0  # seconds; the engine host asks too, and it has workers to look after
-_disk = Disk("The folder of LoRAs")
-_known: dict[tuple[Path, str, str, str, str], int] = {}
+KEPT = 100  # combinations of LoRAs whose size is remembered
 
 
-def lora_bytes(load: CausalLoad, models: Path) -> int:
-    """As in `engine.cost.fit`. Where the disk does not answer, what it was the last time; and where
-    that is not known, nothing: the worker itself counts again before it loads.
-    """
-    key = models, load.lora_1, load.lora_2, load.lora_3, load.lora_mode
-    if not any(key[1:4]):
-        return 0
-    try:
-        found = _disk.ask(key, partial(advice.lora_bytes, load, models), PATIENCE)
-    except SlowError as error:
-        log.warning("what the LoRAs take is not known now: %s", error)
-        return _known.get(key, 0)
-    if len(_known) > 100:
-        _known.clear()
-    _known[key] = found
-    return found
+class LoraSizes:
+    """The LoRAs of one models folder. Any thread may ask."""
+
+    def __init__(self, models: Path) -> None:
+        self._models = models
+        self._disk = Disk("The folder of LoRAs")
+        self._known: dict[tuple[str, str, str, str], int] = {}
+
+    def bytes(self, load: Load) -> int:
+        """As `engine.cost.fit.lora_bytes`; 0 for a pipeline without any. Where the disk does not
+        answer, what it was the last time; and where that is not known, nothing: the worker itself
+        counts again before it loads.
+        """
+        if not isinstance(load, CausalLoad) or load.weights == "demo":
+            return 0
+        key = load.lora_1, load.lora_2, load.lora_3, load.lora_mode
+        if not any(key[:3]):
+            return 0
+        try:
+            found = self._disk.ask(key, partial(fit.lora_bytes, load, self._models), PATIENCE)
+        except SlowError as error:
+            log.warning("what the LoRAs take is not known now: %s", error)
+            return self._known.get(key, 0)
+        if len(self._known) > KEPT:
+            self._known.clear()
+        self._known[key] = found
+        return found

@@ -26,8 +26,8 @@ from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state.store import ParameterError, ParameterStore
 from bridge.transports import Offer
-from bridge.workers import fit as room
 from bridge.workers.feeder import Feeder
+from bridge.workers.fit import Free, fit_within
 from engine import sizes
 from engine.catalog.controls import CausalLoad, StylizeLoad
 from engine.catalog.rows import BUILT_IN, Catalog
@@ -36,6 +36,7 @@ from engine.parameters import Kind, Parameters, clamped, control, describe
 from engine.system.texts import mended, mended_all
 from tests.bridge.control.osc.test_osc import osc
 from tests.support.desk import FakeDesk
+from tests.support.machine import PLENTY, StagedMachine
 from tests.support.rig import running_session, scene
 
 HERE = "http://127.0.0.1:8000"
@@ -217,14 +218,11 @@ def message(address: str, *arguments) -> bytes:
 # Room.
 
 
-PLENTY = room.Free(None, 1 << 50, 1 << 50)
-
-
 @pytest.mark.parametrize(
     ("pipeline", "size", "there", "why"),
     [
         ("stylize", "1280x720", PLENTY, ""),
-        ("passthrough", "8192x8192", room.Free(None, 0, 0), ""),  # it has no size of its own
+        ("passthrough", "8192x8192", Free(None, 0, 0), ""),  # it has no size of its own
         ("stylize", "8192x8192", replace(PLENTY, memory=10**9), r"stylize needs \d+\.\d GB of mem"),
         ("stylize", "8192x8192", replace(PLENTY, shared=10**9), "pictures need .* shared memory"),
         ("longlive", "832x480", replace(PLENTY, gpu=10**11), ""),
@@ -232,19 +230,19 @@ PLENTY = room.Free(None, 1 << 50, 1 << 50)
         ("longlive", "8x8", replace(PLENTY, gpu=10**11), ""),
     ],
 )
-def test_a_size_has_room_or_the_reason_says_what_is_lacking(tmp_path, pipeline, size, there, why):
+def test_a_size_has_room_or_the_reason_says_what_is_lacking(pipeline, size, there, why):
     row = ROWS[pipeline]
-    fit = room.fit_within(row, row.load(), size, there, tmp_path)
+    fit = fit_within(row, row.load(), size, there, 0)
     assert re.search(why, fit.told(pipeline))
     assert fit.fits is not bool(why)
 
 
-def test_demo_weights_need_what_they_are(tmp_path):
+def test_demo_weights_need_what_they_are():
     row, there = ROWS["longlive"], replace(PLENTY, gpu=2 * 10**9)
-    assert not room.fit_within(row, row.load(), "64x48", there, tmp_path).fits
+    assert not fit_within(row, row.load(), "64x48", there, 0).fits
     demo = row.load(weights="demo", vae="tae")
-    assert room.fit_within(row, demo, "64x48", there, tmp_path).fits
-    assert not room.fit_within(row, demo, "8192x8192", there, tmp_path).fits
+    assert fit_within(row, demo, "64x48", there, 0).fits
+    assert not fit_within(row, demo, "8192x8192", there, 0).fits
 
 
 # Texts.
@@ -428,10 +426,15 @@ def test_values_of_a_journal_that_are_none_today_are_skipped(tmp_path):
     json.dumps(dict(values), ensure_ascii=False).encode()
 
 
-def test_a_size_of_a_journal_that_has_no_room_today_becomes_auto(tmp_path, monkeypatch):
-    session = Session(Settings(folder=tmp_path, source="demo:", sink="null:"), Catalog())
+def staged(tmp_path, there: Free) -> Session:
+    settings = Settings(folder=tmp_path, source="demo:", sink="null:")
+    return Session(settings, Catalog(), partial(StagedMachine, there=there))
+
+
+def test_a_size_of_a_journal_that_has_no_room_today_becomes_auto(tmp_path):
+    session = staged(tmp_path, PLENTY)
     session.store.update({"size": "2048x2048"})
-    monkeypatch.setattr("bridge.session.free", lambda *_: room.Free(None, 10**9, 10**9))
+    session._machine.there = Free(None, 10**9, 10**9)
     session._begin_within_room(ROWS["stylize"])
     assert session.store.snapshot.values["size"] == "auto"
 
@@ -462,9 +465,8 @@ def test_what_could_not_be_loaded_is_no_wish_any_more(tmp_path):
         stop()
 
 
-def test_a_pipeline_is_not_changed_to_a_size_that_it_has_no_room_for(tmp_path, monkeypatch):
-    session = Session(Settings(folder=tmp_path, source="demo:", sink="null:"), Catalog())
-    monkeypatch.setattr("bridge.session.free", lambda *_: replace(PLENTY, gpu=10**10))
+def test_a_pipeline_is_not_changed_to_a_size_that_it_has_no_room_for(tmp_path):
+    session = staged(tmp_path, replace(PLENTY, gpu=10**10))
     with pytest.raises(ParameterError, match="size auto: longlive needs"):
         session.switch("longlive")
     session.store.update({"size": "832*480"})

@@ -12,6 +12,7 @@ import psutil
 import bridge.transports
 from bridge.session import Session
 from bridge.settings import Settings
+from bridge.workers.machine import LocalMachine
 from tests.support import memory
 from tests.support.doubles import CATALOG
 
@@ -102,7 +103,7 @@ class Rig:
 
 
 @contextmanager
-def running_session(tmp_path, catalog=CATALOG, load=None, **settings):
+def running_session(tmp_path, catalog=CATALOG, load=None, machine=LocalMachine, **settings):
     """Start a session on `memory:` ends; `load` are values of the first pipeline's Load."""
     name = next(names)
     chosen = {
@@ -114,7 +115,7 @@ def running_session(tmp_path, catalog=CATALOG, load=None, **settings):
         "size": "64x48",
         **settings,
     }
-    session = Session(Settings(**chosen), catalog)
+    session = Session(Settings(**chosen), catalog, machine)
     if load:
         session.store.update(load)
     session.start()

@@ -3,6 +3,7 @@
 import subprocess
 import time
 from dataclasses import replace
+from functools import partial
 from statistics import median
 from types import SimpleNamespace
 
@@ -14,7 +15,9 @@ from bridge.settings import Settings
 from bridge.workers import gpu
 from bridge.workers.client import WorkerClient, WorkerConfig
 from bridge.workers.feeder import Cap
+from bridge.workers.fit import gpu_fit
 from bridge.workers.host import EngineHost
+from bridge.workers.machine import LocalMachine
 from engine.catalog.controls import CausalLoad
 from engine.catalog.rows import Catalog
 from engine.catalog.specs import LONGLIVE
@@ -23,6 +26,7 @@ from engine.cost.memory import need, total
 from engine.parameters import Load
 from engine.pipeline import Context, InsufficientMemory
 from tests.support.doubles import CATALOG
+from tests.support.machine import StagedMachine
 from tests.support.rig import running_session
 
 GB = 10**9
@@ -55,8 +59,7 @@ class Driver:
         return SimpleNamespace(total=24 * GB, free=free)
 
 
-def two(monkeypatch: pytest.MonkeyPatch) -> Driver:
-    return Driver(monkeypatch, {"RTX 4090": 20 * GB, "RTX 5090": 30 * GB})
+TWO = gpu.Gpu(0, "RTX 4090", 20 * GB), gpu.Gpu(1, "RTX 5090", 30 * GB)
 
 
 def test_no_driver_is_no_gpu_and_no_error(monkeypatch):
@@ -65,34 +68,30 @@ def test_no_driver_is_no_gpu_and_no_error(monkeypatch):
 
     monkeypatch.setattr(pynvml, "nvmlInit", missing)
     assert gpu.gpus() == []
-    assert gpu.chosen(None) is None
-    assert gpu.free(None) is None
-    with pytest.raises(ValueError, match=r"no GPU 0 on this machine: .*leave --gpu out"):
-        gpu.chosen(0)
 
 
 def test_gpus_are_numbered_as_the_driver_does_and_the_driver_is_let_go(monkeypatch):
-    driver = two(monkeypatch)
-    assert [card.name for card in gpu.gpus()] == ["RTX 4090", "RTX 5090"]
-    assert gpu.chosen(1) == gpu.Gpu(1, "RTX 5090", 30 * GB)
-    assert gpu.chosen(None) is None  # CUDA takes the fastest: which that is, is not known here
-    with pytest.raises(ValueError, match=r"no GPU 2 .*: choose 0 \(RTX 4090\), 1 \(RTX 5090\)\."):
-        gpu.chosen(2)
+    driver = Driver(monkeypatch, {"RTX 4090": 20 * GB, "GB10": None})
+    assert gpu.gpus() == [gpu.Gpu(0, "RTX 4090", 20 * GB), gpu.Gpu(1, "GB10", None)]
     assert driver.open == 0
 
 
-def test_the_only_gpu_needs_not_be_chosen_and_may_have_no_memory_of_its_own(monkeypatch):
-    Driver(monkeypatch, {"RTX 4090": 7 * GB})
-    assert gpu.free(None) == 7 * GB
-    Driver(monkeypatch, {"GB10": None})
-    assert gpu.chosen(None) == gpu.Gpu(0, "GB10", None)
+def test_of_several_gpus_one_is_chosen_and_the_only_one_needs_not_be():
+    assert gpu.chosen(1, TWO) is TWO[1]
+    assert gpu.chosen(None, TWO) is None  # CUDA takes the fastest: which, is not known here
+    assert gpu.chosen(None, TWO[:1]) is TWO[0]
+    assert gpu.chosen(None, []) is None
+    with pytest.raises(ValueError, match=r"no GPU 2 .*: choose 0 \(RTX 4090\), 1 \(RTX 5090\)\."):
+        gpu.chosen(2, TWO)
+    with pytest.raises(ValueError, match=r"no GPU 0 on this machine: .*leave --gpu out"):
+        gpu.chosen(0, [])
 
 
-def test_a_bridge_does_not_start_for_a_gpu_that_is_not_there(monkeypatch, tmp_path):
-    two(monkeypatch)
-    Session(Settings(folder=tmp_path, gpu=1), CATALOG)
+def test_a_bridge_does_not_start_for_a_gpu_that_is_not_there(tmp_path):
+    machine = partial(StagedMachine, cards=TWO)
+    Session(Settings(folder=tmp_path, gpu=1), CATALOG, machine)
     with pytest.raises(ValueError, match="There is no GPU 7"):
-        Session(Settings(folder=tmp_path, gpu=7), CATALOG)
+        Session(Settings(folder=tmp_path, gpu=7), CATALOG, machine)
 
 
 @pytest.mark.parametrize("number", [None, 3])
@@ -117,47 +116,84 @@ def test_the_worker_sees_the_chosen_gpu_alone(monkeypatch, tmp_path, number):
     assert seen == ((None, "GPU-8a1f") if number is None else ("PCI_BUS_ID", "3"))
 
 
-def test_what_a_pipeline_needs_is_told_beside_what_is_free(tmp_path):
+def test_what_a_pipeline_needs_is_told_beside_what_is_free():
     row, load = Catalog()["longlive"], CausalLoad()
-    assert str(gpu.fit(row, load, "832x480", tmp_path, 24 * GB)) == "fits: 22.8 of 24.0 GB"
-    told = str(gpu.fit(row, load, "832x480", tmp_path, 20 * GB))
+    assert str(gpu_fit(row, load, "832x480", 24 * GB, 0)) == "fits: 22.8 of 24.0 GB"
+    told = str(gpu_fit(row, load, "832x480", 20 * GB, 0))
     assert told.startswith("needs 22.8 GB where 20.0 GB are free; it would fit with text_encoder=")
-    told = str(gpu.fit(row, load, "auto", tmp_path, None))
+    told = str(gpu_fit(row, load, "auto", None, 0))
     assert told == "needs 19.5 GB of a GPU's memory at 512x512"
-    assert gpu.fit(row, CausalLoad(weights="demo"), "auto", tmp_path, GB) is NOTHING
+    assert gpu_fit(row, CausalLoad(weights="demo"), "auto", GB, 0) is NOTHING
     stylize = Catalog()["stylize"]
-    assert gpu.fit(stylize, stylize.load(), "auto", tmp_path, GB) is NOTHING
+    assert gpu_fit(stylize, stylize.load(), "auto", GB, 0) is NOTHING
 
 
 def test_a_live_lora_takes_memory_and_a_merged_one_none(tmp_path):
-    folder = tmp_path / "loras"
-    folder.mkdir()
+    folder = tmp_path / "models" / "loras"
+    folder.mkdir(parents=True)
     (folder / "style.safetensors").write_bytes(bytes(10**7))
-
     free = total(need(LONGLIVE, CausalLoad(), 512, 512)) + 5 * 10**6
+    machine = staged(tmp_path, [gpu.Gpu(0, "RTX 4090", free)])
 
     def fits(**values: str) -> bool:
         load = CausalLoad(lora_1="style.safetensors", **values)
-        return gpu.fit(Catalog()["longlive"], load, "512x512", tmp_path, free).fits
+        return machine.gpu_fit(Catalog()["longlive"], load, "512x512").fits
 
     assert fits(lora_mode="merged")
     assert not fits(lora_mode="live")
 
 
+def staged(tmp_path, cards: list[gpu.Gpu]) -> StagedMachine:
+    """The machine of a session that is not started."""
+    made = Session(Settings(folder=tmp_path), Catalog(), partial(StagedMachine, cards=cards))
+    return made._machine
+
+
 @pytest.mark.parametrize(("free", "beside"), [(20 * GB, True), (10 * GB, False), (None, True)])
-def test_a_worker_starts_beside_another_only_where_the_gpu_has_room(
-    monkeypatch, tmp_path, free, beside
-):
-    Driver(monkeypatch, {} if free is None else {"RTX 4090": free})
-    session = Session(Settings(folder=tmp_path), Catalog())
+def test_a_worker_starts_beside_another_only_where_the_gpu_has_room(tmp_path, free, beside):
+    cards = [] if free is None else [gpu.Gpu(0, "RTX 4090", free)]
+    session = Session(Settings(folder=tmp_path), Catalog(), partial(StagedMachine, cards=cards))
     host: EngineHost = session._host
     row = Catalog()["longlive"]
     assert host._too_big(host.orders(row, CausalLoad())) is not beside
     assert not host._too_big(host.orders(row, CausalLoad(weights="demo")))
     assert not host._too_big(host.orders(replace(row, spec=None), CausalLoad()))
+    assert host._too_big(host.orders(replace(row, spec=None, memory=1 << 50), CausalLoad()))
     shown = {each["id"]: each["memory"] for each in session.pipelines()}
     assert shown["stylize"] == ""
     assert ("fits" in shown["longlive"]) is (free == 20 * GB)
+
+
+def test_what_workers_take_of_the_gpu_is_not_counted_against_the_one_in_their_place(tmp_path):
+    row, load = Catalog()["longlive"], CausalLoad()
+    machine = staged(tmp_path, [gpu.Gpu(0, "RTX 4090", 24 * GB)])
+    machine.cards = [gpu.Gpu(0, "RTX 4090", 2 * GB)]  # since a worker runs
+    assert machine.gpu_fit(row, load, "832x480").fits
+    assert LocalMachine.free(machine).gpu == 24 * GB
+    assert not machine.fit_beside(row, load, "832x480").fits
+
+
+def test_workers_start_on_the_machine_and_failed_starts_open_the_breaker(tmp_path):
+    machines: list[StagedMachine] = []
+
+    def made(*given):
+        machines.append(StagedMachine(*given))
+        return machines[-1]
+
+    with running_session(tmp_path, pipeline="passthrough", machine=made) as rig:
+        stop, (machine,) = rig.steady_input(), machines
+        rig.running()
+        assert [worker.pid for worker in machine.started] == [rig.session.status().worker]
+        machine.refusal = OSError("no more processes")
+        rig.session.actions["kill_engine"].run()
+        rig.until(lambda: rig.session.status().state == "FAILED")
+        told = rig.session.status()
+        assert told.error == "The engine worker could not be started: no more processes"
+        machine.refusal = None
+        rig.session.actions["reload"].run()
+        rig.running()
+        assert len(machine.started) == 2
+        stop()
 
 
 class Full:

@@ -3,13 +3,12 @@
 import errno
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from bridge.workers.fit import fit_within, free
+from bridge.workers.fit import fit_within, now
 from engine.catalog.rows import Catalog
 from engine.images import decoding
 from engine.ipc.channel import worker_end
@@ -79,17 +78,17 @@ def test_what_a_page_file_may_grow_by(files, wanted):
 
 
 def test_room_counts_what_windows_may_still_promise(monkeypatch):
-    plenty = free(None, 0).memory
+    plenty = now(None, 0).memory
     monkeypatch.setattr(commit, "left", lambda: 3 * MB)
     assert commit.available() == 3 * MB
     assert commit.little_left()
-    assert free(None, 0).memory == 3 * MB < plenty
+    assert now(None, 0).memory == 3 * MB < plenty
     stylize = Catalog.installed()["stylize"]
-    there = replace(free(None, 0), shared=1 << 60)
-    told = fit_within(stylize, stylize.load(), "4096x4096", there, Path()).told("stylize")
+    there = replace(now(None, 0), shared=1 << 60)
+    told = fit_within(stylize, stylize.load(), "4096x4096", there, 0).told("stylize")
     assert "are free; close other programs, or let Windows choose the size of its page" in told
     monkeypatch.setattr(commit, "left", lambda: None)
-    fit = fit_within(stylize, stylize.load(), "4096x4096", there, Path())
+    fit = fit_within(stylize, stylize.load(), "4096x4096", there, 0)
     assert str(fit).endswith("are free")
     monkeypatch.setattr(commit, "left", lambda: 1 << 60)
     assert commit.available() < 1 << 60, "nor more than there is"
