@@ -56,9 +56,9 @@ def test_pipelines_of_a_worker_share_vae_and_text_encoder_and_those_of_another_d
     models = write_models(tmp_path / "models")
     context = Context(tmp_path, models, lambda *_: None)
     asked: list[Any] = []
-    check = assembly.checked_room
+    check = assembly.checked_fit
     monkeypatch.setattr(
-        assembly, "checked_room", lambda *given: asked.append(given[-1]) or check(*given)
+        assembly, "checked_fit", lambda *given: asked.append(given[-1]) or check(*given)
     )
     longlive, reward = (replace(spec, network=TINY) for spec in (LONGLIVE, REWARD_FORCING))
     first = assemble(longlive, SIZES, CausalLoad(), context)

@@ -370,12 +370,3 @@ def test_each_lora_has_the_fader_of_its_own_place(made: Made) -> None:
     pipeline = made("reward-forcing", lora_2="style.safetensors")
     block(pipeline, lora_1_strength=0.0, lora_2_strength=0.25)
     assert [lora.strength for lora in pipeline._parts.loras.values()] == [0.25]
-
-
-def test_text_encoder_and_vae_stay_whichever_takes_the_place_of_which(made: Made) -> None:
-    assert len({CATALOG[name].family for name in SPECS}) == 1
-    first, *others = (made(name)._parts for name in SPECS)
-    for parts in others:
-        assert parts.encode is first.encode
-        assert parts.vae is first.vae
-        assert parts.network is not first.network

@@ -2,7 +2,7 @@
 
 import io
 
-from engine.ipc.channel import Channel
+from engine.ipc.channel import worker_end
 from engine.worker.loop import Worker
 
 
@@ -19,10 +19,9 @@ class Odd:
 
 
 def worker(pipeline: object) -> Worker:
-    made = Worker(Channel(io.BytesIO(), io.BytesIO()), own_process=False)
-    made._load = lambda order: setattr(made, "_pipeline", pipeline)
+    made = Worker(worker_end(io.BytesIO(), io.BytesIO()), own_process=False)
+    made._begin = lambda: setattr(made, "_pipeline", pipeline) or True
     made._block = lambda: False  # told to stop
-    made._commands.put({"do": "load"})
     return made
 
 
