@@ -1,8 +1,9 @@
 """One engine worker, seen from the bridge: its process, its messages, its rings.
 
-What both say stands in `engine/ipc/messages.py`. A worker has threads of its own here: "to worker"
-writes what any thread wants to say, "from worker" reads, "death of worker" waits for its end; its
-feeder (`bridge/workers/feeder.py`) answers its requests.
+What both say stands in `engine/ipc/messages.py`. Each worker has threads of its own here: "to
+worker" writes what any thread wants to say, "from worker" reads, "worker log" reads what it prints,
+"death of worker" waits for its end; its feeder (`bridge/workers/feeder.py`) answers its requests.
+The host's thread starts it and decides what it runs.
 """
 
 import logging
@@ -172,7 +173,7 @@ class WorkerClient:
         # What is to take this pipeline's place: the host's thread alone writes it. From it each one
         # goes to the feeder, which takes the newest, and on to the thread that hears the outcome.
         self.swapping: WorkerConfig | None = None
-        self._swaps: Mailbox[WorkerConfig] = Mailbox(1)
+        self._swaps: queue.SimpleQueue[WorkerConfig] = queue.SimpleQueue()
         self._loads: queue.SimpleQueue[WorkerConfig] = queue.SimpleQueue()
         self.started = perf_counter()
         self.running_since = 0.0
@@ -235,14 +236,23 @@ class WorkerClient:
         self.swapping = orders
         self._swaps.put(orders)
 
+    def end_swap(self, decided: WorkerConfig) -> None:
+        """This one runs now or could not be loaded; what was asked for meanwhile is still to come.
+        The host's thread.
+        """
+        if self.swapping is decided:
+            self.swapping = None
+
     @property
     def swap_waits(self) -> bool:
         """Whether the next request is to be answered with another pipeline."""
-        return self._swaps.wait(1, 0) > 0
+        return not self._swaps.empty()
 
     def grant_swap(self) -> None:
         """Answer a request with the pipeline that waits to take the place. The feeder's thread."""
-        (orders,) = self._swaps.take(1)
+        orders = self._swaps.get()
+        while self.swap_waits:
+            orders = self._swaps.get()  # the newest
         self._loads.put(orders)
         self._outbox.put(self._load(orders))
 
@@ -284,7 +294,7 @@ class WorkerClient:
             self._process.kill()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the worker's end; False when it is not there in time."""
+        """Wait for the worker's end, `timeout` seconds at most; whether it is there."""
         if self._process:
             until = perf_counter() + timeout
             try:
@@ -445,7 +455,7 @@ class WorkerClient:
         self.kill()
 
     def _bury(self, reading: threading.Thread) -> None:
-        """See to the worker's end when it has died. Its pipe alone does not tell: processes that it
+        """The thread "death of worker": see to its end when it has died. Its pipe alone does not tell: processes that it
         has started hold that too, and may outlive it.
         """
         assert self._process is not None
@@ -490,8 +500,14 @@ class WorkerClient:
         self._heard(self, WorkerGone(loading))
 
     def _note(self, message: WorkerMessage) -> News:
-        """Keep what a message says, before anybody is told of it; what is to be told."""
+        """Keep what a message says, before anybody is told of it; what is to be told. All that
+        notes is done by the thread "from worker".
+        """
         match message:
+            case BlockMade():
+                self._note_block(message)
+            case FrameRequest():
+                self.requests.put(message)
             case WorkerHello(pid=pid):
                 self._note_hello(pid)
             case Alive() | BlockUnusable():
@@ -508,8 +524,6 @@ class WorkerClient:
                 self.requests.put(message)
             case PipelineSwapped() | PipelineKept():
                 return self._note_swap(message)
-            case FrameRequest():
-                self.requests.put(message)
             case RingAttached(name=name):
                 unlink(name)
             case RingLost(name=name):
@@ -518,8 +532,6 @@ class WorkerClient:
                 self._take_up(name)
             case RingShort(text=text):
                 self._worker_short = text
-            case BlockMade():
-                self._note_block(message)
             case QualityReduced(text=text):
                 self.degraded = text
             case WorkerFailed(text=text, code=code, unforeseen=unforeseen):
@@ -573,6 +585,7 @@ class WorkerClient:
             self.running_since = perf_counter()
 
     def _keep_log(self, stream: IO[bytes]) -> None:
+        """The thread "worker log"."""
         began, told = perf_counter(), 0
         while line := stream.readline(LONGEST_LINE):
             text = line.decode(errors="replace").rstrip()
@@ -585,6 +598,7 @@ class WorkerClient:
         stream.close()
 
     def _end(self) -> None:
+        """The thread "end of worker"."""
         if not self.join(2.0):
             self.kill()
 

@@ -279,19 +279,14 @@ class EngineHost:
             case WorkerGone(loading=loading):
                 self._ended(link, loading)
             case SwapDone(runs=runs):
-                self._end_swap(link, runs)
+                link.end_swap(runs)
                 self._swapped()
             case SwapFailed(failed=failed, text=text):
-                self._end_swap(link, failed)
+                link.end_swap(failed)
                 self.refused = text
                 self._kept(failed, link.orders)
             case _:
                 pass
-
-    def _end_swap(self, link: WorkerClient, decided: WorkerConfig) -> None:
-        """What was asked for meanwhile is still to come."""
-        if link.swapping is decided:
-            link.swapping = None
 
     def _heard(self, link: WorkerClient, news: News) -> None:
         """Called by a link's thread with all news."""

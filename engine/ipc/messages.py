@@ -13,7 +13,7 @@ with `Exit.PROTOCOL`. To change what stands here is to count VERSION up.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from functools import cache
 from typing import Any, Generic, TypeAlias, TypeVar, cast, get_args, get_type_hints
@@ -297,7 +297,7 @@ class Vocabulary(Generic[Heard]):
             raise ProtocolError(f"{self._speaker} could not be understood: {error}") from None
 
     def _message(self, data: bytes, *, first: bool) -> Heard:
-        told: object = json.loads(data)
+        told: object = json.loads(data.decode())
         if not isinstance(told, dict):
             raise ValueError(f"it says {told!r:.80}, which is no message.")
         given = cast("dict[str, object]", told)
@@ -336,15 +336,15 @@ FROM_WORKER: Vocabulary[WorkerMessage] = Vocabulary(
 
 def encode(message: BridgeMessage | WorkerMessage) -> bytes:
     """One message as it goes out; ValueError or TypeError for a report that is no JSON."""
-    told = {"type": type(message).__name__, **_fields_of(message)}
-    return json.dumps(told, separators=(",", ":"), default=_fields_of).encode()
+    return _ENCODER.encode({"type": type(message).__name__, **_fields_of(message)}).encode()
 
 
 def _fields_of(thing: Any) -> dict[str, Any]:
-    """A message or a mapping as a dict, without what lies deeper: the encoder asks again."""
-    if is_dataclass(thing):
-        return {each.name: getattr(thing, each.name) for each in fields(thing)}
-    return dict(thing)
+    """What a message holds, by name."""
+    return {name: getattr(thing, name) for name in _readers(type(thing))}
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=_fields_of)
 
 
 # What each field may be, by its annotation.
@@ -358,12 +358,12 @@ def _read(kind: type[Kind], given: Mapping[str, object]) -> Kind:
     if given.keys() != readers.keys():
         lacks, extra = sorted(readers.keys() - given.keys()), sorted(given.keys() - readers.keys())
         raise ValueError(f"it lacks {lacks} and has {extra!r:.80} beside its fields")
-    taken: dict[str, object] = {}
-    for name, read in readers.items():
-        try:
+    name, taken = "", dict[str, object]()
+    try:
+        for name, read in readers.items():
             taken[name] = read(given[name])
-        except TypeError:
-            raise ValueError(f"{name} cannot be {given[name]!r:.80}") from None
+    except TypeError:
+        raise ValueError(f"{name} cannot be {given[name]!r:.80}") from None
     return kind(**taken)
 
 
@@ -385,7 +385,9 @@ def _exactly(kind: type[Kind]) -> Callable[[object], Kind]:
 def _float(value: object) -> float:
     if type(value) is int:  # as JSON may write a float that is whole
         return float(value)
-    return _exactly(float)(value)
+    if type(value) is not float:
+        raise TypeError
+    return value
 
 
 def _exit(value: object) -> Exit:

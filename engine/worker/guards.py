@@ -59,6 +59,7 @@ class Watchdog:
         self._overdue.sign(perf_counter())
 
     def _watch(self) -> None:
+        """The thread "hang"."""
         while True:
             sleep(LOOK)
             working = self._working  # before the time, which begins anew when work does

@@ -98,6 +98,8 @@ def test_another_pipeline_takes_the_place():
         assert (client.state, client.loaded) == (EngineState.WARMUP, True)
         assert client.inbox is not inbox
         assert client.swapping is sow, "the host's thread ends that"
+        client.end_swap(sow)
+        assert client.swapping is None
 
 
 def test_what_could_not_be_loaded_is_told_and_what_is_asked_for_meanwhile_still_to_come():
@@ -107,6 +109,7 @@ def test_what_could_not_be_loaded_is_told_and_what_is_asked_for_meanwhile_still_
         client.swap(boar)
         worker.says(PipelineKept(text="No room.", unforeseen=False))
         assert worker.news_of(SwapFailed) == SwapFailed(sow, "sow could not be loaded: No room.")
+        client.end_swap(sow)
         assert (client.row, client.swapping) == (HOG, boar)
         assert client.swap_waits
 

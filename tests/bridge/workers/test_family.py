@@ -21,6 +21,7 @@ def goes_on(rig: Rig, pipeline: str) -> None:
     rig.until(lambda: shown["new"] > made + 8)
     status = rig.session.status()
     assert (status.pipeline, status.state, status.black_frames) == (pipeline, "RUNNING", 0)
+    assert status.loading == ""
 
 
 @pytest.mark.parametrize("appetite", [3, pytest.param(8, marks=pytest.mark.slow)])
