@@ -1,4 +1,8 @@
-"""Pictures to other sizes and into one another. All are (H, W, 4) uint8 RGBA, row 0 on top."""
+"""Pictures to other sizes and into one another. All are (H, W, 4) uint8 RGBA, row 0 on top.
+
+What comes as BGRA is turned where it comes in: a Spout sender's texture inside Spout, since RGBA is
+asked for (`transports/spout`), OpenCV's pictures in `transports/camera.py` and `file.py`.
+"""
 
 from typing import Literal, TypeAlias, cast
 

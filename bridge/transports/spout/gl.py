@@ -3,6 +3,9 @@
 SpoutGL's own `receiveImage` reads through two buffers, so that it gives an empty picture first, is
 one picture behind always, and keeps the last picture of a sender that pauses for ever to itself.
 Its `receiveTexture` has none of that: the texture is copied on the GPU and read back here.
+
+Nothing is swapped or turned over here: most senders' textures are BGRA, and Spout's copy gives each
+channel by its name, the top row first, whatever order the sender has in memory.
 """
 
 # pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
@@ -33,12 +36,7 @@ FRAGMENT = """
 in vec2 place;
 out vec4 colour;
 uniform sampler2D picture;
-uniform bool flip;
-uniform bool swap;
-void main() {
-    vec4 found = texture(picture, flip ? vec2(place.x, 1.0 - place.y) : place);
-    colour = swap ? found.bgra : found;
-}
+void main() { colour = texture(picture, place); }
 """
 
 
@@ -83,7 +81,7 @@ class Texture:
 
 
 class Shrinker:
-    """Scales, and where asked flips and swaps red with blue, on the GPU: less is read back."""
+    """Scales on the GPU, so that less is read back."""
 
     def __init__(self) -> None:
         self._program = shaders.compileProgram(
@@ -91,12 +89,8 @@ class Shrinker:
             shaders.compileShader(FRAGMENT, GL.GL_FRAGMENT_SHADER),
         )
         self._nothing = GL.glGenVertexArrays(1)  # a draw call needs one, though it has no vertices
-        self._flip = GL.glGetUniformLocation(self._program, "flip")
-        self._swap = GL.glGetUniformLocation(self._program, "swap")
 
-    def __call__(
-        self, texture: Texture, target: Texture, *, flip: bool = False, swap: bool = False
-    ) -> Image:
+    def __call__(self, texture: Texture, target: Texture) -> Image:
         """The pixels of `texture` at the size of `target`."""
         GL.glBindTexture(GL.GL_TEXTURE_2D, texture.id)
         GL.glGenerateMipmap(GL.GL_TEXTURE_2D)  # or a picture at half its size would flicker
@@ -104,8 +98,6 @@ class Shrinker:
         GL.glViewport(0, 0, target.width, target.height)
         GL.glDisable(GL.GL_BLEND)
         GL.glUseProgram(self._program)
-        GL.glUniform1i(self._flip, flip)
-        GL.glUniform1i(self._swap, swap)
         GL.glBindVertexArray(self._nothing)
         GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
         GL.glBindVertexArray(0)

@@ -1,4 +1,8 @@
-"""Spout: pictures from and to TouchDesigner, Unity, OBS and others on one Windows machine."""
+"""Spout: pictures from and to TouchDesigner, Unity, OBS and others on one Windows machine.
+
+Shared textures are BGRA as a rule, our frames RGBA: Spout itself turns one into the other, both
+ways, since it is asked for `GL_RGBA`.
+"""
 
 import sys
 from collections.abc import Callable
