@@ -38,15 +38,21 @@ class Word:
     problem: str = ""
     stands_in: bool = False
     there: bool = True
+    keeps_last: bool = False
+    needs_beat: bool = True
 
     @classmethod
     def of(cls, transport: Transport) -> Self:
-        """Ask it; a plug-in may be older than some of this, and a sink knows less."""
+        """Ask it; a plug-in may be older than some of this, and source and sink know different
+        things of themselves.
+        """
         return cls(
             str(transport.status),
             str(getattr(transport, "problem", "")),
             bool(getattr(transport, "stands_in", False)),
             bool(getattr(transport, "there", True)),
+            bool(getattr(transport, "keeps_last", False)),
+            bool(getattr(transport, "needs_beat", True)),
         )
 
 

@@ -134,7 +134,23 @@ class Source(Transport, Protocol):
 
 
 class Sink(Transport, Protocol):
-    """Frames go here."""
+    """Frames go here.
+
+    Two of its traits say how often it must be sent a picture that is only held. Of a plug-in that
+    does not declare them, a beat is needed and nothing is kept. They never change.
+    """
+
+    @property
+    def keeps_last(self) -> bool:
+        """Whether who looks later finds the frame that was sent last, as in shared memory."""
+        ...
+
+    @property
+    def needs_beat(self) -> bool:
+        """Whether a frame must come at every beat of the output clock, a held one too: what writes
+        or streams at an even rate (a file; OMT, NDI, a virtual camera).
+        """
+        ...
 
     def send(self, frame: Frame) -> None:
         """Hand one frame over. `frame.image` may be reused by the caller afterwards."""

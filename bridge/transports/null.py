@@ -26,6 +26,8 @@ class NullSource(TransportBase):
 class NullSink(TransportBase):
     """Takes everything and keeps a count."""
 
+    keeps_last, needs_beat = False, False
+
     def __init__(self) -> None:
         self.count = 0
 

@@ -40,6 +40,8 @@ class Recording(TransportBase):
     `problem` tells for as long.
     """
 
+    keeps_last, needs_beat = False, True
+
     def __init__(self, path: Path, options: Options) -> None:
         """Make the file; TransportError where that cannot be."""
         if not drives.is_folder(path.parent):

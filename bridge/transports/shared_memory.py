@@ -144,6 +144,8 @@ class SharedMemorySink(TransportBase):
     NAME_1 and so on, as a Spout sender's would, until the name can be had again.
     """
 
+    keeps_last, needs_beat = True, False
+
     def __init__(self, name: str, options: Options) -> None:
         """Take the name; TransportError when a living process has it."""
         self._name = self._wanted = name

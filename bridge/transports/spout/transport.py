@@ -109,6 +109,9 @@ class SpoutSource(TransportBase):
 class SpoutSink(TransportBase):
     """One sender for the whole run; a held picture is not sent again, its texture stays."""
 
+    # Its texture stays, but no receiver was yet seen to cope with a sender that is seldom sent to.
+    keeps_last, needs_beat = False, False
+
     def __init__(self, name: str) -> None:
         self._name = name
         self._spout: Any = None

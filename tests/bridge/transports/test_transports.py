@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from importlib import import_module
 from itertools import count, pairwise
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +18,9 @@ import numpy as np
 import pytest
 
 from bridge.frames.frame import Frame
+from bridge.playout.endpoint import Word
 from bridge.transports import (
+    BUILT_IN,
     ENTRY_POINTS,
     Options,
     TransportError,
@@ -156,6 +159,33 @@ def test_a_sink_takes_pictures_of_any_size_and_the_callers_buffer_is_free(place,
             image[:] = 0
         assert isinstance(sink.status, str)
         assert sink.status
+
+
+@pytest.mark.parametrize(
+    ("uri", "keeps_last", "needs_beat"),
+    [
+        ("null:", False, False),
+        ("shm:test-sink", True, False),
+        ("file:PLACE/out.mp4", False, True),
+        ("echo:", False, True),  # a plug-in that declares neither
+    ],
+)
+def test_a_sink_says_whether_it_needs_held_pictures(place, uri, keeps_last, needs_beat):
+    with open_sink(uri.replace("PLACE", str(place)), OPTIONS) as sink:
+        word = Word.of(sink)
+        assert (word.keeps_last, word.needs_beat) == (keeps_last, needs_beat)
+
+
+def test_every_sink_of_ours_declares_what_it_needs():
+    names = [name for name in BUILT_IN.values() if name.startswith("bridge.")]  # no double
+    ours = [import_module(name) for name in (*names, "bridge.transports.recording")]
+    sinks = [kind for module in ours for kind in vars(module).values()
+             if isinstance(kind, type) and kind.__module__ == module.__name__
+             and hasattr(kind, "send")]  # fmt: skip
+    assert len(sinks) >= sum(hasattr(module, "open_sink") for module in ours)
+    for sink in sinks:
+        assert {"keeps_last", "needs_beat"} <= vars(sink).keys(), sink
+        assert not (sink.keeps_last and sink.needs_beat), f"{sink}: one of them is for nothing"
 
 
 def test_every_scheme_is_listed_with_a_line_and_a_stranger_may_add_one(place):
