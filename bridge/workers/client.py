@@ -455,8 +455,8 @@ class WorkerClient:
         self.kill()
 
     def _bury(self, reading: threading.Thread) -> None:
-        """The thread "death of worker": see to its end when it has died. Its pipe alone does not tell: processes that it
-        has started hold that too, and may outlive it.
+        """The thread "death of worker": see to its end when it has died. Its pipe alone does not
+        tell: processes that it has started hold that too, and may outlive it.
         """
         assert self._process is not None
         self._process.wait()
