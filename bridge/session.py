@@ -7,7 +7,6 @@ pictures at an even pace and composes what is shown; the send thread gives it to
 
 import logging
 import os
-import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +27,7 @@ from bridge.playout.send import Sending
 from bridge.settings import Settings
 from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm
+from bridge.state.awaited import Awaited
 from bridge.state.change import By, Change, Setter
 from bridge.state.controls import all_specs
 from bridge.state.journal import Journal, Kept
@@ -39,7 +39,6 @@ from bridge.state.status import Counters, EngineState, OutputSource, Status
 from bridge.state.store import ParameterError, ParameterStore
 from bridge.system.aside import Aside, SlowError
 from bridge.system.faults import Faults
-from bridge.system.loops import explained, repeat
 from bridge.system.paths import bare, meant
 from bridge.transports import (
     Offer,
@@ -69,7 +68,6 @@ log = logging.getLogger(__name__)
 
 OPENING = 3.0  # seconds that the start waits for source and sink to open, or to be refused
 CALM: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
-GLANCE = 3.0  # seconds between looks for files that the start lacked
 TOLD = 60.0  # seconds in which it is told what a crash has left
 LOOKED = (By.SWITCH, By.SET_BACK, By.JOURNAL)  # setters that see to the room and files themselves
 
@@ -115,9 +113,6 @@ class Session:
         )  # fmt: skip
         self._rollback = self._host.rollback = Rollback(self.store)
         self._host.kept = self._set_back
-        self._asked: PipelineRow | None = None  # at the start, and it lacks files
-        self._lacking = self._until_then = ""
-        self._ended = threading.Event()
         self._fallback = self._chosen_fallback()
         self._clock = OutputClock(
             settings,
@@ -127,12 +122,13 @@ class Session:
             newest_input=newest,
             card=self._draw_card,
             fallback=self._fallback,
-            stuck=lambda: self._host.breaker_open or bool(self._asked and not self._host.aim),
+            stuck=lambda: self._host.breaker_open or bool(self._awaited.row and not self._host.aim),
             invents=self._invents,
         )
         self._sending = Sending(
             settings.sink_uri, self._open_sink, self.counters, self._clock.outbox
         )
+        self._awaited = Awaited(self.weights, self._checked, self.switch)
         look = lambda: (self._host.state, self._host.reason or self._host.error)  # noqa: E731
         self._alarm = Alarm(settings.alarm, settings.name, look) if settings.alarm else None
         self._card: tuple[object, Image] | None = None
@@ -193,7 +189,7 @@ class Session:
         """End everything: under two seconds, with no process and no segment left. The look is kept
         for the next run; of one that ends `well`, without what only interrupts it.
         """
-        self._ended.set()
+        self._awaited.stop()
         self._missed.stop()
         kept = self._kept(ended=True) if well else None
         self.weights.cancel()
@@ -298,33 +294,9 @@ class Session:
         """What runs until files have come that the first pipeline lacks; that one for nothing."""
         chosen = self.settings.fallback
         found = self._catalog.rows.get("stylize" if chosen == HOLD else chosen)
-        self._asked = row
-        awaiting = threading.Thread(target=self._await_files, name="awaited files", daemon=True)
-        awaiting.start()
-        if found is None or found.id == row.id:
-            return row
-        self._until_then = f" Until then {found.id} is shown."
-        self._lacking = lack + self._until_then
-        return found
-
-    def _await_files(self) -> None:
-        """Load what was asked for at the start when its files are there, whoever brought them."""
-        repeat(self._look_for_files, self._ended, self._looked_in_vain, GLANCE)
-
-    def _look_for_files(self) -> None:
-        self._ended.wait(GLANCE)
-        asked = self._asked
-        if asked is None:
-            self._ended.wait()  # another wish came
-        elif not self.weights.now.running:
-            lack = self.weights.lack(asked, self._checked(asked))
-            if lack is None:
-                self.switch(asked.id)
-            elif self._lacking:  # of a disk that has answered now
-                self._lacking = f"{lack}{self._until_then}"
-
-    def _looked_in_vain(self, error: Exception) -> None:
-        self._lacking = explained(error, ValueError)
+        instead = found if found is not None and found.id != row.id else None
+        self._awaited.begin(row, lack, instead)
+        return instead or row
 
     @property
     def returns(self) -> bool:
@@ -420,7 +392,7 @@ class Session:
         if why := self._too_much(row, built, size):
             raise ParameterError({"size": f"size {size}: {why}."})
         self.weights.require(row, built)
-        self._asked, self._lacking = None, ""
+        self._awaited.drop()
         self._missed.drop("pipeline")
         if asked:
             self.store.update(asked, setter)
@@ -428,8 +400,9 @@ class Session:
 
     def _reload(self) -> None:
         """Build what is shown anew; where the start lacked files, try again whether they came."""
-        if self._asked and not self.weights.lack(self._asked, self._checked(self._asked)):
-            self.switch(self._asked.id)
+        asked = self._awaited.row
+        if asked and not self.weights.lack(asked, self._checked(asked)):
+            self.switch(asked.id)
         elif self._host.aim:
             self._host.reload()
         else:
@@ -437,7 +410,8 @@ class Session:
 
     def _weights_came(self, pipeline: str) -> None:
         """A download is complete: what was asked for at the start has waited for it."""
-        if self._host.aim is None or (self._asked and self._asked.id == pipeline):
+        asked = self._awaited.row
+        if self._host.aim is None or (asked and asked.id == pipeline):
             with suppress(MissingWeights):  # another variant was chosen meanwhile, and says so
                 self.switch(pipeline)
 
@@ -474,11 +448,11 @@ class Session:
             or self._late
             or self._journal.problem
             or self._fallback_note()
-            or self._lacking
+            or self._awaited.told
             or self._missed.told
             or self._alarm_problem
             or _problems(link),
-            pipeline_asked=asked.id if (asked := self._asked) else "",
+            pipeline_asked=asked.id if (asked := self._awaited.row) else "",
             fps=round(counters.shown_rate.value, 2),
             input_fps=round(counters.input_rate.value, 2),
             engine_fps=round(counters.engine_rate.value, 2),
@@ -564,7 +538,7 @@ class Session:
         values, missed = self.store.snapshot.values, self._missed.values
         if ended:
             values = {name: value for name, value in values.items() if name not in CALM}
-        asked = self._asked  # what is shown stands in for it
+        asked = self._awaited.row  # what is shown stands in for it
         row = link.row if link else loading.row if loading else None
         return Kept(
             values={**values, **missed} if missed else values,

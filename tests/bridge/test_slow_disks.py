@@ -13,6 +13,7 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 
 import bridge.downloads.inventory
 import bridge.session
+import bridge.state.awaited
 import bridge.state.references
 import bridge.workers.loras
 import engine.files.library
@@ -355,7 +356,7 @@ def test_a_models_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkey
     looks = Sleeper(engine.files.library._may_be)
     monkeypatch.setattr(engine.files.library, "_may_be", looks)
     monkeypatch.setattr(bridge.downloads.inventory, "PATIENCE", 0.2)
-    monkeypatch.setattr(bridge.session, "GLANCE", 0.05)
+    monkeypatch.setattr(bridge.state.awaited, "GLANCE", 0.05)
     put(tmp_path / "models" / NET.name)
     looks.sleep()
     began, threads = perf_counter(), threading.active_count()

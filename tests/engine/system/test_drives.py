@@ -64,7 +64,7 @@ def test_another_folder_that_is_away_is_named_beside_what_is_missing(stick, tmp_
 
 
 def test_a_running_show_goes_on_and_takes_what_comes_back(stick, tmp_path, monkeypatch):
-    monkeypatch.setattr("bridge.session.GLANCE", 0.1)
+    monkeypatch.setattr("bridge.state.awaited.GLANCE", 0.1)
     folder, there = stick
     options = {"pipeline": "needy", "models": folder / "models"}
     with running_session(tmp_path, ROWS, **options) as rig:
