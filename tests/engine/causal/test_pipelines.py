@@ -33,12 +33,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def made(models: Path, tmp_path: Path) -> Made:
-    """Build a pipeline from the files; its assets are in `tmp_path`."""
+    """Build a pipeline from the files, as one worker would; its assets are in `tmp_path`."""
+    shared: dict[str, Any] = {}
 
     def make(name: str, **load: Any) -> Pipeline:
         row = CATALOG[name]
         chosen = row.load(**load)
-        return build(row.target, chosen, Context(tmp_path, models, lambda *_: None))
+        context = Context(tmp_path, models, lambda *_: None, shared=shared)
+        return build(row.target, chosen, context)
 
     return make
 
