@@ -220,7 +220,12 @@ class Hog(Painter):
         if sum(hog.appetite for hog in Hog.living) + self.appetite > Hog.memory:
             raise MemoryError(f"There is no memory of {self.appetite}.")
         Hog.living.add(self)
+        self._herd = context.shared.setdefault("hogs", [])
+        self._herd.append(load.appetite)
         self.itself = self  # as networks do: only a collection frees them
+
+    def report(self):
+        return super().report() | {"herd": self._herd}
 
     def close(self) -> None:
         """It is still there until nobody holds it."""
