@@ -426,19 +426,46 @@ class Session:
         return replace(self._told, error=error)
 
     def _status(self) -> Status:
-        host, counters, link = self._host, self.counters, self._host.current
-        p50, p95 = counters.latency.at(0.5, 0.95)
-        now = perf_counter()
-        download = self.weights.now
-        awaited = download.running and host.aim is None
+        """Each part is told by who knows it."""
+        link, download, now = self._host.current, self.weights.now, perf_counter()
+        engine, asked = self._host.told(), self._awaited.row
+        engine["reason"] = engine["reason"] or self._resumed(now)
+        if download.running and self._host.aim is None:
+            engine |= {"state": EngineState.DOWNLOADING, "reason": str(download)}
         return Status(
-            state=EngineState.DOWNLOADING if awaited else host.state,
-            reason=str(download) if awaited else host.reason or self._resumed(now),
-            pipeline=link.row.id if link else "",
-            loading=host.loading.row.id if host.loading else "",
-            progress=host.progress[1],
-            phase=host.progress[0],
-            error=host.refused
+            **self.counters.told(now),
+            **engine,
+            **self._ends_told(link),
+            error=self._error(link),
+            pipeline_asked=asked.id if asked else "",
+            alarm_problem=self._alarm_problem,
+            output_size=self.settings.output_size,
+            uptime=round(now - self._began, 1),
+            memory=_memory(os.getpid()),
+            worker_memory=_memory(link.pid) if link else 0.0,
+            download=str(download),
+            download_progress=round(download.part, 3),
+        )
+
+    def _ends_told(self, link: WorkerClient | None) -> dict[str, Any]:
+        """The part of `Status` that is of the source, the sink, and the clock between."""
+        return {
+            "input": self._input_state(link),
+            "input_problem": self._receiving.problem,
+            "source": self._receiving.status,
+            "sink": self._sending.status,
+            "stuck": self._receiving.stuck + self._sending.stuck,
+            "dropped_output": self._clock.dropped,
+            "dropped_send": self._clock.outbox.dropped,
+        }
+
+    def _error(self, link: WorkerClient | None) -> str:
+        """What is wrong, in one sentence: the first of these, from what was asked for last to what
+        a block could not use.
+        """
+        host = self._host
+        return (
+            host.refused
             or self._rollback.told
             or host.trouble
             or host.unfed
@@ -451,45 +478,7 @@ class Session:
             or self._awaited.told
             or self._missed.told
             or self._alarm_problem
-            or _problems(link),
-            pipeline_asked=asked.id if (asked := self._awaited.row) else "",
-            fps=round(counters.shown_rate.value, 2),
-            input_fps=round(counters.input_rate.value, 2),
-            engine_fps=round(counters.engine_rate.value, 2),
-            output_fps=round(counters.output_rate.value, 2),
-            latency=round(p50 * 1e3, 1),
-            latency_p95=round(p95 * 1e3, 1),
-            block_time=round(counters.block_time.at(0.5)[0] * 1e3, 1),
-            input_age=round(now - counters.last_input, 2) if counters.last_input else 0.0,
-            input=self._input_state(link),
-            input_problem=self._receiving.problem,
-            picture_age=round(counters.engine_rate.age, 2),
-            shown=counters.last_shown,
-            longest_gap=round(counters.longest_gap * 1e3, 1),
-            black_frames=counters.black_frames,
-            **{f"frames_{shown}": counters.shown[shown] for shown in OutputSource},  # type: ignore[arg-type]
-            dropped_input=link.inbox.dropped if link else 0,
-            dropped_output=self._clock.dropped,
-            dropped_send=self._clock.outbox.dropped,
-            bad_blocks=counters.bad_blocks,
-            restarts=host.restarts,
-            osc_messages=counters.osc_messages,
-            osc_coalesced=counters.osc_coalesced,
-            osc_refused=counters.osc_refused,
-            source=self._receiving.status,
-            sink=self._sending.status,
-            stuck=self._receiving.stuck + self._sending.stuck,
-            alarm_problem=self._alarm_problem,
-            engine_size="x".join(map(str, link.size)) if link and link.size else "",
-            output_size=self.settings.output_size,
-            worker=link.pid if link and not link.gone else 0,
-            uptime=round(now - self._began, 1),
-            memory=_memory(os.getpid()),
-            worker_memory=_memory(link.pid) if link else 0.0,
-            snapshot=counters.snapshot,
-            download=str(download),
-            download_progress=round(download.part, 3),
-            report=link.report if link else {},
+            or _problems(link)
         )
 
     def _resumed(self, now: float) -> str:

@@ -153,3 +153,27 @@ class Counters:
         self.osc_coalesced = 0
         self.osc_refused = 0
         self.snapshot = 0
+
+    def told(self, now: float) -> dict[str, Any]:
+        """Their part of `Status`. Any thread."""
+        p50, p95 = self.latency.at(0.5, 0.95)
+        return {
+            "fps": round(self.shown_rate.value, 2),
+            "input_fps": round(self.input_rate.value, 2),
+            "engine_fps": round(self.engine_rate.value, 2),
+            "output_fps": round(self.output_rate.value, 2),
+            "latency": round(p50 * 1e3, 1),
+            "latency_p95": round(p95 * 1e3, 1),
+            "block_time": round(self.block_time.at(0.5)[0] * 1e3, 1),
+            "input_age": round(now - self.last_input, 2) if self.last_input else 0.0,
+            "picture_age": round(self.engine_rate.age, 2),
+            "shown": self.last_shown,
+            "longest_gap": round(self.longest_gap * 1e3, 1),
+            "black_frames": self.black_frames,
+            **{f"frames_{source}": self.shown[source] for source in OutputSource},
+            "bad_blocks": self.bad_blocks,
+            "osc_messages": self.osc_messages,
+            "osc_coalesced": self.osc_coalesced,
+            "osc_refused": self.osc_refused,
+            "snapshot": self.snapshot,
+        }

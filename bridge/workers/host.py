@@ -249,6 +249,24 @@ class EngineHost:
             )
         return str(link.report.get("notice", "")) if link else ""
 
+    def told(self) -> dict[str, Any]:
+        """Its part of `Status`, but for what is wrong."""
+        link, loading = self.current, self.loading
+        phase, progress = self.progress
+        return {
+            "state": self.state,
+            "reason": self.reason,
+            "pipeline": link.row.id if link else "",
+            "loading": loading.row.id if loading else "",
+            "progress": progress,
+            "phase": phase,
+            "restarts": self.restarts,
+            "dropped_input": link.inbox.dropped if link else 0,
+            "engine_size": "x".join(map(str, link.size)) if link and link.size else "",
+            "worker": link.pid if link and not link.gone else 0,
+            "report": link.report if link else {},
+        }
+
     # The host's own thread.
 
     def _run(self) -> None:
