@@ -18,12 +18,12 @@ import psutil
 
 from bridge.control.bridge_api import Action
 from bridge.downloads.inventory import MissingWeights, Silence
-from bridge.frames.frame import Frame, Image
-from bridge.frames.pixels import fit, opaque
-from bridge.playout.fallback import CARD, FILE, HOLD, Clip, Fallback, Numbered, Spare, nothing
+from bridge.frames.frame import Frame
+from bridge.playout.fallback import HOLD
 from bridge.playout.output import OutputClock
 from bridge.playout.receive import Receiving
 from bridge.playout.send import Sending
+from bridge.playout.show import Input, Show
 from bridge.settings import Settings
 from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm
@@ -35,7 +35,7 @@ from bridge.state.loads import checked_load
 from bridge.state.missed import Missed
 from bridge.state.named_files import AT_START, LATER, NamedFiles
 from bridge.state.restore import Restore
-from bridge.state.status import Counters, EngineState, OutputSource, Status
+from bridge.state.status import Counters, EngineState, Status
 from bridge.state.store import ParameterError, ParameterStore
 from bridge.system.aside import Aside, SlowError
 from bridge.system.faults import Faults
@@ -50,7 +50,6 @@ from bridge.transports import (
     open_sink,
     open_source,
 )
-from bridge.transports.pattern import card
 from bridge.transports.placeholder import PlaceholderSource
 from bridge.workers.client import WorkerClient, WorkerConfig
 from bridge.workers.host import EngineHost
@@ -104,34 +103,22 @@ class Session:
         self._receiving = Receiving(
             settings.source_uri, self._open_source, self.counters, self._took
         )
-        newest = lambda: self._receiving.newest  # noqa: E731
+        self._input = Input(self._receiving, self.store)
         self._machine = machine(settings, catalog, self._checked, self._weights_came)
         self.weights = self._machine.weights
         self._host = EngineHost(
-            settings, self._machine, self.counters, self._values, newest, self._has_input,
-            self._keep,
+            settings, self._machine, self.counters, self._values,
+            self._input.newest, self._input.there, self._keep,
         )  # fmt: skip
         self._rollback = self._host.rollback = Rollback(self.store)
         self._host.kept = self._set_back
-        self._fallback = self._chosen_fallback()
-        self._clock = OutputClock(
-            settings,
-            self.counters,
-            link=lambda: self._host.current,
-            values=lambda: self.store.snapshot.values,
-            newest_input=newest,
-            card=self._draw_card,
-            fallback=self._fallback,
-            stuck=lambda: self._host.breaker_open or bool(self._awaited.row and not self._host.aim),
-            invents=self._invents,
-        )
+        self._awaited = Awaited(self.weights, self._checked, self.switch)
+        self._show = Show(settings, catalog, self.store, self._host, self._input, self._awaited)
+        self._clock = OutputClock(settings, self.counters, self._show)
         self._sending = Sending(
             settings.sink_uri, self._open_sink, self.counters, self._clock.outbox
         )
-        self._awaited = Awaited(self.weights, self._checked, self.switch)
-        look = lambda: (self._host.state, self._host.reason or self._host.error)  # noqa: E731
-        self._alarm = Alarm(settings.alarm, settings.name, look) if settings.alarm else None
-        self._card: tuple[object, Image] | None = None
+        self._alarm = Alarm(settings.alarm, settings.name, self._cry) if settings.alarm else None
         self._began = perf_counter()
         self._faults = Faults()
         self._told = Status()
@@ -198,8 +185,7 @@ class Session:
         self._receiving.stop()
         self._sending.stop()
         self._clock.stop()
-        if isinstance(self._fallback, Clip):
-            self._fallback.stop()
+        self._show.stop()
         self._host.stop()
         self._end_ends()
         self._journal.end(kept)
@@ -263,32 +249,7 @@ class Session:
         for link in self._host.links:
             link.inbox.put(frame)
 
-    def _has_input(self) -> bool:
-        """Whether there is an input; the demo counts where video is asked for by name."""
-        return self._receiving.alive or self.store.snapshot.values.get("input_mode") == "video"
-
     # What is shown when the engine gives nothing.
-
-    def _chosen_fallback(self) -> Fallback:
-        """What `--fallback` names; LookupError for an unknown pipeline."""
-        chosen = self.settings.fallback
-        if chosen == HOLD:
-            return nothing
-        if chosen == CARD:
-            return self._card_instead
-        if chosen.startswith(FILE):
-            width, height = self.settings.output
-            return Clip(chosen, Options(width=width, height=height), self._fit)
-        row = self._catalog[chosen]
-
-        def want(wanted: bool) -> None:
-            self._host.want_spare(self._host.orders(row, self._checked(row)) if wanted else None)
-
-        return Spare(want, lambda: self._host.spare, self._fit)
-
-    def _card_instead(self, needed: bool, now: float) -> Numbered | None:
-        image = self._draw_card(*self.settings.output)
-        return id(image), image
 
     def _instead(self, row: PipelineRow, lack: str) -> PipelineRow:
         """What runs until files have come that the first pipeline lacks; that one for nothing."""
@@ -309,38 +270,12 @@ class Session:
     def _check_fallback(self) -> None:
         """TransportError or MissingWeights where the fallback is not there."""
         try:
-            if isinstance(self._fallback, Clip):
-                self._fallback.check()
-            elif isinstance(self._fallback, Spare):
-                row = self._catalog[self.settings.fallback]
-                self.weights.require(row, self._checked(row))
+            self._show.check(self.weights)
         except (TransportError, MissingWeights) as error:
             known = not (isinstance(error, MissingWeights) and isinstance(error.lack, Silence))
             if known and not self.returns:
                 raise
             log.warning("--fallback: %s", error)
-
-    def _fit(self, image: Image) -> Image:
-        fitted = fit(image, *self.settings.output, self.settings.fit)
-        return fitted if self.settings.alpha == "input" else opaque(fitted)
-
-    def _invents(self) -> bool:
-        """Whether the engine owes pictures although there is no input: that of a text pipeline."""
-        link, aim = self._host.current, self._host.aim
-        if link and link.invents:
-            return True
-        asked = self.store.snapshot.values.get("input_mode")
-        return bool(aim and aim.row.text) and (asked == "text" or not self._has_input())
-
-    def _fallback_note(self) -> str:
-        """Why the fallback is shown, or why it is not."""
-        if not self._clock.needy or self.settings.fallback == HOLD:
-            return ""
-        if self.counters.last_shown is OutputSource.FALLBACK:
-            return f"The engine gives no picture; the fallback {self.settings.fallback} is shown."
-        clip = self._fallback if isinstance(self._fallback, Clip) else None
-        trouble = clip.problem if clip else self._host.spare_trouble
-        return f"The engine gives no picture, nor does the fallback yet. {trouble}".rstrip()
 
     # The desk.
 
@@ -474,7 +409,7 @@ class Session:
             or self._clock.trouble
             or self._late
             or self._journal.problem
-            or self._fallback_note()
+            or (self._show.note(self.counters.last_shown) if self._clock.needy else "")
             or self._awaited.told
             or self._missed.told
             or self._alarm_problem
@@ -486,6 +421,10 @@ class Session:
         crashed = not self._restore.left.well
         return self._restore.told if crashed and now - self._began < TOLD else ""
 
+    def _cry(self) -> tuple[EngineState, str]:
+        """The state and why it is so; by the alarm's thread."""
+        return self._host.state, self._host.reason or self._host.error
+
     @property
     def _alarm_problem(self) -> str:
         why = self._alarm.problem if self._alarm else ""
@@ -493,7 +432,7 @@ class Session:
 
     def _input_state(self, link: WorkerClient | None) -> str:
         state = self._receiving.condition
-        of_text = link is not None and link.row.text and not self._has_input()
+        of_text = link is not None and link.row.text and not self._input.there()
         return "unneeded" if of_text and state != "live" else state
 
     # Parameters.
@@ -603,14 +542,6 @@ class Session:
     def _defaults(self) -> None:
         defaults = {name: spec.default for name, spec in self.store.specs.items()}
         self.store.update(defaults, Setter(By.ACTION, "defaults"))
-
-    # The test card.
-
-    def _draw_card(self, width: int, height: int) -> Image:
-        lines = ["spout-bridge", self._host.error or self._host.reason or "starting"]
-        if self._card is None or self._card[0] != lines:
-            self._card = lines, card(width, height, lines)
-        return self._card[1]
 
 
 def _area(size: str) -> int:

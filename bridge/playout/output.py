@@ -6,13 +6,14 @@ the engine loads or is dead.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from time import perf_counter
+from typing import Protocol
 
 from bridge.frames.frame import Frame, Image
 from bridge.frames.mailbox import Mailbox
 from bridge.frames.pixels import Fit, blank, blend, darken, fit, is_black, opaque
-from bridge.playout.fallback import Fallback, Numbered, nothing
+from bridge.playout.fallback import Numbered
 from bridge.playout.pickup import Pickup
 from bridge.settings import Settings
 from bridge.state.controls import OutputParameters
@@ -27,40 +28,57 @@ from engine.system.overdue import LATE
 CROSSFADE = 0.3  # seconds from held picture to the input, and back
 
 
+class Scene(Protocol):
+    """What there is to show, asked at every tick by the output clock's thread: nothing waits."""
+
+    @property
+    def link(self) -> WorkerClient | None:
+        """The worker whose pictures are shown."""
+        ...
+
+    @property
+    def values(self) -> Mapping[str, Value]:
+        """The parameters' values, the output's own among them."""
+        ...
+
+    @property
+    def newest_input(self) -> Frame | None:
+        """The newest received picture; None before the first."""
+        ...
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the engine will give nothing by itself."""
+        ...
+
+    @property
+    def invents(self) -> bool:
+        """Whether the engine owes pictures although there is no input."""
+        ...
+
+    def card(self, width: int, height: int) -> Image:
+        """The test card."""
+        ...
+
+    def fallback(self, needed: bool, now: float) -> Numbered | None:
+        """The fallback's newest picture; see `bridge.playout.fallback`."""
+        ...
+
+
 class OutputClock:
     """Composes one picture a tick and puts it into `outbox`; runs a thread of its own."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        counters: Counters,
-        link: Callable[[], WorkerClient | None],
-        values: Callable[[], Mapping[str, Value]],
-        newest_input: Callable[[], Frame | None],
-        card: Callable[[int, int], Image],
-        fallback: Fallback = nothing,
-        stuck: Callable[[], bool] = lambda: False,
-        invents: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """`link` gives the worker whose pictures are shown, `card` draws the test card. `stuck`
-        says that the engine will give nothing by itself, `invents` that it needs no input.
-        """
+    def __init__(self, settings: Settings, counters: Counters, scene: Scene) -> None:
         self.outbox: Mailbox[Frame] = Mailbox(1)
         self.newest: Frame | None = None
         self.needy = False  # the fallback is wanted
         self.trouble = ""  # why the last tick only repeated the picture before it
         self._settings = settings
         self._counters = counters
-        self._link = link
-        self._values = values
-        self._newest_input = newest_input
-        self._card = card
+        self._scene = scene
         self._width, self._height = settings.output
         self._how: Fit = settings.fit
         self._pickup = Pickup()
-        self._fallback = fallback
-        self._stuck = stuck
-        self._invents = invents
         self._other: Numbered | None = None  # the fallback's picture
         self._aside = 0.0  # from the held picture to that one, 0 to 1
         self._owes_since: float | None = None
@@ -111,11 +129,11 @@ class OutputClock:
 
     def tick(self, now: float, period: float) -> Frame:
         """The story of one output picture."""
-        controls = OutputParameters.model_construct(None, **_own(self._values()))
+        controls = OutputParameters.model_construct(None, **_own(self._scene.values))
         if now - self._ticked > LATE:  # we slept, and so did who should have given pictures
             self._new_at, self._owes_since = now, None
         self._ticked = now
-        slot = self._pickup.take(self._link(), now)
+        slot = self._pickup.take(self._scene.link, now)
         if slot is not None:
             self._keep(slot, now)
         fresh = slot is not None
@@ -141,7 +159,7 @@ class OutputClock:
 
     def _what(self, now: float, controls: OutputParameters, fresh: bool) -> OutputSource:
         self.needy = self._needs(now, controls, fresh)
-        other = self._fallback(self.needy, now)
+        other = self._scene.fallback(self.needy, now)
         if self.needy or self._aside == 0:  # else what fades out stays as it was
             self._other = other
         if fresh:
@@ -152,7 +170,7 @@ class OutputClock:
             return OutputSource.CARD
         if controls.no_picture == "hold" or now - self._new_at <= self._patience(controls):
             return OutputSource.HOLD
-        if controls.no_picture == "passthrough" and self._newest_input():
+        if controls.no_picture == "passthrough" and self._scene.newest_input:
             return OutputSource.PASS
         return OutputSource.CARD if controls.no_picture == "card" else OutputSource.HOLD
 
@@ -160,8 +178,8 @@ class OutputClock:
         """Whether the fallback is to be shown: the engine is stuck, or has long owed a picture. A
         still or lost input is no debt.
         """
-        newest = self._newest_input()
-        owes = self._invents() or (newest is not None and newest.time > self._received)
+        newest = self._scene.newest_input
+        owes = self._scene.invents or (newest is not None and newest.time > self._received)
         if fresh or not owes:
             self._owes_since = None
         if owes and self._owes_since is None:
@@ -169,11 +187,11 @@ class OutputClock:
         owed = now - self._owes_since if self._owes_since is not None else 0.0
         if fresh or controls.no_picture != "hold" or controls.bypass:
             return False
-        return self._stuck() or owed > self._patience(controls)
+        return self._scene.stuck or owed > self._patience(controls)
 
     def _patience(self, controls: OutputParameters) -> float:
         """Seconds that a picture is held, at least; no shorter than the engine has to be slow."""
-        link = self._link()
+        link = self._scene.link
         if link is None:
             return controls.hold_s
         capped = link.block.frames / controls.max_fps if controls.max_fps > 0 else 0.0
@@ -191,7 +209,7 @@ class OutputClock:
             return self._composed, self._key if self._level == 0 else "frozen"
         picture, number = self._picture, self._number
         if picture is None or shown is OutputSource.CARD:
-            picture, number = self._card(self._width, self._height), 0
+            picture, number = self._scene.card(self._width, self._height), 0
         other = self._other if self._aside > 0 else None
         if other is not None:
             picture = blend(picture, other[1], self._aside)
@@ -202,7 +220,7 @@ class OutputClock:
         return self._composed, (number, beside, under and under[0], amount)
 
     def _scaled_input(self) -> tuple[int, Image] | None:
-        frame = self._newest_input()
+        frame = self._scene.newest_input
         if frame is None:
             return None
         if self._input is None or self._input[0] != frame.index:
@@ -219,7 +237,7 @@ class OutputClock:
             counters.black_frames += 1
 
     def _input_is_black(self) -> bool:
-        frame = self._newest_input()
+        frame = self._scene.newest_input
         return frame is not None and is_black(frame.image)
 
 

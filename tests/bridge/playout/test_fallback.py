@@ -50,21 +50,20 @@ class Stage:
 
     def __init__(self, **values) -> None:
         self.now, self.ring, self.block = 1e6, Ring(), Block()
-        self.input = None
+        self.link, self.newest_input = self, None
         self.stuck = self.invents = False
         self.has = True
         self.asked: list[bool] = []
         self.counters = Counters()
-        known = {spec.name: spec.default for spec in describe(OutputParameters)}
-        self.clock = OutputClock(
-            Settings(output_size="64x48"), self.counters, lambda: self, lambda: {**known, **values},
-            lambda: self.input, lambda width, height: np.full((height, width, 4), 9, np.uint8),
-            self._fallback, lambda: self.stuck, lambda: self.invents,
-        )  # fmt: skip
+        self.values = {spec.name: spec.default for spec in describe(OutputParameters)} | values
+        self.clock = OutputClock(Settings(output_size="64x48"), self.counters, self)
         self.tick()
         self.picture()
 
-    def _fallback(self, needed, now):
+    def card(self, width, height):
+        return np.full((height, width, 4), 9, np.uint8)
+
+    def fallback(self, needed, now):
         self.asked.append(needed)
         return (1, OTHER) if needed and self.has else None
 
@@ -78,8 +77,8 @@ class Stage:
         return self.tick()
 
     def comes(self):
-        self.input = Frame(INPUT, self.now, 1)
-        return self.input
+        self.newest_input = Frame(INPUT, self.now, 1)
+        return self.newest_input
 
     def play(self, seconds, **also) -> set[str]:
         """What is shown in that time, with an input that moves or as it is."""
@@ -98,7 +97,7 @@ def test_an_engine_that_owes_a_picture_is_stood_in_for_until_it_gives_one():
     assert stage.play(0.5, moves=True) == {"hold", "fallback"}
     assert stage.play(1.0, moves=True) == {"fallback"}
     assert np.array_equal(stage.last.image, OTHER), "wholly there after the cross-fade"
-    half = stage.picture(stage.input)
+    half = stage.picture(stage.newest_input)
     assert str(stage.counters.last_shown) == "new"
     assert 40 < half.image[0, 0, 0] < 200, "it fades out again"
     assert stage.play(0.5) == {"hold"}
