@@ -6,6 +6,7 @@ from block to block. Both are frozen, so that one object can be read by several 
 
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -25,6 +26,7 @@ LONGEST_TEXT = 65_507  # bytes of UTF-8: the largest UDP datagram
 LONGEST_TOLD = 80  # letters of a value that a sentence about it quotes
 MOST_STEPS = 10  # noise levels of a block
 NOISIEST = 1000  # of a noise level
+MOST = sys.float_info.max  # of a number without bounds
 WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
@@ -127,6 +129,8 @@ class ParameterSpec:
         """Return the nearest value that fits: a float for an int, an index or text for a choice,
         text for a number, clamped to the range. Raise ValueError where nothing sensible fits.
         """
+        if type(value) is float and self.kind is Kind.FLOAT and self._within(value):
+            return value  # as a value is that has been taken before: every change asks for all
         if self.kind in WRITTEN:
             return self._text(value)
         if self.kind is Kind.CHOICE:
@@ -161,6 +165,11 @@ class ParameterSpec:
     @property
     def _named(self) -> str:
         return ", ".join(suggestion.value for suggestion in self.suggestions)
+
+    def _within(self, value: float) -> bool:
+        """Whether a number is finite and in the range."""
+        low, high = self.minimum, self.maximum
+        return (-MOST if low is None else low) <= value <= (MOST if high is None else high)
 
     def _number(self, value: object) -> float:
         if isinstance(value, str):
