@@ -425,7 +425,7 @@ class Worker:
                 case RenewRing():
                     self._drop_output()
                 case BridgeHello():
-                    raise WorkerEnd(Exit.PROTOCOL, "The bridge says BridgeHello twice.")
+                    pass  # a channel takes one, at first
 
     def _order(self) -> BridgeMessage:
         """Wait for what the bridge says next; WorkerEnd where that cannot be understood."""
