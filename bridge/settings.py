@@ -228,8 +228,7 @@ class Settings(BaseSettings):
     @property
     def output(self) -> tuple[int, int]:
         """Width and height of what is sent."""
-        width, _, height = self.output_size.partition("x")
-        return int(width), int(height)
+        return sizes.exact_sides(self.output_size)
 
     @property
     def models_folder(self) -> Path:

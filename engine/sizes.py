@@ -31,9 +31,12 @@ def exact(text: str, otherwise: str = "") -> str:
 def sides(text: str) -> tuple[int, int] | None:
     """Width and height of a size in any spelling, None for `auto`; ValueError as `canonical`."""
     size = canonical(text)
-    if size == AUTO:
-        return None
-    width, _, height = size.partition("x")
+    return None if size == AUTO else exact_sides(size)
+
+
+def exact_sides(text: str) -> tuple[int, int]:
+    """Width and height of a size in any spelling; ValueError as `exact`, for `auto` too."""
+    width, _, height = exact(text).partition("x")
     return int(width), int(height)
 
 

@@ -12,6 +12,7 @@ from time import perf_counter
 from bridge.frames.frame import Image
 from bridge.system.timing import Ticker
 from bridge.transports.pattern import draw, read_counter, write_counter
+from engine import sizes
 from engine.ipc.public_ring import PublicReader, PublicWriter
 from engine.ipc.segments import RingError
 
@@ -78,8 +79,7 @@ def _exchange(
 def main() -> None:
     """Measure, and print what was measured."""
     given, shown, size, seconds = sys.argv[1:]
-    width, _, height = size.partition("x")
-    json.dump(probe(given, shown, int(width), int(height), float(seconds)), sys.stdout)
+    json.dump(probe(given, shown, *sizes.exact_sides(size), float(seconds)), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -119,6 +119,9 @@ def test_any_other_text_is_no_size_and_nothing_else_is_raised(text):
 def test_auto_is_auto_however_it_is_written_and_no_output_size():
     assert sizes.canonical(" Auto ") == "auto"
     assert sizes.sides("AUTO") is None
+    assert sizes.exact_sides("640 × 360") == (640, 360)
+    with pytest.raises(ValueError, match="takes WIDTHxHEIGHT"):
+        sizes.exact_sides("auto")
     with pytest.raises(ValueError, match="output_size"):
         Settings(output_size="auto")
 
