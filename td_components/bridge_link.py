@@ -50,7 +50,6 @@ STATES = {
     REFUSED: "The bridge does not let this component in.",
     OLD: "The bridge is older than this component.",
 }
-TROUBLE = (OFFLINE, LOST, DEAF, WRONG, REFUSED, OLD)
 ALIVE = (CONNECTED, DEAF)
 
 

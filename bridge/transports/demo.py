@@ -13,12 +13,11 @@ from bridge.transports.base import ClockedSource
 
 SKY_TOP, SKY_LOW = (58, 110, 190), (250, 205, 150)
 SEA_FAR, SEA_NEAR = (70, 140, 165), (12, 52, 92)
-SUN, CLOUD, HULL, SAIL, TREE = (
+SUN, CLOUD, HULL, SAIL = (
     (255, 236, 170),
     (255, 250, 245),
     (120, 45, 30),
     (250, 244, 230),
-    (24, 70, 44),
 )
 HILLS = ((0.50, 0.10, 1.3, 0.4, (110, 130, 150)), (0.53, 0.12, 2.1, 2.0, (80, 120, 110)),
          (0.57, 0.09, 3.7, 4.1, (50, 95, 70)))  # fmt: skip

@@ -38,11 +38,6 @@ class Artifact:
         """Its licence, or where to read it."""
         return self.licence or f"see https://huggingface.co/{self.repository}"
 
-    @property
-    def undeclared(self) -> "Artifact":
-        """The same by name, whatever its size and hash: for checkpoints of one's own."""
-        return Artifact(self.repository, self.file)
-
 
 WAN = "Wan-AI/Wan2.1-T2V-1.3B"
 LONGLIVE = "Efficient-Large-Model/LongLive-1.3B"
@@ -131,8 +126,3 @@ def needed(spec: CausalSpec, load: CausalLoad) -> Mapping[str, Artifact]:
     if load.vace_enabled:
         found["vace"] = VACE[spec.network.name]
     return found
-
-
-def needed_undeclared(spec: CausalSpec, load: CausalLoad) -> Mapping[str, Artifact]:
-    """The same by name alone, for networks of other sizes than the authors'."""
-    return {role: artifact.undeclared for role, artifact in needed(spec, load).items()}

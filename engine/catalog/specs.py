@@ -7,7 +7,7 @@ them, which noise levels are visited) is a field here, and each field has one re
 Frames are latent frames: 4 pictures each, the first of a stream 1.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 
@@ -15,7 +15,6 @@ from typing import Literal
 class NetworkSize:
     """The sizes of one Wan2.1 transformer, as its authors' config.json has them.
 
-    `rope_positions` is how many places the authors' position table has on each axis.
     `vace_layers` are the base layers that a VACE module's hints are added after.
     `exact` are the linear layers, with all below them, that are never computed in 8 bits: patches,
     the embeddings of text and time, and the head. Norms and modulations are no linear layers.
@@ -30,7 +29,6 @@ class NetworkSize:
     text_dim: int = 4096
     text_tokens: int = 512
     frequencies: int = 256
-    rope_positions: int = 1024
     vace_layers: tuple[int, ...] = ()
     exact: tuple[str, ...] = (
         "patch_embedding", "condition_embedder", "proj_out", "vace_patch_embedding"
@@ -179,17 +177,6 @@ STREAMDIFFUSIONV2 = CausalSpec(
     steps={"authors": StepList((700, 500), warped=False)},
     normalised=False,
 )  # Feng et al. 2025, "StreamDiffusionV2", arXiv 2511.07399
-
-STREAMDIFFUSIONV2_SEQUENTIAL = replace(
-    STREAMDIFFUSIONV2,
-    refresh="clean",
-    batch_steps=False,
-    last_position=1023,
-    steps={
-        "scope": StepList((1000, 750), warped=False),
-        "scope-video": StepList((750, 250), warped=False),
-    },
-)  # the same weights one step after the other, as Scope runs them
 
 REWARD_FORCING = CausalSpec(
     id="reward-forcing",

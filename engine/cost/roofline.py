@@ -159,18 +159,6 @@ def block_cost(work: Work) -> dict[str, Cost]:
     return {stage: cost for stage, cost in stages.items() if cost != Cost()}
 
 
-def prompt_cost(work: Work) -> dict[str, Cost]:
-    """What a new prompt costs once its text is encoded: keys and values of the text in every
-    layer and, where the pipeline does so, a pass over the whole window in which all sees all.
-    """
-    size = work.spec.network
-    weights = size.text_dim * size.dim + size.dim**2 + 2 * size.layers * size.dim**2
-    text = Cost(linear=2 * size.text_tokens * weights, bytes=weights * work.precision.weight_bytes)
-    if work.spec.on_prompt == "nothing":
-        return {"text": text}
-    return {"text": text, "recache": work.frames_cost(work.spec.window, work.spec.window)}
-
-
 def parameters(size: NetworkSize) -> int:
     """Numbers in the network's checkpoint, biases and norms included."""
     dim, ffn = size.dim, size.ffn

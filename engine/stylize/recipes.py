@@ -68,11 +68,6 @@ def read(prompt: str) -> Recipe:
     )
 
 
-def known_words() -> list[str]:
-    """Every word that has an influence."""
-    return sorted({*COLOURS, *PATTERNS, *LOOKS, *MODIFIERS})
-
-
 def _longest(words: list[str], place: int) -> tuple[str, str, int]:
     """The longest phrase from here on that is known: as written, as known, and its length."""
     for length in range(min(LONGEST, len(words) - place), 1, -1):

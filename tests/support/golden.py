@@ -21,6 +21,7 @@ from engine.causal.network.transformer import CausalTransformer
 from engine.causal.network.wan_weights import load_transformer
 from engine.causal.schedule import Level, Schedule
 from engine.causal.stream import BlockInputs, LatentStream
+from engine.causal.text.blending import Method, between
 
 torch.set_num_threads(1)  # tensors this small only wait for each other
 
@@ -231,3 +232,12 @@ def slot_of(frame: int, spec: CausalSpec) -> int:
 def _given(*noises: Tensor) -> Callable[[int], Tensor]:
     left = iter(noises)
     return lambda frames: next(left)
+
+
+def transition(source: Tensor, target: Tensor, steps: int, method: Method) -> list[Tensor]:
+    """One embedding per block, from the source itself to the target itself; fewer than two steps
+    are the target at once.
+    """
+    if steps < 2:
+        return [target]
+    return [between(source, target, step / (steps - 1), method) for step in range(steps)]

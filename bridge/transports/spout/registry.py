@@ -16,7 +16,6 @@ from pathlib import PureWindowsPath
 
 SLOT = 256  # bytes
 INFO = struct.Struct("<5I256sI")  # handle, width, height, format, usage, description, partner
-USES_CPU, CAN_GLDX = 0x80000000, 0x40000000  # bits of the partner word
 LARGEST = 16384  # pixels of a side; more is no texture
 
 # DXGI formats, and the two of Direct3D 9 that old senders give. Only 8 bits a channel are received.

@@ -42,14 +42,5 @@ def between(source: Tensor, target: Tensor, part: float, method: Method) -> Tens
     return torch.where(angle < STRAIGHT, torch.lerp(source, target, part), arc)
 
 
-def transition(source: Tensor, target: Tensor, steps: int, method: Method) -> list[Tensor]:
-    """One embedding per block, from the source itself to the target itself; fewer than two steps
-    are the target at once.
-    """
-    if steps < 2:
-        return [target]
-    return [between(source, target, step / (steps - 1), method) for step in range(steps)]
-
-
 def _unit(embedding: Tensor) -> Tensor:
     return embedding / embedding.norm(dim=-1, keepdim=True).clamp_min(SMALLEST)

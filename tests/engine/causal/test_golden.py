@@ -12,14 +12,14 @@ from engine.catalog.specs import (
     LONGLIVE,
     REWARD_FORCING,
     STREAMDIFFUSIONV2,
-    STREAMDIFFUSIONV2_SEQUENTIAL,
     CausalSpec,
     StepList,
 )
 from engine.causal.schedule import Schedule, denoised, noised
 from engine.causal.stream import LatentStream
-from engine.causal.text.blending import between, blend, transition
-from tests.support.golden import TOLERANCE, Batch, Fixture, Replay
+from engine.causal.text.blending import between, blend
+from tests.support.golden import TOLERANCE, Batch, Fixture, Replay, transition
+from tests.support.scope_rows import STREAMDIFFUSIONV2_SEQUENTIAL
 
 WRONG = 10 * TOLERANCE  # what a wrong rule differs by at least; the files' own tries: 9e-3
 

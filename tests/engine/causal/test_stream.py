@@ -18,7 +18,6 @@ from engine.catalog.specs import (
     REWARD_FORCING,
     SPECS,
     STREAMDIFFUSIONV2,
-    STREAMDIFFUSIONV2_SEQUENTIAL,
     CausalSpec,
 )
 from engine.causal.network.attention import sdpa
@@ -28,6 +27,7 @@ from engine.causal.network.wan_weights import empty_transformer
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.cost.roofline import blocks_cost, ends_cost
+from tests.support.scope_rows import STREAMDIFFUSIONV2_SEQUENTIAL
 from tests.support.tiny import SIZE, blocks, prompt, run, tiny_stream
 
 ROWS = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

@@ -15,12 +15,12 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from torch import Tensor
 
 from engine.causal.text import prompts
-from engine.causal.text.blending import between, blend, transition
+from engine.causal.text.blending import between, blend
 from engine.causal.text.encoder import UMT5_XXL, TextEncoder, TextSize, load_text_encoder
 from engine.causal.text.prompts import Prompts, Shown
 from engine.causal.text.tokens import Vocabulary, clean
 from engine.weights.errors import CheckpointError
-from tests.support.golden import TOLERANCE, Fixture
+from tests.support.golden import TOLERANCE, Fixture, transition
 
 FP8 = torch.float8_e4m3fn
 WORDS = ("a", "red", "fox", "runs", "Fox", "fi")

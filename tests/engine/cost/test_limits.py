@@ -9,7 +9,6 @@ from engine.catalog.specs import (
     LONGLIVE,
     REWARD_FORCING,
     STREAMDIFFUSIONV2,
-    STREAMDIFFUSIONV2_SEQUENTIAL,
     WAN_1_3B,
     WAN_14B,
 )
@@ -27,9 +26,9 @@ from engine.cost.roofline import (
     memory_floor,
     parameters,
     pass_cost,
-    prompt_cost,
     seconds,
 )
+from tests.support.scope_rows import STREAMDIFFUSIONV2_SEQUENTIAL
 
 WAN_CLEAN_14B = replace(KREA, refresh="clean")
 LONGLIVE_21 = replace(LONGLIVE, window=21)
@@ -363,30 +362,3 @@ def test_weights_take_what_their_precision_says():
     assert same(memory_floor(work(KREA, precision="fp4+sage3"))["weights"] / 1e9, "8.00")
     odd = replace(work(KREA), precision=replace(BF16, weight_bytes=1.125))
     assert memory_floor(odd)["weights"] == 1.125 * parameters(WAN_14B)
-
-
-@pytest.mark.parametrize(
-    ("size", "gpu", "precision", "milliseconds"),
-    [
-        ("832x480", H100, "bf16", "161"),
-        ("832x480", RTX_4090, "fp8+sage", "262"),
-        ("832x480", RTX_5090, "fp8+sage", "231"),
-        ("512x288", H100, "bf16", "36"),
-        ("512x288", RTX_4090, "fp8+sage", "72"),
-        ("512x288", RTX_5090, "fp8+sage", "60"),
-    ],
-)
-def test_a_new_prompt_runs_the_whole_window_again(size, gpu, precision, milliseconds):
-    stages = prompt_cost(work(LONGLIVE, size, precision=precision))
-    rates = gpu.kernel_rates(PRECISIONS[precision])
-    assert same(1e3 * seconds(stages["recache"], rates), milliseconds)
-
-
-def test_a_new_prompt_costs_its_keys_and_values_where_nothing_is_run_again():
-    stages = prompt_cost(work(KREA))
-    assert list(stages) == ["text"]
-    keys_and_values = 40 * 4 * 512 * 5120**2
-    embedding = 2 * 512 * (4096 * 5120 + 5120**2)
-    assert stages["text"].linear == keys_and_values + embedding
-    assert stages["text"].bytes == 2 * (40 * 2 * 5120**2 + 4096 * 5120 + 5120**2)
-    assert prompt_cost(work(LONGLIVE))["text"].linear < stages["text"].linear / 10

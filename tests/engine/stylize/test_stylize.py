@@ -18,11 +18,11 @@ from engine.catalog.controls import StylizeLoad, StylizeParameters
 from engine.pipeline import Context
 from engine.stylize.drawing import PATTERNS, draw
 from engine.stylize.glide import StyleTransition
-from engine.stylize.lexicon import LOOKS
+from engine.stylize.lexicon import COLOURS, LOOKS, MODIFIERS
 from engine.stylize.lexicon import PATTERNS as PATTERN_WORDS
 from engine.stylize.network import Encoder, OnnxGenerator, generator
 from engine.stylize.pipeline import CROSSFADE, Stylize
-from engine.stylize.recipes import known_words, read
+from engine.stylize.recipes import read
 from engine.stylize.weights import STYLE, model_path, transform_model
 
 
@@ -272,7 +272,7 @@ def test_without_a_look_the_input_is_shown_as_it_is(rig):
 
 def test_every_known_word_can_be_drawn_and_every_look_looks_its_own_way():
     assert set(PATTERN_WORDS.values()) | {look.pattern for look in LOOKS.values()} <= set(PATTERNS)
-    words = known_words()
+    words = {*COLOURS, *PATTERN_WORDS, *LOOKS, *MODIFIERS}
     assert len(words) > 200
     for word in words:
         assert read(word).used, word
