@@ -30,14 +30,14 @@ from bridge.state.alarm import Alarm
 from bridge.state.awaited import Awaited
 from bridge.state.change import By, Change, Setter
 from bridge.state.controls import all_specs
+from bridge.state.data_folder import DataFolder
 from bridge.state.journal import Journal, Kept
 from bridge.state.loads import checked_load
 from bridge.state.missed import Missed
-from bridge.state.named_files import AT_START, LATER, NamedFiles
+from bridge.state.named_files import LATER, NamedFiles
 from bridge.state.restore import Restore
 from bridge.state.status import Counters, EngineState, Status
 from bridge.state.store import ParameterError, ParameterStore
-from bridge.system.aside import Aside, SlowError
 from bridge.system.faults import Faults
 from bridge.system.paths import bare, meant
 from bridge.transports import (
@@ -60,7 +60,6 @@ from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import LARGEST_AUTO
 from engine.parameters import Load, Value, describe
 from engine.sizes import AUTO
-from engine.system import drives
 from engine.system.texts import mended
 
 log = logging.getLogger(__name__)
@@ -72,7 +71,12 @@ LOOKED = (By.SWITCH, By.SET_BACK, By.JOURNAL)  # setters that see to the room an
 
 
 class Session:
-    """Everything between source and sink; the `BridgeApi` that the control surfaces are given."""
+    """Everything between source and sink; the `BridgeApi` that the control surfaces are given.
+
+    The methods of the `BridgeApi` are any thread's. What begins and ends the run (`start`, `stop`,
+    `let_go`, `check_room`, `make_folder`) is the starting thread's. A private method that another
+    calls says which thread that is.
+    """
 
     def __init__(
         self, settings: Settings, catalog: Catalog, machine: MachineFactory = LocalMachine
@@ -96,8 +100,7 @@ class Session:
             self._unusable,
         )
         self._missed = Missed(self.store)
-        self._late = ""  # why there is no folder yet
-        self._making = Aside()
+        self._folder = DataFolder(settings.assets)
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
         self._restore = Restore(settings, catalog, self.store, self._journal, self._missed)
         self._receiving = Receiving(
@@ -202,25 +205,8 @@ class Session:
         return f"{kept.source} → {kept.pipeline}"
 
     def make_folder(self) -> None:
-        """Make the folder of assets, and so that of everything else; OSError in one sentence. One
-        whose disk does not answer is made when it does.
-        """
-        folder = self.settings.assets
-
-        def make() -> None:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            finally:
-                self._late = ""
-
-        try:
-            self._making.ask(f"The folder {folder}", make, AT_START)
-        except SlowError as error:
-            self._late = f"{error} Pictures, the look and the log wait for it."
-            log.warning(self._late)
-        except OSError as error:
-            why = drives.away(folder) or f"The folder {folder} cannot be made ({error.strerror})"
-            raise OSError(f"{why}; choose another --folder.") from error
+        """Make the folder of all that is kept; OSError in one sentence."""
+        self._folder.make()
 
     def _end_ends(self) -> None:
         for end in (self._receiving, self._sending):
@@ -230,6 +216,7 @@ class Session:
     # The frame path.
 
     def _open_source(self, uri: str) -> Source:
+        """By the thread that is to receive from it."""
         settings = self.settings
         options = Options(
             prefer=settings.input_name, avoid=settings.output_name, limit=settings.limit
@@ -241,11 +228,12 @@ class Session:
         )
 
     def _open_sink(self, uri: str) -> Sink:
+        """By the thread that is to send to it."""
         width, height = self.settings.output
         return open_sink(uri, Options(width=width, height=height, fps=self.settings.output_fps))
 
     def _took(self, frame: Frame) -> None:
-        """A frame has come: to every worker there is."""
+        """A frame has come: to every worker there is. By the thread that receives."""
         for link in self._host.links:
             link.inbox.put(frame)
 
@@ -334,7 +322,9 @@ class Session:
         self._host.switch(row, built)
 
     def _reload(self) -> None:
-        """Build what is shown anew; where the start lacked files, try again whether they came."""
+        """Build what is shown anew; where the start lacked files, try again whether they came. Any
+        thread, as every action.
+        """
         asked = self._awaited.row
         if asked and not self.weights.lack(asked, self._checked(asked)):
             self.switch(asked.id)
@@ -344,7 +334,9 @@ class Session:
             self.switch(self._first)
 
     def _weights_came(self, pipeline: str) -> None:
-        """A download is complete: what was asked for at the start has waited for it."""
+        """A download is complete: what was asked for at the start has waited for it. By the
+        download's thread.
+        """
         asked = self._awaited.row
         if self._host.aim is None or (asked and asked.id == pipeline):
             with suppress(MissingWeights):  # another variant was chosen meanwhile, and says so
@@ -407,7 +399,7 @@ class Session:
             or self._receiving.problem
             or self._sending.problem
             or self._clock.trouble
-            or self._late
+            or self._folder.late
             or self._journal.problem
             or (self._show.note(self.counters.last_shown) if self._clock.needy else "")
             or self._awaited.told
@@ -438,11 +430,12 @@ class Session:
     # Parameters.
 
     def _values(self) -> tuple[int, Mapping[str, Value]]:
+        """The number and the values of the snapshot to make blocks with. Any thread."""
         snapshot = self.store.snapshot
         return snapshot.number, self._rollback.eased(snapshot.values)
 
     def _changed(self, change: Change) -> None:
-        """A parameter changed; called by whoever changed it, so it must return at once."""
+        """A parameter changed. By a thread that sets one, so it returns at once."""
         self._rollback.changed(change)
         self._host.set_parameters(
             change.snapshot.number, self._rollback.eased(change.snapshot.values)
@@ -458,7 +451,7 @@ class Session:
             self._host.switch(aim.row, checked_load(aim.row, change.snapshot.values, {}))
 
     def _keep(self) -> None:
-        """Have the journal keep what is shown."""
+        """Have the journal keep what is shown. Any thread."""
         self._journal.put(self._kept())
 
     def _kept(self, *, ended: bool = False) -> Kept:
@@ -477,7 +470,8 @@ class Session:
 
     def _unusable(self, changes: Mapping[str, Value], setter: Setter) -> Mapping[str, str]:
         """Which changes, each right by itself, the pipeline that is shown cannot go on with, and
-        why: its memory would not suffice, or files are not here.
+        why: its memory would not suffice, or files are not here. By whoever sets them; it may wait
+        for a disk.
         """
         link = self._host.current
         row = link.row if link else self._catalog.rows[self._first]
@@ -522,7 +516,9 @@ class Session:
             self.store.update({"size": AUTO}, Setter(By.SET_BACK, why))
 
     def _set_back(self, failed: WorkerConfig, runs: WorkerConfig) -> None:
-        """What could not be loaded does not stay a wish, or the next start would end on it."""
+        """What could not be loaded does not stay a wish, or the next start would end on it. By the
+        host's thread.
+        """
         values, new, old = self.store.snapshot.values, failed.load, runs.load.model_dump()
         back = {
             name: value

@@ -14,6 +14,7 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 import bridge.downloads.inventory
 import bridge.session
 import bridge.state.awaited
+import bridge.state.data_folder
 import bridge.state.references
 import bridge.workers.loras
 import engine.files.library
@@ -404,7 +405,7 @@ def test_a_data_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkeypa
     make = Path.mkdir
     looks = Sleeper(lambda path: make(path, parents=True, exist_ok=True))
     monkeypatch.setattr(Path, "mkdir", lambda path, *_, **__: looks(path))
-    monkeypatch.setattr(bridge.session, "AT_START", 0.2)
+    monkeypatch.setattr(bridge.state.data_folder, "AT_START", 0.2)
     looks.sleep()
     began = perf_counter()
     try:
