@@ -326,6 +326,7 @@ def test_nonsense_changes_nothing_and_ends_nothing(o, data):
     o.until(lambda: o.desk.counters.osc_messages == 1)
     o.send("/bridge/mix", 0.5)
     o.until(lambda: o.value("mix") == 0.5)
+    o.until(lambda: o.desk.counters.osc_refused)  # what names a file is looked for beside
     assert o.desk.counters.osc_refused == 1
     assert dict(o.desk.store.snapshot.values) == {**before, "mix": 0.5}
 
