@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from time import perf_counter
 
 import cv2
@@ -28,10 +28,11 @@ from bridge.control.http.app import create_app
 from bridge.control.http.guard import Rules
 from bridge.control.osc.server import OscServer
 from bridge.state.controls import OutputParameters
-from bridge.workers import fit
+from bridge.workers.fit import Free
 from engine.catalog.artifacts import LORAS
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.parameters import Kind, ParameterSpec, describe
+from tests.support.machine import StagedMachine
 from tests.support.rig import running_session, scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -161,24 +162,30 @@ class Bridge:
 @contextmanager
 def running(folder, name, **more):
     """A bridge; of its memory only so much is free that no size makes it slow."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bridge.session.free", lambda *_: fit.Free(None, 10**9, 10**9))
-        with running_session(
-            folder, Catalog(), name=name, size=SMALL["size"], osc_feedback=(), hang_s=60, **more
-        ) as rig:
-            stop = rig.steady_input(size=(48, 32))
-            osc = OscServer(rig.session, rig.session.settings)
-            osc.bind(0)
-            osc.start()
-            app = create_app(rig.session, Rules())
-            with TestClient(app, "http://127.0.0.1:8000") as http:
-                bridge = Bridge(rig, http, osc)
-                try:
-                    yield bridge
-                finally:
-                    stop()
-                    osc.close()
-                    bridge.sock.close()
+    machine = partial(StagedMachine, there=Free(None, 10**9, 10**9))
+    with running_session(
+        folder,
+        Catalog(),
+        machine=machine,
+        name=name,
+        size=SMALL["size"],
+        osc_feedback=(),
+        hang_s=60,
+        **more,
+    ) as rig:  # fmt: skip
+        stop = rig.steady_input(size=(48, 32))
+        osc = OscServer(rig.session, rig.session.settings)
+        osc.bind(0)
+        osc.start()
+        app = create_app(rig.session, Rules())
+        with TestClient(app, "http://127.0.0.1:8000") as http:
+            bridge = Bridge(rig, http, osc)
+            try:
+                yield bridge
+            finally:
+                stop()
+                osc.close()
+                bridge.sock.close()
 
 
 @pytest.fixture(scope="module")

@@ -88,11 +88,9 @@ class Played:
         self._frames, self._durations = frames, durations
         self._writer = RingWriter("test-played", 64, 48, 2 * 16 + 2)  # as the worker's for blocks
         self.ring = RingReader("test-played")
-        values = {spec.name: spec.default for spec in describe(OutputParameters)}
-        self.clock = OutputClock(
-            Settings(output_size="64x48"), self.counters, lambda: self, lambda: values,
-            lambda: None, lambda width, height: np.full((height, width, 4), 9, np.uint8),
-        )  # fmt: skip
+        self.link, self.newest_input, self.stuck, self.invents = self, None, False, False
+        self.values = {spec.name: spec.default for spec in describe(OutputParameters)}
+        self.clock = OutputClock(Settings(output_size="64x48"), self.counters, self)
         self._number, self._begun, self.most = 0, self.now, 0
         self._takes = next(durations)
 
@@ -103,6 +101,12 @@ class Played:
         self._writer.unlink()
         self._writer.close()
         self.ring.close()
+
+    def card(self, width: int, height: int) -> np.ndarray:
+        return np.full((height, width, 4), 9, np.uint8)
+
+    def fallback(self, needed: bool, now: float) -> None:
+        return None
 
     def play(self, seconds: float) -> list[int]:
         """The numbers that are shown in that time; `most` is how many of them in 0.2 s."""
