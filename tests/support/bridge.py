@@ -2,6 +2,7 @@
 
 import bridge.playout.endpoint
 import bridge.session
+import bridge.state.named_files
 import bridge.workers.client
 from bridge.cli.commands import main as command
 from engine.catalog.rows import Catalog
@@ -12,6 +13,6 @@ def main() -> None:
     """As `spout-bridge`."""
     bridge.workers.client.SILENCE = 0.5
     bridge.playout.endpoint.TELL = bridge.playout.endpoint.PATIENCE = 0.3
-    bridge.session.OPENING = bridge.session.READING = 0.5
+    bridge.session.OPENING = bridge.state.named_files.AT_START = 0.5
     Catalog.installed = classmethod(lambda cls, beside=(): CATALOG)
     command()

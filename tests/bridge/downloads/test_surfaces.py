@@ -177,7 +177,7 @@ def test_files_that_are_put_there_by_hand_are_taken_at_a_reload(
 def test_what_was_asked_for_at_the_start_is_stood_in_for_until_its_files_come(
     tmp_path: Path, alone: Path, monkeypatch: pytest.MonkeyPatch, fallback: str, shown: str
 ) -> None:
-    monkeypatch.setattr("bridge.session.GLANCE", 0.2)
+    monkeypatch.setattr("bridge.state.awaited.GLANCE", 0.2)
     catalog = Catalog((*BUILT_IN, NEEDY))
     with running_session(
         tmp_path, catalog, pipeline="needy", models=tmp_path / "models", fallback=fallback
