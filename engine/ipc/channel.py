@@ -50,7 +50,9 @@ class Channel(Generic[Said, Heard]):
             self.hang_up()
             return None
         (size,) = struct.unpack("<I", head)
-        data = self._read(size) if size <= LONGEST else None
+        if size > LONGEST:
+            raise self._vocabulary.not_understood(f"it says {size} bytes, which is no message.")
+        data = self._read(size)
         if data is None:
             return None
         first, self._greeted = not self._greeted, True

@@ -44,7 +44,7 @@ class Exit(IntEnum):
 MEANING = {
     Exit.DONE: "it was told to stop",
     Exit.HUNG: "it hung or crashed in Python; its stacks are in the log",
-    Exit.UNUSABLE: "its pictures were unusable three times in a row",
+    Exit.UNUSABLE: "its pictures were unusable too often in a row",
     Exit.LOAD: "it could not be loaded",
     Exit.PROTOCOL: "it did not understand the bridge; install spout-bridge anew",
     Exit.MEMORY: "it ran out of memory twice; choose a smaller size",
@@ -294,7 +294,11 @@ class Vocabulary(Generic[Heard]):
         try:
             return self._message(data, first=first)
         except (ValueError, RecursionError) as error:
-            raise ProtocolError(f"{self._speaker} could not be understood: {error}") from None
+            raise self.not_understood(str(error)) from None
+
+    def not_understood(self, why: str) -> ProtocolError:
+        """What is said of a speaker who says what is no message."""
+        return ProtocolError(f"{self._speaker} could not be understood: {why}")
 
     def _message(self, data: bytes, *, first: bool) -> Heard:
         told: object = json.loads(data.decode())

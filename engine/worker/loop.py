@@ -12,6 +12,7 @@ import json
 import os
 import queue
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Hashable, Mapping
@@ -448,7 +449,7 @@ class Worker:
             while (message := self._channel.receive()) is not None:
                 self._commands.put(message)
         except ProtocolError as error:
-            traceback.print_exception(error)  # into the bridge's log
+            sys.stderr.write(f"{error}\n")  # into the bridge's log
             last = WorkerEnd(Exit.PROTOCOL, str(error))
             self._channel.hang_up()
         self._commands.put(last)

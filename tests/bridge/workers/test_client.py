@@ -211,6 +211,14 @@ def test_a_worker_that_says_what_is_no_message_is_ended_and_told_of(caplog, said
         assert worker.client.why() == worker.client.error
 
 
+def test_a_worker_that_only_makes_noise_is_ended_and_told_of():
+    with played(PAINTER) as worker:
+        worker.worker._outgoing.write(b"\xff" * 300)
+        worker.worker._outgoing.flush()
+        worker.news_of(WorkerGone)
+        assert "bytes, which is no message" in worker.client.error
+
+
 def test_the_user_is_told_both_versions_where_the_worker_is_of_another(
     tmp_path, monkeypatch, caplog
 ):

@@ -203,10 +203,20 @@ def test_one_hello_is_asked_for_and_no_more():
             bridge.receive()
 
 
-@pytest.mark.parametrize(
-    "broken", [b"\x09\0\0", b"\x09\0\0\0{}", (LONGEST + 1).to_bytes(4, "little")]
-)
-def test_a_stream_that_is_broken_off_or_out_of_step_is_as_good_as_closed(broken):
+@pytest.mark.parametrize("end", [bridge_end, worker_end])
+def test_a_length_that_no_message_has_is_told_and_never_taken_for_the_end(end):
+    incoming, outgoing = os.pipe()
+    os.write(outgoing, (LONGEST + 1).to_bytes(4, "little"))
+    with (
+        os.fdopen(incoming, "rb") as file,
+        pytest.raises(ProtocolError, match="bytes, which is no message"),
+    ):
+        end(file, file).receive()
+    os.close(outgoing)
+
+
+@pytest.mark.parametrize("broken", [b"\x09\0\0", b"\x09\0\0\0{}"])
+def test_a_stream_that_is_broken_off_is_as_good_as_closed(broken):
     incoming, outgoing = os.pipe()
     os.write(outgoing, broken)
     os.close(outgoing)

@@ -309,7 +309,18 @@ def test_a_worker_process_ends_for_a_bridge_of_another_version_with_a_status_of_
     both = f"speaks version 99 of their messages, this engine worker version {VERSION}"
     assert both in told.text
     assert both in words
+    assert "Traceback" not in words
     assert told.code is Exit.PROTOCOL
+
+
+def test_a_worker_process_that_is_sent_noise_says_so_and_does_not_end_as_if_it_was_told_to():
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "engine.worker"], input=b"\xff" * 300, capture_output=True,
+        timeout=WAIT,
+    )  # fmt: skip
+    assert done.returncode == Exit.PROTOCOL
+    assert b"The bridge could not be understood: it says" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 # The parameters of a block.
