@@ -7,15 +7,14 @@ from typing import Literal, TypeAlias, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from bridge import __version__
-from bridge.cli.models import COMMANDS
 from bridge.settings import Settings, shown_default
 
 Adder: TypeAlias = Callable[..., argparse.ArgumentParser]  # `add_parser` of a group of commands
 
 
-def parser_of(lists: Collection[str]) -> argparse.ArgumentParser:
+def parser_of(lists: Collection[str], models: Collection[str]) -> argparse.ArgumentParser:
     """The parser; `options.command` is the command's name, "bench bridge" and "bench engine" too.
-    `lists` are the tables that `list` has.
+    `lists` are the tables that `list` has, `models` what `models` does.
     """
     whole = argparse.ArgumentParser(
         prog="spout-bridge",
@@ -25,7 +24,11 @@ def parser_of(lists: Collection[str]) -> argparse.ArgumentParser:
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _run(commands.add_parser)
     _list(commands.add_parser, lists)
-    for command in (_send, _view, _layouts, _models, _td, _doctor, _bench):
+    _send(commands.add_parser)
+    _view(commands.add_parser)
+    _layouts(commands.add_parser)
+    _models(commands.add_parser, models)
+    for command in (_td, _doctor, _bench):
         command(commands.add_parser)
     return whole
 
@@ -80,9 +83,9 @@ def _layouts(add: Adder) -> None:
     layouts.set_defaults(command="layouts")
 
 
-def _models(add: Adder) -> None:
+def _models(add: Adder, whats: Collection[str]) -> None:
     models = add("models", help="the pipelines' weights: what is here, and more")
-    models.add_argument("what", choices=tuple(COMMANDS))
+    models.add_argument("what", choices=tuple(whats))
     models.add_argument("pipelines", nargs="*", metavar="PIPELINE", help="by default all")
     models.add_argument("--to", metavar="FOLDER", help="where copy puts them")
     models.add_argument("--headers", action="store_true", help="verify the hub's, by their headers")

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `spout-bridge`."""
     given = sys.argv[1:] if arguments is None else arguments
-    parser = parser_of(LISTS)
+    parser = parser_of(LISTS, MODELS)
     options, rest = parser.parse_known_args(given, argparse.Namespace(given=given, rest=None))
     if rest and options.command != "bench engine":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -181,6 +181,16 @@ LISTS = {
 }  # fmt: skip
 
 
+# What `models` does, by the functions of bridge/cli/models.py, which is imported only then.
+MODELS = {
+    "list": "listing",
+    "download": "download",
+    "verify": "verify",
+    "where": "where",
+    "copy": "copy",
+}
+
+
 def _send(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli.send import send_frames
 
@@ -230,7 +240,8 @@ def _models(options: argparse.Namespace, console: Console) -> None:
         headers=options.headers,
         yes=options.yes,
     )
-    sys.exit(models.COMMANDS[options.what](asked, Console(markup=False, highlight=False)))
+    command = getattr(models, MODELS[options.what])
+    sys.exit(command(asked, Console(markup=False, highlight=False)))
 
 
 def _doctor(options: argparse.Namespace, console: Console) -> None:

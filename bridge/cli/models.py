@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -228,15 +228,6 @@ def _copied(library: Library, one: Artifact, path: Path, home: Path) -> str:
             held.remove(part)
         raise
     return expected
-
-
-COMMANDS: Mapping[str, Callable[[Job, Console], int]] = {
-    "list": listing,
-    "download": download,
-    "verify": verify,
-    "where": where,
-    "copy": copy,
-}
 
 
 def _watch(downloads: Downloads, console: Console) -> None:
