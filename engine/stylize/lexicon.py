@@ -1,6 +1,6 @@
 """The lexicon: colours, forms, looks and what changes them, as data.
 
-`prompts.read` composes what the words of a prompt stand for, `drawing.draw` draws it.
+`recipes.read` composes what the words of a prompt stand for, `drawing.draw` draws it.
 """
 
 from dataclasses import dataclass
