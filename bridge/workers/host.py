@@ -1,8 +1,9 @@
 """EngineHost: starts, watches, restarts and switches engine workers.
 
-One thread decides everything here. What workers say reaches it as events; of what other threads
-ask for only the newest wish is kept. At any time one link is `current` (its pictures are shown),
-one may be `coming`, and one may be ending: no other is started before that is gone.
+One thread, the host's, decides, and writes all that is here but the wishes of others. What workers
+say reaches it as events; of what other threads ask for only the newest wish is kept. At any time
+one link is `current` (its pictures are shown), one may be `coming`, and one may be ending: no other
+is started before that is gone.
 """
 
 import contextlib
@@ -30,6 +31,7 @@ from bridge.workers.client import (
 from bridge.workers.feeder import Feeder
 from bridge.workers.machine import Machine
 from bridge.workers.rollback import Rollback
+from bridge.workers.troubles import Troubles
 from engine.catalog.rows import PipelineRow
 from engine.ipc.messages import BlockMade, BlockUnusable
 from engine.ipc.segments import RingError
@@ -38,7 +40,6 @@ from engine.parameters import Load, Value
 log = logging.getLogger(__name__)
 
 TELL = 3.0  # seconds without a block from which on it is said what is waited for
-TOLD = 60.0  # seconds for which it is told what could not be loaded while another runs well
 TICK = 0.05  # seconds between looks at the clock
 HANG = 3.0  # seconds without a picture until a worker is ended, or five blocks' time if longer
 SOUND = (EngineState.RUNNING, EngineState.WARMUP)
@@ -80,16 +81,15 @@ class EngineHost:
         self._machine = machine
         self._counters = counters
         self._values = values
-        self._events: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[tuple[WorkerClient, News] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="engine host", daemon=True)
         self._breaker = Breaker(settings.settle_s)
+        self._troubles = Troubles(settings.settle_s)
         self._wish: Wish | None = None
         self._wishing = threading.Lock()
         self._ending: dict[WorkerClient, float] = {}  # when each was told to end
         self._before: WorkerConfig | None = None  # what ended to make room for what is coming
         self._rolled_back = False
-        self._troubled_at = 0.0
-        self._refused = ("", 0.0)  # what was last seen in `refused`, and since when
         self._stopping = threading.Event()
         self._feeders: dict[WorkerClient, Feeder] = {}
         self._spare_wanted: WorkerConfig | None = None
@@ -102,24 +102,20 @@ class EngineHost:
         self.restarts = 0
         # told, by the host's thread, what could not be loaded and what runs instead
         self.kept: Callable[[WorkerConfig, WorkerConfig], None] = lambda failed, runs: None
-        # What was asked for and could not be; stands until the next success, or for a while where
-        # what there is runs well: it must not hide for ever what goes wrong later.
-        self.refused = ""
-        self.trouble = ""  # what went wrong by itself; stands until the engine runs well again
 
     # What others ask for; any thread.
 
     def start(self, row: PipelineRow, load: Load, lacking: str = "") -> None:
         """Start the first worker; or none, and say so, where it would lack something."""
+        self._troubles.refuse(lacking)  # whose thread does not run yet
         self._thread.start()
-        self.refused = lacking
         if not lacking:
             self.switch(row, load)
 
     def stop(self, timeout: float = 1.5) -> None:
         """End all workers; those that do not end by themselves in time are killed."""
         self._stopping.set()
-        self._events.put(("stop",))
+        self._events.put(None)
         self._thread.join(timeout)
         for link in (*self.links, *list(self._ending)):
             if not link.join(0.2):
@@ -144,7 +140,7 @@ class EngineHost:
             if (wanted := orders()) is not None:
                 self._wish = Wish(wanted, anew, perf_counter())
         if asleep:
-            self._events.put(("wish",))
+            self._events.put(None)
 
     def want_spare(self, orders: WorkerConfig | None) -> None:
         """Run another worker beside the shown one for as long as this is asked; `spare` is it."""
@@ -164,6 +160,21 @@ class EngineHost:
         """Hand a new parameter snapshot to the workers. Never waits."""
         for link in self.links:
             link.set_parameters(number, values)
+
+    def orders(self, row: PipelineRow, load: Load) -> WorkerConfig:
+        """What a worker of a pipeline is started with here."""
+        settings = self._settings
+        return WorkerConfig(
+            row=row,
+            load=load,
+            assets=settings.assets,
+            models=settings.models_folder,
+            more_models=settings.more_models,
+            hang_s=HANG if settings.hang_s is None else settings.hang_s,
+            load_s=settings.load_s,
+            in_process=settings.engine == "process",
+            gpu=settings.gpu,
+        )
 
     # What others may know; any thread.
 
@@ -213,6 +224,16 @@ class EngineHost:
         current = self.current
         link = self.coming or (current if current and current.swapping else None)
         return link.progress if link else ("", 1.0)
+
+    @property
+    def refused(self) -> str:
+        """What was asked for and could not be; see `Troubles`."""
+        return self._troubles.refused
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong by itself; see `Troubles`."""
+        return self._troubles.trouble
 
     @property
     def error(self) -> str:
@@ -267,6 +288,24 @@ class EngineHost:
             "report": link.report if link else {},
         }
 
+    # A worker's listening thread, of each worker its own.
+
+    def _heard(self, link: WorkerClient, news: News) -> None:
+        """All news of a worker; those that lead to something are events for the host's thread."""
+        if self.rollback:
+            self.rollback.heard(link, news)
+        if isinstance(news, BlockMade):  # as it comes: rates are of moments, and take any thread
+            for _ in range(news.frames):
+                self._counters.engine_rate.tick()
+            self._counters.block_time.add(news.seconds)
+        if isinstance(news, BlockMade | BlockUnusable | SwapDone | SwapFailed | WorkerGone):
+            self._events.put((link, news))
+
+    def _heard_spare(self, link: WorkerClient, news: News) -> None:
+        """The same for the fallback's worker, whose pictures and troubles do not count."""
+        if isinstance(news, WorkerGone):
+            self._events.put((link, news))
+
     # The host's own thread.
 
     def _run(self) -> None:
@@ -276,7 +315,8 @@ class EngineHost:
 
     def _step(self) -> None:
         with contextlib.suppress(queue.Empty):
-            self._on(*self._events.get(timeout=TICK))
+            if event := self._events.get(timeout=TICK):
+                self._decide(*event)
         self._seed()
         self._look()
         self._advance()
@@ -285,64 +325,25 @@ class EngineHost:
         self._note_trouble(explained(error, RingError))
 
     def _note_trouble(self, text: str) -> None:
-        self.trouble, self._troubled_at = text, perf_counter()
-
-    def _on(self, what: str, *about: Any) -> None:
-        if what == "heard":
-            self._decide(*about)
+        self._troubles.note(text, perf_counter())
 
     def _decide(self, link: WorkerClient, news: News) -> None:
-        """What news of a worker lead to; of all others that they came is enough."""
+        """What news of a worker lead to; of a block that was made it is enough that it came."""
         match news:
             case WorkerGone(loading=loading):
                 self._ended(link, loading)
+            case BlockUnusable(text=text):
+                self._counters.bad_blocks += 1
+                self._note_trouble(text)
             case SwapDone(runs=runs):
                 link.end_swap(runs)
                 self._swapped()
             case SwapFailed(failed=failed, text=text):
                 link.end_swap(failed)
-                self.refused = text
+                self._troubles.refuse(text)
                 self._kept(failed, link.orders)
             case _:
                 pass
-
-    def _heard(self, link: WorkerClient, news: News) -> None:
-        """Called by a link's thread with all news."""
-        if self.rollback:
-            self.rollback.heard(link, news)
-        match news:
-            case BlockUnusable(text=text):
-                self._counters.bad_blocks += 1
-                self._note_trouble(text)
-            case BlockMade(frames=frames, seconds=seconds):
-                for _ in range(frames):
-                    self._counters.engine_rate.tick()
-                self._counters.block_time.add(seconds)
-                self._events.put(("heard", link, news))
-            case SwapDone() | SwapFailed() | WorkerGone():
-                self._events.put(("heard", link, news))
-            case _:
-                pass
-
-    def orders(self, row: PipelineRow, load: Load) -> WorkerConfig:
-        """What a worker of a pipeline is started with here."""
-        settings = self._settings
-        return WorkerConfig(
-            row=row,
-            load=load,
-            assets=settings.assets,
-            models=settings.models_folder,
-            more_models=settings.more_models,
-            hang_s=HANG if settings.hang_s is None else settings.hang_s,
-            load_s=settings.load_s,
-            in_process=settings.engine == "process",
-            gpu=settings.gpu,
-        )
-
-    def _heard_spare(self, link: WorkerClient, news: News) -> None:
-        """The same for the fallback's worker, whose pictures and troubles do not count."""
-        if isinstance(news, WorkerGone):
-            self._events.put(("heard", link, news))
 
     def _launch(
         self, orders: WorkerConfig, heard: Callable[[WorkerClient, News], None]
@@ -414,7 +415,7 @@ class EngineHost:
         try:
             return self._launch(orders, self._heard)
         except (OSError, RingError) as error:
-            self.refused = f"The engine worker could not be started: {error}"
+            self._troubles.refuse(f"The engine worker could not be started: {error}")
             return None
 
     def _seed(self) -> None:
@@ -442,19 +443,10 @@ class EngineHost:
         link = self.current
         running = link is not None and link.state is EngineState.RUNNING
         if link and running and self._breaker.runs(now - link.running_since):
-            if now - self._troubled_at > self._settings.settle_s:
-                self.trouble = ""
-            if self._since_refused(now) > TOLD:
-                self.refused = ""
+            self._troubles.runs_well(now, loading=self.loading is not None)
         if link and self._breaker.due(now) and not self._crowded():
             self._revive(link)
         self._mind_spare(now)
-
-    def _since_refused(self, now: float) -> float:
-        """Seconds for which the same has been told as refused, and nothing else was begun."""
-        if self._refused[0] != self.refused or self.loading:
-            self._refused = self.refused, now
-        return now - self._refused[1]
 
     def _mind_spare(self, now: float) -> None:
         """Start and end the fallback's worker."""
@@ -475,7 +467,7 @@ class EngineHost:
     def _change_over(self, link: WorkerClient) -> None:
         old, self.current, self.coming = self.current, link, None
         if not self._rolled_back:
-            self.refused = ""
+            self._troubles.succeeded()
         self._before, self._rolled_back = None, False
         if old:
             self._retire(old)
@@ -483,7 +475,7 @@ class EngineHost:
 
     def _swapped(self) -> None:
         """Another pipeline runs in the current worker."""
-        self.refused = ""
+        self._troubles.succeeded()
         self._changed_over()
 
     def _ended(self, link: WorkerClient, loading: WorkerConfig | None) -> None:
@@ -496,7 +488,7 @@ class EngineHost:
             self._spare_ended(link.why())
             return
         if loading:
-            self.refused = f"{loading.row.id} could not be loaded: {link.why()}"
+            self._troubles.refuse(f"{loading.row.id} could not be loaded: {link.why()}")
         if link.swapping and link.swapping is not loading:
             link.orders = link.swapping  # asked for, and not what the worker died of
         link.swapping = None
@@ -505,11 +497,11 @@ class EngineHost:
             feeder.stop()
         if link is self.coming and self.current:
             self.coming = None
-            self.refused = f"{link.row.id} could not be loaded: {link.why()}"
+            self._troubles.refuse(f"{link.row.id} could not be loaded: {link.why()}")
             log.error(self.refused)
             self._kept(link.orders, self.current.orders)
         elif link is self.coming and self._before:
-            self.refused = f"{link.row.id} could not be loaded: {link.why()}"
+            self._troubles.refuse(f"{link.row.id} could not be loaded: {link.why()}")
             orders, self._before, self._rolled_back = self._before, None, True
             self._kept(link.orders, orders)
             self.coming = self._try(orders)

@@ -17,7 +17,7 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from starlette.testclient import TestClient
 
-import bridge.workers.host
+import bridge.workers.troubles
 from bridge.control.http.app import create_app
 from bridge.control.http.guard import Rules
 from bridge.control.osc.packets import encoded, parse
@@ -444,7 +444,7 @@ def test_a_size_of_a_journal_that_has_no_room_today_becomes_auto(tmp_path):
 
 @pytest.mark.slow
 def test_what_could_not_be_loaded_is_told_for_a_while_and_no_longer(tmp_path, monkeypatch):
-    monkeypatch.setattr(bridge.workers.host, "TOLD", 0.5)
+    monkeypatch.setattr(bridge.workers.troubles, "TOLD", 0.5)
     with running_session(tmp_path, pipeline="painter", load={"frames": 2}, settle_s=0) as rig:
         stop = rig.steady_input()
         rig.running()

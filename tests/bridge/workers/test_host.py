@@ -1,0 +1,35 @@
+"""The engine host's own thread decides and writes; workers' threads only tell it."""
+
+import threading
+
+from bridge.workers.troubles import Troubles
+from tests.support.rig import running_session
+
+
+def test_what_workers_complain_of_is_written_by_the_hosts_thread_alone(tmp_path, monkeypatch):
+    written: list[tuple[str, str]] = []
+
+    def noted(by, text: str, *rest: float) -> None:
+        written.append((text, threading.current_thread().name))
+        by(text, *rest)
+
+    troubles = Troubles(5)
+    monkeypatch.setattr(troubles, "note", lambda *given, by=troubles.note: noted(by, *given))
+    monkeypatch.setattr(troubles, "refuse", lambda *given, by=troubles.refuse: noted(by, *given))
+    monkeypatch.setattr("bridge.workers.host.Troubles", lambda _: troubles)
+    with running_session(tmp_path, pipeline="painter", load={"frames": 2}) as rig:
+        stop, session = rig.steady_input(), rig.session
+        written.clear()  # what the start may write, as there is no such thread yet
+        rig.running()
+        session.store.update({"trouble": "nan"})
+        rig.until(lambda: session.status().bad_blocks)
+        rig.until(lambda: "NaN" in session.status().error)
+        session.store.update({"trouble": "", "broken": "load"})
+        rig.until(lambda: "could not be loaded" in session.status().error)
+        rig.crash()
+        rig.until(lambda: session.status().restarts)
+        stop()
+    texts = " ".join(text for text, _ in written)
+    assert "NaN" in texts
+    assert "could not be loaded" in texts
+    assert {thread for _, thread in written} == {"engine host"}
