@@ -18,7 +18,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
-from bridge.system.claim import LockFile
+from bridge.system.lock_file import LockFile
 from engine.parameters import Value
 from engine.system import held
 

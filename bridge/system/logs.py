@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import IO
 from urllib.parse import quote
 
-from bridge.system.claim import LockFile
+from bridge.system.lock_file import LockFile
 from engine.system import held
 
 log = logging.getLogger(__name__)
