@@ -750,7 +750,7 @@ def test_the_first_run_names_what_there_is():
     assert set(re.findall(r"Page \*(.+?)\*", script)) <= pages
     assert [f"{number}." in script for number in range(1, 17)] == [True] * 16
     for command in re.findall(r"spout-bridge\"? (td [^`\n]*)", script):
-        assert parser_of({}).parse_args(command.split()).command == "td"
+        assert parser_of({}, {}).parse_args(command.split()).command == "td"
 
 
 def test_the_drawing_is_of_this_network():
