@@ -3,6 +3,7 @@
 import errno
 import itertools
 import json
+import os
 import random
 import sys
 import threading
@@ -567,18 +568,19 @@ def test_the_engine_may_also_be_a_thread(tmp_path):
 
 
 def test_nothing_is_left_behind(tmp_path):
-    before = set(folder().glob(PREFIX + "*"))
     with running_session(tmp_path, pipeline="passthrough") as rig:
         stop = rig.steady_input()
         rig.running()
-        worker = rig.session.status().worker
+        workers = [rig.session.status().worker]
         rig.session.switch("painter")
         rig.running("painter")
+        workers.append(rig.session.status().worker)
+        own = [f"{PREFIX}{process}-*" for process in (os.getpid(), *workers)]
         stop()
         began = perf_counter()
     assert rig.bystander.lived(began, perf_counter()) < 2
-    assert not psutil.pid_exists(worker)
-    assert set(folder().glob(PREFIX + "*")) <= before
+    assert not any(map(psutil.pid_exists, workers))
+    assert not [path for pattern in own for path in folder().glob(pattern)]
     assert not [
         child for child in psutil.Process().children() if "engine.worker" in child.cmdline()
     ]
