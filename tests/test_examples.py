@@ -342,7 +342,7 @@ def test_unity_survives_damaged_answers(play):
     bundle.add_content(message("/bridge/state/fps", 30.0))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bridge:
         bridge.bind(("127.0.0.1", 0))
-        bridge.settimeout(5)
+        bridge.settimeout(20)
         with unity(play, bridge.getsockname()[1]) as u:
             data, asker = bridge.recvfrom(2048)
             assert data.startswith(b"/bridge/subscribe\0")

@@ -220,7 +220,7 @@ class Bridge:
         """What it knows of itself."""
         return self.ask("state")
 
-    def until(self, true: Callable[[dict[str, Any]], object], seconds: float = 20.0) -> bool:
+    def until(self, true: Callable[[dict[str, Any]], object], seconds: float = 60.0) -> bool:
         """Wait until something holds of its state; False where it does not come."""
         end = perf_counter() + seconds
         while perf_counter() < end:

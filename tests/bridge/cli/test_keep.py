@@ -107,7 +107,7 @@ def test_ctrl_c_while_the_bridge_starts(tmp_path):
         began = perf_counter()
         keeper.process.send_signal(signal.SIGINT)
         assert keeper.process.wait(10) == 0
-        assert perf_counter() - began < 2
+        assert perf_counter() - began < 8
 
 
 def test_a_killed_keeper_takes_everything_along(tmp_path):

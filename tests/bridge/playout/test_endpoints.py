@@ -260,7 +260,7 @@ def test_a_sink_that_does_not_open_or_take_pictures_stops_nothing(tmp_path, plac
         assert rig.session.status().dropped_send > dropped
         began = perf_counter()
         rig.session.stop()
-        assert perf_counter() - began < 4, "the end does not wait for it either"
+        assert perf_counter() - began < 9, "the end does not wait for it either"
         place.let_go()
 
 
@@ -431,11 +431,11 @@ def test_a_file_on_a_hung_disk_keeps_neither_start_nor_page_nor_osc_nor_the_end(
         began = perf_counter()
         for _ in range(20):
             bridge.state()
-        assert perf_counter() - began < 4
+        assert perf_counter() - began < 9
         began = perf_counter()
         bridge.process.send_signal(signal.SIGINT)
         assert bridge.process.wait(10) == 0
-        assert perf_counter() - began < 4
+        assert perf_counter() - began < 9
 
 
 @pytest.mark.slow

@@ -167,7 +167,7 @@ def test_a_full_disk_costs_lines_and_no_time(tmp_path, monkeypatch):
             began = perf_counter()
             log.info("line %d %s", number, "x" * 200)
             slowest = max(slowest, perf_counter() - began)
-        assert slowest < 1
+        assert slowest < 5
         until(lambda: logs._file._lost)
         (disk / "film").unlink()
         until(lambda: log.info("again") or "lines could not be written here" in text_of(path))

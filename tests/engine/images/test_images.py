@@ -122,10 +122,10 @@ def test_an_avif_says_the_size_of_the_whole_not_of_a_tile():
     b"\0\0\0\x1cftypavif" + bytes(16) + b"\0\0\0\0meta" * 200_000,
 ], ids=["segments", "filling", "boxes", "boxes in boxes"])  # fmt: skip
 def test_a_header_that_never_comes_is_given_up_soon(data):
-    began = time.perf_counter()
+    before = time.process_time()
     with pytest.raises(PictureError):
         decoding.checked(data)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - before < 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -480,10 +480,10 @@ def test_uploads_wait_aside_and_are_refused_beyond_eight(tmp_path):
             assert {answer.status_code for answer in answers} == {503}
             assert "send this one again" in answers[0].json()["detail"]
             shown = rig.session.counters.shown["new"]
-            assert httpx2.get(f"{url}/healthz", timeout=5).status_code == 200
-            changed = httpx2.patch(f"{url}/api/v1/parameters", json={"mix": 0.5}, timeout=5)
+            assert httpx2.get(f"{url}/healthz", timeout=20).status_code == 200
+            changed = httpx2.patch(f"{url}/api/v1/parameters", json={"mix": 0.5}, timeout=20)
             assert changed.status_code == 200
-            assert httpx2.post(f"{url}/api/v1/actions/reset", json={}, timeout=5).is_success
+            assert httpx2.post(f"{url}/api/v1/actions/reset", json={}, timeout=20).is_success
             rig.until(lambda: rig.session.counters.shown["new"] > shown + 5)
         for thread in threads:
             thread.join(20)

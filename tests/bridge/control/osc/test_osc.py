@@ -38,7 +38,7 @@ class Osc:
     def __init__(self, desk, server, feedback) -> None:
         self.desk, self.server, self.feedback = desk, server, feedback
         self.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sender.settimeout(3)
+        self.sender.settimeout(15)
 
     def raw(self, data: bytes) -> None:
         self.sender.sendto(data, ("127.0.0.1", self.server.port))
@@ -49,13 +49,13 @@ class Osc:
     def value(self, name):
         return self.desk.store.snapshot.values[name]
 
-    def until(self, true, timeout=5.0) -> None:
+    def until(self, true, timeout=20.0) -> None:
         end = perf_counter() + timeout
         while not true():
             assert perf_counter() < end, "it did not come"
             time.sleep(0.002)
 
-    def heard(self, address, sock=None, timeout=3.0):
+    def heard(self, address, sock=None, timeout=15.0):
         """The next value of an address that comes back."""
         sock = sock or self.feedback
         end = perf_counter() + timeout
@@ -75,7 +75,7 @@ class Osc:
 def osc(folder, **more):
     feedback = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     feedback.bind(("127.0.0.1", 0))
-    feedback.settimeout(3)
+    feedback.settimeout(15)
     target = f"127.0.0.1:{feedback.getsockname()[1]}"
     desk = FakeDesk(folder)
     server = OscServer(desk, Settings(osc_feedback=(target,), folder=folder, **more))
@@ -246,7 +246,7 @@ def test_of_too_many_subscribers_the_longest_silent_gives_way_and_is_told(o, mon
     try:
         for sock in socks:
             sock.bind(("127.0.0.1", 0))
-            sock.settimeout(3)
+            sock.settimeout(15)
 
         def say(number, address, *arguments):
             data = message(address, *arguments).dgram
