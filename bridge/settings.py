@@ -1,6 +1,7 @@
 """Settings: what is chosen at start, by flag or by SPOUT_BRIDGE_<NAME> in the environment."""
 
 import os
+import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -243,3 +244,8 @@ class Settings(BaseSettings):
 
 def _is_path(field: FieldInfo) -> bool:
     return Path in (field.annotation, *get_args(field.annotation))
+
+
+def new_token() -> str:
+    """A secret for the page, where nobody chose one."""
+    return secrets.token_urlsafe(24)

@@ -17,10 +17,12 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from bridge.cli.arguments import parser_of
-from bridge.errors import CRASHED, REFUSED, USAGE, CommandError, speaking_utf8, stop_event
+from bridge.errors import CRASHED, REFUSED, USAGE, CommandError
 from bridge.settings import Settings, accepts
 from bridge.system import logs
+from bridge.system.endings import stop_event
 from bridge.system.paths import path_of, typed
+from bridge.system.processes import speaking_utf8
 from engine.system import drives, loading
 
 log = logging.getLogger(__name__)

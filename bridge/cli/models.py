@@ -23,7 +23,8 @@ from rich.progress import (
 from rich.table import Table
 
 from bridge.downloads.downloads import NEEDED, Download, Downloads
-from bridge.errors import REFUSED, CommandError, quoted, speaking_utf8
+from bridge.errors import REFUSED, CommandError, quoted
+from bridge.system.processes import speaking_utf8
 from bridge.workers.fit import gpu_fit
 from bridge.workers.gpu import chosen, gpus
 from bridge.workers.loras import LoraSizes

@@ -18,9 +18,9 @@ from rich.text import Text
 from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
 from bridge.control.osc.server import OscServer
 from bridge.downloads.inventory import MissingWeights
-from bridge.errors import PORT_TAKEN, REFUSED, CommandError, new_token, stop_event, stop_with_stdin
+from bridge.errors import PORT_TAKEN, REFUSED, CommandError
 from bridge.session import Session
-from bridge.settings import Settings
+from bridge.settings import Settings, new_token
 from bridge.state import references
 from bridge.state.change import By, Setter
 from bridge.state.controls import OutputParameters
@@ -28,6 +28,7 @@ from bridge.state.store import ParameterError
 from bridge.system import logs
 from bridge.system.aside import Aside, SlowError
 from bridge.system.descriptors import raise_limit
+from bridge.system.endings import stop_event, stop_with_stdin
 from bridge.system.faults import Faults
 from bridge.system.paths import path_of
 from bridge.system.ports import taken, tried

@@ -10,9 +10,10 @@ from time import perf_counter
 
 from rich.console import Console
 
-from bridge.errors import PORT_TAKEN, new_token, stop_event, stop_with_stdin
-from bridge.settings import Settings
+from bridge.errors import PORT_TAKEN
+from bridge.settings import Settings, new_token
 from bridge.system import logs
+from bridge.system.endings import stop_event, stop_with_stdin
 from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent
 from engine.system.parent import die_with_parent
 

@@ -16,9 +16,10 @@ from rich.console import Console
 
 from bridge import __version__
 from bridge.doctor.check import Check
-from bridge.errors import USAGE, speaking_utf8
+from bridge.errors import USAGE
 from bridge.settings import Settings
 from bridge.system.ports import refusal
+from bridge.system.processes import speaking_utf8
 from engine.ipc.segments import folder
 from engine.system import commit, held, loading
 

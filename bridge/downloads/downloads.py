@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from bridge.errors import speaking_utf8
-from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent
+from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent, speaking_utf8
 from engine.catalog.artifacts import Artifact
 from engine.files.library import size_text
 

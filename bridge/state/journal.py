@@ -57,7 +57,8 @@ class Left:
 
 class Journal:
     """`put` never waits; the newest wins. `begin` and `end` use the disk. Until `open` nothing of
-    what lies there is changed: a start may still be refused.
+    what lies there is changed: a start may still be refused. A write that fails leaves the old file
+    and is tried again each second; `problem` tells it, and the state's `error`.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Child processes: that on Windows they end with this one, however it ends; and how one ended."""
 
 import ctypes
+import os
 import signal
 import struct
 import sys
@@ -60,3 +61,10 @@ def _job() -> int:
         ctypes.c_void_p(job), EXTENDED_LIMITS, bytes(limits), len(limits)
     )
     return job
+
+
+def speaking_utf8() -> dict[str, str]:
+    """The environment of a child that runs Python: what it prints is UTF-8, also on Windows, unless
+    somebody chose otherwise.
+    """
+    return {"PYTHONIOENCODING": "utf-8:backslashreplace", **os.environ}

@@ -25,13 +25,12 @@ from typing import IO, Any, TypeAlias
 
 import psutil
 
-from bridge.errors import speaking_utf8
 from bridge.frames.frame import Frame
 from bridge.frames.mailbox import Mailbox
 from bridge.frames.pixels import Fit, fit_into
 from bridge.state.status import EngineState
 from bridge.system import logs
-from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent
+from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent, speaking_utf8
 from bridge.workers import gpu
 from engine.catalog.rows import PipelineRow
 from engine.ipc.channel import BridgeChannel, bridge_end

@@ -3,7 +3,8 @@
 One thread, the host's, decides, and writes all that is here but the wishes of others. What workers
 say reaches it as events; of what other threads ask for only the newest wish is kept. At any time
 one link is `current` (its pictures are shown), one may be `coming`, and one may be ending: no other
-is started before that is gone.
+is started before that is gone. One that hangs is ended by its own watchdog
+(`engine/worker/watchdog.py`); where that cannot, by the host, for its silence.
 """
 
 import contextlib

@@ -3,7 +3,8 @@
 A pass launches hundreds of kernels; at small sizes launching them one by one takes longer than
 they run. A graph launches them at once. It is captured when a shape is seen for the second time,
 so that a shape that comes once costs nothing; a pass writes the same slots each time it runs, so
-that warming up on it changes nothing.
+that warming up on it changes nothing. A capture that fails is an error of the block: the worker
+ends (`Worker._guarded`), and a new one comes.
 """
 
 # pyright: basic, reportMissingImports=false

@@ -33,7 +33,7 @@ class Exit(IntEnum):
     """Why a worker process ended by itself."""
 
     DONE = 0
-    HUNG = 1  # Python gives it too, after an error that nobody caught
+    BROKE = 1  # an error in a block, or a hang; Python's own after an error that nobody caught
     UNUSABLE = 70
     LOAD = 71
     PROTOCOL = 72
@@ -43,7 +43,7 @@ class Exit(IntEnum):
 
 MEANING = {
     Exit.DONE: "it was told to stop",
-    Exit.HUNG: "it hung or crashed in Python; its stacks are in the log",
+    Exit.BROKE: "it hung or crashed in Python; its stacks are in the log",
     Exit.UNUSABLE: "its pictures were unusable too often in a row",
     Exit.LOAD: "it could not be loaded",
     Exit.PROTOCOL: "it did not understand the bridge; install spout-bridge anew",

@@ -64,7 +64,6 @@ from engine.system.overdue import Limits
 from engine.system.parent import die_with_parent
 from engine.system.waking import wake_in_time
 from engine.worker.guards import (
-    Watchdog,
     checked_output,
     half_size,
     is_cuda_error,
@@ -73,6 +72,7 @@ from engine.worker.guards import (
     resized,
 )
 from engine.worker.steering import Steerer, Steering
+from engine.worker.watchdog import Watchdog
 
 HEARTBEAT = 1.0  # seconds
 ROOM_AGAIN = 1.0  # seconds until a ring for which there was no room is tried again
@@ -287,10 +287,10 @@ class Worker:
             try:
                 count = self._pipeline.wanted(parameters)
             except Exception as error:  # of a plug-in, and as final as one of its blocks
-                raise self._end(error, Exit.HUNG) from error
+                raise self._end(error, Exit.BROKE) from error
         if type(count) is not int or not 0 <= count <= MOST_REQUESTED:
             told = f"The pipeline wants {count!r:.40} pictures for a block"
-            raise WorkerEnd(Exit.HUNG, f"{told}, not 0 to {MOST_REQUESTED}.")
+            raise WorkerEnd(Exit.BROKE, f"{told}, not 0 to {MOST_REQUESTED}.")
         return count
 
     def _report(self) -> Mapping[str, Any]:
@@ -341,7 +341,7 @@ class Worker:
             raise
         except Exception as error:  # the one place where any error of a model ends up
             if not is_out_of_memory(error) or self._reduced:
-                raise self._end(error, Exit.HUNG) from error
+                raise self._end(error, Exit.BROKE) from error
             self._reduced = True
             self._pipeline.reset()
             self._tell(QualityReduced(text="Out of memory: now at half the size."))

@@ -1,4 +1,4 @@
-"""Prometheus text, made from the declared state; no list of names."""
+"""Prometheus text: each field of `Status` that is declared with a `metric`; no list of names."""
 
 from collections.abc import Iterable, Iterator
 
