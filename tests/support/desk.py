@@ -9,6 +9,7 @@ import numpy as np
 from bridge.control.bridge_api import Action
 from bridge.downloads.inventory import Weights
 from bridge.frames.frame import Frame
+from bridge.state.actions import ACTIONS
 from bridge.state.controls import OutputParameters
 from bridge.state.loads import checked_load
 from bridge.state.references import refer
@@ -41,8 +42,8 @@ class FakeDesk:
             lambda row: checked_load(row, self.store.snapshot.values, {}),
         )  # fmt: skip
         self.actions = {
-            name: Action(f"{name.capitalize()} it.", lambda name=name: self.acted.append(name))
-            for name in ("reset", "reload", "kill_engine", "panic")
+            spec.name: Action(spec.help, lambda name=spec.name: self.acted.append(name))
+            for spec in ACTIONS
         }
 
     def status(self) -> Status:

@@ -1,6 +1,7 @@
 """The component on the strict double, against the bridge's real HTTP and OSC over loopback."""
 
 import http.server
+import json
 import os
 import shlex
 import socket
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
+from bridge.cli.arguments import parser_of
 from bridge.cli.td import KIT
 from bridge.control import schema as schemas
 from bridge.control.http.server import HttpServer
@@ -29,6 +31,8 @@ from tests.td.double import Par, ParMode, TdError
 from tests.td.test_td import paste, touchdesigner
 
 pytestmark = pytest.mark.slow
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 class Desk(FakeDesk):
@@ -737,6 +741,33 @@ def test_the_patch_is_right_where_that_is_wanted(patch, desk):
         patch.par.Onconnect = "patch"
         patch.par.Active = True
         patch.until(lambda: value(desk, "vace_scale") == 1.0)
+
+
+def test_a_patch_that_was_saved_before_plays_the_bridge_of_today(patch, desk):
+    """`golden/patch.json` is the component of a project that was saved by version 0.1.0, with what
+    expressions and scripts of it may name; it is never made anew.
+    """
+    saved = json.loads((GOLDEN / "patch.json").read_text())
+    with bridge(desk) as port:
+        patch.connect(port)
+        names = {par.name for par in patch.comp.customPars}
+        assert {*saved["values"], *saved["pulses"], *saved["shown"]} <= names
+        for name, held in saved["values"].items():
+            if name not in ("Host", "Token", "Look"):
+                setattr(patch.par, name, held)
+        looks = patch.comp.op("looks")
+        for row in saved["looks"]:
+            looks.appendRow(row)
+        patch.until(lambda: value(desk, "prompt") == "gold circles")
+        patch.until(lambda: (value(desk, "mix"), value(desk, "hold_s")) == (0.75, 5.0))
+        desk.store.update({"prompt": "another", "steady": 1.0})
+        patch.until(lambda: patch.par.Prompt.eval() == "another")
+        patch.comp.RecallLook("dawn")
+        patch.until(
+            lambda: (value(desk, "prompt"), value(desk, "steady")) == ("gold circles", 0.25)
+        )
+    words = shlex.split(saved["command"].format(port=port))
+    parser_of([], []).parse_args(words[words.index("bridge.cli") + 1 :])
 
 
 # Looks, callbacks, defects.
