@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.wine_rig import RIG, bridge, other, rig, suite, windows
 
-pytestmark = [pytest.mark.slow, pytest.mark.wine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.wine, pytest.mark.timeout(1200)]
 __all__ = ["rig"]
 HERE = Path(__file__).parent
 # What Windows does in its own way: paths, open files, named shared memory, processes, and numbers

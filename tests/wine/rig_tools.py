@@ -79,7 +79,7 @@ class Peers:
                 peer.kill()
 
 
-def wait(true, seconds: float = 30.0) -> float:
+def wait(true, seconds: float = 60.0) -> float:
     """Wait until something holds; how long it took."""
     began = perf_counter()
     while not true():

@@ -12,7 +12,7 @@ from rig_tools import wait
 
 from bridge.cli.td import KIT
 
-SLOW = 60.0  # seconds that a start may take in the rig
+SLOW = 110.0  # seconds that a start may take in the rig
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def printed(tmp_path, capsys, monkeypatch, other):
     monkeypatch.setattr(loopback, "LATE", 30.0)  # a slow rig is not what is looked for
     if shim.mode == "none":
         monkeypatch.setattr(loopback, "FIRST", 0.5)  # none comes however long one waits
-        monkeypatch.setattr(doctor_spout, "FIRST", SILENT + 0.5)
+        monkeypatch.setattr(doctor_spout, "FIRST", SILENT + 3)
     else:
         monkeypatch.setattr(loopback, "FIRST", 30.0)
         monkeypatch.setattr(doctor_spout, "FIRST", 30.0)
