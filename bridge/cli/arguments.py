@@ -1,7 +1,9 @@
 """What may be typed after `spout-bridge`: the commands with their flags."""
 
 import argparse
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Literal, TypeAlias, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -61,14 +63,14 @@ def _send(add: Adder) -> None:
     send = add("send", help="send a source's pictures to a sink, unchanged")
     send.add_argument("source", metavar="URI")
     send.add_argument("--to", required=True, metavar="URI")
-    send.add_argument("--seconds", type=float, default=float("inf"), help="for so long")
+    send.add_argument("--seconds", type=_seconds, default=float("inf"), help="for so long")
     send.set_defaults(command="send")
 
 
 def _view(add: Adder) -> None:
     view = add("view", help="show a source's pictures in the browser")
     view.add_argument("source", metavar="URI")
-    view.add_argument("--port", type=int, default=8010)
+    view.add_argument("--port", type=_port, default=8010)
     view.set_defaults(command="view")
 
 
@@ -79,7 +81,9 @@ def _layouts(add: Adder) -> None:
     layouts.add_argument(
         "--offer", action="append", default=[], metavar="NAME=TEXT", help="a button for this text"
     )
-    layouts.add_argument("--reply-port", type=int, default=9000, help="where the controller hears")
+    layouts.add_argument(
+        "--reply-port", type=_port, default=9000, help="where the controller hears"
+    )
     layouts.set_defaults(command="layouts")
 
 
@@ -118,10 +122,24 @@ def _bench(add: Adder) -> None:
     measured = bench.add_subparsers(required=True, metavar="WHAT")
     whole = measured.add_parser("bridge", help="the way of frames and messages")
     whole.add_argument("--only", default="", metavar="NAME,…", help="only these figures")
-    whole.add_argument("--seconds", type=float, default=10, help="for each figure, about")
+    whole.add_argument("--seconds", type=_seconds, default=10, help="for each figure, about")
     whole.set_defaults(command="bench bridge")
     network = measured.add_parser("engine", add_help=False, help="a causal pipeline's network")
     network.set_defaults(command="bench engine")
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if (seconds := float(text)) > 0:  # nan is not
+            return seconds
+    raise ArgumentTypeError(f"takes a time in seconds above 0, not {text!r}.")
+
+
+def _port(text: str) -> int:
+    with suppress(ValueError):
+        if 0 <= (port := int(text)) <= 65535:
+            return port
+    raise ArgumentTypeError(f"takes a port, 0 to 65535, not {text!r}.")
 
 
 def _add_setting(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:

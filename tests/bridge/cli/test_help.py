@@ -1,9 +1,11 @@
-"""`--help` is quick: it imports what says what may be typed, and no more."""
+"""What may be typed: `--help` is quick, and a number that cannot be is refused."""
 
 import subprocess
 import sys
 
 import pytest
+
+from bridge.cli.arguments import parser_of
 
 CODE = """
 import sys
@@ -26,3 +28,20 @@ def test_help_imports_neither_the_catalog_nor_numpy(arguments):
     loaded = done.stderr.split()
     assert "bridge.cli.arguments" in loaded
     assert not [name for name in loaded if name.startswith(HEAVY)]
+
+
+@pytest.mark.parametrize("words", [
+    ("send", "demo:", "--to", "null:", "--seconds", "nan"),
+    ("send", "demo:", "--to", "null:", "--seconds", "-1"),
+    ("bench", "bridge", "--seconds", "0"),
+    ("bench", "bridge", "--seconds", "ten"),
+    ("view", "demo:", "--port", "65536"),
+    ("layouts", "--reply-port", "-1"),
+])  # fmt: skip
+def test_a_number_that_cannot_be_is_refused_with_what_can(words, capsys):
+    with pytest.raises(SystemExit) as end:
+        parser_of([], []).parse_args(words)
+    assert end.value.code == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert f"{words[-2]}: takes a " in told
+    assert told.endswith(f"not {words[-1]!r}.")
