@@ -456,15 +456,16 @@ class Session:
 
     def _kept(self, *, ended: bool = False) -> Kept:
         link, loading = self._host.current, self._host.loading
-        values, missed = self.store.snapshot.values, self._missed.values
+        values, missed = self.store.snapshot.values, self._missed.kept
         if ended:
             values = {name: value for name, value in values.items() if name not in CALM}
         asked = self._awaited.row  # what is shown stands in for it
         row = link.row if link else loading.row if loading else None
         return Kept(
             values={**values, **missed} if missed else values,
-            pipeline=asked.id if asked else row.id if row else self._first,
-            source=self._receiving.wanted,
+            pipeline=self._missed.asked("pipeline")
+            or (asked.id if asked else row.id if row else self._first),
+            source=self._missed.asked("source") or self._receiving.wanted,
             ended=ended,
         )
 

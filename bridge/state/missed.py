@@ -1,20 +1,27 @@
 """What was kept of the run before and cannot be had now: told until it is chosen anew or is back.
 
 Files come back: a disk wakes, a stick is plugged in again. So a picture or a LoRA that is gone is
-looked for again and again, as a source is, and kept for the next run meanwhile.
+looked for again and again, as a source is, and kept for the next run meanwhile. What a plug-in that
+is gone had is kept too: its pipeline, its source, the values of its parameters.
 """
 
 import logging
+import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from bridge.state.change import By, Setter
 from bridge.state.store import ParameterStore
 from bridge.system.loops import explained, repeat
+from engine.parameters import Value
 
 log = logging.getLogger(__name__)
 
 GLANCE = 3.0  # seconds between looks for files
+MOST = 256  # values of no parameter here that are kept
+NAME = re.compile(r"[a-z0-9_]{1,64}")  # of a parameter
 SHOWN = 3  # of what is missed, that are told at a time
 LONGEST = 200  # letters that are told of one
 
@@ -35,6 +42,8 @@ class Missed:
         self._turn = 0  # before which they were meant to hold
         self._gone: dict[str, _Gone] = {}
         self._notes: dict[str, str] = {}
+        self._asked: dict[str, str] = {}
+        self._strange: dict[str, Value] = {}
         self._stopped = threading.Event()
 
     def add(self, name: str, value: object, why: str) -> None:
@@ -45,13 +54,30 @@ class Missed:
             comes_back = (spec.asset or spec.lora) and isinstance(value, str)
             self._gone[name] = _Gone(str(value) if comes_back else "", why[:LONGEST])
 
-    def note(self, name: str, why: str) -> None:
-        """Something else was refused; why, in a sentence."""
+    def note(self, name: str, value: str, why: str) -> None:
+        """The pipeline or the source was refused; why, in a sentence."""
         self._notes[name] = why[: 2 * LONGEST]
+        self._asked[name] = value
 
     def drop(self, name: str) -> None:
         """It was chosen anew."""
         self._notes.pop(name, None)
+        self._asked.pop(name, None)
+
+    def asked(self, name: str) -> str:
+        """What was wanted as the pipeline or the source; empty where that is not missed."""
+        return self._asked.get(name, "")
+
+    def keep(self, values: Mapping[str, object]) -> None:
+        """These are of no parameter here: a plug-in's that is gone, as far as can be told."""
+        good = {
+            name: value
+            for name, value in values.items()
+            if NAME.fullmatch(name)
+            and isinstance(value, (bool, int, float, str))
+            and len(str(value)) <= LONGEST
+        }
+        self._strange = dict(islice(good.items(), MOST))
 
     def start(self) -> None:
         """Begin to look for what may come back, if anything may."""
@@ -61,6 +87,11 @@ class Missed:
     def stop(self) -> None:
         """Look no more."""
         self._stopped.set()
+
+    @property
+    def kept(self) -> Mapping[str, Value]:
+        """The values that the next run may take, by name."""
+        return {**self._strange, **self.values}
 
     @property
     def values(self) -> dict[str, str]:

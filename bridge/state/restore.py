@@ -83,8 +83,8 @@ class Restore:
                 self._take_back(name, left.values[name])
         if odd := left.values.keys() - known:
             some = ", ".join(sorted(f"{name:.40}" for name in islice(odd, SOME)))
-            log.warning("the journal's values of no parameter here are left out: %s … (%d)",
-                        some, len(odd))  # fmt: skip
+            log.warning("the journal has values of no parameter here: %s … (%d)", some, len(odd))
+            self._missed.keep({name: left.values[name] for name in odd})
         row, source = self._catalog[settings.pipeline], ""
         if left.pipeline and "pipeline" not in given:
             row = self._pipeline(left.pipeline) or row
@@ -99,7 +99,7 @@ class Restore:
             checked_load(row, self._store.snapshot.values, {})
         except (LookupError, ValueError) as error:
             log.warning("the journal's pipeline %s is left out: %s", name, error)
-            self._missed.note("pipeline", f"The pipeline of the run before: {_said(error)}")
+            self._missed.note("pipeline", name, f"The pipeline of the run before: {_said(error)}")
             return None
         return row
 
@@ -109,7 +109,7 @@ class Restore:
             check_source(uri)
         except TransportError as error:
             log.warning("the journal's source is left out: %s", error)
-            self._missed.note("source", f"The source of the run before: {error}")
+            self._missed.note("source", uri, f"The source of the run before: {error}")
             return ""
         return uri
 

@@ -4,6 +4,7 @@ command names; and whatever lies where the journal should be stops nothing.
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from bridge.session import Session
 from bridge.settings import Settings, data_folder
 from bridge.state import references
 from bridge.state.journal import Journal, Kept
+from engine.catalog.rows import Catalog
 from tests.bridge.cli.test_cli import refused, running
 from tests.support.doubles import CATALOG
 from tests.support.rig import running_session, scene
@@ -148,7 +150,7 @@ def test_half_of_it_may_be_good(tmp_path, caplog):
     session, pipeline, source = restored(tmp_path)
     assert (session.store.snapshot.values["mix"], pipeline, source) == (0.25, "stylize", "")
     assert sum("is left out" in line for line in caplog.messages) == 9
-    assert any("left out: , nothing" in line for line in caplog.messages)
+    assert any("values of no parameter here: , nothing" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize("part", [None, 1, [], {}, True, "x" * 100_000])
@@ -353,6 +355,31 @@ def test_what_the_journals_door_refuses_is_told_until_it_is_chosen_anew(tmp_path
         rig.until(lambda: not rig.session.status().error)
 
 
+def test_what_a_plug_in_had_is_kept_until_that_is_back_or_another_is_chosen(tmp_path):
+    values = {"steps": 7, "odd name": 1, "deep": [1], "long": "x" * 9999}
+    left = {"pipeline": "painter", "source": "gone:x", "values": values}
+    leave(tmp_path, well=False, name="plug", **left)
+    usual = {"name": "plug", "engine": "thread", "output_size": "64x48"}
+    with running_session(tmp_path, Catalog(), **usual):  # without the plug-in
+        until(lambda: written(tmp_path, "plug")["values"].get("mix") == 1.0)
+        kept = written(tmp_path, "plug")
+        assert (kept["pipeline"], kept["source"]) == ("painter", "gone:x")
+        assert {name: kept["values"].get(name) for name in values} == {
+            "steps": 7, "odd name": None, "deep": None, "long": None,
+        }  # fmt: skip
+    shutil.copy(journal(tmp_path, "plug"), journal(tmp_path, "back"))
+    back = Session(Settings(folder=tmp_path, name="back"), CATALOG)  # with it
+    back.make_folder()
+    assert back._restore.take_up(())[0] is CATALOG["painter"]
+    assert back.store.snapshot.values["steps"] == 7
+    leave(tmp_path, well=False, name="plug", **left)
+    with running_session(tmp_path, Catalog(), **usual) as rig:
+        rig.session.switch("passthrough")
+        rig.session.set_source("demo:")
+        until(lambda: written(tmp_path, "plug")["pipeline"] == "passthrough")
+        until(lambda: written(tmp_path, "plug")["source"] == "demo:")
+
+
 def test_a_journal_of_any_number_of_keys_costs_no_time(tmp_path, caplog):
     values = {f"key {number}": number for number in range(50_000)} | {"mix": 0.25}
     leave(tmp_path, well=True, name="many", values=values, pipeline="passthrough", source="demo:")
@@ -360,7 +387,7 @@ def test_a_journal_of_any_number_of_keys_costs_no_time(tmp_path, caplog):
     session, *_ = restored(tmp_path, name="many")
     assert time.process_time() - before < 1.25, "3.5 s when each key was tried"
     assert session.store.snapshot.values["mix"] == 0.25
-    lines = [line for line in caplog.messages if "left out" in line]
+    lines = [line for line in caplog.messages if "values of no parameter here" in line]
     assert len(lines) == 1
     assert "(50000)" in lines[0]
 
