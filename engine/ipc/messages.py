@@ -46,7 +46,7 @@ MEANING = {
     Exit.BROKE: "it hung or crashed in Python; its stacks are in the log",
     Exit.UNUSABLE: "its pictures were unusable too often in a row",
     Exit.LOAD: "it could not be loaded",
-    Exit.PROTOCOL: "it did not understand the bridge; install spout-bridge anew",
+    Exit.PROTOCOL: "it did not understand the bridge; restart that, or install spout-bridge anew",
     Exit.MEMORY: "it ran out of memory twice; choose a smaller size",
     Exit.CUDA: "the GPU reported an error that only a new process can clear",
 }
@@ -326,7 +326,7 @@ class Vocabulary(Generic[Heard]):
             theirs = f"version {version!r:.40}" if "version" in hello else "no version"
             raise ValueError(
                 f"it speaks {theirs} of their messages, {self._listener} version {VERSION}; "
-                "install spout-bridge anew, so that both are of one release."
+                "restart the bridge, or install spout-bridge anew: both must be of one release."
             )
 
 

@@ -173,7 +173,7 @@ def test_three_threads_agree_on_what_is_loaded_whenever_it_is_asked_for():
     ("said", "told"),
     [
         (b'{"type":"WorkerHello","version":2,"pid":1}',
-         f"it speaks version 2 of their messages, this bridge version {VERSION}; install"),
+         f"it speaks version 2 of their messages, this bridge version {VERSION}; restart"),
         (b'{"say":"born","pid":1}', f"it speaks no version of .*, this bridge version {VERSION};"),
         (encode(REQUEST), "it speaks no version"),
         (b"{]]}", "Expecting property name"),
@@ -225,7 +225,7 @@ def test_the_user_is_told_both_versions_where_the_worker_is_of_another(
     monkeypatch.setattr("bridge.workers.client.WORKER", other_version.__name__)
     both = (
         f"it speaks version {other_version.VERSION} of their messages, "
-        f"this bridge version {VERSION}; install spout-bridge anew"
+        f"this bridge version {VERSION}; restart the bridge, or install spout-bridge anew"
     )
     with running_session(tmp_path, pipeline="passthrough") as rig:
         rig.until(lambda: both in rig.session.status().error)
