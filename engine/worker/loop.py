@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeAlias, cast
@@ -489,7 +490,7 @@ class Worker:
 
 def _named(target: str) -> Any:
     module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
+    return attrgetter(name)(import_module(module))  # a class may stand in another
 
 
 def main() -> None:
