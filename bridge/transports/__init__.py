@@ -7,7 +7,9 @@ whose senders can be found has `offers()` too, a list of `Offer`; one whose sour
 twice says `EXCLUSIVE = True`.
 """
 
-from collections.abc import Callable, Mapping
+import logging
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -22,6 +24,7 @@ from bridge.system.paths import meant
 from engine.system import loading
 
 ENTRY_POINTS = "spout_bridge.transports"
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]+")  # one letter is a drive of Windows
 LONGEST_URI = 4096  # letters, as of a path
 SHORT = 80  # letters of what is worth writing out once more
 BUILT_IN = {
@@ -35,7 +38,10 @@ BUILT_IN = {
 }
 PATIENCE = 1.0  # seconds that a transport may take to be imported, or to say what it offers
 
+log = logging.getLogger(__name__)
+
 _plugged: dict[str, str] | None = None  # the module of each plug-in's scheme, as last looked up
+_told: set[str] = set()  # plug-ins of which the log says that they are left out
 _imported: dict[str, ModuleType] = {}  # wholly, unlike those in sys.modules
 _aside = Aside()
 
@@ -160,7 +166,7 @@ class Sink(Transport, Protocol):
 def open_source(uri: str, options: Options) -> Source:
     """Open what a URI names, to receive from."""
     uri = meant(uri)
-    return cast(Source, _opener(uri, SOURCE)(_name(uri), options))
+    return cast(Source, _opened(uri, SOURCE, options))
 
 
 def check_source(uri: str) -> None:
@@ -185,7 +191,7 @@ def clash(one: str, other: str) -> bool:
 def open_sink(uri: str, options: Options) -> Sink:
     """Open what a URI names, to send to."""
     uri = meant(uri)
-    return cast(Sink, _opener(uri, SINK)(_name(uri), options))
+    return cast(Sink, _opened(uri, SINK, options))
 
 
 def schemes() -> dict[str, tuple[bool, bool, str]]:
@@ -199,7 +205,7 @@ def schemes() -> dict[str, tuple[bool, bool, str]]:
         except (TransportError, SlowError) as error:
             found[scheme] = False, False, str(error)
             continue
-        line = (module.__doc__ or "").strip().splitlines()[0]
+        line, _, _ = (module.__doc__ or "").strip().partition("\n")
         found[scheme] = (hasattr(module, "open_source"), hasattr(module, "open_sink"), line)
     return found
 
@@ -224,14 +230,21 @@ def _offers(scheme: str, name: str) -> list[Offer]:
     return [offer for offer in there() if isinstance(offer, Offer)] if there else []
 
 
-def _name(uri: str) -> str:
-    return uri.partition(":")[2]
-
-
-def _opener(uri: str, side: Side) -> Callable[[str, Options], object]:
-    module = _module(uri.partition(":")[0], _module_of(uri, _modules(), side))
+def _opened(uri: str, side: Side, options: Options) -> object:
+    scheme, _, name = uri.partition(":")
+    module = _module(scheme, _module_of(uri, _modules(), side))
     _checked(uri, module, side)
-    return getattr(module, side.function)
+    try:
+        return getattr(module, side.function)(name, options)
+    except TransportError:
+        raise
+    except Exception as error:  # whatever a stranger's module does: one of ours is a defect
+        if scheme in BUILT_IN:
+            raise
+        log.warning("the plug-in %s cannot open %s", module.__name__, uri, exc_info=error)
+        raise TransportError(
+            f"{scheme}: the plug-in {module.__name__} fails: {loading.told(error)}"
+        ) from error
 
 
 def _module_of(uri: str, known: Mapping[str, str], side: Side) -> str:
@@ -254,8 +267,20 @@ def _checked(uri: str, module: ModuleType, side: Side) -> None:
 def _modules() -> dict[str, str]:
     """The module of every scheme; to ask for those of plug-ins takes milliseconds, and the disk."""
     global _plugged  # replaced whole, so that any thread may read it
-    _plugged = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
-    return {**BUILT_IN, **_plugged}
+    found: dict[str, str] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        why = ""
+        if not SCHEME.fullmatch(point.name):
+            why = f"{point.name!r} is no scheme: two letters at least, of a to z, digits, + . and -"
+        elif point.name in BUILT_IN or point.name in found:
+            why = f"there is a transport {point.name}: already"
+        if not why:
+            found[point.name] = point.value
+        elif point.value not in _told:
+            _told.add(point.value)
+            log.warning("the plug-in %s is left out: %s", point.value, why)
+    _plugged = found
+    return {**BUILT_IN, **found}
 
 
 def _known() -> dict[str, str]:
@@ -270,6 +295,15 @@ def _module(scheme: str, name: str) -> ModuleType:
     except (ImportError, OSError) as error:  # its libraries, or a plug-in that is no good
         if isinstance(error, ModuleNotFoundError) and loading.is_missing(error):
             cure = f"install it with `pip install {error.name}`"
-            raise TransportError(f"{scheme}: needs the package {error.name}; {cure}.") from error
+            at = "" if scheme in BUILT_IN else loading.place(error)
+            what = f"{error.name} ({at})" if at else error.name
+            raise TransportError(f"{scheme}: needs the package {what}; {cure}.") from error
         why = loading.sentence(error) if loading.is_refused(error) else f"{loading.told(error)}."
         raise TransportError(f"{scheme}: cannot be used: {why}") from error
+    except Exception as error:  # whatever a stranger's module does: one of ours is a defect
+        if scheme in BUILT_IN:
+            raise
+        if name not in _told:
+            _told.add(name)
+            log.warning("the plug-in %s is left out", name, exc_info=error)
+        raise TransportError(f"{scheme}: cannot be used: {loading.told(error)}") from error

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from importlib import import_module
+from importlib.metadata import EntryPoint
 from itertools import count, pairwise
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
+from bridge import transports
 from bridge.frames.frame import Frame
 from bridge.playout.endpoint import Word
 from bridge.transports import (
@@ -627,3 +629,47 @@ def test_a_picture_is_held_against_a_budget_before_it_is_unpacked(tmp_path, kind
     monkeypatch.setattr("bridge.transports.file.MOST_BYTES", 5)
     with pytest.raises(TransportError, match="scale it down first"):
         open_source(f"file:{path}", Options())
+
+
+@pytest.fixture
+def strangers(tmp_path, monkeypatch):
+    """Installs transports of strangers, each a module by its text; gives the schemes back."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(**modules):
+        points = []
+        for scheme, text in modules.items():
+            name = f"stranger_{tmp_path.name}_{scheme}"
+            (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+            points.append(EntryPoint(scheme, name, ENTRY_POINTS))
+        monkeypatch.setattr("bridge.transports.entry_points", lambda group: points)
+        return transports.schemes()
+
+    yield install
+    monkeypatch.undo()
+    transports._modules()
+
+
+def test_what_a_strangers_transport_does_wrong_is_told_as_its_own(strangers, caplog):
+    told = strangers(
+        bare="def open_source(name, options): raise KeyError('lens')",
+        broken="1 / 0",
+        lacking="import os\nimport nump.linalg",
+        shm="def open_source(name, options): pass",
+        c="def open_source(name, options): pass",
+    )
+    assert told["bare"] == (True, False, ""), "no docstring is no fault"
+    assert "broken: cannot be used: division by zero" in told["broken"][2]
+    assert told["lacking"][2].startswith("lacking: needs the package nump (stranger_")
+    assert "line 2); install it" in told["lacking"][2]
+    assert told["shm"][1], "that of ours"
+    assert "c" not in told
+    for uri in ("bare:x", "broken:x"):
+        with pytest.raises(TransportError, match=r"'lens'|division by zero"):
+            open_source(uri, OPTIONS)
+    for why in ("there is a transport shm: already", "'c' is no scheme", "division by zero"):
+        assert caplog.text.count(why) >= 1
+    warned = [record for record in caplog.records if "is left out" in record.message]
+    transports.schemes()
+    again = [record for record in caplog.records if "is left out" in record.message]
+    assert len(again) == len(warned) == 3, "each is told once"
