@@ -27,6 +27,7 @@ LONGEST_TOLD = 80  # letters of a value that a sentence about it quotes
 MOST_STEPS = 10  # noise levels of a block
 NOISIEST = 1000  # of a noise level
 MOST = sys.float_info.max  # of a number without bounds
+DECLARED = "float, int, bool, str, a Literal of texts, Size or Steps"  # what a field may be
 WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
@@ -291,7 +292,10 @@ def control(
 
 @cache  # by class: a snapshot is fitted to a pipeline's with every message
 def describe(model: type[BaseModel]) -> tuple[ParameterSpec, ...]:
-    """Describe every field of a `Load` or `Parameters` class, in the order of declaration."""
+    """Describe every field of a `Load` or `Parameters` class, in the order of declaration.
+
+    TypeError, ValueError with one sentence for a field that no surface could show.
+    """
     live = not issubclass(model, Load)
     return tuple(_spec(name, field, live) for name, field in model.model_fields.items())
 
@@ -314,13 +318,19 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
     extra: dict[str, Any] = dict(field.json_schema_extra or {})  # type: ignore[arg-type]
     annotation = field.annotation
     choices: tuple[str, ...] = ()
+    kinds: dict[Any, Kind] = {float: Kind.FLOAT, int: Kind.INT, bool: Kind.BOOL, str: Kind.TEXT}
+    meant = [mark for mark in field.metadata if isinstance(mark, Kind)]
     if get_origin(annotation) is Literal:
         kind, choices = Kind.CHOICE, get_args(annotation)
+    elif meant or annotation in kinds:
+        kind = meant[0] if meant else kinds[annotation]
     else:
-        kinds = {float: Kind.FLOAT, int: Kind.INT, bool: Kind.BOOL, str: Kind.TEXT}
-        meant = [mark for mark in field.metadata if isinstance(mark, Kind)]
-        kind = meant[0] if meant else kinds[annotation]  # type: ignore[index]
-    return ParameterSpec(
+        raise TypeError(f"Its parameter {name} is declared as {annotation}, not as {DECLARED}.")
+    if any(type(choice) is not str for choice in choices):
+        raise TypeError(f"Its parameter {name} has choices that are no texts.")
+    if field.is_required():
+        raise TypeError(f"Its parameter {name} has no default; every parameter needs one.")
+    spec = ParameterSpec(
         name=name,
         osc=extra.get("osc") or name,
         kind=kind,
@@ -340,6 +350,11 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
         by_pattern=live and extra.get("by_pattern", True),
         shapes=extra.get("shapes", False),
     )
+    try:
+        spec.check(spec.default)
+    except ValueError as error:
+        raise ValueError(f"A default is none that may be given: {error}") from None
+    return spec
 
 
 def _bound(field: FieldInfo, kind: type[Ge] | type[Le], attribute: str) -> float | None:

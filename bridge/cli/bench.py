@@ -26,9 +26,9 @@ from bridge.control.http.streams import Streams
 from bridge.control.osc.server import OscServer
 from bridge.session import Session
 from bridge.settings import Settings
+from bridge.state.catalog import installed_catalog
 from bridge.state.controls import all_specs
 from bridge.state.store import ParameterStore
-from engine.catalog.rows import Catalog
 from engine.ipc.segments import PREFIX, folder
 
 console = Console()
@@ -63,7 +63,7 @@ def _session(**settings: Any) -> Generator[Session]:
         name = f"Bench{os.getpid()}"
         chosen: dict[str, Any] = {"name": name, "folder": Path(folder), "osc_feedback": ()}
         chosen |= settings
-        session = Session(Settings(**chosen), Catalog.installed())
+        session = Session(Settings(**chosen), installed_catalog())
         session.start()
         try:
             yield session
@@ -204,7 +204,7 @@ def setting(seconds: float) -> Iterator[Figure]:
     """What it costs to set one parameter, of the time of the thread that sets it: checked, stored,
     and told to all who listen.
     """
-    alone = ParameterStore(all_specs(Catalog.installed()))
+    alone = ParameterStore(all_specs(installed_catalog()))
     yield Figure("set a parameter: stored", f"{_setting(alone, 'mix'):.1f} µs")
     for pipeline, name in (("passthrough", "mix"), ("stylize", "vace_scale")):
         chosen = {"pipeline": pipeline, "size": "64x64", "osc_feedback": ("127.0.0.1:9",)}

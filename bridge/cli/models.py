@@ -24,12 +24,13 @@ from rich.table import Table
 
 from bridge.downloads.downloads import NEEDED, Download, Downloads
 from bridge.errors import REFUSED, CommandError, quoted
+from bridge.state.catalog import installed_catalog
 from bridge.system.processes import speaking_utf8
 from bridge.workers.fit import gpu_fit
 from bridge.workers.gpu import chosen, gpus
 from bridge.workers.loras import LoraSizes
 from engine.catalog.artifacts import Artifact
-from engine.catalog.rows import Catalog, PipelineRow
+from engine.catalog.rows import PipelineRow
 from engine.files.library import Library, WeightsError, sha256, size_text
 from engine.parameters import Load
 from engine.system import drives, held
@@ -66,7 +67,7 @@ def job(
     yes: bool = False,
 ) -> Job:
     """CommandError for an unknown pipeline or a value that it does not take."""
-    catalog = Catalog.installed()
+    catalog = installed_catalog()
     try:
         rows = [catalog[name] for name in pipelines] or list(catalog.rows.values())
     except LookupError as error:

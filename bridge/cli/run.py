@@ -22,8 +22,8 @@ from bridge.errors import PORT_TAKEN, REFUSED, CommandError
 from bridge.session import Session
 from bridge.settings import Settings, new_token
 from bridge.state import references
+from bridge.state.catalog import installed_catalog
 from bridge.state.change import By, Setter
-from bridge.state.controls import OutputParameters
 from bridge.state.store import ParameterError
 from bridge.system import logs
 from bridge.system.aside import Aside, SlowError
@@ -34,10 +34,8 @@ from bridge.system.paths import path_of
 from bridge.system.ports import taken, tried
 from bridge.system.windows import awake
 from bridge.transports import TransportError
-from engine.catalog.rows import Catalog
 from engine.ipc.ring import sweep
 from engine.ipc.segments import RingError
-from engine.parameters import describe
 from engine.system.waking import wake_in_time
 
 log = logging.getLogger(__name__)
@@ -114,7 +112,7 @@ def _token(settings: Settings) -> str:
 
 def _session(settings: Settings, values: Mapping[str, str]) -> Session:
     try:
-        session = Session(settings, Catalog.installed(describe(OutputParameters)))
+        session = Session(settings, installed_catalog())
         try:
             given = _with_assets(session, values)
             session.store.update(given, Setter(By.START, "--set"), lenient=True)

@@ -5,11 +5,12 @@ from typing import TypeAlias
 
 from bridge.settings import Settings, shown_default
 from bridge.state.actions import ACTIONS
+from bridge.state.catalog import installed_catalog
 from bridge.state.controls import OutputParameters
 from bridge.state.status import STATUS
 from bridge.transports import offers, schemes
 from engine.catalog.controls import CausalLoad
-from engine.catalog.rows import Catalog, PipelineRow
+from engine.catalog.rows import PipelineRow
 from engine.cost.fit import GB
 from engine.cost.memory import need, total
 from engine.parameters import ParameterSpec, describe
@@ -23,7 +24,7 @@ def pipelines() -> Table:
     """Every pipeline."""
     rows = [
         (row.id, row.title, str(row.multiple), _memory(row))
-        for row in Catalog.installed().rows.values()
+        for row in installed_catalog().rows.values()
     ]
     width, height = USUAL
     memory = f"GPU memory at {width}x{height}"
@@ -51,7 +52,7 @@ def parameters() -> Table:
     found: dict[str, tuple[ParameterSpec, list[str]]] = {}
     for spec in describe(OutputParameters):
         found[spec.name] = spec, ["all"]
-    for row in Catalog.installed().rows.values():
+    for row in installed_catalog().rows.values():
         for spec in (*describe(row.parameters), *describe(row.load)):
             found.setdefault(spec.name, (spec, []))[1].append(row.id)
     rows = [
@@ -99,7 +100,7 @@ def _memory(row: PipelineRow) -> str:
 
 def _users(ids: Sequence[str]) -> str:
     """Which pipelines have something, in the fewer words."""
-    others = [pipeline for pipeline in Catalog.installed().rows if pipeline not in ids]
+    others = [pipeline for pipeline in installed_catalog().rows if pipeline not in ids]
     most = len(ids) > len(others) and "all" not in ids
     return f"all but {', '.join(others)}" if most else ", ".join(ids)
 

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from bridge import __version__
 from bridge.control.bridge_api import BridgeApi
 from bridge.state.actions import ACTIONS, ActionSpec
+from bridge.state.catalog import installed_catalog
 from bridge.state.controls import all_specs
 from bridge.state.status import STATUS
 from bridge.state.store import merged
-from engine.catalog.rows import Catalog
 from engine.parameters import WRITTEN, Kind, ParameterSpec, describe
 
 TYPES: Mapping[Kind, type] = {
@@ -32,7 +32,7 @@ def installed() -> dict[str, Any]:
     """The same of what is installed here, without a bridge: no pipeline is active, and what each
     lacks or needs of memory is left out.
     """
-    catalog = Catalog.installed()
+    catalog = installed_catalog()
     pipelines = [
         {
             "id": row.id,

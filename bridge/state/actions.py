@@ -19,3 +19,9 @@ ACTIONS = (
     ActionSpec("calm", "Back to the live picture: black, freeze and bypass off."),
     ActionSpec("defaults", "All parameters back to their defaults."),
 )
+
+# What else follows /bridge/ in OSC: commands with an argument, questions, and what is told.
+COMMANDS = frozenset({
+    "pipeline", "source", "download", "ping", "query", "subscribe", "unsubscribe",
+    "error", "pong", "state",
+})  # fmt: skip

@@ -11,7 +11,8 @@ surface reads it from there; the pipeline's code reads `parameters.NAME`.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -36,6 +37,8 @@ Declared: TypeAlias = tuple[str, ParameterSpec]  # by which plug-in; empty for w
 log = logging.getLogger(__name__)
 
 ENTRY_POINTS = "spout_bridge.pipelines"
+ID = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+ADDRESS = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*")  # of a parameter, below /bridge/
 
 
 def _nothing(load: Any) -> Mapping[str, files.Artifact]:
@@ -128,17 +131,22 @@ class Catalog:
         self.rows = {row.id: row for row in rows}
 
     @classmethod
-    def installed(cls, beside: Iterable[ParameterSpec] = ()) -> "Catalog":
+    def installed(
+        cls, beside: Iterable[ParameterSpec] = (), taken: Collection[str] = ()
+    ) -> "Catalog":
         """The project's rows and one `PipelineRow` per entry point `spout_bridge.pipelines`;
-        `beside` are the parameters that are there whatever the pipeline.
+        `beside` are the parameters that are there whatever the pipeline, and no pipeline's; `taken`
+        are the addresses below /bridge/ that no parameter can have.
         """
-        found = [*BUILT_IN]
-        known = [("", spec) for spec in (*beside, *chain(*map(_specs, found)))]
+        beside = tuple(beside)
+        taken = {*taken, *(address for spec in beside for address in (spec.name, spec.osc))}
+        found = {row.id: row for row in BUILT_IN}
+        known = [("", spec) for spec in (*beside, *chain(*map(_specs, found.values())))]
         for point in entry_points(group=ENTRY_POINTS):
-            row = _loaded(point, known)
-            found.append(row)
+            row = _loaded(point, found, known, taken)
+            found[row.id] = row
             known += [(point.value, spec) for spec in _specs(row)]
-        return cls(found)
+        return cls(found.values())
 
     def __getitem__(self, pipeline: str) -> PipelineRow:
         """The row of an id; LookupError says which ids there are, or what it misses."""
@@ -150,14 +158,21 @@ class Catalog:
         return row
 
 
-def _loaded(point: EntryPoint, known: Iterable[Declared]) -> PipelineRow:
-    """A plug-in's row; one that cannot be had beside the `known` parameters is listed with the
-    reason.
+def _loaded(
+    point: EntryPoint,
+    rows: Mapping[str, PipelineRow],
+    known: Iterable[Declared],
+    taken: Collection[str],
+) -> PipelineRow:
+    """A plug-in's row; one that cannot be had beside these `rows`, the `known` parameters and the
+    `taken` addresses is listed with the reason.
     """
     try:
         row = point.load()
         if not isinstance(row, PipelineRow):
             raise TypeError(f"{point.value} is no PipelineRow.")
+        _check_id(row, rows)
+        _check_addresses(row, known, taken)
         _check_kinds(row, known)
         _check_choices(row, point.value, known)
         return row
@@ -165,10 +180,38 @@ def _loaded(point: EntryPoint, known: Iterable[Declared]) -> PipelineRow:
         if not isinstance(error, ImportError):
             log.warning("the plug-in %s is left out", point.value, exc_info=error)
         return PipelineRow(
-            id=point.name, title=f"A plug-in that cannot be used ({point.value})",
+            id=point.value if point.name in rows else point.name,
+            title=f"A plug-in that cannot be used ({point.value})",
             target="", load=Load, parameters=Parameters,
             missing=loading.told(error),
         )  # fmt: skip
+
+
+def _check_id(row: PipelineRow, rows: Mapping[str, PipelineRow]) -> None:
+    if not ID.fullmatch(row.id):
+        raise TypeError(f"A pipeline's id is of a to z, digits, dot, _ and -, not {row.id!r}.")
+    if row.id in rows:
+        raise TypeError(f"There is a pipeline {row.id} already; this one needs another id.")
+
+
+def _check_addresses(row: PipelineRow, known: Iterable[Declared], taken: Collection[str]) -> None:
+    """TypeError where a parameter would take what an OSC address, or another's name, means."""
+    owners = {address: spec.name for _, spec in known for address in (spec.name, spec.osc)}
+    for spec in _specs(row):
+        for address in (spec.name, spec.osc):
+            if not ADDRESS.fullmatch(address):
+                raise TypeError(
+                    f"Its parameter {spec.name} has the address {address!r}; one is of the letters "
+                    "a to z, digits, _ and /."
+                )
+            owner = owners.setdefault(address, spec.name)
+            if address in taken or address.partition("/")[0] in taken:
+                owner = "the output or a command"
+            if owner != spec.name:
+                raise TypeError(
+                    f"Its parameter {spec.name} has the address /bridge/{address}, which is that "
+                    f"of {owner}; it needs another name."
+                )
 
 
 def _check_kinds(row: PipelineRow, known: Iterable[Declared]) -> None:

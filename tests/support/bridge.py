@@ -14,5 +14,5 @@ def main() -> None:
     bridge.workers.client.SILENCE = 0.5
     bridge.playout.endpoint.TELL = bridge.playout.endpoint.PATIENCE = 0.3
     bridge.session.OPENING = bridge.state.named_files.AT_START = 0.5
-    Catalog.installed = classmethod(lambda cls, beside=(): CATALOG)
+    Catalog.installed = classmethod(lambda cls, *_: CATALOG)
     command()

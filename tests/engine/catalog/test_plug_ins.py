@@ -2,12 +2,13 @@
 
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Optional
 
 import pytest
+from pydantic import Field
 
 from engine.catalog.rows import ENTRY_POINTS, Catalog, PipelineRow
-from engine.parameters import Load, Parameters, control
+from engine.parameters import Load, Parameters, Size, control, describe
 from engine.pipeline import Context, build
 
 
@@ -39,7 +40,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, *values: str) -> Catalog:
     """The catalog where plug-ins of these values are installed, each called by its row's name."""
     points = [EntryPoint(v.rpartition(":")[2].lower(), v, ENTRY_POINTS) for v in values]
     monkeypatch.setattr("engine.catalog.rows.entry_points", lambda group: points)
-    return Catalog.installed()
+    return Catalog.installed(taken={"reset", "state"})
 
 
 @pytest.mark.parametrize("other", ["LOUD", "TURNED"])
@@ -91,3 +92,99 @@ def test_what_is_missing_of_ours_is_told_without_a_line():
     with pytest.raises(ImportError) as told:
         build("engine.nowhere:Nobody", Load(), Context(Path(), Path(), lambda *_: None))
     assert str(told.value) == "No module named 'engine.nowhere'"
+
+
+class _Bare(Parameters):
+    gain: float
+
+
+class _Plain(Parameters):
+    gain: float = Field(ge=0)
+
+
+class _Maybe(Parameters):
+    gain: Optional[int] = control(1, "A kind that no fader has.")  # noqa: UP045 - as people write
+
+
+class _Numbers(Parameters):
+    gain: Literal[1, 2] = control(1, "Choices that are no texts.")
+
+
+class _Beyond(Parameters):
+    gain: float = control(3.0, "A default outside its range.", minimum=0, maximum=2)
+
+
+class _Sized(Load):
+    canvas: Size = control("wide", "A default that is no size.")
+
+
+class _Steals(Parameters):
+    gain: float = control(1.0, "The short address of another parameter.", osc="vace")
+
+
+class _Button(Parameters):
+    reset: float = control(1.0, "The name of a button.")
+
+
+class _Below(Parameters):
+    gain: float = control(1.0, "Below what is told.", osc="state/fps")
+
+
+class _Twice(Parameters):
+    gain: float = control(1.0, "One.", osc="turn")
+    swing: float = control(1.0, "Another with the same address.", osc="turn")
+
+
+class _Starry(Parameters):
+    gain: float = control(1.0, "A pattern.", osc="gain*")
+
+
+OURS = "which is that of the output or a command; it needs another name"
+NAMED = {
+    "bare": (_Bare, "Its parameter gain has no default; every parameter needs one."),
+    "plain": (_Plain, "Its parameter gain has no default; every parameter needs one."),
+    "maybe": (_Maybe, "Its parameter gain is declared as typing.Optional[int], not as float, int,"),
+    "numbers": (_Numbers, "Its parameter gain has choices that are no texts."),
+    "beyond": (_Beyond, "gain takes a number from 0 to 2, not 3.0."),
+    "steals": (_Steals, "/bridge/vace, which is that of vace_scale; it needs another name"),
+    "button": (
+        _Button,
+        f"/bridge/reset, {OURS}",
+    ),
+    "below": (
+        _Below,
+        f"/bridge/state/fps, {OURS}",
+    ),
+    "twice": (_Twice, "/bridge/turn, which is that of gain; it needs another name"),
+    "starry": (_Starry, "has the address 'gain*'; one is of the letters a to z"),
+}
+for _name, (_made, _) in NAMED.items():
+    globals()[_name.upper()] = row(_name, _made)
+SIZED = row("sized", Parameters, _Sized)
+TWIN, SPACED = row("stylize", Parameters), row("my pipeline", Parameters)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_parameter_that_no_surface_could_show_leaves_its_plug_in_out(monkeypatch, name):
+    catalog = installed(monkeypatch, f"{__name__}:{name.upper()}", f"{__name__}:CALM")
+    with pytest.raises(LookupError) as told:
+        catalog[name]
+    assert NAMED[name][1] in str(told.value)
+    assert describe(catalog.rows[name].parameters) == ()
+    assert catalog["calm"] is CALM
+    assert catalog["stylize"]
+
+
+def test_a_default_is_checked_as_a_value_is(monkeypatch):
+    with pytest.raises(LookupError, match="none that may be given: canvas takes auto or"):
+        installed(monkeypatch, f"{__name__}:SIZED")["sized"]
+
+
+def test_a_plug_in_takes_no_pipelines_place(monkeypatch):
+    catalog = installed(monkeypatch, f"{__name__}:TWIN", f"{__name__}:SPACED")
+    assert catalog["stylize"].parameters is not Parameters, "that of ours"
+    reasons = [row.missing for row in catalog.rows.values() if row.missing]
+    assert reasons == [
+        "There is a pipeline stylize already; this one needs another id.",
+        "A pipeline's id is of a to z, digits, dot, _ and -, not 'my pipeline'.",
+    ]

@@ -19,9 +19,11 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.control.osc.feedback import Feedback
+from bridge.control.osc.handler import OURS
 from bridge.control.osc.patterns import Patterns
 from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
+from bridge.state.actions import ACTIONS, COMMANDS
 from tests.support.desk import FakeDesk
 
 
@@ -180,6 +182,13 @@ def test_a_pattern_means_all_that_match(o):
 
 def meant(pattern: str, *known: str) -> list[str]:
     return [*Patterns(known).matching(pattern)]
+
+
+def test_what_no_plug_ins_parameter_may_take_is_all_that_osc_answers_to(o):
+    handler = o.server._handler
+    ours = {*handler._commands, *handler._buttons, *OURS}
+    roots = {address.removeprefix("/bridge/").partition("/")[0] for address in ours}
+    assert roots == COMMANDS | {action.name for action in ACTIONS}
 
 
 def test_buttons_and_pipelines(o):

@@ -1,0 +1,16 @@
+"""The pipelines that are installed, beside what the bridge itself declares."""
+
+from functools import cache
+
+from bridge.state.actions import ACTIONS, COMMANDS
+from bridge.state.controls import OutputParameters
+from engine.catalog.rows import Catalog
+from engine.parameters import describe
+
+
+@cache  # a plug-in is loaded once, and what is wrong with one is told once
+def installed_catalog() -> Catalog:
+    """The project's pipelines and those of plug-ins."""
+    return Catalog.installed(
+        describe(OutputParameters), COMMANDS | {action.name for action in ACTIONS}
+    )
