@@ -17,6 +17,7 @@ from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.docs import add_docs
 from bridge.control.http.files import Folder, sent
 from bridge.control.http.guard import UPLOADS, Guard, Rules
+from bridge.control.http.methods import allowed, takes
 from bridge.control.http.metrics import generate_latest, registry
 from bridge.control.http.sources import sources
 from bridge.control.http.streams import Streams
@@ -80,7 +81,7 @@ def create_app(desk: BridgeApi, rules: Rules) -> Guard:
     app.add_exception_handler(json.JSONDecodeError, _bad_json)
     app.add_exception_handler(StarletteHTTPException, _bad_request)
     app.add_exception_handler(Exception, _unforeseen)
-    return Guard(app, rules)
+    return Guard(app, rules, partial(takes, app.routes))
 
 
 def _pages(app: FastAPI, desk: BridgeApi) -> None:
@@ -304,7 +305,10 @@ async def _bad_request(request: Request, error: Exception) -> JSONResponse:
     """In a sentence, also where the framework itself refuses."""
     assert isinstance(error, StarletteHTTPException)
     detail = FRAMEWORK.get(str(error.detail), error.detail)
-    return JSONResponse({"detail": detail}, error.status_code, headers=error.headers)
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"allow": allowed(request.app.routes, request.scope["path"])}
+    return JSONResponse({"detail": detail}, error.status_code, headers=headers)
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:

@@ -38,7 +38,6 @@ UPLOADS = ("application/octet-stream", "image/png", "image/jpeg", "image/webp", 
 UPLOAD_PATH = "/api/v1/assets"
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 WITH_JSON = ("POST", "PUT", "PATCH")
-METHODS = ("GET", "HEAD", "OPTIONS", *CHANGES)
 OPEN = ("/healthz",)
 COOKIE = "spout_bridge_token"
 TRIES, PENALTY = 10, 30.0  # wrong tokens, and the seconds that an address then waits
@@ -119,10 +118,20 @@ class _Total:
 
 
 class Guard:
-    """Wraps an ASGI app. A refusal is JSON with one sentence; nothing behind it has run."""
+    """Wraps an ASGI app. A refusal is JSON with one sentence; nothing behind it has run.
 
-    def __init__(self, app: ASGIApp, rules: Rules, guesses: Guesses | None = None) -> None:
-        self.app, self.rules = app, rules
+    `takes` says whether the app has a route for a path and a method; for what has none, the app's
+    own refusal holds. HEAD is asked as GET, of which the server sends the head alone.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        rules: Rules,
+        takes: Callable[[str, str], bool],
+        guesses: Guesses | None = None,
+    ) -> None:
+        self.app, self.rules, self._takes = app, rules, takes
         self.guesses = guesses or Guesses()
         self._bodies = _Total()
 
@@ -137,12 +146,14 @@ class Guard:
             else:
                 await self.app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
         upload = scope["path"].startswith(UPLOAD_PATH)
         expects = "expect" in Headers(scope=scope)
         body = _Body(receive, self._bodies, UPLOAD_LIMIT if upload else JSON_LIMIT, expects)
         answer = _answering(send, body)
         try:
-            if refusal is None and scope["method"] in WITH_JSON and not upload:
+            if refusal is None and not upload and self._has_body(scope):
                 refusal = await body.look()
             await (refusal or self.app)(scope, body.receive, answer)
         finally:
@@ -158,11 +169,15 @@ class Guard:
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             return _no(403, "Requests from other pages are not taken.")
         refusal = _path_refusal(scope["path"])
-        if refusal is None and scope["type"] == "http":
-            refusal = _method_refusal(scope["method"], scope["path"], headers)
+        if refusal is None and scope["type"] == "http" and self._has_body(scope):
+            refusal = _type_refusal(scope["path"], headers)
         if refusal is None and self.rules.token:
             return self._token_refusal(scope, headers)
         return refusal
+
+    def _has_body(self, scope: Scope) -> bool:
+        """Whether what is asked for is there, and by a method that comes with a body."""
+        return scope["method"] in WITH_JSON and self._takes(scope["path"], scope["method"])
 
     def _own(self, origin: str) -> bool:
         try:
@@ -263,15 +278,15 @@ def _path_refusal(path: str) -> Response | None:
     return None
 
 
-def _method_refusal(method: str, path: str, headers: Headers) -> Response | None:
-    if method not in METHODS:
-        return _no(405, f"{method[:20]} is not asked for here.")
-    return _type_refusal(path, headers) if method in WITH_JSON else None
-
-
 def _type_refusal(path: str, headers: Headers) -> Response | None:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    """Of a body, by what the headers say of it. A program that sends none need not say its type;
+    a browser, which always says where it comes from, must: another site's page cannot say JSON.
+    """
     allowed = UPLOADS if path.startswith(UPLOAD_PATH) else ("application/json",)
+    empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+    if empty and not kind and "origin" not in headers:
+        return None
     if kind not in allowed:
         return _no(415, f"Send this as {' or '.join(allowed)}.")
     limit = UPLOAD_LIMIT if path.startswith(UPLOAD_PATH) else JSON_LIMIT

@@ -329,6 +329,57 @@ def test_wrong_tokens_are_forgotten_in_time_and_never_fill_the_memory():
 # What is answered
 
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", ""])
+def test_a_method_that_a_path_has_not_is_405_and_says_which_it_has(client, desk, kind):
+    paths = client.get("/openapi.json").json()["paths"]
+    known = {path: {*map(str.upper, methods)} for path, methods in paths.items()}
+    known |= {"/": {"GET"}, "/docs": {"GET"}, "/openapi.json": {"GET"}, "/page/app.js": {"GET"}}
+    for path, methods in known.items():
+        for method in {*METHODS} - methods:
+            answer = client.request(
+                method, path.format(name="x", side="input"), content=b"{}",
+                headers={"content-type": kind},
+            )  # fmt: skip
+            assert answer.status_code == 405, (method, path)
+            head = {"HEAD"} if "GET" in methods else set()
+            assert {*answer.headers["allow"].split(", ")} == methods | head, (method, path)
+    for method in {*METHODS} - {"GET"}:
+        answer = client.request(method, "/api/v1/nothing", headers={"content-type": kind})
+        assert answer.status_code == 404, method
+    assert unchanged(desk)
+
+
+@pytest.mark.parametrize(
+    "path", ["healthz", "readyz", "metrics", "", "docs", "openapi.json", "page/app.js",
+             "api/v1/state", "api/v1/frame/output.png", "api/v1/nothing"]
+)  # fmt: skip
+def test_head_is_get_without_the_body(client, path):
+    head, whole = client.head(f"/{path}"), client.get(f"/{path}")
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["content-type"] == whole.headers["content-type"]
+
+
+@pytest.mark.parametrize("more", [{}, {"content": b""}, {"json": {}}])
+def test_what_takes_no_body_needs_none(client, desk, more):
+    assert client.post("/api/v1/actions/reset", **more).json() == {"done": "reset"}
+    assert client.post("/api/v1/models/cancel", **more).json() == {"done": "cancel"}
+    assert desk.acted == ["reset"]
+    for path in ("pipeline", "source", "models/download"):
+        assert client.post(f"/api/v1/{path}", **more).status_code == 422
+    assert client.patch("/api/v1/parameters").status_code == 422
+
+
+@pytest.mark.parametrize("origin", [HERE, "http://127.0.0.1:9"])
+def test_a_browser_must_say_json_without_a_body_too(client, desk, origin):
+    """Another program's page on this machine could send no type without asking first."""
+    answer = client.post("/api/v1/actions/panic", headers={"origin": origin})
+    assert answer.status_code == 415
+    assert unchanged(desk)
+
+
 def test_values_are_set_all_or_none(client, desk):
     answer = client.patch("/api/v1/parameters", json={"vace_scale": 0.5, "prompt": "gold"})
     assert answer.json() == {"vace_scale": 0.5, "prompt": "gold"}

@@ -1,0 +1,22 @@
+"""Which methods a path takes."""
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Match, Mount
+
+METHODS = ("GET", "POST", "PATCH", "DELETE")
+
+
+def takes(routes: Sequence[BaseRoute], path: str, method: str) -> bool:
+    """Whether there is a route for this method; folders of files are only read."""
+    scope = {"type": "http", "path": path, "root_path": "", "method": method, "headers": []}
+    return any(
+        route.matches(scope)[0] is Match.FULL and (method == "GET" or not isinstance(route, Mount))
+        for route in routes
+    )
+
+
+def allowed(routes: Sequence[BaseRoute], path: str) -> str:
+    """The header Allow of a path; HEAD goes with GET."""
+    found = [method for method in METHODS if takes(routes, path, method)]
+    return ", ".join([*found, *(["HEAD"] if "GET" in found else [])])
