@@ -16,6 +16,9 @@ def checked_load(
     if unknown:
         takes = ", ".join(known) or "nothing"
         raise ParameterError(
-            {name: f"{row.id} is not loaded with {name!r}; it takes {takes}." for name in unknown}
+            {
+                name: f"{row.id} is not loaded with {name!r:.80}; it takes {takes}."
+                for name in unknown
+            }
         )
     return row.load.model_validate({**clamped(row.load, values), **asked})

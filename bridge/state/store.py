@@ -142,7 +142,7 @@ class ParameterStore:
             name = mended(given)
             spec = self.specs.get(name)
             if spec is None:
-                problems[name] = f"There is no parameter {name!r}."
+                problems[name] = f"There is no parameter {name!r:.130}."
                 continue
             try:
                 kept = spec.coerce(value) if lenient else spec.check(value)

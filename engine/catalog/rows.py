@@ -151,7 +151,9 @@ class Catalog:
     def __getitem__(self, pipeline: str) -> PipelineRow:
         """The row of an id; LookupError says which ids there are, or what it misses."""
         if pipeline not in self.rows:
-            raise LookupError(f"There is no pipeline {pipeline!r}; choose {', '.join(self.rows)}.")
+            raise LookupError(
+                f"There is no pipeline {pipeline!r:.80}; choose {', '.join(self.rows)}."
+            )
         row = self.rows[pipeline]
         if row.missing:
             raise LookupError(f"The pipeline {pipeline!r} cannot run here: {row.missing}")

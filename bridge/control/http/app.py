@@ -45,6 +45,8 @@ FRAMEWORK = {
     "Method Not Allowed": "This path is not asked for in that way; /docs says how.",
 }
 PATIENCE = 10.0  # seconds that a look into the folder of pictures may take
+MOST_TOLD = 20  # problems of one request that are told one by one
+LONGEST_NAME = 80  # letters of a name that is told
 STALE = 5.0  # seconds without a generated picture, or three blocks where those take longer
 NO_INPUT = {
     "opening": "The source has not opened yet",
@@ -278,10 +280,10 @@ def _streams(app: FastAPI, desk: BridgeApi) -> None:
 
 async def _bad_values(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ParameterError)
-    detail = [
-        {"loc": ["body", name], "msg": text, "type": "value_error"}
-        for name, text in error.problems.items()
-    ]
+    told = [(["body", name[:LONGEST_NAME]], text) for name, text in error.problems.items()]
+    if more := told[MOST_TOLD:]:
+        told[MOST_TOLD:] = [(["body"], f"{len(more)} more of these values are refused.")]
+    detail = [{"loc": loc, "msg": text, "type": "value_error"} for loc, text in told]
     return JSONResponse({"detail": detail}, 422)
 
 

@@ -1,5 +1,5 @@
 """What a JSON body may be before anything reads it: UTF-8, without halves of surrogate pairs,
-bounded in depth and digits, each key once.
+bounded in depth, digits and names, each key once.
 
 `"\\ud83d"` is good JSON, and nothing that is told of it afterwards could be encoded: it is mended.
 """
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 DEPTH = 32  # brackets within brackets
+NAMES = 1000  # in one object: there are some sixty parameters
 DIGITS = 20  # of a whole number; the largest that a parameter takes has 16
 # One escape after the other, so that no backslash counts twice: a whole pair, a half, any other.
 ESCAPE = re.compile(
@@ -90,6 +91,8 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise BadBody(f"{twice[:80]!a} is in the body twice; give it once.")
+    if len(pairs) > NAMES:
+        raise BadBody(f"At most {NAMES} names are taken at once, not {len(pairs)}.")
     return found
 
 

@@ -380,6 +380,28 @@ def test_a_browser_must_say_json_without_a_body_too(client, desk, origin):
     assert unchanged(desk)
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("parameters", {f"name {number}": 1 for number in range(60_000)}),
+        ("parameters", {f"name {number}": 1 for number in range(900)}),
+        ("parameters", {"x" * 900_000: 1}),
+        ("parameters", {f"{number}{'x' * 1000}": 1 for number in range(900)}),
+        ("pipeline", {"pipeline": "stylize", **{f"name {n}": 1 for n in range(60_000)}}),
+        ("pipeline", {"pipeline": "x" * 900_000}),
+        ("source", {"uri": "x" * 900_000}),
+        ("models/download", {"pipeline": "x" * 900_000}),
+    ],
+)
+def test_whatever_is_unknown_is_answered_in_a_few_words(client, desk, path, body):
+    method = "PATCH" if path == "parameters" else "POST"
+    answer = client.request(method, f"/api/v1/{path}", json=body)
+    assert answer.status_code in (404, 422)
+    assert len(answer.content) < 10_000
+    assert answer.json()["detail"]
+    assert unchanged(desk)
+
+
 def test_values_are_set_all_or_none(client, desk):
     answer = client.patch("/api/v1/parameters", json={"vace_scale": 0.5, "prompt": "gold"})
     assert answer.json() == {"vace_scale": 0.5, "prompt": "gold"}
