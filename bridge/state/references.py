@@ -15,6 +15,7 @@ from engine.system import held
 
 NAME = re.compile(r"^[\w][\w. -]{0,79}$")
 ID = re.compile("[0-9a-f]{16}")
+MARKED = 6  # digits of the id that a file's name ends with
 LONGEST = 120  # letters of a name that is asked for
 MOST_BYTES = 25 << 20  # of a file that is taken in
 LONGEST_SIDE = 2048  # pixels that are kept: no pipeline is shown more of a reference
@@ -41,7 +42,7 @@ def add(folder: Path, name: str, data: bytes, what: str = "The picture") -> dict
     with _turn:
         content, width, height = _png(data, what)
         mark = hashlib.sha256(content).hexdigest()[:16]
-        kept = f"{Path(name).stem}-{mark[:6]}.png"
+        kept = f"{Path(name).stem}-{mark[:MARKED]}.png"
         fresh = folder / f".{kept}.new"
         try:
             folder.mkdir(parents=True, exist_ok=True)  # somebody may have removed it
@@ -79,24 +80,30 @@ def names(folder: Path) -> list[str]:
     return sorted(p.name for p in found if p.is_file() and p.resolve().parent == root)
 
 
-def find(folder: Path, name: str) -> Path:
-    """The file of that name; AssetError where it is not one of the folder's."""
-    check_name(name)
-    path = folder / name
-    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
-        raise AssetError(f"There is no asset {name!r}.", 404)
-    return path
+def find(folder: Path, given: str) -> Path:
+    """The file of that name or id; AssetError where it is none of the folder's."""
+    return _found(folder, given)[0]
 
 
-def remove(folder: Path, name: str) -> None:
-    """Remove the file of that name; AssetError also where another program holds it. Waits for that
-    a moment.
+def remove(folder: Path, given: str) -> None:
+    """Remove the file of that name, or all that have that id; AssetError also where another program
+    holds one. Waits for that a moment.
     """
-    path = find(folder, name)
-    try:
-        held.remove(path)
-    except OSError as error:
-        raise AssetError(f"{name} cannot be removed: {held.told(error)}.", 409) from error
+    for path in _found(folder, given):
+        try:
+            held.remove(path)
+        except OSError as error:
+            raise AssetError(f"{path.name} cannot be removed: {held.told(error)}.", 409) from error
+
+
+def _found(folder: Path, given: str) -> list[Path]:
+    """The files that are meant by a name or an id; AssetError for none."""
+    path = folder / given
+    if _safe_name(given) and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+        return [path]
+    if found := [folder / kept for kept in names(folder) if _has_id(kept, given)]:
+        return found
+    raise AssetError(f"There is no asset {given!r:.130}.", 404)
 
 
 def refer(folder: Path, given: str) -> str:
@@ -107,10 +114,14 @@ def refer(folder: Path, given: str) -> str:
     name = path.name if path.is_absolute() and path.parent in places else given
     if len(name) <= LONGEST and not any(c in '/\\:*?"<>|' or c < " " for c in name):
         for kept in names(folder):
-            stem = Path(kept).stem
-            if name in (kept, stem) or (ID.fullmatch(name) and stem.endswith(f"-{name[:6]}")):
+            if name in (kept, Path(kept).stem) or _has_id(kept, name):
                 return kept
     raise ValueError(f"There is no picture {given!r:.130} in the assets folder.")
+
+
+def _has_id(kept: str, mark: str) -> bool:
+    """Whether a file's name ends as `add` ends that of a picture with this id."""
+    return bool(ID.fullmatch(mark)) and Path(kept).stem.endswith(f"-{mark[:MARKED]}")
 
 
 def safe(name: str) -> str:
@@ -120,8 +131,12 @@ def safe(name: str) -> str:
 
 def check_name(name: str) -> None:
     """Refuse whatever could mean another place than the folder."""
-    if not NAME.fullmatch(name) or DEVICE.fullmatch(name) or ".." in name:
+    if not _safe_name(name):
         raise AssetError("An asset's name is letters, digits, dot, dash, space: at most 80.")
+
+
+def _safe_name(name: str) -> bool:
+    return bool(NAME.fullmatch(name)) and not DEVICE.fullmatch(name) and ".." not in name
 
 
 def _png(data: bytes, what: str) -> tuple[bytes, int, int]:

@@ -247,12 +247,12 @@ def _assets(app: FastAPI, desk: BridgeApi) -> None:
 
     @app.get(API + "/assets/{name}", tags=["assets"])
     async def one(name: str) -> FileResponse:
-        """One reference image."""
+        """One reference image, by its name or its id."""
         return sent(await looked(name, partial(references.find, desk.assets, name)))
 
     @app.delete(API + "/assets/{name}", tags=["assets"])
     async def remove(name: str) -> dict[str, str]:
-        """Remove a reference image."""
+        """Remove a reference image, by its name or its id."""
         await looked(f"remove {name}", lambda: references.remove(desk.assets, name))
         return {"removed": name}
 

@@ -784,6 +784,25 @@ def test_an_upload_is_kept_as_pixels_under_a_safe_name(client, desk, kind):
     assert client.get("/api/v1/assets").json() == []
 
 
+def test_a_picture_is_found_and_removed_by_what_its_upload_returned(client, desk):
+    first, again = (upload(client, picture(), name).json() for name in ("a.png", "b.png"))
+    other = upload(client, picture(41), "c.png").json()
+    assert first["id"] == again["id"] != other["id"], "it is of the content"
+    for kept in (first, other):
+        by_id, by_name = (client.get(f"/api/v1/assets/{kept[key]}") for key in ("id", "name"))
+        assert by_id.status_code == 200
+        assert by_id.content == by_name.content
+        answer = client.patch("/api/v1/parameters", json={"reference": kept["id"]})
+        assert answer.json() == {"reference": kept["name"]}
+    assert client.delete(f"/api/v1/assets/{first['id']}").status_code == 200
+    assert client.get("/api/v1/assets").json() == [other["name"]]
+    for gone in (first["id"], first["name"], again["name"], "f" * 16, first["id"][:6]):
+        for method in ("GET", "DELETE"):
+            answer = client.request(method, f"/api/v1/assets/{gone}")
+            assert answer.status_code == 404
+            assert answer.json()["detail"] == f"There is no asset {gone!r}."
+
+
 @pytest.mark.parametrize(
     ("name", "data", "status"),
     [
