@@ -33,6 +33,10 @@ class ParameterError(ValueError):
         self.problems = dict(problems)
 
 
+class UnusableError(ParameterError):
+    """The same of values that are right each by itself, and cannot be used with what holds now."""
+
+
 Refer: TypeAlias = Callable[[str], str]
 Fits: TypeAlias = Callable[[Mapping[str, Value], Setter], Mapping[str, str]]
 
@@ -151,9 +155,10 @@ class ParameterStore:
                 problems[name] = str(error)
         held = self._snapshot.values
         news = {name: value for name, value in checked.items() if held[name] != value}
-        problems = problems or dict(self._fits(news, setter) if news else {})
         if problems:
             raise ParameterError(problems)
+        if unusable := self._fits(news, setter) if news else {}:
+            raise UnusableError(unusable)
         return checked
 
     def _meant(self, spec: ParameterSpec, value: Value) -> Value:

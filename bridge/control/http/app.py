@@ -30,7 +30,7 @@ from bridge.frames.encode import png
 from bridge.state import references
 from bridge.state.change import By, Setter
 from bridge.state.status import Status
-from bridge.state.store import ParameterError
+from bridge.state.store import ParameterError, UnusableError
 from bridge.system import logs
 from bridge.system.aside import Disk, SlowError
 from engine.parameters import Value
@@ -215,10 +215,8 @@ def _pipelines(app: FastAPI, desk: BridgeApi) -> None:
             raise HTTPException(404, str(error.args[0])) from error
         except ParameterError:
             raise
-        except MissingWeights as error:
+        except ValueError as error:  # its files are not here, or there is no room for it
             raise HTTPException(409, str(error)) from error
-        except ValueError as error:
-            raise HTTPException(422, str(error)) from error
         return {"loading": pipeline}
 
 
@@ -284,7 +282,7 @@ async def _bad_values(request: Request, error: Exception) -> JSONResponse:
     if more := told[MOST_TOLD:]:
         told[MOST_TOLD:] = [(["body"], f"{len(more)} more of these values are refused.")]
     detail = [{"loc": loc, "msg": text, "type": "value_error"} for loc, text in told]
-    return JSONResponse({"detail": detail}, 422)
+    return JSONResponse({"detail": detail}, 409 if isinstance(error, UnusableError) else 422)
 
 
 async def _bad_body(request: Request, error: Exception) -> JSONResponse:

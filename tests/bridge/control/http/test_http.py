@@ -15,6 +15,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import cv2
 import httpx2
@@ -327,6 +328,20 @@ def test_wrong_tokens_are_forgotten_in_time_and_never_fill_the_memory():
 
 
 # What is answered
+
+
+def test_what_is_right_and_cannot_be_used_now_is_409(client, desk, monkeypatch):
+    """As what lacks its files is, which a switch meets; a value that is wrong by itself is 422."""
+    full = "size 4096x4096: stylize has no room for it."
+    monkeypatch.setattr(desk.store, "_fits", lambda changes, setter: {"size": full})
+    answer = client.patch("/api/v1/parameters", json={"size": "4096x4096"})
+    assert (answer.status_code, answer.json()["detail"][0]["msg"]) == (409, full)
+    answer = client.patch("/api/v1/parameters", json={"size": "4096x4096", "mix": 2})
+    assert answer.status_code == 422
+    monkeypatch.setattr(desk, "switch", Mock(side_effect=ValueError(full)))
+    answer = client.post("/api/v1/pipeline", json={"pipeline": "stylize"})
+    assert (answer.status_code, answer.json()["detail"]) == (409, full)
+    assert unchanged(desk)
 
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW")
