@@ -1,10 +1,9 @@
 """What there is to control, as data: for the page, for REST, and for OpenAPI."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from importlib.util import find_spec
+from typing import Any
 
 from bridge import __version__
 from bridge.control.bridge_api import BridgeApi
@@ -13,11 +12,25 @@ from bridge.state.catalog import installed_catalog
 from bridge.state.controls import all_specs
 from bridge.state.status import STATUS
 from bridge.state.store import merged
-from engine.parameters import WRITTEN, Kind, ParameterSpec, describe
+from engine.parameters import LONGEST_TEXT, Kind, ParameterSpec, describe
 
-TYPES: Mapping[Kind, type] = {
-    Kind.FLOAT: float, Kind.INT: int, Kind.BOOL: bool, **dict.fromkeys(WRITTEN, str)
-}  # fmt: skip
+# How a size and a list of noise levels are written; other spellings are read too. The sides end at
+# `sizes.LARGEST`. Of each hundred there is one level at most: JSON Schema cannot say that a list
+# falls.
+SIDE = "([1-9][0-9]{0,2}|[1-7][0-9]{3}|80[0-9]{2}|81[0-8][0-9]|819[0-2])"
+SIZE = f"^(auto|{SIDE}x{SIDE})$"
+
+
+def _falling(below: int) -> str:
+    """What may follow a level of that hundred."""
+    return "".join(f"(,{hundred}[0-9]{{2}})?" for hundred in range(below - 1, 1, -1)) + (
+        "(,1?[0-9]{1,2})?" if below > 1 else "(,[0-9]{1,2})?"
+    )
+
+
+STEPS = "^(1000{}|{})$".format(
+    _falling(10), "|".join(f"{hundred}[0-9]{{2}}{_falling(hundred)}" for hundred in range(9, 0, -1))
+)
 
 
 def schema(desk: BridgeApi) -> dict[str, Any]:
@@ -60,28 +73,55 @@ def declared(
     }
 
 
-def body(name: str, specs: Iterable[ParameterSpec], required: Mapping[str, Any]) -> type[BaseModel]:
-    """A request's model in which all may be left out; it describes, the store checks."""
-    fields: dict[str, Any] = dict(required)
-    for spec in specs:
-        kind = Literal[spec.choices] if spec.choices else TYPES[spec.kind]  # type: ignore[valid-type]
-        limits = {"minimum": spec.minimum, "maximum": spec.maximum}
-        extra: dict[str, Any] = {k: value for k, value in limits.items() if value is not None}
-        if spec.suggestions:
-            extra["examples"] = [suggestion.value for suggestion in spec.suggestions]
-        fields[spec.name] = (
-            Any,
-            Field(
-                default=None,
-                description=f"{spec.help} Takes {spec.accepts}. OSC: /bridge/{spec.osc}",
-                json_schema_extra={**_json_type(kind), **extra, "default": spec.default},
-            ),
-        )
-    return create_model(name, __config__=ConfigDict(extra="allow"), **fields)
+def values(
+    specs: Iterable[ParameterSpec], files: Callable[[ParameterSpec], Sequence[str]]
+) -> dict[str, Any]:
+    """JSON Schema of an object of parameters' values, as `ParameterSpec.check` takes them; any may
+    be left out. `files` gives the names that there are for one that names a file.
+    """
+    return {
+        "type": "object",
+        "properties": {spec.name: _value(spec, files) for spec in specs},
+        "additionalProperties": False,
+    }
 
 
-def _json_type(kind: Any) -> dict[str, Any]:
-    names = {float: "number", int: "integer", bool: "boolean", str: "string"}
-    if kind in names:
-        return {"type": names[kind]}
-    return {"type": "string", "enum": list(kind.__args__)}
+def _value(spec: ParameterSpec, files: Callable[[ParameterSpec], Sequence[str]]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "description": f"{spec.help} Takes {spec.accepts}. OSC: /bridge/{spec.osc}",
+        "default": spec.default,
+    }
+    if spec.asset or spec.lora:
+        return {**told, "type": "string", "enum": ["", *files(spec)]}
+    if spec.suggestions:
+        told["examples"] = [suggestion.value for suggestion in spec.suggestions]
+    match spec.kind:
+        case Kind.CHOICE:
+            return {**told, "type": "string", "enum": _had(spec)}
+        case Kind.SIZE:
+            return {**told, "type": "string", "pattern": SIZE}
+        case Kind.STEPS:
+            return {**told, "type": "string", "anyOf": [{"enum": told["examples"]},
+                                                        {"pattern": STEPS}]}  # fmt: skip
+        case Kind.TEXT:
+            return {**told, "type": "string", "maxLength": LONGEST_TEXT}
+        case Kind.BOOL:
+            return {**told, "type": "boolean"}
+        case Kind.FLOAT | Kind.INT:
+            whole = spec.kind is Kind.INT
+            bounds = {"minimum": spec.minimum, "maximum": spec.maximum}
+            limits = {
+                name: int(limit) if whole else limit
+                for name, limit in bounds.items()
+                if limit is not None
+            }
+            return {**told, "type": "integer" if whole else "number", **limits}
+
+
+def _had(spec: ParameterSpec) -> list[str]:
+    """The choices whose packages are installed."""
+    return [
+        choice
+        for choice in spec.choices
+        if not (package := spec.packages.get(choice)) or find_spec(package)
+    ]

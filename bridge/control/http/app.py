@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import FastAPI, HTTPException, Request, WebSocket
+from fastapi import FastAPI, HTTPException, Query, Request, WebSocket
+from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, Response
+from pydantic import BaseModel, ConfigDict, RootModel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
@@ -16,15 +18,16 @@ from bridge import __version__
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.docs import add_docs
 from bridge.control.http.files import Folder, sent
-from bridge.control.http.guard import UPLOADS, Guard, Rules
+from bridge.control.http.guard import PICTURES, Guard, Rules
 from bridge.control.http.methods import allowed, takes
 from bridge.control.http.metrics import generate_latest, registry
+from bridge.control.http.openapi import document, of_type, refused
 from bridge.control.http.sources import sources
 from bridge.control.http.streams import Streams
 from bridge.control.http.texts import JSONResponse
 from bridge.control.http.uploads import Uploads
 from bridge.control.http.weights import models
-from bridge.control.schema import body, schema
+from bridge.control.schema import schema
 from bridge.downloads.inventory import MissingWeights
 from bridge.frames.encode import png
 from bridge.state import references
@@ -44,6 +47,10 @@ FRAMEWORK = {
     "Not Found": "There is nothing here by that path; /docs lists what there is.",
     "Method Not Allowed": "This path is not asked for in that way; /docs says how.",
 }
+SIDES = ["input", "output"]
+# FastAPI would check it, and answer in words of its own
+NAMED = InPath(json_schema_extra={"pattern": "^[^\\x00-\\x1f\\x7f/\\\\]+$"})
+NAME = Query(json_schema_extra={"pattern": references.NAME.pattern, "not": {"pattern": r"\.\."}})
 PATIENCE = 10.0  # seconds that a look into the folder of pictures may take
 MOST_TOLD = 20  # problems of one request that are told one by one
 LONGEST_NAME = 80  # letters of a name that is told
@@ -55,12 +62,24 @@ NO_INPUT = {
 }
 
 
+class Parameters(RootModel[dict[str, Any]]):
+    """Values by the parameters' long names; any may be left out."""
+
+
+class Switch(BaseModel):
+    """A pipeline, and values that it is to be loaded with."""
+
+    model_config = ConfigDict(extra="allow")
+    pipeline: str
+
+
 def create_app(desk: BridgeApi, rules: Rules) -> Guard:
     """The guarded app of a desk."""
     app = FastAPI(
         title="spout-bridge",
         version=__version__,
         description="Every parameter, action and pipeline of this bridge. The page is at /.",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         default_response_class=JSONResponse,
@@ -69,6 +88,7 @@ def create_app(desk: BridgeApi, rules: Rules) -> Guard:
     app.state.streams = Streams(desk)
     _pages(app, desk)
     add_docs(app, PAGE)
+    _described(app, desk, rules)
     _health(app, desk)
     _parameters(app, desk)
     _pipelines(app, desk)
@@ -94,6 +114,18 @@ def _pages(app: FastAPI, desk: BridgeApi) -> None:
         return JSONResponse({"name": "spout-bridge", "schema": f"{API}/schema", "docs": "/docs"})
 
 
+def _described(app: FastAPI, desk: BridgeApi, rules: Rules) -> None:
+    disk = Disk("The folder of pictures or that of LoRAs")
+
+    @app.get("/openapi.json", include_in_schema=False)
+    def openapi() -> JSONResponse:
+        look = partial(document, app, desk, token=bool(rules.token))
+        try:
+            return JSONResponse(disk.ask("openapi", look, PATIENCE))
+        except SlowError as error:
+            raise HTTPException(503, str(error)) from error
+
+
 def _health(app: FastAPI, desk: BridgeApi) -> None:
     metrics = registry(desk)
 
@@ -102,7 +134,11 @@ def _health(app: FastAPI, desk: BridgeApi) -> None:
         """The bridge's loop turns."""
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["health"])
+    @app.get(
+        "/readyz",
+        tags=["health"],
+        responses={503: {"model": dict[str, Any], "description": "Not now, and why."}},
+    )
     async def readyz() -> JSONResponse:
         """200 while new pictures can come, else 503 with the reason: of the engine, or of the
         input. A still input is ready, one whose sender is away or whose source fails is not.
@@ -110,7 +146,12 @@ def _health(app: FastAPI, desk: BridgeApi) -> None:
         told = _readiness(desk.status())
         return JSONResponse(told, 200 if told["ready"] else 503)
 
-    @app.get("/metrics", tags=["health"])
+    @app.get(
+        "/metrics",
+        tags=["health"],
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     async def prometheus() -> Response:
         """Prometheus text."""
         return Response(generate_latest(metrics), media_type="text/plain; version=0.0.4")
@@ -144,7 +185,7 @@ def _readiness(status: Status) -> dict[str, Any]:
 
 
 def _parameters(app: FastAPI, desk: BridgeApi) -> None:
-    changes = body("Parameters", desk.store.specs.values(), {})
+    names = list(desk.actions)
 
     @app.get(f"{API}/schema", tags=["parameters"])
     def whole_schema() -> dict[str, Any]:
@@ -156,22 +197,22 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
         """Every parameter's value, by its long name."""
         return dict(desk.store.snapshot.values)
 
-    @app.patch(f"{API}/parameters", tags=["parameters"])
-    async def change(request: Request, given: changes) -> dict[str, Value]:  # type: ignore[valid-type]
+    @app.patch(f"{API}/parameters", tags=["parameters"], responses=refused(409))
+    async def change(request: Request, given: Parameters) -> dict[str, Value]:
         """Set some parameters: all of them, or none where one is refused."""
-        asked = given.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+        asked = given.root
         if not desk.store.waits(asked):
             return desk.store.update(asked, _setter(request))
         return await run_in_threadpool(_set, desk, asked, _setter(request), desk.store.turn())
 
-    @app.post(API + "/actions/{name}", tags=["parameters"])
-    def act(name: str) -> dict[str, str]:
+    @app.post(API + "/actions/{name}", tags=["parameters"], responses=refused(404, 409))
+    def act(
+        name: Annotated[str, InPath(json_schema_extra={"enum": names})],
+    ) -> dict[str, str]:
         """Do something once."""
         action = desk.actions.get(name)
         if action is None:
-            raise HTTPException(
-                404, f"There is no action {name!r}; choose {', '.join(desk.actions)}."
-            )
+            raise HTTPException(404, f"There is no action {name!r:.80}; choose {', '.join(names)}.")
         try:
             action.run()
         except MissingWeights as error:
@@ -193,24 +234,20 @@ def _setter(request: Request) -> Setter:
 
 
 def _pipelines(app: FastAPI, desk: BridgeApi) -> None:
-    loads = [spec for spec in desk.store.specs.values() if not spec.live]
-    wanted = body("Switch", loads, {"pipeline": (str, ...)})
-
     @app.get(f"{API}/pipelines", tags=["pipelines"])
     def pipelines() -> list[dict[str, Any]]:
         """What there is to switch to."""
         return [dict(row) for row in desk.pipelines()]
 
-    @app.post(f"{API}/pipeline", status_code=202, tags=["pipelines"])
-    def switch(given: wanted) -> dict[str, str]:  # type: ignore[valid-type]
+    @app.post(f"{API}/pipeline", status_code=202, tags=["pipelines"], responses=refused(404, 409))
+    def switch(given: Switch) -> dict[str, str]:
         """Begin to change the pipeline; the output goes on, the state tells how it goes.
 
         Beside the server's loop, for it looks at the pipeline's files and a disk may sleep.
         """
-        asked = given.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
-        pipeline = asked.pop("pipeline")
+        pipeline = given.pipeline
         try:
-            desk.switch(pipeline, asked)
+            desk.switch(pipeline, given.model_extra)
         except LookupError as error:
             raise HTTPException(404, str(error.args[0])) from error
         except ParameterError:
@@ -221,8 +258,9 @@ def _pipelines(app: FastAPI, desk: BridgeApi) -> None:
 
 
 def _assets(app: FastAPI, desk: BridgeApi) -> None:
-    upload = {"requestBody": {"content": {kind: {"schema": {"type": "string", "format": "binary"}}
-                                          for kind in UPLOADS}}}  # fmt: skip
+    # What has no picture's type is taken too, and looked at; it is not promised.
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    upload = {"requestBody": {"required": True, "content": dict.fromkeys(PICTURES, binary)}}
     uploads = Uploads(desk.assets)
     disk = Disk(f"The folder {desk.assets}")
 
@@ -233,23 +271,34 @@ def _assets(app: FastAPI, desk: BridgeApi) -> None:
         except SlowError as error:
             raise HTTPException(503, str(error)) from error
 
-    @app.get(f"{API}/assets", tags=["assets"])
+    @app.get(f"{API}/assets", tags=["assets"], responses=refused(503))
     async def listing() -> list[str]:
         """The reference images."""
         return await looked("names", partial(references.names, desk.assets))
 
-    @app.post(f"{API}/assets", status_code=201, tags=["assets"], openapi_extra=upload)
-    async def add(request: Request, name: str) -> dict[str, Any]:
+    @app.post(
+        f"{API}/assets",
+        status_code=201,
+        tags=["assets"],
+        openapi_extra=upload,
+        responses=refused(507),
+    )
+    async def add(request: Request, name: Annotated[str, NAME]) -> dict[str, Any]:
         """Keep a reference image; its `name` is what `reference` takes."""
         return await uploads.take(name, request.body)
 
-    @app.get(API + "/assets/{name}", tags=["assets"])
-    async def one(name: str) -> FileResponse:
+    @app.get(
+        API + "/assets/{name}",
+        tags=["assets"],
+        response_class=FileResponse,
+        responses={**of_type(*PICTURES), **refused(404, 503)},
+    )
+    async def one(name: Annotated[str, NAMED]) -> FileResponse:
         """One reference image, by its name or its id."""
         return sent(await looked(name, partial(references.find, desk.assets, name)))
 
-    @app.delete(API + "/assets/{name}", tags=["assets"])
-    async def remove(name: str) -> dict[str, str]:
+    @app.delete(API + "/assets/{name}", tags=["assets"], responses=refused(404, 409, 503))
+    async def remove(name: Annotated[str, NAMED]) -> dict[str, str]:
         """Remove a reference image, by its name or its id."""
         await looked(f"remove {name}", lambda: references.remove(desk.assets, name))
         return {"removed": name}
@@ -258,10 +307,17 @@ def _assets(app: FastAPI, desk: BridgeApi) -> None:
 def _streams(app: FastAPI, desk: BridgeApi) -> None:
     streams: Streams = app.state.streams
 
-    @app.get(API + "/frame/{side}.png", tags=["state"])
-    async def frame(side: str) -> Response:
+    @app.get(
+        API + "/frame/{side}.png",
+        tags=["state"],
+        response_class=Response,
+        responses={**of_type("image/png"), **refused(404)},
+    )
+    async def frame(
+        side: Annotated[str, InPath(json_schema_extra={"enum": SIDES})],
+    ) -> Response:
         """The newest picture of the `input` or `output` side, exactly."""
-        found = desk.latest_frame(side) if side in ("input", "output") else None
+        found = desk.latest_frame(side) if side in SIDES else None
         if found is None:
             raise HTTPException(404, "There is no picture; the sides are input and output.")
         data = await run_in_threadpool(png, found.image)

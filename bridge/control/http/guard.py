@@ -33,8 +33,8 @@ JSON_LIMIT = 1 << 20  # bytes
 UPLOAD_LIMIT = 25 << 20
 BODIES_LIMIT = 64 << 20  # of all that are on their way
 DRAIN, DRAIN_LIMIT = 2.0, 32 << 20  # seconds and bytes for which a refused body may still come
-UPLOADS = ("application/octet-stream", "image/png", "image/jpeg", "image/webp", "image/bmp",
-           "image/avif")  # fmt: skip
+PICTURES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/avif")
+UPLOADS = ("application/octet-stream", *PICTURES)
 UPLOAD_PATH = "/api/v1/assets"
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 WITH_JSON = ("POST", "PUT", "PATCH")

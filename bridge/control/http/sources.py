@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from bridge.control.bridge_api import BridgeApi
+from bridge.control.http.openapi import of_type, refused
 from bridge.control.http.thumbnails import WIDTH, Thumbnail, Thumbnails
 from bridge.frames.encode import jpeg
 from bridge.system.paths import meant
@@ -52,7 +53,7 @@ def sources(desk: BridgeApi) -> APIRouter:
             if source
         ]
 
-    @router.post("/source", status_code=202)
+    @router.post("/source", status_code=202, responses=refused(422))
     def choose(given: Choice) -> dict[str, str]:
         """Begin to receive from another source; the state tells how it goes."""
         uri = meant(given.uri)
@@ -62,7 +63,11 @@ def sources(desk: BridgeApi) -> APIRouter:
             raise HTTPException(422, str(error)) from error
         return {"source": uri}
 
-    @router.get("/thumbnail", response_class=Response)
+    @router.get(
+        "/thumbnail",
+        response_class=Response,
+        responses={**of_type("image/jpeg"), **refused(404)},
+    )
     async def thumbnail(uri: str) -> Response:
         """A small JPEG of something that is there now."""
         offer = await run_in_threadpool(_offer, desk, uri)
@@ -71,7 +76,7 @@ def sources(desk: BridgeApi) -> APIRouter:
         data = await run_in_threadpool(_in_use, desk, uri)
         found = Thumbnail(jpeg=data) if data else await _thumbnail(offer, thumbnails)
         if found.problem:
-            raise HTTPException(503, found.problem)
+            raise HTTPException(404, found.problem)
         return Response(found.jpeg, media_type="image/jpeg")
 
     return router

@@ -6,6 +6,7 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
 from bridge.control.bridge_api import BridgeApi
+from bridge.control.http.openapi import refused
 from bridge.system.aside import SlowError
 
 
@@ -19,7 +20,7 @@ def models(desk: BridgeApi) -> APIRouter:
     """The routes; plain functions run beside the server's loop, for disks may be slow."""
     router = APIRouter()
 
-    @router.get("/models")
+    @router.get("/models", responses=refused(503))
     def listing() -> dict[str, Any]:
         """Every pipeline's files with sizes in bytes, where they lie, and the room there is."""
         try:
@@ -27,7 +28,7 @@ def models(desk: BridgeApi) -> APIRouter:
         except SlowError as error:
             raise HTTPException(503, str(error)) from error
 
-    @router.post("/models/download", status_code=202)
+    @router.post("/models/download", status_code=202, responses=refused(404, 409))
     def download(given: Which) -> dict[str, Any]:
         """Begin to download what a pipeline lacks; the state tells how it goes."""
         try:

@@ -1,0 +1,140 @@
+"""/openapi.json: the routes as FastAPI describes them, and what it cannot know: what is answered
+before a route is reached, and the values that this bridge takes now.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from copy import deepcopy
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from bridge.control.bridge_api import BridgeApi
+from bridge.control.http.guard import CHANGES, COOKIE, OPEN, WITH_JSON
+from bridge.control.schema import values
+from bridge.state import references
+from bridge.transports import LONGEST_URI, schemes
+from engine.catalog.artifacts import LORAS
+from engine.parameters import ParameterSpec
+
+MEANINGS = {
+    400: "The path, a name in it, or the encoding of the body is not understood.",
+    401: "The token is needed that the bridge printed at its start.",
+    403: "Another site's page asks.",
+    404: "There is none of that name.",
+    408: "What was sent did not come whole in time.",
+    409: "It is understood, but what it needs is not there, or not now.",
+    413: "It is larger than what is taken.",
+    415: "It is not of a type that is taken.",
+    421: "The machine does not go by this name.",
+    422: "A value is not one that is taken; nothing was changed.",
+    429: "Too many wrong tokens were shown.",
+    431: "The request's line and headers are too long.",
+    503: "A disk does not answer, or too much is sent at once; ask again.",
+    507: "The disk has no room.",
+}
+ALWAYS = (400, 408, 421, 431)
+TOKEN = (401, 429)
+CHANGING = (403,)
+SENDING = (413, 415, 422, 503)
+GENERATED = ("HTTPValidationError", "ValidationError")  # FastAPI's own, in whose place is ours
+
+
+class Problem(BaseModel):
+    """What is wrong with one value."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class Refusal(BaseModel):
+    """Why something is refused: in one sentence, or in one for each value."""
+
+    detail: str | list[Problem]
+
+
+def refused(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How a route refuses, for its declaration."""
+    return {status: {"model": Refusal, "description": MEANINGS[status]} for status in statuses}
+
+
+def of_type(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    """That a route answers with bytes of these types, for its declaration."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return {200: {"content": dict.fromkeys(kinds, binary), "description": "The bytes."}}
+
+
+def document(app: FastAPI, desk: BridgeApi, *, token: bool) -> dict[str, Any]:
+    """The whole document, as it is now. Takes a look at the folders whose files can be chosen;
+    addresses in it are beside its own, so that they hold under any prefix.
+    """
+    found = deepcopy(app.openapi())
+    schemas = found["components"]["schemas"]
+    for name in GENERATED:
+        schemas.pop(name, None)
+    _fill(schemas, desk)
+    found["servers"] = [{"url": "."}]
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
+            guarded = token and path not in OPEN
+            answers = operation["responses"]
+            if "422" in answers:  # which FastAPI describes as its own
+                answers["422"] = _answer(422)
+            for status in _statuses(method.upper(), guarded):
+                answers.setdefault(str(status), _answer(status))
+            if guarded:
+                operation["security"] = [{"header": []}, {"cookie": []}]
+    if token:
+        found["components"]["securitySchemes"] = {
+            "header": {"type": "http", "scheme": "bearer"},
+            "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+        }
+    return found
+
+
+def _fill(schemas: dict[str, Any], desk: BridgeApi) -> None:
+    """Put in what may be sent now."""
+    specs = desk.store.specs
+    pipelines = desk.pipelines()
+
+    def files(spec: ParameterSpec) -> list[str]:
+        if spec.asset:
+            return references.names(desk.assets)
+        folder = desk.weights.library.models / LORAS
+        with suppress(OSError):
+            return sorted(path.name for path in folder.iterdir() if path.is_file())
+        return []
+
+    def switch(row: Mapping[str, Any]) -> dict[str, Any]:
+        found = values([specs[name] for name in row["load"]], files)
+        found["properties"] = {"pipeline": {"const": row["id"]}, **found["properties"]}
+        return {**found, "title": row["id"], "required": ["pipeline"]}
+
+    told = {name: schemas[name].get("description", "") for name in ("Parameters", "Switch")}
+    schemas["Parameters"] = {**values(specs.values(), files), "description": told["Parameters"]}
+    schemas["Switch"] = {"anyOf": [*map(switch, pipelines)], "description": told["Switch"]}
+    schemas["Which"]["properties"]["pipeline"]["enum"] = [row["id"] for row in pipelines]
+    begins = "|".join(re.escape(name) for name, (source, _, _) in schemes().items() if source)
+    schemas["Choice"]["properties"]["uri"] |= {
+        "pattern": f"^({begins}):",
+        "maxLength": LONGEST_URI,
+    }
+
+
+def _statuses(method: str, guarded: bool) -> Iterable[int]:
+    """What is answered before the route."""
+    yield from ALWAYS
+    if guarded:
+        yield from TOKEN
+    if method in CHANGES:
+        yield from CHANGING
+    if method in WITH_JSON:
+        yield from SENDING
+
+
+def _answer(status: int) -> dict[str, Any]:
+    model = {"schema": {"$ref": f"#/components/schemas/{Refusal.__name__}"}}
+    return {"description": MEANINGS[status], "content": {"application/json": model}}

@@ -1,0 +1,224 @@
+"""The OpenAPI document tells the truth: of the values, and of what is answered."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema_rs import validator_for
+from starlette.testclient import TestClient
+
+from bridge.control import schema
+from bridge.control.http.app import create_app
+from bridge.control.http.guard import PICTURES, Rules
+from bridge.control.schema import SIZE, STEPS
+from bridge.state.store import ParameterError
+from engine import sizes
+from engine.catalog.artifacts import LORAS
+from engine.parameters import MOST_STEPS, parsed_steps
+from tests.support.desk import FakeDesk
+
+HERE = "http://127.0.0.1:8000"
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return FakeDesk(tmp_path)
+
+
+@pytest.fixture
+def client(desk):
+    with TestClient(create_app(desk, Rules()), HERE) as client:
+        yield client
+
+
+def document(client):
+    return client.get("/openapi.json").json()
+
+
+def parameters(client):
+    return document(client)["components"]["schemas"]["Parameters"]
+
+
+# Values
+
+
+def test_every_parameter_has_its_type_bounds_and_choices_and_there_is_no_other(client, desk):
+    told = parameters(client)
+    assert told["additionalProperties"] is False
+    assert set(told["properties"]) == set(desk.store.specs)
+    for name, spec in desk.store.specs.items():
+        about = told["properties"][name]
+        assert about["default"] == spec.default
+        assert (about.get("minimum"), about.get("maximum")) == (spec.minimum, spec.maximum), name
+        if spec.choices:
+            assert set(about["enum"]) <= set(spec.choices)
+            assert about["default"] in about["enum"]
+
+
+ODD = [None, True, False, 0, -1, 1, 2, 0.5, 0.25, 61, 1e9, -1e300, 2**53 - 1, 2**31, "", "on",
+       "0.5", "auto", "832x480", "9000x1", "hold", "stylize", "1000,750", "1000,750,500,250,0",
+       "scope", "800,900,", "x" * 65_507, "x" * 65_508, "🦊", [], {}, [1], {"a": 1}]  # fmt: skip
+
+
+def test_what_the_document_allows_the_store_takes_and_the_other_way_round(client, desk):
+    """But for the other spellings of a size and of a list of noise levels."""
+    properties = parameters(client)["properties"]
+    for name, about in properties.items():
+        if desk.store.specs[name].lora:  # this desk looks for none
+            continue
+        allowed = validator_for(about)
+        for value in [*ODD, *about.get("enum", ()), *about.get("examples", ())]:
+            try:
+                desk.store.check({name: value})
+                taken = True
+            except ParameterError:
+                taken = False
+            assert allowed.is_valid(value) is taken, (name, value)
+
+
+def test_a_size_is_told_as_it_is_read():
+    for side in (*range(1, 300), *range(7_900, 8_300), *range(9_990, 10_010)):
+        for text in (f"{side}x1", f"1x{side}", f"{side}x{side}"):
+            assert bool(re.fullmatch(SIZE, text)) is (side <= sizes.LARGEST)
+            if side <= sizes.LARGEST:
+                assert sizes.canonical(text) == text
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.from_regex(STEPS, fullmatch=True))
+def test_every_list_of_levels_that_is_told_falls_and_is_read(text):
+    levels = parsed_steps(text)
+    assert levels
+    assert len(levels) <= MOST_STEPS
+    assert list(levels) == sorted(levels, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["1000,750,500,250", "700,500", "1000,937,833,625,0", "1000", "500", "999,899,99"]
+)
+def test_the_lists_that_the_authors_use_are_told(text):
+    assert re.fullmatch(STEPS, text)
+    assert not re.fullmatch(STEPS, f"{text},"), text
+    assert not re.fullmatch(STEPS, f"{text},1000"), text
+
+
+def test_files_that_can_be_chosen_are_those_that_are_there_now(client, desk, tmp_path):
+    def choices(name):
+        return parameters(client)["properties"][name]["enum"]
+
+    assert choices("reference") == choices("lora_1") == [""]
+    (desk.assets / "fox.png").write_bytes(b"picture")
+    (tmp_path / "models" / LORAS).mkdir(parents=True)
+    (tmp_path / "models" / LORAS / "ink.safetensors").write_bytes(b"weights")
+    assert choices("reference") == choices("first_frame_image") == ["", "fox.png"]
+    assert choices("lora_1") == ["", "ink.safetensors"]
+    (desk.assets / "fox.png").unlink()
+    assert choices("reference") == [""]
+
+
+def test_a_choice_whose_package_is_not_installed_is_not_offered(client, monkeypatch):
+    assert "onnx" in parameters(client)["properties"]["backend"]["enum"]
+    monkeypatch.setattr(schema, "find_spec", lambda name: None)
+    assert parameters(client)["properties"]["backend"]["enum"] == ["auto", "onnx"]
+
+
+def test_a_switch_takes_what_that_pipeline_is_loaded_with(client, desk):
+    allowed = validator_for(document(client)["components"]["schemas"]["Switch"])
+    rows = client.get("/api/v1/pipelines").json()
+    assert all(allowed.is_valid({"pipeline": row["id"]}) for row in rows)
+    assert allowed.is_valid({"pipeline": "stylize", "size": "512x288"})
+    for name, more in (
+        ("nothing", {}), ("stylize", {"vae": "wan"}), ("stylize", {"mix": 1}),
+        ("longlive", {"vae": "x"}), (None, {}),
+    ):  # fmt: skip
+        assert not allowed.is_valid({"pipeline": name, **more}), name
+    assert not allowed.is_valid({})
+
+
+# Answers
+
+
+ASKED = [
+    ("GET", "/healthz", {}), ("GET", "/readyz", {}), ("GET", "/metrics", {}),
+    ("GET", "/api/v1/state", {}), ("GET", "/api/v1/schema", {}), ("GET", "/api/v1/sources", {}),
+    ("GET", "/api/v1/frame/output.png", {}), ("GET", "/api/v1/frame/x.png", {}),
+    ("GET", "/api/v1/assets/fox.png", {}), ("GET", "/api/v1/assets/none.png", {}),
+    ("GET", "/api/v1/thumbnail", {}), ("GET", "/api/v1/thumbnail?uri=x", {}),
+    ("GET", "/api/v1/thumbnail?uri=spout:Deep", {}), ("GET", "/api/v1/models", {}),
+    ("GET", "/api/v1/assets/a%00b", {}), ("GET", "/healthz", {"headers": {"host": "evil"}}),
+    ("PATCH", "/api/v1/parameters", {"json": {"mix": 0.5}}),
+    ("PATCH", "/api/v1/parameters", {"json": {"mix": 5}}),
+    ("PATCH", "/api/v1/parameters", {"json": []}),
+    ("PATCH", "/api/v1/parameters", {"content": b"{"}),
+    ("PATCH", "/api/v1/parameters", {"content": "é".encode("latin-1")}),
+    ("PATCH", "/api/v1/parameters", {"content": b"{}", "headers": {"content-type": "text/plain"}}),
+    ("PATCH", "/api/v1/parameters", {"json": {}, "headers": {"origin": "http://evil"}}),
+    ("PATCH", "/api/v1/parameters", {"content": b" " * (2 << 20)}),
+    ("POST", "/api/v1/actions/reset", {}), ("POST", "/api/v1/actions/nothing", {}),
+    ("POST", "/api/v1/pipeline", {"json": {"pipeline": "stylize"}}),
+    ("POST", "/api/v1/pipeline", {"json": {"pipeline": "nothing"}}),
+    ("POST", "/api/v1/pipeline", {"json": {"pipeline": "stylize", "vae": "wan"}}),
+    ("POST", "/api/v1/source", {"json": {"uri": "demo:"}}),
+    ("POST", "/api/v1/source", {"json": {"uri": "nothing:"}}),
+    ("POST", "/api/v1/source", {"json": {}}),
+    ("POST", "/api/v1/models/download", {"json": {"pipeline": "passthrough"}}),
+    ("POST", "/api/v1/models/download", {"json": {"pipeline": "nothing"}}),
+    ("POST", "/api/v1/assets?name=a.png",
+     {"content": b"GIF89a", "headers": {"content-type": "image/png"}}),
+    ("POST", "/api/v1/assets?name=../a.png",
+     {"content": b"", "headers": {"content-type": "image/png"}}),
+    ("DELETE", "/api/v1/assets/fox.png", {}), ("DELETE", "/api/v1/assets/none.png", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("token", ["", "secret"])
+def test_every_answer_is_one_that_the_document_has(desk, token):
+    """Status, type and shape; without the token where one is needed too."""
+    (desk.assets / "fox.png").write_bytes(b"picture")
+    seen = set()
+    with TestClient(create_app(desk, Rules(token=token)), HERE) as client:
+        shown = {"authorization": f"Bearer {token}"}
+        told = client.get("/openapi.json", headers=shown).json()
+        for authorization in ({}, shown):
+            for method, path, given in ASKED:
+                headers = {**authorization, **given.get("headers", {})}
+                if "content" in given and "content-type" not in headers:
+                    headers["content-type"] = "application/json"
+                answer = client.request(method, path, **{**given, "headers": headers})
+                operation = _operation(told, method, path.partition("?")[0])
+                described = operation["responses"][str(answer.status_code)]["content"]
+                kind = answer.headers["content-type"].partition(";")[0]
+                assert kind in described, (method, path, answer.status_code)
+                if kind == "application/json":
+                    about = {**described[kind]["schema"], "components": told["components"]}
+                    assert validator_for(about).is_valid(answer.json()), (method, path, answer.text)
+                seen.add(answer.status_code)
+    assert seen >= {200, 202, 400, 403, 404, 409, 413, 415, 421, 422, *([401] if token else [])}
+
+
+def _operation(told, method, path):
+    for known, methods in told["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known), path):
+            return methods[method.lower()]
+    raise AssertionError(path)
+
+
+def test_a_token_is_told_where_one_is_needed(desk):
+    for token in ("", "secret"):
+        with TestClient(create_app(desk, Rules(token=token)), HERE) as client:
+            headers = {"authorization": f"Bearer {token}"}
+            told = client.get("/openapi.json", headers=headers).json()
+            needs = {
+                path: "security" in operation and "401" in operation["responses"]
+                for path, methods in told["paths"].items()
+                for operation in methods.values()
+            }
+            assert needs.pop("/healthz") is False
+            assert set(needs.values()) == {bool(token)}
+            assert ("securitySchemes" in told["components"]) is bool(token)
+
+
+def test_uploads_are_told_as_pictures(client):
+    upload = document(client)["paths"]["/api/v1/assets"]["post"]
+    assert tuple(upload["requestBody"]["content"]) == PICTURES
