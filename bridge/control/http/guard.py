@@ -279,15 +279,15 @@ def _path_refusal(path: str) -> Response | None:
 
 
 def _type_refusal(path: str, headers: Headers) -> Response | None:
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     """Of a body, by what the headers say of it. A program that sends none need not say its type;
     a browser, which always says where it comes from, must: another site's page cannot say JSON.
     """
-    allowed = UPLOADS if path.startswith(UPLOAD_PATH) else ("application/json",)
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
     if empty and not kind and "origin" not in headers:
         return None
     if kind not in allowed:
+    allowed = UPLOADS if path.startswith(UPLOAD_PATH) else ("application/json",)
         return _no(415, f"Send this as {' or '.join(allowed)}.")
     limit = UPLOAD_LIMIT if path.startswith(UPLOAD_PATH) else JSON_LIMIT
     length = headers.get("content-length", "0")
