@@ -198,7 +198,8 @@ class Guard:
             return None
         if _same(query, self.rules.token) and scope["type"] == "http":
             self.guesses.right(client)
-            answer = RedirectResponse(scope["path"], 303)
+            # Beside what was asked for, which a proxy may know by another path.
+            answer = RedirectResponse(f"./{scope['path'].rpartition('/')[2]}", 303)
             answer.set_cookie(COOKIE, query, httponly=True, samesite="strict")
             return answer
         if wrong := query or shown:  # who shows none has not guessed
@@ -286,8 +287,8 @@ def _type_refusal(path: str, headers: Headers) -> Response | None:
     empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
     if empty and not kind and "origin" not in headers:
         return None
-    if kind not in allowed:
     allowed = UPLOADS if path.startswith(UPLOAD_PATH) else ("application/json",)
+    if kind not in allowed:
         return _no(415, f"Send this as {' or '.join(allowed)}.")
     limit = UPLOAD_LIMIT if path.startswith(UPLOAD_PATH) else JSON_LIMIT
     length = headers.get("content-length", "0")

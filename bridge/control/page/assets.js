@@ -1,5 +1,5 @@
 // Reference images: drop one or choose one; the kept ones stand beside as small pictures.
-import { ask } from "./connection.js";
+import { ask, at } from "./connection.js";
 
 const pickers = new Set();
 
@@ -17,7 +17,7 @@ export function picker(spec, changed) {
   const draw = (names) => {
     const pictures = names.map((name) => {
       const picture = Object.assign(document.createElement("img"),
-        { src: `/api/v1/assets/${encodeURIComponent(name)}`, alt: name, title: name });
+        { src: at(`assets/${encodeURIComponent(name)}`), alt: name, title: name });
       picture.classList.toggle("on", name === value);
       picture.onclick = () => changed(name === value ? "" : name);
       return picture;
@@ -73,7 +73,7 @@ async function refresh() {
 
 async function upload(file) {
   const name = encodeURIComponent(file.name.replace(/[^\w. -]/g, "_").slice(-60));
-  const answer = await fetch(`/api/v1/assets?name=${name}`, { method: "POST", body: file,
+  const answer = await fetch(at(`assets?name=${name}`), { method: "POST", body: file,
     headers: { "content-type": file.type || "application/octet-stream" } });
   const data = await answer.json();
   if (!answer.ok) throw new Error(data.detail);

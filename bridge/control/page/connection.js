@@ -7,20 +7,25 @@ const AWAY = 30000; // milliseconds until one that had to make room comes back u
 const NO_ROOM = 1013; // the close code of one that had to make room for another page's
 const BEAT = 33; // milliseconds between two posts of values
 
+// Where REST is: beside the page, which a proxy may show under any path of its own.
+export function at(path) {
+  return new URL(`api/v1/${path}`, document.baseURI).href;
+}
+
 export async function ask(path, method = "GET", body = undefined) {
   const options = { method, headers: {} };
   if (method !== "GET") {
     options.headers["content-type"] = "application/json";
     options.body = JSON.stringify(body ?? {});
   }
-  const answer = await fetch(`/api/v1/${path}`, options);
+  const answer = await fetch(at(path), options);
   const data = await answer.json();
   if (!answer.ok) throw new Error(sentence(data.detail));
   return data;
 }
 
 export async function picture(path) {
-  const answer = await fetch(`/api/v1/${path}`);
+  const answer = await fetch(at(path));
   if (!answer.ok) throw new Error(sentence((await answer.json()).detail));
   return answer.blob();
 }
@@ -32,11 +37,10 @@ function sentence(detail) {
 // A socket that comes back by itself: `heard` gets its messages, `alive` is told when it is there,
 // and with a word when it is away for longer than a moment. One that `talks` is never long silent.
 export function listen(path, heard, alive = () => {}, talks = false) {
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
   let socket, quiet, tell;
 
   function open() {
-    socket = new WebSocket(`${scheme}://${location.host}/api/v1/${path}`);
+    socket = new WebSocket(at(path).replace(/^http/, "ws"));
     socket.binaryType = "blob";
     socket.onopen = () => {
       clearTimeout(tell);

@@ -15,12 +15,14 @@ from bridge.control.http.seats import Limits
 from bridge.control.http.server import HttpServer
 from bridge.settings import Settings
 from bridge.state.controls import OutputParameters
+from bridge.state.references import add
 from bridge.transports import Offer
 from engine.catalog.rows import Catalog
 from engine.ipc.ring import RingWriter
 from engine.parameters import describe
 from tests.support.chromium import browsing
 from tests.support.desk import FakeDesk
+from tests.support.proxy import proxied
 from tests.support.rig import running_session
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -215,6 +217,37 @@ def test_nothing_comes_from_elsewhere_and_nothing_goes_wrong(opened):
         own = (origin, origin.replace("http", "ws"), "data:", "blob:", "about:")
         assert [url for url in page.requested() if not url.startswith(own)] == []
         assert page.complaints() == []
+
+
+def test_the_page_its_sockets_and_docs_work_under_a_prefix(tmp_path, browser):
+    folder = tmp_path / "assets"
+    folder.mkdir()
+    desk = FakeDesk(folder)
+    add(folder, "a.png", cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    server = HttpServer(desk, Settings(port=0, folder=tmp_path), "a-token")
+    server.bind()
+    server.start()
+    try:
+        with proxied("/show/b%20c", server.port) as proxy, browser.page() as page:
+            page.go(f"{proxy.url}/?token=a-token")
+            page.until("document.querySelector('#control-vace_scale') !== null")
+            assert page.run("location.href") == f"{proxy.url}/", "the token leads back here"
+            page.until("document.getElementById('output').width === 320", 60)
+            page.until("document.querySelector('.drop img')?.naturalWidth === 8")
+            desk.store.update({"vace_scale": 1.75})
+            page.until("document.getElementById('control-vace_scale').value === '1.75'")
+            page.run("document.querySelector('[data-action=reset]').click()")
+            until(lambda: desk.acted == ["reset"])
+            page.run("document.querySelector('header a').click()")
+            page.until("document.querySelectorAll('.opblock').length > 10")
+            assert page.run("location.href").startswith(f"{proxy.url}/docs")
+            server_of = """fetch("openapi.json").then((answer) => answer.json())
+                .then((api) => new URL(api.servers[0].url, document.baseURI).href)"""
+            assert page.run(server_of) == f"{proxy.url}/"
+            assert proxy.outside == []
+            assert page.complaints() == []
+    finally:
+        server.close()
 
 
 def test_it_fits_a_telephone(opened):

@@ -16,6 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
 from unittest.mock import Mock
+from urllib.parse import urljoin
 
 import cv2
 import httpx2
@@ -74,7 +75,9 @@ def test_a_registry_that_knows_other_types_leaves_the_page_as_it_is(
     page = client.get("/", headers={"accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
     docs = client.get("/docs")
-    paths = re.findall(r'(?:src|href)="(/page/[^"]+)"', page.text + docs.text)
+    paths = [
+        "/" + path for path in re.findall(r'(?:src|href)="(page/[^"]+)"', page.text + docs.text)
+    ]
     assert {path.rpartition("/")[2] for path in paths} >= {*SWAGGER_UI, "app.js", "docs.js"}
     for path in paths:
         answer = client.get(path)
@@ -102,6 +105,23 @@ def test_without_swagger_ui_only_docs_is_missing_and_says_so(desk, monkeypatch, 
 
 def test_every_file_of_the_page_has_a_type_of_ours():
     assert {path.suffix for path in PAGE.rglob("*") if path.is_file()} <= set(TYPES)
+
+
+def test_nothing_on_the_page_is_asked_for_from_the_root():
+    """Or a proxy could not show it under a path of its own."""
+    for file in PAGE.iterdir():
+        found = re.findall(r"""["'`(]/(?!bridge/)[\w.]""", file.read_text("utf-8"))
+        assert found == [], file.name
+
+
+def test_a_token_in_an_address_leads_back_to_what_was_asked_for(desk):
+    with TestClient(create_app(desk, Rules(token="secret")), HERE) as client:
+        for path in ("/", "/docs", "/api/v1/state", "/page/app.js"):
+            client.cookies.clear()
+            answer = client.get(f"{path}?token=secret", follow_redirects=False)
+            assert answer.status_code == 303
+            back = answer.headers["location"]
+            assert urljoin(f"{HERE}/show{path}", back) == f"{HERE}/show{path}"
 
 
 def picture(width=40, height=30, kind=".png", **content):
