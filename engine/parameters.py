@@ -8,7 +8,9 @@ import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from ctypes import c_float
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
@@ -28,6 +30,7 @@ MOST_STEPS = 10  # noise levels of a block
 NOISIEST = 1000  # of a noise level
 MOST = sys.float_info.max  # of a number without bounds
 DECLARED = "float, int, bool, str, a Literal of texts, Size or Steps"  # what a field may be
+EXACT = 2**53  # below it a float holds every whole number
 WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
@@ -202,7 +205,7 @@ class ParameterSpec:
 
     def _text(self, value: object) -> str:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            value = str(value) if isinstance(value, int) else f"{value:g}"
+            value = digits(value)
         if not isinstance(value, str):
             raise ValueError(f"{self.name} takes {self.accepts}, not {type(value).__name__}.")
         text = mended(value)
@@ -227,6 +230,19 @@ class ParameterSpec:
         if levels is None:
             raise self._refusal(text)
         return ",".join(map(str, levels))
+
+
+def digits(number: float) -> str:
+    """A number as it was typed, with all its digits: 20261100, and 0.1 where it came in 32 bits."""
+    if not math.isfinite(number):
+        return str(number)
+    if isinstance(number, int) or (number.is_integer() and abs(number) < EXACT):
+        return str(int(number))
+    text = repr(number)
+    if float(f"{number:.9g}") != number:  # so many no hand types: it came in 32 bits, or all count
+        tried = (f"{number:.{places}g}" for places in range(1, 10))
+        text = next((short for short in tried if c_float(float(short)).value == number), text)
+    return format(Decimal(text), "f")
 
 
 def parsed_steps(text: str) -> tuple[int, ...] | None:

@@ -15,7 +15,7 @@ from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.inbox import WILD_BYTES, Allowance, Inbox, Item, Sender, address_of
 from bridge.control.osc.packets import BUNDLE, Arguments, PacketError, parse, split
 from bridge.control.osc.patterns import Patterns, is_pattern
-from bridge.control.osc.routes import ROOT, addresses, buttons, reply_to, triggered, value
+from bridge.control.osc.routes import ROOT, addresses, buttons, joined, reply_to, triggered, value
 from bridge.state.change import By, Setter
 from bridge.state.store import ParameterError
 from bridge.system import logs
@@ -59,7 +59,7 @@ class Handler:
         self._commands: dict[str, Callable[[Arguments, Sender], None]] = {
             ROOT + "pipeline": self._pipeline,
             ROOT + "source": self._source,
-            ROOT + "download": lambda args, _: desk.weights.download(str(args[0]) if args else ""),
+            ROOT + "download": lambda args, _: desk.weights.download(joined(args)),
             ROOT + "download/cancel": lambda _, __: desk.weights.cancel(),
             ROOT + "ping": lambda _, sender: feedback.answer({ROOT + "pong": 1}, sender),
             ROOT + "query": lambda args, sender: feedback.tell_all(reply_to(args, sender)),
@@ -384,14 +384,15 @@ class Handler:
         if isinstance(first, (int, float)) and not isinstance(first, bool):
             place = round(first) if abs(first) < len(rows) else -1
         try:
-            self._desk.switch(str(rows[place]["id"]) if 0 <= place < len(rows) else str(first))
+            chosen = str(rows[place]["id"]) if 0 <= place < len(rows) else joined(arguments)
+            self._desk.switch(chosen)
         except (LookupError, ValueError):
             self._feedback.tell({ROOT + "pipeline": self._desk.status().pipeline})
             raise
 
     def _source(self, arguments: Arguments, sender: Sender) -> None:
         """A source by its URI. Files are opened for this machine's own programs alone."""
-        uri = meant(str(arguments[0])) if arguments else ""
+        uri = meant(joined(arguments))
         if uri.startswith("file:") and not ip_address(sender[0]).is_loopback:
             raise ValueError("A file is opened by messages from this machine only.")
         try:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.inbox import Sender
 from bridge.control.osc.packets import Arguments
-from engine.parameters import Kind, ParameterSpec
+from engine.parameters import Kind, ParameterSpec, digits
 
 ROOT = "/bridge/"
 LONGEST_NAME = 4096  # letters of a text that is no prompt
-BETWEEN = {Kind.TEXT: " ", Kind.SIZE: "x", Kind.STEPS: ","}  # the arguments that make one value
+BETWEEN = {Kind.TEXT: " ", Kind.SIZE: "x", Kind.STEPS: ","}  # numbers that make one value
 
 
 def addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
@@ -52,11 +52,18 @@ def value(spec: ParameterSpec, arguments: Arguments) -> object:
             raise ValueError(
                 f"{spec.name} takes {spec.accepts}, not these {len(arguments)} values."
             )
-        words = (given if isinstance(given, str) else f"{given:.15g}" for given in arguments)
-        first = BETWEEN[spec.kind].join(words)
+        first = joined(arguments, BETWEEN[spec.kind])
     if isinstance(first, str) and spec.kind is not Kind.TEXT and len(first) > LONGEST_NAME:
         raise ValueError(f"{spec.name} takes {spec.accepts}, not {len(first)} letters.")
     return first
+
+
+def joined(arguments: Arguments, between: str = " ") -> str:
+    """The words of one text, which Max, Pure Data and others send one by one; `between` stands
+    between them where all are numbers. Empty for none.
+    """
+    words = [digits(g) if isinstance(g, (int, float)) else str(g) for g in arguments]
+    return (" " if any(isinstance(given, str) for given in arguments) else between).join(words)
 
 
 def reply_to(arguments: Arguments, sender: Sender) -> Sender:
