@@ -146,12 +146,13 @@ class Feedback:
         self._work.set()
 
     def answer(self, values: Mapping[str, Value | None], asker: Sender) -> None:
-        """Answer to where a question came from, and to the targets configured on that machine: the
-        program that asked may listen there. ValueError when too many ask.
+        """Answer to where a question came from, and to the targets and subscribers on that machine:
+        the program that asked may listen there. ValueError when too many ask.
         """
         with self._lock:
             self._admit(asker)
-            for target in {asker, *(t for t in self._targets if t[0] == asker[0])}:
+            heard = (*self._targets, *self._subscribers)
+            for target in {asker, *(t for t in heard if t[0] == asker[0])}:
                 self._pending.setdefault(target, {}).update(values)
         self._work.set()
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from itertools import islice
@@ -81,6 +82,7 @@ class Handler:
         self._refused_at: dict[str, float] = {}
         self._trouble: tuple[float, int] = 0.0, 0
         self._traced: set[str] = set()
+        self._advised: set[tuple[str, str]] = set()  # machines, and what they were told
         self._errands = Errands()
         self._lock = threading.Lock()
 
@@ -240,6 +242,17 @@ class Handler:
         log.warning("OSC: %s", text, exc_info=trace)
         self._feedback.tell({ROOT + "error": text[:1000]})
 
+    def _advise(self, note: str, sender: Sender) -> None:
+        """Tell a sender once what it should do otherwise, and whoever reads the log."""
+        if (sender[0], note) in self._advised or not self._may_tell(perf_counter()):
+            return
+        if len(self._advised) >= MOST_KINDS:
+            self._advised.clear()
+        self._advised.add((sender[0], note))
+        log.warning("OSC from %s:%d: %s", *sender, note)
+        with suppress(ValueError):  # too many ask at once: the log has it
+            self._feedback.answer({ROOT + "error": note}, sender)
+
     def _may_tell(self, now: float) -> bool:
         since, told = self._trouble
         if now - since >= LOG_EVERY:
@@ -304,6 +317,8 @@ class Handler:
         except Exception as error:  # noqa: BLE001 - of the codec: no bytes may end the one who listens
             self.refuse("packet", f"A message cannot be read: {error}", error)
             return False
+        if message.note:
+            self._advise(message.note, sender)
         address = message.address
         if not is_pattern(address):
             return self._attempt(address, self._do, address, message.arguments, sender)

@@ -17,12 +17,11 @@ BUNDLE = b"#bundle\x00"
 HEAD = 16  # bytes of a bundle before its first element
 DEEPEST = 8  # bundles in bundles
 MOST_ARGUMENTS = 64
-KNOWN_TAGS = b"ifdhsSTFNI[]"
+UNKNOWN = re.compile(rb"[^ifdhsSTFNI\[\]]")  # of the types of arguments
 # The codec knows neither I (impulse) nor S (symbol); they are laid out as T and s.
 ALIKE = bytes.maketrans(b"IS", b"Ts")
 LENGTHS = {"i": 4, "f": 4, "h": 8, "d": 8}  # bytes of an argument; none for those not named
-HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")  # of a surrogate pair, as bytes
-INSTEAD = "\ufffd".encode()
+FOREIGN = "cp1252"  # how programs that know no UTF-8 write texts, on most machines of the West
 INT32 = 1 << 31
 FLOAT32 = 3.4e38
 
@@ -33,10 +32,13 @@ class PacketError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message; arrays are taken apart, their elements stand in one row."""
+    """One message; arrays are taken apart, their elements stand in one row. `note` is what its
+    sender should know of how it was read, in a sentence with the cure; empty for nothing.
+    """
 
     address: str
     arguments: Arguments
+    note: str = ""
 
 
 def split(data: bytes, depth: int = 0) -> list[bytes]:
@@ -62,10 +64,14 @@ def split(data: bytes, depth: int = 0) -> list[bytes]:
 
 
 def parse(data: bytes) -> Message:
-    """One message; PacketError where it is damaged or has arguments of a kind not known here."""
+    """One message; PacketError where it is damaged or has no argument before one of a kind that is
+    not known here. Texts that are not UTF-8 are read as cp1252, its undefined bytes as U+FFFD.
+    """
     try:
-        parsed = OscMessage(_mended(_checked(data)))
-        return Message(parsed.address, _flat(parsed.params))
+        data, unknown = _checked(data)
+        texts = _Texts()
+        parsed = OscMessage(texts.mended(data))
+        return Message(parsed.address, _flat(parsed.params), texts.note or unknown)
     except PacketError:
         raise
     except (ParseError, ValueError) as error:
@@ -75,12 +81,14 @@ def parse(data: bytes) -> Message:
 def encoded(address: str, value: Value) -> bytes:
     """One message: f for a float, i for a whole number or a switch, s for text.
 
-    Pure Data and others read no T, h or d. A number too large for its type goes as f or as text.
+    Pure Data and others read no T, h or d. A number too large for its type goes as text, with all
+    its digits.
     """
     builder = OscMessageBuilder(address)
-    if isinstance(value, int) and -INT32 <= value < INT32:
+    whole = isinstance(value, int)
+    if whole and -INT32 <= value < INT32:
         builder.add_arg(int(value), "i")
-    elif isinstance(value, str) or (math.isfinite(value) and abs(value) > FLOAT32):
+    elif whole or isinstance(value, str) or (math.isfinite(value) and abs(value) > FLOAT32):
         builder.add_arg(mended(str(value)), "s")
     else:
         builder.add_arg(float(value), "f")
@@ -90,41 +98,80 @@ def encoded(address: str, value: Value) -> bytes:
         raise PacketError(f"{address} cannot be told: {error}") from None
 
 
-def _checked(data: bytes) -> bytes:
-    """The same message with its type tags looked at; the codec would log and skip each unknown."""
+def _checked(data: bytes) -> tuple[bytes, str]:
+    """The same message with its type tags looked at; the codec would log and skip each unknown. Of
+    what follows an unknown one nobody knows where it lies: there the message ends, which is said.
+    """
     if not data.startswith(b"/") or len(data) % 4:
         raise PacketError("A datagram was no OSC, or was cut short.")
     start = (data.index(b"\0") | 3) + 1
     if start >= len(data):
-        return data  # old programs leave out the tags where there are no arguments
+        return data, ""  # old programs leave out the tags where there are no arguments
     end = data.index(b"\0", start)
     tags = data[start:end]
-    if not tags.startswith(b",") or tags[1:].translate(None, KNOWN_TAGS):
-        raise PacketError(f"The types {tags[:20].decode('ascii', 'replace')!r} are not known here.")
+    if not tags.startswith(b","):
+        raise PacketError(f"The types {_shown(tags)} are not known here.")
     if len(tags) > MOST_ARGUMENTS + 1:
         raise PacketError(f"A message has more than {MOST_ARGUMENTS} arguments.")
-    return data[:start] + tags.translate(ALIKE) + data[end:]
+    found = UNKNOWN.search(tags, 1)
+    if not found:
+        return data[:start] + tags.translate(ALIKE) + data[end:], ""
+    known = tags[: found.start()]
+    if not known.strip(b",["):
+        raise PacketError(f"The types {_shown(tags)} are not known here.")
+    known += b"]" * (known.count(b"[") - known.count(b"]"))
+    note = (
+        f"Arguments of the type {_shown(found.group())} are not known here; what stands before "
+        "it holds. Send numbers and texts only."
+    )
+    return data[:start] + _padded(known.translate(ALIKE)) + data[(end | 3) + 1 :], note
 
 
-def _mended(data: bytes) -> bytes:
-    """The same message with halves of surrogate pairs in its strings as U+FFFD, which is as long:
-    some programs write emoji as two such halves.
-    """
-    if not HALF.search(data):
-        return data
-    address = data.index(b"\0")
-    start = (address | 3) + 1
-    place = (data.index(b"\0", start) | 3) + 1
-    parts = [HALF.sub(INSTEAD, data[:place])]
-    for tag in data[start:place].rstrip(b"\0").decode("ascii", "replace"):
-        if tag == "s":
-            end = (data.index(b"\0", place) | 3) + 1
-            parts.append(HALF.sub(INSTEAD, data[place:end]))
-        else:
-            end = place + LENGTHS.get(tag, 0)
-            parts.append(data[place:end])
-        place = end
-    return b"".join(parts) + data[place:]
+def _padded(data: bytes) -> bytes:
+    return data + bytes(4 - len(data) % 4)
+
+
+def _shown(tags: bytes) -> str:
+    return repr(tags[:20].decode("ascii", "replace"))
+
+
+class _Texts:
+    """Reads the texts of one message, and notes what its sender should know of them."""
+
+    def __init__(self) -> None:
+        self.note = ""
+
+    def mended(self, data: bytes) -> bytes:
+        """The same message with its texts in UTF-8, as the codec reads them."""
+        if data.isascii():
+            return data
+        address = data.index(b"\0")
+        start = (address | 3) + 1
+        if start >= len(data):
+            return self._text(data)
+        place = (data.index(b"\0", start) | 3) + 1
+        parts = [self._text(data[:start]), data[start:place]]
+        for tag in data[start:place].rstrip(b"\0").decode("ascii"):
+            if tag == "s":
+                end = (data.index(b"\0", place) | 3) + 1
+                parts.append(self._text(data[place:end]))
+            else:
+                end = place + LENGTHS.get(tag, 0)
+                parts.append(data[place:end])
+            place = end
+        return b"".join(parts) + data[place:]
+
+    def _text(self, padded: bytes) -> bytes:
+        """One text; of a pair of surrogates, which some programs write an emoji as, the emoji."""
+        if padded.isascii() or len(padded) % 4:  # one that is cut short is the codec's to refuse
+            return padded
+        raw = padded.rstrip(b"\0")
+        try:
+            text = mended(raw.decode("utf-8", "surrogatepass"))
+        except UnicodeDecodeError:
+            text = raw.decode(FOREIGN, "replace")
+            self.note = f"A text that is not UTF-8 was read as {FOREIGN}; send UTF-8."
+        return _padded(text.encode())
 
 
 def _flat(arguments: Arguments) -> Arguments:
