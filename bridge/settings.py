@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bridge.system.paths import bare, meant, no_device, path_of
+from bridge.system.paths import bare, bridge_name, meant, path_of
 from engine import sizes
 from engine.parameters import Size
 from engine.system.texts import mended
@@ -57,8 +57,6 @@ def accepts(name: str) -> str:
     kinds: tuple[Any, ...] = get_args(field.annotation) or (field.annotation,)
     if get_origin(field.annotation) is Literal:
         return f"takes {' or '.join(kinds)}"
-    if name == "name":
-        return "takes 1 to 40 letters (A to Z), digits, dashes and underscores"
     nouns = {int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
     words = next((nouns[kind] for kind in kinds if kind in nouns), "text")
     bounds = {type(mark): mark for mark in field.metadata}
@@ -100,8 +98,8 @@ class Settings(BaseSettings):
     alpha: Literal["opaque", "input"] = Field(
         default="opaque", description="send full alpha, or what the pipeline gives"
     )
-    name: Annotated[str, AfterValidator(no_device)] = Field(
-        default="Bridge", pattern=r"^[A-Za-z0-9_-]{1,40}$", description="of this bridge: <Name>Out"
+    name: Annotated[str, AfterValidator(bridge_name)] = Field(
+        default="Bridge", description="of this bridge: <Name>Out"
     )
     host: str = Field(default="127.0.0.1", description="address for HTTP; others need --token")
     port: int = Field(default=8000, ge=0, le=65535, description="for HTTP (TCP) and OSC (UDP)")

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from glob import escape
 from logging.handlers import QueueHandler
 from os import getpid
 from pathlib import Path
@@ -249,7 +250,7 @@ class LogFile(logging.Handler):
             if not self._claim.take():
                 name = self.path.stem
                 self.path = self.path.with_name(f"{name}.{getpid()}.log")
-                _forget(self.path.parent, f"{name}.[0-9]*.log*")
+                _forget(self.path.parent, f"{escape(name)}.[0-9]*.log*")
                 self._note = f"Another bridge called {name} writes {name}.log.\n"
                 log.warning("%s This one writes %s.", self._note.strip(), self.path)
         if self.path.exists() and not self.path.is_file():  # to open a pipe would wait for ever

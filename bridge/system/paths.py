@@ -26,9 +26,15 @@ INVISIBLE = (
     + "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
     + "\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
+LONGEST_NAME = 40  # letters of a bridge's
 AS_CALLED = "spout:"  # what other programs call their senders may end in a blank
 # Names that Windows takes for a device, whatever their ending
 DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\..*)?", re.IGNORECASE)
+
+# What a bridge and what it sends may be called, here and in other programs: no other signs, since
+# files are called so too, and each system has its own way to write other letters in such names
+NAME = re.compile(r'(?! )[^\x00-\x1f\x7f-\U0010ffff/\\:*?"<>|]+(?<! )')
+NAME_TAKES = 'letters (A to Z), digits, blanks within and signs but / \\ : * ? " < > |'
 
 
 def bare(text: str) -> str:
@@ -97,10 +103,12 @@ def refusal(path: PurePath) -> str:
     return ""
 
 
-def no_device(name: str) -> str:
-    """A name that files are called by; ValueError for one of Windows' devices, on every system: a
-    show's folder travels.
+def bridge_name(name: str) -> str:
+    """A bridge's name, which files are called by; ValueError for what is none, as one of Windows'
+    devices is on every system: a show's folder travels.
     """
+    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise ValueError(f"takes 1 to {LONGEST_NAME} {NAME_TAKES}, not {name!r:.80}")
     if DEVICE.fullmatch(name):
         raise ValueError(f"{name} is a device on Windows, where no file can have its name")
     return name

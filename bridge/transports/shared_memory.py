@@ -1,17 +1,17 @@
 """Shared memory between programs of one machine, in a layout that a stranger reads in 20 lines."""
 
 import os
-import re
 from time import perf_counter, sleep
 
 from bridge.frames.frame import Frame
+from bridge.system.paths import NAME, NAME_TAKES
 from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import TransportBase
 from engine.ipc.public_ring import PublicReader, PublicWriter
 from engine.ipc.ring import Header, Slot, is_alive, look
 from engine.ipc.segments import RingError, is_young, public_names
 
-NAME = re.compile(r"[A-Za-z0-9._-]{1,80}")
+LONGEST_NAME = 80  # letters
 SLOTS = 4
 GLANCE, IDLE_GLANCE = 0.001, 0.005  # seconds between looks for a new frame
 QUIET = 0.5  # seconds without a frame from which on looks are rarer
@@ -283,9 +283,10 @@ def open_sink(name: str, options: Options) -> SharedMemorySink:
 
 
 def _checked(name: str) -> str:
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise TransportError(
-            f"shm:{name} is no name for shared memory; use letters, digits, dot, dash, underscore."
+            f"shm:{name:.100} is no name for shared memory; "
+            f"use at most {LONGEST_NAME} {NAME_TAKES}."
         )
     return name
 

@@ -269,7 +269,7 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
         ("--port 70000", "--port takes a whole number from 0 to 65535, not '70000'.", 1),
         (
             "--name=",
-            "--name takes 1 to 40 letters (A to Z), digits, dashes and underscores, not",
+            "--name takes 1 to 40 letters (A to Z), digits, blanks within and signs but / \\ :",
             1,
         ),
         ("--gpu -1", "--gpu takes a whole number from 0 on, not '-1'.", 1),

@@ -241,7 +241,7 @@ def test_a_source_that_cannot_be_opened_is_one_sentence(tmp_path, uri, words):
         ("file:", "needs a path"),
         ("file:PLACE/no/folder.mp4", "There is no folder"),
         ("file:PLACE/film.nothing", "no video file's name"),
-        ("shm:a b", "no name for shared memory"),
+        ("shm: a", "no name for shared memory"),
         pytest.param("spout:Out", "exists on Windows only", marks=ELSEWHERE),
     ],
 )
