@@ -15,7 +15,10 @@ from pathlib import Path
 
 from platformdirs import user_documents_path
 
-from engine.catalog.artifacts import Artifact
+from engine.catalog.artifacts import LORAS, Artifact
+from engine.catalog.controls import CausalLoad
+from engine.files import loras
+from engine.files.loras import ListedLora, LoraFile, LoraFolder
 from engine.system import drives, held
 
 RECORD = "hashes.json"
@@ -137,6 +140,30 @@ class Library:
         return (
             what and f"{what}: {drives.cure(self.models)}, or choose another folder with --models."
         )
+
+    def lora(self, name: str) -> LoraFile:
+        """The LoRA that is meant by a name or a whole path, here or where another program keeps
+        its own. ValueError, as one sentence, where there is none.
+        """
+        return loras.find(self._lora_folders, name, self.models / LORAS)
+
+    def loras(self) -> list[ListedLora]:
+        """All LoRAs on this machine; it reads their headers, once each."""
+        return loras.listed(self._lora_folders)
+
+    def lora_bytes(self, load: CausalLoad) -> int:
+        """What LoRAs take that stay live: about as much as their files."""
+        names = [load.lora_1, load.lora_2, load.lora_3] if load.lora_mode == "live" else []
+        size = 0
+        for name in filter(None, names):
+            with suppress(OSError):  # one that is gone takes nothing
+                found = loras.exact(self._lora_folders, name)
+                size += found.path.stat().st_size if found else 0
+        return size
+
+    @property
+    def _lora_folders(self) -> list[LoraFolder]:
+        return loras.lora_folders((place.folder, place.origin) for place in self.places)
 
     def missing(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
         """Those that are nowhere."""
