@@ -58,6 +58,7 @@ from bridge.workers.rollback import Rollback
 from engine import sizes
 from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import LARGEST_AUTO
+from engine.files.library import Library
 from engine.parameters import Load, Value, describe
 from engine.sizes import AUTO
 from engine.system.texts import mended
@@ -92,7 +93,9 @@ class Session:
         self._catalog = catalog
         row = catalog[settings.pipeline]
         self._first = row.id
-        self._files = NamedFiles(settings.assets, settings.models_folder)
+        self._files = NamedFiles(
+            settings.assets, Library(settings.models_folder, settings.more_models)
+        )
         self.store = ParameterStore(
             all_specs(catalog),
             self._files.picture,

@@ -92,7 +92,7 @@ def _load(row: PipelineRow, values: Mapping[str, str]) -> Load:
 def listing(job: Job, console: Console) -> int:
     """What each pipeline is loaded from, what of it is here, and whether it fits the GPU."""
     card = chosen(None, gpus())
-    free, loras = card.free if card else None, LoraSizes(job.library.models)
+    free, loras = card.free if card else None, LoraSizes(job.library)
     for row, load in job.loads:
         files = row.needs(load).values()
         gone = job.library.missing(files)

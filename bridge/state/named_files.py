@@ -1,4 +1,4 @@
-"""The files that values name: pictures of the assets folder, LoRAs of the models folder."""
+"""The files that values name: pictures of the assets folder, LoRAs of this machine."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +7,7 @@ from pathlib import Path
 from bridge.state.references import refer
 from bridge.system.aside import Disk, SlowError
 from bridge.system.paths import path_of
-from engine.catalog.artifacts import lora_named
+from engine.files.library import Library
 
 AT_START = 3.0  # seconds that a disk may take to answer before the run begins
 LATER = 10.0  # the same later: one that sleeps may be waking up
@@ -18,11 +18,11 @@ class NamedFiles:
     seconds.
     """
 
-    def __init__(self, assets: Path, models: Path) -> None:
+    def __init__(self, assets: Path, library: Library) -> None:
         self.patience = AT_START
-        self._assets, self._models = assets, models
+        self._assets, self._library = assets, library
         self._assets_disk = Disk(f"The folder {assets}")
-        self._models_disk = Disk(f"The folder {models}")
+        self._models_disk = Disk(f"The folder {library.models}")
 
     def picture(self, given: str) -> str:
         """The name of the picture that is meant; ValueError where there is none, or no telling."""
@@ -30,7 +30,10 @@ class NamedFiles:
 
     def lora(self, given: str) -> str:
         """The same of a LoRA."""
-        return self._found(self._models_disk, path_of(given), partial(lora_named, self._models))
+        return self._found(self._models_disk, path_of(given), self._lora)
+
+    def _lora(self, given: str) -> str:
+        return self._library.lora(given).name
 
     def _found(self, disk: Disk, given: str, find: Callable[[str], str]) -> str:
         try:

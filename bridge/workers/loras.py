@@ -1,12 +1,11 @@
-"""How much memory LoRAs take, of a folder whose disk may sleep."""
+"""How much memory LoRAs take, whose disk may sleep."""
 
 import logging
 from functools import partial
-from pathlib import Path
 
 from bridge.system.aside import Disk, SlowError
 from engine.catalog.controls import CausalLoad
-from engine.cost import fit
+from engine.files.library import Library
 from engine.parameters import Load
 
 log = logging.getLogger(__name__)
@@ -16,15 +15,15 @@ KEPT = 100  # combinations of LoRAs whose size is remembered
 
 
 class LoraSizes:
-    """The LoRAs of one models folder. Any thread may ask."""
+    """The LoRAs of one library. Any thread may ask."""
 
-    def __init__(self, models: Path) -> None:
-        self._models = models
+    def __init__(self, library: Library) -> None:
+        self._library = library
         self._disk = Disk("The folder of LoRAs")
         self._known: dict[tuple[str, str, str, str], int] = {}
 
     def bytes(self, load: Load) -> int:
-        """As `engine.cost.fit.lora_bytes`; 0 for a pipeline without any. Where the disk does not
+        """As `Library.lora_bytes`; 0 for a pipeline without any. Where the disk does not
         answer, what it was the last time; and where that is not known, nothing: the worker itself
         counts again before it loads.
         """
@@ -34,7 +33,7 @@ class LoraSizes:
         if not any(key[:3]):
             return 0
         try:
-            found = self._disk.ask(key, partial(fit.lora_bytes, load, self._models), PATIENCE)
+            found = self._disk.ask(key, partial(self._library.lora_bytes, load), PATIENCE)
         except SlowError as error:
             log.warning("what the LoRAs take is not known now: %s", error)
             return self._known.get(key, 0)

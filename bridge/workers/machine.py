@@ -83,7 +83,7 @@ class LocalMachine:
         """
         library = Library(settings.models_folder, settings.more_models)
         self.weights = Weights(catalog, library, chosen, came)
-        self._loras = LoraSizes(settings.models_folder)
+        self._loras = LoraSizes(library)
         self._number = settings.gpu
         self._gpu_at_first = self._gpu_free()
 

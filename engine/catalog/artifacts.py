@@ -6,7 +6,6 @@ size is about right and the hash is recorded when the file comes (see `engine.fi
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import CausalSpec
@@ -92,23 +91,6 @@ TOKENIZER = Artifact(
     "6e197b4d3dbd71da14b4eb255f4fa91c9c1f2068b20a2de2472967ca3d22602b", APACHE,
 )  # fmt: skip
 LORAS = "loras"  # the folder of the user's own LoRAs
-
-
-def lora_named(models: Path, name: str) -> str:
-    """The name of a LoRA, by its name or its whole path, where it is a file in the models folder's
-    loras; else ValueError.
-    """
-    folder = models / LORAS
-    try:
-        path = Path(name)
-        if path.is_absolute() and path.parent in (folder.absolute(), folder.resolve()):
-            name = path.name
-        there = Path(name).name == name and (folder / name).is_file()
-    except OSError:  # a name that no file can have
-        there = False
-    if not there:
-        raise ValueError(f"There is no LoRA {name!r:.130} in {folder}; put its file there.")
-    return name
 
 
 def needed(spec: CausalSpec, load: CausalLoad) -> Mapping[str, Artifact]:

@@ -30,6 +30,7 @@ from engine.cost.fit import pixels
 from engine.cost.memory import Setting
 from engine.cost.roofline import frame_tokens
 from engine.files.library import Library, lack
+from engine.files.loras import LoraFile
 from engine.pipeline import Context
 from engine.weights.checkpoint import opened, randomised, read
 from engine.weights.headers import NESTS, SUFFIXES, header
@@ -202,16 +203,16 @@ def _demo(
 
 def _add_loras(parts: Parts, load: CausalLoad, context: Context) -> None:
     """The user's LoRAs, into the weights or beside them; what is cast to 8 bits, in between."""
-    folder = context.models / files.LORAS
+    library = Library(context.models, context.more_models)
     asked = enumerate((load.lora_1, load.lora_2, load.lora_3), 1)
-    names: dict[int, str] = {}
+    found: dict[int, LoraFile] = {}
     for place, name in ((place, name) for place, name in asked if name):
         try:  # the door has seen it: it went later, and the show goes on without it
-            names[place] = files.lora_named(context.models, name)
+            found[place] = library.lora(name)
         except ValueError as error:
             parts.remarks.append(f"{error} It is left out.")
     root = parts.network.wan
-    adapters = [load_adapter(folder / name, root) for name in names.values()]
+    adapters = [load_adapter(lora.path, root) for lora in found.values()]
     parts.remarks += [adapter.remark for adapter in adapters if adapter.remark]
     if load.lora_mode == "merged":
         merge(root, [(adapter, 1.0) for adapter in adapters])
@@ -219,7 +220,7 @@ def _add_loras(parts: Parts, load: CausalLoad, context: Context) -> None:
         _quantise(parts, load, context)
     if load.lora_mode == "live":
         attached = attach(root, adapters, dtype=parts.network.dtype)
-        parts.loras = dict(zip(names, attached, strict=True))
+        parts.loras = dict(zip(found, attached, strict=True))
 
 
 def _quantise(parts: Parts, load: CausalLoad, context: Context) -> None:

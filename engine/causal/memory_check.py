@@ -9,8 +9,9 @@ import torch
 
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import CausalSpec
-from engine.cost.fit import Fit, fit_of, lora_bytes, pixels
+from engine.cost.fit import Fit, fit_of, pixels
 from engine.cost.memory import Setting
+from engine.files.library import Library
 from engine.pipeline import Context, InsufficientMemory
 from engine.system import commit
 
@@ -27,7 +28,8 @@ def checked_fit(
 
     InsufficientMemory, with what would make it fit, where it is too much.
     """
-    setting = replace(setting, loras=lora_bytes(load, context.models))
+    library = Library(context.models, context.more_models)
+    setting = replace(setting, loras=library.lora_bytes(load))
     fit = fit_of(spec, load, pixels(context.size), _free(device), setting, kept)
     if not fit.fits:
         cure = commit.cure() if device.type == "cpu" else ""

@@ -2,10 +2,8 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from engine import sizes
-from engine.catalog import artifacts as files
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import CausalSpec
 from engine.cost.memory import GPU, Setting, need, total
@@ -119,13 +117,6 @@ def fit_of(
     sizes = [together | {"size": f"{w}x{h}"} for w, h in _smaller(*size)]
     chosen = next(each for each in [together, *sizes] if wanted(each) <= free)
     return Fit(asked, free, (Remedy(chosen, wanted(chosen)),))
-
-
-def lora_bytes(load: CausalLoad, models: Path) -> int:
-    """What LoRAs take that stay live: about as much as their files."""
-    names = [load.lora_1, load.lora_2, load.lora_3] if load.lora_mode == "live" else []
-    found = [models / files.LORAS / name for name in names if name]
-    return sum(file.stat().st_size for file in found if file.is_file())
 
 
 def pixels(asked: str) -> tuple[int, int]:

@@ -27,6 +27,7 @@ from bridge.settings import Settings
 from bridge.system.aside import Disk, SlowError
 from bridge.workers.loras import LoraSizes
 from engine.catalog.controls import CausalLoad
+from engine.files.library import Library
 from tests.bridge.control.osc.test_osc import message, osc
 from tests.bridge.downloads.files import NET, ROWS, put
 from tests.support.doubles import CATALOG
@@ -424,13 +425,14 @@ def test_a_data_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkeypa
 def test_what_loras_take_is_known_from_before_while_their_disk_sleeps(tmp_path, monkeypatch):
     put(tmp_path / "loras" / "a.safetensors", b"12345678")
     load = CausalLoad(lora_1="a.safetensors", lora_mode="live")
-    sizes = LoraSizes(tmp_path)
+    sizes = LoraSizes(Library(tmp_path))
     assert sizes.bytes(load) == 8
     awake = threading.Event()
-    monkeypatch.setattr("engine.cost.fit.lora_bytes", lambda *_: awake.wait(20))
+    monkeypatch.setattr("engine.files.library.Library.lora_bytes", lambda *_: awake.wait(20))
     monkeypatch.setattr(bridge.workers.loras, "PATIENCE", 0.1)
     try:
         assert sizes.bytes(load) == 8
-        assert LoraSizes(tmp_path).bytes(load) == 0, "it is of one folder, and forgets with it"
+        other = LoraSizes(Library(tmp_path))
+        assert other.bytes(load) == 0, "it is of one library, and forgets with it"
     finally:
         awake.set()
