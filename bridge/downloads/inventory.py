@@ -1,7 +1,7 @@
 """What each pipeline is loaded from, what of it is missing, and the download of that."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -55,6 +55,7 @@ class Weights:
         self._came = came
         self._downloads = Downloads(library.models, self._ended)
         self._disk = Disk(f"The models folder {library.models}")
+        self._lora_disk = Disk("The folders of LoRAs")
 
     @property
     def now(self) -> Download:
@@ -102,6 +103,13 @@ class Weights:
         SlowError where that takes too long.
         """
         return self._disk.ask("listing", self._listing, LISTING)
+
+    def loras(self) -> list[dict[str, Any]]:
+        """The LoRAs on this machine for a reader, each with the name that means it. Reads the
+        disk; SlowError where that takes too long.
+        """
+        found = self._lora_disk.ask("LoRAs", self.library.loras, LISTING)
+        return [asdict(lora) for lora in found]
 
     def _listing(self) -> dict[str, Any]:
         now = self.now

@@ -28,6 +28,17 @@ def models(desk: BridgeApi) -> APIRouter:
         except SlowError as error:
             raise HTTPException(503, str(error)) from error
 
+    @router.get("/loras", responses=refused(503))
+    def loras() -> list[dict[str, Any]]:
+        """The LoRAs on this machine, other programs' too: the name that `lora_1` takes, whose it
+        is, bytes, when it was modified in seconds since 1970, what it was made for, the pipelines
+        that it fits.
+        """
+        try:
+            return desk.weights.loras()
+        except SlowError as error:
+            raise HTTPException(503, str(error)) from error
+
     @router.post("/models/download", status_code=202, responses=refused(404, 409))
     def download(given: Which) -> dict[str, Any]:
         """Begin to download what a pipeline lacks; the state tells how it goes."""
