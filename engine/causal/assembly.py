@@ -45,7 +45,8 @@ T = TypeVar("T")
 @dataclass
 class Parts:
     """What a causal pipeline is made of. `encode` gives a text's embedding, `note` what the user
-    should know of it; `loras` are the faders of LoRAs that stay live, by their places. `memory`
+    should know of it; `loras` are the faders of LoRAs that stay live, by their places, and
+    `strengths` say of every LoRA how strong it is by its file. `memory`
     and `precision` say how much of the memory it takes and what is computed in 8 bits.
     """
 
@@ -56,6 +57,7 @@ class Parts:
     note: Callable[[str], str]
     loras: dict[int, LoraHandle] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    strengths: list[str] = field(default_factory=list)
     memory: str = ""
     precision: str = ""
 
@@ -214,6 +216,8 @@ def _add_loras(parts: Parts, load: CausalLoad, context: Context) -> None:
     root = parts.network.wan
     adapters = [load_adapter(lora.path, root) for lora in found.values()]
     parts.remarks += [adapter.remark for adapter in adapters if adapter.remark]
+    told = zip(found.values(), adapters, strict=True)
+    parts.strengths = [f"{lora.name}: {adapter.alphas}" for lora, adapter in told]
     if load.lora_mode == "merged":
         merge(root, [(adapter, 1.0) for adapter in adapters])
     if load.quantization == "fp8":

@@ -129,6 +129,7 @@ class CausalPipeline:
             "size": "x".join(map(str, take.size)) if take else "",
             "memory": parts.memory,
             "precision": parts.precision,
+            "loras": parts.strengths,
             "arriving": self._prompts.arriving + self._assets.arriving,
             "fade_left": round(self._prompts.fade_left(), 2),
             "noise_scale": round(self._noise, 3),

@@ -1,10 +1,12 @@
-"""LoRAs through a running bridge: offered, and named as they are typed."""
+"""LoRAs through a running bridge: offered, named as they are typed, loaded, and told."""
 
 import pytest
 from starlette.testclient import TestClient
 
 from bridge.control.http.app import create_app
 from bridge.control.http.guard import Rules
+from bridge.workers.machine import LocalMachine
+from engine.catalog.rows import BUILT_IN, Catalog
 from tests.support.lora_files import lora_file
 from tests.support.rig import running_session
 
@@ -54,3 +56,34 @@ def test_a_lora_is_offered_and_taken_by_any_of_its_names(tmp_path, comfy):
             assert answer.status_code == 422
             assert words in answer.json()["detail"][0]["msg"]
         assert held() == row["name"], "what was refused changed nothing"
+
+
+@pytest.mark.slow
+def test_a_running_bridge_loads_it_and_says_how_strong_it_is(tmp_path, comfy):
+    """From ComfyUI's folder, with alpha in the metadata; then one that is refused by its name."""
+    pytest.importorskip("torch")
+    from tests.support.loras import SPELLINGS
+
+    named = {spelling.name: spelling for spelling in SPELLINGS}
+    for number, name in enumerate(("patterns in diffusers' metadata", "lycoris, plain matrices",
+                                   "LoKr", "8 bits")):  # fmt: skip
+        named[name].save(comfy / f"lora {number}")
+    load = {"weights": "demo", "lora_1": "lora 0/adapter_model", "lora_2": "lora 1/adapter_model"}
+    with running_session(
+        tmp_path / "data", Catalog(BUILT_IN), load, LocalMachine, pipeline="longlive", load_s=300
+    ) as rig:
+        stop = rig.steady_input(10)
+
+        def told():
+            return rig.session.status().report.get("loras", [])
+
+        rig.until(lambda: len(told()) == 2, 240)
+        first, second = told()
+        assert first.startswith("lora 0/adapter_model.safetensors: 20 layers with alpha 1 to 8 of")
+        assert first.endswith("of rank 4, from its metadata")
+        assert second.endswith("20 layers with alpha 2 of rank 4, from its tensors")
+        for name, words in (("lora 2/adapter_model", "parts of a LoKr, which is not supported"),
+                            ("lora 3/adapter_model", "(int8)")):  # fmt: skip
+            rig.session.store.update({"lora_1": name})
+            rig.until(lambda words=words: words in rig.session.status().error, 240)
+        stop()

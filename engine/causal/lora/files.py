@@ -9,9 +9,8 @@ the network's own module tree, with and without VACE, and what finds no layer is
 # pyright: basic, reportMissingImports=false
 
 import math
-import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +18,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engine.causal.network.wan_weights import WRAPPERS
+from engine.causal.lora.alphas import NO_ALPHAS, Alphas, read_alphas
+from engine.files.lora_keys import (
+    BESIDE,
+    INPUTS,
+    OTHER_INPUTS,
+    SECOND,
+    WITHOUT,
+    flattened,
+    parsed,
+)  # fmt: skip
+from engine.files.loras import MADE_FOR
 from engine.weights.checkpoint import read
 from engine.weights.errors import CheckpointError, first_few
 from engine.weights.finite import largest
@@ -28,20 +37,6 @@ from engine.weights.headers import NESTS
 HIGHEST = 10.0  # strength of a LoRA, either way
 LORA_NESTS = ("generator_lora", *NESTS)  # the first is where LongLive's own file holds its LoRA
 
-NOWHERE = WRAPPERS | {"base_model", "transformer"}  # parts of a key that name no layer
-KOHYA = re.compile(r"lora_(unet|transformer)_+")
-PARTS = {
-    "down": re.compile(r"\.lora[._](A|down)(\.\w+)?\.weight$"),
-    "up": re.compile(r"\.lora[._](B|up)(\.\w+)?\.weight$"),
-    "alpha": re.compile(r"\.alpha$"),
-    "dora": re.compile(r"\.(dora_scale|lora_magnitude_vector)(\.\w+)*$"),
-    "diff": re.compile(r"\.diff(_\w+)?$"),
-}
-OTHER_INPUTS = re.compile(r"img|image|add_[kv]_proj|face|motion_encoder")
-
-DIFF = "whole differences (.diff), which are not supported"
-DORA = "parts of a DoRA, which is not supported"
-INPUTS = "for image or face inputs, which are not supported"
 LONE = "alphas without matrices"
 UNKNOWN = "not of a linear layer of this network"
 
@@ -71,16 +66,19 @@ class LoraPair(NamedTuple):
 
     down: Tensor  # (rank, inputs)
     up: Tensor  # (outputs, rank)
-    scale: float  # alpha / rank
+    scale: float  # alpha / rank, or alpha / sqrt(rank)
 
 
 @dataclass(frozen=True, eq=False)
 class Adapter:
-    """A LoRA matched to a network: `pairs` by the paths of its linear layers."""
+    """A LoRA matched to a network: `pairs` by the paths of its linear layers. `alphas` says how
+    strongly they act, and where that stands.
+    """
 
     source: str
     pairs: Mapping[str, LoraPair]
     unused: Mapping[str, str]  # keys of the file that have no effect, each with the reason
+    alphas: str = ""
 
     @property
     def remark(self) -> str:
@@ -90,9 +88,14 @@ class Adapter:
         return f"Not used of {self.source}: {_told(self.unused)}."
 
 
-def load_adapter(path: str | Path, network: nn.Module, *, alpha: float | None = None) -> Adapter:
-    """The LoRA of a file, matched to `network`; see `read_adapter` and `match_adapter`."""
-    return match_adapter(read_adapter(path), network, source=path, alpha=alpha)
+def load_adapter(path: str | Path, network: nn.Module) -> Adapter:
+    """The LoRA of a file, matched to `network`; see `read_adapter`, `read_alphas` and
+    `match_adapter`.
+    """
+    tensors = read_adapter(path)
+    downs = (tensor for key, tensor in tensors.items() if parsed(key).part == "down")
+    ranks = frozenset(down.shape[0] for down in downs if down.ndim)
+    return match_adapter(tensors, network, source=path, alphas=read_alphas(path, ranks))
 
 
 def read_adapter(path: str | Path) -> dict[str, Tensor]:
@@ -109,33 +112,37 @@ def match_adapter(
     network: nn.Module,
     *,
     source: str | Path = "The LoRA",
-    alpha: float | None = None,
+    alphas: Alphas = NO_ALPHAS,
 ) -> Adapter:
     """The pairs of `tensors` for the linear layers of `network`; no tensor is copied.
 
-    `network` has diffusers' module names. `alpha` is for files that leave theirs to a config
-    beside them; without one in either place, the scale is 1. A layer with a DoRA is left out
-    whole, for without its norm the pair means something else.
+    `network` has diffusers' module names. `alphas` are for layers that have no tensor of that
+    name; without one in either place, the scale is 1. A layer with parts of another kind of
+    adapter, such as a DoRA, is left out whole, for without them the pair means something else.
 
     CheckpointError, naming `source`, where no key belongs to a layer, a pair lacks a half or is
-    there twice, a shape does not fit, or numbers are not finite, as they are or at a strength of
-    `HIGHEST`.
+    there twice, a shape does not fit, the matrices are quantised, or numbers are not finite, as
+    they are or at a strength of `HIGHEST`.
     """
     found, unused = _sorted(tensors, network, source)
     layers = linear_layers(network)
     pairs: dict[str, LoraPair] = {}
+    strengths: list[_Strength] = []
     for path, keys in found.items():
-        if "dora" in keys or keys.keys() == {"alpha"}:
-            unused |= dict.fromkeys(keys.values(), DORA if "dora" in keys else LONE)
+        if keys.keys() == {"alpha"}:
+            unused[keys["alpha"]] = LONE
         else:
-            pairs[path] = _pair(keys, tensors, layers[path], source, alpha)
+            down, up = _halves(keys, tensors, layers[path], source)
+            strength = _strength(keys, tensors, len(down), (path, _wan(path)), source, alphas)
+            pairs[path] = LoraPair(down, up, strength.scale)
+            strengths.append(strength)
     if not pairs:
         raise CheckpointError(
             f"{source} holds no LoRA for this network: {_told(unused)}; choose a LoRA that was "
             "made for Wan2.1 text to video."
         )
     _check_numbers(pairs, found, network, source)
-    return Adapter(str(source), pairs, unused)
+    return Adapter(str(source), pairs, unused, _summary(strengths))
 
 
 def linear_layers(network: nn.Module) -> dict[str, Any]:
@@ -157,13 +164,19 @@ def _sorted(
     paths = _names(network)
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
     unused: dict[str, str] = {}
+    spoiled: dict[str, str] = {}
+    quantised: list[str] = []
     for key in tensors:
-        name, part = _split(key)
-        path = paths.get(_flat(name))
-        if part == "diff":
-            unused[key] = DIFF
+        layer, part, stranger = parsed(key)
+        path = None if stranger else paths.get(layer)
+        if part == "scale":
+            quantised.append(key)
+        elif part in BESIDE:
+            unused[key] = BESIDE[part]
         elif path is None or part is None:
-            unused[key] = INPUTS if OTHER_INPUTS.search(key) else UNKNOWN
+            unused[key] = _reason(key, part, stranger)
+        elif part in WITHOUT:
+            unused[key] = spoiled[path] = WITHOUT[part]
         elif part in found[path]:
             raise CheckpointError(
                 f"{source} holds the same matrix twice, as {found[path][part]} and as {key}; "
@@ -171,61 +184,121 @@ def _sorted(
             )
         else:
             found[path][part] = key
+    if quantised:
+        raise CheckpointError(
+            f"{source} is quantised, with scales of its own ({first_few(quantised)}); choose the "
+            "file in bf16 or fp16."
+        )
+    for path, why in spoiled.items():
+        unused |= dict.fromkeys(found.pop(path, {}).values(), why)
     return found, unused
+
+
+def _reason(key: str, part: str | None, stranger: str) -> str:
+    """Why a key belongs to no layer of the network."""
+    if stranger == SECOND:
+        return SECOND
+    if OTHER_INPUTS.search(key):
+        return INPUTS
+    return stranger or WITHOUT.get(part or "", UNKNOWN)
 
 
 def _names(network: nn.Module) -> dict[str, str]:
     """The paths of the linear layers by each name that a file may give them, without dots."""
     names: dict[str, str] = {}
     for path in linear_layers(network):
-        wan = path
-        for ours, theirs in WAN_NAMES.items():
-            wan = wan.replace(ours, theirs)
-        names[_flat(path)] = names[_flat(wan)] = path
+        for name in (path, _wan(path), path.replace(".to_out.0", ".to_out")):
+            names[flattened(name)] = path
     return names
 
 
-def _split(key: str) -> tuple[str, str | None]:
-    """The layer that a key names, and which of `PARTS` it is."""
-    for part, end in PARTS.items():
-        match = end.search(key)
-        if match:
-            return key[: match.start()], part
-    return key, None
+def _wan(path: str) -> str:
+    """Wan's name of a layer, of diffusers'."""
+    for ours, theirs in WAN_NAMES.items():
+        path = path.replace(ours, theirs)
+    return path
 
 
-def _flat(name: str) -> str:
-    """A name without prefixes and dots: kohya's have none, and the rest is unique without."""
-    flat = "_".join(part for part in name.split(".") if part not in NOWHERE)
-    return KOHYA.sub("", flat, count=1)
-
-
-def _pair(
-    keys: Mapping[str, str],
-    tensors: Mapping[str, Tensor],
-    layer: Any,
-    source: str | Path,
-    alpha: float | None,
-) -> LoraPair:
+def _halves(
+    keys: Mapping[str, str], tensors: Mapping[str, Tensor], layer: Any, source: str | Path
+) -> tuple[Tensor, Tensor]:
+    """The two matrices of a layer."""
     for half, other in (("down", "up"), ("up", "down")):
         if half not in keys:
             raise CheckpointError(
                 f"{source} holds {keys[other]} without its other half; download it again."
             )
     down, up = tensors[keys["down"]], tensors[keys["up"]]
+    for key, half in ((keys["down"], down), (keys["up"], up)):
+        if not half.is_floating_point():
+            kind = str(half.dtype).removeprefix("torch.")
+            raise CheckpointError(
+                f"{source} is quantised: {key} holds whole numbers ({kind}) where a matrix is "
+                "expected; choose the file in bf16 or fp16."
+            )
     rank = down.shape[0] if down.ndim else 1
     _check_shape(keys["down"], down, (rank, layer.in_features), source)
     _check_shape(keys["up"], up, (layer.out_features, rank), source)
+    return down, up
+
+
+class _Strength(NamedTuple):
+    """How strongly a pair acts, and where that stands; `alpha` is None where it does nowhere."""
+
+    alpha: float | None
+    rank: int
+    stabilised: bool
+    origin: str
+
+    @property
+    def scale(self) -> float:
+        if self.alpha is None:
+            return 1.0
+        return self.alpha / (math.sqrt(self.rank) if self.stabilised else self.rank)
+
+
+def _strength(
+    keys: Mapping[str, str],
+    tensors: Mapping[str, Tensor],
+    rank: int,
+    names: tuple[str, str],
+    source: str | Path,
+    alphas: Alphas,
+) -> _Strength:
+    """That of a layer, by its tensor or else by what stands beside the tensors."""
+    holds = not alphas.kohya or "lora_down" in keys["down"]
     if "alpha" in keys:
         given = tensors[keys["alpha"]]
         _check_shape(keys["alpha"], given, (1,) * given.ndim, source)
-        alpha = float(given)
-    if alpha is not None and not math.isfinite(alpha):
-        key = keys.get("alpha", "its configuration")
+        found, origin = float(given), "its tensors"
+    else:
+        found, origin = alphas.of(names) if holds else None, alphas.source
+    if found is not None and not math.isfinite(found):
         raise CheckpointError(
-            f"{source} has an alpha of {alpha} in {key}; download it again, or choose another LoRA."
+            f"{source} has an alpha of {found} in {keys['alpha']}; download it again, or choose "
+            "another LoRA."
         )
-    return LoraPair(down, up, 1.0 if alpha is None else alpha / rank)
+    return _Strength(found, rank, holds and alphas.stabilised, origin)
+
+
+def _summary(strengths: list[_Strength]) -> str:
+    """How strongly the layers of a LoRA act, and where that stands, in a few words."""
+    layers = f"{len(strengths)} layers"
+    told = [strength for strength in strengths if strength.alpha is not None]
+    if not told:
+        return f"{layers} without an alpha, as their matrices are"
+    alphas = _range([strength.alpha or 0.0 for strength in told])
+    ranks = _range([strength.rank for strength in told])
+    stabilised = ", rank-stabilised" if any(strength.stabilised for strength in told) else ""
+    origins = " and ".join(dict.fromkeys(strength.origin for strength in told))
+    lacks = len(strengths) - len(told)
+    rest = f"; {lacks} of them without one, as their matrices are" if lacks else ""
+    return f"{layers} with alpha {alphas} of rank {ranks}{stabilised}, from {origins}{rest}"
+
+
+def _range(numbers: Iterable[float]) -> str:
+    low, high = min(numbers := list(numbers)), max(numbers)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _check_numbers(
@@ -265,9 +338,11 @@ def _check_numbers(
 
 def _check_shape(key: str, tensor: Tensor, wanted: tuple[int, ...], source: str | Path) -> None:
     if tensor.shape != wanted:
+        made = MADE_FOR.get(tensor.shape[1], "") if tensor.ndim == 2 else ""
         raise CheckpointError(
             f"{source} does not fit: {key} is {tuple(tensor.shape)} where {wanted} is expected; "
-            "choose a LoRA that was made for a network of this size."
+            f"{f'it is for {made}: ' if made else ''}choose a LoRA that was made for a network of "
+            "this size."
         )
 
 

@@ -1,0 +1,220 @@
+"""What a LoRA says beside its tensors about its strength: in its metadata, or in a file beside it.
+
+A layer's weight gains `alpha / rank` times its matrices' product, or `alpha / sqrt(rank)` where the
+LoRA is rank-stabilised. kohya writes each alpha as a tensor; diffusers and PEFT write them into the
+metadata of the file or into `adapter_config.json`.
+"""
+
+# pyright: basic, reportMissingImports=false
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from engine.files.lora_keys import STRANGERS, WAN22
+from engine.weights.errors import CheckpointError, shown
+from engine.weights.headers import SAFETENSORS, SUFFIXES
+
+CONFIG = "adapter_config.json"  # PEFT's, beside `adapter_model.safetensors`
+ITS_METADATA = "its metadata"
+ITS_MODEL = "adapter_model"
+LARGEST = 1 << 20  # bytes of a config
+NESTED = ("lora_adapter_metadata", "adapter_config", "peft_config", "lora_config")
+WORDS = ("lora_alpha", "r", "use_rslora", "alpha_pattern", "rank_pattern")
+RS_ARGUMENTS = ("rs_lora", "use_rslora", "rank_stabilized")  # of kohya's networks and LyCORIS's
+JOKERS = (".*", r"\d+", "[0-9]+")  # what of a pattern is no plain text
+MOST_JOKERS = 2  # in one pattern: more would take long to try
+MOST_PATTERNS = 2000  # the largest network has 500 layers
+
+
+class Pattern:
+    """Which layers PEFT means by a text: a layer's name or its end, with few jokers. Tried as the
+    regular expression that it may be by its format, a file could hold one that takes for ever.
+    """
+
+    def __init__(self, text: str) -> None:
+        """ValueError where the text is something else."""
+        plain = text.removeprefix("^").removesuffix("$").replace("\\.", ".")
+        pieces = re.split("|".join(f"({re.escape(joker)})" for joker in JOKERS), plain)
+        pieces = [piece for piece in pieces if piece]
+        jokers = [piece for piece in pieces if piece in JOKERS]
+        self._plain = "" if jokers else plain
+        rest = "".join(piece for piece in pieces if piece not in JOKERS)
+        if not re.fullmatch(r"[\w.-]+", rest) or len(jokers) > MOST_JOKERS:
+            raise ValueError(f"{shown(text)} is no name of layers")
+        made = "".join(piece if piece in JOKERS else re.escape(piece) for piece in pieces)
+        self._regex = re.compile(made if text.startswith("^") else rf"(?:.*\.)?{made}")
+
+    def means(self, layer: str) -> bool:
+        """Whether that is a layer's dotted name; the pattern may have more in front of it."""
+        return bool(self._regex.fullmatch(layer)) or self._plain.endswith(f".{layer}")
+
+
+@dataclass(frozen=True)
+class Alphas:
+    """The alphas that stand beside the tensors, and where: `alpha` for all layers but those that
+    `patterns` name. `ranks` are all that are told; none where none is. `kohya` says that they hold
+    for keys of kohya's kind only, for a converter that writes other keys has multiplied them in.
+    """
+
+    source: str = ""
+    alpha: float | None = None
+    patterns: Sequence[tuple[Pattern, float]] = ()
+    ranks: frozenset[int] = frozenset()
+    stabilised: bool = False
+    kohya: bool = False
+
+    def of(self, names: Sequence[str]) -> float | None:
+        """That of a layer, by all its dotted names; None where none is told."""
+        for pattern, alpha in self.patterns:
+            if any(map(pattern.means, names)):
+                return alpha
+        return self.alpha
+
+
+NO_ALPHAS = Alphas()
+
+
+def read_alphas(path: str | Path, ranks: frozenset[int]) -> Alphas:
+    """What the metadata of a LoRA file says, or else the `adapter_config.json` beside it. `ranks`
+    are those of the file's matrices: a config with none of them belongs to another file.
+
+    CheckpointError where that cannot be read, or is no number where one is expected.
+    """
+    path = Path(path)
+    if path.suffix.lower() == SAFETENSORS:
+        with safe_open(path, "pt") as file:
+            found = of_metadata(file.metadata() or {}, str(path))
+        if found.alpha is not None or found.patterns or found.stabilised:
+            return found
+    beside = path.parent / CONFIG
+    if beside.is_file() and _belongs(path):
+        found = _of_config(_read(beside), str(beside), f"{CONFIG} beside it")
+        if not found.ranks or found.ranks & ranks:
+            return found
+    return NO_ALPHAS
+
+
+def of_metadata(metadata: Mapping[str, str], source: str) -> Alphas:
+    """What the metadata of a file says; `source` is what errors call the file."""
+    where = f"the metadata of {source}"
+    for name in NESTED:
+        if name in metadata:
+            return _of_config(_object(metadata[name], where), where, ITS_METADATA)
+    if any(_word(key) == "lora_alpha" for key in metadata):
+        return _of_config(metadata, where, ITS_METADATA)
+    if "ss_network_alpha" not in metadata:
+        return NO_ALPHAS
+    arguments: Mapping[str, Any] = {}
+    if "ss_network_args" in metadata:
+        arguments = _object(metadata["ss_network_args"], where)
+    stabilised = any(_true(arguments.get(name)) for name in RS_ARGUMENTS)
+    rank = metadata.get("ss_network_dim", "")
+    ranks = frozenset([int(rank)]) if rank.isdecimal() and len(rank) < 9 else frozenset[int]()
+    told = metadata["ss_network_alpha"]
+    alpha = None if told in ("", "None") else _number(told, where)
+    return Alphas(ITS_METADATA, alpha, (), ranks, stabilised, kohya=True)
+
+
+def _belongs(path: Path) -> bool:
+    """Whether a config beside a file can be its own: by its name, or where it is alone there."""
+    if path.stem.lower() == ITS_MODEL:
+        return True
+    return [p.name for p in path.parent.iterdir() if p.suffix.lower() in SUFFIXES] == [path.name]
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise ValueError
+        text = data.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise _fault(str(path), "it cannot be read") from error
+    return _object(text, str(path))
+
+
+def _object(text: object, where: str) -> Mapping[str, Any]:
+    """A text as the JSON object that it should be; one that is empty, or none, says nothing."""
+    if isinstance(text, Mapping):
+        return text
+    try:
+        found = json.loads(text) if isinstance(text, str) and text else text
+    except (ValueError, RecursionError) as error:
+        raise _fault(where, f"{shown(text)} is no JSON") from error
+    if found in (None, ""):
+        return {}
+    if not isinstance(found, dict):
+        raise _fault(where, f"{shown(text)} stands where an object of JSON is expected")
+    return found
+
+
+def _of_config(config: Mapping[str, Any], where: str, source: str) -> Alphas:
+    """The words of PEFT, alone or behind the name of a network; `where` is for errors."""
+    fronts = [key.removesuffix("lora_alpha") for key in config if _word(key) == "lora_alpha"]
+    own = [front for front in fronts if not _of_stranger(front)]
+    if not own:
+        return NO_ALPHAS
+    front = min(own, key=len)
+    word = {name: config.get(front + name) for name in WORDS}
+    ranks = [word["r"], *_object(word["rank_pattern"], where).values()]
+    alpha = word["lora_alpha"]
+    return Alphas(
+        source,
+        None if alpha in (None, "", "None") else _number(alpha, where),
+        _patterns(_object(word["alpha_pattern"], where), where),
+        frozenset(int(_number(rank, where)) for rank in ranks if rank not in (None, "", "None")),
+        _true(word["use_rslora"]),
+    )
+
+
+def _word(key: str) -> str:
+    return key.rpartition(".")[2]
+
+
+def _of_stranger(front: str) -> bool:
+    pieces = front.split(".")
+    return any(WAN22.fullmatch(piece) or STRANGERS.fullmatch(piece) for piece in pieces)
+
+
+def _true(value: object) -> bool:
+    return str(value).lower() in ("true", "1")
+
+
+def _number(value: object, where: str) -> float:
+    try:
+        found = float(str(value))
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise _fault(where, f"{shown(value)} stands where a number is expected")
+    return found
+
+
+def _patterns(given: Mapping[str, Any], where: str) -> Sequence[tuple[Pattern, float]]:
+    if len(given) > MOST_PATTERNS:
+        raise _fault(where, f"it has {len(given)} patterns where {MOST_PATTERNS} at most can be")
+    found: list[tuple[Pattern, float]] = []
+    for text, alpha in given.items():
+        try:
+            found.append((Pattern(text), _number(alpha, where)))
+        except CheckpointError:
+            raise
+        except ValueError as error:
+            what = f"its pattern {shown(text)} is none of layers' names"
+            raise _fault(where, what) from error
+    return found
+
+
+def _fault(where: str, what: str) -> CheckpointError:
+    return CheckpointError(
+        f"{where[0].upper()}{where[1:]} does not say how strong the LoRA is: {what}; take the file "
+        "from its author again."
+    )
