@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from engine.catalog.lexicon import Colour
 from engine.pipeline import Image
-from engine.stylize.lexicon import Colour
 from engine.stylize.recipes import Recipe
 
 SIZE = 256  # pixels; what the encoder sees
 Rng = np.random.Generator
 Field = npt.NDArray[np.floating]
+Whole = npt.NDArray[np.integer]
 
 
 def draw(recipe: Recipe) -> Image:
@@ -84,10 +85,24 @@ def _lightest(palette: Image) -> Image:
     return palette[palette.sum(1).argmax()]
 
 
+def _by_light(palette: Image) -> Image:
+    return palette[np.argsort(palette.astype(int).sum(1), kind="stable")]
+
+
 def _waves(image: Image, palette: Image, rng: Rng) -> None:
     x, y = _grid()
     level = y / 14 + 1.4 * np.sin(x / 21 + y / 60) + 0.5 * np.sin(x / 9) + 2 * _noise(rng, 2)
     image[:] = _banded(level, palette)
+
+
+def _sea(image: Image, palette: Image, rng: Rng) -> None:
+    """Swell from the dark of the depth to the light of the crest, and foam along the crests."""
+    x, y = _grid()
+    swell = y / 26 + 1.1 * np.sin(x / 33 + y / 47) + 0.35 * np.sin(x / 12) + 2.5 * _noise(rng, 2)
+    height = (swell % 1) ** 1.3
+    image[:] = _toned(height * 0.8 + 0.2 * _noise(rng, 4), _by_light(palette))
+    foam = (height > 0.86) & (_noise(rng, 16) > 0.35)
+    image[foam] = _lightest(palette)
 
 
 def _stripes(image: Image, palette: Image, rng: Rng) -> None:
@@ -197,8 +212,7 @@ def _triangles(image: Image, palette: Image, rng: Rng) -> None:
 def _flames(image: Image, palette: Image, rng: Rng) -> None:
     x, y = _grid()
     lick = 46 * np.abs(np.sin(x / 17 + 2 * _noise(rng, 2))) + 30 * _noise(rng, 4)
-    order = palette[np.argsort(palette.astype(int).sum(1))]
-    image[:] = _toned((y + lick - 20) / SIZE, order)
+    image[:] = _toned((y + lick - 20) / SIZE, _by_light(palette))
 
 
 def _leaves(image: Image, palette: Image, rng: Rng) -> None:
@@ -239,11 +253,122 @@ def _strokes(image: Image, palette: Image, rng: Rng, count: int = 700) -> None:
         cv2.line(image, (int(x), int(y)), end, _ink(palette, rng), thick, cv2.LINE_AA)
 
 
+def _toned_marks(palette: Image, rng: Rng, count: int, noise: float) -> tuple[Whole, Image]:
+    """Places (count, 2) all over, and for each a colour (count, 3) near the tone of its place."""
+    places = rng.integers(0, SIZE, (count, 2))
+    tone = _noise(rng, 3)[places[:, 1], places[:, 0]] + rng.normal(0, noise, count)
+    return places, palette[np.round(np.clip(tone, 0, 1) * (len(palette) - 1)).astype(int)]
+
+
+def _dabs(image: Image, palette: Image, rng: Rng) -> None:
+    """Short thick touches of nearly the tone below them."""
+    places, colours = _toned_marks(palette, rng, 900, 0.12)
+    sizes, angles = rng.integers((4, 2), (8, 4), (900, 2)), rng.normal(12, 25, 900)
+    marks = zip(*(part.tolist() for part in (places, sizes, angles, colours)), strict=True)
+    for place, size, angle, colour in marks:
+        cv2.ellipse(image, place, size, angle, 0, 360, colour, -1, cv2.LINE_AA)
+
+
+def _points(image: Image, palette: Image, rng: Rng) -> None:
+    """Fine dots of every colour close together."""
+    image[:] = _toned(_noise(rng, 3), palette)
+    colours = palette[rng.integers(0, len(palette), 4200)]
+    places = rng.integers(0, SIZE, (4200, 2))
+    for place, colour in zip(places.tolist(), colours.tolist(), strict=True):
+        cv2.circle(image, place, 2, colour, -1, cv2.LINE_AA)
+
+
+def _fields(image: Image, palette: Image, rng: Rng) -> None:
+    """Wide soft bands, one for each colour."""
+    _, y = _grid()
+    image[:] = cv2.GaussianBlur(
+        _toned(y / SIZE + 0.06 * (_noise(rng, 6) - 0.5), palette), (0, 0), 2
+    )
+
+
+def _glow(image: Image, palette: Image, rng: Rng) -> None:
+    """Lights out of the dark."""
+    x, y = _grid()
+    light = 0.35 * _noise(rng, 4)
+    for _ in range(4):
+        cx, cy = rng.uniform(0.1 * SIZE, 0.9 * SIZE, 2)
+        light = light + 0.75 * np.exp(-np.hypot(x - cx, y - cy) / rng.uniform(22, 46))
+    image[:] = cv2.GaussianBlur(_toned(light, _by_light(palette)), (0, 0), 3)
+
+
+def _rays(image: Image, palette: Image, rng: Rng) -> None:
+    """Rays of the colours from one point."""
+    x, y = _grid()
+    cx, cy = rng.uniform(0.3 * SIZE, 0.7 * SIZE, 2)
+    turn = np.arctan2(y - cy, x - cx) / (2 * np.pi) * 26
+    image[:] = _banded(turn + 0.4 * _noise(rng, 3) + 26, palette)
+
+
+def _panels(image: Image, palette: Image, rng: Rng) -> None:
+    """Upright rectangles between lines of the darkest colour."""
+    line = tuple(int(c) for c in _darkest(palette))
+    parts = [(0, 0, SIZE, SIZE)]
+    for _ in range(34):
+        parts.sort(key=lambda part: part[2] * part[3])
+        x, y, width, height = parts.pop()
+        cut = rng.uniform(0.3, 0.7)
+        if width * rng.uniform(0.7, 1.4) > height:
+            first = round(width * cut)
+            parts += [(x, y, first, height), (x + first, y, width - first, height)]
+        else:
+            first = round(height * cut)
+            parts += [(x, y, width, first), (x, y + first, width, height - first)]
+    for x, y, width, height in parts:
+        cv2.rectangle(image, (x, y), (x + width, y + height), _ink(palette, rng), -1)
+    for x, y, width, height in parts:
+        cv2.rectangle(image, (x, y), (x + width, y + height), line, 4)
+
+
+def _bricks(image: Image, palette: Image, rng: Rng) -> None:
+    image[:] = palette.mean(0)
+    for row, y in enumerate(range(0, SIZE, 14)):
+        for x in range(-16 * (row % 2), SIZE, 32):
+            cv2.rectangle(image, (x + 1, y + 1), (x + 29, y + 11), _ink(palette, rng), -1)
+
+
+def _weave(image: Image, palette: Image, rng: Rng) -> None:
+    """Bands of thread over and under each other."""
+    x, y = _grid()
+    order = rng.permutation(len(palette))
+    over = (np.floor(x / 4) + np.floor(y / 4)) % 2 == 0
+    image[:] = np.where(
+        over[..., None], _banded(x / 19, palette[order]), _banded(y / 19, palette[order])
+    )
+
+
+def _grain(image: Image, palette: Image, rng: Rng) -> None:
+    """Long fine lines, as in wood and brushed metal."""
+    _, y = _grid()
+    knots = _noise(rng, 2)
+    fine = cv2.GaussianBlur(rng.uniform(0, 1, (SIZE, SIZE)), (0, 0), sigmaX=24, sigmaY=0.7)
+    fine = (fine - fine.min()) / np.ptp(fine)
+    rings = 0.5 + 0.5 * np.sin(y / 5 + 26 * knots)
+    image[:] = _toned(0.45 * fine + 0.3 * rings + 0.25 * _noise(rng, 3), _by_light(palette))
+
+
+def _fur(image: Image, palette: Image, rng: Rng) -> None:
+    """Fine hairs along a slowly turning way."""
+    places, colours = _toned_marks(palette, rng, 2600, 0.2)
+    turn = np.pi / 2 + (_noise(rng, 2)[places[:, 1], places[:, 0]] - 0.5) * 2.2
+    reach = rng.uniform(8, 18, (2600, 1)) * np.stack([np.cos(turn), np.sin(turn)], 1)
+    ends = (places + reach).astype(int)
+    for hair in zip(places.tolist(), ends.tolist(), colours.tolist(), strict=True):
+        cv2.line(image, *hair, 1, cv2.LINE_AA)
+
+
 PATTERNS: dict[str, Callable[[Image, Image, Rng], None]] = {
     "waves": _waves, "stripes": _stripes, "zigzag": _zigzag, "rings": _rings, "dots": _dots,
     "checks": _checks, "grid": _grid_lines, "mosaic": _mosaic, "swirls": _swirls, "hatch": _hatch,
     "splatter": _splatter, "clouds": _clouds, "triangles": _triangles, "flames": _flames,
-    "leaves": _leaves, "scales": _scales, "stars": _stars, "strokes": _strokes,
+    "leaves": _leaves, "scales": _scales, "stars": _stars, "strokes": _strokes, "sea": _sea,
+    "dabs": _dabs, "points": _points, "fields": _fields, "glow": _glow, "rays": _rays,
+    "panels": _panels, "bricks": _bricks, "weave": _weave, "fur": _fur,
+    "grain": _grain,
 }  # fmt: skip
 
 MARKS = frozenset(

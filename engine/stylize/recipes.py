@@ -1,22 +1,51 @@
 """Prompts without a text model: words are looked up, and what they stand for is composed.
 
 Each known word adds colours or a pattern; what comes out is a `Recipe`, which `drawing.draw` turns
-into a reference picture. What is not in the lexicon has no influence, and the report says so.
+into a reference picture. A word that the lexicon does not have stands for the one there of which it
+is a form (plural, -y, -ing …); else it has no influence, and the report says so.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from unicodedata import normalize
 
-from engine.stylize.lexicon import COLOURS, LOOKS, MODIFIERS, PATTERNS, STOP_WORDS, Colour
+from engine.catalog.lexicon import (
+    COLOURS,
+    FORMS,
+    LOOKS,
+    MODIFIERS,
+    NO_FORMS,
+    SAME,
+    STOP_WORDS,
+    Colour,
+    folded,
+)
 
-PLAIN = ("cream", "grey", "charcoal")  # colours of a pattern that comes without any
-LONGEST = max(name.count(" ") + 1 for name in LOOKS)  # words
-# What a word may end in and what its known form ends in instead: waves, wavy, striped, burning …
-ENDINGS = (
-    ("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("y", "e"), ("y", ""), ("ed", ""),
-    ("ed", "e"), ("d", ""), ("ered", ""), ("en", ""), ("ing", ""), ("ing", "e"), ("ish", ""),
-)  # fmt: skip
-SAME = {"gray": "grey", "burn": "fire"}
+KNOWN = {*COLOURS, *FORMS, *LOOKS, *MODIFIERS}
+PHRASES = [name.split() for name in KNOWN if " " in name]
+LONGEST = max(map(len, PHRASES))  # words
+BEGINNINGS = {words[0] for words in PHRASES}
+# What a word is a form of: seas, boxes, cherries, leaves; foggy, wavy, spotted, painted, burning.
+# A short closed syllable doubles its end before an ending: `tiny` is no form of `tin`.
+ENDING = "(?:y|ed|ing|ish)"
+ENDINGS = tuple(
+    (re.compile(ended), stem)
+    for ended, stem in (
+        (r"(.{2,}[^su])s", r"\1"),
+        (r"(.+(?:[sxzo]|ch|sh))es", r"\1"),
+        (r"(.{2,})ies", r"\1y"),
+        (r"(.{2,})ves", r"\1f"),
+        (r"(.{2,})ves", r"\1fe"),
+        (rf"(.+([^aeiou]))\2{ENDING}", r"\1"),
+        (rf"(?![^aeiou]*[aeiou][^aeiouwxy]{ENDING}$)(.+[^aeiou]){ENDING}", r"\1"),
+        (rf"(.+([^aeiou])(?<!\2\2)){ENDING}", r"\1e"),
+    )
+)
+# Words, and runs of Japanese, which has no blanks between its words.
+KANA, KANJI = "\u3041-\u3096\u30a1-\u30fa\u30fc", "\u3005\u3400-\u9fff"
+RUNS = re.compile(f"[{KANA}{KANJI}]+|[^\\W_{KANA}{KANJI}]+")
+JAPANESE = re.compile(f"[{KANA}{KANJI}]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,34 +60,32 @@ class Recipe:
 
 def read(prompt: str) -> Recipe:
     """Read a prompt; word order decides which pattern lies on top."""
-    words = re.findall(r"[^\W_]+", prompt.lower())
     named: list[Colour] = []
     implied: list[Colour] = []
+    spare: list[Colour] = []  # where no other word brings a colour
     patterns: list[str] = []
     light = saturation = 1.0
     used: list[str] = []
     unused: list[str] = []
-    place = 0
-    while place < len(words):
-        text, key, length = _longest(words, place)
-        place += length
-        if key in LOOKS:
-            implied += [COLOURS[name] for name in LOOKS[key].colours]
-            patterns.append(LOOKS[key].pattern)
-        elif key in COLOURS:
-            named.append(COLOURS[key])
-        elif key in PATTERNS:
-            patterns.append(PATTERNS[key])
-        elif key in MODIFIERS:
-            light, saturation = light * MODIFIERS[key][0], saturation * MODIFIERS[key][1]
-        elif text in STOP_WORDS:
-            continue
+    for text, name in _meant(list(_words(prompt))):
+        if name in LOOKS:
+            implied += _mixable(LOOKS[name].colours)
+            patterns.append(LOOKS[name].pattern)
+        elif name in FORMS:
+            spare += _mixable(FORMS[name].colours)
+            patterns.append(FORMS[name].pattern)
+        elif name in COLOURS:
+            named.append(COLOURS[name])
+        elif name in MODIFIERS:
+            modifier = MODIFIERS[name]
+            light, saturation = light * modifier.light, saturation * modifier.saturation
+            spare += _mixable(modifier.colours)
         else:
             unused.append(text)
             continue
         used.append(text)
     # A colour that is named counts twice beside those that a look brings.
-    colours = [*named, *named, *implied] or ([COLOURS[name] for name in PLAIN] if used else [])
+    colours = [*named, *named, *implied] or spare
     if len(set(colours)) == 1:
         # One colour alone shows no pattern: its tint and its shade stand beside it.
         colours = [colours[0], _mixed(colours[0], 245, 0.6), _mixed(colours[0], 18, 0.6)]
@@ -68,27 +95,71 @@ def read(prompt: str) -> Recipe:
     )
 
 
-def _longest(words: list[str], place: int) -> tuple[str, str, int]:
-    """The longest phrase from here on that is known: as written, as known, and its length."""
-    for length in range(min(LONGEST, len(words) - place), 1, -1):
-        phrase = " ".join(words[place : place + length])
-        if phrase in LOOKS:
-            return phrase, phrase, length
-    word = words[place]
-    return word, next((form for form in _forms(word) if _known(form)), word), 1
+def known(word: str) -> str:
+    """The lexicon's name for a folded word or phrase; empty where it has none."""
+    if word in SAME:
+        return SAME[word]
+    return next((form for form in _forms(word) if form in KNOWN), "")
 
 
-def _known(word: str) -> bool:
-    return word in COLOURS or word in LOOKS or word in PATTERNS or word in MODIFIERS
+def _meant(words: list[str]) -> Iterator[tuple[str, str]]:
+    """The words and phrases that may say something: as written, and the lexicon's name, if any."""
+    plain = [folded(word) for word in words]
+    place = 0
+    while place < len(words):
+        name, length = "", 1
+        if plain[place] in BEGINNINGS:
+            length = min(LONGEST, len(words) - place)
+            while length > 1 and not (name := known(" ".join(plain[place : place + length]))):
+                length -= 1
+        name = name or known(plain[place])
+        if name or plain[place] not in STOP_WORDS:
+            yield " ".join(words[place : place + length]), name
+        place += length
 
 
-def _forms(word: str) -> list[str]:
-    """A word and what it may be a form of: waves, wavy, striped, checkered, burning …"""
-    forms = [word]
-    for ending, instead in ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 2:
-            forms.append(word[: -len(ending)] + instead)
-    return [*forms, *(SAME[form] for form in forms if form in SAME)]
+def _words(prompt: str) -> Iterator[str]:
+    """The words in small letters."""
+    for run in RUNS.findall(normalize("NFKC", prompt).lower()):
+        if JAPANESE.fullmatch(run):
+            yield from _cut(run)
+        else:
+            yield run
+
+
+def _cut(run: str) -> Iterator[str]:
+    """The longest known words of a run of Japanese, and what is between them."""
+    strange = ""
+    while run:
+        lengths = range(len(run), 0, -1)
+        found = next((run[:size] for size in lengths if _is_word(run[:size])), "")
+        if found and strange:
+            yield strange
+            strange = ""
+        if found:
+            yield found
+        else:
+            strange += run[0]
+        run = run[len(found) or 1 :]
+    if strange:
+        yield strange
+
+
+def _is_word(text: str) -> bool:
+    return text in SAME or text in STOP_WORDS
+
+
+def _forms(word: str) -> Iterator[str]:
+    """A word and what it may be a form of."""
+    yield word
+    if word not in NO_FORMS:
+        for ended, stem in ENDINGS:
+            if found := ended.fullmatch(word):
+                yield found.expand(stem)
+
+
+def _mixable(names: Iterable[str]) -> list[Colour]:
+    return [COLOURS[name] for name in names]
 
 
 def _mixed(colour: Colour, grey: int, amount: float) -> Colour:

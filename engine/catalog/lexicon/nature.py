@@ -1,0 +1,242 @@
+"""Looks of sky, weather, seasons, land, water, plants, animals and food."""
+
+SKY = """
+sky, heaven: azure cerulean white blue cream / clouds
+sunset, sundown: orange coral purple gold navy / clouds
+sunrise: peach gold pink azure / clouds
+dawn, daybreak: lavender peach azure cream / clouds
+dusk, twilight, evening: indigo purple coral navy / clouds
+golden hour: gold amber orange cream brown / glow
+blue hour: navy cobalt azure indigo / clouds
+morning: peach azure cream gold / clouds
+day, daytime, daylight: azure white cream yellow / clouds
+noon, midday: yellow azure white cream / rays
+afternoon: gold azure cream amber / clouds
+night, nighttime, nocturnal, tonight: navy black indigo silver / stars
+midnight: black navy indigo / stars
+starry: navy blue azure gold cream / swirls
+sun, sunny, sunshine, sunlight, solar: yellow gold orange cream azure / rays
+moon, moonlight, lunar: silver navy slate white / glow
+eclipse: black navy gold orange / glow
+planet, saturn, jupiter: orange tan sienna navy cream / waves
+mars: orange sienna terracotta maroon / clouds
+space, cosmos, cosmic, universe, outer space: black navy violet white / stars
+galaxy, milky way: black purple magenta azure white / stars
+nebula: purple magenta teal black pink / clouds
+comet, meteor, asteroid: black navy azure white orange / stars
+aurora, northern lights: emerald turquoise violet navy / waves
+horizon: azure coral cream navy / fields
+air, atmosphere: azure white lavender cream / clouds
+"""
+
+WEATHER = """
+weather: azure slate white grey / clouds
+storm, stormy, tempest: charcoal slate navy white / strokes
+thunder, thunderstorm: charcoal navy violet white / zigzag
+rain, rainy, rainfall, drizzle, downpour: slate teal navy silver / hatch
+rainbow: red orange yellow green blue violet / waves
+lightning, thunderbolt: navy violet white black / zigzag
+wind, windy, breeze: azure silver white sage / waves
+hurricane, cyclone, typhoon: slate white teal navy / swirls
+tornado, twister: slate grey brown white / swirls
+blizzard, snowstorm: white silver azure slate / strokes
+hail, sleet: silver white slate azure / points
+flood, tsunami: teal slate olive white / sea
+drought: tan sienna ochre brown / mosaic
+heat, hot, heatwave: orange red yellow scarlet / flames
+cold, cool, chill, freezing, frozen: azure white silver cobalt / mosaic
+wet, damp: slate teal azure silver / splatter
+ice, icy, iceberg, glacier, icicle: azure white mint silver / mosaic
+frost: white azure lavender / triangles
+arctic, antarctic, polar, north pole, tundra: white azure silver cobalt / mosaic
+overcast, cloudy: grey silver white slate / clouds
+"""
+
+SEASONS = """
+winter, wintry, december, january, february: white azure silver grey / stars
+spring, springtime, april: mint pink lime cream / leaves
+summer, summertime, july, august: yellow azure coral lime / strokes
+autumn, autumnal, october, november, harvest: orange brown gold maroon olive / leaves
+christmas, xmas: red green gold white / stars
+halloween: orange black purple tangerine / splatter
+easter: lavender mint yellow pink / dots
+valentine: red pink rose white / rings
+carnival, mardi gras, fiesta: purple gold green magenta orange / dots
+"""
+
+LAND = """
+earth, soil, ground, dirt, mud, clay: brown umber sienna tan / clouds
+world, globe: azure green blue white / clouds
+land, landscape, countryside, country, scenery, nature, rural: green olive azure tan / dabs
+mountain, mount, alps, himalaya, everest, peak, summit: slate grey white cobalt sage / triangles
+hill, hillside, highlands: green olive sage azure / dabs
+valley, vale: green sage azure tan / dabs
+cliff, canyon, gorge, ravine: terracotta sienna ochre tan / waves
+grand canyon, mesa, badlands: terracotta sienna orange ochre azure / waves
+cave, cavern: charcoal umber brown black / clouds
+desert, sahara, dune: tan orange ochre sienna / waves
+savanna, savannah, safari, prairie, steppe: ochre gold olive tan / strokes
+oasis: tan gold turquoise green / dabs
+volcano, volcanic, eruption: black red orange charcoal / flames
+island, isle: turquoise azure green cream / sea
+coast, coastline, shore, seaside: azure teal cream beige / sea
+field, farmland, crop, pasture: green gold olive lime / dabs
+meadow: lime yellow green azure / dabs
+grass, grassy, lawn, turf, grassland: green lime olive emerald / fur
+park: green lime azure brown / dabs
+garden, gardening: green pink lime yellow white / dabs
+farm, farmer, barn: green ochre lime sienna tan / dabs
+road, street, highway, asphalt, pavement, avenue, lane: grey charcoal slate silver white / strokes
+driveway: grey charcoal slate silver white / strokes
+path, trail, track: tan brown green khaki / dabs
+swamp, marsh, bog, wetland: olive sage umber teal / dabs
+sand, sandy: tan beige ochre khaki / clouds
+stone, rock, rocky, boulder, pebble, gravel: grey charcoal taupe silver / mosaic
+dust, dusty: tan beige taupe cream / clouds
+ash: grey charcoal silver black / points
+"""
+
+WATERS = """
+ocean, atlantic, pacific: navy cobalt teal azure white / sea
+sea, marine, mediterranean: cobalt azure teal turquoise white / sea
+ocean wave, sea wave, surf, surfing, surfer: navy cobalt azure aqua white / sea
+underwater, aquarium, aquatic, deep sea: navy teal cobalt turquoise aqua / sea
+lake, pond, lagoon: teal azure sage silver / sea
+river, stream, creek, canal: azure teal sage white / sea
+waterfall, cascade, fountain: white azure aqua teal / strokes
+pool, swimming, swimming pool, swim, swimmer: cyan azure turquoise white / sea
+beach: azure turquoise beige tan cream / dabs
+harbor, harbour, port, dock, pier, marina: azure slate white teal / sea
+boat, ship, sail, sailing, sailor, yacht, ferry, vessel: azure cobalt white navy red / sea
+bath, bathroom, shower, bathtub, toilet: white azure aqua silver / checks
+coral reef, reef: coral turquoise magenta gold blue / scales
+fish, fishing, fisherman: silver teal azure orange / scales
+submarine: navy teal slate yellow / sea
+mermaid: turquoise teal violet coral / scales
+seashell, shell: cream pink pearl tan / scales
+"""
+
+PLANTS = """
+forest, woods, woodland, rainforest: green olive brown emerald black / leaves
+jungle, amazon: emerald lime green black / leaves
+tree, oak, maple, bush, shrub, hedge: green olive brown lime / leaves
+palm, palm tree: green lime azure tan / leaves
+pine, fir, spruce, evergreen: emerald green umber teal / fur
+plant, vegetation, foliage, greenery, vine, ivy, herb, fern: green lime emerald sage / leaves
+botanical: green lime emerald sage / leaves
+moss, mossy, lichen: sage olive green lime / points
+bamboo: green lime sage khaki / stripes
+cactus, succulent: green sage jade tan / fur
+flower, floral, bloom, blossom, bouquet, petal: pink magenta yellow green white / leaves
+cherry blossom, sakura: pink blush white brown / leaves
+tulip: red yellow pink green / leaves
+sunflower: yellow gold brown green / leaves
+daisy: white yellow green / leaves
+poppy: red scarlet black green / leaves
+orchid, lily, lotus: lilac pink white green / leaves
+wheat, straw, hay, corn, grain, barley: gold ochre blonde tan / fur
+seed, bean, nut, peanut, almond: tan brown sienna beige / points
+root, bark, trunk, twig, branch, log: brown umber taupe sienna / fur
+mushroom, fungus: tan cream brown red taupe / dots
+seaweed, algae, kelp: olive green teal emerald / waves
+weed, cannabis: green olive lime sage / leaves
+tobacco, cigar: brown sienna tan umber / leaves
+"""
+
+ANIMALS = """
+animal, wildlife, beast, creature: brown tan ochre charcoal / fur
+zebra: white black / stripes
+tiger: orange black cream / stripes
+leopard, cheetah, jaguar: tan black amber / dots
+lion, lioness: gold ochre tan brown / fur
+bear, grizzly: brown umber sienna tan / fur
+polar bear: white cream pearl silver / fur
+panda: white black green / dots
+wolf, coyote, husky: grey charcoal silver white / fur
+fox: orange sienna white black / fur
+deer, moose, elk, antelope, reindeer: sienna tan brown cream / fur
+horse, pony, stallion, mare: chestnut brown black tan / fur
+cow, cattle, bull, calf, ox, buffalo: brown white black tan / fur
+pig, piglet, pork, ham, bacon: pink salmon blush rose / clouds
+sheep, lamb, goat, alpaca, llama, wool: cream white beige taupe / fur
+dog, puppy, hound, pup: tan brown golden black white / fur
+cat, kitten, kitty: grey orange tan black white / fur
+rabbit, bunny, hare: taupe white tan brown / fur
+mouse, mice, rat, hamster, squirrel: grey taupe brown blush / fur
+monkey, ape, gorilla, chimp: brown umber charcoal tan / fur
+elephant, rhino, hippo: grey taupe slate silver / mosaic
+giraffe: tan sienna cream brown / mosaic
+kangaroo, camel: tan sienna ochre brown / fur
+bat: black charcoal umber slate / fur
+whale, shark, dolphin, seal, orca: slate cobalt grey white / sea
+penguin: black white azure orange / dots
+octopus, squid, jellyfish: rose coral violet teal / rings
+crab, lobster, shrimp, prawn: red vermilion orange coral / scales
+frog, toad, lizard, gecko: green lime olive emerald / scales
+snake, serpent, python, viper: olive black gold / scales
+crocodile, alligator, dinosaur, turtle, tortoise, reptile: green olive sage umber / scales
+dragon: emerald gold black crimson / scales
+bird, feather, wing: azure brown white grey / leaves
+parrot, toucan: red green blue yellow / leaves
+peacock: teal sapphire emerald gold / scales
+flamingo: pink coral rose white / leaves
+swan, dove, goose, geese: white cream silver azure / leaves
+eagle, hawk, owl, falcon: brown umber tan white / leaves
+crow, raven: black charcoal slate / leaves
+chicken, hen, rooster, turkey: brown red tan white / leaves
+duck: green brown white orange / leaves
+butterfly: orange black azure violet / leaves
+bee, wasp, hornet: yellow black amber / stripes
+ladybug, ladybird: red black / dots
+insect, bug, beetle, ant, cockroach: black brown olive umber / points
+spider: black charcoal grey silver / grid
+worm, snail, slug: brown taupe pink tan / waves
+"""
+
+FOOD = """
+food, meal, dinner, lunch, feast, cuisine, cooking, restaurant: tan red green brown cream / dots
+breakfast: yellow tan white brown / dots
+fruit, fruity: red orange yellow lime / dots
+vegetable, salad, veggie, vegan: green lime olive red emerald / leaves
+apple: red green crimson lime / dots
+banana: yellow gold cream brown / waves
+lemon, citrus: yellow lime chartreuse white / rings
+strawberry, raspberry: red scarlet pink green / dots
+cherry: crimson pink green white / dots
+blueberry, blackberry, berry: indigo navy purple crimson / dots
+grape: purple plum green lilac / dots
+watermelon: red salmon green white / rings
+melon, cucumber, cabbage, lettuce, kale, spinach, broccoli, celery: green lime sage mint / leaves
+pineapple: yellow gold green brown / scales
+mango, papaya: orange yellow coral green / clouds
+avocado, pea: green lime olive brown / rings
+pumpkin, carrot: orange tangerine brown green / waves
+tomato, ketchup: red scarlet green vermilion / dots
+pepper, chili, chilli, spice, spicy, curry: red orange mustard green / points
+onion, garlic: cream white mauve tan / rings
+potato, chip, fries: gold tan ochre brown / points
+bread, toast, bakery, bun, baker, flour, dough, sandwich: tan sienna brown cream / clouds
+cake, cupcake, dessert, pastry, muffin, pie, cookie, biscuit: cream pink brown tan white / dots
+chocolate, cocoa, brownie: brown maroon cream umber / waves
+candy, sweet, sweets, lollipop, bubblegum: pink mint yellow azure white / stripes
+ice cream, gelato, icing: pink cream mint brown / clouds
+sugar, salt, rice: white cream silver beige / points
+honey, honeycomb: amber gold orange brown / mosaic
+syrup, caramel, toffee, maple syrup: amber sienna brown gold / clouds
+butter, cheese, egg, custard: yellow cream gold white / clouds
+milk, yogurt, dairy: white cream pearl azure / clouds
+coffee, espresso, cappuccino, latte, mocha, cafe: brown cream tan umber / swirls
+tea, chai: amber sienna olive cream / clouds
+juice, cocktail: orange yellow coral lime / clouds
+wine, champagne: burgundy crimson plum rose / swirls
+beer, ale, whiskey, whisky, rum: amber gold brown cream / points
+drink, beverage, soda: amber red azure white / points
+cola, coke: brown red white umber / points
+meat, steak, beef, sausage, burger, hamburger, bbq, barbecue: brown maroon red sienna / clouds
+pizza, pasta, spaghetti, noodle: red yellow cream green / swirls
+soup, stew, sauce, gravy: orange sienna red brown / swirls
+sushi: salmon white green black / dots
+matcha: green sage mint lime / leaves
+"""
+
+LOOKS = SKY + WEATHER + SEASONS + LAND + WATERS + PLANTS + ANIMALS + FOOD
