@@ -1,8 +1,8 @@
 """Looks of moods, arts, painters, places, people and times."""
 
 MOODS = """
-happy, happiness, joy, joyful, cheerful, fun, smile, laugh: yellow orange pink azure lime / dots
-laughter, funny: yellow orange pink azure lime / dots
+happy, happiness, joy, joyful, cheerful, fun: yellow orange pink azure lime / dots
+funny: yellow orange pink azure lime / dots
 sad, sadness, sorrow, grief, lonely, cry, tear, depressed: navy slate grey cobalt / strokes
 depression: navy slate grey cobalt / strokes
 angry, anger, rage, fury, furious, mad, hate: red black scarlet maroon / zigzag
@@ -17,7 +17,7 @@ energy, energetic, dynamic, power, powerful, wild, intense: yellow orange red ma
 excited, exciting, party, celebration, festival, confetti: magenta yellow cyan orange violet / dots
 dream, dreamy, dreaming, sleep, sleepy, tired: lavender pink azure cream / clouds
 surreal, surrealism, weird, strange, trippy, hallucination: orange azure tan violet olive / swirls
-psychedelic, lsd, acid: magenta lime orange violet cyan yellow / swirls
+psychedelic, lsd: magenta lime orange violet cyan yellow / swirls
 chaos, chaotic, crazy: red black yellow cyan magenta / splatter
 cute, kawaii, adorable, baby, newborn: pink peach mint cream azure / dots
 elegant, luxury, luxurious, royal, fancy, glamour: gold black ivory burgundy / swirls
@@ -30,7 +30,7 @@ magic, magical, wizard, witch, spell, fairy, enchanted, unicorn: violet gold mag
 ghost, ghostly, spirit, phantom: white grey mint slate / clouds
 horror, gore, zombie, vampire: black crimson maroon charcoal / strokes
 blood, bloody, wound: crimson maroon red black / splatter
-poison, toxic, venom, slime: lime black purple chartreuse / dots
+poison, toxic, acid, venom, slime: lime black purple chartreuse / dots
 war, battle, army, military, soldier, combat, troop, tank: olive khaki umber charcoal / strokes
 battlefield, explosion, bomb, blast, explosive: orange yellow red charcoal / flames
 dance, dancing, dancer: magenta violet orange navy / swirls
@@ -48,6 +48,25 @@ sport, soccer, football, golf, baseball, tennis, cricket: green white lime red /
 basketball: orange sienna black tan / rings
 racing, race, speed, fast: red black white yellow / strokes
 game, gaming, video game, arcade, toy, lego: red yellow blue green white / checks
+smile, laugh, laughter, grin: yellow red white peach / dots
+birthday, gift: red gold pink white / dots
+bible, scripture, gospel, prayer, pray, quran: cream sepia brown gold / hatch
+cross, crucifix, jesus, christ, christian: brown umber gold cream / glow
+ski, skiing, skier, snowboard, sled: white azure silver red / strokes
+hockey, ice hockey, skating: white azure red silver / strokes
+rugby, golfer, goalkeeper: green lime white brown / strokes
+volleyball: tan yellow azure white / strokes
+bowling, billiard: red white brown black / rings
+boxing, boxer, wrestling, wrestler: red skin black blue / strokes
+karate, judo: white black cream red / strokes
+yoga, meditation, meditate: sage lavender peach cream / fields
+hike, hiking, climb, climbing, climber: green slate brown azure / dabs
+hunting, hunter: olive brown green umber / dabs
+melt, melting: orange amber red yellow / waves
+choir, singer, singing, musician: purple gold crimson black / glow
+bleed, bleeding: red crimson maroon black / splatter
+drown, drowning, shipwreck: navy teal slate black / sea
+gamble, gambling, lottery: green red gold black / dots
 """
 
 STYLES = """
@@ -247,7 +266,7 @@ window, mirror: azure silver white slate / panels
 kitchen, oven, stove: white silver cream tan / checks
 bedroom, bed, pillow, blanket, sheet: cream white lavender beige / fields
 room, hall, hotel, lobby, office: beige cream brown grey / panels
-school, classroom, college, university, student, teacher: red mustard brown cream / bricks
+school, classroom, college, university, student, teacher: brown green tan red cream / bricks
 hospital, doctor, nurse, clinic, medicine, medical: white aqua azure red / fields
 prison, jail: grey charcoal orange black / stripes
 factory, industrial, industry, warehouse, mill: grey charcoal bronze orange / rings
@@ -262,6 +281,29 @@ ruin, ruins: taupe tan grey sage / mosaic
 basement, cellar, dungeon, tunnel: charcoal umber black grey / bricks
 playground: red yellow azure green / rings
 zoo: green ochre brown azure / dabs
+capital, capitol, embassy, parliament, government, white house: white cream grey slate / panels
+stadium, arena, pitch, league, tournament: green lime white grey / strokes
+gym, gymnasium, locker: grey charcoal black silver / strokes
+bank, vault, safe: grey silver charcoal gold / panels
+inn, motel, ranch, stable: brown tan umber sienna / grain
+suburb, district, neighborhood, neighbourhood: grey terracotta cream green / bricks
+mosque, minaret, islam, islamic: turquoise white gold cobalt / mosaic
+synagogue, altar, shrine: gold cream umber white / glow
+statue, monument, sculpture, column, arch, dome, sculptor: white grey cream silver / clouds
+plaza, courtyard, terrace, balcony, porch, patio: tan terracotta cream grey / bricks
+attic, ceiling, corridor, hallway, corner: cream beige taupe grey / panels
+elevator, escalator: silver grey slate charcoal / grain
+windmill, holland, dutch: green azure white sienna / dabs
+canada, canadian: red white scarlet / leaves
+korea, korean, seoul: white red cobalt black / strokes
+singapore, hong kong, shanghai, dubai: navy gold azure silver / checks
+texas, arizona, nevada, utah: terracotta orange ochre azure / waves
+florida: turquoise azure coral green / dabs
+alaska, siberia, greenland, antarctica: white azure silver slate / mosaic
+portugal, lisbon: azure cobalt white yellow / mosaic
+sweden, ukraine: azure yellow cobalt gold / fields
+vietnam, philippines, indonesia: green emerald red gold / leaves
+pakistan, saudi: green white emerald cream / strokes
 """
 
 PEOPLE = """
@@ -288,6 +330,31 @@ firefighter, fireman: red yellow black orange / flames
 astronaut, rocket, spaceship, spacecraft, nasa: white silver navy orange / stars
 ninja: black charcoal crimson / strokes
 viking, warrior, sword, armor, armour, blade, knife: silver slate brown black / strokes
+resident, citizen, adult, male, female, neighbor, neighbour: skin peach brown umber / clouds
+customer, guest, passenger, patient: skin peach brown umber / clouds
+girlfriend, boyfriend, buddy, cousin, uncle, aunt, nephew, niece: skin peach rose brown / clouds
+twin, couple: skin peach rose brown / clouds
+worker, employee, coworker, staff, crew: skin tan brown umber / clouds
+actor, actress, celebrity: skin peach black brown / clouds
+throat, wrist, ankle, jaw, lap, waist, thigh, eyebrow, eyelash: skin peach sienna tan / clouds
+commander, officer, sergeant, captain, colonel, lieutenant: olive khaki green umber / strokes
+veteran: olive khaki green umber / strokes
+lawyer, attorney, judge, court, courtroom, jury, trial: brown umber black cream / grain
+president, senator, minister, mayor, governor, politician: navy black slate white / weave
+ambassador: navy black slate white / weave
+businessman, manager, boss, banker, executive, agent, spy: black charcoal slate white / weave
+scientist, laboratory, lab, experiment, chemist: white azure silver aqua / fields
+waiter, waitress, butler, maid: black white cream charcoal / checks
+peasant, shepherd: brown tan olive umber / strokes
+criminal, thief, killer, murderer, murder, gang, robber: black charcoal maroon grey / strokes
+pope, bishop, nun, cardinal: white crimson gold cream / glow
+emperor, throne: gold crimson purple amber / swirls
+player, athlete, team, coach, champion: green white blue red / strokes
+spine: ivory cream taupe tan / mosaic
+sweat: skin peach blush cream / points
+scar, bruise, infection, virus, bacteria, germ, tumor, cancer: maroon purple rose green / mosaic
+bandage, syringe, surgery, surgeon, dentist: white aqua azure silver / fields
+ambulance: white red silver grey / fields
 """
 
 LOOKS = MOODS + STYLES + PAINTERS + PLACES + PEOPLE

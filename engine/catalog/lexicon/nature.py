@@ -94,6 +94,15 @@ sand, sandy: tan beige ochre khaki / clouds
 stone, rock, rocky, boulder, pebble, gravel: grey charcoal taupe silver / mosaic
 dust, dusty: tan beige taupe cream / clouds
 ash: grey charcoal silver black / points
+crater, pit, hole, quarry, trench, ditch: brown umber grey tan / clouds
+ridge, slope, plateau: sage olive tan slate / dabs
+continent, peninsula, territory, border, region: green tan azure ochre / mosaic
+mineral, ore, fossil: taupe grey tan slate / mosaic
+yard, backyard, golf course: green lime olive brown / dabs
+dig, digging, excavation, construction, construction site: brown ochre grey tan / clouds
+jungle gym, treehouse: brown green red yellow / dabs
+wildfire, forest fire: orange red charcoal umber / flames
+crack, fracture: grey charcoal taupe black / mosaic
 """
 
 WATERS = """
@@ -114,6 +123,14 @@ fish, fishing, fisherman: silver teal azure orange / scales
 submarine: navy teal slate yellow / sea
 mermaid: turquoise teal violet coral / scales
 seashell, shell: cream pink pearl tan / scales
+bay, gulf, strait, fjord, delta, waterfront: azure teal cobalt sage white / sea
+puddle, dam, hot spring, geyser: slate azure teal white / sea
+fleet, warship, cruise, raft, canoe, kayak, paddle: azure slate white cobalt / sea
+dive, diving, diver, snorkel, scuba: navy teal cobalt aqua / sea
+starfish, oyster, clam, mussel: tan cream slate peach / scales
+tuna, trout, cod, herring, eel: silver slate grey azure / scales
+goldfish, koi: orange gold white azure / scales
+lighthouse: white red azure slate / fields
 """
 
 PLANTS = """
@@ -141,6 +158,11 @@ mushroom, fungus: tan cream brown red taupe / dots
 seaweed, algae, kelp: olive green teal emerald / waves
 weed, cannabis: green olive lime sage / leaves
 tobacco, cigar: brown sienna tan umber / leaves
+thorn, bud, stem, sprout, seedling, sapling, orchard, vineyard: green olive brown lime / leaves
+nest, hive, cocoon: tan brown umber ochre / fur
+rose garden, rosebud, peony, carnation, hibiscus: rose pink red green / leaves
+bluebell, cornflower, hydrangea: azure violet lilac green / leaves
+dandelion, daffodil, buttercup: yellow gold green lime / leaves
 """
 
 ANIMALS = """
@@ -191,6 +213,19 @@ ladybug, ladybird: red black / dots
 insect, bug, beetle, ant, cockroach: black brown olive umber / points
 spider: black charcoal grey silver / grid
 worm, snail, slug: brown taupe pink tan / waves
+donkey, mule, ram, hyena, weasel, ferret, mole, herd: taupe brown grey tan / fur
+boar, hog, beaver, otter, badger, raccoon, hedgehog, porcupine: brown umber taupe charcoal / fur
+koala, sloth: grey taupe brown green / fur
+skunk: black white charcoal / fur
+pet, paw, tail, mane, claw, antler, hoof: brown tan umber black / fur
+teddy, teddy bear: tan brown golden sienna / fur
+moth, dragonfly, caterpillar: olive brown teal ochre / leaves
+fly, mosquito, flea, tick, scorpion: black charcoal brown olive / points
+gull, seagull, pelican, stork, heron: white silver azure grey / leaves
+pigeon, sparrow, ostrich, emu, vulture, beak: grey taupe brown slate / leaves
+robin: red brown tan white / leaves
+hummingbird: emerald teal magenta green / leaves
+canary: yellow gold lime white / leaves
 """
 
 FOOD = """
@@ -237,6 +272,20 @@ pizza, pasta, spaghetti, noodle: red yellow cream green / swirls
 soup, stew, sauce, gravy: orange sienna red brown / swirls
 sushi: salmon white green black / dots
 matcha: green sage mint lime / leaves
+snack, popcorn, pretzel, cereal, oat, pancake, waffle, donut, bagel: tan gold brown cream / dots
+cracker: tan gold brown cream / dots
+taco, burrito, nacho, salsa, hotdog, hot dog, kebab: tan red green brown yellow / dots
+fig, raisin, prune, walnut, cinnamon, ginger: brown sienna umber maroon / points
+pear, kiwi, pickle, asparagus, artichoke, zucchini: green lime olive sage / dots
+coconut, vanilla, oatmeal, mayonnaise, pudding: cream white tan beige / clouds
+beet, radish, rhubarb: carmine maroon rose green / dots
+jam, jelly: crimson red maroon rose / clouds
+lemonade: yellow lime cream white / points
+vodka, gin, tequila, vinegar: white silver azure cream / clouds
+cider, cognac, bourbon: amber sienna gold brown / clouds
+recipe, cook, chef, cookbook: white cream tan red / dots
+milkshake, shake, smoothie: pink cream brown white / clouds
+grill, roast, rib: brown sienna maroon charcoal / clouds
 """
 
 LOOKS = SKY + WEATHER + SEASONS + LAND + WATERS + PLANTS + ANIMALS + FOOD

@@ -72,6 +72,51 @@ camouflage, camo: olive khaki umber green / splatter
 bicycle, bike, cycling, motorcycle, motorbike: red black silver charcoal / rings
 traffic: red amber green charcoal / dots
 garage, truck, lorry, van, trailer, pickup: white red silver charcoal / panels
+fridge, refrigerator, freezer, microwave, dishwasher, sink, faucet: white silver grey slate / panels
+tap: white silver grey slate / panels
+towel, tissue, napkin, diaper: white cream beige silver / weave
+key, lock, hook, pipe, tube, valve, pump: silver grey slate charcoal / grain
+bucket, bin, tray: silver grey slate white / rings
+broom, mop: tan brown ochre grey / fur
+fan, heater, radiator, air conditioner: white silver grey slate / grain
+crib, cradle, nursery: peach cream mint white / dots
+iphone, ipad, pc, desktop, console, printer, gadget, device: black charcoal silver white / panels
+cable, antenna, satellite, drone, headphone, earphone: black charcoal silver grey / strokes
+cassette, vinyl, record, cd, dvd, turntable: black charcoal red silver / rings
+pen, signature, contract, certificate, receipt, petition: white cream black navy / hatch
+ticket, passport, postcard, mail, stamp: cream tan red navy / panels
+magazine, article: white black grey red / panels
+calendar, chart, graph, spreadsheet, menu: white grey silver red / panels
+wagon, cart, carriage: brown umber tan black / grain
+helicopter: olive grey charcoal azure / clouds
+parachute: azure white red orange / rays
+scooter, moped, skateboard: red black silver azure / rings
+limousine, hearse: black charcoal silver / panels
+runway: grey charcoal white amber / strokes
+grenade, bunker, fort, sniper: olive umber khaki charcoal / strokes
+shield, spear, dagger: silver bronze brown slate / grain
+bow, flute, harp, clarinet, accordion: brown sienna gold black / grain
+doll, puppet: pink skin peach red / dots
+kite: red yellow azure white / triangles
+magnet: red silver grey white / panels
+lighter: red silver orange yellow / flames
+string, cord, leash: tan cream brown beige / waves
+whistle, siren, alarm, emergency: red white black scarlet / rays
+danger, warning, hazard: yellow black amber red / stripes
+hourglass, sundial: gold tan cream brown / glow
+underwear, bra, lingerie, bikini, swimsuit: pink white black rose / waves
+pants, trousers, shorts: navy khaki black grey / weave
+sneaker, sandal, slipper, heel: white black tan grey / strokes
+robe, cloak, veil, gown: white cream burgundy black / waves
+mask: white black gold red / panels
+wig: blonde brown black auburn / fur
+sunglasses, goggles, spectacles: black charcoal brown azure / panels
+earring, bracelet, pendant: gold silver amber white / points
+apron, vest, hood, collar, sleeve, pocket: white navy grey black / weave
+penny, cent: copper bronze sienna brown / points
+nickel, dime: silver grey white slate / points
+stick, pole, stake: brown tan sienna umber / grain
+dumpster, landfill, waste, sewage: olive brown grey umber / splatter
 """
 
 # Their own colours hold only where no other word of the prompt brings any: gold waves are gold.
@@ -113,7 +158,7 @@ hexagon: coral teal navy cream / triangles
 zigzag, chevron, arrow: navy coral cream gold / zigzag
 brush, stroke, brushstroke, paint, painting: ultramarine ochre vermilion cream green / strokes
 painter, impasto, palette: ultramarine ochre vermilion cream green / strokes
-frame, rectangle, panel: red blue yellow white black / panels
+frame, rectangle: red blue yellow white black / panels
 ribbon: crimson rose gold cream / waves
 art, artist, artwork, artistic: ultramarine ochre vermilion cream green / strokes
 beautiful, beauty, pretty, lovely: rose lavender gold cream / swirls
@@ -123,15 +168,15 @@ simple, plain: cream beige white taupe / fields
 fresh, clean, pure: mint white azure lime / fields
 photo, photograph, realism, realistic, photorealistic: azure green tan slate / dabs
 texture, textured, pattern: sienna teal ochre cream / mosaic
-car, vehicle, automobile: red silver azure charcoal / panels
-dress, skirt, shirt, blouse, coat, jacket, clothes, clothing: crimson navy cream rose / waves
-fashion, costume: crimson navy cream rose / waves
-hat, cap, helmet, umbrella: navy red tan black / rings
+car, vehicle, automobile: silver black grey white red / panels
+dress, skirt, shirt, blouse, coat, jacket, clothes, clothing: navy white grey black rose / waves
+fashion, costume: navy white grey black rose / waves
+hat, cap, helmet, umbrella: black brown tan grey / rings
 puzzle, jigsaw: red yellow blue green / panels
-bag, backpack, suitcase, luggage: brown navy tan red / strokes
-cup, mug, bowl, plate, dish, jar, vase, pot, pan, bottle: white azure terracotta cream / rings
-kettle: white azure terracotta cream / rings
-button, pin, bead: red azure gold cream / dots
-sofa, couch, cushion, seat, mattress: taupe navy sienna beige / weave
+bag, backpack, suitcase, luggage: brown black tan sienna / strokes
+cup, mug, bowl, plate, dish, jar, vase, pot, pan, bottle: white cream azure terracotta / rings
+kettle: white cream azure terracotta / rings
+button, pin, bead: white black tan grey / dots
+sofa, couch, cushion, seat, mattress: taupe grey beige brown / weave
 sign, poster, sticker, logo: red yellow white black / panels
 """
