@@ -2,6 +2,7 @@
 
 import time
 from itertools import combinations
+from pathlib import Path
 from unicodedata import normalize
 
 import cv2
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.bench.stylize import textured
+from engine.catalog.controls import StylizeLoad, StylizeParameters
 from engine.catalog.lexicon import (
     COLOURS,
     FORMS,
@@ -21,17 +24,25 @@ from engine.catalog.lexicon import (
     folded,
     languages,
 )
+from engine.pipeline import Context
 from engine.stylize.drawing import PATTERNS, draw
+from engine.stylize.pipeline import Stylize
 from engine.stylize.recipes import read
+from tests.engine.stylize import words_drawn
+from tests.engine.stylize.words_drawn import FAMILIES, SIXTY
 
 TABLES = {"colours": COLOURS, "looks": LOOKS, "forms": FORMS, "modifiers": MODIFIERS, "same": SAME}
 
 
+def lab(colours):
+    """Colours (n, 3) of 0 to 255 in CIELAB."""
+    return cv2.cvtColor(np.float32([colours]) / 255, cv2.COLOR_RGB2LAB)[0]
+
+
 def shown(prompt):
     """The drawn reference: mean colour (3,) of 0 to 255, and mean chroma in CIELAB."""
-    image = draw(read(prompt))[..., :3]
-    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    return image.reshape(-1, 3).mean(0), np.hypot(lab[..., 1], lab[..., 2]).mean()
+    colours = draw(read(prompt))[..., :3].reshape(-1, 3)
+    return colours.mean(0), np.hypot(*lab(colours)[:, 1:].T).mean()
 
 
 @pytest.mark.parametrize("prompt", ["ocean waves", "water", "river", "waves", "swimming pool"])
@@ -194,3 +205,59 @@ def test_a_long_prompt_is_read_in_no_time():
     began = time.perf_counter()
     read(words)
     assert time.perf_counter() - began < 10, "against what grows with the square"
+
+
+def named(colour):
+    """The family of the twelve that a colour (3,) is nearest to, by `words_drawn`'s rule."""
+    families = [(family, name) for family, names in FAMILIES.items() for name in names.split()]
+    far = lab(np.array([COLOURS[name] for _, name in families])) - lab(np.array([colour]))
+    return families[np.linalg.norm(far, axis=1).argmin()][0]
+
+
+def sixties():
+    """The first and the second sixty words of the draw, each with the colours it may be full of."""
+    text = Path(__file__).with_name("words_expected.txt").read_text("utf-8")
+    for part in text.split("# the second sixty\n"):
+        rows = [line.split(":") for line in part.splitlines() if line[0] != "#"]
+        yield {word: colours.split() for word, colours in rows}
+
+
+def test_the_sixty_that_are_measured_are_those_that_were_drawn():
+    lines = Path(words_drawn.__file__).with_suffix(".txt").read_text("utf-8").splitlines()
+    drawn = [line for line in lines if line[0] != "#" and not line.endswith(" known")]
+    first, second = sixties()
+    assert drawn == [*first, *second]
+    assert len(first) == len(second) == SIXTY
+    assert not set(first) & set(second)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_of_sixty_words_drawn_at_random_half_act_and_of_those_most_are_right(number):
+    expected = [*sixties()][number]
+    acting = [word for word in expected if read(word).used]
+    right = [word for word in acting if is_right(word, expected[word])]
+    print(f"{len(acting)} of {SIXTY} act, {len(right)} of those are right")
+    print("wrong:", [word for word in acting if word not in right])
+    assert len(acting) >= SIXTY / 2
+    assert len(right) >= 0.85 * len(acting)
+
+
+def is_right(word, expected):
+    families = [named(colour) for colour in read(word).colours]
+    return sum(family in expected for family in families) >= 2 / 3 * len(families)
+
+
+@pytest.mark.slow
+def test_each_of_them_that_is_used_is_seen(tmp_path):
+    pipeline = Stylize(StylizeLoad(backend="onnx"), Context(tmp_path, tmp_path, lambda *_: None))
+    image = textured(64, 64)
+    for word in [word for words in sixties() for word in words]:
+        parameters = StylizeParameters(prompt=word, fade=0, steady=0)
+        for _ in range(2000):
+            (painted,) = pipeline([image], parameters)
+            if not pipeline.report()["arriving"]:
+                break
+            time.sleep(0.005)
+        changed = np.abs(painted[..., :3].astype(int) - image[..., :3]).mean()
+        assert (changed > 10) == bool(read(word).used), word
+    pipeline.close()
