@@ -52,6 +52,7 @@ def installed() -> dict[str, Any]:
             "title": row.title,
             "parameters": [spec.name for spec in describe(row.parameters)],
             "load": [spec.name for spec in describe(row.load)],
+            "words": row.words,
         }
         for row in catalog.rows.values()
     ]

@@ -12,7 +12,7 @@ surface reads it from there; the pipeline's code reads `parameters.NAME`.
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -28,6 +28,7 @@ from engine.catalog.controls import (
     StylizeLoad,
     StylizeParameters,
 )
+from engine.catalog.lexicon import WORDS
 from engine.catalog.specs import KREA, LONGLIVE, REWARD_FORCING, STREAMDIFFUSIONV2, CausalSpec
 from engine.parameters import WRITTEN, Load, Parameters, ParameterSpec, describe
 from engine.system import loading
@@ -57,6 +58,7 @@ class PipelineRow:
     `text` means that it makes pictures of nothing where there is no input. Pipelines of one
     `family` have the same parameters and large parts in common: one takes the place of another in
     the same worker, which for a moment holds both where memory allows.
+    `words` are all that its prompts understand; empty where they are free.
     `needs` gives the weights that it is loaded from, by what they are for.
     `spec` is what the GPU memory of a causal pipeline is computed from.
     `memory` is what a worker of this pipeline needs, in bytes; 0 for little. `pixel_bytes` is what
@@ -74,6 +76,7 @@ class PipelineRow:
     fixed_size: bool = False
     text: bool = False
     family: str = ""
+    words: Sequence[str] = ()
     needs: Callable[[Any], Mapping[str, files.Artifact]] = _nothing
     spec: CausalSpec | None = None
     memory: int = 0
@@ -104,6 +107,7 @@ BUILT_IN = (
         load=StylizeLoad,
         parameters=StylizeParameters,
         multiple=4,
+        words=WORDS,
         pixel_bytes=500,  # measured from 256x256 to 1280x720
     ),
     PipelineRow(
