@@ -300,6 +300,7 @@ class Session:
                 "memory": str(self._machine.gpu_fit(row, self._checked(row), size)),
                 "parameters": [spec.name for spec in describe(row.parameters)],
                 "load": [spec.name for spec in describe(row.load)],
+                "words": row.words,
             }
             for row in self._catalog.rows.values()
         ]
