@@ -22,7 +22,7 @@ from bridge.system.paths import PICTURES, refusal
 from bridge.system.timing import Deadline
 from bridge.transports import Options, TransportError
 from bridge.transports.base import ClockedSource, TransportBase
-from bridge.transports.recording import Recording
+from bridge.transports.recording import Recording, asked
 from engine.images.decoding import MOST_BYTES, header
 from engine.system.drives import away, cure
 
@@ -175,8 +175,11 @@ def open_source(name: str, options: Options) -> FileSource | StillSource:
 
 
 def open_sink(name: str, options: Options) -> Recording:
-    """`file:PATH` to record into; an older recording is left alone, the new one gets a number."""
-    return Recording(_path(name), options)
+    """`file:PATH` to record into, with wishes behind a `?`; an older recording is left alone, the
+    new one gets a number.
+    """
+    path, wishes = asked(name)
+    return Recording(_path(path), wishes, options)
 
 
 def _check_file(path: Path) -> None:

@@ -1,6 +1,5 @@
 """Every transport keeps the same promises, and each its own."""
 
-import errno
 import os
 import shutil
 import subprocess
@@ -9,7 +8,7 @@ import textwrap
 import time
 from importlib import import_module
 from importlib.metadata import EntryPoint
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 
@@ -34,10 +33,8 @@ from bridge.transports import (
     schemes,
 )
 from bridge.transports.pattern import draw, read_counter
-from bridge.transports.recording import Recording
 from engine.ipc.ring import RingReader, RingWriter, owner
 from engine.ipc.segments import PREFIX, folder
-from tests.support.rig import running_session
 
 ELSEWHERE = pytest.mark.skipif(sys.platform == "win32", reason="there it exists")
 OPTIONS = Options(width=64, height=48, fps=60)
@@ -180,7 +177,7 @@ def test_a_sink_says_whether_it_needs_held_pictures(place, uri, keeps_last, need
 
 def test_every_sink_of_ours_declares_what_it_needs():
     names = [name for name in BUILT_IN.values() if name.startswith("bridge.")]  # no double
-    ours = [import_module(name) for name in (*names, "bridge.transports.recording")]
+    ours = [import_module(name) for name in (*names, "bridge.transports.recording.sink")]
     sinks = [kind for module in ours for kind in vars(module).values()
              if isinstance(kind, type) and kind.__module__ == module.__name__
              and hasattr(kind, "send")]  # fmt: skip
@@ -240,7 +237,6 @@ def test_a_source_that_cannot_be_opened_is_one_sentence(tmp_path, uri, words):
         ("camera:0", "cannot be sent to"),
         ("file:", "needs a path"),
         ("file:PLACE/no/folder.mp4", "There is no folder"),
-        ("file:PLACE/film.nothing", "no video file's name"),
         ("shm: a", "no name for shared memory"),
         pytest.param("spout:Out", "exists on Windows only", marks=ELSEWHERE),
     ],
@@ -305,77 +301,6 @@ def test_who_comes_late_gets_the_picture_that_is_due(tmp_path):
     _, asked, got, asked_late, got_late = times
     least, most = 30 * (asked_late - got), 30 * (got_late - asked)
     assert least - 2 <= numbers[1] - numbers[0] <= most + 2
-
-
-def test_a_recording_has_the_rate_at_which_it_was_sent(tmp_path):
-    path = tmp_path / "out.mp4"
-    with open_sink(f"file:{path}", Options(width=320, height=180, fps=60)) as sink:
-        began = perf_counter()
-        for tick in range(60):
-            number = tick // 3  # the output holds each picture for three ticks
-            sink.send(Frame(draw("rec", 320, 180, number), perf_counter(), number + 1))
-            time.sleep(max(0.0, began + (tick + 1) / 60 - perf_counter()))
-        lasted = perf_counter() - began
-    with av.open(str(path)) as container:
-        frames = list(container.decode(video=0))
-        numbers = [read_counter(frame.to_ndarray(format="rgba")) for frame in frames]
-        length = float(frames[-1].time - frames[0].time)
-    assert list(dict.fromkeys(numbers)) == list(range(20)), numbers
-    assert abs(length - lasted) < 0.1
-
-
-@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "ts"])
-@pytest.mark.parametrize("fps", [5, 30])
-def test_a_recording_that_is_never_closed_plays_but_for_its_last_seconds(
-    tmp_path, monkeypatch, ending, fps
-):
-    """What other processes can read of it while it runs is what a kill would leave."""
-    clock = count(1000.0, 1 / fps)
-    monkeypatch.setattr("bridge.transports.recording.perf_counter", lambda: next(clock))
-    image, copy = np.full((48, 64, 4), 90, np.uint8), tmp_path / f"copy.{ending}"
-    with open_sink(f"file:{tmp_path}/show.{ending}", Options(width=64, height=48)) as sink:
-        for number in range(30 * fps):
-            image = image.copy()
-            image[:8, :8] = number % 200  # little changes, so that few bytes are made
-            sink.send(Frame(image, 0.0, number + 1))
-        copy.write_bytes((tmp_path / f"show.{ending}").read_bytes())
-    with av.open(str(copy)) as container:
-        shown = sum(1 for _ in container.decode(video=0))
-    assert shown >= 15 * fps, f"{shown} of {30 * fps}"
-
-
-def test_a_recording_that_ended_is_told_for_as_long_as_it_is_over(tmp_path, monkeypatch):
-    sent, send = [], Recording.send
-    monkeypatch.setattr(Recording, "send", lambda *given: sent.append(send(*given)))
-
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    path = tmp_path / "out.mp4"
-    with running_session(tmp_path, pipeline="passthrough", sink=f"file:{path}") as rig:
-        stop = rig.steady_input()
-        rig.running()
-        rig.until(lambda: len(sent) > 5)
-        assert rig.session.status().error == ""
-        monkeypatch.setattr(Recording, "_mux", full)
-        rig.until(lambda: "No space left on device" in rig.session.status().error)
-        count = len(sent)
-        rig.until(lambda: len(sent) > count + 10)
-        assert rig.session.status().error == (
-            f"Recording into {path} ended: No space left on device; the rest is not recorded. "
-            "Make room and start the bridge again."
-        )
-        stop()
-
-
-def test_an_older_recording_is_left_alone(tmp_path):
-    old = tmp_path / "out.mp4"
-    old.write_bytes(b"precious")
-    with open_sink(f"file:{old}", OPTIONS) as sink:
-        sink.send(Frame(picture(), perf_counter(), 1))
-        assert "out-2.mp4" in sink.status
-    assert old.read_bytes() == b"precious"
-    assert (tmp_path / "out-2.mp4").stat().st_size > 0
 
 
 def test_a_still_keeps_its_alpha(tmp_path):

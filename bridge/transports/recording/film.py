@@ -1,0 +1,184 @@
+"""One film: every picture gets the time at which it was sent, so a held one just lasts."""
+
+import io
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import cv2
+import numpy as np
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.video.frame import PictureType, VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from bridge.frames.frame import Image
+from bridge.frames.pixels import blank
+from bridge.transports import TransportError
+from bridge.transports.recording import kinds
+from bridge.transports.recording.kinds import FRAGMENT, KEY, Container, Encoder
+
+TICKS = 90_000  # of a second, the clock of the file
+BT709, VIDEO_RANGE = 1, 1
+MOST_KEPT = 3  # pictures that an encoder may take before it gives one back
+AT_ONCE = {"flush_packets": "1"}  # nor may what was written wait until there are 32 KB
+# Until it is closed, a file in fragments plays up to the last one; then it is one like any other.
+HYBRID, FRAGMENTED = "hybrid_fragmented", "empty_moov+default_base_moof"
+KNOWS_HYBRID = (62, 0, 0)  # FFmpeg 8; before, the file stays in fragments
+
+
+class FilmFile:
+    """A file that is written by one thread. What fails raises FFmpegError or OSError."""
+
+    def __init__(
+        self, file: Path | io.BytesIO, kind: kinds.Film, encoder: Encoder, fps: float
+    ) -> None:
+        """Make the file; the size of its pictures is that of the first one."""
+        self.count = 0  # pictures
+        self.bytes = 0
+        self.began = 0.0  # when its first picture was written
+        self._kind, self._encoder, self._fps = kind, encoder, fps
+        self._container = _created(file, kind.container)
+        self._stream: VideoStream | None = None
+        self._converter = VideoReformatter()
+        self._last: VideoFrame | None = None
+        self._last_at = self._key_at = 0.0
+
+    def write(self, image: Image, now: float) -> None:
+        """Record a picture that is new at `now`, in seconds by any clock."""
+        if self._stream is None:
+            self.began = now
+            self._stream = self._start(_even(image))
+        self._encode(self._stream, self._converted(image, self._stream), now)
+        self.count += 1
+
+    def hold(self, now: float, least: float = FRAGMENT) -> None:
+        """The last picture is still shown; it is recorded again after `least` seconds of it."""
+        if self._stream and self._last and now - self._last_at >= least:
+            self._encode(self._stream, self._last, now)
+
+    def finish(self, now: float) -> None:
+        """Close the file; the last picture lasts until `now`."""
+        try:
+            self.hold(now, 1.5 / self._fps)
+            if self._stream:
+                self._mux(self._stream, None)
+        finally:
+            self._container.close()
+
+    def abandon(self) -> None:
+        """Close it after what has failed."""
+        self._container.close()
+
+    def _start(self, image: Image) -> VideoStream:
+        rate, encoder = Fraction(self._fps).limit_denominator(1001), self._encoder
+        stream = cast(VideoStream, self._container.add_stream(encoder.name, rate))
+        stream.height, stream.width = image.shape[:2]
+        stream.pix_fmt, stream.options = encoder.pixels, dict(encoder.options)
+        context = stream.codec_context
+        context.time_base = Fraction(1, TICKS)
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = VIDEO_RANGE
+        context.gop_size = max(1, round(KEY * self._fps))
+        if tag := self._kind.codec.tags.get(self._kind.container.muxer):
+            context.codec_tag = tag
+        return stream
+
+    def _converted(self, image: Image, stream: VideoStream) -> VideoFrame:
+        image = _even(image)
+        if image.shape[:2] != (stream.height, stream.width):
+            size = stream.width, stream.height
+            image = cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+        return self._converter.reformat(
+            VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgba"),
+            format=self._encoder.pixels,
+            dst_colorspace=BT709,
+            dst_color_range=VIDEO_RANGE,
+        )
+
+    def _encode(self, stream: VideoStream, picture: VideoFrame, now: float) -> None:
+        pts = round((now - self.began) * TICKS)
+        last = self._last.pts if self._last else None
+        key = last is None or now - self._key_at >= KEY
+        picture.pts = pts if last is None else max(pts, last + 1)
+        picture.time_base = Fraction(1, TICKS)
+        picture.pict_type = PictureType.I if key else PictureType.NONE
+        self._mux(stream, picture)
+        self._last, self._last_at = picture, now
+        if key:
+            self._key_at = now
+
+    def _mux(self, stream: VideoStream, picture: VideoFrame | None) -> None:
+        for packet in stream.encode(picture):
+            self.bytes += packet.size
+            self._container.mux(packet)
+
+
+def working(kind: kinds.Film, size: tuple[int, int], fps: float) -> Encoder:
+    """The first of the encoders that makes a film of this (width, height) that can be played;
+    TransportError, with what to take instead, where none does.
+    """
+    whys: list[str] = []
+    for encoder in kind.encoders:
+        why = _trouble(kind, encoder, size, fps)
+        if not why:
+            return encoder
+        whys.append(f"{encoder.name}: {why}")
+    instead = _instead(kind, size, fps)
+    cure = f"take {instead}" if instead else "install the package av anew"
+    raise TransportError(f"{kind.codec.title} cannot be recorded here ({'; '.join(whys)}); {cure}.")
+
+
+def _instead(kind: kinds.Film, size: tuple[int, int], fps: float) -> str:
+    """Another kind that works, as it is typed, of the same container if that has one."""
+    containers = sorted(kinds.CONTAINERS.items(), key=lambda item: item[1] != kind.container)
+    for ending, container in containers:
+        for codec in container.codecs:
+            left = tuple(one for one in codec.encoders if one not in kind.encoders)
+            other = kinds.Film(container, codec, left)
+            if any(not _trouble(other, encoder, size, fps) for encoder in left):
+                return f"{ending}?codec={codec.names[0]}"
+    return ""
+
+
+def _trouble(kind: kinds.Film, encoder: Encoder, size: tuple[int, int], fps: float) -> str:
+    """Why an encoder and its muxer do not work here, in a few words; empty where they do."""
+    file = io.BytesIO()
+    try:
+        film = FilmFile(file, kind, encoder, fps)
+        try:
+            image = blank(*size)
+            for number in range(MOST_KEPT):
+                film.write(image, number / fps)
+            kept = not film.bytes
+        finally:
+            film.finish(MOST_KEPT / fps)
+        if kept:
+            return f"keeps {MOST_KEPT} pictures back"
+        file.seek(0)
+        with av.open(file, "r", format=kind.container.muxer) as played:
+            return "" if next(played.decode(video=0), None) else "gives no picture"
+    except FFmpegError as error:
+        return error.strerror or str(error)
+    except (OSError, ValueError) as error:  # an encoder or muxer that PyAV does not have
+        return str(error)
+
+
+def _created(file: Path | io.BytesIO, container: Container) -> OutputContainer:
+    options = AT_ONCE | dict(container.options)
+    if "frag_duration" in options:
+        hybrid = av.library_versions["libavformat"] >= KNOWS_HYBRID
+        options["movflags"] = HYBRID if hybrid else FRAGMENTED
+    place = file if isinstance(file, io.BytesIO) else str(file)
+    return av.open(place, "w", format=container.muxer, options=options)
+
+
+def _even(image: Image) -> Image:
+    """The same picture with even sides, its last row and column doubled where needed."""
+    height, width = image.shape[:2]
+    if height % 2 == 0 and width % 2 == 0:
+        return image
+    border = cv2.BORDER_REPLICATE
+    return cast(Image, cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, border))

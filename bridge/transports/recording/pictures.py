@@ -1,0 +1,74 @@
+"""A file for each picture that is new: `show-0001.png`, `show-0002.png` …"""
+
+import re
+from pathlib import Path
+
+import cv2
+
+from bridge.frames.frame import Image
+from bridge.frames.pixels import blank
+from bridge.transports import TransportError
+from bridge.transports.recording.kinds import NUMBER
+from engine.system import held
+
+OPAQUE = {".jpg", ".jpeg"}
+HOW = {".png": (cv2.IMWRITE_PNG_COMPRESSION, 1), ".jpg": (cv2.IMWRITE_JPEG_QUALITY, 95)}
+HOW[".jpeg"] = HOW[".jpg"]
+
+
+class PictureFiles:
+    """Written by one thread. What fails raises OSError; a file has its name when it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        """Go on after the pictures that are there; TransportError where none can be written."""
+        self.count = 0
+        self.bytes = 0
+        self.began = 0.0
+        self._folder, self._name = path.parent, path.name
+        self._ending = path.suffix.lower()
+        self._beside = path.with_name(NUMBER.sub("", path.name, count=1) + ".part")
+        try:
+            self._number = self._newest()
+            self._beside.write_bytes(self._encoded(blank(8, 8)))
+            held.remove(self._beside)
+        except OSError as error:
+            raise TransportError(f"{path} cannot be written: {held.told(error)}.") from error
+        except cv2.error as error:
+            raise TransportError(
+                f"{self._ending} cannot be written here; end the name in .png."
+            ) from error
+
+    def write(self, image: Image, now: float) -> None:
+        """Record a picture that is new at `now`, in seconds by any clock."""
+        self.began = self.began or now
+        data = self._encoded(image)
+        self._beside.write_bytes(data)
+        self._number += 1
+        held.replace(self._beside, self._folder / self._named(self._number))
+        self.count += 1
+        self.bytes += len(data)
+
+    def hold(self, now: float) -> None:
+        """A picture that is shown for long is one file all the same."""
+
+    def finish(self, now: float) -> None:
+        """Every file is whole already."""
+
+    def abandon(self) -> None:
+        """Leave nothing half-written."""
+        held.remove(self._beside)
+
+    def _encoded(self, image: Image) -> bytes:
+        opaque = self._ending in OPAQUE
+        turned = cv2.cvtColor(image, cv2.COLOR_RGBA2BGR if opaque else cv2.COLOR_RGBA2BGRA)
+        return cv2.imencode(self._ending, turned, HOW.get(self._ending, ()))[1].tobytes()
+
+    def _named(self, number: int) -> str:
+        return NUMBER.sub(lambda found: found[0] % number, self._name, count=1)
+
+    def _newest(self) -> int:
+        """The highest number that is there; 0 for none."""
+        before, after = NUMBER.split(self._name, maxsplit=1)[:: NUMBER.groups + 1]
+        known = re.compile(f"{re.escape(before)}([0-9]+){re.escape(after)}")
+        found = (known.fullmatch(file.name) for file in self._folder.iterdir())
+        return max((int(one[1]) for one in found if one), default=0)

@@ -1,0 +1,511 @@
+"""Recordings: their kinds, what plays after a kill, what splits and what ends them."""
+
+import errno
+import re
+import subprocess
+import sys
+import textwrap
+import time
+from collections import namedtuple
+from itertools import pairwise, product
+from time import perf_counter
+
+import av
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.frames.frame import Frame
+from bridge.transports import Options, TransportError, open_sink
+from bridge.transports.pattern import draw, read_counter
+from bridge.transports.recording import Recording, Wishes, asked, film, kinds, sink
+from bridge.transports.recording.film import FilmFile
+from tests.bridge.cli.test_cli import running
+from tests.support.killed_recordings import BEATS, FILMS, RATES, played, record, shown
+from tests.support.rig import running_session
+
+OPTIONS = Options(width=64, height=48, fps=60)
+LOST = 2.0  # seconds at most
+Usage = namedtuple("Usage", "total used free")
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(sink, "perf_counter", lambda: self.now)
+
+    def run(self, recording, seconds: float, rate: float = 25, first: int = 0) -> int:
+        """Send this many seconds, from a picture's number on; the number after the last."""
+        start, number = self.now, first
+        for beat in range(1, round(seconds * BEATS) + 1):
+            number = first + int((beat - 1) * rate / BEATS) + 1
+            recording.send(Frame(draw("rec", 64, 48, number), 0.0, number))
+            self.now = start + beat / BEATS
+        return number
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return Clock(monkeypatch)
+
+
+def frames(path) -> list[av.VideoFrame]:
+    with av.open(str(path)) as container:
+        return list(container.decode(video=0))
+
+
+def seconds(path) -> float:
+    pictures = frames(path)
+    return float(pictures[-1].time - pictures[0].time)
+
+
+# What a user relies on: it is what was shown, in its own time.
+
+
+def test_a_recording_has_the_rate_at_which_it_was_sent(tmp_path, clock):
+    with open_sink(f"file:{tmp_path}/out.mp4", OPTIONS) as recording:
+        clock.run(recording, 1, rate=20)  # the output holds each picture for three ticks
+    pictures = frames(tmp_path / "out.mp4")
+    numbers = [read_counter(frame.to_ndarray(format="rgba")) for frame in pictures]
+    assert list(dict.fromkeys(numbers)) == list(range(1, 21)), numbers
+    times = [float(frame.time) for frame in pictures[:20]]
+    assert times == pytest.approx([number / 20 for number in range(20)], abs=0.001)
+    assert abs(seconds(tmp_path / "out.mp4") - 1) < 0.05
+
+
+def test_an_older_recording_is_left_alone(tmp_path):
+    old = tmp_path / "out.mp4"
+    old.write_bytes(b"precious")
+    with open_sink(f"file:{old}", OPTIONS) as recording:
+        recording.send(Frame(draw("rec", 64, 48, 1), perf_counter(), 1))
+        assert "out-2.mp4" in recording.status
+    assert old.read_bytes() == b"precious"
+    assert (tmp_path / "out-2.mp4").stat().st_size > 0
+
+
+# Killed
+
+
+@pytest.mark.parametrize(
+    ("rate", "ending"),
+    [*product(RATES, ["mp4", "mkv"]), *product([4], ["mov", "ts", "webm"]), (0.1, "mp4")],
+)
+def test_a_recording_that_is_never_closed_plays_but_for_its_last_second(tmp_path, rate, ending):
+    """What other processes can read of it while it runs is what a kill would leave."""
+    path, copy = tmp_path / f"show.{ending}", tmp_path / f"copy.{ending}"
+    record(f"file:{path}", rate, 6, lambda: copy.write_bytes(path.read_bytes()))
+    assert 6 - seconds(copy) <= LOST
+    assert abs(seconds(path) - 6) < 0.1, "and once it is closed, all of it"
+
+
+@pytest.mark.slow
+@pytest.mark.foreign
+@pytest.mark.parametrize("name", FILMS)
+def test_ffprobe_plays_what_a_kill_leaves(tmp_path, name):
+    assert 8 - played(tmp_path, name, 4, 8) <= LOST
+
+
+@pytest.mark.slow
+@pytest.mark.foreign
+def test_a_bridge_that_is_killed_leaves_a_recording_that_plays(tmp_path):
+    path = tmp_path / "show.mp4"
+    with running(tmp_path, "--sink", f"file:{path}", "--pipeline", "passthrough",
+                 "--output-size", "128x96", "--set", "max_fps=4") as bridge:  # fmt: skip
+        bridge.until(lambda state: state["frames_new"] > 0)
+        began = perf_counter()
+        bridge.until(lambda state: state["frames_new"] > 20)
+        lasted = perf_counter() - began
+        bridge.process.kill()
+        bridge.process.wait(10)
+    assert lasted - shown(path) <= LOST + 0.5, "the state is asked twenty times a second"
+
+
+@pytest.mark.parametrize("name", ["show.mp4", "show.ts?codec=hevc", "show.webm"])
+def test_key_frames_come_by_time(tmp_path, name):
+    """Who jumps in a film waits for the last one; of a slow engine, too."""
+    record(f"file:{tmp_path / name}", 4, 9)
+    with av.open(str(tmp_path / name.partition("?")[0])) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
+    keys = [float(packet.pts * packet.time_base) for packet in packets if packet.is_keyframe]
+    assert len(keys) >= 4
+    assert max(b - a for a, b in pairwise(keys)) <= kinds.KEY + 0.3
+
+
+# Kinds
+
+TRUE_NAMES = {  # ffprobe's codec, profile, tag
+    "show.mp4": "h264,High,avc1",
+    "show.mkv": "h264,High,",
+    "show.ts": "h264,High,",
+    "show.mp4?codec=hevc": "hevc,Main,hvc1",
+    "show.mov?codec=H265": "hevc,Main,hvc1",
+    "show.mov?codec=prores": "prores,4444,ap4h",
+    "show.mkv?codec=prores": "prores,4444,",
+    "show.webm": "vp9,Profile 0,",
+    "show.mkv?codec=vp9": "vp9,Profile 0,",
+    "show.mov?codec=libx264": "h264,High,avc1",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.foreign
+@pytest.mark.parametrize(("name", "told"), TRUE_NAMES.items())
+def test_a_kind_is_what_ffprobe_calls_it(tmp_path, name, told):
+    record(f"file:{tmp_path / name}", 25, 1)
+    out = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_entries",
+         "stream=codec_name,profile,codec_tag_string,color_space,color_range", "-of", "csv=p=0",
+         tmp_path / name.partition("?")[0]],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert out.stdout.startswith(told)
+    assert "tv,bt709" in out.stdout
+    assert out.stderr == ""
+
+
+def quarters(alpha: bool = True):
+    """Four colours, each of another alpha."""
+    image = np.zeros((48, 64, 4), np.uint8)
+    image[:24, :32], image[:24, 32:] = (200, 40, 40, 255), (40, 200, 40, 170)
+    image[24:, :32], image[24:, 32:] = (40, 40, 200, 85), (120, 120, 120, 0)
+    if not alpha:
+        image[..., 3] = 255
+    return image
+
+
+def corners(image):
+    return np.array([image[12, 16], image[12, 48], image[36, 16], image[36, 48]], int)
+
+
+@pytest.mark.parametrize(
+    ("name", "decoder"),
+    [
+        ("show.mov?codec=prores", "prores"),
+        ("show.mkv?codec=prores", "prores"),
+        ("show.mov?codec=prores_ks", "prores"),
+        ("show.webm", "libvpx-vp9"),
+        ("show.mkv?codec=vp9", "libvpx-vp9"),
+    ],
+)
+def test_a_film_keeps_colour_and_alpha(tmp_path, name, decoder):
+    with open_sink(f"file:{tmp_path / name}", OPTIONS) as recording:
+        recording.send(Frame(quarters(), 0.0, 1))
+    with av.open(str(tmp_path / name.partition("?")[0])) as container:
+        context = av.CodecContext.create(decoder, "r")
+        stream = container.streams.video[0]
+        if stream.codec_context.extradata:
+            context.extradata = stream.codec_context.extradata
+        context.codec_tag = stream.codec_context.codec_tag
+        if decoder == "prores":
+            picture = next(container.decode(video=0))
+        else:
+            picture = next(one for packet in container.demux(stream) for one in
+                           context.decode(packet))  # fmt: skip
+    shown = corners(picture.to_ndarray(format="rgba"))
+    assert np.abs(shown - corners(quarters()))[:, 3].max() <= 6, shown
+    assert np.abs(shown - corners(quarters()))[:3, :3].max() <= 8, shown
+
+
+@pytest.mark.parametrize("name", ["show.mp4", "show.mp4?codec=hevc", "show.ts", "show.mkv"])
+def test_a_film_without_alpha_keeps_its_colours(tmp_path, name):
+    with open_sink(f"file:{tmp_path / name}", OPTIONS) as recording:
+        for number in range(30):  # of fewer, nothing knows that they are MPEG-TS
+            recording.send(Frame(quarters(alpha=False), 0.0, number))
+    shown = corners(frames(tmp_path / name.partition("?")[0])[0].to_ndarray(format="rgba"))
+    assert np.abs(shown - corners(quarters(alpha=False))).max() <= 8, shown
+
+
+@pytest.mark.parametrize(("ending", "slack"), [("png", 0), ("tif", 0), ("TIFF", 0), ("jpg", 12)])
+def test_a_file_of_each_picture(tmp_path, ending, slack):
+    with open_sink(f"file:{tmp_path}/a 100% show-%03d.{ending}", OPTIONS) as recording:
+        for number in (1, 1, 2, 2, 3):
+            recording.send(Frame(quarters(), 0.0, number))
+        recording.send(Frame(np.zeros((10, 20, 4), np.uint8), 0.0, 4))
+        assert recording.status.endswith(", 4 pictures")
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == [f"a 100% show-{number:03}.{ending}" for number in range(1, 5)]
+    image = cv2.imread(str(tmp_path / names[2]), cv2.IMREAD_UNCHANGED)
+    channels = image.shape[2]
+    assert channels == (3 if ending == "jpg" else 4)
+    shown = corners(cv2.cvtColor(image, cv2.COLOR_BGR2RGB if slack else cv2.COLOR_BGRA2RGBA))
+    assert np.abs(shown - corners(quarters())[:, :channels]).max() <= slack
+
+
+def test_a_picture_each_goes_on_after_those_that_are_there(tmp_path):
+    for name in ("show-0007.png", "show-0012.jpg", "show-x.png", "other-0090.png"):
+        (tmp_path / name).write_bytes(b"precious")
+    with open_sink(f"file:{tmp_path}/show-%04d.png", OPTIONS) as recording:
+        recording.send(Frame(quarters(), 0.0, 1))
+        recording.send(Frame(quarters(), 0.0, 2))
+    new = {file.name for file in tmp_path.iterdir() if file.read_bytes() != b"precious"}
+    assert new == {"show-0008.png", "show-0009.png"}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("show.gif", r"\.gif is no kind of recording; end it in \.mp4, .* -%04d\.png"),
+        ("show.mp3", r"\.mp3 is no kind of recording; end it in \.mp4"),
+        ("show.avi", r"\.avi is no kind of recording"),
+        ("show.%04d", r"is no kind of recording"),
+        ("show", "has no ending that says its kind"),
+        ("show.png", r"is one picture; take show-%04d\.png"),
+        ("show.jpg", r"is one picture; take show-%04d\.jpg"),
+        ("show-%04d.webp", "is no kind of recording"),
+        ("show-%04d.png?minutes=1", r"takes nothing behind \?"),
+        ("show.webm?codec=h264", r"\.webm holds no H\.264; end the name in \.mp4 or"),
+        ("show.mp4?codec=prores", r"\.mp4 holds no ProRes 4444; end the name in \.mov or \.mkv"),
+        ("show.mp4?codec=libvpx-vp9", r"end the name in \.mkv or \.webm"),
+        ("show.mp4?codec=hap", "codec=hap is not known; .mp4 takes h264, hevc"),
+        ("show.mp4?minutes=0", "minutes=0 cannot be; write a number from 0.1 on"),
+        ("show.mp4?minutes=ten", "minutes=ten cannot be"),
+        ("show.mp4?megabytes=nan", "megabytes=nan cannot be"),
+        ("show.mp4?megabytes=inf", "megabytes=inf cannot be"),
+        ("show.mp4?quality=best", "has no quality=; behind . it takes codec=, minutes="),
+    ],
+)
+def test_what_cannot_be_recorded_is_one_sentence_with_what_to_take(tmp_path, name, words):
+    with pytest.raises(TransportError, match=words) as caught:
+        open_sink(f"file:{tmp_path / name}", OPTIONS)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == [], "nothing is left half-made"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["show.gif", "%04d", "show.mov?codec=vp9"])
+def test_a_bridge_does_not_start_with_it(tmp_path, name):
+    with (
+        pytest.raises(TransportError, match=r"end (it|the name) in"),
+        running_session(tmp_path, pipeline="passthrough", sink=f"file:{tmp_path / name}"),
+    ):
+        pass
+
+
+@settings(max_examples=50)
+@given(
+    st.text(max_size=20),
+    st.sampled_from(["codec", "minutes", "megabytes", "x"]),
+    st.text(max_size=20),
+)
+def test_any_name_is_taken_whole_or_refused_in_a_sentence(name, key, value):
+    """A question mark may be part of a name; what looks like wishes is never lost in one."""
+    whole = f"{name}?{key}={value}"
+    try:
+        path, wishes = asked(whole)
+    except TransportError as error:
+        assert re.search(r"it takes codec=|write a number", str(error))  # noqa: PT017
+        return
+    assert whole.startswith(path)
+    assert path == whole or path.count("?") == name.count("?") or "?" in value
+    assert wishes == Wishes() or path != whole
+
+
+def test_a_question_mark_may_stand_in_a_name():
+    assert asked("/tmp/who?.mp4") == ("/tmp/who?.mp4", Wishes())
+    assert asked("/a?b=1/c.mp4") == ("/a?b=1/c.mp4", Wishes())
+    assert asked("/tmp/who?.mp4?codec=HEVC&minutes=2.5") == (
+        "/tmp/who?.mp4",
+        Wishes(codec="hevc", minutes=2.5),
+    )
+
+
+# Encoders
+
+KEEPS = kinds.Encoder("libx264", "yuv420p", {"preset": "slow"})
+NONE = kinds.Encoder("h264_of_no_one", "yuv420p", {})
+WRONG = kinds.Encoder("libx264", "yuva444p10le", {})
+GOOD = kinds.H264.encoders[-1]
+
+
+@pytest.mark.parametrize(
+    "bad", [KEEPS, NONE, WRONG], ids=["keeps pictures", "is not there", "other pixels"]
+)
+def test_an_encoder_is_taken_only_where_a_picture_comes_out_of_it(tmp_path, bad):
+    kind = kinds.Film(kinds.CONTAINERS[".mp4"], kinds.H264, (bad, GOOD))
+    assert film.working(kind, (64, 48), 60) is GOOD
+    alone = kinds.Film(kinds.CONTAINERS[".mp4"], kinds.H264, (bad,))
+    with pytest.raises(TransportError, match=r"cannot be recorded here .*take \.mp4\?codec="):
+        film.working(alone, (64, 48), 60)
+
+
+def test_the_encoder_is_told(tmp_path):
+    with open_sink(f"file:{tmp_path}/show.mp4?codec=libx264", OPTIONS) as recording:
+        assert recording.status == "show.mp4, H.264 by libx264, 0 pictures"
+
+
+# Parts
+
+
+def test_a_recording_is_split_by_minutes_and_no_picture_is_lost(tmp_path, clock):
+    (tmp_path / "show-2.mp4").write_bytes(b"precious")
+    with open_sink(f"file:{tmp_path}/show.mp4?minutes=0.1", OPTIONS) as recording:
+        last = clock.run(recording, 15)
+    parts = [tmp_path / f"show{number}.mp4" for number in ("", "-3", "-4")]
+    assert sorted(tmp_path.iterdir()) == sorted([*parts, tmp_path / "show-2.mp4"])
+    assert (tmp_path / "show-2.mp4").read_bytes() == b"precious"
+    assert [round(seconds(part)) for part in parts] == [6, 6, 3]
+    numbers = [read_counter(frame.to_ndarray(format="rgba"))
+               for part in parts for frame in frames(part)]  # fmt: skip
+    assert list(dict.fromkeys(numbers)) == list(range(1, last + 1))
+
+
+def test_a_recording_is_split_by_size(tmp_path, clock):
+    rng = np.random.default_rng(1)
+    with open_sink(f"file:{tmp_path}/show.mkv?megabytes=1&minutes=60", OPTIONS) as recording:
+        for number in range(1, 111):
+            noise = rng.integers(0, 256, (48, 64, 4), dtype=np.uint8)
+            noise = cv2.resize(noise, (320, 240), interpolation=cv2.INTER_NEAREST)
+            recording.send(Frame(noise, 0.0, number))
+            clock.now += 1 / 60
+    sizes = [file.stat().st_size for file in tmp_path.iterdir()]
+    assert len(sizes) > 1
+    assert max(sizes) < 1.2e6
+    assert sum(len(frames(file)) for file in tmp_path.iterdir()) == 110
+
+
+def test_a_picture_that_is_held_over_a_split_is_in_both_parts(tmp_path, clock):
+    with open_sink(f"file:{tmp_path}/show.mp4?minutes=0.1", OPTIONS) as recording:
+        clock.run(recording, 10, rate=0.01)
+    assert round(seconds(tmp_path / "show.mp4")) == 6
+    assert round(seconds(tmp_path / "show-2.mp4")) == 4
+
+
+# What ends a recording, and when that is over
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """A disk whose free room the test chooses: `disk["free"]`."""
+    told = {"total": 10**12, "free": 10**11}
+    look = lambda folder: Usage(told["total"], 0, told["free"])  # noqa: E731
+    monkeypatch.setattr(sink.shutil, "disk_usage", look)
+    return told
+
+
+@pytest.mark.parametrize("name", ["show.mp4", "show.webm", "show-%03d.png"])
+def test_a_disk_that_fills_ends_the_recording_until_there_is_room(tmp_path, clock, disk, name):
+    with open_sink(f"file:{tmp_path / name}", OPTIONS) as recording:
+        last = clock.run(recording, 3)
+        disk["free"] = sink.LEAST - 1
+        last = clock.run(recording, 3, first=last)
+        left = {file: file.stat().st_size for file in tmp_path.iterdir()}
+        why = (
+            f"Recording into {tmp_path / name} ended: only 199 MB are free on its disk; it goes on"
+        )
+        assert recording.problem.startswith(why)
+        disk["free"] = sink.LEAST + 1  # no room to speak of
+        last = clock.run(recording, 9, first=last)
+        assert recording.problem.startswith(why.partition("199")[0])
+        assert {file: file.stat().st_size for file in tmp_path.iterdir()} == left
+        disk["free"] = 10**11
+        clock.run(recording, 20, rate=4, first=last)
+        assert recording.problem == ""
+    if name.startswith("show."):
+        first, then = tmp_path / name, tmp_path / name.replace(".", "-2.")
+        assert sorted(tmp_path.iterdir()) == sorted([first, then])
+        assert 3 <= seconds(first) <= 4.5
+        assert seconds(then) > 5
+    else:
+        assert len([*tmp_path.iterdir()]) > len(left)
+
+
+def test_a_disk_that_is_nearly_full_is_told_in_time(tmp_path, clock, disk):
+    with open_sink(f"file:{tmp_path}/show.mov?codec=prores", OPTIONS) as recording:
+        last = clock.run(recording, 12)
+        assert recording.problem == ""
+        size = (tmp_path / "show.mov").stat().st_size
+        disk["free"] = int(sink.LEAST + size / 12 * 120)  # for two minutes
+        last = clock.run(recording, 2, first=last)
+        assert recording.problem.endswith("show.mov has room for 2 min more; make room.")
+        disk["free"] = 10**11
+        clock.run(recording, 2, first=last)
+        assert recording.problem == ""
+
+
+def test_there_must_be_room_to_begin(tmp_path, disk):
+    disk["free"] = 3 * 10**6
+    with pytest.raises(TransportError, match=r"Only 3 MB are free where .*; make room, or"):
+        open_sink(f"file:{tmp_path}/show.mp4", OPTIONS)
+    assert list(tmp_path.iterdir()) == []
+    disk |= {"total": 0, "free": 0}  # a file system that does not say
+    open_sink(f"file:{tmp_path}/show.mp4", OPTIONS).close()
+
+
+def test_a_folder_that_goes_ends_the_recording_until_it_is_back(tmp_path, clock, monkeypatch):
+    folder, away = tmp_path / "stick", tmp_path / "away"
+    folder.mkdir()
+    with open_sink(f"file:{folder}/show.mkv", OPTIONS) as recording:
+        last = clock.run(recording, 1)
+        folder.rename(away)
+        monkeypatch.setattr(FilmFile, "write", full)
+        last = clock.run(recording, 4, first=last)
+        assert f"There is no folder {folder} to record into" in recording.problem
+        monkeypatch.undo()
+        monkeypatch.setattr(sink, "perf_counter", lambda: clock.now)
+        away.rename(folder)
+        clock.run(recording, 10, first=last)
+        assert recording.problem == ""
+    assert seconds(folder / "show-2.mkv") > 3
+
+
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_recording_that_ended_is_told_until_it_goes_on(tmp_path, monkeypatch):
+    sent, send = [], Recording.send
+    monkeypatch.setattr(Recording, "send", lambda *given: sent.append(send(*given)))
+    monkeypatch.setattr(sink, "RETRY", 0.2)
+    path = tmp_path / "out.mp4"
+    with running_session(tmp_path, pipeline="passthrough", sink=f"file:{path}") as rig:
+        stop = rig.steady_input()
+        rig.running()
+        rig.until(lambda: len(sent) > 5)
+        assert rig.session.status().error == ""
+        with monkeypatch.context() as broken:
+            broken.setattr(FilmFile, "_mux", full)
+            rig.until(lambda: "No space left on device" in rig.session.status().error)
+            count = len(sent)
+            while len(sent) < count + 60:  # a second, with several tries
+                assert rig.session.status().error == (
+                    f"Recording into {path} ended: No space left on device; it goes on in a new "
+                    "file once that can be written. Make room for it."
+                )
+                time.sleep(0.02)
+        rig.until(lambda: rig.session.status().error == "")
+        rig.until(lambda: "out-2.mp4" in rig.session.status().sink)
+        stop()
+    assert sorted(file.name for file in tmp_path.glob("*.mp4")) == ["out-2.mp4", "out.mp4"]
+
+
+@pytest.mark.slow
+@pytest.mark.foreign
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_where_a_file_can_grow_no_more_the_next_one_is_begun(tmp_path):
+    """As on a FAT32 stick, at 4 GB; the system's own error comes, in the middle of a write."""
+    code = f"""
+        import resource
+        import numpy as np
+        from bridge.frames.frame import Frame
+        from bridge.transports import Options, open_sink
+        from bridge.transports.recording import sink
+        now, rng, told = 1000.0, np.random.default_rng(0), set()
+        sink.perf_counter = lambda: now
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+        with open_sink("file:{tmp_path}/show.mp4", Options(width=64, height=48)) as recording:
+            for number in range(600):
+                now += 1 / 60
+                noise = rng.integers(0, 256, (96, 128, 4), dtype=np.uint8)
+                recording.send(Frame(noise, 0.0, number))
+                told.add(recording.problem)
+        assert len(told) > 1 and all("File too large" in problem for problem in told - {{""}}), told
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+    played = [shown(file) for file in sorted(tmp_path.iterdir())]
+    assert len(played) >= 2
+    assert min(played) > 0, played
+    assert 10 - sum(played) <= (LOST + sink.RETRY) * len(played), played
