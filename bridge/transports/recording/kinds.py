@@ -16,6 +16,7 @@ from bridge.transports import TransportError
 KEY = 2.0  # seconds from key frame to key frame, at any rate of pictures
 FRAGMENT = 0.5  # seconds that wait in memory, and that a held picture lasts until it is sent again
 FEWEST = {"minutes": 0.1, "megabytes": 1.0}  # of a part
+LAMBDA = 118  # of FFmpeg: what one step of a quality is
 QUERY = re.compile(r"(.*)\?(\w+=[^?/\\]*)", re.DOTALL)
 NUMBER = re.compile(r"%(0\d)?d")  # in the name of a picture
 
@@ -88,7 +89,10 @@ def _hardware(of: str) -> tuple[Encoder, ...]:
             {"usage": "lowlatency", "rc": "cqp", "qp_i": "20", "qp_p": "22", "forced_idr": "1",
              "bf": "0"},
         ),
-        Encoder(f"{of}_videotoolbox", "nv12", {"realtime": "1", "q": "65", "bf": "0"}),
+        Encoder(
+            f"{of}_videotoolbox", "nv12",
+            {"global_quality": str(65 * LAMBDA), "flags": "+qscale", "realtime": "1", "bf": "0"},
+        ),
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The sink: where a recording goes, when it is split, what ends it and when it goes on."""
 
+import errno
 import logging
 import shutil
 from itertools import count
@@ -90,7 +91,8 @@ class Recording(TransportBase):
                 return
             writer.write(frame.image, now)
         except (FFmpegError, OSError) as error:
-            self._end(error.strerror or str(error))
+            full = ", so make room" if error.errno == errno.ENOSPC else ""
+            self._end(f"{error.strerror or error}{full}")
             return
         except TransportError as error:  # the next file cannot be made
             self._end(str(error).rstrip("."))
@@ -123,7 +125,7 @@ class Recording(TransportBase):
         if not self._trouble:
             return self._warning
         trouble = f"{self._trouble[0].upper()}{self._trouble[1:]}"
-        return f"{trouble}; it goes on in a new file once that can be written. Make room for it."
+        return f"{trouble}; it goes on in a new file once that can be written."
 
     def _ready(self, now: float) -> Writer | None:
         """What is to be written to now; None while there is nothing."""
@@ -154,7 +156,7 @@ class Recording(TransportBase):
         if room is None:
             return
         if room < LEAST:
-            self._end(f"only {_megabytes(room)} are free on its disk")
+            self._end(f"only {_megabytes(room)} are free on its disk, so make room")
         elif writer.count and lasted > KNOWN and writer.bytes:
             left = (room - LEAST) / (writer.bytes / lasted)
             soon = f"{self._path} has room for {max(1, round(left / 60))} min more; make room."
@@ -181,7 +183,7 @@ class Recording(TransportBase):
         _check_place(self._wanted)
         room = _room(self._wanted.parent)
         if room is not None and room < ENOUGH:
-            raise TransportError(f"only {_megabytes(room)} are free on its disk")
+            raise TransportError(f"only {_megabytes(room)} are free on its disk, so make room")
         self._writer = self._next()
 
     def _next(self) -> Writer:

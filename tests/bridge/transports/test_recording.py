@@ -394,7 +394,7 @@ def test_a_disk_that_fills_ends_the_recording_until_there_is_room(tmp_path, cloc
         last = clock.run(recording, 3, first=last)
         left = {file: file.stat().st_size for file in tmp_path.iterdir()}
         why = (
-            f"Recording into {tmp_path / name} ended: only 199 MB are free on its disk; it goes on"
+            f"Recording into {tmp_path / name} ended: only 199 MB are free on its disk, so make room;"
         )
         assert recording.problem.startswith(why)
         disk["free"] = sink.LEAST + 1  # no room to speak of
@@ -472,8 +472,8 @@ def test_a_recording_that_ended_is_told_until_it_goes_on(tmp_path, monkeypatch):
             count = len(sent)
             while len(sent) < count + 60:  # a second, with several tries
                 assert rig.session.status().error == (
-                    f"Recording into {path} ended: No space left on device; it goes on in a new "
-                    "file once that can be written. Make room for it."
+                    f"Recording into {path} ended: No space left on device, so make room; it goes "
+                    "on in a new file once that can be written."
                 )
                 time.sleep(0.02)
         rig.until(lambda: rig.session.status().error == "")
