@@ -39,8 +39,26 @@ class Context:
     shared: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
+@dataclass(frozen=True, slots=True)
+class Guides:
+    """What comes beside a block's frames: control video and mask, each as many images of the size
+    of the frames as there are frames, or none. A mask is bright where the block may change.
+    """
+
+    control: Sequence[Image] = ()
+    mask: Sequence[Image] = ()
+
+
+NO_GUIDES = Guides()
+
+
 class Pipeline(Protocol):
-    """Frames and parameters to frames. The constructor may take minutes; nothing else may."""
+    """Frames and parameters to frames. The constructor may take minutes; nothing else may.
+
+    One whose row is `guided` has two things more: `guided(parameters)` says how many images of
+    each guide its next block takes where it takes no frames, 0 where it takes no guides now; and
+    its call takes the block's `Guides` after the parameters.
+    """
 
     def __init__(self, load: Any, context: Context) -> None: ...
 
@@ -99,7 +117,9 @@ def build(target: str, load: Load, context: Context) -> Pipeline:
 
 
 __all__ = [
+    "NO_GUIDES",
     "Context",
+    "Guides",
     "Image",
     "InsufficientMemory",
     "Load",

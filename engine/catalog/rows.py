@@ -59,6 +59,8 @@ class PipelineRow:
     `family` have the same parameters and large parts in common: one takes the place of another in
     the same worker, which for a moment holds both where memory allows.
     `words` are all that its prompts understand; empty where they are free.
+    `guided` names the switch of its `load` with which it takes control video and mask; empty where
+    it never does.
     `needs` gives the weights that it is loaded from, by what they are for.
     `spec` is what the GPU memory of a causal pipeline is computed from.
     `memory` is what a worker of this pipeline needs, in bytes; 0 for little. `pixel_bytes` is what
@@ -75,6 +77,7 @@ class PipelineRow:
     native_size: bool = False
     fixed_size: bool = False
     text: bool = False
+    guided: str = ""
     family: str = ""
     words: Sequence[str] = ()
     needs: Callable[[Any], Mapping[str, files.Artifact]] = _nothing
@@ -93,6 +96,7 @@ def _causal(spec: CausalSpec, title: str) -> PipelineRow:
         parameters=CausalParameters,
         block=4 * spec.block + 1,
         text=True,
+        guided="vace_enabled",
         spec=spec,
         needs=partial(files.needed, spec),
         family="wan",

@@ -1,5 +1,6 @@
-"""From a block's pictures and parameters to the `BlockInputs` that its stream is given: the video
-that it starts from, its noise, and the context of VACE (control video, mask, anchors, references).
+"""From a block's pictures, guides and parameters to the `BlockInputs` that its stream is given: the
+video that it starts from, its noise, and the context of VACE (control video, mask, anchors,
+references).
 """
 
 # pyright: basic, reportMissingImports=false
@@ -21,12 +22,13 @@ from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.causal.vace_context import control_context, folded, split
 from engine.causal.vae.streams import GROUP, Vae
 from engine.images.assets import How, Key, Pictures
-from engine.pipeline import Image
+from engine.pipeline import NO_GUIDES, Guides, Image
 
 Mode: TypeAlias = Literal["text", "video", "control"]
 
 REMEMBERED = 9  # pictures back from which Krea's context is encoded anew
 STILL = 4  # blocks after which an encoder's past of nothing but grey no longer changes
+MASKS_NOTHING = "The live mask does nothing: there is neither an input nor a control video to keep."
 PLACES = ("", "_2", "_3")  # of references, as their parameters are named
 
 
@@ -61,9 +63,15 @@ class Conditioning:
         self._recent: deque[Tensor] = deque(maxlen=REMEMBERED)
 
     def inputs(
-        self, images: Sequence[Image], parameters: CausalParameters, levels: tuple[Level, ...]
+        self,
+        images: Sequence[Image],
+        parameters: CausalParameters,
+        levels: tuple[Level, ...],
+        guides: Guides = NO_GUIDES,
     ) -> BlockInputs:
-        """Those of the next block, from its images (H, W, 4), none in text mode."""
+        """Those of the next block, from its images (H, W, 4), none in text mode. A control video
+        steers in place of the images; a mask needs one of both to say what of it stays.
+        """
         stream, device = self._stream, self._vae.device
         begins = not stream.frame
         frames = frames_of(stream.spec, self.mode, begins=begins)
@@ -79,8 +87,9 @@ class Conditioning:
             levels = self._schedule.for_video(levels, noise_scale)
         if parameters.vace_on and stream.hints is not None:
             self._steering.refer(stream, parameters)
-            shown = images if self.mode == "control" else ()
-            control = self._steering.context(shown, frames, parameters)
+            steers = self.mode == "control" or guides.mask
+            shown = guides.control or (images if steers else ())
+            control = self._steering.context(shown, frames, parameters, guides.mask)
         return BlockInputs(
             levels=levels,
             draw=seeded(parameters.seed + stream.frame, stream.shape, device),
@@ -101,8 +110,8 @@ class Conditioning:
 
     @property
     def problem(self) -> str:
-        """Why the references that are asked for do not steer, as a sentence."""
-        return self._steering.problem
+        """Why references or a mask that are asked for do nothing, in sentences."""
+        return " ".join(filter(None, (self._steering.problem, self._steering.idle)))
 
     def _head(self) -> Tensor | None:
         """The oldest of the last pictures as a latent of its own, where a row wants it."""
@@ -128,6 +137,7 @@ class Steering:
         self._shown: tuple[Any, ...] = ()
         self._placed: dict[str, Image] = {}  # the mask and the anchors that are in use
         self.problem = ""  # why the references that are asked for do not steer
+        self.idle = ""  # why a mask does nothing
 
     def refer(self, stream: LatentStream, parameters: CausalParameters) -> None:
         """Give the stream the reference images that are asked for, where they have changed. One
@@ -149,20 +159,33 @@ class Steering:
         if not self.problem:
             stream.refer(torch.cat(stills, 2) if stills else None)
 
-    def context(self, images: Sequence[Image], frames: int, parameters: CausalParameters) -> Tensor:
+    def context(
+        self,
+        images: Sequence[Image],
+        frames: int,
+        parameters: CausalParameters,
+        masks: Sequence[Image] = (),
+    ) -> Tensor:
         """The context (1, 96, frames, h, w) of a block of `frames` latent frames. Without images
-        all of it is to be made.
+        all of it is to be made. `masks` are of the images, and win over the mask that is a picture.
         """
         anchors = (
             self._at("first", parameters.first_frame_image, "contained"),
             self._at("last", parameters.last_frame_image, "contained"),
         )
+        self.idle = MASKS_NOTHING if masks and not images else ""
         if not images and not any(anchor is not None for anchor in anchors):
             return self._nothing(frames)
         count = self._inactive.pictures(frames)
         width, height = self._size
-        video = [*images] or [np.full((height, width, 4), 128, np.uint8)] * count
-        mask = self._mask(parameters, count)
+        if images:
+            video = _fitted(images, count, self._size)
+        else:
+            video = [np.full((height, width, 4), 128, np.uint8)] * count
+        if masks and images:
+            mask = self._moving_mask(_fitted(masks, count, self._size))
+        else:
+            mask = self._mask(parameters, count)
         for anchor, place in zip(anchors, (slice(None, GROUP), slice(-GROUP, None)), strict=True):
             if anchor is not None:
                 length = len(video[place])
@@ -180,6 +203,8 @@ class Steering:
             width, height = self._size
             grey = torch.zeros(1, 3, count, height, width, device=self._vae.device)
             self._grey.append(self._empty(grey))
+        for encoder in (self._inactive, self._reactive):
+            encoder.reset()  # what comes next does not follow what was shown last
         latents = self._grey[-1][:, :, -frames:]
         mask = torch.ones(1, 64, *latents.shape[2:], device=latents.device)
         return control_context(latents, latents, mask)
@@ -194,6 +219,13 @@ class Steering:
             flat = mask[..., 0].astype(np.float32) / 255
         whole = torch.from_numpy(flat).to(self._vae.device)
         return whole[None, None, None].repeat(1, 1, count, 1, 1)
+
+    def _moving_mask(self, masks: Sequence[Image]) -> Tensor:
+        """The same of a mask that moves: how bright it is, whatever its alpha, which few senders
+        mean.
+        """
+        whole = torch.from_numpy(np.stack(masks)[..., :3]).to(self._vae.device)
+        return (whole.float().mean(-1) / 255)[None, None]
 
     def _at(self, place: str, name: str, how: How) -> Image | None:
         """The picture of a place. One that is still being read, or cannot be, leaves the one

@@ -21,7 +21,7 @@ from engine.causal.text.prompts import Prompts
 from engine.causal.vae.streams import SIDE
 from engine.images.assets import Pictures
 from engine.parameters import parsed_steps
-from engine.pipeline import Context, Image, UnusableOutput
+from engine.pipeline import NO_GUIDES, Context, Guides, Image, UnusableOutput
 
 STEP = 16  # pixels that a token stands for, each way
 DEMO_NOTICE = "DEMO WEIGHTS: small and random, they show no picture of anything."
@@ -90,19 +90,33 @@ class CausalPipeline:
         frames = frames_of(self.spec, mode, begins=not goes_on)
         return pictures_of(frames, begins=not goes_on)
 
-    def __call__(self, images: Sequence[Image], parameters: CausalParameters) -> Iterator[Image]:
+    def guided(self, parameters: CausalParameters) -> int:
+        """As many pictures of each guide as a block of no frames stands for; 0 without VACE."""
+        if not self._steers(parameters):
+            return 0
+        begins = self._take is None or not self._take.stream.frame
+        return pictures_of(frames_of(self.spec, "text", begins=begins), begins=begins)
+
+    def __call__(
+        self,
+        images: Sequence[Image],
+        parameters: CausalParameters,
+        guides: Guides = NO_GUIDES,
+    ) -> Iterator[Image]:
         """Yield the block's pictures, each as soon as it is decoded."""
         self._assets.begin()
         mode = self._mode(parameters, given=bool(images))
+        if guides.control and mode == "text":  # the input may come and go, the stream goes on
+            mode = "control"
         levels = self._levels(parameters)
-        size = self._size(images, parameters.size)
+        size = self._size(images or guides.control, parameters.size)
         take = self._ready(size, mode, len(levels) if self.spec.batch_steps else 1)
         moved = self._set_loras(parameters)
         if parameters.manage_cache and (moved or levels != self._ran):
             take.begin(mode)
         self._ran = levels
         self._prompt(take, parameters, anew=moved)
-        inputs = take.conditioning.inputs(images, parameters, levels)
+        inputs = take.conditioning.inputs(images, parameters, levels, guides)
         self._noise = inputs.noise_scale
         self._vace_scale = 0.0 if inputs.control is None else inputs.control_scale
         latents = take.stream.block(inputs)
@@ -150,8 +164,11 @@ class CausalPipeline:
         """What a block is made from, where pictures are `given` or not."""
         if parameters.input_mode == "text" or not given:
             return "text"
-        steers = parameters.vace_on and self._parts.network.vace is not None
-        return "control" if steers and parameters.vace_use_input_video else "video"
+        steers = self._steers(parameters) and parameters.vace_use_input_video
+        return "control" if steers else "video"
+
+    def _steers(self, parameters: CausalParameters) -> bool:
+        return parameters.vace_on and self._parts.network.vace is not None
 
     def _ready(self, size: tuple[int, int], mode: Mode, rows: int) -> StreamRun:
         """The take that a block goes on with: the last one, or a new one where it cannot."""

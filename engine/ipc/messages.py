@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast, get_args, get_type_hi
 
 from engine.parameters import Value
 
-VERSION = 1
+VERSION = 2
 
 MOST_REQUESTED = 64  # frames that a block may take
 
@@ -100,14 +100,23 @@ class LoadPipeline:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameGrant:
     """The answer to a `FrameRequest`: the frames `first` to `first + count - 1` of a ring, and what
-    the block is to be made with. Without frames `count` is 0, and there need be no ring. The bridge
-    writes over none of them until the next request. To a `PipelineReady` it grants no frames.
+    the block is to be made with. After them stand as many frames of the `control` video, then of
+    the `mask`. Without any there need be no ring. The bridge writes over none of them until the
+    next request. To a `PipelineReady` it grants no frames.
     """
 
     snapshot: ParameterSnapshot
     count: int = 0
+    control: int = 0
+    mask: int = 0
     first: int = 0
     ring: str = ""
+
+    def __post_init__(self) -> None:
+        if not all(
+            0 <= number <= MOST_REQUESTED for number in (self.count, self.control, self.mask)
+        ):
+            raise ValueError("it grants pictures that no block can take")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,13 +195,18 @@ class PipelineReady:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameRequest:
-    """So many frames are wanted for the next block; the worker waits for the answer."""
+    """So many frames are wanted for the next block; the worker waits for the answer. Of control
+    and mask it takes one for each frame that it is granted, or without frames `guides` of each; 0
+    says that it can use none.
+    """
 
     count: int
+    guides: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.count <= MOST_REQUESTED:
-            raise ValueError(f"it wants {self.count} pictures for a block")
+        for number in (self.count, self.guides):
+            if not 0 <= number <= MOST_REQUESTED:
+                raise ValueError(f"it wants {number} pictures for a block")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

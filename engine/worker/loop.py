@@ -15,13 +15,14 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Hashable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib import import_module
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from engine.ipc.channel import WorkerChannel, worker_end
 from engine.ipc.messages import (
@@ -55,10 +56,20 @@ from engine.ipc.messages import (
     WorkerHello,
     WorkerMessage,
 )
-from engine.ipc.ring import RingReader, RingWriter
+from engine.ipc.ring import TIME, RingReader, RingWriter
 from engine.ipc.segments import RingError, private_name
 from engine.parameters import Load, Parameters, describe
-from engine.pipeline import Context, Image, InsufficientMemory, Pipeline, UnusableOutput, build
+from engine.pipeline import (
+    NO_GUIDES,
+    Context,
+    Guides,
+    Image,
+    InsufficientMemory,
+    Output,
+    Pipeline,
+    UnusableOutput,
+    build,
+)
 from engine.system import loading
 from engine.system.commit import MORE, short_of_memory
 from engine.system.overdue import Limits
@@ -95,7 +106,26 @@ class WorkerEnd(Exception):
         return WorkerFailed(text=str(self), code=self.code, unforeseen=self.unforeseen)
 
 
-Taken: TypeAlias = tuple[list[Image], list[float]]  # pictures and the times they were received
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a block is made of: its frames, the times they were received, and its guides."""
+
+    images: list[Image]
+    times: list[float]
+    guides: Guides = NO_GUIDES
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many there are of each."""
+        return len(self.images), len(self.guides.control), len(self.guides.mask)
+
+    def halved(self) -> "Taken":
+        """The same at half the size."""
+        images = [half_size(image) for image in self.images]
+        if self.guides is NO_GUIDES:
+            return Taken(images, self.times)
+        control, mask = ([half_size(i) for i in g] for g in (self.guides.control, self.guides.mask))
+        return Taken(images, self.times, Guides(control, mask))
 
 
 class Worker:
@@ -246,7 +276,7 @@ class Worker:
         counted = self._steering
         count = self._wanted(counted.parameters) if counted else 0
         if counted:  # else `PipelineReady` has asked
-            self._tell(FrameRequest(count=count))
+            self._tell(FrameRequest(count=count, guides=self._guided(counted.parameters)))
         match self._answer():
             case None:
                 return False
@@ -267,13 +297,12 @@ class Worker:
         taken = self._take(grant)
         if taken is None:
             return
-        images, times = taken
         began = perf_counter()
-        shape = self._shape(images, steering.parameters)
+        shape = self._shape(taken, steering.parameters)
         limit = self._limits.of(shape)
         self._agree(limit)
         with self._watchdog.within(limit):
-            made = self._guarded(images, times, steering)
+            made = self._guarded(taken, steering)
         seconds = perf_counter() - began
         report = self._report()
         if made:
@@ -284,9 +313,17 @@ class Worker:
 
     def _wanted(self, parameters: Parameters) -> int:
         """How many pictures the next block takes; WorkerEnd for a number that nobody can give."""
+        return self._counted(self._pipeline.wanted, parameters)
+
+    def _guided(self, parameters: Parameters) -> int:
+        """How many pictures of each guide it takes; the same."""
+        guided = getattr(self._pipeline, "guided", None)
+        return self._counted(guided, parameters) if guided else 0
+
+    def _counted(self, asked: Callable[[Parameters], int], parameters: Parameters) -> int:
         with self._watchdog.within(self._quick):
             try:
-                count = self._pipeline.wanted(parameters)
+                count = asked(parameters)
             except Exception as error:  # of a plug-in, and as final as one of its blocks
                 raise self._end(error, Exit.BROKE) from error
         if type(count) is not int or not 0 <= count <= MOST_REQUESTED:
@@ -312,10 +349,10 @@ class Worker:
         """Seconds for what computes nothing, once there was a picture."""
         return self._loaded.hang_s if self._made else self._loaded.load_s
 
-    def _shape(self, images: list[Image], parameters: Parameters) -> Hashable:
+    def _shape(self, taken: Taken, parameters: Parameters) -> Hashable:
         """What passes have in common that run alike."""
-        sides = images[0].shape if images else ()
-        return len(images), sides, tuple(getattr(parameters, name) for name in self._shaping)
+        sides = taken.images[0].shape if taken.images else ()
+        return taken.counts, sides, tuple(getattr(parameters, name) for name in self._shaping)
 
     def _agree(self, limit: float) -> None:
         """Tell the bridge from when on silence means that nothing works here."""
@@ -323,10 +360,10 @@ class Worker:
             self._agreed = limit
             self._tell(TimeLimit(seconds=limit))
 
-    def _guarded(self, images: list[Image], times: list[float], steering: Steering) -> int:
+    def _guarded(self, taken: Taken, steering: Steering) -> int:
         """Make one block; what may go wrong with a model is dealt with here and nowhere else."""
         try:
-            made = self._generate(images, times, steering)
+            made = self._generate(taken, steering)
             self._bad, self._empty = 0, 0 if made else self._empty + 1
             if self._empty >= EMPTY:
                 raise WorkerEnd(Exit.UNUSABLE, f"{EMPTY} blocks in a row had no picture.")
@@ -346,11 +383,17 @@ class Worker:
             self._reduced = True
             self._pipeline.reset()
             self._tell(QualityReduced(text="Out of memory: now at half the size."))
-        return self._guarded([half_size(image) for image in images], times, steering)
+        return self._guarded(taken.halved(), steering)
 
-    def _generate(self, images: list[Image], times: list[float], steering: Steering) -> int:
+    def _generate(self, taken: Taken, steering: Steering) -> int:
         made, number = 0, steering.snapshot.number
-        for place, output in enumerate(self._pipeline(images, steering.parameters)):
+        images, times, guides = taken.images, taken.times, taken.guides
+        # A pipeline that is granted guides has said that it takes them.
+        more = () if guides is NO_GUIDES else (guides,)
+        outputs = cast(Callable[..., Iterator[Output]], self._pipeline)(
+            images, steering.parameters, *more
+        )
+        for place, output in enumerate(outputs):
             model = images[min(place, len(images) - 1)] if images else None
             made += self._hand_over(checked_output(output, model), times, place, number)
             self._watchdog.reset()
@@ -398,8 +441,9 @@ class Worker:
         """The granted pictures, in place: the bridge writes no more until the next request. None
         where somebody removed the segment before it was opened; the bridge makes another.
         """
-        if not grant.count:
-            return [], []
+        counts = grant.count, grant.control, grant.mask
+        if not sum(counts):
+            return Taken([], [])
         if self._input is None or self._input.name != grant.ring:
             try:
                 self._input = RingReader(grant.ring)
@@ -407,11 +451,17 @@ class Worker:
                 self._tell(RingLost(name=grant.ring, text=str(error)))
                 return None
             self._tell(RingAttached(name=grant.ring))
-        numbers = range(grant.first, grant.first + grant.count)
-        images = [self._input.slot_image(number) for number in numbers]
-        if self._reduced:
-            images = [half_size(image) for image in images]
-        return images, [self._input.slot_words(number)[1][2] for number in numbers]
+        ring, numbers = self._input, iter(range(grant.first, grant.first + sum(counts)))
+        frames, control, mask = ([*islice(numbers, count)] for count in counts)
+        guided = bool(control or mask)
+        taken = Taken(
+            [ring.slot_image(number) for number in frames],
+            [ring.slot_words(number)[1][TIME] for number in frames],
+            Guides(*([ring.slot_image(n) for n in g] for g in (control, mask)))
+            if guided
+            else NO_GUIDES,
+        )
+        return taken.halved() if self._reduced else taken
 
     def _answer(self) -> FrameGrant | LoadPipeline | None:
         """What the bridge answers to a request; None when told to stop instead."""

@@ -172,8 +172,8 @@ def test_three_threads_agree_on_what_is_loaded_whenever_it_is_asked_for():
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        (b'{"type":"WorkerHello","version":2,"pid":1}',
-         f"it speaks version 2 of their messages, this bridge version {VERSION}; restart"),
+        (b'{"type":"WorkerHello","version":99,"pid":1}',
+         f"it speaks version 99 of their messages, this bridge version {VERSION}; restart"),
         (b'{"say":"born","pid":1}', f"it speaks no version of .*, this bridge version {VERSION};"),
         (encode(REQUEST), "it speaks no version"),
         (b"{]]}", "Expecting property name"),
@@ -192,10 +192,13 @@ def test_a_worker_of_another_version_is_ended_and_both_are_told(caplog, said, to
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        (b'{"type":"Gossip"}', "it says 'Gossip', which is no message of version 1"),
-        (b'{"type":"FrameRequest"}', "it says FrameRequest, but it lacks ['count']"),
-        (b'{"type":"FrameRequest","count":"4"}', "FrameRequest, but count cannot be '4'"),
-        (b'{"type":"FrameRequest","count":65}', "it wants 65 pictures for a block"),
+        (b'{"type":"Gossip"}', f"it says 'Gossip', which is no message of version {VERSION}"),
+        (b'{"type":"FrameRequest","guides":0}', "it says FrameRequest, but it lacks ['count']"),
+        (
+            b'{"type":"FrameRequest","count":"4","guides":0}',
+            "FrameRequest, but count cannot be '4'",
+        ),
+        (b'{"type":"FrameRequest","count":65,"guides":0}', "it wants 65 pictures for a block"),
         (b'{"type":"Alive","well":true}', "Alive, but it lacks [] and has ['well']"),
         (encode(BridgeHello(version=VERSION, worker=1)), "'BridgeHello', which is no message"),
         (encode(PipelineSwapped()), "it tells of a pipeline that it was not given"),

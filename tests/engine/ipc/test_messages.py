@@ -121,13 +121,20 @@ def test_both_versions_are_told_where_they_differ_whatever_else_has_changed(
         (b"\xff", "utf-8"),
         (b"[" * 100_000, "recursion"),
         (b"[1]", r"says \[1\], which is no message"),
-        (b"{}", "says None, which is no message of version 1, which both say that they speak"),
-        (b'{"type": "Gossip"}', "says 'Gossip', which is no message of version 1"),
-        (b'{"type": ["Alive"]}', "which is no message of version 1"),
+        (
+            b"{}",
+            f"says None, which is no message of version {VERSION}, which both say that they speak",
+        ),
+        (b'{"type": "Gossip"}', f"says 'Gossip', which is no message of version {VERSION}"),
+        (b'{"type": ["Alive"]}', f"which is no message of version {VERSION}"),
         (encode(Stop()), "says 'Stop', which is no message"),  # the other one's
         (encode(WorkerHello(version=VERSION, pid=1)), "says WorkerHello again"),
-        (b'{"type": "FrameRequest", "count": %d}' % (MOST_REQUESTED + 1), "it wants 65 pictures"),
-        (b'{"type": "FrameRequest", "count": -1}', "it wants -1 pictures"),
+        (
+            b'{"type": "FrameRequest", "count": %d, "guides": 0}' % (MOST_REQUESTED + 1),
+            "it wants 65 pictures",
+        ),
+        (b'{"type": "FrameRequest", "count": -1, "guides": 0}', "it wants -1 pictures"),
+        (b'{"type": "FrameRequest", "count": 0, "guides": 65}', "it wants 65 pictures"),
         (
             b'{"type": "WorkerFailed", "text": "", "code": 3, "unforeseen": true}',
             "3 is not a valid",
