@@ -18,19 +18,23 @@ import psutil
 
 from bridge.control.bridge_api import Action
 from bridge.downloads.inventory import MissingWeights, Silence
+from bridge.frames.encode import png
 from bridge.frames.frame import Frame
 from bridge.playout.fallback import HOLD
+from bridge.playout.guides import GuideInput, GuideInputs
 from bridge.playout.output import OutputClock
 from bridge.playout.receive import Receiving
 from bridge.playout.send import Sending
 from bridge.playout.show import Input, Show
 from bridge.settings import Settings
+from bridge.state import references
 from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm
 from bridge.state.awaited import Awaited
 from bridge.state.change import By, Change, Setter
 from bridge.state.controls import all_specs
 from bridge.state.data_folder import DataFolder
+from bridge.state.inputs import Guide, Role, named
 from bridge.state.journal import Journal, Kept
 from bridge.state.loads import checked_load
 from bridge.state.missed import Missed
@@ -67,6 +71,7 @@ log = logging.getLogger(__name__)
 
 OPENING = 3.0  # seconds that the start waits for source and sink to open, or to be refused
 CALM: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
+SLOWEST = 5.0  # pictures a second that an input is taken to have at least
 TOLD = 60.0  # seconds in which it is told what a crash has left
 LOOKED = (By.SWITCH, By.SET_BACK, By.JOURNAL)  # setters that see to the room and files themselves
 
@@ -106,15 +111,14 @@ class Session:
         self._folder = DataFolder(settings.assets)
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
         self._restore = Restore(settings, catalog, self.store, self._journal, self._missed)
-        self._receiving = Receiving(
-            settings.source_uri, self._open_source, self.counters, self._took
-        )
+        self._receiving = Receiving("receive", settings.source_uri, self._open_source, self._took)
+        self._guides = GuideInputs(self._open_guide, self._period)
         self._input = Input(self._receiving, self.store)
         self._machine = machine(settings, catalog, self._checked, self._weights_came)
         self.weights = self._machine.weights
         self._host = EngineHost(
             settings, self._machine, self.counters, self._values,
-            self._input.newest, self._input.there, self._keep,
+            self._input.newest, self._input.there, self._guides.beside, self._keep,
         )  # fmt: skip
         self._rollback = self._host.rollback = Rollback(self.store)
         self._host.kept = self._set_back
@@ -134,6 +138,7 @@ class Session:
             "kill_engine": self._host.kill,
             "panic": self._panic,
             "calm": self._calm,
+            "ref/snap": self._snap,
             "defaults": self._defaults,
         }
         self.actions: Mapping[str, Action] = {
@@ -147,14 +152,15 @@ class Session:
         command.
         """
         self.make_folder()
-        row, source = self._restore.take_up(named)
+        row, left = self._restore.take_up(named)
         try:
             self._check_fallback()
-            self._receiving.start(source, self._keep)
+            self._receiving.start(left["source"], self._keep)
+            self._start_guides(row, left)
             self._sending.start()
             until = perf_counter() + OPENING
-            self._receiving.check(until)
-            self._sending.check(until)
+            for end in self._ends:
+                end.check(until)
         except BaseException:
             self._end_ends()
             self.let_go()
@@ -188,8 +194,8 @@ class Session:
         self.weights.cancel()
         if self._alarm:
             self._alarm.stop()
-        self._receiving.stop()
-        self._sending.stop()
+        for end in self._ends:
+            end.stop()
         self._clock.stop()
         self._show.stop()
         self._host.stop()
@@ -211,10 +217,25 @@ class Session:
         """Make the folder of all that is kept; OSError in one sentence."""
         self._folder.make()
 
+    @property
+    def _ends(self) -> Sequence[Receiving | GuideInput | Sending]:
+        return self._receiving, *self._guides.each, self._sending
+
     def _end_ends(self) -> None:
-        for end in (self._receiving, self._sending):
+        for end in self._ends:
             end.stop()
             end.join()
+
+    def _start_guides(self, row: PipelineRow, left: Mapping[Role, str]) -> None:
+        """Begin to receive what comes beside the input: what was `left`, or what the settings say,
+        which is refused with TransportError where the pipeline has no use for it.
+        """
+        for guide in self._guides.each:
+            chosen, before = str(getattr(self.settings, guide.role)), left[guide.role]
+            why = unguided(row, self._checked(row)) if named(chosen) and not before else ""
+            if why:
+                raise TransportError(f"--{guide.role} needs VACE, and {why}.")
+            guide.start(before or chosen, self._keep, again=bool(before))
 
     # The frame path.
 
@@ -230,6 +251,14 @@ class Session:
             PlaceholderSource(source, open_source("demo:", options)) if uri == "spout:" else source
         )
 
+    def _open_guide(self, role: Guide, uri: str) -> Source:
+        """By the thread that is to receive from it."""
+        settings = self.settings
+        # Spout without a name would take the sender of the input, where there is no other.
+        own = f"spout:{settings.name}{role.capitalize()}"
+        options = Options(avoid=settings.output_name, limit=settings.limit)
+        return open_source(own if uri == "spout:" else uri, options)
+
     def _open_sink(self, uri: str) -> Sink:
         """By the thread that is to send to it."""
         width, height = self.settings.output
@@ -237,8 +266,14 @@ class Session:
 
     def _took(self, frame: Frame) -> None:
         """A frame has come: to every worker there is. By the thread that receives."""
+        self.counters.last_input = frame.time
+        self.counters.input_rate.tick(frame.time)
         for link in self._host.links:
             link.inbox.put(frame)
+
+    def _period(self) -> float:
+        """Seconds between the input's pictures."""
+        return 1 / max(self.counters.input_rate.value, SLOWEST)
 
     # What is shown when the engine gives nothing.
 
@@ -283,10 +318,24 @@ class Session:
         """What there is to receive from; see `BridgeApi.offers`."""
         return offers()
 
-    def set_source(self, uri: str) -> None:
+    def set_source(self, uri: str, role: Role = "source") -> None:
         """Receive from another source; see `BridgeApi.set_source`."""
-        self._receiving.set_source(meant(mended(uri)), self._keep)
-        self._missed.drop("source")
+        uri = meant(mended(uri))
+        if role == "source":
+            self._receiving.set_source(uri, self._keep)
+        else:
+            if named(uri) and (why := self._unguided()):
+                raise TransportError(f"{role} needs VACE, and {why}.")
+            self._guides[role].set_source(uri, self._keep)
+        self._missed.drop(role)
+
+    def _unguided(self) -> str:
+        """Why what is shown, or to be, takes neither control nor mask; empty where it does."""
+        asked, aim = self._awaited.row, self._host.aim
+        if aim and not asked:
+            return unguided(aim.row, aim.load)
+        row = asked or self._catalog.rows[self._first]
+        return unguided(row, self._checked(row))
 
     def pipelines(self) -> Sequence[Mapping[str, Any]]:
         """What there is to switch to."""
@@ -384,8 +433,10 @@ class Session:
             "input": self._input_state(link),
             "input_problem": self._receiving.problem,
             "source": self._receiving.status,
+            **{guide.role: guide.status for guide in self._guides.each},
+            **{f"{guide.role}_input": guide.condition for guide in self._guides.each},
             "sink": self._sending.status,
-            "stuck": self._receiving.stuck + self._sending.stuck,
+            "stuck": sum(end.stuck for end in self._ends),
             "dropped_output": self._clock.dropped,
             "dropped_send": self._clock.outbox.dropped,
         }
@@ -401,6 +452,7 @@ class Session:
             or host.trouble
             or host.unfed
             or self._receiving.problem
+            or self._guides_trouble()
             or self._sending.problem
             or self._clock.trouble
             or self._folder.late
@@ -411,6 +463,14 @@ class Session:
             or self._alarm_problem
             or _problems(link)
         )
+
+    def _guides_trouble(self) -> str:
+        """What is wrong with control and mask: a sender, or the pipeline, which has no VACE."""
+        asked = [guide for guide in self._guides.each if guide.asked]
+        if asked and (why := self._unguided()):
+            which = " and ".join(f"{guide.role} {guide.wanted}" for guide in asked)
+            return f"Nothing is steered by {which}: {why}."
+        return " ".join(guide.trouble for guide in asked).strip()
 
     def _resumed(self, now: float) -> str:
         """What was brought back, or was not, where that wins over the command; for a while."""
@@ -470,6 +530,10 @@ class Session:
             pipeline=self._missed.asked("pipeline")
             or (asked.id if asked else row.id if row else self._first),
             source=self._missed.asked("source") or self._receiving.wanted,
+            **{
+                guide.role: self._missed.asked(guide.role) or guide.wanted
+                for guide in self._guides.each
+            },
             ended=ended,
         )
 
@@ -540,9 +604,26 @@ class Session:
     def _calm(self) -> None:
         self.store.update(CALM, Setter(By.ACTION, "calm"))
 
+    def _snap(self) -> None:
+        """Keep the input's present picture and refer to it; AssetError where that cannot be."""
+        newest = self._receiving.newest
+        if newest is None:
+            raise references.AssetError("There is no picture of the input to take yet.", 409)
+        kept = references.add(self.assets, "snap", png(newest.image), "The input's picture")
+        self.store.update({"reference": kept["name"]}, Setter(By.ACTION, "ref/snap"))
+
     def _defaults(self) -> None:
         defaults = {name: spec.default for name, spec in self.store.specs.items()}
         self.store.update(defaults, Setter(By.ACTION, "defaults"))
+
+
+def unguided(row: PipelineRow, load: Load) -> str:
+    """Why a pipeline that is loaded so takes neither control nor mask; empty where it does."""
+    if not row.guided:
+        return f"{row.id} has none; switch to longlive or another that has, with VACE enabled"
+    if not getattr(load, row.guided):
+        return f"{row.id} is loaded without it; set {row.guided} first"
+    return ""
 
 
 def _area(size: str) -> int:

@@ -77,6 +77,14 @@ class Settings(BaseSettings):
         default="",
         description="where pictures come from; by default Spout on Windows, elsewhere the demo",
     )
+    control: Uri = Field(
+        default="",
+        description="live control video for VACE: depth, pose or edges, by its URI; none for none",
+    )
+    mask: Uri = Field(
+        default="",
+        description="live mask for VACE, white where it may change the picture; none for none",
+    )
     sink: Uri = Field(
         default="", description="where they go; by default <Name>Out by Spout on Windows, else shm"
     )

@@ -43,6 +43,7 @@ Names = dict[str, str]
 Rows = Iterator[tuple[str, str]]
 
 NAME, TOKEN = f"Names{os.getpid()}", "public-names-0123456789"
+ROLES = ("source", "control", "mask")
 GROUPS = ("spout_bridge.pipelines", "spout_bridge.transports", "spout_bridge.processors")
 UNLISTED = ("/", "/docs", "/openapi.json")  # paths that /openapi.json does not tell of
 COMMANDS = ("ping", "query", "unsubscribe", "subscribe", "download/cancel", "download")
@@ -464,7 +465,7 @@ class _Osc:
 def _osc(bridge: _Bridge) -> Rows:
     told = bridge.json("/api/v1/schema")
     short = {f"/bridge/{spec['osc']}": spec["name"] for spec in told["parameters"]}
-    known = {f"/bridge/{name}": name for name in (*short.values(), "pipeline", "source")} | short
+    known = {f"/bridge/{name}": name for name in (*short.values(), "pipeline", *ROLES)} | short
     known |= {f"{address}/1": known[address] for address in short if f"{address}/2" in short}
     buttons = [f"/bridge/{row['name']}" for row in told["actions"]]
     buttons += [f"/bridge/pipeline/{row['id']}" for row in told["pipelines"]]

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from bridge.downloads.inventory import Weights
 from bridge.frames.frame import Frame
+from bridge.state.inputs import Role
 from bridge.state.status import Counters, Status
 from bridge.state.store import ParameterStore
 from bridge.transports import Offer
@@ -69,9 +70,11 @@ class BridgeApi(Protocol):
         """The senders and devices that there are to receive from now."""
         ...
 
-    def set_source(self, uri: str) -> None:
-        """Receive from another source from now on. Raises TransportError for what is no URI; what
-        cannot be opened stands in `status().error`, and the source before it is taken up again.
+    def set_source(self, uri: str, role: Role = "source") -> None:
+        """Receive from another source from now on, as the input, or as the control video or mask
+        beside it, for which `none` is none. Raises TransportError for what is no URI, and where the
+        pipeline takes no such input; what cannot be opened stands in `status().error`, and the
+        source before it goes on.
         """
         ...
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from bridge.frames.frame import Frame
 from bridge.playout.endpoint import WAIT, Endpoint
-from bridge.state.status import Counters
 from bridge.transports import Source, TransportError, check_source
 
 STILL = 2.0  # seconds without a new picture from which on an input is still
@@ -17,13 +16,11 @@ class Receiving(Endpoint[Source]):
     """Takes what comes and never waits for the engine."""
 
     def __init__(
-        self, uri: str, open_: Callable[[str], Source], counters: Counters,
-        took: Callable[[Frame], None],
-    ) -> None:  # fmt: skip
-        """`took` is called with every frame."""
-        super().__init__("receive", uri, open_)
+        self, name: str, uri: str, open_: Callable[[str], Source], took: Callable[[Frame], None]
+    ) -> None:
+        """`took` is called with every frame, by the thread that receives, which has that `name`."""
+        super().__init__(name, uri, open_)
         self.newest: Frame | None = None
-        self._counters = counters
         self._took = took
 
     def set_source(self, uri: str, attached: Callable[[], None]) -> None:
@@ -42,7 +39,7 @@ class Receiving(Endpoint[Source]):
             return "failed" if self.refused else "opening"
         if using.hangs or self.error or using.word.problem:
             return "failed"
-        if self.newest and perf_counter() - self._counters.last_input < STILL:
+        if self.newest and perf_counter() - self.newest.time < STILL:
             return "live"
         return "still" if self.newest and using.word.there else "waiting"
 
@@ -64,8 +61,6 @@ class Receiving(Endpoint[Source]):
         if frame is None:
             return
         self.newest, self._well_at = frame, perf_counter()
-        self._counters.last_input = frame.time
-        self._counters.input_rate.tick(frame.time)
         self._took(frame)
 
 

@@ -17,6 +17,7 @@ ACTIONS = (
     ActionSpec("kill_engine", "Kill the engine worker, to see that the output goes on."),
     ActionSpec("panic", "Black, and hold what comes after: black and freeze on."),
     ActionSpec("calm", "Back to the live picture: black, freeze and bypass off."),
+    ActionSpec("ref/snap", "Take the present picture of the input as the reference."),
     ActionSpec("defaults", "All parameters back to their defaults."),
 )
 

@@ -1,5 +1,5 @@
 """The journal: what a run shows, kept on disk so that no end loses a look: the values of the
-parameters, the pipeline, the source.
+parameters, the pipeline, the inputs.
 
 It is written by its own thread, at most ten times a second, and replaced atomically. A run that
 ends well says so in it at last; one that finds no such word knows that the last run crashed.
@@ -18,6 +18,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
+from bridge.state.inputs import NONE, ROLES
 from bridge.system.lock_file import LockFile
 from engine.parameters import Value
 from engine.system import held
@@ -33,25 +34,29 @@ LARGEST = 16 << 20  # bytes; what is larger is no journal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What is shown: all values by name, the pipeline's id, the source's URI; and whether the run
-    has ended well since.
+    """What is shown: all values by name, the pipeline's id, the URI of each input, `none` for none;
+    and whether the run has ended well since.
     """
 
     values: Mapping[str, Value]
     pipeline: str
     source: str
+    control: str = NONE
+    mask: str = NONE
     ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
     """What a run before has left, each part of the right type but nothing more: `values` are not
-    checked. `well` says whether that run ended normally.
+    checked. `well` says whether that run ended normally. What it says nothing of is empty.
     """
 
     values: Mapping[str, object] = field(default_factory=dict[str, object])
     pipeline: str = ""
     source: str = ""
+    control: str = ""
+    mask: str = ""
     well: bool = False
 
 
@@ -152,7 +157,7 @@ class Journal:
         return Left(
             values=cast("dict[str, object]", values),
             pipeline=_text(kept, "pipeline"),
-            source=_text(kept, "source"),
+            **{role: _text(kept, role) for role in ROLES},
             well=kept.get("ended") is True,
         )
 
@@ -183,8 +188,8 @@ class Journal:
 
     def _write(self, kept: Kept) -> str:
         """Replace the file; why that cannot be, in a sentence."""
-        data = {"values": dict(kept.values), "pipeline": kept.pipeline, "source": kept.source,
-                "ended": kept.ended}  # fmt: skip
+        data = {"values": dict(kept.values), "pipeline": kept.pipeline,
+                **{role: getattr(kept, role) for role in ROLES}, "ended": kept.ended}  # fmt: skip
         try:
             self._replace(json.dumps(data).encode())
         except OSError as error:

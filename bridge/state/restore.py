@@ -1,23 +1,24 @@
-"""What the run before has left, taken up by this one: values, pipeline, source.
+"""What the run before has left, taken up by this one: values, pipeline, inputs.
 
 After a normal end what was given with the command wins over what was kept, after a crash what was
 kept: whoever starts the bridge again then wants the show back.
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property, partial
 from itertools import islice
 
 from bridge.settings import Settings
 from bridge.state.change import By, Setter
+from bridge.state.inputs import ROLES, Role, check_input
 from bridge.state.journal import Journal, Left
 from bridge.state.loads import checked_load
 from bridge.state.missed import Missed
 from bridge.state.named_files import AT_START
 from bridge.state.store import ParameterStore
 from bridge.system.aside import Aside, SlowError
-from bridge.transports import TransportError, check_source
+from bridge.transports import TransportError
 from engine.catalog.rows import Catalog, PipelineRow
 
 log = logging.getLogger(__name__)
@@ -68,10 +69,10 @@ class Restore:
             log.info("%s", self.told)
         return left or Left()
 
-    def take_up(self, named: Collection[str]) -> tuple[PipelineRow, str]:
-        """Set the values that the run before had; the pipeline and the source to start with, the
-        latter empty for the one of the settings, which must be there at the start. `named` are the
-        parameters that were given with the command.
+    def take_up(self, named: Collection[str]) -> tuple[PipelineRow, Mapping[Role, str]]:
+        """Set the values that the run before had; the pipeline to start with, and by its role the
+        URI of each input that it had; one that is empty is that of the settings, which must be
+        there at the start. `named` are the parameters that were given with the command.
         """
         settings, left = self._settings, self.left
         given = {*named, *settings.model_fields_set} if left.well else set[str]()
@@ -85,12 +86,12 @@ class Restore:
             some = ", ".join(sorted(f"{name:.40}" for name in islice(odd, SOME)))
             log.warning("the journal has values of no parameter here: %s … (%d)", some, len(odd))
             self._missed.keep({name: left.values[name] for name in odd})
-        row, source = self._catalog[settings.pipeline], ""
+        row = self._catalog[settings.pipeline]
         if left.pipeline and "pipeline" not in given:
             row = self._pipeline(left.pipeline) or row
-        if left.source and "source" not in given:
-            source = self._source(left.source)
-        return row, source
+        return row, {
+            role: "" if role in given else self._input(role, getattr(left, role)) for role in ROLES
+        }
 
     def _pipeline(self, name: str) -> PipelineRow | None:
         """The pipeline of the run before; None where it cannot be loaded with what is set now."""
@@ -103,13 +104,14 @@ class Restore:
             return None
         return row
 
-    def _source(self, uri: str) -> str:
-        """The source of the run before; empty where it is none, as of a plug-in that is gone."""
+    def _input(self, role: Role, uri: str) -> str:
+        """An input of the run before; empty where it is none, as of a plug-in that is gone."""
         try:
-            check_source(uri)
+            if uri:
+                check_input(role, uri)
         except TransportError as error:
-            log.warning("the journal's source is left out: %s", error)
-            self._missed.note("source", uri, f"The source of the run before: {error}")
+            log.warning("the journal's %s is left out: %s", role, error)
+            self._missed.note(role, uri, f"The {role} of the run before: {error}")
             return ""
         return uri
 

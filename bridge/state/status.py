@@ -73,6 +73,10 @@ class Status:
         "unneeded where pictures are made of text.",
     )
     input_problem: str = status_field("", "What keeps the input's pictures away, in one sentence.")
+    control: str = status_field("", "Where the live control video comes from, and how it goes.")
+    control_input: str = status_field("none", "How it stands with it: none, or as the input.")
+    mask: str = status_field("", "Where the live mask comes from, and how it goes.")
+    mask_input: str = status_field("none", "How it stands with it: none, or as the input.")
     picture_age: float = status_field(
         0.0, "Time since the last picture was generated.", "s", "gauge"
     )
@@ -116,7 +120,11 @@ class Status:
     @property
     def source_uri(self) -> str:
         """The URI in `source`, without how it goes."""
-        return self.source.partition(" · ")[0]
+        return self.uri_of("source")
+
+    def uri_of(self, role: str) -> str:
+        """The URI of an input, without how it goes; empty for none."""
+        return str(getattr(self, role)).partition(" · ")[0]
 
 
 @dataclass(frozen=True, slots=True)

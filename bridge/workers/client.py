@@ -143,6 +143,18 @@ class WorkerGone:
     loading: WorkerConfig | None
 
 
+@dataclass(frozen=True, slots=True)
+class Guided:
+    """What goes to a block beside its frames: as many of the control video and of the mask, or
+    none.
+    """
+
+    control: Sequence[Frame] = ()
+    mask: Sequence[Frame] = ()
+
+
+UNGUIDED = Guided()
+
 # What there is to hear of a worker: what it says, or what that means here.
 News: TypeAlias = WorkerMessage | SwapDone | SwapFailed | WorkerGone
 
@@ -255,20 +267,31 @@ class WorkerClient:
         self._loads.put(orders)
         self._outbox.put(self._load(orders))
 
-    def grant(self, frames: Sequence[Frame], size: tuple[int, int] | None, how: Fit) -> int:
-        """Answer a request with the pictures of a block, scaled to `size` (None: as they are), and
-        the newest parameters; their number. The feeder's thread.
+    def grant(
+        self,
+        frames: Sequence[Frame],
+        size: tuple[int, int] | None,
+        how: Fit,
+        guides: Guided = UNGUIDED,
+    ) -> int:
+        """Answer a request with the pictures of a block and of its guides, all scaled to `size`
+        (None: to that of the frames), and the newest parameters; their number. The feeder's thread.
         """
         name, first = "", 0
-        if frames:
-            height, width = frames[-1].image.shape[:2]
-            ring = self._ring_for(*(size or (width, height)), len(frames))
+        every = [*frames, *guides.control, *guides.mask]
+        if every:
+            height, width = (frames or every)[-1].image.shape[:2]
+            ring = self._ring_for(*(size or (width, height)), len(every))
             name, first = ring.name, ring.head
-            for frame in frames:
+            for frame in every:
                 fit_into(ring.reserve(), frame.image, how)
                 ring.commit(frame.time, frame.index)
         snapshot = self._snapshot(self.row)  # now, for the pictures took a while
-        self._outbox.put(FrameGrant(snapshot=snapshot, count=len(frames), first=first, ring=name))
+        granted = FrameGrant(
+            snapshot=snapshot, count=len(frames), control=len(guides.control),
+            mask=len(guides.mask), first=first, ring=name,
+        )  # fmt: skip
+        self._outbox.put(granted)
         return snapshot.number
 
     def reset(self) -> None:

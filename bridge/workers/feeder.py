@@ -4,17 +4,18 @@ The worker asks for n pictures; it gets them as soon as n new ones are there. A 
 sender starves nothing: after a while the newest is repeated. In text mode (n = 0) the next block
 begins only while less than one block waits to be shown, so generation never runs ahead. And no
 block begins before `max_fps` allows it. What a block is made with goes out with its pictures, so
-a change of it ends the waiting for new ones.
+a change of it ends the waiting for new ones. A live control video and mask go along with the
+pictures: of each what came when they did.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter, sleep
 
 from bridge.frames.frame import Frame
 from bridge.frames.pixels import Fit
 from bridge.system.loops import explained, repeat
-from bridge.workers.client import WorkerClient
+from bridge.workers.client import UNGUIDED, Guided, WorkerClient
 from engine import sizes
 from engine.ipc.messages import FrameRequest, PipelineReady
 from engine.ipc.segments import RingError
@@ -81,9 +82,11 @@ class Feeder:
         input_fps: Callable[[], float],
         has_input: Callable[[], bool] = lambda: True,
         max_fps: Callable[[], float] = lambda: 0.0,
+        guides: Callable[[Sequence[float], bool], Guided] = lambda times, fed: UNGUIDED,
     ) -> None:
         """Where `has_input` is not so, a pipeline that can make pictures of nothing is granted
-        none. `max_fps` caps the pictures that are made a second, where it is not 0.
+        none. `max_fps` caps the pictures that are made a second, where it is not 0. `guides` gives
+        what belongs to pictures of some times; told, too, whether there are any such pictures.
         """
         self.trouble = ""  # why the last block was fed otherwise than asked, or not at all
         self._link = link
@@ -92,6 +95,8 @@ class Feeder:
         self._input_fps = input_fps
         self._has_input = has_input
         self._max_fps = max_fps
+        self._guides = guides
+        self._guided_at = perf_counter()  # up to when guides without pictures were granted
         self._cap = Cap()
         self._stopped = threading.Event()
         self._steered = 0  # the snapshot that was granted last
@@ -119,8 +124,9 @@ class Feeder:
             raise
 
     def _answer(self, request: FrameRequest | PipelineReady) -> None:
-        link, count, may = self._link, 0, True
+        link, count, guides, may = self._link, 0, 0, True
         if isinstance(request, FrameRequest):
+            guides = request.guides
             count = 0 if link.row.text and not self._has_input() else request.count
             may = self._may_begin() and (self._room() if count == 0 else self._pictures(count))
         if link.swap_waits and not self._stopped.is_set():
@@ -128,25 +134,37 @@ class Feeder:
         elif isinstance(request, PipelineReady):
             self._steered = link.grant([], None, self._how)
         elif may:
-            self._grant(link.inbox.take(count))
+            frames = link.inbox.take(count)
+            self._grant(frames, self._beside(frames, guides))
 
-    def _grant(self, frames: list[Frame]) -> None:
+    def _beside(self, frames: list[Frame], count: int) -> Guided:
+        """What guides a block: of each what came with its frames, or without frames `count` that
+        are spread over the time since the last block.
+        """
+        since, self._guided_at = self._guided_at, perf_counter()
+        if not count:
+            return UNGUIDED
+        span = min(self._guided_at - since, LONGEST_WAIT)
+        spread = (self._guided_at - span * (count - 1 - place) / count for place in range(count))
+        return self._guides([frame.time for frame in frames] or [*spread], bool(frames))
+
+    def _grant(self, frames: list[Frame], guides: Guided) -> None:
         self._cap.begin(self._due(), perf_counter())
         self._link.invents = not frames
         trouble = ""
         try:
-            size = self._size_for(frames)
-            self._steered = self._link.grant(frames, size, self._how)
+            size = self._size_for(frames or guides.control)
+            self._steered = self._link.grant(frames, size, self._how, guides)
         except (ValueError, RingError) as error:
             # of a size that nobody understands, or that there is no room for: the show goes on
             if self._held is None:
                 raise
             trouble = f"{error} The size stays {'x'.join(map(str, self._held))}."
             size = self._held
-            self._steered = self._link.grant(frames, size, self._how)
+            self._steered = self._link.grant(frames, size, self._how, guides)
         self._held, self.trouble = size or self._held, trouble
 
-    def _size_for(self, frames: list[Frame]) -> tuple[int, int] | None:
+    def _size_for(self, frames: Sequence[Frame]) -> tuple[int, int] | None:
         row = self._link.row
         if row.native_size or not frames:
             return None

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -22,6 +22,7 @@ from bridge.state.status import Counters, EngineState
 from bridge.system.loops import explained, repeat
 from bridge.workers.breaker import DEATHS, Breaker
 from bridge.workers.client import (
+    Guided,
     News,
     SwapDone,
     SwapFailed,
@@ -69,13 +70,16 @@ class EngineHost:
         values: Callable[[], tuple[int, Mapping[str, Value]]],
         newest_input: Callable[[], Frame | None],
         has_input: Callable[[], bool],
+        guides: Callable[[Sequence[float], bool], Guided],
         changed_over: Callable[[], None],
     ) -> None:
         """`machine` runs the workers; `values` gives the newest parameter snapshot: its number and
         all values by name; `changed_over` is called when another pipeline is shown; `has_input`
-        says whether what `newest_input` gives is somebody's.
+        says whether what `newest_input` gives is somebody's; `guides` gives what belongs to
+        pictures of some times; see `Feeder`.
         """
         self._changed_over = changed_over
+        self._guides = guides
         self._newest_input = newest_input
         self._has_input = has_input
         self._settings = settings
@@ -353,7 +357,7 @@ class EngineHost:
         self._feeders[link] = Feeder(
             link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
             lambda: self._counters.input_rate.value, self._has_input,
-            lambda: float(self._values()[1].get("max_fps", 0.0)),
+            lambda: float(self._values()[1].get("max_fps", 0.0)), self._guides,
         )  # fmt: skip
         log.info("engine worker %d starts with %s", link.pid, orders.row.id)
         return link

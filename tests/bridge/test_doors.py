@@ -26,6 +26,7 @@ from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state.store import ParameterError, ParameterStore
 from bridge.transports import Offer
+from bridge.workers.client import UNGUIDED
 from bridge.workers.feeder import Feeder
 from bridge.workers.fit import Free, fit_within
 from engine import sizes
@@ -364,7 +365,7 @@ class FakeLink:
         self.block = SimpleNamespace(frames=1, made=0)
         self.parameters_number, self.full, self.granted = 0, False, []
 
-    def grant(self, frames, size, how) -> None:
+    def grant(self, frames, size, how, guides) -> None:
         if self.full and self.granted and size != self.granted[-1]:
             raise RingError("No room for it.")
         self.granted.append(size)
@@ -375,7 +376,7 @@ def test_a_block_whose_size_cannot_be_made_keeps_the_last_one_and_says_so(monkey
     monkeypatch.setattr(Feeder, "_run", lambda self: None)
     size, link = ["64x48"], FakeLink()
     feeder = Feeder(link, lambda: size[0], "cover", lambda: 30.0)
-    grant = partial(feeder._grant, [Frame(scene(64, 48), 0.0, 1)])
+    grant = partial(feeder._grant, [Frame(scene(64, 48), 0.0, 1)], UNGUIDED)
     for size[0], link.full, trouble in (
         ("64x48", False, ""),
         ("nonsense", False, "size takes auto"),  # as a plug-in's own parameter may be

@@ -205,7 +205,7 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
             return desk.store.update(asked, _setter(request))
         return await run_in_threadpool(_set, desk, asked, _setter(request), desk.store.turn())
 
-    @app.post(API + "/actions/{name}", tags=["parameters"], responses=refused(404, 409))
+    @app.post(API + "/actions/{name:path}", tags=["parameters"], responses=refused(404, 409))
     def act(
         name: Annotated[str, InPath(json_schema_extra={"enum": names})],
     ) -> dict[str, str]:

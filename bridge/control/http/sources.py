@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import Future
+from functools import partial
 from time import perf_counter
 
 from fastapi import APIRouter, HTTPException
@@ -13,6 +14,7 @@ from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.openapi import of_type, refused
 from bridge.control.http.thumbnails import WIDTH, Thumbnail, Thumbnails
 from bridge.frames.encode import jpeg
+from bridge.state.inputs import HELP, ROLES, Role
 from bridge.system.paths import meant
 from bridge.transports import Offer, TransportError, schemes
 from engine.system.texts import mended
@@ -53,15 +55,20 @@ def sources(desk: BridgeApi) -> APIRouter:
             if source
         ]
 
-    @router.post("/source", status_code=202, responses=refused(422))
-    def choose(given: Choice) -> dict[str, str]:
-        """Begin to receive from another source; the state tells how it goes."""
+    def choose(role: Role, given: Choice) -> dict[str, str]:
         uri = meant(given.uri)
         try:
-            desk.set_source(uri)
+            desk.set_source(uri, role)
         except TransportError as error:
             raise HTTPException(422, str(error)) from error
-        return {"source": uri}
+        return {role: uri}
+
+    for role in ROLES:
+        name = "choose" if role == "source" else f"choose_{role}"
+        router.add_api_route(
+            f"/{role}", partial(choose, role), methods=["POST"], status_code=202, name=name,
+            description=HELP[role], responses=refused(422),
+        )  # fmt: skip
 
     @router.get(
         "/thumbnail",

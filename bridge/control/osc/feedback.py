@@ -18,6 +18,7 @@ from bridge.control.osc.inbox import Sender
 from bridge.control.osc.packets import PacketError, encoded
 from bridge.control.osc.routes import ROOT, addresses
 from bridge.state.change import Change
+from bridge.state.inputs import ROLES
 from bridge.state.status import STATUS, Status
 from bridge.system.loops import repeat
 from engine.parameters import ParameterSpec, Value
@@ -37,7 +38,8 @@ BURST = 64  # datagrams for one address in a burst
 WHOLE = 1.0  # seconds between two answers of all there is to one address
 RATE = 256_000  # bytes a second for all guests
 CREDIT = 16_000  # bytes that they may have at once
-PIPELINE, SOURCE = ROOT + "pipeline", ROOT + "source"
+PIPELINE = ROOT + "pipeline"
+INPUTS = {ROOT + role: role for role in ROLES}
 
 Send = Callable[[bytes, Sender], bool]
 
@@ -160,7 +162,7 @@ class Feedback:
         """Answer with what holds at an address; False where nothing can be asked there. ValueError
         when too many ask.
         """
-        if address not in self._names and address not in (PIPELINE, SOURCE):
+        if address not in self._names and address not in (PIPELINE, *INPUTS):
             return False
         self.answer({address: None}, asker)
         return True
@@ -326,4 +328,6 @@ class _Holding:
             return self._values[self._names[address]]
         if self._status is None:
             self._status = self._desk.status()
-        return self._status.pipeline if address == PIPELINE else self._status.source_uri
+        if address == PIPELINE:
+            return self._status.pipeline
+        return self._status.uri_of(INPUTS[address])

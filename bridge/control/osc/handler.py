@@ -18,6 +18,7 @@ from bridge.control.osc.packets import BUNDLE, Arguments, PacketError, parse, sp
 from bridge.control.osc.patterns import Patterns, is_pattern
 from bridge.control.osc.routes import ROOT, addresses, buttons, joined, reply_to, triggered, value
 from bridge.state.change import By, Setter
+from bridge.state.inputs import ROLES, Role
 from bridge.state.store import ParameterError
 from bridge.system import logs
 from bridge.system.paths import meant
@@ -37,7 +38,15 @@ LETTERS = 16  # of a pattern that are looked up in the time of one message
 BYTES = 32  # of a bundle for each of its messages; few are shorter
 ON_DISK = frozenset(
     ROOT + name
-    for name in ("pipeline", "reload", "defaults", "download", "download/cancel", "source")
+    for name in (
+        "pipeline",
+        "reload",
+        "defaults",
+        "download",
+        "download/cancel",
+        "ref/snap",
+        *ROLES,
+    )
 )
 DEFAULTS = ROOT + "defaults"
 OURS = (ROOT + "error", ROOT + "pong", ROOT + "state/")  # not errors when two bridges meet
@@ -59,7 +68,7 @@ class Handler:
         self._buttons = buttons(desk)
         self._commands: dict[str, Callable[[Arguments, Sender], None]] = {
             ROOT + "pipeline": self._pipeline,
-            ROOT + "source": self._source,
+            **{ROOT + role: partial(self._source, role) for role in ROLES},
             ROOT + "download": lambda args, _: desk.weights.download(joined(args)),
             ROOT + "download/cancel": lambda _, __: desk.weights.cancel(),
             ROOT + "ping": lambda _, sender: feedback.answer({ROOT + "pong": 1}, sender),
@@ -405,15 +414,15 @@ class Handler:
             self._feedback.tell({ROOT + "pipeline": self._desk.status().pipeline})
             raise
 
-    def _source(self, arguments: Arguments, sender: Sender) -> None:
-        """A source by its URI. Files are opened for this machine's own programs alone."""
+    def _source(self, role: Role, arguments: Arguments, sender: Sender) -> None:
+        """An input by its URI. Files are opened for this machine's own programs alone."""
         uri = meant(joined(arguments))
         if uri.startswith("file:") and not ip_address(sender[0]).is_loopback:
             raise ValueError("A file is opened by messages from this machine only.")
         try:
-            self._desk.set_source(uri)
+            self._desk.set_source(uri, role)
         except TransportError:
-            self._feedback.tell({ROOT + "source": self._desk.status().source_uri})
+            self._feedback.tell({ROOT + role: self._desk.status().uri_of(role)})
             raise
 
     def _attempt(self, kind: str, deed: Callable[..., object], *arguments: Any) -> bool:

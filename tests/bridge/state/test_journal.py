@@ -60,12 +60,12 @@ def restored(folder, named=(), *, begins=False, **settings) -> tuple[Session, st
     session = Session(Settings(folder=folder, **settings), CATALOG)
     session.make_folder()
     session.store.update(dict(named))
-    row, source = session._restore.take_up(named)
+    row, left = session._restore.take_up(named)
     if begins:
         session._journal.open()
         session._keep()
     session._journal.end()
-    return session, row.id, source
+    return session, row.id, left["source"]
 
 
 def test_after_a_normal_end_what_the_command_names_wins(tmp_path):

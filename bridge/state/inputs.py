@@ -1,0 +1,29 @@
+"""The live inputs by name: the source itself, and the two that may come beside it."""
+
+from typing import Literal, TypeAlias, get_args
+
+from bridge.transports import check_source
+
+Guide: TypeAlias = Literal["control", "mask"]
+Role: TypeAlias = Literal["source"] | Guide
+GUIDES: tuple[Guide, ...] = get_args(Guide)
+ROLES: tuple[Role, ...] = ("source", *GUIDES)
+NONE = "none"  # as a URI: there is to be none
+HELP: dict[Role, str] = {
+    "source": "Begin to receive from another source; the state tells how it goes.",
+    "control": "Begin to receive VACE's control video (depth, pose, edges) from another source; "
+    "`none` ends it.",
+    "mask": "Begin to receive the mask from another source, white where VACE may change what it "
+    "is shown; `none` ends it.",
+}
+
+
+def check_input(role: Role, uri: str) -> None:
+    """TransportError for what is no URI of that input, as far as that is known without waiting."""
+    if role == "source" or named(uri):
+        check_source(uri)
+
+
+def named(uri: str) -> bool:
+    """Whether a URI names an input, and not that there is to be none."""
+    return uri not in ("", NONE)
