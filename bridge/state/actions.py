@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from bridge.state.inputs import ROLES
+
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
@@ -23,6 +25,6 @@ ACTIONS = (
 
 # What else follows /bridge/ in OSC: commands with an argument, questions, and what is told.
 COMMANDS = frozenset({
-    "pipeline", "source", "download", "ping", "query", "subscribe", "unsubscribe",
+    "pipeline", *ROLES, "download", "ping", "query", "subscribe", "unsubscribe",
     "error", "pong", "state",
 })  # fmt: skip
