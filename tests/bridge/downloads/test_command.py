@@ -7,7 +7,6 @@ import pytest
 pytest.importorskip("huggingface_hub", reason="needs pip install 'spout-bridge[engine]'")
 
 from bridge.cli.commands import main
-from engine.catalog.rows import Catalog
 from tests.bridge.downloads.files import CONTENT, NET, ROWS, put
 from tests.support.hub import Hub
 
@@ -15,7 +14,7 @@ from tests.support.hub import Hub
 @pytest.fixture
 def needy(monkeypatch: pytest.MonkeyPatch) -> None:
     """An installation whose pipelines are passthrough and one that needs a file."""
-    monkeypatch.setattr(Catalog, "installed", classmethod(lambda cls: ROWS))
+    monkeypatch.setattr("bridge.cli.models.installed_catalog", lambda: ROWS)
 
 
 def command(

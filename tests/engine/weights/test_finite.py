@@ -16,6 +16,7 @@ from torch import nn
 
 from engine.catalog import artifacts as files
 from engine.catalog.controls import StylizeParameters
+from engine.causal.lora.alphas import Alphas
 from engine.causal.lora.files import match_adapter
 from engine.causal.lora.layers import merge
 from engine.causal.text.prompts import Prompts
@@ -195,7 +196,7 @@ def test_a_lora_is_refused_by_the_key_of_its_wrong_number(key: str, wrong: float
 def test_an_alpha_from_outside_the_file_is_checked_too() -> None:
     tensors = {key: tensor for key, tensor in lora().items() if not key.endswith("alpha")}
     with pytest.raises(CheckpointError, match="alpha of nan"):
-        match_adapter(tensors, Network(), alpha=NAN)
+        match_adapter(tensors, Network(), alphas=Alphas("its metadata", NAN))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
