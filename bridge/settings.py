@@ -118,6 +118,9 @@ class Settings(BaseSettings):
     osc_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="addresses or networks that may send OSC"
     )
+    osc_timetags: bool = Field(
+        default=False, description="let OSC bundles wait up to a second for their time tags"
+    )
     lan: bool = Field(default=False, description="open the page to the network, with a new token")
     token: str = Field(default="", description="secret that HTTP off this machine must show")
     allow_host: Annotated[tuple[str, ...], NoDecode] = Field(

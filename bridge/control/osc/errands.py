@@ -37,16 +37,14 @@ class Groups:
         """Let a group wait; how many values and deeds need not be done any more."""
         gone = 0
         with self._lock:
-            waiting = self._waiting.setdefault(place, [])
-            for older in waiting:
-                for name in (*group.looks, *group.changes):
-                    gone += older.looks.pop(name, None) is not None
-                    gone += older.changes.pop(name, None) is not None
-                for address in group.deeds:
-                    gone += older.deeds.pop(address, None) is not None
+            waiting = self._waiting.get(place, [])
+            for other in waiting:
+                # what has waited for its time was sent before what came meanwhile
+                late = other.turn > group.turn
+                gone += _taken_out(*((group, other) if late else (other, group)))
             self._waiting[place] = [
-                each for each in waiting if each.looks or each.changes or each.deeds
-            ] + [group]
+                each for each in (*waiting, group) if each.looks or each.changes or each.deeds
+            ]
         return gone
 
     def next(self, place: str) -> Group | None:
@@ -54,6 +52,17 @@ class Groups:
         with self._lock:
             waiting = self._waiting.get(place)
             return waiting.pop(0) if waiting else None
+
+
+def _taken_out(older: Group, newer: Group) -> int:
+    """Leave out of one group what another does anyway; how many values and deeds that were."""
+    gone = 0
+    for name in (*newer.looks, *newer.changes):
+        gone += older.looks.pop(name, None) is not None
+        gone += older.changes.pop(name, None) is not None
+    for address in newer.deeds:
+        gone += older.deeds.pop(address, None) is not None
+    return gone
 
 
 class Errands:

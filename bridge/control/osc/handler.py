@@ -48,6 +48,7 @@ ON_DISK = frozenset(
         *ROLES,
     )
 )
+CHOICES = (ROOT + "pipeline", ROOT + "source")  # that are no parameters
 DEFAULTS = ROOT + "defaults"
 OURS = (ROOT + "error", ROOT + "pong", ROOT + "state/")  # not errors when two bridges meet
 
@@ -87,6 +88,8 @@ class Handler:
         self._groups = Groups()
         self._then: list[tuple[str, Callable[[], object]]] = []
         self._sender: Sender = ("", 0)
+        self._turn = 0  # of what is taken in
+        self._chosen: dict[str, int] = {}  # in which turn a pipeline and a source were
         self._presses: dict[str, tuple[float, int]] = {}
         self._refused_at: dict[str, float] = {}
         self._trouble: tuple[float, int] = 0.0, 0
@@ -109,28 +112,30 @@ class Handler:
         kept, left = inbox.afford(self._allowance, self._cost)
         for versions in kept:
             self._desk.counters.osc_coalesced += len(versions) - self.newest(versions)
-        for _, sender in left:
+        for _, sender, _ in left:
             self.refuse("flood", f"{sender[0]} sends more than can be done; the newest is taken.")
         self.flush()
 
     def newest(self, versions: Iterable[Item]) -> int:
         """Take the newest datagram that is good; how many were looked at."""
         looked = 0
-        for data, sender in reversed([*versions]):
+        for data, sender, turn in reversed([*versions]):
             if looked and not self._allowance.has(sender):
                 continue
             looked += 1
-            if self.take(data, sender):
+            if self.take(data, sender, turn):
                 break
             self._allowance.spend(sender, 1)
         return looked
 
-    def take(self, data: bytes, sender: Sender) -> bool:
-        """Take one datagram in; whether all of it was good. A bundle is stored by itself."""
+    def take(self, data: bytes, sender: Sender, turn: int = 0) -> bool:
+        """Take one datagram in; whether all of it was good. A bundle is stored by itself. `turn` is
+        that in which it came, 0 for now: what was set later holds.
+        """
         bundle = data.startswith(BUNDLE)
-        if bundle or self._then or sender != self._sender:
+        if bundle or self._then or (sender, turn) != (self._sender, self._turn):
             self.flush()
-        self._sender = sender
+        self._sender, self._turn = sender, turn
         self._by_pattern = 0
         if not bundle:
             return self._message(data, sender)
@@ -144,14 +149,15 @@ class Handler:
         """
         changes, self._changes = self._changes, {}
         looks, self._looks = self._looks, {}
-        then, self._then = self._then, []
+        then, self._then = self._in_turn(self._then), []
         if looks and whole:
             deeds = {a: deed for a, deed in then if a in self._buttons or a in ON_DISK}
             then = [(a, deed) for a, deed in then if a not in deeds]
             self._look_aside(looks, changes, deeds)
         else:
             if changes:
-                self._attempt("value", self._store, changes, self._sender)
+                with self._desk.store.at(self._turn):
+                    self._attempt("value", self._store, changes, self._sender)
             for place in dict.fromkeys(map(self._place, looks)):
                 self._look_aside({n: looks[n] for n in looks if self._place(n) == place})
         for address, deed in then:
@@ -159,9 +165,25 @@ class Handler:
             if not kind:
                 self._attempt(address, deed)
                 continue
-            turn = self._desk.store.turn()
+            turn = self._turn or self._desk.store.turn()
             if self._errands.put(kind, partial(self._attempt_at, turn, address, deed)):
                 self._desk.counters.osc_coalesced += 1
+
+    def _in_turn(self, then: list[tuple[str, Errand]]) -> list[tuple[str, Errand]]:
+        """Without a pipeline or source that has waited for its time, where another was chosen since
+        it was sent.
+        """
+        found: list[tuple[str, Errand]] = []
+        for address, deed in then:
+            kind = _errand(address)
+            if kind in CHOICES:
+                turn = self._turn or self._desk.store.turn()
+                if turn < self._chosen.get(kind, 0):
+                    self._desk.counters.osc_coalesced += 1
+                    continue
+                self._chosen[kind] = turn
+            found.append((address, deed))
+        return found
 
     def _look_aside(
         self,
@@ -173,7 +195,7 @@ class Handler:
         then do `deeds`.
         """
         place = " and ".join(sorted({self._place(name) for name in looks}))
-        turn = self._desk.store.turn()
+        turn = self._turn or self._desk.store.turn()
         group = Group(turn, self._sender, looks, changes or {}, deeds or {})
         self._desk.counters.osc_coalesced += self._groups.put(place, group)
         self._errands.put(f"look for {place}", partial(self._look_for, place))
@@ -298,7 +320,7 @@ class Handler:
         bad = 0
         for versions in rows:
             looked = 0
-            for message, _ in reversed(versions):
+            for message, *_ in reversed(versions):
                 looked += 1
                 if self._parted_by_a_button(message):
                     self.flush(whole=True)

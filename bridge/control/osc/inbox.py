@@ -6,22 +6,34 @@ far as the allowance goes, the newest first.
 """
 
 import heapq
+import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
-from itertools import count
 from time import perf_counter, time
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from bridge.control.osc.packets import BUNDLE, HEAD
 from bridge.control.osc.patterns import LONGEST, WILD
 
 Sender: TypeAlias = tuple[str, int]
-Item: TypeAlias = tuple[bytes, Sender]
+
+
+class Item(NamedTuple):
+    """A datagram. `turn` is the store's when it came, where some wait for their time; else 0."""
+
+    data: bytes
+    sender: Sender
+    turn: int = 0
+
 
 QUESTION = b",s\x00\x00?\x00\x00\x00"
 WILD_BYTES = frozenset("".join(WILD).encode())
 NTP = 2_208_988_800  # seconds from 1900 to 1970
-FURTHEST = 5.0  # seconds ahead that a time tag is honoured
+AT_ONCE = 1  # the time tag for that; some programs send 0
+SOON = 0.001  # seconds that are not worth a wait
+FURTHEST = 1.0  # seconds that a bundle may wait for its time
+LEAST_OF = 30.0  # seconds of which the least lead counts, and those before: clocks drift
+MOST_CLOCKS = 256  # senders whose clocks are remembered
 MOST_LATER = 1000  # bundles kept for later
 MOST_LATER_EACH = 250  # of them from one sender
 MOST_LATER_BYTES = 4 << 20
@@ -73,22 +85,22 @@ class Inbox:
         self._newest: dict[Hashable, list[Item]] = {}
         self._ready: list[tuple[Hashable, list[Item]]] = []
 
-    def add(self, data: bytes, sender: Sender) -> None:
+    def add(self, data: bytes, sender: Sender, turn: int = 0) -> None:
         """Keep a datagram."""
         if data.startswith(BUNDLE):
             data = _unwrapped(data)
-        address = address_of(data)
+        address, item = address_of(data), Item(data, sender, turn)
         if data.endswith(QUESTION) and not data.startswith(BUNDLE):
-            self._newest[data, sender] = [(data, sender)]
+            self._newest[data, sender] = [item]
             return
         if address not in self._thinned and WILD_BYTES.isdisjoint(address):
             self._seal()
-            self._ready.append((address, [(data, sender)]))
+            self._ready.append((address, [item]))
             return
         versions = self._newest.pop(address, None)
         if versions is None:
             versions = []
-        versions.append((data, sender))
+        versions.append(item)
         # Taken out and put in again: the order of the newest is what the senders meant.
         self._newest[address] = versions
 
@@ -107,7 +119,7 @@ class Inbox:
         left: list[Item] = []
         seen: set[Hashable] = set()
         for key, versions in reversed(self._taken()):
-            data, sender = versions[-1]
+            data, sender, _ = versions[-1]
             if key in self._known and key not in seen:
                 seen.add(key)
             elif allowance.has(sender):
@@ -143,28 +155,54 @@ def _unwrapped(data: bytes) -> bytes:
     return inner if int.from_bytes(data[HEAD : HEAD + 4], "big") == len(inner) else data
 
 
+class Clock:
+    """How far the clock of a sender is ahead of ours: the least lead that its time tags had over
+    the last half to whole minute, since clocks drift and are set.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._leads = math.inf, math.inf  # the least of the half minute before, and of this one
+        self._since = now
+
+    def ahead(self, lead: float, now: float) -> float:
+        """Seconds, from 0 on, that a tag is ahead of its sender's clock, and `lead` of ours."""
+        before, least = self._leads
+        if now - self._since >= LEAST_OF:
+            before, least, self._since = least, math.inf, now
+        self._leads = before, min(least, lead)
+        return lead - min(self._leads)
+
+
 class Later:
-    """Bundles whose time has not come; bounded, and nothing ever waits for it."""
+    """Bundles whose time has not come; bounded, and nothing ever waits for it.
+
+    A sender's clock may be hours ahead: what counts of a time tag is how much further ahead it is
+    than the least of its sender's.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Item]] = []
-        self._count = count()
+        self._clocks: dict[Sender, Clock] = {}
         self._bytes = 0
         self._of: Counter[Sender] = Counter()
 
-    def add(self, data: bytes, sender: Sender) -> bool:
-        """Keep a bundle that is tagged up to five seconds ahead; False when it is for now, and
-        when there, or for this sender, is no room.
+    def add(self, data: bytes, sender: Sender, turn: Callable[[], int]) -> bool:
+        """Keep a bundle that is to wait for a second at most; False when it is for now, and when
+        there, or for this sender, is no room. `turn` gives the turn that it has in the store.
 
         The tag of the outermost bundle holds for all that is in it.
         """
-        if not data.startswith(BUNDLE) or len(data) < HEAD or not self._room(data, sender):
+        if not data.startswith(BUNDLE) or len(data) < HEAD:
+            return False
+        tag, now = int.from_bytes(data[8:HEAD], "big"), perf_counter()
+        if tag <= AT_ONCE:
             return False
         # The wall clock is asked once: what it does later moves nothing that waits here.
-        ahead = int.from_bytes(data[8:HEAD], "big") / 2**32 - NTP - time()
-        if not 0 < ahead <= FURTHEST:
+        wait = self._clock(sender, now).ahead(tag / 2**32 - NTP - time(), now)
+        if not SOON < wait <= FURTHEST or not self._room(data, sender):
             return False
-        heapq.heappush(self._heap, (perf_counter() + ahead, next(self._count), (data, sender)))
+        at = turn()
+        heapq.heappush(self._heap, (now + wait, at, Item(data, sender, at)))
         self._bytes += len(data)
         self._of[sender] += 1
         return True
@@ -175,16 +213,24 @@ class Later:
         return max(0.0, self._heap[0][0] - perf_counter()) if self._heap else None
 
     def due(self) -> list[Item]:
-        """Those whose time has come."""
+        """Those whose time has come, in the order in which they were sent."""
         found: list[Item] = []
         while self._heap and self._heap[0][0] <= perf_counter():
-            data, sender = heapq.heappop(self._heap)[2]
-            self._bytes -= len(data)
-            self._of[sender] -= 1
-            if not self._of[sender]:
-                del self._of[sender]
-            found.append((data, sender))
-        return found
+            item = heapq.heappop(self._heap)[2]
+            self._bytes -= len(item.data)
+            self._of[item.sender] -= 1
+            if not self._of[item.sender]:
+                del self._of[item.sender]
+            found.append(item)
+        return sorted(found, key=lambda item: item.turn)
+
+    def _clock(self, sender: Sender, now: float) -> Clock:
+        clock = self._clocks.get(sender)
+        if clock is None:
+            if len(self._clocks) >= MOST_CLOCKS:
+                self._clocks.clear()
+            clock = self._clocks[sender] = Clock(now)
+        return clock
 
     def _room(self, data: bytes, sender: Sender) -> bool:
         return (

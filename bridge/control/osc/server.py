@@ -46,6 +46,9 @@ class OscServer:
         self._feedback = Feedback(desk, self._send, targets)
         self._handler = Handler(desk, self._feedback, patterns)
         self._inbox = self._handler.inbox()
+        self._timetags = settings.osc_timetags
+        self._turn = desk.store.turn
+        self._now = 0  # the turn of what comes now, where bundles may wait; else 0
         self._later = Later()
         self._sockets: dict[socket.AddressFamily, socket.socket] = {}
         self._looked = 0.0
@@ -119,8 +122,10 @@ class OscServer:
         # that there is something to thin and other threads have the interpreter.
         sleep(max(0.0, self._looked + APART - perf_counter()))
         self._looked = perf_counter()
-        for data, sender in self._later.due():
-            self._inbox.add(data, sender)
+        for item in self._later.due():
+            self._inbox.add(*item)
+        if self._timetags:
+            self._now = self._turn()
         for key, _ in ready:
             try:
                 self._drain(key.fileobj, self._looked + LONGEST)
@@ -144,7 +149,7 @@ class OscServer:
         """Empty a socket; bounded, so that no flood keeps what it brought from being applied."""
         if sock is self._bell:
             return
-        add, may = self._inbox.add, self._may
+        add, later, may = self._inbox.add, self._later.add, self._may
         for _ in range(DRAIN):
             try:
                 data, sender = sock.recvfrom(LARGEST)
@@ -155,8 +160,10 @@ class OscServer:
             self._counters.osc_messages += 1
             if not may(sender[0]):
                 self._handler.refuse("sender", f"{sender[0]} may not send; see --osc-allow.")
-            elif not self._later.add(data, sender[:2]):
-                add(data, sender[:2])
+            elif self._timetags and later(data, sender[:2], self._turn):
+                self._now = self._turn()
+            else:
+                add(data, sender[:2], self._now)
             if perf_counter() > until:
                 return
 

@@ -156,19 +156,6 @@ def test_a_bundle_is_one_snapshot_and_a_bad_message_in_it_harms_no_other(o):
     o.until(lambda: o.desk.counters.osc_refused == 2)
 
 
-def test_time_tags_are_kept_up_to_five_seconds_and_stall_nothing(o):
-    for ahead, value in ((3600, 0.1), (0.4, 0.9)):
-        bundle = OscBundleBuilder(time.time() + ahead)
-        bundle.add_content(message("/bridge/vace", value))
-        o.raw(bundle.build().dgram)
-        if ahead > 5:
-            o.until(lambda: o.value("vace_scale") == pytest.approx(0.1), 0.3)
-    o.send("/bridge/mix", 0.5)
-    o.until(lambda: o.value("mix") == 0.5, 0.3)
-    assert o.value("vace_scale") == pytest.approx(0.1), "not before its time"
-    o.until(lambda: o.value("vace_scale") == pytest.approx(0.9))
-
-
 def test_a_pattern_means_all_that_match(o):
     o.send("/bridge/{fade,steady}", 0.75)
     o.until(lambda: o.value("fade") == o.value("steady") == 0.75)

@@ -46,8 +46,7 @@ class Looks:
 
     def look(self, *items) -> None:
         for data, sender in items:
-            if not self.server._later.add(data, sender):
-                self.server._inbox.add(data, sender)
+            self.server._inbox.add(data, sender)
         self.server._handler.look(self.server._inbox)
 
     def value(self, name):
@@ -294,32 +293,6 @@ def test_a_fader_whose_every_value_is_a_bundle_is_thinned_like_any_other(looks):
     assert looks.value("vace_scale") == pytest.approx(1.999)
     assert looks.desk.counters.osc_coalesced == 1999
     assert looks.desk.counters.osc_refused == 0
-
-
-def test_bundles_for_later_are_bounded_for_each_sender(looks):
-    tag = time.time() + 4
-    filled = bundle(message("/bridge/fade", 1.0).dgram, message("/bridge/fade", 2.0).dgram, tag=tag)
-    later = looks.server._later
-    kept = sum(later.add(filled, HOSTILE) for _ in range(2000))
-    assert kept == osc_inbox.MOST_LATER_EACH
-    assert later.add(filled, HONEST)
-    long = bundle(message("/bridge/prompt", "x" * 60_000).dgram, tag=tag)
-    kept = sum(later.add(long, ("127.0.0.1", port)) for port in range(100, 300))
-    assert kept * len(long) <= osc_inbox.MOST_LATER_BYTES
-
-
-def test_bundles_that_are_due_together_are_thinned_too(looks, monkeypatch):
-    now = time.time() + 1
-    for number in range(250):
-        one = message("/bridge/vace", number / 250).dgram
-        looks.server._later.add(bundle(one, tag=now), HOSTILE)
-    monkeypatch.setattr(osc_inbox, "perf_counter", lambda: time.perf_counter() + 10)
-    with counted(monkeypatch, osc_handler, "parse") as parsed:
-        for data, sender in looks.server._later.due():
-            looks.server._inbox.add(data, sender)
-        looks.look()
-    assert len(parsed) == 1
-    assert looks.desk.counters.osc_coalesced == 249
 
 
 # Answers.
