@@ -19,6 +19,7 @@ from bridge.system.ports import bound, deaf
 
 log = logging.getLogger(__name__)
 
+EVERYWHERE = "0.0.0.0"
 LARGEST = 1 << 16  # bytes; no datagram is longer
 BUFFER = 4 << 20  # bytes that the system keeps for us
 APART = 0.001  # seconds between two looks into the sockets: what comes meanwhile is thinned
@@ -51,6 +52,7 @@ class OscServer:
         self._now = 0  # the turn of what comes now, where bundles may wait; else 0
         self._later = Later()
         self._sockets: dict[socket.AddressFamily, socket.socket] = {}
+        self._outward: dict[socket.AddressFamily, socket.socket] = {}
         self._looked = 0.0
         self._trouble: set[str] = set()
         self._stopped = threading.Event()
@@ -72,7 +74,7 @@ class OscServer:
         """The address to listen at."""
         if family == socket.AF_INET6:
             return "::1"
-        return "0.0.0.0" if self._lan else "127.0.0.1"
+        return EVERYWHERE if self._lan else "127.0.0.1"
 
     def start(self) -> None:
         """Begin to listen."""
@@ -87,7 +89,8 @@ class OscServer:
             self._thread.join(2)
         self._feedback.close()
         self._handler.close()
-        for sock in (*self._sockets.values(), self._bell, self._button):
+        sockets = (*self._sockets.values(), *self._outward.values())
+        for sock in (*sockets, self._bell, self._button):
             sock.close()
 
     def _run(self) -> None:
@@ -157,6 +160,8 @@ class OscServer:
                 continue
             except BlockingIOError:
                 return
+            if sender[1] == self.port and self._is_own(sender[0]):
+                continue  # what was sent to all machines of a network comes back to this one
             self._counters.osc_messages += 1
             if not may(sender[0]):
                 self._handler.refuse("sender", f"{sender[0]} may not send; see --osc-allow.")
@@ -184,18 +189,29 @@ class OscServer:
 
     def _send(self, data: bytes, target: Sender) -> bool:
         """Send from the port that we listen at: some programs take answers from there only."""
-        family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
-        sock = self._sockets.get(family)
         # Our own port among the targets would make every answer a question.
-        if sock is None or (target[1] == self.port and self._is_own(target[0])):
+        if target[1] == self.port and self._is_own(target[0]):
             return True
         try:
-            sock.sendto(data, target)
+            self._way(target[0]).sendto(data, target)
         except BlockingIOError:
             return False
         except OSError as error:  # nobody there, no route, too long: not worth more than a line
             log.debug("OSC to %s:%d: %s", *target, error)
         return True
+
+    def _way(self, host: str) -> socket.socket:
+        """The socket from which a machine is reached; OSError where this one has none such. What
+        listens to this machine alone sends to no other.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listens = self._sockets.get(family)
+        everywhere = self._host(family) == EVERYWHERE
+        if listens and (everywhere or ipaddress.ip_address(host).is_loopback):
+            return listens
+        if family not in self._outward:
+            self._outward[family] = _sending(socket.socket(family, socket.SOCK_DGRAM))
+        return self._outward[family]
 
     def _is_own(self, host: str) -> bool:
         """Whether an address is of this machine: only such a one can be listened at."""
@@ -215,7 +231,13 @@ class OscServer:
 def _bound(host: str, port: int) -> socket.socket:
     sock = bound(socket.SOCK_DGRAM, host, port)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    return _sending(sock)
+
+
+def _sending(sock: socket.socket) -> socket.socket:
+    """A socket that waits for nothing, and may send to all machines of a network at once."""
     sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     return sock
 
 
