@@ -41,7 +41,7 @@ from bridge.state.missed import Missed
 from bridge.state.named_files import LATER, NamedFiles
 from bridge.state.restore import Restore
 from bridge.state.status import Counters, EngineState, Status
-from bridge.state.store import ParameterError, ParameterStore
+from bridge.state.store import ParameterStore, UnusableError
 from bridge.system.faults import Faults
 from bridge.system.paths import bare, meant
 from bridge.transports import (
@@ -366,7 +366,7 @@ class Session:
         built = checked_load(row, self.store.snapshot.values, asked)
         size = str(asked.get("size", self.store.snapshot.values.get("size", "auto")))
         if why := self._too_much(row, built, size):
-            raise ParameterError({"size": f"size {size}: {why}."})
+            raise UnusableError({"size": f"size {size}: {why}."})
         self.weights.require(row, built)
         self._awaited.drop()
         self._missed.drop("pipeline")

@@ -7,7 +7,7 @@ from time import perf_counter
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from bridge.control.bridge_api import BridgeApi
@@ -35,6 +35,7 @@ class Row(BaseModel):
 class Choice(BaseModel):
     """The source to take."""
 
+    model_config = ConfigDict(extra="forbid")
     uri: str = Field(description="As `sources` lists it, or as `--source` takes it.")
 
 

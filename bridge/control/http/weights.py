@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.openapi import refused
@@ -13,6 +13,7 @@ from bridge.system.aside import SlowError
 class Which(BaseModel):
     """The pipeline whose files are meant."""
 
+    model_config = ConfigDict(extra="forbid")
     pipeline: str = Field(description="Its id, as `pipelines` lists it.")
 
 

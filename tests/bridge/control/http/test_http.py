@@ -694,7 +694,7 @@ def test_a_source_is_chosen_or_refused_in_one_sentence(client, desk):
         answer = client.post("/api/v1/source", json={"uri": uri})
         assert answer.status_code == 422
         assert "is no source; write one of" in answer.json()["detail"]
-    for body in ({}, {"uri": None}, {"uri": 1}, []):
+    for body in ({}, {"uri": None}, {"uri": 1}, [], {"uri": "demo:", "url": "demo:"}):
         assert client.post("/api/v1/source", json=body).status_code == 422
     assert desk.attached == ["spout:Cam"]
     whole = f"file:{Path.cwd() / 'clip.mp4'}"
