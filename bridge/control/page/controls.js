@@ -1,6 +1,7 @@
 // One control for one parameter, whatever it is; `show` brings it to a value that came from outside.
 import { set } from "./connection.js";
 import { picker } from "./assets.js";
+import { loraField } from "./loras.js";
 
 const PAUSE = 400; // milliseconds of not typing until a text is sent
 const HELD = 700; // milliseconds in which a control that is being moved listens to nobody else
@@ -77,6 +78,7 @@ function choice(spec, changed) {
 
 function text(spec, changed) {
   if (spec.asset) return picker(spec, changed);
+  if (spec.lora) return loraField(spec, changed);
   if (spec.suggestions.length) return suggested(spec, changed);
   const area = element("textarea", { rows: 1, spellcheck: false });
   let timer;

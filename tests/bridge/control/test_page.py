@@ -22,6 +22,7 @@ from engine.ipc.ring import RingWriter
 from engine.parameters import describe
 from tests.support.chromium import browsing
 from tests.support.desk import FakeDesk
+from tests.support.lora_files import lora_file
 from tests.support.proxy import proxied
 from tests.support.rig import running_session
 
@@ -135,6 +136,23 @@ def move(page, name, value, event="input"):
       else field.value = {value!r};
       field.dispatchEvent(new Event("{event}", {{bubbles: true}}));
     }})()""")
+
+
+def test_a_lora_is_chosen_from_those_that_are_offered(opened):
+    with opened(now="longlive") as (desk, page):
+        lora_file(desk.weights.library.models / "loras" / "ink" / "my style.safetensors", 1536)
+        page.until("document.getElementById('control-lora_1') !== null")
+        page.run("document.getElementById('control-lora_1').focus()")
+        option = "document.querySelector('#loras-lora_1 option[value^=ink]')"
+        page.until(f"{option} !== null")
+        told = page.run(f"{option}.label")
+        assert told.startswith("ink/my style.safetensors: for Wan2.1 1.3B, 0.0 MB, ")
+        assert page.run(f"{option}.value") == "ink/my style.safetensors"
+        move(page, "lora_1", "ink/my style.safetensors", "change")
+        until(lambda: desk.store.snapshot.values["lora_1"] == "ink/my style.safetensors")
+        desk.store.update({"lora_1": "other"})
+        page.run("document.getElementById('control-lora_1').blur()")
+        page.until("document.getElementById('control-lora_1').value === 'other'")
 
 
 def test_controls_and_store_follow_each_other(opened):
