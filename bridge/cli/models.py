@@ -109,10 +109,24 @@ def listing(job: Job, console: Console) -> int:
             here = found.origin if found else "missing"
             table.add_row(one.name, about + size_text(one.size), here, one.licence or "on its page")
         console.print(table)
+    _list_loras(job, console)
     room = f"{size_text(_free(job.library))} free"
     folder = f"Models folder: {job.library.models}"
     console.print(f"{folder} ({job.library.away or room})", soft_wrap=True)
     return 0
+
+
+def _list_loras(job: Job, console: Console) -> None:
+    """The LoRAs of this machine, where there are any."""
+    table = Table(title="LoRAs, for lora_1 to lora_3", title_justify="left")
+    for head in ("name", "size", "of", "made for", "fits", "whose"):
+        table.add_column(head, overflow="fold")
+    for lora in job.library.loras():
+        day = time.strftime("%Y-%m-%d", time.localtime(lora.modified))
+        fits = ", ".join(lora.fits)
+        table.add_row(lora.name, size_text(lora.size), day, lora.made_for, fits, lora.origin)
+    if table.rows:
+        console.print(table)
 
 
 def where(job: Job, console: Console) -> int:

@@ -1,5 +1,6 @@
 """`spout-bridge models`."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ pytest.importorskip("huggingface_hub", reason="needs pip install 'spout-bridge[e
 from bridge.cli.commands import main
 from tests.bridge.downloads.files import CONTENT, NET, ROWS, put
 from tests.support.hub import Hub
+from tests.support.lora_files import lora_file
 
 
 @pytest.fixture
@@ -27,6 +29,23 @@ def command(
         status = ended.code
     said = capsys.readouterr()
     return status, said.out + said.err
+
+
+def test_the_command_lists_the_loras_with_what_each_fits(
+    needy: None, tmp_path: Path, alone: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "LoRAs" not in command(capsys, "list", folder=tmp_path)[1]
+    lora = lora_file(tmp_path / "models" / "loras" / "my [bold] style.safetensors", 5120)
+    os.utime(lora, (1_000_000_000, 1_000_000_000))
+    status, said = command(capsys, "list", folder=tmp_path)
+    (row,) = (line for line in said.splitlines() if "style" in line)
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert (status, cells) == (0, [
+        "my [bold] style.safetensors", "164 kB", "2001-09-09", "Wan2.1 14B", "krea-realtime-video",
+        "here",
+    ])  # fmt: skip
 
 
 def test_the_command_lists_downloads_finds_and_copies(
