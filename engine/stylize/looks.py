@@ -78,7 +78,8 @@ class Looks:
         self.unused += recipe.unused
         if not recipe.colours:
             self.problems.append(
-                f"No word of the prompt {_short(text)} is known; it has no influence."
+                f"No word of the prompt {_short(text)} is known, so it has no influence; "
+                "/api/v1/schema lists the words of stylize."
             )
             return None
         known = self._vector(

@@ -97,9 +97,8 @@ def read(prompt: str) -> Recipe:
 
 def known(word: str) -> str:
     """The lexicon's name for a folded word or phrase; empty where it has none."""
-    if word in SAME:
-        return SAME[word]
-    return next((form for form in _forms(word) if form in KNOWN), "")
+    english = next((form for form in _forms(word) if form in KNOWN), "")
+    return SAME.get(word) or english or SAME.get(word.removesuffix("s"), "")
 
 
 def _meant(words: list[str]) -> Iterator[tuple[str, str]]:

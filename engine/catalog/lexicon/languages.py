@@ -43,7 +43,7 @@ flower: blume blumen fleur fleurs flor flores 花
 cherry blossom: kirschblüte cerisier 桜 さくら
 garden: garten jardin jardín 庭 庭園
 grass: gras herbe hierba 草
-field: feld pré campo 畑 田
+field: feld campo 畑 田
 desert: wüste desierto 砂漠
 sand: sable 砂
 stone: stein pierre piedra 石
@@ -55,7 +55,7 @@ moon: mond lune luna 月
 star: stern sterne étoile étoiles estrella estrellas 星
 starry: sternenhimmel étoilé étoilée estrellado estrellada 星空
 night: nacht nuit noche 夜
-day: tag jour día 昼
+day: jour día 昼
 morning: morgen matin mañana 朝
 evening: abend soir tarde 夕方 夕暮れ
 sunset: sonnenuntergang coucher atardecer 夕焼け 夕日

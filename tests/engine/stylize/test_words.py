@@ -114,7 +114,7 @@ def test_a_word_that_only_looks_like_a_form_has_no_influence(word):
         ("brown", ["braun", "brun", "marrón", "marron", "茶色"]),
         ("sea", ["Meer", "mer", "mar", "海"]),
         ("night", ["Nacht", "nuit", "noche", "夜"]),
-        ("forest", ["Wald", "forêt", "foret", "bosque", "森"]),
+        ("forest", ["Wald", "forêts", "foret", "bosques", "森"]),
         ("sunset", ["Sonnenuntergang", "atardecer", "夕焼け"]),
     ],
 )
