@@ -451,9 +451,8 @@ class Session:
             or self._rollback.told
             or host.trouble
             or host.unfed
-            or self._receiving.problem
+            or " ".join(filter(None, (self._receiving.problem, self._sending.problem)))
             or self._guides_trouble()
-            or self._sending.problem
             or self._clock.trouble
             or self._folder.late
             or self._journal.problem
