@@ -23,7 +23,7 @@ from bridge.transports.pattern import draw, read_counter
 from bridge.transports.recording import Recording, Wishes, asked, film, kinds, sink
 from bridge.transports.recording.film import FilmFile
 from tests.bridge.cli.test_cli import running
-from tests.support.killed_recordings import BEATS, FILMS, RATES, played, record, shown
+from tests.support.killed_recordings import BEATS, FILMS, PICTURES, RATES, played, record, shown
 from tests.support.rig import running_session
 
 OPTIONS = Options(width=64, height=48, fps=60)
@@ -104,7 +104,7 @@ def test_a_recording_that_is_never_closed_plays_but_for_its_last_second(tmp_path
 
 @pytest.mark.slow
 @pytest.mark.foreign
-@pytest.mark.parametrize("name", FILMS)
+@pytest.mark.parametrize("name", [*(one for one in FILMS if ".m4v" not in one), PICTURES[0]])
 def test_ffprobe_plays_what_a_kill_leaves(tmp_path, name):
     assert 8 - played(tmp_path, name, 4, 8) <= LOST
 
@@ -117,7 +117,7 @@ def test_a_bridge_that_is_killed_leaves_a_recording_that_plays(tmp_path):
                  "--output-size", "128x96", "--set", "max_fps=4") as bridge:  # fmt: skip
         bridge.until(lambda state: state["frames_new"] > 0)
         began = perf_counter()
-        bridge.until(lambda state: state["frames_new"] > 20)
+        bridge.until(lambda state: state["frames_new"] > 14)
         lasted = perf_counter() - began
         bridge.process.kill()
         bridge.process.wait(10)
