@@ -18,7 +18,7 @@ from bridge.control.osc.packets import BUNDLE, Arguments, PacketError, parse, sp
 from bridge.control.osc.patterns import Patterns, is_pattern
 from bridge.control.osc.routes import ROOT, addresses, buttons, joined, reply_to, triggered, value
 from bridge.state.change import By, Setter
-from bridge.state.inputs import ROLES, Role
+from bridge.state.inputs import GUIDES, NONE, ROLES, Role
 from bridge.state.store import ParameterError
 from bridge.system import logs
 from bridge.system.paths import meant
@@ -438,6 +438,8 @@ class Handler:
 
     def _source(self, role: Role, arguments: Arguments, sender: Sender) -> None:
         """An input by its URI. Files are opened for this machine's own programs alone."""
+        if not arguments and role in GUIDES:  # to send nothing is not to ask for none
+            raise ValueError(f"It takes the URI of the {role}, or {NONE}.")
         uri = meant(joined(arguments))
         if uri.startswith("file:") and not ip_address(sender[0]).is_loopback:
             raise ValueError("A file is opened by messages from this machine only.")

@@ -36,7 +36,7 @@ function groups() {
 function actions() {
   const buttons = schema.actions.map(({ name, help }) => {
     const button = element("button", { type: "button", title: help,
-      textContent: name.replaceAll("_", " ") });
+      textContent: name.replaceAll(/[_/]/g, " ") });
     button.dataset.action = name;
     if (DANGER.has(name)) button.className = "danger";
     button.onclick = () => attempt(() => ask(`actions/${name}`, "POST"));
@@ -75,7 +75,7 @@ function told(news) {
   known = { ...known, ...news };
   status.show(news);
   weights.heard(news);
-  use(known.source);
+  use(known);
   const shown = schema.pipelines.find((row) => row.active)?.id;
   if (news.pipeline !== undefined && news.pipeline !== shown) {
     for (const row of schema.pipelines) row.active = row.id === news.pipeline;

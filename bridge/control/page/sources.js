@@ -1,15 +1,31 @@
-// Where pictures come from: what there is now, each with a small picture. A click takes it.
+// Where pictures come from: what there is now, each with a small picture. A click takes it, as the
+// input, or as what steers VACE beside it.
 import { ask, picture } from "./connection.js";
 import { element } from "./controls.js";
 
 const BEAT = 2000; // milliseconds between two looks around
 
+const ROLES = {
+  source: { words: "input", help: "" },
+  control: { words: "control", help: "VACE's control video beside the input: depth, pose, edges." },
+  mask: { words: "mask", help: "White where VACE may change what it is shown; black stays." },
+};
+
 const tiles = new Map(); // by URI
 const list = element("div", { className: "tiles" });
 const nothing = element("p", { className: "note", hidden: true,
   textContent: "No sender is there now." });
+const choices = Object.entries(ROLES).map(([name, { words, help }]) => {
+  const button = element("button", { type: "button", title: help, textContent: words,
+    onclick: () => choose(name) });
+  button.dataset.role = name;
+  return button;
+});
+const standing = element("p", { className: "note" });
+const none = element("button", { type: "button", textContent: "none", onclick: () => take("none") });
 let attempt;
-let inUse = "";
+let known = {};
+let role = "source";
 let onScreen = false;
 let looking = false;
 
@@ -22,7 +38,9 @@ export function sources(attempting) {
   field.onkeydown = (event) => {
     if (event.key === "Enter") take(field.value.trim());
   };
-  card.append(list, nothing, field);
+  card.append(element("div", { className: "buttons" }, ...choices, none), standing, list, nothing,
+    field);
+  choose(role);
   new IntersectionObserver((seen) => {
     onScreen = seen.at(-1).isIntersecting;
     look();
@@ -31,13 +49,29 @@ export function sources(attempting) {
   setInterval(look, BEAT);
 }
 
-export function use(source) {
-  inUse = source ?? "";
+export function use(state) {
+  known = state;
+  for (const button of choices) {
+    const { role: name } = button.dataset;
+    button.classList.toggle("on", name === role);
+    button.setAttribute("aria-pressed", name === role);
+    const used = name !== "source" && known[name] ? `: ${known[name].split(" · ")[0]}` : "";
+    button.textContent = ROLES[name].words + used;
+  }
+  none.hidden = role === "source" || !known[role];
+  standing.textContent = [known[role] && role !== "source" ? known[`${role}_input`] : "",
+    (role !== "source" && known[role]) || ROLES[role].help].filter(Boolean).join(": ");
+  standing.hidden = !standing.textContent;
   for (const tile of tiles.values()) tile.mark();
 }
 
+function choose(name) {
+  role = name;
+  use(known);
+}
+
 function take(uri) {
-  attempt(() => ask("source", "POST", { uri }));
+  attempt(() => ask(role, "POST", { uri }));
 }
 
 async function look() {
@@ -105,5 +139,6 @@ function tile(uri) {
 
 // Where Spout takes what comes, the URI has no name, and its status begins with the sender's.
 function isUsed(uri) {
+  const inUse = known[role] ?? "";
   return inUse.startsWith(`${uri} · `) || inUse.startsWith(`${uri.replace(":", ": · ")}, `);
 }

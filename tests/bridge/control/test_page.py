@@ -213,7 +213,7 @@ def test_every_parameter_and_action_has_its_control_and_every_control_a_label(op
         found = page.run("[...document.querySelectorAll('[id^=control-]')].map((e) => e.id)")
         assert set(found) >= {f"control-{n}" for n in (*live, *shown["parameters"], *shown["load"])}
         for name in desk.actions:
-            page.run(f"document.querySelector('[data-action={name}]').click()")
+            page.run(f"document.querySelector('[data-action=\"{name}\"]').click()")
         until(lambda: set(desk.acted) == set(desk.actions))
         nameless = page.run("""[...document.querySelectorAll("input:not([hidden]),select,textarea")]
             .filter((e) => !e.labels?.length && !e.ariaLabel).map((e) => e.outerHTML)""")
@@ -309,6 +309,33 @@ def test_senders_are_shown_marked_and_chosen(opened):
         page.until(f"{marked} === 'shm:test-page-b'")
         desk.now = {**desk.now, "source": "spout: · Deep, 1920x1080 RGBA16F from Host, GPU texture"}
         page.until(f"{marked} === 'spout:Deep'")
+
+
+def test_control_and_mask_are_chosen_shown_and_ended_where_the_input_is(opened):
+    with sending("test-page-a") as senders, opened(senders) as (desk, page):
+        page.run("document.getElementById('sources').scrollIntoView()")
+        page.until(f"{tile('shm:test-page-a')} !== undefined")
+        marked = "[...document.querySelectorAll('.tiles .on b')].map((e) => e.innerText).join()"
+        card = "document.getElementById('sources').innerText"
+        page.run("document.querySelector('[data-role=control]').click()")
+        assert "depth, pose, edges" in page.run(card)
+        page.run(f"{tile('shm:test-page-a')}.click()")
+        until(lambda: desk.attached == [("control", "shm:test-page-a")])
+        desk.now = {**desk.now, "source": "demo: · 640x360", "control_input": "waiting",
+                    "control": "shm:test-page-a · 320x180 from process 1"}  # fmt: skip
+        page.until(f"{marked} === 'shm:test-page-a'")
+        page.until(f"{card}.includes('control: shm:test-page-a')")
+        assert "waiting: shm:test-page-a · 320x180" in page.run(card)
+        page.run("document.querySelector('[data-role=mask]').click()")
+        assert page.run(marked) == "", "the mask is none"
+        typed(page, "pattern:mask")
+        until(lambda: desk.attached[1:] == [("mask", "pattern:mask")])
+        page.run("document.querySelector('[data-role=control]').click()")
+        page.run("""[...document.querySelectorAll('#sources button')]
+            .find((e) => e.innerText === 'none' && e.offsetParent).click()""")
+        until(lambda: desk.attached[2:] == [("control", "none")])
+        page.size(390, 900)
+        assert page.run("document.documentElement.scrollWidth") <= 390
 
 
 def test_a_source_is_typed_and_what_is_none_stays_said(opened):

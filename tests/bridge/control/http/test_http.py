@@ -704,6 +704,24 @@ def test_a_source_is_chosen_or_refused_in_one_sentence(client, desk):
         assert desk.attached.pop() == whole
 
 
+@pytest.mark.parametrize("role", ["control", "mask"])
+def test_control_and_mask_are_chosen_or_refused_in_one_sentence(client, desk, role):
+    answer = client.post(f"/api/v1/{role}", json={"uri": "shm:Depth"})
+    assert (answer.status_code, answer.json()) == (202, {role: "shm:Depth"})
+    assert client.post(f"/api/v1/{role}", json={"uri": "none"}).status_code == 202
+    assert desk.attached == [(role, "shm:Depth"), (role, "none")]
+    answer = client.post(f"/api/v1/{role}", json={"uri": "nothing:"})
+    assert answer.status_code == 422
+    assert "is no source; write one of" in answer.json()["detail"]
+    assert client.post(f"/api/v1/{role}", json={}).status_code == 422
+
+
+def test_an_action_may_have_a_path(client, desk):
+    assert client.post("/api/v1/actions/ref/snap", json={}).json() == {"done": "ref/snap"}
+    assert desk.acted == ["ref/snap"]
+    assert client.post("/api/v1/actions/ref/none", json={}).status_code == 404
+
+
 def test_a_sender_that_comes_is_listed_shown_and_gone_again(client, desk):
     """With the real list of offers, and another program that sends."""
     desk.offers = offers

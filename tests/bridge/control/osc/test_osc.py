@@ -217,6 +217,33 @@ def test_what_is_no_source_is_refused_in_a_sentence(o, arguments):
     assert (o.desk.attached, o.desk.counters.osc_refused) == ([], 1)
 
 
+@pytest.mark.parametrize("role", ["control", "mask"])
+def test_control_and_mask_are_inputs_by_their_own_addresses(o, role):
+    address = f"/bridge/{role}"
+    o.send(address, "shm:Depth")
+    o.until(lambda: o.desk.attached == [(role, "shm:Depth")])
+    o.send(address, "none")
+    o.until(lambda: o.desk.attached == [(role, "shm:Depth"), (role, "none")])
+    o.desk.now = {role: "shm:Depth · waiting for shm:Depth"}
+    o.send(address, "?")
+    assert o.heard(address, o.sender) == "shm:Depth"
+    o.send(address, "nothing:")
+    assert "'nothing:' is no source" in o.heard("/bridge/error")
+    o.send(address)
+    o.until(lambda: o.desk.counters.osc_refused == 2)
+    assert len(o.desk.attached) == 2, "a message without a value ends nothing"
+
+
+def test_the_inputs_picture_is_taken_by_a_button(o):
+    o.send("/bridge/ref/snap", 1)
+    o.until(lambda: o.desk.acted == ["ref/snap"])
+    o.send("/bridge/ref/snap", 0)
+    o.send("/bridge/ref/*", 1)
+    o.send("/bridge/ping")
+    o.heard("/bridge/pong", o.sender)
+    assert o.desk.acted == ["ref/snap"]
+
+
 def test_questions_and_subscriptions_are_answered(o):
     o.send("/bridge/vace", "?")
     assert OscMessage(o.sender.recv(65507)).params == [1.0]
