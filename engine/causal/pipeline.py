@@ -70,6 +70,7 @@ class CausalPipeline:
         self._problems: list[str] = []
         self._ran: tuple[Level, ...] = ()  # the levels of the last block
         self._noise = 1.0
+        self._guides: list[str] = []  # that the last block was granted
         self._vace_scale = 0.0  # that the last block was steered with; 0 without VACE
 
     @classmethod
@@ -115,6 +116,7 @@ class CausalPipeline:
         if parameters.manage_cache and (moved or levels != self._ran):
             take.begin(mode)
         self._ran = levels
+        self._guides = [name for name in ("control", "mask") if getattr(guides, name)]
         self._prompt(take, parameters, anew=moved)
         inputs = take.conditioning.inputs(images, parameters, levels, guides)
         self._noise = inputs.noise_scale
@@ -148,6 +150,7 @@ class CausalPipeline:
             "fade_left": round(self._prompts.fade_left(), 2),
             "noise_scale": round(self._noise, 3),
             "vace_scale": self._vace_scale,
+            "guides": self._guides,
             "problems": [
                 *self._prompts.problems, *self._assets.problems.values(), *self._problems,
                 *filter(None, [take.conditioning.problem if take else ""]), *parts.remarks,

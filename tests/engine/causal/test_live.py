@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import psutil
 import pytest
 
@@ -28,6 +29,7 @@ from engine.catalog import artifacts as files
 from engine.catalog.specs import SPECS
 from engine.files.library import Library, sha256
 from tests.support.checkpoints import write_models
+from tests.support.memory import put
 from tests.support.rig import Rig, running_session, scene
 from tests.support.tiny_rows import CATALOG, TINY
 
@@ -230,6 +232,37 @@ def test_the_scale_of_vace_that_was_posted_once_holds(live: Any) -> None:
     session.switch("longlive")
     rig.until(lambda: session.status().pipeline == "longlive" and used(), 60)
     assert session.store.snapshot.values["vace_scale"] == 1.7
+
+
+def test_depth_and_mask_of_a_patch_steer_the_blocks_of_the_input(live: Any, send: Any) -> None:
+    rig, osc = live("longlive")
+    session = rig.session
+    session.switch("longlive", {"vace_enabled": True})
+    send()
+    depth, mask = "pattern:depth", f"memory:{rig.name}-mask"
+    rig.until(lambda: not session.status().loading)
+    osc.send_message("/bridge/control", depth)
+    osc.send_message("/bridge/mask", mask)
+    put(f"{rig.name}-mask", np.full((16, 16, 4), 255, np.uint8))
+
+    def steered(*guides: str) -> bool:
+        status = session.status()
+        return status.state == "RUNNING" and status.report.get("guides") == [*guides]
+
+    rig.until(lambda: steered("control", "mask"), 60)
+    status = session.status()
+    assert (status.report["mode"], status.error, status.restarts) == ("control", "", 0)
+    osc.send_message("/bridge/control", "none")
+    rig.until(lambda: steered("mask"), 60)
+    osc.send_message("/bridge/mask", "none")
+    rig.until(lambda: steered(), 60)
+    # Without VACE they are refused, in a sentence.
+    session.switch("longlive", {"vace_enabled": False})
+    refused = session.counters.osc_refused
+    osc.send_message("/bridge/mask", mask)
+    rig.until(lambda: session.counters.osc_refused > refused)
+    assert session.status().mask == ""
+    assert _never_black(rig)
 
 
 def test_files_that_are_missing_are_told_and_the_old_pipeline_stays(

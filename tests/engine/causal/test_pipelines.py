@@ -16,7 +16,7 @@ from engine.catalog.controls import CausalParameters
 from engine.catalog.specs import SPECS
 from engine.causal.pipeline import _pictures
 from engine.parameters import Kind, ParameterSpec, describe
-from engine.pipeline import Context, Image, Pipeline, UnusableOutput, build
+from engine.pipeline import Context, Guides, Image, Pipeline, UnusableOutput, build
 from engine.sizes import floored, sides
 from tests.support.checkpoints import write_models
 from tests.support.tiny_rows import CATALOG
@@ -195,6 +195,48 @@ def test_references_steer_until_they_are_taken_away(made: Made, tmp_path: Path) 
     back = pipelines["one"]
     back.reset()
     assert far(list(blocks(back, 2)), found["none"]) == 0
+
+
+def guided(pipeline: Pipeline, seed: int, *, fed: bool, masked: bool = False, **values: Any):
+    """One block with a control video (and a mask), by the worker's own protocol."""
+    parameters = CausalParameters(**{"fade": 0.0, "size": f"{WIDTH}x{HEIGHT}", **values})
+    images = [scene(number) for number in range(pipeline.wanted(parameters) if fed else 0)]
+    count = len(images) or pipeline.guided(parameters)
+    mask = np.full((HEIGHT, WIDTH, 4), 255, np.uint8)
+    mask[:, WIDTH // 2 :] = 0
+    control = [scene(seed + number) for number in range(count)]
+    return list(pipeline(images, parameters, Guides(control, [mask] * (count * masked))))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["longlive", "streamdiffusionv2"])
+def test_a_live_control_leads_a_stream_with_and_without_an_input(made: Made, name: str):
+    pipeline, same, other = (made(name, vace_enabled=True) for _ in range(3))
+    few = few_blocks(name)
+
+    def run(pipeline: Pipeline, seed: int, *, fed: bool = True, **values: Any) -> list[Image]:
+        made = [guided(pipeline, seed, fed=fed, **values) for _ in range(few)]
+        return [image for block in made for image in block]
+
+    one = run(pipeline, 100)
+    assert pipeline.report()["mode"] == "control"
+    assert pipeline.report()["guides"] == ["control"]
+    assert far(one, run(other, 200)) > 0.1, "another control is another picture"
+    assert far(one, run(same, 100, fed=False)) == 0, "of the input there is nothing in it"
+    # The input comes and goes, and the stream goes on.
+    plain = [image for fed in (True, False) for image in guided(same, 100, fed=fed)]
+    masked = [image for _ in range(2) for image in guided(pipeline, 100, fed=True, masked=True)]
+    assert far(plain, masked) > 0.1, "the same number of pictures, and the mask counts"
+    assert pipeline.report()["guides"] == ["control", "mask"]
+
+
+@pytest.mark.slow
+def test_without_vace_or_with_it_off_no_guide_is_asked_for(made: Made) -> None:
+    parameters = CausalParameters(size=f"{WIDTH}x{HEIGHT}")
+    assert made("longlive").guided(parameters) == 0
+    pipeline = made("longlive", vace_enabled=True)
+    assert pipeline.guided(parameters) == 9
+    assert pipeline.guided(parameters.model_copy(update={"vace_on": False})) == 0
 
 
 @pytest.mark.slow
