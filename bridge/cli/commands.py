@@ -19,6 +19,7 @@ from rich.table import Table
 from bridge.cli.arguments import parser_of
 from bridge.errors import CRASHED, REFUSED, USAGE, CommandError
 from bridge.settings import Settings, accepts
+from bridge.state.inputs import ROLES
 from bridge.system import logs
 from bridge.system.endings import stop_event
 from bridge.system.paths import path_of, typed
@@ -36,8 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if rest and options.command != "bench engine":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
-    if source := getattr(options, "source", None):
-        options.source = typed(source)
+    for role in ROLES:
+        if uri := getattr(options, role, None):
+            setattr(options, role, typed(uri))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of senders and files are in any script
             stream.reconfigure(encoding=_encoding(stream), errors="backslashreplace")

@@ -9,8 +9,8 @@ import numpy as np
 from bridge.frames.frame import Frame
 from bridge.frames.history import History
 from bridge.playout.receive import Receiving
-from bridge.state.inputs import GUIDES, NONE, Guide, check_input, named
-from bridge.transports import Source
+from bridge.state.inputs import GUIDES, NONE, Guide, named
+from bridge.transports import Source, check_source
 from bridge.workers.client import UNGUIDED, Guided
 
 GREY = Frame(np.full((64, 64, 4), 128, np.uint8), 0.0, 0)  # a control video that says nothing
@@ -42,7 +42,8 @@ class GuideInput:
 
     def set_source(self, uri: str, attached: Callable[[], None]) -> None:
         """Receive from another source from now on, or from none; see `Receiving.set_source`."""
-        check_input(self.role, uri)
+        if named(uri):
+            check_source(uri)
         with self._choosing:
             receiving = self._receiving
             if receiving and named(uri):

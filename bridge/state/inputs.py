@@ -2,8 +2,6 @@
 
 from typing import Literal, TypeAlias, get_args
 
-from bridge.transports import check_source
-
 Guide: TypeAlias = Literal["control", "mask"]
 Role: TypeAlias = Literal["source"] | Guide
 GUIDES: tuple[Guide, ...] = get_args(Guide)
@@ -16,12 +14,6 @@ HELP: dict[Role, str] = {
     "mask": "Begin to receive the mask from another source, white where VACE may change what it "
     "is shown; `none` ends it.",
 }
-
-
-def check_input(role: Role, uri: str) -> None:
-    """TransportError for what is no URI of that input, as far as that is known without waiting."""
-    if role == "source" or named(uri):
-        check_source(uri)
 
 
 def named(uri: str) -> bool:

@@ -11,14 +11,14 @@ from itertools import islice
 
 from bridge.settings import Settings
 from bridge.state.change import By, Setter
-from bridge.state.inputs import ROLES, Role, check_input
+from bridge.state.inputs import ROLES, Role, named
 from bridge.state.journal import Journal, Left
 from bridge.state.loads import checked_load
 from bridge.state.missed import Missed
 from bridge.state.named_files import AT_START
 from bridge.state.store import ParameterStore
 from bridge.system.aside import Aside, SlowError
-from bridge.transports import TransportError
+from bridge.transports import TransportError, check_source
 from engine.catalog.rows import Catalog, PipelineRow
 
 log = logging.getLogger(__name__)
@@ -107,8 +107,8 @@ class Restore:
     def _input(self, role: Role, uri: str) -> str:
         """An input of the run before; empty where it is none, as of a plug-in that is gone."""
         try:
-            if uri:
-                check_input(role, uri)
+            if uri and (role == "source" or named(uri)):
+                check_source(uri)
         except TransportError as error:
             log.warning("the journal's %s is left out: %s", role, error)
             self._missed.note(role, uri, f"The {role} of the run before: {error}")

@@ -11,12 +11,12 @@ from bridge.downloads.inventory import Weights
 from bridge.frames.frame import Frame
 from bridge.state.actions import ACTIONS
 from bridge.state.controls import OutputParameters
-from bridge.state.inputs import check_input
+from bridge.state.inputs import named
 from bridge.state.loads import checked_load
 from bridge.state.references import refer
 from bridge.state.status import Counters, Status
 from bridge.state.store import ParameterStore
-from bridge.transports import Offer
+from bridge.transports import Offer, check_source
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.files.library import Library
 from engine.parameters import describe
@@ -76,7 +76,8 @@ class FakeDesk:
         ]
 
     def set_source(self, uri, role="source"):
-        check_input(role, uri)
+        if role == "source" or named(uri):
+            check_source(uri)
         self.attached.append(uri if role == "source" else (role, uri))
 
     def latest_frame(self, side: str) -> Frame | None:

@@ -122,6 +122,15 @@ def refused_here(monkeypatch, capsys, *arguments) -> tuple[int, str]:
     return end.value.code, " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize("role", ["control", "mask"])
+def test_control_and_mask_without_vace_are_refused(monkeypatch, capsys, tmp_path, role):
+    begun = ("run", f"--{role}", "pattern:depth", "--sink", "null:", "--folder", str(tmp_path))
+    code, told = refused_here(monkeypatch, capsys, *begun, "--port", "0")
+    assert code == 1
+    assert f"--{role} needs VACE, and stylize has none; switch to longlive" in told
+    assert "Traceback" not in told
+
+
 @pytest.mark.parametrize("kept", ["open", "receive"])
 def test_a_send_whose_source_does_not_answer_ends_by_ctrl_c(monkeypatch, kept):
     monkeypatch.setitem(bridge.transports.BUILT_IN, "balky", "tests.support.balky")
