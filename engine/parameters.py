@@ -5,7 +5,6 @@ from block to block. Both are frozen, so that one object can be read by several 
 """
 
 import math
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from ctypes import c_float
@@ -13,21 +12,19 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, cast, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from engine import sizes
+from engine import sizes, steps
 from engine.system.texts import mended
 
 Value: TypeAlias = bool | int | float | str
 
 LONGEST_TEXT = 65_507  # bytes of UTF-8: the largest UDP datagram
 LONGEST_TOLD = 80  # letters of a value that a sentence about it quotes
-MOST_STEPS = 10  # noise levels of a block
-NOISIEST = 1000  # of a noise level
 MOST = sys.float_info.max  # of a number without bounds
 DECLARED = "float, int, bool, str, a Literal of texts, Size or Steps"  # what a field may be
 EXACT = 2**53  # below it a float holds every whole number
@@ -119,13 +116,13 @@ class ParameterSpec:
         if self.kind is Kind.BOOL:
             wanted = isinstance(value, bool)
         elif self.kind is Kind.CHOICE or self.kind in WRITTEN:
-            wanted = isinstance(value, str)
+            wanted = isinstance(value, str) or (self.kind is Kind.STEPS and _levels_or_count(value))
         else:
             wanted = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not wanted:
             raise self._refusal(value)
         kept = self.coerce(value)
-        if isinstance(value, (int, float)) and kept != value:
+        if not isinstance(kept, str) and kept != value:
             raise self._refusal(value)
         return kept
 
@@ -156,7 +153,7 @@ class ParameterSpec:
         if self.kind is Kind.SIZE:
             return f"auto or WIDTHxHEIGHT, each from 1 to {sizes.LARGEST}"
         if self.kind is Kind.STEPS:
-            return f"{self._named} or at most {MOST_STEPS} numbers from {NOISIEST} to 0"
+            return f"{self._named} or at most {steps.MOST} numbers from {steps.NOISIEST} to 0"
         noun = {"float": "a number", "int": "a whole number", "bool": "true or false"}
         words = noun.get(self.kind.value, "text")
         if self.minimum is not None and self.maximum is not None:
@@ -204,6 +201,8 @@ class ParameterSpec:
         raise self._refusal(value)
 
     def _text(self, value: object) -> str:
+        if self.kind is Kind.STEPS and isinstance(value, list) and _levels_or_count(value):
+            value = ",".join(map(str, cast("list[object]", value)))
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             value = digits(value)
         if not isinstance(value, str):
@@ -226,10 +225,11 @@ class ParameterSpec:
         written = text.strip().lower()
         if written in (suggestion.value for suggestion in self.suggestions):
             return written
-        levels = parsed_steps(written)
-        if levels is None:
-            raise self._refusal(text)
-        return ",".join(map(str, levels))
+        try:
+            return steps.canonical(text)
+        except ValueError as error:
+            named = f"; {self._named} are lists by name" if self.suggestions else ""
+            raise ValueError(f"{self.name} {error}{named}.") from None
 
 
 def digits(number: float) -> str:
@@ -245,13 +245,10 @@ def digits(number: float) -> str:
     return format(Decimal(text), "f")
 
 
-def parsed_steps(text: str) -> tuple[int, ...] | None:
-    """The noise levels of a text such as `1000,750,500`; None where it is none."""
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) > MOST_STEPS or not all(re.fullmatch("0*[0-9]{1,4}", part) for part in parts):
-        return None
-    levels = tuple(map(int, parts))
-    return levels if max(levels) <= NOISIEST else None
+def _levels_or_count(value: object) -> bool:
+    """Whether that may be noise levels which are no text: a list as JSON has it, or a number."""
+    parts = cast("list[object]", value) if isinstance(value, list) else [value]
+    return all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in parts)
 
 
 def _quoted(value: object) -> str:

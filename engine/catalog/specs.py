@@ -81,12 +81,13 @@ UMT5_XXL = TextSize(
 
 @dataclass(frozen=True, slots=True)
 class StepList:
-    """The noise levels that one block visits, as whole numbers from 1000 (noise) to 0 (clean).
+    """The noise levels that one block visits, as numbers from 1000 (noise) to 0 (clean).
 
-    Warped, a number n means the place 1000 - n in the sigma table; unwarped, the timestep itself.
+    Warped, a whole number n means the place 1000 - n in the sigma table; unwarped, the timestep
+    itself.
     """
 
-    steps: tuple[int, ...]
+    steps: tuple[float, ...]
     warped: bool
 
 

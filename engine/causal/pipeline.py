@@ -3,13 +3,14 @@
 # pyright: basic, reportMissingImports=false
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from time import sleep
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from engine import sizes
+from engine import sizes, steps
 from engine.catalog import specs
 from engine.catalog.controls import CausalLoad, CausalParameters
 from engine.causal.assembly import Parts, Sizes, assemble
@@ -20,7 +21,6 @@ from engine.causal.stream import LatentStream
 from engine.causal.text.prompts import Prompts
 from engine.causal.vae.streams import SIDE
 from engine.images.assets import Pictures
-from engine.parameters import parsed_steps
 from engine.pipeline import NO_GUIDES, Context, Guides, Image, UnusableOutput
 
 STEP = 16  # pixels that a token stands for, each way
@@ -224,8 +224,9 @@ class CausalPipeline:
         text = parameters.denoising_steps.strip().lower()
         self._problems = []
         chosen = self.spec.steps.get(text)
-        if chosen is None and (steps := parsed_steps(text)):
-            chosen = specs.StepList(steps, warped=False)
+        if chosen is None:
+            with suppress(ValueError):
+                chosen = specs.StepList(steps.levels(text), warped=False)
         if chosen is None:
             named, chosen = [*self.spec.steps], next(iter(self.spec.steps.values()))
             self._problems = [

@@ -46,9 +46,9 @@ class Schedule:
         nearest = min(near, key=lambda index: abs(self._rising[index] - timestep))
         return Level(timestep, self.sigmas[ENTRIES - 1 - nearest])
 
-    def warped(self, step: int) -> float:
-        """The timestep that stands `step` entries from the table's end; 0 for 0."""
-        return self.timesteps[ENTRIES - step] if step else 0.0
+    def warped(self, step: float) -> float:
+        """The timestep that stands `step`, whole, entries from the table's end; 0 for 0."""
+        return self.timesteps[ENTRIES - int(step)] if step else 0.0
 
     def levels(self, chosen: StepList) -> tuple[Level, ...]:
         """The levels that one block visits, in order."""

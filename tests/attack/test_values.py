@@ -50,7 +50,9 @@ NUMBERS = st.integers() | st.floats() | st.integers(-3, 3)
 ANY = st.one_of(TEXTS, NUMBERS, st.booleans(), st.none(), st.lists(st.integers(), max_size=3))
 SIDES = st.integers(1, 64) | st.just(8000)  # small, for the sake of time, or without room
 SIZES = st.builds("{}{}{}".format, SIDES, st.sampled_from(["x", "*", " × "]), SIDES)
-STEPS = st.lists(st.integers(0, 1000), min_size=1, max_size=2).map(lambda s: ",".join(map(str, s)))
+STEPS = st.lists(st.integers(1, 1000), min_size=1, max_size=2).map(
+    lambda levels: ",".join(map(str, sorted(levels, reverse=True)))
+)
 
 
 def fitting(spec: ParameterSpec) -> st.SearchStrategy:

@@ -153,6 +153,24 @@ def test_what_another_pipeline_alone_may_take_leaves_this_one_its_own():
     assert One.model_validate(clamped(One, values)).colour == "red"
 
 
+# Noise levels.
+
+
+@pytest.mark.parametrize("given", ["[1000, 500]", "1000.0; 500.0", [1000, 500], 2, "2"])
+def test_noise_levels_are_answered_as_the_list_that_holds(desk, client, given):
+    answer = client.patch("/api/v1/parameters", json={"denoising_steps": given})
+    assert answer.json() == {"denoising_steps": "1000,500"}
+    assert desk.store.snapshot.values["denoising_steps"] == "1000,500"
+
+
+@pytest.mark.parametrize("given", ["500,1000", [500, 1000], 1.5, True, [[1000]], {"1000": 500}])
+def test_noise_levels_that_rise_or_are_none_are_refused_and_nothing_changes(desk, client, given):
+    answer = client.patch("/api/v1/parameters", json={"denoising_steps": given})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["msg"].startswith("denoising_steps ")
+    assert desk.store.snapshot.values["denoising_steps"] == "authors"
+
+
 # By OSC.
 
 
@@ -164,6 +182,8 @@ def test_what_another_pipeline_alone_may_take_leaves_this_one_its_own():
         ("/bridge/size", ["832 × 480"], "size", "832x480"),
         ("/bridge/denoising_steps", [1000, 500], "denoising_steps", "1000,500"),
         ("/bridge/denoising_steps", ["Scope"], "denoising_steps", "scope"),
+        ("/bridge/denoising_steps", ["[1000; 750.0]"], "denoising_steps", "1000,750"),
+        ("/bridge/denoising_steps", [4], "denoising_steps", "1000,750,500,250"),
         ("/bridge/prompt", ["a red", "fox"], "prompt", "a red fox"),
         ("/bridge/prompt", [1234567], "prompt", "1234567"),
     ],
