@@ -27,6 +27,8 @@ LONGEST_TEXT = 65_507  # bytes of UTF-8: the largest UDP datagram
 LONGEST_TOLD = 80  # letters of a value that a sentence about it quotes
 MOST = sys.float_info.max  # of a number without bounds
 DECLARED = "float, int, bool, str, a Literal of texts, Size or Steps"  # what a field may be
+DRAW = -1  # of a parameter that draws: a new value each time that it is set
+DRAWN = 2**31  # below it lie the values that are drawn: all that is 32 bits wide can show them
 EXACT = 2**53  # below it a float holds every whole number
 WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
@@ -81,6 +83,7 @@ class ParameterSpec:
     `reverts` that it goes back to what held before where no block that is made with it can be used.
     `shapes` says that another value gives the passes another shape, whose first may take as long as
     loading.
+    Of what `draws`, DRAW means any value of those that every surface can show.
     `help` is one sentence.
     """
 
@@ -102,6 +105,7 @@ class ParameterSpec:
     live: bool = True
     by_pattern: bool = True
     shapes: bool = False
+    draws: bool = False
 
     @property
     def looks(self) -> bool:
@@ -157,7 +161,7 @@ class ParameterSpec:
         noun = {"float": "a number", "int": "a whole number", "bool": "true or false"}
         words = noun.get(self.kind.value, "text")
         if self.minimum is not None and self.maximum is not None:
-            words += f" from {self.minimum:g} to {self.maximum:g}"
+            words += f" from {digits(self.minimum)} to {digits(self.maximum)}"
         return words
 
     def _refusal(self, value: object) -> ValueError:
@@ -273,6 +277,7 @@ def control(
     lora: bool = False,
     packages: Mapping[str, str] | None = None,
     shapes: bool = False,
+    draws: bool = False,
     suggestions: Sequence[Suggestion] = (),
     by_pattern: bool = True,
 ) -> Any:
@@ -297,6 +302,7 @@ def control(
             "lora": lora,
             "packages": dict(packages or {}),
             "shapes": shapes,
+            "draws": draws,
             "suggestions": [asdict(suggestion) for suggestion in suggestions],
             "by_pattern": by_pattern,
         },
@@ -362,6 +368,7 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
         live=live,
         by_pattern=live and extra.get("by_pattern", True),
         shapes=extra.get("shapes", False),
+        draws=extra.get("draws", False),
     )
     try:
         spec.check(spec.default)

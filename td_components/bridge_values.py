@@ -14,6 +14,7 @@ ROOT = "/bridge/"
 EVERY = 0.012  # between two values of one parameter
 QUIET = 0.15  # after sending, in which an answer may be of an older value
 CONFIRM = 1.0  # in which a value that was sent must come back
+LARGEST = 2**31 - 1  # of a whole number in a parameter
 NEVER = float("-inf")
 # Paths as people paste them, by the rules of the bridge's own doors (bridge/system/paths.py)
 QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
@@ -164,8 +165,15 @@ class Values:
     def _right(self, name, value):
         """A value in the type that the bridge has for it; OSC knows no bool."""
         kind = self._specs[name]["kind"] if name in self._specs else "text"
-        make = {"bool": bool, "int": round, "float": float}.get(kind, str)
+        make = {"bool": bool, "int": _whole, "float": float}.get(kind, str)
         return make(value)
+
+
+def _whole(value):
+    """A whole number as a parameter can hold it: in 32 bits. By OSC the bridge tells a larger one
+    as text.
+    """
+    return max(-LARGEST, min(LARGEST, int(value) if isinstance(value, str) else round(value)))
 
 
 def same(one, other):

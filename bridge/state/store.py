@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import count
+from secrets import randbelow
 from types import MappingProxyType
 from typing import TypeAlias
 
 from bridge.state.change import UNSAID, Change, Setter, Snapshot
 from bridge.state.listeners import Listener, Listeners
-from engine.parameters import WRITTEN, Kind, ParameterSpec, Value
+from engine.parameters import DRAW, DRAWN, WRITTEN, Kind, ParameterSpec, Value
 from engine.system.texts import mended
 
 log = logging.getLogger(__name__)
@@ -162,9 +163,11 @@ class ParameterStore:
         return checked
 
     def _meant(self, spec: ParameterSpec, value: Value) -> Value:
-        """The file that a name means, where it is one; ValueError where there is none, or where
-        what a choice needs is not installed.
+        """The file that a name means, where it is one, and a value that is to be drawn; ValueError
+        where there is no such file, or where what a choice needs is not installed.
         """
+        if spec.draws and value == DRAW:
+            return randbelow(DRAWN)
         package = spec.packages.get(str(value)) if spec.packages else None
         if package and find_spec(package) is None:
             raise ValueError(

@@ -7,7 +7,7 @@ goes on working through a change.
 from functools import partial
 from typing import Literal
 
-from engine.parameters import Load, Parameters, Size, Steps, Suggestion, control
+from engine.parameters import DRAW, EXACT, Load, Parameters, Size, Steps, Suggestion, control
 
 # What a look is made of: it goes back where nothing usable comes of it
 look = partial(control, reverts=True)
@@ -193,7 +193,13 @@ class CausalParameters(ConditionedParameters):
     manage_cache: bool = control(
         False, "Begin the stream anew where the steps or a LoRA's strength change.", page="Video"
     )
-    seed: int = control(42, "The noise that everything begins with.", minimum=0, maximum=2**31 - 1)
+    seed: int = control(
+        42,
+        "The noise that everything begins with; -1 draws another.",
+        minimum=DRAW,
+        maximum=EXACT - 1,
+        draws=True,
+    )
     kv_cache_attention_bias: float = control(
         1.0, "Part of their attention that remembered frames keep: 1 all, less forgets faster.",
         minimum=0.01, maximum=1, page="Video",

@@ -165,6 +165,25 @@ def test_only_f_i_and_s_are_sent(line, name, shown, sent):
     assert type(argument) is type(sent)
 
 
+def test_a_whole_number_that_no_parameter_holds_is_shown_as_its_largest_and_not_sent_back(line):
+    line.connect({"steps": 7}, {"steps": 7})
+    for told in ("9007199254740991", "-9007199254740991", 2**31 - 1.0):  # by OSC a text, from 2^31
+        line.link.heard("/bridge/step", [told])
+        line.wait(1.0)
+        assert line.shown["steps"] == (2**31 - 1) * (-1 if told == "-9007199254740991" else 1)
+    assert line.value("/bridge/step") == []
+
+
+def test_a_number_that_is_drawn_is_shown(line):
+    line.connect({"steps": 7}, {"steps": 7})
+    line.shown["steps"] = -1
+    line.tick()
+    line.link.heard("/bridge/step", [2_026_110])
+    line.wait(1.0)
+    assert line.shown["steps"] == 2_026_110
+    assert line.value("/bridge/step") == [[-1]]
+
+
 def test_values_are_thinned_and_the_last_one_is_sent(line):
     line.connect({"scale": 0.0}, {"scale": 0.0})
     for step in range(1, 101):

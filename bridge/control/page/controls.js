@@ -58,7 +58,7 @@ function range(spec, changed) {
   };
   const show = (value) => {
     slider.value = value;
-    number.value = Math.round(value * 1000) / 1000;
+    number.value = spec.kind === "int" ? value : Math.round(value * 1000) / 1000;
   };
   return { field: slider, parts: [slider, number], show };
 }
