@@ -48,6 +48,7 @@ GROUPS = ("spout_bridge.pipelines", "spout_bridge.transports", "spout_bridge.pro
 UNLISTED = ("/", "/docs", "/openapi.json")  # paths that /openapi.json does not tell of
 COMMANDS = ("ping", "query", "unsubscribe", "subscribe", "download/cancel", "download")
 PARTS = ("load", "parameters")  # of a pipeline's row; the rest depends on the machine
+HERE = ("Parameters", "Switch")  # their choices are of what is installed and which files there are
 PROSE = ("help", "suggestions")  # of a parameter: may be written better at any time
 ACCEPT = "`python -m tests.public_names --write` takes a wanted addition."
 GOLDEN = Path(__file__).parent / "golden" / "public_names.json"
@@ -333,9 +334,13 @@ def _paths(bridge: _Bridge) -> Rows:
         for method, told in methods.items():
             yield from _route(f"http {method.upper()} {path}", told)
     for name, schema in document["components"]["schemas"].items():
-        for field, about in schema.get("properties", {}).items():
-            needed = "; needed" if field in schema.get("required", ()) else ""
-            yield f"http schema {name} {field}", f"{_shape(about)}{needed}"
+        kinds = {f"{name} {kind['title']}": kind for kind in schema.get("anyOf", ())}
+        for kind, rows in {name: schema, **kinds}.items():
+            for field, about in rows.get("properties", {}).items():
+                needed = "; needed" if field in rows.get("required", ()) else ""
+                if name in HERE:
+                    about = {key: value for key, value in about.items() if key != "enum"}
+                yield f"http schema {kind} {field}", f"{_shape(about)}{needed}"
     for path in UNLISTED:
         for accept in ("text/html", "application/json"):
             status, headers, body = bridge.ask(path, Accept=accept)

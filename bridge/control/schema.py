@@ -112,7 +112,7 @@ def _value(spec: ParameterSpec, files: Callable[[ParameterSpec], Sequence[str]])
             whole = spec.kind is Kind.INT
             bounds = {"minimum": spec.minimum, "maximum": spec.maximum}
             limits = {
-                name: int(limit) if whole else limit
+                name: int(limit) if whole else float(limit)
                 for name, limit in bounds.items()
                 if limit is not None
             }
