@@ -24,7 +24,7 @@ SUFFIXES = (".safetensors", ".pt", ".pth")  # that are read, the best first
 PICKLES = (".bin", ".ckpt")  # that are not, but can be converted
 DEEPEST = 4  # folders in one another
 MOST = 5000  # files that are looked at
-HEADER = 4 << 20  # bytes of a header that is read for a list
+HEADER = 1 << 20  # bytes of a header that is read for a list: to parse more, all would wait
 
 WAN22_5B = 3072  # its width
 MADE_FOR = {size.dim: f"Wan2.1 {size.name}" for size in (WAN_1_3B, WAN_14B)} | {
@@ -252,14 +252,17 @@ def _header(path: str, modified: int, size: int) -> tuple[str, int]:
 
 
 def _made_for(shapes: dict[str, list[int]]) -> tuple[str, int]:
-    keys = {key: parsed(key) for key in shapes}
-    own = {key: what for key, what in keys.items() if not what.stranger}
-    for key, what in own.items():
-        if what.part == "down" and QUERY.fullmatch(what.layer) and len(shapes[key]) == 2:
-            width = shapes[key][1]
-            return MADE_FOR.get(width, OTHER), width
-    if kind := next((what.part for what in own.values() if what.part in WITHOUT), None):
+    """The same, of a file's tensors by their shapes."""
+    width, kind, second = 0, "", False
+    for key, shape in shapes.items():
+        layer, part, stranger = parsed(key)
+        second = second or stranger == SECOND
+        if part in WITHOUT and not stranger:
+            kind = "LoCon with a middle matrix" if part == "mid" else part
+        elif part == "down" and not stranger and QUERY.fullmatch(layer) and len(shape) == 2:
+            width = shape[1]
+    if kind:
         return f"nothing here: it is a {kind}", 0
-    if any(what.stranger == SECOND for what in keys.values()):
-        return "Wan2.2", 0
-    return OTHER if keys else "", 0
+    if width:
+        return MADE_FOR.get(width, OTHER), width
+    return ("Wan2.2" if second else OTHER if shapes else ""), 0

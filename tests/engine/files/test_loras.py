@@ -135,6 +135,8 @@ def test_the_list_says_size_date_and_what_fits(home, library):
     lora_file(root / "kohya.safetensors", 1536, "lora_unet_blocks_0_self_attn_q")
     lora_file(root / "diffusers.safetensors", 5120, "transformer.blocks.3.attn1.to_out.0")
     lora_file(root / "lokr.safetensors", 0, **{"lycoris_blocks_0_attn1_to_k.lokr_w1": [4, 4]})
+    magnitude = {"blocks.0.self_attn.q.lora_magnitude_vector.default.weight": [96, 1]}
+    lora_file(root / "dora.safetensors", 1536, **magnitude)
     lora_file(root / "high.safetensors", 5120, "transformer_2.blocks.0.attn1.to_q")
     (root / "broken.safetensors").write_bytes(b"\xff" * 100)
     (root / "empty.safetensors").touch()
@@ -146,11 +148,13 @@ def test_the_list_says_size_date_and_what_fits(home, library):
     assert {name: lora.made_for for name, lora in found.items()} == {
         "13": "Wan2.1 1.3B", "14": "Wan2.1 14B", "22": "Wan2.2 5B", "flux": "another network",
         "kohya": "Wan2.1 1.3B", "diffusers": "Wan2.1 14B", "lokr": "nothing here: it is a LoKr",
-        "high": "Wan2.2", "broken": "", "empty": "", "pickle": "", "odd": "",
+        "dora": "nothing here: it is a DoRA", "high": "Wan2.2", "broken": "", "empty": "", "pickle": "", "odd": "",
     }  # fmt: skip
     assert set(found["13"].fits) == {"longlive", "streamdiffusionv2", "reward-forcing"}
     assert found["14"].fits == ["krea-realtime-video"]
-    assert not any(found[name].fits for name in ("22", "flux", "lokr", "high", "broken", "pickle"))
+    assert not any(
+        found[name].fits for name in ("22", "flux", "lokr", "dora", "high", "broken", "pickle")
+    )
     lora_file(small, 5120)
     os.utime(small, ns=(1, 1))
     again = {lora.name: lora.made_for for lora in library.loras()}
