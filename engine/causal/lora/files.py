@@ -236,6 +236,8 @@ def _halves(
                 f"{source} is quantised: {key} holds whole numbers ({kind}) where a matrix is "
                 "expected; choose the file in bf16 or fp16."
             )
+        if not half.numel():
+            raise CheckpointError(f"{source} holds nothing in {key}; download it again.")
     rank = down.shape[0] if down.ndim else 1
     _check_shape(keys["down"], down, (rank, layer.in_features), source)
     _check_shape(keys["up"], up, (layer.out_features, rank), source)

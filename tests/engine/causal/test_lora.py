@@ -324,6 +324,17 @@ def test_a_shape_that_does_not_fit_names_key_expected_and_found() -> None:
         match_adapter(good | {"blocks.0.ffn.0.alpha": torch.ones(2)}, wan)
 
 
+def test_a_lora_of_no_rank_is_refused() -> None:
+    wan = empty_network()
+    tensors = {
+        "blocks.0.ffn.0.lora_A.weight": torch.ones(0, 96),
+        "blocks.0.ffn.0.lora_B.weight": torch.ones(144, 0),
+        "blocks.0.ffn.0.alpha": torch.tensor(2.0),
+    }
+    with pytest.raises(CheckpointError, match=r"holds nothing in blocks\.0\.ffn\.0\.lora_A"):
+        match_adapter(tensors, wan)
+
+
 def test_halves_and_doubles_are_refused() -> None:
     wan = empty_network()
     good = pairs({"blocks.0.ffn.0": "blocks.0.ffn.net.0.proj"}, wan)
