@@ -148,7 +148,8 @@ def test_the_list_says_size_date_and_what_fits(home, library):
     assert {name: lora.made_for for name, lora in found.items()} == {
         "13": "Wan2.1 1.3B", "14": "Wan2.1 14B", "22": "Wan2.2 5B", "flux": "another network",
         "kohya": "Wan2.1 1.3B", "diffusers": "Wan2.1 14B", "lokr": "nothing here: it is a LoKr",
-        "dora": "nothing here: it is a DoRA", "high": "Wan2.2", "broken": "", "empty": "", "pickle": "", "odd": "",
+        "dora": "nothing here: it is a DoRA", "high": "Wan2.2",
+        "broken": "", "empty": "", "pickle": "", "odd": "",
     }  # fmt: skip
     assert set(found["13"].fits) == {"longlive", "streamdiffusionv2", "reward-forcing"}
     assert found["14"].fits == ["krea-realtime-video"]
