@@ -212,3 +212,16 @@ def test_metadata_is_no_place_for_a_surprise(tmp_path: Path) -> None:
             tmp_path / str(number)
         )
         assert {pair.scale for pair in load_adapter(path, network()).pairs.values()} == {1.0}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float8_e4m3fn], ids=str)
+def test_matrices_of_fewer_bits_count_as_they_are(dtype: torch.dtype, tmp_path: Path) -> None:
+    """The alpha too, as trainers save it; what was rounded there is not rounded once more."""
+    keys = kohya("lora_unet_", value=2.0)
+    tensors = {k: v.to(dtype) for layer in layers() for k, v in keys(layer).items()}
+    save_file(tensors, tmp_path / "x.safetensors")
+    found, state = merged(tmp_path / "x.safetensors"), network().state_dict()
+    for layer in layers():
+        key, (down, up) = f"{layer.path}.weight", (layer.down.to(dtype), layer.up.to(dtype))
+        wanted = state[key].double() + 0.5 * up.double() @ down.double()
+        torch.testing.assert_close(found[key].double(), wanted, rtol=1e-6, atol=1e-6)
