@@ -277,7 +277,7 @@ def _strength(
         found, origin = alphas.of(names) if holds else None, alphas.source
     if found is not None and not math.isfinite(found):
         raise CheckpointError(
-            f"{source} has an alpha of {found} in {keys['alpha']}; download it again, or choose "
+            f"{source} has an alpha of {found} in {keys.get('alpha', origin)}; download it again, or choose "
             "another LoRA."
         )
     return _Strength(found, rank, holds and alphas.stabilised, origin)
