@@ -28,12 +28,31 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
 # Each shrinks to a half, a quarter, an eighth: JPEG while it is unpacked, the others right after
 REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4,
            2: cv2.IMREAD_REDUCED_COLOR_2, 1: cv2.IMREAD_COLOR}  # fmt: skip
+UNCHANGED = cv2.IMREAD_UNCHANGED
+STRIPE = 32  # rows that are laid on white at once, for the memory it takes
+WHITE = 255
+ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"  # what an AVIF calls it
 PARTS = 10_000  # of a file that are looked at for its size
 # Boxes of an AVIF that hold others, and the bytes before those
 INSIDE = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0,
           b"stbl": 0, b"stsd": 8}  # fmt: skip
 
 _turn = threading.Lock()
+
+
+def _transposed(image: Image) -> Image:
+    return image.swapaxes(0, 1)
+
+
+def _half(image: Image) -> Image:
+    return np.rot90(image, 2)
+
+
+# By EXIF's number of how a camera was held
+UPRIGHT: dict[int, list[Callable[[Image], Image]]] = {
+    2: [np.fliplr], 3: [_half], 4: [np.flipud], 5: [_transposed],
+    6: [_transposed, np.fliplr], 7: [_transposed, _half], 8: [_transposed, np.flipud],
+}  # fmt: skip
 
 
 class PictureError(ValueError):
@@ -45,12 +64,15 @@ class PictureError(ValueError):
 
 
 class Header(NamedTuple):
-    """What a file says of its picture; `most` is the pixels that are unpacked of such a file."""
+    """What a file says of its picture; `most` is the pixels that are unpacked of such a file, and
+    `cut` says that some of them may be transparent.
+    """
 
     kind: str
     width: int
     height: int
     most: int
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +95,7 @@ class Need:
 
 def read(path: Path, need: Need, what: str = "picture") -> Image:
     """The picture (H, W, 3) in RGB of a file, upright, reduced by up to 8 where more is not needed.
+    What is transparent lies on white: the canvas that the authors of VACE put cut-outs on.
 
     `what` is what errors call it. PictureError for what is no such file, is damaged or beyond the
     budget. Waits for the disk, and for its turn.
@@ -91,10 +114,15 @@ def decoded(data: bytes, need: Need, name: str = "The picture") -> Image:
     header = checked(data, name)
     with _turn:
         try:
-            flags, turns = REDUCED[need.reduction(header)], _turns(data, header)
-            # Where the boxes say how it lies, the camera's word beside them says it once more.
-            flags |= cv2.IMREAD_IGNORE_ORIENTATION if turns else 0
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+            by, turns = need.reduction(header), _turns(data, header)
+            if header.cut:  # OpenCV gives what is transparent as it lies in the file
+                turns = turns or _turns_of(_exif(data, header))
+                raw = cv2.imdecode(np.frombuffer(data, np.uint8), UNCHANGED)
+                image = _on_white(cast(Image | None, raw), by)
+            else:
+                # Where the boxes say how it lies, the camera's word beside them says it once more.
+                flags = REDUCED[by] | (cv2.IMREAD_IGNORE_ORIENTATION if turns else 0)
+                image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
             if image is not None:
                 for turn in turns:
                     image = np.ascontiguousarray(turn(cast(Image, image)))
@@ -139,16 +167,39 @@ def header(data: bytes) -> Header | None:
     where none is told.
     """
     if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
-        return Header("PNG", _big(data, 16, 4), _big(data, 20, 4), 40_000_000)
+        return _of_png(data)
     if data.startswith(b"\xff\xd8\xff"):
         return _jpeg(data)
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return Header("WebP", *_webp(data), 40_000_000)
+        return Header("WebP", *_webp(data), 40_000_000, _webp_cut(data))
     if data.startswith(b"BM"):
-        return Header("BMP", *_bmp(data), 40_000_000)
+        cut = _little(data, 28, 2) == 32 and _little(data, 14, 4) >= 56 and any(data[66:70])
+        return Header("BMP", *_bmp(data), 40_000_000, cut)
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1", b"msf1"):
         # unpacking takes 16 bytes a pixel
-        return Header("AVIF", *_avif(data), 16_000_000)
+        return Header("AVIF", *_avif(data), 16_000_000, ALPHA in data)
+    return None
+
+
+def _of_png(data: bytes) -> Header:
+    """Transparent pixels are told by the kind of its colours, or by one that stands for them."""
+    depth, colours = _big(data, 24, 1), _big(data, 25, 1)
+    cut = colours in (4, 6) or _part(data, b"tRNS", b"IDAT") is not None
+    most = 20_000_000 if cut and depth == 16 else 40_000_000  # 8 bytes a pixel are unpacked
+    return Header("PNG", _big(data, 16, 4), _big(data, 20, 4), most, cut)
+
+
+def _part(data: bytes, kind: bytes, end: bytes) -> bytes | None:
+    """What the first part of that kind in a PNG holds; None where `end` comes before it."""
+    place = 8
+    for _ in range(PARTS):
+        found = data[place + 4 : place + 8]
+        if len(found) < 4 or found == end:
+            return None
+        length = _big(data, place, 4)
+        if found == kind:
+            return data[place + 8 : place + 8 + length]
+        place += 12 + length
     return None
 
 
@@ -179,6 +230,14 @@ def _webp(data: bytes) -> tuple[int, int]:
         bits = _little(data, 21, 4)
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     return _little(data, 26, 2) & 0x3FFF, _little(data, 28, 2) & 0x3FFF
+
+
+def _webp_cut(data: bytes) -> bool:
+    kind = data[12:16]
+    return bool(
+        (kind == b"VP8X" and _little(data, 20, 1) & 0x10)
+        or (kind == b"VP8L" and _little(data, 21, 4) >> 28 & 1)
+    )
 
 
 def _bmp(data: bytes) -> tuple[int, int]:
@@ -236,6 +295,58 @@ def _turns(data: bytes, header: Header) -> list[Callable[[Image], Image]]:
                 what, place, _ = there[index - 1]
                 found += [turn] if (turn := _turn_of(what, data[place : place + 1])) else []
     return found
+
+
+def _on_white(image: Image | None, by: int) -> Image | None:
+    """A picture (H, W, 4) in BGR and alpha of any depth as (H, W, 3) of 8 bits, reduced by `by`."""
+    if image is None or image.ndim == 2 or image.shape[2] == 3:  # all of it is there after all
+        return None if image is None else _on_white(_opaque(image), by)
+    most = int(image.max(initial=0))
+    whole = next(top for top in (255, 1023, 4095, 65535) if top >= most)
+    if image.dtype != np.uint8:  # of 10 and 12 bits, which AVIF has, all are told by the largest
+        whole = max(whole, 1023)
+    height, width = max(1, image.shape[0] // by), max(1, image.shape[1] // by)
+    made = np.empty((height, width, 3), np.uint8)
+    for first in range(0, height, STRIPE):
+        last = min(height, first + STRIPE)
+        part = image[first * by : max(last * by, first * by + 1)].astype(np.float32) / whole
+        alpha = part[..., 3:]
+        laid = (part[..., :3] * alpha + (1 - alpha)) * WHITE
+        if by > 1:
+            laid = cv2.resize(laid, (width, last - first), interpolation=cv2.INTER_AREA)
+        made[first:last] = np.rint(laid)
+    return made
+
+
+def _opaque(image: Image) -> Image:
+    colours = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    top = np.iinfo(image.dtype).max
+    return cast(Image, np.dstack((colours, np.full(image.shape[:2], top, image.dtype))))
+
+
+def _exif(data: bytes, header: Header) -> bytes:
+    """What a camera has written into a PNG or WebP; empty where nothing is."""
+    if header.kind == "PNG":
+        return _part(data, b"eXIf", b"IEND") or b""
+    place = 12
+    for _ in range(PARTS if header.kind == "WebP" else 0):
+        length = _little(data, place + 4, 4)
+        if data[place : place + 4] == b"EXIF":
+            return data[place + 8 : place + 8 + length].removeprefix(b"Exif\0\0")
+        if place >= len(data):
+            break
+        place += 8 + length + length % 2
+    return b""
+
+
+def _turns_of(exif: bytes) -> list[Callable[[Image], Image]]:
+    """How a picture is made upright that a camera has held in the way 1 to 8 of its EXIF."""
+    read = _big if exif[:2] == b"MM" else _little
+    at = read(exif, 4, 4)
+    for entry in range(at + 2, min(at + 2 + 12 * read(exif, at, 2), len(exif) - 11), 12):
+        if read(exif, entry, 2) == 0x0112:
+            return UPRIGHT.get(read(exif, entry + 8, 2), [])
+    return []
 
 
 def _turn_of(kind: bytes, how: bytes) -> Callable[[Image], Image] | None:

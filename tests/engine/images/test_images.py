@@ -223,6 +223,85 @@ def test_an_avif_is_upright_whether_its_boxes_or_its_camera_say_how_it_lies(way)
             break
 
 
+def cut_out(kind, depth=np.uint8, width=64, height=32):
+    """Opaque red on the left, then half of blue, then nothing, which hides magenta."""
+    most = np.iinfo(depth).max
+    image = np.zeros((height, width, 4), depth)
+    image[:, : width // 4] = 0, 0, most, most
+    image[:, width // 4 : width // 2] = most, 0, 0, most // 2
+    image[:, width // 2 :] = most, 0, most, 0
+    options = (cv2.IMWRITE_AVIF_DEPTH, 8) if kind == ".avif" else ()
+    ok, data = cv2.imencode(kind, image, options)
+    if not ok:
+        pytest.skip(f"this build of OpenCV writes no {kind}")
+    return data.tobytes()
+
+
+def close(pixel, *wanted):
+    return np.abs(pixel.astype(int) - wanted).max() < 25
+
+
+@pytest.mark.parametrize("need", [WHOLE, Need(16, 8)])
+@pytest.mark.parametrize(
+    ("kind", "depth"),
+    [(".png", np.uint8), (".png", np.uint16), (".webp", np.uint8), (".avif", np.uint8),
+     (".bmp", np.uint8)],
+)  # fmt: skip
+def test_what_is_cut_out_lies_on_white(kind, depth, need):
+    data = cut_out(kind, depth)
+    assert header(data).cut
+    image = decoded(data, need)
+    middle, part = image.shape[0] // 2, image.shape[1] // 8
+    assert image.dtype == np.uint8
+    assert image.shape[:2] == ((32, 64) if need is WHOLE else (8, 16))
+    assert close(image[middle, part], 255, 0, 0)
+    assert close(image[middle, 3 * part], 128, 128, 255)
+    assert close(image[middle, 6 * part], 255, 255, 255)
+
+
+def test_what_is_cut_out_lies_on_white_as_pillow_lays_it():
+    pillow = pytest.importorskip("PIL.Image")
+    draw = np.random.default_rng(8)
+    for mode in ("RGBA", "LA", "P", "L"):
+        image = pillow.fromarray(draw.integers(0, 256, (40, 56, 4), np.uint8), "RGBA")
+        out, more = io.BytesIO(), {}
+        if mode in ("P", "L"):  # one of the palette, or of the greys, stands for nothing
+            image, more = image.convert("RGB").convert(mode), {"transparency": 7}
+        else:
+            image = image.convert(mode)
+        image.save(out, "png", **more)
+        rgba = pillow.open(io.BytesIO(out.getvalue())).convert("RGBA")
+        white = pillow.new("RGBA", rgba.size, "white")
+        wanted = np.asarray(pillow.alpha_composite(white, rgba).convert("RGB")).astype(int)
+        found = decoded(out.getvalue(), WHOLE)
+        assert np.abs(found - wanted).max() <= 1, mode
+
+
+@pytest.mark.parametrize("way", range(1, 9))
+@pytest.mark.parametrize("kind", [".png", ".webp"])
+def test_a_cut_out_that_lies_on_its_side_is_upright(kind, way):
+    pillow = pytest.importorskip("PIL.Image")
+    ops = pytest.importorskip("PIL.ImageOps")
+    image = np.full((48, 80, 4), 255, np.uint8)
+    image[:24, :40, :3], image[24:, 40:, 3] = (255, 0, 0), 0
+    out = io.BytesIO()
+    more = {"lossless": True} if kind == ".webp" else {}
+    pillow.fromarray(image, "RGBA").save(out, kind[1:], exif=b"Exif\0\0" + _exif(way), **more)
+    upright = ops.exif_transpose(pillow.open(io.BytesIO(out.getvalue()))).convert("RGBA")
+    white = pillow.new("RGBA", upright.size, "white")
+    wanted = np.asarray(pillow.alpha_composite(white, upright).convert("RGB")).astype(int)
+    found = decoded(out.getvalue(), WHOLE)
+    assert found.shape == wanted.shape
+    assert np.abs(found - wanted).max() <= 1
+
+
+def test_a_deep_cut_out_beyond_what_it_takes_is_refused():
+    data = bytearray(cut_out(".png", np.uint16))
+    data[16:24] = (5000).to_bytes(4, "big") * 2
+    with pytest.raises(PictureError, match="5000x5000 pixels where 20 megapixels are the most"):
+        decoding.checked(bytes(data))
+
+
 @pytest.mark.parametrize("reduced", [1, 4])
 def test_a_photo_that_lies_on_its_side_is_upright_at_every_size(reduced):
     plain = encoded(".jpg", 320, 160)
