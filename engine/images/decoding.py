@@ -114,17 +114,17 @@ def decoded(data: bytes, need: Need, name: str = "The picture") -> Image:
     header = checked(data, name)
     with _turn:
         try:
-            by, turns = need.reduction(header), _turns(data, header)
+            by, upright = need.reduction(header), turns(data, header)
             if header.cut:  # OpenCV gives what is transparent as it lies in the file
-                turns = turns or _turns_of(_exif(data, header))
+                upright = upright or _turns_of(_exif(data, header))
                 raw = cv2.imdecode(np.frombuffer(data, np.uint8), UNCHANGED)
                 image = _on_white(cast(Image | None, raw), by)
             else:
                 # Where the boxes say how it lies, the camera's word beside them says it once more.
-                flags = REDUCED[by] | (cv2.IMREAD_IGNORE_ORIENTATION if turns else 0)
+                flags = REDUCED[by] | (cv2.IMREAD_IGNORE_ORIENTATION if upright else 0)
                 image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
             if image is not None:
-                for turn in turns:
+                for turn in upright:
                     image = np.ascontiguousarray(turn(cast(Image, image)))
                 cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image)
         except (cv2.error, MemoryError) as error:
@@ -270,7 +270,7 @@ def _avif(data: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def _turns(data: bytes, header: Header) -> list[Callable[[Image], Image]]:
+def turns(data: bytes, header: Header) -> list[Callable[[Image], Image]]:
     """How the picture of an AVIF is to be turned and mirrored, one after the other: what its boxes
     say of the item that is shown. Other kinds say it in a way that OpenCV knows.
     """
