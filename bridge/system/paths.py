@@ -11,7 +11,9 @@ from urllib.parse import unquote
 from engine.system.texts import HALF
 
 FILE = "file:"
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}  # that are read
+PICTURES = {  # that are read
+    ".png", ".apng", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".avif", ".tif", ".tiff",
+}  # fmt: skip
 FILMS = {
     ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".ts", ".mts",
     ".m2ts", ".mxf", ".wmv", ".asf", ".flv", ".f4v", ".ogv", ".3gp", ".dv", ".vob", ".gif",
