@@ -203,7 +203,7 @@ def test_every_scheme_is_listed_with_a_line_and_a_stranger_may_add_one(place):
         ("clip", "is no source; write one of .*; a file is file:clip"),
         ("file:", "needs a path"),
         ("file:PLACE/none.mp4", "There is no file"),
-        ("file:PLACE", "There is no file"),
+        ("file:PLACE", "is not a picture that can be read"),
         ("file:PLACE/text.mp4", "cannot be played"),
         ("file:PLACE/sound.wav", "There is no picture in"),
         ("file:PLACE/broken.png", "is not a picture that can be read"),
@@ -544,14 +544,14 @@ def test_a_picture_is_held_against_a_budget_before_it_is_unpacked(tmp_path, kind
     cv2.imwrite(str(path), np.full((30, 40, 3), 90, np.uint8))
     with open_source(f"file:{path}", Options()) as source:
         assert source.receive(2).image.shape == (30, 40, 4)
-    monkeypatch.setattr("bridge.transports.file.MOST_PIXELS", 1199)
+    monkeypatch.setattr("bridge.transports.film.pictures.MOST_PIXELS", 1199)
     monkeypatch.setattr(cv2, "imdecode", None)
     with pytest.raises(TransportError, match="a picture of 40x30 where"):
         open_source(f"file:{path}", Options())
     path.write_bytes(b"no picture")
     with pytest.raises(TransportError, match="is not a picture that can be read"):
         open_source(f"file:{path}", Options())
-    monkeypatch.setattr("bridge.transports.file.MOST_BYTES", 5)
+    monkeypatch.setattr("bridge.transports.film.pictures.MOST_BYTES", 5)
     with pytest.raises(TransportError, match="scale it down first"):
         open_source(f"file:{path}", Options())
 

@@ -1,0 +1,1 @@
+"""What `file:` shows: clips, pictures, pictures that move, and folders of them."""

@@ -1,0 +1,127 @@
+"""Pictures and clips that lie in a folder, one after the other."""
+
+import logging
+import re
+from collections.abc import Generator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from bridge.system.paths import FILMS, PICTURES
+from bridge.transports import TransportError
+from bridge.transports.film.animated import AnimatedWebp
+from bridge.transports.film.clip import Clip
+from bridge.transports.film.pictures import HEAD, moves, read
+from bridge.transports.film.player import Reel, Shot
+from engine.images.decoding import header
+
+log = logging.getLogger(__name__)
+
+DENSE = 2  # numbers for each file, or fewer, where they count up
+SLIDE = 5.0  # seconds for a picture of a folder in which they are not numbered
+NUMBER = re.compile(r"\d+")
+WRITTEN = re.compile(r"%0?\d*d|#+|\*")  # in a name: where numbers stand, or anything
+
+
+def reel(path: Path) -> Reel | None:
+    """What plays a file; None for a picture that stands. OSError."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    ending = path.suffix.lower()
+    if ending not in PICTURES and (ending in FILMS or header(head) is None):
+        return Clip(path)
+    kind = moves(head)
+    if kind == "webp":
+        return AnimatedWebp(path)
+    return Clip(path, "apng" if kind == "apng" else "mov") if kind else None
+
+
+class Sequence:
+    """What a folder holds, or what of it has a name such as `shot_%04d.png`, `shot_####.png` or
+    `shot*`: pictures, for as long as each is shown, and whole clips. It is looked up every round.
+    """
+
+    def __init__(self, path: Path, fps: float, *, asked: bool) -> None:
+        """`fps` pictures a second; unless they were `asked` for, slowly where names do not count
+        up. TransportError where there is nothing, or the first is a picture that cannot be read.
+        """
+        self._path = path
+        files = self._files()
+        if not files:
+            raise TransportError(f"There is no picture or film in {path}; check the path.")
+        slow = not asked and not _counts(files)
+        self._length = SLIDE if slow else 1 / fps
+        self.name = f"{len(files)} files of {path.name}"
+        self.rate = f"{1 / self._length:.4g}"
+        if _still(files[0]):
+            read(files[0])
+
+    def once(self) -> Generator[Shot, None, None]:
+        """The shots of one round."""
+        at = 0.0
+        for path in self._files():
+            if _still(path):
+                yield Shot(at, self._length, partial(read, path))
+                at += self._length
+                continue
+            try:
+                start = at
+                found = reel(path)
+                for shot in found.once() if found else ():
+                    yield replace(shot, at=start + shot.at)
+                    at = start + shot.at + shot.length
+            except (TransportError, OSError) as error:  # the others are there
+                log.warning("%s is left out: %s", path, error)
+
+    def _files(self) -> list[Path]:
+        """Those that are shown, in the order of the numbers in their names."""
+        folder, name = self._path, re.compile(".*")
+        if not folder.is_dir():
+            folder, name = folder.parent, _names(folder.name)
+        try:
+            found = [
+                path
+                for path in folder.iterdir()
+                if path.suffix.lower() in PICTURES | FILMS
+                and not path.name.startswith(".")
+                and name.fullmatch(path.name)
+            ]
+        except OSError as error:
+            raise TransportError(f"{folder} cannot be read: {error.strerror or error}.") from error
+        return sorted(found, key=_order)
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether a path names more than one file."""
+    return bool(WRITTEN.search(path.name))
+
+
+def _still(path: Path) -> bool:
+    """Whether a file is a picture that stands. OSError counts as one, which `read` will tell."""
+    try:
+        return path.suffix.lower() in PICTURES and reel(path) is None
+    except OSError:
+        return True
+
+
+def _counts(files: list[Path]) -> bool:
+    """Whether files are called the same, but for one number that counts up, with few gaps."""
+    if len({NUMBER.sub("#", path.name) for path in files}) > 1:
+        return False
+    rows = zip(*(map(int, NUMBER.findall(path.name)) for path in files), strict=True)
+    changing = [row for row in rows if len(set(row)) > 1]
+    return len(changing) == 1 and changing[0][-1] - changing[0][0] < DENSE * len(files)
+
+
+def _order(path: Path) -> tuple[list[str], list[int], str]:
+    name = path.name.lower()
+    return NUMBER.split(name), [int(number) for number in NUMBER.findall(name)], name
+
+
+def _names(pattern: str) -> re.Pattern[str]:
+    parts, place = "", 0
+    for found in WRITTEN.finditer(pattern):
+        parts += re.escape(pattern[place : found.start()])
+        parts += ".*" if found[0] == "*" else r"\d+"
+        place = found.end()
+    return re.compile(parts + re.escape(pattern[place:]), re.IGNORECASE)
