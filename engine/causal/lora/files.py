@@ -276,9 +276,10 @@ def _strength(
     else:
         found, origin = alphas.of(names) if holds else None, alphas.source
     if found is not None and not math.isfinite(found):
+        where = keys.get("alpha", origin)
         raise CheckpointError(
-            f"{source} has an alpha of {found} in {keys.get('alpha', origin)}; download it again, or choose "
-            "another LoRA."
+            f"{source} has an alpha of {found} in {where}; download it again, or choose another "
+            "LoRA."
         )
     return _Strength(found, rank, holds and alphas.stabilised, origin)
 
