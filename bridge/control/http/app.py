@@ -52,7 +52,7 @@ SIDES = ["input", "output"]
 NAMED = InPath(json_schema_extra={"pattern": "^[^\\x00-\\x1f\\x7f/\\\\]+$"})
 NAME = Query(json_schema_extra={"pattern": references.NAME.pattern, "not": {"pattern": r"\.\."}})
 PATIENCE = 10.0  # seconds that a look into the folder of pictures may take
-MOST_TOLD = 20  # problems of one request that are told one by one
+MOST_TOLD = 100  # problems of one request that are told one by one: more than parameters
 LONGEST_NAME = 80  # letters of a name that is told
 STALE = 5.0  # seconds without a generated picture, or three blocks where those take longer
 NO_INPUT = {
