@@ -112,7 +112,8 @@ class Session:
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
         self._restore = Restore(settings, catalog, self.store, self._journal, self._missed)
         self._receiving = Receiving("receive", settings.source_uri, self._open_source, self._took)
-        self._guides = GuideInputs(self._open_guide, self._period)
+        first: dict[Guide, str] = {"control": settings.control, "mask": settings.mask}
+        self._guides = GuideInputs(first, self._open_guide, self._period)
         self._input = Input(self._receiving, self.store)
         self._machine = machine(settings, catalog, self._checked, self._weights_came)
         self.weights = self._machine.weights
@@ -235,7 +236,7 @@ class Session:
             why = unguided(row, self._checked(row)) if named(chosen) and not before else ""
             if why:
                 raise TransportError(f"--{guide.role} needs VACE, and {why}.")
-            guide.start(before or chosen, self._keep, again=bool(before))
+            guide.start(before, self._keep)
 
     # The frame path.
 
@@ -469,7 +470,7 @@ class Session:
         if asked and (why := self._unguided()):
             which = " and ".join(f"{guide.role} {guide.wanted}" for guide in asked)
             return f"Nothing is steered by {which}: {why}."
-        return " ".join(guide.trouble for guide in asked).strip()
+        return " ".join(guide.trouble for guide in self._guides.each).strip()
 
     def _resumed(self, now: float) -> str:
         """What was brought back, or was not, where that wins over the command; for a while."""

@@ -147,6 +147,7 @@ class Endpoint(Generic[T]):
     """
 
     verb = "answered"
+    nothing = ""  # the URI of what is in use where there is to be none
 
     def __init__(self, name: str, uri: str, open_: Callable[[str], T]) -> None:
         self.uri = uri  # what is in use, or to be
@@ -234,7 +235,9 @@ class Endpoint(Generic[T]):
         """What has been waited for in vain for a while, in a sentence; empty for nothing."""
         coming, using = self._coming, self._using
         if coming and (seconds := coming.busy) > TELL:
-            then = f"{using.uri} goes on meanwhile." if using else "it is waited for."
+            then = "it is waited for."
+            if using and using.uri != self.nothing:
+                then = f"{using.uri} goes on meanwhile."
             return f"{coming.uri} has not opened for {seconds:.0f} s; {then}"
         if using and (seconds := using.busy) > TELL:
             return f"{using.uri} has not {self.verb} for {seconds:.0f} s; it is waited for."
@@ -300,7 +303,7 @@ class Endpoint(Generic[T]):
         why, using = explained(error, TransportError), self._using
         if using and using.uri != coming.uri:
             log.warning("%s is not taken: %s", coming.uri, why)
-            why = f"{why} {using.uri} goes on."
+            why = f"{why} {using.uri} goes on." if using.uri != self.nothing else why
         self.refused, self._refused, self._refused_at = why, coming.uri, perf_counter()
         self._coming = None
         if coming.uri == self.uri:

@@ -200,7 +200,10 @@ def test_they_are_changed_while_it_runs_and_kept(tmp_path):
             rig.until(lambda: seen(rig, 3)[-1].control in two)
             assert NOTHING not in {each.control for each in made}
             session.set_source(f"file:{tmp_path / 'nothing.mp4'}", "mask")
-            rig.until(lambda: "The mask fails" in session.status().error)
+            rig.until(lambda: session.status().error.startswith("The mask fails, it steers nothing")
+                      and "There is no file" in session.status().error)  # fmt: skip
+            assert "goes on" not in session.status().error, "nothing does"
+            assert session.status().mask == ""
             session.set_source("none", "mask")
             rig.until(lambda: session.status().error == "")
             with pytest.raises(TransportError, match="'nowhere:' is no source"):
