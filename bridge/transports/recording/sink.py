@@ -26,7 +26,7 @@ LEAST = 200 * MEGABYTE  # that stay free: a full disk takes more down than a rec
 ENOUGH = 2 * LEAST  # to go on with a recording that has ended for want of room
 SOON = 300.0  # seconds for which there is still room, from which on it is told
 KNOWN = 10.0  # seconds of a recording that say how fast it grows
-RETRY, LONGEST = 2.0, 60.0  # seconds until a recording that has ended is tried again; at most
+RETRY, LONGEST = 2.0, 10.0  # seconds until a recording that has ended is tried again; at most
 
 
 class Writer(Protocol):
