@@ -149,7 +149,7 @@ class CausalLoad(Load):
         False, "Load the VACE module, for references and control video.", page="Engine"
     )
     lora_1: str = look(
-        "", "A LoRA: its file in the models folder's loras.", page="Engine", lora=True
+        "", "A LoRA: its name, as GET /api/v1/loras lists it.", page="Engine", lora=True
     )
     lora_2: str = look("", "A second LoRA.", page="Engine", lora=True)
     lora_3: str = look("", "A third LoRA.", page="Engine", lora=True)
