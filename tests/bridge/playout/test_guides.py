@@ -10,10 +10,12 @@ from time import perf_counter
 import numpy as np
 import pytest
 
+import bridge.playout.endpoint
 from bridge.frames.frame import Frame
 from bridge.frames.history import MOST, MOST_BYTES, History
-from bridge.transports import Options, TransportError
+from bridge.transports import BUILT_IN, Options, TransportError
 from bridge.transports.shared_memory import SharedMemorySink
+from tests.support import balky
 from tests.support.guided import BLOCK, CATALOG, GREY, NOTHING, given, numbered
 from tests.support.rig import running_session
 
@@ -221,6 +223,30 @@ def test_they_are_changed_while_it_runs_and_kept(tmp_path):
         assert rig.session.status().mask == ""
     with running_session(tmp_path, CATALOG, name="Kept", control="none", **SIZE) as rig:
         assert rig.session.status().control == "", "after a normal end the command wins"
+
+
+@pytest.mark.slow
+def test_a_control_that_hangs_or_cannot_be_had_keeps_nobody(tmp_path, monkeypatch):
+    monkeypatch.setitem(BUILT_IN, "balky", "tests.support.balky")
+    monkeypatch.setattr(bridge.playout.endpoint, "TELL", 0.2)
+    place = balky.places["place"] = balky.Place()
+    with running_session(tmp_path, CATALOG, control="balky:place", **SIZE) as rig:
+        stop, session = rig.steady_input(), rig.session
+        rig.until(lambda: session.status().control_input == "live")
+        place.keep("receive", "close")
+        rig.until(lambda: "balky:place has not answered for" in session.status().error)
+        assert len({each.input for each in seen(rig, 9)}) > 2, "the input goes on"
+        session.set_source("pattern:next", "control")
+        rig.until(lambda: session.status().control.startswith("pattern:next"))
+        rig.until(lambda: (session.status().stuck, session.status().error) == (1, ""))
+        place.let_go()
+        rig.until(lambda: session.status().stuck == 0)
+        stop()
+    place.refuses = "balky:place is taken; choose another."
+    begins = running_session(tmp_path, CATALOG, control="balky:place", fresh=True, **SIZE)
+    with pytest.raises(TransportError, match="is taken"), begins:
+        pass
+    balky.places.clear()
 
 
 def test_without_vace_they_are_refused_in_a_sentence(tmp_path):
