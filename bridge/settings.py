@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 from urllib.parse import urlsplit
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bridge.system.paths import bare, bridge_name, meant, path_of
+from bridge.system.paths import bare, bridge_name, meant, path_of, place
 from engine import sizes
 from engine.parameters import Size
 from engine.system.texts import mended
@@ -185,15 +185,16 @@ class Settings(BaseSettings):
         texts = {name: value for name, value in values.items() if isinstance(value, str)}
         mends = {name: mended(text) for name, text in texts.items() if name not in paths}
         mends |= {name: bare(text) for name, text in mends.items() if name != "source"}
-        single = {name: path_of(texts[name]) for name in ("folder", "models") if name in texts}
+        single = {name: place(texts[name]) for name in ("folder", "models") if name in texts}
         return {**values, **mends, **single}
 
     @field_validator("osc_feedback", "osc_allow", "allow_host", "more_models", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
+    def _split(cls, value: object, info: ValidationInfo) -> object:
         if isinstance(value, str):
             parts = (path_of(part) for part in value.split(","))
-            return tuple(part for part in parts if part not in ("", "none"))
+            found = (part for part in parts if part not in ("", "none"))
+            return tuple(map(place, found) if info.field_name == "more_models" else found)
         return value
 
     @property

@@ -17,7 +17,10 @@ CONFIRM = 1.0  # in which a value that was sent must come back
 LARGEST = 2**31 - 1  # of a whole number in a parameter
 NEVER = float("-inf")
 # Paths as people paste them, by the rules of the bridge's own doors (bridge/system/paths.py)
-QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
+# Quotes, and what closes each: as shells have them, and as word processors and chats make of them
+QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“”", "‘": "’", "’": "’", "‚": "‘’",
+          "«": "»", "»": "«"}  # fmt: skip
+CONTROL = re.compile("[\x00-\x1f]")
 DRIVE = re.compile(r"/+([A-Za-z]:[\\/].*)", re.DOTALL)
 # What nobody sees at the ends of a pasted text: blanks, line ends, marks of direction, joiners
 INVISIBLE = (
@@ -193,20 +196,23 @@ def pasted(text):
 
 def _unquoted(text):
     text = text.strip(INVISIBLE)
-    if found := QUOTED.fullmatch(text):
-        return found[2].strip(INVISIBLE)
+    if len(text) > 1 and text[-1] in QUOTES.get(text[0], ""):
+        return text[1:-1].strip(INVISIBLE)
     return text.removesuffix('"').strip(INVISIBLE) if text.count('"') == 1 else text
 
 
 def _local(path):
-    """The path of a URL's rest: `///C:/a%20b`, `//localhost/C:/a`, `//server/share/a`, `/C:/a`."""
+    """The path of a URL's rest: `///C:/a%20b`, `//localhost/C:/a`, `//server/share/a`, `/C:/a`; and
+    of what only looks like one: `//C:\\a`, `//~/a`, `//a`.
+    """
     if path.startswith("//"):
-        path = unquote(path, errors="surrogateescape")
+        read = unquote(path, errors="surrogateescape")
+        path = path if CONTROL.search(read) else read  # a pattern such as %04d is none of a URL
         host, _, rest = path[2:].partition("/")
-        if host in ("", "localhost"):
+        if re.match("[A-Za-z]:", host) or not rest or host in (".", "..", "~"):
+            path = path[2:]
+        elif host in ("", "localhost"):
             path = f"/{rest.lstrip('/')}"
-        elif re.fullmatch("[A-Za-z]:", host):
-            path = f"{host}/{rest}"
         elif os.name == "nt":
             path = "\\\\" + f"{host}/{rest}".replace("/", "\\")
         else:

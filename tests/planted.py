@@ -35,8 +35,8 @@ class Fault:
 FAULTS = (
     Fault(
         "osc",
-        "        versions.append((data, sender))\n",
-        "        versions.insert(0, (data, sender))\n",
+        "        versions.append(item)\n",
+        "        versions.insert(0, item)\n",
         ("tests/bridge/control/osc/test_osc.py::test_the_last_value_of_a_sweep_arrives_while_all_are_counted",),
         "a fader that was swept stands where it began",
     ),

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -22,7 +21,7 @@ from bridge.settings import Settings, accepts
 from bridge.state.inputs import ROLES
 from bridge.system import logs
 from bridge.system.endings import stop_event
-from bridge.system.paths import path_of, typed
+from bridge.system.paths import meant, place, typed
 from bridge.system.processes import speaking_utf8
 from engine.system import drives, loading
 
@@ -198,7 +197,7 @@ MODELS = {
 def _send(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli.send import send_frames
 
-    send_frames(options.source, options.to, options.seconds, stop_event(), console)
+    send_frames(options.source, meant(options.to), options.seconds, stop_event(), console)
 
 
 def _view(options: argparse.Namespace, console: Console) -> None:
@@ -219,7 +218,7 @@ def _layouts(options: argparse.Namespace, console: Console) -> None:
     except ValueError as error:
         raise CommandError(str(error)) from None
     stem = "-".join(part for part in ("spout-bridge", options.pipeline) if part)
-    folder = Path(path_of(options.write))
+    folder = place(options.write)
     try:
         written = write(made, folder, stem)
     except OSError as error:
@@ -240,7 +239,7 @@ def _models(options: argparse.Namespace, console: Console) -> None:
         options.pipelines,
         _assignments(options.set),
         Library(settings.models_folder, settings.more_models),
-        to=Path(path_of(options.to)) if options.to else None,
+        to=place(options.to) if options.to else None,
         headers=options.headers,
         yes=options.yes,
     )
@@ -260,9 +259,9 @@ def _td(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli.td_report import read
 
     if options.read:
-        sys.stdout.write("\n".join(read(Path(options.read).expanduser())) + "\n")
+        sys.stdout.write("\n".join(read(place(options.read))) + "\n")
         return
-    kit = write(Path(path_of(options.write)).expanduser()) if options.write else KIT
+    kit = write(place(options.write)) if options.write else KIT
     console.print("Paste this line into TouchDesigner's Textport (Alt+T):", style="bold")
     sys.stdout.write(line(kit) + "\n")
     if options.copy:

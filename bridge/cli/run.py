@@ -30,7 +30,7 @@ from bridge.system.aside import Aside, SlowError
 from bridge.system.descriptors import raise_limit
 from bridge.system.endings import stop_event, stop_with_stdin
 from bridge.system.faults import Faults
-from bridge.system.paths import path_of
+from bridge.system.paths import place
 from bridge.system.ports import taken, tried
 from bridge.system.windows import awake
 from bridge.transports import TransportError
@@ -135,7 +135,7 @@ def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:
     for name, value in values.items():
         spec = session.store.specs.get(name)
         if spec and spec.asset and len(value) < LONGEST_PATH:
-            path = Path(path_of(value)).expanduser()
+            path = place(value)
             session.make_folder()
             try:
                 take = partial(_taken_in, session.assets, path)

@@ -18,8 +18,12 @@ FILMS = {
     ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".ts", ".mts",
     ".m2ts", ".mxf", ".wmv", ".asf", ".flv", ".f4v", ".ogv", ".3gp", ".dv", ".vob", ".gif",
 }  # fmt: skip
-QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
+# Quotes, and what closes each: as shells have them, and as word processors and chats make of them
+QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“”", "‘": "’", "’": "’", "‚": "‘’",
+          "«": "»", "»": "«"}  # fmt: skip
 PLAIN = re.compile(r"[A-Za-z]:[\\/]|\\\\|/|~[\\/]")  # how a path begins that is written out
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # a single letter is a drive
+CONTROL = re.compile("[\x00-\x1f]")
 DRIVE = re.compile(r"/+([A-Za-z]:[\\/].*)", re.DOTALL)
 # What nobody sees at the ends of a pasted text: blanks of all kinds and line ends; marks of
 # direction, which Windows' own dialogs copy in front of a path; joiners, and a byte order mark.
@@ -49,8 +53,8 @@ def unquoted(text: str) -> str:
     Windows; and without the quote that cmd.exe leaves at the end of "C:\\my folder\\".
     """
     text = bare(text)
-    if found := QUOTED.fullmatch(text):
-        return bare(found[2])
+    if len(text) > 1 and text[-1] in QUOTES.get(text[0], ""):
+        return bare(text[1:-1])
     return bare(text.removesuffix('"')) if text.count('"') == 1 else text
 
 
@@ -62,15 +66,34 @@ def path_of(text: str) -> str:
     return text
 
 
+def place(text: str) -> Path:
+    """A folder or file as it is typed, from the root on. RuntimeError for `~` without a home."""
+    return Path(_whole(path_of(text))).expanduser()
+
+
+def read_otherwise(path: str) -> list[str]:
+    """What a path may mean that leads to no file as it stands: with `%20` for a blank, as in a URL;
+    elsewhere than on Windows, with a backslash before it, as in a shell.
+    """
+    found = [unquote(path, errors="surrogateescape")]
+    if not isinstance(PurePath(), PureWindowsPath):
+        found.append(re.sub(r"\\(.)", r"\1", path))
+    return [other for other in found if other != path and not CONTROL.search(other)]
+
+
 def meant(uri: str) -> str:
     """A source or sink as it is meant: a plain path is `file:` with it, and so is a file's URL, or
     the name of a film or picture. A file's path is whole: it holds in any folder, also of the next
     run. Blanks and line ends that were pasted along are gone; but not those that end the name of a
-    Spout sender.
+    Spout sender. A scheme may be in capitals.
     """
     text = unquoted(uri)
+    if found := SCHEME.match(text):
+        text = found[0].lower() + text[found.end() :]
     if PLAIN.match(text):
-        return FILE + text
+        # of two slashes the second would be a URL's; on Windows they begin a share
+        many = text.startswith("//") and not isinstance(PurePath(), PureWindowsPath)
+        return FILE + (f"/{text.lstrip('/')}" if many else text)
     if text[: len(FILE)].lower() == FILE:
         return FILE + _whole(path_of(text))
     if _named_without_scheme(text) and PurePath(text).suffix.lower() in FILMS | PICTURES:
@@ -133,14 +156,17 @@ def _whole(path: str) -> str:
 
 
 def _local(path: str) -> str:
-    """The path of a URL's rest: `///C:/a%20b`, `//localhost/C:/a`, `//server/share/a`, `/C:/a`."""
+    """The path of a URL's rest: `///C:/a%20b`, `//localhost/C:/a`, `//server/share/a`, `/C:/a`; and
+    of what only looks like one: `//C:\\a`, `//~/a`, `//a`.
+    """
     if path.startswith("//"):
-        path = unquote(path, errors="surrogateescape")
+        read = unquote(path, errors="surrogateescape")
+        path = path if CONTROL.search(read) else read  # a pattern such as %04d is none of a URL
         host, _, rest = path[2:].partition("/")
-        if host in ("", "localhost"):
+        if re.match("[A-Za-z]:", host) or not rest or host in (".", "..", "~"):
+            path = path[2:]
+        elif host in ("", "localhost"):
             path = f"/{rest.lstrip('/')}"
-        elif re.fullmatch("[A-Za-z]:", host):
-            path = f"{host}/{rest}"
         elif isinstance(PurePath(), PureWindowsPath):
             path = "\\\\" + f"{host}/{rest}".replace("/", "\\")
         else:

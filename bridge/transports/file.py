@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from bridge.system.paths import refusal
+from bridge.system.paths import read_otherwise, refusal
 from bridge.transports import Options, Source, TransportError
 from bridge.transports.film.pictures import StillSource
 from bridge.transports.film.player import Player
@@ -24,6 +24,9 @@ def open_source(name: str, options: Options) -> Source:
     try:
         if not path.exists() and (paced := RATE.fullmatch(name)):
             path, fps = _path(paced[1]), _rate(paced[2])
+        if not path.exists() and not is_pattern(path):
+            others = (_path(other) for other in read_otherwise(name))
+            path = next((other for other in others if other.exists()), path)
         if path.is_dir() or (is_pattern(path) and not path.exists()):
             return Player(Sequence(path, fps or options.fps, asked=fps > 0))
         _check_file(path)

@@ -12,11 +12,13 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.cli.commands import _encoding, main
 from bridge.settings import Settings, data_folder
 from bridge.system import paths
-from bridge.system.paths import meant, refusal, typed, unquoted
+from bridge.system.paths import QUOTES, meant, place, refusal, typed, unquoted
 from bridge.transports import Options, TransportError, open_sink, open_source
 from engine.files import library
 from engine.files.library import other_places
@@ -64,6 +66,20 @@ from tests.support.rig import running_session
         (" spout:Cam 1\r\n", "spout:Cam 1"),
         ("spout:Cam 1 ", "spout:Cam 1 "),  # a sender's name is what it is
         ("camera:0", "camera:0"),
+        ("“C:\\my films\\a.mp4”", r"file:C:\my films\a.mp4"),  # as a word processor quotes
+        ("‘/home/me/a b.mp4’", "file:/home/me/a b.mp4"),
+        ("„/home/me/a.mp4“", "file:/home/me/a.mp4"),
+        ("«/home/me/a.mp4»", "file:/home/me/a.mp4"),
+        ("“file:///home/me/a%20b.mp4”", "file:/home/me/a b.mp4"),
+        (r"file://C:\my films\a.mp4", r"file:C:\my films\a.mp4"),
+        ("file:///c%3A/a.mp4", "file:c:/a.mp4"),  # as an editor copies it
+        ("file://~/a.mp4", "file:~/a.mp4"),
+        ("file://clip.mp4", "file:HERE/clip.mp4"),
+        ("file://./clip.mp4", "file:HERE/clip.mp4"),
+        ("file:///takes/%04d.png", "file:/takes/%04d.png"),  # no letter is meant by that
+        ("SHM:Cam 1", "shm:Cam 1"),
+        ("Spout:Cam 1 ", "spout:Cam 1 "),
+        ("DEMO:", "demo:"),
         ("nothing", "nothing"),
         ("", ""),
     ],
@@ -72,6 +88,13 @@ def test_what_a_pasted_path_means(typed, wanted):
     wanted = wanted.replace("HERE", str(Path.cwd()))
     assert meant(typed) == wanted
     assert meant(wanted) == wanted, "and it is never read twice"
+
+
+def test_two_slashes_begin_a_share_on_windows_alone(monkeypatch):
+    assert meant("//films/a.mp4") == "file:/films/a.mp4"
+    assert meant(meant("//a.mp4")) == meant("//a.mp4") == "file:/a.mp4"
+    monkeypatch.setattr(paths, "PurePath", PureWindowsPath)
+    assert meant(meant("//nas/films/a.mp4")) == r"file:\\nas\films\a.mp4"
 
 
 def test_a_command_takes_any_file_of_its_folder(tmp_path, monkeypatch):
@@ -185,6 +208,70 @@ def test_a_running_bridge_takes_a_plain_path_and_says_what_holds(tmp_path):
             rig.until(lambda: rig.session.status().source.startswith(f"file:{film} ·"))
             rig.session.set_source("demo:")
             rig.until(lambda: rig.session.status().source.startswith("demo:"))
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("my film.png", "my%20film.png"),
+        ("ü 100%.png", "%C3%BC%20100%25.png"),
+        pytest.param("my (2) film.png", r"my\ \(2\)\ film.png",
+                     marks=pytest.mark.skipif(os.name == "nt", reason="there these are folders")),
+    ],
+)  # fmt: skip
+def test_a_running_bridge_finds_what_is_written_as_in_a_url_or_a_shell(tmp_path, name, given):
+    film, other = tmp_path / name, tmp_path / given
+    cv2.imwrite(str(film), np.full((48, 64, 3), 90, np.uint8))
+    with running_session(tmp_path / "data", pipeline="passthrough") as rig:
+        for typed in (f"file:{other}", str(other), f"file:/{other.as_posix()}".replace("//", "/")):
+            rig.session.set_source(typed)
+            rig.until(lambda: rig.session.status().source.endswith(f", {name}"))
+            rig.session.set_source("demo:")
+            rig.until(lambda: rig.session.status().source.startswith("demo:"))
+        cv2.imwrite(str(other), np.full((24, 32, 3), 90, np.uint8))
+        rig.session.set_source(f"file:{other}")  # what is called so is meant first
+        rig.until(lambda: rig.session.status().source.endswith(f", {given}"))
+
+
+@given(st.text(max_size=30))
+def test_no_text_is_read_twice_or_loses_what_it_names(text):
+    once = meant(text)
+    if not once.startswith("spout:") and '"' not in once and not QUOTES.keys() & {*once}:
+        assert meant(once) == once
+    for quoted in (f'"{text}"', f"“{text}”", f" {text}\n"):
+        if unquoted(text) == text and text and text[0] not in QUOTES and text[-1] not in "\"'":
+            assert unquoted(quoted) == text
+
+
+def test_folders_and_files_of_a_command_are_whole_wherever_it_was_typed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    here = Path.cwd()
+    made = Settings(folder="my show", models='"~/my models"', more_models="a b,~/c,“d”")
+    assert made.folder == here / "my show"
+    assert made.models == tmp_path / "home" / "my models"
+    assert made.more_models == (here / "a b", tmp_path / "home" / "c", here / "d")
+    assert place(f"{here.as_uri()}/d%20e") == here / "d e"
+
+
+def test_layouts_are_written_where_a_quoted_folder_is_and_that_is_told_whole(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my layouts").mkdir()
+    main(["layouts", "--write", '"my layouts"'])
+    told = capsys.readouterr().err.replace("\n", "")
+    for written in (made := [*(tmp_path / "my layouts").iterdir()]):
+        assert str(Path.cwd() / "my layouts" / written.name) in told
+    assert made
+
+
+def test_send_tells_the_whole_path_that_it_records_into(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main(["send", "demo:", "--to", "“my take.mp4”", "--seconds", "0.5"])
+    assert (tmp_path / "my take.mp4").is_file()
+    assert f"file:{Path.cwd() / 'my take.mp4'}" in capsys.readouterr().err.replace("\n", "")
 
 
 def test_a_running_bridge_takes_what_is_pasted_among_blanks(tmp_path):

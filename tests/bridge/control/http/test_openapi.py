@@ -13,9 +13,8 @@ from bridge.control.http.app import create_app
 from bridge.control.http.guard import PICTURES, Rules
 from bridge.control.schema import SIZE, STEPS
 from bridge.state.store import ParameterError
-from engine import sizes
+from engine import sizes, steps
 from engine.catalog.artifacts import LORAS
-from engine.parameters import MOST_STEPS, parsed_steps
 from tests.support.desk import FakeDesk
 
 HERE = "http://127.0.0.1:8000"
@@ -88,10 +87,7 @@ def test_a_size_is_told_as_it_is_read():
 @settings(max_examples=100, deadline=None)
 @given(st.from_regex(STEPS, fullmatch=True))
 def test_every_list_of_levels_that_is_told_falls_and_is_read(text):
-    levels = parsed_steps(text)
-    assert levels
-    assert len(levels) <= MOST_STEPS
-    assert list(levels) == sorted(levels, reverse=True)
+    assert steps.levels(text) == tuple(map(float, text.split(",")))
 
 
 @pytest.mark.parametrize(
