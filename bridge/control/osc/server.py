@@ -237,7 +237,8 @@ def _bound(host: str, port: int) -> socket.socket:
 def _sending(sock: socket.socket) -> socket.socket:
     """A socket that waits for nothing, and may send to all machines of a network at once."""
     sock.setblocking(False)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    if sock.family == socket.AF_INET:  # the other family has none
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     return sock
 
 
