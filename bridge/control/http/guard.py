@@ -30,6 +30,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bridge.control.http import json_bodies
 
 JSON_LIMIT = 1 << 20  # bytes
+LONG = 32 << 10  # bytes of JSON that are looked at beside the server's loop
 UPLOAD_LIMIT = 25 << 20
 BODIES_LIMIT = 64 << 20  # of all that are on their way
 DRAIN, DRAIN_LIMIT = 2.0, 32 << 20  # seconds and bytes for which a refused body may still come
@@ -255,7 +256,9 @@ class _Body:
                 data += message.get("body", b"")
                 if self._whole:
                     break
-            if data:
+            if len(data) > LONG:
+                data = await asyncio.to_thread(json_bodies.taken, bytes(data))
+            elif data:
                 data = json_bodies.taken(bytes(data))
         except HTTPException as error:
             return _no(error.status_code, error.detail)

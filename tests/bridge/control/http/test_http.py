@@ -28,6 +28,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from bridge import __version__
+from bridge.control.http import json_bodies
 from bridge.control.http.app import PAGE, create_app
 from bridge.control.http.docs import FILES as SWAGGER_UI
 from bridge.control.http.files import TYPES
@@ -435,6 +436,24 @@ def test_whatever_is_unknown_is_answered_in_a_few_words(client, desk, path, body
     assert len(answer.content) < 40_000
     assert answer.json()["detail"]
     assert unchanged(desk)
+
+
+def test_a_long_body_is_looked_at_while_others_are_answered(client, monkeypatch):
+    asked, look = threading.Event(), json_bodies.taken
+    monkeypatch.setattr(json_bodies, "taken", lambda body: asked.wait(30) and look(body))
+    answers = []
+
+    def send():
+        body = {f"name {number}": 1 for number in range(60_000)}
+        answers.append(client.patch("/api/v1/parameters", json=body))
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    assert client.get("/healthz").status_code == 200
+    asked.set()
+    thread.join(30)
+    assert answers[0].status_code == 422
+    assert "At most 1000 names" in answers[0].text
 
 
 def test_values_are_set_all_or_none(client, desk):
