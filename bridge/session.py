@@ -244,8 +244,9 @@ class Session:
         """By the thread that is to receive from it."""
         settings = self.settings
         options = Options(
-            prefer=settings.input_name, avoid=settings.output_name, limit=settings.limit
-        )
+            prefer=settings.input_name, avoid=settings.output_name, limit=settings.limit,
+            output=settings.output, output_fps=settings.output_fps,
+        )  # fmt: skip
         source = open_source(uri, options)
         # Spout without a name takes what comes; until then there is a picture all the same.
         return (

@@ -57,6 +57,7 @@ class Options:
 
     Where a source may choose among senders, it takes the one called `prefer` and never the one
     called `avoid`. `limit` is the largest size that is wanted of one that can scale by itself.
+    Where a device may choose, `output` and `output_fps` are the size and rate that are shown.
     """
 
     width: int = 640
@@ -65,6 +66,8 @@ class Options:
     prefer: str = ""
     avoid: str = ""
     limit: tuple[int, int] | None = None
+    output: tuple[int, int] | None = None
+    output_fps: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
