@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+from collections.abc import Sequence
 from time import perf_counter
 from typing import cast
 
@@ -11,26 +12,33 @@ import cv2
 from bridge.frames.frame import Frame, Image
 from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import TransportBase
+from bridge.transports.camera_modes import Mode, Wish, asked, of_directshow, of_linux, told
 from bridge.transports.camera_names import cameras
 
 log = logging.getLogger(__name__)
 
 EXCLUSIVE = True  # a driver gives a camera to one at a time
 DSHOW = "dshow/"  # before a number: by DirectShow, in whose order Windows' cameras have names
+OBEY = ("V4L2", "DSHOW")  # how OpenCV calls what takes a format; another may take seconds to refuse
 AGAIN = 1.0  # seconds until a camera that was pulled out is tried again
+
+_known: dict[tuple[int, str], Sequence[Mode]] = {}  # by number and name
 
 
 class CameraSource(TransportBase):
     """The newest picture of a camera. A thread reads it, for a driver's read cannot be ended."""
 
-    def __init__(self, number: int, options: Options, name: str = "", api: int = 0) -> None:
-        """Open the camera and take one picture; TransportError where there is none. `api` is what
-        OpenCV is to open it by, 0 for what the system prefers.
+    def __init__(
+        self, number: int, options: Options, wish: Wish, name: str = "", api: int = 0
+    ) -> None:
+        """Open the camera; TransportError where there is none. `api` is what OpenCV is to open it
+        by, 0 for what the system prefers.
         """
         self._number, self._api = number, api
         self._name = name
         self._called = f"{number} ({name})" if name else f"{number}"
-        self._options = options
+        self._options, self._wish = options, wish
+        self._got = Mode(0, 0, 0.0, "")  # what it says that it gives; its pictures tell the size
         self._camera = self._opened()
         self._newest: Frame | None = None
         self._given = 0
@@ -60,10 +68,18 @@ class CameraSource(TransportBase):
 
     @property
     def status(self) -> str:
-        """The size, or that it is gone."""
-        if not self._size:
+        """What it gives, and what it was asked for where that is something else; or that it is
+        gone.
+        """
+        size, got = self._size, self._got
+        if not size:
             return f"waiting for camera {self._called}"
-        return f"{self._size}, {self._name}" if self._name else self._size
+        rate = f" at {got.fps:.4g}" if got.fps else ""
+        what = ", ".join(part for part in (f"{size}{rate}", got.letters, self._name) if part)
+        width, height = map(int, size.split("x"))
+        if self._wish.met(Mode(width, height, got.fps, got.letters)):
+            return what
+        return f"{what} (it was asked for {self._wish})"
 
     def _fresh(self) -> bool:
         return self._newest is not None and self._newest.index > self._given
@@ -101,19 +117,26 @@ class CameraSource(TransportBase):
                 f"There is no camera {self._called} that can be opened ({_there()}); "
                 "plug it in, or end the program that uses it."
             )
-        options = self._options
+        mode = self._wish.best(_modes(self._number, self._name, self._api), self._options)
+        if mode.letters and camera.getBackendName() in OBEY:  # before the size: it bounds that
+            camera.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*mode.letters))
         for what, wanted in (
-            (cv2.CAP_PROP_FRAME_WIDTH, options.width),
-            (cv2.CAP_PROP_FRAME_HEIGHT, options.height),
-            (cv2.CAP_PROP_FPS, options.fps),
+            (cv2.CAP_PROP_FRAME_WIDTH, mode.width),
+            (cv2.CAP_PROP_FRAME_HEIGHT, mode.height),
+            (cv2.CAP_PROP_FPS, mode.fps),
         ):
             if camera.get(what) != wanted:  # each takes Media Foundation seconds
                 camera.set(what, wanted)
+        fps = camera.get(cv2.CAP_PROP_FPS)
+        self._got = Mode(0, 0, fps if 0 < fps <= 1000 else 0.0, _letters(camera))
         return camera
 
 
 def open_source(name: str, options: Options) -> CameraSource:
-    """`camera:N`, the first one being 0; `camera:dshow/N` on Windows; or `camera:NAME`."""
+    """`camera:N`, the first one being 0; `camera:dshow/N` on Windows; or `camera:NAME`; each with
+    what is wanted behind it, as in `camera:0?size=1920x1080&fps=60`.
+    """
+    name, wish = asked(name)
     number = name.removeprefix(DSHOW) or "0"
     by_name = name.startswith(DSHOW)
     there = cameras() if by_name or not number.isdecimal() else {}
@@ -125,16 +148,37 @@ def open_source(name: str, options: Options) -> CameraSource:
                 f"camera:{name} is no camera ({_there()}); write its number, as in camera:0."
             )
     api = cv2.CAP_DSHOW if by_name and sys.platform == "win32" else 0
-    return CameraSource(int(number), options, there.get(int(number), ""), api)
+    return CameraSource(int(number), options, wish, there.get(int(number), ""), api)
 
 
 def offers() -> list[Offer]:
-    """The cameras that this system lists: Linux by number, Windows by DirectShow."""
+    """The cameras that this system lists, with their sizes and rates: Linux by number, Windows by
+    DirectShow.
+    """
     way = DSHOW if sys.platform == "win32" else ""
-    return [
-        Offer(uri=f"camera:{way}{number}", text=name or "a camera", exclusive=True)
-        for number, name in cameras().items()
-    ]
+    found: list[Offer] = []
+    for number, name in cameras().items():
+        has = told(_modes(number, name, cv2.CAP_DSHOW if way else 0))
+        text = ": ".join(part for part in (name or "a camera", has) if part)
+        found.append(Offer(uri=f"camera:{way}{number}", text=text, exclusive=True))
+    return found
+
+
+def _modes(number: int, name: str, api: int) -> Sequence[Mode]:
+    """What a camera can give, as far as the system tells; asked once of each, for it takes time."""
+    key = number, name
+    if key not in _known:
+        by_name = name and api == cv2.CAP_DSHOW and sys.platform == "win32"
+        if found := of_directshow(name) if by_name else of_linux(number):
+            _known[key] = found
+    return _known.get(key, [])
+
+
+def _letters(camera: cv2.VideoCapture) -> str:
+    """How its pictures are packed, in four letters; empty where that is not told."""
+    code = int(camera.get(cv2.CAP_PROP_FOURCC))
+    found = code.to_bytes(4, "little").decode("latin-1") if 0 < code < 1 << 32 else ""
+    return found if found.isascii() and found.isalnum() else ""
 
 
 def _there() -> str:

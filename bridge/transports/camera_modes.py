@@ -1,0 +1,212 @@
+"""The sizes and rates that a camera has, and which of them to take."""
+
+import os
+import re
+import struct
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from math import isfinite, log
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import av
+import av.logging
+from av.error import FFmpegError
+
+from bridge.transports import Options, TransportError
+from engine import sizes
+
+DEVICES = Path("/dev")
+SLOWEST, FASTEST = 1.0, 240.0  # pictures a second
+FLUENT = 24.0  # pictures a second that are worth more than size
+MJPG = "MJPG"
+QUERY = re.compile(r"(.*)\?(\w+=[^?]*)", re.DOTALL)
+KEYS = "size, fps and format, as in camera:0?size=1920x1080&fps=60&format=MJPG"
+MOST = 1000  # modes of a camera that are looked at
+# Video4Linux's questions: which formats, sizes of a format, intervals of a size
+FORMATS, SIZES, INTERVALS = 0xC0405602, 0xC02C564A, 0xC034564B
+CAPTURE, DISCRETE = 1, 1
+COMMON = ((640, 480), (1280, 720), (1920, 1080))  # of a camera that has any size
+LISTED = re.compile(
+    r"(vcodec|pixel_format)=(\w+)\s+min s=\d+x\d+ fps=[\d.]+ max s=(\d+)x(\d+) fps=([\d.]+)"
+)
+LETTERS = {"mjpeg": MJPG, "yuyv422": "YUY2", "uyvy422": "UYVY", "nv12": "NV12", "h264": "H264"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """Pixels, pictures a second, and the four letters of how they are packed."""
+
+    width: int
+    height: int
+    fps: float
+    letters: str
+
+    @property
+    def packed(self) -> bool:
+        """Whether it is compressed."""
+        return self.letters in (MJPG, "JPEG", "H264", "HEVC")
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height} at {self.fps:.4g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a URI asks for; nothing where it is silent."""
+
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    letters: str = ""
+
+    def __str__(self) -> str:
+        size = "x".join(map(str, self.size)) if self.size else ""
+        rate = f"at {self.fps:.4g}" if self.fps else ""
+        return " ".join(part for part in (size, rate, self.letters) if part)
+
+    def best(self, modes: Sequence[Mode], options: Options) -> Mode:
+        """The mode to ask a camera for: of those it has, else as wished."""
+        width, height = self.size or options.limit or options.output or (1280, 720)
+        fps = self.fps or options.output_fps
+        fitting = [mode for mode in modes if self.letters in ("", mode.letters)]
+
+        def worth(mode: Mode) -> tuple[float, ...]:
+            same = (mode.width, mode.height) == (width, height)
+            return (
+                same if self.size else False,
+                min(mode.fps, fps if self.fps else min(fps, FLUENT)),
+                mode.width >= width and mode.height >= height,
+                -abs(log(mode.width * mode.height / (width * height))),
+                min(mode.fps, fps),
+                not mode.packed,
+                -mode.fps,
+            )
+
+        if fitting:
+            return max(fitting, key=worth)
+        # By cable only few pictures of a large size come in a second that are not compressed.
+        large = width * height > COMMON[0][0] * COMMON[0][1]
+        return Mode(width, height, fps, self.letters or (MJPG if large else ""))
+
+    def met(self, got: Mode) -> bool:
+        """Whether a camera gives what was asked for; a rate or format that it hides is no lie."""
+        return (
+            self.size in (None, (got.width, got.height))
+            and (not self.fps or not got.fps or abs(self.fps - got.fps) < 1)
+            and (not self.letters or not got.letters or self.letters == got.letters)
+        )
+
+
+def asked(name: str) -> tuple[str, Wish]:
+    """A camera's name without what is asked of it, and that; TransportError for what is no wish."""
+    found = QUERY.fullmatch(name)
+    if not found:
+        return name, Wish()
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    letters = ""
+    for key, text in parse_qsl(found[2], keep_blank_values=True):
+        if key == "size":
+            try:
+                size = sizes.exact_sides(text)
+            except ValueError as error:
+                raise TransportError(f"A camera's size {error}.") from None
+        elif key == "fps":
+            fps = _rate(text)
+        elif key == "format" and re.fullmatch("[A-Za-z0-9]{4}", text):
+            letters = text.upper()
+        else:
+            raise TransportError(f"{key}={text} cannot be asked of a camera; it takes {KEYS}.")
+    return found[1], Wish(size, fps, letters)
+
+
+def told(modes: Sequence[Mode]) -> str:
+    """The largest sizes of a camera with the best rate of each, in a few words."""
+    best: dict[tuple[int, int], Mode] = {}
+    for mode in sorted(modes, key=lambda mode: (mode.width * mode.height, mode.fps)):
+        best[mode.width, mode.height] = mode
+    return ", ".join(str(mode) for mode in [*best.values()][: -len(COMMON) - 1 : -1])
+
+
+def of_linux(number: int) -> list[Mode]:
+    """What Video4Linux says of a camera; empty where it is silent. Does not begin to use it."""
+    if sys.platform != "linux":
+        return []
+    import fcntl
+
+    try:
+        device = os.open(DEVICES / f"video{number}", os.O_RDWR | os.O_NONBLOCK)
+    except OSError:
+        return []
+    try:
+        return list(_modes(lambda what, data: fcntl.ioctl(device, what, data)))
+    finally:
+        os.close(device)
+
+
+def _modes(ask: Callable[[int, bytes], bytes]) -> Iterator[Mode]:
+    """`ask` is ioctl: a question and its structure, which comes back filled in."""
+    for known in _each(ask, FORMATS, "<II56x", CAPTURE):
+        (code,) = struct.unpack_from("<I", known, 44)
+        letters = code.to_bytes(4, "little").decode("latin-1")
+        for size in _each(ask, SIZES, "<II36x", code):
+            kind, *sides = struct.unpack_from("<7I", size, 8)
+            pairs = [(sides[0], sides[1])]
+            if kind != DISCRETE:
+                least, most, _, low, high, _ = sides
+                pairs = [pair for pair in COMMON if least <= pair[0] <= most
+                         and low <= pair[1] <= high]  # fmt: skip
+            for width, height in pairs:
+                head = struct.pack("<III", code, width, height)
+                for interval in _each(ask, INTERVALS, "<I12s36x", head):
+                    _, over, under = struct.unpack_from("<3I", interval, 16)
+                    if over:  # of stepwise ones the shortest comes first
+                        yield Mode(width, height, under / over, letters)
+
+
+def _each(
+    ask: Callable[[int, bytes], bytes], what: int, form: str, about: int | bytes
+) -> Iterator[bytes]:
+    """The answers to a question, one after the other, until there is none."""
+    for number in range(MOST):
+        try:
+            answer = ask(what, struct.pack(form, number, about))
+        except OSError:
+            return
+        yield answer
+
+
+def of_directshow(name: str) -> list[Mode]:
+    """What FFmpeg prints of a camera of Windows; empty where it is silent."""
+    before = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        # It ends after the list, which is an error.
+        with av.logging.Capture() as lines, suppress(FFmpegError, OSError, ValueError):
+            av.open(f"video={name}", format="dshow", options={"list_options": "true"}).close()
+    finally:
+        av.logging.set_level(before)
+    return printed("".join(line for _, _, line in lines))
+
+
+def printed(text: str) -> list[Mode]:
+    """The modes in FFmpeg's list of a camera's options."""
+    found: dict[Mode, None] = {}
+    for _, name, width, height, fps in LISTED.findall(text):
+        letters = LETTERS.get(name) or str(name).upper()[:4]
+        found[Mode(int(width), int(height), float(fps), letters)] = None
+    return list(found)
+
+
+def _rate(text: str) -> float:
+    try:
+        fps = float(text)
+    except ValueError:
+        fps = 0.0
+    if not isfinite(fps) or not SLOWEST <= fps <= FASTEST:
+        raise TransportError(
+            f"A camera's fps is a number from {SLOWEST:g} to {FASTEST:g}, not {text!r:.80}."
+        )
+    return fps
