@@ -20,13 +20,18 @@ log = logging.getLogger(__name__)
 DENSE = 2  # numbers for each file, or fewer, where they count up
 SLIDE = 5.0  # seconds for a picture of a folder in which they are not numbered
 NUMBER = re.compile(r"\d+")
+HEIC = (b"heic", b"heix", b"hevc", b"heim")  # brands of the pictures that iPhones take
 WRITTEN = re.compile(r"%0?\d*d|#+|\*")  # in a name: where numbers stand, or anything
 
 
 def reel(path: Path) -> Reel | None:
-    """What plays a file; None for a picture that stands. OSError."""
+    """What plays a file; None for a picture that stands. OSError, or TransportError."""
     with path.open("rb") as file:
         head = file.read(HEAD)
+    if head[4:8] == b"ftyp" and head[8:12] in HEIC:  # FFmpeg would play one of its tiles
+        raise TransportError(
+            f"{path} is a HEIC picture, which cannot be read here; save it as JPEG or PNG."
+        )
     ending = path.suffix.lower()
     if ending not in PICTURES and (ending in FILMS or header(head) is None):
         return Clip(path)

@@ -50,6 +50,15 @@ def test_a_clock_that_is_set_on_the_way_keeps_nobody_waiting(tmp_path, ending, j
     assert all(0.02 <= b - a <= 0.07 for a, b in pairwise(due)), "at their own rate, no wait"
 
 
+@pytest.mark.slow
+def test_a_show_goes_on_over_a_clock_that_jumps(tmp_path):
+    times = [n / 25 + (3600 if n >= 25 else 0) for n in range(50)]
+    path = write(tmp_path / "clip.ts", gray(50), times=times)
+    with running_session(tmp_path, pipeline="passthrough", source=f"file:{path}") as rig:
+        for bright in (True, False, True):  # the second part, the first again, and once more
+            rig.wait(lambda frame, bright=bright: (frame.image[20, 20, 1] > 60) == bright)
+
+
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
 def test_a_hole_in_which_nothing_was_seen_is_kept(tmp_path, ending):
     times = [0, 0.04, 0.08, 3.5, 3.54, 3.75, 4]

@@ -260,3 +260,10 @@ def test_a_picture_without_its_ending_is_a_picture(tmp_path):
 def test_a_clip_is_told_from_its_poster(tmp_path):
     path, _ = animation(tmp_path / "a.avif", ".avif")
     assert len(drawn(Clip(path))) == 4
+
+
+def test_a_picture_of_an_iphone_is_refused_by_its_name(tmp_path):
+    path = tmp_path / "IMG_0001.HEIC"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 100)
+    with pytest.raises(TransportError, match=r"is a HEIC picture, .* save it as JPEG or PNG"):
+        open_source(f"file:{path}", Options())
