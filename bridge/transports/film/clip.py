@@ -173,8 +173,10 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
     decoder = stream.codec_context
     better = WITH_ALPHA.get(decoder.codec.name)
     if better and stream.metadata.get("alpha_mode") == "1":
-        decoder = CodecContext.create(better, "r")
-        assert isinstance(decoder, VideoCodecContext)
+        try:
+            decoder = cast(VideoCodecContext, CodecContext.create(better, "r"))
+        except ValueError:  # PyAV is of those who build it
+            log.warning("PyAV has no %s here: transparency is left out", better)
     for packet in container.demux(stream):
         yield from decoder.decode(packet)
 
