@@ -3,6 +3,7 @@
 import hashlib
 import re
 import threading
+import unicodedata
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,16 @@ from bridge.system.paths import DEVICE
 from engine.images.decoding import SUFFIXES, Need, PictureError, decoded
 from engine.system import held
 
-NAME = re.compile(r"^[\w][\w. -]{0,79}$")
 ID = re.compile("[0-9a-f]{16}")
 MARKED = 6  # digits of the id that a file's name ends with
-LONGEST = 120  # letters of a name that is asked for
+LONGEST = 120  # letters of a name that is given, bytes of one that is kept
+FORBIDDEN = '/\\:*?"<>|'  # in a name: what some system takes for more than a letter
+# Nor control characters and ends of lines, marks of direction, which make a name read as another
+# one, and halves of characters
+NO_LETTERS = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+LETTER = f"[^{re.escape(FORBIDDEN)}{NO_LETTERS}]"
+NAME = re.compile(f"^(?![ .]){LETTER}{{1,{LONGEST}}}$")
+CURE = f"give it a name without {' '.join(FORBIDDEN)}, of at most {LONGEST} letters"
 MOST_BYTES = 25 << 20  # of a file that is taken in
 LONGEST_SIDE = 2048  # pixels that are kept: no pipeline is shown more of a reference
 
@@ -42,7 +49,8 @@ def add(folder: Path, name: str, data: bytes, what: str = "The picture") -> dict
     with _turn:
         content, width, height = _png(data, what)
         mark = hashlib.sha256(content).hexdigest()[:16]
-        kept = f"{Path(name).stem}-{mark[:MARKED]}.png"
+        end = f"-{mark[:MARKED]}.png"
+        kept = _cut(Path(_plain(name)).stem, LONGEST - len(end)) + end
         fresh = folder / f".{kept}.new"
         try:
             folder.mkdir(parents=True, exist_ok=True)  # somebody may have removed it
@@ -76,7 +84,7 @@ def names(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     root = folder.resolve()
-    found = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and NAME.match(p.name))
+    found = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and _safe_name(p.name))
     return sorted(p.name for p in found if p.is_file() and p.resolve().parent == root)
 
 
@@ -101,8 +109,9 @@ def _found(folder: Path, given: str) -> list[Path]:
     path = folder / given
     if _safe_name(given) and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
         return [path]
-    if found := [folder / kept for kept in names(folder) if _has_id(kept, given)]:
-        return found
+    there = names(folder)
+    if found := [kept for kept in there if _has_id(kept, given)] or _alike(there, given)[:1]:
+        return [folder / kept for kept in found]
     raise AssetError(f"There is no asset {given!r:.130}.", 404)
 
 
@@ -112,11 +121,36 @@ def refer(folder: Path, given: str) -> str:
     """
     path, places = Path(given), (folder.absolute(), folder.resolve())
     name = path.name if path.is_absolute() and path.parent in places else given
-    if len(name) <= LONGEST and not any(c in '/\\:*?"<>|' or c < " " for c in name):
-        for kept in names(folder):
-            if name in (kept, Path(kept).stem) or _has_id(kept, name):
-                return kept
+    if _safe_name(name):
+        there = names(folder)
+        found = [kept for kept in there if name == kept or _has_id(kept, name)]
+        if found := found or [kept for kept in there if name == Path(kept).stem]:
+            return found[0]
+        if found := _alike(there, name):
+            return found[0]
     raise ValueError(f"There is no picture {given!r:.130} in the assets folder.")
+
+
+def _alike(names: list[str], name: str) -> list[str]:
+    """Those that read like it: accents may be letters of their own, as on a Mac, blanks of another
+    width, as in the names of its screenshots. With or without the suffix.
+    """
+    meant = _folded(name)
+    return [kept for kept in names if meant in (_folded(kept), _folded(Path(kept).stem))]
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name)
+
+
+def _plain(name: str) -> str:
+    """A name with its accents in their letters, as it is kept."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _cut(text: str, most: int) -> str:
+    """As much of a text from its front as lies in `most` bytes."""
+    return text.encode()[:most].decode(errors="ignore").rstrip(". ")
 
 
 def _has_id(kept: str, mark: str) -> bool:
@@ -126,17 +160,24 @@ def _has_id(kept: str, mark: str) -> bool:
 
 def safe(name: str) -> str:
     """A name that may be kept, from any file's name."""
-    return re.sub(r"[^\w. -]|^[^\w]|\.(?=\.)", "_", name)[-60:]
+    letters = (letter if re.match(LETTER, letter) else "_" for letter in _plain(name))
+    path = Path(re.sub(r"^[ .]|\.(?=\.)", "_", "".join(letters)))
+    made = _cut(path.stem, LONGEST - len(path.suffix.encode())) + path.suffix
+    return f"_{made}" if DEVICE.fullmatch(made) else made
 
 
 def check_name(name: str) -> None:
-    """Refuse whatever could mean another place than the folder."""
-    if not _safe_name(name):
-        raise AssetError("An asset's name is letters, digits, dot, dash, space: at most 80.")
+    """Refuse whatever could mean another place than the folder, or another name on some system."""
+    if not _may_be_given(name):
+        raise AssetError(f"{name!r:.60} cannot be an asset's name; {CURE}.")
+
+
+def _may_be_given(name: str) -> bool:
+    return bool(NAME.fullmatch(name)) and not DEVICE.fullmatch(name) and ".." not in name
 
 
 def _safe_name(name: str) -> bool:
-    return bool(NAME.fullmatch(name)) and not DEVICE.fullmatch(name) and ".." not in name
+    return _may_be_given(name) and len(_plain(name).encode()) <= LONGEST
 
 
 def _png(data: bytes, what: str) -> tuple[bytes, int, int]:

@@ -72,10 +72,17 @@ async function refresh() {
 }
 
 async function upload(file) {
-  const name = encodeURIComponent(file.name.replace(/[^\w. -]/g, "_").slice(-60));
+  const name = encodeURIComponent(sendable(file.name));
   const answer = await fetch(at(`assets?name=${name}`), { method: "POST", body: file,
     headers: { "content-type": file.type || "application/octet-stream" } });
   const data = await answer.json();
   if (!answer.ok) throw new Error(data.detail);
   return data.name;
+}
+
+// A file's name without what the bridge takes in no name, and no longer than it takes.
+function sendable(name) {
+  let kept = name.normalize("NFC").replace(/[/\\:*?"<>|\p{C}\p{Zl}\p{Zp}]|^[ .]|\.(?=\.)/gu, "_");
+  while (new TextEncoder().encode(kept).length > 120) kept = [...kept].slice(1).join("");
+  return kept.replace(/^[ .]/, "_");
 }
