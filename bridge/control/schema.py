@@ -12,6 +12,7 @@ from bridge.state.catalog import installed_catalog
 from bridge.state.controls import all_specs
 from bridge.state.status import STATUS
 from bridge.state.store import merged
+from engine import steps
 from engine.parameters import LONGEST_TEXT, Kind, ParameterSpec, describe
 
 # How a size and a list of noise levels are written; other spellings are read too. The sides end at
@@ -102,8 +103,12 @@ def _value(spec: ParameterSpec, files: Callable[[ParameterSpec], Sequence[str]])
         case Kind.SIZE:
             return {**told, "type": "string", "pattern": SIZE}
         case Kind.STEPS:
-            return {**told, "type": "string", "anyOf": [{"enum": told["examples"]},
-                                                        {"pattern": STEPS}]}  # fmt: skip
+            # Or how many, or a list, of which JSON Schema cannot say that it falls
+            alone = {"type": "integer", "minimum": 1, "maximum": steps.NOISIEST}
+            listed = {"type": "array", "items": alone, "minItems": 1, "maxItems": 1}
+            written = [{"enum": told["examples"]}, {"pattern": STEPS}]
+            texts = ({"type": "string", **kind} for kind in written)
+            return {**told, "anyOf": [*texts, alone, listed]}
         case Kind.TEXT:
             return {**told, "type": "string", "maxLength": LONGEST_TEXT}
         case Kind.BOOL:
