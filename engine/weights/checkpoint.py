@@ -35,7 +35,7 @@ def read(path: str | Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
     """The tensors of a checkpoint by the names that the file gives them, on the CPU.
 
     `.safetensors`, or `.pt` and `.pth` as torch has written them since 1.6; a pickle may hold
-    the tensors themselves or, up to two deep, in the first of `nests` that it has. The tensors
+    the tensors themselves or, up to four deep, in the first of `nests` that it has. The tensors
     are views of the mapped file in the file's types; writing to one changes memory, not the file.
 
     CheckpointError where the file is absent, damaged or anything but tensors by name; that is

@@ -23,8 +23,12 @@ from engine.pipeline import InsufficientMemory
 from engine.system.commit import MORE, little_left, short_of_memory
 from engine.weights.errors import LIMIT, MOST, CheckpointError, damaged, shown, unsafe
 
-NESTS = ("generator", "generator_ema", "model", "state_dict")
-DEEPEST = 2  # nests in one another
+NESTS = (
+    "generator", "generator_ema", "student", "ema", "model_ema", "params_ema", "ema_state_dict",
+    "model", "net", "network", "transformer", "dit", "module", "state_dict", "model_state_dict",
+    "params", "weights",
+)  # fmt: skip
+DEEPEST = 4  # nests in one another
 PICKLE = "data.pkl"
 KEPT = {PICKLE, "version", "byteorder"}  # records that torch needs beside the data
 LOCAL_HEADER = 30  # bytes in front of a record, beside its name

@@ -7,6 +7,7 @@ that are Wan's own. The wrappers are stripped, and diffusers' converter gives it
 
 # pyright: basic, reportMissingImports=false
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,8 +19,19 @@ from torch import Tensor
 from engine.catalog.specs import NetworkSize
 from engine.weights.checkpoint import fill, randomised
 from engine.weights.errors import CheckpointError
+from engine.weights.names import unwrapped
+from engine.weights.scaled import check_plain, unscaled
 
-WRAPPERS = {"model", "diffusion_model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+# Parts of keys that name no layer: anywhere, and in front of the others, where some stand for more
+WRAPPERS = {
+    "model", "diffusion_model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_orig_mod",
+    "module", "_forward_module",
+}  # fmt: skip
+IN_FRONT = WRAPPERS | {
+    "generator", "generator_ema", "student", "ema", "ema_model", "net", "network", "transformer",
+    "dit", "pipe", "unet", "denoiser", "state_dict",
+}  # fmt: skip
+OWN = re.compile(r"(vace_)?blocks\.\d+\.self_attn\.")  # keys that Wan's own names alone have
 VACE = ("vace_blocks.", "vace_patch_embedding.")
 
 
@@ -34,7 +46,7 @@ def transformer_state(
     CheckpointError, naming `source`, where the number of layers is not that of `size` or two
     keys are the same one.
     """
-    plain = _unwrapped(tensors, source)
+    plain = unwrapped(_plain(tensors, source), source, IN_FRONT, WRAPPERS)
     own = {key: tensor for key, tensor in plain.items() if not key.startswith(VACE)}
     layers = len({key.split(".")[1] for key in own if key.startswith("blocks.")})
     if layers != size.layers:
@@ -54,7 +66,7 @@ def vace_state(
 
     CheckpointError, naming `source`, where there is no VACE module or two keys are the same one.
     """
-    plain = _unwrapped(tensors, source)
+    plain = unwrapped(_plain(tensors, source), source, IN_FRONT, WRAPPERS)
     own = {key: tensor for key, tensor in plain.items() if key.startswith(VACE)}
     if not own:
         raise CheckpointError(
@@ -116,22 +128,17 @@ def random_transformer(
     return randomised(empty_transformer(size), dtype, device, seed, std)
 
 
-def _unwrapped(tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
-    """A new dict by Wan's own names: wrappers stand in front, in between and in any order."""
-    plain: dict[str, Tensor] = {}
-    for key, tensor in tensors.items():
-        name = ".".join(part for part in key.split(".") if part not in WRAPPERS)
-        if name in plain:
-            raise CheckpointError(
-                f"{source} holds {name} twice, under different prefixes; "
-                "choose a file of one network."
-            )
-        plain[name] = tensor
-    return plain
+def _plain(tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
+    check_plain(tensors, source)
+    return unscaled(tensors, source)
 
 
 def _converted(own: dict[str, Tensor], source: str | Path) -> dict[str, Tensor]:
-    """`own` under diffusers' names; the converter takes the tensors out of `own`."""
+    """`own` under diffusers' names, which it may have already; the converter takes the tensors out
+    of it.
+    """
+    if not any(OWN.match(key) for key in own):
+        return own  # diffusers' already, of which the converter would exchange two norms
     count = len(own)
     state = convert_wan_transformer_to_diffusers(own)
     if len(state) < count:

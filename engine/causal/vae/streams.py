@@ -23,11 +23,17 @@ from torch import Tensor
 from engine.causal.vae.tiny import TinyCodec
 from engine.causal.vae.wan import DEVIATION, MEAN, WanCodec
 from engine.weights.checkpoint import fill
+from engine.weights.names import unwrapped
 
 VaeKind: TypeAlias = Literal["wan", "lightvae", "tae", "lighttae"]
 Codec: TypeAlias = WanCodec | TinyCodec  # both code one latent's pictures at a time
 
 COLOURS, CHANNELS = 3, 16
+WRAPPERS = {"_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+IN_FRONT = WRAPPERS | {
+    "model", "vae", "first_stage_model", "autoencoder", "taehv", "net", "generator", "state_dict",
+    "vae_model",
+}  # fmt: skip
 SIDE = 8  # pixels of one latent, each way
 GROUP = 4  # pictures of one latent, the first one's aside
 
@@ -204,13 +210,15 @@ def load_vae(
 ) -> Vae:
     """The VAE with the weights of a checkpoint, every one in `dtype` on `device`.
 
-    `tensors` is what `engine.weights.checkpoint.read` gives, under the names of the authors' files.
+    `tensors` is what `engine.weights.checkpoint.read` gives, under the names of the authors' files
+    or diffusers', with or without wrappers.
 
     CheckpointError, naming `source`, where a key is missing, unexpected or of the wrong shape;
     the keys of `wan` and `lightvae` go by diffusers' names there.
     """
     empty = empty_vae(kind, width=width)
-    state = empty.codec.state(tensors, source)
+    plain = unwrapped(tensors, source, IN_FRONT, WRAPPERS)
+    state = empty.codec.state(plain, source)
     fill(empty.codec.module, state, f"VAE {kind}", dtype, device, source)
     return Vae(empty.codec, empty.normalised)  # with its constants on the weights' device
 

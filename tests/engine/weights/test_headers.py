@@ -288,7 +288,7 @@ PT = "x.pt is damaged, cut short or no .pt file"
 ARCHIVES = {
     "half": (ARCHIVE[: len(ARCHIVE) // 2], PT + AGAIN),
     "all but one byte": (ARCHIVE[:-1], PT + AGAIN),
-    "a page": (b"<!doctype html><title>404</title>", PT + AGAIN),
+    "a page": (b"<p>404</p>" * 9, PT + AGAIN),
     "no pickle": (again(ARCHIVE, ended("data.pkl", None)),
                   f"{PT}: no data.pkl is there where one is expected{AGAIN}"),
     "short data": (again(ARCHIVE, ended("data/0", bytes(20))),

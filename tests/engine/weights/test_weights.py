@@ -339,7 +339,7 @@ def test_broken_files_are_named_with_a_cure(tmp_path, base, name):
         path.write_bytes(sound[:length])
         refused(lambda: read(path), str(path), "cut short")
     path.write_text("<!doctype html><title>404</title>")
-    refused(lambda: read(path), str(path), "damaged")
+    refused(lambda: read(path), str(path), "is a web page")
     path.write_bytes(b"")
     refused(lambda: read(path), f"{path} is empty")
     path.unlink()
@@ -421,7 +421,10 @@ def test_a_pickle_that_would_run_code_does_not(tmp_path, base):
         ([torch.zeros(2)], "holds one list where"),
         ({"a": torch.zeros(2), "step": 7}, "holds 'step', a int, where"),
         ({5: torch.zeros(2)}, "holds 5, a Tensor, where"),
-        ({"model": {"model": {"model": {"a": torch.zeros(2)}}}}, "holds 'model', a dict, where"),
+        (
+            {"model": {"model": {"model": {"model": {"model": {"a": torch.zeros(2)}}}}}},
+            "holds 'model', a dict, where",
+        ),
     ],
 )
 def test_what_is_no_dictionary_of_tensors_is_refused(tmp_path, content, words):
