@@ -22,6 +22,7 @@ from engine.causal.text.tokens import Tokens, Vocabulary
 from engine.weights.checkpoint import placed
 from engine.weights.errors import CheckpointError
 from engine.weights.finite import check_finite
+from engine.weights.scaled import BESIDE, SCALES, check_plain
 
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 SHOWN = 3  # faults of a checkpoint that an error names; the rest is counted
@@ -203,11 +204,24 @@ def empty_text_encoder(size: TextSize) -> Any:
 def _renamed(
     tensors: Mapping[str, Tensor], model: nn.Module, size: TextSize, source: str | Path
 ) -> dict[str, Tensor]:
-    """The tensors under transformers' names: every one, each of the right shape, no other."""
+    """The tensors, by Wan's names or transformers', under transformers': every one, each of the
+    right shape, no other.
+    """
     names = {f"{wan}.weight": f"{ours}.weight" for wan, ours in AROUND.items()}
     for layer in range(size.layers):
         for wan, ours in IN_LAYER.items():
             names[f"blocks.{layer}.{wan}.weight"] = f"encoder.block.{layer}.{ours}.weight"
+    check_plain(tensors, source)
+    if any(key.endswith((*SCALES, *BESIDE)) for key in tensors):
+        raise CheckpointError(
+            f"{source} is a text encoder in fp8 with scales, of which the one without is read; "
+            "take umt5-xxl-enc-fp8_e4m3fn.safetensors of Kijai/WanVideo_comfy."
+        )
+    if TABLE in tensors:
+        theirs = {ours: wan for wan, ours in names.items()}
+        tensors = {
+            theirs.get(key, key): tensor for key, tensor in tensors.items() if key != SAME_TABLE
+        }
     faults = [f"{name} is missing" for name in names if name not in tensors]
     faults += [f"{name} is unexpected" for name in tensors if name not in names]
     empty = model.state_dict()
@@ -219,6 +233,6 @@ def _renamed(
         more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         raise CheckpointError(
             f"{source} does not fit the {size.name} text encoder: {', '.join(faults[:SHOWN])}"
-            f"{more}; choose a file of that encoder with Wan's names."
+            f"{more}; choose a file of that encoder."
         )
     return {ours: tensors[wan].detach() for wan, ours in names.items()}

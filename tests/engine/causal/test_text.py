@@ -177,7 +177,7 @@ NORM, QUERY = "blocks.1.norm1.weight", "blocks.2.attn.q.weight"
     ("changes", "told"),
     [
         ({NORM: None}, "blocks.1.norm1.weight is missing; choose"),
-        ({"scaled_fp8": torch.zeros(2)}, "scaled_fp8 is unexpected; choose"),
+        ({"spiece_model": torch.zeros(2)}, "spiece_model is unexpected; choose"),
         ({QUERY: torch.zeros(8, 4)}, r"blocks.2.attn.q.weight is \(8, 4\) where \(64, 64\) is"),
         ({NORM: None, QUERY: None, "x": torch.zeros(1), "y": torch.zeros(1)}, "and 1 more; choose"),
     ],
@@ -188,6 +188,28 @@ def test_a_file_that_does_not_fit_is_told_by_its_names(
     tensors = {k: t for k, t in (golden.weights() | changes).items() if t is not None}
     with pytest.raises(CheckpointError, match=rf"^enc.pth does not fit the tiny UMT5 .*{told}"):
         load(golden, folder, tensors, source="enc.pth")
+
+
+def test_a_file_under_transformers_names_is_the_same_encoder(golden: Fixture, folder: Path) -> None:
+    state = load(golden, folder).model.state_dict()
+    for tensors in (state, {k: t for k, t in state.items() if "embed_tokens" not in k}):
+        again = load(golden, folder, dict(tensors))
+        assert torch.equal(again("a red fox"), load(golden, folder)("a red fox"))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"scaled_fp8": torch.zeros(2)}, "fp8 with scales, of which the one without is read; take"),
+        ({"blocks.0.attn.q.scale_weight": torch.ones(1)}, "fp8 with scales"),
+        ({QUERY: torch.zeros(64, 64, dtype=torch.int8)}, "whole numbers .int8., which is not read"),
+    ],
+)
+def test_an_encoder_that_is_packed_otherwise_is_told_by_its_name(
+    golden: Fixture, folder: Path, more: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(CheckpointError, match=rf"^enc.pth is .*{told}"):
+        load(golden, folder, golden.weights() | more, source="enc.pth")
 
 
 def test_the_xxl_has_the_sizes_of_its_published_files() -> None:
