@@ -152,10 +152,10 @@ def checked(data: bytes, name: str = "The picture") -> Header:
     if found is None:
         raise PictureError(f"{name} is none of {KINDS}; save it as one of these.", 415)
     if found.width < 1 or found.height < 1:
-        raise PictureError(f"{name} is a {found.kind} without a size; save it anew.", 415)
+        raise PictureError(f"{name} is {found.kind} without a size; save it anew.", 415)
     if found.width * found.height > found.most:
         raise PictureError(
-            f"{name} is a {found.kind} of {found.width}x{found.height} pixels where "
+            f"{name} is {found.kind} of {found.width}x{found.height} pixels where "
             f"{found.most // 10**6} megapixels are the most; scale it down first.",
             413,
         )

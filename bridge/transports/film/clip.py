@@ -21,6 +21,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from bridge.transports import TransportError
+from bridge.transports.film.pictures import check_size
 from bridge.transports.film.player import Shot
 from bridge.transports.film.upright import Upright
 
@@ -85,6 +86,7 @@ class Clip:
             own = told != coded.sample_aspect_ratio
             try:
                 for picture in progressive(_decoded(container, stream)):
+                    check_size(picture.width, picture.height, self._path)
                     seen = picture.time if picture.pts is not None else None
                     line.place(seen, float((picture.duration or 0) * (picture.time_base or 0)))
                     aspect = told if own else coded.sample_aspect_ratio or told
@@ -119,6 +121,8 @@ class Clip:
             raise TransportError(f"There is no picture in {self._path}; try another file.")
         for stream in sorted(films, key=lambda found: found.frames == 1):  # that is its poster
             if getattr(stream, "codec_context", None) is not None:
+                if stream.width and stream.height:  # else its first picture tells
+                    check_size(stream.width, stream.height, self._path)
                 stream.thread_type = "AUTO"
                 return stream
         raise TransportError(

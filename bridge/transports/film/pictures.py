@@ -100,7 +100,7 @@ def check_size(width: int, height: int, path: Path) -> None:
         raise unreadable(path)
     if width * height > MOST_PIXELS:
         raise TransportError(
-            f"{path} is a picture of {width}x{height} where {MOST_PIXELS // 10**6} megapixels are "
+            f"{path} has pictures of {width}x{height} where {MOST_PIXELS // 10**6} megapixels are "
             "the most; scale it down first."
         )
 

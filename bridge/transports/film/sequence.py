@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from bridge.frames.frame import Image
 from bridge.system.paths import FILMS, PICTURES
 from bridge.transports import TransportError
 from bridge.transports.film.animated import AnimatedWebp
@@ -18,6 +19,7 @@ from engine.images.decoding import header
 log = logging.getLogger(__name__)
 
 DENSE = 2  # numbers for each file, or fewer, where they count up
+FIRST = 16  # files of which one must be readable when a folder is opened
 SLIDE = 5.0  # seconds for a picture of a folder in which they are not numbered
 NUMBER = re.compile(r"\d+")
 HEIC = (b"heic", b"heix", b"hevc", b"heim")  # brands of the pictures that iPhones take
@@ -44,11 +46,13 @@ def reel(path: Path) -> Reel | None:
 class Sequence:
     """What a folder holds, or what of it has a name such as `shot_%04d.png`, `shot_####.png` or
     `shot*`: pictures, for as long as each is shown, and whole clips. It is looked up every round.
+    One that cannot be read is told in the log, once, and the one before it stays.
     """
 
     def __init__(self, path: Path, fps: float, *, asked: bool) -> None:
         """`fps` pictures a second; unless they were `asked` for, slowly where names do not count
-        up. TransportError where there is nothing, or the first is a picture that cannot be read.
+        up. TransportError where there is nothing, or the first few are all pictures that cannot be
+        read.
         """
         self._path = path
         files = self._files()
@@ -58,15 +62,15 @@ class Sequence:
         self._length = SLIDE if slow else 1 / fps
         self.name = f"{len(files)} files of {path.name}"
         self.rate = f"{1 / self._length:.4g}"
-        if _still(files[0]):
-            read(files[0])
+        self._left_out: set[Path] = set()
+        self._last = self._first(files)  # the picture that was drawn last
 
     def once(self) -> Generator[Shot, None, None]:
         """The shots of one round."""
         at = 0.0
         for path in self._files():
             if _still(path):
-                yield Shot(at, self._length, partial(read, path))
+                yield Shot(at, self._length, partial(self._drawn, path))
                 at += self._length
                 continue
             try:
@@ -77,6 +81,30 @@ class Sequence:
                     at = start + shot.at + shot.length
             except (TransportError, OSError) as error:  # the others are there
                 log.warning("%s is left out: %s", path, error)
+
+    def _first(self, files: list[Path]) -> Image | None:
+        """The first picture that can be read; None where a clip comes before it."""
+        failure: TransportError | None = None
+        for path in files[:FIRST]:
+            if not _still(path):
+                return None
+            try:
+                return read(path)
+            except TransportError as error:
+                failure = failure or error
+        raise failure or TransportError(f"There is no picture in {self._path}; check the path.")
+
+    def _drawn(self, path: Path) -> Image:
+        try:
+            self._last = read(path)
+            self._left_out.discard(path)
+        except TransportError as error:
+            if path not in self._left_out:
+                log.warning("%s is left out: %s", path, error)
+            if self._last is None:
+                raise
+            self._left_out.add(path)
+        return self._last
 
     def _files(self) -> list[Path]:
         """Those that are shown, in the order of the numbers in their names."""

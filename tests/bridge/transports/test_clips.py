@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from bridge.transports import Options, TransportError, open_source
 from bridge.transports.film.clip import Clip, Timeline
@@ -404,3 +405,11 @@ def test_what_is_cut_off_is_played_as_far_as_it_goes(tmp_path):
     path = write(tmp_path / "clip.ts", gray(50), codec="mpeg2video")
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     assert 10 < len(drawn(path)) < 50
+
+
+def test_a_small_file_of_huge_pictures_is_refused(tmp_path, monkeypatch):
+    """A GIF of 11 kB may hold hundreds of 64 megapixels each."""
+    frames = [Image.new("P", (8000, 8000), colour) for colour in (1, 2)]
+    frames[0].save(tmp_path / "bomb.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(TransportError, match=r"pictures of 8000x8000 where 40 megapixels"):
+        open_source(f"file:{tmp_path}/bomb.gif", Options())

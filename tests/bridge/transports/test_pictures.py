@@ -233,15 +233,32 @@ def test_a_file_wins_whose_name_looks_like_more(tmp_path):
             assert name in source.status
 
 
-def test_a_folder_without_pictures_is_told_and_a_picture_that_cannot_be_read_is_left(row, tmp_path):
+def test_a_folder_without_pictures_is_told_and_a_picture_that_cannot_be_read_is_left(
+    row, tmp_path, caplog
+):
     (tmp_path / "empty").mkdir()
     for name in ("empty", "my shots/none_%d.png", "nowhere/a_%d.png"):
         with pytest.raises(TransportError, match=r"There is no picture or film in|cannot be read"):
             open_source(f"file:{tmp_path}/{name}", Options())
+    (row / "shot_1.png").write_bytes(b"")
     (row / "shot_2.png").write_bytes(b"damaged")
+    (row / "shot_5.png").unlink()
+    (row / "shot_5.png").mkdir()
+    reel = Sequence(row, 50, asked=True)
+    for _ in range(2):
+        first, second, _, fourth, fifth, *rest = (int(image[0, 0, 0]) for image in drawn(reel))
+        assert (second, fifth, len(rest)) == (first, fourth, 7), "the one before stays"
+    for name in ("shot_1.png", "shot_2.png", "shot_5.png"):
+        assert len([text for text in caplog.messages if f"{name} is left out" in text]) == 1
     with running_session(tmp_path, pipeline="passthrough", source=f"file:{row}?fps=50") as rig:
-        rig.until(lambda: "shot_2.png is not a picture" in rig.session.status().input_problem)
         rig.until(lambda: rig.session.status().input == "live")
+        rig.until(lambda: rig.session.status().frames_new > 30)
+        assert not rig.session.status().input_problem
+    for file in row.glob("shot_*.png"):
+        if file.is_file():
+            file.write_bytes(b"damaged")
+    with pytest.raises(TransportError, match=r"shot_1.png is not a picture"):
+        open_source(f"file:{row}", Options())
 
 
 def test_new_pictures_of_a_folder_are_seen_in_the_next_round(row):
