@@ -248,6 +248,7 @@ class Worker:
         else:
             self._close()
             self._pipeline, self._loaded, self._bad = built, order, 0
+            self._reduced = False  # it needs another memory than the one before
             return None
         release_memory()  # what was built of it; here, for the error itself held that
         if failure.code is Exit.CUDA:
@@ -378,7 +379,8 @@ class Worker:
         except WorkerEnd:
             raise
         except Exception as error:  # the one place where any error of a model ends up
-            if not is_out_of_memory(error) or self._reduced:
+            # Without pictures, of text alone, there is nothing to halve.
+            if not is_out_of_memory(error) or self._reduced or not taken.images:
                 raise self._end(error, Exit.BROKE) from error
             self._reduced = True
             self._pipeline.reset()
