@@ -41,5 +41,8 @@ def exact_sides(text: str) -> tuple[int, int]:
 
 
 def floored(width: int, height: int, multiple: int) -> tuple[int, int]:
-    """The size within that one whose sides are multiples of `multiple`, and no smaller."""
+    """The size within that one whose sides are multiples of `multiple`, and no smaller.
+
+    The bridge's feeder asks it for an input, a pipeline for text alone.
+    """
     return max(multiple, width - width % multiple), max(multiple, height - height % multiple)

@@ -32,7 +32,7 @@ def levels(text: str) -> tuple[float, ...]:
         return evenly(int(found[0]))
     if len(found) > MOST:
         raise ValueError(f"takes at most {MOST} numbers, not {len(found)}")
-    if found[0] <= 1 and any("." in part for part in parts):
+    if max(found) <= 1 and any("." in part for part in parts):
         whole = canonical(",".join(f"{NOISIEST * level:g}" for level in found))
         raise ValueError(f"counts from {NOISIEST} down, not from 1; write {whole}")
     if found[0] > NOISIEST or (len(found) == 1 and found[0] <= MOST):

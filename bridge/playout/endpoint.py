@@ -3,6 +3,7 @@
 A carrier is a thread that opens, uses and closes one source or sink, GL context and all. A driver
 or a disk may keep it for ever: nobody waits for it. What is asked for is opened beside what is in
 use, then taken up, then the old one closed; what a carrier that was given up gets later, it closes.
+What was open and is lost, such as a camera that was pulled out, opens itself again.
 """
 
 import logging
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 
 WAIT = 0.1  # seconds that an end waits before it looks whether to go on
 LOOK = 0.1  # seconds between looks at what time brings
-RETRY = 1.0  # seconds until a failed source or sink is tried again
+RETRY = 1.0  # seconds until a failed step is tried again, or what cannot be opened is opened again
 PATIENCE = 1.0  # seconds that an opening may take before a newer choice overtakes it
 TELL = 2.0  # seconds without an answer from which on it is told
 CLOSING = 3.0  # seconds that one which cannot be had twice may take to close

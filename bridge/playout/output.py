@@ -2,7 +2,8 @@
 
 At every tick it takes the first of: a new generated picture, the last one, the input or the
 fallback (if asked for), the test card. Bypass, mix, freeze and black act here, so they work while
-the engine loads or is dead.
+the engine loads or is dead. The beat is `Ticker`'s (`bridge/system/timing.py`): after a stall it
+starts anew, and nothing is caught up.
 """
 
 import threading

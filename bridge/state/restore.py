@@ -116,7 +116,7 @@ class Restore:
         return uri
 
     def _take_back(self, name: str, value: object) -> None:
-        """One value that was kept, through the same door as any other."""
+        """One value that was kept, as strictly as REST takes one: out of range it is left out."""
         try:
             self._store.update({name: value}, Setter(By.JOURNAL))
         except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""A camera of this machine, by its number or its name."""
+"""A camera of this machine, by its number or its name; one that is lost is opened again."""
 
 import logging
 import sys

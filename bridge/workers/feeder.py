@@ -1,4 +1,5 @@
-"""Answers a worker's requests: decides when a block begins and which pictures it gets.
+"""Answers a worker's requests: decides when a block begins, which pictures it gets, in
+which size.
 
 The worker asks for n pictures; it gets them as soon as n new ones are there. A slow or still
 sender starves nothing: after a while the newest is repeated. In text mode (n = 0) the next block

@@ -2,6 +2,7 @@
 
 Each file of tests/golden holds random weights under the names of the real checkpoint, all inputs,
 and what the authors' code gave after every pass (float32 on a CPU). Its header says the sizes.
+Nothing here writes them: they were made by running that code.
 """
 
 import json

@@ -19,7 +19,7 @@ class Hub:
     tags      instead of the content's SHA-256, sizes instead of its length
     broken    a download breaks off after so many bytes, so many times
     slow      seconds that it waits after each piece of 64 KiB
-    status    instead of an answer
+    status    instead of an answer, to every request
     elsewhere host that the files are redirected to
     """
 
