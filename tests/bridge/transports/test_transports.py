@@ -546,7 +546,7 @@ def test_a_picture_is_held_against_a_budget_before_it_is_unpacked(tmp_path, kind
         assert source.receive(2).image.shape == (30, 40, 4)
     monkeypatch.setattr("bridge.transports.film.pictures.MOST_PIXELS", 1199)
     monkeypatch.setattr(cv2, "imdecode", None)
-    with pytest.raises(TransportError, match="a picture of 40x30 where"):
+    with pytest.raises(TransportError, match="has pictures of 40x30 where"):
         open_source(f"file:{path}", Options())
     path.write_bytes(b"no picture")
     with pytest.raises(TransportError, match="is not a picture that can be read"):

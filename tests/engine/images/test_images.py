@@ -148,7 +148,7 @@ def test_a_picture_beyond_the_budget_is_refused_before_it_is_unpacked(kind, monk
     with pytest.raises(PictureError, match=r"pixels where \d+ megapixels are the most") as refused:
         decoded(bytes(data), WHOLE, "The reference 'a'")
     assert refused.value.status == 413
-    assert str(refused.value).startswith("The reference 'a' is a ")
+    assert str(refused.value).startswith("The reference 'a' is ")
 
 
 # What comes of them
