@@ -45,6 +45,7 @@ from bridge.state.store import ParameterStore, UnusableError
 from bridge.system.faults import Faults
 from bridge.system.paths import bare, meant
 from bridge.transports import (
+    NotNowError,
     Offer,
     Options,
     Sink,
@@ -327,7 +328,7 @@ class Session:
             self._receiving.set_source(uri, self._keep)
         else:
             if named(uri) and (why := self._unguided()):
-                raise TransportError(f"{role} needs VACE, and {why}.")
+                raise NotNowError(f"{role} needs VACE, and {why}.")
             self._guides[role].set_source(uri, self._keep)
         self._missed.drop(role)
 

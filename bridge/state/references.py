@@ -20,9 +20,11 @@ LONGEST = 120  # letters of a name that is given, bytes of one that is kept
 FORBIDDEN = '/\\:*?"<>|'  # in a name: what some system takes for more than a letter
 # Nor control characters and ends of lines, marks of direction, which make a name read as another
 # one, and halves of characters
-NO_LETTERS = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-LETTER = f"[^{re.escape(FORBIDDEN)}{NO_LETTERS}]"
+NO_LETTERS = re.escape(FORBIDDEN) + r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+LETTER = rf"[^{NO_LETTERS}\ud800-\udfff]"
 NAME = re.compile(f"^(?![ .]){LETTER}{{1,{LONGEST}}}$")
+# The same for those who know neither halves of characters nor a look ahead.
+TOLD = f"^[^ .{NO_LETTERS}][^{NO_LETTERS}]{{0,{LONGEST - 1}}}$"
 CURE = f"give it a name without {' '.join(FORBIDDEN)}, of at most {LONGEST} letters"
 MOST_BYTES = 25 << 20  # of a file that is taken in
 LONGEST_SIDE = 2048  # pixels that are kept: no pipeline is shown more of a reference

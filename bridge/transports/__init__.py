@@ -50,6 +50,10 @@ class TransportError(Exception):
     """A source or sink cannot be opened, or is gone for good; the text is one sentence."""
 
 
+class NotNowError(TransportError):
+    """It is right by itself, and what it needs is not there now."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What a transport may need to know: the size in pixels and the rate in frames a second that

@@ -204,7 +204,7 @@ def full_memory(field: Field) -> None:
         sleep(0.5)
     finally:
         filler.unlink(missing_ok=True)
-    if status == 422:  # refused at the door for want of room
+    if status == 409:  # refused at the door for want of room
         field.expect(bridge.set(size="480x270") == 200, "a size is refused although there is room")
     came = bridge.until(lambda state: state["engine_size"] in ("480x270", "480x268"), 15)
     field.expect(came, "the new size never came after there was room again")

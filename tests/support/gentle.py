@@ -17,5 +17,7 @@ def before_call(context, case, **kwargs):
         return
     if body.get("weights") == "demo":
         body["weights"] = "real"
+    if isinstance(levels := body.get("denoising_steps"), list) and len(levels) > 1:
+        body["denoising_steps"] = ["none"]  # it is taken where it falls, which no document can say
     if isinstance(size := body.get("size"), str) and re.fullmatch(SIZE, size):
         body["size"] = "auto" if size == "auto" else "64x48"

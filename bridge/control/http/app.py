@@ -50,7 +50,7 @@ FRAMEWORK = {
 SIDES = ["input", "output"]
 # FastAPI would check it, and answer in words of its own
 NAMED = InPath(json_schema_extra={"pattern": "^[^\\x00-\\x1f\\x7f/\\\\]+$"})
-NAME = Query(json_schema_extra={"pattern": references.NAME.pattern, "not": {"pattern": r"\.\."}})
+NAME = Query(json_schema_extra={"pattern": references.TOLD, "not": {"pattern": r"\.\."}})
 PATIENCE = 10.0  # seconds that a look into the folder of pictures may take
 MOST_TOLD = 100  # problems of one request that are told one by one: more than parameters
 LONGEST_NAME = 80  # letters of a name that is told

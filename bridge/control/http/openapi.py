@@ -119,7 +119,7 @@ def _fill(schemas: dict[str, Any], desk: BridgeApi) -> None:
     schemas["Which"]["properties"]["pipeline"]["enum"] = [row["id"] for row in pipelines]
     begins = "|".join(re.escape(name) for name, (source, _, _) in schemes().items() if source)
     schemas["Choice"]["properties"]["uri"] |= {
-        "pattern": f"^({begins}):",
+        "pattern": f"^(({begins}):|none$)",
         "maxLength": LONGEST_URI,
     }
 

@@ -16,7 +16,7 @@ from bridge.control.http.thumbnails import WIDTH, Thumbnail, Thumbnails
 from bridge.frames.encode import jpeg
 from bridge.state.inputs import HELP, ROLES, Role
 from bridge.system.paths import meant
-from bridge.transports import Offer, TransportError, schemes
+from bridge.transports import NotNowError, Offer, TransportError, schemes
 from engine.system.texts import mended
 
 WAIT = 1.0  # seconds that an asker waits for a picture
@@ -58,8 +58,12 @@ def sources(desk: BridgeApi) -> APIRouter:
 
     def choose(role: Role, given: Choice) -> dict[str, str]:
         uri = meant(given.uri)
+        if not uri and role != "source":
+            raise HTTPException(422, f"It takes the URI of the {role}.")
         try:
             desk.set_source(uri, role)
+        except NotNowError as error:
+            raise HTTPException(409, str(error)) from error
         except TransportError as error:
             raise HTTPException(422, str(error)) from error
         return {role: uri}
@@ -68,7 +72,7 @@ def sources(desk: BridgeApi) -> APIRouter:
         name = "choose" if role == "source" else f"choose_{role}"
         router.add_api_route(
             f"/{role}", partial(choose, role), methods=["POST"], status_code=202, name=name,
-            description=HELP[role], responses=refused(422),
+            description=HELP[role], responses=refused(409, 422),
         )  # fmt: skip
 
     @router.get(

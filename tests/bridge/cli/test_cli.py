@@ -314,7 +314,7 @@ def test_a_reference_may_be_given_by_its_path(tmp_path):
     given = f"reference= {picture.as_uri()} "
     with running(tmp_path, "--sink", "null:", "--set", given) as bridge:
         name = bridge.ask("parameters")["reference"]
-        assert name.startswith("my _own_ art-")
+        assert name.startswith("my (own) art-")
         assert (tmp_path / "assets" / name).is_file()
 
 

@@ -169,7 +169,7 @@ def test_a_control_that_is_lost_is_held_and_told_and_the_input_never_takes_its_p
             rig.until(lambda: seen(rig, 3)[-1].control in sent)
         rig.until(lambda: f"The control {uris['control']} is lost; its last picture is held"
                   in session.status().error)  # fmt: skip
-        assert f"The mask {uris['mask']} is lost" in session.status().error
+        rig.until(lambda: f"The mask {uris['mask']} is lost" in session.status().error)
         assert session.status().control_input == "waiting"
         seen(rig, 2 * BLOCK)  # what was on its way
         held = seen(rig, 9)

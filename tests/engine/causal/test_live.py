@@ -326,7 +326,7 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     ),
     "another shape": (other_shape, "scale_shift_table: (1, 3, 96) where (1, 2, 96) is expected"),
     "zero bytes": (lambda p, _: p.write_bytes(b""), "is empty; download it again"),
-    "a page": (lambda p, _: p.write_text("<!doctype html>"), "damaged, cut short or no .pt file"),
+    "a page": (lambda p, _: p.write_text("<!doctype html>"), "is a web page, not the file itself"),
     "one bit": (flipped, "its SHA-256 is "),
 }
 
