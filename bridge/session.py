@@ -62,7 +62,6 @@ from bridge.workers.machine import LocalMachine, MachineFactory
 from bridge.workers.rollback import Rollback
 from engine import sizes
 from engine.catalog.rows import Catalog, PipelineRow
-from engine.cost.fit import LARGEST_AUTO
 from engine.files.library import Library
 from engine.parameters import Load, Value, describe
 from engine.sizes import AUTO
@@ -629,7 +628,7 @@ def unguided(row: PipelineRow, load: Load) -> str:
 
 
 def _area(size: str) -> int:
-    width, height = sizes.sides(size) or LARGEST_AUTO
+    width, height = sizes.sides(size) or sizes.LARGEST_AUTO
     return width * height
 
 

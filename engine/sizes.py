@@ -1,9 +1,14 @@
-"""What a size may be written as: the one parser of every door and every reader."""
+"""What a size may be written as, the one parser of every door and every reader; and the size that
+the engine works at, made of one.
+"""
 
 import re
 
 LARGEST = 8192  # pixels of a side
 AUTO = "auto"
+WIDE, HIGH, SQUARE = (576, 320), (320, 576), (512, 512)  # what `auto` takes
+OBLONG = 1.2  # ratio of two sides from which on a shape is not square
+LARGEST_AUTO = SQUARE  # which is asked for where memory is counted
 WRITTEN = re.compile(r"0*([1-9][0-9]{0,3})\s*[x*×]\s*0*([1-9][0-9]{0,3})", re.IGNORECASE)
 
 
@@ -41,8 +46,22 @@ def exact_sides(text: str) -> tuple[int, int]:
 
 
 def floored(width: int, height: int, multiple: int) -> tuple[int, int]:
-    """The size within that one whose sides are multiples of `multiple`, and no smaller.
-
-    The bridge's feeder asks it for an input, a pipeline for text alone.
-    """
+    """The size within that one whose sides are multiples of `multiple`, and no smaller."""
     return max(multiple, width - width % multiple), max(multiple, height - height % multiple)
+
+
+def engine_size(text: str, multiple: int, shape: tuple[int, int]) -> tuple[int, int]:
+    """Width and height that the engine works at: multiples of `multiple`, floored, at least one.
+
+    `text` is a size in any spelling, or auto: by the shape (width, height) of the input, wide,
+    high or square. ValueError with one sentence for any other text. The bridge's feeder asks it for
+    each block with pictures; a causal pipeline of text alone takes its row's size for auto.
+    """
+    try:
+        asked = sides(text)
+    except ValueError as error:
+        raise ValueError(f"size {error}.") from None
+    if asked is None:
+        ratio = shape[0] / shape[1]
+        asked = WIDE if ratio > OBLONG else HIGH if ratio < 1 / OBLONG else SQUARE
+    return floored(*asked, multiple)

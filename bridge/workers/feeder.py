@@ -1,5 +1,5 @@
-"""Answers a worker's requests: decides when a block begins, which pictures it gets, in
-which size.
+"""Answers a worker's requests: decides when a block begins and which pictures it gets. In which
+size says `engine.sizes.engine_size`.
 
 The worker asks for n pictures; it gets them as soon as n new ones are there. A slow or still
 sender starves nothing: after a while the newest is repeated. In text mode (n = 0) the next block
@@ -33,22 +33,6 @@ def patience(count: int, input_fps: float) -> float:
     if input_fps <= 0:
         return STILL_WAIT
     return min(max(1.5 * count / input_fps, STILL_WAIT), LONGEST_WAIT)
-
-
-def engine_size(text: str, multiple: int, shape: tuple[int, int]) -> tuple[int, int]:
-    """Width and height that the engine works at: multiples of `multiple`, floored, at least one.
-
-    `text` is a size in any spelling, or auto: by the shape (width, height) of the input, wide,
-    high or square. ValueError with one sentence for any other text.
-    """
-    try:
-        asked = sizes.sides(text)
-    except ValueError as error:
-        raise ValueError(f"size {error}.") from None
-    if asked is None:
-        ratio = shape[0] / shape[1]
-        asked = (576, 320) if ratio > 1.2 else (320, 576) if ratio < 1 / 1.2 else (512, 512)
-    return sizes.floored(*asked, multiple)
 
 
 class Cap:
@@ -170,7 +154,7 @@ class Feeder:
         if row.native_size or not frames:
             return None
         rows, columns = frames[-1].image.shape[:2]
-        return engine_size(self._size(), row.multiple, (columns, rows))
+        return sizes.engine_size(self._size(), row.multiple, (columns, rows))
 
     def _due(self) -> float:
         block = self._link.block

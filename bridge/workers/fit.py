@@ -13,7 +13,7 @@ from engine import sizes
 from engine.catalog.controls import CausalLoad
 from engine.catalog.rows import PipelineRow
 from engine.catalog.specs import DEMO, DEMO_VAE_WIDTH
-from engine.cost.fit import LARGEST_AUTO, NOTHING, Fit, fit_of, pixels
+from engine.cost.fit import NOTHING, Fit, fit_of, pixels
 from engine.cost.memory import GPU, Setting, need, total
 from engine.ipc.segments import folder
 from engine.parameters import Load
@@ -56,7 +56,7 @@ def fit_within(row: PipelineRow, load: Load, size: str, there: Free, loras: int)
     """
     if row.native_size:
         return NOTHING
-    width, height = sizes.floored(*(sizes.sides(size) or LARGEST_AUTO), row.multiple)
+    width, height = sizes.floored(*(sizes.sides(size) or sizes.LARGEST_AUTO), row.multiple)
     pictures = shared_bytes(row, width, height)
     if pictures > there.shared:
         cure = commit.cure()

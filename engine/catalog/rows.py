@@ -29,7 +29,14 @@ from engine.catalog.controls import (
     StylizeParameters,
 )
 from engine.catalog.lexicon import WORDS
-from engine.catalog.specs import KREA, LONGLIVE, REWARD_FORCING, STREAMDIFFUSIONV2, CausalSpec
+from engine.catalog.specs import (
+    KREA,
+    LONGLIVE,
+    REWARD_FORCING,
+    STREAMDIFFUSIONV2,
+    TOKEN_SIDE,
+    CausalSpec,
+)
 from engine.parameters import WRITTEN, Load, Parameters, ParameterSpec, describe
 from engine.system import loading
 
@@ -94,6 +101,7 @@ def _causal(spec: CausalSpec, title: str) -> PipelineRow:
         target=f"engine.causal.pipeline:of_row:{spec.id}",
         load=CausalLoad,
         parameters=CausalParameters,
+        multiple=TOKEN_SIDE,
         block=4 * spec.block + 1,
         text=True,
         guided="vace_enabled",

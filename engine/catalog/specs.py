@@ -10,6 +10,8 @@ Frames are latent frames: 4 pictures each, the first of a stream 1.
 from dataclasses import dataclass
 from typing import Literal
 
+TOKEN_SIDE = 16  # pixels that one token stands for, each way: the VAE shrinks by 8, a patch by 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSize:

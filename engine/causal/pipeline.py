@@ -23,7 +23,6 @@ from engine.causal.vae.streams import SIDE
 from engine.images.assets import Pictures
 from engine.pipeline import NO_GUIDES, Context, Guides, Image, UnusableOutput
 
-STEP = 16  # pixels that a token stands for, each way
 DEMO_NOTICE = "DEMO WEIGHTS: small and random, they show no picture of anything."
 GLANCE = 0.005  # seconds between looks for the very first prompt
 
@@ -188,7 +187,7 @@ class CausalPipeline:
     def _size(self, images: Sequence[Image], asked: str) -> tuple[int, int]:
         """Width and height of a block: the input's, or without one what is asked for."""
         given = (images[0].shape[1], images[0].shape[0]) if images else sizes.sides(asked)
-        return sizes.floored(*(given or self.spec.text_size), STEP)
+        return sizes.floored(*(given or self.spec.text_size), specs.TOKEN_SIDE)
 
     def _prompt(self, take: StreamRun, parameters: CausalParameters, *, anew: bool) -> None:
         """Go on with what is shown of the prompts by now, read `anew` where the network changed;

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 from engine import sizes
 from engine.catalog.controls import CausalLoad
-from engine.catalog.specs import CausalSpec
+from engine.catalog.specs import TOKEN_SIDE, CausalSpec
 from engine.cost.memory import GPU, Setting, need, total
-from engine.cost.roofline import SIDE, floor_size
+from engine.cost.roofline import floor_size
 
 GB = 1e9
 PRESETS = ((832, 480), (640, 352), (576, 320), (512, 288), (448, 256), (320, 176), (512, 512),
            (384, 384), (256, 256))  # fmt: skip
-LARGEST_AUTO = 512, 512  # of the sizes that `auto` takes
 ALIKE = 1.1  # ratio of two shapes, at most, that count as the same
 PARAMETER = {"text encoder": "text_encoder", "VAE": "vae"}  # that parts of a worker are chosen by
 LESS = (
@@ -123,8 +122,8 @@ def pixels(asked: str) -> tuple[int, int]:
     """Width and height of a size, at least a token's; the largest that `auto` takes for auto.
     ValueError where it is no size.
     """
-    width, height = sizes.sides(asked) or LARGEST_AUTO
-    return max(SIDE, width), max(SIDE, height)
+    width, height = sizes.sides(asked) or sizes.LARGEST_AUTO
+    return max(TOKEN_SIDE, width), max(TOKEN_SIDE, height)
 
 
 def _changes(load: CausalLoad, size: tuple[int, int]) -> Iterator[tuple[str, str]]:
@@ -145,5 +144,5 @@ def _smaller(width: int, height: int) -> list[tuple[int, int]]:
     alike = [(w, h) for w, h in sizes if 1 / ALIKE < w / h / ratio < ALIKE]
     if not alike:
         eighths = [(width * part // 8, height * part // 8) for part in range(7, 1, -1)]
-        alike = [floor_size(w, h) for w, h in eighths if min(w, h) >= SIDE]
+        alike = [floor_size(w, h) for w, h in eighths if min(w, h) >= TOKEN_SIDE]
     return sorted(set(alike), key=lambda each: -each[0] * each[1])

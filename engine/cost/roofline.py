@@ -12,10 +12,9 @@ rotations and modulations count as traffic alone, in kernels that are ideally fu
 from dataclasses import astuple, dataclass, replace
 from operator import add
 
-from engine.catalog.specs import CausalSpec, NetworkSize
+from engine.catalog.specs import TOKEN_SIDE, CausalSpec, NetworkSize
 from engine.cost.gpus import BF16, Gpu, Precision, Rates
 
-SIDE = 16  # pixels of one token's side: the VAE shrinks by 8, a patch by 2
 PATCH = 2 * 2  # latent pixels of one token
 PICTURES = 4  # of one latent frame
 
@@ -52,15 +51,15 @@ VAES = {
 
 def floor_size(width: int, height: int) -> tuple[int, int]:
     """The largest size within `width` by `height` that falls into whole tokens."""
-    if width < SIDE or height < SIDE:
-        raise ValueError(f"A side has at least {SIDE} pixels, not {width}x{height}.")
-    return width // SIDE * SIDE, height // SIDE * SIDE
+    if width < TOKEN_SIDE or height < TOKEN_SIDE:
+        raise ValueError(f"A side has at least {TOKEN_SIDE} pixels, not {width}x{height}.")
+    return width // TOKEN_SIDE * TOKEN_SIDE, height // TOKEN_SIDE * TOKEN_SIDE
 
 
 def frame_tokens(width: int, height: int) -> int:
     """Tokens of one latent frame."""
     width, height = floor_size(width, height)
-    return (width // SIDE) * (height // SIDE)
+    return (width // TOKEN_SIDE) * (height // TOKEN_SIDE)
 
 
 def blocks_cost(
@@ -133,7 +132,7 @@ class Work:
 
     def vae_cost(self, pixel: Cost) -> Cost:
         """One block's pictures at `pixel` for each of their pixels."""
-        cost = pixel * (self.pictures * self.tokens * SIDE**2)
+        cost = pixel * (self.pictures * self.tokens * TOKEN_SIDE**2)
         return Cost(conv=cost.conv, bytes=cost.bytes * self.precision.value_bytes / 2)
 
 

@@ -16,7 +16,7 @@ from bridge.frames.pixels import blend, darken, fit, is_black, opaque
 from bridge.playout.pacer import Pacer
 from bridge.state.controls import OutputParameters
 from bridge.state.store import ParameterError, ParameterStore
-from bridge.workers.feeder import engine_size, patience
+from bridge.workers.feeder import patience
 from engine.catalog.rows import BUILT_IN, ENTRY_POINTS, Catalog, StylizeParameters
 from engine.ipc.ring import RingReader, RingWriter, owner, sweep
 from engine.ipc.segments import RingError
@@ -251,15 +251,7 @@ def test_every_parameter_has_a_sentence_and_an_address_of_its_own():
     assert {s.kind for s in describe(StylizeParameters)} >= {Kind.FLOAT, Kind.TEXT}
 
 
-def test_sizes_are_floored_and_raised_never_refused_for_being_odd():
-    assert engine_size("auto", 16, (1920, 1080)) == (576, 320)
-    assert engine_size("auto", 16, (1080, 1920)) == (320, 576)
-    assert engine_size("auto", 16, (500, 500)) == (512, 512)
-    assert engine_size("640x360", 16, (1, 1)) == (640, 352)
-    assert engine_size("3x3", 16, (1, 1)) == (16, 16)
-    assert engine_size("832*5", 16, (1, 1)) == (832, 16)
-    with pytest.raises(ValueError, match="576x320"):
-        engine_size("big", 16, (1, 1))
+def test_a_block_waits_for_its_pictures_as_long_as_they_take():
     assert patience(12, 30) == pytest.approx(0.6)
 
 

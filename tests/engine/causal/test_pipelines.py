@@ -13,8 +13,10 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 
 import engine.images.assets
 from engine.catalog.controls import CausalParameters
-from engine.catalog.specs import SPECS
+from engine.catalog.specs import SPECS, TOKEN_SIDE
+from engine.causal.network.transformer import PATCH
 from engine.causal.pipeline import _pictures
+from engine.causal.vae.streams import SIDE
 from engine.parameters import Kind, ParameterSpec, describe
 from engine.pipeline import Context, Guides, Image, Pipeline, UnusableOutput, build
 from engine.sizes import floored, sides
@@ -348,6 +350,10 @@ def test_numbers_that_are_no_picture_are_refused() -> None:
     assert image[0, 0].tolist() == [0, 0, 0, 255]
     (image,) = _pictures(torch.full((1, 3, 1, 4, 4), 3.0))
     assert image[0, 0].tolist() == [255, 255, 255, 255]
+
+
+def test_a_token_stands_for_as_many_pixels_as_vae_and_network_make_of_it() -> None:
+    assert TOKEN_SIDE == SIDE * PATCH
 
 
 def test_the_size_is_followed_from_block_to_block(made: Made) -> None:

@@ -47,8 +47,8 @@ from bridge.settings import Settings
 from bridge.state import references as assets
 from bridge.state.status import STATUS
 from bridge.transports import BUILT_IN, Offer, offers
-from bridge.workers.feeder import engine_size
 from engine.ipc.ring import RingWriter
+from engine.sizes import engine_size
 from tests.support.desk import FakeDesk
 
 HERE = "http://127.0.0.1:8000"
