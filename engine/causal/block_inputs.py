@@ -15,10 +15,10 @@ from torch import Tensor
 
 from engine.catalog.controls import CausalParameters
 from engine.catalog.specs import CausalSpec
-from engine.causal.images import pixels
 from engine.causal.noise import Motion
 from engine.causal.schedule import Level, Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
+from engine.causal.to_tensor import to_tensor
 from engine.causal.vace_context import control_context, folded, split
 from engine.causal.vae.streams import GROUP, Vae
 from engine.images.assets import How, Key, Pictures
@@ -83,7 +83,7 @@ class Conditioning:
             noise_scale = parameters.noise_scale
             if parameters.noise_controller:
                 noise_scale = self._motion(images, noise_scale)
-            video = self._encoder(pixels(images, device))
+            video = self._encoder(to_tensor(images, device))
             levels = self._schedule.for_video(levels, noise_scale)
         if parameters.vace_on and stream.hints is not None:
             self._steering.refer(stream, parameters)
@@ -190,7 +190,7 @@ class Steering:
             if anchor is not None:
                 length = len(video[place])
                 video[place], mask[:, :, place] = [anchor] * length, 0
-        moving = pixels(video, self._vae.device)
+        moving = to_tensor(video, self._vae.device)
         if not images:
             moving = torch.where(mask > 0, 0.0, moving)
         stays, changes = split(moving, mask)
@@ -239,7 +239,7 @@ class Steering:
         return self._placed.get(place)
 
     def _pixels(self, image: Image) -> Tensor:
-        return pixels([image], self._vae.device)
+        return to_tensor([image], self._vae.device)
 
 
 def _fitted(images: Sequence[Image], count: int, size: tuple[int, int]) -> list[Image]:

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 
 from engine.catalog.controls import CausalParameters
 from engine.causal.block_inputs import MASKS_NOTHING, Mode
-from engine.causal.images import pixels
+from engine.causal.to_tensor import to_tensor
 from engine.pipeline import Guides, Image
 from tests.engine.causal.test_block_inputs import HEIGHT, LEVELS, WIDTH, conditioning
 
@@ -49,7 +49,7 @@ def test_of_what_is_masked_black_stays_and_white_may_change(tmp_path: Path) -> N
     images = clip(1)
     found = context(tmp_path, images, Guides(mask=left()))
     vae = conditioning("control", tmp_path)._vae
-    video, white = pixels(images, vae.device), torch.zeros(1, 1, COUNT, HEIGHT, WIDTH)
+    video, white = to_tensor(images, vae.device), torch.zeros(1, 1, COUNT, HEIGHT, WIDTH)
     white[..., : WIDTH // 2] = 1
     inactive, reactive, mask = found.split((16, 16, 64), 1)
     assert torch.equal(inactive, vae.encoder(True)(video * (1 - white)))

@@ -1,4 +1,4 @@
-"""Images as the tensors that the VAE takes."""
+"""Pictures to the one tensor that the VAE takes. What comes back: `_pictures` of `pipeline.py`."""
 
 # pyright: basic, reportMissingImports=false
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.pipeline import Image
 
 
-def pixels(images: Sequence[Image], device: torch.device) -> Tensor:
+def to_tensor(images: Sequence[Image], device: torch.device) -> Tensor:
     """Images (H, W, 4) of one size as (1, 3, frames, H, W) from -1 to 1, float32."""
     whole = torch.from_numpy(np.stack([image[..., :3] for image in images])).to(device)
     return whole.permute(3, 0, 1, 2)[None].float() / 127.5 - 1
