@@ -29,11 +29,12 @@ from engine.causal.vae.streams import Vae, load_vae, random_vae
 from engine.cost.fit import pixels
 from engine.cost.memory import Setting
 from engine.cost.roofline import frame_tokens
+from engine.files.kinds import SUFFIXES
 from engine.files.library import Library, lack
 from engine.files.loras import LoraFile
 from engine.pipeline import Context
 from engine.weights.checkpoint import opened, randomised, read
-from engine.weights.headers import NESTS, SUFFIXES, header
+from engine.weights.headers import NESTS, header
 
 DEMO_STD = 0.12  # of weights: below it attention hardly shows
 STEPS = 5  # that loading is told in

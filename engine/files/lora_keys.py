@@ -9,6 +9,8 @@ import re
 from itertools import takewhile
 from typing import NamedTuple
 
+from engine.files.wrappers import ANYWHERE, AROUND
+
 # At a key's end, the first that fits. A name of the adapter may stand behind PEFT's letters, and
 # diffusers' attention processors had the layer's name and the half's in one.
 HALF = r"(?:\.lora(?:_linear_layer)?|_lora)[._](?:{})(?:\.[^.]+)?(?:\.weight)?$"
@@ -50,16 +52,10 @@ SECOND = "for the second network of Wan2.2, which is not here"
 OTHER = "for another network than the one that makes the pictures"
 
 BLOCKS = {"blocks", "vace_blocks"}
-AROUND = (  # a network, in front of its layers
-    "model", "diffusion_model", "base_model", "transformer", "unet", "dit", "pipe", "net",
-    "generator",
-)  # fmt: skip
-WITHIN = (  # what compiling and sharding put in anywhere, and diffusers' attention processors
-    "module", "processor", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"
-)  # fmt: skip
+WITHIN = ANYWHERE | {"processor"}  # which diffusers' attention layers have
 FLAT = re.compile(r"(?:lora|lycoris|[bg]?oft|lokr|loha|glora|dora)_")  # kohya's, LyCORIS's
-FRONT = re.compile(f"(?:(?:{'|'.join(AROUND)})_)*")
-INSIDE = re.compile(f"_(?:{'|'.join(word.strip('_') for word in WITHIN)})(?=_)")
+FRONT = re.compile(f"(?:(?:{'|'.join(sorted(AROUND))})_)*")
+INSIDE = re.compile(f"_(?:{'|'.join(sorted(word.strip('_') for word in WITHIN))})(?=_)")
 WAN22 = re.compile(r"(transformer|unet|dit|model)_?2|(high|low)_noise(_model)?")
 STRANGERS = re.compile(
     r"text_(encoder|model)(_?\d)?|te\d?|clip\w*|(um)?t5\w*|vae|image_encoder|motion_encoder"

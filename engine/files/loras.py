@@ -17,10 +17,10 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from engine.catalog.artifacts import LORAS
 from engine.catalog.specs import DEMO, SPECS, WAN_1_3B, WAN_14B
+from engine.files.kinds import SAFETENSORS, SUFFIXES
 from engine.files.lora_keys import SECOND, WITHOUT, parsed
 
 FOLDERS = {LORAS, "lora"}  # in whatever case: ComfyUI's, Scope's, those of other programs
-SUFFIXES = (".safetensors", ".pt", ".pth")  # that are read, the best first
 PICKLES = (".bin", ".ckpt")  # that are not, but can be converted
 DEEPEST = 4  # folders in one another
 MOST = 5000  # files that are looked at
@@ -240,7 +240,7 @@ def _header(path: str, modified: int, size: int) -> tuple[str, int]:
 
     `modified` and `size` say whether it is still the same file.
     """
-    if PurePath(path).suffix.lower() != SUFFIXES[0]:
+    if PurePath(path).suffix.lower() != SAFETENSORS:
         return "", 0
     try:
         with Path(path).open("rb") as file:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.weights.errors import CheckpointError
+from engine.files.errors import CheckpointError
 
 Array = npt.NDArray[np.float32]
 

@@ -15,11 +15,11 @@ from typing import Any, BinaryIO, cast
 from engine.catalog import artifacts as files
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import SPECS, CausalSpec
+from engine.files.errors import CheckpointError
 from engine.files.hub_file import hub_file
 from engine.files.library import Library, WeightsError, size_text
 from engine.pipeline import InsufficientMemory
 from engine.verify.check import check_file, check_path
-from engine.weights.errors import CheckpointError
 
 
 def main() -> int:

@@ -19,13 +19,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from engine.files.errors import NAMED, CheckpointError, damaged, first_few, unsafe
+from engine.files.kinds import SAFETENSORS, check_suffix
 from engine.files.library import size_text
 from engine.pipeline import InsufficientMemory
 from engine.system import commit, held
 from engine.system.commit import MORE, short_of_memory
-from engine.weights.errors import NAMED, CheckpointError, damaged, first_few, unsafe
 from engine.weights.finite import check_finite
-from engine.weights.headers import NESTS, SAFETENSORS, check_suffix, header
+from engine.weights.headers import NESTS, header
 from engine.weights.pickle_header import DAMAGED, content_of
 
 Model = TypeVar("Model", bound=torch.nn.Module)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.weights.errors import CheckpointError, first_few
+from engine.files.errors import CheckpointError, first_few
 
 PIECE = 1 << 26  # values of a float8 tensor that are looked at at a time, for the memory it takes
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from engine.weights.errors import CheckpointError, shown
+from engine.files.errors import CheckpointError, shown
 
 
 def unwrapped(

@@ -19,9 +19,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from engine.files.errors import LIMIT, MOST, CheckpointError, damaged, shown, unsafe
 from engine.pipeline import InsufficientMemory
 from engine.system.commit import MORE, little_left, short_of_memory
-from engine.weights.errors import LIMIT, MOST, CheckpointError, damaged, shown, unsafe
 
 NESTS = (
     "generator", "generator_ema", "student", "ema", "model_ema", "params_ema", "ema_state_dict",

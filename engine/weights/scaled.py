@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.weights.errors import CheckpointError
+from engine.files.errors import CheckpointError
 
 SCALES = (".scale_weight", ".weight_scale")  # of the `.weight` beside it
 # What stands beside a scale and is not used: of what goes in, and that there are scales at all

@@ -17,9 +17,9 @@ from typing import Any
 
 from safetensors import safe_open
 
+from engine.files.errors import CheckpointError, shown
+from engine.files.kinds import SAFETENSORS, SUFFIXES
 from engine.files.lora_keys import STRANGERS, WAN22
-from engine.weights.errors import CheckpointError, shown
-from engine.weights.headers import SAFETENSORS, SUFFIXES
 
 CONFIG = "adapter_config.json"  # PEFT's, beside `adapter_model.safetensors`
 ITS_METADATA = "its metadata"

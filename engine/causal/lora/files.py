@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.causal.lora.alphas import NO_ALPHAS, Alphas, read_alphas
+from engine.files.errors import CheckpointError, first_few
 from engine.files.lora_keys import (
     BESIDE,
     INPUTS,
@@ -30,7 +31,6 @@ from engine.files.lora_keys import (
 )  # fmt: skip
 from engine.files.loras import MADE_FOR
 from engine.weights.checkpoint import read
-from engine.weights.errors import CheckpointError, first_few
 from engine.weights.finite import largest
 from engine.weights.headers import NESTS
 

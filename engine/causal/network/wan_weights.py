@@ -17,20 +17,15 @@ from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from torch import Tensor
 
 from engine.catalog.specs import NetworkSize
+from engine.files.errors import CheckpointError
+from engine.files.wrappers import ANYWHERE, AROUND
 from engine.weights.checkpoint import fill, randomised
-from engine.weights.errors import CheckpointError
 from engine.weights.names import unwrapped
 from engine.weights.scaled import check_plain, unscaled
 
 # Parts of keys that name no layer: anywhere, and in front of the others, where some stand for more
-WRAPPERS = {
-    "model", "diffusion_model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_orig_mod",
-    "module", "_forward_module",
-}  # fmt: skip
-IN_FRONT = WRAPPERS | {
-    "generator", "generator_ema", "student", "ema", "ema_model", "net", "network", "transformer",
-    "dit", "pipe", "unet", "denoiser", "state_dict",
-}  # fmt: skip
+WRAPPERS = ANYWHERE | {"model", "diffusion_model"}
+IN_FRONT = WRAPPERS | AROUND
 OWN = re.compile(r"(vace_)?blocks\.\d+\.self_attn\.")  # keys that Wan's own names alone have
 VACE = ("vace_blocks.", "vace_patch_embedding.")
 

@@ -19,8 +19,8 @@ from transformers import UMT5Config, UMT5EncoderModel
 
 from engine.catalog.specs import UMT5_XXL, TextSize
 from engine.causal.text.tokens import Tokens, Vocabulary
+from engine.files.errors import CheckpointError
 from engine.weights.checkpoint import placed
-from engine.weights.errors import CheckpointError
 from engine.weights.finite import check_finite
 from engine.weights.scaled import BESIDE, SCALES, check_plain
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from tokenizers import Tokenizer
 
+from engine.files.errors import CheckpointError
 from engine.system.texts import mended
-from engine.weights.errors import CheckpointError
 
 try:
     from ftfy import fix_text

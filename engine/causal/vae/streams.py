@@ -22,6 +22,7 @@ from torch import Tensor
 
 from engine.causal.vae.tiny import TinyCodec
 from engine.causal.vae.wan import DEVIATION, MEAN, WanCodec
+from engine.files.wrappers import ANYWHERE
 from engine.weights.checkpoint import fill
 from engine.weights.names import unwrapped
 
@@ -29,8 +30,7 @@ VaeKind: TypeAlias = Literal["wan", "lightvae", "tae", "lighttae"]
 Codec: TypeAlias = WanCodec | TinyCodec  # both code one latent's pictures at a time
 
 COLOURS, CHANNELS = 3, 16
-WRAPPERS = {"_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
-IN_FRONT = WRAPPERS | {
+IN_FRONT = ANYWHERE | {
     "model", "vae", "first_stage_model", "autoencoder", "taehv", "net", "generator", "state_dict",
     "vae_model",
 }  # fmt: skip
@@ -217,7 +217,7 @@ def load_vae(
     the keys of `wan` and `lightvae` go by diffusers' names there.
     """
     empty = empty_vae(kind, width=width)
-    plain = unwrapped(tensors, source, IN_FRONT, WRAPPERS)
+    plain = unwrapped(tensors, source, IN_FRONT, ANYWHERE)
     state = empty.codec.state(plain, source)
     fill(empty.codec.module, state, f"VAE {kind}", dtype, device, source)
     return Vae(empty.codec, empty.normalised)  # with its constants on the weights' device

@@ -17,7 +17,7 @@ from diffusers.loaders.single_file_utils import convert_wan_vae_to_diffusers
 from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan, WanCausalConv3d
 from torch import Tensor
 
-from engine.weights.errors import CheckpointError
+from engine.files.errors import CheckpointError
 
 # of each channel of the latents, over the pictures that the models were trained on
 MEAN = (-0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508,

@@ -30,8 +30,8 @@ from engine.causal.lora.layers import attach, merge
 from engine.causal.network.wan_weights import empty_transformer, load_transformer
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
+from engine.files.errors import CheckpointError
 from engine.weights.checkpoint import read
-from engine.weights.errors import CheckpointError
 from tests.support.golden import TOLERANCE, Fixture, Replay
 from tests.support.tiny import SIZE, prompt, tiny_stream
 

@@ -19,8 +19,8 @@ from engine.causal.lora.alphas import Pattern
 from engine.causal.lora.files import load_adapter, match_adapter
 from engine.causal.lora.layers import merge
 from engine.causal.network.wan_weights import empty_transformer, random_transformer
+from engine.files.errors import CheckpointError
 from engine.files.lora_keys import PARTS, parsed
-from engine.weights.errors import CheckpointError
 from tests.support.loras import LAYERS, RANK, SPELLINGS, WAN, Spelling, half, kohya, layers, peft
 
 pytestmark = pytest.mark.slow

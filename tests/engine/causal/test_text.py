@@ -19,7 +19,7 @@ from engine.causal.text.blending import between, blend
 from engine.causal.text.encoder import UMT5_XXL, TextEncoder, TextSize, load_text_encoder
 from engine.causal.text.prompts import Prompts, Shown
 from engine.causal.text.tokens import Vocabulary, clean
-from engine.weights.errors import CheckpointError
+from engine.files.errors import CheckpointError
 from tests.support.golden import TOLERANCE, Fixture, transition
 
 FP8 = torch.float8_e4m3fn

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from engine.causal.vae import streams as module
 from engine.causal.vae.streams import Stream, Vae, VaeKind, empty_vae, load_vae, random_vae
 from engine.causal.vae.tiny import MemBlock
-from engine.weights.errors import CheckpointError
+from engine.files.errors import CheckpointError
 from tests.support.golden import TOLERANCE, Fixture
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from engine.catalog.controls import CausalLoad
-from engine.files import loras
 from engine.files.library import Library
 from tests.support.lora_files import lora_file
 
@@ -223,8 +222,3 @@ def test_every_name_in_the_list_means_its_file(home, library):
     assert len(listed) == len(paths)
     assert {library.lora(lora.name).path for lora in listed} == paths
     assert all(library.lora(lora.name).name == lora.name for lora in listed)
-
-
-def test_the_endings_are_of_those_that_weights_have():
-    headers = pytest.importorskip("engine.weights.headers", exc_type=ImportError)
-    assert set(loras.SUFFIXES) <= set(headers.SUFFIXES)

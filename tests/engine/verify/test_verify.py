@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from engine.catalog.specs import KREA, LONGLIVE, WAN_14B
 from engine.causal.network.wan_weights import empty_transformer
 from engine.causal.vae.streams import KINDS, empty_vae
+from engine.files.errors import CheckpointError
 from engine.verify.check import Role, check, check_file, check_path
-from engine.weights.errors import CheckpointError
 from tests.support.checkpoints import write_models
 from tests.support.tiny_rows import SIZES, TINY
 

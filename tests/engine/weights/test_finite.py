@@ -21,10 +21,10 @@ from engine.causal.lora.files import match_adapter
 from engine.causal.lora.layers import merge
 from engine.causal.text.prompts import Prompts
 from engine.causal.vae.streams import empty_vae, load_vae, random_vae
+from engine.files.errors import CheckpointError
 from engine.pipeline import Context, build
 from engine.stylize import weights as stylize_weights
 from engine.stylize.looks import Looks
-from engine.weights.errors import CheckpointError
 from engine.weights.finite import all_finite, check_finite, largest
 from tests.support.checkpoints import write_models
 from tests.support.tiny_rows import CATALOG

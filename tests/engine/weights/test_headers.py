@@ -20,9 +20,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save, save_file
 
-from engine.weights.errors import LIMIT, CheckpointError
-from engine.weights.headers import header
-from engine.weights.safetensors_header import DTYPES
+from engine.files.errors import LIMIT, CheckpointError
+from engine.weights.headers import DTYPES, header
 
 A = {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}
 B = {"dtype": "BF16", "shape": [4], "data_offsets": [24, 32]}
@@ -218,7 +217,7 @@ def test_a_large_hostile_header_takes_no_more_memory_than_itself(text: bytes) ->
 
 
 def test_more_tensors_than_any_network_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.weights.safetensors_header.MOST", 2)
+    monkeypatch.setattr("engine.files.safetensors_header.MOST", 2)
     entry = {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}
     assert len(found(packed(dict.fromkeys("ab", entry), 0))) == 2
     text = told(packed(dict.fromkeys("abc", entry), 0))

@@ -1,5 +1,8 @@
 """60 checkpoints as people have them: each is used, or refused by its true name."""
 
+import io
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +17,8 @@ from torch import Tensor
 
 from engine.causal.network.wan_weights import load_transformer
 from engine.causal.vae.streams import load_vae
+from engine.files.errors import CheckpointError
 from engine.weights.checkpoint import read
-from engine.weights.errors import CheckpointError
 from tests.engine.weights.test_weights import base_names, drawn
 from tests.support.golden import Fixture
 from tests.support.tiny import SIZE as TINY
@@ -159,6 +162,18 @@ def test_what_is_packed_otherwise_is_told_by_its_name(
     assert str(refused.value).startswith(f"{path} ")
 
 
+def packed(kind: str) -> bytes:
+    """An archive with a checkpoint in it, as people are sent them."""
+    file = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("style/style.safetensors", bytes(500))
+    else:
+        with tarfile.open(fileobj=file, mode="w" + kind[3:]) as archive:  # type: ignore[call-overload]
+            archive.addfile(tarfile.TarInfo("style.safetensors"))
+    return file.getvalue()
+
+
 NO_CHECKPOINTS = {
     "gguf": (b"GGUF\x03\0\0\0" + bytes(500), "is a GGUF file"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\n",
@@ -171,6 +186,12 @@ NO_CHECKPOINTS = {
               "is an error message of the hub, saved as a file; accept the model's terms"),
     "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(99), "is an archive of another kind"),
     "zeros": (bytes(5000), "is reserved space that no download has filled"),
+    "json": (b'{\n  "message": "Rate limit exceeded"\n}', "is a text of JSON"),
+    "zip": (packed("zip"), "is an archive of another kind"),
+    "tar": (packed("tar"), "is an archive of another kind"),
+    "tar.gz": (packed("tar:gz"), "is an archive of another kind"),
+    "preview": (b"\xff\xd8\xff\xe0" + bytes(300), "is a picture"),
+    "nothing": (b"", "is empty"),
 }  # fmt: skip
 
 

@@ -25,11 +25,11 @@ from engine.causal.network.wan_weights import (
     transformer_state,
     vace_state,
 )
+from engine.files.errors import CheckpointError
 from engine.pipeline import InsufficientMemory
 from engine.system import commit
 from engine.weights import checkpoint as weights
 from engine.weights.checkpoint import read
-from engine.weights.errors import CheckpointError
 from tests.support.tiny import SIZE as TINY
 
 # Wan's names to diffusers', written down here by hand: the tests must not ask the converter.

@@ -1,10 +1,8 @@
 """The header of a `.safetensors` file, read strictly: what is accepted here is sound.
 
 The format is Hugging Face's: the header's length in 8 bytes, the header as an object of JSON, and
-the data, each tensor's behind the one before, without a gap.
+the data, each tensor's behind the one before, without a gap. Free of torch.
 """
-
-# pyright: basic, reportMissingImports=false
 
 import json
 import math
@@ -13,21 +11,15 @@ from collections.abc import Iterator
 from json import decoder
 from typing import Any, BinaryIO, NamedTuple
 
-import torch
-from torch import Tensor
-
-from engine.weights.errors import LIMIT, MOST, CheckpointError, damaged, shown
+from engine.files.errors import LIMIT, MOST, CheckpointError, damaged, shown
 
 ENTRY = 4096  # bytes that a header may take to describe one tensor
 NOTES = 10_000  # texts of the metadata
 LARGEST = 2**63 - 1  # bytes that a tensor's shape may ask for
 
-DTYPES = {
-    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
-    "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2,
-    "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8,
-    "U64": torch.uint64, "U32": torch.uint32, "U16": torch.uint16, "U8": torch.uint8,
-    "BOOL": torch.bool,
+ITEMSIZES = {  # bytes of one number, by the name of its type
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1,
+    "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
 }  # fmt: skip
 FIELDS = {"dtype", "shape", "data_offsets"}
 METADATA = "__metadata__"
@@ -38,7 +30,7 @@ scanstring: Any = decoder.scanstring  # type: ignore[attr-defined]
 class Entry(NamedTuple):
     """A tensor as a header describes it; its data is from `begin` to before `end`."""
 
-    dtype: torch.dtype
+    dtype: str  # one of ITEMSIZES
     shape: list[int]
     begin: int
     end: int
@@ -49,8 +41,8 @@ def length_of(start: bytes) -> int:
     return int.from_bytes(start[:8], "little")
 
 
-def tensors(file: BinaryIO, name: str, size: int) -> dict[str, Tensor]:
-    """What a file of `size` bytes, open at its start, holds: empty tensors on `meta`.
+def entries(file: BinaryIO, name: str, size: int) -> dict[str, Entry]:
+    """What a file of `size` bytes, open at its start, holds, by the names of its tensors.
 
     CheckpointError where it is not sound.
     """
@@ -70,10 +62,7 @@ def tensors(file: BinaryIO, name: str, size: int) -> dict[str, Tensor]:
         raise CheckpointError(
             f"{name} holds nothing where tensors by name are expected; choose a file of weights."
         )
-    return {
-        key: torch.empty(entry.shape, dtype=entry.dtype, device="meta")
-        for key, entry in found.items()
-    }
+    return found
 
 
 def _entries(raw: bytes, name: str) -> dict[str, Entry]:
@@ -200,19 +189,19 @@ def _entry(key: str, described: Any, name: str) -> Entry:
         fields = shown(list(described))
         raise fault(f"{fields} where dtype, shape and data_offsets are expected")
     dtype, shape, place = described["dtype"], described["shape"], described["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise fault(f"type {shown(dtype)} where one of {', '.join(DTYPES)} is expected")
+    if not isinstance(dtype, str) or dtype not in ITEMSIZES:
+        raise fault(f"type {shown(dtype)} where one of {', '.join(ITEMSIZES)} is expected")
     if not _counts(shape):
         raise fault(f"shape {shown(shape)} where whole numbers from 0 on are expected")
     if not _counts(place) or len(place) != 2 or place[0] > place[1]:
         raise fault(f"place {shown(place)} where its data's begin and end are expected")
-    itemsize = DTYPES[dtype].itemsize
+    itemsize = ITEMSIZES[dtype]
     if math.prod(max(side, 1) for side in shape) * itemsize > LARGEST:
         raise fault(f"shape {shown(shape)} where one that memory can hold is expected")
     wanted, there = math.prod(shape) * itemsize, place[1] - place[0]
     if there != wanted:
         raise fault(f"{there} bytes of data where its shape and type need {wanted}")
-    return Entry(DTYPES[dtype], shape, place[0], place[1])
+    return Entry(dtype, shape, place[0], place[1])
 
 
 def _counts(values: Any) -> bool:
