@@ -15,11 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
-from starlette.testclient import TestClient
 
 import bridge.workers.troubles
-from bridge.control.http.app import create_app
-from bridge.control.http.guard import Rules
 from bridge.control.osc.packets import encoded, parse
 from bridge.frames.frame import Frame
 from bridge.session import Session
@@ -40,7 +37,6 @@ from tests.support.desk import FakeDesk
 from tests.support.machine import PLENTY, StagedMachine
 from tests.support.rig import running_session, scene
 
-HERE = "http://127.0.0.1:8000"
 HALF = "\ud83d"
 JSON = {"content-type": "application/json"}
 SPELLED = ["832x480", "832X480", "832*480", "832×480", " 832 x 480 ", "0832x00480"]
@@ -57,17 +53,6 @@ NO_SIZES = [
     "640x360x1",
 ]
 ROWS = Catalog(BUILT_IN).rows
-
-
-@pytest.fixture
-def desk(tmp_path):
-    return FakeDesk(tmp_path)
-
-
-@pytest.fixture
-def client(desk):
-    with TestClient(create_app(desk, Rules()), HERE) as client:
-        yield client
 
 
 def patched(client, body: bytes):

@@ -21,6 +21,8 @@ from engine.catalog.rows import BUILT_IN, Catalog
 from engine.files.library import Library
 from engine.parameters import describe
 
+HERE = "http://127.0.0.1:8000"  # where its own page would be
+
 
 class FakeDesk:
     """Keeps what it was told in `switched` and `acted`."""

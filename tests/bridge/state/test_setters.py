@@ -14,16 +14,10 @@ from bridge.control.osc.packets import encoded
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state.change import By, Setter
-from tests.support.desk import FakeDesk
+from tests.support.desk import HERE
 from tests.support.doubles import CATALOG
 
-HERE = "http://127.0.0.1:8000"
 SENDER = "192.168.1.7", 5005
-
-
-@pytest.fixture
-def desk(tmp_path):
-    return FakeDesk(tmp_path)
 
 
 def setters(desk):

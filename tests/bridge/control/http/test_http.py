@@ -49,21 +49,9 @@ from bridge.state.status import STATUS
 from bridge.transports import BUILT_IN, Offer, offers
 from engine.ipc.ring import RingWriter
 from engine.sizes import engine_size
-from tests.support.desk import FakeDesk
+from tests.support.desk import HERE, FakeDesk
 
-HERE = "http://127.0.0.1:8000"
 SOCKETS = "ws://127.0.0.1:8000/api/v1"
-
-
-@pytest.fixture
-def desk(tmp_path):
-    return FakeDesk(tmp_path)
-
-
-@pytest.fixture
-def client(desk):
-    with TestClient(create_app(desk, Rules()), HERE) as client:
-        yield client
 
 
 @pytest.mark.parametrize("kind", ["text/plain", None])

@@ -15,20 +15,7 @@ from bridge.control.schema import SIZE, STEPS
 from bridge.state.store import ParameterError
 from engine import sizes, steps
 from engine.catalog.artifacts import LORAS
-from tests.support.desk import FakeDesk
-
-HERE = "http://127.0.0.1:8000"
-
-
-@pytest.fixture
-def desk(tmp_path):
-    return FakeDesk(tmp_path)
-
-
-@pytest.fixture
-def client(desk):
-    with TestClient(create_app(desk, Rules()), HERE) as client:
-        yield client
+from tests.support.desk import HERE
 
 
 def document(client):
