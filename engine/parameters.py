@@ -5,7 +5,9 @@ from block to block. Both are frozen, so that one object can be read by several 
 """
 
 import math
+import re
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from ctypes import c_float
 from dataclasses import asdict, dataclass, field
@@ -31,6 +33,19 @@ DRAW = -1  # of a parameter that draws: a new value each time that it is set
 DRAWN = 2**31  # below it lie the values that are drawn: all that is 32 bits wide can show them
 EXACT = 2**53  # below it a float holds every whole number
 WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+# A number as it is typed, with a point or a comma before its decimals, and what stands behind it
+TYPED = re.compile(
+    r"([+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:e[+-]?[0-9]{1,3})?) *([^0-9.,+-]{0,20})",
+    re.IGNORECASE,
+)
+GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")  # in London a thousand, in Paris one
+# By what is in a unit, how many of another that may be typed make one of it
+UNITS = {
+    "s": {"s": 1, "sec": 1, "second": 1, "seconds": 1, "ms": 1000},
+    "fps": {"fps": 1, "hz": 1},
+}
+PERCENT = {"%": 100}  # make the whole of what goes from 0 to 1
+ALL_UNITS = frozenset().union(PERCENT, *UNITS.values())
 
 
 class Kind(StrEnum):
@@ -116,23 +131,28 @@ class ParameterSpec:
         return of_files or not self.live or self.kind is Kind.SIZE
 
     def check(self, value: object) -> Value:
-        """Return `value` if it is exactly right, else raise ValueError with one clear sentence."""
+        """Return `value` if it is exactly right, else raise ValueError with one clear sentence.
+        A number, true and false may be texts, as they are typed.
+        """
+        word = value.strip().lower() if isinstance(value, str) else ""
         if self.kind is Kind.BOOL:
-            wanted = isinstance(value, bool)
+            wanted = isinstance(value, bool) or word in (*WORDS, "0", "1")
         elif self.kind is Kind.CHOICE or self.kind in WRITTEN:
             wanted = isinstance(value, str) or (self.kind is Kind.STEPS and _levels_or_count(value))
         else:
-            wanted = isinstance(value, (int, float)) and not isinstance(value, bool)
+            wanted = isinstance(value, (int, float, str)) and not isinstance(value, bool)
+            wanted = wanted and word not in WORDS
         if not wanted:
             raise self._refusal(value)
         kept = self.coerce(value)
-        if not isinstance(kept, str) and kept != value:
+        if not isinstance(kept, str) and kept != self._number(value):
             raise self._refusal(value)
         return kept
 
     def coerce(self, value: object) -> Value:
         """Return the nearest value that fits: a float for an int, an index or text for a choice,
-        text for a number, clamped to the range. Raise ValueError where nothing sensible fits.
+        text for a number (`0,7`, `2 s`, `50 %`), clamped to the range. Raise ValueError where
+        nothing sensible fits.
         """
         if type(value) is float and self.kind is Kind.FLOAT and self._within(value):
             return value  # as a value is that has been taken before: every change asks for all
@@ -164,8 +184,9 @@ class ParameterSpec:
             words += f" from {digits(self.minimum)} to {digits(self.maximum)}"
         return words
 
-    def _refusal(self, value: object) -> ValueError:
-        return ValueError(f"{self.name} takes {self.accepts}, not {_quoted(value)}.")
+    def _refusal(self, value: object, cure: str = "") -> ValueError:
+        more = f"; {cure}" if cure else ""
+        return ValueError(f"{self.name} takes {self.accepts}, not {_quoted(value)}{more}.")
 
     @property
     def _named(self) -> str:
@@ -176,15 +197,11 @@ class ParameterSpec:
         low, high = self.minimum, self.maximum
         return (-MOST if low is None else low) <= value <= (MOST if high is None else high)
 
-    def _number(self, value: object) -> float:
+    def _number(self, given: object) -> float:
+        value = given
         if isinstance(value, str):
-            text = value.strip().lower()
-            if text in WORDS:
-                return float(WORDS[text])
-            try:
-                value = float(text)
-            except ValueError:
-                raise self._refusal(value) from None
+            word = value.strip().lower()
+            value = WORDS[word] if word in WORDS else self._typed(value)
         if not isinstance(value, (bool, int, float)):
             raise ValueError(f"{self.name} takes {self.accepts}, not {type(value).__name__}.")
         try:
@@ -192,12 +209,41 @@ class ParameterSpec:
         except OverflowError:  # a whole number of hundreds of digits
             finite = False
         if not finite:
-            raise self._refusal(value)
+            raise self._refusal(given)
         return value
 
+    def _typed(self, text: str) -> float:
+        """The number that a text says, in the parameter's own unit."""
+        try:
+            number, unit = typed(text)
+        except ValueError as error:
+            raise self._refusal(text, str(error)) from None
+        if unit in PERCENT and unit not in self.units:
+            part = digits(number / PERCENT[unit])
+            cure = f"% is for what goes from 0 to 1; write {part} if that is meant"
+            raise self._refusal(text, cure)
+        if unit and unit not in self.units:
+            raise self._refusal(text)
+        by = self.units.get(unit, 1)
+        return number / by if by != 1 else number
+
+    @property
+    def units(self) -> Mapping[str, int]:
+        """What may stand behind a number that is typed, in small letters, and how many of it make
+        one: seconds and milliseconds of a time, percent of what goes from 0 to 1.
+        """
+        if self.kind is Kind.FLOAT and self.maximum == 1 and (self.minimum or 0) >= 0:
+            return PERCENT
+        return UNITS.get(self.unit, {self.unit.lower(): 1})
+
     def _choice(self, value: object) -> str:
-        if isinstance(value, str) and value in self.choices:
-            return value
+        if isinstance(value, str):
+            if value in self.choices:
+                return value
+            word = value.strip().casefold()
+            found = [choice for choice in self.choices if choice.casefold() == word]
+            if len(found) == 1:
+                return found[0]
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             index = round(value) if math.isfinite(value) else -1
             if 0 <= index < len(self.choices):
@@ -206,7 +252,7 @@ class ParameterSpec:
 
     def _text(self, value: object) -> str:
         if self.kind is Kind.STEPS and isinstance(value, list) and _levels_or_count(value):
-            value = ",".join(map(str, cast("list[object]", value)))
+            value = f"[{','.join(map(str, cast('list[object]', value)))}]"
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             value = digits(value)
         if not isinstance(value, str):
@@ -234,6 +280,22 @@ class ParameterSpec:
         except ValueError as error:
             named = f"; {self._named} are lists by name" if self.suggestions else ""
             raise ValueError(f"{self.name} {error}{named}.") from None
+
+
+def typed(text: str) -> tuple[float, str]:
+    """The number in a text as hands type it, and the unit behind it, in small letters: `0,7`,
+    `2 s`, `50%`, `1e3`. ValueError, whose text is the cure or empty, for what is none.
+    """
+    written = unicodedata.normalize("NFKC", text).replace("\N{MINUS SIGN}", "-").strip()
+    found = TYPED.fullmatch(written)
+    if not found:
+        raise ValueError
+    number, unit = found[1], found[2].strip().lower()
+    read = float(number.replace(",", "."))
+    if GROUPED.fullmatch(number):
+        raise ValueError(f"write {number.replace(',', '')} or {digits(read)}")
+    plain = len(number) < 20 and number.lstrip("+-").isdecimal()
+    return (int(number) if plain else read), unit  # a float is not exact from 2**53 on
 
 
 def digits(number: float) -> str:

@@ -8,34 +8,44 @@ NOISIEST = 1000  # of a level
 PLACES = 3  # decimals of a level that are kept
 BETWEEN = re.compile(r"\s*(?:[,;|/、→]|[-=]>)\s*|\s+")
 LEVEL = re.compile(r"[0-9]{1,8}(?:\.[0-9]{0,20})?|\.[0-9]{1,20}")
+COUNTED = re.compile(r"\s*([0-9]{1,8})\s*steps?\s*", re.IGNORECASE)
+# Of a list with semicolons, as spreadsheets of half of Europe have it: a level such as 937,5
+WITH_COMMAS = re.compile(r"\s*[0-9]{1,4}(?:,[0-9]{1,2})?\s*")
 AROUND = "[](){}<>\"'` \t\r\n"  # brackets and quotes that may stand around a list
+OPENS = "[({<"  # what stands before a list, though it be of one level
 EXAMPLE = "1000,750,500"
 KIND = f"at most {MOST} numbers falling from {NOISIEST} to 0 such as {EXAMPLE}, or how many"
 
 
 def canonical(text: str) -> str:
     """The levels as `1000,750,500`, as they are typed: in brackets, with semicolons or blanks
-    between them, with decimals. A whole number from 1 to 10 alone is how many.
+    between them, with decimals. A whole number from 1 to 10 alone is how many, and may have `steps`
+    behind it. One level that is not 1000 stands in brackets: `[750]`.
 
     ValueError, whose text says what is taken, for any other.
     """
-    return ",".join(f"{level:g}" for level in levels(text))
+    found = levels(text)
+    written = ",".join(f"{level:g}" for level in found)
+    return f"[{written}]" if len(found) == 1 and found[0] != NOISIEST else written
 
 
 def levels(text: str) -> tuple[float, ...]:
     """The same as numbers."""
-    parts = _parts(text)
+    listed = unicodedata.normalize("NFKC", text)
+    if counted := COUNTED.fullmatch(listed):
+        return _alone(int(counted[1]), f"{counted[1]} steps")
+    parts = _parts(listed)
     if not parts or not all(LEVEL.fullmatch(part) for part in parts):
         raise ValueError(f"takes {KIND}, not {text!r:.80}")
     found = tuple(round(float(part), PLACES) for part in parts)
-    if len(found) == 1 and found[0] <= MOST and found[0].is_integer() and found[0]:
-        return evenly(int(found[0]))
+    if len(found) == 1 and (found[0] <= MOST or listed.strip(" '\"`\t\r\n")[0] not in OPENS):
+        return _alone(found[0], parts[0])
     if len(found) > MOST:
         raise ValueError(f"takes at most {MOST} numbers, not {len(found)}")
     if max(found) <= 1 and any("." in part for part in parts):
         whole = canonical(",".join(f"{NOISIEST * level:g}" for level in found))
         raise ValueError(f"counts from {NOISIEST} down, not from 1; write {whole}")
-    if found[0] > NOISIEST or (len(found) == 1 and found[0] <= MOST):
+    if found[0] > NOISIEST:
         raise ValueError(f"takes {KIND}, not {text!r:.80}")
     if list(found) != sorted(found, reverse=True):
         falling = ",".join(f"{level:g}" for level in sorted(found, reverse=True))
@@ -48,6 +58,25 @@ def evenly(count: int) -> tuple[float, ...]:
     return tuple(float(round(NOISIEST * (count - step) / count)) for step in range(count))
 
 
-def _parts(text: str) -> list[str]:
-    written = unicodedata.normalize("NFKC", text).strip(AROUND).rstrip(",; ")
-    return BETWEEN.split(written) if len(written) <= 1000 else []
+def _alone(number: float, written: str) -> tuple[float, ...]:
+    """What a number means that stands alone: how many, or 1000, which is what one step begins with.
+    Whoever writes 20 means so many steps.
+    """
+    if number == NOISIEST:
+        return (number,)
+    if 1 <= number <= MOST and number == int(number):
+        return evenly(int(number))
+    one = f"; [{number:g}] is one level" if MOST < number < NOISIEST else ""
+    raise ValueError(
+        f"takes how many steps, 1 to {MOST}, or their levels such as {EXAMPLE}, not "
+        f"{written!r:.80} alone{one}"
+    )
+
+
+def _parts(listed: str) -> list[str]:
+    written = listed.strip(AROUND).rstrip(",; ")
+    if len(written) > 1000:
+        return []
+    if ";" in written and all(map(WITH_COMMAS.fullmatch, written.split(";"))):
+        written = written.replace(",", ".")
+    return BETWEEN.split(written)

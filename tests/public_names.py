@@ -366,7 +366,9 @@ def _shape(about: Mapping[str, Any]) -> str:
     """What a schema says, without its prose."""
     if "$ref" in about:
         return about["$ref"].rpartition("/")[2]
-    parts = [about.get("type", ""), " or ".join(map(_shape, about.get("anyOf", ())))]
+    kinds = about.get("type", "")
+    kind = kinds if isinstance(kinds, str) else " or ".join(kinds)
+    parts = [kind, " or ".join(map(_shape, about.get("anyOf", ())))]
     for inner in ("items", "additionalProperties"):
         if isinstance(about.get(inner), dict):
             parts.append(f"of {_shape(about[inner])}")

@@ -1,5 +1,6 @@
 """What there is to control, as data: for the page, for REST, and for OpenAPI."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from bridge.state.controls import all_specs
 from bridge.state.status import STATUS
 from bridge.state.store import merged
 from engine import steps
-from engine.parameters import LONGEST_TEXT, Kind, ParameterSpec, describe
+from engine.parameters import LONGEST_TEXT, WORDS, Kind, ParameterSpec, describe
 
 # How a size and a list of noise levels are written; other spellings are read too. The sides end at
 # `sizes.LARGEST`. Of each hundred there is one level at most: JSON Schema cannot say that a list
@@ -29,9 +30,49 @@ def _falling(below: int) -> str:
     )
 
 
-STEPS = "^(1000{}|{})$".format(
-    _falling(10), "|".join(f"{hundred}[0-9]{{2}}{_falling(hundred)}" for hundred in range(9, 0, -1))
+STEPS = r"^(1000{}|\[[1-9][0-9]{{2}}\]|{})$".format(
+    _falling(10),
+    # one level alone would be how many: of two or more
+    "|".join(f"(?=...,){hundred}[0-9]{{2}}{_falling(hundred)}" for hundred in range(9, 0, -1)),
 )
+
+
+# Decimals as they are typed; three behind a comma may be thousands.
+DECIMALS, NONE = r"(\.[0-9]{1,6}|,[0-9]{1,2})?", "([.,]0{1,2})?"
+SWITCHED = f"^({'|'.join(f'{word}|{word.title()}|{word.upper()}' for word in WORDS)}|0|1)$"
+
+
+def written(low: float | None, high: float | None, *, whole: bool) -> str:
+    """A pattern of numbers from `low` to `high` as texts. Other spellings are read too."""
+    least = 0 if low is None else max(low, 0)
+    below = _upward(0, low and -low, whole) if low is None or low < 0 else ""
+    down = f"-0*{below}|" if below else ""
+    return f"^({down}[+]?0*{_upward(least, high, whole)})$"
+
+
+def _upward(low: float, high: float | None, whole: bool) -> str:
+    """The same of those from 0, without sign and leading zeros."""
+    most = math.floor(10**12 if high is None else high)
+    parts = [f"{_up_to(most)}{NONE}" if whole else f"{most}{NONE}"]
+    if not whole and most:
+        parts.append(f"{_up_to(most - 1)}{DECIMALS}")
+    found = f"({'|'.join(parts)})"
+    if low <= 0:
+        return found
+    small = "0[.,][1-9][0-9]?|" if low <= 0.1 and not whole else ""
+    return f"({small}(?!{_up_to(math.ceil(low) - 1)}([.,]|$)){found})"
+
+
+def _up_to(most: int) -> str:
+    """A pattern of the whole numbers from 0."""
+    text = str(most)
+    parts = ["0", text] if most else ["0"]
+    parts += [f"[1-9][0-9]{{0,{len(text) - 2}}}"] if len(text) > 1 else []
+    for place, digit in enumerate(map(int, text)):
+        least = 0 if place else 1
+        if digit > least:
+            parts.append(f"{text[:place]}[{least}-{digit - 1}][0-9]{{{len(text) - place - 1}}}")
+    return f"({'|'.join(parts)})"
 
 
 def schema(desk: BridgeApi) -> dict[str, Any]:
@@ -104,15 +145,16 @@ def _value(spec: ParameterSpec, files: Callable[[ParameterSpec], Sequence[str]])
             return {**told, "type": "string", "pattern": SIZE}
         case Kind.STEPS:
             # Or how many, or a list, of which JSON Schema cannot say that it falls
-            alone = {"type": "integer", "minimum": 1, "maximum": steps.NOISIEST}
-            listed = {"type": "array", "items": alone, "minItems": 1, "maxItems": 1}
-            written = [{"enum": told["examples"]}, {"pattern": STEPS}]
-            texts = ({"type": "string", **kind} for kind in written)
+            alone = {"type": "integer", "minimum": 1, "maximum": steps.MOST}
+            level = {**alone, "maximum": steps.NOISIEST}
+            listed = {"type": "array", "items": level, "minItems": 1, "maxItems": 1}
+            spelled = [{"enum": told["examples"]}, {"pattern": STEPS}]
+            texts = ({"type": "string", **kind} for kind in spelled)
             return {**told, "anyOf": [*texts, alone, listed]}
         case Kind.TEXT:
             return {**told, "type": "string", "maxLength": LONGEST_TEXT}
         case Kind.BOOL:
-            return {**told, "type": "boolean"}
+            return {**told, "type": ["boolean", "string"], "pattern": SWITCHED}
         case Kind.FLOAT | Kind.INT:
             whole = spec.kind is Kind.INT
             bounds = {"minimum": spec.minimum, "maximum": spec.maximum}
@@ -121,7 +163,9 @@ def _value(spec: ParameterSpec, files: Callable[[ParameterSpec], Sequence[str]])
                 for name, limit in bounds.items()
                 if limit is not None
             }
-            return {**told, "type": "integer" if whole else "number", **limits}
+            pattern = written(spec.minimum, spec.maximum, whole=whole)
+            types = ["integer" if whole else "number", "string"]
+            return {**told, "type": types, **limits, "pattern": pattern}
 
 
 def _had(spec: ParameterSpec) -> list[str]:

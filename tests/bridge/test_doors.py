@@ -27,7 +27,7 @@ from bridge.workers.client import UNGUIDED
 from bridge.workers.feeder import Feeder
 from bridge.workers.fit import Free, fit_within
 from engine import sizes
-from engine.catalog.controls import CausalLoad, StylizeLoad
+from engine.catalog.controls import CausalLoad, CausalParameters, StylizeLoad
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.ipc.segments import RingError
 from engine.parameters import Kind, Parameters, clamped, control, describe
@@ -156,6 +156,78 @@ def test_noise_levels_that_rise_or_are_none_are_refused_and_nothing_changes(desk
     assert desk.store.snapshot.values["denoising_steps"] == "authors"
 
 
+# Numbers as they are typed.
+
+TYPED_NUMBERS = [
+    ("noise_scale", "0,7", 0.7), ("fade", "2 s", 2.0), ("fade", "500 ms", 0.5),
+    ("hold_s", "1,5 sec", 1.5), ("max_fps", "29,97 fps", 29.97), ("mix", "50 %", 0.5),
+    ("mix", "50%", 0.5), ("kv_cache_attention_bias", "12,5 %", 0.125), ("seed", "42", 42),
+    ("seed", str(2**53 - 1), 2**53 - 1), ("vace_scale", " 1.25 ", 1.25), ("fade", "0,700", 0.7),
+    ("vace_scale", "\uff11\uff0c\uff15", 1.5), ("lora_1_strength", "\N{MINUS SIGN}1,5", -1.5),
+    ("mix", "1e-1", 0.1), ("denoising_steps", "2 steps", "1000,500"),
+]  # fmt: skip
+WORDS_TYPED = [("freeze", "On", True), ("bypass", "0", False), ("input_mode", " Video", "video")]
+NO_NUMBERS = [
+    ("fade", "1,000", "write 1000 or 1."), ("fade", "1,500", "write 1500 or 1.5."),
+    ("vace_scale", "50 %", "% is for what goes from 0 to 1; write 0.5 if that is meant."),
+    ("fade", "5 kg", "not '5 kg'."), ("mix", "1.2.3", ""), ("mix", "0x1", ""), ("mix", "1_0", ""),
+    ("mix", "nan", ""), ("mix", "", ""), ("mix", "half", ""), ("fade", "9" * 5000, "9…."),
+    ("denoising_steps", "20", "[20] is one level"), ("denoising_steps", "99", "[99] is one level"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "given", "kept"), TYPED_NUMBERS + WORDS_TYPED)
+def test_a_value_is_taken_as_it_is_typed_at_every_door(client, tmp_path, name, given, kept):
+    answer = client.patch("/api/v1/parameters", json={name: given})
+    assert answer.json() == {name: kept}, answer.text
+    with osc(tmp_path) as held:
+        held.send(f"/bridge/{name}", given)
+        held.until(lambda: held.value(name) == kept)
+
+
+@pytest.mark.parametrize(("name", "given", "cure"), NO_NUMBERS)
+def test_what_is_no_number_is_refused_with_the_cure_at_every_door(
+    client, desk, tmp_path, name, given, cure
+):
+    before = desk.store.snapshot.values[name]
+    answer = client.patch("/api/v1/parameters", json={name: given})
+    assert answer.status_code == 422
+    told = answer.json()["detail"][0]["msg"]
+    assert told.startswith(f"{name} takes ")
+    assert cure in told
+    assert desk.store.snapshot.values[name] == before
+    if len(given) < 4096:
+        with osc(tmp_path) as held:
+            held.send(f"/bridge/{name}", given)
+            assert cure in held.heard("/bridge/error")
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [("2", 422), ("-0,1", 422), ("150 %", 422), ("true", 422), (True, 422), ("1", 200)],
+)
+def test_rest_refuses_a_text_out_of_range_as_it_does_a_number(client, given, status):
+    assert client.patch("/api/v1/parameters", json={"mix": given}).status_code == status
+
+
+@given(st.floats(0, 60), st.sampled_from([".", ","]), st.sampled_from(["", " ", " s", "s", " Sec"]))
+def test_a_number_means_the_same_with_a_point_or_a_comma_and_its_unit(number, point, unit):
+    spec = next(spec for spec in describe(CausalParameters) if spec.name == "fade")
+    written = f"{number:.4f}"
+    assert spec.check(written.replace(".", point) + unit) == float(written)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_number_in_range_or_a_sentence(text):
+    for spec in describe(CausalParameters):
+        if spec.kind not in (Kind.FLOAT, Kind.INT):
+            continue
+        with suppress(ValueError):
+            assert spec.minimum <= spec.coerce(text) <= spec.maximum
+        with suppress(ValueError):
+            assert spec.check(text) == spec.coerce(text)
+
+
 # By OSC.
 
 
@@ -170,6 +242,11 @@ def test_noise_levels_that_rise_or_are_none_are_refused_and_nothing_changes(desk
         ("/bridge/denoising_steps", ["[1000; 750.0]"], "denoising_steps", "1000,750"),
         ("/bridge/denoising_steps", [4], "denoising_steps", "1000,750,500,250"),
         ("/bridge/prompt", ["a red", "fox"], "prompt", "a red fox"),
+        ("/bridge/mix", [50, "%"], "mix", 0.5),
+        ("/bridge/fade", [2.5, "s"], "fade", 2.5),
+        ("/bridge/fade", [250, "ms", "x"], "fade", 0.25),
+        ("/bridge/vace", [0.5, "name of a fader"], "vace_scale", 0.5),
+        ("/bridge/denoising_steps", [2, "steps"], "denoising_steps", "1000,500"),
         ("/bridge/prompt", [1234567], "prompt", "1234567"),
     ],
 )

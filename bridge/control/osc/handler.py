@@ -256,11 +256,16 @@ class Handler:
         self._feedback.tell({ROOT + specs[name].osc: values[name] for name in names})
 
     def refuse(self, kind: str, text: str, error: Exception | None = None) -> None:
-        """Count it; log and tell it at most once a second for each kind of trouble. The way through
-        the code of an `error` that nobody expected is logged once.
-        """
+        """Count it, and tell it; see `_complain`."""
         with self._lock:  # errands are refused too
             self._desk.counters.osc_refused += 1
+        self._complain(kind, text, error)
+
+    def _complain(self, kind: str, text: str, error: Exception | None = None) -> None:
+        """Log and tell it at most once a second for each kind of trouble. The way through the code
+        of an `error` that nobody expected is logged once.
+        """
+        with self._lock:
             now = perf_counter()
             if now < self._refused_at.get(kind, 0.0) or not self._may_tell(now):
                 return
@@ -421,6 +426,16 @@ class Handler:
         if given != applied:
             # what it was made to is told although that may be what it was before
             self._then.append((address, partial(self._hold, [spec.name])))
+            if spec.draws:  # another seed is another picture, however near
+                self._then.append((address, partial(self._other, spec, address, given)))
+
+    def _other(self, spec: ParameterSpec, address: str, given: object) -> None:
+        """Say that a value was made to another, though it is no more or less of anything."""
+        try:
+            spec.check(given)
+        except ValueError as error:
+            holds = self._desk.store.snapshot.values[spec.name]
+            self._complain(address, f"{address}: {str(error).rstrip('.')}; {holds} holds.")
 
     def _pipeline(self, arguments: Arguments, sender: Sender) -> None:
         """A pipeline by its id, or by its place in the list."""

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.inbox import Sender
 from bridge.control.osc.packets import Arguments
-from engine.parameters import Kind, ParameterSpec, digits
+from engine.parameters import ALL_UNITS, Kind, ParameterSpec, digits
 
 ROOT = "/bridge/"
 LONGEST_NAME = 4096  # letters of a text that is no prompt
+NUMBERS = (Kind.FLOAT, Kind.INT)
 BETWEEN = {Kind.TEXT: " ", Kind.SIZE: "x", Kind.STEPS: ","}  # numbers that make one value
 
 
@@ -39,7 +40,8 @@ def triggered(arguments: Arguments) -> bool:
 
 def value(spec: ParameterSpec, arguments: Arguments) -> object:
     """The one value that a message carries; ValueError with a sentence for what is none. A size may
-    be two numbers, a list of steps several; several words of a text are one text.
+    be two numbers, a list of steps several; several words of a text are one text; a number may have
+    its unit behind it.
     """
     if not arguments:
         raise ValueError(f"{spec.name} takes {spec.accepts}, and the message carries no value.")
@@ -53,9 +55,15 @@ def value(spec: ParameterSpec, arguments: Arguments) -> object:
                 f"{spec.name} takes {spec.accepts}, not these {len(arguments)} values."
             )
         first = joined(arguments, BETWEEN[spec.kind])
+    elif spec.kind in NUMBERS and len(arguments) > 1 and _is_unit(arguments[1]):
+        first = joined(arguments[:2])  # as Max and Pure Data send `50 %`
     if isinstance(first, str) and spec.kind is not Kind.TEXT and len(first) > LONGEST_NAME:
         raise ValueError(f"{spec.name} takes {spec.accepts}, not {len(first)} letters.")
     return first
+
+
+def _is_unit(given: object) -> bool:
+    return isinstance(given, str) and given.strip().lower() in ALL_UNITS
 
 
 def joined(arguments: Arguments, between: str = " ") -> str:

@@ -69,6 +69,34 @@ def test_osc_tells_a_seed_with_all_its_digits_and_the_one_that_was_drawn(tmp_pat
         o.hears("/bridge/seed", o.value("seed"))
 
 
+@pytest.mark.parametrize(
+    ("given_", "types", "holds"),
+    [
+        (2**53, "h", LARGEST), (2**63 - 1, "h", LARGEST), (str(2**64), "s", LARGEST),
+        (1e30, "d", LARGEST), (4.7, "d", 5),
+    ],
+)  # fmt: skip
+def test_osc_says_that_another_seed_holds_than_the_one_that_was_sent(
+    tmp_path, given_, types, holds
+):
+    with osc(tmp_path) as o:
+        o.send("/bridge/seed", given_, types=types)
+        told = o.heard("/bridge/error")
+        assert told.startswith(f"/bridge/seed: seed takes a whole number from -1 to {LARGEST}, not")
+        assert told.endswith(f"; {holds} holds.")
+        assert o.value("seed") == holds
+        assert o.desk.counters.osc_refused == 0
+
+
+@pytest.mark.parametrize("given_", [-1, 42.0, "42"])
+def test_osc_says_nothing_of_a_seed_that_is_taken_as_it_was_sent(tmp_path, given_):
+    with osc(tmp_path) as o:
+        o.send("/bridge/seed", given_)
+        o.until(lambda: o.value("seed") != 42 or given_ != -1)
+        o.send("/bridge/nothing", 1)
+        assert o.heard("/bridge/error") == "There is nothing at '/bridge/nothing'."
+
+
 def test_rest_answers_with_the_seed_that_was_drawn_and_refuses_what_is_none(tmp_path):
     desk = FakeDesk(tmp_path)
     with TestClient(create_app(desk, Rules()), "http://127.0.0.1:8000") as client:
