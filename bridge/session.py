@@ -34,7 +34,7 @@ from bridge.state.awaited import Awaited
 from bridge.state.change import By, Change, Setter
 from bridge.state.controls import all_specs
 from bridge.state.data_folder import DataFolder
-from bridge.state.inputs import Guide, Role, named
+from bridge.state.inputs import SIDES, Guide, Role, named
 from bridge.state.journal import Journal, Kept
 from bridge.state.loads import checked_load
 from bridge.state.missed import Missed
@@ -313,8 +313,11 @@ class Session:
         return self.settings.assets
 
     def latest_frame(self, side: str) -> Frame | None:
-        """The newest frame of the `input` or `output` side."""
-        return self._receiving.newest if side == "input" else self._clock.newest
+        """The newest frame of an input or of the output; see `BridgeApi.latest_frame`."""
+        role = SIDES[side]
+        if role is None:
+            return self._clock.newest
+        return (self._receiving if role == "source" else self._guides[role]).newest
 
     def offers(self) -> Sequence[Offer]:
         """What there is to receive from; see `BridgeApi.offers`."""

@@ -79,5 +79,7 @@ class BridgeApi(Protocol):
         ...
 
     def latest_frame(self, side: str) -> Frame | None:
-        """The newest frame of the `input` or `output` side; None when there was never one."""
+        """The newest frame of one of `SIDES`; None when there was never one, and of a control video
+        or mask when there is to be none.
+        """
         ...

@@ -7,6 +7,11 @@ Role: TypeAlias = Literal["source"] | Guide
 GUIDES: tuple[Guide, ...] = get_args(Guide)
 ROLES: tuple[Role, ...] = ("source", *GUIDES)
 NONE = "none"  # as a URI: there is to be none
+OUTPUT = "output"
+# Whose pictures can be looked at, by the name that each has for it: the inputs, and what is shown.
+SIDES: dict[str, Role | None] = {
+    **{"input" if role == "source" else role: role for role in ROLES}, OUTPUT: None,
+}  # fmt: skip
 HELP: dict[Role, str] = {
     "source": "Begin to receive from another source; the state tells how it goes.",
     "control": "Begin to receive VACE's control video (depth, pose, edges) from another source; "

@@ -11,7 +11,7 @@ from bridge.downloads.inventory import Weights
 from bridge.frames.frame import Frame
 from bridge.state.actions import ACTIONS
 from bridge.state.controls import OutputParameters
-from bridge.state.inputs import named
+from bridge.state.inputs import GUIDES, named
 from bridge.state.loads import checked_load
 from bridge.state.references import refer
 from bridge.state.status import Counters, Status
@@ -83,7 +83,9 @@ class FakeDesk:
         self.attached.append(uri if role == "source" else (role, uri))
 
     def latest_frame(self, side: str) -> Frame | None:
-        """A picture that moves, another one on each side."""
+        """A picture that moves, another one on each side, as far as there is to be one."""
+        if side in GUIDES and not self.now.get(side):
+            return None
         now = perf_counter()
         image = np.full((180, 320, 4), 255, np.uint8)
         image[..., :3] = (200, 60, 20) if side == "input" else (20, 120, 220)

@@ -32,6 +32,7 @@ from bridge.downloads.inventory import MissingWeights
 from bridge.frames.encode import png
 from bridge.state import references
 from bridge.state.change import By, Setter
+from bridge.state.inputs import SIDES
 from bridge.state.status import Status
 from bridge.state.store import ParameterError, UnusableError
 from bridge.system import logs
@@ -47,7 +48,6 @@ FRAMEWORK = {
     "Not Found": "There is nothing here by that path; /docs lists what there is.",
     "Method Not Allowed": "This path is not asked for in that way; /docs says how.",
 }
-SIDES = ["input", "output"]
 # FastAPI would check it, and answer in words of its own
 NAMED = InPath(json_schema_extra={"pattern": "^[^\\x00-\\x1f\\x7f/\\\\]+$"})
 NAME = Query(json_schema_extra={"pattern": references.TOLD, "not": {"pattern": r"\.\."}})
@@ -314,12 +314,12 @@ def _streams(app: FastAPI, desk: BridgeApi) -> None:
         responses={**of_type("image/png"), **refused(404)},
     )
     async def frame(
-        side: Annotated[str, InPath(json_schema_extra={"enum": SIDES})],
+        side: Annotated[str, InPath(json_schema_extra={"enum": [*SIDES]})],
     ) -> Response:
-        """The newest picture of the `input` or `output` side, exactly."""
+        """The newest picture of an input or of the output, exactly."""
         found = desk.latest_frame(side) if side in SIDES else None
         if found is None:
-            raise HTTPException(404, "There is no picture; the sides are input and output.")
+            raise HTTPException(404, await run_in_threadpool(_unseen, desk, side))
         data = await run_in_threadpool(png, found.image)
         return Response(data, media_type="image/png")
 
@@ -330,6 +330,19 @@ def _streams(app: FastAPI, desk: BridgeApi) -> None:
     @app.websocket(f"{API}/events")
     async def events(socket: WebSocket) -> None:
         await streams.events(socket)
+
+
+def _unseen(desk: BridgeApi, side: str) -> str:
+    """Why there is no picture of a side."""
+    if side not in SIDES:
+        return f"There is no side {side!r:.80}; the sides are {', '.join(SIDES)}."
+    role = SIDES[side]
+    if role is None:
+        return "No picture has been shown yet."
+    uri = desk.status().uri_of(role)
+    if not uri:
+        return f"There is no live {side} now; POST {API}/{role} takes the URI of one."
+    return f"The {side} {uri} has given no picture yet."
 
 
 async def _bad_values(request: Request, error: Exception) -> JSONResponse:

@@ -17,6 +17,7 @@ from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.texts import encoded
 from bridge.frames.encode import Preview
 from bridge.state.change import Change
+from bridge.state.inputs import SIDES
 from bridge.state.status import STATUS
 from engine.parameters import Value
 from engine.system.texts import mended
@@ -34,7 +35,7 @@ class Streams:
     def __init__(self, desk: BridgeApi) -> None:
         self._desk = desk
         self._previews = {
-            side: Preview(lambda side=side: desk.latest_frame(side)) for side in ("input", "output")
+            side: Preview(lambda side=side: desk.latest_frame(side)) for side in SIDES
         }
         self._pending: dict[WebSocket, dict[str, Value]] = {}
         self._lock = threading.Lock()
@@ -50,7 +51,7 @@ class Streams:
         await socket.accept()
         preview = self._previews.get(side)
         if preview is None:
-            await socket.close(4404, "The sides are input and output.")
+            await socket.close(4404, f"The sides are {', '.join(SIDES)}.")
             return
         index = -1
         with suppress(WebSocketDisconnect, TimeoutError, RuntimeError):

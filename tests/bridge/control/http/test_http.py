@@ -614,7 +614,6 @@ def test_a_frame_is_exact_and_a_preview_moves(client, desk):
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert image.shape == (180, 320, 4)
     assert image[0, 0].tolist() == [20, 60, 200, 255]
-    assert client.get("/api/v1/frame/elsewhere.png").status_code == 404
     with client.websocket_connect(f"{SOCKETS}/preview?side=output&width=160") as socket:
         first, second = (
             cv2.imdecode(np.frombuffer(socket.receive_bytes(), np.uint8), cv2.IMREAD_COLOR)
@@ -622,6 +621,31 @@ def test_a_frame_is_exact_and_a_preview_moves(client, desk):
         )
     assert first.shape == (90, 160, 3)
     assert not np.array_equal(first, second)
+
+
+def test_every_input_can_be_looked_at_and_one_that_there_is_none_of_is_told(client, desk):
+    def told(side):
+        answer = client.get(f"/api/v1/frame/{side}.png")
+        return answer.json()["detail"] if answer.status_code == 404 else answer.status_code
+
+    for side in ("control", "mask"):
+        says = f"There is no live {side} now; POST /api/v1/{side} takes the URI of one."
+        assert told(side) == says
+        desk.now[side] = "shm:depth · 64x48"
+        assert told(side) == 200
+        with client.websocket_connect(f"{SOCKETS}/preview?side={side}") as socket:
+            assert socket.receive_bytes().startswith(b"\xff\xd8")
+    assert told("output") == 200
+    desk.now["source"], desk.latest_frame = "shm:cam · waiting", lambda side: None
+    assert told("mask") == "The mask shm:depth has given no picture yet."
+    assert told("input") == "The input shm:cam has given no picture yet."
+    assert told("output") == "No picture has been shown yet."
+    there = "the sides are input, control, mask, output."
+    assert told("elsewhere") == f"There is no side 'elsewhere'; {there}"
+    assert told("source").endswith(there)
+    [route] = [p for p in client.get("/openapi.json").json()["paths"] if "/frame/" in p]
+    about = client.get("/openapi.json").json()["paths"][route]["get"]["parameters"][0]["schema"]
+    assert about["enum"] == ["input", "control", "mask", "output"]
 
 
 def test_a_change_from_anywhere_reaches_an_open_page_newest_first(client, desk):

@@ -161,6 +161,7 @@ ASKED = [
     ("GET", "/healthz", {}), ("GET", "/readyz", {}), ("GET", "/metrics", {}),
     ("GET", "/api/v1/state", {}), ("GET", "/api/v1/schema", {}), ("GET", "/api/v1/sources", {}),
     ("GET", "/api/v1/frame/output.png", {}), ("GET", "/api/v1/frame/x.png", {}),
+    ("GET", "/api/v1/frame/control.png", {}),
     ("GET", "/api/v1/assets/fox.png", {}), ("GET", "/api/v1/assets/none.png", {}),
     ("GET", "/api/v1/thumbnail", {}), ("GET", "/api/v1/thumbnail?uri=x", {}),
     ("GET", "/api/v1/thumbnail?uri=spout:Deep", {}), ("GET", "/api/v1/models", {}),
