@@ -36,10 +36,13 @@ function sentence(detail) {
 
 // A socket that comes back by itself: `heard` gets its messages, `alive` is told when it is there,
 // and with a word when it is away for longer than a moment. One that `talks` is never long silent.
+// Calling what is returned ends it.
 export function listen(path, heard, alive = () => {}, talks = false) {
   let socket, quiet, tell;
+  let ended = false;
 
   function open() {
+    if (ended) return;
     socket = new WebSocket(at(path).replace(/^http/, "ws"));
     socket.binaryType = "blob";
     socket.onopen = () => {
@@ -61,9 +64,13 @@ export function listen(path, heard, alive = () => {}, talks = false) {
   }
 
   function drop() { // a network that is gone says nothing, and a close of its own would wait for it
+    leave();
+    lost(false);
+  }
+
+  function leave() {
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
-    lost(false);
   }
 
   function lost(noRoom) {
@@ -74,6 +81,12 @@ export function listen(path, heard, alive = () => {}, talks = false) {
   }
 
   open();
+  return () => {
+    ended = true;
+    clearTimeout(quiet);
+    clearTimeout(tell);
+    leave();
+  };
 }
 
 // Many pages may be open at once, and there is room for those that somebody looks at.

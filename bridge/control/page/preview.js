@@ -1,11 +1,24 @@
-// A canvas that shows the newest picture of one side.
+// A canvas that shows the newest picture of one side, while it is wanted.
 import { listen } from "./connection.js";
 
-export function preview(side) {
+const shown = {}; // by side, what ends it
+
+export function preview(side, wanted = true) {
   const canvas = document.getElementById(side);
+  canvas.closest("figure").hidden = !wanted;
+  if (wanted === side in shown) return;
+  if (wanted) shown[side] = begin(side, canvas);
+  else {
+    shown[side]();
+    delete shown[side];
+    canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  }
+}
+
+function begin(side, canvas) {
   const paper = canvas.getContext("2d");
   let busy = false;
-  listen(`preview?side=${side}&width=640`, async (data) => {
+  return listen(`preview?side=${side}&width=640`, async (data) => {
     if (busy) return; // the next one is newer
     busy = true;
     try {
@@ -14,7 +27,7 @@ export function preview(side) {
         canvas.width = picture.width;
         canvas.height = picture.height;
       }
-      paper.drawImage(picture, 0, 0);
+      if (side in shown) paper.drawImage(picture, 0, 0);
       picture.close();
     } finally {
       busy = false;

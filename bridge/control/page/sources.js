@@ -2,6 +2,7 @@
 // input, or as what steers VACE beside it.
 import { ask, picture } from "./connection.js";
 import { element } from "./controls.js";
+import { preview } from "./preview.js";
 
 const BEAT = 2000; // milliseconds between two looks around
 
@@ -55,14 +56,20 @@ export function use(state) {
     const { role: name } = button.dataset;
     button.classList.toggle("on", name === role);
     button.setAttribute("aria-pressed", name === role);
-    const used = name !== "source" && known[name] ? `: ${known[name].split(" · ")[0]}` : "";
-    button.textContent = ROLES[name].words + used;
+    if (name !== "source") guide(name, button);
   }
   none.hidden = role === "source" || !known[role];
   standing.textContent = [known[role] && role !== "source" ? known[`${role}_input`] : "",
     (role !== "source" && known[role]) || ROLES[role].help].filter(Boolean).join(": ");
   standing.hidden = !standing.textContent;
   for (const tile of tiles.values()) tile.mark();
+}
+
+function guide(name, button) {
+  const used = known[name] ? `: ${known[name].split(" · ")[0]}` : "";
+  button.textContent = ROLES[name].words + used;
+  document.getElementById(`${name}_at`).textContent = known[name] ?? "";
+  preview(name, Boolean(known[name]));
 }
 
 function choose(name) {

@@ -338,6 +338,23 @@ def test_control_and_mask_are_chosen_shown_and_ended_where_the_input_is(opened):
         assert page.run("document.documentElement.scrollWidth") <= 390
 
 
+def test_pictures_of_control_and_mask_are_shown_while_there_is_one(opened):
+    figures = (
+        "[...document.querySelectorAll('figure:not([hidden]) canvas')].map((e) => e.id).join()"
+    )
+    drawn = "[...document.getElementById('mask').getContext('2d').getImageData(9, 9, 1, 1).data]"
+    with opened() as (desk, page):
+        page.until(f"{figures} === 'input,output'")
+        for _ in range(2):
+            desk.now = {**desk.now, "mask": "shm:cut · 320x180"}
+            page.until(f"{figures} === 'input,output,mask'")
+            page.until(f"{drawn}[3] === 255")
+            assert page.run("document.getElementById('mask_at').innerText") == "shm:cut · 320x180"
+            desk.now = {**desk.now, "mask": ""}
+            page.until(f"{figures} === 'input,output'")
+            page.until(f"{drawn}[3] === 0")
+
+
 def test_a_source_is_typed_and_what_is_none_stays_said(opened):
     with opened([]) as (desk, page):
         page.run("document.getElementById('sources').scrollIntoView()")
