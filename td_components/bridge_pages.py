@@ -6,6 +6,7 @@ no parameter of the bridge by its name; all it says about one comes from the sch
 """
 
 import logging
+import re
 from typing import Any, NamedTuple
 
 log = logging.getLogger("SpoutBridge")
@@ -49,7 +50,7 @@ def par_name(*words):
 
 def label(key):
     """What stands before a parameter: prompt_2_weight becomes Prompt 2 Weight."""
-    return " ".join(word[:1].upper() + word[1:] for word in key.split("_") if word)
+    return " ".join(word[:1].upper() + word[1:] for word in re.split("[_/]", key) if word)
 
 
 def plan(schema, taken=()):

@@ -294,6 +294,9 @@ def test_buttons_press_the_bridges_actions(patch, desk):
         patch.td.press(patch.comp, "Killengine")
         patch.comp.Do("reset")
         patch.until(lambda: desk.acted == ["kill_engine", "reset"])
+        assert page(patch.comp, "Show")["Refsnap"].label == "Ref Snap"
+        patch.td.press(patch.comp, "Refsnap")
+        patch.until(lambda: desk.acted == ["kill_engine", "reset", "ref/snap"])
         patch.td.press(patch.comp, "Help")
         assert patch.comp.op("help").viewed
 
