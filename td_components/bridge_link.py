@@ -55,8 +55,9 @@ ALIVE = (CONNECTED, DEAF)
 
 class Event(NamedTuple):
     """What there is to show. `kind` is state (name: which, value: a sentence), page (value: the
-    schema), value (of a parameter), status (value: name to value), look, process, or an error: one
-    of what is over, or `wrong` while it lasts, and `cured` (name: what it was about).
+    schema), loras (value: those of the bridge's machine), value (of a parameter), status (value:
+    name to value), look, process, or an error: one of what is over, or `wrong` while it lasts, and
+    `cured` (name: what it was about).
     """
 
     kind: str
@@ -375,6 +376,8 @@ class Link:
         self._values.learn(value)
         self._events.append(Event("page", value=value))
         self._ask("values", "GET", "/parameters")
+        if self._values.take_loras():
+            self._ask("loras", "GET", "/loras", name="loras")
 
     def _verdict(self, status, value):
         """Why what answers will not do; empty where it will."""
@@ -399,6 +402,10 @@ class Link:
             if self._patch_wins:
                 self._values.insist()
             self._listening, self._heard_at = self._now, None
+
+    def _answer_loras(self, _, status, value):
+        if status == 200:  # else those before may still be there
+            self._events.append(Event("loras", value=value))
 
     def _answer_state(self, _, status, value):
         if status == 200:

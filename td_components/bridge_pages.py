@@ -7,6 +7,8 @@ no parameter of the bridge by its name; all it says about one comes from the sch
 
 import logging
 import re
+from datetime import date, timedelta
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 log = logging.getLogger("SpoutBridge")
@@ -18,7 +20,9 @@ STATUS = "Status"  # the page of the state
 STYLES = {"float": "Float", "int": "Int", "bool": "Toggle", "choice": "Menu", "text": "Str"}
 LARGEST = 2**31 - 1  # of a whole number in a parameter
 ASKS = "me.ext.SpoutBridgeExt.shown("  # how the expression of a read-only parameter begins
+TEXTS = ("Str", "StrMenu", "File")  # styles of which one takes what another had
 WIDEST = 100.0  # a slider that is to be useful ends here, where the range is wider
+LATEST = 2.0**37  # seconds since 1970 that are a date
 
 
 class Row(NamedTuple):
@@ -54,11 +58,11 @@ def label(key):
 
 
 def plan(schema, taken=()):
-    """The rows that a schema asks for, in order. `taken` are names that are used already; a second
-    of one name gets a number.
+    """The rows that a schema asks for, in order; `loras` of it are those that there are to choose
+    from. `taken` are names that are used already; a second of one name gets a number.
     """
     used = set(taken)
-    rows = [_pipeline(schema, used)]
+    rows, loras = [_pipeline(schema, used)], _loras(schema)
     specs = _shown(schema)
     last = {}
     for spec in specs:
@@ -66,7 +70,7 @@ def plan(schema, taken=()):
         live = bool(spec.get("live", True))
         section = last.get(page) not in (None, live) or (page not in last and page != HOME)
         last[page] = live
-        rows.append(_parameter(spec, page, section, used))
+        rows.append(_parameter(spec, page, section, used, loras))
     for place, action in enumerate(schema.get("actions", ())):
         name = _free(par_name(action["name"]), used)
         rows.append(
@@ -116,7 +120,27 @@ def _pipeline(schema, used):
                names=names, labels=titles)  # fmt: skip
 
 
-def _parameter(spec, page, section, used):
+def _loras(schema):
+    """(values, labels) of a menu of LoRAs: what fits the active pipeline first, then what may."""
+    pipeline = active(schema)
+    found = sorted(
+        (SimpleNamespace(**lora) for lora in schema.get("loras", ())),
+        key=lambda lora: (pipeline not in lora.fits, bool(lora.made_for)),
+    )
+    labels = (f"{lora.name}  {_about(lora)}" for lora in found)
+    return ("", *(lora.name for lora in found)), ("none", *labels)
+
+
+def _about(lora):
+    """What a LoRA fits, its size and its day."""
+    fits = f"fits {', '.join(lora.fits)}" if lora.fits else "fits none of the pipelines"
+    if not lora.made_for:
+        fits = "what it fits is seen when it is loaded"
+    day = date(1970, 1, 1) + timedelta(seconds=min(max(lora.modified, 0), LATEST))
+    return f"{fits}; {lora.size / 1e6:.1f} MB; {day}"
+
+
+def _parameter(spec, page, section, used, loras):
     kind = spec["kind"]
     style = STYLES.get(kind, "Str")
     names = tuple(spec.get("choices") or ())
@@ -127,6 +151,9 @@ def _parameter(spec, page, section, used):
         style = "StrMenu"
         names = tuple(s["value"] for s in spec["suggestions"])
         labels = tuple(f"{s['value']}  {s['words']}" for s in spec["suggestions"])
+    elif spec.get("lora"):
+        style = "StrMenu"  # one that is gone stays in it all the same
+        names, labels = loras
     low, high = spec.get("minimum"), spec.get("maximum")
     if kind == "int":
         low, high = _whole(low), _whole(high)
@@ -207,10 +234,11 @@ def _remove(par):
 
 def _give(comp, row, made):
     """Make one row, or bring it up to date; ValueError where the artist's own has its name."""
-    par = comp.par[row.name]
+    par, kept = comp.par[row.name], None
     if par is not None and (par.style != row.style or par.page.name != row.page):
         if row.name not in made:
             raise ValueError(f"The component has a parameter {row.name} that is not ours.")
+        kept = _kept(par) if {par.style, row.style} <= {*TEXTS} else None
         par.destroy()
         par = None
     if par is not None:
@@ -218,14 +246,26 @@ def _give(comp, row, made):
         return
     par = _append(comp, row)
     try:
+        _dress(par, row)
         if row.default is not None and row.kind != "state":
-            _dress(par, row)
             par.val = row.default
-        else:
-            _dress(par, row)
+        if kept:
+            _put_back(par, *kept)
     except Exception:
         par.destroy()  # or the next try would find it there, without its value
         raise
+
+
+def _kept(par):
+    """A text parameter's value, and the expression that drives it; empty for none."""
+    return par.val, par.expr if par.mode.name == "EXPRESSION" else ""
+
+
+def _put_back(par, value, expression):
+    par.val = value
+    if expression:
+        par.expr = expression
+        par.mode = type(par.mode).EXPRESSION
 
 
 def _append(comp, row):

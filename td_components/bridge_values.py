@@ -69,6 +69,10 @@ class Values:
         """The file of this machine that this may mean, for the bridge to be given; or empty."""
         return pasted(str(value)) if self._specs[name].get("asset") else ""
 
+    def take_loras(self):
+        """Whether there is a parameter that names a LoRA."""
+        return any(spec.get("lora") for spec in self._specs.values())
+
     def is_doubtful(self, name, value):
         """Whether OSC may have made something else of this text than the bridge has."""
         text = name in self._specs and self._specs[name]["kind"] not in EXACT

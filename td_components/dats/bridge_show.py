@@ -195,10 +195,15 @@ class Show:
 
     def _page(self, _, schema):
         self._tries = 0
-        self._build(schema)
+        self._build({"loras": self.schema().get("loras", []), **schema})
         before, self._pipeline = self._pipeline, self._pages.active(schema)
         if before != self._pipeline:
             self.call("onPipeline", {"pipeline": self._pipeline, "before": before})
+
+    def _loras(self, _, found):
+        schema = self.schema()
+        if schema.get("loras") != found:
+            self._build({**schema, "loras": found})
 
     def _value(self, name, value):
         if name not in self.names():

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -25,8 +26,10 @@ from bridge.control.http.server import HttpServer
 from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
 from bridge.state.status import Status
+from bridge.system.aside import SlowError
 from tests.bridge.cli.test_cli import running
 from tests.support.desk import FakeDesk
+from tests.support.lora_files import lora_file
 from tests.td.double import Par, ParMode, TdError
 from tests.td.test_td import paste, touchdesigner
 
@@ -437,6 +440,85 @@ def test_a_bridge_without_pipelines_leaves_a_menu_of_one_empty_entry(patch, desk
         patch.connect(port)
         assert patch.par.Pipeline.menuNames == [""]
         assert patch.par.Lasterror.eval() == ""
+
+
+def test_the_loras_of_the_bridges_machine_are_a_menu(patch, desk):
+    """What fits comes first; one that is gone, or that is only typed, stays as it is."""
+    there = desk.weights.library.models / "loras"
+    big = lora_file(there / "a big.safetensors", 5120)
+    lora_file(there / "ink" / "my style.safetensors", 1536)
+    lora_file(there / "odd.safetensors", 77)
+    (there / "unknown.pt").write_bytes(b"weights")
+    desk.now["pipeline"] = "longlive"
+    with bridge(desk) as port:
+        patch.connect(port)
+        par = patch.par.Lora1
+        patch.until(lambda: len(par.menuNames) > 1)
+        assert par.menuNames == [
+            "", "ink/my style.safetensors", "unknown.pt", "a big.safetensors", "odd.safetensors"
+        ]  # fmt: skip
+        none, fits, unknown, other, odd = par.menuLabels
+        assert none == "none"
+        assert re.fullmatch(
+            r"ink/my style.safetensors  fits .*longlive.*; 0.0 MB; 20..-..-..", fits
+        )
+        assert "unknown.pt  what it fits is seen when it is loaded; 0.0 MB" in unknown
+        assert "fits krea-realtime-video" in other
+        assert "longlive" not in other
+        assert "odd.safetensors  fits none of the pipelines" in odd
+        par.val = "a big.safetensors"
+        patch.until(lambda: value(desk, "lora_1") == "a big.safetensors")
+        big.unlink()
+        number = desk.store.snapshot.number
+        patch.comp.Connect()
+        patch.until(lambda: "a big.safetensors" not in patch.par.Lora1.menuNames)
+        assert patch.par.Lora1.eval() == "a big.safetensors"
+        patch.par.Lora2 = "typed by hand"
+        patch.until(lambda: value(desk, "lora_2") == "typed by hand")
+        patch.play(0.3)
+        assert patch.par.Lora1.eval() == value(desk, "lora_1") == "a big.safetensors"
+        assert desk.store.snapshot.number == number + 1
+        assert patch.par.Lasterror.eval() == ""
+
+
+def test_loras_that_cannot_be_listed_leave_the_menu_as_it_is(patch, desk, monkeypatch):
+    desk.now["pipeline"] = "longlive"
+    lora_file(desk.weights.library.models / "loras" / "ink.safetensors", 1536)
+    with bridge(desk) as port:
+        patch.connect(port)
+        patch.until(lambda: patch.par.Lora1.menuNames == ["", "ink.safetensors"])
+
+        def sleeps():
+            raise SlowError("The disk does not answer.")
+
+        monkeypatch.setattr(desk.weights, "loras", sleeps)
+        patch.comp.Connect()
+        patch.until(lambda: patch.state == "CONNECTING")
+        patch.until(lambda: patch.state == "CONNECTED")
+        patch.play(0.2)
+        assert patch.par.Lora1.menuNames == ["", "ink.safetensors"]
+        assert patch.par.Lasterror.eval() == ""
+
+
+def test_what_drives_a_text_drives_it_still_where_it_became_a_menu(patch, desk):
+    """As a parameter of a component that was saved by an earlier version."""
+    desk.now["pipeline"] = "longlive"
+    with bridge(desk) as port:
+        patch.connect(port)
+        schema = patch.comp.ext.SpoutBridgeExt._show.schema()
+        plain = [{**spec, "lora": False} for spec in schema["parameters"]]
+        patch.comp.ext.SpoutBridgeExt._show._build({**schema, "parameters": plain})
+        assert patch.par.Lora1.style == "Str"
+        patch.drive("Lora1", "'ink' + '.safetensors'")
+        patch.par.Lora2 = "mine"
+        patch.until(lambda: value(desk, "lora_2") == "mine")
+        number = desk.store.snapshot.number
+        patch.comp.Connect()
+        patch.until(lambda: patch.par.Lora1.style == "StrMenu")
+        assert (patch.par.Lora1.expr, patch.par.Lora2.eval()) == ("'ink' + '.safetensors'", "mine")
+        patch.play(0.3)
+        assert value(desk, "lora_1") == "ink.safetensors"
+        assert desk.store.snapshot.number <= number + 1
 
 
 def test_a_switch_that_is_refused_turns_the_menu_back(patch, desk):
