@@ -1,0 +1,207 @@
+"""What the documents say is so: their programs run, their commands parse, their names exist."""
+
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from time import perf_counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bridge.frames.frame import Frame
+from bridge.transports import Options, open_sink, open_source
+from engine.ipc.segments import PREFIX, folder
+
+ROOT = Path(__file__).parent.parent
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the programs open /dev/shm")
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def blocks(name: str, language: str) -> list[str]:
+    """The code blocks of a document in one language."""
+    return [code for kind, code in FENCE.findall(text(name)) if kind == language]
+
+
+def program(code: str) -> SimpleNamespace:
+    """What a Python block of a document defines."""
+    names: dict[str, object] = {}
+    exec(compile(code, "document", "exec"), names)
+    return SimpleNamespace(**names)
+
+
+def lines(code: str) -> int:
+    return sum(bool(line.strip()) for line in code.splitlines())
+
+
+# Shared memory.
+
+SHM = "docs/shared-memory.md"
+SIZE = 333, 201
+
+
+def frame(index: int, width: int = SIZE[0], height: int = SIZE[1]) -> Frame:
+    image = np.random.default_rng(index).integers(0, 256, (height, width, 4), np.uint8)
+    return Frame(image, perf_counter(), index)
+
+
+@pytest.fixture
+def name(request) -> str:
+    return f"test-docs-{os.getpid()}-{abs(hash(request.node.nodeid)) % 10**6}"
+
+
+@pytest.fixture
+def in_c(tmp_path):
+    """The reader in C, built as the document says; gives the size and the pixels of a segment."""
+    if not shutil.which("gcc"):
+        assert not os.environ.get("CI"), "gcc must be installed where CI runs"
+        pytest.skip("gcc is not installed")
+    (tmp_path / "reader.c").write_text(blocks(SHM, "c")[0])
+    build = ["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "reader.c", "-o", "reader"]
+    subprocess.run(build, cwd=tmp_path, check=True)
+
+    def read(path: Path):
+        done = subprocess.run([tmp_path / "reader", path], capture_output=True)
+        if done.returncode:
+            return None
+        width, height = map(int, done.stderr.split(b"x"))
+        return width, height, done.stdout
+
+    return read
+
+
+@pytest.fixture
+def in_python():
+    """The reader in Python."""
+    newest = program(blocks(SHM, "python")[0]).newest
+
+    def read(path: Path):
+        found = newest(path)
+        return found and (found[0], found[1], found[3])
+
+    return read
+
+
+@pytest.fixture(params=[pytest.param("in_c", marks=pytest.mark.foreign), "in_python"])
+def read(request):
+    """Each of the document's readers."""
+    return request.getfixturevalue(request.param)
+
+
+@LINUX
+def test_the_readers_of_shared_memory_get_the_newest_frame_of_a_real_sender(read, name):
+    path = folder() / (PREFIX + name)
+    with open_sink(f"shm:{name}", Options(width=SIZE[0], height=SIZE[1])) as sink:
+        assert read(path) is None, "there was no frame yet"
+        for number in range(1, 8):
+            sink.send(frame(number))
+        assert read(path) == (*SIZE, frame(7).image.tobytes())
+        sink.send(frame(8, 64, 48))
+        assert read(path) == (64, 48, frame(8, 64, 48).image.tobytes())
+    try:
+        path.write_bytes(b"no segment at all")
+        assert read(path) is None
+    finally:
+        path.unlink()
+
+
+@LINUX
+def test_the_readers_get_whole_frames_while_the_sender_writes(read, name):
+    path, stop = folder() / (PREFIX + name), threading.Event()
+    pictures = [np.full((201, 333, 4), value, np.uint8) for value in range(256)]
+    with open_sink(f"shm:{name}", Options(width=SIZE[0], height=SIZE[1])) as sink:
+
+        def send(number: int = 1) -> None:
+            while not stop.wait(0.001):
+                number += 1
+                sink.send(Frame(pictures[number % 256], 0.0, number))
+
+        sink.send(Frame(pictures[1], 0.0, 1))
+        sending = threading.Thread(target=send)
+        sending.start()
+        try:
+            found = [read(path) for _ in range(200)]
+        finally:
+            stop.set()
+            sending.join()
+    whole = [one[2] for one in found if one]
+    assert whole, "a reader that is always overtaken is of no use"
+    assert all(one == pictures[one[0]].tobytes() for one in whole)
+
+
+def relock(path: Path, lock: int) -> None:
+    """Change the newest frame's lock, as its sender does while it writes."""
+    with path.open("r+b", buffering=0) as file:
+        header = struct.unpack("<8s4I5Q", file.read(64))
+        file.seek(64 + (header[6] - 1) % header[2] * header[8])
+        file.write(struct.pack("<Q", lock))
+
+
+@LINUX
+def test_the_readers_refuse_a_frame_that_is_being_written(read, name):
+    path = folder() / (PREFIX + name)
+    with open_sink(f"shm:{name}", Options(width=SIZE[0], height=SIZE[1])) as sink:
+        for number in range(1, 3):
+            sink.send(frame(number))
+        relock(path, 2 * 2 + 1)
+        assert read(path) is None
+        relock(path, 2 * 2)
+        assert read(path) == (*SIZE, frame(2).image.tobytes())
+
+
+@LINUX
+def test_the_reader_in_python_sees_that_it_was_overtaken(in_python, name, monkeypatch):
+    path, pread = folder() / (PREFIX + name), os.pread
+    looks: list[int] = []
+
+    def overtaken(file: int, size: int, at: int) -> bytes:
+        if size == SIZE[0] * SIZE[1] * 4:
+            looks.append(at)
+            relock(path, 2 * 2 + 1)
+        return pread(file, size, at)
+
+    with open_sink(f"shm:{name}", Options(width=SIZE[0], height=SIZE[1])) as sink:
+        for number in range(1, 3):
+            sink.send(frame(number))
+        monkeypatch.setattr(os, "pread", overtaken)
+        assert in_python(path) is None
+        assert len(looks) == 1
+
+
+@LINUX
+def test_the_bridge_receives_from_the_sender_of_the_document(name):
+    code = blocks(SHM, "python")[1]
+    Sender = program(code).Sender
+    sender = Sender(name, *SIZE)
+    path = folder() / (PREFIX + name)
+    try:
+        with open_source(f"shm:{name}", Options()) as source:
+            for number in range(1, 10):
+                sender.send(frame(number).image.tobytes())
+                received = source.receive(10)
+                assert received is not None
+                assert np.array_equal(received.image, frame(number).image)
+            larger = Sender(name, 640, 360)
+            larger.send(frame(10, 640, 360).image.tobytes())
+            received = source.receive(10)
+            assert received is not None
+            assert np.array_equal(received.image, frame(10, 640, 360).image)
+            assert source.problem == ""
+    finally:
+        path.unlink()
+
+
+def test_the_readers_of_shared_memory_are_twenty_lines():
+    (c,) = blocks(SHM, "c")
+    reader = c.partition("newest(")[2].partition("int main")[0]
+    assert lines(reader) <= 21
+    assert all(lines(code) <= 25 for code in blocks(SHM, "python"))
