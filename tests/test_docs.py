@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import threading
+import tomllib
 from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
@@ -15,8 +16,13 @@ import numpy as np
 import pytest
 
 from bridge.frames.frame import Frame
-from bridge.transports import Options, open_sink, open_source
+from bridge.state.controls import OutputParameters
+from bridge.transports import Options, TransportError, open_sink, open_source, schemes
+from engine.catalog.rows import Catalog
 from engine.ipc.segments import PREFIX, folder
+from engine.parameters import describe
+from engine.pipeline import Context, build
+from tests.bridge.cli.test_cli import running
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -205,3 +211,76 @@ def test_the_readers_of_shared_memory_are_twenty_lines():
     reader = c.partition("newest(")[2].partition("int main")[0]
     assert lines(reader) <= 21
     assert all(lines(code) <= 25 for code in blocks(SHM, "python"))
+
+
+# Plug-ins.
+
+PLUGINS = "docs/plugins.md"
+
+
+@pytest.fixture
+def plugged(tmp_path, monkeypatch):
+    """The folder in which the document's plug-ins are installed."""
+    pipeline, transport = blocks(PLUGINS, "python")
+    (tmp_path / "posterize.py").write_text(pipeline)
+    (tmp_path / "raw_frames.py").write_text(transport)
+    project = tomllib.loads(blocks(PLUGINS, "toml")[0])["project"]
+    info = tmp_path / f"examples-{project['version']}.dist-info"
+    info.mkdir()
+    head = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (info / "METADATA").write_text(head)
+    points = [
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in found.items())
+        for group, found in project["entry-points"].items()
+    ]
+    (info / "entry_points.txt").write_text("\n".join(points))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    yield tmp_path
+    for name in ("posterize", "raw_frames"):
+        sys.modules.pop(name, None)
+
+
+def test_the_plug_ins_of_the_document_are_found_and_what_they_declare_with_them(plugged):
+    row = Catalog.installed(describe(OutputParameters))["posterize"]
+    (levels,) = describe(row.parameters)
+    assert (levels.osc, levels.default, levels.minimum, levels.maximum) == ("levels", 4, 2, 16)
+    assert schemes()["raw"] == (True, True, "Raw RGBA frames in a file, raw:WIDTHxHEIGHT:PATH.")
+    with pytest.raises(TransportError, match=r"raw:6x4:gone: .*; write raw:WIDTHxHEIGHT:PATH\."):
+        open_source("raw:6x4:gone", Options())
+    assert lines(blocks(PLUGINS, "python")[0]) <= 30
+
+
+def test_the_pipeline_of_the_document_makes_blocks(plugged):
+    row = Catalog.installed(describe(OutputParameters))["posterize"]
+    made = build(row.target, row.load(), Context(plugged, plugged, lambda *_: None))
+    image = frame(1).image
+    (result,) = made([image], row.parameters(levels=2))
+    assert np.array_equal(result[..., :3], np.where(image[..., :3] < 128, 0, 255))
+    assert np.array_equal(result[..., 3], image[..., 3])
+    assert (made.wanted(row.parameters()), made.report()) == (1, {})
+
+
+@pytest.mark.slow
+def test_the_plug_ins_of_the_document_run_in_a_bridge(plugged):
+    source, made = plugged / "clip.rgba", plugged / "made.rgba"
+    rng = np.random.default_rng(1)
+    clip = rng.integers(0, 256, (5, 48, 64, 4), np.uint8)
+    clip[..., 3] = 255
+    clip.tofile(source)
+    arguments = ("--source", f"raw:64x48:{source}", "--sink", f"raw:64x48:{made}",
+                 "--pipeline", "posterize", "--size", "64x48",
+                 "--output-size", "64x48")  # fmt: skip
+    with running(plugged, *arguments) as bridge:
+        state = bridge.until(lambda state: state["state"] == "RUNNING" and state["frames_new"] > 5)
+        assert state["pipeline"] == "posterize"
+        assert "5 frames" in state["source"]
+        bridge.osc("/bridge/levels", 2)
+        bridge.until(lambda state: bridge.ask("parameters")["levels"] == 2)
+        before = bridge.state()["frames_new"]
+        state = bridge.until(lambda state: state["frames_new"] > before + 30)
+        assert state["error"] == ""
+    sent = np.fromfile(made, np.uint8)
+    images = sent[: sent.size // (64 * 48 * 4) * (64 * 48 * 4)].reshape(-1, 48, 64, 4)
+    wanted = {np.where(one[..., :3] < 128, 0, 255).astype(np.uint8).tobytes() for one in clip}
+    assert images[-1][..., :3].tobytes() in wanted
