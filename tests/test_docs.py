@@ -1,5 +1,6 @@
 """What the documents say is so: their programs run, their commands parse, their names exist."""
 
+import ast
 import os
 import re
 import shutil
@@ -8,14 +9,22 @@ import subprocess
 import sys
 import threading
 import tomllib
+from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
+from bridge.control.http.app import create_app
+from bridge.control.http.guard import Rules
+from bridge.control.http.server import HttpServer
+from bridge.control.osc.server import OscServer
 from bridge.frames.frame import Frame
+from bridge.settings import Settings
 from bridge.state.controls import OutputParameters
 from bridge.transports import Options, TransportError, open_sink, open_source, schemes
 from engine.catalog.rows import Catalog
@@ -23,6 +32,7 @@ from engine.ipc.segments import PREFIX, folder
 from engine.parameters import describe
 from engine.pipeline import Context, build
 from tests.bridge.cli.test_cli import running
+from tests.support.desk import FakeDesk
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -284,3 +294,75 @@ def test_the_plug_ins_of_the_document_run_in_a_bridge(plugged):
     images = sent[: sent.size // (64 * 48 * 4) * (64 * 48 * 4)].reshape(-1, 48, 64, 4)
     wanted = {np.where(one[..., :3] < 128, 0, 255).astype(np.uint8).tobytes() for one in clip}
     assert images[-1][..., :3].tobytes() in wanted
+
+
+# Promises.
+
+PROMISES = [("docs/reliability.md", "F", 22), ("SECURITY.md", "S", 23)]
+CELL = re.compile(r"(?<!\\)\|")
+
+
+@cache
+def functions(path: Path) -> set[str]:
+    """The names of a module's functions."""
+    tree = ast.parse(path.read_text("utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def is_there(test: str) -> bool:
+    """Whether a test that is called `file::name` exists."""
+    path, _, name = test.partition("::")
+    return (ROOT / path).is_file() and name in functions(ROOT / path)
+
+
+@pytest.mark.parametrize(("document", "letter", "count"), PROMISES)
+def test_every_promise_has_its_tests_or_says_why_not(document, letter, count):
+    found = {}
+    for line in text(document).splitlines():
+        if match := re.match(rf"\| ({letter}\d+) \|", line):
+            found[match[1]] = CELL.split(line)[-2]
+    assert list(found) == [f"{letter}{number}" for number in range(1, count + 1)]
+    for number, cell in found.items():
+        named = re.findall(r"`([^`]+::[^`]+)`", cell)
+        assert named or re.search(r"not tested: \w", cell), number
+        assert all(map(is_there, named)), (number, named)
+
+
+def test_the_frame_path_reads_no_wall_clock():
+    modules = [ROOT / "bridge" / "session.py"]
+    for place in ("bridge/playout", "bridge/workers", "bridge/frames", "engine/worker"):
+        modules += (ROOT / place).rglob("*.py")
+    assert len(modules) > 25
+    for path in modules:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert not (node.module == "time" and any(n.name == "time" for n in node.names))
+                assert node.module != "datetime", path
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                called = f"{node.value.id}.{node.attr}"
+                assert called not in ("time.time", "time.time_ns", "datetime.datetime"), path
+
+
+def test_a_fresh_bridge_is_open_to_this_machine_only(tmp_path):
+    desk, settings = FakeDesk(tmp_path), Settings(folder=tmp_path, port=0, osc_feedback=())
+    http, osc = HttpServer(desk, settings), OscServer(desk, settings)
+    try:
+        http.bind()
+        osc.bind(0)
+        sockets = [*http._sockets, *osc._sockets.values()]
+        assert len(sockets) >= 2
+        assert all(ip_address(sock.getsockname()[0]).is_loopback for sock in sockets)
+    finally:
+        http.close()
+        osc.close()
+
+
+def test_with_a_token_only_healthz_is_open(tmp_path):
+    app = create_app(FakeDesk(tmp_path), Rules(frozenset({"studio"}), "secret"))
+    with TestClient(app, "http://studio:8000") as client:
+        known = client.get("/openapi.json", headers={"authorization": "Bearer secret"}).json()
+        paths = [*known["paths"], "/", "/docs", "/openapi.json"]
+        assert len(paths) > 15
+        for path in paths:
+            wanted = 200 if path == "/healthz" else 401
+            assert client.get(re.sub(r"{\w+}", "x", path)).status_code == wanted, path
