@@ -54,6 +54,14 @@ from tests.support.desk import HERE, FakeDesk
 SOCKETS = "ws://127.0.0.1:8000/api/v1"
 
 
+@pytest.fixture(scope="module")
+def still(tmp_path_factory):
+    """A client and its desk for all whose requests change nothing: an app takes a while to make."""
+    desk = FakeDesk(tmp_path_factory.mktemp("assets"))
+    with TestClient(create_app(desk, Rules()), HERE) as client:
+        yield client, desk
+
+
 @pytest.mark.parametrize("kind", ["text/plain", None])
 def test_a_registry_that_knows_other_types_leaves_the_page_as_it_is(
     client, desk, monkeypatch, kind
@@ -163,8 +171,9 @@ def unchanged(desk):
     ],
 )
 def test_another_site_in_the_artists_browser_changes_nothing(
-    client, desk, headers, status, method, path, body
+    still, headers, status, method, path, body
 ):
+    client, desk = still
     answer = client.request(method, path, content=json.dumps(body), headers=headers)
     assert answer.status_code == status
     assert answer.json()["detail"].endswith(".")
@@ -357,7 +366,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW")
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", ""])
-def test_a_method_that_a_path_has_not_is_405_and_says_which_it_has(client, desk, kind):
+def test_a_method_that_a_path_has_not_is_405_and_says_which_it_has(still, kind):
+    client, desk = still
     paths = client.get("/openapi.json").json()["paths"]
     known = {path: {*map(str.upper, methods)} for path, methods in paths.items()}
     known |= {"/": {"GET"}, "/docs": {"GET"}, "/openapi.json": {"GET"}, "/page/app.js": {"GET"}}
@@ -380,7 +390,8 @@ def test_a_method_that_a_path_has_not_is_405_and_says_which_it_has(client, desk,
     "path", ["healthz", "readyz", "metrics", "", "docs", "openapi.json", "page/app.js",
              "api/v1/state", "api/v1/frame/output.png", "api/v1/nothing"]
 )  # fmt: skip
-def test_head_is_get_without_the_body(client, path):
+def test_head_is_get_without_the_body(still, path):
+    client, _ = still
     head, whole = client.head(f"/{path}"), client.get(f"/{path}")
     assert (head.status_code, head.content) == (whole.status_code, b"")
     assert head.headers["content-type"] == whole.headers["content-type"]
@@ -397,8 +408,9 @@ def test_what_takes_no_body_needs_none(client, desk, more):
 
 
 @pytest.mark.parametrize("origin", [HERE, "http://127.0.0.1:9"])
-def test_a_browser_must_say_json_without_a_body_too(client, desk, origin):
+def test_a_browser_must_say_json_without_a_body_too(still, origin):
     """Another program's page on this machine could send no type without asking first."""
+    client, desk = still
     answer = client.post("/api/v1/actions/panic", headers={"origin": origin})
     assert answer.status_code == 415
     assert unchanged(desk)
@@ -417,7 +429,8 @@ def test_a_browser_must_say_json_without_a_body_too(client, desk, origin):
         ("models/download", {"pipeline": "x" * 900_000}),
     ],
 )
-def test_whatever_is_unknown_is_answered_in_a_few_words(client, desk, path, body):
+def test_whatever_is_unknown_is_answered_in_a_few_words(still, path, body):
+    client, desk = still
     method = "PATCH" if path == "parameters" else "POST"
     answer = client.request(method, f"/api/v1/{path}", json=body)
     assert answer.status_code in (404, 422)
@@ -458,7 +471,8 @@ def test_values_are_set_all_or_none(client, desk):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "1", "NaN", '{"vace_scale": NaN}', "\xff"])
-def test_a_body_that_is_no_object_of_values_is_refused(client, desk, content):
+def test_a_body_that_is_no_object_of_values_is_refused(still, content):
+    client, desk = still
     answer = client.patch(
         "/api/v1/parameters",
         content=content.encode("latin-1"),
@@ -490,8 +504,9 @@ def test_a_body_that_is_no_object_of_values_is_refused(client, desk, content):
     ("method", "path"), [("PATCH", "parameters"), ("POST", "pipeline"), ("POST", "source")]
 )
 def test_json_that_no_parameter_could_be_is_refused_in_a_sentence(
-    client, desk, content, says, method, path
+    still, content, says, method, path
 ):
+    client, desk = still
     answer = client.request(
         method, f"/api/v1/{path}", content=content, headers={"content-type": "application/json"}
     )
@@ -907,9 +922,8 @@ def test_a_picture_is_found_and_removed_by_what_its_upload_returned(client, desk
         ("a.jpg", b"\xff\xd8\xff" + b"\0" * 50, 415),
     ],
 )
-def test_an_upload_that_is_no_picture_or_would_lie_elsewhere_is_refused(
-    client, desk, name, data, status
-):
+def test_an_upload_that_is_no_picture_or_would_lie_elsewhere_is_refused(still, name, data, status):
+    client, desk = still
     answer = upload(client, data, name)
     assert answer.status_code == status, answer.text
     assert isinstance(answer.json()["detail"], str)
