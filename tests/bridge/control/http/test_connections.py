@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -243,6 +244,18 @@ def all_of(sock):
     with suppress(ConnectionResetError):
         while more := sock.recv(1 << 16):
             data += more
+    return data
+
+
+def first_of(sock):
+    """One answer, by the length that it says it has: the other end may stay."""
+    data = b""
+    while more := sock.recv(1 << 16):
+        data += more
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = re.search(rb"\r\ncontent-length: (\d+)", head, re.IGNORECASE)
+        if length and len(body) >= int(length[1]):
+            break
     return data
 
 
@@ -506,7 +519,7 @@ JSON = (b"content-type: application/json", HOST)
 )  # fmt: skip
 def test_an_odd_request_gets_one_sentence(one_port, data, status):
     with opened(one_port, data) as sock:
-        answer = all_of(sock)
+        answer = first_of(sock)
         assert told(answer)[0] == status
         assert b"location:" not in answer.lower()
     assert answers(one_port)
