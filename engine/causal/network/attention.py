@@ -5,8 +5,6 @@ width), and gives the queries' shape. All are exact but `sage`, which computes i
 therefore never chosen by itself.
 """
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -17,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from engine.catalog.controls import ATTENTION
+from engine.causal.network.torch_typed import compile_static
 
 Tensor: TypeAlias = torch.Tensor
 Attention: TypeAlias = Callable[[Tensor, Tensor, Tensor, "Tensor | None"], Tensor]
@@ -48,7 +47,9 @@ def flash3(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -
     """FlashAttention 3 (Hopper); it takes no bias, so a biased pass goes to torch's own."""
     if bias is not None:
         return sdpa(queries, keys, values, bias)
-    found = import_module("flash_attn_interface").flash_attn_func(queries, keys, values)
+    attend: Callable[..., Tensor | tuple[Tensor, ...]]  # with the scores' sums, in some versions
+    attend = import_module("flash_attn_interface").flash_attn_func
+    found = attend(queries, keys, values)
     return found[0] if isinstance(found, tuple) else found
 
 
@@ -83,4 +84,4 @@ def attention(name: str, device: torch.device) -> Attention:
 def _flex() -> Callable[..., Tensor]:
     from torch.nn.attention.flex_attention import flex_attention
 
-    return torch.compile(flex_attention, dynamic=False)
+    return compile_static(flex_attention, fullgraph=False)

@@ -5,8 +5,6 @@ was. What changes from block to block is decided here on the host, from counted 
 handed over as small tensors; a pass reads nothing back.
 """
 
-# pyright: basic, reportMissingImports=false
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
@@ -56,12 +54,12 @@ class PassView(NamedTuple):
 
     def store(self, cache: Tensor, new: Tensor) -> None:
         """Write (rows, frames * tokens, heads, width) into one layer's keys or values."""
-        frames = new.unflatten(1, (self.plan.frames, -1))[:, self.plan.skipped :]
+        frames = torch.unflatten(new, 1, (self.plan.frames, -1))[:, self.plan.skipped :]
         cache.index_copy_(0, self.slots, frames.flatten(0, 1))
 
     def seen(self, cache: Tensor) -> Tensor:
         """What one layer's keys or values show: (rows, visible * tokens, heads, width), a view."""
-        rows = cache.unflatten(0, (-1, self.window))
+        rows = torch.unflatten(cache, 0, (-1, self.window))
         return rows[: self.plan.rows, : self.plan.visible].flatten(1, 2)
 
 

@@ -8,15 +8,15 @@ A GPU is not always faster so: at small sizes casting takes longer than it saves
 shape of layer is measured, and stays as it was where 8 bits do not win.
 """
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
+
+from engine.causal.network.torch_typed import compile_static, named_modules
 
 FLOAT8 = torch.float8_e4m3fn
 LARGEST = 448.0  # number that it holds
@@ -27,7 +27,8 @@ ROUNDS, RUNS = 3, 20  # of a measurement: the best of so many averages, each ove
 GAIN = 0.97  # part of the time that 8 bits may take at most to count as faster
 CURE = "choose quantization=none"
 
-Faster: TypeAlias = Callable[[nn.Module, nn.Module], bool]
+Layer: TypeAlias = "nn.Linear | Float8Linear"
+Faster: TypeAlias = Callable[[Layer, Layer], bool]
 
 
 class Float8Linear(nn.Module):
@@ -43,15 +44,15 @@ class Float8Linear(nn.Module):
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.rowwise = rowwise
         weight, scale = cast(linear.weight.detach(), rowwise=rowwise)
-        bias = None if linear.bias is None else linear.bias.detach()
+        bias = dict(linear.named_parameters()).get("bias")  # None where the layer has none
         self.register_buffer("weight", weight, persistent=False)
         self.register_buffer("scale", scale.t().contiguous(), persistent=False)
-        self.register_buffer("bias", bias, persistent=False)
+        self.register_buffer("bias", None if bias is None else bias.detach(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, inputs) to (…, outputs) in the type of `x`, which is that of the bias."""
         small, scale = cast(x.reshape(-1, self.in_features), rowwise=self.rowwise)
-        made = torch._scaled_mm(  # pyright: ignore[reportPrivateImportUsage]
+        made = torch._scaled_mm(  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # no other in 2.10
             small, self.weight.t(), scale_a=scale, scale_b=self.scale, bias=self.bias,
             out_dtype=x.dtype, use_fast_accum=True,
         )  # fmt: skip
@@ -122,7 +123,7 @@ def multiplies_by_row(device: torch.device, dtype: torch.dtype) -> bool:
 
 
 def quantise(
-    modules: Iterable[Any], exact: tuple[str, ...], faster: Faster, *, rowwise: bool
+    modules: Iterable[nn.Module], exact: tuple[str, ...], faster: Faster, *, rowwise: bool
 ) -> Outcome:
     """Cast the linear layers of `modules` where that is `faster`, a question asked once for each
     shape: of the layer as it is, then in 8 bits.
@@ -153,11 +154,11 @@ def measured(tokens: int, dtype: torch.dtype, device: torch.device, *, compiled:
     the network's layers are, or plainly.
     """
 
-    def faster(plain: nn.Module, small: nn.Module) -> bool:
-        x = torch.randn(tokens, plain.in_features, dtype=dtype, device=device)  # type: ignore[arg-type]
-        runs: list[Any] = [plain, small]
+    def faster(plain: Layer, small: Layer) -> bool:
+        x = torch.randn(tokens, plain.in_features, dtype=dtype, device=device)
+        runs: list[Callable[[Tensor], Tensor]] = [plain, small]
         if compiled:
-            runs = [torch.compile(run, fullgraph=True, dynamic=False) for run in runs]
+            runs = [compile_static(run) for run in runs]
         with torch.no_grad():
             times = [min(_seconds(run, x) for _ in range(ROUNDS)) for run in runs]
         return times[1] < GAIN * times[0]
@@ -185,6 +186,6 @@ def _seconds(run: Callable[[Tensor], Tensor], x: Tensor) -> float:
 def _linears(module: nn.Module, exact: tuple[str, ...]) -> list[tuple[str, nn.Linear]]:
     return [
         (path, layer)
-        for path, layer in module.named_modules()
+        for path, layer in named_modules(module)
         if isinstance(layer, nn.Linear) and not f"{path}.".startswith(tuple(f"{e}." for e in exact))
     ]

@@ -5,8 +5,6 @@ time; pairs stand side by side. Angles are computed in float64, so that they do 
 table would.
 """
 
-# pyright: basic, reportMissingImports=false
-
 import torch
 
 THETA = 10_000.0
@@ -42,7 +40,7 @@ def rotated(heads: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> 
     """`heads` (rows, tokens, heads, width) turned by angles (rows, tokens, 1, width), in float32
     and back.
     """
-    swapped = heads.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+    swapped = torch.unflatten(heads, -1, (-1, 2)).flip(-1).flatten(-2)
     return torch.addcmul(heads * cosines, swapped, sines).to(heads.dtype)
 
 

@@ -7,51 +7,59 @@ Wan et al. 2025 ("Wan: Open and Advanced Large-Scale Video Generative Models"), 
 embedding per latent frame.
 """
 
-# pyright: basic, reportMissingImports=false
-
 import math
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
+from diffusers.models.transformers.transformer_wan import (
+    WanAttention,
+    WanTransformer3DModel,
+    WanTransformerBlock,
+)
+from diffusers.models.transformers.transformer_wan_vace import WanVACETransformerBlock
 from torch import Tensor, nn
 
 from engine.causal.network.attention import Attention
 from engine.causal.network.cache import KVCache, PassShape, PassView, TextCache
 from engine.causal.network.rope import rotated
+from engine.causal.network.torch_typed import compile_static
 from engine.causal.network.vace import Hints, Vace
 
 Memory: TypeAlias = tuple[Tensor, Tensor]  # one layer's keys and values
+Block: TypeAlias = WanTransformerBlock | WanVACETransformerBlock
 
 SHAPES = 64  # of passes that may be compiled: a window that fills, a re-cache, each with hints
 PATCH = 2  # pixels of a latent that one token covers, each way
 
 
 class CausalTransformer(nn.Module):
-    """`wan` is diffusers' WanTransformer3DModel, all weights on one device in one dtype."""
+    """`wan` has all weights on one device in one dtype."""
 
     modulation: Tensor
     vace_modulation: Tensor
 
-    def __init__(self, wan: Any, attention: Attention, vace: Vace | None = None) -> None:
+    def __init__(
+        self, wan: WanTransformer3DModel, attention: Attention, vace: Vace | None = None
+    ) -> None:
         super().__init__()
-        self.wan: Any = wan
-        self.vace: Any = vace
+        self.wan = wan
+        self.vace = vace
         self.attend = attention
         self.layer = self._layer
-        self.eps: float = wan.config["eps"]
+        self.eps = wan.config["eps"]
         self.register_buffer("modulation", _tables(wan.blocks), persistent=False)
         if vace is not None:
-            self.register_buffer("vace_modulation", _tables(vace.vace_blocks), persistent=False)
+            self.register_buffer("vace_modulation", _tables(vace.blocks), persistent=False)
 
     def compile(self, backend: str = "inductor") -> None:
         """Let torch compile the layers (needs Triton): one program that all of them share, for
         each shape of pass.
         """
         if self.layer == self._layer:
-            torch._dynamo.config.recompile_limit = SHAPES
-            self.layer = torch.compile(self._layer, fullgraph=True, dynamic=False, backend=backend)
+            torch.compiler.config.recompile_limit = SHAPES
+            self.layer = compile_static(self._layer, backend=backend)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -82,12 +90,13 @@ class CausalTransformer(nn.Module):
         modulation = _modulated(self.modulation, steps)
         whole = self._tokens(latents.to(self.dtype), self.wan.patch_embedding)
         tokens, sight = whole[:, plan.references :], window.sight(plan)
-        branch = self._hints(whole, steps, plan, hints) if hints and plan.hinted else None
+        vace = self.vace if plan.hinted else None
+        branch = self._hints(vace, whole, steps, plan, hints) if vace and hints else None
         for layer, block in enumerate(self.wan.blocks):
             past = window.keys[layer], window.values[layer]
             words = text.words(layer, plan)
             tokens = self.layer(block, tokens, modulation[layer], sight, past, words)
-            if branch is not None and hints is not None and layer in self.vace.after:
+            if vace and hints and branch and layer in vace.after:
                 hint = next(branch)[:, plan.references :]
                 tokens = torch.addcmul(tokens, hint, hints.scale)
         return self._flow(tokens, time, latents.shape, plan)
@@ -99,9 +108,9 @@ class CausalTransformer(nn.Module):
         the padding is not masked, the models were trained with it.
         """
         hidden = self.wan.condition_embedder.text_embedder(embeddings.to(self.device, self.dtype))
-        stacks = [(self.wan.blocks, text)]
-        if hints is not None:
-            stacks.append((self.vace.vace_blocks, hints.text))
+        stacks: list[tuple[Iterable[Block], TextCache]] = [(self.wan.blocks, text)]
+        if self.vace is not None and hints is not None:
+            stacks.append((self.vace.blocks, hints.text))
         for blocks, cache in stacks:
             for layer, block in enumerate(blocks):
                 attention = block.attn2
@@ -111,16 +120,17 @@ class CausalTransformer(nn.Module):
 
     def embedded(self, context: Tensor) -> Tensor:
         """A VACE context (1, 96, frames, height, width) as tokens (1, frames, tokens, dim)."""
+        assert self.vace is not None  # or there would be no context
         patches = self.vace.vace_patch_embedding
         return self._tokens(context.to(self.device, self.dtype), patches)
 
     def _hints(
-        self, whole: Tensor, steps: Tensor, plan: PassShape, hints: Hints
+        self, vace: Vace, whole: Tensor, steps: Tensor, plan: PassShape, hints: Hints
     ) -> Iterator[Tensor]:
         """VACE's layers, one after the other, each when its hint is due."""
         modulation = _modulated(self.vace_modulation, steps[:, :, :1])
         sight, control = hints.sight(plan), hints.shown(plan)
-        for place, block in enumerate(self.vace.vace_blocks):
+        for place, block in enumerate(vace.blocks):
             if block.proj_in is not None:
                 control = block.proj_in(control) + whole
             words = hints.text.words(place, plan)
@@ -129,7 +139,7 @@ class CausalTransformer(nn.Module):
 
     def _layer(
         self,
-        block: Any,
+        block: Block,
         x: Tensor,
         modulation: Tensor,
         sight: PassView,
@@ -146,7 +156,9 @@ class CausalTransformer(nn.Module):
         up, down = block.ffn.net[0].proj, block.ffn.net[2]
         return torch.addcmul(x, gate_ffn, down(F.gelu(up(seen), approximate="tanh")))
 
-    def _look_back(self, attention: Any, x: Tensor, sight: PassView, past: Memory | None) -> Tensor:
+    def _look_back(
+        self, attention: WanAttention, x: Tensor, sight: PassView, past: Memory | None
+    ) -> Tensor:
         """Attention of a block's tokens over the window, their own keys included; over themselves
         alone where there is no past.
         """
@@ -165,7 +177,7 @@ class CausalTransformer(nn.Module):
         found = self.attend(queries, keys, values, sight.bias)
         return attention.to_out[0](found.flatten(2)).view_as(x)
 
-    def _read_text(self, attention: Any, x: Tensor, words: Memory) -> Tensor:
+    def _read_text(self, attention: WanAttention, x: Tensor, words: Memory) -> Tensor:
         queries = _heads(attention.norm_q(attention.to_q(x.flatten(1, 2))), attention)
         found = self.attend(queries, *words, None)
         return attention.to_out[0](found.flatten(2)).view_as(x)
@@ -178,7 +190,7 @@ class CausalTransformer(nn.Module):
         channel of a layer: (6, rows, frames, dim).
         """
         embedder = self.wan.condition_embedder
-        half: int = self.wan.config["freq_dim"] // 2
+        half = self.wan.config["freq_dim"] // 2
         powers = torch.arange(half, device=timesteps.device, dtype=torch.float64) / half
         angles = timesteps.double()[..., None] * torch.exp(-math.log(10_000) * powers)
         waves = torch.cat((angles.cos(), angles.sin()), -1).to(self.dtype)
@@ -186,11 +198,11 @@ class CausalTransformer(nn.Module):
         steps = embedder.time_proj(F.silu(time)).unflatten(-1, (6, -1)).permute(2, 0, 1, 3)
         return time, steps
 
-    def _tokens(self, latents: Tensor, patch: Any) -> Tensor:
+    def _tokens(self, latents: Tensor, patch: nn.Conv3d) -> Tensor:
         """Latents to tokens (rows, frames, tokens, dim). The patch convolution as the matrix that
         it is, so that no convolution kernel has to be found or trusted.
         """
-        cells = latents.unflatten(-1, (-1, PATCH)).unflatten(-3, (-1, PATCH))
+        cells = torch.unflatten(torch.unflatten(latents, -1, (-1, PATCH)), -3, (-1, PATCH))
         rows, _, frames, height, _, width, _ = cells.shape
         flat = cells.permute(0, 2, 3, 5, 1, 4, 6).reshape(rows, frames, height * width, -1)
         return F.linear(flat, patch.weight.flatten(1), patch.bias)
@@ -207,7 +219,7 @@ class CausalTransformer(nn.Module):
         return flow.reshape(rows, channels, plan.frames, height, width).float()
 
 
-def _tables(blocks: Any) -> Tensor:
+def _tables(blocks: Iterable[Block]) -> Tensor:
     return torch.stack([block.scale_shift_table[0] for block in blocks]).detach()
 
 
@@ -218,5 +230,5 @@ def _modulated(tables: Tensor, steps: Tensor) -> Tensor:
     return modulation
 
 
-def _heads(tokens: Tensor, attention: Any) -> Tensor:
-    return tokens.unflatten(-1, (attention.heads, -1))
+def _heads(tokens: Tensor, attention: WanAttention) -> Tensor:
+    return torch.unflatten(tokens, -1, (attention.heads, -1))

@@ -1,13 +1,16 @@
 """Small numbers from the host to the device, without waiting for what the device is doing."""
 
-# pyright: basic, reportMissingImports=false
-
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 
+Numbers: TypeAlias = Sequence[float] | Sequence[Sequence[float]]
 
-def to_device(values: Any, device: torch.device, dtype: torch.dtype | None = None) -> torch.Tensor:
+
+def to_device(
+    values: Numbers, device: torch.device, dtype: torch.dtype | None = None
+) -> torch.Tensor:
     """A tensor of `values` on `device`. To CUDA it goes from pinned memory, which torch keeps
     until the copy has run; from other memory the copy would wait for all work before it.
     """

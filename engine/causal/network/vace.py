@@ -5,11 +5,8 @@ gives a hint that is added behind one layer of the network. It sees the block at
 place 0 on, as it was trained; reference images stand in front of the block.
 """
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers.models.transformers.transformer_wan_vace import WanVACETransformerBlock
@@ -36,17 +33,18 @@ class Vace(nn.Module):
         self.after = {layer: place for place, layer in enumerate(size.vace_layers)}
         patch = (1, 2, 2)
         self.vace_patch_embedding = nn.Conv3d(CONTEXT, size.dim, patch, patch)
-        made: dict[str, Any] = {
-            "dim": size.dim,
-            "ffn_dim": size.ffn,
-            "num_heads": size.heads,
-            "cross_attn_norm": True,
-            "apply_output_projection": True,
-        }
-        self.vace_blocks = nn.ModuleList(
-            WanVACETransformerBlock(**made, apply_input_projection=not place)
+        self.blocks = tuple(
+            WanVACETransformerBlock(
+                dim=size.dim,
+                ffn_dim=size.ffn,
+                num_heads=size.heads,
+                cross_attn_norm=True,
+                apply_input_projection=not place,
+                apply_output_projection=True,
+            )
             for place in range(len(size.vace_layers))
         )
+        self.vace_blocks = nn.ModuleList(self.blocks)  # their name in files
 
 
 def empty_vace(size: NetworkSize) -> Vace:

@@ -1,0 +1,13 @@
+from torch import nn
+
+class WanCausalConv3d(nn.Conv3d): ...
+class WanEncoder3d(nn.Module): ...
+class WanDecoder3d(nn.Module): ...
+
+class AutoencoderKLWan(nn.Module):
+    encoder: WanEncoder3d
+    decoder: WanDecoder3d
+    quant_conv: WanCausalConv3d
+    post_quant_conv: WanCausalConv3d
+
+    def __init__(self, *, base_dim: int) -> None: ...
