@@ -26,7 +26,7 @@ SIZE = f"^(auto|{SIDE}x{SIDE})$"
 def _falling(below: int) -> str:
     """What may follow a level of that hundred."""
     return "".join(f"(,{hundred}[0-9]{{2}})?" for hundred in range(below - 1, 1, -1)) + (
-        "(,1?[0-9]{1,2})?" if below > 1 else "(,[0-9]{1,2})?"
+        "(,(0|[1-9][0-9]?|1[0-9]{2}))?" if below > 1 else "(,(0|[1-9][0-9]?))?"
     )
 
 
