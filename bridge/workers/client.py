@@ -539,15 +539,15 @@ class WorkerClient:
                 self._silence.limit = seconds + SILENCE
             case PipelineLoading():
                 self.state, self.loaded = EngineState.LOADING, False
-            case LoadProgress(phase=phase, done=done, total=total):
-                self.progress = phase, done / max(total, 1e-9)
+            case LoadProgress(phase=phase, part=part):
+                self.progress = phase, part
             case PipelineReady():
                 self.state, self.loaded = EngineState.WARMUP, True
                 self.requests.put(message)
             case PipelineSwapped() | PipelineKept():
                 return self._note_swap(message)
             case RingAttached(name=name):
-                unlink(name)
+                self._end_name(name)
             case RingLost(name=name):
                 self._lost = name
             case RingMade(name=name):
@@ -563,8 +563,6 @@ class WorkerClient:
 
     def _note_hello(self, pid: int) -> None:
         """The worker's own process: what is measured, killed and waited for."""
-        if pid <= 0:
-            raise ValueError(f"it says that its process is {pid}")
         if self._process is None or pid == self._process.pid:
             return
         with suppress(psutil.Error):  # it is gone already
@@ -598,6 +596,12 @@ class WorkerClient:
             return
         # Mapped on both sides by now: without its name it cannot be left behind.
         unlink(name)
+
+    def _end_name(self, name: str) -> None:
+        """The ring of that name is mapped on both sides; of no other one, whatever is said."""
+        with self._input_lock:
+            if self._input and self._input.name == name:
+                self._input.unlink()
 
     def _note_block(self, block: BlockMade) -> None:
         self.block.end(block.frames, block.seconds)

@@ -8,21 +8,43 @@ puts another pipeline in place.
 
 On the wire a message is a JSON object of its fields, and `type` is the name of its class. What is
 not exactly one of these, field by field, is a `ProtocolError`: whoever receives it ends, a worker
-with `Exit.PROTOCOL`. To change what stands here is to count VERSION up.
+with `Exit.PROTOCOL`. What a field may hold beyond its type stands in its annotation, and is asked
+for where it is read: no word of a worker gone mad gets further. To change what stands here is to
+count VERSION up.
 """
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from functools import cache
-from typing import Any, Generic, TypeAlias, TypeVar, cast, get_args, get_type_hints
+from reprlib import repr as short
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
+from engine.ipc.segments import PRIVATE_NAME
 from engine.parameters import Value
 
-VERSION = 2
+VERSION = 3
 
 MOST_REQUESTED = 64  # frames that a block may take
+MOST_MADE = 1000  # frames that a block may give
+LONGEST_LIMIT = 86_400.0  # seconds that a block may take, however long others took
+LONGEST_TEXT = 4000  # letters of a sentence
+LARGEST_REPORT = 100_000  # letters and values of a pipeline's report
+DEEPEST_REPORT = 16  # lists and objects in one another
+UNBROKEN = 2**53  # up to which JSON's readers know whole numbers apart
 
 
 class ProtocolError(ValueError):
@@ -51,6 +73,101 @@ MEANING = {
     Exit.CUDA: "the GPU reported an error that only a new process can clear",
 }
 
+
+# What a field may hold.
+
+
+class Bound(Protocol):
+    """What is asked of a field's value; `str` of it says what that is."""
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value, which is of the field's type, may be there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A number from `least` to `most`, which NaN is not."""
+
+    least: float
+    most: float
+
+    def holds(self, value: float) -> bool:
+        """See `Bound`."""
+        return self.least <= value <= self.most
+
+    def __str__(self) -> str:
+        return f"{self.least:.16g} to {self.most:.16g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """A text of so many letters at most."""
+
+    most: int
+
+    def holds(self, value: str) -> bool:
+        """See `Bound`."""
+        return len(value) <= self.most
+
+    def __str__(self) -> str:
+        return f"{self.most} letters at most"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text of a `form`, which is a regular expression."""
+
+    form: str
+
+    def holds(self, value: str) -> bool:
+        """See `Bound`."""
+        return bool(re.fullmatch(self.form, value))
+
+    def __str__(self) -> str:
+        return "the name of a worker's segment"
+
+
+class Told:
+    """A report that a reader of the state can take; the worker asks it too, before it is sent."""
+
+    def holds(self, value: Mapping[str, object]) -> bool:
+        """See `Bound`."""
+        layer, told = list[object]([value]), 0
+        for _ in range(DEEPEST_REPORT + 1):
+            told += sum(len(each) if isinstance(each, str) else 1 for each in layer)
+            if told > LARGEST_REPORT or not layer:
+                break
+            layer = [part for each in layer for part in _parts(each)]
+        return told <= LARGEST_REPORT and not layer
+
+    def __str__(self) -> str:
+        return f"{LARGEST_REPORT} letters and values at most, {DEEPEST_REPORT} deep"
+
+
+def _parts(of: object) -> list[object]:
+    """What a value of JSON is made of, names too."""
+    if isinstance(of, dict):
+        named = cast("dict[object, object]", of)
+        return [*named, *named.values()]
+    return [*cast("list[object]", of)] if isinstance(of, list | tuple) else []
+
+
+REPORT = Told()
+Number: TypeAlias = Annotated[int, Within(0, UNBROKEN)]
+Requested: TypeAlias = Annotated[int, Within(0, MOST_REQUESTED)]
+Process: TypeAlias = Annotated[int, Within(1, 2**32 - 1)]
+Limit: TypeAlias = Annotated[float, Within(0, LONGEST_LIMIT)]
+Sentence: TypeAlias = Annotated[str, Letters(LONGEST_TEXT)]
+Segment: TypeAlias = Annotated[str, Written(PRIVATE_NAME)]
+Report: TypeAlias = Annotated[Mapping[str, Any], REPORT]
+
+
+def brief(text: str) -> str:
+    """As much of a text, which may be anybody's, as a `Sentence` holds."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+
+
 # Any thread may hold a message, for none can be changed. Times are in seconds.
 
 
@@ -58,7 +175,7 @@ MEANING = {
 class ParameterSnapshot:
     """All live parameters of a pipeline at one moment. Each is within the pipeline's own range."""
 
-    number: int  # goes up with every change
+    number: Number  # goes up with every change
     values: Mapping[str, Value] = field(default_factory=dict[str, Value])
 
 
@@ -70,7 +187,7 @@ class BridgeHello:
     """The bridge's first message. `worker` is this worker's number, for the names of its rings."""
 
     version: int
-    worker: int
+    worker: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +210,8 @@ class LoadPipeline:
     assets: str
     models: str
     more_models: tuple[str, ...]
-    hang_s: float
-    load_s: float
+    hang_s: Limit
+    load_s: Limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,17 +223,11 @@ class FrameGrant:
     """
 
     snapshot: ParameterSnapshot
-    count: int = 0
-    control: int = 0
-    mask: int = 0
-    first: int = 0
+    count: Requested = 0
+    control: Requested = 0
+    mask: Requested = 0
+    first: Number = 0
     ring: str = ""
-
-    def __post_init__(self) -> None:
-        if not all(
-            0 <= number <= MOST_REQUESTED for number in (self.count, self.control, self.mask)
-        ):
-            raise ValueError("it grants pictures that no block can take")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +253,7 @@ class WorkerHello:
     """The worker's first message. `pid` is its process, which need not be the one started."""
 
     version: int
-    pid: int
+    pid: Process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +265,7 @@ class Alive:
 class TimeLimit:
     """From now on silence of so many seconds means that nothing works here any more."""
 
-    seconds: float
+    seconds: Limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,11 +275,10 @@ class PipelineLoading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadProgress:
-    """How far loading has come: `done` of `total`, in whatever `phase` counts."""
+    """How far loading has come: `part` of what `phase` names."""
 
-    phase: str
-    done: float
-    total: float
+    phase: Sentence
+    part: Annotated[float, Within(0, 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +292,7 @@ class PipelineKept:
     says that more of it is in the log.
     """
 
-    text: str
+    text: Sentence
     unforeseen: bool
 
 
@@ -200,20 +310,15 @@ class FrameRequest:
     says that it can use none.
     """
 
-    count: int
-    guides: int = 0
-
-    def __post_init__(self) -> None:
-        for number in (self.count, self.guides):
-            if not 0 <= number <= MOST_REQUESTED:
-                raise ValueError(f"it wants {number} pictures for a block")
+    count: Requested
+    guides: Requested = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingAttached:
     """The worker has opened the ring of that name, which needs its name no longer."""
 
-    name: str
+    name: Segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,15 +327,15 @@ class RingLost:
     request is to be answered from another ring.
     """
 
-    name: str
-    text: str
+    name: Segment
+    text: Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingMade:
     """The worker's frames come in this ring from now on."""
 
-    name: str
+    name: Segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +344,7 @@ class RingShort:
     goes on. Empty once there is.
     """
 
-    text: str
+    text: Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,25 +353,25 @@ class BlockMade:
     snapshot of that number; `report` is what the pipeline says of it.
     """
 
-    frames: int
-    seconds: float
-    snapshot: int
-    report: Mapping[str, Any]
+    frames: Annotated[int, Within(0, MOST_MADE)]
+    seconds: Annotated[float, Within(0, MOST_MADE * LONGEST_LIMIT)]
+    snapshot: Number
+    report: Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockUnusable:
     """A block, made with the snapshot of that number, cannot be shown; why, in a sentence."""
 
-    text: str
-    snapshot: int
+    text: Sentence
+    snapshot: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReduced:
     """Blocks are made at half the size from now on; why, in a sentence."""
 
-    text: str
+    text: Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +380,7 @@ class WorkerFailed:
     `unforeseen` says that more of it is in the log.
     """
 
-    text: str
+    text: Sentence
     code: Exit
     unforeseen: bool
 
@@ -317,7 +422,7 @@ class Vocabulary(Generic[Heard]):
     def _message(self, data: bytes, *, first: bool) -> Heard:
         told: object = json.loads(data.decode())
         if not isinstance(told, dict):
-            raise ValueError(f"it says {told!r:.80}, which is no message.")
+            raise ValueError(f"it says {short(told)}, which is no message.")
         given = cast("dict[str, object]", told)
         if first:
             self._check_version(given)
@@ -325,7 +430,7 @@ class Vocabulary(Generic[Heard]):
         kind = self._kinds.get(name) if isinstance(name, str) else None
         if kind is None:
             both = f"version {VERSION}, which both say that they speak"
-            raise ValueError(f"it says {name!r:.40}, which is no message of {both}.")
+            raise ValueError(f"it says {short(name)}, which is no message of {both}.")
         if first is not (kind is self._hello):
             raise ValueError(f"it says {name} {'at first' if first else 'again'}.")
         try:
@@ -337,7 +442,7 @@ class Vocabulary(Generic[Heard]):
         """Before all else: of another version's hello nothing else need be known."""
         version = hello.get("version")
         if type(version) is not int or version != VERSION:
-            theirs = f"version {version!r:.40}" if "version" in hello else "no version"
+            theirs = f"version {short(version)}" if "version" in hello else "no version"
             raise ValueError(
                 f"it speaks {theirs} of their messages, {self._listener} version {VERSION}; "
                 "restart the bridge, or install spout-bridge anew: both must be of one release."
@@ -375,20 +480,47 @@ def _read(kind: type[Kind], given: Mapping[str, object]) -> Kind:
     readers = _readers(kind)
     if given.keys() != readers.keys():
         lacks, extra = sorted(readers.keys() - given.keys()), sorted(given.keys() - readers.keys())
-        raise ValueError(f"it lacks {lacks} and has {extra!r:.80} beside its fields")
-    name, taken = "", dict[str, object]()
-    try:
-        for name, read in readers.items():
+        raise ValueError(f"it lacks {lacks} and has {short(extra)} beside its fields")
+    taken = dict[str, object]()
+    for name, read in readers.items():
+        try:
             taken[name] = read(given[name])
-    except TypeError:
-        raise ValueError(f"{name} cannot be {given[name]!r:.80}") from None
+        except (TypeError, OverflowError):
+            raise ValueError(f"{name} cannot be {short(given[name])}") from None
+        except OutOfBoundsError as error:
+            raise ValueError(f"{name} cannot be {short(given[name])}: it is {error}") from None
     return kind(**taken)
+
+
+class OutOfBoundsError(Exception):
+    """A value is of its field's type, and none that the field may hold; what it may."""
 
 
 @cache
 def _readers(kind: type) -> dict[str, Callable[[object], object]]:
-    hints = get_type_hints(kind)
-    return {each.name: READERS[hints[each.name]] for each in fields(kind)}
+    hints = get_type_hints(kind, include_extras=True)
+    return {each.name: _reader(hints[each.name]) for each in fields(kind)}
+
+
+def _reader(hint: object) -> Callable[[object], object]:
+    """What reads a field of this annotation."""
+    if get_origin(hint) is not Annotated:
+        return READERS[hint]
+    base, *bounds = get_args(hint)
+    return _within(READERS[base], bounds)
+
+
+def _within(
+    read: Callable[[object], object], bounds: Sequence[Bound]
+) -> Callable[[object], object]:
+    def checked(value: object) -> object:
+        found = read(value)
+        for bound in bounds:
+            if not bound.holds(found):
+                raise OutOfBoundsError(str(bound))
+        return found
+
+    return checked
 
 
 def _exactly(kind: type[Kind]) -> Callable[[object], Kind]:
@@ -409,7 +541,10 @@ def _float(value: object) -> float:
 
 
 def _exit(value: object) -> Exit:
-    return Exit(_exactly(int)(value))
+    code = _exactly(int)(value)
+    if code not in {*Exit}:
+        raise OutOfBoundsError(f"one of {', '.join(map(str, map(int, Exit)))}")
+    return Exit(code)
 
 
 def _texts(value: object) -> tuple[str, ...]:

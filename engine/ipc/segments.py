@@ -21,6 +21,7 @@ from pathlib import Path
 from secrets import token_hex
 
 PREFIX = "spout-bridge-"
+PRIVATE_NAME = r"\d+-\d+-(in|out)-\d+-[0-9a-f]{12}"  # as `private_name` makes them
 PRIVATE = re.compile(r"\d+-\d+-(in|out)-\d+(-[0-9a-f]{12})?|.*\.new")
 MAGIC = b"SPBRIDGE"
 HEADER = 64  # bytes

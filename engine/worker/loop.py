@@ -26,7 +26,10 @@ from typing import Any, cast
 
 from engine.ipc.channel import WorkerChannel, worker_end
 from engine.ipc.messages import (
+    LONGEST_LIMIT,
+    MOST_MADE,
     MOST_REQUESTED,
+    REPORT,
     VERSION,
     Alive,
     BlockMade,
@@ -55,6 +58,7 @@ from engine.ipc.messages import (
     WorkerFailed,
     WorkerHello,
     WorkerMessage,
+    brief,
 )
 from engine.ipc.ring import TIME, RingReader, RingWriter
 from engine.ipc.segments import RingError, private_name
@@ -96,7 +100,7 @@ class WorkerEnd(Exception):
     """The worker must end with this code; the sentence goes to the bridge first."""
 
     def __init__(self, code: Exit, text: str = "", *, unforeseen: bool = False) -> None:
-        super().__init__(text)
+        super().__init__(brief(text))
         self.code = code
         self.unforeseen = unforeseen
 
@@ -337,6 +341,8 @@ class Worker:
         with self._watchdog.within(self._quick):
             try:
                 report = dict(self._pipeline.report())
+                if not REPORT.holds(report):
+                    raise ValueError(f"it is {REPORT}")
                 json.dumps(report)
             except Exception as error:  # noqa: BLE001 - of a plug-in, whose pictures are good all the same
                 if type(error) is not self._odd_report:
@@ -357,6 +363,7 @@ class Worker:
 
     def _agree(self, limit: float) -> None:
         """Tell the bridge from when on silence means that nothing works here."""
+        limit = min(limit, LONGEST_LIMIT)
         if abs(limit - self._agreed) > min(1.0, 0.1 * self._agreed):
             self._agreed = limit
             self._tell(TimeLimit(seconds=limit))
@@ -371,7 +378,7 @@ class Worker:
             return made
         except UnusableOutput as error:
             self._bad += 1
-            self._tell(BlockUnusable(text=str(error), snapshot=steering.snapshot.number))
+            self._tell(BlockUnusable(text=brief(str(error)), snapshot=steering.snapshot.number))
             if self._bad >= PATIENCE:
                 raise WorkerEnd(Exit.UNUSABLE, str(error)) from error
             self._pipeline.reset()
@@ -396,6 +403,8 @@ class Worker:
             images, steering.parameters, *more
         )
         for place, output in enumerate(outputs):
+            if place == MOST_MADE:
+                raise WorkerEnd(Exit.BROKE, f"The pipeline gave over {place} pictures a block.")
             model = images[min(place, len(images) - 1)] if images else None
             made += self._hand_over(checked_output(output, model), times, place, number)
             self._watchdog.reset()
@@ -426,7 +435,7 @@ class Worker:
             self._output = RingWriter(name, width, height, self._slots, self._rings)
         except RingError as error:
             self._room_at = now + ROOM_AGAIN
-            self._tell_short(str(error))
+            self._tell_short(brief(str(error)))
             return ring
         self._tell_short("")
         self._tell(RingMade(name=name))
@@ -450,7 +459,7 @@ class Worker:
             try:
                 self._input = RingReader(grant.ring)
             except OSError as error:
-                self._tell(RingLost(name=grant.ring, text=str(error)))
+                self._tell(RingLost(name=grant.ring, text=brief(str(error))))
                 return None
             self._tell(RingAttached(name=grant.ring))
         ring, numbers = self._input, iter(range(grant.first, grant.first + sum(counts)))
@@ -517,7 +526,9 @@ class Worker:
             self._tell(Alive())
 
     def _progress(self, phase: str, done: float, total: float) -> None:
-        self._tell(LoadProgress(phase=str(phase), done=float(done), total=float(total)))
+        part = done / total if total > 0 else 0.0
+        told = min(1.0, max(0.0, part))  # 0 of what is no number, as `max` has it
+        self._tell(LoadProgress(phase=brief(str(phase)), part=told))
 
     def _tell(self, message: WorkerMessage) -> None:
         try:

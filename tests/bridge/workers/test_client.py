@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from bridge.frames.frame import Frame
 from bridge.state.status import EngineState
 from bridge.workers.client import SwapDone, SwapFailed, WorkerGone
 from engine.ipc.messages import (
@@ -19,13 +20,16 @@ from engine.ipc.messages import (
     PipelineReady,
     PipelineSwapped,
     ResetStream,
+    RingAttached,
     Stop,
     encode,
 )
-from tests.support import other_version
+from engine.ipc.ring import RingReader, RingWriter
+from engine.ipc.segments import private_name
+from tests.support import mad_worker, other_version
 from tests.support.doubles import CATALOG, HOGS, PAINTER
 from tests.support.played import WAIT, config, played
-from tests.support.rig import running_session
+from tests.support.rig import running_session, scene
 
 HOG, SOW, BOAR = HOGS
 LONGLIVE = CATALOG["longlive"]
@@ -198,7 +202,15 @@ def test_a_worker_of_another_version_is_ended_and_both_are_told(caplog, said, to
             b'{"type":"FrameRequest","count":"4","guides":0}',
             "FrameRequest, but count cannot be '4'",
         ),
-        (b'{"type":"FrameRequest","count":65,"guides":0}', "it wants 65 pictures for a block"),
+        (b'{"type":"FrameRequest","count":65,"guides":0}', "count cannot be 65: it is 0 to 64"),
+        (b'{"type":"TimeLimit","seconds":-1}', "seconds cannot be -1: it is 0 to 86400"),
+        (
+            b'{"type":"BlockMade","frames":1000000000000,"seconds":0,"snapshot":1,"report":{}}',
+            "frames cannot be 1000000000000: it is 0 to 1000",
+        ),
+        (b'{"type":"BlockMade","report":%s}' % (b"[" * 10_000 + b"]" * 10_000), "recursion"),
+        (b'{"type":"LoadProgress","phase":"","part":7.0}', "part cannot be 7.0: it is 0 to 1"),
+        (b'{"type":"RingMade","name":"stage"}', "name cannot be 'stage': it is the name of a"),
         (b'{"type":"Alive","well":true}', "Alive, but it lacks [] and has ['well']"),
         (encode(BridgeHello(version=VERSION, worker=1)), "'BridgeHello', which is no message"),
         (encode(PipelineSwapped()), "it tells of a pipeline that it was not given"),
@@ -212,6 +224,32 @@ def test_a_worker_that_says_what_is_no_message_is_ended_and_told_of(caplog, said
         assert told in worker.client.error
         assert told in caplog.text
         assert worker.client.why() == worker.client.error
+
+
+@pytest.mark.slow
+def test_a_mad_workers_word_ends_that_worker_and_no_more(tmp_path, monkeypatch):
+    monkeypatch.setenv(mad_worker.SAYS, mad_worker.LONG)
+    monkeypatch.setattr("bridge.workers.client.WORKER", mad_worker.__name__)
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        rig.until(lambda: "it is 4000 letters at most" in rig.session.status().error)
+        monkeypatch.undo()
+        rig.session._host.reload()
+        rig.put(scene(64, 48))
+        rig.running()
+
+
+def test_a_worker_takes_the_name_of_its_own_ring_alone(tmp_path):
+    others = RingWriter(private_name(4711, "in", 1), 16, 16)
+    with played(PAINTER) as worker:
+        worker.client.grant([Frame(scene(16, 16), 0.0, 1)], (16, 16), "cover")
+        own = worker.is_told(FrameGrant).ring
+        worker.says(RingAttached(name=others.name), RingAttached(name=own))
+        worker.news_of(RingAttached, 2)
+        RingReader(others.name).close()
+        with pytest.raises(FileNotFoundError):
+            RingReader(own)
+    others.unlink()
+    others.close()
 
 
 def test_a_worker_that_only_makes_noise_is_ended_and_told_of():

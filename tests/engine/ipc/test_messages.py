@@ -5,14 +5,17 @@ import os
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import FrozenInstanceError, fields
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.ipc.channel import LONGEST, bridge_end, worker_end
 from engine.ipc.messages import (
     FROM_BRIDGE,
     FROM_WORKER,
+    LONGEST_TEXT,
     MOST_REQUESTED,
     VERSION,
     Alive,
@@ -21,12 +24,18 @@ from engine.ipc.messages import (
     BridgeMessage,
     Exit,
     FrameGrant,
+    Letters,
+    LoadProgress,
     ParameterSnapshot,
     ProtocolError,
     Stop,
     TimeLimit,
+    Told,
+    Within,
     WorkerHello,
     WorkerMessage,
+    Written,
+    brief,
     encode,
 )
 from engine.parameters import Value
@@ -38,7 +47,7 @@ GIVEN = {"number": 7, "values": {}}
 # Of each type that a field may be: a value, and what cannot be one.
 VALUES = {
     int: (5, None, "5", 5.0, True),
-    float: (2.5, None, "2.5", True),
+    float: (0.5, None, "2.5", True),
     bool: (True, None, 1, "yes"),
     str: ("a word", None, 1, ["a"]),
     Exit: (Exit.CUDA, None, 3, "76", True),
@@ -50,12 +59,39 @@ VALUES = {
         GIVEN | {"values": {"a": None}},
     ),
 }  # fmt: skip
+DEEP = {}
+for _ in range(20):
+    DEEP = {"of": [DEEP]}
+NOWHERE = float("nan"), float("inf"), float("-inf"), 10**400, -(10**400)
+# What a field that holds no more than this refuses, right type or not.
+BEYOND = {
+    Within: lambda bound: (bound.least - 1, bound.most + 1, 10 * bound.most + 10, *NOWHERE),
+    Letters: lambda bound: ("x" * (bound.most + 1), "é" * 10_000_000),
+    Written: lambda bound: (
+        "", "stage", "../1-2-out-3-0123456789ab", "1-2-out-3-0123456789ab\n", "/etc/passwd",
+    ),
+    Told: lambda bound: (
+        {"notice": "x" * 10_000_000}, {"x" * 200_000: 1}, {"many": [[]] * 100_000}, DEEP,
+    ),
+}  # fmt: skip
+
+
+def values_of(hint):
+    """A value for a field of this annotation, and what cannot be one."""
+    if get_origin(hint) is not Annotated:
+        return VALUES[hint]
+    base, bound = get_args(hint)
+    right, *wrong = VALUES[base]
+    right = "1-2-out-3-0123456789ab" if isinstance(bound, Written) else right
+    of_type = {int: int, float: (int, float)}.get(base, object)
+    beyond = [value for value in BEYOND[type(bound)](bound) if isinstance(value, of_type)]
+    return right, *wrong, *beyond
 
 
 def sample(kind):
     """A message of a kind, with something in each of its fields."""
     version = {"version": VERSION} if "version" in kind.__slots__ else {}
-    return kind(**{each.name: VALUES[each.type][0] for each in fields(kind)} | version)
+    return kind(**{each.name: values_of(each.type)[0] for each in fields(kind)} | version)
 
 
 def both_ways():
@@ -84,16 +120,17 @@ def test_what_is_said_is_what_is_heard_and_nobody_can_change_it(vocabulary, mess
 
 
 @EVERY
-def test_a_field_too_many_one_too_few_and_one_of_another_type_are_refused(vocabulary, message):
+def test_a_field_too_many_one_too_few_and_one_that_it_cannot_hold_are_refused(vocabulary, message):
     told = json.loads(encode(message))
     wrong = [told | {"more": 1}]
     for each in fields(message):
         if each.name != "version":
             wrong.append({name: told[name] for name in told if name != each.name})
-            wrong += [told | {each.name: value} for value in VALUES[each.type][1:]]
+            wrong += [told | {each.name: value} for value in values_of(each.type)[1:]]
     for each in wrong:
-        with pytest.raises(ProtocolError, match=f"says {told['type']}, but"):
+        with pytest.raises(ProtocolError, match=f"says {told['type']}, but") as refused:
             vocabulary.decode(json.dumps(each).encode(), first=first(message))
+        assert len(str(refused.value)) < 400, "one sentence, whatever was said"
 
 
 @pytest.mark.parametrize(("vocabulary", "hello", "speaker", "listener"), [
@@ -131,13 +168,19 @@ def test_both_versions_are_told_where_they_differ_whatever_else_has_changed(
         (encode(WorkerHello(version=VERSION, pid=1)), "says WorkerHello again"),
         (
             b'{"type": "FrameRequest", "count": %d, "guides": 0}' % (MOST_REQUESTED + 1),
-            "it wants 65 pictures",
+            "count cannot be 65: it is 0 to 64",
         ),
-        (b'{"type": "FrameRequest", "count": -1, "guides": 0}', "it wants -1 pictures"),
-        (b'{"type": "FrameRequest", "count": 0, "guides": 65}', "it wants 65 pictures"),
+        (
+            b'{"type": "FrameRequest", "count": -1, "guides": 0}',
+            "count cannot be -1: it",
+        ),
+        (
+            b'{"type": "FrameRequest", "count": 0, "guides": 65}',
+            "guides cannot be 65: it",
+        ),
         (
             b'{"type": "WorkerFailed", "text": "", "code": 3, "unforeseen": true}',
-            "3 is not a valid",
+            "code cannot be 3: it is one of 0, 1, 70",
         ),
     ],
 )
@@ -165,6 +208,40 @@ def test_what_is_sent_as_it_may_not_be_is_refused_where_it_arrives():
     grant = FrameGrant(snapshot=ParameterSnapshot(number=1, values={"prompt": None}))
     with pytest.raises(ProtocolError, match="FrameGrant, but values cannot be"):
         FROM_BRIDGE.decode(encode(grant))
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+
+
+@EVERY
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_whatever_stands_in_a_field_is_read_as_it_is_or_refused(vocabulary, message, data):
+    told = json.loads(encode(message))
+    for name in data.draw(st.sets(st.sampled_from(sorted(told)), min_size=1, max_size=2)):
+        told[name] = data.draw(ANYTHING | st.sampled_from([*NOWHERE, 2**63, -1, 1e300]))
+    said = json.dumps(told).encode()
+    try:
+        heard = vocabulary.decode(said, first=first(message))
+    except ProtocolError as error:
+        refused = str(error)
+    else:
+        refused = ""
+        assert repr(vocabulary.decode(encode(heard), first=first(message))) == repr(heard)
+    assert len(refused) < 400
+
+
+@given(text=st.text(max_size=10), times=st.sampled_from([1, 399, 400, 401, 5000]))
+@settings(max_examples=40, deadline=None)
+def test_as_much_of_any_text_is_told_as_a_sentence_holds(text, times):
+    text, told = text * times, brief(text * times)
+    message = LoadProgress(phase=told, part=0.0)
+    assert FROM_WORKER.decode(encode(message)) == message
+    assert told == text if len(text) <= LONGEST_TEXT else text.startswith(told[:-1])
 
 
 @contextmanager

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from itertools import repeat
 
 import numpy as np
 import pytest
 
 from engine.ipc.channel import bridge_end, worker_end
 from engine.ipc.messages import (
+    FROM_WORKER,
     VERSION,
     Alive,
     BlockMade,
@@ -35,12 +37,13 @@ from engine.ipc.messages import (
     encode,
 )
 from engine.ipc.ring import RingReader, RingWriter
-from engine.ipc.segments import unlink
+from engine.ipc.segments import private_name, unlink
 from engine.parameters import Load, Parameters, control
 from engine.worker.loop import Worker
 from engine.worker.steering import Steerer
 from tests.support.rig import scene
 
+NAN = float("nan")
 WAIT = 20  # seconds for what comes at once
 
 
@@ -102,7 +105,7 @@ class Talk:
         self.channel = bridge_end(os.fdopen(from_worker, "rb"), os.fdopen(to_worker, "wb"))
         theirs = worker_end(os.fdopen(self.incoming, "rb"), os.fdopen(outgoing, "wb"))
         self.ended, self.rings = [], {}
-        self.ring = RingWriter(f"talk-{os.getpid()}-{id(self)}", 16, 16, 16)
+        self.ring = RingWriter(private_name(id(self), "in", 1), 16, 16, 16)
         worker = Worker(theirs, own_process=False)
         self.thread = threading.Thread(
             target=lambda: self.ended.append(worker.run()) or theirs.close(), daemon=True
@@ -229,8 +232,9 @@ def test_a_stream_is_reset_between_two_blocks_and_a_ring_made_anew():
 def test_a_granted_ring_that_is_gone_is_told_and_another_one_asked_for():
     with talking(HELLO, load()) as talk:
         talk.begins()
-        talk.say(FrameGrant(snapshot=ParameterSnapshot(number=2), count=2, ring="nowhere"))
-        assert talk.hears(RingLost).name == "nowhere"
+        nowhere = private_name(1, "in", 1)
+        talk.say(FrameGrant(snapshot=ParameterSnapshot(number=2), count=2, ring=nowhere))
+        assert talk.hears(RingLost).name == nowhere
         assert talk.hears(FrameRequest).count == 2
 
 
@@ -351,3 +355,45 @@ def test_the_same_snapshot_is_the_same_object():
 
 def test_a_message_that_cannot_be_is_an_error_of_values():
     assert issubclass(ProtocolError, ValueError), "whoever reads a channel expects those"
+
+
+class Told:
+    """The worker's end of a channel whose other end hears all that is no nonsense."""
+
+    def __init__(self):
+        self.heard = []
+
+    def send(self, message):
+        self.heard.append(FROM_WORKER.decode(encode(message)))
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "part"),
+    [(1, 4, 0.25), (7.0, 1, 1.0), (-1, 4, 0.0), (3, 0, 0.0), (0, 0, 0.0), (NAN, 1, 0.0),
+     (1, NAN, 0.0), (1, -1, 0.0), (float("inf"), 1, 1.0), (float("inf"), float("inf"), 0.0)],
+)  # fmt: skip
+def test_what_a_pipeline_says_of_its_loading_is_told_as_a_part_of_the_whole(done, total, part):
+    told = Told()
+    worker = Worker(told, own_process=False)
+    worker._progress("x" * 1_000_000, done, total)
+    assert told.heard[0].part == part
+    assert len(told.heard[0].phase) == 4000
+
+
+@pytest.mark.parametrize("code", [Exit.LOAD, Exit.BROKE])
+def test_as_much_is_told_of_an_error_as_a_sentence_holds(code):
+    told = Told()
+    worker = Worker(told, own_process=False)
+    worker._tell(worker._end(RuntimeError("no such thing, " * 100_000), code).last_words)
+    assert told.heard[0].text.startswith("RuntimeError: no such thing, ")
+    assert told.heard[0].code is code
+
+
+def test_a_pipeline_that_never_ends_its_block_is_ended(monkeypatch):
+    monkeypatch.setattr("engine.worker.loop.MOST_MADE", 20)
+    monkeypatch.setattr(Counter, "__call__", lambda self, images, p: repeat(scene(16, 16)))
+    with talking(HELLO, load()) as talk:
+        talk.begins()
+        talk.grant()
+        assert talk.hears(WorkerFailed).text == "The pipeline gave over 20 pictures a block."
+        assert talk.end() is Exit.BROKE

@@ -1,0 +1,25 @@
+"""A worker gone mad, for `python -m` in place of ours: it says hello, and then what `SAYS` is."""
+
+import os
+import struct
+import sys
+
+from engine.ipc.messages import VERSION, QualityReduced, WorkerHello, encode
+
+SAYS = "MAD_WORKER_SAYS"
+LONG = "long"  # what no environment holds
+
+
+def main() -> None:
+    """Say it and wait to be ended."""
+    says = os.environ[SAYS].encode()
+    if says == LONG.encode():
+        says = encode(QualityReduced(text="x" * 10_000_000))
+    for data in (encode(WorkerHello(version=VERSION, pid=os.getpid())), says):
+        sys.stdout.buffer.write(struct.pack("<I", len(data)) + data)
+    sys.stdout.buffer.flush()
+    sys.stdin.buffer.read()
+
+
+if __name__ == "__main__":
+    main()
