@@ -165,7 +165,8 @@ class Worker:
                 while self._block():
                     pass
                 self._end_pipeline()
-        except WorkerEnd as end:
+        except Exception as error:  # noqa: BLE001 - of any method of a plug-in: it is told, and final
+            end = error if isinstance(error, WorkerEnd) else self._end(error, Exit.BROKE)
             self._tell(end.last_words)
             return end.code
         finally:
@@ -327,10 +328,7 @@ class Worker:
 
     def _counted(self, asked: Callable[[Parameters], int], parameters: Parameters) -> int:
         with self._watchdog.within(self._quick):
-            try:
-                count = asked(parameters)
-            except Exception as error:  # of a plug-in, and as final as one of its blocks
-                raise self._end(error, Exit.BROKE) from error
+            count = asked(parameters)
         if type(count) is not int or not 0 <= count <= MOST_REQUESTED:
             told = f"The pipeline wants {count!r:.40} pictures for a block"
             raise WorkerEnd(Exit.BROKE, f"{told}, not 0 to {MOST_REQUESTED}.")
@@ -369,7 +367,9 @@ class Worker:
             self._tell(TimeLimit(seconds=limit))
 
     def _guarded(self, taken: Taken, steering: Steering) -> int:
-        """Make one block; what may go wrong with a model is dealt with here and nowhere else."""
+        """Make one block, at half the size where memory runs out; a few in a row may be unusable.
+        What else may go wrong with a model is `run`'s.
+        """
         try:
             made = self._generate(taken, steering)
             self._bad, self._empty = 0, 0 if made else self._empty + 1
@@ -385,10 +385,10 @@ class Worker:
             return 0
         except WorkerEnd:
             raise
-        except Exception as error:  # the one place where any error of a model ends up
+        except Exception as error:
             # Without pictures, of text alone, there is nothing to halve.
             if not is_out_of_memory(error) or self._reduced or not taken.images:
-                raise self._end(error, Exit.BROKE) from error
+                raise
             self._reduced = True
             self._pipeline.reset()
             self._tell(QualityReduced(text="Out of memory: now at half the size."))

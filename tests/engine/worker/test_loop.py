@@ -397,3 +397,32 @@ def test_a_pipeline_that_never_ends_its_block_is_ended(monkeypatch):
         talk.grant()
         assert talk.hears(WorkerFailed).text == "The pipeline gave over 20 pictures a block."
         assert talk.end() is Exit.BROKE
+
+
+def stumbles(*_):
+    raise KeyError("the key of a stranger")
+
+
+@pytest.mark.parametrize("method", ["wanted", "reset", "guided", "__call__"])
+def test_a_pipeline_that_raises_is_told_by_its_own_error(monkeypatch, capfd, method):
+    monkeypatch.setattr(Counter, method, stumbles, raising=False)
+    with talking(HELLO, load()) as talk:
+        talk.hears(PipelineReady)
+        talk.grant(0)
+        talk.say(ResetStream())
+        if method != "reset":
+            talk.grant()
+        failed = talk.hears(WorkerFailed)
+        assert failed.text == "KeyError: 'the key of a stranger'"
+        assert (failed.code, failed.unforeseen) == (Exit.BROKE, True)
+        assert talk.end() is Exit.BROKE
+    assert f"in {stumbles.__name__}" in capfd.readouterr().err, "the bridge's log has it whole"
+
+
+def test_a_picture_that_is_none_before_a_reset_that_raises_is_told_too(monkeypatch):
+    monkeypatch.setattr(Counter, "__call__", lambda self, images, p: [np.zeros((4, 4))])
+    monkeypatch.setattr(Counter, "reset", stumbles)
+    with talking(HELLO, load()) as talk:
+        talk.begins()
+        talk.grant()
+        assert talk.hears(WorkerFailed).text == "KeyError: 'the key of a stranger'"
