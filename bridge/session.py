@@ -370,6 +370,8 @@ class Session:
         asked = self.store.check(load or {}, setter)
         built = checked_load(row, self.store.snapshot.values, asked)
         size = str(asked.get("size", self.store.snapshot.values.get("size", "auto")))
+        if misfits := self.weights.misfits(row, built):
+            raise UnusableError(misfits)
         if why := self._too_much(row, built, size):
             raise UnusableError({"size": f"size {size}: {why}."})
         self.weights.require(row, built)
@@ -543,8 +545,8 @@ class Session:
 
     def _unusable(self, changes: Mapping[str, Value], setter: Setter) -> Mapping[str, str]:
         """Which changes, each right by itself, the pipeline that is shown cannot go on with, and
-        why: its memory would not suffice, or files are not here. By whoever sets them; it may wait
-        for a disk.
+        why: a LoRA is not for its network, its memory would not suffice, or files are not here. By
+        whoever sets them; it may wait for a disk.
         """
         link = self._host.current
         row = link.row if link else self._catalog.rows[self._first]
@@ -556,14 +558,16 @@ class Session:
         before, after = checked_load(row, old, {}), checked_load(row, new, {})
         size, was = (str(values.get("size", AUTO)) for values in (new, old))
         name = "size" if "size" in changes else concerned[0]
+        if misfits := self.weights.misfits(row, after):
+            return {place if place in changes else name: why for place, why in misfits.items()}
         why = self._too_much(row, after, size)
         # what helps where there is too little already is not refused for not helping enough
         helps = _area(size) < _area(was) or (size == was and self._too_much(row, before, was))
         if why and not helps:
             return {name: f"{name} {changes[name]}: {why}."}
-        if before != after and not self.weights.lack(row, before):
-            lack = self.weights.lack(row, after)
-            return {name: str(lack)} if lack else {}
+        had_all = before != after and not self.weights.lack(row, before)
+        if had_all and (lack := self.weights.lack(row, after)):
+            return {name: str(lack)}
         return {}
 
     def _too_much(self, row: PipelineRow, load: Load, size: str) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 
 from bridge.downloads.downloads import Download, Downloads
 from bridge.system.aside import Disk, SlowError
+from engine.catalog.controls import CausalLoad
 from engine.catalog.rows import Catalog, PipelineRow
+from engine.catalog.specs import DEMO
 from engine.files.library import Library, MissingFiles, lack
 from engine.parameters import Load
 from engine.system import drives
@@ -105,11 +107,31 @@ class Weights:
         return self._disk.ask("listing", self._listing, LISTING)
 
     def loras(self) -> list[dict[str, Any]]:
-        """The LoRAs on this machine for a reader, each with the name that means it. Reads the
-        disk; SlowError where that takes too long.
+        """The LoRAs on this machine for a reader, each with the name that means it and the
+        pipelines that would take it as they are set now. Reads the disk; SlowError where that
+        takes too long.
         """
-        found = self._lora_disk.ask("LoRAs", self.library.loras, LISTING)
+        widths = {
+            row.id: width
+            for row in self._catalog.rows.values()
+            if (width := _width(row, self._chosen(row)))
+        }
+        look = partial(self.library.loras, widths)
+        found = self._lora_disk.ask(("LoRAs", *widths.items()), look, LISTING)
         return [asdict(lora) for lora in found]
+
+    def misfits(self, row: PipelineRow, load: Load) -> Mapping[str, str]:
+        """Why LoRAs of a pipeline's `load` are not for its network, by their parameters; what a
+        disk that sleeps does not say is for the worker to see.
+        """
+        width = _width(row, load)
+        if not width or not isinstance(load, CausalLoad):
+            return {}
+        look = partial(self.library.misfits, load, row.id, width)
+        try:
+            return self._lora_disk.ask((load, row.id, width), look, PATIENCE)
+        except SlowError:
+            return {}
 
     def _listing(self) -> dict[str, Any]:
         now = self.now
@@ -147,6 +169,14 @@ class Weights:
     def _ended(self, download: Download) -> None:
         if not download.error:
             self._came(download.pipeline)
+
+
+def _width(row: PipelineRow, load: Load) -> int:
+    """The width of the network that a pipeline would run; 0 where it takes no LoRA."""
+    if row.spec is None:
+        return 0
+    demo = isinstance(load, CausalLoad) and load.weights == "demo"
+    return DEMO.dim if demo else row.spec.network.dim
 
 
 def _real(load: Load) -> Load:

@@ -2,11 +2,12 @@
 
 import io
 import re
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from engine.files.errors import AGAIN, LIMIT, CheckpointError
 from engine.files.safetensors_header import length_of
+from engine.system import held
 
 SAFETENSORS = ".safetensors"
 SUFFIXES = (SAFETENSORS, ".pt", ".pth")  # that are read, the best first
@@ -60,6 +61,17 @@ def checked_kind(file: BinaryIO, name: str | PurePath) -> tuple[str, int]:
             f"{name} is a {other} file under another name; rename it, or choose another."
         )
     return suffix, size
+
+
+def unread(path: Path) -> str:
+    """What a file is whose ending is none of `SUFFIXES`, with what to do; empty where its first
+    bytes do not tell. An OSError of it goes through.
+    """
+    with held.patiently(lambda: path.open("rb")) as file:
+        start, size = file.read(LOOK), file.seek(0, io.SEEK_END)
+    other = _other_kind(start, size)
+    named = f"a {other} file under another name; rename it" if other == SAFETENSORS else ""
+    return foreign(start) or named
 
 
 def check_suffix(name: str | PurePath) -> str:

@@ -24,6 +24,7 @@ from engine.system import drives, held
 RECORD = "hashes.json"
 BLOCK = 1 << 22
 PICKLES = {".pt", ".pth"}
+PLACES = ("lora_1", "lora_2", "lora_3")  # parameters that name a LoRA
 COMFY = ("diffusion_models", "unet", "vae", "vae_approx", "text_encoders", "clip")
 
 Progress = Callable[[float, float], None]  # bytes done, bytes in all
@@ -147,13 +148,27 @@ class Library:
         """
         return loras.find(self._lora_folders, name, self.models / LORAS)
 
-    def loras(self) -> list[ListedLora]:
-        """All LoRAs on this machine; it reads their headers, once each."""
-        return loras.listed(self._lora_folders)
+    def loras(self, widths: Mapping[str, int] = loras.WIDTHS) -> list[ListedLora]:
+        """All LoRAs on this machine; it reads their headers, once each. `widths` are those of the
+        networks that the pipelines would run, by the pipelines' ids.
+        """
+        return loras.listed(self._lora_folders, widths)
+
+    def misfits(self, load: CausalLoad, pipeline: str, width: int) -> dict[str, str]:
+        """Why a pipeline whose network is of that width cannot take LoRAs that it is to be loaded
+        with: a sentence for each, by the parameter's name.
+        """
+        names = {place: str(getattr(load, place)) for place in PLACES}
+        told = {
+            place: loras.misfit(self._lora_folders, name, pipeline, width)
+            for place, name in names.items()
+            if name
+        }
+        return {place: f"{place}: {why}" for place, why in told.items() if why}
 
     def lora_bytes(self, load: CausalLoad) -> int:
         """What LoRAs take that stay live: about as much as their files."""
-        names = [load.lora_1, load.lora_2, load.lora_3] if load.lora_mode == "live" else []
+        names = [str(getattr(load, place)) for place in PLACES if load.lora_mode == "live"]
         size = 0
         for name in filter(None, names):
             with suppress(OSError):  # one that is gone takes nothing

@@ -34,15 +34,13 @@ PARTS = {
     "IA3": re.compile(r"\.(on_input|ia3_l)(\.[^.]+)*$"),
     "diff": re.compile(r"\.diff(_\w+)?$"),
 }
-WITHOUT = {  # kinds of adapter that are no LoRA: a pair beside means something else without them
-    kind: f"parts of {article} {kind}, which is not supported"
-    for kind, article in (
-        ("DoRA", "a"), ("LoKr", "a"), ("LoHa", "a"), ("BOFT", "a"), ("OFT", "an"), ("GLoRA", "a"),
-        ("VeRA", "a"), ("IA3", "an"),
-    )
-} | {
-    "mid": "parts of a LoCon with a middle matrix, which is not supported",
+KINDS = {  # of adapter that are no LoRA
+    "DoRA": "a DoRA", "LoKr": "a LoKr", "LoHa": "a LoHa", "BOFT": "a BOFT", "OFT": "an OFT",
+    "GLoRA": "a GLoRA", "VeRA": "a VeRA", "IA3": "an IA3", "mid": "a LoCon with a middle matrix",
 }  # fmt: skip
+WITHOUT = {  # a pair beside means something else without them
+    part: f"parts of {kind}, which is not supported" for part, kind in KINDS.items()
+}
 BESIDE = {  # parts that act beside the pairs
     "bias": "biases, which are not supported",
     "diff": "whole differences (.diff), which are not supported",

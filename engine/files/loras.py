@@ -5,39 +5,22 @@ are. A LoRA's name is its path below such a folder, with `/`; of two with one na
 folder's is meant, and the other goes by its whole path. Free of torch.
 """
 
-import json
 import os
-import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path, PurePath, PurePosixPath
 
 from engine.catalog.artifacts import LORAS
-from engine.catalog.specs import DEMO, SPECS, WAN_1_3B, WAN_14B
-from engine.files.kinds import SAFETENSORS, SUFFIXES
-from engine.files.lora_keys import SECOND, WITHOUT, parsed
+from engine.catalog.specs import SPECS
+from engine.files.kinds import SUFFIXES, unread
+from engine.files.lora_header import MOST, UNKNOWN, LoraHeader, looked, unfit
 
 FOLDERS = {LORAS, "lora"}  # in whatever case: ComfyUI's, Scope's, those of other programs
 PICKLES = (".bin", ".ckpt")  # that are not, but can be converted
 DEEPEST = 4  # folders in one another
-MOST = 5000  # files that are looked at
-HEADER = 1 << 20  # bytes of a header that is read for a list: to parse more, all would wait
-
-WAN22_5B = 3072  # its width
-MADE_FOR = {size.dim: f"Wan2.1 {size.name}" for size in (WAN_1_3B, WAN_14B)} | {
-    WAN22_5B: "Wan2.2 5B", DEMO.dim: "the demo weights",
-}  # fmt: skip
-FITS = {
-    dim: [spec.id for spec in SPECS.values() if spec.network.dim == dim]
-    for dim in {spec.network.dim for spec in SPECS.values()}
-}
-QUERY = re.compile(
-    r"(vace_)?blocks_\d+_(self_attn_[qkvo]|cross_attn_[qo]|attn1_to_(q|k|v|out(_0)?))"
-)
-OTHER = "another network"
+WIDTHS = {spec.id: spec.network.dim for spec in SPECS.values()}  # of the networks, as released
 
 CONVERT = (
     'python -c "import sys,torch;from safetensors.torch import save_file;'
@@ -92,7 +75,8 @@ def lora_folders(places: Iterable[tuple[Path, str]]) -> list[LoraFolder]:
 def find(folders: Sequence[LoraFolder], given: str, home: Path) -> LoraFile:
     """The LoRA that is meant by its name, with or without its ending and the folders in front, or
     by its whole path. ValueError, as one sentence, where there is none in `folders`, several are
-    meant, or it is of a kind that is not read. `home` is where a missing one should be put.
+    meant, or it is nothing that a pipeline here can take, by its ending or its header. `home` is
+    where a missing one should be put.
     """
     absent = ValueError(f"There is no LoRA {given!r:.130} in {home}; put its file there.")
     try:
@@ -103,23 +87,35 @@ def find(folders: Sequence[LoraFolder], given: str, home: Path) -> LoraFile:
     if found is None:
         raise absent
     _check_kind(found)
+    if refused := _header(found.path).refused:
+        raise ValueError(refused)
     return found
 
 
-def listed(folders: Sequence[LoraFolder]) -> list[ListedLora]:
-    """All LoRAs of `folders`, by name; a file's header is read, unless it was before."""
+def listed(folders: Sequence[LoraFolder], widths: Mapping[str, int] = WIDTHS) -> list[ListedLora]:
+    """All LoRAs of `folders`, by name; a file's header is read, unless it was before. `widths` are
+    those of the pipelines' networks.
+    """
     found: list[ListedLora] = []
     for lora in sorted(_all(folders), key=lambda lora: _plain(lora.name)):
         with suppress(OSError):  # one that goes just now
             seen = lora.path.stat()
-            made_for, width = _header(str(lora.path), seen.st_mtime_ns, seen.st_size)
+            header = _header(lora.path)
+            fits = [name for name, width in widths.items() if header.width == width]
             found.append(
                 ListedLora(
-                    lora.name, lora.origin, seen.st_size, seen.st_mtime, made_for,
-                    FITS.get(width, []),
+                    lora.name, lora.origin, seen.st_size, seen.st_mtime, header.made_for, fits
                 )
-            )  # fmt: skip
+            )
     return found
+
+
+def misfit(folders: Sequence[LoraFolder], name: str, pipeline: str, width: int) -> str:
+    """Why a pipeline with a network of that width cannot take the LoRA of that very name, in a
+    sentence; empty where it may, and where there is none.
+    """
+    found = exact(folders, name)
+    return unfit(_header(found.path), found.name, width, pipeline) if found else ""
 
 
 def exact(folders: Sequence[LoraFolder], given: str) -> LoraFile | None:
@@ -218,51 +214,29 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold().strip().strip("/")
 
 
+def _header(path: Path) -> LoraHeader:
+    """What a file says of itself; nothing where the disk does not let us read it."""
+    try:
+        return looked(path)
+    except OSError:  # loading says so
+        return UNKNOWN
+
+
 def _check_kind(lora: LoraFile) -> None:
     """ValueError where a file is of no kind that is read."""
     suffix = lora.path.suffix.lower()
+    if suffix in SUFFIXES:
+        return
+    with suppress(OSError):
+        if told := unread(lora.path):
+            raise ValueError(f"{lora.name} is {told}.")
     if suffix in PICKLES:
         good = f"{lora.path.stem}.safetensors"
         raise ValueError(
             f"{lora.name} is a pickle, which is not read under the ending {suffix}; convert it in "
             f'its folder with `{CONVERT} "{lora.path.name}" "{good}"`, and name {good}.'
         )
-    if suffix not in SUFFIXES:
-        raise ValueError(
-            f"{lora.name} is none of {', '.join(SUFFIXES)}; choose a file that is, or give it its "
-            "right ending."
-        )
-
-
-@lru_cache(MOST)
-def _header(path: str, modified: int, size: int) -> tuple[str, int]:
-    """What a file was made for, in words, and the width of that network; 0 where it is not known.
-
-    `modified` and `size` say whether it is still the same file.
-    """
-    if PurePath(path).suffix.lower() != SAFETENSORS:
-        return "", 0
-    try:
-        with Path(path).open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length)) if length <= HEADER else {}
-        return _made_for({key: entry["shape"] for key, entry in header.items() if key[:2] != "__"})
-    except (OSError, LookupError, TypeError, AttributeError, ValueError, RecursionError):
-        return "", 0  # damaged, or not to be read: loading says so
-
-
-def _made_for(shapes: dict[str, list[int]]) -> tuple[str, int]:
-    """The same, of a file's tensors by their shapes."""
-    width, kind, second = 0, "", False
-    for key, shape in shapes.items():
-        layer, part, stranger = parsed(key)
-        second = second or stranger == SECOND
-        if part in WITHOUT and not stranger:
-            kind = "LoCon with a middle matrix" if part == "mid" else part
-        elif part == "down" and not stranger and QUERY.fullmatch(layer) and len(shape) == 2:
-            width = shape[1]
-    if kind:
-        return f"nothing here: it is a {kind}", 0
-    if width:
-        return MADE_FOR.get(width, OTHER), width
-    return ("Wan2.2" if second else OTHER if shapes else ""), 0
+    raise ValueError(
+        f"{lora.name} is none of {', '.join(SUFFIXES)}; choose a file that is, or give it its "
+        "right ending."
+    )

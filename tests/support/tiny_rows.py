@@ -51,6 +51,7 @@ def _small(row: PipelineRow) -> PipelineRow:
         row,
         target=f"{__name__}:of_row:{spec.id}",
         needs=partial(needed, specs.SPECS[row.id]),
+        spec=replace(spec, network=TINY),
     )
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from engine.causal.lora.alphas import NO_ALPHAS, Alphas, read_alphas
 from engine.files.errors import CheckpointError, first_few
+from engine.files.lora_header import MADE_FOR
 from engine.files.lora_keys import (
     BESIDE,
     INPUTS,
@@ -29,7 +30,6 @@ from engine.files.lora_keys import (
     flattened,
     parsed,
 )  # fmt: skip
-from engine.files.loras import MADE_FOR
 from engine.weights.checkpoint import read
 from engine.weights.finite import largest
 from engine.weights.headers import NESTS

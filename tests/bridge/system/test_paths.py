@@ -23,6 +23,7 @@ from bridge.transports import Options, TransportError, open_sink, open_source
 from engine.files import library
 from engine.files.library import other_places
 from tests.bridge.cli.test_cli import running
+from tests.support.lora_files import lora_file
 from tests.support.rig import running_session
 
 
@@ -286,9 +287,7 @@ def test_a_running_bridge_takes_what_is_pasted_among_blanks(tmp_path):
             rig.session.store.update({"reference": given})
             assert rig.session.store.snapshot.values["reference"] == "a b.png", "what holds"
             rig.session.store.update({"reference": ""})
-        loras.mkdir(parents=True)
-        lora = loras / "my lora.safetensors"
-        lora.touch()
+        lora = lora_file(loras / "my lora.safetensors")
         for given in (lora.name, f' "{lora}"\n', lora.as_uri()):
             rig.session.store.update({"lora_1": given})
             assert rig.session.store.snapshot.values["lora_1"] == lora.name

@@ -191,10 +191,10 @@ def test_another_family_gets_a_worker_of_its_own(live: Any, send: Any) -> None:
 def test_a_pipeline_that_cannot_take_the_place_leaves_the_old_one(live: Any) -> None:
     rig, _ = live("longlive")
     session, worker = rig.session, rig.session.status().worker
-    (session.settings.models_folder / "loras" / "broken.safetensors").write_bytes(b"x")
+    (session.settings.models_folder / "loras" / "broken.pt").write_bytes(b"x")
     with pytest.raises(ValueError, match=r"There is no LoRA 'none\.safetensors'"):
         session.switch("reward-forcing", {"lora_1": "none.safetensors"})
-    session.switch("reward-forcing", {"lora_1": "broken.safetensors"})
+    session.switch("reward-forcing", {"lora_1": "broken.pt"})
     rig.until(lambda: session.status().error.startswith("reward-forcing could not be loaded"), 60)
     assert session.store.snapshot.values["lora_1"] == ""  # the next start shall not end on it
     session.store.update({"prompt": "it goes on"})

@@ -20,6 +20,7 @@ from engine.causal.lora.files import load_adapter, match_adapter
 from engine.causal.lora.layers import merge
 from engine.causal.network.wan_weights import empty_transformer, random_transformer
 from engine.files.errors import CheckpointError
+from engine.files.lora_header import UNKNOWN, LoraHeader, looked
 from engine.files.lora_keys import PARTS, parsed
 from tests.support.loras import LAYERS, RANK, SPELLINGS, WAN, Spelling, half, kohya, layers, peft
 
@@ -75,6 +76,20 @@ def test_it_is_refused_by_its_true_name(spelling: Spelling, tmp_path: Path) -> N
     assert message.startswith(str(path))
     assert spelling.refused in message
     assert "choose" in message
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda one: one.name)
+def test_the_header_alone_says_the_same(spelling: Spelling, tmp_path: Path) -> None:
+    """What the door refuses is what loading would refuse."""
+    path = spelling.save(tmp_path)
+    found = looked(path)
+    if path.suffix != ".safetensors":
+        assert found == UNKNOWN
+    elif spelling.refused:
+        assert spelling.refused in found.refused
+        assert found.width == 0
+    else:
+        assert found == LoraHeader("the demo weights", DEMO.dim, "")
 
 
 def test_the_report_says_the_alpha_and_where_it_stands(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_the_folders_of_other_programs_are_looked_into(home, library):
     places = {
         "models/loras/ours.safetensors": "here",
         "more/loras/named.safetensors": "named by you",
-        "more/Lora/too.pt": "named by you",
+        "more/Lora/too.safetensors": "named by you",
         "usb/LoRAs/stick.safetensors": "named by you",
         "scope/lora/scopes.safetensors": "Scope",
         "comfy/models/loras/comfys.safetensors": "ComfyUI",
@@ -137,6 +137,11 @@ def test_the_list_says_size_date_and_what_fits(home, library):
     magnitude = {"blocks.0.self_attn.q.lora_magnitude_vector.default.weight": [96, 1]}
     lora_file(root / "dora.safetensors", 1536, **magnitude)
     lora_file(root / "high.safetensors", 5120, "transformer_2.blocks.0.attn1.to_q")
+    lora_file(root / "ffn.safetensors", 0, **{
+        "blocks.0.ffn.2.lora_A.weight": [4, 13824], "blocks.0.ffn.2.lora_B.weight": [5120, 4]
+    })  # fmt: skip
+    lora_file(root / "cross.safetensors", 5120, "diffusion_model.blocks.0.cross_attn.v")
+    (root / "page.safetensors").write_text("<!DOCTYPE html><title>Sign in</title>")
     (root / "broken.safetensors").write_bytes(b"\xff" * 100)
     (root / "empty.safetensors").touch()
     (root / "pickle.pt").write_bytes(b"PK")
@@ -148,7 +153,11 @@ def test_the_list_says_size_date_and_what_fits(home, library):
         "13": "Wan2.1 1.3B", "14": "Wan2.1 14B", "22": "Wan2.2 5B", "flux": "another network",
         "kohya": "Wan2.1 1.3B", "diffusers": "Wan2.1 14B", "lokr": "nothing here: it is a LoKr",
         "dora": "nothing here: it is a DoRA", "high": "Wan2.2",
-        "broken": "", "empty": "", "pickle": "", "odd": "",
+        **dict.fromkeys(
+            ("broken", "odd"), "nothing here: it is damaged, cut short or no .safetensors file"
+        ),
+        "pickle": "", "empty": "nothing here: it is empty", "ffn": "Wan2.1 14B",
+        "page": "nothing here: it is a web page, not the file itself", "cross": "Wan2.1 14B",
     }  # fmt: skip
     assert set(found["13"].fits) == {"longlive", "streamdiffusionv2", "reward-forcing"}
     assert found["14"].fits == ["krea-realtime-video"]
@@ -177,6 +186,61 @@ def test_a_pickle_says_how_it_is_converted(ending, home, library):
         with pytest.raises(ValueError, match=rf"my style\{ending} is a pickle, .* convert it"):
             library.lora(given)
     assert library.loras() == []
+
+
+def pointer(path):
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64)
+
+
+def shortened(path):
+    lora_file(path, 1536)
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+NO_LORAS = {
+    "a LoKr": (lambda path: lora_file(path, 0, **{"lycoris_blocks_0_attn1_to_k.lokr_w1": [4, 4]}),
+               r"but 1 parts of a LoKr, which is not supported; choose"),
+    "a GLoRA": (lambda path: lora_file(path, 0, **{"blocks.0.self_attn.q.a1.weight": [4, 4]}),
+                r"but 1 parts of a GLoRA, which is not supported; choose"),
+    "whole differences": (lambda path: lora_file(path, 0, **{"blocks.0.ffn.0.diff": [4, 4]}),
+                          r"but 1 whole differences \(.diff\), which are not supported; choose"),
+    "Flux": (lambda path: lora_file(path, 3072, "transformer.single_transformer_blocks.0.to_q"),
+             "but 2 for another network than the one that makes the pictures; choose"),
+    "Wan2.2": (lambda path: lora_file(path, 5120, "transformer_2.blocks.0.attn1.to_q"),
+               "but 2 for the second network of Wan2.2, which is not here; choose"),
+    "bits": (lambda path: lora_file(path, 1536, dtype="I8"),
+             r"is quantised: blocks.0.* holds whole numbers \(int8\); choose the file in bf16"),
+    "a page": (lambda path: path.write_text("<html>Sign in</html>"), "is a web page, not the file"),
+    "a pointer": (pointer, "is a Git LFS pointer, .*git lfs pull"),
+    "a picture": (lambda path: path.write_bytes(b"\x89PNG" + bytes(99)), "is a picture, .* again"),
+    "GGUF": (lambda path: path.write_bytes(b"GGUF" + bytes(99)), "is a GGUF file, .* take the"),
+    "nothing": (lambda path: path.touch(), "is empty; download it again"),
+    "a part": (shortened, "is damaged, cut short"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", NO_LORAS)
+def test_what_no_pipeline_can_take_is_refused_by_its_true_name(kind, home, library):
+    make, words = NO_LORAS[kind]
+    path = home / "models/loras/a.safetensors"
+    path.parent.mkdir(parents=True)
+    make(path)
+    with pytest.raises(ValueError, match=rf"^a\.safetensors .*{words}"):
+        library.lora("a")
+
+
+@pytest.mark.parametrize(("name", "data", "words"), [
+    ("a.gguf", b"GGUF" + bytes(99), "is a GGUF file"),
+    ("a.bin", b"<!doctype html>", "is a web page"),
+    ("a.zip", b"PK\x03\x04" + bytes(500), "is an archive"),
+    ("a", (9).to_bytes(8, "little") + b'{"a": {}}' , "is a .safetensors file under another name"),
+])  # fmt: skip
+def test_a_file_of_another_ending_is_told_by_what_is_in_it(name, data, words, home, library):
+    path = home / "models/loras" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=f"^{name} {words}"):
+        library.lora(name)
 
 
 @pytest.mark.parametrize("name", ["a.gguf", "a.sft", "a.zip", "a", "a.safetensors.part"])
