@@ -1,14 +1,16 @@
 """Paths as people paste them: in quotes, among blanks, as URLs, plain; and those that lead to no
 file on Windows.
 
-Nothing here asks the disk, but for `typed`.
+Nothing here asks the disk, but for `typed` and `called`.
 """
 
+import os
 import re
+import unicodedata
 from pathlib import Path, PurePath, PureWindowsPath
 from urllib.parse import unquote
 
-from engine.system.texts import HALF
+from engine.system.texts import HALF, mended
 
 FILE = "file:"
 PICTURES = {  # that are read
@@ -79,6 +81,25 @@ def read_otherwise(path: str) -> list[str]:
     if not isinstance(PurePath(), PureWindowsPath):
         found.append(re.sub(r"\\(.)", r"\1", path))
     return [other for other in found if other != path and not CONTROL.search(other)]
+
+
+def called(path: Path) -> Path | None:
+    """The file beside which a path was meant that reads like it; None for none. A name may have
+    bytes that are no UTF-8, which no text can carry, or accents that are letters of their own. It
+    asks the disk; OSError where that fails.
+    """
+    if not path.parent.is_dir():
+        return None
+    wanted = _read(path.name)
+    return next((there for there in path.parent.iterdir() if wanted & _read(there.name)), None)
+
+
+def _read(name: str) -> set[str]:
+    """What a file's name may be told as: halves of surrogate pairs stand for bytes."""
+    told = {mended(name)}
+    if HALF.search(name):
+        told.add(os.fsencode(name).decode("cp1252", "replace"))
+    return {unicodedata.normalize("NFC", text) for text in told}
 
 
 def meant(uri: str) -> str:

@@ -2,9 +2,10 @@
 
 A transport is one module of this package (or a plug-in's, by entry point) with a function
 `open_source(name, options)` or `open_sink(name, options)`, or both; `name` is what follows the
-colon. It raises `TransportError`, one sentence with the cure, when it cannot be had. A transport
-whose senders can be found has `offers()` too, a list of `Offer`; one whose sources cannot be had
-twice says `EXCLUSIVE = True`.
+colon. It raises `TransportError`, one sentence with the cure, when it cannot be had. One that takes
+wishes behind a `?` has `check_source(name)` too, which raises the same for those that cannot be,
+and waits for nothing. One whose senders can be found has `offers()` too, a list of `Offer`; one
+whose sources cannot be had twice says `EXCLUSIVE = True`.
 """
 
 import logging
@@ -178,12 +179,21 @@ def open_source(uri: str, options: Options) -> Source:
 
 def check_source(uri: str) -> None:
     """TransportError where a URI names nothing that can be received from, as far as that is known
-    without a look at the disk: who calls this may not wait.
+    without a look at the disk: who calls this may not wait. Where there are wishes, a module of
+    ours is imported for it.
     """
     if len(uri) > LONGEST_URI:
         raise TransportError(f"A source's URI has at most {LONGEST_URI} letters.")
-    if module := _imported.get(_module_of(uri, _known(), SOURCE)):
-        _checked(uri, module, SOURCE)
+    name = _module_of(uri, _known(), SOURCE)
+    scheme, _, rest = uri.partition(":")
+    module = _imported.get(name)
+    if module is None and scheme in BUILT_IN and "?" in rest:
+        module = _module(scheme, name)
+    if module is None:
+        return
+    _checked(uri, module, SOURCE)
+    if check := getattr(module, "check_source", None):
+        check(rest)
 
 
 def clash(one: str, other: str) -> bool:

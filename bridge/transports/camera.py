@@ -132,6 +132,11 @@ class CameraSource(TransportBase):
         return camera
 
 
+def check_source(name: str) -> None:
+    """TransportError for what cannot be asked of any camera; looks for none."""
+    asked(name)
+
+
 def open_source(name: str, options: Options) -> CameraSource:
     """`camera:N`, the first one being 0; `camera:dshow/N` on Windows; or `camera:NAME`; each with
     what is wanted behind it, as in `camera:0?size=1920x1080&fps=60`.

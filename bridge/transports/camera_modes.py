@@ -7,23 +7,23 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from math import isfinite, log
+from math import log
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import av
 import av.logging
 from av.error import FFmpegError
 
 from bridge.transports import Options, TransportError
+from bridge.transports.base import number, wished
 from engine import sizes
 
 DEVICES = Path("/dev")
 SLOWEST, FASTEST = 1.0, 240.0  # pictures a second
 FLUENT = 24.0  # pictures a second that are worth more than size
 MJPG = "MJPG"
-QUERY = re.compile(r"(.*)\?(\w+=[^?]*)", re.DOTALL)
-KEYS = "size, fps and format, as in camera:0?size=1920x1080&fps=60&format=MJPG"
+FORMAT = re.compile("[A-Za-z0-9]{4}")
+EXAMPLE = "as in camera:0?size=1920x1080&fps=60&format=MJPG"
 MOST = 1000  # modes of a camera that are looked at
 # Video4Linux's questions: which formats, sizes of a format, intervals of a size
 FORMATS, SIZES, INTERVALS = 0xC0405602, 0xC02C564A, 0xC034564B
@@ -101,25 +101,20 @@ class Wish:
 
 def asked(name: str) -> tuple[str, Wish]:
     """A camera's name without what is asked of it, and that; TransportError for what is no wish."""
-    found = QUERY.fullmatch(name)
-    if not found:
-        return name, Wish()
+    name, wishes = wished(name, ("size", "fps", "format"), "a camera")
     size: tuple[int, int] | None = None
     fps: float | None = None
-    letters = ""
-    for key, text in parse_qsl(found[2], keep_blank_values=True):
-        if key == "size":
-            try:
-                size = sizes.exact_sides(text)
-            except ValueError as error:
-                raise TransportError(f"A camera's size {error}.") from None
-        elif key == "fps":
-            fps = _rate(text)
-        elif key == "format" and re.fullmatch("[A-Za-z0-9]{4}", text):
-            letters = text.upper()
-        else:
-            raise TransportError(f"{key}={text} cannot be asked of a camera; it takes {KEYS}.")
-    return found[1], Wish(size, fps, letters)
+    letters = wishes.get("format", "")
+    if "size" in wishes:
+        try:
+            size = sizes.exact_sides(wishes["size"])
+        except ValueError as error:
+            raise TransportError(f"A camera's size {error}.") from None
+    if "fps" in wishes:
+        fps = number("fps", wishes["fps"], SLOWEST, FASTEST)
+    if "format" in wishes and not FORMAT.fullmatch(letters):
+        raise TransportError(f"format={letters:.80} is no format; write four letters, {EXAMPLE}.")
+    return name, Wish(size, fps, letters.upper())
 
 
 def told(modes: Sequence[Mode]) -> str:
@@ -170,9 +165,9 @@ def _each(
     ask: Callable[[int, bytes], bytes], what: int, form: str, about: int | bytes
 ) -> Iterator[bytes]:
     """The answers to a question, one after the other, until there is none."""
-    for number in range(MOST):
+    for place in range(MOST):
         try:
-            answer = ask(what, struct.pack(form, number, about))
+            answer = ask(what, struct.pack(form, place, about))
         except OSError:
             return
         yield answer
@@ -198,15 +193,3 @@ def printed(text: str) -> list[Mode]:
         letters = LETTERS.get(name) or str(name).upper()[:4]
         found[Mode(int(width), int(height), float(fps), letters)] = None
     return list(found)
-
-
-def _rate(text: str) -> float:
-    try:
-        fps = float(text)
-    except ValueError:
-        fps = 0.0
-    if not isfinite(fps) or not SLOWEST <= fps <= FASTEST:
-        raise TransportError(
-            f"A camera's fps is a number from {SLOWEST:g} to {FASTEST:g}, not {text!r:.80}."
-        )
-    return fps

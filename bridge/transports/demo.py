@@ -9,7 +9,7 @@ import numpy as np
 from bridge.frames.frame import Frame, Image
 from bridge.system.timing import Deadline
 from bridge.transports import Options
-from bridge.transports.base import ClockedSource
+from bridge.transports.base import ClockedSource, wished
 
 SKY_TOP, SKY_LOW = (58, 110, 190), (250, 205, 150)
 SEA_FAR, SEA_NEAR = (70, 140, 165), (12, 52, 92)
@@ -184,8 +184,14 @@ class Scene:
         cv2.fillPoly(image, [fixed], (*colour, 255), cv2.LINE_AA, 4)
 
 
+def check_source(name: str) -> None:
+    """TransportError for wishes behind a `?`: there are none."""
+    wished(name, (), "demo:")
+
+
 def open_source(name: str, options: Options) -> DemoSource:
     """`demo:`"""
+    check_source(name)
     return DemoSource(options)
 
 

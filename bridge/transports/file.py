@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from bridge.system.paths import read_otherwise, refusal
+from bridge.system.paths import called, read_otherwise, refusal
 from bridge.transports import Options, Source, TransportError
+from bridge.transports.base import number, wished
 from bridge.transports.film.pictures import StillSource
 from bridge.transports.film.player import Player
 from bridge.transports.film.sequence import Sequence, is_pattern, reel
@@ -12,8 +13,14 @@ from bridge.transports.recording import Recording, asked
 from engine.system.drives import away, cure
 
 KERNEL = (Path("/proc"), Path("/sys"))  # what looks like files there may wait for ever
-RATE = re.compile(r"(.+)\?fps=([^?]*)", re.DOTALL)  # of pictures in a folder
+PACED = re.compile(r".+\?fps=[^?/\\]*", re.DOTALL)  # else a question mark is of a file's name
 SLOWEST, FASTEST = 0.001, 240.0  # pictures a second
+
+
+def check_source(name: str) -> None:
+    """TransportError for what cannot be asked of any folder of pictures; looks at no disk."""
+    if PACED.fullmatch(name):
+        _paced(name)
 
 
 def open_source(name: str, options: Options) -> Source:
@@ -22,11 +29,13 @@ def open_source(name: str, options: Options) -> Source:
     """
     path, fps = _path(name), 0.0
     try:
-        if not path.exists() and (paced := RATE.fullmatch(name)):
-            path, fps = _path(paced[1]), _rate(paced[2])
+        before, mark, _ = name.rpartition("?")
+        if mark and not path.exists() and (PACED.fullmatch(name) or _path(before).exists()):
+            name, fps = _paced(name)
+            path = _path(name)
         if not path.exists() and not is_pattern(path):
             others = (_path(other) for other in read_otherwise(name))
-            path = next((other for other in others if other.exists()), path)
+            path = next((other for other in others if other.exists()), None) or called(path) or path
         if path.is_dir() or (is_pattern(path) and not path.exists()):
             return Player(Sequence(path, fps or options.fps, asked=fps > 0))
         _check_file(path)
@@ -72,13 +81,7 @@ def _path(name: str) -> Path:
     return path
 
 
-def _rate(text: str) -> float:
-    try:
-        fps = float(text)
-    except ValueError:
-        fps = 0.0
-    if not SLOWEST <= fps <= FASTEST:
-        raise TransportError(
-            f"fps={text} is no rate; write {SLOWEST:g} to {FASTEST:g} pictures a second."
-        )
-    return fps
+def _paced(name: str) -> tuple[str, float]:
+    """The folder in a name, and the pictures a second that are asked for; 0 for none."""
+    name, wishes = wished(name, ("fps",), "a folder of pictures")
+    return name, number("fps", wishes["fps"], SLOWEST, FASTEST) if "fps" in wishes else 0.0

@@ -4,7 +4,7 @@ from time import sleep
 
 from bridge.frames.frame import Frame
 from bridge.transports import Options
-from bridge.transports.base import TransportBase
+from bridge.transports.base import TransportBase, wished
 
 
 class NullSource(TransportBase):
@@ -41,11 +41,18 @@ class NullSink(TransportBase):
         return f"{self.count} pictures taken"
 
 
+def check_source(name: str) -> None:
+    """TransportError for wishes behind a `?`: there are none."""
+    wished(name, (), "null:")
+
+
 def open_source(name: str, options: Options) -> NullSource:
     """`null:` to receive from."""
+    check_source(name)
     return NullSource()
 
 
 def open_sink(name: str, options: Options) -> NullSink:
     """`null:` to send to."""
+    check_source(name)
     return NullSink()

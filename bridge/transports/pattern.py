@@ -10,7 +10,7 @@ import numpy as np
 from bridge.frames.frame import Frame, Image
 from bridge.system.timing import Deadline
 from bridge.transports import Options
-from bridge.transports.base import ClockedSource
+from bridge.transports.base import ClockedSource, wished
 
 CELLS = 32  # of the counter: 24 bits, then 8 bits that check them
 BARS = ((235, 235, 235), (235, 235, 16), (16, 235, 235), (16, 235, 16),
@@ -83,8 +83,14 @@ class PatternSource(ClockedSource):
         return f"{self._options.width}x{self._options.height} at {self._options.fps:g}"
 
 
+def check_source(name: str) -> None:
+    """TransportError for wishes behind a `?`: there are none."""
+    wished(name, (), "pattern:")
+
+
 def open_source(name: str, options: Options) -> PatternSource:
     """`pattern:NAME`, the name is written on the card."""
+    check_source(name)
     return PatternSource(name, options)
 
 

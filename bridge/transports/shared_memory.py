@@ -272,6 +272,11 @@ def offers() -> list[Offer]:
     return found
 
 
+def check_source(name: str) -> None:
+    """TransportError for what can be the name of none."""
+    _checked(name)
+
+
 def open_source(name: str, options: Options) -> SharedMemorySource:
     """`shm:NAME`; the sender need not be there yet."""
     return SharedMemorySource(_checked(name))

@@ -228,6 +228,39 @@ def test_any_text_is_a_number_in_range_or_a_sentence(text):
             assert spec.check(text) == spec.coerce(text)
 
 
+# URIs.
+
+WRONG_URIS = [
+    ("camera:0?size=banana", "not 'banana'"), ("camera:0?fps=0", "fps=0 cannot be"),
+    ("camera:0?fps=30&fps=60", "give it once"), ("camera:0?gain=3", "it takes size=, fps=, "),
+    ("file:/films?fps=banana", "fps=banana cannot be"), ("file:/a?fps=1&fps=1", "give it once"),
+    ("file:/films?fps=12&size=3", "it takes fps= behind ?"), ("demo:?fps=5", "takes nothing"),
+    ("pattern:Card?size=9x9", "takes nothing behind"), ("null:?x=", "takes nothing behind"),
+    ("shm:Cam?fps=5", "is no name for shared memory"),
+]  # fmt: skip
+RIGHT_URIS = ["camera:0?size=1920x1080&fps=29,97", "file:/films?fps=12.5", "file:/a.mp4?dl=1&dl=2",
+              "camera:What? cam", "pattern:Who?", "demo:"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("uri", "why"), WRONG_URIS)
+def test_wishes_that_cannot_be_are_refused_where_they_are_set(client, desk, tmp_path, uri, why):
+    for role in ("source", "control", "mask"):
+        answer = client.post(f"/api/v1/{role}", json={"uri": uri})
+        assert answer.status_code == 422, answer.text
+        assert why in answer.json()["detail"]
+    assert not desk.attached
+    with osc(tmp_path) as held:
+        held.send("/bridge/source", uri)
+        assert why in held.heard("/bridge/error")
+        assert not held.desk.attached
+
+
+@pytest.mark.parametrize("uri", RIGHT_URIS)
+def test_wishes_and_question_marks_that_may_be_are_taken(client, desk, uri):
+    assert client.post("/api/v1/source", json={"uri": uri}).status_code == 202
+    assert desk.attached == [uri]
+
+
 # By OSC.
 
 

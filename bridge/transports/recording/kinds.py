@@ -1,24 +1,24 @@
 """The kinds of recording as data: endings, codecs, encoders; and what a URI asks for.
 
 `show.mp4` is H.264, `show.mov?codec=prores` ProRes 4444, `show.webm` VP9 with alpha, and
-`show-%04d.png` a picture each; `?minutes=10&megabytes=4000` splits a film.
+`show-%04d.png` a picture each; `?minutes=10&megabytes=4000` splits a film, whose parts
+`show-%04d.mp4` numbers from 1 on.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 from bridge.transports import TransportError
+from bridge.transports.base import number, wished
 
 KEY = 2.0  # seconds from key frame to key frame, at any rate of pictures
 FRAGMENT = 0.5  # seconds that wait in memory, and that a held picture lasts until it is sent again
 FEWEST = {"minutes": 0.1, "megabytes": 1.0}  # of a part
 LAMBDA = 118  # of FFmpeg: what one step of a quality is
-QUERY = re.compile(r"(.*)\?(\w+=[^?/\\]*)", re.DOTALL)
-NUMBER = re.compile(r"%(0\d)?d")  # in the name of a picture
+NUMBER = re.compile(r"%(0[1-9])?d")  # in the name of a picture, or of a film that is split
+MEANT = re.compile(r"%\d*d")  # what somebody took for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +146,9 @@ INSTEAD = f"end it in {', '.join(CONTAINERS)}, or -%04d.png for a file of each p
 
 def asked(name: str) -> tuple[str, Wishes]:
     """The path in a URI, and what is asked for behind it; TransportError where that cannot be."""
-    found = QUERY.fullmatch(name)
-    if not found:
-        return name, Wishes()
-    given = dict(parse_qsl(found[2], keep_blank_values=True))
-    numbers = {key: _number(key, given.pop(key)) for key in FEWEST if key in given}
-    codec = given.pop("codec", "").strip().lower()
-    if given:
-        known = ", ".join(f"{key}=" for key in ("codec", *FEWEST))
-        raise TransportError(f"A recording has no {next(iter(given))}=; behind ? it takes {known}.")
-    return found[1], Wishes(codec=codec, **numbers)
+    path, wishes = wished(name, ("codec", *FEWEST), "a recording")
+    numbers = {key: number(key, wishes[key], FEWEST[key]) for key in FEWEST if key in wishes}
+    return path, Wishes(codec=wishes.get("codec", "").strip().lower(), **numbers)
 
 
 def chosen(path: Path, wishes: Wishes) -> Film | None:
@@ -163,6 +156,12 @@ def chosen(path: Path, wishes: Wishes) -> Film | None:
     TransportError, with what to take, where they name nothing that can be recorded.
     """
     ending = path.suffix.lower()
+    meant = MEANT.findall(path.name)
+    if len(meant) > 1:
+        raise TransportError(f"{path.name} has {' and '.join(meant)}; number its files with one.")
+    if meant and not NUMBER.search(path.name):
+        cure = MEANT.sub("%04d", path.name)
+        raise TransportError(f"{meant[0]} in {path.name} is no number of a file; write {cure}.")
     if ending in PICTURES:
         if not NUMBER.search(path.name):
             each = path.with_stem(f"{path.stem}-%04d").name
@@ -194,11 +193,14 @@ def _film(ending: str, container: Container, wish: str) -> Film:
     raise TransportError(f"codec={wish} is not known; {ending} takes {known}.")
 
 
-def _number(key: str, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not FEWEST[key] <= number < math.inf:
-        raise TransportError(f"{key}={text} cannot be; write a number from {FEWEST[key]:g} on.")
-    return number
+def numbered(path: Path, number: int) -> Path:
+    """The file of that number, of a path whose name has a place for one."""
+    return path.with_name(NUMBER.sub(lambda found: found[0] % number, path.name, count=1))
+
+
+def newest(path: Path) -> int:
+    """The highest number that is there; 0 for none. OSError for a folder that cannot be read."""
+    before, after = NUMBER.split(path.name, maxsplit=1)[:: NUMBER.groups + 1]
+    known = re.compile(f"{re.escape(before)}([0-9]+){re.escape(after)}")
+    found = (known.fullmatch(file.name) for file in path.parent.iterdir())
+    return max((int(one[1]) for one in found if one), default=0)

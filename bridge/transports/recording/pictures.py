@@ -1,6 +1,5 @@
 """A file for each picture that is new: `show-0001.png`, `show-0002.png` …"""
 
-import re
 from pathlib import Path
 
 import cv2
@@ -8,7 +7,7 @@ import cv2
 from bridge.frames.frame import Image
 from bridge.frames.pixels import blank
 from bridge.transports import TransportError
-from bridge.transports.recording.kinds import NUMBER
+from bridge.transports.recording.kinds import NUMBER, newest, numbered
 from engine.system import held
 
 OPAQUE = {".jpg", ".jpeg"}
@@ -24,11 +23,11 @@ class PictureFiles:
         self.count = 0
         self.bytes = 0
         self.began = 0.0
-        self._folder, self._name = path.parent, path.name
+        self._path = path
         self._ending = path.suffix.lower()
         self._beside = path.with_name(NUMBER.sub("", path.name, count=1) + ".part")
         try:
-            self._number = self._newest()
+            self._number = newest(path)
             self._beside.write_bytes(self._encoded(blank(8, 8)))
             held.remove(self._beside)
         except OSError as error:
@@ -44,7 +43,7 @@ class PictureFiles:
         data = self._encoded(image)
         self._beside.write_bytes(data)
         self._number += 1
-        held.replace(self._beside, self._folder / self._named(self._number))
+        held.replace(self._beside, numbered(self._path, self._number))
         self.count += 1
         self.bytes += len(data)
 
@@ -62,13 +61,3 @@ class PictureFiles:
         opaque = self._ending in OPAQUE
         turned = cv2.cvtColor(image, cv2.COLOR_RGBA2BGR if opaque else cv2.COLOR_RGBA2BGRA)
         return cv2.imencode(self._ending, turned, HOW.get(self._ending, ()))[1].tobytes()
-
-    def _named(self, number: int) -> str:
-        return NUMBER.sub(lambda found: found[0] % number, self._name, count=1)
-
-    def _newest(self) -> int:
-        """The highest number that is there; 0 for none."""
-        before, after = NUMBER.split(self._name, maxsplit=1)[:: NUMBER.groups + 1]
-        known = re.compile(f"{re.escape(before)}([0-9]+){re.escape(after)}")
-        found = (known.fullmatch(file.name) for file in self._folder.iterdir())
-        return max((int(one[1]) for one in found if one), default=0)

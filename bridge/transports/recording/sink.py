@@ -14,7 +14,7 @@ from bridge.frames.frame import Frame, Image
 from bridge.transports import Options, TransportError
 from bridge.transports.base import TransportBase
 from bridge.transports.recording.film import FilmFile, working
-from bridge.transports.recording.kinds import Wishes, chosen
+from bridge.transports.recording.kinds import NUMBER, Wishes, chosen, newest, numbered
 from bridge.transports.recording.pictures import PictureFiles
 from engine.system import drives, held
 
@@ -190,8 +190,8 @@ class Recording(TransportBase):
         """A new file; TransportError where it cannot be made."""
         if not self._film or not self._encoder:
             return PictureFiles(self._path)
-        self._path = _free(self._wanted)
         try:
+            self._path = _free(self._wanted)
             return FilmFile(self._path, self._film, self._encoder, self._fps)
         except (FFmpegError, OSError) as error:
             raise TransportError(f"{self._path} cannot be written: {error.strerror}.") from error
@@ -226,9 +226,13 @@ def _check_place(path: Path) -> None:
 
 
 def _free(path: Path) -> Path:
-    """A path where nothing is yet: `show.mp4`, then `show-2.mp4` …"""
-    numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
-    return path if not path.is_file() else next(free for free in numbered if not free.exists())
+    """A path where nothing is yet: `show.mp4`, then `show-2.mp4` …; of `show-%04d.mp4` the one
+    after the last, from `show-0001.mp4` on. OSError for a folder that cannot be read.
+    """
+    if NUMBER.search(path.name):
+        return numbered(path, newest(path) + 1)
+    others = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return path if not path.is_file() else next(free for free in others if not free.exists())
 
 
 def _room(folder: Path) -> int | None:

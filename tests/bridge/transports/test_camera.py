@@ -145,15 +145,21 @@ def test_of_a_camera_that_tells_nothing_the_same_is_asked(driver, backend, uri, 
 @pytest.mark.parametrize(
     "query",
     ["size=big", "size=auto", "size=0x0", "fps=0", "fps=nan", "fps=1e9", "fps=", "format=MJPEG",
-     "gain=3", "size"],
+     "gain=3", "size", "fps=30&fps=60", "size=640x480&size=640x480", "fps=30 s"],
 )  # fmt: skip
 def test_what_cannot_be_asked_of_a_camera_is_one_sentence(driver, query):
     with pytest.raises(TransportError) as caught:
         opened(f"camera:0?{query}", Options())
     text = str(caught.value)
     assert "\n" not in text
-    assert any(cure in text for cure in ("such as 576x320", "1 to 240", "it takes size, fps and",
-                                         "write its number"))  # fmt: skip
+    assert any(cure in text for cure in ("such as 576x320", "1 to 240", "four letters, as in",
+                                         "it takes size=, fps=, format=", "write its number",
+                                         "give it once"))  # fmt: skip
+
+
+@pytest.mark.parametrize("fps", ["29.97", "29,97"])
+def test_a_rate_may_have_a_comma(fps):
+    assert asked(f"0?fps={fps}") == ("0", Wish(fps=29.97))
 
 
 def test_no_text_behind_a_camera_ends_otherwise():

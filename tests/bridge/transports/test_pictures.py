@@ -1,6 +1,8 @@
 """Pictures as people have them, pictures that move, and folders of both."""
 
+import os
 import struct
+import sys
 import zlib
 
 import cv2
@@ -284,3 +286,52 @@ def test_a_picture_of_an_iphone_is_refused_by_its_name(tmp_path):
     path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 100)
     with pytest.raises(TransportError, match=r"is a HEIC picture, .* save it as JPEG or PNG"):
         open_source(f"file:{path}", Options())
+
+
+# Names that no text can carry
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes there alone")
+@pytest.mark.parametrize(
+    "typed",
+    ["caf\ufffd.png", "café.png", os.fsdecode(b"caf\xe9.png"), "cafe\u0301.png"],
+    ids=["as REST mends it", "as it is read", "as an argument has it", "as a Mac has it"],
+)
+def test_a_file_is_found_whose_name_has_a_byte_that_is_not_utf8(tmp_path, typed):
+    save(tmp_path / os.fsdecode(b"caf\xe9.png"), marked(), ending=".png")
+    with open_source(f"file:{tmp_path}/{typed}", Options()) as source:
+        assert source.receive(10) is not None
+        assert source.status.endswith("caf\udce9.png")
+
+
+@pytest.mark.parametrize("typed", ["Größe [1].png", "Gro\u0308ße [1].png"])
+@pytest.mark.parametrize("kept", ["Größe [1].png", "Gro\u0308ße [1].png"])
+def test_accents_may_be_letters_of_their_own(tmp_path, typed, kept):
+    save(tmp_path / kept, marked())
+    with open_source(f"file:{tmp_path}/{typed}", Options()) as source:
+        assert source.receive(10) is not None
+
+
+def test_nothing_else_is_taken_for_a_file_that_is_not_there(tmp_path):
+    save(tmp_path / "cafe.png", marked())
+    for typed in ("café.png", "caf\ufffd.png", "nowhere/cafe.png"):
+        with pytest.raises(TransportError, match=r"There is no file .*check the path"):
+            open_source(f"file:{tmp_path}/{typed}", Options())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no name there has a question mark")
+@pytest.mark.parametrize("name", ["a.png?dl=1", "who?fps=x.png", "b.png?token=a&token=b"])
+def test_a_question_mark_may_be_part_of_a_files_name(tmp_path, name):
+    save(tmp_path / name, marked(), ending=".png")
+    with open_source(f"file:{tmp_path}/{name}", Options()) as source:
+        assert source.receive(10) is not None
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [("size=3", "size=3 cannot be asked of a folder of pictures; it takes fps="),
+     ("fps=12&fps=24", "give it once"), ("fps=banana", "write a number from 0.001 to 240")],
+)  # fmt: skip
+def test_what_cannot_be_asked_of_a_folder_is_told(row, query, why):
+    with pytest.raises(TransportError, match=why):
+        open_source(f"file:{row}?{query}", Options())

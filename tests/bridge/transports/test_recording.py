@@ -265,7 +265,15 @@ def test_a_picture_each_goes_on_after_those_that_are_there(tmp_path):
         ("show.mp4?minutes=ten", "minutes=ten cannot be"),
         ("show.mp4?megabytes=nan", "megabytes=nan cannot be"),
         ("show.mp4?megabytes=inf", "megabytes=inf cannot be"),
-        ("show.mp4?quality=best", "has no quality=; behind . it takes codec=, minutes="),
+        ("show.mp4?quality=best", "quality=best cannot be asked of a recording; it takes codec="),
+        ("show.mp4?minutes=5&minutes=6", "minutes= stands behind . twice; give it once"),
+        ("show.mp4?codec=h264&minutes=5&codec=h264", "codec= stands behind . twice"),
+        ("show.mov?megabytes=9&megabytes=", "megabytes= stands behind . twice"),
+        ("%04d-%04d.png", "%04d-%04d.png has %04d and %04d; number its files with one"),
+        ("show-%04d-%d.mp4", "has %04d and %d; number its files with one"),
+        ("show-%99999d.png", "%99999d in show-%99999d.png is no number of a file; write show-%04d"),
+        ("show-%0d.mp4", "%0d in show-%0d.mp4 is no number of a file; write show-%04d.mp4"),
+        ("show-%4d.jpg", "write show-%04d.jpg"),
     ],
 )
 def test_what_cannot_be_recorded_is_one_sentence_with_what_to_take(tmp_path, name, words):
@@ -351,6 +359,24 @@ def test_a_recording_is_split_by_minutes_and_no_picture_is_lost(tmp_path, clock)
     numbers = [read_counter(frame.to_ndarray(format="rgba"))
                for part in parts for frame in frames(part)]  # fmt: skip
     assert list(dict.fromkeys(numbers)) == list(range(1, last + 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "parts"),
+    [
+        ("show-%04d.mp4", [], ["show-0001.mp4", "show-0002.mp4", "show-0003.mp4"]),
+        ("%02d take.mkv", ["07 take.mkv"], ["08 take.mkv", "09 take.mkv", "10 take.mkv"]),
+        ("100 %d.mov", ["100 x.mov"], ["100 1.mov", "100 2.mov", "100 3.mov"]),
+    ],
+)  # fmt: skip
+def test_a_number_in_a_films_name_counts_its_parts(tmp_path, clock, name, there, parts):
+    for one in there:
+        (tmp_path / one).write_bytes(b"precious")
+    with open_sink(f"file:{tmp_path}/{name}?minutes=0.1", OPTIONS) as recording:
+        clock.run(recording, 15)
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*there, *parts])
+    assert [round(seconds(tmp_path / part)) for part in parts] == [6, 6, 3]
+    assert all((tmp_path / one).read_bytes() == b"precious" for one in there)
 
 
 def test_a_recording_is_split_by_size(tmp_path, clock):
