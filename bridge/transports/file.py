@@ -13,7 +13,8 @@ from bridge.transports.recording import Recording, asked
 from engine.system.drives import away, cure
 
 KERNEL = (Path("/proc"), Path("/sys"))  # what looks like files there may wait for ever
-PACED = re.compile(r".+\?fps=[^?/\\]*", re.DOTALL)  # else a question mark is of a file's name
+# What asks for a rate; any other question mark is of a file's name, and so is `?fps=3.png`
+PACED = re.compile(r".+\?fps=(?![^?/\\]*\.[A-Za-z]\w{1,3}$)[^?/\\]*", re.DOTALL)
 SLOWEST, FASTEST = 0.001, 240.0  # pictures a second
 
 

@@ -11,7 +11,7 @@ an AVIF that libavif finds too large, nor of a PNG whose header has a wrong chec
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -28,6 +28,25 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
 # Each shrinks to a half, a quarter, an eighth: JPEG while it is unpacked, the others right after
 REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4,
            2: cv2.IMREAD_REDUCED_COLOR_2, 1: cv2.IMREAD_COLOR}  # fmt: skip
+THINNEST = 4096  # times as wide as high, or as high as wide, that a picture may be
+# What people have instead of a picture or film, by how it begins, and what to do with it
+INSTEAD = f"save it as one of {KINDS}"
+PAGE = "a web page", "get the file itself, with the button or link that the page has for it"
+POINTER = "a Git LFS pointer, which stands for the file", "get that with `git lfs pull`"
+ANSWER = "a server's answer, saved as a file", "get the file itself"
+NO_FILMS = {
+    b"<!doctype html": PAGE, b"<html": PAGE, b"<head": PAGE, b"<body": PAGE,
+    b"version https://git-lfs": POINTER, b'{"': ANSWER, b"entry not found": ANSWER,
+    b"%pdf": ("a PDF", "export its pictures"), b"pk\x03\x04": ("a ZIP archive", "unpack it"),
+    b"rar!": ("a RAR archive", "unpack it"), b"7z\xbc\xaf": ("a 7z archive", "unpack it"),
+}  # fmt: skip
+NO_PICTURES = {
+    **NO_FILMS, b"<svg": ("an SVG", INSTEAD), b"<?xml": ("an SVG or other XML", INSTEAD),
+    b"gif8": ("a GIF", INSTEAD), b"ii*\0": ("a TIFF", INSTEAD), b"mm\0*": ("a TIFF", INSTEAD),
+    b"8bps": ("a file of Photoshop", INSTEAD), b"\x76\x2f\x31\x01": ("an OpenEXR", INSTEAD),
+    b"\x1a\x45\xdf\xa3": ("a film", "take a picture of it"),
+}  # fmt: skip
+HEIC = (b"heic", b"heix", b"hevc", b"heim")  # brands of the pictures that iPhones take
 UNCHANGED = cv2.IMREAD_UNCHANGED
 STRIPE = 32  # rows that are laid on white at once, for the memory it takes
 WHITE = 255
@@ -90,6 +109,7 @@ class Need:
         choose = min if self.cover else max
         turned = (header.width, header.height), (header.height, header.width)
         spare = min(choose(wide / self.width, high / self.height) for wide, high in turned)
+        spare = min(spare, header.width, header.height)  # of each side something is left
         return next((by for by in REDUCED if by <= spare), 1)
 
 
@@ -150,15 +170,41 @@ def checked(data: bytes, name: str = "The picture") -> Header:
         )
     found = header(data)
     if found is None:
-        raise PictureError(f"{name} is none of {KINDS}; save it as one of these.", 415)
+        what, cure = otherwise(data, NO_PICTURES) or ("", "save it as one of these")
+        raise PictureError(f"{name} is {what and f'{what}, '}none of {KINDS}; {cure}.", 415)
     if found.width < 1 or found.height < 1:
         raise PictureError(f"{name} is {found.kind} without a size; save it anew.", 415)
+    if thin := too_thin(found.width, found.height):
+        raise PictureError(f"{name} is {found.kind} of {thin}.", 413)
     if found.width * found.height > found.most:
         raise PictureError(
             f"{name} is {found.kind} of {found.width}x{found.height} pixels where "
             f"{found.most // 10**6} megapixels are the most; scale it down first.",
             413,
         )
+    return found
+
+
+def too_thin(width: int, height: int) -> str:
+    """That a picture is, with the cure, in words behind `of`; empty for none. Scaled to any size
+    that pipelines work at nothing would be left of it.
+    """
+    if max(width, height) <= THINNEST * min(width, height):
+        return ""
+    how = "wide" if width > height else "high"
+    return f"{width}x{height} pixels, which is too {how} for a picture; crop it"
+
+
+def otherwise(
+    data: bytes, known: Mapping[bytes, tuple[str, str]] = NO_FILMS
+) -> tuple[str, str] | None:
+    """What a file is, by its first bytes, that was taken for a film or picture, and what to do;
+    None for what is not `known`.
+    """
+    begin = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    found = next((told for mark, told in known.items() if begin.startswith(mark.lower())), None)
+    if found is None and known is NO_PICTURES and data[4:8] == b"ftyp":
+        return ("a HEIC", INSTEAD) if data[8:12] in HEIC else ("a film", "take a picture of it")
     return found
 
 

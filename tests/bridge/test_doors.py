@@ -238,8 +238,8 @@ WRONG_URIS = [
     ("pattern:Card?size=9x9", "takes nothing behind"), ("null:?x=", "takes nothing behind"),
     ("shm:Cam?fps=5", "is no name for shared memory"),
 ]  # fmt: skip
-RIGHT_URIS = ["camera:0?size=1920x1080&fps=29,97", "file:/films?fps=12.5", "file:/a.mp4?dl=1&dl=2",
-              "camera:What? cam", "pattern:Who?", "demo:"]  # fmt: skip
+RIGHT_URIS = ["camera:0?size=1920x1080&fps=29,97", "file:/films?fps=12.5", "file:/a?fps=3.png",
+              "file:/a.mp4?dl=1&dl=2", "camera:What? cam", "pattern:Who?", "demo:"]  # fmt: skip
 
 
 @pytest.mark.parametrize(("uri", "why"), WRONG_URIS)

@@ -85,7 +85,8 @@ class Clip:
             told = stream.sample_aspect_ratio
             own = told != coded.sample_aspect_ratio
             try:
-                for picture in progressive(_decoded(container, stream)):
+                for picture, fields in progressive(_decoded(container, stream)):
+                    self.rate = f"{rate * fields:.4g}"
                     check_size(picture.width, picture.height, self._path)
                     seen = picture.time if picture.pts is not None else None
                     line.place(seen, float((picture.duration or 0) * (picture.time_base or 0)))
@@ -131,8 +132,10 @@ class Clip:
         )
 
 
-def progressive(pictures: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
-    """Pictures as they are, and from the first one on that is of two fields, one for each field."""
+def progressive(pictures: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
+    """Pictures as they are, and from the first one on that is of two fields, one for each field;
+    with how many come of one.
+    """
     graph, shape = None, ()
     for picture in pictures:
         if graph is not None and _shape(picture) != shape:
@@ -141,7 +144,7 @@ def progressive(pictures: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
         if graph is None and picture.interlaced_frame:
             graph, shape = _deinterlacer(picture), _shape(picture)
         if graph is None:
-            yield picture
+            yield picture, 1
         else:
             yield from _pushed(graph, picture)
     if graph is not None:
@@ -162,15 +165,15 @@ def _deinterlacer(picture: VideoFrame) -> Graph:
     return graph
 
 
-def _pushed(graph: Graph, picture: VideoFrame | None) -> Iterator[VideoFrame]:
-    """What a filter gives for a picture, or at its end."""
+def _pushed(graph: Graph, picture: VideoFrame | None) -> Iterator[tuple[VideoFrame, int]]:
+    """What a filter gives for a picture, or at its end: two for each."""
     graph.vpush(picture)
     while True:
         try:
             found = graph.vpull()
         except (BlockingIOError, EOFError):
             return
-        yield found
+        yield found, 2
 
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

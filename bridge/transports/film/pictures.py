@@ -13,7 +13,7 @@ from bridge.frames.frame import Frame, Image
 from bridge.system.timing import Deadline
 from bridge.transports import TransportError
 from bridge.transports.base import ClockedSource
-from engine.images.decoding import MOST_BYTES, header, turns
+from engine.images.decoding import MOST_BYTES, header, otherwise, too_thin, turns
 
 MOST_PIXELS = 40_000_000  # of a picture, which is held whole
 ORIENTATION, WIDTH, HEIGHT = 274, 256, 257  # tags of a TIFF, and of EXIF, which is one
@@ -70,6 +70,7 @@ def contents(path: Path) -> bytes:
 
 def unpacked(data: bytes, path: Path) -> Image:
     """The same of a file's bytes."""
+    check_kind(data, path)
     check_size(*_size_of(data), path)
     # imread cannot read a path with an umlaut on Windows, imdecode does not care.
     packed = np.frombuffer(data, np.uint8)
@@ -87,6 +88,14 @@ def unpacked(data: bytes, path: Path) -> Image:
     return np.ascontiguousarray(image)
 
 
+def check_kind(data: bytes, path: Path) -> None:
+    """TransportError for what is neither picture nor film, by its first bytes, where that is known:
+    a web page that was saved in their place.
+    """
+    if found := otherwise(data):
+        raise TransportError(f"{path} is {found[0]}, no film or picture; {found[1]}.")
+
+
 def unreadable(path: Path) -> TransportError:
     """What is said of a file that is damaged, or no picture at all."""
     return TransportError(f"{path} is not a picture that can be read; try a PNG or JPEG.")
@@ -98,6 +107,8 @@ def check_size(width: int, height: int, path: Path) -> None:
     """
     if width < 1 or height < 1:
         raise unreadable(path)
+    if thin := too_thin(width, height):
+        raise TransportError(f"{path} has pictures of {thin}.")
     if width * height > MOST_PIXELS:
         raise TransportError(
             f"{path} has pictures of {width}x{height} where {MOST_PIXELS // 10**6} megapixels are "

@@ -12,9 +12,9 @@ from bridge.system.paths import FILMS, PICTURES
 from bridge.transports import TransportError
 from bridge.transports.film.animated import AnimatedWebp
 from bridge.transports.film.clip import Clip
-from bridge.transports.film.pictures import HEAD, moves, read
+from bridge.transports.film.pictures import HEAD, check_kind, moves, read
 from bridge.transports.film.player import Reel, Shot
-from engine.images.decoding import header
+from engine.images.decoding import HEIC, header
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,6 @@ DENSE = 2  # numbers for each file, or fewer, where they count up
 FIRST = 16  # files of which one must be readable when a folder is opened
 SLIDE = 5.0  # seconds for a picture of a folder in which they are not numbered
 NUMBER = re.compile(r"\d+")
-HEIC = (b"heic", b"heix", b"hevc", b"heim")  # brands of the pictures that iPhones take
 WRITTEN = re.compile(r"%0?\d*d|#+|\*")  # in a name: where numbers stand, or anything
 
 
@@ -30,6 +29,7 @@ def reel(path: Path) -> Reel | None:
     """What plays a file; None for a picture that stands. OSError, or TransportError."""
     with path.open("rb") as file:
         head = file.read(HEAD)
+    check_kind(head, path)
     if head[4:8] == b"ftyp" and head[8:12] in HEIC:  # FFmpeg would play one of its tiles
         raise TransportError(
             f"{path} is a HEIC picture, which cannot be read here; save it as JPEG or PNG."
@@ -67,9 +67,10 @@ class Sequence:
 
     def once(self) -> Generator[Shot, None, None]:
         """The shots of one round."""
-        at = 0.0
+        at, rate = 0.0, f"{1 / self._length:.4g}"
         for path in self._files():
             if _still(path):
+                self.rate = rate
                 yield Shot(at, self._length, partial(self._drawn, path))
                 at += self._length
                 continue
@@ -77,6 +78,7 @@ class Sequence:
                 start = at
                 found = reel(path)
                 for shot in found.once() if found else ():
+                    self.rate = found.rate if found else rate
                     yield replace(shot, at=start + shot.at)
                     at = start + shot.at + shot.length
             except (TransportError, OSError) as error:  # the others are there
@@ -130,10 +132,10 @@ def is_pattern(path: Path) -> bool:
 
 
 def _still(path: Path) -> bool:
-    """Whether a file is a picture that stands. OSError counts as one, which `read` will tell."""
+    """Whether a file is a picture that stands. What cannot be read counts as one: `read` tells."""
     try:
         return path.suffix.lower() in PICTURES and reel(path) is None
-    except OSError:
+    except (OSError, TransportError):
         return True
 
 

@@ -269,6 +269,16 @@ def test_two_fields_become_two_pictures_without_combs(tmp_path, ending, codec, o
     assert all(b - a == pytest.approx(0.02, abs=0.002) for a, b in pairwise(due))
 
 
+@pytest.mark.parametrize(("woven", "rate"), [("tff", 50), ("bff", 50), ("", 25)])
+def test_a_clip_tells_the_rate_at_which_it_plays(tmp_path, woven, rate):
+    options = {"flags": "+ildct", "qp": "4"} if woven else {}
+    path = write(tmp_path / "clip.mkv", fields(0), options=options, fields=woven)
+    with open_source(f"file:{path}", Options()) as source:
+        for _ in range(4):
+            source.receive(10)
+        assert source.status == f"96x64 at {rate}, clip.mkv"
+
+
 def test_what_has_no_fields_is_left_as_it_is(tmp_path):
     stripes = plain((0, 0, 0))
     stripes[::2, :, :3] = 255
@@ -413,3 +423,25 @@ def test_a_small_file_of_huge_pictures_is_refused(tmp_path, monkeypatch):
     frames[0].save(tmp_path / "bomb.gif", save_all=True, append_images=frames[1:])
     with pytest.raises(TransportError, match=r"pictures of 8000x8000 where 40 megapixels"):
         open_source(f"file:{tmp_path}/bomb.gif", Options())
+
+
+PAGES = {
+    "page.mp4": (b"<!DOCTYPE html><html><body>Sign in</body></html>", "a web page"),
+    "page.png": (b"\n<html lang='en'>", "a web page"),
+    "page": (b"<html>", "a web page"),
+    "pointer.mov": (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", "a Git LFS po"),
+    "pointer.jpg": (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", "a Git LFS po"),
+    "answer.mkv": (b'{"error": "gone"}', "a server's answer"),
+    "show.zip": (b"PK\x03\x04" + bytes(50), "a ZIP archive"),
+    "deck.pdf": (b"%PDF-1.7\n", "a PDF"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_was_saved_instead_of_a_film_is_called_by_its_true_name(tmp_path, name):
+    data, what = PAGES[name]
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(TransportError) as caught:
+        open_source(f"file:{tmp_path / name}", Options())
+    assert str(caught.value).startswith(f"{tmp_path / name} is {what}")
+    assert ", no film or picture; " in str(caught.value)

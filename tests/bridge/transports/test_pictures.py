@@ -210,7 +210,7 @@ def test_its_rate_may_be_said(row):
     with open_source(f"file:{row}?fps=12.5", Options()) as source:
         assert shots(source._reel)[1] == (0.08, 0.08)
     for rate in ("0", "-3", "inf", "nan", "fast", ""):
-        with pytest.raises(TransportError, match=r"is no rate; write 0.001 to 240"):
+        with pytest.raises(TransportError, match=r"write a number from 0.001 to 240"):
             open_source(f"file:{row}?fps={rate}", Options())
     with pytest.raises(TransportError, match="fps is for folders"):
         open_source(f"file:{row}/shot_1.png?fps=3", Options())
@@ -226,6 +226,27 @@ def test_pictures_that_do_not_count_are_slides_and_clips_play_whole(tmp_path):
     assert found[1][0] == 5
     assert found[-1] == (pytest.approx(5.4), 5)
     assert len(found) == 12
+
+
+def test_a_folder_tells_the_rate_at_which_it_plays_now(tmp_path):
+    save(tmp_path / "a.png", plain((1, 2, 3)))
+    write(tmp_path / "b.mp4", [plain((9, 9, 9))] * 3, fps=50)
+    write(tmp_path / "c.mp4", [plain((9, 9, 9))] * 3, fps=24)
+    save(tmp_path / "d.png", plain((3, 2, 1)))
+    (tmp_path / "e.png").write_bytes(b"<!doctype html>")
+    reel = Sequence(tmp_path, 10, asked=True)
+    assert [reel.rate for _ in reel.once()] == ["10", *["50"] * 3, *["24"] * 3, "10", "10"]
+
+
+def test_strips_are_films_and_what_is_thinner_is_told(tmp_path):
+    save(tmp_path / "strip.png", plain((1, 2, 3), 4096, 1))
+    with open_source(f"file:{tmp_path}/strip.png", Options()) as source:
+        assert source.receive(10).image.shape == (1, 4096, 4)
+    for width, height, how in ((30_000, 1, "wide"), (2, 9000, "high"), (1_100_000, 1, "wide")):
+        data = b"BM" + struct.pack("<IIIIii", 0, 0, 54, 40, width, height) + bytes(28)
+        (tmp_path / "thin.bmp").write_bytes(data)
+        with pytest.raises(TransportError, match=f"which is too {how} for a picture; crop it"):
+            open_source(f"file:{tmp_path}/thin.bmp", Options())
 
 
 def test_a_file_wins_whose_name_looks_like_more(tmp_path):

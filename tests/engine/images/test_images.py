@@ -333,6 +333,45 @@ def test_what_is_no_such_picture_is_refused_in_a_sentence(data, status):
     assert re.fullmatch(r"The picture .*\.", str(refused.value))
 
 
+FOREIGN = {
+    "a web page": [b"<!DOCTYPE html><html>", b"\xef\xbb\xbf\r\n <html lang=en>", b"<HEAD><title>x"],
+    "a Git LFS pointer": [b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2"],
+    "a server's answer": [b'{"error": "gone"}', b"Entry not found"],
+    "a PDF": [b"%PDF-1.4\n"], "a ZIP archive": [b"PK\x03\x04" + bytes(40)],
+    "an SVG": [b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<?xml version='1.0'?><svg/>"],
+    "a GIF": [b"GIF89a" + bytes(40)], "a TIFF": [b"II*\0" + bytes(40), b"MM\0*" + bytes(40)],
+    "a HEIC": [b"\0\0\0\x18ftypheic" + bytes(40)],
+    "a film": [b"\0\0\0\x18ftypmp42" + bytes(40), b"\x1a\x45\xdf\xa3" + bytes(40)],
+    "a file of Photoshop": [b"8BPS" + bytes(40)], "an OpenEXR": [b"v/1\x01" + bytes(40)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "data"), [(n, d) for n, ds in FOREIGN.items() for d in ds])
+def test_what_is_no_picture_is_called_by_its_true_name(name, data):
+    with pytest.raises(PictureError) as caught:
+        decoded(data, WHOLE, "The picture 'a.png'")
+    told = str(caught.value)
+    assert told.startswith(f"The picture 'a.png' is {name}")
+    assert ", none of PNG, JPEG, WebP, BMP or AVIF; " in told
+    assert caught.value.status == 415
+
+
+@pytest.mark.parametrize("kind", [".png", ".bmp", ".jpg"])
+@pytest.mark.parametrize(
+    ("size", "how"), [((30000, 1), "wide"), ((1, 30000), "high"), ((4097, 1), "wide")]
+)
+def test_a_picture_of_which_nothing_would_be_left_is_too_thin_and_not_damaged(kind, size, how):
+    with pytest.raises(PictureError, match=f"x{size[1]} pixels, which is too {how} for a picture"):
+        decoded(encoded(kind, *size), WHOLE)
+
+
+@pytest.mark.parametrize("cover", [True, False])
+@pytest.mark.parametrize("size", [(4096, 1), (1, 256), (3, 9000), (8192, 2)])
+def test_a_strip_of_colours_is_a_picture(size, cover):
+    image = decoded(encoded(".png", *size), Need(16, 16, cover))
+    assert min(image.shape[:2]) >= 1
+
+
 def test_one_is_unpacked_at_a_time(monkeypatch):
     now, most, real = [0], [0], cv2.imdecode
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import unicodedata
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from importlib.machinery import ModuleSpec
@@ -16,7 +17,7 @@ from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
 from unittest.mock import Mock
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import cv2
 import httpx2
@@ -958,3 +959,20 @@ def test_an_upload_is_also_refused_from_another_site(client, desk):
     form = {"file": ("a.png", io.BytesIO(picture()), "image/png")}
     assert client.post("/api/v1/assets", params={"name": "a"}, files=form).status_code == 415
     assert list(desk.assets.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Größe [1] (café).png", "Gro\u0308ße {2}.png", "é & 日本 #3 100%.jpg", "a\u202f9.41.png"],
+)
+def test_a_picture_keeps_the_name_by_which_people_call_it(client, name):
+    picture = cv2.imencode(".png", np.full((9, 9, 3), 90, np.uint8))[1].tobytes()
+    kind = {"content-type": "image/png"}
+    answer = client.post("/api/v1/assets", params={"name": name}, content=picture, headers=kind)
+    kept, mark = answer.json()["name"], answer.json()["id"]
+    assert kept == f"{unicodedata.normalize('NFC', Path(name).stem)}-{mark[:6]}.png"
+    assert client.get("/api/v1/assets").json() == [kept]
+    for called in (kept, mark, unicodedata.normalize("NFD", kept), Path(kept).stem):
+        answer = client.patch("/api/v1/parameters", json={"reference": called})
+        assert answer.json() == {"reference": kept}
+        assert client.get(f"/api/v1/assets/{quote(called)}").status_code == 200
