@@ -1,14 +1,17 @@
 """What the documents say is so: their programs run, their commands parse, their names exist."""
 
+import argparse
 import ast
 import os
 import re
+import shlex
 import shutil
 import struct
 import subprocess
 import sys
 import threading
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,19 +22,24 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from bridge.cli.arguments import parser_of
+from bridge.cli.commands import LISTS, MODELS, _settings
 from bridge.control.http.app import create_app
 from bridge.control.http.guard import Rules
 from bridge.control.http.server import HttpServer
+from bridge.control.osc.routes import addresses
 from bridge.control.osc.server import OscServer
+from bridge.control.schema import schema
 from bridge.frames.frame import Frame
 from bridge.settings import Settings
+from bridge.state.actions import COMMANDS
 from bridge.state.controls import OutputParameters
 from bridge.transports import Options, TransportError, open_sink, open_source, schemes
 from engine.catalog.rows import Catalog
 from engine.ipc.segments import PREFIX, folder
 from engine.parameters import describe
 from engine.pipeline import Context, build
-from tests.bridge.cli.test_cli import running
+from tests.bridge.cli.test_cli import COMMAND, running
 from tests.support.desk import FakeDesk
 
 ROOT = Path(__file__).parent.parent
@@ -366,3 +374,172 @@ def test_with_a_token_only_healthz_is_open(tmp_path):
         for path in paths:
             wanted = 200 if path == "/healthz" else 401
             assert client.get(re.sub(r"{\w+}", "x", path)).status_code == wanted, path
+
+
+# Every document.
+
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for place in ("*.md", "docs/*.md", "examples/*.md", "td_components/*.md")
+    for path in ROOT.glob(place)
+)
+PROGRAMS = {"python", "c", "csharp", "toml", "js", "json", "yaml"}  # languages of no command line
+SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+ENDINGS = {"cs", "dll", "json", "log", "md", "tox"}  # of files: `SpoutBridge.tox`
+CODE = re.compile(r"(?:bridge|engine|docs|tests|td_components|examples)/[\w./*-]+")
+DECLARED = re.compile(r"^ +(\w+): .+ = control\(", re.MULTILINE)
+ADDRESS = re.compile(r"(?<![\w.])/bridge/[a-z][\w/]*\w(?![\w/…*{[]|-\w)")
+ROUTE = re.compile(r"(?<![\w.:/-])/(?:api/v1/[\w{}/]+|healthz|readyz|metrics|openapi\.json)\b")
+
+
+def spans(name: str) -> list[str]:
+    """What a document has in backquotes, outside its code blocks."""
+    return SPAN.findall(FENCE.sub("", text(name)))
+
+
+def command_lines(name: str) -> list[list[str]]:
+    """The words behind `spout-bridge` in code blocks and in backquotes."""
+    written = [line for kind, code in FENCE.findall(text(name)) if kind not in PROGRAMS
+               for line in code.replace("\\\n", " ").splitlines()] + spans(name)  # fmt: skip
+    found = []
+    for part in (part for line in written for part in re.split(r"&&|\||>", line)):
+        head, program, rest = part.strip().partition("spout-bridge")
+        typed = program and re.fullmatch(r"(\$ )?(uv run |[\w./\\:]*[/\\])?", head)
+        if typed and re.match(r"(\.exe)?(\s|$)", rest) and "…" not in rest:
+            found.append(shlex.split(rest.removeprefix(".exe"), comments=True))
+    return found
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """What the program declares: its parameters' names, its OSC addresses and its routes."""
+    desk = FakeDesk(tmp_path_factory.mktemp("desk"))
+    app, row = create_app(desk, Rules()).app, schema(desk)
+    ours = {*COMMANDS, *(f"{one['name']}" for one in row["actions"]), "download/cancel"}
+    ours |= {f"state/{one['name']}" for one in row["state"]}
+    ours |= {f"pipeline/{one['id']}" for one in row["pipelines"]}
+    return SimpleNamespace(
+        parameters=set(desk.store.specs),
+        osc=addresses(desk.store.specs.values()).keys() | {f"/bridge/{name}" for name in ours},
+        routes={*app.openapi()["paths"], *(getattr(one, "path", "") for one in app.routes)},
+    )
+
+
+def test_there_is_enough_to_look_at():
+    assert len(DOCUMENTS) >= 10
+    assert sum(len(command_lines(name)) for name in DOCUMENTS) > 40
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_command_line_is_one_that_the_program_takes(name, shown, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    for words in command_lines(name):
+        parser = parser_of(LISTS, MODELS)
+        try:
+            options, rest = parser.parse_known_args(words, argparse.Namespace(given=words))
+        except SystemExit as end:  # --help and --version end by it too
+            told = capsys.readouterr().err if end.code else ""
+            if told:
+                pytest.fail(f"spout-bridge {shlex.join(words)}: {told}")
+            continue
+        if options.command == "bench engine":
+            flags = text("engine/bench/__main__.py")
+            assert all(f'"{word}"' in flags for word in rest if word.startswith("--")), words
+            continue
+        assert not rest, words
+        _settings(options)
+        for assignment in getattr(options, "set", []):
+            assert assignment.partition("=")[0] in {*shown.parameters, "NAME"}, words
+
+
+@pytest.mark.slow
+def test_the_quick_and_harmless_command_lines_run(tmp_path):
+    """Those that only print."""
+    every = {tuple(words) for name in DOCUMENTS for words in command_lines(name)}
+    harmless = [words for words in every if words[:1] == ("list",) or words == ("models", "list")
+                or words == ("td",) or {"--help", "--version"} & {*words}]  # fmt: skip
+    assert len(harmless) >= 5
+    environment = {**os.environ, "SPOUT_BRIDGE_FOLDER": str(tmp_path)}
+
+    def run(words: tuple[str, ...]) -> None:
+        done = subprocess.run([*COMMAND, *words], env=environment, capture_output=True, text=True)
+        assert (done.returncode, bool(done.stdout)) == (0, True), (words, done.stderr)
+
+    with ThreadPoolExecutor(2) as pool:
+        [*pool.map(run, harmless)]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_module_and_extra_of_a_command_line_is_there(name):
+    extras = tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"]
+    for code in (*spans(name), *(code for _, code in FENCE.findall(text(name)))):
+        for module in re.findall(r"python3? -m ((?:bridge|engine|tests)[\w.]*)", code):
+            place = ROOT / module.replace(".", "/")
+            assert place.with_suffix(".py").is_file() or (place / "__main__.py").is_file(), module
+        for named in re.findall(r"(?:\.|spout-bridge)\[([a-z,]+)\]", code):
+            assert {*named.split(",")} <= extras.keys(), named
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_leads_somewhere(name):
+    whole, place = FENCE.sub("", text(name)), (ROOT / name).parent
+    for target in re.findall(r"\]\(([^)\s]+)\)", whole):
+        if re.match(r"\w+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = place / path if path else ROOT / name
+        assert file.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.+)", file.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-")
+                              for one in titles}, target  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_file_that_is_named_is_there(name):
+    for span in spans(name):
+        if CODE.fullmatch(span):
+            assert any([*place.glob(span.rstrip("/"))] for place in (ROOT, ROOT / "tests")), span
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_method_that_is_named_is_there(name):
+    for span in spans(name):
+        match = re.fullmatch(r"([A-Z]\w+)\.(\w+)(?:\(.*\))?", span)
+        if match and match[2] not in ENDINGS:
+            assert match[2] in members().get(match[1], ()), span
+
+
+@cache
+def members() -> dict[str, set[str]]:
+    """What the classes of the program have, by the class' name."""
+    found: dict[str, set[str]] = {}
+    for path in (*(ROOT / "bridge").rglob("*.py"), *(ROOT / "engine").rglob("*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                part = found.setdefault(node.name, set())
+                for inner in ast.walk(node):
+                    if isinstance(inner, ast.FunctionDef):
+                        part.add(inner.name)
+                    if isinstance(inner, ast.AnnAssign) and isinstance(inner.target, ast.Name):
+                        part.add(inner.target.id)
+    return found
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_osc_address_is_one_that_is_heard(name, shown):
+    found = set(ADDRESS.findall(text(name)))
+    code = "\n".join(blocks(name, "python"))
+    own = {f"/bridge/{field}" for field in DECLARED.findall(code)}
+    assert found - own <= shown.osc, found - own - shown.osc
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_route_is_one_that_is_served(name, shown):
+    for route in set(ROUTE.findall(text(name))):
+        pattern = re.compile(re.sub(r"\\{.*?\\}|\{.*?\}", r"[^/]+", re.escape(route)))
+        assert any(
+            pattern.fullmatch(re.sub(r"\{.*?\}", "x", path))
+            or re.fullmatch(re.sub(r"\{.*?\}", r"[^/]+", path), route)
+            for path in shown.routes
+        ), route
