@@ -543,3 +543,20 @@ def test_every_route_is_one_that_is_served(name, shown):
             or re.fullmatch(re.sub(r"\{.*?\}", r"[^/]+", path), route)
             for path in shown.routes
         ), route
+
+
+def test_every_name_of_the_glossary_is_in_the_code(shown):
+    code = "\n".join(
+        path.read_text("utf-8") for room in ("bridge", "engine")
+        for path in (ROOT / room).rglob("*.py")
+    )  # fmt: skip
+    flags = {f"--{field.replace('_', '-')}" for field in Settings.model_fields}
+    rows = re.findall(r"^\| .+ \| .+ \| ?(.*) \|$", text("docs/glossary.md"), re.MULTILINE)
+    assert len(rows) > 40
+    for span in (span for row in rows[1:] for span in SPAN.findall(row)):
+        if span[0].isupper():
+            assert re.search(rf"^class {span}\b|^{span}: TypeAlias", code, re.MULTILINE), span
+        elif span.startswith("--"):
+            assert span in flags, span
+        elif re.fullmatch(r"\w+", span):
+            assert span in shown.parameters or f"def {span}(" in code, span
