@@ -308,6 +308,7 @@ def test_unity_steers_the_bridge_and_shows_its_own_picture_without_it(play, tmp_
         u.does("wait shown source")
 
 
+@pytest.mark.slow
 @pytest.mark.foreign
 def test_unity_takes_over_what_stands_there_and_never_builds_a_pipeline_anew(play, tmp_path):
     desk = FakeDesk(tmp_path)

@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.bridge.cli.test_cli import running
 
 ROOT = Path(__file__).parent.parent
@@ -16,6 +18,7 @@ GOLDEN = Path(__file__).parent / "golden"
 MODULE = [sys.executable, "-P", "-m", "bridge.cli"]
 
 
+@pytest.mark.slow
 def test_the_journal_of_a_killed_run_is_restored(tmp_path):
     content = (GOLDEN / "journal.json").read_bytes()
     (tmp_path / "Saved.journal.json").write_bytes(content)

@@ -573,6 +573,7 @@ def test_what_could_not_be_loaded_is_told_for_a_while_and_no_longer(tmp_path, mo
         stop()
 
 
+@pytest.mark.slow
 def test_what_could_not_be_loaded_is_no_wish_any_more(tmp_path):
     with running_session(tmp_path, pipeline="painter", load={"frames": 2}) as rig:
         stop = rig.steady_input()

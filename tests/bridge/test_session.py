@@ -31,6 +31,7 @@ from engine.ipc.segments import PREFIX, folder
 from engine.parameters import describe
 from tests.support import memory
 from tests.support.doubles import number_of, paint, says, value_of
+from tests.support.quick import rest_slow
 from tests.support.rig import running_session, scene
 
 FAST = {"pipeline": "painter"}
@@ -326,7 +327,7 @@ def test_what_cannot_be_is_refused_at_once(tmp_path):
             rig.session.switch("stylize", {"size": "huge"})
 
 
-@pytest.mark.parametrize("trouble", ["nan", "flat"])
+@pytest.mark.parametrize("trouble", rest_slow(["nan", "flat"]))
 def test_an_unusable_block_is_not_shown(tmp_path, trouble):
     with running_session(tmp_path, load={"frames": 2}, **FAST) as rig:
         stop = rig.steady_input()
@@ -476,7 +477,7 @@ def test_a_worker_that_makes_no_sense_is_replaced(tmp_path):
 @pytest.mark.parametrize(
     ("trouble", "why"),
     [
-        ("greed", "wants 1000000000 pictures"),
+        pytest.param("greed", "wants 1000000000 pictures", marks=pytest.mark.slow),
         pytest.param("deaf", "hung or crashed", marks=pytest.mark.slow),
         pytest.param("mute", "hung or crashed", marks=pytest.mark.slow),
         ("nothing", "no picture"),
@@ -496,7 +497,7 @@ def test_a_pipeline_that_fails_beside_its_blocks_is_replaced_too(tmp_path, troub
         assert no_black(rig)
 
 
-@pytest.mark.parametrize("trouble", ["deep", "endless"])
+@pytest.mark.parametrize("trouble", rest_slow(["deep", "endless"]))
 def test_a_report_that_cannot_be_told_costs_nothing_else(tmp_path, trouble):
     with running_session(tmp_path, load={"frames": 1}, **FAST) as rig:
         stop = rig.steady_input()

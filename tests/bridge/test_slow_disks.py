@@ -31,6 +31,7 @@ from engine.files.library import Library
 from tests.bridge.control.osc.test_osc import message, osc
 from tests.bridge.downloads.files import NET, ROWS, put
 from tests.support.doubles import CATALOG
+from tests.support.quick import rest_slow
 from tests.support.rig import running_session, scene
 
 SOON = 2.0  # seconds; a value that waits for the disk would take until the test wakes it
@@ -161,7 +162,7 @@ def test_defaults_are_all_of_them_and_what_comes_after_them_stays(tmp_path):
         assert rig.session.store.snapshot.values["vace_scale"] == 0.25
 
 
-@pytest.mark.parametrize("button", ["defaults", "calm", "panic"])
+@pytest.mark.parametrize("button", rest_slow(["defaults", "calm", "panic"]))
 @pytest.mark.parametrize("with_picture", [False, True])
 def test_a_button_in_a_bundle_has_its_place_among_the_values(tmp_path, button, with_picture):
     (tmp_path / "assets").mkdir()

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from bridge.cli.arguments import parser_of
+from tests.support.quick import rest_slow
 
 CODE = """
 import sys
@@ -19,7 +20,9 @@ print(*sorted(sys.modules), file=sys.stderr)
 HEAVY = ("numpy", "torch", "fastapi", "cv2", "engine.catalog", "engine.cost", "bridge.downloads")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["models", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", rest_slow([["run", "--help"], ["--help"], ["models", "--help"]])
+)
 def test_help_imports_neither_the_catalog_nor_numpy(arguments):
     done = subprocess.run(
         [sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, encoding="utf-8"

@@ -24,6 +24,7 @@ from bridge.state.journal import Journal, Kept
 from engine.catalog.rows import Catalog
 from tests.bridge.cli.test_cli import refused, running
 from tests.support.doubles import CATALOG
+from tests.support.quick import rest_slow
 from tests.support.rig import running_session, scene
 
 LOOK = Kept(values={"mix": 0.25, "black": True}, pipeline="passthrough", source="pattern:kept")
@@ -294,6 +295,7 @@ def test_a_kept_source_that_is_away_is_waited_for_and_never_forgotten(tmp_path):
         assert not rig.session.status().error
 
 
+@pytest.mark.slow
 def test_what_the_command_names_may_be_gone_after_a_crash_and_not_before(tmp_path):
     gone = "--set", f"reference={tmp_path}/gone.png", "--fallback", f"file:{tmp_path}/gone.mp4"
     for arguments in (gone[:2], gone[2:]):
@@ -430,7 +432,7 @@ def _of(name, folder):
 @pytest.mark.parametrize("left", [True, False, None], ids=["ended", "crashed", "damaged"])
 @pytest.mark.parametrize(
     "refusal",
-    ["--sink shm:", "--sink camera:0", "--sink file:none/x.mp4", "--port {taken}"],
+    rest_slow(["--sink shm:", "--sink camera:0", "--sink file:none/x.mp4", "--port {taken}"]),
 )  # fmt: skip
 def test_a_start_that_is_refused_leaves_the_journal_as_it_was(
     tmp_path, monkeypatch, capsys, refusal, left, more

@@ -214,8 +214,8 @@ def test_a_running_bridge_takes_a_plain_path_and_says_what_holds(tmp_path):
 @pytest.mark.parametrize(
     ("name", "given"),
     [
-        ("my film.png", "my%20film.png"),
         ("ü 100%.png", "%C3%BC%20100%25.png"),
+        pytest.param("my film.png", "my%20film.png", marks=pytest.mark.slow),
         pytest.param("my (2) film.png", r"my\ \(2\)\ film.png",
                      marks=pytest.mark.skipif(os.name == "nt", reason="there these are folders")),
     ],

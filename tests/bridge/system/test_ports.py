@@ -51,6 +51,7 @@ def windows(monkeypatch):
     monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
 
 
+@pytest.mark.slow
 def test_of_a_udp_port_its_own_holder_is_named_and_not_ourselves(tmp_path):
     """We have the TCP port of that number by then."""
     with subprocess.Popen(

@@ -35,6 +35,7 @@ from engine.ipc.messages import VERSION, WorkerHello
 from engine.system.waking import wake_in_time
 from tests.bridge.cli.test_cli import COMMAND, Running, refused, running
 from tests.bridge.cli.test_keep import gone
+from tests.support.quick import rest_slow
 from tests.support.rig import running_session
 
 SMALL = ("--pipeline", "passthrough", "--output-size", "64x48", "--size", "64x48")
@@ -388,7 +389,7 @@ def test_who_ended_a_download_is_told_too(tmp_path, monkeypatch, system, code, t
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("where", ["near", "far"])
+@pytest.mark.parametrize("where", rest_slow(["near", "far"]))
 def test_a_worker_that_dies_is_replaced_whoever_holds_its_pipes(tmp_path, where):
     with running_session(tmp_path, load={"children": where}, pipeline="painter") as rig:
         stop = rig.steady_input()

@@ -11,6 +11,7 @@ from bridge.workers.rollback import BAD, GOOD, Rollback
 from engine.ipc.messages import BlockMade, BlockUnusable
 from engine.parameters import describe
 from tests.support.doubles import FARM, MISSING, POISON, PainterLoad, PainterParameters
+from tests.support.quick import rest_slow
 from tests.support.rig import running_session
 
 SLOW = {"shortest": 0.03, "longest": 0.03}  # blocks as a real pipeline makes them
@@ -31,7 +32,8 @@ def heard(session):
 
 
 @pytest.mark.parametrize(
-    ("name", "good", "bad"), [("prompt", "sea", POISON), ("reference", "sea.png", f"{POISON}.png")]
+    ("name", "good", "bad"),
+    rest_slow([("prompt", "sea", POISON), ("reference", "sea.png", f"{POISON}.png")]),
 )
 def test_a_change_that_no_picture_comes_of_is_taken_back_and_told(tmp_path, name, good, bad):
     (tmp_path / "assets").mkdir()
@@ -58,9 +60,8 @@ def test_a_change_that_no_picture_comes_of_is_taken_back_and_told(tmp_path, name
         stop()
 
 
-@pytest.mark.parametrize(
-    "catalog", ["beside it", pytest.param("in its place", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("catalog", ["beside it", "in its place"])
 def test_what_is_loaded_is_taken_back_too(tmp_path, catalog):
     given = {"pipeline": "painter", "load": SLOW} if catalog == "beside it" else {
         "pipeline": "hog", "catalog": FARM, "load": SLOW | {"appetite": 1}}  # fmt: skip

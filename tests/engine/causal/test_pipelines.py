@@ -21,6 +21,7 @@ from engine.parameters import Kind, ParameterSpec, describe
 from engine.pipeline import Context, Guides, Image, Pipeline, UnusableOutput, build
 from engine.sizes import floored, sides
 from tests.support.checkpoints import write_models
+from tests.support.quick import rest_slow
 from tests.support.tiny_rows import CATALOG
 
 WIDTH, HEIGHT = 48, 32
@@ -365,7 +366,7 @@ def test_the_size_is_followed_from_block_to_block(made: Made) -> None:
         pipeline._size([], "nonsense")
 
 
-@pytest.mark.parametrize("encoder", ["fp8", "offloaded"])
+@pytest.mark.parametrize("encoder", rest_slow(["fp8", "offloaded"]))
 def test_the_text_encoder_may_be_small_or_elsewhere(made: Made, encoder: str) -> None:
     resident, other = made("longlive"), made("longlive", text_encoder=encoder)
     one, two = block(resident, prompt="a red fox"), block(other, prompt="a red fox")

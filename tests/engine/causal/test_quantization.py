@@ -29,6 +29,7 @@ from engine.causal.network.vace import empty_vace
 from engine.causal.network.wan_weights import empty_transformer
 from engine.causal.stream import LatentStream
 from engine.pipeline import Context, build
+from tests.support.quick import rest_slow
 from tests.support.tiny import SIZE, blocks, prompt, run, tiny_stream
 from tests.support.tiny_rows import CATALOG
 
@@ -113,7 +114,7 @@ def test_all_layers_of_the_blocks_are_cast_and_nothing_else(size: Any) -> None:
     assert not [path for path, each in vace.named_modules() if isinstance(each, nn.Linear)]
 
 
-@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+@pytest.mark.parametrize("spec", rest_slow(SPECS.values()), ids=SPECS)
 def test_a_network_stays_near_what_it_was(spec: Any) -> None:
     plain, small, wrong = tiny_stream(spec), small_stream(spec), small_stream(spec)
     for part in wrong.network.wan.modules():

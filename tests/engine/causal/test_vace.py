@@ -19,6 +19,7 @@ from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.causal.vace_context import control_context, folded, reference_context, split
 from engine.weights.checkpoint import randomised
 from tests.support.golden import TOLERANCE, Fixture
+from tests.support.quick import rest_slow
 from tests.support.tiny import LATENT, SIZE, prompt, run
 
 
@@ -115,7 +116,7 @@ def steered(stream: LatentStream, blocks: int, scale: float, **more: Any) -> lis
     return made
 
 
-@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+@pytest.mark.parametrize("spec", rest_slow(SPECS.values()), ids=SPECS)
 def test_the_scale_counts_and_zero_is_no_hint(spec: CausalSpec) -> None:
     plain = run(tiny_vace_stream(spec), 4)
     none, half, whole = (steered(tiny_vace_stream(spec), 4, scale) for scale in (0.0, 0.5, 1.0))
@@ -124,7 +125,7 @@ def test_the_scale_counts_and_zero_is_no_hint(spec: CausalSpec) -> None:
     assert (whole[-1] - half[-1]).abs().mean() > 1e-3
 
 
-@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+@pytest.mark.parametrize("spec", rest_slow(SPECS.values()), ids=SPECS)
 def test_references_hold_until_they_are_changed(spec: CausalSpec) -> None:
     made = {}
     for kind in ("none", "one", "two"):

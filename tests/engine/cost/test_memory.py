@@ -43,6 +43,7 @@ from engine.cost.roofline import frame_tokens, parameters
 from engine.cost.vae_layers import VAES
 from engine.pipeline import Context, InsufficientMemory
 from engine.worker.guards import is_out_of_memory
+from tests.support.quick import rest_slow
 from tests.support.tiny import SIZE, tiny_stream
 
 ROWS = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
@@ -109,7 +110,7 @@ def test_the_text_encoder_has_as_many_numbers_as_are_said() -> None:
 
 
 @ROWS
-@pytest.mark.parametrize("dtype", [BF16, torch.float32], ids=["bf16", "float32"])
+@pytest.mark.parametrize("dtype", rest_slow([BF16, torch.float32]), ids=["bf16", "float32"])
 def test_a_stream_keeps_what_is_said(spec: CausalSpec, dtype: torch.dtype) -> None:
     tokens = frame_tokens(WIDTH, HEIGHT)
     stream = stream_of(spec, dtype, layers=spec.network.layers)
@@ -190,7 +191,7 @@ def worked(stream: LatentStream, frames: int, references: int = 0) -> int:
 
 
 @ROWS
-@pytest.mark.parametrize("vace", [False, True], ids=["plain", "vace"])
+@pytest.mark.parametrize("vace", rest_slow([False, True]), ids=["plain", "vace"])
 def test_passes_work_with_what_is_said(spec: CausalSpec, vace: bool) -> None:
     stream = stream_of(spec, BF16, vace=vace)
     frames = [spec.block, max(spec.block + 1, spec.first_block)]

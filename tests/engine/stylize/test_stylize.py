@@ -23,6 +23,7 @@ from engine.stylize.network import Encoder, OnnxGenerator, generator
 from engine.stylize.pipeline import CROSSFADE, Stylize
 from engine.stylize.recipes import read
 from engine.stylize.weights import STYLE, model_path, transform_model
+from tests.support.quick import rest_slow
 
 
 class Rig:
@@ -89,7 +90,7 @@ def of_the_wheel():
     return paint
 
 
-@pytest.mark.parametrize("seed", [1, 5, 8])
+@pytest.mark.parametrize("seed", rest_slow([1, 5, 8]))
 def test_ours_differs_by_no_more_than_the_rounding_of_the_wheels_model(seed):
     content, style = muted(textured(384, 384, 11)), Encoder()(muted(textured(256, 256, seed)))
     wanted = of_the_wheel()(content, style)
@@ -101,7 +102,7 @@ def test_ours_differs_by_no_more_than_the_rounding_of_the_wheels_model(seed):
     assert np.abs(other.astype(np.float32) / 255 - wanted).mean() > 0.06, "styles do differ"
 
 
-@pytest.mark.parametrize("prompt", ["starry night", "ocean waves"])
+@pytest.mark.parametrize("prompt", rest_slow(["starry night", "ocean waves"]))
 def test_with_that_rounding_kept_it_is_the_same_to_the_last_byte(prompt):
     content, style = textured(384, 384, 11), Encoder()(draw(read(prompt)))
     rounded = OnnxGenerator(transform_model(rounded=True), optimised=False)
@@ -127,7 +128,9 @@ def test_strength_zero_is_exactly_the_input_and_fades_in_without_a_step(rig):
     assert np.abs(steps[-1] - image).mean() > 15, "and there is something to fade to"
 
 
-@pytest.mark.parametrize("name", ["starry night", "fire", "gold and black circles", "sepia"])
+@pytest.mark.parametrize(
+    "name", rest_slow(["starry night", "fire", "gold and black circles", "sepia"], 2)
+)
 def test_the_mean_colour_nears_the_reference_all_the_way(rig, name):
     image = textured(192, 128, 8)
     wanted = mean_colour(draw(read(name)))
@@ -269,6 +272,7 @@ def test_without_a_look_the_input_is_shown_as_it_is(rig):
         assert np.array_equal(rig.arrived(image, prompt=prompt), image)
 
 
+@pytest.mark.slow
 def test_every_look_looks_its_own_way():
     encode = Encoder()
     vectors = {look: encode(draw(read(word))) for word, look in [*LOOKS.items()][::60]}

@@ -27,6 +27,7 @@ from engine.stylize import weights as stylize_weights
 from engine.stylize.looks import Looks
 from engine.weights.finite import all_finite, check_finite, largest
 from tests.support.checkpoints import write_models
+from tests.support.quick import rest_slow
 from tests.support.tiny_rows import CATALOG
 
 NAN, INF = float("nan"), float("inf")
@@ -111,7 +112,7 @@ SPOILT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", SPOILT)
+@pytest.mark.parametrize("what", rest_slow(SPOILT, 5))
 def test_a_file_with_one_wrong_number_is_refused_by_its_name_and_key(
     models: Path, tmp_path: Path, what: str
 ) -> None:

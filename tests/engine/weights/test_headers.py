@@ -408,6 +408,7 @@ def by_the_referee(path: Path) -> dict[str, Any] | None:
         return None
 
 
+@pytest.mark.slow
 def test_10_000_broken_headers_are_tensors_or_one_sentence(tmp_path: Path) -> None:
     draw, path = random.Random(6), tmp_path / "x.safetensors"
     sound = sound_headers()
@@ -433,6 +434,7 @@ def test_10_000_broken_headers_are_tensors_or_one_sentence(tmp_path: Path) -> No
     assert 0 < peak < 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_2_000_broken_archives_are_tensors_or_one_sentence() -> None:
     draw, refused, sound = random.Random(7), 0, shapes(found(ARCHIVE, "x.pt"))

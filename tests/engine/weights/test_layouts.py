@@ -21,6 +21,7 @@ from engine.files.errors import CheckpointError
 from engine.weights.checkpoint import read
 from tests.engine.weights.test_weights import base_names, drawn
 from tests.support.golden import Fixture
+from tests.support.quick import rest_slow
 from tests.support.tiny import SIZE as TINY
 
 Tensors = dict[str, Tensor]
@@ -208,16 +209,19 @@ def test_what_is_no_checkpoint_is_told_by_its_name(tmp_path: Path, kind: str, su
 
 @pytest.mark.parametrize(
     "prefix",
-    [
-        "",
-        "vae.",
-        "first_stage_model.",
-        "model.",
-        "module.",
-        "_orig_mod.",
-        "vae.model.",
-        "model.vae.",
-    ],
+    rest_slow(
+        [
+            "",
+            "first_stage_model.",
+            "vae.model.",
+            "vae.",
+            "model.",
+            "module.",
+            "_orig_mod.",
+            "model.vae.",
+        ],
+        3,
+    ),
 )
 def test_a_vae_is_used_whatever_stands_before_its_names(tmp_path: Path, prefix: str) -> None:
     weights = Fixture("wan_vae_stream").weights()

@@ -418,6 +418,7 @@ def test_the_last_descriptors_are_not_taken(tmp_path, monkeypatch):
             assert all_of(sock) == b"", "there is none to be spared"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit of descriptors")
 def test_without_a_descriptor_left_it_waits_and_goes_on():
     code = """
