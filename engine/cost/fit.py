@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from engine import sizes
 from engine.catalog.controls import CausalLoad
@@ -10,6 +11,7 @@ from engine.cost.memory import GPU, Setting, need, total
 from engine.cost.roofline import floor_size
 
 GB = 1e9
+SMALL = 0.1 * GB  # less is told in MB
 PRESETS = ((832, 480), (640, 352), (576, 320), (512, 288), (448, 256), (320, 176), (512, 512),
            (384, 384), (256, 256))  # fmt: skip
 ALIKE = 1.1  # ratio of two shapes, at most, that count as the same
@@ -32,7 +34,7 @@ class Remedy:
 
     def __str__(self) -> str:
         told = ", ".join(f"{name}={value}" for name, value in self.values.items())
-        return f"{told}{' together' if len(self.values) > 1 else ''} ({self.needed / GB:.1f} GB)"
+        return f"{told}{' together' if len(self.values) > 1 else ''} ({_amount(self.needed)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +61,33 @@ class Fit:
     def __str__(self) -> str:
         """In words that follow a name; empty where nothing is needed."""
         if self.free is not None and self.fits:
-            return f"fits: {self.needed / GB:.1f} of {self.free / GB:.1f} GB"
-        needs = f"{'need' if self.part else 'needs'} {self.needed / GB:.1f} GB"
+            needed, free = _amount(self.needed), _amount(self.free)
+            return f"fits: {needed.removesuffix(free[-3:])} of {free}"
+        needs = f"{'need' if self.part else 'needs'} {_amount(self.needed)}"
         needs = f"{needs} of {self.memory}" if self.memory else needs
         if self.free is None:
             return needs if self.needed else ""
-        return f"{needs} where {self.free / GB:.1f} GB are free{self._remedy()}{self.cure}"
+        return f"{needs} where {_free(self.free)} free{self._remedy()}{self.cure}"
 
     def _remedy(self) -> str:
         if self.remedies:
             return f"; it would fit with {' or '.join(map(str, self.remedies))}"
         if self.least:
-            return f"; it does not fit here, for it needs {self.least / GB:.1f} GB at least"
+            return f"; it does not fit here, for it needs {_amount(self.least)} at least"
         return ""
+
+
+def _amount(of: float) -> str:
+    """Bytes in words: in MB where GB would say 0.0; then of what is needed no less than it is."""
+    return f"{of / GB:.1f} GB" if of >= SMALL else f"{ceil(of / 1e6)} MB"
+
+
+def _free(of: float) -> str:
+    """The same of what is free, to be followed by that word; in MB no more than it is."""
+    if of >= SMALL:
+        return f"{_amount(of)} are"
+    whole = int(of / 1e6)
+    return f"{whole} MB are" if whole > 0 else "nothing is"
 
 
 NOTHING = Fit(0, None)  # is needed that is worth a word

@@ -261,6 +261,14 @@ def test_a_fit_is_a_value_and_its_words_are_made_of_it() -> None:
         "x needs 3.0 GB of memory where 2.0 GB are free; close other programs"
     )
     assert replace(lacks, part="pictures").told("x").startswith("x's pictures need 3.0 GB of mem")
+    for needed, free, told in (
+        (3e6, 0, "needs 3 MB of memory where nothing is free;"),
+        (3.2e6, 2.9e6, "needs 4 MB of memory where 2 MB are free;"),
+        (3e9, 5e5, "needs 3.0 GB of memory where nothing is free;"),
+        (2e8, 1e7, "needs 0.2 GB of memory where 10 MB are free;"),
+        (1e6, 24e9, "fits: 1 MB of 24.0 GB"),
+    ):
+        assert str(replace(lacks, needed=int(needed), free=free)).startswith(told)
     both = replace(lacks, remedies=[Remedy({"vae": "tae", "size": "64x64"}, 10**9)])
     assert "; it would fit with vae=tae, size=64x64 together (1.0 GB); close" in str(both)
     assert replace(lacks, free=None).fits, "what nobody knows is no reason to refuse"
