@@ -48,3 +48,38 @@ def test_a_number_that_cannot_be_is_refused_with_what_can(words, capsys):
     told = capsys.readouterr().err.splitlines()[-1]
     assert f"{words[-2]}: takes a " in told
     assert told.endswith(f"not {words[-1]!r}.")
+
+
+INTERRUPTED = """
+import os, runpy, signal, sys
+class Asked:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000):
+                pass
+sys.meta_path.insert(0, Asked())
+from bridge.cli import main
+main()
+print("it went on")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no way to send oneself a Ctrl-C")
+@pytest.mark.parametrize(
+    ("command", "module", "status"),
+    [
+        ("run", "bridge.cli.commands", 0),
+        ("run", "numpy", 0),
+        ("run", "uvicorn", 0),
+        ("view", "bridge.settings", 0),
+        ("doctor", "bridge.cli.commands", 1),
+    ],
+)
+def test_ctrl_c_while_a_command_is_being_imported_says_nothing(tmp_path, command, module, status):
+    words = [command, *(["--folder", str(tmp_path)] if command == "run" else [])]
+    ran = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED.format(module=module), *words],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout, ran.stderr) == (status, "", "")
