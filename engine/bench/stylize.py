@@ -1,5 +1,6 @@
 """What `stylize` costs and how much it flickers: `python -m engine.bench.stylize`."""
 
+import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,7 @@ def flicker(frames: Iterator[Image], step: int, steady: float, prompt: str) -> f
 
 def main() -> None:
     """Print both tables."""
+    argparse.ArgumentParser(prog="python -m engine.bench.stylize", description=__doc__).parse_args()
     write = sys.stdout.write
     for width, height in ((256, 256), (320, 576), (512, 512)):
         milliseconds = 1e3 * float(np.median(bare(width, height, 1.5)))

@@ -23,7 +23,7 @@ from huggingface_hub.file_download import HfFileMetadata, http_get
 from engine.catalog.artifacts import Artifact
 from engine.files.hub_hosts import REDIRECTS, allowed
 from engine.files.library import Library, WeightsError, sha256, size_text
-from engine.system import drives, held
+from engine.system import by_hand, drives, held
 from engine.system.parent import die_with_parent
 
 SPARE = 1 << 30  # bytes that stay free on the disk
@@ -259,4 +259,5 @@ def _allowed(request: Any) -> None:
 
 
 if __name__ == "__main__":
+    by_hand.refuse("what downloads for a bridge", "spout-bridge models download")
     sys.exit(main())

@@ -19,6 +19,7 @@ from engine.files.errors import CheckpointError
 from engine.files.hub_file import hub_file
 from engine.files.library import Library, WeightsError, size_text
 from engine.pipeline import InsufficientMemory
+from engine.system import by_hand
 from engine.verify.check import check_file, check_path
 
 
@@ -71,4 +72,5 @@ def _remote(
 
 
 if __name__ == "__main__":
+    by_hand.refuse("what checks files for a command", "spout-bridge models verify")
     sys.exit(main())

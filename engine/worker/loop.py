@@ -11,7 +11,6 @@ life.
 import json
 import os
 import queue
-import signal
 import sys
 import threading
 import traceback
@@ -558,7 +557,6 @@ def _named(target: str) -> Any:
 
 def main() -> None:
     """Be a worker of the bridge that started this process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a console sends Ctrl-C to every process in it
     die_with_parent()
     wake_in_time()
     # Whatever a library prints must not fall into the messages.
