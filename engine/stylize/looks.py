@@ -77,9 +77,11 @@ class Looks:
         self.used += recipe.used
         self.unused += recipe.unused
         if not recipe.colours:
+            why = "No word of the prompt {} is known, so it has no influence; "
+            if recipe.negated:
+                why = "The prompt {} has no known word but what shall not be seen; "
             self.problems.append(
-                f"No word of the prompt {_short(text)} is known, so it has no influence; "
-                "/api/v1/schema lists the words of stylize."
+                why.format(_short(text)) + "/api/v1/schema lists the words of stylize."
             )
             return None
         known = self._vector(

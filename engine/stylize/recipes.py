@@ -1,174 +1,223 @@
 """Prompts without a text model: words are looked up, and what they stand for is composed.
 
 Each known word adds colours or a pattern; what comes out is a `Recipe`, which `drawing.draw` turns
-into a reference picture. A word that the lexicon does not have stands for the one there of which it
-is a form (plural, -y, -ing …); else it has no influence, and the report says so.
+into a reference picture. A word that `words` does not know has no influence; the report says so.
 """
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from unicodedata import normalize
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TypeAlias
 
 from engine.catalog.lexicon import (
+    AMBIENT,
     COLOURS,
     FORMS,
     LOOKS,
     MODIFIERS,
-    NO_FORMS,
-    SAME,
-    STOP_WORDS,
     Colour,
-    folded,
+    Look,
+    Modifier,
 )
+from engine.stylize.colours import alike, mixed, shaded
+from engine.stylize.words import Meant, Reader, Word
 
-KNOWN = {*COLOURS, *FORMS, *LOOKS, *MODIFIERS}
-PHRASES = [name.split() for name in KNOWN if " " in name]
-LONGEST = max(map(len, PHRASES))  # words
-BEGINNINGS = {words[0] for words in PHRASES}
-# What a word is a form of: seas, boxes, cherries, leaves; foggy, wavy, spotted, painted, burning.
-# A short closed syllable doubles its end before an ending: `tiny` is no form of `tin`.
-ENDING = "(?:y|ed|ing|ish)"
-ENDINGS = tuple(
-    (re.compile(ended), stem)
-    for ended, stem in (
-        (r"(.{2,}[^su])s", r"\1"),
-        (r"(.+(?:[sxzo]|ch|sh))es", r"\1"),
-        (r"(.{2,})ies", r"\1y"),
-        (r"(.{2,})ves", r"\1f"),
-        (r"(.{2,})ves", r"\1fe"),
-        (rf"(.+([^aeiou]))\2{ENDING}", r"\1"),
-        (rf"(?![^aeiou]*[aeiou][^aeiouwxy]{ENDING}$)(.+[^aeiou]){ENDING}", r"\1"),
-        (rf"(.+([^aeiou])(?<!\2\2)){ENDING}", r"\1e"),
-    )
-)
-# Words, and runs of Japanese, which has no blanks between its words.
-KANA, KANJI = "\u3041-\u3096\u30a1-\u30fa\u30fc", "\u3005\u3400-\u9fff"
-RUNS = re.compile(f"[{KANA}{KANJI}]+|[^\\W_{KANA}{KANJI}]+")
-JAPANESE = re.compile(f"[{KANA}{KANJI}]+")
+NAMED = 2.0  # weight of a colour that is named beside one that a look brings
+VEIL_MOST = 0.8  # part of a veil's colour, however strongly it is meant
+_Weighted: TypeAlias = list[tuple[Colour, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a prompt asks for; `used` and `unused` are its words. No colours: no influence."""
+    """What a prompt asks for; `used` and `unused` are its words, `negated` those of `unused` that
+    it says shall not be seen. No colours: no influence.
+    """
 
     colours: tuple[Colour, ...]
     patterns: tuple[str, ...]
     used: tuple[str, ...]
     unused: tuple[str, ...]
+    negated: tuple[str, ...] = ()
 
 
 def read(prompt: str) -> Recipe:
     """Read a prompt; word order decides which pattern lies on top."""
-    named: list[Colour] = []
-    implied: list[Colour] = []
-    spare: list[Colour] = []  # where no other word brings a colour
-    patterns: list[str] = []
-    light = saturation = 1.0
-    used: list[str] = []
-    unused: list[str] = []
-    for text, name in _meant(list(_words(prompt))):
-        if name in LOOKS:
-            implied += _mixable(LOOKS[name].colours)
-            patterns.append(LOOKS[name].pattern)
-        elif name in FORMS:
-            spare += _mixable(FORMS[name].colours)
-            patterns.append(FORMS[name].pattern)
-        elif name in COLOURS:
-            named.append(COLOURS[name])
-        elif name in MODIFIERS:
-            modifier = MODIFIERS[name]
-            light, saturation = light * modifier.light, saturation * modifier.saturation
-            spare += _mixable(modifier.colours)
+    reader = Reader(prompt)
+    parts = [part for meant in reader.meant for part in _parts(meant)]
+    _join(parts)
+    palette = _Palette(parts)
+    used = [meant.word.text for meant in reader.meant]
+    unused = list(reader.unknown)
+    negated: list[str] = []
+    for each in reader.negated:
+        if any(palette.leaves_out(colour) for word in each.words for colour in _named(word)):
+            used.append(each.text)
         else:
-            unused.append(text)
-            continue
-        used.append(text)
-    # A colour that is named counts twice beside those that a look brings.
-    colours = [*named, *named, *implied] or spare
-    if len(set(colours)) == 1:
-        # One colour alone shows no pattern: its tint and its shade stand beside it.
-        colours = [colours[0], _mixed(colours[0], 245, 0.6), _mixed(colours[0], 18, 0.6)]
-    shaded = tuple(_shade(colour, light, saturation) for colour in colours)
+            negated.append(each.text)
+    patterns = [part.pattern for part in parts if part.pattern]
     return Recipe(
-        shaded, tuple(dict.fromkeys(patterns)) or ("strokes",), tuple(used), tuple(unused)
+        palette.colours(),
+        tuple(dict.fromkeys(patterns)) or ("strokes",),
+        tuple(used),
+        (*unused, *negated),
+        tuple(negated),
     )
 
 
-def known(word: str) -> str:
-    """The lexicon's name for a folded word or phrase; empty where it has none."""
-    english = next((form for form in _forms(word) if form in KNOWN), "")
-    return SAME.get(word) or english or SAME.get(word.removesuffix("s"), "")
+@dataclass(slots=True)
+class _Part:
+    """A name of the lexicon, or a colour as numbers, as one of the parts of a prompt."""
+
+    name: str
+    colour: Colour | None
+    strength: float
+    joined: bool  # it directly follows the part before it
+    head: bool  # the last part of its word: only this draws
+    romance: bool
+    own: "list[_Part]" = field(default_factory=list)  # modifiers of this colour alone
+    taken: bool = False  # a modifier that is one of those
+    coloured: bool = False  # a look that has another part's colours in place of its own
+
+    @property
+    def modifier(self) -> Modifier | None:
+        return MODIFIERS.get(self.name)
+
+    @property
+    def look(self) -> Look | None:
+        return LOOKS.get(self.name) or FORMS.get(self.name)
+
+    @property
+    def pattern(self) -> str:
+        drawn = self.look or self.modifier
+        return drawn.pattern if drawn and self.head else ""
 
 
-def _meant(words: list[str]) -> Iterator[tuple[str, str]]:
-    """The words and phrases that may say something: as written, and the lexicon's name, if any."""
-    plain = [folded(word) for word in words]
-    place = 0
-    while place < len(words):
-        name, length = "", 1
-        if plain[place] in BEGINNINGS:
-            length = min(LONGEST, len(words) - place)
-            while length > 1 and not (name := known(" ".join(plain[place : place + length]))):
-                length -= 1
-        name = name or known(plain[place])
-        if name or plain[place] not in STOP_WORDS:
-            yield " ".join(words[place : place + length]), name
-        place += length
+def _parts(meant: Meant) -> Iterator[_Part]:
+    word = meant.word
+    names = word.names or ("",)
+    if names[-1] in COLOURS:  # himmelblau is a blue and no sky, dunkelrot a dark red
+        names = (*(name for name in names[:-1] if name in COLOURS or name in MODIFIERS), names[-1])
+    for place, name in enumerate(names):
+        colour = COLOURS.get(name, word.colour)
+        head = place == len(names) - 1
+        yield _Part(name, colour, meant.strength, place > 0 or meant.joined, head, word.romance)
 
 
-def _words(prompt: str) -> Iterator[str]:
-    """The words in small letters."""
-    for run in RUNS.findall(normalize("NFKC", prompt).lower()):
-        if JAPANESE.fullmatch(run):
-            yield from _cut(run)
-        else:
-            yield run
-
-
-def _cut(run: str) -> Iterator[str]:
-    """The longest known words of a run of Japanese, and what is between them."""
-    strange = ""
-    while run:
-        lengths = range(len(run), 0, -1)
-        found = next((run[:size] for size in lengths if _is_word(run[:size])), "")
-        if found and strange:
-            yield strange
-            strange = ""
-        if found:
-            yield found
-        else:
-            strange += run[0]
-        run = run[len(found) or 1 :]
-    if strange:
-        yield strange
-
-
-def _is_word(text: str) -> bool:
-    return text in SAME or text in STOP_WORDS
-
-
-def _forms(word: str) -> Iterator[str]:
-    """A word and what it may be a form of."""
-    yield word
-    if word not in NO_FORMS:
-        for ended, stem in ENDINGS:
-            if found := ended.fullmatch(word):
-                yield found.expand(stem)
-
-
-def _mixable(names: Iterable[str]) -> list[Colour]:
-    return [COLOURS[name] for name in names]
-
-
-def _mixed(colour: Colour, grey: int, amount: float) -> Colour:
-    red, green, blue = (round(part + (grey - part) * amount) for part in colour)
-    return red, green, blue
-
-
-def _shade(colour: Colour, light: float, saturation: float) -> Colour:
-    grey = sum(colour) / 3
-    red, green, blue = (
-        round(min(255.0, max(0.0, (grey + (part - grey) * saturation) * light))) for part in colour
+def _named(word: Word) -> list[Colour]:
+    return [COLOURS[name] for name in word.names if name in COLOURS] or (
+        [word.colour] if word.colour else []
     )
-    return red, green, blue
+
+
+def _join(parts: list[_Part]) -> None:
+    """Let adjectives act on what they stand at: `dark` on `blue` in `dark blue, red`."""
+    for before, part in pairwise(parts):
+        if not part.joined:
+            continue
+        if part.colour and before.modifier:
+            part.own = [*before.own[-2:], before]
+            for modifier in part.own:
+                modifier.taken = True
+        elif part.modifier and before.modifier:
+            part.own = [*before.own[-2:], before]  # for the colour that may follow
+        elif before.colour and part.modifier and part.romance:  # bleu clair
+            before.own.append(part)
+            part.taken = True
+        elif part.look and before.look:
+            spreads = before.coloured and before.name in FORMS  # red old house
+            part.coloured = spreads or part.name in AMBIENT  # night sky
+        elif part.look and before.colour:
+            part.coloured = True
+        elif part.colour and part.romance and before.look:  # ciel rouge
+            before.coloured = True
+
+
+class _Palette:
+    """The colours of a prompt's parts, each with its weight: those that are named, those that looks
+    imply, and those of forms and modifiers, which act only where no other word brings any.
+    """
+
+    def __init__(self, parts: list[_Part]) -> None:
+        self._named: _Weighted = []
+        self._implied: _Weighted = []
+        self._spare: _Weighted = []
+        self._all_over: list[_Part] = []
+        for part in parts:
+            if part.colour:
+                if part.strength >= 1:
+                    self._name(part, part.colour)
+            elif part.modifier and not part.taken:
+                self._all_over.append(part)
+                self._spare += _weighted(part.modifier.colours, part)
+            elif part.look and not part.coloured:
+                place = self._implied if part.name in LOOKS else self._spare
+                place += _weighted(part.look.colours, part)
+        for part in parts:
+            if part.colour and part.strength < 1:
+                self._lessen(part, part.colour)
+
+    def colours(self) -> tuple[Colour, ...]:
+        """All of them, those more often that weigh more."""
+        colours = _spread(self._named, self._implied) or _spread([], self._spare)
+        if len(set(colours)) == 1:
+            # One colour alone shows no pattern: its tint and its shade stand beside it.
+            (colour,) = set(colours)
+            colours = [colour, *(mixed(colour, (grey, grey, grey), 0.6) for grey in (245, 18))]
+        modified = {colour: _modified(colour, self._all_over) for colour in set(colours)}
+        return tuple(modified[colour] for colour in colours)
+
+    def leaves_out(self, colour: Colour) -> bool:
+        """Take away what is like a colour, if that leaves any and there was one."""
+        found = False
+        for place in (self._implied, self._spare):
+            kept = [(each, weight) for each, weight in place if not alike(each, colour)]
+            if kept and len(kept) < len(place):
+                place[:] = kept
+                found = True
+        return found
+
+    def _name(self, part: _Part, colour: Colour) -> None:
+        self._named.append((_modified(colour, part.own), NAMED * part.strength))
+
+    def _lessen(self, part: _Part, colour: Colour) -> None:
+        """Halve what is like a colour of which less is asked for; else let a pale one of it in."""
+        found = False
+        for place in (self._implied, self._spare):
+            halves = [
+                (each, weight / 2 if alike(each, colour) else weight) for each, weight in place
+            ]
+            found |= halves != place
+            place[:] = halves
+        if not found:
+            self._name(part, shaded(colour, 1, part.strength))
+
+
+def _weighted(names: Iterable[str], part: _Part) -> _Weighted:
+    return [(COLOURS[name], part.strength) for name in names]
+
+
+def _spread(named: _Weighted, implied: _Weighted) -> list[Colour]:
+    """Each colour as often as it weighs: all that are named, again, then the others."""
+    weights = [weight for _, weight in (*named, *implied)]
+    unit = min([1.0, *weights] if named else [*weights, 2.0])
+    result: list[Colour] = []
+    for place in (named, implied):
+        counts = [(colour, round(weight / unit)) for colour, weight in place]
+        for turn in range(max((count for _, count in counts), default=0)):
+            result += [colour for colour, count in counts if count > turn]
+    return result
+
+
+def _modified(colour: Colour, parts: list[_Part]) -> Colour:
+    """A colour as modifiers make it; those that are meant more or less by more or less."""
+    light = saturation = 1.0
+    modifiers = [(part.modifier, (part.strength + 1) / 2) for part in parts]
+    for modifier, power in modifiers:
+        if modifier:
+            light *= modifier.light**power
+            saturation *= modifier.saturation**power
+    colour = shaded(colour, light, saturation)
+    for modifier, power in modifiers:
+        if modifier and modifier.veil:
+            colour = mixed(colour, COLOURS[modifier.veil], min(VEIL_MOST, modifier.part * power))
+    return colour

@@ -8,13 +8,13 @@ import re
 from unicodedata import normalize
 
 from engine.catalog.lexicon import culture, languages, nature, things
-from engine.catalog.lexicon.languages import NO_FORMS, STOP_WORDS
+from engine.catalog.lexicon.grammar import STOP_WORDS
 from engine.catalog.lexicon.palette import COLOURS, MODIFIERS, Colour, Modifier
 from engine.catalog.lexicon.table import Look, parsed
 
 __all__ = [
-    "COLOURS", "FORMS", "LOOKS", "MODIFIERS", "NO_FORMS", "SAME", "STOP_WORDS", "WORDS",
-    "Colour", "Look", "Modifier", "folded",
+    "AMBIENT", "COLOURS", "FORMS", "GERMAN", "LOOKS", "MODIFIERS", "ROMANCE", "SAME", "SPELLED",
+    "STOP_WORDS", "WORDS", "Colour", "Look", "Modifier", "folded",
 ]  # fmt: skip
 
 
@@ -26,12 +26,27 @@ def folded(text: str) -> str:
 
 _looks = parsed(nature.LOOKS, culture.LOOKS, things.LOOKS)
 _forms = parsed(things.FORMS)
-_foreign = languages.meant()
+_languages = languages.meant()
+_foreign = {word: same for words in _languages.values() for word, same in words.items()}
 
+# What has the colours of the words before it where there are any: a night sky is no day's.
+AMBIENT = frozenset(
+    "sky heaven landscape countryside scenery nature weather horizon air atmosphere world".split()  # noqa: SIM905 - a list of words is read as words
+)
 LOOKS = {folded(name): look for name, look in _looks.items()}
 # Their colours hold only where no other word brings any: gold waves are gold.
 FORMS = {folded(name): look for name, look in _forms.items()}
 _english = {*COLOURS, *LOOKS, *FORMS, *MODIFIERS}
 # English comes first where a word is of two languages.
-SAME = {folded(name): same for name, same in _foreign.items() if folded(name) not in _english}
+SAME = {
+    folded(name): same
+    for name, same in _foreign.items()
+    if folded(name) not in _english and folded(name) not in STOP_WORDS
+}
+# As typed: what is another word without its accents (bär, thé).
+SPELLED = {name: same for name, same in _foreign.items() if folded(name) not in {*SAME, name}}
+# What German has, also where English comes first, for what is composed of it.
+GERMAN = {folded(name): same for name, same in _languages["german"].items()}
+# Of these languages adjectives stand behind their noun.
+ROMANCE = {folded(name) for key in ("french", "spanish") for name in _languages[key]} - {*GERMAN}
 WORDS = tuple(dict.fromkeys([*COLOURS, *MODIFIERS, *_looks, *_forms, *_foreign]))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-Colour: TypeAlias = "tuple[int, int, int]"
+Colour: TypeAlias = tuple[int, int, int]
 
 COLOURS: dict[str, Colour] = {
     "red": (205, 30, 35), "crimson": (165, 15, 45), "scarlet": (235, 45, 25),
@@ -37,36 +37,51 @@ COLOURS: dict[str, Colour] = {
 
 @dataclass(frozen=True, slots=True)
 class Modifier:
-    """Factors for the lightness and the saturation of all colours of a prompt; `colours` are those
-    that hold where no other word brings any.
+    """Factors for the lightness and the saturation of the colours that it acts on, and how much of
+    a veil's colour then lies over them (0 to 1); `colours` are those that hold where no other word
+    brings any, `pattern` is a drawing that it adds.
     """
 
     light: float
     saturation: float
     colours: tuple[str, ...]
+    veil: str = ""
+    part: float = 0.0
+    pattern: str = ""
 
 
-def _modifier(light: float, saturation: float, colours: str) -> Modifier:
-    return Modifier(light, saturation, tuple(colours.split()))
+def _modifiers(table: str) -> dict[str, Modifier]:
+    """`name, name: light saturation / colours / veil part / pattern`; the last two may lack."""
+    found: dict[str, Modifier] = {}
+    for row in table.strip().splitlines():
+        names, _, rest = row.partition(":")
+        numbers, colours, veiled, pattern, *_ = [*map(str.strip, rest.split("/")), "", ""]
+        light, saturation = map(float, numbers.split())
+        veil, _, part = veiled.partition(" ")
+        modifier = Modifier(
+            light, saturation, tuple(colours.split()), veil, float(part or 0), pattern
+        )
+        found |= dict.fromkeys(map(str.strip, names.split(",")), modifier)
+    return found
 
 
-MODIFIERS: dict[str, Modifier] = {
-    "dark": _modifier(0.55, 1.0, "cobalt purple slate maroon"),
-    "deep": _modifier(0.7, 1.1, "cobalt purple teal maroon"),
-    "light": _modifier(1.35, 0.8, "azure peach cream beige"),
-    "bright": _modifier(1.25, 1.15, "yellow orange azure lime rose"),
-    "pale": _modifier(1.3, 0.5, "lavender peach mint beige"),
-    "vivid": _modifier(1.05, 1.4, "red blue yellow green magenta"),
-    "muted": _modifier(0.95, 0.5, "sage taupe slate rose"),
-    "soft": _modifier(1.15, 0.7, "rose lavender peach cream"),
-    "monochrome": _modifier(1.0, 0.0, "white silver grey charcoal black"),
-    "saturated": _modifier(1.0, 1.5, "red blue yellow green magenta"),
-    "dim": _modifier(0.6, 0.8, "amber brown slate charcoal"),
-    "warm": _modifier(1.05, 1.1, "orange amber coral cream"),
-    "colorful": _modifier(1.0, 1.2, "red orange yellow green azure violet"),
-    "faded": _modifier(1.1, 0.5, "ochre rose teal cream"),
-    "shiny": _modifier(1.2, 1.0, "silver white gold azure"),
-    "dull": _modifier(0.85, 0.4, "grey taupe olive slate"),
-    "rich": _modifier(0.85, 1.2, "gold crimson purple emerald"),
-    "gloomy": _modifier(0.6, 0.5, "slate grey charcoal teal"),
-}
+MODIFIERS = _modifiers("""
+dark: 0.55 1.0 / cobalt purple slate maroon
+deep: 0.7 1.1 / cobalt purple teal maroon
+light: 1.35 0.8 / azure peach cream beige
+bright: 1.25 1.15 / yellow orange azure lime rose
+pale: 1.3 0.5 / lavender peach mint beige
+vivid, vibrant: 1.05 1.4 / red blue yellow green magenta
+muted: 0.95 0.5 / sage taupe slate rose
+soft: 1.15 0.7 / rose lavender peach cream
+monochrome: 1.0 0.0 / white silver grey charcoal black
+saturated: 1.0 1.5 / red blue yellow green magenta
+dim: 0.6 0.8 / amber brown slate charcoal
+warm: 1.05 1.1 / orange amber coral cream
+colorful: 1.0 1.2 / red orange yellow green azure violet
+faded: 1.1 0.5 / ochre rose teal cream
+shiny: 1.2 1.0 / silver white gold azure
+dull: 0.85 0.4 / grey taupe olive slate
+rich: 0.85 1.2 / gold crimson purple emerald
+gloomy: 0.6 0.5 / slate grey charcoal teal
+""")

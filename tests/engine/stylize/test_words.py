@@ -8,7 +8,7 @@ from unicodedata import normalize
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.bench.stylize import textured
@@ -130,7 +130,168 @@ def test_japanese_is_cut_where_its_words_end():
     recipe = read("青い海と赤い花、ﾈｵﾝ")
     assert recipe.used == ("青い", "海", "赤い", "花", "ネオン")
     assert not recipe.unused
-    assert read("静かな海").unused == ("静か",)
+    assert read("怠惰な海").unused == ("怠惰",)
+
+
+@pytest.mark.parametrize(
+    ("compound", "as_if"),
+    [
+        ("dunkelrot", "dark red"), ("hellblau", "light blue"), ("knallgelbe", "vivid yellow"),
+        ("Dunkelgrüner", "dark green"), ("himmelblau", "blue"), ("blutroter", "crimson"),
+        ("Winterlandschaft", "winter landscape"), ("Schneelandschaft", "snow landscape"),
+        ("Großstadt", "city"), ("Grossstadt", "city"), ("GROSSSTÄDTE", "city"),
+        ("Wasserfall", "waterfall"), ("Wasserfaelle", "waterfall"), ("Rotwein", "red wine"),
+        ("Gruenflaeche", "green field"), ("goldleaf", "gold leaf"),
+        ("dreamscape", "dream landscape"),
+    ],
+)  # fmt: skip
+def test_a_compound_is_its_parts(compound, as_if):
+    recipe, parts = read(compound), read(as_if)
+    assert set(recipe.colours) == set(parts.colours)
+    assert recipe.patterns == parts.patterns[-1:], "the head draws"
+    assert recipe.used == (compound.lower(),)
+    assert not recipe.unused
+
+
+@pytest.mark.parametrize(
+    ("prompt", "as_if"),
+    [
+        ("Nachthimmel", "night"), ("Apfelbaum", "apple tree"), ("Herbstwald", "autumn forest"),
+        ("Sommernachtstraum", "summer night dream"), ("Sternennacht", "star night"),
+    ],
+)  # fmt: skip
+def test_what_stands_before_a_head_colours(prompt, as_if):
+    assert set(read(prompt).colours) == set(read(as_if).colours)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["scarcity", "trafficking", "friendship", "season", "Beschwerde", "gestern", "Pflicht"],
+)
+def test_what_only_seems_a_compound_is_none(word):
+    assert not read(word).used
+
+
+@pytest.mark.parametrize(
+    ("prompt", "as_if"),
+    [
+        ("roter Himmel", "red sky"), ("weisse Wolken", "white cloud"), ("Wiesen", "meadow"),
+        ("dunkler Wäldern", "dark forest"), ("bleu clair", "light blue"), ("Bäume", "tree"),
+        ("azul oscuro", "dark blue"), ("bleus profonds", "deep blue"), ("châteaux", "castle"),
+        ("青い海", "blue sea"), ("赤の空", "red sky"), ("nubes blancas", "white clouds"),
+        ("der Bär", "bear"), ("une tasse de thé", "tea"),
+    ],
+)  # fmt: skip
+def test_forms_of_other_languages(prompt, as_if):
+    assert set(read(prompt).colours) == set(read(as_if).colours)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Sonnenuntergang am Meer", "Wald bei Nacht", "Licht für die Nacht", "très bleu", "la mer",
+        "un château au bord de la mer", "l'eau des rivières", "el mar con las olas", "muy rojo",
+        "the sky over the sea, with a very red sun", "Haus im Wald und am Meer, sehr dunkel",
+        "夜の海と月", "赤くて青い", "in the manner of Monet", "sehr viel Rot", "too dark",
+    ],
+)  # fmt: skip
+def test_fillers_are_not_told(prompt):
+    assert not read(prompt).unused
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told", "as_if"),
+    [
+        ("no red, blue sky", "no red", "blue sky"),
+        ("city without people", "without people", "city"),
+        ("city without people and cars", "without people and cars", "city"),
+        ("without any people in the city", "without any people", "city"),
+        ("blue, no red or pink flowers", "no red or pink flowers", "blue"),
+        ("kein Rot, Meer", "kein rot", "meer"), ("Meer ohne Rot", "ohne rot", "meer"),
+        ("ciel sans nuages", "sans nuages", "ciel"), ("pas de rouge, mer", "pas de rouge", "mer"),
+        ("cielo sin nubes", "sin nubes", "cielo"), ("mar, nada de rojo", "nada de rojo", "mar"),
+        ("雲のない空", "雲のない", "空"), ("赤くない空", "赤くない", "空"),
+        ("海、赤なし", "赤なし", "海"),
+        ("cloudless sky", "cloudless", "sky"), ("wolkenlos, Meer", "wolkenlos", "meer"),
+        ("cloud-free sky", "cloud-free", "sky"), ("sea not red", "not red", "sea"),
+        ("sea, isn't dark", "isn t dark", "sea"), ("free of clouds, sea", "free of clouds", "sea"),
+    ],
+)  # fmt: skip
+def test_what_is_negated_does_not_act_and_is_told(prompt, told, as_if):
+    recipe = read(prompt)
+    assert recipe.unused == recipe.negated == (told,)
+    assert (recipe.colours, recipe.patterns) == (read(as_if).colours, read(as_if).patterns)
+
+
+@pytest.mark.parametrize("prompt", ["no red", "ohne Rot", "sans rouge", "sin rojo", "赤なし"])
+def test_a_negation_alone_is_no_look(prompt):
+    assert not read(prompt).colours
+
+
+def test_a_colour_that_is_not_wanted_goes_out_of_a_look():
+    recipe = read("sunset without orange")
+    assert recipe.used == ("sunset", "without orange")
+    assert COLOURS["orange"] in read("sunset").colours
+    assert COLOURS["orange"] not in recipe.colours
+    assert COLOURS["gold"] in recipe.colours
+    assert read("nothing but red") == read("red")
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ("less {}", "more {}"), ("weniger {}", "mehr {}"), ("moins de {}", "plus de {}"),
+        ("menos {}", "más {}"), ("a bit of {}", "very {}"), ("a hint of {}", "a lot of {}"),
+        ("etwas {}", "sehr {}"), ("un peu de {}", "très {}"), ("少し{}", "もっと{}"),
+    ],
+)  # fmt: skip
+def test_more_and_less_weigh(less, more):
+    green = [read(f"{way.format('赤' if '少' in less else 'red')}, green") for way in (less, more)]
+    parts = [recipe.colours.count(COLOURS["green"]) / len(recipe.colours) for recipe in green]
+    assert parts[0] > 0.5 > parts[1]
+    assert not green[0].unused + green[1].unused
+    assert shown(less.format("orange"))[1] < shown("orange")[1]
+
+
+def test_less_of_what_a_look_brings_halves_it():
+    whole, less = read("sunset").colours, read("sunset, less orange").colours
+    orange = COLOURS["orange"]
+    assert 0 < less.count(orange) / len(less) < whole.count(orange) / len(whole)
+
+
+def test_an_adjective_acts_on_what_it_stands_at():
+    blue, red = read("dark blue").colours[0], COLOURS["red"]
+    assert {blue, red} == set(read("dark blue, red").colours)
+    assert {red, blue} == set(read("red and dark blue").colours)
+    assert read("dark, red and blue").colours[0] != red, "alone it acts on all"
+    assert set(read("ciel rouge").colours) == set(read("red").colours)
+    assert set(read("night sky").colours) == set(read("night").colours)
+    (red, _, blue), _ = shown("roter Himmel")
+    assert red > blue + 60
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "#ff0000", "#F00", "#f00f", "#ff0000ff", "0xFF0000", "ff0000", "＃ff0000", "rgb(255,0,0)",
+        "RGB( 255 0 0 )", "rgb (255, 0, 0)", "rgba(255,0,0,0.5)", "rgb(100%,0%,0%)",
+        "rgb(1.0, 0, 0)", "hsl(0, 100%, 50%)", "hsl(360 100 50)", "rgb(300,-5,0)",
+    ],
+)  # fmt: skip
+def test_colours_written_in_numbers(prompt):
+    recipe = read(f"{prompt} waves")
+    assert recipe.colours[0] == (255, 0, 0)
+    assert not recipe.unused
+    assert len(recipe.used) == 2
+    assert recipe.patterns == read("waves").patterns
+    assert read(f"dark {prompt}").colours[0] < (150, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["#12345", "rgb(1,2)", "rgb()", "hsl(a)", "123456", "facade", "#x"]
+)
+def test_what_is_no_colour_is_told(prompt):
+    assert not read(prompt).colours
 
 
 def test_a_colour_that_is_named_is_the_colour():
@@ -162,8 +323,8 @@ def test_the_tables_hold_together():
 
 
 def test_a_foreign_word_stands_once():
-    rows = [line.split(": ")[1].split() for line in languages.OTHERS.strip().splitlines()]
-    words = [word for row in rows for word in row]
+    rows = [row.partition(":")[2].replace("/", " ").split() for row in languages.OTHERS.split("\n")]
+    words = [word for row in rows for word in set(row)]
     assert sorted(words) == sorted(set(words))
 
 
@@ -185,7 +346,19 @@ def test_every_drawing_shows_its_colours():
         assert image[..., :3].std() > 8, name
 
 
-@given(st.text(max_size=60))
+# What readers could stumble over: endless words, runs of kana, brackets, words that change others.
+PIECES = (
+    "a", "e", "s", "ing", "rot", "roten", "nacht", "wald", "ae", "star", "light", "less", "los",
+    " ", "no ", "or ", "more ", "dark ", "a bit ", "a little bit ", "blue ", "sky ", "\u3042",
+    "\u3044\u306a", "\u8d64", "\u6d77", "\u306e", "rgb(", "rgb(1,2,3)", "#", "#f00", "0x",
+    "(", ",", "-", "'",
+)  # fmt: skip
+ALPHABET = st.one_of(
+    st.characters(), st.sampled_from("#()ae,no rotsunf%0f-'\u3044\u306e\u8d64\u00df\u0308")
+)
+
+
+@given(st.text(ALPHABET, max_size=60))
 def test_any_text_is_read_and_every_word_is_told_once(text):
     recipe = read(text)
     assert bool(recipe.colours) == bool(recipe.used)
@@ -200,6 +373,15 @@ def test_known_words_act_in_any_company_and_spelling(words, rng):
     recipe = read(rng.choice((", ", " ", " and ")).join(typed))
     assert recipe.colours
     assert not recipe.unused
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=8)), min_size=1, max_size=9))
+def test_five_thousand_letters_of_any_kind_are_read_at_once(pieces):
+    text = ("".join(pieces) * 5000)[:5000]
+    began = time.process_time()
+    read(text)
+    assert time.process_time() - began < 1
 
 
 def test_a_long_prompt_is_read_in_no_time():

@@ -1,0 +1,100 @@
+"""Words that say nothing of a look themselves: fillers, and what changes the words beside them.
+
+All are compared as `folded` gives them, phrases too; a row is a language.
+"""
+
+
+def _listed(text: str, phrases: str = "") -> frozenset[str]:
+    return frozenset([*text.split(), *(phrase.strip() for phrase in phrases.split(",") if phrase)])
+
+
+# They are neither used nor reported.
+STOP_WORDS = _listed(
+    """
+    a about across all along also among an any are around as at b background be been behind below
+    beneath beside between both but by can color colored colors colour coloured colours d de each
+    every for from had has have he her here him his i if image in inside into is it its just like
+    look looking looks made make me my near of on onto our over picture please s she so some style
+    styled t than that the their them then there these they this those through to toward towards
+    under up upon us very was we were what when where which while who whose will with within you
+    your quite really too
+
+    aber alle als am an ans auf aus bei beim bis da damit dann das dem den der des die dies diese
+    diesem diesen dieser dieses doch dort du durch ein eine einem einen einer eines er es gegen hier
+    hinter ich ihr ihre im in ins ist mein meine mit nach neben nur seine seit sich sie sind so
+    um für unser unter vom von vor wenn wie wir wird zu zum zur zwischen farbe farben farbig
+
+    au aux avec c ce ces cet cette chez comme contre dans depuis des dessus du elle elles en entre
+    est il ils j je l la le les leur leurs lors m ma mes mon n nos notre nous par pour pres
+    qu que qui ses sont sous sur ta tes tout toute toutes tres un une vers vos votre vous couleur
+    couleurs
+
+    al ante bajo cada como con contra cual de del desde donde durante el ella ellos en entre esa ese
+    eso esta este esto fue ha hacia hasta la las lo los mi mis muy nuestro para pero por que se ser
+    sobre su sus te tu tus un una unas uno unos va todo toda todos todas
+
+    と な に を は が の で も へ や 色 画 から まで より ような ように みたいな っぽい 系 いる ある
+    する した して いた です 的な 風の 中 上 下 く くて
+    4k 8k best detailed hd high highly masterpiece quality resolution uhd ultra
+    """,
+    """not only, nicht nur, pas seulement, no solo, nothing but, in the manner of, in the style of,
+    on top of, in front of, au bord de""",
+)
+
+# What they stand before shall not be seen; after `or` and the like as well.
+NEGATIONS = _listed(
+    """
+    avoid except excluding exclude lacking minus never no none nor not remove without
+    ausser kein keine keinem keinen keiner keines nicht nie niemals ohne statt
+    aucun aucune jamais ni non pas sans sauf
+    excepto ningun ninguna ninguno nunca sin
+    """,
+    """isn t, aren t, don t, doesn t, wasn t, free of, free from, devoid of, lack of, instead of,
+    rather than, other than, anything but, no more, not a, frei von, pas de, pas d, nada de""",
+)
+ORS = _listed("or oder noch ou o u")
+ANDS = _listed("and und et y e と や")
+# Of these, what `and` joins is meant too: without clouds and wind.
+WIDE = _listed("without ohne sans sin lacking", "free of, free from, devoid of, frei von")
+# What they stand behind shall not be seen.
+NEGATED = _listed(
+    "なし 無し ない 無い のない のいない いない がない がいない くない ではない じゃない 抜き"
+)
+MORE = _listed(
+    """
+    more much very extremely intensely extra super strongly mehr sehr viel stark besonders
+    plus tres beaucoup mas muy mucho もっと とても
+    """,
+    "a lot of, lots of, full of, beaucoup de",
+)
+LESS = _listed(
+    "less slightly weniger etwas leicht moins legerement menos poco ligeramente 少し ちょっと",
+    """a bit, a bit of, a little, a little bit of, a touch of, a hint of, hint of, touch of, a tad,
+    a trace of, trace of, ein bisschen, ein wenig, ein hauch, un peu, un peu de, un poco,
+    un poco de""",
+)
+
+# Words that only seem to be forms or compounds of known ones.
+NO_FORMS = _listed(
+    """
+    apply carry flourish forty irony lower many manner matter news petty phony policy polish roster
+    storey story wander campbell cartridge deadline fortnight headline liverpool marshall portrays
+    """
+)
+
+# What may stand before a part of a German compound and says nothing of a look, or this.
+GERMAN_PARTS = {
+    "hell": "light", "knall": "vivid", "leucht": "bright", "pastell": "soft", "pech": "",
+    "raben": "", "gross": "", "klein": "", "hoch": "", "mittel": "", "haupt": "", "alt": "old",
+    "neu": "", "ober": "", "unter": "", "innen": "", "aussen": "", "vorder": "", "hinter": "",
+    "nord": "", "sud": "", "ost": "", "west": "", "zitronen": "", "laub": "", "nadel": "",
+    "ur": "", "berg": "mountain", "schul": "school", "bauern": "farm", "oliv": "olive",
+    "see": "lake", "tal": "valley", "hof": "yard", "platz": "plaza", "bild": "painting",
+    "schein": "glow", "glanz": "shine", "farbe": "",
+    "flache": "field", "grund": "ground", "beet": "garden", "meister": "", "dunkl": "dark",
+}  # fmt: skip
+# Ends of English compounds, and what they mean.
+ENGLISH_ENDS = {"scape": "landscape", "light": "glow", "like": "", "colored": "", "coloured": ""}
+# Ends that are none: childhood, friendship, scarcity, trafficking.
+NO_HEADS = _listed("city hood king ship ships tie ties")
+JOINTS = ("", "s", "n", "en", "es", "er", "e")
