@@ -11,7 +11,13 @@ NAMED = 120  # characters of a key that an error shows
 AGAIN = "download it again"
 
 
-class CheckpointError(ValueError):
+class FileError(ValueError):
+    """A file of the user's that cannot be used: no fault of the program. One sentence, with the
+    cure.
+    """
+
+
+class CheckpointError(FileError):
     """A file that is no checkpoint, or not of this network; one sentence, with the cure."""
 
 

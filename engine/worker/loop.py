@@ -23,6 +23,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
+from engine.files.errors import FileError
 from engine.ipc.channel import WorkerChannel, worker_end
 from engine.ipc.messages import (
     LONGEST_LIMIT,
@@ -542,7 +543,10 @@ class Worker:
             text = f"This machine has too little memory left ({text.rstrip('.')}); {MORE}."
         elif loading.is_refused(error):
             text = loading.sentence(error)
-        traceback.print_exception(error)  # into the bridge's log
+        if isinstance(error, FileError):
+            sys.stderr.write(f"{error}\n")
+        else:
+            traceback.print_exception(error)  # into the bridge's log
         if is_cuda_error(error):
             return WorkerEnd(Exit.CUDA, text)
         if is_out_of_memory(error):

@@ -11,6 +11,7 @@ from itertools import repeat
 import numpy as np
 import pytest
 
+from engine.files.errors import CheckpointError
 from engine.ipc.channel import bridge_end, worker_end
 from engine.ipc.messages import (
     FROM_WORKER,
@@ -60,11 +61,12 @@ class CounterParameters(Parameters):
 class Counter:
     """Takes as many frames as its parameters say, and reports what it was given."""
 
+    refusal = ValueError("No such weights.")
     restless = False  # whether it wants another number each time that it is asked
 
     def __init__(self, load, context):
         if load.fails:
-            raise ValueError("No such weights.")
+            raise Counter.refusal
         self.size, self.resets, self.seen, self.asked = context.size, 0, {}, 0
 
     def wanted(self, parameters):
@@ -253,6 +255,21 @@ def test_a_pipeline_is_put_in_place_or_the_old_one_kept_each_with_its_values():
         talk.grant(3, takes=3, words="on")
         report = talk.block()[1]
         assert (report["words"], report["size"]) == ("on", "32x32")
+
+
+def test_a_file_of_the_users_is_one_sentence_in_the_log_and_what_is_ours_is_traced(
+    monkeypatch, capsys
+):
+    told = "x.safetensors is damaged; download it again."
+    with talking(HELLO, load()) as talk:
+        talk.begins()
+        for error, traced in ((CheckpointError(told), False), (ValueError(told), True)):
+            monkeypatch.setattr(Counter, "refusal", error)
+            talk.say(load(fails=True))
+            assert talk.hears(PipelineKept).text == told
+            log = capsys.readouterr().err
+            assert told in log
+            assert ("Traceback" in log) is traced
 
 
 def test_pictures_come_by_the_ring_with_the_number_of_their_snapshot():
