@@ -206,6 +206,11 @@ def copy(job: Job, console: Console) -> int:
         raise CommandError(
             f"Not here, so not to be copied: {', '.join(gone)}. Download them first."
         )
+    if split := [place.path for place in found.values() if place and place.in_shards]:
+        raise CommandError(
+            f"{split[0]} is the index of a checkpoint in shards: copy its whole folder to the same "
+            f"place below {job.to}, then the rest with this command and --to {quoted(job.to)}."
+        )
     todo = {one: place for one, place in found.items() if place and not target.home(one).is_file()}
     size = sum(place.path.stat().st_size for place in todo.values())
     if size > _free(target):

@@ -29,12 +29,12 @@ from engine.causal.vae.streams import Vae, load_vae, random_vae
 from engine.cost.fit import pixels
 from engine.cost.memory import Setting
 from engine.cost.roofline import frame_tokens
-from engine.files.kinds import SUFFIXES
-from engine.files.library import Library, lack
+from engine.files.library import Library, WeightsError, lack
 from engine.files.loras import LoraFile
+from engine.files.shards import stamp
 from engine.pipeline import Context
-from engine.weights.checkpoint import opened, randomised, read
-from engine.weights.headers import NESTS, header
+from engine.weights.checkpoint import header_of, randomised, read
+from engine.weights.headers import NESTS
 
 DEMO_STD = 0.12  # of weights: below it attention hardly shows
 STEPS = 5  # that loading is told in
@@ -68,13 +68,12 @@ class SharedPart(Generic[T]):
 
     def __init__(self) -> None:
         self.how = ""  # it was loaded; empty while there is none
-        self._origin: tuple[Path, int, int, str] | None = None
+        self._origin: tuple[Path, list[int], str] | None = None
         self._part: T | None = None
 
     def read(self, file: Path, how: str, load: Callable[[Path], T]) -> T:
         """The part of a file, loaded that way; `load` is called where it is not here already."""
-        seen = file.stat()
-        origin = file, seen.st_mtime_ns, seen.st_size, how
+        origin = file, stamp(file), how
         if self._part is None or self._origin != origin:
             self._part, self.how = None, ""  # its memory first
             self._part = load(file)
@@ -159,15 +158,14 @@ def _places(
     """Where the files of a row lie, by what they are for; each is what was declared."""
     library = Library(context.models, context.more_models)
     if gone := lack(library, pipeline, needed.values()):
-        raise ValueError(str(gone))
+        raise WeightsError(str(gone))
     at: dict[str, Path] = {}
     for role, artifact in needed.items():
         found = library.find(artifact)
         assert found  # as `lack` saw
         at[role] = found.path
-        if found.path.suffix in SUFFIXES:  # what is cut short is told by that, before it is read
-            with opened(found.path) as file:
-                header(file, found.path, LORA_NESTS if role == "lora" else NESTS)
+        if role != "tokenizer":  # what is cut short is told by that, before it is read
+            header_of(found.path, LORA_NESTS if role == "lora" else NESTS)
         library.check_before_load(
             artifact,
             found.path,

@@ -37,6 +37,7 @@ FOREIGN = {
     b"\x89PNG": PICTURE, b"\xff\xd8\xff": PICTURE, b"RIFF": PICTURE, b"GIF8": PICTURE,
     b"%PDF": f"a PDF document; {AGAIN}",
 }  # fmt: skip
+SPACE = b"\xef\xbb\xbf \t\r\n"  # that may stand in front of a text
 JSON = re.compile(rb'[{\[]\s*"[ -~]{6}')  # no header's length in front of it
 
 
@@ -86,17 +87,21 @@ def foreign(start: bytes) -> str:
     """What a file is whose first `LOOK` bytes are these and that is no checkpoint, with what to do;
     empty where it may be one.
     """
-    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    for begin, told in FOREIGN.items():
-        if text.startswith(begin.lower()):
-            return told
-    if JSON.match(text):
+    if told := named(start):
+        return told
+    if JSON.match(start.lstrip(SPACE)):
         return f"a text of JSON, such as a server's message; {AGAIN}"
     if start[TAR] == b"ustar" or (start.startswith(ZIP) and not _of_torch(start)):
         return PACKED
     if len(start) == LOOK and not any(start):
         return f"reserved space that no download has filled; {AGAIN}"
     return ""
+
+
+def named(start: bytes) -> str:
+    """The same for what `FOREIGN` lists."""
+    text = start.lstrip(SPACE).lower()
+    return next((told for begin, told in FOREIGN.items() if text.startswith(begin.lower())), "")
 
 
 def _of_torch(start: bytes) -> bool:

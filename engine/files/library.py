@@ -10,14 +10,16 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from platformdirs import user_documents_path
 
 from engine.catalog.artifacts import LORAS, Artifact
 from engine.catalog.controls import CausalLoad
-from engine.files import loras
+from engine.files import loras, shards
+from engine.files.errors import FileError
+from engine.files.kinds import LOOK, SUFFIXES, foreign
 from engine.files.loras import ListedLora, LoraFile, LoraFolder
 from engine.system import drives, held
 
@@ -30,7 +32,7 @@ COMFY = ("diffusion_models", "unet", "vae", "vae_approx", "text_encoders", "clip
 Progress = Callable[[float, float], None]  # bytes done, bytes in all
 
 
-class WeightsError(ValueError):
+class WeightsError(FileError):
     """A file of weights that is not what was declared; one sentence, with the cure."""
 
 
@@ -42,14 +44,18 @@ def size_text(size: float) -> str:
 
 
 def sha256(path: Path, progress: Progress | None = None) -> str:
-    """The SHA-256 of a file as hexadecimal digits."""
-    digest, done, whole = hashlib.sha256(), 0, path.stat().st_size
-    with held.patiently(lambda: path.open("rb")) as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-            done += len(block)
-            if progress:
-                progress(done, whole)
+    """The SHA-256 of a file as hexadecimal digits; of an index and its shards, that of all of them
+    one behind the other.
+    """
+    parts = shards.files(path)
+    digest, done, whole = hashlib.sha256(), 0, sum(part.stat().st_size for part in parts)
+    for part in parts:
+        with held.patiently(lambda part=part: part.open("rb")) as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+                done += len(block)
+                if progress:
+                    progress(done, whole)
     return digest.hexdigest()
 
 
@@ -67,6 +73,11 @@ class FoundFile:
 
     path: Path
     origin: str
+
+    @property
+    def in_shards(self) -> bool:
+        """Whether it is the index of a checkpoint in shards."""
+        return shards.is_index(self.path)
 
 
 def other_places(environment: Mapping[str, str] = os.environ) -> list[ModelFolder]:
@@ -202,11 +213,12 @@ class Library:
         known: Mapping[str, object] = {}
         with suppress(OSError):  # then the file is read once more
             known = self._record().get(str(path), {})
-        kept = known.get("stamp") == _stamp(path)
-        if kept and not anew and artifact.sha256 in ("", known["sha256"]):
+        kept = known.get("stamp") == shards.stamp(path)
+        declared = "" if shards.is_index(path) else artifact.sha256  # of the one file
+        if kept and not anew and declared in ("", known["sha256"]):
             return str(known["sha256"])
         found = sha256(path, progress)
-        expected = artifact.sha256 or (known["sha256"] if kept or known.get("came") else found)
+        expected = declared or (known["sha256"] if kept or known.get("came") else found)
         if found != expected:
             raise WeightsError(
                 f"{path} is not the file that it was: its SHA-256 is {found} where {expected} is "
@@ -217,7 +229,7 @@ class Library:
 
     def record(self, path: Path, found: str, *, came: bool = False) -> None:
         """Remember the SHA-256 of a file as it is now; `came` says that we downloaded it."""
-        entry = {"stamp": _stamp(path), "sha256": found, "came": came}
+        entry = {"stamp": shards.stamp(path), "sha256": found, "came": came}
         # Without a record the next start reads the files once more, which is all that is lost. One
         # that cannot be read now, for another program holds it, is not written over.
         with suppress(OSError):
@@ -225,7 +237,7 @@ class Library:
 
     def check_before_load(self, artifact: Artifact, path: Path, progress: Progress) -> None:
         """`check` what is only trusted by its hash: pickles, and files with a declared one."""
-        if artifact.sha256 or path.suffix in PICKLES:
+        if (artifact.sha256 and not shards.is_index(path)) or path.suffix in PICKLES:
             self.check(artifact, path, progress)
 
     def _record(self) -> dict[str, dict[str, object]]:
@@ -247,27 +259,28 @@ class Library:
             raise
 
 
-def _stamp(path: Path) -> list[int]:
-    seen = path.stat()
-    return [seen.st_size, seen.st_mtime_ns]
-
-
 def _may_be(path: Path, artifact: Artifact) -> bool:
     """Whether there is a file, of the right size where that is sure."""
     with suppress(OSError):
-        return path.is_file() and (not artifact.sha256 or path.stat().st_size == artifact.size)
+        any_size = not artifact.sha256 or shards.is_index(path)
+        return path.is_file() and (any_size or path.stat().st_size == artifact.size)
     return False
 
 
 def _candidates(folder: Path, artifact: Artifact) -> Iterator[Path]:
-    """Where a folder may have a file: as ours and Scope's, as the hub's cache, as ComfyUI's."""
-    yield folder / artifact.name
+    """Where a folder may have a file, or the index of its shards: as ours and Scope's, as the hub's
+    cache, as ComfyUI's.
+    """
     cached = folder / f"models--{artifact.repository.replace('/', '--')}" / "snapshots"
-    yield from sorted(cached.glob(f"*/{artifact.file}"), reverse=True)
-    name = Path(artifact.file).name
-    for kind in COMFY:
-        yield folder / kind / name
-        yield from sorted((folder / kind).glob(f"*/{name}"))
+    above = PurePosixPath(artifact.file).parent
+    weights = PurePosixPath(artifact.file).suffix in SUFFIXES
+    for file in (artifact.file, *(shards.indexes(artifact.file) if weights else ())):
+        yield folder / replace(artifact, file=file).name
+        yield from sorted(cached.glob(f"*/{file}"), reverse=True)
+        name = PurePosixPath(file).relative_to(above)
+        for kind in COMFY:
+            yield folder / kind / name
+            yield from sorted((folder / kind).glob(f"*/{name}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +329,9 @@ def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> Miss
 def _cut_short(home: Path, artifact: Artifact) -> str:
     with suppress(OSError):
         if home.is_file():
+            with home.open("rb") as file:
+                if told := foreign(file.read(LOOK)):
+                    return f"{home} is {told}."
             return f"{home} is cut short: {home.stat().st_size} of {artifact.size} bytes."
     return ""
 

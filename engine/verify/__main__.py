@@ -18,6 +18,7 @@ from engine.catalog.specs import SPECS, CausalSpec
 from engine.files.errors import CheckpointError
 from engine.files.hub_file import hub_file
 from engine.files.library import Library, WeightsError, size_text
+from engine.files.shards import is_index
 from engine.pipeline import InsufficientMemory
 from engine.system import by_hand
 from engine.verify.check import check_file, check_path
@@ -53,7 +54,7 @@ def _local(
     if found is None:
         raise WeightsError(f"it is missing; it would be {library.home(artifact)}.")
     remark = check_path(role, spec, found.path, vae=load.vae)
-    known = "declared" if artifact.sha256 else "recorded"
+    known = "declared" if artifact.sha256 and not is_index(found.path) else "recorded"
     digest = library.check(artifact, found.path, anew=True)
     return f"keys and shapes fit, SHA-256 {digest[:12]}… as {known}. {remark}".strip()
 

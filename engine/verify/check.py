@@ -20,7 +20,7 @@ from engine.causal.network.wan_weights import empty_transformer, load_transforme
 from engine.causal.text.encoder import check_text_encoder
 from engine.causal.text.tokens import Vocabulary
 from engine.causal.vae.streams import VaeKind, load_vae
-from engine.weights.checkpoint import opened
+from engine.weights.checkpoint import header_of
 from engine.weights.headers import NESTS, header
 
 Role: TypeAlias = Literal["network", "lora", "vae", "text", "tokenizer", "vace"]
@@ -48,8 +48,8 @@ def check_path(
     if role == "tokenizer":
         Vocabulary(path.parent, text.vocabulary, text.tokens)
         return ""
-    with opened(path) as file:
-        return check_file(role, spec, file, path, vae=vae, vae_width=vae_width, text=text)
+    tensors = header_of(path, LORA_NESTS if role == "lora" else NESTS)
+    return check(role, spec, tensors, path, vae=vae, vae_width=vae_width, text=text)
 
 
 def check_file(

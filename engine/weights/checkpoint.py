@@ -19,7 +19,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.files.errors import NAMED, CheckpointError, damaged, first_few, unsafe
+from engine.files import shards
+from engine.files.errors import NAMED, CheckpointError, damaged, first_few, shown, unsafe
 from engine.files.kinds import SAFETENSORS, check_suffix
 from engine.files.library import size_text
 from engine.pipeline import InsufficientMemory
@@ -35,9 +36,10 @@ Model = TypeVar("Model", bound=torch.nn.Module)
 def read(path: str | Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
     """The tensors of a checkpoint by the names that the file gives them, on the CPU.
 
-    `.safetensors`, or `.pt` and `.pth` as torch has written them since 1.6; a pickle may hold
-    the tensors themselves or, up to four deep, in the first of `nests` that it has. The tensors
-    are views of the mapped file in the file's types; writing to one changes memory, not the file.
+    `.safetensors`, the index of several such (`engine.files.shards`), or `.pt` and `.pth` as torch
+    has written them since 1.6; a pickle may hold the tensors themselves or, up to four deep, in the
+    first of `nests` that it has. The tensors are views of the mapped files in the files' types;
+    writing to one changes memory, not the file.
 
     CheckpointError where the file is absent, damaged or anything but tensors by name; that is
     seen in its header (`engine.weights.headers`), before the file is mapped. InsufficientMemory
@@ -45,10 +47,53 @@ def read(path: str | Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
     is run.
     """
     path = Path(path)
-    check_suffix(path)
-    with opened(path) as file:
-        header(file, path, nests)
-    _check_room(path)
+    header_of(path, nests)
+    for file in shards.files(path):
+        _check_room(file)
+    if not shards.is_index(path):
+        return _mapped(path, nests)
+    of_shards = [_mapped(file, nests) for file in shards.files(path)[1:]]
+    return {key: tensor for shard in of_shards for key, tensor in shard.items()}
+
+
+def header_of(path: Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
+    """What the header of a file says that it holds, or those of the shards that it is the index of;
+    see `engine.weights.headers`.
+
+    CheckpointError where one is not sound; where index and shards do not say the same, with the
+    tensor and the file.
+    """
+    if not shards.is_index(path):
+        check_suffix(path)
+        with opened(path) as file:
+            return header(file, path, nests)
+    index = shards.index(path)
+    found: dict[str, Tensor] = {}
+    for shard in shards.files(path)[1:]:
+        if not shard.is_file():
+            raise CheckpointError(
+                f"{path} names the shard {shard.name}, which is not beside it; download that too."
+            )
+        with opened(shard) as file:
+            held_there = header(file, shard, nests)
+        for key in held_there:
+            if index.get(key) != shard.name:
+                where = f"in {index[key]}" if key in index else "nowhere"
+                raise CheckpointError(
+                    f"{path} says that {shown(key)} is {where}, but {shard.name} holds it; "
+                    f"{shards.TOGETHER}."
+                )
+        found |= held_there
+    for key, name in index.items():
+        if key not in found:
+            raise CheckpointError(
+                f"{path} says that {shown(key)} is in {name}, which lacks it; {shards.TOGETHER}."
+            )
+    return found
+
+
+def _mapped(path: Path, nests: tuple[str, ...]) -> dict[str, Tensor]:
+    """The tensors of one file whose header is sound."""
     try:
         if path.suffix.lower() == SAFETENSORS:
             return load_file(path)

@@ -84,6 +84,16 @@ def test_a_spoilt_file_is_not_copied(
     assert not list((tmp_path / "stick").rglob("net.pt*"))
 
 
+def test_what_lies_in_shards_is_not_copied_in_part(
+    needy: None, tmp_path: Path, alone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path / "models/model/files/net/model.safetensors.index.json", b"{}")
+    status, said = command(capsys, "copy", "needy", "--to", tmp_path / "stick", folder=tmp_path)
+    assert status == 1
+    assert "is the index of a checkpoint in shards: copy its whole folder to the same" in said
+    assert not (tmp_path / "stick").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "answer"),
     [

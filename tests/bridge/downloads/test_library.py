@@ -36,6 +36,47 @@ def test_a_file_is_found_where_any_program_keeps_it(
     assert (found.path, found.origin) == (path, whose)
 
 
+@pytest.mark.parametrize(
+    ("folder", "whose"),
+    [
+        ("models/model/files/net.safetensors.index.json", "here"),
+        ("models/model/files/net/model.safetensors.index.json", "here"),
+        ("home/ComfyUI/models/diffusion_models/net/diffusion_pytorch_model.safetensors.index.json",
+         "ComfyUI"),
+        ("home/.cache/huggingface/hub/models--authors--model/snapshots/01/files/net/"
+         "model.safetensors.index.json", "the hub's cache"),
+        ("named/text_encoders/wan/net.safetensors.index.json", "named by you"),
+    ],
+)  # fmt: skip
+def test_a_checkpoint_in_shards_is_found_in_the_same_places(
+    tmp_path: Path, alone: Path, folder: str, whose: str
+) -> None:
+    index = put(tmp_path / folder, b'{"weight_map": {"a": "one.safetensors"}}')
+    library = Library(tmp_path / "models", [tmp_path / "named"])
+    found = library.find(NET)
+    assert found
+    assert (found.path, found.origin) == (index, whose)
+    shard = put(index.parent / "one.safetensors", CONTENT)
+    first = library.check(NET, index)
+    assert library.check(NET, index) == first, "no hash of the one file is expected of it"
+    library.check_before_load(NET, index, lambda done, whole: None)
+    put(shard, bytes(len(CONTENT)))
+    os.utime(shard, ns=(1, 1))
+    assert library.check(NET, index) != first, "a shard that changed is read again"
+    put(library.home(NET))
+    found = library.find(NET)
+    assert found
+    assert found.path == library.home(NET), "the one file comes first in its folder"
+
+
+def test_what_lies_in_place_of_a_file_is_told_by_its_name(tmp_path: Path, alone: Path) -> None:
+    library = Library(tmp_path / "models")
+    put(library.home(NET), b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n")
+    assert f"{library.home(NET)} is a Git LFS pointer" in str(lack(library, "longlive", [NET]))
+    put(library.home(NET), b"<!DOCTYPE html><title>Sign in</title>")
+    assert f"{library.home(NET)} is a web page" in str(lack(library, "longlive", [NET]))
+
+
 def test_our_own_folder_comes_first_and_another_size_is_another_file(
     tmp_path: Path, alone: Path
 ) -> None:

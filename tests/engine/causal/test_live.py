@@ -31,6 +31,7 @@ from engine.files.library import Library, sha256
 from tests.support.checkpoints import write_models
 from tests.support.memory import put
 from tests.support.rig import Rig, running_session, scene
+from tests.support.shards import write_shards
 from tests.support.tiny_rows import CATALOG, TINY
 
 pytestmark = pytest.mark.slow
@@ -354,6 +355,37 @@ def test_a_switch_to_a_damaged_file_is_refused_and_what_runs_goes_on(
 
 
 # Numbers that are none
+
+
+def test_a_checkpoint_in_shards_runs_and_one_that_is_cut_is_one_sentence(
+    live: Any, models: Path
+) -> None:
+    """Read when the pipeline is changed to; in the log no way through the code of ours."""
+    rig, _ = live("longlive")
+    session, one = rig.session, models / files.NETWORKS["krea-realtime-video"].name
+    folder = one.with_suffix("")
+    index = write_shards(folder / "diffusion_pytorch_model.safetensors.index.json", load_file(one))
+    aside = one.rename(one.with_suffix(".aside"))
+    try:
+        session.switch("krea-realtime-video")
+        rig.until(lambda: _ran(rig, "krea-realtime-video"), 60)
+        session.switch("longlive")
+        rig.until(lambda: _ran(rig, "longlive"), 60)
+        shard = sorted(folder.glob("*.safetensors"))[1]
+        shard.write_bytes(shard.read_bytes()[:-9])
+        session.switch("krea-realtime-video")
+        rig.until(lambda: f"{shard} is damaged, cut short" in session.status().error, 60)
+        shard.unlink()
+        session.switch("krea-realtime-video")
+        told = f"{index} names the shard {shard.name}, which is not beside it"
+        rig.until(lambda: told in session.status().error, 60)
+        assert _made(rig)
+        log = "\n".join(session._host.current.log)
+        assert "is damaged, cut short" in log
+        assert "Traceback" not in log
+    finally:
+        shutil.rmtree(folder)
+        aside.rename(one)
 
 
 def _lora(models: Path, name: str, change: Any) -> None:

@@ -17,6 +17,7 @@ from engine.causal.vae.streams import KINDS, empty_vae
 from engine.files.errors import CheckpointError
 from engine.verify.check import Role, check, check_file, check_path
 from tests.support.checkpoints import write_models
+from tests.support.shards import write_shards
 from tests.support.tiny_rows import SIZES, TINY
 
 torch.set_num_threads(1)
@@ -67,6 +68,16 @@ def test_no_file_fits_a_role_of_another(models: Path, role: Role, name: str) -> 
         assert text.startswith(str(path))
         assert text.endswith(".")
         assert "; choose" in text or "; download" in text
+
+
+def test_a_file_in_shards_is_checked_as_one(models: Path, tmp_path: Path) -> None:
+    """With a key of every shard; one that is missing, or of another shape, is told as of a file."""
+    whole = load_file(named(models, "krea-realtime-video-14b.safetensors"))
+    index = write_shards(tmp_path / "diffusion_pytorch_model.safetensors.index.json", whole)
+    assert check_path("network", ROW, index) == ""
+    write_shards(index, whole | {"model.blocks.1.ffn.0.bias": torch.zeros(7)})
+    with pytest.raises(CheckpointError, match=rf"^{index} does not fit the 1.3B, .*: \(7,\) where"):
+        check_path("network", ROW, index)
 
 
 def told(*arguments: Any, **more: Any) -> str:
