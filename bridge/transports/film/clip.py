@@ -2,8 +2,10 @@
 
 import logging
 import re
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +22,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from bridge.frames.frame import Image
 from bridge.transports import TransportError
 from bridge.transports.film.pictures import check_size
 from bridge.transports.film.player import Shot
@@ -69,12 +72,13 @@ class Clip:
     def __init__(self, path: Path, kind: str = "") -> None:
         """`kind` is FFmpeg's name of the format where its guess is not to be trusted."""
         self._path, self._kind = path, kind
-        self._upright = Upright()
+        self._upright, self._cover = Upright(), Upright()
         self.name, self.rate = path.name, ""
 
     def once(self) -> Generator[Shot, None, None]:
         """The shots of one round; TransportError for what cannot be played."""
         with self._opened() as (container, stream):
+            aside = _alpha_of(container, stream) if self._kind else None
             rates = (stream.average_rate, stream.guessed_rate)
             rate = next((float(found) for found in rates if found and found <= FASTEST), 30.0)
             self.rate = f"{rate:.4g}"
@@ -85,17 +89,28 @@ class Clip:
             told = stream.sample_aspect_ratio
             own = told != coded.sample_aspect_ratio
             try:
-                for picture, fields in progressive(_decoded(container, stream)):
+                plain = ((*one, None) for one in progressive(_decoded(container, stream)))
+                both = _beside(container, stream, aside) if aside else plain
+                for picture, fields, alpha in both:
                     self.rate = f"{rate * fields:.4g}"
                     check_size(picture.width, picture.height, self._path)
                     seen = picture.time if picture.pts is not None else None
                     line.place(seen, float((picture.duration or 0) * (picture.time_base or 0)))
                     aspect = told if own else coded.sample_aspect_ratio or told
-                    draw = partial(self._upright.drawn, picture, aspect)
+                    draw = partial(self._drawn, picture, aspect, alpha)
                     yield Shot(line.at, line.length, draw)
             except FFmpegError as error:
                 # What is broken in the middle ends the round; the next one starts afresh.
                 log.warning("%s is damaged after %.1f s (%s)", self._path, line.at, error.strerror)
+
+    def _drawn(
+        self, picture: VideoFrame, aspect: Fraction | None, alpha: VideoFrame | None
+    ) -> Image:
+        """A picture, with its transparency where that is another one, in gray."""
+        image = self._upright.drawn(picture, aspect)
+        if alpha is not None:
+            image[..., 3] = self._cover.drawn(alpha, aspect)[..., 0]
+        return image
 
     @contextmanager
     def _opened(self) -> Generator[tuple[InputContainer, VideoStream]]:
@@ -186,6 +201,31 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
             log.warning("PyAV has no %s here: transparency is left out", better)
     for packet in container.demux(stream):
         yield from decoder.decode(packet)
+
+
+def _alpha_of(container: InputContainer, stream: VideoStream) -> VideoStream | None:
+    """The track in which a moving AVIF has its transparency, as a film in gray; None for none."""
+    for other in container.streams.video:
+        same = (other.width, other.height, other.frames) == (
+            stream.width, stream.height, stream.frames
+        )  # fmt: skip
+        decoder = cast(VideoCodecContext | None, getattr(other, "codec_context", None))
+        gray = decoder is not None and (decoder.pix_fmt or "").startswith("gray")
+        if gray and same and other.index > stream.index:
+            return other
+    return None
+
+
+def _beside(
+    container: InputContainer, stream: VideoStream, aside: VideoStream
+) -> Iterator[tuple[VideoFrame, int, VideoFrame]]:
+    """The pictures of two tracks side by side, as `progressive` has them."""
+    waiting: dict[int, deque[VideoFrame]] = {stream.index: deque(), aside.index: deque()}
+    colours, alphas = waiting.values()
+    for packet in container.demux(stream, aside):
+        waiting[packet.stream.index].extend(cast("list[VideoFrame]", packet.decode()))
+        while colours and alphas:
+            yield colours.popleft(), 1, alphas.popleft()
 
 
 def _codec(container: InputContainer) -> str:

@@ -8,6 +8,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from bridge.transports import Options, TransportError, open_source
 from bridge.transports.film.animated import AnimatedWebp
@@ -141,6 +142,24 @@ def test_a_picture_that_moves_moves(tmp_path, name, kind):
         assert np.flatnonzero(red).mean() == pytest.approx(np.flatnonzero(wanted[20, :, 3]).mean())
         if kind != ".avif":  # whose transparency is a film of its own, which is not read
             assert (image[20, ~red, 3] < 10).all()
+
+
+@pytest.mark.parametrize("way", [None, Image.Transpose.ROTATE_90])
+@pytest.mark.parametrize("clear", [True, False])
+def test_a_moving_avif_keeps_its_transparency(tmp_path, clear, way):
+    pictures = []
+    for number in range(4):
+        image = plain((60 * number, 90, 30, 255), 96, 64)
+        image[:, 48:, 3] = 255 - 85 * number if clear else 255
+        one = Image.fromarray(image)
+        pictures.append(one.transpose(way) if way is not None else one)
+    path = tmp_path / "moving.avif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=100, quality=95)
+    with open_source(f"file:{path}", Options()) as source:
+        shown = drawn(source._reel)
+    assert len(shown) == 4
+    for image, made in zip(shown, pictures, strict=True):
+        assert np.abs(image.astype(int) - np.asarray(made.convert("RGBA"))).max() < 9
 
 
 def test_frames_of_a_webp_are_laid_over_each_other_as_they_say(tmp_path):
