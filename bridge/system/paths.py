@@ -42,6 +42,11 @@ DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\
 # What a bridge and what it sends may be called, here and in other programs: no other signs, since
 # files are called so too, and each system has its own way to write other letters in such names
 NAME = re.compile(r'(?! )[^\x00-\x1f\x7f-\U0010ffff/\\:*?"<>|]+(?<! )')
+SPELLED = str.maketrans({
+    "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "æ": "ae",
+    "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D",
+    "’": "'", "–": "-", "—": "-",
+})  # fmt: skip
 NAME_TAKES = 'letters (A to Z), digits, blanks within and signs but / \\ : * ? " < > |'
 
 
@@ -149,12 +154,26 @@ def refusal(path: PurePath) -> str:
     return ""
 
 
+def instead(name: str, most: int) -> str:
+    """Which name of at most `most` letters to write instead of one with others, as words behind a
+    refusal: `; write Buehne for it`; empty where none suggests itself.
+
+    Other letters are refused although Spout carries some: it keeps bytes, which each program reads
+    in its own way, and a name that begins with one hides all other senders from every receiver.
+    """
+    plain = unicodedata.normalize("NFKD", name.translate(SPELLED))
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    may_be = plain != name and NAME.fullmatch(plain) and len(plain) <= most
+    return f"; write {plain} for it" if may_be else ""
+
+
 def bridge_name(name: str) -> str:
     """A bridge's name, which files are called by; ValueError for what is none, as one of Windows'
     devices is on every system: a show's folder travels.
     """
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-        raise ValueError(f"takes 1 to {LONGEST_NAME} {NAME_TAKES}, not {name!r:.80}")
+        cure = instead(name, LONGEST_NAME)
+        raise ValueError(f"takes 1 to {LONGEST_NAME} {NAME_TAKES}, not {name!r:.80}{cure}")
     if DEVICE.fullmatch(name):
         raise ValueError(f"{name} is a device on Windows, where no file can have its name")
     return name

@@ -4,7 +4,7 @@ import os
 from time import perf_counter, sleep
 
 from bridge.frames.frame import Frame
-from bridge.system.paths import NAME, NAME_TAKES
+from bridge.system.paths import NAME, NAME_TAKES, instead
 from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import TransportBase
 from engine.ipc.public_ring import PublicReader, PublicWriter
@@ -291,7 +291,7 @@ def _checked(name: str) -> str:
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise TransportError(
             f"shm:{name:.100} is no name for shared memory; "
-            f"use at most {LONGEST_NAME} {NAME_TAKES}."
+            f"use at most {LONGEST_NAME} {NAME_TAKES}{instead(name, LONGEST_NAME)}."
         )
     return name
 

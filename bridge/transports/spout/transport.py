@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from bridge.frames.frame import Frame
+from bridge.system.paths import instead
 from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import TransportBase
 from bridge.transports.spout.receiver import GL_RGBA, Receiver
 from bridge.transports.spout.registry import Sender, find, senders
 from engine.system import loading
 
+LONGEST_NAME = 250  # bytes of a name; Spout keeps 256 of each
 LOOK_FOR = 0.05  # seconds between looks for a sender that is away
 GLANCE = 0.002  # seconds between looks for a picture where the sender counts them
 COMPARED_GLANCE = 1 / 90  # the same where each look costs a copy and a comparison
@@ -192,9 +194,21 @@ def open_source(name: str, options: Options) -> SpoutSource:
 def open_sink(name: str, options: Options) -> SpoutSink:
     """`spout:NAME`"""
     _check()
-    if not name or len(name.encode()) > 250:
-        raise TransportError("spout: needs a name of at most 250 letters, as in spout:BridgeOut.")
+    check_sent(name)
     return SpoutSink(name)
+
+
+def check_sent(name: str) -> None:
+    """TransportError for a name that a sender of ours cannot have."""
+    if not name or len(name.encode()) > LONGEST_NAME:
+        raise TransportError(
+            f"spout: needs a name of at most {LONGEST_NAME} letters, as in spout:BridgeOut."
+        )
+    if not name[0].isascii():  # its first byte would end the list of all senders
+        raise TransportError(
+            f"spout:{name:.100} would hide other senders, for its name does not begin with a "
+            f"letter from A to Z{instead(name, LONGEST_NAME)}."
+        )
 
 
 def _check() -> None:

@@ -15,6 +15,7 @@ from bridge.frames.frame import Frame
 from bridge.settings import Settings
 from bridge.system.logs import LogFile
 from bridge.transports import Options, TransportError, offers, open_sink, open_source
+from bridge.transports.spout.transport import check_sent
 from tests.bridge.cli.test_cli import read, running
 
 NAMES = ["My Stage", "Stage (left)", "Cam #1 [4K] & more", "a.b", "100 %", "it's"]
@@ -57,6 +58,33 @@ def test_what_is_no_name_is_refused_in_a_sentence(name):
         open_sink(f"shm:{name}", Options())
     with pytest.raises(ValidationError, match=r"takes 1 to 40 letters \(A to Z\), digits, blanks"):
         Settings(name=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("Bühne", "; write Buehne for it."), ("Café — left", "; write Cafe - left for it."),
+        ("Cafe\u0301", "; write Cafe for it."), ("Łódź ø", "; write Lodz o for it."),
+        ("Straße", "; write Strasse for it."), ("舞台", "'."), ("🎛", "'."), ("ü/a", "'."),
+    ],
+)  # fmt: skip
+def test_a_name_with_other_letters_is_refused_with_the_one_to_write(name, cure):
+    with pytest.raises(TransportError) as caught:
+        open_sink(f"shm:{name}", Options())
+    assert str(caught.value).endswith(cure if ";" in cure else "|.")
+    with pytest.raises(ValidationError) as caught:
+        Settings(name=name)
+    assert caught.value.errors()[0]["msg"].endswith(cure.removesuffix("."))
+    if not name[0].isascii():
+        with pytest.raises(TransportError, match="would hide other senders"):
+            check_sent(name)
+
+
+@pytest.mark.parametrize("name", ["Bühne", "Café", "a" * 250])
+def test_spout_carries_other_letters_behind_the_first(name):
+    check_sent(name)
+    with pytest.raises(TransportError, match="at most 250 letters"):
+        check_sent(name + "é" * 125)
 
 
 @given(st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF), max_size=50))
