@@ -7,12 +7,13 @@ import pytest
 
 
 def rest_slow(cases: Iterable[Any], quick: int = 1) -> list[Any]:
-    """The cases of a parameter; those after the first few are slow. A tuple has several values."""
+    """The cases of `parametrize`, of which those after the first few are slow. A tuple is one value
+    for each name, also where there is one name.
+    """
     return [
-        case if number < quick else pytest.param(*_values(case), marks=pytest.mark.slow)
+        pytest.param(
+            *(case if isinstance(case, tuple) else (case,)),
+            marks=[] if number < quick else pytest.mark.slow,
+        )
         for number, case in enumerate(cases)
     ]
-
-
-def _values(case: Any) -> tuple[Any, ...]:
-    return case if isinstance(case, tuple) else (case,)
