@@ -22,7 +22,9 @@ PROVEN = 10.0  # the same after which nothing can be wrong with what was asked f
 LONGEST_PAUSE = 10.0  # seconds between a death and the next start
 GLANCE = 0.1  # seconds: Windows sees Ctrl-C between two waits only
 TOO_MANY = 4  # deaths in a row, each soon after its start: what is restored may be why
-GRACE = 4.0  # seconds that the bridge may take to end when it is told to; Windows gives us five
+# Seconds that the bridge may take to end when it is told to: it takes two where nothing else runs,
+# and what is killed has not told its journal that it ended well. Windows gives us five.
+GRACE = 4.0 if sys.platform == "win32" else 10.0
 
 
 def supervise(arguments: Sequence[str], settings: Settings, console: Console) -> int:
