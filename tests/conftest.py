@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 
@@ -26,6 +27,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with suppress(ImportError):  # the Python under Wine is without
+        from hypothesis import HealthCheck, settings
+
+        # An example may take as long as a busy machine lets it.
+        settings.register_profile(
+            "ours", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        )
+        settings.load_profile("ours")
 
 
 def pytest_collection_finish() -> None:
