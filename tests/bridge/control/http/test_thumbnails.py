@@ -148,9 +148,9 @@ def test_what_takes_long_is_looked_at_more_rarely(trial):
     assert found.until - perf_counter() > 0.9 * REST * 0.6 > KEPT
 
 
-@pytest.mark.parametrize("uri", ["shm:test-thumb-silent", "shm:nobody"])
+@pytest.mark.parametrize("uri", ["shm:test-thumb-mute", "shm:nobody"])
 def test_a_sender_that_never_gives_a_picture_is_said_in_time(uri):
-    with ring("test-thumb-silent", 64, 36):
+    with ring("test-thumb-mute", 64, 36):
         began = perf_counter()
         found = Thumbnails().ask(uri).result(30)
         assert perf_counter() - began < PATIENCE + 2
