@@ -455,7 +455,7 @@ class _Osc:
             builder.add_arg(value)
         self._socket.sendto(builder.build().dgram, ("127.0.0.1", self._port))
 
-    def hear(self, enough: Callable[[], bool], seconds: float = 5.0) -> None:
+    def hear(self, enough: Callable[[], bool], seconds: float = 30.0) -> None:
         """Take in what comes until that is enough, or for so long."""
         end = time.perf_counter() + seconds
         while not enough() and (left := end - time.perf_counter()) > 0:
@@ -504,7 +504,7 @@ def _takes(bridge: _Bridge, osc: _Osc, address: str, value: int) -> bool:
     osc.hear(lambda: "/bridge/pong" in osc.heard)
     if bridge.json("/api/v1/state")["osc_refused"] == before:
         return True
-    osc.hear(lambda: "/bridge/error" in osc.heard, 1.0)
+    osc.hear(lambda: "/bridge/error" in osc.heard, 10.0)
     return any(error.startswith(f"{address}:") for error in osc.errors)
 
 

@@ -158,6 +158,7 @@ def test_after_a_stall_of_three_seconds_there_is_no_burst(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_real_worker_leaves_at_an_even_pace_and_a_stall_makes_no_burst(tmp_path):
     load = {"frames": 12, "shortest": 0.3, "longest": 0.5}
     with running_session(tmp_path, load=load, hang_s=20, **FAST) as rig:
@@ -373,9 +374,9 @@ def test_a_worker_that_hangs_tells_its_stacks_and_is_replaced(tmp_path):
         rig.running()
         hung = rig.session._host.current
         rig.session.store.update({"trouble": "hang"})
-        time.sleep(0.5)
-        rig.session.store.update({"trouble": ""})  # before the next one comes
-        rig.until(lambda: rig.session.status().restarts == 1)
+        rig.until(lambda: rig.session.status().restarts)
+        rig.session.store.update({"trouble": ""})
+        rig.until(lambda: rig.session._host.current is not hung)
         rig.running()
         stop()
         assert any("_trouble" in line for line in hung.log), "the stack names where it hung"
@@ -614,9 +615,8 @@ def test_after_a_stall_of_the_clock_no_picture_stands_behind_the_one_shown(tmp_p
             pickup.take = lambda *asked: time.sleep(0.2) or take(*asked)
             rig.until(lambda: left and left[-1] > 0)
             pickup.take = take
-            stalled = len(left)
-            rig.until(lambda: len(left) >= stalled + 60)
-            assert 0 in left[stalled + 12 : stalled + 60]
+            stalled = len(left) + 12
+            rig.until(lambda: 0 in left[stalled:])
         finally:
             stop.set()
             sender.join()

@@ -90,14 +90,14 @@ def running(tmp_path, *arguments, command=None, **more):
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(60)
         assert found, "".join(lines)
         yield Running(process, found[0], lines)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-            process.wait(10)
-        thread.join(5)
+            process.wait(30)
+        thread.join(30)
         process.stderr.close()
 
 
@@ -242,7 +242,7 @@ def test_a_killed_bridge_takes_its_worker_along_and_is_swept_up_after(tmp_path):
         bridge.until(lambda _: json.loads(journal.read_text())["values"].get("vace_scale") == 0.5)
         bridge.process.kill()
         bridge.process.wait()
-    end = perf_counter() + 5
+    end = perf_counter() + 40
     while psutil.pid_exists(worker) and perf_counter() < end:
         time.sleep(0.05)
     assert not psutil.pid_exists(worker)
@@ -375,7 +375,7 @@ def test_send_hands_on_and_ends_by_itself():
     )
     reader = read("test-send")
     try:
-        end = perf_counter() + 3
+        end = perf_counter() + 30
         while reader.newest() is None and perf_counter() < end:
             time.sleep(0.01)
         assert reader.newest().image.shape == (360, 640, 4)

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -151,7 +150,7 @@ def test_after_a_death_the_ports_are_waited_for_and_what_comes_back_is_told(tmp_
             "--output-size", "64x48")  # fmt: skip
     with running(tmp_path, *more) as bridge:
         bridge.until(lambda state: state["state"] == "RUNNING")
-        time.sleep(0.3)  # until the journal has it
+        bridge.until(lambda _: (tmp_path / "Xport.journal.json").is_file())
         bridge.process.kill()
         bridge.process.wait()
     for seconds, kind in ((1.5, TCP), (2.5, UDP)):

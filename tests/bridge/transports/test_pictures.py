@@ -135,7 +135,7 @@ def test_a_picture_that_moves_moves(tmp_path, name, kind):
     with open_source(f"file:{path}", Options()) as source:
         reel = source._reel
         assert [at for at, _ in shots(reel)] == pytest.approx([0, 0.1, 0.2, 0.3], abs=0.01)
-        assert source.receive(2).image.shape == (48, 64, 4)
+        assert source.receive(30).image.shape == (48, 64, 4)
         assert "64x48 at 10" in source.status
     for image, wanted in zip(drawn(reel), images, strict=True):
         red = (image[20, :, 0] > 128) & (image[20, :, 3] > 128)
@@ -313,7 +313,7 @@ def test_new_pictures_of_a_folder_are_seen_in_the_next_round(row):
 def test_a_picture_without_its_ending_is_a_picture(tmp_path):
     save(tmp_path / "photo", plain((7, 8, 9)), ending=".png")
     with open_source(f"file:{tmp_path}/photo", Options()) as source:
-        assert tuple(source.receive(1).image[0, 0]) == (7, 8, 9, 255)
+        assert tuple(source.receive(30).image[0, 0]) == (7, 8, 9, 255)
 
 
 def test_a_clip_is_told_from_its_poster(tmp_path):

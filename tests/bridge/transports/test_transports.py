@@ -119,7 +119,7 @@ def test_a_source_gives_whole_rgba_pictures_with_rising_numbers_and_is_never_lat
         while perf_counter() < end and len(frames) < 5:
             began = perf_counter()
             frame = source.receive(0.05)
-            assert perf_counter() - began < 5, "receive waits no longer than it was told"
+            assert perf_counter() - began < 30, "receive waits no longer than it was told"
             if frame:
                 frames.append(frame)
         assert frames
@@ -145,7 +145,7 @@ def test_a_source_without_a_sender_waits_and_says_so():
         with open_source(uri, OPTIONS) as source:
             began = perf_counter()
             assert source.receive(0.05) is None
-            assert 0.04 < perf_counter() - began < 5
+            assert 0.04 < perf_counter() - began < 30
             assert source.status
 
 
@@ -296,7 +296,7 @@ def test_who_comes_late_gets_the_picture_that_is_due(tmp_path):
         for pause in (0, 0.3):
             time.sleep(pause)
             times.append(perf_counter())
-            numbers.append(read_counter(source.receive(1).image))
+            numbers.append(read_counter(source.receive(30).image))
             times.append(perf_counter())
     _, asked, got, asked_late, got_late = times
     least, most = 30 * (asked_late - got), 30 * (got_late - asked)
@@ -307,7 +307,7 @@ def test_a_still_keeps_its_alpha(tmp_path):
     image = picture()
     cv2.imwrite(str(tmp_path / "a.png"), cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA))
     with open_source(f"file:{tmp_path}/a.png", OPTIONS) as source:
-        assert np.array_equal(source.receive(1).image, image)
+        assert np.array_equal(source.receive(30).image, image)
 
 
 # Cameras
@@ -327,10 +327,10 @@ def test_a_camera_gives_its_newest_picture_and_comes_back_when_it_was_pulled_out
 
     monkeypatch.setattr(cv2, "VideoCapture", capture)
     with open_source("camera:3", OPTIONS) as source:
-        frame = source.receive(2)
+        frame = source.receive(30)
         assert frame.image.shape == (48, 64, 4)
         assert (frame.image[..., 3] == 255).all()
-        end = perf_counter() + 5
+        end = perf_counter() + 40
         while "waiting for camera 3" not in source.status:
             source.receive(0.05)
             assert perf_counter() < end
@@ -399,7 +399,7 @@ def test_a_camera_is_opened_by_directshow_where_that_is_asked_for(
     monkeypatch.setattr(camera.sys, "platform", "win32")
     monkeypatch.setattr(camera, "cameras", lambda: {0: "Inside", 1: "OBS", 2: "C920"})
     with open_source(uri, OPTIONS) as source:
-        assert source.receive(2).image.shape == (48, 64, 4)
+        assert source.receive(30).image.shape == (48, 64, 4)
     assert opened[0] == wanted
     assert [offer.uri for offer in camera.offers()] == [f"camera:dshow/{n}" for n in range(3)]
     with pytest.raises(TransportError, match=r"has 0 Inside, 1 OBS, 2 C920.*write its number"):
@@ -414,14 +414,14 @@ def test_pictures_pass_exactly_with_alpha_and_the_last_one_stays_for_who_comes_l
         for number in range(1, 6):
             sink.send(Frame(picture(333, 201, number), perf_counter(), number))
         with open_source("shm:test-exact", OPTIONS) as source:
-            assert np.array_equal(source.receive(1).image, picture(333, 201, 5))
+            assert np.array_equal(source.receive(30).image, picture(333, 201, 5))
             assert source.receive(0.05) is None, "a picture is given once"
 
 
 def test_a_held_picture_is_not_a_new_one_but_an_unnumbered_one_is():
     with open_sink("shm:test-held", OPTIONS) as sink, open_source("shm:test-held", OPTIONS) as got:
         sink.send(Frame(picture(), perf_counter(), 7))
-        assert got.receive(1)
+        assert got.receive(30)
         sink.send(Frame(picture(), perf_counter(), 7))
         assert got.receive(0.05) is None
         for _ in range(2):
@@ -433,7 +433,7 @@ def test_the_sender_may_change_its_size():
     with open_sink("shm:test-size", OPTIONS) as sink, open_source("shm:test-size", OPTIONS) as got:
         for number, size in enumerate([(64, 48), (1, 1), (320, 240), (333, 201)], 1):
             sink.send(Frame(picture(*size, number), perf_counter(), number))
-            assert np.array_equal(got.receive(1).image, picture(*size, number))
+            assert np.array_equal(got.receive(30).image, picture(*size, number))
 
 
 SENDER = """
@@ -543,7 +543,7 @@ def test_a_picture_is_held_against_a_budget_before_it_is_unpacked(tmp_path, kind
     path = tmp_path / f"art{kind}"
     cv2.imwrite(str(path), np.full((30, 40, 3), 90, np.uint8))
     with open_source(f"file:{path}", Options()) as source:
-        assert source.receive(2).image.shape == (30, 40, 4)
+        assert source.receive(30).image.shape == (30, 40, 4)
     monkeypatch.setattr("bridge.transports.film.pictures.MOST_PIXELS", 1199)
     monkeypatch.setattr(cv2, "imdecode", None)
     with pytest.raises(TransportError, match="has pictures of 40x30 where"):

@@ -122,7 +122,7 @@ def test_a_fault_that_goes_on_after_it_ends_the_worker(tmp_path):
         made(rig)
         session.store.update({"prompt": POISON, "trouble": "nan"})
         rig.until(lambda: session.status().restarts)
-        assert session.store.snapshot.values["prompt"] == "sea"
+        rig.until(lambda: session.store.snapshot.values["prompt"] == "sea")
         stop()
 
 
@@ -145,6 +145,7 @@ def test_the_way_back_has_no_fade_and_the_next_change_has_its_own(tmp_path, monk
         rig.until(lambda: session.store.snapshot.values["prompt"] == "sea")
         made(rig)
         session.store.update({"prompt": "land"})
+        rig.until(lambda: seen[-1][1] == "land")
         stop()
     last = [(prompt, fade) for _, prompt, fade in seen][-3:]
     assert last == [(POISON, 30.0), ("sea", 0.0), ("land", 30.0)]

