@@ -3,12 +3,11 @@
 An embedding is (1, tokens, width), zero beyond the prompt's own tokens.
 """
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Method: TypeAlias = Literal["linear", "slerp"]
@@ -27,8 +26,8 @@ def blend(embeddings: Sequence[Tensor], weights: Sequence[float], method: Method
     if method == "slerp" and len(embeddings) == 2:
         return between(embeddings[0], embeddings[1], parts[1], method)
     mixed = sum((e * part for e, part in zip(embeddings, parts, strict=True)), torch.zeros(()))
-    norm = sum(e.norm() * part for e, part in zip(embeddings, parts, strict=True))
-    return mixed * (norm / mixed.norm().clamp_min(SMALLEST))
+    strength = sum(norm(e) * part for e, part in zip(embeddings, parts, strict=True))
+    return mixed * (strength / norm(mixed).clamp_min(SMALLEST))
 
 
 def between(source: Tensor, target: Tensor, part: float, method: Method) -> Tensor:
@@ -42,5 +41,10 @@ def between(source: Tensor, target: Tensor, part: float, method: Method) -> Tens
     return torch.where(angle < STRAIGHT, torch.lerp(source, target, part), arc)
 
 
+def norm(embedding: Tensor) -> Tensor:
+    """Its length as one vector, a number."""
+    return embedding.norm()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # has no types
+
+
 def _unit(embedding: Tensor) -> Tensor:
-    return embedding / embedding.norm(dim=-1, keepdim=True).clamp_min(SMALLEST)
+    return F.normalize(embedding, dim=-1, eps=SMALLEST)

@@ -5,9 +5,7 @@ tokens of which all but the prompt's own are masked, and set to zero at the end:
 for more work. The network is that of Chung et al. 2023 ("UniMax"), as transformers has it.
 """
 
-# pyright: basic, reportMissingImports=false
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from torch.func import functional_call
 from transformers import UMT5Config, UMT5EncoderModel
 
 from engine.catalog.specs import UMT5_XXL, TextSize
-from engine.causal.text.tokens import Tokens, Vocabulary
+from engine.causal.text.tokens import Tokens, Vocabulary, Words
 from engine.files.errors import CheckpointError
 from engine.weights.checkpoint import placed
 from engine.weights.finite import check_finite
@@ -47,13 +45,13 @@ TABLE, SAME_TABLE = "shared.weight", "encoder.embed_tokens.weight"  # transforme
 class TextEncoder:
     """Texts to embeddings, for one thread at a time; `load_text_encoder` makes one.
 
-    `model` is transformers' UMT5EncoderModel. It computes in `dtype` on `device`.
+    `model` computes in `dtype` on `device`.
     """
 
     def __init__(
         self,
-        model: Any,
-        vocabulary: Vocabulary,
+        model: UMT5EncoderModel,
+        vocabulary: Words,
         size: TextSize,
         dtype: torch.dtype,
         device: torch.device,
@@ -94,7 +92,7 @@ class TextEncoder:
         return padded
 
     @contextmanager
-    def _aside(self) -> Iterator[None]:
+    def _aside(self) -> Generator[None, None, None]:
         """On CUDA, a stream of the encoder's own: on that of the frames, these would queue up
         behind it.
         """
@@ -182,7 +180,7 @@ def check_text_encoder(
     _renamed(tensors, empty_text_encoder(size), size, source)
 
 
-def empty_text_encoder(size: TextSize) -> Any:
+def empty_text_encoder(size: TextSize) -> UMT5EncoderModel:
     """The network without weights (all on `meta`), in eval mode, without gradients."""
     config = UMT5Config(
         vocab_size=size.vocabulary,

@@ -4,8 +4,6 @@ Texts are encoded in a thread of their own. Until all of a new wish is known the
 the embedding fades from what is shown to what is wished.
 """
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
@@ -15,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.causal.text.blending import Method, between, blend
+from engine.causal.text.blending import Method, between, blend, norm
 from engine.causal.text.tokens import clean, named
 from engine.system.background import BackgroundCache
 from engine.weights.finite import all_finite
@@ -157,7 +155,7 @@ class PromptTransition:
         """Set out for another target, from wherever the way has come to."""
         here = self.at(time)
         at_once = pace.fade <= 0 if pace.blocks is None else pace.blocks < 2
-        if here is None or at_once or float((target - here).norm()) < UNSEEN:
+        if here is None or at_once or float(norm(target - here)) < UNSEEN:
             here = target
         self._source, self._target, self._pace = here, target, pace
         self._began, self._blocks = time, 0

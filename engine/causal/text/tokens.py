@@ -1,10 +1,8 @@
 """Prompts as the tokens that the text encoder was trained on."""
 
-# pyright: basic, reportMissingImports=false
-
 import html
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tokenizers import Tokenizer
 
@@ -39,6 +37,18 @@ def clean(text: str) -> str:
 def named(text: str) -> str:
     """A prompt's beginning in quotes, for a sentence about it."""
     return repr(text if len(text) <= NAMED else f"{text[: NAMED - 1]}…")
+
+
+class Words(Protocol):
+    """What the encoder asks: a `Vocabulary`, or what stands in for one."""
+
+    def __call__(self, text: str) -> Tokens:
+        """A prompt as tokens, its end included."""
+        ...
+
+    def note(self, text: str) -> str:
+        """A sentence for the user where not all of a prompt counts, else nothing."""
+        ...
 
 
 class Vocabulary:
