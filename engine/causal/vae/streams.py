@@ -9,13 +9,11 @@ The four: `wan`, the one of Wan2.1; `lightvae`, the same a quarter as wide; `tae
 work; `lighttae`, the same network trained on latents that are not normalised.
 """
 
-# pyright: basic, reportMissingImports=false
-
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -100,7 +98,7 @@ class Stream:
 
     def reset(self) -> None:
         """Begin anew, as if just opened; what the past held of memory is free."""
-        self._past: list[Any] = [None] * self._slots
+        self._past: list[object] = [None] * self._slots
         self._size: tuple[int, ...] | None = None
 
     def _check(self, given: Tensor, channels: int, side: int) -> None:
@@ -144,7 +142,7 @@ class Encoder(Stream):
         # always the same two shapes, so that a long call needs no more memory than a short one
         sizes = [GROUP] * ((frames + lacking) // GROUP)
         sizes[0] -= lacking
-        groups = pixels.to(self.vae.device).split(sizes, 2)
+        groups = torch.split(pixels.to(self.vae.device), sizes, 2)
         return torch.cat([self._encoded(group) for group in groups], 2)
 
     @property
@@ -182,11 +180,11 @@ class Decoder(Stream):
         self._size = tuple(latents.shape[3:])
         return self._decoded(latents.to(self.vae.device, torch.float32), self._past)
 
-    def _decoded(self, latents: Tensor, past: list[Any]) -> Iterator[Tensor]:
+    def _decoded(self, latents: Tensor, past: list[object]) -> Iterator[Tensor]:
         vae = self.vae
         if not vae.normalised:
             latents = latents * vae.deviation + vae.mean
-        for latent in latents.split(1, 2):
+        for latent in torch.split(latents, 1, 2):
             yield vae.codec.decode(latent, past)
 
 

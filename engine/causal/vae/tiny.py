@@ -5,11 +5,8 @@ one tensor for each of them: what that block was given last. The network is Olli
 TAEHV; modules stand at the places that their weights have in its files.
 """
 
-# pyright: basic, reportMissingImports=false
-
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -86,11 +83,12 @@ class TinyCodec:
 
     def __init__(self, width: int) -> None:
         with torch.device("meta"):
-            encoder, decoder = nn.ModuleList(_encoder(width)), nn.ModuleList(_decoder(width))
+            self._encoder, self._decoder = _encoder(width), _decoder(width)
+        encoder, decoder = nn.ModuleList(self._encoder), nn.ModuleList(self._decoder)
         self.module = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
         self.module.eval().requires_grad_(False)
-        self.encoder_slots = _blocks(encoder)
-        self.decoder_slots = _blocks(decoder)
+        self.encoder_slots = _blocks(self._encoder)
+        self.decoder_slots = _blocks(self._decoder)
 
     def state(self, tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
         """A checkpoint's tensors, which go by the same names here.
@@ -98,13 +96,13 @@ class TinyCodec:
         Some files were trained to grow more frames than these networks do: the last are ours.
         """
         state = dict(tensors)
-        for index, layer in enumerate(self.module["decoder"]):  # type: ignore[arg-type]
+        for index, layer in enumerate(self._decoder):
             key = f"decoder.{index}.conv.weight"
             if isinstance(layer, TGrow) and key in state and state[key].ndim:
                 state[key] = state[key][-layer.conv.out_channels :]
         return state
 
-    def encode(self, pixels: Tensor, past: list[Any]) -> Tensor:
+    def encode(self, pixels: Tensor, past: list[object]) -> Tensor:
         """One latent (1, 16, 1, H/8, W/8) in float32.
 
         `pixels` is (1, 3, frames, H, W) in -1..1: the stream's first frame, later 4 at a time.
@@ -114,7 +112,7 @@ class TinyCodec:
         latent = self.encode_frames(frames.expand(GROUP, -1, -1, -1), past)
         return latent.transpose(0, 1)[None].float()
 
-    def decode(self, latent: Tensor, past: list[Any]) -> Tensor:
+    def decode(self, latent: Tensor, past: list[object]) -> Tensor:
         """Pixels (1, 3, frames, H, W) in float32, in -1..1: first one frame, later 4.
 
         `latent` is (1, 16, 1, H/8, W/8).
@@ -124,18 +122,18 @@ class TinyCodec:
         kept = frames[LEAD:] if first else frames
         return kept.transpose(0, 1)[None].float().clamp(0, 1) * 2 - 1
 
-    def encode_frames(self, frames: Tensor, past: list[Any]) -> Tensor:
+    def encode_frames(self, frames: Tensor, past: list[object]) -> Tensor:
         """The network alone: (4n, 3, H, W) in 0..1 to latents (n, 16, H/8, W/8)."""
-        return _run(self.module["encoder"], frames, past)
+        return _run(self._encoder, frames, past)
 
-    def decode_frames(self, latents: Tensor, past: list[Any]) -> Tensor:
+    def decode_frames(self, latents: Tensor, past: list[object]) -> Tensor:
         """The network alone: (n, 16, h, w) to (4n, 3, 8h, 8w), about 0..1."""
-        return _run(self.module["decoder"], latents, past)
+        return _run(self._decoder, latents, past)
 
 
-def _run(layers: Any, frames: Tensor, past: list[Any]) -> Tensor:
+def _run(layers: Sequence[nn.Module], frames: Tensor, past: list[object]) -> Tensor:
     """Through all layers; each block's slot of `past` is read and written."""
-    frames = frames.to(layers[-1].weight.dtype)
+    frames = frames.to(next(layers[-1].parameters()).dtype)
     slot = 0
     for layer in layers:
         if isinstance(layer, MemBlock):
@@ -168,5 +166,5 @@ def _conv(before: int, after: int) -> nn.Conv2d:
     return nn.Conv2d(before, after, 3, padding=1)
 
 
-def _blocks(layers: nn.ModuleList) -> int:
+def _blocks(layers: Sequence[nn.Module]) -> int:
     return sum(isinstance(layer, MemBlock) for layer in layers)

@@ -6,16 +6,13 @@ the caller owns. The network is that of Wan et al. 2025 ("Wan: Open and Advanced
 Generative Models").
 """
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers.loaders.single_file_utils import convert_wan_vae_to_diffusers
 from diffusers.models.autoencoders.autoencoder_kl_wan import AutoencoderKLWan, WanCausalConv3d
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.files.errors import CheckpointError
 
@@ -34,7 +31,7 @@ class WanCodec:
 
     def __init__(self, width: int) -> None:
         with torch.device("meta"):
-            self.module: Any = AutoencoderKLWan(base_dim=width)
+            self.module = AutoencoderKLWan(base_dim=width)
         self.module.eval().requires_grad_(False)
         self.encoder_slots = _convolutions(self.module.encoder)
         self.decoder_slots = _convolutions(self.module.decoder)
@@ -52,7 +49,7 @@ class WanCodec:
             )
         return state
 
-    def encode(self, pixels: Tensor, past: list[Any]) -> Tensor:
+    def encode(self, pixels: Tensor, past: list[object]) -> Tensor:
         """One latent (1, 16, 1, H/8, W/8), the mean as it is, in float32.
 
         `pixels` is (1, 3, frames, H, W) in -1..1: the stream's first frame, later 4 at a time.
@@ -62,7 +59,7 @@ class WanCodec:
         mean, _ = self.module.quant_conv(hidden).chunk(2, 1)
         return mean.float()
 
-    def decode(self, latent: Tensor, past: list[Any]) -> Tensor:
+    def decode(self, latent: Tensor, past: list[object]) -> Tensor:
         """Pixels (1, 3, frames, H, W) in float32, not clamped: first one frame, later 4.
 
         `latent` is (1, 16, 1, H/8, W/8). A stream must begin with exactly one: diffusers takes
@@ -72,6 +69,6 @@ class WanCodec:
         return self.module.decoder(hidden, feat_cache=past, feat_idx=[0]).float()
 
 
-def _convolutions(module: Any) -> int:
+def _convolutions(module: nn.Module) -> int:
     """How many slots a stream needs; the few convolutions without a past leave theirs empty."""
     return sum(isinstance(part, WanCausalConv3d) for part in module.modules())
