@@ -1,7 +1,5 @@
 """From a row and what it is loaded with to the parts of a causal pipeline: network, VAE, text."""
 
-# pyright: basic, reportMissingImports=false
-
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -56,9 +54,9 @@ class Parts:
     vae: Vae
     encode: Callable[[str], Tensor]
     note: Callable[[str], str]
-    loras: dict[int, LoraHandle] = field(default_factory=dict)
-    remarks: list[str] = field(default_factory=list)
-    strengths: list[str] = field(default_factory=list)
+    loras: dict[int, LoraHandle] = field(default_factory=dict[int, LoraHandle])
+    remarks: list[str] = field(default_factory=list[str])
+    strengths: list[str] = field(default_factory=list[str])
     memory: str = ""
     precision: str = ""
 
@@ -116,7 +114,7 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
     if device.type == "cpu":  # the bridge needs the other cores, and shared ones only wait
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     else:  # on Windows the driver would go on in the computer's memory, at a crawl, and tell nobody
-        torch.cuda.set_per_process_memory_fraction(1.0)
+        torch.cuda.set_per_process_memory_fraction(1.0)  # pyright: ignore[reportUnknownMemberType]  # untyped
     if load.quantization == "fp8":
         scaled_by_row(device)  # refused before anything is read
     if load.weights == "demo":

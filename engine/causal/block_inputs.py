@@ -3,11 +3,9 @@ video that it starts from, its noise, and the context of VACE (control video, ma
 references).
 """
 
-# pyright: basic, reportMissingImports=false
-
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -106,7 +104,7 @@ class Conditioning:
     def shown(self, chunk: Tensor) -> None:
         """Note pictures (1, 3, frames, H, W) that have come of a block."""
         if self._stream.spec.refresh == "recompute":
-            self._recent.extend(chunk.split(1, 2))
+            self._recent.extend(torch.split(chunk, 1, 2))
 
     @property
     def problem(self) -> str:
@@ -134,7 +132,7 @@ class Steering:
         self._size = width, height
         self._inactive, self._reactive, self._empty = (vae.encoder(normalised) for _ in range(3))
         self._grey: list[Tensor] = []
-        self._shown: tuple[Any, ...] = ()
+        self._shown: tuple[object, ...] = ()
         self._placed: dict[str, Image] = {}  # the mask and the anchors that are in use
         self.problem = ""  # why the references that are asked for do not steer
         self.idle = ""  # why a mask does nothing
@@ -217,14 +215,14 @@ class Steering:
             flat = np.ones((height, width), np.float32)
         else:
             flat = mask[..., 0].astype(np.float32) / 255
-        whole = torch.from_numpy(flat).to(self._vae.device)
+        whole = torch.as_tensor(flat).to(self._vae.device)
         return whole[None, None, None].repeat(1, 1, count, 1, 1)
 
     def _moving_mask(self, masks: Sequence[Image]) -> Tensor:
         """The same of a mask that moves: how bright it is, whatever its alpha, which few senders
         mean.
         """
-        whole = torch.from_numpy(np.stack(masks)[..., :3]).to(self._vae.device)
+        whole = torch.as_tensor(np.stack(masks)[..., :3]).to(self._vae.device)
         return (whole.float().mean(-1) / 255)[None, None]
 
     def _at(self, place: str, name: str, how: How) -> Image | None:

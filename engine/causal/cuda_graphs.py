@@ -7,8 +7,6 @@ that warming up on it changes nothing. A capture that fails is an error of the b
 ends (`Worker._guarded`), and a new one comes.
 """
 
-# pyright: basic, reportMissingImports=false
-
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal, TypeAlias

@@ -1,7 +1,5 @@
 """Whether a pipeline fits into this machine's memory, asked before anything of it is read."""
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Collection
 from dataclasses import replace
 

@@ -1,11 +1,9 @@
 """The causal pipelines: a prompt, and a video where there is one, to blocks of pictures."""
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from time import sleep
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -133,7 +131,7 @@ class CausalPipeline:
         if self._take is not None:
             self._take.begin(self._take.mode)
 
-    def report(self) -> Mapping[str, Any]:
+    def report(self) -> Mapping[str, object]:
         """What runs, what arrives, and what the user should know."""
         take, parts = self._take, self._parts
         return {

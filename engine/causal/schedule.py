@@ -6,8 +6,6 @@ look-up: sigma comes from the nearest entry of a table of 1000, never from a for
 table does not end at 0.
 """
 
-# pyright: basic, reportMissingImports=false
-
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass

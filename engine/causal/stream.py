@@ -4,8 +4,6 @@ It owns what one stream remembers and asks the network for blocks. What differs 
 pipelines is read from the `CausalSpec`.
 """
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias

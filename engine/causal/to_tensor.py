@@ -1,7 +1,5 @@
 """Pictures to the one tensor that the VAE takes. What comes back: `_pictures` of `pipeline.py`."""
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,5 +11,5 @@ from engine.pipeline import Image
 
 def to_tensor(images: Sequence[Image], device: torch.device) -> Tensor:
     """Images (H, W, 4) of one size as (1, 3, frames, H, W) from -1 to 1, float32."""
-    whole = torch.from_numpy(np.stack([image[..., :3] for image in images])).to(device)
+    whole = torch.as_tensor(np.stack([image[..., :3] for image in images])).to(device)
     return whole.permute(3, 0, 1, 2)[None].float() / 127.5 - 1

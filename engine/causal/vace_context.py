@@ -1,7 +1,5 @@
 """The context of VACE, channel by channel, as its authors put it together."""
 
-# pyright: basic, reportMissingImports=false
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,7 +23,8 @@ def folded(mask: Tensor) -> Tensor:
     """A mask as 64 channels at latent size, (1, 64, latent frames, H / 8, W / 8): the pixels of
     each cell row by row, of the frames nearest in time.
     """
-    cells = (mask > 0.5).to(mask.dtype)[:, 0].unflatten(-1, (-1, CELL)).unflatten(-3, (-1, CELL))
+    changes = (mask > 0.5).to(mask.dtype)[:, 0]
+    cells = torch.unflatten(torch.unflatten(changes, -1, (-1, CELL)), -3, (-1, CELL))
     channels = cells.permute(0, 3, 5, 1, 2, 4).flatten(1, 2)
     frames = (mask.shape[2] + 3) // 4
     size = (frames, *channels.shape[-2:])
