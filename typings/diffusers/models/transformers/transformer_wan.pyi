@@ -42,7 +42,6 @@ class WanConfig(TypedDict):
 
 class WanTransformer3DModel(nn.Module):
     config: WanConfig
-    rope: nn.Module
     patch_embedding: nn.Conv3d
     condition_embedder: WanTimeTextImageEmbedding
     blocks: Sequence[WanTransformerBlock]
