@@ -1,7 +1,5 @@
 """`python -m engine.bench`, which `spout-bridge bench engine` runs."""
 
-# pyright: basic, reportMissingImports=false
-
 import argparse
 import json
 import time

@@ -1,15 +1,13 @@
 """The figures: what is run, timed and counted. Each function gives lines of the report."""
 
-# pyright: basic, reportMissingImports=false
-
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from time import perf_counter
-from typing import Any
 
 import torch
+from diffusers.models.transformers.transformer_wan import WanTransformer3DModel
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -46,7 +44,7 @@ class Runner:
     stream: LatentStream
     embeddings: Tensor
     levels: tuple[Level, ...] = ()
-    marks: list[tuple[str, Mark, Mark]] = field(default_factory=list)
+    marks: list[tuple[str, Mark, Mark]] = field(default_factory=list[tuple[str, Mark, Mark]])
 
     def __post_init__(self) -> None:
         spec = self.stream.spec
@@ -215,7 +213,7 @@ def cost_of(work: Work) -> Figure:
     return Figure("FLOP of a block", f"{sum(parts.values()):.2f} T", said)
 
 
-def _full_pass(spec: CausalSpec, wan: Any, width: int, height: int) -> Counted:
+def _full_pass(spec: CausalSpec, wan: WanTransformer3DModel, width: int, height: int) -> Counted:
     """One pass with a full window, counted."""
     stream = LatentStream(spec, CausalTransformer(wan, sdpa), height // 8, width // 8)
     rows, shape, device = stream.rows, stream.shape, stream.network.device

@@ -1,7 +1,5 @@
 """The machine that is measured on: its names, its own rates, its clocks while it works."""
 
-# pyright: basic, reportMissingImports=false
-
 import platform
 import shutil
 import subprocess
@@ -15,7 +13,7 @@ import torch.nn.functional as F
 from engine.catalog.specs import NetworkSize
 from engine.cost.gpus import Rates
 
-Mark: TypeAlias = Any  # an event on CUDA, elsewhere seconds
+Mark: TypeAlias = torch.cuda.Event | float  # elsewhere than on CUDA, seconds
 TRIES = 5  # of each rate; the fastest counts
 COPIED = 2**26  # numbers
 TOKENS = 1024
@@ -43,7 +41,11 @@ class Clock:
     @staticmethod
     def between(start: Mark, end: Mark) -> float:
         """Seconds between two marks that the device has passed."""
-        return end - start if isinstance(start, float) else start.elapsed_time(end) / 1000
+        if isinstance(start, torch.cuda.Event) and isinstance(end, torch.cuda.Event):
+            return start.elapsed_time(end) / 1000
+        assert isinstance(start, float)
+        assert isinstance(end, float)
+        return end - start
 
 
 def described(device: torch.device) -> dict[str, str]:
@@ -74,7 +76,8 @@ def own_rates(size: NetworkSize, dtype: torch.dtype, device: torch.device) -> Ra
 
 
 def _fastest(work: Callable[[], object], device: torch.device) -> float:
-    clock, times = Clock(device), []
+    clock = Clock(device)
+    times: list[float] = []
     for _ in range(TRIES + 1):
         start = clock.mark()
         work()

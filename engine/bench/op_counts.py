@@ -3,8 +3,6 @@
 These say on any machine, without a GPU, whether a change made a pass heavier.
 """
 
-# pyright: basic, reportMissingImports=false
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -52,7 +50,7 @@ class Counted(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # pyright: ignore[reportUnknownMemberType]  # torch has no type for it
         self.operations: Counter[str] = Counter()
         self.alive = 0
         self.peak = 0
@@ -88,7 +86,7 @@ class Counted(TorchDispatchMode):
         return result
 
     def _note(self, storage: torch.UntypedStorage) -> None:
-        key = storage._cdata
+        key = storage._cdata  # pyright: ignore[reportPrivateUsage]  # `data_ptr` is 0 on `meta`
         if key in self._seen:
             return
         self._seen[key] = storage.nbytes()

@@ -5,12 +5,9 @@ concatenates the block's keys to it; the keys of the text are made again in ever
 blocks do. The weights, the window and the result are those of `CausalTransformer`.
 """
 
-# pyright: basic, reportMissingImports=false
-
-from typing import Any
-
 import torch
 import torch.nn.functional as F
+from diffusers.models.transformers.transformer_wan import WanAttention
 from torch import Tensor
 
 from engine.causal.network.cache import Angles, KVCache, PassShape, PassView
@@ -54,7 +51,12 @@ class _Concatenating:
         self._sight, self._keys, self._values = sight, keys, values
 
     def __call__(
-        self, attn: Any, hidden_states: Tensor, *_: Any, rotary_emb: Angles | None = None, **__: Any
+        self,
+        attn: WanAttention,
+        hidden_states: Tensor,
+        *_: object,
+        rotary_emb: Angles | None = None,
+        **__: object,
     ) -> Tensor:
         sight = self._sight
         queries = rotated(_heads(attn.norm_q(attn.to_q(hidden_states)), attn), *sight.asked)
@@ -66,7 +68,7 @@ class _Concatenating:
         sight.store(self._values, values)
         rows = (-1, sight.window)
         shown = [
-            cache.clone().unflatten(0, rows)[: sight.plan.rows, : sight.plan.visible]
+            torch.unflatten(cache.clone(), 0, rows)[: sight.plan.rows, : sight.plan.visible]
             for cache in (self._keys, self._values)
         ]
         frames = sight.plan.frames
@@ -79,8 +81,8 @@ class _Concatenating:
         return attn.to_out[0](found.transpose(1, 2).flatten(2).type_as(queries))
 
 
-def _heads(tokens: Tensor, attention: Any) -> Tensor:
-    return tokens.unflatten(-1, (attention.heads, -1))
+def _heads(tokens: Tensor, attention: WanAttention) -> Tensor:
+    return torch.unflatten(tokens, -1, (attention.heads, -1))
 
 
 def _unpatched(cells: Tensor, shape: torch.Size) -> Tensor:

@@ -4,15 +4,12 @@ Everything is put in units of that pipeline's own block, in the same run. A prom
 block begins; one that is asked for just after waits for the rest of that block, 1 more at most.
 """
 
-# pyright: basic, reportMissingImports=false
-
 import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 from zlib import crc32
 
 import torch
@@ -50,7 +47,10 @@ def prompt_to_picture(
         yield Figure(
             "with VAE and prompts: a block", f"{1e3 * block:.1f} ms", f"{pictures} pictures"
         )
-        unseen, again, pauses, calls = [], [], [], []
+        unseen: list[Arrival] = []
+        again: list[Arrival] = []
+        pauses: list[float] = []
+        calls: list[float] = []
         for number in range(changes):
             unseen.append(show.change(_prompt(str(number))))
             before = len(encoder.seconds)
@@ -89,7 +89,7 @@ class Show:
 
     def __init__(self, parts: Parts, size: tuple[int, int], load: CausalLoad) -> None:
         self._size = "{}x{}".format(*size)
-        self.pipeline = CausalPipeline(load, Context(Path(), Path(), lambda *_: None), parts)
+        self.pipeline = CausalPipeline(load, Context(Path(), Path(), _untold), parts)
 
     def block(self, prompt: str) -> Arrival:
         """The next block, whatever prompt it shows."""
@@ -114,8 +114,8 @@ class Show:
 class Watched:
     """An encoder that notes how long each text took, in seconds."""
 
-    encode: Any
-    seconds: list[float] = field(default_factory=list)
+    encode: Callable[[str], Tensor]
+    seconds: list[float] = field(default_factory=list[float])
 
     def __call__(self, text: str) -> Tensor:
         """The embedding."""
@@ -149,7 +149,11 @@ def random_text_encoder(part: float, dtype: torch.dtype, device: torch.device) -
     size = replace(UMT5_XXL, layers=layers, vocabulary=VOCABULARY)
     model = randomised(empty_text_encoder(size), dtype, device)
     model.shared.cpu()  # where the real one's table stays
-    return TextEncoder(model, Hashed(size), size, dtype, device)  # type: ignore[arg-type]
+    return TextEncoder(model, Hashed(size), size, dtype, device)
+
+
+def _untold(phase: str, done: float, whole: float) -> None:
+    """Nobody waits for what is loaded here."""
 
 
 def _prompt(name: str) -> str:
