@@ -66,6 +66,17 @@ def accepts(name: str) -> str:
     return f"takes {words}"
 
 
+# What the help calls the settings from each of these on.
+GROUPS = {
+    "source": "input and output",
+    "pipeline": "pipeline",
+    "host": "page and REST",
+    "osc_feedback": "OSC",
+    "fallback": "when something fails",
+    "folder": "files and life",
+}
+
+
 class Settings(BaseSettings):
     """Every field is a flag of `spout-bridge run` and a variable SPOUT_BRIDGE_<FIELD>."""
 
@@ -88,8 +99,6 @@ class Settings(BaseSettings):
     sink: Uri = Field(
         default="", description="where they go; by default <Name>Out by Spout on Windows, else shm"
     )
-    pipeline: str = Field(default="stylize", description="the pipeline to start with")
-    size: Size = Field(default="auto", description="size of the engine: auto or WIDTHxHEIGHT")
     output_size: ExactSize = Field(
         default="1280x720", description="size that is sent, for the whole run"
     )
@@ -109,8 +118,29 @@ class Settings(BaseSettings):
     name: Annotated[str, AfterValidator(bridge_name)] = Field(
         default="Bridge", description="of this bridge: <Name>Out"
     )
+    pipeline: str = Field(default="stylize", description="the pipeline to start with")
+    size: Size = Field(default="auto", description="size of the engine: auto or WIDTHxHEIGHT")
+    gpu: int | None = Field(
+        default=None,
+        ge=0,
+        description="GPU of the engine, as nvidia-smi counts; Spout needs the one of its host",
+    )
+    engine: Literal["process", "thread"] = Field(
+        default="process", description="where the engine runs; thread is for tests"
+    )
+    models: Path | None = Field(
+        default=None, description="where weights are; by default models in the folder"
+    )
+    more_models: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="more folders with weights: those of ComfyUI, of another disk"
+    )
     host: str = Field(default="127.0.0.1", description="address for HTTP; others need --token")
     port: int = Field(default=8000, ge=0, le=65535, description="for HTTP (TCP) and OSC (UDP)")
+    lan: bool = Field(default=False, description="open the page to the network, with a new token")
+    token: str = Field(default="", description="secret that HTTP off this machine must show")
+    allow_host: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="more names by which browsers may call this machine"
+    )
     osc_feedback: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("127.0.0.1:9000",), description="HOST:PORT,… that OSC answers go to; none for none"
     )
@@ -120,19 +150,6 @@ class Settings(BaseSettings):
     )
     osc_timetags: bool = Field(
         default=False, description="let OSC bundles wait up to a second for their time tags"
-    )
-    lan: bool = Field(default=False, description="open the page to the network, with a new token")
-    token: str = Field(default="", description="secret that HTTP off this machine must show")
-    allow_host: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="more names by which browsers may call this machine"
-    )
-    gpu: int | None = Field(
-        default=None,
-        ge=0,
-        description="GPU of the engine, as nvidia-smi counts; Spout needs the one of its host",
-    )
-    engine: Literal["process", "thread"] = Field(
-        default="process", description="where the engine runs; thread is for tests"
     )
     fallback: Uri = Field(
         default="hold",
@@ -155,19 +172,13 @@ class Settings(BaseSettings):
     settle_s: float = Field(
         default=5, ge=0, le=600, description="seconds of running that clear the count of deaths"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="least that is written to the log, <folder>/logs/<Name>.log"
-    )
     folder: Path = Field(
         default_factory=data_folder, description="for assets, the journal and the log"
     )
-    models: Path | None = Field(
-        default=None, description="where weights are; by default models in the folder"
-    )
-    more_models: Annotated[tuple[Path, ...], NoDecode] = Field(
-        default=(), description="more folders with weights: those of ComfyUI, of another disk"
-    )
     fresh: bool = Field(default=False, description="start clean: restore nothing of the run before")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least that is written to the log, <folder>/logs/<Name>.log"
+    )
     allow_sleep: bool = Field(
         default=False, description="let Windows and its displays go to sleep while the bridge runs"
     )

@@ -181,7 +181,7 @@ def _variables(flags: Mapping[str, str]) -> Rows:
     for flag, variable in variables.items():
         os.environ |= {**wrong, variable: "!"}
         _, said, status = _call("run")
-        assert status == "1", f"{variable} started something: {said}"
+        assert status == "2", f"{variable} started something: {said}"
         yield f"variable {variable}", "refuses !" if f"{flag} takes" in said else ""
         del os.environ[variable]
 

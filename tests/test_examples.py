@@ -187,7 +187,7 @@ def test_one_command_writes_them(tmp_path):
         [*COMMAND, "layouts", "--write", str(folder), "--offer", "prompt"],
         capture_output=True, text=True,
     )  # fmt: skip
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "--offer takes NAME=TEXT" in refused.stderr
 
 

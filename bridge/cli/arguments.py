@@ -2,26 +2,84 @@
 
 import argparse
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Literal, TypeAlias, get_args, get_origin
+from typing import Any, Literal, NoReturn, TypeAlias, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from bridge import __version__
-from bridge.settings import Settings, shown_default
+from bridge.cli.completion import SHELLS
+from bridge.errors import UsageError
+from bridge.settings import GROUPS, Settings, shown_default
+from engine.system.texts import did_you_mean
 
-Adder: TypeAlias = Callable[..., argparse.ArgumentParser]  # `add_parser` of a group of commands
+Adder: TypeAlias = Callable[..., "Parser"]  # `add_parser` of a group of commands
+
+JSON = "for another program: as JSON"
 
 
-def parser_of(lists: Collection[str], models: Collection[str]) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Says what was probably meant, and ends with one sentence instead of a page."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        self.flags: list[str] = []
+        self.commands: Mapping[str, Parser] = {}  # of a parser that has some
+        more.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*given, **more)
+
+    def add_argument(self, *names: Any, **more: Any) -> argparse.Action:
+        """The same, and remember its flags."""
+        self.flags += [name for name in names if str(name).startswith("--")]
+        return super().add_argument(*names, **more)
+
+    def group(self, title: str) -> "Callable[..., argparse.Action]":
+        """`add_argument` of a part of the help that has a title of its own."""
+        part = self.add_argument_group(title)
+
+        def add(*names: str, **more: Any) -> argparse.Action:
+            self.flags += [name for name in names if name.startswith("--")]
+            return part.add_argument(*names, **more)
+
+        return add
+
+    def error(self, message: str) -> NoReturn:
+        """UsageError, since the exit statuses stand in one place."""
+        end = "" if message.endswith((".", "?")) else "."
+        raise UsageError(f"{message}{end} `{self.prog} --help` shows what there is.")
+
+    def refuse_flags(self, unknown: Sequence[str]) -> NoReturn:
+        """UsageError for what this command does not take."""
+        first = unknown[0]
+        flag = first.partition("=")[0]
+        guess = did_you_mean(flag, self.flags) if flag.startswith("-") else ""
+        raise UsageError(
+            f"{self.prog} does not take {first!r}.{guess} `{self.prog} --help` shows what it takes."
+        )
+
+
+def one_of(choices: Collection[str], what: str) -> Callable[[str], str]:
+    """A `type` that takes one of some words."""
+
+    def read(text: str) -> str:
+        if text in choices:
+            return text
+        guess = did_you_mean(text, choices)
+        raise ArgumentTypeError(f"there is no {what} {text!r}; choose {', '.join(choices)}.{guess}")
+
+    return read
+
+
+def parser_of(lists: Collection[str], models: Collection[str]) -> Parser:
     """The parser; `options.command` is the command's name, "bench bridge" and "bench engine" too.
     `lists` are the tables that `list` has, `models` what `models` does.
     """
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog="spout-bridge",
-        description="Frames in, generated video out, live, steered by OSC, never black.",
-    )
+        description="Live frames in, generated video out, controlled by OSC. Never black.",
+        epilog=_examples("run", "run --source file:clip.mp4 --sink file:out.mp4", "list sources",
+                         "models download longlive", "doctor"),
+    )  # fmt: skip
     whole.add_argument("--version", action="version", version=f"spout-bridge {__version__}")
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _run(commands.add_parser)
@@ -30,32 +88,52 @@ def parser_of(lists: Collection[str], models: Collection[str]) -> argparse.Argum
     _view(commands.add_parser)
     _layouts(commands.add_parser)
     _models(commands.add_parser, models)
-    for command in (_td, _doctor, _bench):
+    for command in (_td, _state, _doctor, _bench, _completion):
         command(commands.add_parser)
+    whole.commands = commands.choices
     return whole
 
 
+def _examples(*lines: str) -> str:
+    return "examples:\n" + "".join(f"  spout-bridge {line}\n" for line in lines)
+
+
 def _run(add: Adder) -> None:
-    run = add("run", help="receive, generate, send, until Ctrl-C")
+    run = add(
+        "run",
+        help="receive, generate, send, until Ctrl-C",
+        description="Every flag is also a variable of the environment: SPOUT_BRIDGE_SOURCE …",
+        epilog=_examples(
+            'run --source camera:0 --set prompt="ocean waves"',
+            "run --pipeline longlive --size 576x320 --output-size 1920x1080",
+            "run --lan",
+            "run --osc-lan --osc-allow 192.168.1.20",
+        ),
+    )
+    argument: Callable[..., object] = run.add_argument
     for name, field in Settings.model_fields.items():
-        _add_setting(run, name, field)
-    run.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter's first value"
-    )
-    run.add_argument("--keep", action="store_true", help="start the bridge again whenever it dies")
-    run.add_argument(
-        "-v", dest="verbose", action="count", default=0, help="tell more on the terminal; -vv all"
-    )
-    run.add_argument(
-        "-q", dest="quiet", action="count", default=0, help="tell only errors on the terminal"
-    )
+        if name in GROUPS:
+            argument = run.group(GROUPS[name])
+        _add_setting(argument, name, field)
+        if name == "pipeline":
+            argument(
+                "--set", action="append", default=[], metavar="NAME=VALUE",
+                help="first value of a parameter; `spout-bridge list parameters` has them",
+            )  # fmt: skip
+    argument("--keep", action="store_true", help="start the bridge again whenever it dies")
+    argument("-v", dest="verbose", action="count", default=0, help="more on the terminal; -vv all")
+    argument("-q", dest="quiet", action="count", default=0, help="only errors on the terminal")
     run.set_defaults(command="run")
 
 
 def _list(add: Adder, lists: Collection[str]) -> None:
     listing = add("list", help="what there is: pipelines, sources, parameters …")
-    listing.add_argument("what", nargs="?", choices=sorted(lists), help="only this table")
-    listing.add_argument("--markdown", action="store_true", help="as the README has it")
+    listing.add_argument(
+        "what", nargs="?", type=one_of(sorted(lists), "table"), metavar="TABLE",
+        help=f"only this one: {', '.join(sorted(lists))}",
+    )  # fmt: skip
+    listing.add_argument("--markdown", action="store_true", help="as docs/reference.md has it")
+    listing.add_argument("--json", action="store_true", help=JSON)
     listing.set_defaults(command="list")
 
 
@@ -89,23 +167,28 @@ def _layouts(add: Adder) -> None:
 
 def _models(add: Adder, whats: Collection[str]) -> None:
     models = add("models", help="the pipelines' weights: what is here, and more")
-    models.add_argument("what", choices=tuple(whats))
+    models.add_argument(
+        "what", type=one_of(tuple(whats), "command of models"), metavar="WHAT",
+        help=f"one of {', '.join(whats)}",
+    )  # fmt: skip
     models.add_argument("pipelines", nargs="*", metavar="PIPELINE", help="by default all")
     models.add_argument("--to", metavar="FOLDER", help="where copy puts them")
     models.add_argument("--headers", action="store_true", help="verify the hub's, by their headers")
     models.add_argument("--yes", action="store_true", help="download without asking")
+    models.add_argument("--json", action="store_true", help=f"list {JSON}")
     models.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="such as vae=tae"
     )
     for name in ("folder", "models", "more_models"):
-        _add_setting(models, name, Settings.model_fields[name])
+        _add_setting(models.add_argument, name, Settings.model_fields[name])
     models.set_defaults(command="models")
 
 
 def _doctor(add: Adder) -> None:
     doctor = add("doctor", help="what a bug report needs, and what cannot work")
     for name in ("host", "port", "output_size", "folder"):
-        _add_setting(doctor, name, Settings.model_fields[name])
+        _add_setting(doctor.add_argument, name, Settings.model_fields[name])
+    doctor.add_argument("--json", action="store_true", help=JSON)
     doctor.set_defaults(command="doctor")
 
 
@@ -115,6 +198,26 @@ def _td(add: Adder) -> None:
     td.add_argument("--copy", action="store_true", help="put the line into the clipboard too")
     td.add_argument("--read", metavar="FILE", help="say in words what a Self Test's file tells")
     td.set_defaults(command="td")
+
+
+def _state(add: Adder) -> None:
+    state = add("state", help="what the bridge that runs on this machine says of itself")
+    for name in ("port", "token"):
+        _add_setting(state.add_argument, name, Settings.model_fields[name])
+    state.add_argument("--json", action="store_true", help=JSON)
+    state.set_defaults(command="state")
+
+
+def _completion(add: Adder) -> None:
+    completion = add(
+        "completion",
+        help="a script that lets the shell complete commands and flags",
+        epilog='bash: eval "$(spout-bridge completion bash)"   '
+        "PowerShell: spout-bridge completion powershell | Out-String | Invoke-Expression",
+    )
+    completion.add_argument("shell", type=one_of(SHELLS, "shell"), metavar="SHELL",
+                            help=f"one of {', '.join(SHELLS)}")  # fmt: skip
+    completion.set_defaults(command="completion")
 
 
 def _bench(add: Adder) -> None:
@@ -142,7 +245,7 @@ def _port(text: str) -> int:
     raise ArgumentTypeError(f"takes a port, 0 to 65535, not {text!r}.")
 
 
-def _add_setting(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> None:
+def _add_setting(add: Callable[..., object], name: str, field: FieldInfo) -> None:
     """One flag for one setting; checking is left to the model, so that a flag and a variable of
     the environment are refused alike.
     """
@@ -150,11 +253,11 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -
     shown = shown_default(field)
     text = (field.description or "").replace("%", "%%")
     if field.annotation is bool:
-        parser.add_argument(flag, action="store_true", default=None, help=text)
+        add(flag, action="store_true", default=None, help=text)
         return
     literal = get_origin(field.annotation) is Literal
     metavar = " | ".join(get_args(field.annotation)) if literal else name.upper()
-    parser.add_argument(
+    add(
         flag,
         dest=name,
         metavar=metavar,

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import json
 import logging
 import os
 import subprocess
@@ -16,7 +17,8 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from bridge.cli.arguments import parser_of
-from bridge.errors import CRASHED, REFUSED, USAGE, CommandError
+from bridge.cli.completion import script
+from bridge.errors import CommandError, ExitStatus, UsageError
 from bridge.settings import Settings, accepts
 from bridge.state.inputs import ROLES
 from bridge.system import logs
@@ -24,6 +26,8 @@ from bridge.system.endings import stop_event
 from bridge.system.paths import meant, place, typed
 from bridge.system.processes import speaking_utf8
 from engine.system import drives, loading
+from engine.system.installation import pip, with_extra
+from engine.system.texts import did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +35,14 @@ log = logging.getLogger(__name__)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `spout-bridge`."""
     given = sys.argv[1:] if arguments is None else arguments
-    parser = parser_of(LISTS, MODELS)
-    options, rest = parser.parse_known_args(given, argparse.Namespace(given=given, rest=None))
-    if rest and options.command != "bench engine":
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    options.rest = rest
-    for role in ROLES:
-        if uri := getattr(options, role, None):
-            setattr(options, role, typed(uri))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of senders and files are in any script
             stream.reconfigure(encoding=_encoding(stream), errors="backslashreplace")
     console = Console(stderr=True, markup=False, highlight=False)
+    try:
+        options = _options(given)
+    except UsageError as error:
+        sys.exit(_refused(console, str(error), error.status))
     # A console gets colours; a file or another program whole lines.
     if console.is_terminal:
         handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
@@ -61,6 +61,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(status)
 
 
+def _options(given: Sequence[str]) -> argparse.Namespace:
+    """What was typed; UsageError for what cannot be."""
+    parser = parser_of(LISTS, MODELS)
+    if given and not given[0].startswith("-") and given[0] not in parser.commands:
+        names = ", ".join(parser.commands)
+        guess = did_you_mean(given[0], parser.commands)
+        raise UsageError(f"There is no command {given[0]!r}; choose {names}.{guess}")
+    options, rest = parser.parse_known_args(given, argparse.Namespace(given=given, rest=None))
+    if rest and options.command != "bench engine":
+        parser.commands[given[0]].refuse_flags(rest)
+    options.rest = rest
+    for role in ROLES:
+        if uri := getattr(options, role, None):
+            setattr(options, role, typed(uri))
+    return options
+
+
 def _status(options: argparse.Namespace, console: Console) -> int:
     """Carry a command out; the exit status."""
     try:
@@ -73,14 +90,14 @@ def _status(options: argparse.Namespace, console: Console) -> int:
         return _refused(console, str(error), error.status)
     except Exception as error:
         if why := _package(error):
-            return _refused(console, why, USAGE)
+            return _refused(console, why, ExitStatus.FAILED)
         text = "This is a defect: please report it with what `spout-bridge doctor` prints%s."
         log.exception(text, f" and with {logs.place()}" if logs.place() else "")
-        return CRASHED
-    return 0
+        return ExitStatus.DEFECT
+    return ExitStatus.DONE
 
 
-def _refused(console: Console, why: str, status: int) -> int:
+def _refused(console: Console, why: str, status: ExitStatus) -> int:
     logs.say(lambda: console.print(f"spout-bridge: {why}", style="red", soft_wrap=True))
     return status
 
@@ -92,7 +109,7 @@ def _package(error: Exception) -> str:
     name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     if name in ("", "bridge", "engine"):
         return ""
-    return f"The package {name} is missing; install spout-bridge again, or `pip install {name}`."
+    return f"The package {name} is missing: {pip()} install {name}"
 
 
 def _encoding(stream: io.TextIOWrapper) -> str | None:
@@ -112,7 +129,7 @@ def _settings(options: argparse.Namespace) -> Settings:
             "There is no home folder on this account; choose one with --folder."
         ) from None
     except ValidationError as error:
-        raise CommandError(_wrong(error.errors()[0])) from None
+        raise UsageError(_wrong(error.errors()[0])) from None
 
 
 def _wrong(first: Any) -> str:
@@ -146,7 +163,7 @@ def _assignments(texts: Sequence[str], flag: str = "--set", kind: str = "VALUE")
     pairs = [text.partition("=") for text in texts]
     for name, equals, _ in pairs:
         if not equals:
-            raise CommandError(f"{flag} takes NAME={kind}, not {name!r}.")
+            raise UsageError(f"{flag} takes NAME={kind}, not {name!r}.")
     return {name.strip(): value for name, _, value in pairs}
 
 
@@ -154,15 +171,21 @@ def _list(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli.tables import markdown
 
     everything = [name for name in LISTS if not (options.markdown and name in OF_THE_MACHINE)]
+    found: dict[str, list[dict[str, str]]] = {}
     for name in [options.what] if options.what else everything:
         title, head, rows = LISTS[name]()
         if options.markdown:
             sys.stdout.write(markdown(title, head, rows))
             continue
+        if options.json:
+            found[name] = [dict(zip(head, row, strict=True)) for row in rows]
+            continue
         table = Table(*head, title=title, title_justify="left")
         for row in rows:
             table.add_row(*row)
         Console(markup=False).print(table if rows else EMPTY.get(name, table))
+    if options.json:
+        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
 
 
 def _table(name: str) -> Any:
@@ -179,10 +202,12 @@ OF_THE_MACHINE = {"sources"}  # what is there now: nothing for the README
 LISTS = {
     name: _table(name)
     for name in (
-        "pipelines", "transports", "sources", "parameters", "actions", "state", "settings"
+        "pipelines", "transports", "sources", "parameters", "actions", "state", "settings", "exits"
     )
 }  # fmt: skip
 
+
+SENDERS = ("shm:", "spout:")  # what a program sends by a name
 
 # What `models` does, by the functions of bridge/cli/models.py, which is imported only then.
 MODELS = {
@@ -202,7 +227,12 @@ def _send(options: argparse.Namespace, console: Console) -> None:
 
 def _view(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli.run import view
+    from bridge.transports import offers
 
+    there = [offer.uri for offer in offers() if offer.uri.startswith(SENDERS)]
+    if options.source.startswith(SENDERS) and options.source not in there:
+        who = f"sending now: {', '.join(there)}" if there else "nobody sends now"
+        console.print(f"{options.source} sends nothing yet ({who}); it is waited for.")
     view(options.source, options.port, console)
 
 
@@ -234,7 +264,7 @@ def _models(options: argparse.Namespace, console: Console) -> None:
 
     settings = _settings(options)
     if options.what == "download" and not options.pipelines:
-        raise CommandError("download takes the pipelines to get, such as longlive.")
+        raise UsageError("download takes the pipelines to get, such as longlive.")
     asked = models.job(
         options.pipelines,
         _assignments(options.set),
@@ -243,6 +273,11 @@ def _models(options: argparse.Namespace, console: Console) -> None:
         headers=options.headers,
         yes=options.yes,
     )
+    if options.json:
+        if options.what != "list":
+            raise UsageError("--json is for `models list`.")
+        sys.stdout.write(json.dumps(models.as_json(asked), indent=2) + "\n")
+        return
     command = getattr(models, MODELS[options.what])
     sys.exit(command(asked, Console(markup=False, highlight=False)))
 
@@ -250,7 +285,7 @@ def _models(options: argparse.Namespace, console: Console) -> None:
 def _doctor(options: argparse.Namespace, console: Console) -> None:
     from bridge.doctor.checks import doctor
 
-    sys.exit(doctor(_settings(options)))
+    sys.exit(doctor(_settings(options), as_json=options.json))
 
 
 def _td(options: argparse.Namespace, console: Console) -> None:
@@ -271,6 +306,19 @@ def _td(options: argparse.Namespace, console: Console) -> None:
     point(kit)
 
 
+def _state(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.state import state
+
+    settings = _settings(options)
+    state(settings.port, settings.token, options.json)
+
+
+def _completion(options: argparse.Namespace, console: Console) -> None:
+    commands = parser_of(LISTS, MODELS).commands
+    words = {name: command.flags for name, command in commands.items()}
+    sys.stdout.write(script(options.shell, words))
+
+
 def _bench_bridge(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli.bench import bench
 
@@ -280,7 +328,7 @@ def _bench_bridge(options: argparse.Namespace, console: Console) -> None:
 def _bench_engine(options: argparse.Namespace, console: Console) -> None:
     """In a process of its own, which alone may import torch and reads its own flags."""
     if find_spec("torch") is None:
-        raise CommandError('This needs torch: pip install "spout-bridge[engine]".', REFUSED)
+        raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}")
     command = [sys.executable, "-m", "engine.bench", *options.rest]
     sys.exit(subprocess.run(command, check=False, env=speaking_utf8()).returncode)
 
@@ -293,7 +341,9 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
     "layouts": _layouts,
     "models": _models,
     "td": _td,
+    "state": _state,
     "doctor": _doctor,
+    "completion": _completion,
     "bench bridge": _bench_bridge,
     "bench engine": _bench_engine,
 }

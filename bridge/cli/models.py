@@ -7,9 +7,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -22,8 +23,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from bridge.downloads.downloads import NEEDED, Download, Downloads
-from bridge.errors import REFUSED, CommandError, quoted
+from bridge.downloads.downloads import Download, Downloads
+from bridge.errors import CommandError, ExitStatus, UsageError, quoted
 from bridge.state.catalog import installed_catalog
 from bridge.system.processes import speaking_utf8
 from bridge.workers.fit import gpu_fit
@@ -34,8 +35,8 @@ from engine.catalog.rows import PipelineRow
 from engine.files.library import Library, WeightsError, sha256, size_text
 from engine.parameters import Load
 from engine.system import drives, held
+from engine.system.installation import with_extra
 
-FAILED = 1
 LET_GO = 60.0  # seconds that a scanner may take for a file that was copied
 COMMON_LINE = 100e6 / 8  # bytes a second of a common line: what a time is told for
 
@@ -71,11 +72,11 @@ def job(
     try:
         rows = [catalog[name] for name in pipelines] or list(catalog.rows.values())
     except LookupError as error:
-        raise CommandError(str(error.args[0])) from None
+        raise UsageError(str(error.args[0])) from None
     loads = [(row, _load(row, values)) for row in rows]
     loads = [(row, load) for row, load in loads if row.needs(load)]
     if not loads:
-        raise CommandError(f"{', '.join(pipelines)} takes no weights: it runs as it is.")
+        raise UsageError(f"{', '.join(pipelines)} takes no weights: it runs as it is.")
     return Job(library, loads, to, headers, yes)
 
 
@@ -116,6 +117,29 @@ def listing(job: Job, console: Console) -> int:
     return 0
 
 
+def as_json(job: Job) -> dict[str, Any]:
+    """The same for another program: bytes, and the path of each file that is here."""
+    library = job.library
+    pipelines: list[dict[str, Any]] = []
+    for row, load in job.loads:
+        files = [(one, library.find(one)) for one in row.needs(load).values()]
+        pipelines.append({
+            "id": row.id,
+            "bytes": sum(one.size for one, _ in files),
+            "missing_bytes": sum(one.size for one, found in files if not found),
+            "files": [
+                {"name": one.name, "bytes": one.size, "licence": one.licence,
+                 "path": str(found.path) if found else None}
+                for one, found in files
+            ],
+        })  # fmt: skip
+    return {
+        "folder": str(library.models),
+        "pipelines": pipelines,
+        "loras": [asdict(lora) for lora in library.loras()],
+    }
+
+
 def _list_loras(job: Job, console: Console) -> None:
     """The LoRAs of this machine, where there are any."""
     table = Table(title="LoRAs, for lora_1 to lora_3", title_justify="left")
@@ -135,7 +159,7 @@ def where(job: Job, console: Console) -> int:
         found = job.library.find(one)
         text = str(found.path) if found else f"missing: {job.library.home(one)}"
         console.print(text, soft_wrap=True)
-    return 0 if not job.library.missing(job.artifacts) else FAILED
+    return ExitStatus.FAILED if job.library.missing(job.artifacts) else ExitStatus.DONE
 
 
 def download(job: Job, console: Console) -> int:
@@ -159,19 +183,19 @@ def download(job: Job, console: Console) -> int:
         and sys.stdin.isatty()
         and input("Go on? [Y/n] ").lower() not in ("", "y", "yes")
     ):
-        return FAILED
+        return ExitStatus.FAILED
     downloads = Downloads(job.library.models)
     try:
         downloads.start(", ".join(row.id for row, _ in job.loads), gone)
     except ValueError as error:
-        raise CommandError(str(error), REFUSED) from None
+        raise CommandError(str(error)) from None
     try:
         _watch(downloads, console)
     except KeyboardInterrupt:
         downloads.cancel()
         downloads.join(5)
         console.print("Stopped; what has come is kept, the same command goes on.")
-        return FAILED
+        return ExitStatus.FAILED
     if downloads.now.error:
         raise CommandError(downloads.now.error)
     console.print("Everything is here.")
@@ -181,7 +205,7 @@ def download(job: Job, console: Console) -> int:
 def verify(job: Job, console: Console) -> int:
     """Compare what is here with what was declared; with `headers`, what the hub has."""
     if find_spec("torch") is None:
-        raise CommandError(NEEDED.replace("Downloads need", "This needs"), REFUSED)
+        raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}")
     order = {
         "models": str(job.library.models),
         "more": [str(folder) for folder in job.library.more],
@@ -196,7 +220,7 @@ def verify(job: Job, console: Console) -> int:
 def copy(job: Job, console: Console) -> int:
     """Copy the files to another folder, for a machine without a line; each is checked there."""
     if job.to is None:
-        raise CommandError("copy takes --to FOLDER.")
+        raise UsageError("copy takes --to FOLDER.")
     target = Library(job.to)
     if target.away:
         cure = drives.cure(job.to)

@@ -18,7 +18,7 @@ from rich.text import Text
 from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
 from bridge.control.osc.server import OscServer
 from bridge.downloads.inventory import MissingWeights
-from bridge.errors import PORT_TAKEN, REFUSED, CommandError
+from bridge.errors import CommandError, ExitStatus, UsageError
 from bridge.session import Session
 from bridge.settings import Settings, new_token
 from bridge.state import references
@@ -68,7 +68,7 @@ def run_bridge(settings: Settings, values: Mapping[str, str], console: Console) 
         try:
             osc = OscServer(session, settings)
         except ValueError as error:
-            raise CommandError(str(error)) from None
+            raise UsageError(str(error)) from None
         running.callback(osc.close)
         _bind(partial(osc.bind, http.port), socket.SOCK_DGRAM, http.port, session, stop)
         _start(session, values)
@@ -98,14 +98,14 @@ def _token(settings: Settings) -> str:
         raise CommandError(
             "--token takes 16 to 256 letters, digits, dashes, dots, underscores and tildes; this "
             f"one has {fault}. Use --lan without a token, and one is made for you.",
-            REFUSED,
+            ExitStatus.UNSAFE,
         )
     if settings.lan and not settings.token:
         return new_token()
     if settings.host.lower() not in LOOPBACK and not settings.token and not settings.lan:
         raise CommandError(
             f"--host {settings.host} opens the page to others: give --token SECRET or use --lan.",
-            REFUSED,
+            ExitStatus.UNSAFE,
         )
     return settings.token
 
@@ -115,14 +115,16 @@ def _session(settings: Settings, values: Mapping[str, str]) -> Session:
         session = Session(settings, installed_catalog())
         try:
             given = _with_assets(session, values)
-            session.store.update(given, Setter(By.START, "--set"), lenient=True)
+            session.store.update(given, Setter(By.START, "--set"))
             session.check_room()
         except (ValueError, OSError) as error:
             if not session.returns:
                 session.let_go()
                 raise
             log.warning("what the command names is left out: %s", _sentence(error))
-    except (LookupError, ValueError, OSError) as error:
+    except (LookupError, ValueError) as error:
+        raise UsageError(_sentence(error)) from None
+    except OSError as error:
         raise CommandError(_sentence(error)) from None
     return session
 
@@ -171,7 +173,7 @@ def _bind(
     except OSError as error:
         session.let_go()
         host = "0.0.0.0" if settings.lan else settings.host
-        raise CommandError(taken(kind, host, port, error), PORT_TAKEN) from None
+        raise CommandError(taken(kind, host, port, error), ExitStatus.PORT_TAKEN) from None
 
 
 def _takes_over(session: Session) -> bool:

@@ -10,13 +10,14 @@ from time import perf_counter
 
 from rich.console import Console
 
-from bridge.errors import PORT_TAKEN
+from bridge.errors import ExitStatus
 from bridge.settings import Settings, new_token
 from bridge.system import logs
 from bridge.system.endings import stop_event, stop_with_stdin
 from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent
 from engine.system.parent import die_with_parent
 
+REFUSALS = {status for status in ExitStatus if status.refused}
 SETTLED = 5.0  # seconds of life after which a death is no failed start
 PROVEN = 10.0  # the same after which nothing can be wrong with what was asked for
 LONGEST_PAUSE = 10.0  # seconds between a death and the next start
@@ -39,7 +40,7 @@ def supervise(arguments: Sequence[str], settings: Settings, console: Console) ->
         began = perf_counter()
         status = _run(arguments, environment, stop)
         lived = perf_counter() - began
-        refused = 0 < status <= PORT_TAKEN
+        refused = status in REFUSALS
         # What ran is not refused for good: the camera or the port will be free again. And Windows
         # gives 1, as for a refusal, to a program that its task manager has ended.
         proven = proven or not refused or lived >= PROVEN

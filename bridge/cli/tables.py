@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from bridge.errors import ExitStatus
 from bridge.settings import Settings, shown_default
 from bridge.state.actions import ACTIONS
 from bridge.state.catalog import installed_catalog
@@ -81,6 +82,12 @@ def state() -> Table:
     """Every value of the state."""
     rows = [(s.name, f"/bridge/state/{s.name}", s.unit, s.help) for s in STATUS]
     return "State", ("name", "OSC", "unit", "meaning"), rows
+
+
+def exits() -> Table:
+    """Every exit status of `spout-bridge`."""
+    rows = [(str(int(status)), status.meaning) for status in ExitStatus]
+    return "Exit statuses", ("status", "meaning"), rows
 
 
 def markdown(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import asdict
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 
@@ -16,12 +17,13 @@ from rich.console import Console
 
 from bridge import __version__
 from bridge.doctor.check import Check
-from bridge.errors import USAGE
+from bridge.errors import ExitStatus
 from bridge.settings import Settings
 from bridge.system.ports import refusal
 from bridge.system.processes import speaking_utf8
 from engine.ipc.segments import folder
 from engine.system import commit, held, loading
+from engine.system.installation import pip
 
 # What is imported, and the package to install for it.
 NEEDED = {"numpy": "numpy", "cv2": "opencv-python-headless", "av": "av",
@@ -32,8 +34,12 @@ PICTURES = 12  # in shared memory at once: those of the sink, of a worker's two 
 PATIENCE = 30.0  # seconds for another program's answer; a cold start may take long
 
 
-def doctor(settings: Settings) -> int:
+def doctor(settings: Settings, *, as_json: bool = False) -> ExitStatus:
     """Print it all, as it is found; the exit status."""
+    if as_json:
+        found = [*_findings(settings)]
+        sys.stdout.write(json.dumps([asdict(finding) for finding in found], indent=2) + "\n")
+        return ExitStatus.FAILED if any(f.problem for f in found) else ExitStatus.DONE
     console = Console(markup=False, highlight=False, soft_wrap=True)
     problems: dict[str, None] = {}  # each once: two sizes may have the same
     for finding in _findings(settings):
@@ -45,7 +51,7 @@ def doctor(settings: Settings) -> int:
         console.print(f"Problem: {problem}", style="red")
     if not problems:
         console.print("Nothing is in the way.")
-    return USAGE if problems else 0
+    return ExitStatus.FAILED if problems else ExitStatus.DONE
 
 
 def _findings(settings: Settings) -> Iterator[Check]:
@@ -73,7 +79,7 @@ def _packages() -> Iterator[Check]:
         there = ", ".join(f"{package} {version(package)}" for package in packages)
         problem = ""
         if name in needed and not there:
-            problem = f"{name} is missing: install it with `pip install {needed[name]}`."
+            problem = f"{name} is missing: install it with `{pip()} install {needed[name]}`."
         yield Check(name, there or "not installed", problem)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent, speaking_utf8
 from engine.catalog.artifacts import Artifact
 from engine.files.library import size_text
+from engine.system.installation import with_extra
 
-NEEDED = 'Downloads need the extra `engine`: pip install "spout-bridge[engine]".'
 GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 
 
@@ -61,7 +61,7 @@ class Downloads:
     def start(self, pipeline: str, artifacts: Iterable[Artifact]) -> None:
         """Begin; ValueError where another one runs or the extra is not installed."""
         if find_spec("huggingface_hub") is None:
-            raise ValueError(NEEDED)
+            raise ValueError(f"Downloads need the extra `engine`: {with_extra('engine')}")
         with self._lock:
             if self.now.running:
                 raise ValueError(f"{self.now}; wait for it, or cancel it.")

@@ -21,9 +21,11 @@ from typing import TypeAlias
 from bridge.state.change import UNSAID, Change, Setter, Snapshot
 from bridge.state.listeners import Listener, Listeners
 from engine.parameters import DRAW, DRAWN, WRITTEN, Kind, ParameterSpec, Value
-from engine.system.texts import mended
+from engine.system.texts import did_you_mean, mended
 
 log = logging.getLogger(__name__)
+
+GUESSES = 8  # names of no parameter in one change that are compared with those that there are
 
 
 class ParameterError(ValueError):
@@ -147,7 +149,8 @@ class ParameterStore:
             name = mended(given)
             spec = self.specs.get(name)
             if spec is None:
-                problems[name] = f"There is no parameter {name!r:.130}."
+                guess = did_you_mean(name, self.specs) if len(problems) < GUESSES else ""
+                problems[name] = f"There is no parameter {name!r:.130}.{guess}"
                 continue
             try:
                 kept = spec.coerce(value) if lenient else spec.check(value)

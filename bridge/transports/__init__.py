@@ -23,6 +23,8 @@ from bridge.system.aside import Aside, SlowError
 from bridge.system.loops import explained
 from bridge.system.paths import meant
 from engine.system import loading
+from engine.system.installation import pip
+from engine.system.texts import did_you_mean
 
 ENTRY_POINTS = "spout_bridge.transports"
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]+")  # one letter is a drive of Windows
@@ -269,7 +271,9 @@ def _module_of(uri: str, known: Mapping[str, str], side: Side) -> str:
     if not colon or scheme not in known:
         choices = ", ".join(f"{name}:" for name in known)
         as_file = f"; a file is file:{uri}" if uri and not colon and len(uri) < SHORT else ""
-        raise TransportError(f"{uri!r} is no {side.noun}; write one of {choices}{as_file}")
+        guess = did_you_mean(f"{scheme}:", [f"{name}:" for name in known]) if colon else ""
+        guess = f".{guess}" if guess else ""
+        raise TransportError(f"{uri!r} is no {side.noun}; write one of {choices}{as_file}{guess}")
     return known[scheme]
 
 
@@ -311,7 +315,7 @@ def _module(scheme: str, name: str) -> ModuleType:
         return module
     except (ImportError, OSError) as error:  # its libraries, or a plug-in that is no good
         if isinstance(error, ModuleNotFoundError) and loading.is_missing(error):
-            cure = f"install it with `pip install {error.name}`"
+            cure = f"install it with `{pip()} install {error.name}`"
             at = "" if scheme in BUILT_IN else loading.place(error)
             what = f"{error.name} ({at})" if at else error.name
             raise TransportError(f"{scheme}: needs the package {what}; {cure}.") from error

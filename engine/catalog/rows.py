@@ -39,6 +39,7 @@ from engine.catalog.specs import (
 )
 from engine.parameters import WRITTEN, Load, Parameters, ParameterSpec, describe
 from engine.system import loading
+from engine.system.texts import did_you_mean
 
 Declared: TypeAlias = tuple[str, ParameterSpec]  # by which plug-in; empty for what is ours
 
@@ -169,6 +170,7 @@ class Catalog:
         if pipeline not in self.rows:
             raise LookupError(
                 f"There is no pipeline {pipeline!r:.80}; choose {', '.join(self.rows)}."
+                f"{did_you_mean(pipeline, self.rows)}"
             )
         row = self.rows[pipeline]
         if row.missing:

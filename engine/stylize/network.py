@@ -17,6 +17,7 @@ import onnxruntime
 from engine.pipeline import Image
 from engine.stylize.references import fitted
 from engine.stylize.weights import STYLE, Array, model_path, transform_model
+from engine.system.installation import with_extra
 
 VECTOR = 100  # length of a style vector
 
@@ -116,8 +117,7 @@ def _session(model: bytes | Path, optimised: bool = True) -> onnxruntime.Inferen
 def _need(package: str, extra: str) -> None:
     if find_spec(package) is None:
         raise ImportError(
-            f'The backend {package} is not installed; `pip install "spout-bridge[{extra}]"`, '
-            "or choose backend onnx.",
+            f"The backend {package} is not installed. Choose backend onnx, or: {with_extra(extra)}",
             name=package,
         )
 

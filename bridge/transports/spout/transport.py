@@ -19,6 +19,7 @@ from bridge.transports.base import TransportBase
 from bridge.transports.spout.receiver import GL_RGBA, Receiver
 from bridge.transports.spout.registry import Sender, find, senders
 from engine.system import loading
+from engine.system.installation import pip
 
 LONGEST_NAME = 250  # bytes of a name; Spout keeps 256 of each
 LOOK_FOR = 0.05  # seconds between looks for a sender that is away
@@ -222,7 +223,7 @@ def _need(load: Callable[[], object]) -> None:
         load()
     except ModuleNotFoundError as error:
         raise TransportError(
-            "spout: needs the package SpoutGL; install it with `pip install SpoutGL PyOpenGL`."
+            f"spout: needs the package SpoutGL; install it with `{pip()} install SpoutGL PyOpenGL`."
         ) from error
     except (ImportError, OSError) as error:
         raise TransportError(f"spout: cannot be used: {loading.sentence(error)}") from error

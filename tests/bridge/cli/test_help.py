@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from bridge.cli.arguments import parser_of
+from bridge.errors import UsageError
 from tests.support.quick import rest_slow
 
 CODE = """
@@ -41,13 +42,12 @@ def test_help_imports_neither_the_catalog_nor_numpy(arguments):
     ("view", "demo:", "--port", "65536"),
     ("layouts", "--reply-port", "-1"),
 ])  # fmt: skip
-def test_a_number_that_cannot_be_is_refused_with_what_can(words, capsys):
-    with pytest.raises(SystemExit) as end:
+def test_a_number_that_cannot_be_is_refused_with_what_can(words):
+    with pytest.raises(UsageError) as end:
         parser_of([], []).parse_args(words)
-    assert end.value.code == 2
-    told = capsys.readouterr().err.splitlines()[-1]
+    told = str(end.value)
     assert f"{words[-2]}: takes a " in told
-    assert told.endswith(f"not {words[-1]!r}.")
+    assert f"not {words[-1]!r}. `spout-bridge {words[0]}" in told
 
 
 INTERRUPTED = """

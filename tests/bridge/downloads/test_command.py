@@ -107,5 +107,5 @@ def test_a_wrong_command_is_one_sentence(
     needy: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], answer: str
 ) -> None:
     status, said = command(capsys, *words, folder=tmp_path)
-    assert status == 1
+    assert status == 2
     assert answer in said

@@ -181,7 +181,7 @@ def test_a_film_and_a_recording_are_not_hidden_in_another_file(tmp_path, monkeyp
 def test_a_name_that_windows_has_a_device_for_is_refused_everywhere(tmp_path, capsys, name):
     with pytest.raises(SystemExit) as end:
         main(["run", "--folder", str(tmp_path), "--name", name])
-    assert end.value.code == 1
+    assert end.value.code == 2
     assert f"{name} is a device on Windows" in " ".join(capsys.readouterr().err.split())
 
 

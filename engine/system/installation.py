@@ -1,0 +1,53 @@
+"""How this program was installed, and the command that adds to it.
+
+A cure must work as it stands: from the folder or the address that this came from, by the Python
+that runs, and never by a name that no index has.
+"""
+
+import json
+import re
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+NAME = "spout-bridge"
+
+
+@cache
+def with_extra(extra: str) -> str:
+    """The command that installs an extra of ours beside what is here."""
+    url, folder = _origin()
+    if folder:
+        constraints = folder / "constraints.txt"
+        pinned = f" -c {_quoted(constraints)}" if constraints.is_file() else ""
+        return f"{pip()} install -e {_quoted(f'{folder}[{extra}]')}{pinned}"
+    if url:
+        return f"{pip()} install {_quoted(f'{NAME}[{extra}] @ {url}')}"
+    return f"install {NAME} again as you did, with its extra `{extra}`"
+
+
+def pip() -> str:
+    """pip of the Python that runs."""
+    return f"{_quoted(sys.executable)} -m pip"
+
+
+def _origin() -> tuple[str, Path | None]:
+    """Where this was installed from: the address, and the folder where it is one."""
+    try:
+        told = distribution(NAME).read_text("direct_url.json")
+        url = str(json.loads(told or "{}").get("url", ""))
+    except (PackageNotFoundError, ValueError, AttributeError, OSError):
+        return "", None
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        return url, None
+    folder = Path(url2pathname(unquote(parts.path)))
+    return ("", folder) if folder.is_dir() else (url, None)
+
+
+def _quoted(text: object) -> str:
+    """For sh, cmd.exe and PowerShell alike."""
+    return f"{text}" if re.fullmatch(r"[\w.:/\\-]+", str(text)) else f'"{text}"'

@@ -1,0 +1,176 @@
+"""A wrong line is answered with what was probably meant; a right one with JSON, if asked."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from bridge.cli.arguments import parser_of
+from bridge.cli.commands import COMMANDS, LISTS, MODELS, main
+from bridge.cli.completion import SHELLS
+from bridge.errors import ExitStatus
+from bridge.settings import GROUPS, Settings
+from engine.system import installation
+from engine.system.installation import with_extra
+from tests.bridge.cli.test_cli import running
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("runn", "There is no command 'runn'; choose run, list"),
+        ("runn", "Did you mean run?"),
+        ("run --sorce demo:", "spout-bridge run does not take '--sorce'. Did you mean --source?"),
+        ("run --pipline=longlive", "Did you mean --pipeline?"),
+        ("run extra", "spout-bridge run does not take 'extra'. `spout-bridge run --help`"),
+        ("run --pipeline longlve", "Did you mean longlive?"),
+        ("run --set promt=x", "There is no parameter 'promt'. Did you mean prompt?"),
+        ("run --set vace_scale=9", "vace_scale takes a number from 0 to 2, not '9'."),
+        ("run --set vace_scale", "--set takes NAME=VALUE, not 'vace_scale'."),
+        ("list parametrs", "Did you mean parameters? `spout-bridge list --help`"),
+        ("models downlod longlive", "Did you mean download?"),
+        ("models download longliv", "Did you mean longlive?"),
+        ("models verify --json", "--json is for `models list`."),
+        ("view", "required: URI. `spout-bridge view --help` shows what there is."),
+        ("completion fish", "choose bash, zsh, powershell."),
+        ("bench engin", "invalid choice: 'engin'"),
+    ],
+)
+def test_a_wrong_line_is_answered_with_the_cure(typed, told, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPOUT_BRIDGE_FOLDER", str(tmp_path))
+    monkeypatch.setenv("SPOUT_BRIDGE_PORT", "0")
+    with pytest.raises(SystemExit) as end:
+        main(typed.split())
+    assert end.value.code == ExitStatus.USAGE
+    said = capsys.readouterr()
+    assert told in said.err
+    assert "usage:" not in said.err, "one sentence, not a page"
+    assert said.out == ""
+
+
+def test_a_scheme_that_is_mistyped_is_guessed(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPOUT_BRIDGE_FOLDER", str(tmp_path))
+    monkeypatch.setenv("SPOUT_BRIDGE_PORT", "0")
+    with pytest.raises(SystemExit):
+        main(["run", "--source", "fil:clip.mp4", "--sink", "null:"])
+    assert "Did you mean file:?" in capsys.readouterr().err
+
+
+def test_the_help_has_every_setting_under_a_title(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["run", "--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert GROUPS.keys() <= Settings.model_fields.keys()
+    assert next(iter(Settings.model_fields)) in GROUPS, "the first has a title"
+    for title in GROUPS.values():
+        assert f"\n{title}:\n" in text
+    for name in Settings.model_fields:
+        assert f"--{name.replace('_', '-')}" in text
+    assert "examples:\n  spout-bridge run " in text
+
+
+def test_every_command_has_help_and_a_parser():
+    commands = parser_of(LISTS, MODELS).commands
+    assert {name.split()[0] for name in COMMANDS} == commands.keys()
+
+
+@pytest.mark.parametrize("what", ["pipelines", "parameters", "exits"])
+def test_lists_as_json_are_the_same_rows(what, capsys):
+    main(["list", what, "--json"])
+    rows = json.loads(capsys.readouterr().out)[what]
+    title, head, cells = LISTS[what]()
+    assert title
+    assert rows == [dict(zip(head, row, strict=True)) for row in cells]
+
+
+def test_models_as_json_say_what_is_missing(capsys, tmp_path):
+    main(["models", "list", "longlive", "--json", "--models", str(tmp_path)])
+    told = json.loads(capsys.readouterr().out)
+    (pipeline,) = told["pipelines"]
+    assert pipeline["id"] == "longlive"
+    assert (
+        pipeline["missing_bytes"]
+        <= pipeline["bytes"]
+        == sum(file["bytes"] for file in pipeline["files"])
+    )
+
+
+@pytest.mark.slow
+def test_the_state_of_a_running_bridge_is_printed(tmp_path, capsys):
+    flags = ("--sink", "null:", "--source", "pattern:", "--engine", "thread")
+    with running(tmp_path, *flags) as bridge:
+        bridge.until(lambda state: state["state"] == "RUNNING")
+        port = str(bridge.port)
+        main(["state", "--port", port, "--json"])
+        assert json.loads(capsys.readouterr().out)["state"] == "RUNNING"
+        main(["state", "--port", port])
+        assert "RUNNING" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as end:
+        main(["state", "--port", port])
+    assert end.value.code == ExitStatus.FAILED
+    assert "No bridge answers" in capsys.readouterr().err
+
+
+def test_bash_completes_commands_and_flags(capsys):
+    bash = shutil.which("bash")
+    if not bash:
+        pytest.skip("there is no bash")
+    main(["completion", "bash"])
+    script = capsys.readouterr().out
+    ask = 'COMP_WORDS=({}); COMP_CWORD={}; _spout_bridge; printf "%s\\n" "${{COMPREPLY[@]}}"'.format
+    for words, place, wanted in (
+        ("spout-bridge mod", 1, ["models"]),
+        ("spout-bridge run --sou", 2, ["--source"]),
+        ("spout-bridge list --j", 2, ["--json"]),
+    ):
+        done = subprocess.run(
+            [bash, "-c", script + ask(words, place)], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split() == wanted
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_shells_script_has_every_command(shell, capsys):
+    main(["completion", shell])
+    script = capsys.readouterr().out
+    assert all(name in script for name in parser_of(LISTS, MODELS).commands)
+    assert "--osc-timetags" in script
+
+
+@pytest.mark.parametrize(
+    ("told", "command"),
+    [
+        ('{{"dir_info": {{"editable": true}}, "url": "{folder}"}}', "-m pip install -e "),
+        ('{{"url": "https://x.example/sb.zip"}}', '"spout-bridge[engine] @ https://x.example/sb.zip"'),
+        ("{{}}", "install spout-bridge again as you did, with its extra `engine`"),
+        ("no JSON", "install spout-bridge again as you did, with its extra `engine`"),
+    ],
+)  # fmt: skip
+def test_a_cure_names_what_this_was_installed_from(told, command, tmp_path, monkeypatch):
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    (folder / "constraints.txt").touch()
+
+    class Installed:
+        def read_text(self, name: str) -> str:
+            assert name == "direct_url.json"
+            return told.format(folder=folder.as_uri()) if told.startswith("{{") else told
+
+    monkeypatch.setattr(installation, "distribution", lambda name: Installed())
+    with_extra.cache_clear()
+    try:
+        said = with_extra("engine")
+    finally:
+        with_extra.cache_clear()
+    assert command in said
+    if "-e" in command:
+        assert f'"{folder}[engine]" -c "{folder / "constraints.txt"}"' in said
+        assert said.startswith(sys.executable)
+
+
+def test_each_exit_status_has_one_meaning():
+    meanings = [status.meaning for status in ExitStatus]
+    assert len({*meanings}) == len(meanings)
