@@ -12,7 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -33,7 +32,7 @@ from bridge.workers.loras import LoraSizes
 from engine.catalog.artifacts import Artifact
 from engine.catalog.rows import PipelineRow
 from engine.files.library import Library, WeightsError, sha256, size_text
-from engine.parameters import Load
+from engine.parameters import Load, describe
 from engine.system import drives, held
 from engine.system.installation import with_extra
 
@@ -81,13 +80,11 @@ def job(
 
 
 def _load(row: PipelineRow, values: Mapping[str, str]) -> Load:
+    given = [spec for spec in describe(row.load) if spec.name in values]
     try:
-        return row.load.model_validate(
-            {name: value for name, value in values.items() if name in row.load.model_fields}
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise CommandError(f"--set {first['loc'][0]}: {first['msg']}.") from None
+        return row.load(**{spec.name: spec.coerce(values[spec.name]) for spec in given})
+    except ValueError as error:
+        raise CommandError(f"--set: {error}") from None
 
 
 def listing(job: Job, console: Console) -> int:

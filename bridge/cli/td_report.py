@@ -40,7 +40,9 @@ def read(path: Path, kit: Path = KIT) -> list[str]:
     except (TypeError, ValueError, AttributeError, LookupError) as error:
         # Anything may stand anywhere in a file that went through other hands.
         log.debug("%s cannot be followed.", path, exc_info=True)
-        raise CommandError(f"{path} is no whole report of the Self Test ({error}).") from None
+        raise CommandError(
+            f"{path} is no whole report of the Self Test; run it again, and send its file as it is."
+        ) from error
     began, version = report.get("began", "?"), report.get("version", "?")
     head = f"SpoutBridge {version} in {' '.join(map(str, app))}, {began}"
     return [head, *(found or ["Nothing differs from what the component takes for granted."])]

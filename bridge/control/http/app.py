@@ -48,6 +48,13 @@ FRAMEWORK = {
     "Not Found": "There is nothing here by that path; /docs lists what there is.",
     "Method Not Allowed": "This path is not asked for in that way; /docs says how.",
 }
+MISFITS = {
+    "missing": "is missing",
+    "extra_forbidden": "is no name that is taken here",
+    "string_type": "takes a text",
+    "dict_type": 'takes an object of names and values, such as {"vace_scale": 1.5}',
+    "model_attributes_type": "takes an object of names and values",
+}
 # FastAPI would check it, and answer in words of its own
 NAMED = InPath(json_schema_extra={"pattern": "^[^\\x00-\\x1f\\x7f/\\\\]+$"})
 NAME = Query(json_schema_extra={"pattern": references.TOLD, "not": {"pattern": r"\.\."}})
@@ -355,10 +362,22 @@ async def _bad_values(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _bad_body(request: Request, error: Exception) -> JSONResponse:
-    """Without the input, which the default answer repeats: NaN is not JSON and ends in a 500."""
+    """Without the input, which the default answer repeats: NaN is not JSON and ends in a 500; and
+    in words of ours.
+    """
     assert isinstance(error, RequestValidationError)
-    detail = [{"loc": row["loc"], "msg": row["msg"], "type": row["type"]} for row in error.errors()]
+    detail = [
+        {"loc": row["loc"], "msg": _misfit(row), "type": row["type"]} for row in error.errors()
+    ]
     return JSONResponse({"detail": detail}, 422)
+
+
+def _misfit(row: Mapping[str, Any]) -> str:
+    """What is wrong with a body or a query, in a sentence."""
+    inner = [str(part) for part in row["loc"][1:]]
+    name = ".".join(inner)[:LONGEST_NAME] or f"the {row['loc'][0]}"
+    said = MISFITS.get(row["type"], "cannot be used; /docs says what it takes")
+    return f"{name[0].upper()}{name[1:]} {said}." if not inner else f"{name} {said}."
 
 
 async def _bad_asset(request: Request, error: Exception) -> JSONResponse:

@@ -21,6 +21,18 @@ ESCAPE = re.compile(
     re.DOTALL,
 )
 INSTEAD = r"\ufffd"
+# What is wrong, by how Python's words for it begin
+WORDS = {
+    "Expecting property name": "a name in double quotes is expected",
+    "Expecting value": "a value is expected; texts stand in double quotes",
+    "Expecting ',' delimiter": "a comma or the end is expected",
+    "Expecting ':' delimiter": "a colon is expected",
+    "Extra data": "it goes on behind its end",
+    "Unterminated string": "a text has no closing quote",
+    "Invalid control character": "a line end or tab stands in a text; write \\n or \\t",
+    "Invalid \\": "a backslash means nothing there; write two",
+    "Illegal trailing comma": "a comma stands before the end",
+}
 
 
 class BadBody(ValueError):
@@ -60,8 +72,9 @@ def _check(text: str) -> None:
             object_pairs_hook=_object,
         )
     except json.JSONDecodeError as error:
+        why = next((ours for began, ours in WORDS.items() if error.msg.startswith(began)), "")
         raise BadBody(
-            f"The body is no JSON: {error.msg}, line {error.lineno}, column {error.colno}."
+            f"The body is no JSON (line {error.lineno}, letter {error.colno}){why and f': {why}'}."
         ) from None
     except RecursionError:
         raise _too_deep() from None

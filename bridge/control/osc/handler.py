@@ -351,7 +351,7 @@ class Handler:
             self.refuse("packet", str(error))
             return False
         except Exception as error:  # noqa: BLE001 - of the codec: no bytes may end the one who listens
-            self.refuse("packet", f"A message cannot be read: {error}", error)
+            self.refuse("packet", f"A message cannot be read{logs.see()}.", error)
             return False
         if message.note:
             self._advise(message.note, sender)

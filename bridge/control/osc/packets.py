@@ -74,8 +74,8 @@ def parse(data: bytes) -> Message:
         return Message(parsed.address, _flat(parsed.params), texts.note or unknown)
     except PacketError:
         raise
-    except (ParseError, ValueError) as error:
-        raise PacketError(f"A message is damaged: {error}") from None
+    except (ParseError, ValueError):
+        raise PacketError("A message is damaged: its values are not of its types.") from None
 
 
 def encoded(address: str, value: Value) -> bytes:
@@ -94,8 +94,8 @@ def encoded(address: str, value: Value) -> bytes:
         builder.add_arg(float(value), "f")
     try:
         return builder.build().dgram
-    except BuildError as error:
-        raise PacketError(f"{address} cannot be told: {error}") from None
+    except BuildError:
+        raise PacketError(f"{address:.80} cannot be told by OSC.") from None
 
 
 def _checked(data: bytes) -> tuple[bytes, str]:

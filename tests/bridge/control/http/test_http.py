@@ -498,7 +498,17 @@ def test_a_body_that_is_no_object_of_values_is_refused(still, content):
         ('{"prompt": [[[[[[[[]]]]]]]]}', ""),
         ("{" + ",".join(f'"{n}": 1, "{n}": 2' for n in range(40_000)) + "}", "twice"),
         ('[{"vace_scale": 1}]', ""),
-        ('{"vace_scale": 1}}', "The body is no JSON"),
+        ('{"vace_scale": 1}}', "(line 1, letter 18): it goes on behind its end."),
+        ("{'vace_scale': 1}", "a name in double quotes is expected."),
+        ('{"prompt": ocean}', "a value is expected; texts stand in double quotes."),
+        ('{"prompt": "a" "seed": 1}', "a comma or the end is expected."),
+        ('{"prompt" "a"}', "a colon is expected."),
+        ('{"prompt": "a', "a text has no closing quote."),
+        ('{"prompt": "a\nb"}', "a line end or tab stands in a text; write \\n or \\t."),
+        ('{"source": "C:\\films"}', ""),
+        ('{"source": "C:\\Users"}', "a backslash means nothing there; write two."),
+        ("5", "The body takes an object of names and values"),
+        ("", "The body is missing."),
     ],
 )
 @pytest.mark.parametrize(
@@ -514,6 +524,29 @@ def test_json_that_no_parameter_could_be_is_refused_in_a_sentence(
     assert answer.status_code == 422
     assert says in answer.json()["detail"][0]["msg"]
     assert unchanged(desk)
+
+
+THEIRS = re.compile(r"Expecting|[Dd]elimiter|Field required|Input should|Extra inputs|JSON decode")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "says"),
+    [
+        ("POST", "pipeline", "{}", "pipeline is missing."),
+        ("POST", "pipeline", '{"pipeline": 5}', "pipeline takes a text."),
+        ("POST", "source", '{"uri": "demo:", "x": 1}', "x is no name that is taken here."),
+        ("POST", "models/download", "null", "The body takes an object of names and values."),
+        ("GET", "thumbnail", "", "uri is missing."),
+        ("PATCH", "parameters", '{"seed": }', "a value is expected"),
+    ],
+)  # fmt: skip
+def test_no_word_of_a_library_is_told(client, method, path, content, says):
+    answer = client.request(method, f"/api/v1/{path}", content=content,
+                            headers={"content-type": "application/json"})  # fmt: skip
+    told = answer.json()["detail"][0]["msg"]
+    assert says in told
+    assert told.endswith(".")
+    assert not THEIRS.search(told)
 
 
 def test_bodies_together_have_a_limit(client, desk, monkeypatch):

@@ -148,6 +148,19 @@ def test_behind_an_unknown_kind_nothing_is_guessed(tags):
         parse(raw(b"/bridge/vace", tags, b"\0" * 12))
 
 
+@pytest.mark.parametrize(
+    "data",
+    [raw(b"/a", b"i"), raw(b"/a", b"s"), raw(b"/a", b"h", b"\0" * 4), raw(b"/a", b"ii", b"abcd")],
+)
+def test_a_message_whose_values_are_cut_off_is_refused_in_words_of_ours(data):
+    with pytest.raises(PacketError) as caught:
+        parse(data)
+    assert str(caught.value) in (
+        "A message is damaged: its values are not of its types.",
+        "A datagram was no OSC, or was cut short.",
+    )
+
+
 # Large numbers.
 
 
