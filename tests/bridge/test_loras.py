@@ -133,7 +133,7 @@ def test_the_command_line_refuses_it_in_the_same_words(tmp_path, comfy, capsys, 
     with pytest.raises(SystemExit) as ended:
         main(["run", "--pipeline", "longlive", "--sink", "null:", "--port", "0", "--folder", folder,
               "--set", given])  # fmt: skip
-    assert ended.value.code == 1
+    assert ended.value.code == 2
     assert words in " ".join(capsys.readouterr().err.split())
 
 

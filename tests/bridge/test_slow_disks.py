@@ -88,11 +88,11 @@ def test_faders_buttons_and_questions_go_on_while_a_reference_is_looked_for(o, d
     o.until(lambda: disk.asked)
     for step in range(1, 6):
         o.send("/bridge/vace", step / 4)
-        o.until(lambda step=step: o.value("vace_scale") == step / 4, SOON)
+        o.until(lambda step=step: o.value("vace_scale") == step / 4)
     o.send("/bridge/prompt", "goes on")
-    o.until(lambda: o.value("prompt") == "goes on", SOON)
+    o.until(lambda: o.value("prompt") == "goes on")
     o.send("/bridge/panic")
-    o.until(lambda: "panic" in o.desk.acted, SOON)
+    o.until(lambda: "panic" in o.desk.acted)
     o.send("/bridge/ping")
     o.heard("/bridge/pong")
     assert o.value("reference") == ""
@@ -129,7 +129,7 @@ def test_a_bundle_stays_whole_and_overwrites_nothing_that_came_after_it(o, disk)
                  ("/bridge/reset",)))  # fmt: skip
     o.until(lambda: disk.asked)
     o.send("/bridge/fade", 2.0)
-    o.until(lambda: o.value("fade") == 2.0, SOON)
+    o.until(lambda: o.value("fade") == 2.0)
     assert o.value("vace_scale") != 0.5
     assert o.desk.acted == []
     disk.wake()
@@ -146,7 +146,7 @@ def test_a_flood_for_a_disk_that_sleeps_costs_one_thread_and_the_newest_counts(o
         o.raw(bundle(("/bridge/ref/2", "a.png"), ("/bridge/vace", number % 7 / 8)))
     o.send("/bridge/ref", "c.png")
     o.send("/bridge/steady", 0.25)
-    o.until(lambda: o.value("steady") == 0.25, SOON)
+    o.until(lambda: o.value("steady") == 0.25)
     assert threading.active_count() - before <= 4
     disk.wake()
     o.until(lambda: (o.value("reference"), o.value("reference_2")) == ("c.png", "a.png"))
@@ -219,7 +219,7 @@ def test_rest_goes_on_while_a_reference_is_looked_for_and_the_last_wish_counts(t
         # what needs no look is there at once, and what was asked for before it does not undo it
         cleared = threading.Thread(target=lambda: ask(""))
         cleared.start()
-        rig.until(lambda: answers == [{"reference": ""}], SOON)
+        rig.until(lambda: answers == [{"reference": ""}])
         assert perf_counter() - began < SOON
         disk.wake()
         first.join(10)
@@ -235,7 +235,7 @@ def test_a_disk_that_never_answers_is_a_sentence(tmp_path, disk, monkeypatch):
         assert refused.status_code == 422
         assert f"The folder {tmp_path / 'assets'} has not answered for" in refused.text
         held(message("/bridge/ref", "a.png").dgram)
-        rig.until(lambda: rig.session.counters.osc_refused == 1, SOON)
+        rig.until(lambda: rig.session.counters.osc_refused == 1)
         listing = http.get("/api/v1/assets")
         assert listing.status_code == 503
         assert "has not answered for" in listing.text

@@ -56,7 +56,7 @@ def test_what_is_missing_or_ours_is_not_the_loaders(error):
 
 @pytest.mark.parametrize(
     ("error", "words"),
-    [(MISSING, "file: needs the package av; install it with `pip install av`"),
+    [(MISSING, "file: needs the package av; install it with `"),
      (DLL, "file: cannot be used: av is installed, but cannot be loaded (DLL load failed"),
      (TORCH, "file: cannot be used: A package is installed, but cannot be loaded")],
     ids=["missing", "a wheel", "its library"],
