@@ -4,6 +4,8 @@ import os
 import secrets
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 from urllib.parse import urlsplit
@@ -16,8 +18,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bridge.system.paths import bare, bridge_name, meant, path_of, place
 from engine import sizes
-from engine.parameters import Size
+from engine.parameters import Size, digits, typed
 from engine.system.texts import mended
+
+PREFIX = "SPOUT_BRIDGE_"  # of variables of the environment
+NEAR = 0.6  # how alike two of them are, from 0 to 1, for the one to be meant
 
 ExactSize: TypeAlias = Annotated[str, AfterValidator(sizes.exact)]
 Uri: TypeAlias = Annotated[str, AfterValidator(meant)]
@@ -41,6 +46,17 @@ def _named(variable: str, usual: Callable[[], Path]) -> Path:
     """The folder that a variable of the environment names; one that is not whole does not count."""
     named = Path(os.environ.get(variable, ""))
     return named if named.is_absolute() else usual()
+
+
+def unknown_variables() -> dict[str, str]:
+    """The variables SPOUT_BRIDGE_<NAME> of the environment that are none of ours, each with the
+    nearest that is; empty for none.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    given = [name for name in os.environ if name.upper().startswith(PREFIX)]
+    strange = {name: rest for name in given if (rest := name.upper()[len(PREFIX) :]) not in known}
+    near = {name: get_close_matches(rest, known, 1, NEAR) for name, rest in strange.items()}
+    return {name: f"{PREFIX}{found[0]}" if found else "" for name, found in near.items()}
 
 
 def shown_default(field: FieldInfo) -> str:
@@ -81,7 +97,7 @@ class Settings(BaseSettings):
     """Every field is a flag of `spout-bridge run` and a variable SPOUT_BRIDGE_<FIELD>."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SPOUT_BRIDGE_", extra="forbid", frozen=True, validate_default=True
+        env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=True
     )
 
     source: Uri = Field(
@@ -192,10 +208,12 @@ class Settings(BaseSettings):
         """Bytes that are no UTF-8 arrive as halves of surrogate pairs; in a path they mean it.
         Paths are pasted with their quotes; cmd.exe's `set NAME=x & …` leaves a blank behind x.
         """
+        counted = {name for name, field in cls.model_fields.items() if _is_number(field)}
         paths = {name for name, field in cls.model_fields.items() if _is_path(field)}
         texts = {name: value for name, value in values.items() if isinstance(value, str)}
         mends = {name: mended(text) for name, text in texts.items() if name not in paths}
         mends |= {name: bare(text) for name, text in mends.items() if name != "source"}
+        mends |= {name: _plain(mends[name]) for name in counted & mends.keys()}
         single = {name: place(texts[name]) for name in ("folder", "models") if name in texts}
         return {**values, **mends, **single}
 
@@ -261,6 +279,19 @@ class Settings(BaseSettings):
     def assets(self) -> Path:
         """The folder of reference images."""
         return self.folder / "assets"
+
+
+def _plain(text: str) -> str:
+    """A number as it is typed, `29,97` too, as Python reads it; any other text as it is."""
+    with suppress(ValueError):
+        number, unit = typed(text)
+        if not unit:
+            return digits(number)
+    return text
+
+
+def _is_number(field: FieldInfo) -> bool:
+    return bool({int, float} & {field.annotation, *get_args(field.annotation)})
 
 
 def _is_path(field: FieldInfo) -> bool:

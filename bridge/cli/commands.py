@@ -19,7 +19,7 @@ from rich.table import Table
 from bridge.cli.arguments import parser_of
 from bridge.cli.completion import script
 from bridge.errors import CommandError, ExitStatus, UsageError
-from bridge.settings import Settings, accepts
+from bridge.settings import PREFIX, Settings, accepts, unknown_variables
 from bridge.state.inputs import ROLES
 from bridge.system import logs
 from bridge.system.endings import stop_event
@@ -30,6 +30,12 @@ from engine.system.installation import pip, with_extra
 from engine.system.texts import did_you_mean
 
 log = logging.getLogger(__name__)
+
+# Flags of `run` that no variable of the environment stands for, and what to do instead
+FLAGS_ONLY = {
+    "SET": "give --set NAME=VALUE behind `run`, once for each",
+    "KEEP": "give --keep behind `run`",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -143,7 +149,22 @@ def _wrong(first: Any) -> str:
     return f"{flag} {said}."
 
 
+def _no_variables(flags: Mapping[str, str]) -> None:
+    """CommandError for a flag that was given as a variable, and is none."""
+    for name, cure in flags.items():
+        if f"{PREFIX}{name}" in os.environ:
+            raise CommandError(f"{PREFIX}{name} is no variable that is read; {cure}.", REFUSED)
+
+
+def _tell_unknown() -> None:
+    """Tell what looks like a setting in the environment and is none."""
+    for name, near in unknown_variables().items():
+        meant = f"; is {near} meant?" if near else ", and is not read"
+        log.warning("%s in the environment is no setting%s", name, meant)
+
+
 def _run(options: argparse.Namespace, console: Console) -> None:
+    _no_variables(FLAGS_ONLY)
     settings, values = _settings(options), _assignments(options.set)
     if options.keep:
         from bridge.cli.supervisor import supervise
@@ -152,6 +173,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     logs.hide(settings.secrets)
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logs.to_file(settings.folder, settings.name, level)
+    _tell_unknown()
     from bridge.cli.run import (
         run_bridge,  # the web server takes a while to import: only where needed
     )
@@ -180,10 +202,15 @@ def _list(options: argparse.Namespace, console: Console) -> None:
         if options.json:
             found[name] = [dict(zip(head, row, strict=True)) for row in rows]
             continue
-        table = Table(*head, title=title, title_justify="left")
+        table = Table(title=title, title_justify="left")
+        for column in head:
+            table.add_column(column, overflow="fold")  # a name that is cut is none
         for row in rows:
             table.add_row(*row)
-        Console(markup=False).print(table if rows else EMPTY.get(name, table))
+        out = Console(markup=False)
+        if not out.is_terminal:
+            out = Console(markup=False, width=WIDE)
+        out.print(table if rows else EMPTY.get(name, table))
     if options.json:
         sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
 
@@ -197,6 +224,7 @@ def _table(name: str) -> Any:
     return read
 
 
+WIDE = 10_000  # letters of a line for another program, which has no edge
 EMPTY = {"sources": "Nobody sends now. demo:, file:PATH and camera:0 need no sender."}
 OF_THE_MACHINE = {"sources"}  # what is there now: nothing for the README
 LISTS = {

@@ -15,6 +15,7 @@ from engine.system.waking import wake_in_time
 
 GLANCE = 0.1  # seconds: Windows sees Ctrl-C between two waits only
 TELL = 2.0  # seconds without an answer from which on it is told
+FIRST = 1.0  # seconds that the sink waits for the first picture
 GRACE = 1.5  # seconds that an end may take
 
 
@@ -28,14 +29,16 @@ def send_frames(uri: str, to: str, seconds: float, stop: threading.Event, consol
 
     def work() -> None:
         try:
-            with (
-                awake(True),
-                open_source(uri, Options()) as source,
-                open_sink(to, Options()) as sink,
-            ):
-                opened.set()
-                _tell(console, f"{uri} → {to} ({sink.status}); Ctrl-C ends.")
-                _hand_on(source, sink, lambda: stop.is_set() or perf_counter() > until, console)
+            over = lambda: stop.is_set() or perf_counter() > until  # noqa: E731
+            with awake(True), open_source(uri, Options()) as source:
+                first = _first(source, over)  # a sink is made for the size of what it is sent
+                height, width = first.image.shape[:2] if first else (0, 0)
+                known = Options(width=width, height=height) if first else Options()
+                with open_sink(to, known) as sink:
+                    opened.set()
+                    told = f"{uri} → {to}" + (f" ({sink.status})" if first else "")
+                    _tell(console, f"{told}; Ctrl-C ends.")
+                    _hand_on(source, sink, first, over, console)
         except BaseException as error:  # noqa: BLE001 - raised again below
             failure.append(error)
         finally:
@@ -54,14 +57,28 @@ def send_frames(uri: str, to: str, seconds: float, stop: threading.Event, consol
         raise failure[0]
 
 
-def _hand_on(source: Source, sink: Sink, over: Callable[[], bool], console: Console) -> None:
-    trouble = away = ""
+def _first(source: Source, over: Callable[[], bool]) -> Frame | None:
+    """The first picture; None where none comes for a while: the sink is there before its sender."""
+    until, frame = perf_counter() + FIRST, None
+    while frame is None and not over() and perf_counter() < until:
+        frame = source.receive(GLANCE)
+    return frame
+
+
+def _hand_on(
+    source: Source, sink: Sink, first: Frame | None, over: Callable[[], bool], console: Console
+) -> None:
+    trouble = _sent(sink, first, "", console) if first else ""
+    away, sent = "", first is not None
     came = perf_counter()
     while not over():
-        frame = source.receive(0.1)
+        frame = source.receive(GLANCE)
         if frame:
             came, away = perf_counter(), ""
             trouble = _sent(sink, frame, trouble, console)
+            if not sent:
+                sent = True
+                _tell(console, f"The first picture has come ({sink.status}).")
         elif perf_counter() - came > TELL and (why := _away(source)) and why != away:
             away = why
             _tell(console, f"No picture comes: {why.rstrip('.')}. Ctrl-C ends.")

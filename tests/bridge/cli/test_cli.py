@@ -23,9 +23,11 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from rich.console import Console
 
 import bridge.transports
-from bridge.cli.commands import main
+from bridge.cli.commands import LISTS, main
 from bridge.cli.send import send_frames
-from bridge.errors import quoted
+from bridge.errors import REFUSED, quoted
+from bridge.settings import Settings, unknown_variables
+from bridge.transports import Options, open_source
 from engine.ipc.ring import RingReader, RingWriter
 from engine.ipc.segments import PREFIX, RingError, folder
 from tests.support import balky
@@ -274,6 +276,8 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
         ("--size huge", "576x320", 2),
         ("--output-size 0x0", "--output-size takes WIDTHxHEIGHT such as", 2),
         ("--output-fps many", "--output-fps takes a number from 1 to 240, not 'many'.", 2),
+        ("--output-fps 29,97x", "--output-fps takes a number from 1 to 240, not '29,97x'.", 2),
+        ("--port 80,5", "--port takes a whole number from 0 to 65535, not '80.5'.", 2),
         ("--port x", "--port takes a whole number from 0 to 65535, not 'x'.", 2),
         ("--port 70000", "--port takes a whole number from 0 to 65535, not '70000'.", 2),
         (
@@ -305,6 +309,88 @@ def test_what_cannot_be_is_one_sentence_with_the_cure(
     assert end.value.code == wanted
     assert words in " ".join(capsys.readouterr().err.split())
     assert threading.active_count() <= threads, "nothing is half-started"
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [("SET", "give --set NAME=VALUE behind `run`, once for each."), ("KEEP", "give --keep behind")],
+)
+def test_a_flag_that_is_no_variable_is_refused_as_one(tmp_path, monkeypatch, capsys, name, cure):
+    monkeypatch.setenv(f"SPOUT_BRIDGE_{name}", "mix=0")
+    with pytest.raises(SystemExit) as end:
+        main(["run", "--port", "0", "--folder", str(tmp_path)])
+    assert end.value.code == REFUSED
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"SPOUT_BRIDGE_{name} is no variable that is read; {cure}" in told
+
+
+def test_what_looks_like_a_variable_of_ours_is_told_with_the_nearest(monkeypatch):
+    for name in ("PROT", "SOURCE_URI", "OUTPUT_FPS", "port", "Folder", "ZEBRA"):
+        monkeypatch.setenv(f"SPOUT_BRIDGE_{name}", "1")
+    monkeypatch.setenv("SPOUTBRIDGE_PORT", "1")
+    assert unknown_variables() == {
+        "SPOUT_BRIDGE_PROT": "SPOUT_BRIDGE_PORT",
+        "SPOUT_BRIDGE_SOURCE_URI": "SPOUT_BRIDGE_SOURCE",
+        "SPOUT_BRIDGE_ZEBRA": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "kept"),
+    [("output_fps", "29,97", 29.97), ("hang_s", " 2,5 ", 2.5), ("port", "8000.0", 8000),
+     ("gpu", "1", 1), ("load_s", "1e2", 100.0)],
+)  # fmt: skip
+def test_a_number_of_a_setting_is_taken_as_it_is_typed(monkeypatch, field, given, kept):
+    assert getattr(Settings(**{field: given}), field) == kept
+    monkeypatch.setenv(f"SPOUT_BRIDGE_{field.upper()}", given)
+    assert getattr(Settings(), field) == kept
+
+
+@pytest.mark.slow
+def test_a_running_bridge_tells_once_what_in_the_environment_is_not_read(tmp_path):
+    env = {**os.environ, "SPOUT_BRIDGE_PIPLINE": "longlive", "SPOUT_BRIDGE_PIPELINE": "passthrough"}
+    with running(tmp_path, "--sink", "null:", env=env) as bridge:
+        assert bridge.until(lambda state: state["state"] == "RUNNING")["pipeline"] == "passthrough"
+    told = [line for line in bridge.lines if "PIPLINE" in line]
+    assert len(told) == 1
+    assert told[0].rstrip().endswith("is no setting; is SPOUT_BRIDGE_PIPELINE meant?")
+
+
+def test_a_send_makes_its_sink_for_the_pictures_that_come(tmp_path):
+    told, stop, uri = io.StringIO(), threading.Event(), f"shm:test-send-{os.getpid()}"
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((48, 64, 3), 90, np.uint8))
+
+    def send():
+        send_frames(f"file:{tmp_path}/a.png", uri, 60, stop, Console(file=told, width=200))
+
+    sending = threading.Thread(target=send, daemon=True)
+    sending.start()
+    try:
+        with open_source(uri, Options()) as source:
+            end = perf_counter() + 20
+            while (frame := source.receive(1)) is None:
+                assert perf_counter() < end, told.getvalue()
+            assert frame.image.shape == (48, 64, 4)
+    finally:
+        stop.set()
+        sending.join(10)
+    assert f"(pick {uri}, 64x48); Ctrl-C ends." in told.getvalue()
+    assert "640x360" not in told.getvalue()
+
+
+@pytest.mark.parametrize("table", ["parameters", "settings"])
+def test_a_list_for_another_program_cuts_nothing(table):
+    done = subprocess.run([*COMMAND, "list", table], capture_output=True, text=True, check=True)
+    lines = [line.split("│")[1:-1] for line in done.stdout.splitlines() if "│" in line]
+    shown = [[cell.strip() for cell in cells] for cells in lines]
+    _, _, rows = LISTS[table]()
+    assert shown == [[cell.strip() for cell in row] for row in rows]
+    terminal = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": "60"}
+    narrow = subprocess.run(
+        [*COMMAND, "list", table], capture_output=True, text=True, check=True, env=terminal
+    )
+    assert max(map(len, re.sub("\x1b[^m]*m", "", narrow.stdout).splitlines())) == 60
+    assert narrow.stdout.count("…") == done.stdout.count("…")
 
 
 @pytest.mark.slow
