@@ -56,7 +56,6 @@ class LoraHandle:
     """One LoRA beside the layers of a network; made by `attach`."""
 
     def __init__(self, network: nn.Module, adapter: Adapter, dtype: torch.dtype | None) -> None:
-        self.adapter = adapter
         self._network = network
         self._strength = 1.0
         self._written = torch.ones((), device=next(network.parameters()).device)

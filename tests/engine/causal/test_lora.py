@@ -488,12 +488,13 @@ def test_attached_adapters_add_up_to_what_merging_gives_and_come_off_in_any_orde
 
 def test_a_strength_out_of_range_is_refused_and_changes_nothing() -> None:
     wan = tiny_stream(LONGLIVE).network.wan
-    (handle,) = attach(wan, [lora(wan)])
+    adapter = lora(wan)
+    (handle,) = attach(wan, [adapter])
     for wrong in (10.1, -11, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="from -10 to 10"):
             handle.strength = wrong
         with pytest.raises(ValueError, match="from -10 to 10"):
-            merge(wan, [(handle.adapter, wrong)])
+            merge(wan, [(adapter, wrong)])
     assert handle.strength == 1
 
 
