@@ -17,7 +17,7 @@ from typing import Any
 
 from safetensors import safe_open
 
-from engine.files.errors import CheckpointError, shown
+from engine.files.errors import SHOWN, CheckpointError, shown
 from engine.files.kinds import SAFETENSORS, SUFFIXES
 from engine.files.lora_keys import STRANGERS, WAN22
 
@@ -61,6 +61,7 @@ class Alphas:
     """The alphas that stand beside the tensors, and where: `alpha` for all layers but those that
     `patterns` name. `ranks` are all that are told; none where none is. `kohya` says that they hold
     for keys of kohya's kind only, for a converter that writes other keys has multiplied them in.
+    `note` says of a config beside the file why it does not count; empty where it does.
     """
 
     source: str = ""
@@ -69,6 +70,7 @@ class Alphas:
     ranks: frozenset[int] = frozenset()
     stabilised: bool = False
     kohya: bool = False
+    note: str = ""
 
     def of(self, names: Sequence[str]) -> float | None:
         """That of a layer, by all its dotted names; None where none is told."""
@@ -83,7 +85,8 @@ NO_ALPHAS = Alphas()
 
 def read_alphas(path: str | Path, ranks: frozenset[int]) -> Alphas:
     """What the metadata of a LoRA file says, or else the `adapter_config.json` beside it. `ranks`
-    are those of the file's matrices: a config with none of them belongs to another file.
+    are those of the file's matrices: a config with none of them belongs to another file, and so
+    does one in a folder of several.
 
     CheckpointError where that cannot be read, or is no number where one is expected.
     """
@@ -94,11 +97,20 @@ def read_alphas(path: str | Path, ranks: frozenset[int]) -> Alphas:
         if found.alpha is not None or found.patterns or found.stabilised:
             return found
     beside = path.parent / CONFIG
-    if beside.is_file() and _belongs(path):
-        found = _of_config(_read(beside), str(beside), f"{CONFIG} beside it")
-        if not found.ranks or found.ranks & ranks:
-            return found
-    return NO_ALPHAS
+    if not beside.exists():
+        return NO_ALPHAS
+    if not beside.is_file():
+        return Alphas(note=f"{CONFIG} beside it is no file and does not count")
+    if not _belongs(path):
+        return Alphas(note=f"{CONFIG} beside it may be another file's and does not count")
+    found = _of_config(_read(beside), str(beside), f"{CONFIG} beside it")
+    if not found.ranks or found.ranks & ranks:
+        return found
+    theirs, ours = (", ".join(map(str, sorted(told)[:SHOWN])) for told in (found.ranks, ranks))
+    return Alphas(
+        note=f"{CONFIG} beside it is of a LoRA of rank {theirs}, which this is not ({ours}), and "
+        "does not count"
+    )
 
 
 def of_metadata(metadata: Mapping[str, str], source: str) -> Alphas:
@@ -133,11 +145,11 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
-        if len(data) > LARGEST:
-            raise ValueError
         text = data.decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise _fault(str(path), "it cannot be read") from error
+    except OSError as error:
+        raise _fault(str(path), f"it cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise _fault(str(path), "it is no text in UTF-8") from error
     return _object(text, str(path))
 
 
@@ -145,6 +157,8 @@ def _object(text: object, where: str) -> Mapping[str, Any]:
     """A text as the JSON object that it should be; one that is empty, or none, says nothing."""
     if isinstance(text, Mapping):
         return text
+    if isinstance(text, str) and len(text) > LARGEST:
+        raise _fault(where, f"it has more than {LARGEST} letters")
     try:
         found = json.loads(text) if isinstance(text, str) and text else text
     except (ValueError, RecursionError) as error:

@@ -35,6 +35,7 @@ from engine.weights.finite import largest
 from engine.weights.headers import NESTS
 
 HIGHEST = 10.0  # strength of a LoRA, either way
+STEEPEST = 1000.0  # of alpha / rank: trainers write up to some 10
 LORA_NESTS = ("generator_lora", *NESTS)  # the first is where LongLive's own file holds its LoRA
 
 LONE = "alphas without matrices"
@@ -142,7 +143,8 @@ def match_adapter(
             "made for Wan2.1 text to video."
         )
     _check_numbers(pairs, found, network, source)
-    return Adapter(str(source), pairs, unused, _summary(strengths))
+    told = "; ".join(filter(None, (_summary(strengths), alphas.note)))
+    return Adapter(str(source), pairs, unused, told)
 
 
 def linear_layers(network: nn.Module) -> dict[str, Any]:
@@ -281,7 +283,14 @@ def _strength(
             f"{source} has an alpha of {found} in {where}; download it again, or choose another "
             "LoRA."
         )
-    return _Strength(found, rank, holds and alphas.stabilised, origin)
+    made = _Strength(found, rank, holds and alphas.stabilised, origin)
+    if abs(made.scale) > STEEPEST:
+        where = keys.get("alpha", origin)
+        raise CheckpointError(
+            f"{source} has an alpha of {found:g} for a rank of {rank} in {where}, which multiplies "
+            f"it by more than {STEEPEST:g}; choose another LoRA."
+        )
+    return made
 
 
 def _summary(strengths: list[_Strength]) -> str:
@@ -296,7 +305,9 @@ def _summary(strengths: list[_Strength]) -> str:
     origins = " and ".join(dict.fromkeys(strength.origin for strength in told))
     lacks = len(strengths) - len(told)
     rest = f"; {lacks} of them without one, as their matrices are" if lacks else ""
-    return f"{layers} with alpha {alphas} of rank {ranks}{stabilised}, from {origins}{rest}"
+    idle = sum(strength.alpha == 0 for strength in told)
+    still = f"; {idle} of them change nothing, for their alpha is 0" if idle else ""
+    return f"{layers} with alpha {alphas} of rank {ranks}{stabilised}, from {origins}{rest}{still}"
 
 
 def _range(numbers: Iterable[float]) -> str:

@@ -105,7 +105,8 @@ def test_the_report_says_the_alpha_and_where_it_stands(tmp_path: Path) -> None:
     assert told["rank-stabilised in PEFT's config"] == (
         "20 layers with alpha 4 of rank 4, rank-stabilised, from adapter_config.json beside it"
     )
-    assert told["a config of another file's rank"] == told["prefix ''"]
+    assert told["a config of another file's rank"].startswith(told["prefix ''"])
+    assert "beside it is of a LoRA of rank" in told["a config of another file's rank"]
 
 
 def test_two_networks_of_a_file_are_told_apart(tmp_path: Path) -> None:
@@ -160,6 +161,65 @@ def test_a_config_that_is_none_is_refused_in_words(config: str, tmp_path: Path) 
     save_file(tensors, inside / "x.safetensors", {"adapter_config": config})
     with pytest.raises(CheckpointError, match=r"The metadata of .* does not say how strong"):
         load_adapter(inside / "x.safetensors", network())
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ('{"lora_alpha": 2, "é": 1}'.encode("utf-16"), "it is no text in UTF-8"),
+        (b'{"lora_alpha": 2, "\xe9": 1}', "it is no text in UTF-8"),
+        (b'{"lora_alpha": 2, "x": "' + b"a" * (1 << 20) + b'"}', "it has more than 1048576"),
+        (b'{"lora_alpha": [2]}', "stands where a number is expected"),
+        (b'{"lora_alpha": {"a": 2}}', "stands where a number is expected"),
+        (b'{"lora_alpha": 2, "r": Infinity}', "inf stands where a number is expected"),
+    ],
+    ids=["UTF-16", "cp1252", "1 MB", "a list", "an object", "infinite"],
+)  # fmt: skip
+def test_a_broken_config_is_one_sentence(data: bytes, words: str, tmp_path: Path) -> None:
+    path = Spelling("its", peft("")).save(tmp_path)
+    (tmp_path / "adapter_config.json").write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"adapter_config\.json does not say how strong") as e:
+        load_adapter(path, network())
+    assert words in str(e.value)
+    assert len(str(e.value)) < 500
+
+
+def test_a_config_that_does_not_count_is_noted(tmp_path: Path) -> None:
+    """Of another rank, of one of several files, or no file at all."""
+    spelling = Spelling("its", peft(""), config={"lora_alpha": 64, "r": 64})
+    path, config = spelling.save(tmp_path), tmp_path / "adapter_config.json"
+    beside = "20 layers without an alpha, as their matrices are; adapter_config.json beside it "
+    for prepare, words in (
+        (lambda: None, "is of a LoRA of rank 64, which this is not (4), and does not count"),
+        (lambda: (config.unlink(), config.mkdir()), "is no file and does not count"),
+    ):
+        prepare()
+        adapter = load_adapter(path, network())
+        assert adapter.alphas == beside + words
+        assert {pair.scale for pair in adapter.pairs.values()} == {1.0}
+    config.rmdir()
+    path = spelling.save(tmp_path).rename(tmp_path / "a.safetensors")
+    save_file({"x": torch.ones(1)}, tmp_path / "b.safetensors")
+    words = "may be another file's and does not count"
+    assert load_adapter(path, network()).alphas == beside + words
+
+
+def test_alphas_that_silence_or_deafen_are_told(tmp_path: Path) -> None:
+    still = load_adapter(Spelling("0", kohya("lora_unet_", value=0.0)).save(tmp_path), network())
+    assert still.alphas == (
+        "20 layers with alpha 0 of rank 4, from its tensors; 20 of them change nothing, for their "
+        "alpha is 0"
+    )
+    for number, loud in enumerate((
+        Spelling("tensors", kohya("lora_unet_", value=1e30)),
+        Spelling("config", peft(""), config={"lora_alpha": -1e30, "r": 4}),
+        Spelling("metadata", kohya("lora_unet_", value=4001.0)),
+    )):  # fmt: skip
+        path = loud.save(tmp_path / str(number))
+        with pytest.raises(CheckpointError, match=r"has an alpha of \S+ for a rank of 4 in"):
+            load_adapter(path, network())
+    fine = Spelling("128", kohya("lora_unet_", value=128.0)).save(tmp_path / "fine")
+    assert {pair.scale for pair in load_adapter(fine, network()).pairs.values()} == {32.0}
 
 
 def test_patterns_mean_what_peft_means_by_them() -> None:
