@@ -168,6 +168,7 @@ class Session:
             raise
         self._first = row.id
         self._begin_within_room(row)
+        self._begin_with_fitting_loras(row)
         self._rollback.note(self.store.snapshot)
         self.store.listen(self._changed)
         lack = self.weights.lack(row, self._checked(row))
@@ -591,6 +592,15 @@ class Session:
         if size != AUTO and (why := self._too_much(row, self._checked(row), size)):
             log.warning("size %s: %s; auto is taken", size, why)
             self.store.update({"size": AUTO}, Setter(By.SET_BACK, why))
+
+    def _begin_with_fitting_loras(self, row: PipelineRow) -> None:
+        """Leave out LoRAs of the run before that are not for the pipeline's network: their files
+        are others now. A worker would not even start with them.
+        """
+        for name, why in self.weights.misfits(row, self._checked(row)).items():
+            log.warning("%s It is left out.", why)
+            self.store.update({name: ""}, Setter(By.SET_BACK, why))
+            self._missed.add(name, None, why)
 
     def _set_back(self, failed: WorkerConfig, runs: WorkerConfig) -> None:
         """What could not be loaded does not stay a wish, or the next start would end on it. By the

@@ -48,7 +48,7 @@ class Missed:
 
     def add(self, name: str, value: object, why: str) -> None:
         """A parameter's value was refused."""
-        self._turn = self._turn or self._store.turn()
+        self._turn = self._store.turn()
         spec = self._store.specs.get(name)
         if spec:
             comes_back = (spec.asset or spec.lora) and isinstance(value, str)

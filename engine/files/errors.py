@@ -9,6 +9,7 @@ SHOWN = 3  # keys that an error names; the rest is counted
 NAMED = 120  # characters of a key that an error shows
 
 AGAIN = "download it again"
+WAIT = f"wait until its download has ended, or {AGAIN}"
 
 
 class FileError(ValueError):
@@ -29,11 +30,11 @@ def unsafe(name: str | PurePath) -> CheckpointError:
     )
 
 
-def damaged(name: str | PurePath, what: str = "") -> CheckpointError:
+def damaged(name: str | PurePath, what: str = "", cure: str = AGAIN) -> CheckpointError:
     """What is said of a file that is not whole; `what` is the place, the found and the expected."""
     told = f": {what}" if what else ""
     kind = PurePath(name).suffix
-    return CheckpointError(f"{name} is damaged, cut short or no {kind} file{told}; {AGAIN}.")
+    return CheckpointError(f"{name} is damaged, cut short or no {kind} file{told}; {cure}.")
 
 
 def shown(key: object) -> str:

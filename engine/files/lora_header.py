@@ -99,7 +99,7 @@ def _of(tensors: Mapping[str, Entry], name: str) -> LoraHeader:
     halves: set[str] = set()  # layers with a matrix
     spoiled: set[str] = set()  # layers of which a matrix alone means nothing
     unused: Counter[str] = Counter()
-    packed, width = "", 0
+    packed, nothing, width = "", "", 0
     for key, entry in tensors.items():
         layer, part, stranger = parsed(key)
         packed = packed or _packed(key, part, entry)
@@ -108,9 +108,13 @@ def _of(tensors: Mapping[str, Entry], name: str) -> LoraHeader:
             spoiled |= {layer} if part in WITHOUT and not stranger else set()
         else:
             halves.add(layer)
+            nothing = nothing or (key if 0 in entry.shape else "")
             width = _width(layer, part, entry.shape) or width
     if packed:
         return LoraHeader(f"{NOBODY}is quantised", 0, f"{name} is quantised{packed}.")
+    if nothing:
+        told = f"{name} holds nothing in {nothing:.120}; download it again."
+        return LoraHeader(f"{NOBODY}holds nothing", 0, told)
     if halves <= spoiled:
         told = ", ".join(f"{count} {why}" for why, count in unused.items() if count)
         return LoraHeader(_made_for_others(unused), 0, (

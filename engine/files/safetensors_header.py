@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from json import decoder
 from typing import Any, BinaryIO, NamedTuple
 
-from engine.files.errors import LIMIT, MOST, CheckpointError, damaged, shown
+from engine.files.errors import AGAIN, LIMIT, MOST, WAIT, CheckpointError, damaged, shown
 
 ENTRY = 4096  # bytes that a header may take to describe one tensor
 NOTES = 10_000  # texts of the metadata
@@ -88,7 +88,8 @@ def _check_places(found: dict[str, Entry], size: int, name: str) -> None:
         end, last = entry.end, key
     if end != size:
         told = f", the last of {shown(last)}" if found else ""
-        raise damaged(name, f"{size} bytes of data are there where {end} are expected{told}")
+        what = f"{size} bytes of data are there where {end} are expected{told}"
+        raise damaged(name, what, WAIT if size < end else AGAIN)
 
 
 def _described(raw: bytes, name: str) -> Iterator[tuple[str, Any]]:

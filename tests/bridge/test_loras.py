@@ -1,5 +1,6 @@
 """LoRAs through a running bridge: offered, named as they are typed, loaded, and told."""
 
+import math
 import re
 from dataclasses import replace
 from functools import partial
@@ -122,6 +123,66 @@ def test_what_does_not_fit_is_refused_at_every_door_before_anything_loads(tmp_pa
         assert rig.session.status().worker == worker, "nothing was loaded in vain"
 
 
+def test_one_that_is_still_coming_is_refused_and_taken_when_it_is_whole(tmp_path, comfy):
+    path = lora_file(comfy / "style.safetensors", 1536)
+    whole = path.read_bytes()
+    with (
+        running_session(tmp_path, pipeline="passthrough") as rig,
+        TestClient(create_app(rig.session, Rules()), HERE) as client,
+    ):
+        for length in (0, 5, 100, 5000, len(whole) - 1):
+            path.write_bytes(whole[:length])
+            answer = client.patch("/api/v1/parameters", json={"lora_1": "style"})
+            assert answer.status_code == 422
+            assert "style.safetensors is " in answer.json()["detail"][0]["msg"]
+        assert "wait until its download has ended" in answer.json()["detail"][0]["msg"]
+        path.write_bytes(whole)
+        assert client.patch("/api/v1/parameters", json={"lora_1": "style"}).status_code == 200
+
+
+@pytest.mark.parametrize("left", ["gone", "half", "pointer"])
+def test_one_of_the_run_before_is_told_by_its_name_and_taken_when_it_is_back(
+    tmp_path, comfy, monkeypatch, left
+):
+    monkeypatch.setattr("bridge.state.missed.GLANCE", 0.05)
+    path = lora_file(comfy / "style.safetensors", 1536)
+    name, whole = f"back {left}", path.read_bytes()
+    with running_session(tmp_path, name=name, pipeline="passthrough") as rig:
+        rig.session.store.update({"lora_1": "style"})
+    path.unlink()
+    data = {"half": whole[:5000], "pointer": b"version https://git-lfs.github.com/spec/v1"}
+    words = {"half": "is damaged, cut short", "pointer": "is a Git LFS pointer"}
+    if left in data:
+        path.write_bytes(data[left])
+    with running_session(tmp_path, name=name, pipeline="passthrough") as rig:
+        error = rig.session.status().error
+        assert words.get(left, "There is no LoRA 'style.safetensors'") in error
+        assert error.endswith("It is taken when it is back.")
+        path.write_bytes(whole)
+        rig.until(lambda: rig.session.store.snapshot.values["lora_1"] == path.name)
+        rig.until(lambda: not rig.session.status().error)
+
+
+def test_one_that_became_another_since_the_run_before_is_left_out_and_told(tmp_path, comfy):
+    """Which a worker could not even start with."""
+    lora_file(comfy / "style.safetensors", 1536)
+    lora_file(comfy / "good.safetensors", 1536)
+    machine = partial(StagedMachine, there=PLENTY)
+    start = partial(running_session, tmp_path, CATALOG, machine=machine, name="became",
+                    pipeline="longlive")  # fmt: skip
+    with start() as rig:
+        rig.session.store.update({"lora_1": "style", "lora_2": "good"})
+    lora_file(comfy / "style.safetensors", 5120)
+    with start() as rig:
+        rig.put(scene(64, 48))
+        rig.running("longlive")
+        values = rig.session.store.snapshot.values
+        assert (values["lora_1"], values["lora_2"]) == ("", "good.safetensors")
+        error = rig.session.status().error
+        assert "lora_1: style.safetensors is for Wan2.1 14B and does not fit longlive" in error
+        assert error.endswith("It is left out.")
+
+
 @pytest.mark.parametrize(("lora", "words"), [
     ("large", "lora_1: large.safetensors is for Wan2.1 14B and does not fit longlive"),
     ("pointer", "pointer.safetensors is a Git LFS pointer"),
@@ -141,11 +202,16 @@ def test_the_command_line_refuses_it_in_the_same_words(tmp_path, comfy, capsys, 
 def test_a_running_bridge_loads_it_and_says_how_strong_it_is(tmp_path, comfy):
     """From ComfyUI's folder, with alpha in the metadata."""
     pytest.importorskip("torch")
-    from tests.support.loras import SPELLINGS
+    from tests.support.loras import SPELLINGS, Spelling, kohya, peft
 
     named = {spelling.name: spelling for spelling in SPELLINGS}
     for number, name in enumerate(("patterns in diffusers' metadata", "lycoris, plain matrices")):
         named[name].save(comfy / f"lora {number}")
+    for name, alpha, config in (("loud", 1e30, None), ("nan", math.nan, None),
+                                ("broken", 2.0, {"lora_alpha": "much"}),
+                                ("lying", 0.0, {"lora_alpha": 64, "r": 64})):  # fmt: skip
+        write = peft("") if config else kohya("lora_unet_", value=alpha)
+        Spelling(name, write, config=config).save(comfy / name)
     load = {"weights": "demo", "lora_1": "lora 0/adapter_model", "lora_2": "lora 1/adapter_model"}
     with running_session(
         tmp_path / "data", Catalog(BUILT_IN), load, LocalMachine, pipeline="longlive", load_s=300
@@ -160,4 +226,15 @@ def test_a_running_bridge_loads_it_and_says_how_strong_it_is(tmp_path, comfy):
         assert first.startswith("lora 0/adapter_model.safetensors: 20 layers with alpha 1 to 8 of")
         assert first.endswith("of rank 4, from its metadata")
         assert second.endswith("20 layers with alpha 2 of rank 4, from its tensors")
+        for name, words in (
+            ("loud", "has an alpha of 1e+30 for a rank of 4 in"),
+            ("nan", "has an alpha of nan in lora_unet_"),
+            ("broken", "adapter_config.json does not say how strong the LoRA is"),
+        ):
+            rig.session.store.update({"lora_1": f"{name}/adapter_model"})
+            rig.until(lambda words=words: words in rig.session.status().error, 240)
+        log = "\n".join(rig.session._host.current.log)
+        assert "Traceback" not in log
+        rig.session.store.update({"lora_1": "lying/adapter_model"})
+        rig.until(lambda: "of rank 64, which this is not (4), and does not count" in told()[0], 240)
         stop()

@@ -215,7 +215,11 @@ NO_LORAS = {
     "a picture": (lambda path: path.write_bytes(b"\x89PNG" + bytes(99)), "is a picture, .* again"),
     "GGUF": (lambda path: path.write_bytes(b"GGUF" + bytes(99)), "is a GGUF file, .* take the"),
     "nothing": (lambda path: path.touch(), "is empty; download it again"),
-    "a part": (shortened, "is damaged, cut short"),
+    "a part": (shortened, "is damaged, cut short .*; wait until its download has ended, or"),
+    "no rank": (lambda path: lora_file(path, 0, **{
+        "blocks.0.self_attn.q.lora_A.weight": [0, 1536],
+        "blocks.0.self_attn.q.lora_B.weight": [1536, 0],
+    }), "holds nothing in blocks.0.self_attn.q.lora_A.weight; download it again"),
 }  # fmt: skip
 
 

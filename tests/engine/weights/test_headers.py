@@ -64,7 +64,7 @@ def test_every_type_and_shape_that_is_written_is_read() -> None:
 
 
 DAMAGED = "x.safetensors is damaged, cut short or no .safetensors file: "
-AGAIN = "; download it again."
+AGAIN = "download it again."
 KINDS = ", ".join(DTYPES)
 SOUND = packed({"a": A, "b": B})
 HOSTILE = {
