@@ -21,6 +21,7 @@ log = logging.getLogger("SpoutBridge")
 
 NEEDS = (0, 1)  # the oldest bridge that tells all that is read here
 PIPELINE = "pipeline"
+NONE = "none"  # as the URI of a live input: there is to be none
 ROOT = "/bridge/"
 SILENT = 1.0  # seconds without OSC after which the bridge has gone; it tells its uptime at 5 Hz
 DEAF_AFTER = 3.0  # seconds that the first OSC may take
@@ -86,6 +87,7 @@ class Link:
         self._unsent = ""  # why OSC could not be sent in this frame
         self._patch_wins = False
         self._events: list[Event] = []
+        self._wishes: dict[str, str] = {}
         self._failing: set[str] = set()  # what an error was told about, until it is cured
         self._turn = 0
         self._forget()
@@ -98,6 +100,10 @@ class Link:
         self._heard_at: Any = None
         self._listening: Any = None  # since when the first OSC is waited for
         self._switching: Any = None  # (pipeline, since when) that was asked for
+        self._state_read = False  # whether all of the state was told since
+        self._asked: dict[str, str] = {}  # live input to the URI that it was asked to have
+        self._refused: set[str] = set()  # of these, what will be asked for again
+        self._given: dict[str, str] = {}  # what it was given as one, until the state says so
         self._busy: dict[tuple, Any] = {}  # (what, name) that is under way to what comes after it
         self._uptimes: dict[str, float] = {}
         self._reread: set[str] = set()  # what is to be asked for by HTTP: texts, status
@@ -157,6 +163,12 @@ class Link:
             self._fail(action, f"{action}: {self._unfit}")
         elif not self._say(ROOT + action, [1]):
             self._fail(action, f"{action}: {self._unsent}")
+
+    def wish(self, inputs):
+        """What each live input beside the first is to be, from now on: a URI, `none`, or empty for
+        whatever the bridge has.
+        """
+        self._wishes = inputs
 
     def recall(self, look, values):
         """Set many values at once: all of them, or none where one is refused."""
@@ -322,6 +334,13 @@ class Link:
         self.status.update(changed)
         if changed:
             self._events.append(Event("status", value=changed))
+        for name in self._given.keys() & changed.keys():
+            if ("input", name) not in self._busy:
+                del self._given[name]
+        if {PIPELINE, "loading"} & changed.keys():  # it may take now what it refused before
+            for name in self._refused:
+                self._asked.pop(name, None)
+            self._refused.clear()
         if self._uptimes[way] < told:
             if self.alive:
                 self._gone("it began anew")  # and may know and have other things now
@@ -409,12 +428,14 @@ class Link:
 
     def _answer_state(self, _, status, value):
         if status == 200:
+            self._state_read = True
             self._take_status(value, "http")
         else:
             self._gone(value, status)
 
     def _answer_status(self, _, status, value):
         if status == 200:
+            self._state_read = True
             self._take_status(value, "http")
 
     def _answer_texts(self, _, status, value):
@@ -470,10 +491,50 @@ class Link:
         else:
             self._fail(name, f"{name}: {value}", kind="wrong")  # as long as the patch shows it
 
+    def _answer_input(self, name, status, value):
+        if self._goes_on("input", name):
+            return  # to a newer one
+        if status == 202:
+            self._cured(name)
+        elif status not in (0, NO_MACHINE):  # else it is asked again when the bridge is back
+            self._given.pop(name, None)
+            self._refused.add(name)
+            sentence = str(value) if str(value).startswith(name) else f"{name}: {value}"
+            self._fail(name, sentence, kind="wrong")  # as long as the patch wants it
+
+    # Live inputs beside the first.
+
+    def _provide(self):
+        """Have the bridge take what the patch wants as each of them; what only the patch wanted,
+        and does not any more, ends.
+        """
+        for name, uri in self._wishes.items():
+            before, has = self._asked.get(name, ""), self._has(name)
+            if uri == before:
+                continue
+            self._asked[name] = uri
+            self._refused.discard(name)
+            wanted = uri or (NONE if has == before else has)
+            if wanted == has:
+                self._cured(name)
+            else:
+                self._given[name] = wanted
+                self._begin("input", name, wanted)
+
+    def _has(self, name):
+        """The URI of what the bridge has as a live input, or was given; `none` for none."""
+        if name in self._given:
+            return self._given[name]
+        return str(self.status.get(name, "")).partition(" · ")[0] or NONE
+
     # Values.
 
     def _exchange(self, now):
         """Send what was moved; see that it comes back."""
+        if self._state_read:
+            self._provide()
+        elif any(self._wishes.values()) and not self._asking:
+            self._reread.add("status")
         again, lost = self._values.overdue(now)
         for name, value in again.items():
             self._set(name, value, now, tries=1)
@@ -510,6 +571,8 @@ class Link:
         self._busy[what, name] = None
         if what == "text":
             self._ask("text", "PATCH", "/parameters", {name: value}, name)
+        elif what == "input":
+            self._ask("input", "POST", f"/{name}", {"uri": value}, name)
         elif what == "upload":
             self._web.upload((self._turn, "upload", (name, value)), self._path(name, value))
         else:

@@ -92,6 +92,14 @@ def active(schema):
     return next((p["id"] for p in schema.get("pipelines", ()) if p.get("active")), "")
 
 
+def live_inputs(schema):
+    """The names of the inputs that may come live beside the first: each has a value of the state,
+    and another one says how it stands with it.
+    """
+    names = [row["name"] for row in schema.get("state", ())]
+    return [name for name in names if f"{name}_input" in names]
+
+
 def _shown(schema):
     """The parameters that mean something now: those of the active pipeline, and those of none.
     Live ones first, page by page, since a change of the others builds the pipeline anew.

@@ -220,6 +220,7 @@ class SpoutBridgeExt:
             return
         try:
             self._keep_open()
+            self._link.wish(self._show.wishes())
             events = self._link.tick(*self._show.values())
             self._remember(events)
             self._show.show(events, self._link.alive)

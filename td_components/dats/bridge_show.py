@@ -8,6 +8,8 @@ an expression that asks for it: a constant that is written would be a change of 
 import json
 import logging
 import math
+import re
+import sys
 import time
 
 log = logging.getLogger("SpoutBridge")
@@ -23,6 +25,10 @@ SHOWN = {
     "Connection": "OFF", "Message": "", "Engine": "", "Loading": "", "Fps": 0.0, "Latency": 0.0,
     "Memory": 0.0, "Lasterror": "", "Live": 0.0,
 }  # fmt: skip
+THERE = ("live", "still")  # how it stands with an input that gives pictures
+NONE = "none"  # as an input: there is to be none
+SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:")
+SENDERS = "spout" if sys.platform == "win32" else "shm"  # what shares pictures by name here
 CALM = ("OFF", "CONNECTING", "STARTING", "CONNECTED")  # states that are no error
 
 
@@ -40,6 +46,9 @@ class Show:
         self._told = {}  # name to what it shows, and the dependency by which its expression knows
         self._loading = {"loading": "", "phase": "", "progress": 1.0}
         self._memory = {"memory": 0.0, "worker_memory": 0.0}
+        self._live_inputs = []  # names of those beside the first that there are parameters for
+        self._input_state = {}  # of each, what it is and how it stands
+        self._seen = {}  # of each, the URI of what has given pictures
         self._places = {}  # (table, name) to the number of the row
         for name, otherwise in SHOWN.items():
             if owner.par[name] is not None:
@@ -91,6 +100,18 @@ class Show:
         """The component's name for each of the bridge's parameters that there are now."""
         return {row.key: row.name for row in self.rows if row.kind in VALUES}
 
+    def wishes(self):
+        """The URI of what each live input beside the first is to be: of the TOP that is sent as it,
+        or else what its parameter says; empty for whatever the bridge has.
+        """
+        found, par = {}, self._owner.par
+        for name in self._live_inputs:
+            if par[self._pages.par_name(name, "top")].eval() is not None:
+                found[name] = _uri(self._owner.op(f"{name}_out").par.sendername.eval())
+            else:
+                found[name] = _uri(par[self._pages.par_name(name, "from")].eval())
+        return found
+
     def par(self, name):
         """A parameter by the bridge's name or the component's."""
         for key, own in self.names().items():
@@ -117,6 +138,9 @@ class Show:
         self._tell(Engine=self._engine if alive else "")
         if not alive:
             self._tell(Fps=0.0, Latency=0.0, Memory=0.0, Loading="")
+            self._seen.clear()
+            for name in self._live_inputs:
+                self._tell(**{self._pages.par_name(name, "input"): ""})
         now = time.monotonic()
         self.cured(*[about for about, (_, until) in self._errors.items() if until < now])
 
@@ -228,6 +252,8 @@ class Show:
         for known in (self._loading, self._memory):
             known.update({name: values[name] for name in known if name in values})
         self._tell(Memory=float(sum(self._memory.values())), Loading=_loading(**self._loading))
+        for name in self._live_inputs:
+            self._stands(name, values)
         if values.get("error"):
             self.error("bridge", values["error"], "status", lasting=True)
         elif "error" in values:
@@ -240,6 +266,18 @@ class Show:
         if values.get("state", self._engine) != self._engine:
             before, self._engine = self._engine, values["state"]
             self.call("onState", {"state": self._engine, "before": before})
+
+    def _stands(self, name, values):
+        """Show how it stands with a live input. That one is lost shows by what it was before."""
+        known = self._input_state.setdefault(name, ["", ""])
+        known[:] = values.get(name, known[0]), values.get(f"{name}_input", known[1])
+        told, condition = known
+        uri = told.partition(" · ")[0]
+        if condition in THERE:
+            self._seen[name] = uri
+        if condition == "waiting" and self._seen.get(name) == uri:
+            condition = "lost, its last picture is held"
+        self._tell(**{self._pages.par_name(name, "input"): told and f"{condition}: {told}"})
 
     def _cured(self, about, _):
         self.cured(about)
@@ -275,6 +313,12 @@ class Show:
         cache = json.dumps({"schema": schema, "made": self._made})
         if self._owner.op("schema_cache").text != cache:
             self._owner.op("schema_cache").text = cache
+        self._live_inputs = [
+            name for name in self._pages.live_inputs(schema)
+            if self._owner.op(f"{name}_out") is not None
+        ]  # fmt: skip
+        for name in self._live_inputs:
+            self._pages.bind(self._owner.par[self._pages.par_name(name, "input")], "")
         self._unbuilt = schema if failed else {}
         self._tries += 1
         self._build_at = time.monotonic() + min(AGAIN * 2**self._tries, SELDOM)
@@ -297,6 +341,14 @@ def row_of(table, name):
     pattern.
     """
     return next((place for place in range(table.numRows) if table[place, 0].val == name), None)
+
+
+def _uri(text):
+    """A live input as the bridge takes it: a sender's name is one of Spout's, where there is it."""
+    text = text.strip()
+    if not text or text.lower() == NONE or SCHEME.match(text) or "/" in text or "\\" in text:
+        return text.lower() if text.lower() == NONE else text
+    return f"{SENDERS}:{text}"
 
 
 def _loading(loading, phase, progress):

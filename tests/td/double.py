@@ -423,6 +423,8 @@ class Op:
             rows = [[float(cell.val) for cell in row] for row in self.par.dat.eval()._rows[1:]]
             at = (math.atan2(v - 0.5, u - 0.5) / math.tau - self.par.phase.eval()) % 1.0
             return tuple(next(row for row in reversed(rows) if row[0] <= at)[1:])
+        if self.OPType == "selectTOP":
+            return self.par.top.eval().sample(u=u, v=v)
         if self.OPType == "syphonspoutinTOP":
             return self.td.shown(u, v)
         if self.OPType == "flipTOP" and self.par.flipy.eval():

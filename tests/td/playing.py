@@ -26,7 +26,7 @@ class Playing(Td):
         super().frame()
         for op in everything(self.root):
             op.totalCooks += 1
-            if op.OPType == "syphonspoutoutTOP":
+            if op.name == "spout_out":  # which the bridge has as its input
                 self._sent.append([op.sample(u=u, v=v) for u, v in CORNERS])
                 del self._sent[: -self.delay - 1]
 

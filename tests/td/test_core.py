@@ -6,6 +6,8 @@ import sys
 from types import FunctionType, SimpleNamespace
 
 import pytest
+from hypothesis import given as given_by_hypothesis
+from hypothesis import strategies as st
 
 from bridge.cli.td import KIT
 from bridge.system.paths import meant
@@ -529,6 +531,130 @@ def test_what_a_new_page_shows_is_nobodys_move(line):
     line.shown.update(scale=0.0, steps=3)
     line.wait(0.3)
     assert line.value("/bridge/scal") == []
+
+
+# Live inputs beside the first.
+
+
+@pytest.fixture
+def steered(line):
+    """A connected link, whose bridge has been asked for its state where that is needed."""
+
+    def steered(has="", **wishes):
+        line.link.wish(wishes)
+        line.connect({}, {})
+        line.tick()
+        assert line.web.asked[-1][1] == "/api/v1/state"
+        line.web.answer(200, {"control": has, "uptime": 1.0, "pipeline": "one", "loading": ""})
+        line.tick()
+
+    return steered
+
+
+def given(line):
+    """What was given to the bridge as inputs, and nothing else that was asked of it."""
+    return [(path[8:], body["uri"]) for _, path, body in line.web.asked if body and "uri" in body]
+
+
+def test_a_bridge_is_given_what_the_patch_wants_and_only_where_it_has_something_else(line, steered):
+    steered("shm:depth · 64x48", control="shm:depth")
+    assert given(line) == [], "what it has is not opened anew"
+    line.link.wish({"control": "shm:pose"})
+    line.tick()
+    assert given(line) == [("control", "shm:pose")]
+    line.link.wish({"control": "shm:edges"})
+    line.tick()
+    line.link.wish({"control": "shm:lines"})
+    line.tick()
+    assert len(given(line)) == 1, "one at a time"
+    line.web.answer(202, {"control": "shm:pose"})
+    line.tick()
+    line.tick()
+    assert given(line)[1:] == [("control", "shm:lines")], "then the newest"
+
+
+def test_without_a_wish_nothing_is_asked_and_what_others_chose_stays(line):
+    line.link.wish({"control": "", "mask": ""})
+    line.connect({}, {})
+    line.wait(0.5)
+    assert {path for _, path, _ in line.web.asked} == {"/api/v1/schema", "/api/v1/parameters"}
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_only_the_patch_wanted_ends_and_what_was_chosen_since_stays(line, steered, late):
+    steered("", control="shm:depth")
+    line.web.answer(202, {"control": "shm:depth"})
+    line.tick()
+    if not late:  # the state lags behind the answer
+        line.link._take_status({"control": "shm:depth · 64x48"})
+    line.link.wish({"control": ""})
+    line.tick()
+    assert given(line)[1:] == [("control", "none")]
+    line.web.answer(202, {"control": "none"})
+    line.link._take_status({"control": ""})
+    line.link.wish({"control": "shm:depth"})
+    line.tick()
+    line.web.answer(202, {"control": "shm:depth"})
+    line.tick()
+    line.link._take_status({"control": "file:walk.mp4 · 640x360"})  # by the page
+    line.link.wish({"control": ""})
+    line.tick()
+    assert len(given(line)) == 3
+
+
+def test_a_refusal_is_told_while_it_is_wanted_and_tried_again_with_another_pipeline(line, steered):
+    why = "control needs VACE, and one has none."
+    steered("", control="shm:depth")
+    line.web.answer(409, why)
+    [event] = [event for event in line.tick() if event.kind == "wrong"]
+    assert (event.name, event.value) == ("control", why)
+    line.wait(0.5)
+    assert len(given(line)) == 1
+    line.link._take_status({"loading": "two"})
+    line.tick()
+    assert len(given(line)) == 2
+    line.web.answer(202, {"control": "shm:depth"})
+    assert ("cured", "control") in [(e.kind, e.name) for e in line.tick()]
+    line.link.wish({"control": "nowhere:"})
+    line.tick()
+    line.web.answer(422, "'nowhere:' is no source.")
+    [event] = [event for event in line.tick() if event.kind == "wrong"]
+    assert event.value == "control: 'nowhere:' is no source."
+    line.link.wish({"control": ""})
+    assert ("cured", "control") in [(e.kind, e.name) for e in line.tick()]
+
+
+def test_a_bridge_that_comes_back_is_given_it_again(line, steered):
+    steered("", control="shm:depth")
+    line.web.answer(0, "gone")
+    line.wait(1.3)
+    assert line.link.state == "LOST"
+    steered("", control="shm:depth")
+    assert given(line) == [("control", "shm:depth")] * 2
+
+
+SHOW = module("dats/bridge_show")
+NAMED = SHOW.SENDERS  # by which senders go here
+
+
+@pytest.mark.parametrize(
+    ("typed", "uri"),
+    [
+        ("", ""), (" \n", ""), ("None", "none"), ("Depth Cam", f"{NAMED}:Depth Cam"),
+        ("spout:Depth", "spout:Depth"), ("file:C:/a b.mp4", "file:C:/a b.mp4"),
+        ("C:\\a.mp4", "C:\\a.mp4"), ("/films/a.mp4", "/films/a.mp4"), ("深度", f"{NAMED}:深度"),
+    ],
+)  # fmt: skip
+def test_a_live_input_is_named_by_its_sender_or_by_a_uri(typed, uri):
+    assert SHOW._uri(typed) == uri
+
+
+@given_by_hypothesis(st.text())
+def test_whatever_is_typed_as_a_live_input_is_read_once(typed):
+    uri = SHOW._uri(typed)
+    assert SHOW._uri(uri) == uri
+    assert bool(uri) is bool(typed.strip())
+    assert typed.strip() in (uri, uri.removeprefix(f"{NAMED}:")) or uri == "none"
 
 
 # Processes.
