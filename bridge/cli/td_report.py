@@ -174,6 +174,11 @@ def _bridge(bridge: dict[str, Any]) -> Iterator[str]:
         return
     if bridge["http_seconds"] > SLOW:
         yield f"An answer by HTTP took {bridge['http_seconds']} s."
+    for name, one in bridge.get("live_inputs", {}).items():
+        if one["wanted"] and not f"{one['has'] or 'none'} · ".startswith(f"{one['wanted']} · "):
+            yield f"{name}: the component wants {one['wanted']}, the bridge has {one['has']!r}."
+        elif one["has"] and one["stands"] not in ("live", "still"):
+            yield f"{name}: {one['stands']}: {one['has']}"
     echo, picture = bridge.get("osc_echo", {}), bridge.get("picture", {})
     if _failed(echo):
         yield f"The words by OSC were not tried: {_failed(echo)}."

@@ -406,6 +406,11 @@ class SelfTest:
             told = state[1]
             kept = ("pipeline", "state", "output_size", "source", "sink", "fps")
             bridge.update({name: told.get(name) for name in kept})
+            wishes = self._comp.ext.SpoutBridgeExt._show.wishes()
+            bridge["live_inputs"] = {
+                name: {"wanted": uri, "has": told[name], "stands": told[f"{name}_input"]}
+                for name, uri in wishes.items()
+            }
         bridge["connection"] = par.Connection.eval()
         bridge["message"] = par.Message.eval()
 

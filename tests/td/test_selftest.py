@@ -353,6 +353,26 @@ def test_words_that_are_spoilt_on_the_way_are_named(double, desk, monkeypatch):
     assert desk.store.snapshot.values["prompt"] == before
 
 
+def test_control_and_mask_that_did_not_come_are_named(double, desk):
+    comp = double.place.op("SpoutBridge")
+    comp.par.Controltop = double.place.create("rampTOP", "depth")
+    desk.now |= {"mask": "shm:cut · 32x24", "mask_input": "waiting"}
+    path, report = with_bridge(double, desk)
+    assert report["bridge"]["live_inputs"]["mask"] == {
+        "wanted": "", "has": "shm:cut · 32x24", "stands": "waiting"
+    }  # fmt: skip
+    lines = td_report.read(path)
+    wanted = report["bridge"]["live_inputs"]["control"]["wanted"]
+    assert wanted.endswith(":BridgeControl")
+    assert f"control: the component wants {wanted}, the bridge has ''." in lines
+    assert "mask: waiting: shm:cut · 32x24" in lines
+    whole = report["bridge"]["live_inputs"]
+    whole["control"].update(has=f"{wanted} · 64x48", stands="live")
+    whole["mask"].update(wanted="none", has="", stands="none")
+    path.write_text(json.dumps(report), "utf-8")
+    assert not [line for line in td_report.read(path) if line.startswith(("control", "mask"))]
+
+
 def test_another_pipeline_is_left_alone_and_told(double, desk):
     desk.now["pipeline"] = "stylize"
     path, report = with_bridge(double, desk)
