@@ -8,11 +8,8 @@ Nothing is swapped or turned over here: most senders' textures are BGRA, and Spo
 channel by its name, the top row first, whatever order the sender has in memory.
 """
 
-# pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
-# SpoutGL is there on Windows only, and PyOpenGL does not say its types.
-
 import ctypes
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from OpenGL import GL
@@ -106,10 +103,18 @@ class Shrinker:
         return target.read()
 
 
+class Receiver(Protocol):
+    """What is asked of SpoutGL's, which is there on Windows only."""
+
+    def receiveTexture(self, texture: int, target: int, invert: bool, host: int) -> bool:
+        """Copy the sender's texture into one of this context; False where there is none."""
+        ...
+
+
 class TextureReader:
     """A receiver's textures: the one that Spout copies into, and a small one where asked for."""
 
-    def __init__(self, receiver: Any, limit: tuple[int, int] | None) -> None:
+    def __init__(self, receiver: Receiver, limit: tuple[int, int] | None) -> None:
         """`limit` is the largest width and height that is read back; None for any."""
         self._receiver = receiver
         self._limit = limit
