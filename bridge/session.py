@@ -7,7 +7,7 @@ pictures at an even pace and composes what is shown; the send thread gives it to
 
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -133,18 +133,17 @@ class Session:
         self._began = perf_counter()
         self._faults = Faults()
         self._told = Status()
-        does = {
-            "reset": self._host.reset,
-            "reload": self._reload,
-            "kill_engine": self._host.kill,
-            "panic": self._panic,
-            "calm": self._calm,
-            "ref/snap": self._snap,
-            "defaults": self._defaults,
-        }
-        self.actions: Mapping[str, Action] = {
-            row.name: Action(row.help, does[row.name]) for row in ACTIONS
-        }
+        self.actions = bound(
+            {
+                "reset": self._host.reset,
+                "reload": self._reload,
+                "kill_engine": self._host.kill,
+                "panic": self._panic,
+                "calm": self._calm,
+                "ref/snap": self._snap,
+                "defaults": self._defaults,
+            }
+        )
 
     def start(self, named: Collection[str] = ()) -> None:
         """Open source and sink, then start everything; TransportError, OSError for the folder, or
@@ -633,6 +632,19 @@ class Session:
     def _defaults(self) -> None:
         defaults = {name: spec.default for name, spec in self.store.specs.items()}
         self.store.update(defaults, Setter(By.ACTION, "defaults"))
+
+
+def bound(does: Mapping[str, Callable[[], None]]) -> Mapping[str, Action]:
+    """The actions with what each one does; LookupError, which names them, where some do nothing or
+    something is done that is no action.
+    """
+    names = [row.name for row in ACTIONS]
+    if odd := sorted({*names} ^ {*does}):
+        raise LookupError(
+            f"{', '.join(odd)}: an action needs its row in bridge/state/actions.py and its binding "
+            "in bridge/session.py."
+        )
+    return {row.name: Action(row.help, does[row.name]) for row in ACTIONS}
 
 
 def unguided(row: PipelineRow, load: Load) -> str:

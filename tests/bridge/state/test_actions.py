@@ -6,7 +6,7 @@ import bridge.session
 from bridge.cli import tables
 from bridge.control import layouts
 from bridge.settings import Settings
-from bridge.state.actions import ACTIONS
+from bridge.state.actions import ACTIONS, ActionSpec
 from engine.catalog.rows import Catalog
 
 
@@ -15,6 +15,20 @@ def test_a_session_binds_each_action(tmp_path):
     assert {name: action.help for name, action in session.actions.items()} == {
         row.name: row.help for row in ACTIONS
     }
+
+
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [
+        ((*ACTIONS, ActionSpec("cue", "x.")), "cue: "),
+        (ACTIONS[1:], f"{ACTIONS[0].name}: "),
+        ((ActionSpec("look", "x."), *ACTIONS, ActionSpec("cue", "x.")), "cue, look: "),
+    ],
+)
+def test_an_action_without_its_binding_is_named_at_the_start(tmp_path, monkeypatch, rows, named):
+    monkeypatch.setattr(bridge.session, "ACTIONS", rows)
+    with pytest.raises(LookupError, match=f"^{named}an action needs its row .* and its binding"):
+        bridge.session.Session(Settings(folder=tmp_path), Catalog())
 
 
 def test_lists_and_layouts_build_no_session(monkeypatch):
