@@ -2,9 +2,11 @@
 
 One thread, the host's, decides, and writes all that is here but the wishes of others. What workers
 say reaches it as events; of what other threads ask for only the newest wish is kept. At any time
-one link is `current` (its pictures are shown), one may be `coming`, and one may be ending: no other
-is started before that is gone. One that hangs is ended by its own watchdog
-(`engine/worker/watchdog.py`); where that cannot, by the host, for its silence.
+one worker of its `Crew` (`crew.py`) is `current` (its pictures are shown), one may be `coming`, and
+one may be ending: no other is started before that is gone. Whether one that died is started again
+says `breaker.py`, whether two have room `machine.py`, what is told to be wrong `troubles.py`. One
+that hangs is ended by its own watchdog (`engine/worker/watchdog.py`); where that cannot, by the
+host, for its silence.
 """
 
 import contextlib
@@ -30,6 +32,7 @@ from bridge.workers.client import (
     WorkerConfig,
     WorkerGone,
 )
+from bridge.workers.crew import Crew
 from bridge.workers.feeder import Feeder
 from bridge.workers.machine import Machine
 from bridge.workers.rollback import Rollback
@@ -47,7 +50,6 @@ HANG = 3.0  # seconds without a picture until a worker is ended, or five blocks'
 SOUND = (EngineState.RUNNING, EngineState.WARMUP)
 SPARE_RETRY = 5.0  # seconds until the fallback's worker is started again when it died
 QUIET = 0.25  # seconds without another wish until one takes the place of a worker that is coming
-GRACE = 5.0  # seconds after which a worker that does not even die is waited for no longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +94,13 @@ class EngineHost:
         self._troubles = Troubles(settings.settle_s)
         self._wish: Wish | None = None
         self._wishing = threading.Lock()
-        self._ending: dict[WorkerClient, float] = {}  # when each was told to end
+        self._crew = Crew(machine, values, self._fed)
         self._before: WorkerConfig | None = None  # what ended to make room for what is coming
         self._rolled_back = False
         self._stopping = threading.Event()
-        self._feeders: dict[WorkerClient, Feeder] = {}
         self._spare_wanted: WorkerConfig | None = None
         self._spare_at = 0.0  # from when on it may be started
-        self.spare: WorkerClient | None = None
         self.spare_trouble = ""  # what the fallback's last worker ended of
-        self.current: WorkerClient | None = None
-        self.coming: WorkerClient | None = None
         self.rollback: Rollback | None = None  # what takes back a change that does no good
         self.restarts = 0
         # told, by the host's thread, what could not be loaded and what runs instead
@@ -122,10 +120,7 @@ class EngineHost:
         self._stopping.set()
         self._events.put(None)
         self._thread.join(timeout)
-        for link in (*self.links, *list(self._ending)):
-            if not link.join(0.2):
-                link.kill()
-                link.join(1)
+        self._crew.kill()
 
     def switch(self, row: PipelineRow, load: Load) -> None:
         """Change to another pipeline, or to the same one built anew."""
@@ -184,9 +179,24 @@ class EngineHost:
     # What others may know; any thread.
 
     @property
+    def current(self) -> WorkerClient | None:
+        """The worker whose pictures are shown."""
+        return self._crew.current
+
+    @property
+    def coming(self) -> WorkerClient | None:
+        """The worker that is to take its place."""
+        return self._crew.coming
+
+    @property
+    def spare(self) -> WorkerClient | None:
+        """The fallback's worker."""
+        return self._crew.spare
+
+    @property
     def links(self) -> list[WorkerClient]:
         """The workers there are."""
-        return [link for link in (self.current, self.coming, self.spare) if link]
+        return self._crew.all
 
     @property
     def breaker_open(self) -> bool:
@@ -249,9 +259,8 @@ class EngineHost:
     def unfed(self) -> str:
         """Why blocks are made otherwise than asked for, or not at all; empty when they are."""
         link = self.current or self.coming
-        feeder = self._feeders.get(link) if link else None
         short = next((link.short for link in self.links if link.short), "")
-        return (feeder.trouble if feeder else "") or short
+        return self._crew.trouble(link) or short
 
     @property
     def reason(self) -> str:
@@ -315,8 +324,7 @@ class EngineHost:
 
     def _run(self) -> None:
         repeat(self._step, self._stopping, self._stumbled, TICK)
-        for link in self.links:
-            self._retire(link)
+        self._crew.end()
 
     def _step(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -350,17 +358,13 @@ class EngineHost:
             case _:
                 pass
 
-    def _launch(
-        self, orders: WorkerConfig, heard: Callable[[WorkerClient, News], None]
-    ) -> WorkerClient:
-        link = self._machine.start(orders, heard, *self._values())
-        self._feeders[link] = Feeder(
+    def _fed(self, link: WorkerClient) -> Feeder:
+        """Who answers what a new worker asks for."""
+        return Feeder(
             link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
             lambda: self._counters.input_rate.value, self._has_input,
             lambda: float(self._values()[1].get("max_fps", 0.0)), self._guides,
         )  # fmt: skip
-        log.info("engine worker %d starts with %s", link.pid, orders.row.id)
-        return link
 
     def _advance(self) -> None:
         """Begin what was asked for last: in the current worker where it is of the family and need
@@ -373,7 +377,7 @@ class EngineHost:
         if wish is None:
             return
         if old and not wish.anew and _takes_in(old, wish.orders.row):
-            self._give_up_coming()
+            self._crew.end_coming()
             if old.swapping != wish.orders:
                 old.swap(wish.orders)
             self._granted(wish)
@@ -381,13 +385,13 @@ class EngineHost:
             self._granted(wish)
         elif self.coming:
             if perf_counter() - wish.at > QUIET:
-                self._give_up_coming()
-        elif not self._crowded():
+                self._crew.end_coming()
+        elif not self._crew.crowded():
             if old and self._too_big(wish.orders):
-                self._before, self.current = old.orders, None
-                self._retire(old)
+                self._before = old.orders
+                self._crew.end_current()
                 return
-            self.coming = self._try(wish.orders)
+            self._crew.coming = self._try(wish.orders)
             self._seed()
             self._granted(wish)
 
@@ -398,19 +402,6 @@ class EngineHost:
             if self._wish is wish:  # else a newer one is to come
                 self._wish = None
 
-    def _give_up_coming(self) -> None:
-        if self.coming:
-            self._retire(self.coming)
-            self.coming = None
-
-    def _crowded(self) -> bool:
-        """Whether a worker is still ending."""
-        now = perf_counter()
-        for link, told in list(self._ending.items()):
-            if link.gone or now - told > GRACE:
-                del self._ending[link]
-        return bool(self._ending)
-
     def _too_big(self, orders: WorkerConfig) -> bool:
         """Whether a worker does not fit beside the one there is."""
         size = str(self._values()[1].get("size", "auto"))
@@ -418,7 +409,7 @@ class EngineHost:
 
     def _try(self, orders: WorkerConfig) -> WorkerClient | None:
         try:
-            return self._launch(orders, self._heard)
+            return self._crew.start(orders, self._heard)
         except (OSError, RingError) as error:
             self._troubles.refuse(f"The engine worker could not be started: {error}")
             return None
@@ -440,7 +431,7 @@ class EngineHost:
         """What time brings: a worker that is warm, one that is silent, one that is due again."""
         now = perf_counter()
         if self.coming and _warm(self.coming):
-            self._change_over(self.coming)
+            self._change_over()
         for link in self.links:
             if link.silent() and self._settings.engine == "process":
                 link.error = "The engine worker gave no sign of life and was ended."
@@ -449,7 +440,7 @@ class EngineHost:
         running = link is not None and link.state is EngineState.RUNNING
         if link and running and self._breaker.runs(now - link.running_since):
             self._troubles.runs_well(now, loading=self.loading is not None)
-        if link and self._breaker.due(now) and not self._crowded():
+        if link and self._breaker.due(now) and not self._crew.crowded():
             self._revive(link)
         self._mind_spare(now)
 
@@ -457,25 +448,22 @@ class EngineHost:
         """Start and end the fallback's worker."""
         wanted, link = self._spare_wanted, self.spare
         if link and wanted is None:
-            self.spare = None
-            self._retire(link)
-        elif wanted and link is None and now >= self._spare_at and not self._crowded():
+            self._crew.end_spare()
+        elif wanted and link is None and now >= self._spare_at and not self._crew.crowded():
             try:
-                self.spare = self._launch(wanted, self._heard_spare)
+                self._crew.spare = self._crew.start(wanted, self._heard_spare)
             except (OSError, RingError) as error:
                 self._spare_ended(str(error))
 
     def _spare_ended(self, why: str) -> None:
-        self.spare, self.spare_trouble = None, why
+        self._crew.spare, self.spare_trouble = None, why
         self._spare_at = perf_counter() + SPARE_RETRY
 
-    def _change_over(self, link: WorkerClient) -> None:
-        old, self.current, self.coming = self.current, link, None
+    def _change_over(self) -> None:
+        self._crew.change_over()
         if not self._rolled_back:
             self._troubles.succeeded()
         self._before, self._rolled_back = None, False
-        if old:
-            self._retire(old)
         self._changed_over()
 
     def _swapped(self) -> None:
@@ -485,11 +473,9 @@ class EngineHost:
 
     def _ended(self, link: WorkerClient, loading: WorkerConfig | None) -> None:
         """A worker is gone, whatever the reason; `loading` is what it was to run instead."""
-        self._ending.pop(link, None)
-        if link not in self.links:
+        if not self._crew.is_gone(link):
             return  # it was to go
         if link is self.spare:
-            self._feeders.pop(link).stop()
             self._spare_ended(link.why())
             return
         if loading:
@@ -497,11 +483,8 @@ class EngineHost:
         if link.swapping and link.swapping is not loading:
             link.orders = link.swapping  # asked for, and not what the worker died of
         link.swapping = None
-        feeder = self._feeders.pop(link, None)
-        if feeder:
-            feeder.stop()
         if link is self.coming and self.current:
-            self.coming = None
+            self._crew.coming = None
             self._troubles.refuse(f"{link.row.id} could not be loaded: {link.why()}")
             log.error(self.refused)
             self._kept(link.orders, self.current.orders)
@@ -509,10 +492,10 @@ class EngineHost:
             self._troubles.refuse(f"{link.row.id} could not be loaded: {link.why()}")
             orders, self._before, self._rolled_back = self._before, None, True
             self._kept(link.orders, orders)
-            self.coming = self._try(orders)
+            self._crew.coming = self._try(orders)
             self._seed()
         elif link is self.coming:
-            self.current, self.coming = link, None
+            self._crew.current, self._crew.coming = link, None
             self._died(link)
         elif link is self.current:
             self._died(link)
@@ -544,17 +527,8 @@ class EngineHost:
             self._breaker.died(perf_counter())
             return
         self._breaker.started()
-        self.current = fresh
+        self._crew.current = fresh
         self._seed()
-
-    def _retire(self, link: WorkerClient) -> None:
-        feeder = self._feeders.pop(link, None)
-        if feeder:
-            feeder.stop()
-        self._ending[link] = perf_counter()
-        link.stop()
-        if not link.loaded and link.state is not EngineState.RUNNING:
-            link.kill()  # it hears nothing while it loads, and nobody saw anything of it
 
 
 def _warm(link: WorkerClient) -> bool:
