@@ -96,43 +96,16 @@ class Session:
         self.settings = settings
         self.counters = Counters()
         self._catalog = catalog
-        row = catalog[settings.pipeline]
-        self._first = row.id
-        self._files = NamedFiles(
-            settings.assets, Library(settings.models_folder, settings.more_models)
-        )
-        self.store = ParameterStore(
-            all_specs(catalog),
-            self._files.picture,
-            self._files.lora,
-            self._unusable,
-        )
-        self._missed = Missed(self.store)
-        self._folder = DataFolder(settings.assets)
-        self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
-        self._restore = Restore(settings, catalog, self.store, self._journal, self._missed)
-        self._receiving = Receiving("receive", settings.source_uri, self._open_source, self._took)
-        first: dict[Guide, str] = {"control": settings.control, "mask": settings.mask}
-        self._guides = GuideInputs(first, self._open_guide, self._period)
-        self._input = Input(self._receiving, self.store)
-        self._machine = machine(settings, catalog, self._checked, self._weights_came)
-        self.weights = self._machine.weights
-        self._host = EngineHost(
-            settings, self._machine, self.counters, self._values,
-            self._input.newest, self._input.there, self._guides.beside, self._keep,
-        )  # fmt: skip
-        self._rollback = self._host.rollback = Rollback(self.store)
-        self._host.kept = self._set_back
-        self._awaited = Awaited(self.weights, self._checked, self.switch)
-        self._show = Show(settings, catalog, self.store, self._host, self._input, self._awaited)
-        self._clock = OutputClock(settings, self.counters, self._show)
-        self._sending = Sending(
-            settings.sink_uri, self._open_sink, self.counters, self._clock.outbox
-        )
-        self._alarm = Alarm(settings.alarm, settings.name, self._cry) if settings.alarm else None
+        self._first = catalog[settings.pipeline].id
         self._began = perf_counter()
         self._faults = Faults()
         self._told = Status()
+        # Along a frame's way: each is made of what those before it have made.
+        self._set_up_values()
+        self._set_up_input()
+        self._set_up_engines(machine)
+        self._set_up_output()
+        self._alarm = Alarm(settings.alarm, settings.name, self._cry) if settings.alarm else None
         self.actions = bound(
             {
                 "reset": self._host.reset,
@@ -144,6 +117,48 @@ class Session:
                 "defaults": self._defaults,
             }
         )
+
+    def _set_up_values(self) -> None:
+        """What is set, which files that names, and what is kept of it for the next run."""
+        settings = self.settings
+        library = Library(settings.models_folder, settings.more_models)
+        files = self._files = NamedFiles(settings.assets, library)
+        self.store = ParameterStore(
+            all_specs(self._catalog), files.picture, files.lora, self._unusable
+        )
+        self._missed = Missed(self.store)
+        self._folder = DataFolder(settings.assets)
+        self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
+        self._restore = Restore(settings, self._catalog, self.store, self._journal, self._missed)
+
+    def _set_up_input(self) -> None:
+        """Who receives the input, and what comes beside it."""
+        settings = self.settings
+        self._receiving = Receiving("receive", settings.source_uri, self._open_source, self._took)
+        first: dict[Guide, str] = {"control": settings.control, "mask": settings.mask}
+        self._guides = GuideInputs(first, self._open_guide, self._period)
+        self._input = Input(self._receiving, self.store)
+
+    def _set_up_engines(self, machine: MachineFactory) -> None:
+        """What engines run on, who decides which do, and who takes back what does them no good."""
+        self._machine = machine(self.settings, self._catalog, self._checked, self._weights_came)
+        self.weights = self._machine.weights
+        self._host = EngineHost(
+            self.settings, self._machine, self.counters, self._values,
+            self._input.newest, self._input.there, self._guides.beside, self._keep,
+        )  # fmt: skip
+        self._rollback = self._host.rollback = Rollback(self.store)
+        self._host.kept = self._set_back
+        self._awaited = Awaited(self.weights, self._checked, self.switch)
+
+    def _set_up_output(self) -> None:
+        """Who says what is shown, at what pace, and who sends it."""
+        settings, counters = self.settings, self.counters
+        self._show = Show(
+            settings, self._catalog, self.store, self._host, self._input, self._awaited
+        )
+        self._clock = OutputClock(settings, counters, self._show)
+        self._sending = Sending(settings.sink_uri, self._open_sink, counters, self._clock.outbox)
 
     def start(self, named: Collection[str] = ()) -> None:
         """Open source and sink, then start everything; TransportError, OSError for the folder, or
