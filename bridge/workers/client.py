@@ -89,15 +89,23 @@ serials = count(1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
-    """What a worker is started with. Times in seconds."""
+    """What a worker is to run, on whatever machine. Times in seconds."""
 
     row: PipelineRow
     load: Load
-    assets: Path
-    models: Path
-    more_models: tuple[Path, ...]
     hang_s: float
     load_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerPlace:
+    """Where it does: the folders of the machine that it runs on, and which GPU of that. A worker
+    that is not `in_process` is a thread of the bridge.
+    """
+
+    assets: Path
+    models: Path
+    more_models: tuple[Path, ...] = ()
     in_process: bool = True
     gpu: int | None = None
 
@@ -164,12 +172,18 @@ class WorkerClient:
     else is said, a method may be called by any, and never waits.
     """
 
-    def __init__(self, orders: WorkerConfig, heard: Callable[["WorkerClient", News], None]) -> None:
+    def __init__(
+        self,
+        orders: WorkerConfig,
+        place: WorkerPlace,
+        heard: Callable[["WorkerClient", News], None],
+    ) -> None:
         """`heard` is called with all news, by the thread "from worker"; with a `WorkerGone` last,
         by whoever saw that first. Raises nothing: a worker that cannot start ends at once.
         """
         self.orders = orders
         self.row = orders.row
+        self._place = place
         self.inbox: Mailbox[Frame] = Mailbox(max(4, 4 * orders.row.block))
         self.ring: RingReader | None = None
         self.state = EngineState.LOADING
@@ -367,9 +381,9 @@ class WorkerClient:
             parameters=_target(row.parameters),
             size=str(self._snapshot(row).values.get("size", "auto")),
             block=row.block,
-            assets=str(orders.assets),
-            models=str(orders.models),
-            more_models=tuple(map(str, orders.more_models)),
+            assets=str(self._place.assets),
+            models=str(self._place.models),
+            more_models=tuple(map(str, self._place.more_models)),
             hang_s=orders.hang_s,
             load_s=orders.load_s,
         )
@@ -385,9 +399,9 @@ class WorkerClient:
         return made
 
     def _open(self) -> BridgeChannel:
-        if not self.orders.in_process:
+        if not self._place.in_process:
             return self._open_thread()
-        chosen = gpu.environment(self.orders.gpu)
+        chosen = gpu.environment(self._place.gpu)
         environment = {**speaking_utf8(), "PYTHONUNBUFFERED": "1", **chosen}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", WORKER],  # no module of the folder we are in

@@ -162,19 +162,10 @@ class EngineHost:
             link.set_parameters(number, values)
 
     def orders(self, row: PipelineRow, load: Load) -> WorkerConfig:
-        """What a worker of a pipeline is started with here."""
-        settings = self._settings
-        return WorkerConfig(
-            row=row,
-            load=load,
-            assets=settings.assets,
-            models=settings.models_folder,
-            more_models=settings.more_models,
-            hang_s=HANG if settings.hang_s is None else settings.hang_s,
-            load_s=settings.load_s,
-            in_process=settings.engine == "process",
-            gpu=settings.gpu,
-        )
+        """What a worker of a pipeline is started with."""
+        chosen = self._settings.hang_s
+        hang_s = HANG if chosen is None else chosen
+        return WorkerConfig(row=row, load=load, hang_s=hang_s, load_s=self._settings.load_s)
 
     # What others may know; any thread.
 

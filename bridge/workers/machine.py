@@ -1,6 +1,8 @@
 """Machine: whatever runs engines, and all that is asked of it. LocalMachine is this computer.
 
-The session and the engine host know a machine by this alone, so that engines may run elsewhere.
+The session and the engine host know a machine by this alone, so that engines may run elsewhere:
+what they give it names pipelines and values, its folders and GPUs are its own. How much memory
+there is says `fit.py`, which GPUs `gpu.py`; what a pipeline needs `engine/cost/`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +11,7 @@ from typing import Protocol
 from bridge.downloads.inventory import Weights
 from bridge.settings import Settings
 from bridge.workers import gpu
-from bridge.workers.client import News, WorkerClient, WorkerConfig
+from bridge.workers.client import News, WorkerClient, WorkerConfig, WorkerPlace
 from bridge.workers.fit import Free, alone, fit_within, gpu_fit, now
 from bridge.workers.loras import LoraSizes
 from engine.catalog.rows import Catalog, PipelineRow
@@ -84,7 +86,13 @@ class LocalMachine:
         library = Library(settings.models_folder, settings.more_models)
         self.weights = Weights(catalog, library, chosen, came)
         self._loras = LoraSizes(library)
-        self._number = settings.gpu
+        self._place = WorkerPlace(
+            assets=settings.assets,
+            models=settings.models_folder,
+            more_models=settings.more_models,
+            in_process=settings.engine == "process",
+            gpu=settings.gpu,
+        )
         self._gpu_at_first = self._gpu_free()
 
     def gpus(self) -> Sequence[gpu.Gpu]:
@@ -121,12 +129,12 @@ class LocalMachine:
         values: Mapping[str, Value],
     ) -> WorkerClient:
         """See `Machine.start`."""
-        worker = WorkerClient(config, heard)
+        worker = WorkerClient(config, self._place, heard)
         worker.start(number, values)
         return worker
 
     def _gpu_free(self) -> int | None:
-        card = gpu.chosen(self._number, self.gpus())
+        card = gpu.chosen(self._place.gpu, self.gpus())
         return card.free if card else None
 
 

@@ -6,19 +6,21 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
-from bridge.workers.client import WorkerClient, WorkerConfig
+from bridge.workers.client import WorkerClient, WorkerConfig, WorkerPlace
 from engine.ipc.channel import bridge_end, worker_end
 from engine.ipc.messages import VERSION, WorkerHello
 from engine.ipc.segments import unlink
 
+PLACE = WorkerPlace(
+    assets=Path("assets"), models=Path("models"), more_models=(Path("more"),), in_process=False
+)
 WAIT = 20  # seconds for what comes at once
 
 
 def config(row, **load) -> WorkerConfig:
     """What a worker of that pipeline is started with."""
     return WorkerConfig(
-        row=row, load=row.load(**load), assets=Path("assets"), models=Path("models"),
-        more_models=(Path("more"),), hang_s=5, load_s=5, in_process=False,
+        row=row, load=row.load(**load), hang_s=5, load_s=5
     )  # fmt: skip
 
 
@@ -30,7 +32,7 @@ class Played:
         self.worker = worker_end(os.fdopen(theirs, "rb"), os.fdopen(ours, "wb"))
         self._bridge = bridge_end(os.fdopen(from_worker, "rb"), os.fdopen(to_worker, "wb"))
         self.news, self._changed = [], threading.Condition()
-        self.client = WorkerClient(config(row), self._heard)
+        self.client = WorkerClient(config(row), PLACE, self._heard)
         self.client._open_thread = lambda: self._bridge
         self.client.start(1, values)
         self.hello, self.load = self.worker.receive(), self.worker.receive()

@@ -13,7 +13,7 @@ import pytest
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.workers import gpu
-from bridge.workers.client import WorkerClient, WorkerConfig
+from bridge.workers.client import WorkerClient, WorkerConfig, WorkerPlace
 from bridge.workers.feeder import Cap
 from bridge.workers.fit import gpu_fit
 from bridge.workers.host import EngineHost
@@ -106,12 +106,10 @@ def test_the_worker_sees_the_chosen_gpu_alone(monkeypatch, tmp_path, number):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-8a1f")
     monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
     row = CATALOG["painter"]
-    orders = WorkerConfig(
-        row=row, load=row.load(), assets=tmp_path, models=tmp_path, more_models=(),
-        hang_s=1, load_s=1, gpu=number,
-    )  # fmt: skip
+    orders = WorkerConfig(row=row, load=row.load(), hang_s=1, load_s=1)
+    place = WorkerPlace(assets=tmp_path, models=tmp_path, gpu=number)
     with pytest.raises(OSError, match="far enough"):
-        WorkerClient(orders, lambda *_: None).start(1, {})
+        WorkerClient(orders, place, lambda *_: None).start(1, {})
     seen = started[0].get("CUDA_DEVICE_ORDER"), started[0]["CUDA_VISIBLE_DEVICES"]
     assert seen == ((None, "GPU-8a1f") if number is None else ("PCI_BUS_ID", "3"))
 
