@@ -1,6 +1,6 @@
 """Typed messages (`engine/ipc/messages.py`) as length-prefixed JSON over a pair of pipes.
 
-No pickle, so that a broken worker can hand over nothing but values.
+No pickle, so that a broken worker can hand over nothing but values; which ones `messages.py` says.
 """
 
 import contextlib

@@ -3,7 +3,9 @@
 It may be killed at any time; the bridge starts another. Started as `python -m engine.worker`
 it speaks over its standard input and output; in tests it is a thread.
 
-What both say to each other stands in `engine/ipc/messages.py`. The main thread does all that a
+What both say to each other stands in `engine/ipc/messages.py`; which pictures are refused in
+`guards.py`; how long a block may take says `engine/system/overdue.py`, and `watchdog.py` ends the
+process after that; what a block is made with, `steering.py`. The main thread does all that a
 pipeline does; the thread "commands" hears the bridge, the thread "heartbeat" says that there is
 life.
 """

@@ -1,4 +1,6 @@
-"""The worker's own watchdog: it ends the process where work gives no sign for too long."""
+"""The worker's own watchdog: it ends the process where work gives no sign for too long. How long
+that is says `Limits` in `engine/system/overdue.py`.
+"""
 
 import faulthandler
 import os
