@@ -153,7 +153,7 @@ def _no_variables(flags: Mapping[str, str]) -> None:
     """CommandError for a flag that was given as a variable, and is none."""
     for name, cure in flags.items():
         if f"{PREFIX}{name}" in os.environ:
-            raise CommandError(f"{PREFIX}{name} is no variable that is read; {cure}.", REFUSED)
+            raise UsageError(f"{PREFIX}{name} is no variable that is read; {cure}.")
 
 
 def _tell_unknown() -> None:

@@ -25,7 +25,7 @@ from rich.console import Console
 import bridge.transports
 from bridge.cli.commands import LISTS, main
 from bridge.cli.send import send_frames
-from bridge.errors import REFUSED, quoted
+from bridge.errors import ExitStatus, quoted
 from bridge.settings import Settings, unknown_variables
 from bridge.transports import Options, open_source
 from engine.ipc.ring import RingReader, RingWriter
@@ -319,7 +319,7 @@ def test_a_flag_that_is_no_variable_is_refused_as_one(tmp_path, monkeypatch, cap
     monkeypatch.setenv(f"SPOUT_BRIDGE_{name}", "mix=0")
     with pytest.raises(SystemExit) as end:
         main(["run", "--port", "0", "--folder", str(tmp_path)])
-    assert end.value.code == REFUSED
+    assert end.value.code == ExitStatus.USAGE
     told = " ".join(capsys.readouterr().err.split())
     assert f"SPOUT_BRIDGE_{name} is no variable that is read; {cure}" in told
 
