@@ -31,7 +31,7 @@ from bridge.settings import Settings
 from bridge.system import logs
 from bridge.system.processes import from_outside
 from bridge.workers.client import WorkerClient, _runs
-from engine.ipc.messages import VERSION, WorkerHello
+from engine.ipc.messages import FROM_WORKER, VERSION, WorkerHello, encode
 from engine.system.waking import wake_in_time
 from tests.bridge.cli.test_cli import COMMAND, Running, refused, running
 from tests.bridge.cli.test_keep import gone
@@ -267,6 +267,9 @@ def test_nobody_else_is_ended_for_a_workers_word():
         for pid in (os.getppid(), os.getpid()):
             with pytest.raises(ValueError, match="we have not started"):
                 link._note(WorkerHello(version=VERSION, pid=pid))
+    for pid in (0, -1, 2**32):
+        with pytest.raises(ValueError, match=f"pid cannot be {pid}: it is 1 to 4294967295"):
+            FROM_WORKER.decode(encode(WorkerHello(version=VERSION, pid=pid)), first=True)
     assert (link.pid, link._launched) == (1, None)
 
 

@@ -443,3 +443,25 @@ def test_a_picture_that_is_none_before_a_reset_that_raises_is_told_too(monkeypat
         talk.begins()
         talk.grant()
         assert talk.hears(WorkerFailed).text == "KeyError: 'the key of a stranger'"
+
+
+INTERRUPTED = """
+import os, runpy, signal, sys
+class Asked:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("numpy", "cv2"):
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000):
+                pass
+sys.meta_path.insert(0, Asked())
+runpy.run_module("engine.worker", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no way to send oneself a Ctrl-C")
+def test_ctrl_c_while_a_worker_is_imported_is_the_bridges_to_hear():
+    ran = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], input=b"", capture_output=True, timeout=60
+    )
+    assert (ran.returncode, ran.stderr) == (Exit.DONE, b"")
+    assert b"WorkerHello" in ran.stdout
