@@ -84,7 +84,10 @@ def flicker(frames: Iterator[Image], step: int, steady: float, prompt: str) -> f
 
 def main() -> None:
     """Print both tables."""
-    argparse.ArgumentParser(prog="python -m engine.bench.stylize", description=__doc__).parse_args()
+    argparse.ArgumentParser(
+        prog="python -m engine.bench.stylize",
+        description="Print what stylize costs and how much it flickers; it takes a minute.",
+    ).parse_args()
     write = sys.stdout.write
     for width, height in ((256, 256), (320, 576), (512, 512)):
         milliseconds = 1e3 * float(np.median(bare(width, height, 1.5)))

@@ -1,6 +1,8 @@
 """`spout-bridge bench engine` prints what it promises, for every pipeline."""
 
 import json
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from typing import Any
@@ -118,3 +120,15 @@ def test_a_wrong_option_is_told_with_what_there_is(capfd: pytest.CaptureFixture[
     code, told = printed(capfd, "--pipeline", "x")
     assert code == 2
     assert "longlive" in told
+
+
+@pytest.mark.parametrize(
+    "module", ["engine.bench.stylize", pytest.param("engine.bench", marks=pytest.mark.slow)]
+)
+def test_a_benchmark_that_is_asked_for_help_measures_nothing(module):
+    command = [sys.executable, "-m", module]
+    helped = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=60)
+    assert (helped.returncode, helped.stdout[:7], helped.stderr) == (0, "usage: ", "")
+    refused = subprocess.run([*command, "--hlep"], capture_output=True, text=True, timeout=60)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "unrecognized arguments: --hlep" in refused.stderr
