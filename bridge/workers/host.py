@@ -38,7 +38,7 @@ from bridge.workers.machine import Machine
 from bridge.workers.rollback import Rollback
 from bridge.workers.troubles import Troubles
 from engine.catalog.rows import PipelineRow
-from engine.ipc.messages import BlockMade, BlockUnusable
+from engine.ipc.messages import BlockMade, BlockUnusable, brief
 from engine.ipc.segments import RingError
 from engine.parameters import Load, Value
 
@@ -273,7 +273,7 @@ class EngineHost:
                 f"The first block of another size, steps or inputs has taken {waits:.0f} s so far, "
                 f"of {link.limit:.0f} s that it may; `kill_engine` ends it."
             )
-        return str(link.report.get("notice", "")) if link else ""
+        return brief(str(link.report.get("notice", ""))) if link else ""
 
     def told(self) -> dict[str, Any]:
         """Its part of `Status`, but for what is wrong."""

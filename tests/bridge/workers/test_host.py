@@ -3,7 +3,7 @@
 import threading
 
 from bridge.workers.troubles import Troubles
-from tests.support.rig import running_session
+from tests.support.rig import running_session, scene
 
 
 def test_what_workers_complain_of_is_written_by_the_hosts_thread_alone(tmp_path, monkeypatch):
@@ -33,3 +33,17 @@ def test_what_workers_complain_of_is_written_by_the_hosts_thread_alone(tmp_path,
     assert "NaN" in texts
     assert "could not be loaded" in texts
     assert {thread for _, thread in written} == {"engine host"}
+
+
+def test_what_a_pipeline_notes_is_a_reason_of_a_sentences_length(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        rig.put(scene(64, 48))
+        rig.running()
+
+        def reason(notice: object) -> str:
+            rig.session._host.current.report = {"notice": notice}  # until its next block
+            return rig.session.status().reason
+
+        rig.until(lambda: reason("DEMO WEIGHTS") == "DEMO WEIGHTS")
+        rig.until(lambda: reason("x" * 99_000) == "x" * 3999 + "…")
+        rig.until(lambda: reason({"of": ["another", "kind"]}) == "{'of': ['another', 'kind']}")
