@@ -361,6 +361,16 @@ def _fur(image: Image, palette: Image, rng: Rng) -> None:
         cv2.line(image, *hair, 1, cv2.LINE_AA)
 
 
+def _sheen(image: Image, palette: Image, rng: Rng) -> None:
+    """Dark and wet: what is light is mirrored downwards in broken streaks."""
+    dark = cv2.GaussianBlur(_toned(0.45 * _noise(rng, 5), _by_light(palette)), (0, 0), 1)
+    spots = (rng.uniform(0, 1, (SIZE, SIZE)) > 0.994).astype(float)
+    streaks = cv2.GaussianBlur(spots, (0, 0), sigmaX=2.2, sigmaY=22)
+    streaks = streaks / streaks.max() * (0.6 + 0.4 * np.sin(_grid()[1] / 3 + 9 * _noise(rng, 6)))
+    part = np.clip(streaks * 0.9, 0, 1)[..., None]
+    image[:] = (dark * (1 - part) + _lightest(palette) * part).astype(np.uint8)
+
+
 PATTERNS: dict[str, Callable[[Image, Image, Rng], None]] = {
     "waves": _waves, "stripes": _stripes, "zigzag": _zigzag, "rings": _rings, "dots": _dots,
     "checks": _checks, "grid": _grid_lines, "mosaic": _mosaic, "swirls": _swirls, "hatch": _hatch,
@@ -368,7 +378,7 @@ PATTERNS: dict[str, Callable[[Image, Image, Rng], None]] = {
     "leaves": _leaves, "scales": _scales, "stars": _stars, "strokes": _strokes, "sea": _sea,
     "dabs": _dabs, "points": _points, "fields": _fields, "glow": _glow, "rays": _rays,
     "panels": _panels, "bricks": _bricks, "weave": _weave, "fur": _fur,
-    "grain": _grain,
+    "grain": _grain, "sheen": _sheen,
 }  # fmt: skip
 
 MARKS = frozenset(

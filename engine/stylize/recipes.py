@@ -23,6 +23,8 @@ from engine.stylize.colours import alike, mixed, shaded
 from engine.stylize.words import Meant, Reader, Word
 
 NAMED = 2.0  # weight of a colour that is named beside one that a look brings
+PALE = 220  # least red, green and blue of what is called white
+PALED = 0.5  # part of white
 VEIL_MOST = 0.8  # part of a veil's colour, however strongly it is meant
 _Weighted: TypeAlias = list[tuple[Colour, float]]
 
@@ -77,6 +79,7 @@ class _Part:
     own: "list[_Part]" = field(default_factory=list)  # modifiers of this colour alone
     taken: bool = False  # a modifier that is one of those
     coloured: bool = False  # a look that has another part's colours in place of its own
+    paled: bool = False  # one whose own are made white in place of that: a white cat has shades
 
     @property
     def modifier(self) -> Modifier | None:
@@ -128,8 +131,9 @@ def _join(parts: list[_Part]) -> None:
             part.coloured = spreads or part.name in AMBIENT  # night sky
         elif part.look and before.colour:
             part.coloured = True
+            part.paled = min(before.colour) > PALE
         elif part.colour and part.romance and before.look:  # ciel rouge
-            before.coloured = True
+            before.coloured, before.paled = True, min(part.colour) > PALE
 
 
 class _Palette:
@@ -149,6 +153,11 @@ class _Palette:
             elif part.modifier and not part.taken:
                 self._all_over.append(part)
                 self._spare += _weighted(part.modifier.colours, part)
+            elif part.look and part.paled:
+                shades = _weighted(part.look.colours, part)
+                self._implied += [
+                    (mixed(colour, COLOURS["white"], PALED), weight) for colour, weight in shades
+                ]
             elif part.look and not part.coloured:
                 place = self._implied if part.name in LOOKS else self._spare
                 place += _weighted(part.look.colours, part)

@@ -6,6 +6,35 @@ funny: yellow orange pink azure lime / dots
 sad, sadness, sorrow, grief, lonely, cry, tear, depressed: navy slate grey cobalt / strokes
 depression: navy slate grey cobalt / strokes
 angry, anger, rage, fury, furious, mad, hate: red black scarlet maroon / zigzag
+euphoria, euphoric, ecstasy, ecstatic, rapture, elation: magenta yellow orange cyan violet / rays
+delight, wonder, awe, amazement: gold azure rose violet cream / rays
+bliss, blissful, nirvana, eden, paradise: turquoise gold peach lime rose / clouds
+serenity, tranquility, tranquillity, contemplative, meditative: azure sage lavender cream / fields
+utopia, utopian: turquoise white gold lime azure / rays
+dystopia, dystopian, totalitarian: charcoal slate umber orange grey / panels
+apocalypse, apocalyptic, post apocalyptic, armageddon: umber orange charcoal black ochre / flames
+underworld, purgatory: black scarlet orange maroon / flames
+limbo, liminal, backrooms: mustard cream khaki beige taupe / panels
+haunted, haunting, cursed: charcoal slate teal black grey / clouds
+macabre, occult, ritual, voodoo, witchcraft: black maroon purple ivory black / strokes
+despair, anguish, agony, suffering, misery, torment: black navy slate maroon grey / strokes
+pain, hurt, ache: crimson maroon black scarlet / zigzag
+loneliness, solitude, isolation, alienation: slate navy grey azure / fields
+anxiety, anxious, panic, dread, paranoia, tension: black mustard charcoal crimson slate / zigzag
+madness, insanity, insane, delirium, fever dream: lime magenta orange violet black / swirls
+envy, jealousy: green emerald olive black / swirls
+greed, pride: gold amber emerald purple / scales
+lust, desire, sensual, seductive: crimson burgundy magenta black rose / waves
+wrath: scarlet black orange maroon / flames
+trance, hypnosis, hypnotic, mesmerizing: violet magenta indigo cyan / rings
+wistful, bittersweet, longing, yearning: mauve peach slate lavender sepia / clouds
+daydream, lullaby: lavender blush azure cream / clouds
+insomnia: navy indigo slate mustard / strokes
+cozy, cosy, hygge, comfort, warmth, homely: amber sienna cream terracotta gold / glow
+playful, whimsical, quirky, silly, goofy, childlike: yellow coral azure lime violet / dots
+innocent, innocence, naive: white blush azure cream / clouds
+rebellious, rebellion, anarchy, revolution, riot, protest: red black white scarlet / splatter
+gritty, grit, raw, rough, harsh: charcoal umber grey taupe black / splatter
 love, heart, romantic, romance, kiss, passion, lover: red rose pink burgundy / rings
 calm, peaceful, peace, serene, relaxing, relax, quiet, tranquil: azure sage lavender cream / fields
 zen, silence: azure sage lavender cream / fields
@@ -27,7 +56,28 @@ life, alive, living: green lime gold azure / leaves
 evil, sinister, devil, demon, satan, hell, demonic: black red maroon scarlet / flames
 angel, angelic, divine, holy, heavenly, god: white gold cream azure / rays
 magic, magical, wizard, witch, spell, fairy, enchanted, unicorn: violet gold magenta navy / stars
-ghost, ghostly, spirit, phantom: white grey mint slate / clouds
+lovecraft, lovecraftian, cthulhu, eldritch: teal black olive violet / scales
+tentacle, kraken, leviathan, hydra: teal navy violet black / sea
+phoenix: orange gold red crimson / flames
+griffin, pegasus, minotaur, centaur: gold umber white azure / dabs
+medusa, gorgon: emerald gold olive black / scales
+wraith, banshee, reaper, grim reaper, lich: black slate grey mint / clouds
+goblin, orc, troll, ogre: olive green umber brown / splatter
+elf, elven, nymph, dryad, faun, pixie: emerald lime gold lavender / leaves
+dwarf, gnome: brown crimson umber gold / dabs
+werewolf: charcoal umber silver black / fur
+mummy: tan beige khaki umber / stripes
+frankenstein, monster: green black slate olive / splatter
+dracula: black crimson maroon purple / strokes
+godzilla, kaiju: slate teal charcoal azure orange / scales
+mecha, gundam, evangelion: white azure red silver yellow / panels
+predator: lime orange black green / scales
+tarot, zodiac, astrology, horoscope: navy indigo gold black violet / stars
+alchemy, alchemist, rune: gold umber emerald black / rings
+totem, shaman, druid: umber terracotta teal ochre / zigzag
+hieroglyph, glyph: ochre tan umber cobalt / hatch
+sacred, sanctuary, saint: gold white cream amber / glow
+ghost, ghostly, spectral, spirit, phantom: white grey mint slate / clouds
 horror, gore, zombie, vampire: black crimson maroon charcoal / strokes
 blood, bloody, wound: crimson maroon red black / splatter
 poison, toxic, acid, venom, slime: lime black purple chartreuse / dots
@@ -123,6 +173,58 @@ vintage, daguerreotype: sepia tan cream brown / strokes
 retro, seventies: orange brown teal cream / stripes
 eighties: magenta cyan purple yellow / zigzag
 cinematic, cinema, movie, film, hollywood: teal orange black amber / clouds
+brutalist, brutalism: grey silver charcoal taupe slate / panels
+memphis, memphis design: pink yellow turquoise black coral / zigzag
+swiss style, swiss design, international style: red white black grey / panels
+neoclassical, classical, classicism: cream white gold slate / clouds
+mannerism, symbolism, pre raphaelite: emerald crimson gold umber skin / swirls
+chiaroscuro, tenebrism: black umber gold cream sienna / glow
+sfumato: umber ochre olive skin sage / clouds
+futurism, vorticism: orange red slate black cream / triangles
+dada, dadaism: cream black red mustard / panels
+surrealist: orange azure tan violet olive / swirls
+abstract expressionism, action painting: cream black red ochre azure / splatter
+color field, colour field: crimson orange ultramarine maroon / fields
+superflat: pink yellow cyan violet lime / rings
+risograph, riso, screenprint, silkscreen, zine: coral teal yellow navy cream / points
+lithograph, woodblock, stencil: cream black terracotta slate / hatch
+cyanotype: cobalt navy white azure / leaves
+tintype, ambrotype: black umber sepia silver / glow
+tempera, encaustic, gesso: ochre terracotta cream teal / strokes
+sumi, sumi e: white black grey silver / strokes
+suminagashi, marbling, marbled: indigo cream teal grey / waves
+wabi sabi: taupe sage umber cream tan / clouds
+polaroid, lomography, kodachrome: teal cream coral mustard brown / clouds
+vhs, lofi, lo fi, analog, analogue: magenta teal navy grey cream / stripes
+y2k, frutiger aero: azure silver lime cyan white / rings
+dreamcore, weirdcore: lavender pink azure cream yellow / clouds
+cottagecore: sage cream rose lime tan / leaves
+goblincore: sage olive umber ochre / leaves
+dark academia: umber burgundy olive tan black / grain
+light academia: cream beige tan sage / fields
+solarpunk: lime green gold turquoise white / leaves
+dieselpunk: charcoal bronze umber olive grey / rings
+biopunk: lime teal violet black rose / swirls
+atompunk, raygun, googie: turquoise orange cream coral teal / rays
+tron: black cyan azure orange / grid
+akira: red black orange navy cyan / grid
+max headroom: cyan magenta lime violet / stripes
+mad max, desert punk: orange ochre sienna teal black / flames
+star wars: black black navy yellow / stars
+star trek: navy gold azure crimson white / stars
+sin city: black white red charcoal / strokes
+neo noir: black navy crimson teal amber / strokes
+minecraft: green brown lime azure grey / checks
+tetris, pacman, pac man: black yellow azure red magenta / checks
+pokemon: yellow red azure white lime / dots
+emo, scene: black magenta purple charcoal / strokes
+shoegaze, ambient, drone music: lavender rose slate azure cream / clouds
+dubstep, drum and bass, bass music: black lime violet magenta / grid
+funk, soul, groove: orange mustard purple brown magenta / waves
+reggae, rasta, dub: green yellow red black / stripes
+hip hop, hiphop, rap: black gold red magenta / splatter
+folk, country music, indie: sienna mustard sage cream brown / strokes
+glam, glamorous: gold magenta black silver / stars
 neon: black magenta cyan violet lime / grid
 cyberpunk, cyber, blade runner: black magenta cyan indigo purple / grid
 synthwave, outrun: purple magenta orange cyan navy / grid
@@ -277,6 +379,19 @@ circus, clown: red yellow white blue / stripes
 museum, gallery: white grey gold umber / panels
 airport, plane, airplane, aircraft, jet, flight, pilot: azure white silver grey / clouds
 station, train, subway, metro, railway, rail: grey charcoal slate silver / grain
+abandoned, derelict, ghost town: taupe sage umber slate grey / splatter
+junkyard, scrapyard, scrap: copper grey umber orange teal / splatter
+alley, alleyway, backstreet: charcoal slate amber umber / bricks
+rooftop, highrise, penthouse: slate azure grey amber / checks
+diner: red turquoise white silver / checks
+gas station, petrol station, parking lot: grey red white amber charcoal / panels
+laundromat: white azure mint grey / rings
+fairground, funfair, ferris wheel: red yellow azure gold magenta / rings
+amphitheater, amphitheatre, colosseum: tan ochre cream taupe / bricks
+crypt, catacomb, mausoleum, ossuary: taupe charcoal ivory umber / bricks
+pagoda, torii: vermilion crimson black green / panels
+bazaar, souk: orange crimson gold turquoise umber / weave
+refinery, pipeline, powerplant, power plant, reactor: grey silver orange charcoal teal / rings
 ruin, ruins: taupe tan grey sage / mosaic
 basement, cellar, dungeon, tunnel: charcoal umber black grey / bricks
 playground: red yellow azure green / rings

@@ -5,15 +5,15 @@ sky, heaven: azure cerulean white blue cream / clouds
 sunset, sundown: orange coral purple gold navy / clouds
 sunrise: peach gold pink azure / clouds
 dawn, daybreak: lavender peach azure cream / clouds
-dusk, twilight, evening: indigo purple coral navy / clouds
+dusk, twilight, evening, gloaming, nightfall: indigo purple coral navy / clouds
 golden hour: gold amber orange cream brown / glow
 blue hour: navy cobalt azure indigo / clouds
-morning: peach azure cream gold / clouds
+morning, first light: peach azure cream gold / clouds
 day, daytime, daylight: azure white cream yellow / clouds
-noon, midday: yellow azure white cream / rays
+noon, midday, high noon: yellow azure white cream / rays
 afternoon: gold azure cream amber / clouds
 night, nighttime, nocturnal, tonight: navy black indigo silver / stars
-midnight: black navy indigo / stars
+midnight, small hours, witching hour: black navy indigo / stars
 starry: navy blue azure gold cream / swirls
 sun, sunny, sunshine, sunlight, solar: yellow gold orange cream azure / rays
 moon, moonlight, lunar: silver navy slate white / glow
@@ -24,8 +24,16 @@ space, cosmos, cosmic, universe, outer space: black navy violet white / stars
 galaxy, milky way: black purple magenta azure white / stars
 nebula: purple magenta teal black pink / clouds
 comet, meteor, asteroid: black navy azure white orange / stars
-aurora, northern lights: emerald turquoise violet navy / waves
+aurora, northern lights, borealis, aurora borealis: emerald turquoise violet navy / waves
 horizon: azure coral cream navy / fields
+celestial, astral, stellar, starfield, constellation: black navy indigo navy violet / stars
+supernova, big bang: white orange magenta violet black navy / rays
+black hole, wormhole, event horizon: black black orange amber violet / swirls
+orbit, gravity: navy black azure silver gold / rings
+void, abyss, nothingness, oblivion: black black navy indigo charcoal / glow
+infinity, infinite, eternity, eternal: indigo navy violet azure white / swirls
+solstice, equinox: gold orange indigo cream / rays
+mirage: peach tan azure gold cream / waves
 air, atmosphere: azure white lavender cream / clouds
 """
 
@@ -45,18 +53,23 @@ flood, tsunami: teal slate olive white / sea
 drought: tan sienna ochre brown / mosaic
 heat, hot, heatwave: orange red yellow scarlet / flames
 cold, cool, chill, freezing, frozen: azure white silver cobalt / mosaic
-wet, damp: slate teal azure silver / splatter
 ice, icy, iceberg, glacier, icicle: azure white mint silver / mosaic
 frost: white azure lavender / triangles
 arctic, antarctic, polar, north pole, tundra: white azure silver cobalt / mosaic
 overcast, cloudy: grey silver white slate / clouds
+monsoon: slate teal olive green / hatch
+humid, sultry: sage teal peach olive cream / clouds
+sandstorm, dust storm: tan ochre sienna brown cream / strokes
+dry, arid, parched: tan ochre sienna beige brown / mosaic
+permafrost: white azure slate taupe / mosaic
 """
 
 SEASONS = """
 winter, wintry, december, january, february: white azure silver grey / stars
 spring, springtime, april: mint pink lime cream / leaves
 summer, summertime, july, august: yellow azure coral lime / strokes
-autumn, autumnal, october, november, harvest: orange brown gold maroon olive / leaves
+fall leaves, fall colors, fall colours, fall foliage: orange red gold maroon brown / leaves
+autumn, autumnal, fall, october, november, harvest: orange brown gold maroon olive / leaves
 christmas, xmas: red green gold white / stars
 halloween: orange black purple tangerine / splatter
 easter: lavender mint yellow pink / dots
@@ -77,6 +90,10 @@ cave, cavern: charcoal umber brown black / clouds
 desert, sahara, dune: tan orange ochre sienna / waves
 savanna, savannah, safari, prairie, steppe: ochre gold olive tan / strokes
 oasis: tan gold turquoise green / dabs
+taiga: emerald umber slate sage white / fur
+badland, wasteland, barrens: tan taupe sienna umber grey / mosaic
+salt flats, salt flat: white cream silver azure / mosaic
+rice terrace, rice paddy, paddy field: lime green azure sage / waves
 volcano, volcanic, eruption: black red orange charcoal / flames
 island, isle: turquoise azure green cream / sea
 coast, coastline, shore, seaside: azure teal cream beige / sea
@@ -86,14 +103,14 @@ grass, grassy, lawn, turf, grassland: green lime olive emerald / fur
 park: green lime azure brown / dabs
 garden, gardening: green pink lime yellow white / dabs
 farm, farmer, barn: green ochre lime sienna tan / dabs
-road, street, highway, asphalt, pavement, avenue, lane: grey charcoal slate silver white / strokes
-driveway: grey charcoal slate silver white / strokes
+road, street, highway, avenue, lane, driveway: grey charcoal slate silver / strokes
+asphalt, pavement, bitumen, blacktop: charcoal slate grey black / points
 path, trail, track: tan brown green khaki / dabs
 swamp, marsh, bog, wetland: olive sage umber teal / dabs
 sand, sandy: tan beige ochre khaki / clouds
 stone, rock, rocky, boulder, pebble, gravel: grey charcoal taupe silver / mosaic
-dust, dusty: tan beige taupe cream / clouds
-ash: grey charcoal silver black / points
+dust: tan beige taupe cream / clouds
+ash, soot: grey charcoal silver black / points
 crater, pit, hole, quarry, trench, ditch: brown umber grey tan / clouds
 ridge, slope, plateau: sage olive tan slate / dabs
 continent, peninsula, territory, border, region: green tan azure ochre / mosaic
@@ -131,6 +148,15 @@ starfish, oyster, clam, mussel: tan cream slate peach / scales
 tuna, trout, cod, herring, eel: silver slate grey azure / scales
 goldfish, koi: orange gold white azure / scales
 lighthouse: white red azure slate / fields
+tidepool, rock pool: teal slate coral sage tan / mosaic
+rapids, whitewater: white azure teal aqua slate / strokes
+whirlpool, maelstrom: navy teal azure white / swirls
+bayou, mangrove: olive umber teal sage green / leaves
+driftwood: taupe silver tan beige / grain
+shoreline, cliffside, boardwalk, promenade, wharf: azure teal cream tan beige / sea
+seafoam, sea spray: white mint aqua azure / splatter
+bioluminescence, bioluminescent: cyan azure navy black turquoise / points
+abyssal: black navy teal cyan / points
 """
 
 PLANTS = """
@@ -141,6 +167,10 @@ palm, palm tree: green lime azure tan / leaves
 pine, fir, spruce, evergreen: emerald green umber teal / fur
 plant, vegetation, foliage, greenery, vine, ivy, herb, fern: green lime emerald sage / leaves
 botanical: green lime emerald sage / leaves
+overgrown, undergrowth, thicket, bramble, verdant: green olive sage lime umber / leaves
+canopy: green lime emerald olive gold / leaves
+fungal, mycelium, spore: cream tan taupe ochre blush / swirls
+heath, moor, moorland: heather olive umber sage / dabs
 moss, mossy, lichen: sage olive green lime / points
 bamboo: green lime sage khaki / stripes
 cactus, succulent: green sage jade tan / fur

@@ -3,8 +3,11 @@
 LOOKS = """
 fire, burn, fiery, bonfire, fireplace, campfire, firewood: red orange yellow maroon black / flames
 lava, magma: red orange black amber maroon / mosaic
+molten, incandescent, red hot, forge, furnace: orange yellow red amber black maroon / mosaic
+liquid metal, molten metal, quicksilver: silver white slate charcoal azure / waves
+foundry, smelter, kiln: orange charcoal black amber umber / flames
 inferno: red black amber scarlet / flames
-ember, coal, charred: black maroon orange charcoal / points
+ember, coal, cinder: black maroon orange charcoal / points
 candle, candlelight: amber brown cream black / glow
 lamp, lantern, lightbulb, bulb, torch, spotlight: amber gold cream brown / glow
 firework, fireworks, sparkler, spark: navy gold magenta white red / stars
@@ -25,6 +28,10 @@ steel, iron, titanium, nail, screw, bolt, wire, chain: silver grey slate charcoa
 tool, hammer, wrench, saw, axe, drill, shovel: grey silver charcoal slate / grain
 gun, rifle, pistol, weapon, bullet, cannon, missile, shotgun: charcoal grey black bronze / strokes
 fork, spoon, scissors, needle: silver grey white slate / grain
+patina, oxidised, oxidized: verdigris teal copper sage bronze / splatter
+decay, decayed, decaying, rotting, rotten, eroded: olive umber taupe sage charcoal / splatter
+mold, moldy, mould, mouldy: sage olive grey taupe cream / points
+peeling, flaking: cream teal taupe terracotta / mosaic
 rust, rusty, corroded: copper brown orange teal / splatter
 gem, jewel, gemstone: ruby sapphire emerald violet / triangles
 diamond: white azure silver lavender / triangles
@@ -32,6 +39,49 @@ quartz, amethyst: violet lilac white purple / triangles
 obsidian, onyx: black charcoal slate / triangles
 velvet: maroon purple black / clouds
 silk, satin: cream rose gold white / waves
+opal, opalescent, pearlescent, nacre, mother of pearl: pearl mint blush lavender azure / swirls
+iridescence, duochrome, oil slick, petroleum: teal violet magenta turquoise navy gold / swirls
+prismatic, spectrum, refraction: red orange yellow green blue violet white / rays
+translucent, transparent, crystalline, glassy: azure white mint silver / mosaic
+malachite: emerald jade green teal / swirls
+lapis, lapis lazuli: ultramarine cobalt gold navy / points
+agate, jasper, geode: sienna cream terracotta violet slate / waves
+garnet: ruby maroon crimson / triangles
+topaz, citrine: amber gold yellow orange / triangles
+peridot: lime chartreuse green / triangles
+moonstone: pearl azure silver lavender / triangles
+pyrite: gold ochre charcoal bronze / triangles
+sandstone, adobe: tan terracotta ochre sienna / grain
+limestone, travertine, terrazzo: cream beige taupe silver / points
+shale, basalt, pumice: charcoal slate grey black / mosaic
+resin: amber orange umber gold / clouds
+lacquer, enamel: crimson black gold ruby / waves
+gilded, gilt, gold leaf, goldleaf: gold amber golden ochre bronze / mosaic
+kintsugi: cream slate gold charcoal / mosaic
+damascus: slate silver charcoal grey / waves
+filigree, ornate, intricate, maximalist, opulent: gold crimson emerald sapphire cream / swirls
+delicate, tender, gentle, fragile: blush lavender cream mint peach / clouds
+shattered, broken, cracked, brittle: white slate charcoal azure silver / mosaic
+torn, ripped, crumpled, wrinkled, creased: cream beige taupe white / triangles
+tie dye: magenta turquoise yellow violet orange / swirls
+batik, ikat: indigo cream terracotta ochre / swirls
+paisley: crimson gold teal cream / swirls
+houndstooth: black white charcoal / checks
+herringbone, tweed: taupe grey brown cream / zigzag
+argyle: navy crimson cream green / triangles
+brocade, damask: crimson gold maroon cream / swirls
+tulle, chiffon, organza: blush cream lavender peach / clouds
+sequin: gold magenta silver violet / scales
+macrame, rattan, wicker, burlap, hessian: tan beige ochre umber / weave
+felt, fleece, flannel: crimson slate cream green / fur
+crochet: cream rose teal mustard / weave
+suede, corduroy: brown tan sienna umber / stripes
+cork: tan brown sienna / points
+plywood, veneer, parquet, hardwood: tan brown ochre sienna / grain
+linoleum, formica: mint cream coral grey / checks
+shingle, thatch: taupe umber grey tan / scales
+corrugated, rebar, scaffolding, girder: silver copper grey charcoal / stripes
+chainlink, barbed wire, razor wire: silver grey charcoal slate / grid
 lace, linen, cotton: white cream ivory beige / weave
 fabric, cloth, textile, canvas, yarn, thread: beige navy crimson cream / weave
 denim, jean, jeans: navy cobalt azure slate / weave
@@ -58,6 +108,15 @@ radio, speaker, microphone, amplifier: black charcoal silver brown / points
 circuit, microchip, hardware, battery: emerald green gold black / grid
 pill, drug, tablet, vaccine: white red azure yellow / dots
 cigarette, smoking, smoker: grey white orange charcoal / clouds
+radioactive, nuclear, uranium, fallout: lime yellow black chartreuse charcoal / glow
+plasma, tesla, electricity, electric, high voltage: violet azure magenta white navy / zigzag
+fluorescent, phosphorescent, blacklight, ultraviolet: lime magenta cyan violet black / glow
+infrared, thermal, heatmap, heat map: navy violet magenta orange yellow / clouds
+x ray, xray, radiograph: black navy azure white / glow
+radiant, radiance, brilliance: gold yellow cream white amber / rays
+bokeh, lens flare: black amber gold teal / glow
+caustics: aqua turquoise azure white teal / mosaic
+dappled, komorebi: lime green gold olive cream / dabs
 pollution, smog, exhaust: taupe grey brown khaki / clouds
 flag, banner: red white blue / stripes
 trophy, medal: gold amber bronze cream / points
@@ -128,8 +187,7 @@ bubble: azure aqua white lavender / dots
 splash: azure cobalt aqua white / splatter
 drip, splatter, spray, stain, blot: cobalt magenta yellow black white / splatter
 cloud, fluff: white azure silver cream / clouds
-smoke, steam, vapor, vapour, haze, hazy: grey silver slate white / clouds
-mist, misty, fog, foggy: silver white slate sage / clouds
+smoke, smoky, steam, vapor, vapour: grey silver slate white / clouds
 blur, blurry, blurred, wash, gradient: azure lavender peach cream / clouds
 shadow, shade, silhouette, darkness: black charcoal slate grey / glow
 glow, glowing, lit, luminous, shine, shining: gold amber cream brown / glow

@@ -31,6 +31,7 @@ from engine.stylize.recipes import read
 from tests.engine.stylize import words_drawn
 from tests.engine.stylize.words_drawn import FAMILIES, SIXTY
 
+DRAWN = {**LOOKS, **FORMS, **MODIFIERS}
 TABLES = {"colours": COLOURS, "looks": LOOKS, "forms": FORMS, "modifiers": MODIFIERS, "same": SAME}
 
 
@@ -60,6 +61,42 @@ def test_what_is_painted_has_colours(prompt):
     assert not recipe.unused
     assert shown(prompt)[1] > 12, "sepia and grey have less"
     assert len(set(recipe.colours)) >= 4
+
+
+def test_weather_lies_over_what_it_stands_at():
+    assert shown("wet asphalt")[0].max() < 90, "asphalt is dark, and darker when it is wet"
+    assert shown("wet sand")[0].mean() < shown("sand")[0].mean() - 20
+    assert shown("foggy morning")[1] < 0.6 * shown("morning")[1]
+    assert shown("misty forest")[0].mean() > shown("forest")[0].mean() + 20
+    assert shown("burnt wood")[0].mean() < shown("wood")[0].mean() - 20
+    assert shown("moody sunset")[1] < shown("sunset")[1]
+    assert shown("black and white sunset")[1] < 3
+
+
+def test_white_things_have_shades():
+    for prompt in ("weisse Wolken", "white cat", "white sea"):
+        lightness = draw(read(prompt))[..., :3].mean(2)
+        assert np.ptp(lightness) > 60, prompt
+        assert lightness.mean() > 150, prompt
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "burnt orange", "moody", "euphoria", "patina", "aurora borealis", "brutalist", "overgrown",
+        "iridescent", "molten", "liminal", "post-apocalyptic", "kintsugi", "lo-fi", "hot pink",
+        "mother of pearl", "bioluminescent mushrooms", "dark academia", "chiaroscuro", "solarpunk",
+    ],
+)  # fmt: skip
+def test_what_artists_type_acts(prompt):
+    recipe = read(prompt)
+    assert recipe.colours
+    assert not recipe.unused
+
+
+def test_a_colour_of_two_words_is_no_thing():
+    assert set(read("hot pink").patterns) == {"strokes"}
+    assert read("sky blue waves").patterns == read("waves").patterns
 
 
 def test_painters_differ():
@@ -98,7 +135,7 @@ def test_a_form_of_a_word_is_that_word(prompt, as_if):
         "many",
         "being",
         "news",
-        "barren",
+        "baron",
         "qwx",
     ],
 )
@@ -311,7 +348,9 @@ def test_a_modifier_alone_shows_something_and_else_changes_what_others_show(word
 
 def test_the_tables_hold_together():
     looks = {**LOOKS, **FORMS}
-    assert {look.pattern for look in looks.values()} <= set(PATTERNS), "every drawing is there"
+    patterns = {row.pattern for row in DRAWN.values()} - {""}
+    assert patterns == set(PATTERNS), "every drawing is there"
+    assert {row.veil for row in MODIFIERS.values()} - {""} <= set(COLOURS)
     named = {name for look in looks.values() for name in look.colours}
     named |= {name for modifier in MODIFIERS.values() for name in modifier.colours}
     assert named <= set(COLOURS)
@@ -340,7 +379,7 @@ def test_every_word_that_is_offered_acts_and_is_offered_once():
 
 def test_every_drawing_shows_its_colours():
     for number, name in enumerate(PATTERNS):
-        word = next(word for word, look in {**LOOKS, **FORMS}.items() if look.pattern == name)
+        word = next(word for word, row in DRAWN.items() if row.pattern == name)
         image = draw(read(word))
         assert image.shape == (256, 256, 4), (number, name)
         assert image[..., :3].std() > 8, name
