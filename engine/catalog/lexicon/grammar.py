@@ -78,7 +78,8 @@ LESS = _listed(
 NO_FORMS = _listed(
     """
     apply carry flourish forty irony lower many manner matter news petty phony policy polish roster
-    storey story wander campbell cartridge deadline fortnight headline liverpool marshall portrays
+    storey story wander campbell cartridge deadline facebook fortnight
+    headline liverpool marshall portrays
     """
 )
 

@@ -128,7 +128,8 @@ sea, marine, mediterranean: cobalt azure teal turquoise white / sea
 ocean wave, sea wave, surf, surfing, surfer: navy cobalt azure aqua white / sea
 underwater, aquarium, aquatic, deep sea: navy teal cobalt turquoise aqua / sea
 lake, pond, lagoon: teal azure sage silver / sea
-river, stream, creek, canal: azure teal sage white / sea
+canal: olive teal sage umber / sea
+river, stream, creek: azure teal sage white / sea
 waterfall, cascade, fountain: white azure aqua teal / strokes
 pool, swimming, swimming pool, swim, swimmer: cyan azure turquoise white / sea
 beach: azure turquoise beige tan cream / dabs

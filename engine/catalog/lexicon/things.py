@@ -94,7 +94,8 @@ paper, envelope, document: cream white beige tan / triangles
 notebook, diary, essay, text: white azure grey navy / strokes
 plastic, rubber, balloon: red yellow azure white green / dots
 foil, tin: silver white grey azure / triangles
-tar, petrol, gasoline, fuel, tire, tyre, wheel: black charcoal slate grey / rings
+petrol, gasoline, fuel, diesel: black amber umber brown / waves
+tar, tire, tyre, wheel: black charcoal slate grey / rings
 machine, mechanical, engine, gear, motor, robotics: charcoal bronze grey orange / rings
 clock, watch, compass: gold cream black brown / rings
 cosmetic, makeup, perfume: rose blush gold pink / clouds

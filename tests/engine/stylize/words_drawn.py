@@ -12,7 +12,9 @@ SIXTY others are found. `words_drawn.txt` is what this printed then.
 Of the first sixty 33 acted when the table was first asked, and 26 of these were right (79 %). The
 table was then made longer, with these sixty in view: they are no measure of it any more. A second
 sixty, none of the first among them, was drawn after that by SECOND and measured by the same rules;
-a third by THIRD, with the same rules, before the table was made longer again.
+a third by THIRD, with the same rules, before the table was made longer again. Of the third 43
+acted and 35 of these were right (81 %); then `facebook`, `fuel` and `canal` were mended with them
+in view.
 
 Two rules were stated with the draw, before a word of the longer table was written.
 
