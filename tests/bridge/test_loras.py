@@ -237,4 +237,8 @@ def test_a_running_bridge_loads_it_and_says_how_strong_it_is(tmp_path, comfy):
         assert "Traceback" not in log
         rig.session.store.update({"lora_1": "lying/adapter_model"})
         rig.until(lambda: "of rank 64, which this is not (4), and does not count" in told()[0], 240)
+        Spelling("another", kohya("lora_unet_", value=3.0)).save(comfy / "lying")
+        assert "of rank 64" in told()[0], "a file that is replaced changes nothing by itself"
+        rig.session.actions["reload"].run()
+        rig.until(lambda: told() and "20 layers with alpha 3 of rank 4" in told()[0], 240)
         stop()
