@@ -9,13 +9,16 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 
 class Proxy(ThreadingTCPServer):
-    """Takes `prefix` off each path; `outside` are the paths that did not begin with it."""
+    """Takes `prefix` off each path, unless it is to be `kept`; `told` says whether a header has it.
+    `outside` are the paths that did not begin with it.
+    """
 
     daemon_threads = True
 
-    def __init__(self, prefix: str, port: int) -> None:
+    def __init__(self, prefix: str, port: int, *, kept: bool, told: bool) -> None:
         super().__init__(("127.0.0.1", 0), _One)
         self.prefix, self.behind = prefix, port
+        self.kept, self.told = kept, told
         self.outside: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}{prefix}"
 
@@ -38,7 +41,10 @@ class _One(BaseRequestHandler):
         if b"\r\nupgrade:" not in rest.lower():
             rest = re.sub(rb"(?i)\r\nconnection:[^\r]*", b"\r\nConnection: close", rest, count=1)
         with socket.create_connection(("127.0.0.1", self.server.behind)) as behind:
-            behind.sendall(b" ".join([method, path.removeprefix(prefix), rest]))
+            if self.server.told:
+                rest = rest.replace(b"\r\n", b"\r\nX-Forwarded-Prefix: " + prefix + b"\r\n", 1)
+            inside = path if self.server.kept else path.removeprefix(prefix)
+            behind.sendall(b" ".join([method, inside, rest]))
             up = threading.Thread(target=_pass, args=(self.request, behind), daemon=True)
             up.start()
             _pass(behind, self.request)
@@ -55,9 +61,9 @@ def _pass(one: socket.socket, other: socket.socket) -> None:
 
 
 @contextmanager
-def proxied(prefix: str, port: int) -> Iterator[Proxy]:
+def proxied(prefix: str, port: int, *, kept: bool = False, told: bool = False) -> Iterator[Proxy]:
     """The proxy of a bridge's port."""
-    with Proxy(prefix, port) as proxy:
+    with Proxy(prefix, port, kept=kept, told=told) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:

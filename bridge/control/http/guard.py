@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from time import perf_counter
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -44,6 +44,9 @@ COOKIE = "spout_bridge_token"
 TRIES, PENALTY = 10, 30.0  # wrong tokens, and the seconds that an address then waits
 GUESSERS = 1024  # addresses of which wrong tokens are remembered
 HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
+OURS = ("/api/v1/", "/page/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics")
+# A path of ours behind that of a proxy; the page itself is known by its last slash alone
+BEHIND = re.compile(rf"(/.+?)(?:({'|'.join(map(re.escape, OURS))}).*|/)", re.DOTALL)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
@@ -140,7 +143,8 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
+        scope, refusal = self._beneath(scope)
+        refusal = refusal or self._refusal(scope)
         if scope["type"] == "websocket":
             if refusal is not None:
                 await _refuse_socket(scope, receive, send, refusal)
@@ -159,6 +163,29 @@ class Guard:
             await (refusal or self.app)(scope, body.receive, answer)
         finally:
             self._bodies.size -= body.size
+
+    def _beneath(self, scope: Scope) -> tuple[Scope, Response | None]:
+        """What is asked for as this bridge knows it, where a proxy shows it under a path of its own
+        and hands that on: as the header says, else as what stands behind it is ours. The answer,
+        if that is that another path is meant.
+        """
+        path = scope["path"]
+        told = unquote(Headers(scope=scope).get("x-forwarded-prefix", "")).strip("/")
+        prefix = f"/{told}" if told else ""
+        if prefix and path == prefix:  # what the page asks for lies beside it: it needs the slash
+            return scope, RedirectResponse(f"./{quote(told.rpartition('/')[2])}/", 307)
+        if not (prefix and path.startswith(f"{prefix}/")):
+            prefix = self._prefix(scope)
+        return ({**scope, "path": path[len(prefix) :]} if prefix else scope), None
+
+    def _prefix(self, scope: Scope) -> str:
+        """What stands before a path of ours where no header tells; empty for nothing."""
+        path = scope["path"]
+        if path.startswith(OURS) or self._takes(path, "GET"):
+            return ""
+        found = BEHIND.fullmatch(path)
+        page = "text/html" in Headers(scope=scope).get("accept", "")
+        return found[1] if found and (found[2] or page) else ""
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)

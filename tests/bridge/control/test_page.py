@@ -237,7 +237,10 @@ def test_nothing_comes_from_elsewhere_and_nothing_goes_wrong(opened):
         assert page.complaints() == []
 
 
-def test_the_page_its_sockets_and_docs_work_under_a_prefix(tmp_path, browser):
+@pytest.mark.parametrize(
+    ("kept", "told"), [(False, False), (False, True), (True, True), (True, False)]
+)
+def test_the_page_its_sockets_and_docs_work_under_a_prefix(tmp_path, browser, kept, told):
     folder = tmp_path / "assets"
     folder.mkdir()
     desk = FakeDesk(folder)
@@ -246,7 +249,8 @@ def test_the_page_its_sockets_and_docs_work_under_a_prefix(tmp_path, browser):
     server.bind()
     server.start()
     try:
-        with proxied("/show/b%20c", server.port) as proxy, browser.page() as page:
+        way = proxied("/show/b%20c", server.port, kept=kept, told=told)
+        with way as proxy, browser.page() as page:
             page.go(f"{proxy.url}/?token=a-token")
             page.until("document.querySelector('#control-vace_scale') !== null")
             assert page.run("location.href") == f"{proxy.url}/", "the token leads back here"

@@ -526,6 +526,53 @@ def test_json_that_no_parameter_could_be_is_refused_in_a_sentence(
     assert unchanged(desk)
 
 
+HTML = {"accept": "text/html"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "kind"),
+    [
+        ("/show/api/v1/parameters", {}, 200, "application/json"),
+        ("/a/b/healthz", {}, 200, "application/json"),
+        ("/show/page/app.js", {}, 200, "text/javascript"),
+        ("/show/", HTML, 200, "text/html"),
+        ("/show/", {}, 404, "application/json"),
+        ("/show", HTML, 404, "application/json"),
+        ("/show/x", HTML, 404, "application/json"),
+        ("/show/", {"x-forwarded-prefix": "/show"}, 200, "application/json"),
+        ("/b c/docs", {"x-forwarded-prefix": "/b%20c/"}, 200, "text/html"),
+        ("/api/v1/parameters", {"x-forwarded-prefix": "/show"}, 200, "application/json"),
+        ("/api/v1/api/v1/state", {"x-forwarded-prefix": "/api/v1"}, 200, "application/json"),
+        ("/show//api/v1/state", {"x-forwarded-prefix": "/show"}, 404, "application/json"),
+        ("/api/v1/assets/a/docs", {}, 404, "application/json"),
+        ("/api/v1/nothing/api/v1/state", {}, 404, "application/json"),
+    ],
+)  # fmt: skip
+def test_a_path_of_a_proxys_own_may_stand_before_ours(client, path, headers, status, kind):
+    answer = client.get(path, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith(kind)
+
+
+def test_a_page_without_its_slash_is_led_to_it(client):
+    headers = {"x-forwarded-prefix": "/a/my show"}
+    answer = client.get("/a/my%20show", headers=headers, follow_redirects=False)
+    assert urljoin(f"{HERE}/a/my%20show", answer.headers["location"]) == f"{HERE}/a/my%20show/"
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-forwarded-prefix": "/show"}])
+def test_what_guards_the_doors_holds_under_a_proxys_path_too(client, desk, headers):
+    plain, json_ = {"content-type": "text/plain"}, {"content-type": "application/json"}
+    path = "/show/api/v1/parameters"
+    for more, status in ((plain, 415), ({**json_, "origin": "http://evil.example"}, 403),
+                         ({**json_, "host": "evil.example"}, 421), (json_, 200)):  # fmt: skip
+        answer = client.patch(path, content='{"vace_scale": 1.5}', headers={**headers, **more})
+        assert answer.status_code == status
+    with TestClient(create_app(desk, Rules(token="secret")), HERE) as guarded:
+        assert guarded.get(path, headers=headers).status_code == 401
+        assert guarded.get("/show/healthz", headers=headers).status_code == 200
+
+
 THEIRS = re.compile(r"Expecting|[Dd]elimiter|Field required|Input should|Extra inputs|JSON decode")
 
 
