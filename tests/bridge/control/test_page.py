@@ -359,6 +359,23 @@ def test_pictures_of_control_and_mask_are_shown_while_there_is_one(opened):
             page.until(f"{drawn}[3] === 0")
 
 
+@pytest.mark.parametrize("width", [1265, 390])
+@pytest.mark.parametrize("role", ["source", "control", "mask"])
+def test_there_is_room_between_the_tabs_and_what_they_show(opened, width, role):
+    with opened([Offer(uri="shm:x", text="1x1", problem="Gone.")]) as (_, page):
+        page.size(width, 900)
+        page.run("document.getElementById('sources').scrollIntoView()")
+        page.until(f"{tile('shm:x')} !== undefined")
+        page.run(f"document.querySelector('[data-role={role}]').click()")
+        gaps = page.run("""(() => {
+            const shown = [...document.getElementById("sources").children].filter(
+                (e) => e.offsetHeight).map((e) => e.getBoundingClientRect());
+            return shown.slice(1).map((e, at) => e.top - shown[at].bottom);
+        })()""")
+        assert len(gaps) == (3 if role == "source" else 4)
+        assert min(gaps) >= 6
+
+
 def test_a_source_is_typed_and_what_is_none_stays_said(opened):
     with opened([]) as (desk, page):
         page.run("document.getElementById('sources').scrollIntoView()")
