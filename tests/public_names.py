@@ -38,6 +38,7 @@ from websockets.sync.client import connect
 
 import engine
 from bridge.state.catalog import installed_catalog
+from tests.support.plugins import without
 
 Names = dict[str, str]
 Rows = Iterator[tuple[str, str]]
@@ -56,7 +57,7 @@ BENCH = "command bench engine "  # how the names begin that only torch can tell
 
 
 def names() -> Names:
-    """All that can be had quickly."""
+    """All that can be had quickly; without plug-ins that happen to be installed."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
         typed = pool.submit(_typed)
         return {**_running(Path(folder)), **typed.result()}
@@ -88,7 +89,7 @@ def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 
 def _output(*command: str) -> str:
-    environment = {**os.environ, "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"}
+    environment = without({**os.environ, "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"})
     return subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, check=True, encoding="utf-8"
     ).stdout
@@ -266,7 +267,7 @@ class _Bridge:
         variables = {f"SPOUT_BRIDGE_{name.upper()}": str(value) for name, value in chosen.items()}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bridge.cli", "run"],
-            env={**os.environ, **variables}, stderr=subprocess.PIPE, encoding="utf-8",
+            env=without({**os.environ, **variables}), stderr=subprocess.PIPE, encoding="utf-8",
         )  # fmt: skip
         self.port = 0
         self._said: list[str] = []

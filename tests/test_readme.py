@@ -1,5 +1,6 @@
 """What the README says is so."""
 
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state.status import Status
 from engine.catalog.rows import Catalog
+from tests.support.plugins import install, without
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -19,10 +21,14 @@ def part(mark: str, end: str) -> str:
     return README.read_text("utf-8").split(mark)[1].split(end)[0].strip()
 
 
-def test_the_reference_is_what_the_program_prints():
+def test_the_reference_is_what_the_program_prints(tmp_path):
+    install(tmp_path, "spout_bridge.transports", "stranger")  # as somebody may have one
+    install(tmp_path, "spout_bridge.pipelines", "oddity")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-c", "from bridge.cli import main; main()", "list", "--markdown"]
     done = subprocess.run(
-        [sys.executable, "-c", "from bridge.cli import main; main()", "list", "--markdown"],
-        capture_output=True, check=True, text=True, encoding="utf-8",
+        command, capture_output=True, check=True, text=True, encoding="utf-8",
+        env=without({**os.environ, "PYTHONPATH": path}),
     )  # fmt: skip
     assert part("<!-- tables -->", "<!-- end of tables -->") == done.stdout.strip(), (
         "put the output of `spout-bridge list --markdown` between the marks"
