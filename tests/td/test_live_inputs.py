@@ -28,6 +28,12 @@ main()
 """
 
 
+@pytest.fixture(autouse=True)
+def by_shared_memory(patch):
+    """Also where it would be by Spout."""
+    vars(patch.comp.op("bridge_show").module).update(SENDERS="shm")
+
+
 @pytest.fixture
 def top(patch):
     """A TOP of the artist's."""
