@@ -12,7 +12,9 @@ import sys
 import threading
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
+from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
 from time import perf_counter
@@ -22,20 +24,25 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from bridge import transports
+from bridge.cli import tables
 from bridge.cli.arguments import parser_of
 from bridge.cli.commands import LISTS, MODELS, _settings
 from bridge.control.http.app import create_app
 from bridge.control.http.guard import Rules
 from bridge.control.http.server import HttpServer
+from bridge.control.layouts import layout
 from bridge.control.osc.routes import addresses
 from bridge.control.osc.server import OscServer
-from bridge.control.schema import schema
+from bridge.control.schema import installed, schema
 from bridge.frames.frame import Frame
 from bridge.settings import Settings
 from bridge.state.actions import COMMANDS
-from bridge.state.controls import OutputParameters
+from bridge.state.controls import OutputParameters, all_specs
+from bridge.state.store import merged
 from bridge.transports import Options, TransportError, open_sink, open_source, schemes
-from engine.catalog.rows import Catalog
+from engine.catalog import artifacts, controls, rows, specs
+from engine.catalog.rows import BUILT_IN, Catalog, PipelineRow
 from engine.ipc.segments import PREFIX, folder
 from engine.parameters import describe
 from engine.pipeline import Context, build
@@ -405,7 +412,7 @@ def command_lines(name: str) -> list[list[str]]:
     for part in (part for line in written for part in re.split(r"&&|\||>", line)):
         head, program, rest = part.strip().partition("spout-bridge")
         typed = program and re.fullmatch(r"(\$ )?(uv run |[\w./\\:]*[/\\])?", head)
-        if typed and re.match(r"(\.exe)?(\s|$)", rest) and "…" not in rest:
+        if typed and re.match(r"(\.exe)?\s", rest) and "…" not in rest:
             found.append(shlex.split(rest.removeprefix(".exe"), comments=True))
     return found
 
@@ -560,3 +567,95 @@ def test_every_name_of_the_glossary_is_in_the_code(shown):
             assert span in flags, span
         elif re.fullmatch(r"\w+", span):
             assert span in shown.parameters or f"def {span}(" in code, span
+
+
+# How to contribute.
+
+CONTRIBUTING = "CONTRIBUTING.md"
+
+
+def test_a_parameter_of_the_recipe_is_on_every_surface(tmp_path, monkeypatch):
+    recipe = blocks(CONTRIBUTING, "python")[0]
+    names = vars(controls).copy()
+    exec(recipe.replace("(ConditionedParameters)", "(StylizeParameters)"), names)
+    rows = [replace(row, parameters=names["StylizeParameters"]) if row.id == "stylize" else row
+            for row in BUILT_IN]  # fmt: skip
+    catalog = Catalog(rows)
+    monkeypatch.setattr("bridge.control.schema.installed_catalog", lambda: catalog)
+    monkeypatch.setattr("bridge.cli.tables.installed_catalog", lambda: catalog)
+    (row,) = (row for row in installed()["parameters"] if row["name"] == "grain")
+    assert (row["kind"], row["minimum"], row["maximum"]) == ("float", 0, 1)
+    specs = merged(all_specs(catalog))
+    assert addresses(specs.values())["/bridge/grain"].help == "Film grain over the image."
+    (line,) = (line for line in tables.parameters()[2] if line[0] == "grain")
+    assert line[1:5] == ("/bridge/grain", "a number from 0 to 1", "0", "stylize")
+    assert "/bridge/grain" in layout(installed(), "stylize").addresses
+
+
+def test_a_causal_pipeline_of_the_recipe_is_a_pipeline(monkeypatch):
+    row = row_of_the_recipe(monkeypatch)
+    assert (row.id, row.text, row.family, row.block) == ("my-model", True, "wan", 13)
+    needed = row.needs(row.load())
+    assert needed["network"].file == "model.safetensors"
+    assert {"vae", "text", "tokenizer"} <= needed.keys()
+
+
+def row_of_the_recipe(monkeypatch) -> PipelineRow:
+    spec, artifact, line = blocks(CONTRIBUTING, "python")[1:4]
+    names = vars(specs).copy()
+    exec(spec, names)
+    monkeypatch.setattr(specs, "SPECS", specs.SPECS | {"my-model": names["MY_MODEL"]})
+    monkeypatch.setattr(artifacts, "NETWORKS", artifacts.NETWORKS.copy())
+    exec(artifact, vars(artifacts).copy())
+    names |= {"_causal": rows._causal}
+    exec(line, names)
+    return names["MY_ROW"]
+
+
+@pytest.mark.slow
+def test_a_causal_pipeline_of_the_recipe_is_built_of_its_row(monkeypatch, tmp_path):
+    pytest.importorskip("torch")
+    row = row_of_the_recipe(monkeypatch)
+    pipeline = import_module("engine.causal.pipeline").CausalPipeline
+    monkeypatch.setattr(pipeline, "assembled", lambda spec, *_: spec)  # the rest takes seconds
+    spec = build(row.target, row.load(), Context(tmp_path, tmp_path, lambda *_: None))
+    assert spec is specs.SPECS["my-model"]
+
+
+def test_a_transport_of_the_recipe_is_one(plugged, monkeypatch):
+    monkeypatch.setattr("bridge.transports.BUILT_IN", transports.BUILT_IN.copy())
+    exec(blocks(CONTRIBUTING, "python")[4], vars(transports).copy())
+    assert transports.BUILT_IN["raw"] == "bridge.transports.raw_frames"
+    module = import_module("raw_frames")
+    monkeypatch.setitem(sys.modules, "bridge.transports.raw_frames", module)
+    path = plugged / "clip.rgba"
+    with open_sink(f"raw:8x6:{path}", Options(width=8, height=6)) as sink:
+        for number in (1, 2):
+            sink.send(frame(number, 8, 6))
+    with open_source(f"raw:8x6:{path}", Options(fps=100)) as source:
+        received = [source.receive(10) for _ in range(3)]
+    assert [one and one.index for one in received] == [1, 2, 3]
+    assert np.array_equal(received[1].image, frame(2, 8, 6).image)
+
+
+def test_the_tests_are_run_as_the_readme_says():
+    for mark in ("test", "quick"):
+        _, there, rest = text("README.md").partition(f"<!-- {mark} -->\n```sh\n")
+        if there:
+            line = rest.partition("\n")[0]
+            assert line[line.index(".venv/bin/python -m pytest") :] in text(CONTRIBUTING)
+
+
+def test_hooks_before_a_commit_use_the_versions_that_ci_uses():
+    pinned = dict(re.findall(r"^([\w-]+)==(\S+)$", text("constraints.txt"), re.MULTILINE))
+    used = re.findall(r'additional_dependencies: \["([\w-]+)==([\w.]+)"\]',
+                      text(".pre-commit-config.yaml"))  # fmt: skip
+    assert [version for name, version in used if name == "ruff"] == [pinned["ruff"]] * 2
+
+
+def test_the_changelog_has_the_form_and_the_version_that_it_should():
+    titles = re.findall(r"^## \[([^]]+)\](.*)$", text("CHANGELOG.md"), re.MULTILINE)
+    assert titles[0] == ("Unreleased", "")
+    assert all(re.fullmatch(r" - \d{4}-\d\d-\d\d", date) for _, date in titles[1:])
+    kinds = set(re.findall(r"^### (.+)$", text("CHANGELOG.md"), re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
