@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from bridge import transports
+from bridge import __version__, transports
 from bridge.cli import tables
 from bridge.cli.arguments import parser_of
 from bridge.cli.commands import LISTS, MODELS, _settings
@@ -659,3 +659,9 @@ def test_the_changelog_has_the_form_and_the_version_that_it_should():
     assert all(re.fullmatch(r" - \d{4}-\d\d-\d\d", date) for _, date in titles[1:])
     kinds = set(re.findall(r"^### (.+)$", text("CHANGELOG.md"), re.MULTILINE))
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_version_stands_in_one_place_and_types_are_marked():
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    assert project.get("version", __version__) == __version__
+    assert all((ROOT / room / "py.typed").is_file() for room in ("bridge", "engine"))
