@@ -34,7 +34,7 @@ from tests.support.doubles import CATALOG
 from tests.support.quick import rest_slow
 from tests.support.rig import running_session, scene
 
-SOON = 2.0  # seconds; a value that waits for the disk would take until the test wakes it
+SOON = 8.0  # seconds; a value that waits for the disk would take until the test wakes it
 
 
 class Sleeper:

@@ -60,8 +60,8 @@ class Osc:
     def value(self, name):
         return self.desk.store.snapshot.values[name]
 
-    def until(self, true) -> None:
-        until(true)
+    def until(self, true, timeout=40.0) -> None:
+        until(true, timeout)
 
     def heard(self, address, sock=None, timeout=15.0):
         """The next value of an address that comes back."""
