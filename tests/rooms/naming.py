@@ -38,8 +38,8 @@ def lines(packages: Sequence[str], root: Path) -> tuple[set[str], list[Line]]:
         path = path if path.exists() else path.parent.with_suffix(".py")
         place = path.relative_to(root).as_posix()
         text = path.read_text(encoding="utf-8")
-        tree = ast.parse(text)
-        ways = _ways(tree)
+        nodes = [*ast.walk(ast.parse(text))]  # once: a walk is what takes time
+        ways = _ways(nodes)
         named = [
             (each["line_number"], target, ways.get(each["line_number"], TOP))
             for target in graph.find_modules_directly_imported_by(module)
@@ -48,18 +48,18 @@ def lines(packages: Sequence[str], root: Path) -> tuple[set[str], list[Line]]:
         written = text.splitlines()
         found += [
             Line(place, number, module, target, written[number - 1].strip(), how)
-            for number, target, how in [*named, *_in_strings(tree, graph.modules)]
+            for number, target, how in [*named, *_in_strings(nodes, graph.modules)]
         ]
     return set(graph.modules), sorted(found)
 
 
-def _ways(tree: ast.Module) -> dict[int, str]:
+def _ways(nodes: Sequence[ast.AST]) -> dict[int, str]:
     """How what stands on a line is imported, where that is not at the top of the module."""
     ways: dict[int, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             ways |= dict.fromkeys(_numbers(node), FUNCTION)
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             for each in node.body:
                 ways |= dict.fromkeys(_numbers(each), TYPES)
@@ -70,10 +70,10 @@ def _numbers(node: ast.stmt) -> range:
     return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
-def _in_strings(tree: ast.Module, modules: set[str]) -> Iterator[tuple[int, str, str]]:
+def _in_strings(nodes: Sequence[ast.AST], modules: set[str]) -> Iterator[tuple[int, str, str]]:
     """The modules that strings name, docstrings left out: the line, the module, and how."""
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
         if not isinstance(node, ast.Constant) or id(node) in prose:
             continue
         if isinstance(node.value, str) and (dotted := DOTTED.match(node.value)):
