@@ -307,6 +307,7 @@ def test_a_switch_that_fails_leaves_the_old_pipeline_and_says_why(tmp_path, pipe
         assert longest_gap(rig) < 0.25
 
 
+@pytest.mark.slow
 def test_a_pipeline_without_room_beside_the_old_one_takes_its_place(tmp_path):
     with running_session(tmp_path, pipeline="passthrough") as rig:
         stop = rig.steady_input()
@@ -461,6 +462,7 @@ def test_a_picture_that_cannot_be_composed_leaves_the_one_before_it(tmp_path, mo
 @pytest.mark.skipif(
     sys.platform == "win32", reason="there nothing can be asked of a pipe that a thread waits on"
 )
+@pytest.mark.slow
 def test_a_worker_that_makes_no_sense_is_replaced(tmp_path):
     with running_session(tmp_path, load={"frames": 1}, **FAST) as rig:
         stop = rig.steady_input()

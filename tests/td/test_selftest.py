@@ -264,6 +264,7 @@ def test_without_any_run_the_file_is_written_all_the_same(double, monkeypatch):
     assert any("there is no run" in line for line in td_report.read(path))
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_has_its_file_in_the_temporary_one(
     double, tmp_path, monkeypatch
 ):
@@ -333,6 +334,7 @@ def test_a_picture_that_comes_back_otherwise_is_named(double, desk):
     assert any("frames there and back" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_words_that_are_spoilt_on_the_way_are_named(double, desk, monkeypatch):
     whole = Dat.sendOSC
 

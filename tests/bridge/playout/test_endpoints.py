@@ -215,6 +215,7 @@ def test_many_newer_choices_leave_few_threads_behind_and_the_last_one_wins(tmp_p
         place.let_go()
 
 
+@pytest.mark.slow
 def test_so_many_are_left_behind_and_no_more(tmp_path, place):
     with running_session(tmp_path, source="pattern:old", pipeline="passthrough") as rig:
         place.keep("open")
@@ -265,6 +266,7 @@ def test_a_sink_that_does_not_open_or_take_pictures_stops_nothing(tmp_path, plac
         place.let_go()
 
 
+@pytest.mark.slow
 def test_closing_that_hangs_keeps_no_newer_choice(tmp_path, place):
     with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
         rig.until(lambda: rig.session.status().frames_new > 0)

@@ -275,6 +275,7 @@ def test_send_tells_the_whole_path_that_it_records_into(tmp_path, monkeypatch, c
     assert f"file:{Path.cwd() / 'my take.mp4'}" in capsys.readouterr().err.replace("\n", "")
 
 
+@pytest.mark.slow
 def test_a_running_bridge_takes_what_is_pasted_among_blanks(tmp_path):
     film = tmp_path / "my film.png"
     cv2.imwrite(str(film), np.full((48, 64, 3), 90, np.uint8))

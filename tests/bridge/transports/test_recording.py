@@ -379,6 +379,7 @@ def test_a_number_in_a_films_name_counts_its_parts(tmp_path, clock, name, there,
     assert all((tmp_path / one).read_bytes() == b"precious" for one in there)
 
 
+@pytest.mark.slow
 def test_a_recording_is_split_by_size(tmp_path, clock):
     rng = np.random.default_rng(1)
     with open_sink(f"file:{tmp_path}/show.mkv?megabytes=1&minutes=60", OPTIONS) as recording:

@@ -105,6 +105,7 @@ def test_what_could_not_be_loaded_goes_back_to_what_runs_and_nothing_is_built_an
         stop()
 
 
+@pytest.mark.slow
 def test_with_nothing_good_before_the_worker_ends(tmp_path):
     with running_session(tmp_path, pipeline="painter", load={**SLOW, "prompt": POISON}) as rig:
         stop = rig.steady_input(120)
@@ -126,6 +127,7 @@ def test_a_fault_that_goes_on_after_it_ends_the_worker(tmp_path):
         stop()
 
 
+@pytest.mark.slow
 def test_the_way_back_has_no_fade_and_the_next_change_has_its_own(tmp_path, monkeypatch):
     seen = []
     steer = WorkerClient.set_parameters

@@ -47,6 +47,7 @@ from tests.support.quick import rest_slow
 from tests.support.tiny import SIZE, tiny_stream
 
 ROWS = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+FEW_ROWS = pytest.mark.parametrize("spec", rest_slow(SPECS.values(), 2), ids=SPECS)
 NETWORKS = pytest.mark.parametrize("size", [WAN_1_3B, WAN_14B], ids=["1.3B", "14B"])
 META, HEIGHT, WIDTH = torch.device("meta"), 480, 832
 BF16 = torch.bfloat16
@@ -109,7 +110,7 @@ def test_the_text_encoder_has_as_many_numbers_as_are_said() -> None:
     assert (attention, feed) == (count(block[0]), count(block[1]))
 
 
-@ROWS
+@FEW_ROWS
 @pytest.mark.parametrize("dtype", rest_slow([BF16, torch.float32]), ids=["bf16", "float32"])
 def test_a_stream_keeps_what_is_said(spec: CausalSpec, dtype: torch.dtype) -> None:
     tokens = frame_tokens(WIDTH, HEIGHT)
@@ -190,7 +191,7 @@ def worked(stream: LatentStream, frames: int, references: int = 0) -> int:
     return counted.peak - before
 
 
-@ROWS
+@FEW_ROWS
 @pytest.mark.parametrize("vace", rest_slow([False, True]), ids=["plain", "vace"])
 def test_passes_work_with_what_is_said(spec: CausalSpec, vace: bool) -> None:
     stream = stream_of(spec, BF16, vace=vace)
@@ -275,7 +276,10 @@ def test_a_fit_is_a_value_and_its_words_are_made_of_it() -> None:
     assert str(Fit(0, None)) == ""
 
 
-@pytest.mark.parametrize("size", [(832, 480), (480, 832), (512, 512), (1920, 1088), (1024, 256)])
+@pytest.mark.parametrize(
+    "size",
+    rest_slow([(one,) for one in ((832, 480), (480, 832), (512, 512), (1920, 1088), (1024, 256))]),
+)
 @pytest.mark.parametrize("spec", [LONGLIVE, KREA], ids=["longlive", "krea"])
 def test_what_is_advised_fits(spec: CausalSpec, size: tuple[int, int]) -> None:
     """Every single piece of advice, taken, is then said to fit."""

@@ -17,6 +17,7 @@ from engine.causal.vae.streams import KINDS, empty_vae
 from engine.files.errors import CheckpointError
 from engine.verify.check import Role, check, check_file, check_path
 from tests.support.checkpoints import write_models
+from tests.support.quick import rest_slow
 from tests.support.shards import write_shards
 from tests.support.tiny_rows import SIZES, TINY
 
@@ -56,7 +57,7 @@ def test_every_file_of_the_authors_fits_its_role(models: Path, role: Role, name:
     assert check_path(role, ROW, named(models, name), **SMALL) == ""
 
 
-@pytest.mark.parametrize(("role", "name"), FILES)
+@pytest.mark.parametrize(("role", "name"), rest_slow(FILES[::2] + FILES[1::2], 6))
 def test_no_file_fits_a_role_of_another(models: Path, role: Role, name: str) -> None:
     path = named(models, name)
     for other in {role for role, _ in FILES} - {role}:
