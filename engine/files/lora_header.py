@@ -102,16 +102,19 @@ def _of(tensors: Mapping[str, Entry], name: str) -> LoraHeader:
     packed, nothing, width = "", "", 0
     for key, entry in tensors.items():
         layer, part, stranger = parsed(key)
-        packed = packed or _packed(key, part, entry)
+        if part == "scale":
+            packed = packed or f", with scales of its own ({key:.120})"
         if stranger or not OURS.match(layer) or part not in HALVES:
             unused[_reason(key, part, stranger)] += part != "alpha"
             spoiled |= {layer} if part in WITHOUT and not stranger else set()
         else:
             halves.add(layer)
+            packed = packed or _packed(key, entry)
             nothing = nothing or (key if 0 in entry.shape else "")
             width = _width(layer, part, entry.shape) or width
     if packed:
-        return LoraHeader(f"{NOBODY}is quantised", 0, f"{name} is quantised{packed}.")
+        told = f"{name} is quantised{packed}; choose the file in bf16 or fp16."
+        return LoraHeader(f"{NOBODY}is quantised", 0, told)
     if nothing:
         told = f"{name} holds nothing in {nothing:.120}; download it again."
         return LoraHeader(f"{NOBODY}holds nothing", 0, told)
@@ -124,13 +127,10 @@ def _of(tensors: Mapping[str, Entry], name: str) -> LoraHeader:
     return LoraHeader(MADE_FOR.get(width, ANOTHER) if width else "", width)
 
 
-def _packed(key: str, part: str | None, entry: Entry) -> str:
-    """How a matrix is quantised, with what to do; empty where it is not."""
-    cure = "choose the file in bf16 or fp16"
-    if part == "scale":
-        return f", with scales of its own ({key:.120}); {cure}"
-    kind = WHOLE.get(entry.dtype[0], "") if part in HALVES else ""
-    return f": {key:.120} holds whole numbers ({kind}{entry.dtype[1:]}); {cure}" if kind else ""
+def _packed(key: str, entry: Entry) -> str:
+    """How a matrix is quantised; empty where it is not."""
+    kind = WHOLE.get(entry.dtype[0], "")
+    return f": {key:.120} holds whole numbers ({kind}{entry.dtype[1:]})" if kind else ""
 
 
 def _width(layer: str, part: str, shape: list[int]) -> int:

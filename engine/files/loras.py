@@ -198,7 +198,8 @@ def _below(folder: Path) -> Iterator[str]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for file in sorted(files):
-            if PurePath(file).suffix.lower() in SUFFIXES and _can_be_typed(file):
+            fits = PurePath(file).suffix.lower() in SUFFIXES and _can_be_typed(file)
+            if fits and Path(root, file).is_file():  # to open a pipe may take for ever
                 yield (here / file).as_posix()
 
 

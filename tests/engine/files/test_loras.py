@@ -275,6 +275,37 @@ def test_the_command_that_converts_does_so(home, library):
         assert made.keys() == lora.keys()
 
 
+def test_a_changed_byte_gives_a_lora_or_one_sentence(home, library):
+    """Wherever in the header it is; and the list is there all the same."""
+    path = lora_file(home / "models/loras/a.safetensors", 1536)
+    sound, chance = path.read_bytes(), random.Random(6)
+    length = 8 + int.from_bytes(sound[:8], "little")
+    taken = 0
+    for number in range(300):
+        spoilt = bytearray(sound)
+        for _ in range(chance.randint(1, 3)):
+            spoilt[chance.randrange(length)] = chance.randrange(256)
+        path.write_bytes(spoilt)
+        os.utime(path, ns=(number, number))
+        assert [lora.name for lora in library.loras()] == [path.name]
+        try:
+            taken += library.lora("a").path == path
+        except ValueError as error:
+            told = str(error)
+            assert told.startswith("a.safetensors "), told
+            assert len(told) < 600
+    assert 0 < taken < 300
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_what_is_no_file_is_neither_listed_nor_opened(home, library):
+    lora_file(home / "models/loras/a.safetensors", 1536)
+    os.mkfifo(home / "models/loras/b.safetensors")
+    assert [lora.name for lora in library.loras()] == ["a.safetensors"]
+    with pytest.raises(ValueError, match="There is no LoRA"):
+        library.lora("b.safetensors")
+
+
 def test_every_name_in_the_list_means_its_file(home, library):
     """Whatever a file is called that can be typed."""
     chance = random.Random(5)
