@@ -37,7 +37,7 @@ from bridge.control.osc.server import OscServer
 from bridge.control.schema import installed, schema
 from bridge.frames.frame import Frame
 from bridge.settings import Settings
-from bridge.state.actions import COMMANDS
+from bridge.state.actions import ACTIONS, COMMANDS
 from bridge.state.controls import OutputParameters, all_specs
 from bridge.state.store import merged
 from bridge.transports import Options, TransportError, open_sink, open_source, schemes
@@ -284,6 +284,34 @@ def test_the_pipeline_of_the_document_makes_blocks(plugged):
     assert np.array_equal(result[..., :3], np.where(image[..., :3] < 128, 0, 255))
     assert np.array_equal(result[..., 3], image[..., 3])
     assert (made.wanted(row.parameters()), made.report()) == (1, {})
+
+
+# A mistake in the document's pipeline: the row that tells of it, and what the reason names.
+MISTAKES = [
+    ("import numpy as np", "import nump", "cannot be imported, or raises", "line 3"),
+    ("import numpy as np", "1 / 0", "cannot be imported, or raises", "division by zero"),
+    ("= PipelineRow(", "= dict(", "is not a `PipelineRow`", "PipelineRow"),
+    ('id="posterize"', 'id="Poster ize"', "an `id` has other characters", "Poster ize"),
+    ('id="posterize"', 'id="longlive"', "or is taken", "longlive"),
+    ("control(4,", "control(40,", "a default out of its own range", "levels"),
+    ("levels: int", "levels: list", "a type that no control can show", "levels"),
+    ("maximum=16)", 'maximum=16, osc="prompt")', "has the OSC address", "/bridge/prompt"),
+    ("levels: int", "mix: int", "has the OSC address", "/bridge/mix"),
+    ("levels: int", "prompt: int", "the name of another one and a different kind", "prompt"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "row", "named"), MISTAKES)
+def test_a_mistake_in_a_plug_in_is_told_as_the_document_says(plugged, right, wrong, row, named):
+    table = text(PLUGINS).partition("| at start | what happens |")[2].partition("\n\n")[0]
+    assert row in table
+    module = plugged / "posterize.py"
+    assert right in module.read_text()
+    module.write_text(module.read_text().replace(right, wrong))
+    taken = COMMANDS | {action.name for action in ACTIONS}
+    catalog = Catalog.installed(describe(OutputParameters), taken)
+    assert named in catalog.rows["posterize"].missing
+    assert catalog["longlive"].spec, "the others are there"
 
 
 @pytest.mark.slow
