@@ -98,7 +98,7 @@ SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
     "itself": (to(NAMES[0]), f"names '{NAMES[0]}', which is no .safetensors file; take the"),
     "pickles": (to("pytorch_model-00001-of-00002.bin"), "which is no .safetensors file; take the"),
     "a circle": (circle, rf"names the shard {FIRST}, which is not beside it; download that"),
-    "cut short": (cut, rf"{SECOND} is damaged, cut short .*; download it again"),
+    "cut short": (cut, rf"{SECOND} is damaged, cut short .* download it again"),
     "no JSON": (text("{'weight_map'"), "is no index of shards: it is no JSON, is cut"),
     "half of it": (lambda index: index.write_bytes(index.read_bytes()[:200]), "is cut short"),
     "deep": (text("[" * 200_000), "is no index of shards: it is no JSON"),

@@ -262,7 +262,7 @@ def refused(call, *words: str) -> CheckpointError:
     assert text.endswith("."), text
     assert "\n" not in text
     assert not re.search(r"[.!?] [A-Z]", text), f"one sentence: {text}"
-    assert re.search(r"; (download|choose|take) ", text), f"a cure: {text}"
+    assert re.search(r"; (download|choose|take|wait) ", text), f"a cure: {text}"
     assert len(text) < 900, text
     return caught.value
 
