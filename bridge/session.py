@@ -70,7 +70,7 @@ from engine.system.texts import mended
 log = logging.getLogger(__name__)
 
 OPENING = 3.0  # seconds that the start waits for source and sink to open, or to be refused
-CALM: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
+LIVE: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
 SLOWEST = 5.0  # pictures a second that an input is taken to have at least
 TOLD = 60.0  # seconds in which it is told what a crash has left
 LOOKED = (By.SWITCH, By.SET_BACK, By.JOURNAL)  # setters that see to the room and files themselves
@@ -112,7 +112,7 @@ class Session:
                 "reload": self._reload,
                 "kill_engine": self._host.kill,
                 "panic": self._panic,
-                "calm": self._calm,
+                "live": self._live,
                 "ref/snap": self._snap,
                 "defaults": self._defaults,
             }
@@ -543,7 +543,7 @@ class Session:
         link, loading = self._host.current, self._host.loading
         values, missed = self.store.snapshot.values, self._missed.kept
         if ended:
-            values = {name: value for name, value in values.items() if name not in CALM}
+            values = {name: value for name, value in values.items() if name not in LIVE}
         asked = self._awaited.row  # what is shown stands in for it
         row = link.row if link else loading.row if loading else None
         return Kept(
@@ -633,8 +633,8 @@ class Session:
     def _panic(self) -> None:
         self.store.update({"black": True, "freeze": True}, Setter(By.ACTION, "panic"))
 
-    def _calm(self) -> None:
-        self.store.update(CALM, Setter(By.ACTION, "calm"))
+    def _live(self) -> None:
+        self.store.update(LIVE, Setter(By.ACTION, "live"))
 
     def _snap(self) -> None:
         """Keep the input's present picture and refer to it; AssetError where that cannot be."""

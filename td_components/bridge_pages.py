@@ -42,6 +42,8 @@ class Row(NamedTuple):
     labels: tuple = ()
     section: bool = False  # begins with a line
     readonly: bool = False
+    former: tuple = ()  # names that it had before
+    values: tuple = ()  # pairs of a choice of before and that of now
 
 
 def par_name(*words):
@@ -63,6 +65,7 @@ def plan(schema, taken=()):
     """
     used = set(taken)
     rows, loras = [_pipeline(schema, used)], _loras(schema)
+    renamed = schema.get("renamed", ())
     specs = _shown(schema)
     last = {}
     for spec in specs:
@@ -72,7 +75,9 @@ def plan(schema, taken=()):
         last[page] = live
         rows.append(_parameter(spec, page, section, used, loras))
     for place, action in enumerate(schema.get("actions", ())):
-        name = _free(par_name(action["name"]), used)
+        name = par_name(action["name"])
+        # "live" is what the component itself says of its video
+        name = _free(par_name("go", action["name"]) if name in used else name, used)
         rows.append(
             Row(name, SHOW, "Pulse", label(action["name"]), action.get("help", ""), "action",
                 action["name"], section=place == 0)
@@ -84,7 +89,7 @@ def plan(schema, taken=()):
             Row(name, STATUS, "Str", label(state["name"]) + unit, state.get("help", ""), "state",
                 state["name"], default="", readonly=True)
         )  # fmt: skip
-    return rows
+    return [_with_former(row, renamed) for row in rows]
 
 
 def active(schema):
@@ -114,6 +119,16 @@ def _shown(schema):
         of_active = of_some
     specs = [s for s in schema["parameters"] if s["name"] in of_active or s["name"] not in of_some]
     return sorted(specs, key=lambda spec: not spec.get("live", True))
+
+
+def _with_former(row, renamed):
+    """A row with the names that it had in the patches of before."""
+    olds = [old for old in renamed if (old["what"], old["new"]) == (row.kind, row.key)]
+    ours = ("state",) if row.kind == "state" else ()
+    return row._replace(
+        former=tuple(par_name(*ours, old["old"]) for old in olds),
+        values=tuple(pair for old in olds for pair in old["values"].items()),
+    )
 
 
 def _pipeline(schema, used):
@@ -203,12 +218,15 @@ def apply(comp, rows, made=(), first=False, failed=None):
     """
     problems = []
     wanted = {row.name for row in rows}
+    taken_over = _taken_over(comp, rows, made)
     for name in made:
         if name not in wanted and comp.par[name] is not None:
             _remove(comp.par[name])
     for row in rows:
         try:
             _give(comp, row, made)
+            if row.name in taken_over:
+                _put_back(comp.par[row.name], *taken_over[row.name])
         except ValueError as error:
             problems.append(str(error))
         except Exception as error:  # whatever this build of TouchDesigner does not take of one
@@ -219,6 +237,23 @@ def apply(comp, rows, made=(), first=False, failed=None):
     for page in comp.customPages:
         _sort(page, [row.name for row in rows if row.page == page.name], made, first)
     return problems
+
+
+def _taken_over(comp, rows, made):
+    """Value and expression, by its name of now, of each parameter that is there by a name of before
+    alone; that one goes.
+    """
+    found = {}
+    for row in rows:
+        olds = [old for old in row.former if old in made and comp.par[old] is not None]
+        if comp.par[row.name] is not None or not olds:
+            continue
+        par = comp.par[olds[0]]
+        if row.kind == "parameter":
+            value, expression = _kept(par)
+            found[row.name] = dict(row.values).get(value, value), expression
+        par.destroy()
+    return found
 
 
 def _sort(page, names, made, first):
@@ -265,7 +300,7 @@ def _give(comp, row, made):
 
 
 def _kept(par):
-    """A text parameter's value, and the expression that drives it; empty for none."""
+    """A parameter's value, and the expression that drives it; empty for none."""
     return par.val, par.expr if par.mode.name == "EXPRESSION" else ""
 
 

@@ -133,7 +133,7 @@ def plays(folder: Path) -> int:
         bridge.osc("/bridge/kill_engine")
         bridge.until(lambda state: state["restarts"] == 1 and state["state"] == "RUNNING")
         bridge.osc("/bridge/prompt", "gold circles")
-        bridge.until(lambda state: state["report"].get("words_used") == ["gold", "circles"])
+        bridge.until(lambda state: state["notes"].get("words_used") == ["gold", "circles"])
     return seen.frames
 
 
@@ -142,7 +142,7 @@ def remembers(folder: Path) -> str:
     journal = json.loads((folder / f"{NAME}.journal.json").read_text("utf-8"))
     assert journal["ended"] is True, journal
     with running(folder) as bridge:
-        bridge.until(lambda state: state["report"].get("words_used") == ["gold", "circles"])
+        bridge.until(lambda state: state["notes"].get("words_used") == ["gold", "circles"])
         return bridge.ask("parameters")["prompt"]
 
 

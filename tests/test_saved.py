@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.state.renamed import RENAMED
 from tests.bridge.cli.test_cli import running
 
 ROOT = Path(__file__).parent.parent
@@ -25,7 +26,12 @@ def test_the_journal_of_a_killed_run_is_restored(tmp_path):
     kept = json.loads(content)
     flags = ("--name", "Saved", "--sink", "null:", "--source", "pattern:", "--engine", "thread")
     with running(tmp_path, *flags, command=MODULE, cwd=tmp_path, env=environment()) as bridge:
-        assert kept["values"].items() <= bridge.ask("parameters").items()
+        now = {row.old: row for row in RENAMED if row.what == "parameter"}
+        values = {
+            now[name].new if name in now else name: now[name].values.get(value, value)
+            if name in now else value for name, value in kept["values"].items()
+        }  # fmt: skip
+        assert values.items() <= bridge.ask("parameters").items()
         state = bridge.until(lambda state: state["state"] == "RUNNING")
         assert (state["pipeline"], state["error"]) == (kept["pipeline"], "")
         assert state["source"].startswith(kept["source"])

@@ -100,7 +100,7 @@ def test_the_whole_bridge_from_spout_to_spout(tmp_path):
         run.osc("/bridge/pipeline", "stylize")
         state = run.until(lambda state: state["pipeline"] == "stylize" and not state["loading"])
         run.osc("/bridge/prompt", "gold circles")
-        run.until(lambda state: state["report"].get("words_used") == ["gold", "circles"])
+        run.until(lambda state: state["notes"].get("words_used") == ["gold", "circles"])
         given, painted = (picture(run.get(f"frame/{side}.png")) for side in ("input", "output"))
         assert given.shape == painted.shape == (180, 320, 4)
         assert np.abs(given[..., :3].astype(int) - painted[..., :3]).mean() > 10

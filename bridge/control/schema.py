@@ -11,6 +11,7 @@ from bridge.control.bridge_api import BridgeApi
 from bridge.state.actions import ACTIONS, ActionSpec
 from bridge.state.catalog import installed_catalog
 from bridge.state.controls import all_specs
+from bridge.state.renamed import GONE_IN, RENAMED
 from bridge.state.status import STATUS
 from bridge.state.store import merged
 from engine import steps
@@ -109,6 +110,7 @@ def declared(
     """What is declared, as `GET /api/v1/schema` gives it."""
     return {
         "version": __version__,
+        "renamed": [{**asdict(row), "gone_in": GONE_IN} for row in RENAMED],
         "parameters": [asdict(spec) for spec in parameters],
         "actions": [asdict(action) for action in actions],
         "pipelines": pipelines,

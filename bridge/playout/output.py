@@ -169,11 +169,11 @@ class OutputClock:
             return OutputSource.FALLBACK
         if self._picture is None:
             return OutputSource.CARD
-        if controls.no_picture == "hold" or now - self._new_at <= self._patience(controls):
+        if controls.on_loss == "hold" or now - self._new_at <= self._patience(controls):
             return OutputSource.HOLD
-        if controls.no_picture == "passthrough" and self._scene.newest_input:
+        if controls.on_loss == "passthrough" and self._scene.newest_input:
             return OutputSource.PASS
-        return OutputSource.CARD if controls.no_picture == "card" else OutputSource.HOLD
+        return OutputSource.CARD if controls.on_loss == "card" else OutputSource.HOLD
 
     def _needs(self, now: float, controls: OutputParameters, fresh: bool) -> bool:
         """Whether the fallback is to be shown: the engine is stuck, or has long owed a picture. A
@@ -186,7 +186,7 @@ class OutputClock:
         if owes and self._owes_since is None:
             self._owes_since = now
         owed = now - self._owes_since if self._owes_since is not None else 0.0
-        if fresh or controls.no_picture != "hold" or controls.bypass:
+        if fresh or controls.on_loss != "hold" or controls.bypass:
             return False
         return self._scene.stuck or owed > self._patience(controls)
 

@@ -18,7 +18,7 @@ ACTIONS = (
     ActionSpec("reload", "Build the pipeline anew."),
     ActionSpec("kill_engine", "Kill the engine worker, to see that the output goes on."),
     ActionSpec("panic", "Black, and hold what comes after: black and freeze on."),
-    ActionSpec("calm", "Back to the live picture: black, freeze and bypass off."),
+    ActionSpec("live", "Back to the live picture: black, freeze and bypass off."),
     ActionSpec("ref/snap", "Take the present picture of the input as the reference."),
     ActionSpec("defaults", "All parameters back to their defaults."),
 )

@@ -23,7 +23,7 @@ class OutputParameters(Parameters):
     black_fade: float = control(
         0.5, "Time that the fade to black takes.", minimum=0, maximum=60, unit="s", page="Show"
     )
-    no_picture: Literal["hold", "passthrough", "card"] = control(
+    on_loss: Literal["hold", "passthrough", "card"] = control(
         "hold", "What to show after `hold_s` without a new picture.", page="Show"
     )
     hold_s: float = control(

@@ -75,17 +75,20 @@ class Restore:
         there at the start. `named` are the parameters that were given with the command.
         """
         settings, left = self._settings, self.left
-        given = {*named, *settings.model_fields_set} if left.well else set[str]()
+        now = self._store.now.name
+        named = {*map(now, named)}
+        given = named | settings.model_fields_set if left.well else set[str]()
         if "size" not in named:
             self._take_back("size", settings.size)
         known = self._store.specs.keys()
+        kept = {now(name): value for name, value in left.values.items()}
         for name in known:  # which are few, whatever lies in the journal
-            if name in left.values and name not in given:
-                self._take_back(name, left.values[name])
-        if odd := left.values.keys() - known:
+            if name in kept and name not in given:
+                self._take_back(name, kept[name])
+        if odd := kept.keys() - known:
             some = ", ".join(sorted(f"{name:.40}" for name in islice(odd, SOME)))
             log.warning("the journal has values of no parameter here: %s … (%d)", some, len(odd))
-            self._missed.keep({name: left.values[name] for name in odd})
+            self._missed.keep({name: kept[name] for name in odd})
         row = self._catalog[settings.pipeline]
         if left.pipeline and "pipeline" not in given:
             row = self._pipeline(left.pipeline) or row

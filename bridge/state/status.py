@@ -115,7 +115,7 @@ class Status:
     snapshot: int = status_field(0, "Number of the parameter snapshot in the picture shown.")
     download: str = status_field("", "What is being downloaded, or why the last download failed.")
     download_progress: float = status_field(0.0, "How much of it is here, 0 to 1.", "", "gauge")
-    report: Mapping[str, Any] = status_field(dict, "What the pipeline says of its last block.")
+    notes: Mapping[str, Any] = status_field(dict, "What the pipeline says of its last block.")
 
     @property
     def source_uri(self) -> str:

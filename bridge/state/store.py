@@ -20,6 +20,7 @@ from typing import TypeAlias
 
 from bridge.state.change import UNSAID, Change, Setter, Snapshot
 from bridge.state.listeners import Listener, Listeners
+from bridge.state.renamed import CurrentNames
 from engine.parameters import DRAW, DRAWN, WRITTEN, Kind, ParameterSpec, Value
 from engine.system.texts import did_you_mean, mended
 
@@ -67,6 +68,7 @@ class ParameterStore:
         """
         self._asset, self._lora, self._fits = asset, lora, fits
         self.specs = merged(specs)
+        self.now = CurrentNames(self.specs.keys())
         self._values: dict[str, Value] = {name: spec.default for name, spec in self.specs.items()}
         self._snapshot = Snapshot(1, MappingProxyType(self._values))
         self._turns = count(1)
@@ -88,7 +90,7 @@ class ParameterStore:
         """Whether to check values of these names may take a look at a disk: files are looked for,
         or what a pipeline would be loaded with.
         """
-        return any(spec.looks for name in names if (spec := self.specs.get(name)))
+        return any(spec.looks for name in names if (spec := self.specs.get(self.now.name(name))))
 
     def turn(self) -> int:
         """The next turn, for a change that begins now and is made later."""
@@ -147,12 +149,19 @@ class ParameterStore:
         checked: dict[str, Value] = {}
         for given, value in changes.items():
             name = mended(given)
+            if name not in self.specs:
+                name = self.now.name(name)
             spec = self.specs.get(name)
             if spec is None:
                 guess = did_you_mean(name, self.specs) if len(problems) < GUESSES else ""
                 problems[name] = f"There is no parameter {name!r:.130}.{guess}"
                 continue
+            if name in checked:
+                problems[name] = f"{name} is given twice, by its old name too; give it once."
+                continue
             try:
+                if name in self.now.values:
+                    value = self.now.value(name, value)
                 kept = spec.coerce(value) if lenient else spec.check(value)
                 checked[name] = self._meant(spec, kept)
             except ValueError as error:

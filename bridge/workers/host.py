@@ -290,7 +290,7 @@ class EngineHost:
             "dropped_input": link.inbox.dropped if link else 0,
             "engine_size": "x".join(map(str, link.size)) if link and link.size else "",
             "worker": link.pid if link and not link.gone else 0,
-            "report": link.report if link else {},
+            "notes": link.report if link else {},
         }
 
     # A worker's listening thread, of each worker its own.

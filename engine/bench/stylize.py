@@ -64,11 +64,11 @@ def still(frames: int = 12) -> Iterator[Image]:
         yield noisy
 
 
-def flicker(frames: Iterator[Image], step: int, steady: float, prompt: str) -> float:
+def flicker(frames: Iterator[Image], step: int, anti_flicker: float, prompt: str) -> float:
     """Mean change of the paint, of 255, from frame to frame along the known motion."""
     context = Context(Path(), Path(), lambda phase, done, total: None)
     pipeline = Stylize(StylizeLoad(backend="onnx"), context)
-    parameters = StylizeParameters(prompt=prompt, steady=steady, fade=0)
+    parameters = StylizeParameters(prompt=prompt, anti_flicker=anti_flicker, fade=0)
     last: Image | None = None
     changes: list[float] = []
     for image in frames:
@@ -94,9 +94,11 @@ def main() -> None:
         write(f"{generator('auto').name}  {width}x{height}  {milliseconds:.1f} ms\n")
     for prompt in ("starry night", "ocean waves"):
         for name, frames, step in (("pan of 2 pixels", pan, 2), ("still, with noise", still, 0)):
-            figures = [flicker(frames(), step, steady, prompt) for steady in (0.0, 0.5, 1.0)]
+            figures = [
+                flicker(frames(), step, anti_flicker, prompt) for anti_flicker in (0.0, 0.5, 1.0)
+            ]
             text = ", ".join(f"{figure:.2f}" for figure in figures)
-            write(f"flicker at steady 0, 0.5, 1: {text} of 255  ({prompt}, {name})\n")
+            write(f"flicker at anti_flicker 0, 0.5, 1: {text} of 255  ({prompt}, {name})\n")
 
 
 if __name__ == "__main__":

@@ -105,6 +105,6 @@ def needed(spec: CausalSpec, load: CausalLoad) -> Mapping[str, Artifact]:
     }
     if spec.id in BUILT_IN_LORAS:
         found["lora"] = BUILT_IN_LORAS[spec.id]
-    if load.vace_enabled:
+    if load.vace_load:
         found["vace"] = VACE[spec.network.name]
     return found

@@ -117,10 +117,12 @@ class StylizeParameters(ConditionedParameters):
     """What `stylize` can be steered by."""
 
     prompt: str = look(
-        "starry night", "The look in words: colours, patterns, looks; state.report tells which."
+        "starry night", "The look in words: colours, patterns, looks; state.notes tells which."
     )
 
-    steady: float = control(0.5, "Damping of flicker: 0 none, 1 strongest.", minimum=0, maximum=1)
+    anti_flicker: float = control(
+        0.5, "Damping of flicker: 0 none, 1 strongest.", minimum=0, maximum=1
+    )
 
 
 class CausalLoad(Load):
@@ -145,14 +147,18 @@ class CausalLoad(Load):
         "Products of the network in 8 bits: where this GPU is faster so, at a small loss.",
         page="Engine",
     )
-    vace_enabled: bool = control(
+    vace_load: bool = control(
         False, "Load the VACE module, for references and control video.", page="Engine"
     )
     lora_1: str = look(
-        "", "A LoRA: its name, as GET /api/v1/loras lists it.", page="Engine", lora=True
+        "",
+        "A LoRA: its name, as GET /api/v1/loras lists it.",
+        page="Engine",
+        lora=True,
+        osc="lora/1/file",
     )
-    lora_2: str = look("", "A second LoRA.", page="Engine", lora=True)
-    lora_3: str = look("", "A third LoRA.", page="Engine", lora=True)
+    lora_2: str = look("", "A second LoRA.", page="Engine", lora=True, osc="lora/2/file")
+    lora_3: str = look("", "A third LoRA.", page="Engine", lora=True, osc="lora/3/file")
     lora_mode: Literal["live", "merged"] = look(
         "live", "Whether a LoRA's strength stays a fader, or is in the weights for good.",
         page="Engine",
@@ -200,12 +206,12 @@ class CausalParameters(ConditionedParameters):
         maximum=EXACT - 1,
         draws=True,
     )
-    kv_cache_attention_bias: float = control(
+    cache_bias: float = control(
         1.0, "Part of their attention that remembered frames keep: 1 all, less forgets faster.",
         minimum=0.01, maximum=1, page="Video",
     )  # fmt: skip
-    kv_recache: Literal["after", "before"] = control(
-        "after",
+    prompt_change: Literal["on_time", "as_trained"] = control(
+        "on_time",
         "When longlive reads what it remembers anew with a new prompt: after that prompt's first "
         "block, which then comes on time, or before it, as the model was trained, with a pause.",
         page="Video",
@@ -214,7 +220,7 @@ class CausalParameters(ConditionedParameters):
     vace_on: bool = control(
         True, "Whether references and control video steer; needs VACE.", shapes=True
     )
-    vace_use_input_video: bool = control(
+    control_from_input: bool = control(
         True,
         "With VACE: the input steers as control video instead of being painted over.",
         shapes=True,
@@ -242,11 +248,11 @@ class CausalParameters(ConditionedParameters):
         page="Video", shapes=True,
     )  # fmt: skip
     lora_1_strength: float = look(
-        1.0, "Strength of the first LoRA.", minimum=-10, maximum=10, osc="lora/1"
+        1.0, "Strength of the first LoRA.", minimum=-10, maximum=10, osc="lora/1/strength"
     )
     lora_2_strength: float = look(
-        1.0, "Strength of the second LoRA.", minimum=-10, maximum=10, osc="lora/2"
+        1.0, "Strength of the second LoRA.", minimum=-10, maximum=10, osc="lora/2/strength"
     )
     lora_3_strength: float = look(
-        1.0, "Strength of the third LoRA.", minimum=-10, maximum=10, osc="lora/3"
+        1.0, "Strength of the third LoRA.", minimum=-10, maximum=10, osc="lora/3/strength"
     )

@@ -105,7 +105,7 @@ def _causal(spec: CausalSpec, title: str) -> PipelineRow:
         multiple=TOKEN_SIDE,
         block=4 * spec.block + 1,
         text=True,
-        guided="vace_enabled",
+        guided="vace_load",
         spec=spec,
         needs=partial(files.needed, spec),
         family="wan",

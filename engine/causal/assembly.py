@@ -181,7 +181,7 @@ def _demo(
     context.progress("demo weights", 0, 1)
     wan = random_transformer(spec.network, dtype, device, std=DEMO_STD)
     vace: Vace | None = None
-    if load.vace_enabled:
+    if load.vace_load:
         vace = randomised(empty_vace(spec.network), dtype, device, std=DEMO_STD)
     network = CausalTransformer(wan, attention(load.attention, device), vace)
     vae = random_vae(load.vae, dtype, device, width=DEMO_VAE_WIDTH[load.vae])

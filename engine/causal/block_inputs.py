@@ -94,11 +94,11 @@ class Conditioning:
             video=video,
             noise_scale=noise_scale,
             context_head=self._head(),
-            context_weight=parameters.kv_cache_attention_bias,
+            context_weight=parameters.cache_bias,
             control=control,
             control_scale=parameters.vace_scale,
             hint_clean=parameters.vace_clean_pass,
-            recache_late=parameters.kv_recache == "after",
+            recache_late=parameters.prompt_change == "on_time",
         )
 
     def shown(self, chunk: Tensor) -> None:

@@ -164,7 +164,7 @@ class CausalPipeline:
         """What a block is made from, where pictures are `given` or not."""
         if parameters.input_mode == "text" or not given:
             return "text"
-        steers = self._steers(parameters) and parameters.vace_use_input_video
+        steers = self._steers(parameters) and parameters.control_from_input
         return "control" if steers else "video"
 
     def _steers(self, parameters: CausalParameters) -> bool:

@@ -50,16 +50,16 @@ def need(
     vae = VAES[load.vae]
     vae_width = setting.vae_width or vae.width
     encoder, decoder = vae.past(pixels, vae_width)
-    encoders = 3 if load.vace_enabled else 1  # what stays, what changes, and nothing but grey
+    encoders = 3 if load.vace_load else 1  # what stays, what changes, and nothing but grey
     conv = max(vae.encode, vae.decode) * vae_width * pixels * value
     parts = {
         "network": parameters(size) * value,
-        "VACE": vace_parameters(size) * value if load.vace_enabled else 0,
+        "VACE": vace_parameters(size) * value if load.vace_load else 0,
         "LoRAs": setting.loras,
         "text encoder": text_bytes(load, setting),
         "VAE": vae.weights(vae_width) * value,
         "window": sum(window_bytes(spec, tokens, value).values()),
-        "VACE context": vace_context_bytes(spec, tokens, value) if load.vace_enabled else 0,
+        "VACE context": vace_context_bytes(spec, tokens, value) if load.vace_load else 0,
         "VAE past": (encoders * encoder + decoder) * value,
         "pictures": picture_bytes(spec, pixels),
         "working": int(max(pass_bytes(spec, load, tokens, value), conv)),
@@ -147,7 +147,7 @@ def picture_bytes(spec: CausalSpec, pixels: int) -> int:
 
 def pass_bytes(spec: CausalSpec, load: CausalLoad, tokens: int, value: int) -> int:
     """The most that one pass works with, its kernels one by one; compiled ones need less."""
-    dim, hinted = spec.network.dim * value, load.vace_enabled
+    dim, hinted = spec.network.dim * value, load.vace_load
     kinds = [_layer_bytes(spec, new, seen, value) for new, seen in _passes(spec, 0, tokens)]
     for new, _ in _passes(spec, REFERENCES, tokens) if hinted else ():
         own = new - spec.rows * REFERENCES * tokens  # of the network itself, meanwhile

@@ -64,7 +64,7 @@ class Stylize:
             return
         style = self._style(image, look, max(CROSSFADE, parameters.vace_scale))
         paint = self._steady(
-            image, self._painted(image, style), parameters.steady * self._calm(style)
+            image, self._painted(image, style), parameters.anti_flicker * self._calm(style)
         )
         yield _joined(image, paint, cover)
 

@@ -103,7 +103,7 @@ public sealed class SpoutBridge : MonoBehaviour
         if (_osc != null) _osc.Send(address, value);
     }
 
-    /// <summary>Do something once: "reset", "reload", "panic", "calm", "defaults".</summary>
+    /// <summary>Do something once: "reset", "reload", "panic", "live", "defaults".</summary>
     public void Act(string action)
     {
         SetValue(Root + action, 1);

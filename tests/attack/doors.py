@@ -225,7 +225,7 @@ def fuzz(field: Field) -> None:
         message("/bridge/size", "96x64"), message("/bridge/fade", -1e38),
         message("/bridge/ref", "?"),
         message("/bridge/[a-z]*", 0.5), message("/bridge/source", "file:/none"),
-        message("/bridge/prompt/{1,2,3}/weight", 2.5), message("/bridge/steady", "x"),
+        message("/bridge/prompt/{1,2,3}/weight", 2.5), message("/bridge/anti_flicker", "x"),
     ]  # fmt: skip
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         for number in beats(5000, field.seconds):

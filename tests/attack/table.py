@@ -185,7 +185,7 @@ class Houses:
     def _restored(self, home: str, bridge: Bridge) -> bool:
         try:
             state = bridge.state()
-            bridge.act("calm")
+            bridge.act("live")
             bridge.ask("parameters", self._values[home], "PATCH")
             if "demo:" not in state["source"]:
                 bridge.ask("source", {"uri": "demo:"})

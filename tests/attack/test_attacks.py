@@ -67,7 +67,7 @@ def do_all_that_is_seen(field: "Field") -> None:
     bridge.osc("/bridge/black_fade", 0.0)
     bridge.osc("/bridge/black", 1)
     sleep(0.5)
-    bridge.act("calm")
+    bridge.act("live")
     for worker in bridge.workers():
         worker.kill()
     sleep(0.5)

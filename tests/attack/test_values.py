@@ -207,7 +207,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bridge(folder):
     with running(
-        folder, "values", pipeline="passthrough", load={**SMALL, "vace_enabled": True}
+        folder, "values", pipeline="passthrough", load={**SMALL, "vace_load": True}
     ) as bridge:
         yield bridge
 
@@ -257,14 +257,14 @@ def test_any_value_of_what_a_pipeline_is_loaded_with(bridge, pipeline):
 
     play()
     # demo weights, as there are no others here, and no size that only passthrough has room for
-    usable = {**SMALL, "vace_enabled": True, "passes": "auto", "quantization": "none"}
+    usable = {**SMALL, "vace_load": True, "passes": "auto", "quantization": "none"}
     bridge.session.store.update(usable)
     bridge.show(pipeline)
 
 
 LAST = {  # by kind: what was accepted last, and of which pipeline; each has one life
     "float": ("stylize", {"vace_scale": 1.75, "fade": 0.0}),
-    "bool and choice": ("stylize", {"no_picture": "card", "backend": "onnx"}),
+    "bool and choice": ("stylize", {"on_loss": "card", "backend": "onnx"}),
     "text": ("stylize", {"prompt": "half a \ud83d", "prompt_2": "\0"}),
     "size": ("stylize", {"size": "33 × 47"}),
     "asset": ("stylize", {"reference": "broken.png", "reference_2": "a"}),

@@ -161,7 +161,7 @@ def test_noise_levels_that_rise_or_are_none_are_refused_and_nothing_changes(desk
 TYPED_NUMBERS = [
     ("noise_scale", "0,7", 0.7), ("fade", "2 s", 2.0), ("fade", "500 ms", 0.5),
     ("hold_s", "1,5 sec", 1.5), ("max_fps", "29,97 fps", 29.97), ("mix", "50 %", 0.5),
-    ("mix", "50%", 0.5), ("kv_cache_attention_bias", "12,5 %", 0.125), ("seed", "42", 42),
+    ("mix", "50%", 0.5), ("cache_bias", "12,5 %", 0.125), ("seed", "42", 42),
     ("seed", str(2**53 - 1), 2**53 - 1), ("vace_scale", " 1.25 ", 1.25), ("fade", "0,700", 0.7),
     ("vace_scale", "\uff11\uff0c\uff15", 1.5), ("lora_1_strength", "\N{MINUS SIGN}1,5", -1.5),
     ("mix", "1e-1", 0.1), ("denoising_steps", "2 steps", "1000,500"),
@@ -395,7 +395,7 @@ def test_what_is_mended_can_be_encoded_and_stays_so(text):
         (b'{"prompt":"\xed\xa0\xbd"}', 400, "not UTF-8"),
         (rb'{"prompt":"\ud83d"}'.decode().encode("utf-16-le"), 400, "not UTF-8"),
         (rb'{"size":"\ud83d"}', 422, "'\ufffd'"),
-        (rb'{"no_picture":"\ud83d"}', 422, "'\ufffd'"),
+        (rb'{"on_loss":"\ud83d"}', 422, "'\ufffd'"),
         (rb'{"reference":"\ud83d"}', 422, "'\ufffd'"),
     ],
 )  # fmt: skip
@@ -435,10 +435,10 @@ def test_half_an_emoji_in_a_query_a_path_or_an_assets_name(client):
 
 
 def test_what_comes_from_outside_can_be_told_whatever_it_is_called(desk, client, monkeypatch):
-    desk.now |= {"source": "file:caf\udce9", "error": HALF, "report": {HALF: [HALF, float("nan")]}}
+    desk.now |= {"source": "file:caf\udce9", "error": HALF, "notes": {HALF: [HALF, float("nan")]}}
     monkeypatch.setattr(desk, "offers", lambda: [Offer(uri="shm:caf\udce9", text=HALF)])
     state = client.get("/api/v1/state").json()
-    assert (state["source"], state["report"]) == ("file:caf\ufffd", {"\ufffd": ["\ufffd", None]})
+    assert (state["source"], state["notes"]) == ("file:caf\ufffd", {"\ufffd": ["\ufffd", None]})
     offer = client.get("/api/v1/sources").json()[0]
     assert (offer["uri"], "no text" in offer["problem"]) == ("shm:caf\ufffd", True)
     assert client.get("/readyz").status_code == 200

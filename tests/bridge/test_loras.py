@@ -219,7 +219,7 @@ def test_a_running_bridge_loads_it_and_says_how_strong_it_is(tmp_path, comfy):
         stop = rig.steady_input(10)
 
         def told():
-            return rig.session.status().report.get("loras", [])
+            return rig.session.status().notes.get("loras", [])
 
         rig.until(lambda: len(told()) == 2, 240)
         first, second = told()

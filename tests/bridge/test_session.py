@@ -507,12 +507,12 @@ def test_a_report_that_cannot_be_told_costs_nothing_else(tmp_path, trouble):
         rig.running()
         rig.session.store.update({"trouble": trouble})
         before = rig.session.status()
-        rig.until(lambda: rig.session.status().report != before.report)
+        rig.until(lambda: rig.session.status().notes != before.notes)
         rig.until(lambda: rig.session.status().frames_new > before.frames_new + 10)
         json.dumps(Streams(rig.session).state())
         assert rig.session.status().restarts == 0
         lines = [*rig.session._host.current.log]
-        assert "ValueError in the report: " in rig.session.status().report["problem"]
+        assert "ValueError in the report: " in rig.session.status().notes["problem"]
         assert lines.count("Traceback (most recent call last):") == 1, "once, and whole"
         assert any("in _report" in line for line in lines)
         stop()

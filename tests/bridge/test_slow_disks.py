@@ -145,8 +145,8 @@ def test_a_flood_for_a_disk_that_sleeps_costs_one_thread_and_the_newest_counts(o
         o.send("/bridge/ref", f"{'abc'[number % 3]}.png")
         o.raw(bundle(("/bridge/ref/2", "a.png"), ("/bridge/vace", number % 7 / 8)))
     o.send("/bridge/ref", "c.png")
-    o.send("/bridge/steady", 0.25)
-    o.until(lambda: o.value("steady") == 0.25)
+    o.send("/bridge/anti_flicker", 0.25)
+    o.until(lambda: o.value("anti_flicker") == 0.25)
     assert threading.active_count() - before <= 4
     disk.wake()
     o.until(lambda: (o.value("reference"), o.value("reference_2")) == ("c.png", "a.png"))
@@ -162,7 +162,7 @@ def test_defaults_are_all_of_them_and_what_comes_after_them_stays(tmp_path):
         assert rig.session.store.snapshot.values["vace_scale"] == 0.25
 
 
-@pytest.mark.parametrize("button", rest_slow(["defaults", "calm", "panic"]))
+@pytest.mark.parametrize("button", rest_slow(["defaults", "live", "panic"]))
 @pytest.mark.parametrize("with_picture", [False, True])
 def test_a_button_in_a_bundle_has_its_place_among_the_values(tmp_path, button, with_picture):
     (tmp_path / "assets").mkdir()
@@ -291,7 +291,7 @@ def _painting(tmp_path):
     for name, colour in (("red.png", (0, 0, 255)), ("blue.png", (255, 0, 0))):
         picture = np.full((32, 32, 3), colour, np.uint8)
         cv2.imwrite(str(tmp_path / "assets" / name), picture)
-    load = {"reference": "red.png", "prompt": "", "fade": 0.0, "steady": 0.0}
+    load = {"reference": "red.png", "prompt": "", "fade": 0.0, "anti_flicker": 0.0}
     with running_session(tmp_path, CATALOG, load, pipeline="stylize", engine="thread") as rig:
         stop = rig.steady_input()
         rig.running("stylize")

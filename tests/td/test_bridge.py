@@ -191,10 +191,10 @@ def test_a_value_goes_there_and_comes_back(patch, desk):
         patch.until(lambda: value(desk, "prompt") == "ocean\n“waves” é")
         desk.store.update({"prompt": "ü 日本 🌊?"})
         patch.until(lambda: patch.comp.Get("prompt") == "ü 日本 🌊?")
-        desk.store.update({"vace_scale": 0.25, "prompt": "fire", "no_picture": "card"})
+        desk.store.update({"vace_scale": 0.25, "prompt": "fire", "on_loss": "card"})
         patch.until(lambda: patch.par.Vacescale.eval() == 0.25)
         patch.until(lambda: patch.comp.Get("prompt") == "fire")
-        patch.until(lambda: patch.par.Nopicture.eval() == "card")
+        patch.until(lambda: patch.par.Onloss.eval() == "card")
         number = desk.store.snapshot.number
         patch.play(0.5)
         assert desk.store.snapshot.number == number, "an echo went round"
@@ -323,20 +323,20 @@ def test_status_and_numbers_are_outputs(patch, desk):
 def test_a_change_of_pipeline_rebuilds_the_page_and_keeps_the_wiring(patch, desk):
     with bridge(desk) as port:
         patch.connect(port)
-        patch.drive("Steady", "0.25")
+        patch.drive("Antiflicker", "0.25")
         patch.par.Pipeline = "passthrough"
         patch.until(lambda: desk.switched == [("passthrough", {})])
         desk.now = {**desk.now, "pipeline": "passthrough"}
         patch.until(lambda: "Prompt" not in page(patch.comp, "Generate"))
-        assert patch.par.Steady.enable is False, "driven: greyed out, not gone"
+        assert patch.par.Antiflicker.enable is False, "driven: greyed out, not gone"
         assert "Mix" in page(patch.comp, "Show")
         desk.now = {**desk.now, "pipeline": "stylize"}
         patch.until(lambda: "Prompt" in page(patch.comp, "Generate"))
         patch.until(lambda: patch.par.Prompt.eval() == value(desk, "prompt"))
-        assert patch.par.Steady.enable is True
-        assert patch.par.Steady.expr == "0.25"
+        assert patch.par.Antiflicker.enable is True
+        assert patch.par.Antiflicker.expr == "0.25"
         assert patch.par.Pipeline.eval() == "stylize"
-        patch.until(lambda: value(desk, "steady") == 0.25)
+        patch.until(lambda: value(desk, "anti_flicker") == 0.25)
 
 
 def test_twenty_changes_of_pipeline_and_the_pages_are_right_each_time(patch, desk):
@@ -395,8 +395,8 @@ def test_a_page_that_could_not_be_made_is_made_later_and_the_rest_at_once(
 def test_other_entries_in_a_menu_change_no_choice_and_send_nothing(patch, desk):
     with bridge(desk) as port:
         patch.connect(port)
-        desk.store.update({"no_picture": "card"})
-        patch.until(lambda: patch.par.Nopicture.eval() == "card")
+        desk.store.update({"on_loss": "card"})
+        patch.until(lambda: patch.par.Onloss.eval() == "card")
         for look in ("first", "opening"):
             patch.par.Look = look
             patch.td.press(patch.comp, "Savelook")
@@ -411,7 +411,7 @@ def test_other_entries_in_a_menu_change_no_choice_and_send_nothing(patch, desk):
         patch.until(lambda: patch.state == "CONNECTED")
         patch.play(0.5)
         assert patch.par.Pipeline.eval() == "stylize"
-        assert patch.par.Nopicture.eval() == "card"
+        assert patch.par.Onloss.eval() == "card"
         assert patch.par.Look.eval() == "opening"
         assert desk.switched == []
         assert desk.store.snapshot.number == number
@@ -420,18 +420,18 @@ def test_other_entries_in_a_menu_change_no_choice_and_send_nothing(patch, desk):
 def test_a_choice_that_a_menu_has_no_more_is_not_sent(patch, desk, monkeypatch):
     with bridge(desk) as port:
         patch.connect(port)
-        desk.store.update({"no_picture": "card"})
-        patch.until(lambda: patch.par.Nopicture.eval() == "card")
+        desk.store.update({"on_loss": "card"})
+        patch.until(lambda: patch.par.Onloss.eval() == "card")
         number, schema = desk.store.snapshot.number, schemas.schema(desk)
-        [row] = [row for row in schema["parameters"] if row["name"] == "no_picture"]
+        [row] = [row for row in schema["parameters"] if row["name"] == "on_loss"]
         row["choices"] = ["hold", "passthrough"]
         monkeypatch.setattr("bridge.control.http.app.schema", lambda _: schema)
         patch.comp.Connect()
-        patch.until(lambda: patch.par.Nopicture.menuNames == ["hold", "passthrough"])
+        patch.until(lambda: patch.par.Onloss.menuNames == ["hold", "passthrough"])
         patch.until(lambda: patch.state == "CONNECTED")
         patch.play(0.5)
         assert desk.store.snapshot.number == number
-        assert value(desk, "no_picture") == "card"
+        assert value(desk, "on_loss") == "card"
 
 
 def test_a_bridge_without_pipelines_leaves_a_menu_of_one_empty_entry(patch, desk):
@@ -833,26 +833,53 @@ def test_a_patch_that_was_saved_before_plays_the_bridge_of_today(patch, desk):
     expressions and scripts of it may name; it is never made anew.
     """
     saved = json.loads((GOLDEN / "patch.json").read_text())
+    pages = patch.comp.op("bridge_pages").module
+    of_now = {
+        former: row.name
+        for row in pages.plan(schemas.schema(desk), {"Live"})
+        for former in row.former
+    }
     with bridge(desk) as port:
         patch.connect(port)
         names = {par.name for par in patch.comp.customPars}
-        assert {*saved["values"], *saved["pulses"], *saved["shown"]} <= names
+        of_then = {*saved["values"], *saved["pulses"], *saved["shown"]}
+        assert {of_now.get(name, name) for name in of_then} <= names
         for name, held in saved["values"].items():
             if name not in ("Host", "Token", "Look"):
-                setattr(patch.par, name, held)
+                setattr(patch.par, of_now.get(name, name), held)
         looks = patch.comp.op("looks")
         for row in saved["looks"]:
             looks.appendRow(row)
         patch.until(lambda: value(desk, "prompt") == "gold circles")
         patch.until(lambda: (value(desk, "mix"), value(desk, "hold_s")) == (0.75, 5.0))
-        desk.store.update({"prompt": "another", "steady": 1.0})
+        desk.store.update({"prompt": "another", "anti_flicker": 1.0})
         patch.until(lambda: patch.par.Prompt.eval() == "another")
         patch.comp.RecallLook("dawn")
         patch.until(
-            lambda: (value(desk, "prompt"), value(desk, "steady")) == ("gold circles", 0.25)
+            lambda: (value(desk, "prompt"), value(desk, "anti_flicker")) == ("gold circles", 0.25)
         )
     words = shlex.split(saved["command"].format(port=port))
     parser_of([], []).parse_args(words[words.index("bridge.cli") + 1 :])
+
+
+def test_parameters_that_were_renamed_take_over_values_and_wiring(patch, desk):
+    """A project that is opened after an update of the bridge: its component has the old names."""
+    pages, comp = patch.comp.op("bridge_pages").module, patch.comp
+    own = {par.name for par in comp.customPars}
+    rows = pages.plan(schemas.schema(desk), own)
+    before = [row._replace(name=row.former[0], former=()) if row.former else row for row in rows]
+    assert before != rows
+    assert pages.apply(comp, before) == []
+    comp.par.Onloss = "card"
+    patch.drive("Antiflicker", "0.25")
+    assert pages.apply(comp, rows, [row.name for row in before]) == []
+    assert comp.par.Onloss.eval() == "card"
+    assert (comp.par.Antiflicker.expr, comp.par.Antiflicker.enable) == ("0.25", True)
+    assert comp.par.Golive is not None
+    assert [comp.par[name] for name in ("Onloss", "Antiflicker", "Calm")] == [None] * 3
+    kept = comp.par.Onloss.eval()
+    assert pages.apply(comp, rows, [row.name for row in rows]) == []
+    assert comp.par.Onloss.eval() == kept
 
 
 # Looks, callbacks, defects.

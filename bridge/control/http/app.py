@@ -33,6 +33,7 @@ from bridge.frames.encode import png
 from bridge.state import references
 from bridge.state.change import By, Setter
 from bridge.state.inputs import SIDES
+from bridge.state.renamed import renamed, tell_once
 from bridge.state.status import Status
 from bridge.state.store import ParameterError, UnusableError
 from bridge.system import logs
@@ -193,6 +194,7 @@ def _readiness(status: Status) -> dict[str, Any]:
 
 def _parameters(app: FastAPI, desk: BridgeApi) -> None:
     names = list(desk.actions)
+    former = dict(renamed("action", names))
 
     @app.get(f"{API}/schema", tags=["parameters"])
     def whole_schema() -> dict[str, Any]:
@@ -217,7 +219,9 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
         name: Annotated[str, InPath(json_schema_extra={"enum": names})],
     ) -> dict[str, str]:
         """Do something once."""
-        action = desk.actions.get(name)
+        if name in former:
+            tell_once(f"action {name}", former[name])
+        action = desk.actions.get(former.get(name, name))
         if action is None:
             raise HTTPException(404, f"There is no action {name!r:.80}; choose {', '.join(names)}.")
         try:

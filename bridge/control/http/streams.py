@@ -18,6 +18,7 @@ from bridge.control.http.texts import encoded
 from bridge.frames.encode import Preview
 from bridge.state.change import Change
 from bridge.state.inputs import SIDES
+from bridge.state.renamed import renamed
 from bridge.state.status import STATUS
 from engine.parameters import Value
 from engine.system.texts import mended
@@ -44,7 +45,8 @@ class Streams:
     def state(self) -> dict[str, Any]:
         """The state as JSON values."""
         status = self._desk.status()
-        return {row.name: _plain(getattr(status, row.name)) for row in STATUS}
+        told = {row.name: _plain(getattr(status, row.name)) for row in STATUS}
+        return {**told, **{old: told[new] for old, new in renamed("state", told)}}
 
     async def preview(self, socket: WebSocket, side: str, width: int) -> None:
         """JPEG pictures, the newest one whenever the last has been taken."""

@@ -62,6 +62,9 @@ class Feedback:
         self._burst_at = self._look_at = 0.0
         self._trouble = ""
         self._told: dict[str, Value] = {}
+        self._former: dict[
+            str, set[str]
+        ] = {}  # addresses of before that are in use, by those of now
         self._quiet: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
         self._work = threading.Event()
@@ -90,10 +93,16 @@ class Feedback:
         with self._lock:
             if sender in self._subscribers:
                 self._subscribers[sender] = perf_counter() + SUBSCRIBED
-            if as_sent:
-                self._quiet[sender[0], address] = perf_counter() + QUIET
-            else:
-                self._quiet.pop((sender[0], address), None)
+            for each in self._all(address):
+                if as_sent:
+                    self._quiet[sender[0], each] = perf_counter() + QUIET
+                else:
+                    self._quiet.pop((sender[0], each), None)
+
+    def answer_at(self, former: str, address: str) -> None:
+        """Tell what is told at `address` at one of before as well: somebody uses that."""
+        with self._lock:
+            self._former.setdefault(address, set()).add(former)
 
     def subscribe(self, target: Sender) -> None:
         """Tell `target` everything from now on, beginning with all there is. Once more renews it,
@@ -143,9 +152,14 @@ class Feedback:
     def tell(self, values: Mapping[str, Value | None]) -> None:
         """Send some values to all targets and subscribers; None is for what holds then."""
         with self._lock:
+            told = {a: v for address, v in values.items() for a in self._all(address)}
             for target in (*self._targets, *self._subscribers):
-                self._pending.setdefault(target, {}).update(values)
+                self._pending.setdefault(target, {}).update(told)
         self._work.set()
+
+    def _all(self, address: str) -> Iterable[str]:
+        """An address, and those of before that are in use."""
+        return address, *self._former.get(address, ())
 
     def answer(self, values: Mapping[str, Value | None], asker: Sender) -> None:
         """Answer to where a question came from, and to the targets and subscribers on that machine:
@@ -231,7 +245,8 @@ class Feedback:
             due = [t for t in self._wholes if self._whole_at.get(t, 0.0) <= now]
         if not due:
             return
-        parameters = {ROOT + spec.osc: None for spec in self._desk.store.specs.values()}
+        specs = self._desk.store.specs.values()
+        parameters = {address: None for spec in specs for address in self._all(ROOT + spec.osc)}
         every = {**parameters, **self._state()}
         with self._lock:
             for target in due:

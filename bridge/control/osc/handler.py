@@ -16,9 +16,19 @@ from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.inbox import WILD_BYTES, Allowance, Inbox, Item, Sender, address_of
 from bridge.control.osc.packets import BUNDLE, Arguments, PacketError, parse, split
 from bridge.control.osc.patterns import Patterns, is_pattern
-from bridge.control.osc.routes import ROOT, addresses, buttons, joined, reply_to, triggered, value
+from bridge.control.osc.routes import (
+    ROOT,
+    addresses,
+    buttons,
+    former,
+    joined,
+    reply_to,
+    triggered,
+    value,
+)
 from bridge.state.change import By, Setter
 from bridge.state.inputs import GUIDES, NONE, ROLES, Role
+from bridge.state.renamed import tell_once
 from bridge.state.store import ParameterError
 from bridge.system import logs
 from bridge.system.paths import meant
@@ -66,6 +76,7 @@ class Handler:
         self._desk = desk
         self._feedback = feedback
         self.specs = addresses(desk.store.specs.values())
+        self._former = former(desk.store.specs.values())
         self._buttons = buttons(desk)
         self._commands: dict[str, Callable[[Arguments, Sender], None]] = {
             ROOT + "pipeline": self._pipeline,
@@ -386,6 +397,9 @@ class Handler:
         """One message to one address."""
         if arguments == ["?"] and self._feedback.ask(address, sender):
             return
+        if address in self._former:
+            tell_once(address, self._former[address])
+            self._feedback.answer_at(address, self._former[address])
         if address in self.specs:
             self._value(self.specs[address], address, arguments, sender)
         elif address in self._buttons:

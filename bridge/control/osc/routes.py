@@ -1,11 +1,12 @@
 """Which OSC address means what: made from the specs and the actions, kept as one dict."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.inbox import Sender
 from bridge.control.osc.packets import Arguments
+from bridge.state.renamed import renamed
 from engine.parameters import ALL_UNITS, Kind, ParameterSpec, digits
 
 ROOT = "/bridge/"
@@ -15,9 +16,18 @@ BETWEEN = {Kind.TEXT: " ", Kind.SIZE: "x", Kind.STEPS: ","}  # numbers that make
 
 
 def addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
-    """Every address of every parameter: its short name, its long name, and X/1 for an X that has
-    an X/2.
-    """
+    """Every address of every parameter, those of before too."""
+    found = _addresses(specs)
+    return found | {old: found[new] for old, new in _former(found).items()}
+
+
+def former(specs: Iterable[ParameterSpec]) -> dict[str, str]:
+    """The addresses of before, each with the one of now."""
+    return _former(_addresses(specs))
+
+
+def _addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
+    """Those of now: the short name, the long name, and X/1 for an X that has an X/2."""
     found: dict[str, ParameterSpec] = {}
     specs = list(specs)
     for spec in specs:
@@ -28,6 +38,12 @@ def addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
         if f"{address}/2" in found:
             found.setdefault(f"{address}/1", found[address])
     return found
+
+
+def _former(known: Collection[str]) -> dict[str, str]:
+    names = {address.removeprefix(ROOT) for address in known}
+    found = (*renamed("parameter", names), *renamed("address", names))
+    return {ROOT + old: ROOT + new for old, new in found}
 
 
 def triggered(arguments: Arguments) -> bool:
@@ -87,6 +103,8 @@ def buttons(desk: BridgeApi) -> Mapping[str, Callable[[], None]]:
     found: dict[str, Callable[[], None]] = {
         ROOT + name: action.run for name, action in desk.actions.items()
     }
+    for old, new in renamed("action", desk.actions.keys()):
+        found[ROOT + old] = found[ROOT + new]
     for row in desk.pipelines():
         found[f"{ROOT}pipeline/{row['id']}"] = _switch(desk, row["id"])
     return found

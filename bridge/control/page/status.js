@@ -28,7 +28,7 @@ export function prepare(specs) {
 export function show(news) {
   known = { ...known, ...news };
   badge(known.state, GOOD[known.state] ?? "");
-  say("reason", known.reason || words(known.report));
+  say("reason", known.reason || words(known.notes));
   say("source", known.source);
   say("sink", known.sink);
   if (news.error !== undefined) complaint(news.error ? "" : complained);

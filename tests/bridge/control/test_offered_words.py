@@ -28,9 +28,9 @@ def test_what_is_offered_is_used_and_seen(tmp_path):
 
         def blue(prompt, *used):
             assert set(used) <= words
-            rig.session.store.update({"prompt": prompt, "fade": 0.0, "steady": 0.0})
+            rig.session.store.update({"prompt": prompt, "fade": 0.0, "anti_flicker": 0.0})
             told = {"words_used": [*used], "words_unused": [], "arriving": 0}
-            rig.until(lambda: told.items() <= rig.session.status().report.items())
+            rig.until(lambda: told.items() <= rig.session.status().notes.items())
             made = rig.session.status().frames_new
             rig.put(scene(96, 64))
             rig.until(lambda: rig.session.status().frames_new > made + 1 or rig.put(scene(96, 64)))

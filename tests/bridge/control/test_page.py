@@ -162,8 +162,8 @@ def test_controls_and_store_follow_each_other(opened):
         until(lambda: values("vace_scale") == 1.5)
         move(page, "freeze", True, "change")
         until(lambda: values("freeze") is True)
-        move(page, "no_picture", "card", "change")
-        until(lambda: values("no_picture") == "card")
+        move(page, "on_loss", "card", "change")
+        until(lambda: values("on_loss") == "card")
         move(page, "prompt", "gold circles")
         until(lambda: values("prompt") == "gold circles")
         shown = "document.getElementById('control-{}').{}"
@@ -526,7 +526,7 @@ def test_a_lost_socket_comes_back_without_a_word_and_shows_the_state_again(opene
 
 def test_a_causal_pipeline_is_seen_and_played(tmp_path, served):
     pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
-    load = {"weights": "demo", "vae": "tae", "vace_enabled": True, "fade": 0}
+    load = {"weights": "demo", "vae": "tae", "vace_load": True, "fade": 0}
     with running_session(
         tmp_path, Catalog(), load, pipeline="longlive", source="pattern:", size="96x64",
         output_size="640x360", load_s=120,
@@ -543,10 +543,10 @@ def test_a_causal_pipeline_is_seen_and_played(tmp_path, served):
             move(page, "vace_scale", 1.5)
             move(page, "prompt", "gold and black circles")
             until(lambda: session.store.snapshot.values["prompt"] == "gold and black circles")
-            until(lambda: session.status().report.get("vace_scale") == 1.5)
+            until(lambda: session.status().notes.get("vace_scale") == 1.5)
             until(lambda: session.status().snapshot >= session.store.snapshot.number)
             move(page, "input_mode", "text", "change")
-            until(lambda: session.status().report["mode"] == "text")
+            until(lambda: session.status().notes["mode"] == "text")
             page.size(1280, 900)
             page.screenshot(tmp_path / "page.png")
             page.run("""[...document.querySelectorAll("#pipelines button")]

@@ -122,7 +122,7 @@ def test_one_input_after_a_long_pause_is_owed_from_then_on():
 
 @pytest.mark.parametrize(("choice", "shown"), [("passthrough", "pass"), ("card", "card")])
 def test_it_takes_the_place_of_hold_only(choice, shown):
-    stage = Stage(no_picture=choice)
+    stage = Stage(on_loss=choice)
     assert stage.play(5, moves=True) == {"hold", shown}
     assert not any(stage.asked)
 

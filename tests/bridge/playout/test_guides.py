@@ -141,7 +141,7 @@ def test_a_patch_of_three_senders_at_three_rates(tmp_path):
         status = rig.session.status()
         assert (status.input, status.error) == ("live", "")
         assert status.control.startswith(f"{uris['control']} · 128x96")
-        assert status.report["sizes"] == [[48, 64]]
+        assert status.notes["sizes"] == [[48, 64]]
     for role in ("control", "mask"):
         numbers = np.array(sent[role])
         off = []

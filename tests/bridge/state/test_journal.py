@@ -337,7 +337,7 @@ def test_what_waits_for_its_file_outlives_the_next_run_too(tmp_path):
 
 
 def test_what_the_journals_door_refuses_is_told_until_it_is_chosen_anew(tmp_path):
-    values = {"mix": "much", "fade": 2.0, "no_picture": "nothing"}
+    values = {"mix": "much", "fade": 2.0, "on_loss": "nothing"}
     leave(tmp_path, well=True, name="odd", values=values, pipeline="gone", source="gone:x")
     with running_session(tmp_path, name="odd", pipeline="passthrough", source="demo:") as rig:
         session = rig.session
@@ -345,7 +345,7 @@ def test_what_the_journals_door_refuses_is_told_until_it_is_chosen_anew(tmp_path
         assert "mix of the run before: mix takes" in session.status().error
         session.store.update({"mix": 1.0})
         assert "mix of the run" not in session.status().error
-        session.store.update({"no_picture": "card"})
+        session.store.update({"on_loss": "card"})
         rig.until(lambda: not session.status().error)
     leave(tmp_path, well=False, name="odd", values={}, pipeline="gone", source="gone:x")
     with running_session(tmp_path, name="odd", pipeline="passthrough", source="demo:") as rig:

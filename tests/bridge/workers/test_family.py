@@ -33,7 +33,7 @@ def test_one_takes_the_place_of_another_whether_or_not_both_fit(rig, appetite):
     status = rig.session.status()
     assert (status.worker, status.restarts, status.error) == (worker, 0, "")
     herd = [6, appetite, appetite, appetite]
-    rig.until(lambda: rig.session.status().report["herd"] == herd)  # they share what they leave
+    rig.until(lambda: rig.session.status().notes["herd"] == herd)  # they share what they leave
 
 
 @pytest.mark.slow

@@ -78,8 +78,8 @@ def test_as_control_the_pictures_steer_and_are_not_painted_over(tmp_path: Path) 
 def test_what_is_asked_for_of_the_window_is_in_it(tmp_path: Path) -> None:
     found = inputs("text", tmp_path)
     assert (found.hint_clean, found.recache_late, found.context_weight) == (False, True, 1.0)
-    other = inputs("text", tmp_path, vace_clean_pass=True, kv_recache="before",
-                   kv_cache_attention_bias=0.3)  # fmt: skip
+    other = inputs("text", tmp_path, vace_clean_pass=True, prompt_change="as_trained",
+                   cache_bias=0.3)  # fmt: skip
     assert (other.hint_clean, other.recache_late, other.context_weight) == (True, False, 0.3)
 
 

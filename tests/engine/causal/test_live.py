@@ -94,7 +94,7 @@ def _fresh(rig: Rig, pipeline: str) -> bool:
     status = rig.session.status()
     rig.session._receiving.newest = None  # the last one of the test before may still have come
     ready = status.pipeline == pipeline and status.state == "RUNNING" and not status.loading
-    return ready and status.report.get("mode") == "text" and not status.error
+    return ready and status.notes.get("mode") == "text" and not status.error
 
 
 def _ran(rig: Rig, pipeline: str) -> bool:
@@ -102,7 +102,7 @@ def _ran(rig: Rig, pipeline: str) -> bool:
     status = rig.session.status()
     if status.error:
         raise AssertionError(status.error)
-    return status.pipeline == pipeline and status.state == "RUNNING" and bool(status.report)
+    return status.pipeline == pipeline and status.state == "RUNNING" and bool(status.notes)
 
 
 def _never_black(rig: Rig) -> bool:
@@ -114,9 +114,9 @@ def _never_black(rig: Rig) -> bool:
 def test_every_parameter_is_played_while_it_runs(live: Any, send: Any, pipeline: str) -> None:
     rig, osc = live(pipeline)
     session = rig.session
-    assert session.status().report["mode"] == "text"  # there is no input yet
+    assert session.status().notes["mode"] == "text"  # there is no input yet
     send()
-    rig.until(lambda: session.status().report["mode"] == "video", 60)
+    rig.until(lambda: session.status().notes["mode"] == "video", 60)
     live_specs = [spec for spec in session.store.specs.values() if spec.live and spec.page]
     own = {entry["id"]: entry["parameters"] for entry in session.pipelines()}[pipeline]
     sizes = ("80x64", "auto", "640 by 360", SIZE)  # one of them is none
@@ -174,7 +174,7 @@ def test_the_last_of_two_quick_switches_holds(live: Any) -> None:
     assert _made(rig, 2)
     assert _ran(rig, "streamdiffusionv2")
     assert not rig.session.status().loading
-    assert rig.session.status().report["mode"] == "text"
+    assert rig.session.status().notes["mode"] == "text"
     assert rig.session.status().restarts == 0
 
 
@@ -211,12 +211,12 @@ def test_a_pipeline_that_cannot_take_the_place_leaves_the_old_one(live: Any) -> 
 def test_the_scale_of_vace_that_was_posted_once_holds(live: Any) -> None:
     rig, _ = live("longlive")
     session = rig.session
-    session.switch("longlive", {"vace_enabled": True})
+    session.switch("longlive", {"vace_load": True})
     session.store.update({"vace_scale": 1.7})
 
     def used() -> bool:
         status = session.status()
-        return status.state == "RUNNING" and status.report.get("vace_scale") == 1.7
+        return status.state == "RUNNING" and status.notes.get("vace_scale") == 1.7
 
     rig.until(used, 60)
     session.store.update({"seed": 7, "noise_scale": 0.5})
@@ -238,7 +238,7 @@ def test_the_scale_of_vace_that_was_posted_once_holds(live: Any) -> None:
 def test_depth_and_mask_of_a_patch_steer_the_blocks_of_the_input(live: Any, send: Any) -> None:
     rig, osc = live("longlive")
     session = rig.session
-    session.switch("longlive", {"vace_enabled": True})
+    session.switch("longlive", {"vace_load": True})
     send()
     depth, mask = "pattern:depth", f"memory:{rig.name}-mask"
     rig.until(lambda: not session.status().loading)
@@ -248,17 +248,17 @@ def test_depth_and_mask_of_a_patch_steer_the_blocks_of_the_input(live: Any, send
 
     def steered(*guides: str) -> bool:
         status = session.status()
-        return status.state == "RUNNING" and status.report.get("guides") == [*guides]
+        return status.state == "RUNNING" and status.notes.get("guides") == [*guides]
 
     rig.until(lambda: steered("control", "mask"), 60)
     status = session.status()
-    assert (status.report["mode"], status.error, status.restarts) == ("control", "", 0)
+    assert (status.notes["mode"], status.error, status.restarts) == ("control", "", 0)
     osc.send_message("/bridge/control", "none")
     rig.until(lambda: steered("mask"), 60)
     osc.send_message("/bridge/mask", "none")
     rig.until(lambda: steered(), 60)
     # Without VACE they are refused, in a sentence.
-    session.switch("longlive", {"vace_enabled": False})
+    session.switch("longlive", {"vace_load": False})
     refused = session.counters.osc_refused
     osc.send_message("/bridge/mask", mask)
     rig.until(lambda: session.counters.osc_refused > refused)
@@ -412,7 +412,7 @@ def test_a_lora_with_one_wrong_number_is_refused_and_the_old_one_plays_on(
     rig.until(lambda: not session.status().loading and _made(rig), 60)
     worker = session.status().worker
     for name in ("nan.safetensors", "inf.safetensors"):
-        osc.send_message("/bridge/lora_1", name)
+        osc.send_message("/bridge/lora/1/file", name)
         rig.until(lambda name=name: f"{name} holds numbers" in session.status().error, 60)
         assert "1.ffn.0.lora_B.weight" in session.status().error.replace("blocks.", "")
         rig.until(lambda: session.store.snapshot.values["lora_1"] == "style.safetensors")
@@ -432,7 +432,7 @@ def test_a_lora_that_overflows_only_when_it_runs_is_taken_back(live: Any, models
     rig, osc = live("longlive")
     session, worker = rig.session, rig.session.status().worker
     assert _made(rig, GOOD + 1)
-    osc.send_message("/bridge/lora_1", "steep.safetensors")
+    osc.send_message("/bridge/lora/1/file", "steep.safetensors")
     rig.until(lambda: "lora_1 is '' again, not 'steep.safetensors'" in session.status().error, 60)
     rig.until(lambda: not session.status().loading, 60)
     assert _made(rig)

@@ -121,9 +121,9 @@ def test_a_new_prompt_is_in_the_very_next_block(made: Made, name: str) -> None:
 @pytest.mark.slow
 def test_longlive_reads_its_past_anew_after_a_prompts_first_block_or_before(made: Made) -> None:
     firsts = []
-    for when in ("after", "before"):
+    for when in ("on_time", "as_trained"):
         pipeline = made("longlive")
-        words = {"prompt_2": "the sea", "kv_recache": when}
+        words = {"prompt_2": "the sea", "prompt_change": when}
         list(blocks(pipeline, 3, prompt="a red fox", prompt_2_weight=0, **words))
         firsts.append(block(pipeline, prompt="a red fox", prompt_weight=0, **words))
     assert far(*firsts) > 0.01
@@ -149,7 +149,7 @@ def _values(spec: ParameterSpec) -> list[Any]:
 def test_every_parameter_may_take_every_value(made: Made, name: str, tmp_path: Path) -> None:
     """All at once, each round another value of each: no value waits for a block of its own."""
     cv2.imwrite(str(tmp_path / "a.png"), scene(1)[..., :3])
-    pipeline = made(name, vace_enabled=True, lora_1="style.safetensors")
+    pipeline = made(name, vace_load=True, lora_1="style.safetensors")
     list(blocks(pipeline, 2, video=True))
     every = {spec.name: _values(spec) for spec in describe(CausalParameters)}
     for number in range(max(map(len, every.values()))):
@@ -168,7 +168,7 @@ def test_every_parameter_may_take_every_value(made: Made, name: str, tmp_path: P
 @PIPELINES
 def test_the_scale_of_vace_counts_and_its_switch_leaves_it(made: Made, name: str) -> None:
     def run(**values: Any) -> tuple[list[Image], str, float]:
-        pipeline = made(name, vace_enabled=True)
+        pipeline = made(name, vace_load=True)
         images = list(blocks(pipeline, few_blocks(name), video=True, **values))
         return images, pipeline.report()["mode"], pipeline.report()["vace_scale"]
 
@@ -183,7 +183,7 @@ def test_the_scale_of_vace_counts_and_its_switch_leaves_it(made: Made, name: str
 def test_references_steer_until_they_are_taken_away(made: Made, tmp_path: Path) -> None:
     for number in (1, 2):
         cv2.imwrite(str(tmp_path / f"{number}.png"), scene(number)[..., :3])
-    pipelines = {name: made("longlive", vace_enabled=True) for name in ("none", "one", "two")}
+    pipelines = {name: made("longlive", vace_load=True) for name in ("none", "one", "two")}
     chosen = {
         "none": {},
         "one": {"reference": "1.png"},
@@ -214,7 +214,7 @@ def guided(pipeline: Pipeline, seed: int, *, fed: bool, masked: bool = False, **
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["longlive", "streamdiffusionv2"])
 def test_a_live_control_leads_a_stream_with_and_without_an_input(made: Made, name: str):
-    pipeline, same, other = (made(name, vace_enabled=True) for _ in range(3))
+    pipeline, same, other = (made(name, vace_load=True) for _ in range(3))
     few = few_blocks(name)
 
     def run(pipeline: Pipeline, seed: int, *, fed: bool = True, **values: Any) -> list[Image]:
@@ -237,7 +237,7 @@ def test_a_live_control_leads_a_stream_with_and_without_an_input(made: Made, nam
 def test_without_vace_or_with_it_off_no_guide_is_asked_for(made: Made) -> None:
     parameters = CausalParameters(size=f"{WIDTH}x{HEIGHT}")
     assert made("longlive").guided(parameters) == 0
-    pipeline = made("longlive", vace_enabled=True)
+    pipeline = made("longlive", vace_load=True)
     assert pipeline.guided(parameters) == 9
     assert pipeline.guided(parameters.model_copy(update={"vace_on": False})) == 0
 
@@ -250,7 +250,7 @@ def test_anchors_and_masks_steer(made: Made, tmp_path: Path, anchor: str) -> Non
     cv2.imwrite(str(tmp_path / "half.png"), half)
     found = []
     for values in ({}, {anchor: "half.png"}):
-        pipeline = made("longlive", vace_enabled=True)
+        pipeline = made("longlive", vace_load=True)
         list(blocks(pipeline, 2, video=True, **values))
         pipeline.reset()
         found.append(block(pipeline, video=True, **values))
@@ -273,7 +273,7 @@ def test_what_steers_needs_no_disk_and_stays_while_another_is_read(
         return find(folder, name)
 
     def run(**later: str) -> list[Image]:
-        pipeline = made("longlive", vace_enabled=True)
+        pipeline = made("longlive", vace_load=True)
         awake.set()
         list(blocks(pipeline, 2, video=True, **values))  # the files are read meanwhile
         pipeline.reset()
@@ -392,7 +392,7 @@ def test_a_stream_that_begins_anew_takes_what_was_asked_for_before(
     made: Made, name: str, vace: bool
 ) -> None:
     """A reset, another size or other steps may come after the pictures were asked for."""
-    pipeline = made(name, vace_enabled=vace, lora_2="style.safetensors")
+    pipeline = made(name, vace_load=vace, lora_2="style.safetensors")
     begun = len(block(pipeline, video=True))
     block(pipeline, video=True)
     plain = CausalParameters(fade=0.0)

@@ -242,7 +242,7 @@ def test_a_whole_pipeline_in_8_bits_gives_about_the_same_pictures(
     monkeypatch.setattr("engine.causal.assembly.measured", lambda *_, **__: always)
     pictures = {}
     for how in ("none", "fp8"):
-        load = CausalLoad(weights="demo", vae="tae", vace_enabled=True, quantization=how)
+        load = CausalLoad(weights="demo", vae="tae", vace_load=True, quantization=how)
         context = Context(tmp_path, tmp_path, lambda *_: None)
         pipeline = build(CATALOG["longlive"].target, load, context)
         parameters = CausalParameters(fade=0.0, size="64x48", prompt="a red fox")

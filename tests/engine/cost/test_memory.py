@@ -200,7 +200,7 @@ def test_passes_work_with_what_is_said(spec: CausalSpec, vace: bool) -> None:
     if spec.on_prompt == "recache":
         peaks.append(worked(stream, spec.window))
     tokens = frame_tokens(WIDTH, HEIGHT)
-    said = memory.pass_bytes(spec, CausalLoad(vace_enabled=vace), tokens, 2)
+    said = memory.pass_bytes(spec, CausalLoad(vace_load=vace), tokens, 2)
     assert said == pytest.approx(max(peaks), rel=0.005)
 
 
@@ -227,7 +227,7 @@ def test_what_a_part_needs_follows_from_what_is_chosen() -> None:
     assert {name for name in plain if small[name] < plain[name]} == {
         "text encoder", "VAE", "VAE past", "working"
     }  # fmt: skip
-    more = need(LONGLIVE, CausalLoad(vace_enabled=True), WIDTH, HEIGHT, Setting(loras=7))
+    more = need(LONGLIVE, CausalLoad(vace_load=True), WIDTH, HEIGHT, Setting(loras=7))
     assert set(more) - set(plain) == {"VACE", "VACE context", "LoRAs"}
     assert "graphs" not in need(LONGLIVE, LOAD, WIDTH, HEIGHT, Setting(value=4, gpu=False))
     assert need(KREA, LOAD, WIDTH, HEIGHT)["network"] > 28e9

@@ -528,11 +528,11 @@ def test_a_picture_too_large_is_told_and_frames_go_on(tmp_path):
         told = {"bomb.png": "60000x60000 pixels", "cut.png": "damaged", "long.png": "100 MB"}
         for name, words in told.items():
             rig.session.store.update({"reference": name})
-            rig.until(lambda words=words: words in str(rig.session.status().report["problems"]))
+            rig.until(lambda words=words: words in str(rig.session.status().notes["problems"]))
             shown = rig.session.counters.shown["new"]
             rig.until(lambda shown=shown: rig.session.counters.shown["new"] > shown + 3)
         rig.session.store.update({"reference": "deep.png"})
-        rig.until(lambda: not rig.session.status().report["problems"])
+        rig.until(lambda: not rig.session.status().notes["problems"])
         status = rig.session.status()
         assert (status.restarts, status.black_frames, status.bad_blocks) == (0, 0, 0)
         stop()

@@ -36,7 +36,7 @@ def sheet(prompts: list[str]) -> np.ndarray:
 
 
 def _repainted(pipeline: Stylize, scene: np.ndarray, prompt: str) -> np.ndarray:
-    parameters = StylizeParameters(prompt=prompt, fade=0, steady=0)
+    parameters = StylizeParameters(prompt=prompt, fade=0, anti_flicker=0)
     while True:
         (image,) = pipeline([scene], parameters)
         if not pipeline.report()["arriving"]:

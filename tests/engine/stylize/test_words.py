@@ -475,7 +475,7 @@ def test_each_of_them_that_is_used_is_seen(tmp_path):
     pipeline = Stylize(StylizeLoad(backend="onnx"), Context(tmp_path, tmp_path, lambda *_: None))
     image = textured(64, 64)
     for word in [word for words in sixties() for word in words]:
-        parameters = StylizeParameters(prompt=word, fade=0, steady=0)
+        parameters = StylizeParameters(prompt=word, fade=0, anti_flicker=0)
         for _ in range(2000):
             (painted,) = pipeline([image], parameters)
             if not pipeline.report()["arriving"]:

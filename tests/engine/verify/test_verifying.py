@@ -98,7 +98,7 @@ def hub(krea: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub
         yield found
 
 
-CHOSEN = {"vae": "tae", "text_encoder": "fp8", "vace_enabled": "true"}
+CHOSEN = {"vae": "tae", "text_encoder": "fp8", "vace_load": "true"}
 
 
 def told(printed: str) -> dict[str, str]:

@@ -96,7 +96,7 @@ SPOILT = {
     "a bias of the network": (files.NETWORKS["longlive"].name, NAN, ".bias", {}),
     "a weight of the network": (files.NETWORKS["longlive"].name, -INF, "0.weight", {}),
     "its own LoRA": (files.BUILT_IN_LORAS["longlive"].name, NAN, "weight", {}),
-    "VACE": (files.VACE["1.3B"].name, INF, ".bias", {"vace_enabled": True}),
+    "VACE": (files.VACE["1.3B"].name, INF, ".bias", {"vace_load": True}),
     "the VAE": (files.VAES["wan"].name, NAN, "bias", {}),
     "the small VAE": (files.VAES["lightvae"].name, INF, "weight", {"vae": "lightvae"}),
     "the text encoder": (files.TEXT_ENCODER.name, NAN, "ffn.fc1.weight", {}),

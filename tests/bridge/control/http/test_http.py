@@ -613,13 +613,13 @@ def test_a_defect_is_one_sentence_too(desk):
 
 
 def test_a_report_that_is_no_json_ends_nobodys_state(client, desk):
-    desk.now["report"] = {"loss": float("nan"), "shape": (2, np.float32(3)), "of": {1: object}}
-    report = client.get("/api/v1/state").json()["report"]
+    desk.now["notes"] = {"loss": float("nan"), "shape": (2, np.float32(3)), "of": {1: object}}
+    report = client.get("/api/v1/state").json()["notes"]
     assert report["loss"] is None
     assert report["shape"][0] == 2
     with client.websocket_connect(f"{SOCKETS}/events") as socket:
         assert socket.receive_json()["type"] == "parameters"
-        assert socket.receive_json()["values"]["report"] == report
+        assert socket.receive_json()["values"]["notes"] == report
 
 
 def test_switches_and_actions(client, desk):

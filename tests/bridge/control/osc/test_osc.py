@@ -25,6 +25,7 @@ from bridge.control.osc.patterns import Patterns
 from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
 from bridge.state.actions import ACTIONS, COMMANDS
+from bridge.state.renamed import RENAMED
 from tests.support.desk import FakeDesk
 
 
@@ -116,8 +117,8 @@ def _o(tmp_path):
         ("/bridge/prompt", 'é "quoted"\nline', "s", "prompt", 'é "quoted"\nline'),
         ("/bridge/prompt/1", "first", "s", "prompt", "first"),
         ("/bridge/prompt/2/weight", 0.5, "f", "prompt_2_weight", 0.5),
-        ("/bridge/no_picture", 2.0, "f", "no_picture", "card"),
-        ("/bridge/no_picture", "card", "s", "no_picture", "card"),
+        ("/bridge/on_loss", 2.0, "f", "on_loss", "card"),
+        ("/bridge/on_loss", "card", "s", "on_loss", "card"),
     ],
 )
 def test_every_type_of_argument_takes_effect(o, address, argument, types, name, kept):
@@ -164,7 +165,7 @@ def test_a_bundle_is_one_snapshot_and_a_bad_message_in_it_harms_no_other(o):
 
 def test_a_pattern_means_all_that_match(o):
     o.send("/bridge/{fade,steady}", 0.75)
-    o.until(lambda: o.value("fade") == o.value("steady") == 0.75)
+    o.until(lambda: o.value("fade") == o.value("anti_flicker") == 0.75)
     o.send("/bridge/prompt/?/weight", 0.25)
     o.until(lambda: o.value("prompt_3_weight") == 0.25)
     assert o.value("prompt_weight") == o.value("prompt_2_weight") == 0.25
@@ -181,7 +182,8 @@ def test_what_no_plug_ins_parameter_may_take_is_all_that_osc_answers_to(o):
     handler = o.server._handler
     ours = {*handler._commands, *handler._buttons, *OURS}
     roots = {address.removeprefix("/bridge/").partition("/")[0] for address in ours}
-    assert roots == COMMANDS | {action.name.partition("/")[0] for action in ACTIONS}
+    former = {row.old for row in RENAMED if row.what == "action"}
+    assert roots == COMMANDS | {action.name.partition("/")[0] for action in ACTIONS} | former
 
 
 def test_buttons_and_pipelines(o):
@@ -349,7 +351,7 @@ def test_the_last_value_of_a_sweep_arrives_while_all_are_counted(o):
         message("/bridge/ref", "/etc/passwd").dgram,
         message("/bridge/ref", "../secret.png").dgram,
         message("/bridge/subscribe", 1e9).dgram,
-        message("/bridge/no_picture", "x" * 5000).dgram,
+        message("/bridge/on_loss", "x" * 5000).dgram,
     ],
 )
 def test_nonsense_changes_nothing_and_ends_nothing(o, data):

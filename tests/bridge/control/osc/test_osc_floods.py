@@ -78,10 +78,11 @@ def test_a_pattern_for_all_presses_nothing_hides_nothing_and_reloads_nothing(loo
     after = looks.desk.store.snapshot.values
     changed = {name for name in before if before[name] != after[name]}
     specs = looks.desk.store.specs
-    assert {"steady", "fade", "prompt_weight", "manage_cache", "lora_1_strength"} - changed <= {
+    faders = {"anti_flicker", "fade", "prompt_weight", "manage_cache", "lora_1_strength"}
+    assert faders - changed <= {
         "fade", "prompt_weight", "lora_1_strength"  # which were 1
     }  # fmt: skip
-    assert {"prompt", "steady", "manage_cache", "noise_scale"} <= changed
+    assert {"prompt", "anti_flicker", "manage_cache", "noise_scale"} <= changed
     assert not changed & {"mix", "bypass", "freeze", "black", "size", "backend", "lora_1"}
     assert all(specs[name].by_pattern for name in changed)
     assert (looks.desk.acted, looks.desk.switched) == ([], [])
@@ -171,7 +172,7 @@ def test_patterns_beyond_the_allowance_are_refused_and_others_are_not_harmed(loo
     ]
     looks.look(*flood, *honest, *flood)
     assert looks.value("vace_scale") == 1.5
-    assert looks.value("steady") == 0.75
+    assert looks.value("anti_flicker") == 0.75
     assert looks.desk.acted == ["reset"]
     assert looks.desk.counters.osc_refused > 1000
 
@@ -185,7 +186,7 @@ def test_values_of_the_same_sender_arrive_although_its_patterns_are_refused(look
 def test_of_one_pattern_the_newest_counts_and_its_place_is_kept(looks):
     sweep = [sent("/bridge/{vace,steady}", step / 1000) for step in range(1000)]
     looks.look(*sweep, sent("/bridge/vace", 2.0))
-    assert looks.value("steady") == pytest.approx(0.999)
+    assert looks.value("anti_flicker") == pytest.approx(0.999)
     assert looks.value("vace_scale") == 2.0
     assert looks.desk.counters.osc_coalesced == 999
     looks.look(sent("/bridge/vace", 2.0), *sweep)
@@ -258,10 +259,10 @@ def test_no_button_is_pressed_without_end(looks, monkeypatch):
 def test_a_bundle_of_thousands_is_thinned_and_stays_one_snapshot(looks):
     before = looks.desk.store.snapshot.number
     sweep = [message("/bridge/vace", step / 1000).dgram for step in range(1500)]
-    rest = [message("/bridge/steady", 0.25).dgram, message("/bridge/nothing", 1).dgram]
+    rest = [message("/bridge/anti_flicker", 0.25).dgram, message("/bridge/nothing", 1).dgram]
     looks.look((bundle(*sweep, *rest), HOSTILE))
     assert looks.value("vace_scale") == pytest.approx(1.499)
-    assert looks.value("steady") == 0.25
+    assert looks.value("anti_flicker") == 0.25
     assert looks.desk.store.snapshot.number == before + 1
     assert looks.desk.counters.osc_refused == 1
 
@@ -590,14 +591,14 @@ def test_a_codec_that_stumbles_costs_one_message(looks, monkeypatch, caplog):
     real = osc_packets.OscMessage
 
     def stumble(data):
-        if b"steady" in data:
+        if b"anti_flicker" in data:
             raise RuntimeError("of the codec")
         return real(data)
 
     monkeypatch.setattr(osc_packets, "OscMessage", stumble)
     for _ in range(3):
         looks.look(
-            sent("/bridge/vace", 0.5), sent("/bridge/steady", 0.1), sent("/bridge/fade", 2.0)
+            sent("/bridge/vace", 0.5), sent("/bridge/anti_flicker", 0.1), sent("/bridge/fade", 2.0)
         )
     assert (looks.value("vace_scale"), looks.value("fade")) == (0.5, 2.0)
     assert looks.desk.counters.osc_refused == 3
