@@ -1,4 +1,4 @@
-"""What the README says is so."""
+"""What the README, the reference and the architecture say is so."""
 
 import os
 import re
@@ -13,26 +13,43 @@ from bridge.state.status import Status
 from engine.catalog.rows import Catalog
 from tests.support.plugins import install, without
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+REFERENCE = ROOT / "docs" / "reference.md"
+MOST_WORDS = 1500  # of the README: a stranger reads it to the end
 
 
-def part(mark: str, end: str) -> str:
+def part(path: Path, mark: str, end: str) -> str:
     """What stands between two marks."""
-    return README.read_text("utf-8").split(mark)[1].split(end)[0].strip()
+    return path.read_text("utf-8").split(mark)[1].split(end)[0].strip()
+
+
+def printed(*arguments: str, path: str = "") -> str:
+    """What `spout-bridge list` prints for a document, without the plug-ins that are installed."""
+    command = [sys.executable, "-c", "from bridge.cli import main; main()", "list", "--markdown"]
+    environment = {**os.environ, "PYTHONPATH": path} if path else {**os.environ}
+    done = subprocess.run(
+        [*command, *arguments], capture_output=True, check=True, text=True, encoding="utf-8",
+        env=without(environment),
+    )  # fmt: skip
+    return done.stdout.strip()
 
 
 def test_the_reference_is_what_the_program_prints(tmp_path):
     install(tmp_path, "spout_bridge.transports", "stranger")  # as somebody may have one
     install(tmp_path, "spout_bridge.pipelines", "oddity")
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-c", "from bridge.cli import main; main()", "list", "--markdown"]
-    done = subprocess.run(
-        command, capture_output=True, check=True, text=True, encoding="utf-8",
-        env=without({**os.environ, "PYTHONPATH": path}),
-    )  # fmt: skip
-    assert part("<!-- tables -->", "<!-- end of tables -->") == done.stdout.strip(), (
+    told = printed(path=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    assert part(REFERENCE, "<!-- tables -->", "<!-- end of tables -->") == told, (
         "put the output of `spout-bridge list --markdown` between the marks"
     )
+
+
+def test_the_estimates_follow_the_limits():
+    assert part(README, "<!-- cards -->", "<!-- end of cards -->") == printed("cards")
+
+
+def test_the_readme_is_a_page():
+    assert len(README.read_text("utf-8").split()) <= MOST_WORDS
 
 
 def test_the_addresses_exist(tmp_path):

@@ -226,11 +226,12 @@ def _table(name: str) -> Any:
 
 WIDE = 10_000  # letters of a line for another program, which has no edge
 EMPTY = {"sources": "Nobody sends now. demo:, file:PATH and camera:0 need no sender."}
-OF_THE_MACHINE = {"sources"}  # what is there now: nothing for the README
+OF_THE_MACHINE = {"sources"}  # what is there now: nothing for a document
 LISTS = {
     name: _table(name)
     for name in (
-        "pipelines", "transports", "sources", "parameters", "actions", "state", "settings", "exits"
+        "pipelines", "cards", "transports", "sources", "parameters", "actions", "state",
+        "settings", "exits",
     )
 }  # fmt: skip
 

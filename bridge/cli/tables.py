@@ -1,4 +1,4 @@
-"""The reference tables, made from what is declared: for `list` and for the README."""
+"""The reference tables, made from what is declared: for `list` and for the documents."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -13,10 +13,13 @@ from bridge.transports import offers, schemes
 from engine.catalog.controls import CausalLoad
 from engine.catalog.rows import PipelineRow
 from engine.cost.fit import GB
+from engine.cost.gpus import GPUS, Gpu
 from engine.cost.memory import need, total
+from engine.cost.roofline import Work, limits
 from engine.parameters import ParameterSpec, describe
 
 USUAL = 576, 320  # pixels
+ESTIMATED_VAES = "wan", "tae"  # the default, and the lightest
 
 Table: TypeAlias = "tuple[str, Sequence[str], list[tuple[str, ...]]]"
 
@@ -30,6 +33,18 @@ def pipelines() -> Table:
     width, height = USUAL
     memory = f"GPU memory at {width}x{height}"
     return "Pipelines", ("id", "what it does", "sizes are multiples of", memory), rows
+
+
+def cards() -> Table:
+    """The estimated ceiling of each causal pipeline on each graphics card, in frames a second."""
+    width, height = USUAL
+    head = ("pipeline", "`vae`", "GPU memory", *(gpu.name for gpu in GPUS))
+    rows: list[tuple[str, ...]] = []
+    for row in installed_catalog().rows.values():
+        for vae in ESTIMATED_VAES if row.spec else ():
+            memory = _memory(row, vae=vae)
+            rows.append((row.id, vae, memory, *(_ceiling(row, vae, gpu) for gpu in GPUS)))
+    return f"Estimated: at most so many fps at {width}x{height}, from a video input", head, rows
 
 
 def transports() -> Table:
@@ -91,18 +106,36 @@ def exits() -> Table:
 
 
 def markdown(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The same as a section for the README."""
+    """The same as a section of a document."""
     lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n\n"
 
 
-def _memory(row: PipelineRow) -> str:
-    """What a pipeline needs of a GPU as it is loaded by default; empty for little."""
-    load = row.load()
+def _memory(row: PipelineRow, **values: str) -> str:
+    """What a pipeline needs of a GPU, loaded by default but for `values`; empty for little."""
+    load = row.load().model_copy(update=values)
     if row.spec is None or not isinstance(load, CausalLoad):
         return ""
     return f"{total(need(row.spec, load, *USUAL)) / GB:.1f} GB"
+
+
+def _ceiling(row: PipelineRow, vae: str, gpu: Gpu) -> str:
+    """Frames a second that no program makes on this card with the kernels known today; nothing
+    where it lacks the memory.
+    """
+    load = row.load().model_copy(update={"vae": vae})
+    assert row.spec
+    assert isinstance(load, CausalLoad)
+    if total(need(row.spec, load, *USUAL)) > gpu.memory:
+        return "too large"
+    width, height = USUAL
+    steps = len(row.spec.steps["authors"].steps)
+    work = Work(
+        spec=row.spec, width=width, height=height, steps=steps, decoder=vae, encoder=vae
+    )  # fmt: skip
+    found = limits(work, gpu)
+    return f"{found.kernel.fps:.0f}" if found else ""
 
 
 def _users(ids: Sequence[str]) -> str:

@@ -61,13 +61,15 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """One GPU. `devices` are the names that its driver gives it; `bandwidth` is in bytes/s.
+    """One GPU. `devices` are the names that its driver gives it; `memory` is in bytes,
+    `bandwidth` in bytes/s.
 
     `spec` and `kernel` have a rate for each of KINDS, 0 where the GPU has no units for it.
     """
 
     name: str
     devices: tuple[str, ...]
+    memory: float
     bandwidth: float
     spec: tuple[float, ...]
     kernel: tuple[float, ...]
@@ -97,18 +99,22 @@ def _rates(row: tuple[float, ...], precision: Precision, bandwidth: float) -> Ra
 H100 = Gpu(
     name="H100",
     devices=("NVIDIA H100 80GB HBM3",),  # SXM; the PCIe and NVL cards have other rates
+    memory=80e9,
     bandwidth=3.35e12,
     spec=(989, 1979, 0, 989, 1979, 0, 989),
     kernel=(800, 1500, 0, 650, 1150, 0, 480),
     published=frozenset({"attn16", "attn8"}),  # FlashAttention-3: 648, and about 1150 in fp8
 )
-H200 = replace(H100, name="H200", devices=("NVIDIA H200",), bandwidth=4.8e12)  # the H100's chip
+H200 = replace(
+    H100, name="H200", devices=("NVIDIA H200",), memory=141e9, bandwidth=4.8e12
+)  # the H100's chip
 
 # The GeForce rows have the data sheet's rate with 16-bit sums for attn16 and conv, twice the one
 # with 32-bit sums. Their fp8 kernel rate is that with 32-bit sums; 16-bit ones could double it.
 RTX_4090 = Gpu(
     name="RTX 4090",
     devices=("NVIDIA GeForce RTX 4090",),
+    memory=24e9,
     bandwidth=1.008e12,
     spec=(165.2, 660.6, 0, 330.3, 660.6, 0, 330.3),
     kernel=(160, 310, 0, 164, 600, 0, 100),
@@ -117,6 +123,7 @@ RTX_4090 = Gpu(
 RTX_5090 = Gpu(
     name="RTX 5090",
     devices=("NVIDIA GeForce RTX 5090",),
+    memory=32e9,
     bandwidth=1.792e12,
     spec=(209.5, 838, 1676, 419, 838, 1676, 419),
     kernel=(200, 390, 1250, 215, 600, 1038, 125),
@@ -128,6 +135,7 @@ RTX_PRO_6000 = Gpu(
         "NVIDIA RTX PRO 6000 Blackwell Workstation Edition",
         "NVIDIA RTX PRO 6000 Blackwell Server Edition",  # no faster, so the limits hold for it
     ),
+    memory=96e9,
     bandwidth=1.792e12,
     spec=(503.8, 1007, 2015, 503.8, 1007, 2015, 503.8),
     kernel=(400, 800, 1400, 400, 700, 1200, 240),
@@ -135,6 +143,7 @@ RTX_PRO_6000 = Gpu(
 B200 = Gpu(
     name="B200",
     devices=("NVIDIA B200",),
+    memory=180e9,
     bandwidth=8.0e12,
     spec=(2250, 4500, 9000, 2250, 4500, 9000, 2250),
     kernel=(1700, 3200, 6000, 1605, 2018, 2018, 1000),
