@@ -1,9 +1,11 @@
 """What each pipeline is loaded from, what of it is missing, and the download of that."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from importlib import invalidate_caches
+from importlib.util import find_spec
+from typing import Any, TypeAlias
 
 from bridge.downloads.downloads import Download, Downloads
 from bridge.system.aside import Disk, SlowError
@@ -13,6 +15,7 @@ from engine.catalog.specs import DEMO
 from engine.files.library import Library, MissingFiles, lack
 from engine.parameters import Load
 from engine.system import drives
+from engine.system.installation import with_extra
 
 PATIENCE = 3.0  # seconds that a look for a pipeline's files may take
 LISTING = 10.0  # the same for those of all pipelines
@@ -29,10 +32,28 @@ class Silence:
         return f"{self.pipeline} waits for its files. {self.why}"
 
 
-class MissingWeights(ValueError):
-    """A pipeline cannot be loaded before its files are here; `lack` says which."""
+@dataclass(frozen=True, slots=True)
+class MissingPackages:
+    """The same where a pipeline needs packages that are not installed."""
 
-    def __init__(self, lack: MissingFiles | Silence) -> None:
+    pipeline: str
+    packages: Sequence[str]
+    extra: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.pipeline} needs {', '.join(self.packages)}: install the extra "
+            f"`{self.extra}` with `{with_extra(self.extra)}`."
+        )
+
+
+Lack: TypeAlias = MissingFiles | MissingPackages | Silence
+
+
+class MissingWeights(ValueError):
+    """A pipeline cannot be loaded before its files or packages are here; `lack` says which."""
+
+    def __init__(self, lack: Lack) -> None:
         super().__init__(str(lack))
         self.lack = lack
 
@@ -64,8 +85,10 @@ class Weights:
         """How the last download stands."""
         return self._downloads.now
 
-    def lack(self, row: PipelineRow, load: Load) -> MissingFiles | Silence | None:
+    def lack(self, row: PipelineRow, load: Load) -> Lack | None:
         """What a pipeline lacks to be loaded so; None for nothing. Waits a moment for the disk."""
+        if gone := _not_installed(row.packages):
+            return MissingPackages(row.id, gone, row.extra)
         wanted = tuple(row.needs(load).values())
         if not wanted:
             return None
@@ -90,7 +113,7 @@ class Weights:
         gone = self.lack(row, _real(self._chosen(row)))
         if gone is None:
             raise ValueError(f"Everything that {pipeline} is loaded from is here.")
-        if isinstance(gone, Silence):
+        if not isinstance(gone, MissingFiles):
             raise ValueError(str(gone))
         if gone.away:
             raise ValueError(gone.away)
@@ -177,6 +200,13 @@ def _width(row: PipelineRow, load: Load) -> int:
         return 0
     demo = isinstance(load, CausalLoad) and load.weights == "demo"
     return DEMO.dim if demo else row.spec.network.dim
+
+
+def _not_installed(packages: Sequence[str]) -> list[str]:
+    """Those of some modules that are missing now: somebody may install them meanwhile."""
+    if packages:
+        invalidate_caches()
+    return [name for name in packages if find_spec(name) is None]
 
 
 def _real(load: Load) -> Load:

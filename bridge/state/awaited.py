@@ -1,4 +1,4 @@
-"""The pipeline asked for at the start that lacks files: it is loaded when those are there."""
+"""The pipeline asked for at the start that lacks files or packages: loaded when it has them."""
 
 import threading
 from collections.abc import Callable

@@ -70,6 +70,7 @@ class PipelineRow:
     `guided` names the switch of its `load` with which it takes control video and mask; empty where
     it never does.
     `needs` gives the weights that it is loaded from, by what they are for.
+    `packages` are the modules that it imports and the first install lacks; `extra` brings them.
     `spec` is what the GPU memory of a causal pipeline is computed from.
     `memory` is what a worker of this pipeline needs, in bytes; 0 for little. `pixel_bytes` is what
     it needs for each pixel of its size, where no `spec` says it.
@@ -89,6 +90,8 @@ class PipelineRow:
     family: str = ""
     words: Sequence[str] = ()
     needs: Callable[[Any], Mapping[str, files.Artifact]] = _nothing
+    packages: Sequence[str] = ()
+    extra: str = ""
     spec: CausalSpec | None = None
     memory: int = 0
     pixel_bytes: int = 0
@@ -108,6 +111,8 @@ def _causal(spec: CausalSpec, title: str) -> PipelineRow:
         guided="vace_load",
         spec=spec,
         needs=partial(files.needed, spec),
+        packages=("torch", "diffusers", "transformers", "safetensors", "tokenizers", "ftfy"),
+        extra="engine",
         family="wan",
     )
 
