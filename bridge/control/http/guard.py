@@ -28,10 +28,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.control.http import json_bodies
+from bridge.state.references import MOST_BYTES
 
 JSON_LIMIT = 1 << 20  # bytes
 LONG = 32 << 10  # bytes of JSON that are looked at beside the server's loop
-UPLOAD_LIMIT = 25 << 20
+UPLOAD_LIMIT = MOST_BYTES
 BODIES_LIMIT = 64 << 20  # of all that are on their way
 DRAIN, DRAIN_LIMIT = 2.0, 32 << 20  # seconds and bytes for which a refused body may still come
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/avif")
