@@ -1,4 +1,4 @@
-"""The actions: what happens once when a button is pressed. The session binds what each one does."""
+"""The actions: what a button triggers. The session binds each to its function."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,23 @@ from bridge.state.inputs import ROLES
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """An action by its name, `/bridge/NAME` over OSC, and what it does in a sentence."""
+    """An action: its name, `/bridge/NAME` over OSC, and what it does, in one sentence."""
 
     name: str
     help: str
 
 
 ACTIONS = (
-    ActionSpec("reset", "Let the pipeline forget the past of its stream."),
-    ActionSpec("reload", "Build the pipeline anew."),
-    ActionSpec("kill_engine", "Kill the engine worker, to see that the output goes on."),
-    ActionSpec("panic", "Black, and hold what comes after: black and freeze on."),
-    ActionSpec("live", "Back to the live picture: black, freeze and bypass off."),
-    ActionSpec("ref/snap", "Take the present picture of the input as the reference."),
-    ActionSpec("defaults", "All parameters back to their defaults."),
+    ActionSpec("reset", "Restart the stream: the pipeline forgets its past frames."),
+    ActionSpec("reload", "Reload the pipeline."),
+    ActionSpec("kill_engine", "Kill the engine worker, to test that the output keeps running."),
+    ActionSpec("panic", "Fade to black and hold: black and freeze on."),
+    ActionSpec("live", "Back to live: black, freeze and bypass off."),
+    ActionSpec("ref/snap", "Use the current input frame as the reference."),
+    ActionSpec("defaults", "Reset all parameters to their defaults."),
 )
 
-# What else follows /bridge/ in OSC: commands with an argument, questions, and what is told.
+# What else follows /bridge/ in OSC: commands with an argument, queries, and replies.
 COMMANDS = frozenset({
     "pipeline", *ROLES, "download", "ping", "query", "subscribe", "unsubscribe",
     "error", "pong", "state",

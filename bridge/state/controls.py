@@ -1,4 +1,4 @@
-"""What there is to control: the output's own parameters, and all that the pipelines have."""
+"""The parameters that exist: the output's own, and those of every pipeline."""
 
 from typing import Literal
 
@@ -7,28 +7,28 @@ from engine.parameters import Parameters, ParameterSpec, control, describe
 
 
 class OutputParameters(Parameters):
-    """What can be done to the output, and to how much is made for it, whatever the pipeline."""
+    """Parameters of the output and of the generation rate, whatever the pipeline."""
 
     mix: float = control(
         1.0,
-        "From the input (0) to the generated picture (1).",
+        "Blend from the input (0) to the generated image (1).",
         minimum=0,
         maximum=1,
         page="Show",
         by_pattern=False,
     )
-    bypass: bool = control(False, "Show the input as it is.", page="Show", by_pattern=False)
-    freeze: bool = control(False, "Hold the picture that is shown.", page="Show", by_pattern=False)
+    bypass: bool = control(False, "Show the input unchanged.", page="Show", by_pattern=False)
+    freeze: bool = control(False, "Hold the frame shown.", page="Show", by_pattern=False)
     black: bool = control(False, "Fade to black, and back.", page="Show", by_pattern=False)
     black_fade: float = control(
-        0.5, "Time that the fade to black takes.", minimum=0, maximum=60, unit="s", page="Show"
+        0.5, "Duration of the fade to black.", minimum=0, maximum=60, unit="s", page="Show"
     )
     on_loss: Literal["hold", "passthrough", "card"] = control(
-        "hold", "What to show after `hold_s` without a new picture.", page="Show"
+        "hold", "What to show after `hold_s` without a new frame.", page="Show"
     )
     hold_s: float = control(
         3.0,
-        "Time that the last picture is held, at least twice a block's time.",
+        "How long the last frame is held; at least twice a block's time.",
         minimum=0,
         maximum=3600,
         unit="s",
@@ -36,7 +36,7 @@ class OutputParameters(Parameters):
     )
     max_fps: float = control(
         0.0,
-        "Most pictures generated a second, so that other programs keep the GPU they need; 0: all.",
+        "Maximum frames generated per second, to leave GPU time to other programs; 0: no limit.",
         minimum=0,
         maximum=240,
         unit="fps",
@@ -46,7 +46,7 @@ class OutputParameters(Parameters):
 
 
 def all_specs(catalog: Catalog) -> list[ParameterSpec]:
-    """Every parameter as it is declared; a name stands here once for each pipeline that has it."""
+    """Every parameter as declared; a name appears once for each pipeline that has it."""
     found = [*describe(OutputParameters)]
     for row in catalog.rows.values():
         found += [*describe(row.parameters), *describe(row.load)]

@@ -1,7 +1,7 @@
-"""What the bridge knows of itself; the one place that OSC, HTTP, page and metrics read.
+"""The state of the bridge; the one place that OSC, HTTP, page and metrics read.
 
-`Status` declares every value once, with its unit and meaning. `Counters` is what the threads of
-the frame path write while they run; each field has one writer.
+`Status` declares every value once, with its unit and meaning. `Counters` is written by the threads
+of the frame path while they run; each field has one writer.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from bridge.system.timing import Quantiles, Rate
 
 
 class EngineState(StrEnum):
-    """Where the engine stands."""
+    """State of the engine."""
 
     IDLE = "IDLE"
     DOWNLOADING = "DOWNLOADING"
@@ -36,7 +36,7 @@ class OutputSource(StrEnum):
 
 
 def status_field(default: Any, help: str, unit: str = "", metric: str = "") -> Any:
-    """Declare one value of `Status`: `metric` is gauge, counter, or empty for what is no number."""
+    """Declare one value of `Status`: `metric` is gauge, counter, or empty if not a number."""
     meaning = {"help": help, "unit": unit, "metric": metric}
     if isinstance(default, type):
         return field(default_factory=default, metadata=meaning)
@@ -45,85 +45,83 @@ def status_field(default: Any, help: str, unit: str = "", metric: str = "") -> A
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Everything that is told to the outside, at one moment."""
+    """Everything the surfaces report, at one moment."""
 
-    state: str = status_field("IDLE", "Where the engine stands.")
+    state: str = status_field("IDLE", "State of the engine.")
     reason: str = status_field("", "Why, in one sentence.")
-    pipeline: str = status_field("", "The pipeline whose pictures are shown.")
-    pipeline_asked: str = status_field(
-        "", "The pipeline asked for at the start that still lacks files."
+    pipeline: str = status_field("", "Pipeline whose frames are shown.")
+    pipeline_asked: str = status_field("", "Pipeline requested at start that still lacks files.")
+    loading: str = status_field("", "Pipeline being loaded, if any.")
+    progress: float = status_field(1.0, "Loading progress, 0 to 1.", "", "gauge")
+    phase: str = status_field("", "Current step of loading.")
+    error: str = status_field("", "Last error, in one sentence; empty if none.")
+    fps: float = status_field(0.0, "Generated frames shown per second.", "fps", "gauge")
+    input_fps: float = status_field(0.0, "Frames received per second.", "fps", "gauge")
+    engine_fps: float = status_field(0.0, "Frames generated per second.", "fps", "gauge")
+    output_fps: float = status_field(
+        0.0, "Frames sent per second, including held ones.", "fps", "gauge"
     )
-    loading: str = status_field("", "The pipeline that is being loaded, if any.")
-    progress: float = status_field(1.0, "How far loading has come, 0 to 1.", "", "gauge")
-    phase: str = status_field("", "What is being loaded.")
-    error: str = status_field("", "The last error, in one sentence; empty when all is well.")
-    fps: float = status_field(0.0, "Generated pictures shown a second.", "fps", "gauge")
-    input_fps: float = status_field(0.0, "Pictures received a second.", "fps", "gauge")
-    engine_fps: float = status_field(0.0, "Pictures generated a second.", "fps", "gauge")
-    output_fps: float = status_field(0.0, "Pictures sent a second, held ones too.", "fps", "gauge")
     latency: float = status_field(
-        0.0, "From a picture received to its result shown, median.", "ms", "gauge"
+        0.0, "Time from a frame received to its result shown, median.", "ms", "gauge"
     )
-    latency_p95: float = status_field(0.0, "The same, 95 of 100 are faster.", "ms", "gauge")
+    latency_p95: float = status_field(0.0, "The same, 95th percentile.", "ms", "gauge")
     block_time: float = status_field(0.0, "Time the engine takes for one block.", "ms", "gauge")
-    input_age: float = status_field(0.0, "Time since the last picture was received.", "s", "gauge")
+    input_age: float = status_field(0.0, "Time since the last frame was received.", "s", "gauge")
     input: str = status_field(
         "live",
-        "How it stands with the input: opening, waiting (for its sender), live, still, failed, or "
-        "unneeded where pictures are made of text.",
+        "State of the input: opening, waiting (for its sender), live, still, failed, or unneeded "
+        "when frames are generated from text alone.",
     )
-    input_problem: str = status_field("", "What keeps the input's pictures away, in one sentence.")
-    control: str = status_field("", "Where the live control video comes from, and how it goes.")
-    control_input: str = status_field("none", "How it stands with it: none, or as the input.")
-    mask: str = status_field("", "Where the live mask comes from, and how it goes.")
-    mask_input: str = status_field("none", "How it stands with it: none, or as the input.")
-    picture_age: float = status_field(
-        0.0, "Time since the last picture was generated.", "s", "gauge"
-    )
+    input_problem: str = status_field("", "Why no input frames arrive, in one sentence.")
+    control: str = status_field("", "URI and status of the live control video.")
+    control_input: str = status_field("none", "State of the control video: none, or as input.")
+    mask: str = status_field("", "URI and status of the live mask.")
+    mask_input: str = status_field("none", "State of the mask: none, or as input.")
+    picture_age: float = status_field(0.0, "Time since the last frame was generated.", "s", "gauge")
     shown: str = status_field("card", "What is shown now: new, hold, pass, fallback or card.")
-    longest_gap: float = status_field(0.0, "Longest time between two pictures sent.", "ms", "gauge")
-    black_frames: int = status_field(0, "Black pictures sent that nobody asked for.", "", "counter")
-    frames_new: int = status_field(0, "Ticks that showed a new picture.", "", "counter")
-    frames_hold: int = status_field(0, "Ticks that held the last picture.", "", "counter")
+    longest_gap: float = status_field(0.0, "Longest time between two sent frames.", "ms", "gauge")
+    black_frames: int = status_field(0, "Unintended black frames sent.", "", "counter")
+    frames_new: int = status_field(0, "Ticks that showed a new frame.", "", "counter")
+    frames_hold: int = status_field(0, "Ticks that held the last frame.", "", "counter")
     frames_pass: int = status_field(0, "Ticks that showed the input instead.", "", "counter")
     frames_fallback: int = status_field(0, "Ticks that showed the fallback.", "", "counter")
     frames_card: int = status_field(0, "Ticks that showed the test card.", "", "counter")
-    dropped_input: int = status_field(0, "Received pictures that no block took.", "", "counter")
-    dropped_output: int = status_field(
-        0, "Generated pictures that were never shown.", "", "counter"
+    dropped_input: int = status_field(0, "Received frames that no block used.", "", "counter")
+    dropped_output: int = status_field(0, "Generated frames that were never shown.", "", "counter")
+    dropped_send: int = status_field(
+        0, "Frames dropped by a sink too slow for them.", "", "counter"
     )
-    dropped_send: int = status_field(0, "Pictures that the sink was too slow for.", "", "counter")
-    bad_blocks: int = status_field(0, "Blocks thrown away as NaN, infinite or flat.", "", "counter")
+    bad_blocks: int = status_field(0, "Blocks discarded as NaN, infinite or flat.", "", "counter")
     restarts: int = status_field(0, "Engine workers that died and were replaced.", "", "counter")
     osc_messages: int = status_field(0, "OSC messages received.", "", "counter")
     osc_coalesced: int = status_field(
-        0, "OSC messages that a newer one replaced in time.", "", "counter"
+        0, "OSC messages replaced by a newer one before use.", "", "counter"
     )
-    osc_refused: int = status_field(0, "OSC messages that were no good.", "", "counter")
-    source: str = status_field("", "Where pictures come from, and how it goes.")
-    sink: str = status_field("", "Where pictures go, under the name to pick.")
+    osc_refused: int = status_field(0, "Rejected OSC messages.", "", "counter")
+    source: str = status_field("", "URI and status of the source.")
+    sink: str = status_field("", "Where frames are sent, under the name to pick.")
     stuck: int = status_field(
-        0, "Sources and sinks left behind in a driver or disk that does not answer.", "", "gauge"
+        0, "Sources and sinks abandoned in a driver or disk that does not respond.", "", "gauge"
     )
-    alarm_problem: str = status_field("", "Why the last alarm has not arrived; empty when it has.")
-    engine_size: str = status_field("", "Size that the engine works at.", "px")
-    output_size: str = status_field("", "Size that is sent.", "px")
+    alarm_problem: str = status_field("", "Why the last alarm was not delivered; empty if it was.")
+    engine_size: str = status_field("", "Size the engine works at.", "px")
+    output_size: str = status_field("", "Size of the frames sent.", "px")
     worker: int = status_field(0, "Process id of the engine worker; 0 for none.")
-    uptime: float = status_field(0.0, "Time since the start.", "s", "gauge")
+    uptime: float = status_field(0.0, "Time since start.", "s", "gauge")
     memory: float = status_field(0.0, "Memory of the bridge process.", "MB", "gauge")
     worker_memory: float = status_field(0.0, "Memory of the engine worker.", "MB", "gauge")
-    snapshot: int = status_field(0, "Number of the parameter snapshot in the picture shown.")
-    download: str = status_field("", "What is being downloaded, or why the last download failed.")
-    download_progress: float = status_field(0.0, "How much of it is here, 0 to 1.", "", "gauge")
-    notes: Mapping[str, Any] = status_field(dict, "What the pipeline says of its last block.")
+    snapshot: int = status_field(0, "Number of the parameter snapshot of the frame shown.")
+    download: str = status_field("", "Current download, or why the last one failed.")
+    download_progress: float = status_field(0.0, "Download progress, 0 to 1.", "", "gauge")
+    notes: Mapping[str, Any] = status_field(dict, "What the pipeline reports about its last block.")
 
     @property
     def source_uri(self) -> str:
-        """The URI in `source`, without how it goes."""
+        """The URI in `source`, without its status."""
         return self.uri_of("source")
 
     def uri_of(self, role: str) -> str:
-        """The URI of an input, without how it goes; empty for none."""
+        """The URI of an input, without its status; empty for none."""
         return str(getattr(self, role)).partition(" · ")[0]
 
 
@@ -141,7 +139,7 @@ STATUS = tuple(StatusSpec(f.name, **f.metadata) for f in fields(Status))
 
 
 class Counters:
-    """What the frame path counts; plain attributes, each with one writing thread."""
+    """Counts of the frame path; plain attributes, each written by one thread."""
 
     def __init__(self) -> None:
         self.input_rate = Rate()
