@@ -22,8 +22,8 @@ class Uploads:
         self._here = 0
 
     async def take(self, name: str, body: Callable[[], Awaitable[bytes]]) -> dict[str, Any]:
-        """Keep a picture that arrives as `body`; see `references.add`. AssetError also where too many
-        come at once, with nothing read, and where one does not arrive in time.
+        """Keep a picture that arrives as `body`; see `references.add`. AssetError also where too
+        many come at once, with nothing read, and where one does not arrive in time.
         """
         references.check_name(name)
         if self._here >= MOST:
