@@ -1,4 +1,4 @@
-"""The command with the pipelines of tests/support/doubles.py, and with little patience for what is silent."""
+"""The command with the pipelines of tests/support/doubles.py, and little patience with silence."""
 
 import bridge.playout.endpoint
 import bridge.session
