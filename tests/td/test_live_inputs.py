@@ -235,4 +235,4 @@ def test_input_control_and_mask_go_to_a_bridge_and_a_lost_one_is_told(patch, top
         patch.until(lambda: patch.par.Controlinput.eval() == "")
         with pytest.raises(urllib.error.HTTPError) as refused:
             picture(real, "control")
-        assert "There is no live control now" in json.load(refused.value)["detail"]
+        assert "No live control is set" in json.load(refused.value)["detail"]

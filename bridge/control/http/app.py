@@ -46,15 +46,15 @@ PAGE = Path(__file__).parent.parent / "page"
 API = "/api/v1"
 READY = ("RUNNING", "DEGRADED")
 FRAMEWORK = {
-    "Not Found": "There is nothing here by that path; /docs lists what there is.",
-    "Method Not Allowed": "This path is not asked for in that way; /docs says how.",
+    "Not Found": "Path not found; /docs lists the available paths.",
+    "Method Not Allowed": "This path does not accept that method; /docs lists the methods.",
 }
 MISFITS = {
     "missing": "is missing",
-    "extra_forbidden": "is no name that is taken here",
-    "string_type": "takes a text",
-    "dict_type": 'takes an object of names and values, such as {"vace_scale": 1.5}',
-    "model_attributes_type": "takes an object of names and values",
+    "extra_forbidden": "is an unknown name",
+    "string_type": "must be text",
+    "dict_type": 'must be an object of names and values, such as {"vace_scale": 1.5}',
+    "model_attributes_type": "must be an object of names and values",
 }
 # FastAPI would check it, and answer in words of its own
 NAMED = InPath(json_schema_extra={"pattern": "^[^\\x00-\\x1f\\x7f/\\\\]+$"})
@@ -65,17 +65,17 @@ LONGEST_NAME = 80  # letters of a name that is told
 STALE = 5.0  # seconds without a generated picture, or three blocks where those take longer
 NO_INPUT = {
     "opening": "The source has not opened yet",
-    "waiting": "The source's sender is not there",
-    "failed": "The source fails",
+    "waiting": "The source's sender is missing",
+    "failed": "The source has failed",
 }
 
 
 class Parameters(RootModel[dict[str, Any]]):
-    """Values by the parameters' long names; any may be left out."""
+    """Values by long parameter name; all are optional."""
 
 
 class Switch(BaseModel):
-    """A pipeline, and values that it is to be loaded with."""
+    """A pipeline, and the values to load it with."""
 
     model_config = ConfigDict(extra="allow")
     pipeline: str
@@ -86,7 +86,7 @@ def create_app(desk: BridgeApi, rules: Rules) -> Guard:
     app = FastAPI(
         title="spout-bridge",
         version=__version__,
-        description="Every parameter, action and pipeline of this bridge. The page is at /.",
+        description="All parameters, actions and pipelines of this bridge. The page is at /.",
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -123,7 +123,7 @@ def _pages(app: FastAPI, desk: BridgeApi) -> None:
 
 
 def _described(app: FastAPI, desk: BridgeApi, rules: Rules) -> None:
-    disk = Disk("The folder of pictures or that of LoRAs")
+    disk = Disk("The image or LoRA folder")
 
     @app.get("/openapi.json", include_in_schema=False)
     def openapi() -> JSONResponse:
@@ -139,17 +139,17 @@ def _health(app: FastAPI, desk: BridgeApi) -> None:
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
-        """The bridge's loop turns."""
+        """The bridge is running."""
         return {"status": "ok"}
 
     @app.get(
         "/readyz",
         tags=["health"],
-        responses={503: {"model": dict[str, Any], "description": "Not now, and why."}},
+        responses={503: {"model": dict[str, Any], "description": "Not ready, with the reason."}},
     )
     async def readyz() -> JSONResponse:
-        """200 while new pictures can come, else 503 with the reason: of the engine, or of the
-        input. A still input is ready, one whose sender is away or whose source fails is not.
+        """200 while new frames can arrive, else 503 with the engine's or the input's reason. A
+        still input is ready; one with a missing sender or a failed source is not.
         """
         told = _readiness(desk.status())
         return JSONResponse(told, 200 if told["ready"] else 503)
@@ -161,12 +161,12 @@ def _health(app: FastAPI, desk: BridgeApi) -> None:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
     async def prometheus() -> Response:
-        """Prometheus text."""
+        """Metrics in the Prometheus text format."""
         return Response(generate_latest(metrics), media_type="text/plain; version=0.0.4")
 
     @app.get(f"{API}/state", tags=["state"])
     async def state() -> dict[str, Any]:
-        """Everything that the bridge knows of itself."""
+        """The complete state of the bridge."""
         return app.state.streams.state()
 
 
@@ -179,9 +179,9 @@ def _readiness(status: Status) -> dict[str, Any]:
     if status.state == "WARMUP" and away:
         pass  # it has all it needs but a picture
     elif status.state not in READY:
-        dead = status.reason or status.error or f"It is {status.state}."
+        dead = status.reason or status.error or f"The engine is {status.state}."
     elif status.picture_age > limit:
-        dead = status.error or f"It has made no picture for {status.picture_age:.0f} s."
+        dead = status.error or f"The engine has made no frame for {status.picture_age:.0f} s."
     return {
         "ready": not (dead or away),
         "state": status.state,
@@ -198,7 +198,7 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
 
     @app.get(f"{API}/schema", tags=["parameters"])
     def whole_schema() -> dict[str, Any]:
-        """All parameters with their ranges, all actions, all pipelines, all values of the state."""
+        """All parameters with their ranges, all actions, pipelines and state values."""
         return schema(desk)
 
     @app.get(f"{API}/parameters", tags=["parameters"])
@@ -208,7 +208,7 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
 
     @app.patch(f"{API}/parameters", tags=["parameters"], responses=refused(409))
     async def change(request: Request, given: Parameters) -> dict[str, Value]:
-        """Set some parameters: all of them, or none where one is refused."""
+        """Set parameters: all of them, or none if one is refused."""
         asked = given.root
         if not desk.store.waits(asked):
             return desk.store.update(asked, _setter(request))
@@ -218,12 +218,12 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
     def act(
         name: Annotated[str, InPath(json_schema_extra={"enum": names})],
     ) -> dict[str, str]:
-        """Do something once."""
+        """Run an action once."""
         if name in former:
             tell_once(f"action {name}", former[name])
         action = desk.actions.get(former.get(name, name))
         if action is None:
-            raise HTTPException(404, f"There is no action {name!r:.80}; choose {', '.join(names)}.")
+            raise HTTPException(404, f"Unknown action {name!r:.80}; choose {', '.join(names)}.")
         try:
             action.run()
         except MissingWeights as error:
@@ -247,14 +247,14 @@ def _setter(request: Request) -> Setter:
 def _pipelines(app: FastAPI, desk: BridgeApi) -> None:
     @app.get(f"{API}/pipelines", tags=["pipelines"])
     def pipelines() -> list[dict[str, Any]]:
-        """What there is to switch to."""
+        """The available pipelines."""
         return [dict(row) for row in desk.pipelines()]
 
     @app.post(f"{API}/pipeline", status_code=202, tags=["pipelines"], responses=refused(404, 409))
     def switch(given: Switch) -> dict[str, str]:
-        """Begin to change the pipeline; the output goes on, the state tells how it goes.
+        """Start switching the pipeline; the output keeps running, the state shows the progress.
 
-        Beside the server's loop, for it looks at the pipeline's files and a disk may sleep.
+        Runs off the server's loop: it checks the pipeline's files, and a disk may be asleep.
         """
         pipeline = given.pipeline
         try:
@@ -295,7 +295,7 @@ def _assets(app: FastAPI, desk: BridgeApi) -> None:
         responses=refused(507),
     )
     async def add(request: Request, name: Annotated[str, NAME]) -> dict[str, Any]:
-        """Keep a reference image; its `name` is what `reference` takes."""
+        """Upload a reference image; pass its `name` to `reference`."""
         return await uploads.take(name, request.body)
 
     @app.get(
@@ -305,12 +305,12 @@ def _assets(app: FastAPI, desk: BridgeApi) -> None:
         responses={**of_type(*PICTURES), **refused(404, 503)},
     )
     async def one(name: Annotated[str, NAMED]) -> FileResponse:
-        """One reference image, by its name or its id."""
+        """One reference image, by name or id."""
         return sent(await looked(name, partial(references.find, desk.assets, name)))
 
     @app.delete(API + "/assets/{name}", tags=["assets"], responses=refused(404, 409, 503))
     async def remove(name: Annotated[str, NAMED]) -> dict[str, str]:
-        """Remove a reference image, by its name or its id."""
+        """Remove a reference image, by name or id."""
         await looked(f"remove {name}", lambda: references.remove(desk.assets, name))
         return {"removed": name}
 
@@ -327,7 +327,7 @@ def _streams(app: FastAPI, desk: BridgeApi) -> None:
     async def frame(
         side: Annotated[str, InPath(json_schema_extra={"enum": [*SIDES]})],
     ) -> Response:
-        """The newest picture of an input or of the output, exactly."""
+        """The newest frame of an input or of the output, lossless."""
         found = desk.latest_frame(side) if side in SIDES else None
         if found is None:
             raise HTTPException(404, await run_in_threadpool(_unseen, desk, side))
@@ -346,21 +346,21 @@ def _streams(app: FastAPI, desk: BridgeApi) -> None:
 def _unseen(desk: BridgeApi, side: str) -> str:
     """Why there is no picture of a side."""
     if side not in SIDES:
-        return f"There is no side {side!r:.80}; the sides are {', '.join(SIDES)}."
+        return f"Unknown side {side!r:.80}; choose {', '.join(SIDES)}."
     role = SIDES[side]
     if role is None:
-        return "No picture has been shown yet."
+        return "No frame has been shown yet."
     uri = desk.status().uri_of(role)
     if not uri:
-        return f"There is no live {side} now; POST {API}/{role} takes the URI of one."
-    return f"The {side} {uri} has given no picture yet."
+        return f"No live {side} is set; POST its URI to {API}/{role}."
+    return f"The {side} {uri} has sent no frame yet."
 
 
 async def _bad_values(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ParameterError)
     told = [(["body", name[:LONGEST_NAME]], text) for name, text in error.problems.items()]
     if more := told[MOST_TOLD:]:
-        told[MOST_TOLD:] = [(["body"], f"{len(more)} more of these values are refused.")]
+        told[MOST_TOLD:] = [(["body"], f"{len(more)} more values were refused.")]
     detail = [{"loc": loc, "msg": text, "type": "value_error"} for loc, text in told]
     return JSONResponse({"detail": detail}, 409 if isinstance(error, UnusableError) else 422)
 
@@ -380,7 +380,7 @@ def _misfit(row: Mapping[str, Any]) -> str:
     """What is wrong with a body or a query, in a sentence."""
     inner = [str(part) for part in row["loc"][1:]]
     name = ".".join(inner)[:LONGEST_NAME] or f"the {row['loc'][0]}"
-    said = MISFITS.get(row["type"], "cannot be used; /docs says what it takes")
+    said = MISFITS.get(row["type"], "is not valid; /docs lists the accepted values")
     return f"{name[0].upper()}{name[1:]} {said}." if not inner else f"{name} {said}."
 
 
@@ -390,7 +390,7 @@ async def _bad_asset(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _bad_json(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": "The body is no JSON."}, 400)
+    return JSONResponse({"detail": "The body is not valid JSON."}, 400)
 
 
 async def _bad_request(request: Request, error: Exception) -> JSONResponse:

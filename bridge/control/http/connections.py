@@ -25,11 +25,11 @@ SOCKET_HEADER, SOCKET_HEADERS = 8 << 10, 128  # the most that a WebSocket's pars
 SEND_BUFFER = 128 << 10  # bytes that the system holds for a client: few, so that it falls soon
 TRY_AGAIN = 1013  # the close code of a WebSocket whose place another one needs
 SENTENCES = {
-    400: "This is no HTTP that is understood here.",
-    408: "The request did not come whole in time; send it again.",
+    400: "Not a valid HTTP request.",
+    408: "The request did not arrive in full in time; send it again.",
     413: "A chunk of the body is too long.",
-    431: f"The request's line and headers may have {HEAD >> 10} KB together.",
-    501: "This way to send a body is not understood; send its length, or chunks.",
+    431: f"The request line and headers may take at most {HEAD >> 10} KB together.",
+    501: "Unsupported transfer encoding; send a content length, or chunks.",
 }
 faults = Faults()
 

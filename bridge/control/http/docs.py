@@ -16,8 +16,8 @@ from bridge.control.http.files import Folder
 PACKAGE, INSIDE = "fastapi_swagger", "resources"
 FILES = ("swagger-ui.css", "swagger-ui-bundle.js")
 MISSING = (
-    "This page needs Swagger UI: pip install fastapi-swagger, then start the bridge again; "
-    "what REST offers is also in /openapi.json."
+    "This page needs Swagger UI: pip install fastapi-swagger, then restart the bridge; "
+    "the REST API is also described in /openapi.json."
 )
 
 

@@ -191,12 +191,12 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if _name(headers.getlist("host")) not in self.rules.hosts:
-            return _no(421, "This machine does not go by that name; see --allow-host.")
+            return _no(421, "Host header not allowed; see --allow-host.")
         writes = scope["type"] == "websocket" or scope["method"] in CHANGES
         if writes and not all(self._own(origin) for origin in headers.getlist("origin")):
-            return _no(403, "Requests from other pages are not taken.")
+            return _no(403, "Requests from other pages are refused.")
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
-            return _no(403, "Requests from other pages are not taken.")
+            return _no(403, "Requests from other pages are refused.")
         refusal = _path_refusal(scope["path"])
         if refusal is None and scope["type"] == "http" and self._has_body(scope):
             refusal = _type_refusal(scope["path"], headers)
@@ -233,7 +233,7 @@ class Guard:
             return answer
         if wrong := query or shown:  # who shows none has not guessed
             self.guesses.wrong(client, wrong)
-        return _no(401, "This needs the token that the bridge printed at its start.")
+        return _no(401, "This needs the token that the bridge printed at startup.")
 
 
 class _Body:
@@ -256,7 +256,7 @@ class _Body:
         if self.size > self._limit:
             raise HTTPException(413, _limit_text(self._limit))
         if self._total.size > BODIES_LIMIT:
-            raise HTTPException(503, "Too much is being sent at once; send it again in a moment.")
+            raise HTTPException(503, "Too much data at once; try again in a moment.")
         return message
 
     async def drain(self) -> None:
@@ -302,11 +302,11 @@ class _Body:
 
 def _path_refusal(path: str) -> Response | None:
     if CONTROL.search(path):
-        return _no(400, "A path has no control characters.")
+        return _no(400, "A path must not contain control characters.")
     if not path.startswith("/"):
-        return _no(400, "Ask for a path of this bridge, which begins with /.")
+        return _no(400, "Request a path of this bridge, starting with /.")
     if "//" in path or "\\" in path:
-        return _no(404, "There is nothing here by that path.")
+        return _no(404, "Path not found.")
     return None
 
 
@@ -329,7 +329,7 @@ def _type_refusal(path: str, headers: Headers) -> Response | None:
 
 
 def _limit_text(limit: int) -> str:
-    return f"At most {limit >> 20} MB are taken."
+    return f"At most {limit >> 20} MB are accepted."
 
 
 def _body_problem(text: str) -> dict[str, Any]:
@@ -373,7 +373,7 @@ def _known_as(text: str) -> str:
         return str(ipaddress.ip_address(text.strip("[]").partition("%")[0]))
     if found := HOST.fullmatch(text):
         return _alike(found[1])
-    raise ValueError(f"{text!r:.80} is no name of a machine; write one such as studio.local.")
+    raise ValueError(f"{text!r:.80} is not a host name; write one such as studio.local.")
 
 
 def _alike(name: str) -> str:

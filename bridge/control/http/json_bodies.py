@@ -23,15 +23,15 @@ ESCAPE = re.compile(
 INSTEAD = r"\ufffd"
 # What is wrong, by how Python's words for it begin
 WORDS = {
-    "Expecting property name": "a name in double quotes is expected",
-    "Expecting value": "a value is expected; texts stand in double quotes",
-    "Expecting ',' delimiter": "a comma or the end is expected",
-    "Expecting ':' delimiter": "a colon is expected",
-    "Extra data": "it goes on behind its end",
-    "Unterminated string": "a text has no closing quote",
-    "Invalid control character": "a line end or tab stands in a text; write \\n or \\t",
-    "Invalid \\": "a backslash means nothing there; write two",
-    "Illegal trailing comma": "a comma stands before the end",
+    "Expecting property name": "expected a name in double quotes",
+    "Expecting value": "expected a value; put text in double quotes",
+    "Expecting ',' delimiter": "expected a comma or the end",
+    "Expecting ':' delimiter": "expected a colon",
+    "Extra data": "extra data after the end",
+    "Unterminated string": "a string has no closing quote",
+    "Invalid control character": "a string contains a line break or tab; write \\n or \\t",
+    "Invalid \\": "invalid backslash; write two",
+    "Illegal trailing comma": "trailing comma",
 }
 
 
@@ -73,9 +73,8 @@ def _check(text: str) -> None:
         )
     except json.JSONDecodeError as error:
         why = next((ours for began, ours in WORDS.items() if error.msg.startswith(began)), "")
-        raise BadBody(
-            f"The body is no JSON (line {error.lineno}, letter {error.colno}){why and f': {why}'}."
-        ) from None
+        place = f"line {error.lineno}, column {error.colno}"
+        raise BadBody(f"The body is not valid JSON ({place}){why and f': {why}'}.") from None
     except RecursionError:
         raise _too_deep() from None
     if text.count("[") + text.count("{") > DEPTH:
@@ -91,21 +90,21 @@ def _whole(digits: str) -> int:
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise BadBody(f"{text[:40]} is more than a number may be.")
+        raise BadBody(f"{text[:40]} is too large for a number.")
     return number
 
 
 def _constant(name: str) -> Any:
-    raise BadBody(f"{name} is no number here.")
+    raise BadBody(f"{name} is not accepted as a number.")
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise BadBody(f"{twice[:80]!a} is in the body twice; give it once.")
+        raise BadBody(f"{twice[:80]!a} appears twice in the body; give it once.")
     if len(pairs) > NAMES:
-        raise BadBody(f"At most {NAMES} names are taken at once, not {len(pairs)}.")
+        raise BadBody(f"At most {NAMES} names are accepted at once, not {len(pairs)}.")
     return found
 
 

@@ -30,12 +30,10 @@ class _State(Collector):
             metric = family(f"bridge_{row.name}{suffix}", row.help)
             metric.add_metric([], getattr(status, row.name) * factor)
             yield metric
-        state = GaugeMetricFamily(
-            "bridge_worker_state", "Where the engine stands.", labels=["state"]
-        )
+        state = GaugeMetricFamily("bridge_worker_state", "The engine's state.", labels=["state"])
         state.add_metric([str(status.state)], 1)
         yield state
-        build = GaugeMetricFamily("bridge_build_info", "The version.", labels=["version"])
+        build = GaugeMetricFamily("bridge_build_info", "The bridge's version.", labels=["version"])
         build.add_metric([__version__], 1)
         yield build
 

@@ -20,20 +20,20 @@ from engine.catalog.artifacts import LORAS
 from engine.parameters import ParameterSpec
 
 MEANINGS = {
-    400: "The path, a name in it, or the encoding of the body is not understood.",
-    401: "The token is needed that the bridge printed at its start.",
-    403: "Another site's page asks.",
-    404: "There is none of that name.",
-    408: "What was sent did not come whole in time.",
-    409: "It is understood, but what it needs is not there, or not now.",
-    413: "It is larger than what is taken.",
-    415: "It is not of a type that is taken.",
-    421: "The machine does not go by this name.",
-    422: "A value is not one that is taken; nothing was changed.",
-    429: "Too many wrong tokens were shown.",
-    431: "The request's line and headers are too long.",
-    503: "A disk does not answer, or too much is sent at once; ask again.",
-    507: "The disk has no room.",
+    400: "The path, a name in it, or the body's encoding is not valid.",
+    401: "The token that the bridge printed at startup is missing or wrong.",
+    403: "The request comes from another site's page.",
+    404: "Not found.",
+    408: "The request did not arrive in full in time.",
+    409: "Understood, but something it needs is missing or not ready.",
+    413: "The body is too large.",
+    415: "The content type is not accepted.",
+    421: "The Host header is not allowed.",
+    422: "A value is not accepted; nothing was changed.",
+    429: "Too many wrong tokens.",
+    431: "The request line and headers are too long.",
+    503: "A disk does not respond, or too much data was sent at once; try again.",
+    507: "The disk is full.",
 }
 ALWAYS = (400, 408, 421, 431)
 TOKEN = (401, 429)
@@ -51,7 +51,7 @@ class Problem(BaseModel):
 
 
 class Refusal(BaseModel):
-    """Why something is refused: in one sentence, or in one for each value."""
+    """Why a request was refused: one sentence, or one for each value."""
 
     detail: str | list[Problem]
 

@@ -47,9 +47,9 @@ class Phase(IntEnum):
 class Why(Enum):
     """Why a connection must go."""
 
-    ROOM = "another one needs its place"
-    LATE = "its request did not come whole"
-    SILENT = "it is idle, or takes nothing"
+    ROOM = "another client needs its place"
+    LATE = "its request did not arrive in full"
+    SILENT = "it is idle, or reads nothing"
 
 
 class Wire(Protocol):

@@ -100,10 +100,10 @@ class HttpServer:
             try:
                 self._server.run(self._sockets)
             except BaseException as error:  # uvicorn ends by SystemExit too; the next one serves
-                log.error("The web server has ended: %r", error, exc_info=error)
+                log.error("The web server stopped: %r", error, exc_info=error)
             while not self._stopped.wait(AGAIN):
                 if self._renewed():
-                    log.warning("The web server serves port %d again.", self.port)
+                    log.warning("The web server is running on port %d again.", self.port)
                     break
             else:
                 return
@@ -116,7 +116,7 @@ class HttpServer:
         try:
             self.bind()
         except OSError as error:
-            self._faults.tell(f"The web server cannot have port {self.port} again", error)
+            self._faults.tell(f"The web server cannot reopen port {self.port}", error)
             return False
         self._server = _Server(self._config, Seats(self._limits))
         if self._stopped.is_set():  # `close` has stopped the one before
@@ -162,7 +162,7 @@ class _Server(uvicorn.Server):
             except (OSError, ValueError) as error:
                 # Nothing is left to take it with, or its client has reset it; a closed listener,
                 # which gives errors for ever, is seen by `_look`.
-                self._faults.tell("A connection could not be taken", error)
+                self._faults.tell("A connection could not be accepted", error)
                 gone += 1
                 waits = getattr(error, "errno", 0) in SHORT or gone % GONE == 0
                 await asyncio.sleep(PAUSE if waits else 0)
@@ -187,7 +187,7 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(self._seats.limits.look)
             if any(map(deaf, listeners)):
                 self.should_exit = True
-            with self._faults.survived("A look at the connections failed"):
+            with self._faults.survived("Checking the connections failed"):
                 self._seats.look()
 
 

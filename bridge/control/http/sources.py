@@ -24,7 +24,7 @@ FRESH = 1.0  # seconds that the input's newest picture may be old to be shown fo
 
 
 class Row(BaseModel):
-    """Something to receive from: what it is, and why it cannot be had, if so."""
+    """A source: what it is, and why it is unavailable, if it is."""
 
     uri: str
     text: str
@@ -33,10 +33,10 @@ class Row(BaseModel):
 
 
 class Choice(BaseModel):
-    """The source to take."""
+    """The source to use."""
 
     model_config = ConfigDict(extra="forbid")
-    uri: str = Field(description="As `sources` lists it, or as `--source` takes it.")
+    uri: str = Field(description="As listed by `sources`, or as accepted by `--source`.")
 
 
 def sources(desk: BridgeApi) -> APIRouter:
@@ -48,7 +48,7 @@ def sources(desk: BridgeApi) -> APIRouter:
 
     @router.get("/sources")
     def listing() -> list[Row]:
-        """What there is to receive from now (`live`); then the transports, whose URI wants more."""
+        """The sources available now (`live`), then the transports, whose URI needs a name."""
         here = [_row(offer) for offer in desk.offers()]
         return here + [
             Row(uri=f"{name}:", text=line, live=False)
@@ -59,7 +59,7 @@ def sources(desk: BridgeApi) -> APIRouter:
     def choose(role: Role, given: Choice) -> dict[str, str]:
         uri = meant(given.uri)
         if not uri and role != "source":
-            raise HTTPException(422, f"It takes the URI of the {role}.")
+            raise HTTPException(422, f"Give the URI of the {role}.")
         try:
             desk.set_source(uri, role)
         except NotNowError as error:
@@ -81,10 +81,10 @@ def sources(desk: BridgeApi) -> APIRouter:
         responses={**of_type("image/jpeg"), **refused(404)},
     )
     async def thumbnail(uri: str) -> Response:
-        """A small JPEG of something that is there now."""
+        """A small JPEG of a source that is available now."""
         offer = await run_in_threadpool(_offer, desk, uri)
         if offer is None:  # nothing else is opened: a URI may name any file of this machine
-            raise HTTPException(404, f"Nothing sends as {uri[:80]!r} now.")
+            raise HTTPException(404, f"No sender found at {uri[:80]!r}.")
         data = await run_in_threadpool(_in_use, desk, uri)
         found = Thumbnail(jpeg=data) if data else await _thumbnail(offer, thumbnails)
         if found.problem:
@@ -98,7 +98,7 @@ def _row(offer: Offer) -> Row:
     """An offer as it can be told: another program may have given it a name that is no text."""
     uri, problem = mended(offer.uri), mended(offer.problem)
     if uri != offer.uri:
-        problem = problem or "Its name is no text; give the sender another one."
+        problem = problem or "Its name is not valid text; rename the sender."
     return Row(uri=uri, text=mended(offer.text), problem=problem, live=True)
 
 
@@ -121,10 +121,10 @@ async def _thumbnail(offer: Offer, thumbnails: Thumbnails) -> Thumbnail:
     if offer.problem:
         return Thumbnail(problem=offer.problem)
     if offer.exclusive:  # a look would keep it from whoever wants it in that moment
-        return Thumbnail(problem=f"{offer.uri} serves one program at a time; choose it to see it.")
+        return Thumbnail(problem=f"{offer.uri} serves one program at a time; select it to see it.")
     return await _waited(thumbnails.ask(offer.uri))
 
 
 async def _waited(promise: Future[Thumbnail]) -> Thumbnail:
     done, _ = await asyncio.wait([asyncio.wrap_future(promise)], timeout=WAIT)
-    return done.pop().result() if done else Thumbnail(problem="No picture came within a second.")
+    return done.pop().result() if done else Thumbnail(problem="No frame arrived within a second.")

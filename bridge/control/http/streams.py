@@ -53,7 +53,7 @@ class Streams:
         await socket.accept()
         preview = self._previews.get(side)
         if preview is None:
-            await socket.close(4404, f"The sides are {', '.join(SIDES)}.")
+            await socket.close(4404, f"Choose a side: {', '.join(SIDES)}.")
             return
         index = -1
         with suppress(WebSocketDisconnect, TimeoutError, RuntimeError):

@@ -48,7 +48,7 @@ class Thumbnails:
             self._overtake(now)
             self._promises = {u: p for u, p in self._promises.items() if _stands(p, now)}
             if uri not in self._promises and len(self._promises) >= MOST:
-                return _kept(Thumbnail(problem="Too many sources are being looked at; ask later."))
+                return _kept(Thumbnail(problem="Too many thumbnails at once; try again later."))
             if uri not in self._promises:
                 self._promises[uri] = _promise()
                 self._start()
@@ -123,7 +123,7 @@ def _look(uri: str) -> Thumbnail:
 def _picture(uri: str) -> bytes:
     with open_source(uri, OPTIONS) as source:
         frame = source.receive(PATIENCE)
-        silent = source.problem or f"{uri} gave no picture within {PATIENCE:g} seconds."
+        silent = source.problem or f"{uri} sent no frame within {PATIENCE:g} seconds."
     if frame is None:
         raise TransportError(silent)
     return jpeg(frame.image, WIDTH)

@@ -28,7 +28,7 @@ class Uploads:
         references.check_name(name)
         if self._here >= MOST:
             raise references.AssetError(
-                f"{MOST} pictures are being taken in already; send this one again in a moment.", 503
+                f"{MOST} images are already being uploaded; try again in a moment.", 503
             )
         self._here += 1
         try:
@@ -36,7 +36,7 @@ class Uploads:
             return await run_in_threadpool(references.add, self._folder, name, data)
         except TimeoutError:
             raise references.AssetError(
-                f"The picture did not arrive within {self._patience:g} seconds.", 408
+                f"The image did not arrive within {self._patience:g} seconds.", 408
             ) from None
         finally:
             self._here -= 1

@@ -11,10 +11,10 @@ from bridge.system.aside import SlowError
 
 
 class Which(BaseModel):
-    """The pipeline whose files are meant."""
+    """The pipeline whose files to download."""
 
     model_config = ConfigDict(extra="forbid")
-    pipeline: str = Field(description="Its id, as `pipelines` lists it.")
+    pipeline: str = Field(description="Its id, as listed by `pipelines`.")
 
 
 def models(desk: BridgeApi) -> APIRouter:
@@ -23,7 +23,7 @@ def models(desk: BridgeApi) -> APIRouter:
 
     @router.get("/models", responses=refused(503))
     def listing() -> dict[str, Any]:
-        """Every pipeline's files with sizes in bytes, where they lie, and the room there is."""
+        """Every pipeline's files with locations, sizes in bytes, and the free disk space."""
         try:
             return desk.weights.listing()
         except SlowError as error:
@@ -31,9 +31,9 @@ def models(desk: BridgeApi) -> APIRouter:
 
     @router.get("/loras", responses=refused(503))
     def loras() -> list[dict[str, Any]]:
-        """The LoRAs on this machine, other programs' too: the name that `lora_1` takes, whose it
-        is, bytes, when it was modified in seconds since 1970, what it was made for, the pipelines
-        that it fits.
+        """The LoRAs on this machine, other programs' too: the name to pass to `lora_1`, the
+        program that owns it, bytes, modification time in seconds since 1970, the model it was made
+        for, the pipelines it fits.
         """
         try:
             return desk.weights.loras()
@@ -42,7 +42,7 @@ def models(desk: BridgeApi) -> APIRouter:
 
     @router.post("/models/download", status_code=202, responses=refused(404, 409))
     def download(given: Which) -> dict[str, Any]:
-        """Begin to download what a pipeline lacks; the state tells how it goes."""
+        """Start downloading a pipeline's missing files; the state shows the progress."""
         try:
             desk.weights.download(given.pipeline)
         except LookupError as error:
@@ -53,7 +53,7 @@ def models(desk: BridgeApi) -> APIRouter:
 
     @router.post("/models/cancel")
     def cancel() -> dict[str, str]:
-        """End the download; what has come stays for the next one."""
+        """Cancel the download; the next one continues from what has arrived."""
         desk.weights.cancel()
         return {"done": "cancel"}
 

@@ -43,7 +43,7 @@ function actions() {
     return button;
   });
   const note = element("p", { className: "note", textContent:
-    "Kill the engine and watch: the output holds, no frame is black, and it comes back." });
+    "Kill the engine and watch: the output holds, no frame is black, and the engine restarts." });
   return element("section", { className: "card" }, element("h2", { textContent: "Actions" }),
     element("div", { className: "buttons" }, ...buttons), note);
 }
@@ -63,7 +63,7 @@ function pipelines(news = {}) {
       textContent: [active?.title, active?.memory].filter(Boolean).join("; ") })];
   if (news.loading) {
     parts.push(element("p", { className: "note",
-      textContent: `${news.loading} is being loaded: ${news.phase || "starting"}` }),
+      textContent: `loading ${news.loading}: ${news.phase || "starting"}` }),
     element("progress", { max: 1, value: news.progress }));
   }
   document.getElementById("pipelines").replaceChildren(...parts);

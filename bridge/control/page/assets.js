@@ -22,7 +22,7 @@ export function picker(spec, changed) {
       picture.onclick = () => changed(name === value ? "" : name);
       return picture;
     });
-    note.textContent = names.length ? "" : "drop a picture here, or";
+    note.textContent = names.length ? "" : "drop an image here, or";
     box.replaceChildren(...pictures, note, open, file);
   };
   const take = async (picked) => {

@@ -75,7 +75,7 @@ export function listen(path, heard, alive = () => {}, talks = false) {
 
   function lost(noRoom) {
     clearTimeout(quiet);
-    tell ??= setTimeout(() => alive(false, noRoom ? "paused" : "bridge gone"), GRACE);
+    tell ??= setTimeout(() => alive(false, noRoom ? "paused" : "bridge offline"), GRACE);
     if (noRoom) whenWanted(open);
     else setTimeout(open, AGAIN);
   }

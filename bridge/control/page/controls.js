@@ -112,10 +112,10 @@ function suggested(spec, changed) {
   const list = element("select", {},
     ...spec.suggestions.map(({ value, words }) => element("option",
       { value, textContent: `${value}: ${words}` })),
-    element("option", { value: "", textContent: "another …" }));
+    element("option", { value: "", textContent: "other …" }));
   const field = element("input", { type: "text", spellcheck: false, autocomplete: "off",
     hidden: true });
-  field.setAttribute("aria-label", `another ${spec.name}`);
+  field.setAttribute("aria-label", `other ${spec.name}`);
   let value;
   const show = (now) => {
     value = now;

@@ -8,14 +8,14 @@ const BEAT = 2000; // milliseconds between two looks around
 
 const ROLES = {
   source: { words: "input", help: "" },
-  control: { words: "control", help: "VACE's control video beside the input: depth, pose, edges." },
-  mask: { words: "mask", help: "White where VACE may change what it is shown; black stays." },
+  control: { words: "control", help: "Control video for VACE beside the input: depth, pose, edges." },
+  mask: { words: "mask", help: "White where VACE may change the image; black is kept." },
 };
 
 const tiles = new Map(); // by URI
 const list = element("div", { className: "tiles" });
 const nothing = element("p", { className: "note", hidden: true,
-  textContent: "No sender is there now." });
+  textContent: "No sender found." });
 const choices = Object.entries(ROLES).map(([name, { words, help }]) => {
   const button = element("button", { type: "button", title: help, textContent: words,
     onclick: () => choose(name) });
@@ -34,8 +34,8 @@ export function sources(attempting) {
   attempt = attempting;
   const card = document.getElementById("sources");
   const field = element("input", { type: "text", spellcheck: false, autocomplete: "off",
-    placeholder: "or type one: file:clip.mp4, demo:" });
-  field.setAttribute("aria-label", "another source, by its URI");
+    placeholder: "or type a URI: file:clip.mp4, demo:" });
+  field.setAttribute("aria-label", "other source, by URI");
   field.onkeydown = (event) => {
     if (event.key === "Enter") take(field.value.trim());
   };

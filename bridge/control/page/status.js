@@ -44,7 +44,7 @@ export function complaint(text) {
   error.hidden = !error.textContent;
 }
 
-export function gone(why = "bridge gone") {
+export function gone(why = "bridge offline") {
   badge(why, "bad");
 }
 
@@ -67,5 +67,5 @@ function words(report) {
   const problems = report?.problems ?? [];
   if (problems.length) return problems.join(" ");
   if (!unused.length) return "";
-  return `words used: ${report.words_used.join(", ")}; without influence: ${unused.join(", ")}`;
+  return `words used: ${report.words_used.join(", ")}; ignored: ${unused.join(", ")}`;
 }

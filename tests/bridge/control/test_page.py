@@ -184,7 +184,7 @@ def test_a_size_is_chosen_from_the_list_or_typed(opened, pipeline):
         size = lambda: desk.store.snapshot.values["size"]  # noqa: E731
         words = page.run("[...document.getElementById('control-size').options].map((e) => e.text)")
         assert "512x288: 16:9, fastest" in words
-        other = "document.querySelector('[aria-label=\"another size\"]')"
+        other = "document.querySelector('[aria-label=\"other size\"]')"
         assert page.run(f"{other}.hidden")
         move(page, "size", "768x432", "change")
         until(lambda: size() == "768x432")
@@ -379,9 +379,7 @@ def test_there_is_room_between_the_tabs_and_what_they_show(opened, width, role):
 def test_a_source_is_typed_and_what_is_none_stays_said(opened):
     with opened([]) as (desk, page):
         page.run("document.getElementById('sources').scrollIntoView()")
-        page.until(
-            "document.getElementById('sources').innerText.includes('No sender is there now')"
-        )
+        page.until("document.getElementById('sources').innerText.includes('No sender found')")
         typed(page, " file:clip.mp4 ")
         whole = f"file:{Path.cwd() / 'clip.mp4'}"
         until(lambda: desk.attached == [whole])

@@ -596,7 +596,7 @@ def test_uploads_wait_aside_and_are_refused_beyond_eight(tmp_path):
                 thread.start()
             rig.until(lambda: len(answers) == 4)
             assert {answer.status_code for answer in answers} == {503}
-            assert "send this one again" in answers[0].json()["detail"]
+            assert "try again in a moment" in answers[0].json()["detail"]
             shown = rig.session.counters.shown["new"]
             assert httpx2.get(f"{url}/healthz", timeout=20).status_code == 200
             changed = httpx2.patch(f"{url}/api/v1/parameters", json={"mix": 0.5}, timeout=20)

@@ -552,7 +552,7 @@ def test_a_body_that_grows_past_its_limit_is_too_large(one_port, head, chunks):
             sock.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
         sock.sendall(b"0\r\n\r\n")
         status, sentence = told(all_of(sock))
-        assert (status, sentence) == (413, f"At most {25 if chunks > 400 else 1} MB are taken.")
+        assert (status, sentence) == (413, f"At most {25 if chunks > 400 else 1} MB are accepted.")
 
 
 # A whole bridge
@@ -636,7 +636,7 @@ def test_three_hundred_resets_and_the_page_still_answers(port, caplog):
     for number in range(300):
         reset_by_client(port, (b"", b"GET /healthz HTTP/1.1\r\n", RESET)[number % 3])
     assert answers(port)
-    assert not any("has ended" in record.message for record in caplog.records)
+    assert not any("The web server stopped" in record.message for record in caplog.records)
 
 
 def test_connections_that_are_reset_before_they_are_taken_cost_no_time(tmp_path, monkeypatch):
@@ -679,8 +679,10 @@ def test_a_server_that_ends_is_bound_again(tmp_path, monkeypatch, caplog, end):
     with serving(tmp_path) as (port, desk):
         assert answers(port)
         desk.served_by._server.on_tick = _raise(end)  # of this one alone: others run beside it
-        wait(lambda: any(f"serves port {port}" in record.message for record in caplog.records))
-        assert any("has ended" in record.message for record in caplog.records)
+        wait(
+            lambda: any(f"is running on port {port}" in record.message for record in caplog.records)
+        )
+        assert any("The web server stopped" in record.message for record in caplog.records)
         assert answers(port)
 
 
@@ -715,6 +717,8 @@ def test_a_port_that_is_taken_meanwhile_is_had_when_it_is_free(tmp_path, monkeyp
 
             taken.setattr(http_server, "_bound", no_port)
             desk.served_by._server.on_tick = _raise(OSError("made up"))
-            wait(lambda: any("cannot have port" in record.message for record in caplog.records))
-        wait(lambda: any(f"serves port {port}" in record.message for record in caplog.records))
+            wait(lambda: any("cannot reopen port" in record.message for record in caplog.records))
+        wait(
+            lambda: any(f"is running on port {port}" in record.message for record in caplog.records)
+        )
         assert answers(port)

@@ -286,7 +286,7 @@ def test_an_origin_is_ours_in_any_spelling(desk):
 
 @pytest.mark.parametrize("name", ["a b", "http://studio", "", "studio/"])
 def test_a_name_that_no_browser_can_ask_for_is_refused(desk, name):
-    with pytest.raises(ValueError, match="is no name of a machine"):
+    with pytest.raises(ValueError, match="is not a host name"):
         HttpServer(desk, Settings(port=0, folder=desk.assets, allow_host=(name,)))
 
 
@@ -489,25 +489,25 @@ def test_a_body_that_is_no_object_of_values_is_refused(still, content):
         ('{"vace_scale": %s}' % ("1" * 4000), "at most 20 digits"),
         ('{"vace_scale": %s}' % ("1" * 5000), "at most 20 digits"),
         ('{"seed": -%s}' % ("9" * 400), "at most 20 digits"),
-        ('{"vace_scale": 1e999}', "more than a number may be"),
-        ('{"vace_scale": -Infinity}', "is no number"),
-        ('{"vace_scale": NaN}', "is no number"),
-        ('{"prompt": "a", "prompt": "b"}', "'prompt' is in the body twice"),
+        ('{"vace_scale": 1e999}', "too large for a number"),
+        ('{"vace_scale": -Infinity}', "is not accepted as a number"),
+        ('{"vace_scale": NaN}', "is not accepted as a number"),
+        ('{"prompt": "a", "prompt": "b"}', "'prompt' appears twice in the body"),
         ("[" * 100_000, "deeper than 32"),
         ('{"a":' * 33 + "1" + "}" * 33, "deeper than 32"),
         ('{"prompt": [[[[[[[[]]]]]]]]}', ""),
         ("{" + ",".join(f'"{n}": 1, "{n}": 2' for n in range(40_000)) + "}", "twice"),
         ('[{"vace_scale": 1}]', ""),
-        ('{"vace_scale": 1}}', "(line 1, letter 18): it goes on behind its end."),
-        ("{'vace_scale': 1}", "a name in double quotes is expected."),
-        ('{"prompt": ocean}', "a value is expected; texts stand in double quotes."),
-        ('{"prompt": "a" "seed": 1}', "a comma or the end is expected."),
-        ('{"prompt" "a"}', "a colon is expected."),
-        ('{"prompt": "a', "a text has no closing quote."),
-        ('{"prompt": "a\nb"}', "a line end or tab stands in a text; write \\n or \\t."),
+        ('{"vace_scale": 1}}', "(line 1, column 18): extra data after the end."),
+        ("{'vace_scale': 1}", "expected a name in double quotes."),
+        ('{"prompt": ocean}', "expected a value; put text in double quotes."),
+        ('{"prompt": "a" "seed": 1}', "expected a comma or the end."),
+        ('{"prompt" "a"}', "expected a colon."),
+        ('{"prompt": "a', "a string has no closing quote."),
+        ('{"prompt": "a\nb"}', "a string contains a line break or tab; write \\n or \\t."),
         ('{"source": "C:\\films"}', ""),
-        ('{"source": "C:\\Users"}', "a backslash means nothing there; write two."),
-        ("5", "The body takes an object of names and values"),
+        ('{"source": "C:\\Users"}', "invalid backslash; write two."),
+        ("5", "The body must be an object of names and values"),
         ("", "The body is missing."),
     ],
 )
@@ -580,11 +580,11 @@ THEIRS = re.compile(r"Expecting|[Dd]elimiter|Field required|Input should|Extra i
     ("method", "path", "content", "says"),
     [
         ("POST", "pipeline", "{}", "pipeline is missing."),
-        ("POST", "pipeline", '{"pipeline": 5}', "pipeline takes a text."),
-        ("POST", "source", '{"uri": "demo:", "x": 1}', "x is no name that is taken here."),
-        ("POST", "models/download", "null", "The body takes an object of names and values."),
+        ("POST", "pipeline", '{"pipeline": 5}', "pipeline must be text."),
+        ("POST", "source", '{"uri": "demo:", "x": 1}', "x is an unknown name."),
+        ("POST", "models/download", "null", "The body must be an object of names and values."),
         ("GET", "thumbnail", "", "uri is missing."),
-        ("PATCH", "parameters", '{"seed": }', "a value is expected"),
+        ("PATCH", "parameters", '{"seed": }', "expected a value"),
     ],
 )  # fmt: skip
 def test_no_word_of_a_library_is_told(client, method, path, content, says):
@@ -661,7 +661,7 @@ def test_the_schema_says_all_that_a_control_needs(client, desk):
         ({"state": "RUNNING"}, True, True, True, ""),
         ({"state": "RUNNING", "input": "still"}, True, True, True, ""),
         ({"state": "RUNNING", "input": "unneeded"}, True, True, True, ""),
-        ({"state": "RUNNING", "picture_age": 6.0}, False, False, True, "no picture for 6 s"),
+        ({"state": "RUNNING", "picture_age": 6.0}, False, False, True, "no frame for 6 s"),
         ({"state": "RUNNING", "picture_age": 6.0, "block_time": 4000.0}, True, True, True, ""),
         ({"state": "RUNNING", "input": "failed", "input_problem": "camera:0 is gone"},
          False, True, False, "camera:0 is gone"),
@@ -725,7 +725,7 @@ def test_every_input_can_be_looked_at_and_one_that_there_is_none_of_is_told(clie
         return answer.json()["detail"] if answer.status_code == 404 else answer.status_code
 
     for side in ("control", "mask"):
-        says = f"There is no live {side} now; POST /api/v1/{side} takes the URI of one."
+        says = f"No live {side} is set; POST its URI to /api/v1/{side}."
         assert told(side) == says
         desk.now[side] = "shm:depth · 64x48"
         assert told(side) == 200
@@ -733,11 +733,11 @@ def test_every_input_can_be_looked_at_and_one_that_there_is_none_of_is_told(clie
             assert socket.receive_bytes().startswith(b"\xff\xd8")
     assert told("output") == 200
     desk.now["source"], desk.latest_frame = "shm:cam · waiting", lambda side: None
-    assert told("mask") == "The mask shm:depth has given no picture yet."
-    assert told("input") == "The input shm:cam has given no picture yet."
-    assert told("output") == "No picture has been shown yet."
-    there = "the sides are input, control, mask, output."
-    assert told("elsewhere") == f"There is no side 'elsewhere'; {there}"
+    assert told("mask") == "The mask shm:depth has sent no frame yet."
+    assert told("input") == "The input shm:cam has sent no frame yet."
+    assert told("output") == "No frame has been shown yet."
+    there = "choose input, control, mask, output."
+    assert told("elsewhere") == f"Unknown side 'elsewhere'; {there}"
     assert told("source").endswith(there)
     [route] = [p for p in client.get("/openapi.json").json()["paths"] if "/frame/" in p]
     about = client.get("/openapi.json").json()["paths"][route]["get"]["parameters"][0]["schema"]
@@ -886,7 +886,7 @@ def test_nothing_is_opened_for_a_thumbnail_but_what_is_offered(client, desk, tmp
         for uri in (f"file:{path}", "demo:", "shm:test-thumb-unlisted", "", "shm:nobody"):
             answer = thumbnail(client, uri)
             assert answer.status_code == 404
-            assert answer.json()["detail"].startswith("Nothing sends as")
+            assert answer.json()["detail"].startswith("No sender found at")
     assert client.get("/api/v1/thumbnail").status_code == 422
     assert (
         client.get("/api/v1/thumbnail?uri=x", headers={"host": "evil.example"}).status_code == 421
@@ -910,10 +910,10 @@ def test_why_there_is_no_thumbnail_is_one_sentence_within_a_second(client, desk)
             assert answer.status_code == 404
             told[offer.uri] = answer.json()["detail"]
     assert told == {
-        silent.uri: "shm:test-thumb-silent gave no picture within 0.7 seconds.",
-        "shm:nobody": "shm:nobody gave no picture within 0.7 seconds.",
+        silent.uri: "shm:test-thumb-silent sent no frame within 0.7 seconds.",
+        "shm:nobody": "shm:nobody sent no frame within 0.7 seconds.",
         "spout:Deep": "Set it to 8 bits.",
-        "camera:0": "camera:0 serves one program at a time; choose it to see it.",
+        "camera:0": "camera:0 serves one program at a time; select it to see it.",
     }
 
 
@@ -928,7 +928,7 @@ def test_a_source_that_hangs_costs_an_asker_a_second_and_the_server_nothing(
     began = perf_counter()
     answer = thumbnail(client, "stuck:")
     assert (answer.status_code, answer.json()["detail"]) == (
-        404, "No picture came within a second.",
+        404, "No frame arrived within a second.",
     )  # fmt: skip
     assert 0.9 < perf_counter() - began < 30
     assert client.get("/api/v1/state").status_code == 200

@@ -155,7 +155,7 @@ def test_a_sender_that_never_gives_a_picture_is_said_in_time(uri):
         found = Thumbnails().ask(uri).result(30)
         assert perf_counter() - began < PATIENCE + 2
     assert found.jpeg == b""
-    assert found.problem == f"{uri} gave no picture within 0.7 seconds."
+    assert found.problem == f"{uri} sent no frame within 0.7 seconds."
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_requests_pile_up_no_further_than_they_may(trial):
     thumbnails = Thumbnails()
     promises = [thumbnails.ask(f"trial:{number}") for number in range(MOST)]
     refused = thumbnails.ask("trial:one-too-many")
-    assert refused.result(0).problem == "Too many sources are being looked at; ask later."
+    assert refused.result(0).problem == "Too many thumbnails at once; try again later."
     assert thumbnails.ask("trial:0") is promises[0], "who is known may still ask"
     assert not promises[0].cancel(), "others wait for it"
     assert len(workers()) == 1
