@@ -1,8 +1,8 @@
 """The session: receive, generate, send. One object that owns the frame path and its threads.
 
-A frame's way: the receive thread takes it from the source and puts it into each worker's inbox; a
-feeder hands it to the engine worker when that wants it; the output clock takes the worker's
-pictures at an even pace and composes what is shown; the send thread gives it to the sink.
+The path of a frame: the receive thread gets it from the source and puts it into each worker's
+inbox; a feeder hands it to the engine worker on request; the output clock reads the worker's
+images at an even pace and composes the output; the send thread passes it to the sink.
 """
 
 import logging
@@ -69,29 +69,29 @@ from engine.system.texts import mended
 
 log = logging.getLogger(__name__)
 
-OPENING = 3.0  # seconds that the start waits for source and sink to open, or to be refused
+OPENING = 3.0  # seconds that the start waits for source and sink to open or fail
 LIVE: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
-SLOWEST = 5.0  # pictures a second that an input is taken to have at least
-TOLD = 60.0  # seconds in which it is told what a crash has left
-LOOKED = (By.SWITCH, By.SET_BACK, By.JOURNAL)  # setters that see to the room and files themselves
+SLOWEST = 5.0  # lowest frame rate assumed for an input, in fps
+TOLD = 60.0  # seconds for which the recovery after a crash is reported
+LOOKED = (By.SWITCH, By.SET_BACK, By.JOURNAL)  # setters that check memory and files themselves
 
 
 class Session:
-    """Everything between source and sink; the `BridgeApi` that the control surfaces are given.
+    """Everything between source and sink; implements the `BridgeApi` of the control surfaces.
 
-    The methods of the `BridgeApi` are any thread's. What begins and ends the run (`start`, `stop`,
-    `let_go`, `check_room`, `make_folder`) is the starting thread's. A private method that another
-    calls says which thread that is.
+    The methods of the `BridgeApi` may be called from any thread; `start`, `stop`, `let_go`,
+    `check_room` and `make_folder` only from the thread that starts the run. A private method
+    called by another object names its thread.
     """
 
     def __init__(
         self, settings: Settings, catalog: Catalog, machine: MachineFactory = LocalMachine
     ) -> None:
-        """Check all that can be checked; nothing is opened or started yet. Engines run on what
-        `machine` makes.
+        """Validate everything that can be validated; nothing is opened or started yet. Engines
+        run on what `machine` makes.
 
-        Raises LookupError for an unknown pipeline, ValueError for a GPU that is not there or an
-        address that is none.
+        Raises LookupError for an unknown pipeline, ValueError for a missing GPU or an invalid
+        address.
         """
         self.settings = settings
         self.counters = Counters()
@@ -100,7 +100,7 @@ class Session:
         self._began = perf_counter()
         self._faults = Faults()
         self._told = Status()
-        # Along a frame's way: each is made of what those before it have made.
+        # In the order of the frame path: each needs the ones before it.
         self._set_up_values()
         self._set_up_input()
         self._set_up_engines(machine)
@@ -119,7 +119,7 @@ class Session:
         )
 
     def _set_up_values(self) -> None:
-        """What is set, which files that names, and what is kept of it for the next run."""
+        """Parameters, the files they name, and the journal for the next run."""
         settings = self.settings
         library = Library(settings.models_folder, settings.more_models)
         files = self._files = NamedFiles(settings.assets, library)
@@ -132,7 +132,7 @@ class Session:
         self._restore = Restore(settings, self._catalog, self.store, self._journal, self._missed)
 
     def _set_up_input(self) -> None:
-        """Who receives the input, and what comes beside it."""
+        """The input and the live inputs beside it."""
         settings = self.settings
         self._receiving = Receiving("receive", settings.source_uri, self._open_source, self._took)
         first: dict[Guide, str] = {"control": settings.control, "mask": settings.mask}
@@ -140,7 +140,7 @@ class Session:
         self._input = Input(self._receiving, self.store)
 
     def _set_up_engines(self, machine: MachineFactory) -> None:
-        """What engines run on, who decides which do, and who takes back what does them no good."""
+        """The machine, the engine host, and the rollback of changes that fail."""
         self._machine = machine(self.settings, self._catalog, self._checked, self._weights_came)
         self.weights = self._machine.weights
         self._host = EngineHost(
@@ -152,7 +152,7 @@ class Session:
         self._awaited = Awaited(self.weights, self._checked, self.switch)
 
     def _set_up_output(self) -> None:
-        """Who says what is shown, at what pace, and who sends it."""
+        """Fallback, output clock and sink."""
         settings, counters = self.settings, self.counters
         self._show = Show(
             settings, self._catalog, self.store, self._host, self._input, self._awaited
@@ -161,10 +161,9 @@ class Session:
         self._sending = Sending(settings.sink_uri, self._open_sink, counters, self._clock.outbox)
 
     def start(self, named: Collection[str] = ()) -> None:
-        """Open source and sink, then start everything; TransportError, OSError for the folder, or
-        MissingWeights for the fallback, with nothing started. One that does not open at once is
-        waited for aside, while the rest runs. `named` are the parameters that were given with the
-        command.
+        """Open source and sink, then start everything. Raises TransportError, OSError (folder) or
+        MissingWeights (fallback), with nothing started. A source or sink that is slow to open is
+        waited for in the background. `named` are the parameters given on the command line.
         """
         self.make_folder()
         row, left = self._restore.take_up(named)
@@ -197,12 +196,12 @@ class Session:
         self._keep()
 
     def let_go(self) -> None:
-        """Leave the journal to others: this run does not begin."""
+        """Release the journal: this run does not start."""
         self._journal.end()
 
     def stop(self, *, well: bool = True) -> None:
-        """End everything: under two seconds, with no process and no segment left. The look is kept
-        for the next run; of one that ends `well`, without what only interrupts it.
+        """Stop everything in under two seconds, leaving no process or segment. The look is kept for
+        the next run; after a clean stop (`well`), without what would interrupt it.
         """
         self._awaited.stop()
         self._missed.stop()
@@ -220,17 +219,17 @@ class Session:
 
     @property
     def restored(self) -> str:
-        """What was brought back of the run before, in a sentence."""
+        """What was restored from the previous run, in a sentence."""
         return self._restore.told
 
     @property
     def way(self) -> str:
-        """The source and the pipeline that are shown, or to be."""
+        """The source and pipeline in use or coming."""
         kept = self._kept()
         return f"{kept.source} → {kept.pipeline}"
 
     def make_folder(self) -> None:
-        """Make the folder of all that is kept; OSError in one sentence."""
+        """Make the data folder; raises OSError with one sentence."""
         self._folder.make()
 
     @property
@@ -243,8 +242,8 @@ class Session:
             end.join()
 
     def _start_guides(self, row: PipelineRow, left: Mapping[Role, str]) -> None:
-        """Begin to receive what comes beside the input: what was `left`, or what the settings say,
-        which is refused with TransportError where the pipeline has no use for it.
+        """Start the live inputs: those `left` by the previous run, or those in the settings, which
+        raise TransportError if the pipeline cannot use them.
         """
         for guide in self._guides.each:
             chosen, before = str(getattr(self.settings, guide.role)), left[guide.role]
@@ -256,46 +255,46 @@ class Session:
     # The frame path.
 
     def _open_source(self, uri: str) -> Source:
-        """By the thread that is to receive from it."""
+        """Called in the receiving thread."""
         settings = self.settings
         options = Options(
             prefer=settings.input_name, avoid=settings.output_name, limit=settings.limit,
             output=settings.output, output_fps=settings.output_fps,
         )  # fmt: skip
         source = open_source(uri, options)
-        # Spout without a name takes what comes; until then there is a picture all the same.
+        # Spout without a name uses any sender; until one appears, a placeholder is shown.
         return (
             PlaceholderSource(source, open_source("demo:", options)) if uri == "spout:" else source
         )
 
     def _open_guide(self, role: Guide, uri: str) -> Source:
-        """By the thread that is to receive from it."""
+        """Called in the receiving thread."""
         settings = self.settings
-        # Spout without a name would take the sender of the input, where there is no other.
+        # Spout without a name would use the input's own sender if there is no other.
         own = f"spout:{settings.name}{role.capitalize()}"
         options = Options(avoid=settings.output_name, limit=settings.limit)
         return open_source(own if uri == "spout:" else uri, options)
 
     def _open_sink(self, uri: str) -> Sink:
-        """By the thread that is to send to it."""
+        """Called in the sending thread."""
         width, height = self.settings.output
         return open_sink(uri, Options(width=width, height=height, fps=self.settings.output_fps))
 
     def _took(self, frame: Frame) -> None:
-        """A frame has come: to every worker there is. By the thread that receives."""
+        """Pass a received frame to every worker. Called in the receiving thread."""
         self.counters.last_input = frame.time
         self.counters.input_rate.tick(frame.time)
         for link in self._host.links:
             link.inbox.put(frame)
 
     def _period(self) -> float:
-        """Seconds between the input's pictures."""
+        """Seconds between frames of the input."""
         return 1 / max(self.counters.input_rate.value, SLOWEST)
 
-    # What is shown when the engine gives nothing.
+    # What is shown when the engine delivers nothing.
 
     def _instead(self, row: PipelineRow, lack: str) -> PipelineRow:
-        """What runs until files have come that the first pipeline lacks; that one for nothing."""
+        """The stand-in until the first pipeline's files are available; that pipeline if none."""
         chosen = self.settings.fallback
         found = self._catalog.rows.get("stylize" if chosen == HOLD else chosen)
         instead = found if found is not None and found.id != row.id else None
@@ -304,14 +303,14 @@ class Session:
 
     @property
     def returns(self) -> bool:
-        """Whether this run takes over from one that crashed: then nothing that has gone meanwhile
-        keeps it from the stage.
+        """Whether this run recovers from a crash: then missing files or devices do not stop the
+        start.
         """
         self.make_folder()
         return bool(self._restore.left.pipeline) and not self._restore.left.well
 
     def _check_fallback(self) -> None:
-        """TransportError or MissingWeights where the fallback is not there."""
+        """Raise TransportError or MissingWeights if the fallback is not available."""
         try:
             self._show.check(self.weights)
         except (TransportError, MissingWeights) as error:
@@ -328,18 +327,18 @@ class Session:
         return self.settings.assets
 
     def latest_frame(self, side: str) -> Frame | None:
-        """The newest frame of an input or of the output; see `BridgeApi.latest_frame`."""
+        """The newest frame of an input or the output; see `BridgeApi.latest_frame`."""
         role = SIDES[side]
         if role is None:
             return self._clock.newest
         return (self._receiving if role == "source" else self._guides[role]).newest
 
     def offers(self) -> Sequence[Offer]:
-        """What there is to receive from; see `BridgeApi.offers`."""
+        """Available sources; see `BridgeApi.offers`."""
         return offers()
 
     def set_source(self, uri: str, role: Role = "source") -> None:
-        """Receive from another source; see `BridgeApi.set_source`."""
+        """Switch to another source; see `BridgeApi.set_source`."""
         uri = meant(mended(uri))
         if role == "source":
             self._receiving.set_source(uri, self._keep)
@@ -350,7 +349,7 @@ class Session:
         self._missed.drop(role)
 
     def _unguided(self) -> str:
-        """Why what is shown, or to be, takes neither control nor mask; empty where it does."""
+        """Why the current or coming pipeline takes no control video or mask; empty if it does."""
         asked, aim = self._awaited.row, self._host.aim
         if aim and not asked:
             return unguided(aim.row, aim.load)
@@ -358,7 +357,7 @@ class Session:
         return unguided(row, self._checked(row))
 
     def pipelines(self) -> Sequence[Mapping[str, Any]]:
-        """What there is to switch to."""
+        """Pipelines available to switch to."""
         shown, size = self._host.current, str(self.store.snapshot.values.get("size", AUTO))
         return [
             {
@@ -379,7 +378,7 @@ class Session:
         return checked_load(row, self.store.snapshot.values, {})
 
     def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
-        """Begin to change the pipeline; see `BridgeApi.switch`."""
+        """Start switching the pipeline; see `BridgeApi.switch`."""
         row = self._catalog[bare(mended(pipeline))]
         setter = Setter(By.SWITCH, row.id)
         asked = self.store.check(load or {}, setter)
@@ -397,8 +396,8 @@ class Session:
         self._host.switch(row, built)
 
     def _reload(self) -> None:
-        """Build what is shown anew; where the start lacked files, try again whether they came. Any
-        thread, as every action.
+        """Reload the current pipeline; if files were missing at start, check for them again. Any
+        thread, as with every action.
         """
         asked = self._awaited.row
         if asked and not self.weights.lack(asked, self._checked(asked)):
@@ -409,26 +408,26 @@ class Session:
             self.switch(self._first)
 
     def _weights_came(self, pipeline: str) -> None:
-        """A download is complete: what was asked for at the start has waited for it. By the
-        download's thread.
+        """A download is complete: load the pipeline that waited for it. Called in the download's
+        thread.
         """
         asked = self._awaited.row
         if self._host.aim is None or (asked and asked.id == pipeline):
-            with suppress(MissingWeights):  # another variant was chosen meanwhile, and says so
+            with suppress(MissingWeights):  # another variant was chosen meanwhile; that is reported
                 self.switch(pipeline)
 
     def status(self) -> Status:
-        """Everything there is to tell, now. It never raises, for nobody who asks may end by that:
-        when it cannot be had, the last one with an `error` that says so.
+        """The current state. Never raises, so that no caller fails because of it: on an error it
+        returns the last state with `error` set.
         """
         with self._faults.survived("The state cannot be read"):
             self._told = self._status()
             return self._told
-        error = "The state cannot be read now, so this is an old one; the log says why."
+        error = "The state cannot be read; this is the last known one. See the log for the cause."
         return replace(self._told, error=error)
 
     def _status(self) -> Status:
-        """Each part is told by who knows it."""
+        """Assemble the state from all components."""
         link, download, now = self._host.current, self.weights.now, perf_counter()
         engine, asked = self._host.told(), self._awaited.row
         engine["reason"] = engine["reason"] or self._resumed(now)
@@ -450,7 +449,7 @@ class Session:
         )
 
     def _ends_told(self, link: WorkerClient | None) -> dict[str, Any]:
-        """The part of `Status` that is of the source, the sink, and the clock between."""
+        """The part of `Status` about source, sink and output clock."""
         return {
             "input": self._input_state(link),
             "input_problem": self._receiving.problem,
@@ -464,8 +463,8 @@ class Session:
         }
 
     def _error(self, link: WorkerClient | None) -> str:
-        """What is wrong, in one sentence: the first of these, from what was asked for last to what
-        a block could not use.
+        """What is wrong, in one sentence: the first of these, from the last request down to what a
+        block could not use.
         """
         host = self._host
         return (
@@ -486,26 +485,26 @@ class Session:
         )
 
     def _guides_trouble(self) -> str:
-        """What is wrong with control and mask: a sender, or the pipeline, which has no VACE."""
+        """What is wrong with control and mask: a sender, or a pipeline without VACE."""
         asked = [guide for guide in self._guides.each if guide.asked]
         if asked and (why := self._unguided()):
             which = " and ".join(f"{guide.role} {guide.wanted}" for guide in asked)
-            return f"Nothing is steered by {which}: {why}."
+            return f"{which} has no effect: {why}."
         return " ".join(guide.trouble for guide in self._guides.each).strip()
 
     def _resumed(self, now: float) -> str:
-        """What was brought back, or was not, where that wins over the command; for a while."""
+        """What was or was not restored over the command line; shown for a while."""
         crashed = not self._restore.left.well
         return self._restore.told if crashed and now - self._began < TOLD else ""
 
     def _cry(self) -> tuple[EngineState, str]:
-        """The state and why it is so; by the alarm's thread."""
+        """The state and its reason, for the alarm's thread."""
         return self._host.state, self._host.reason or self._host.error
 
     @property
     def _alarm_problem(self) -> str:
         why = self._alarm.problem if self._alarm else ""
-        return f"The last alarm has not arrived: {why}" if why else ""
+        return f"The last alarm was not delivered: {why}" if why else ""
 
     def _input_state(self, link: WorkerClient | None) -> str:
         state = self._receiving.condition
@@ -515,12 +514,12 @@ class Session:
     # Parameters.
 
     def _values(self) -> tuple[int, Mapping[str, Value]]:
-        """The number and the values of the snapshot to make blocks with. Any thread."""
+        """Number and values of the snapshot for the next blocks. Any thread."""
         snapshot = self.store.snapshot
         return snapshot.number, self._rollback.eased(snapshot.values)
 
     def _changed(self, change: Change) -> None:
-        """A parameter changed. By a thread that sets one, so it returns at once."""
+        """A parameter changed. Runs in the setter's thread, so it returns at once."""
         self._rollback.changed(change)
         self._host.set_parameters(
             change.snapshot.number, self._rollback.eased(change.snapshot.values)
@@ -536,7 +535,7 @@ class Session:
             self._host.switch(aim.row, checked_load(aim.row, change.snapshot.values, {}))
 
     def _keep(self) -> None:
-        """Have the journal keep what is shown. Any thread."""
+        """Have the journal save the current look. Any thread."""
         self._journal.put(self._kept())
 
     def _kept(self, *, ended: bool = False) -> Kept:
@@ -544,7 +543,7 @@ class Session:
         values, missed = self.store.snapshot.values, self._missed.kept
         if ended:
             values = {name: value for name, value in values.items() if name not in LIVE}
-        asked = self._awaited.row  # what is shown stands in for it
+        asked = self._awaited.row  # the current pipeline stands in for it
         row = link.row if link else loading.row if loading else None
         return Kept(
             values={**values, **missed} if missed else values,
@@ -559,9 +558,9 @@ class Session:
         )
 
     def _unusable(self, changes: Mapping[str, Value], setter: Setter) -> Mapping[str, str]:
-        """Which changes, each right by itself, the pipeline that is shown cannot go on with, and
-        why: a LoRA is not for its network, its memory would not suffice, or files are not here. By
-        whoever sets them; it may wait for a disk.
+        """Which changes, each valid by itself, the current pipeline cannot run with, and why: a
+        LoRA for another network, not enough memory, missing files. Runs in the setter's thread; may
+        wait for a disk.
         """
         link = self._host.current
         row = link.row if link else self._catalog.rows[self._first]
@@ -576,7 +575,7 @@ class Session:
         if misfits := self.weights.misfits(row, after):
             return {place if place in changes else name: why for place, why in misfits.items()}
         why = self._too_much(row, after, size)
-        # what helps where there is too little already is not refused for not helping enough
+        # a change that frees memory is allowed even if it does not free enough
         helps = _area(size) < _area(was) or (size == was and self._too_much(row, before, was))
         if why and not helps:
             return {name: f"{name} {changes[name]}: {why}."}
@@ -586,14 +585,14 @@ class Session:
         return {}
 
     def _too_much(self, row: PipelineRow, load: Load, size: str) -> str:
-        """Why a pipeline has no room now at a size; empty where it has."""
+        """Why a pipeline does not fit into memory now at a size; empty if it does."""
         link = self._host.current
         fit = self._machine.fit(row, load, size, _memory(link.pid) * 1e6 if link else 0.0)
         return "" if fit.fits else fit.told(row.id)
 
     def check_room(self) -> None:
-        """ValueError where this machine, with nothing else on it, has no room for the first
-        pipeline at the size that is set.
+        """Raise ValueError if the first pipeline does not fit on this machine at the chosen size,
+        even with nothing else running.
         """
         row, size = self._catalog[self._first], self.settings.size
         fit = self._machine.fit_alone(row, self._checked(row), size)
@@ -601,24 +600,24 @@ class Session:
             raise ValueError(f"size {size}: {fit.told(row.id)}.")
 
     def _begin_within_room(self, row: PipelineRow) -> None:
-        """Begin with a size that there is room for, whatever was kept."""
+        """Start with a size that fits into memory, whatever was saved."""
         size = str(self.store.snapshot.values.get("size", AUTO))
         if size != AUTO and (why := self._too_much(row, self._checked(row), size)):
-            log.warning("size %s: %s; auto is taken", size, why)
+            log.warning("size %s: %s; using auto", size, why)
             self.store.update({"size": AUTO}, Setter(By.SET_BACK, why))
 
     def _begin_with_fitting_loras(self, row: PipelineRow) -> None:
-        """Leave out LoRAs of the run before that are not for the pipeline's network: their files
-        are others now. A worker would not even start with them.
+        """Drop LoRAs of the previous run that do not fit the pipeline's network: their files have
+        changed. A worker would not even start with them.
         """
         for name, why in self.weights.misfits(row, self._checked(row)).items():
-            log.warning("%s It is left out.", why)
+            log.warning("%s It is ignored.", why)
             self.store.update({name: ""}, Setter(By.SET_BACK, why))
             self._missed.add(name, None, why)
 
     def _set_back(self, failed: WorkerConfig, runs: WorkerConfig) -> None:
-        """What could not be loaded does not stay a wish, or the next start would end on it. By the
-        host's thread.
+        """Undo a request that could not be loaded, or the next start would fail on it. Called in
+        the host's thread.
         """
         values, new, old = self.store.snapshot.values, failed.load, runs.load.model_dump()
         back = {
@@ -637,11 +636,11 @@ class Session:
         self.store.update(LIVE, Setter(By.ACTION, "live"))
 
     def _snap(self) -> None:
-        """Keep the input's present picture and refer to it; AssetError where that cannot be."""
+        """Save the current input frame as reference; raises AssetError on failure."""
         newest = self._receiving.newest
         if newest is None:
-            raise references.AssetError("There is no picture of the input to take yet.", 409)
-        kept = references.add(self.assets, "snap", png(newest.image), "The input's picture")
+            raise references.AssetError("No input frame has been received yet.", 409)
+        kept = references.add(self.assets, "snap", png(newest.image), "The input's image")
         self.store.update({"reference": kept["name"]}, Setter(By.ACTION, "ref/snap"))
 
     def _defaults(self) -> None:
@@ -650,8 +649,8 @@ class Session:
 
 
 def bound(does: Mapping[str, Callable[[], None]]) -> Mapping[str, Action]:
-    """The actions with what each one does; LookupError, which names them, where some do nothing or
-    something is done that is no action.
+    """The actions with their functions; LookupError naming actions without a function, or functions
+    without an action.
     """
     names = [row.name for row in ACTIONS]
     if odd := sorted({*names} ^ {*does}):
@@ -663,11 +662,11 @@ def bound(does: Mapping[str, Callable[[], None]]) -> Mapping[str, Action]:
 
 
 def unguided(row: PipelineRow, load: Load) -> str:
-    """Why a pipeline that is loaded so takes neither control nor mask; empty where it does."""
+    """Why a pipeline loaded like this takes no control video or mask; empty if it does."""
     if not row.guided:
         return f"{row.id} has none; switch to longlive or another that has, with VACE enabled"
     if not getattr(load, row.guided):
-        return f"{row.id} is loaded without it; set {row.guided} first"
+        return f"{row.id} was loaded without it; set {row.guided} first"
     return ""
 
 
@@ -677,7 +676,7 @@ def _area(size: str) -> int:
 
 
 def _problems(link: WorkerClient | None) -> str:
-    """What the pipeline cannot use of what it was given, as its last block told."""
+    """What the pipeline could not use, as reported by its last block."""
     told = link.report.get("problems") if link else None
     return " ".join(map(str, cast("list[object]", told)))[:500] if isinstance(told, list) else ""
 
@@ -685,5 +684,5 @@ def _problems(link: WorkerClient | None) -> str:
 def _memory(pid: int) -> float:
     try:
         return round(psutil.Process(pid).memory_info().rss / 1e6, 1)
-    except (psutil.Error, OSError):  # the process is gone, or no descriptor is left
+    except (psutil.Error, OSError):  # process gone, or out of descriptors
         return 0.0

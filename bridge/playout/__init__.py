@@ -1,1 +1,1 @@
-"""From what comes in and what is generated to what is sent: both ends, and the clock."""
+"""Both ends of the frame path, and the output clock between them."""

@@ -1,9 +1,10 @@
-"""What both ends of the frame path share: an end is a row of carriers, of which one is in use.
+"""What both ends of the frame path share: an end has several carriers, one of them in use.
 
-A carrier is a thread that opens, uses and closes one source or sink, GL context and all. A driver
-or a disk may keep it for ever: nobody waits for it. What is asked for is opened beside what is in
-use, then taken up, then the old one closed; what a carrier that was given up gets later, it closes.
-What was open and is lost, such as a camera that was pulled out, opens itself again.
+A carrier is a thread that opens, uses and closes one source or sink, including its GL context. A
+driver or a disk may block it forever, so nothing waits for it. A requested transport is opened
+beside the current one, then put to use, then the old one is closed; whatever an abandoned carrier
+opens later, it closes itself. A transport that is lost, such as an unplugged camera, reopens by
+itself.
 """
 
 import logging
@@ -18,14 +19,14 @@ from bridge.transports import Transport, TransportError, clash
 
 log = logging.getLogger(__name__)
 
-WAIT = 0.1  # seconds that an end waits before it looks whether to go on
-LOOK = 0.1  # seconds between looks at what time brings
-RETRY = 1.0  # seconds until a failed step is tried again, or what cannot be opened is opened again
+WAIT = 0.1  # seconds that an end blocks before it checks whether to continue
+LOOK = 0.1  # seconds between time-based checks
+RETRY = 1.0  # seconds until a failed step or opening is tried again
 PATIENCE = 1.0  # seconds that an opening may take before a newer choice overtakes it
-TELL = 2.0  # seconds without an answer from which on it is told
-CLOSING = 3.0  # seconds that one which cannot be had twice may take to close
+TELL = 2.0  # seconds without an answer until that is reported
+CLOSING = 3.0  # seconds that a transport which cannot be open twice may take to close
 MOST = 8  # carriers that may be left behind at an end
-TOLD = 60.0  # seconds for which a choice that cannot be had is told while another is in use
+TOLD = 60.0  # seconds for which a failed choice is reported while another is in use
 LAST = 2.0  # seconds that closing may take when the session ends
 
 T = TypeVar("T", bound=Transport)
@@ -33,7 +34,7 @@ T = TypeVar("T", bound=Transport)
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What a transport last said of itself, asked by its own thread: it may hang in that too."""
+    """A transport's last report about itself, read by its own thread: even that may hang."""
 
     status: str = ""
     problem: str = ""
@@ -44,8 +45,8 @@ class Word:
 
     @classmethod
     def of(cls, transport: Transport) -> Self:
-        """Ask it; a plug-in may be older than some of this, and source and sink know different
-        things of themselves.
+        """Read it; a plug-in may predate some of this, and source and sink report different
+        things.
         """
         return cls(
             str(transport.status),
@@ -58,7 +59,7 @@ class Word:
 
 
 class Carrier(Generic[T]):
-    """One transport with its thread. Its attributes may be read by any thread."""
+    """One transport with its thread. Attributes may be read from any thread."""
 
     def __init__(
         self, name: str, uri: str, open_: Callable[[str], T],
@@ -71,23 +72,23 @@ class Carrier(Generic[T]):
         self.transport: T | None = None
         self.word = Word()
         self.error: BaseException | None = None  # why it could not be opened
-        self.left_at = 0.0  # when it was told to leave
+        self.left_at = 0.0  # when it was asked to leave
         self.leave = threading.Event()
         self.ended = threading.Event()
         self._open, self._step, self._failed, self._news = open_, step, failed, news
         self._verdict = threading.Event()
-        self._since = perf_counter()  # when what it is in began; 0 for nothing
+        self._since = perf_counter()  # start of the current call; 0 for none
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     @property
     def busy(self) -> float:
-        """Seconds that it has been in the call that it is in."""
+        """Seconds spent in the current call."""
         since = self._since
         return perf_counter() - since if since else 0.0
 
     @property
     def hangs(self) -> bool:
-        """Whether the call that it is in has taken so long that it is told."""
+        """Whether the current call has taken so long that it is reported."""
         return self.busy > TELL
 
     def take_up(self) -> None:
@@ -95,7 +96,7 @@ class Carrier(Generic[T]):
         self._verdict.set()
 
     def let_go(self) -> None:
-        """Close it as soon as it can be."""
+        """Close it as soon as possible."""
         self.left_at = self.left_at or perf_counter()
         self.leave.set()
         self._verdict.set()
@@ -103,13 +104,13 @@ class Carrier(Generic[T]):
     def _run(self) -> None:
         try:
             self._carry()
-        except BaseException as error:  # of a driver or a plug-in, SystemExit too
+        except BaseException as error:  # from a driver or a plug-in, even SystemExit
             self.error = error
             if self.transport is not None:
                 log.warning("%s could not be closed", self.uri, exc_info=error)
         finally:
             if self.left_at and self.hangs:
-                log.warning("%s came back after %.0f s and is closed", self.uri, self.busy)
+                log.warning("%s returned after %.0f s; closing it", self.uri, self.busy)
             self._since = 0.0
             self.ended.set()
             self._news()
@@ -142,40 +143,40 @@ class Carrier(Generic[T]):
 
 
 class Endpoint(Generic[T]):
-    """One end: `open_` gives its transport and is called in the transport's own thread.
+    """One end: `open_` makes its transport and is called in the transport's own thread.
 
-    One thread decides everything here, and calls nothing that could keep it.
+    One thread makes all decisions and never calls anything that could block it.
     """
 
     verb = "answered"
-    nothing = ""  # the URI of what is in use where there is to be none
+    nothing = ""  # the URI in use for no transport
 
     def __init__(self, name: str, uri: str, open_: Callable[[str], T]) -> None:
-        self.uri = uri  # what is in use, or to be
+        self.uri = uri  # in use, or coming
         self.error = ""  # of the last step
-        # What was asked for and cannot be had; stands until the next wish, or see `_forget`.
+        # The last request that failed; kept until the next request, or see `_forget`.
         self.refused = ""
         self._name = name
         self._open = open_
         self._using: Carrier[T] | None = None
         self._coming: Carrier[T] | None = None
-        self._left: list[Carrier[T]] = []  # told to leave
+        self._left: list[Carrier[T]] = []  # asked to leave
         self._wish = ""  # what to open instead
-        self._refused = ""  # which URI `refused` is about
+        self._refused = ""  # the URI that `refused` is about
         self._refused_at = 0.0
-        self._failed_at = self._well_at = 0.0  # when what is in use last failed, and last did not
+        self._failed_at = self._well_at = 0.0  # last failure and last success of the current one
         self._again_at = 0.0
         self._patient = False
         self._attached: Callable[[], None] = lambda: None
         self._stopped = threading.Event()
         self._news = threading.Event()
         self._begun = threading.Event()
-        self._cause: BaseException | None = None  # why it could not begin
+        self._cause: BaseException | None = None  # why it could not start
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self, first: str = "", attached: Callable[[], None] = lambda: None) -> None:
-        """Begin to open this end's URI, or in its place `first`, which was in use before and so is
-        tried again where it cannot be had; call `attached` when another is taken up.
+        """Start opening this end's URI, or in its place `first`, which was in use before and so is
+        retried if it fails; call `attached` when another is put to use.
         """
         self._attached = attached
         self._patient = bool(first)
@@ -184,20 +185,20 @@ class Endpoint(Generic[T]):
         self._thread.start()
 
     def check(self, until: float) -> None:
-        """Wait for the transport, at most until `until`: one that takes longer is waited for
-        aside. Raises TransportError, or what else went wrong, where it cannot be had.
+        """Wait for the transport, at most until `until`; a slower one is waited for in the
+        background. Raises TransportError, or any other error, if it cannot be opened.
         """
         self._begun.wait(max(0.0, until - perf_counter()))
         if self._cause is not None:
             raise self._cause
 
     def stop(self) -> None:
-        """Begin to end."""
+        """Start to end."""
         self._stopped.set()
         self._news.set()
 
     def join(self) -> None:
-        """Wait for the end, but for no one that is stuck."""
+        """Wait for the end, but not for carriers that are stuck."""
         until = perf_counter() + LAST
         if self._thread.is_alive():
             self._thread.join(LAST)
@@ -207,19 +208,19 @@ class Endpoint(Generic[T]):
 
     @property
     def transport(self) -> T | None:
-        """What is in use, if anything is."""
+        """The transport in use, if any."""
         using = self._using
         return using.transport if using else None
 
     @property
     def wanted(self) -> str:
-        """The URI of what is in use, or where nothing is yet, of what is to be."""
+        """The URI in use, or if none yet, the coming one."""
         coming = self._coming
         return coming.uri if coming and not self._using else self.uri
 
     @property
     def status(self) -> str:
-        """The URI and what its transport says."""
+        """The URI and the transport's status."""
         if using := self._using:
             return f"{self.uri} · {using.word.status}"
         coming = self._coming
@@ -233,28 +234,28 @@ class Endpoint(Generic[T]):
 
     @property
     def late(self) -> str:
-        """What has been waited for in vain for a while, in a sentence; empty for nothing."""
+        """What has kept this end waiting for a while, in a sentence; empty for nothing."""
         coming, using = self._coming, self._using
         if coming and (seconds := coming.busy) > TELL:
-            then = "it is waited for."
+            then = "still waiting."
             if using and using.uri != self.nothing:
-                then = f"{using.uri} goes on meanwhile."
+                then = f"{using.uri} stays in use."
             return f"{coming.uri} has not opened for {seconds:.0f} s; {then}"
         if using and (seconds := using.busy) > TELL:
-            return f"{using.uri} has not {self.verb} for {seconds:.0f} s; it is waited for."
+            return f"{using.uri} has not {self.verb} for {seconds:.0f} s; still waiting."
         return ""
 
     @property
     def stuck(self) -> int:
-        """How many transports were left behind in calls that have not returned."""
+        """Number of transports left behind in calls that have not returned."""
         now = perf_counter()
         return sum(not c.ended.is_set() and now - c.left_at > TELL for c in [*self._left])
 
     def _wish_for(self, uri: str, attached: Callable[[], None]) -> None:
         if self.stuck >= MOST:
             raise TransportError(
-                f"{MOST} transports have been left behind in drivers or disks that do not answer; "
-                "start the bridge again before you choose another."
+                f"{MOST} transports are stuck in drivers or disks that do not answer; "
+                "restart the bridge before you choose another."
             )
         self._attached, self._wish = attached, uri
         self._news.set()
@@ -285,10 +286,10 @@ class Endpoint(Generic[T]):
             self._coming = self._carrier(self.uri)
 
     def _stumbled(self, error: Exception) -> None:
-        explained(error)  # a defect of ours, and no reason to end
+        explained(error)  # a bug of ours, but no reason to end
 
     def _swap(self, coming: Carrier[T]) -> None:
-        """Use what has opened."""
+        """Use the transport that has opened."""
         if coming.uri == self._refused:
             self.refused = ""
         old, self._using, self._coming = self._using, coming, None
@@ -299,12 +300,12 @@ class Endpoint(Generic[T]):
         self._attached()
 
     def _refuse(self, coming: Carrier[T]) -> None:
-        """What was to be opened cannot be; what is in use goes on."""
+        """The requested transport could not be opened; the current one stays in use."""
         error = coming.error or TransportError(f"{coming.uri} ended while it was opened.")
         why, using = explained(error, TransportError), self._using
         if using and using.uri != coming.uri:
-            log.warning("%s is not taken: %s", coming.uri, why)
-            why = f"{why} {using.uri} goes on." if using.uri != self.nothing else why
+            log.warning("%s refused: %s", coming.uri, why)
+            why = f"{why} {using.uri} stays in use." if using.uri != self.nothing else why
         self.refused, self._refused, self._refused_at = why, coming.uri, perf_counter()
         self._coming = None
         if coming.uri == self.uri:
@@ -313,8 +314,8 @@ class Endpoint(Generic[T]):
             self._begun.set()
 
     def _forget(self, using: Carrier[T]) -> None:
-        """A refusal is no news any more: it was about what is in use, which failed too and goes on
-        by now; or it has been told for long, and nothing is wrong with what is in use.
+        """Drop an outdated refusal: either it was about the current transport, which failed too
+        and works again, or it was shown long enough and the current transport is fine.
         """
         mended = using.uri == self._refused and self._refused_at < self._failed_at < self._well_at
         old = perf_counter() - self._refused_at > TOLD
@@ -322,7 +323,7 @@ class Endpoint(Generic[T]):
             self.refused = ""
 
     def _grant(self) -> None:
-        """Begin to open what was asked for last, as soon as that may be."""
+        """Start opening the newest request as soon as possible."""
         wish, coming, using = self._wish, self._coming, self._using
         if coming and coming.uri == wish:
             self._wish = ""
@@ -331,7 +332,7 @@ class Endpoint(Generic[T]):
             return
         self._leave(coming)
         self._coming = None
-        if using and clash(wish, using.uri):  # the one case in which the old one closes first
+        if using and clash(wish, using.uri):  # the one case where the old one closes first
             if not using.leave.is_set():
                 self._leave(using)
             if not using.ended.is_set() and perf_counter() - using.left_at < CLOSING:
@@ -361,5 +362,5 @@ class Endpoint(Generic[T]):
             self.error, self._failed_at = text, perf_counter()
 
     def _step(self, transport: T, in_use: Callable[[], bool]) -> None:
-        """Use it once, at most `WAIT` long; `in_use` tells whether it was overtaken meanwhile."""
+        """Use it once, for at most `WAIT`; `in_use` tells whether it was overtaken meanwhile."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
-"""What the output shows when the engine owes a picture: a pipeline, a clip, or the test card.
+"""What the output shows when the engine delivers no frames: a pipeline, a clip, or the test card.
 
-A fallback is asked at every tick of the output clock, whether it is needed or not, and answers at
-once with its newest picture; None where it has none yet, and then what was shown is held.
+A fallback is polled at every tick of the output clock, needed or not, and returns its newest image
+at once; None if it has none yet, and then the last frame is held.
 """
 
 import logging
@@ -19,26 +19,26 @@ log = logging.getLogger(__name__)
 
 FILE = "file:"
 HOLD, CARD = "hold", "card"
-WAIT = 0.1  # seconds that a clip waits before it looks whether it is needed
+WAIT = 0.1  # seconds that a clip blocks before it checks whether it is needed
 RETRY = 1.0  # seconds until a clip that fails is tried again
 LINGER = 5.0  # seconds that a worker is kept after the engine is back: it may fail again
-TELL = 1.0  # seconds from which on it is told that a clip is waited for
-DEADLINE = 5.0  # seconds that a clip may take to open when it is looked at before the start
+TELL = 1.0  # seconds until the wait for a clip is reported
+DEADLINE = 5.0  # seconds that a clip may take to open when checked before the start
 
-Numbered: TypeAlias = tuple[int, Image]  # another number for each picture
-Fallback: TypeAlias = Callable[[bool, float], Numbered | None]  # needed, and now
+Numbered: TypeAlias = tuple[int, Image]  # a new number for each image
+Fallback: TypeAlias = Callable[[bool, float], Numbered | None]  # (needed, now)
 
 
 def nothing(needed: bool, now: float) -> Numbered | None:
-    """What was shown is held."""
+    """No fallback: the last frame is held."""
     return None
 
 
 class Clip:
-    """A film, over and over, or a picture; it is open only while it is needed."""
+    """A looping video, or an image; open only while needed."""
 
     def __init__(self, uri: str, options: Options, fit: Callable[[Image], Image]) -> None:
-        """`fit` brings a picture to the size of the output."""
+        """`fit` scales an image to the output."""
         self.problem = ""
         self._uri = uri
         self._options = options
@@ -50,24 +50,24 @@ class Clip:
         self._thread = threading.Thread(target=self._run, name="fallback", daemon=True)
 
     def check(self) -> None:
-        """TransportError where it cannot be played; what takes long to open is not waited for."""
+        """Raise TransportError if it cannot be played; a clip that is slow to open is accepted."""
         failure: list[Exception] = []
 
         def look() -> None:
             try:
                 with open_source(self._uri, self._options):
                     pass
-            except Exception as error:  # noqa: BLE001 - of a codec; raised again below
+            except Exception as error:  # noqa: BLE001 - from a codec; raised again below
                 failure.append(error)
 
         looking = threading.Thread(target=look, name="fallback check", daemon=True)
         looking.start()
         looking.join(TELL)
         if looking.is_alive():
-            log.warning("%s, the fallback, has not opened yet; it has %g s", self._uri, DEADLINE)
+            log.warning("the fallback %s is slow to open; waiting up to %g s", self._uri, DEADLINE)
             looking.join(DEADLINE - TELL)
         if looking.is_alive():
-            log.warning("%s has not opened; it is tried again when it is needed", self._uri)
+            log.warning("the fallback %s has not opened; retrying when it is needed", self._uri)
         if failure:
             raise TransportError(f"--fallback: {explained(failure[0], TransportError)}")
 
@@ -80,7 +80,7 @@ class Clip:
         return self._newest
 
     def stop(self) -> None:
-        """Show nothing more."""
+        """Stop playing."""
         self._stopped.set()
         self._needed.set()
 
@@ -104,7 +104,7 @@ class Clip:
 
 
 class Spare:
-    """A pipeline in a worker of its own, which runs while it is needed and a little longer."""
+    """A pipeline in its own worker, which runs while needed and a little longer."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Spare:
         link: Callable[[], WorkerClient | None],
         fit: Callable[[Image], Image],
     ) -> None:
-        """`want` tells the host whether the worker is to run, `link` gives it while it does."""
+        """`want` tells the host whether to run the worker; `link` returns it while it runs."""
         self._want = want
         self._link = link
         self._fit = fit

@@ -1,9 +1,9 @@
-"""The output clock: an even beat of pictures that never stops and never goes black by itself.
+"""The output clock: a steady frame rate that never stops and never goes black by itself.
 
-At every tick it takes the first of: a new generated picture, the last one, the input or the
+At every tick it uses the first available of: a new generated frame, the last one, the input or the
 fallback (if asked for), the test card. Bypass, mix, freeze and black act here, so they work while
-the engine loads or is dead. The beat is `Ticker`'s (`bridge/system/timing.py`): after a stall it
-starts anew, and nothing is caught up.
+the engine loads or is dead. The rate comes from `Ticker` (`bridge/system/timing.py`): after a stall
+it restarts, and nothing is caught up.
 """
 
 import threading
@@ -26,35 +26,35 @@ from engine.ipc.ring import Slot
 from engine.parameters import Value
 from engine.system.overdue import LATE
 
-CROSSFADE = 0.3  # seconds from held picture to the input, and back
+CROSSFADE = 0.3  # seconds from held frame to the input, and back
 
 
 class Scene(Protocol):
-    """What there is to show, asked at every tick by the output clock's thread: nothing waits."""
+    """What can be shown, polled at every tick by the output clock's thread: nothing may wait."""
 
     @property
     def link(self) -> WorkerClient | None:
-        """The worker whose pictures are shown."""
+        """The worker being shown."""
         ...
 
     @property
     def values(self) -> Mapping[str, Value]:
-        """The parameters' values, the output's own among them."""
+        """The parameter values, including the output's own."""
         ...
 
     @property
     def newest_input(self) -> Frame | None:
-        """The newest received picture; None before the first."""
+        """The newest received frame; None before the first."""
         ...
 
     @property
     def stuck(self) -> bool:
-        """Whether the engine will give nothing by itself."""
+        """Whether the engine will deliver nothing by itself."""
         ...
 
     @property
     def invents(self) -> bool:
-        """Whether the engine owes pictures although there is no input."""
+        """Whether the engine should deliver frames even without input."""
         ...
 
     def card(self, width: int, height: int) -> Image:
@@ -62,26 +62,26 @@ class Scene(Protocol):
         ...
 
     def fallback(self, needed: bool, now: float) -> Numbered | None:
-        """The fallback's newest picture; see `bridge.playout.fallback`."""
+        """The fallback's newest image; see `bridge.playout.fallback`."""
         ...
 
 
 class OutputClock:
-    """Composes one picture a tick and puts it into `outbox`; runs a thread of its own."""
+    """Composes one frame per tick and puts it into `outbox`; runs a thread of its own."""
 
     def __init__(self, settings: Settings, counters: Counters, scene: Scene) -> None:
         self.outbox: Mailbox[Frame] = Mailbox(1)
         self.newest: Frame | None = None
         self.needy = False  # the fallback is wanted
-        self.trouble = ""  # why the last tick only repeated the picture before it
+        self.trouble = ""  # why the last tick repeated the frame before it
         self._settings = settings
         self._counters = counters
         self._scene = scene
         self._width, self._height = settings.output
         self._how: Fit = settings.fit
         self._pickup = Pickup()
-        self._other: Numbered | None = None  # the fallback's picture
-        self._aside = 0.0  # from the held picture to that one, 0 to 1
+        self._other: Numbered | None = None  # the fallback's image
+        self._aside = 0.0  # from the held frame to that one, 0 to 1
         self._owes_since: float | None = None
         self._ticked = perf_counter()
         self._picture: Image | None = None
@@ -91,22 +91,22 @@ class OutputClock:
         self._input: tuple[int, Image] | None = None
         self._index = 0
         self._level = 0.0  # of black, 0 to 1
-        self._away = 0.0  # from the held picture to its replacement, 0 to 1
-        self._number = 0  # of the generated picture that is held
+        self._away = 0.0  # from the held frame to its replacement, 0 to 1
+        self._number = 0  # of the held generated frame
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="output clock", daemon=True)
 
     @property
     def dropped(self) -> int:
-        """Generated pictures that were never shown."""
+        """Generated frames that were never shown."""
         return self._pickup.dropped
 
     def start(self) -> None:
-        """Begin to tick."""
+        """Start ticking."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Tick no more."""
+        """Stop ticking."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(1)
@@ -122,16 +122,16 @@ class OutputClock:
         self.trouble = ""
 
     def _stumbled(self, error: Exception) -> None:
-        """The picture of this tick could not be composed: the one before it is sent again."""
-        if not self.trouble:  # it may come at every tick: logged once
+        """This tick's frame could not be composed: the one before it is sent again."""
+        if not self.trouble:  # may happen at every tick: logged once
             self.trouble = explained(error)
         if self.newest:
             self.outbox.put(self.newest)
 
     def tick(self, now: float, period: float) -> Frame:
-        """The story of one output picture."""
+        """Compose one output frame."""
         controls = OutputParameters.model_construct(None, **_own(self._scene.values))
-        if now - self._ticked > LATE:  # we slept, and so did who should have given pictures
+        if now - self._ticked > LATE:  # we were suspended, and so was the source of frames
             self._new_at, self._owes_since = now, None
         self._ticked = now
         slot = self._pickup.take(self._scene.link, now)
@@ -161,7 +161,7 @@ class OutputClock:
     def _what(self, now: float, controls: OutputParameters, fresh: bool) -> OutputSource:
         self.needy = self._needs(now, controls, fresh)
         other = self._scene.fallback(self.needy, now)
-        if self.needy or self._aside == 0:  # else what fades out stays as it was
+        if self.needy or self._aside == 0:  # else the image fading out stays unchanged
             self._other = other
         if fresh:
             return OutputSource.NEW
@@ -176,8 +176,8 @@ class OutputClock:
         return OutputSource.CARD if controls.on_loss == "card" else OutputSource.HOLD
 
     def _needs(self, now: float, controls: OutputParameters, fresh: bool) -> bool:
-        """Whether the fallback is to be shown: the engine is stuck, or has long owed a picture. A
-        still or lost input is no debt.
+        """Whether to show the fallback: the engine is stuck, or its frame is long overdue. With a
+        still or lost input none is due.
         """
         newest = self._scene.newest_input
         owes = self._scene.invents or (newest is not None and newest.time > self._received)
@@ -191,7 +191,7 @@ class OutputClock:
         return self._scene.stuck or owed > self._patience(controls)
 
     def _patience(self, controls: OutputParameters) -> float:
-        """Seconds that a picture is held, at least; no shorter than the engine has to be slow."""
+        """Seconds that a frame is held, at least; never shorter than the engine's normal pace."""
         link = self._scene.link
         if link is None:
             return controls.hold_s
@@ -205,7 +205,7 @@ class OutputClock:
         self._aside = _towards(self._aside, shown is OutputSource.FALLBACK, period / CROSSFADE)
 
     def _compose(self, controls: OutputParameters, shown: OutputSource) -> tuple[Image, object]:
-        """The picture before black, and a key that changes whenever the picture does."""
+        """The image before black, and a key that changes whenever the image does."""
         if controls.freeze and self._index:
             return self._composed, self._key if self._level == 0 else "frozen"
         picture, number = self._picture, self._number

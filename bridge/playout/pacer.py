@@ -1,41 +1,41 @@
-"""Even motion: when each generated picture is shown, although they come in blocks.
+"""Even motion: when to show each generated frame, although they arrive in blocks.
 
-Pure bookkeeping with times in seconds, so that it can be tested without a clock.
+Pure logic with times in seconds, so that it can be tested without a clock.
 """
 
 from collections.abc import Sequence
 from statistics import median
 
-EARLY = 0.3  # a picture stays at least this part of its even time
-LATE = 1.6  # and at most this part, as long as another one waits
-# Part of a block's usual time in which what waits is shown. Simulated with blocks of 4, 9 and 12
-# that take 0.3 to 0.9 s: at 1.0 delays of 1.4 blocks occur, at 0.8 the holds between blocks grow;
-# at 0.9 at least 98 % of the pictures are shown and none waits longer than 1.2 blocks.
+EARLY = 0.3  # a frame stays at least this fraction of its even time
+LATE = 1.6  # and at most this fraction, as long as another one waits
+# Fraction of a block's usual time in which waiting frames are shown. Simulated with blocks of 4, 9
+# and 12 that take 0.3 to 0.9 s: at 1.0 delays of 1.4 blocks occur, at 0.8 the holds between blocks
+# grow; at 0.9 at least 98 % of the frames are shown and none waits longer than 1.2 blocks.
 HORIZON = 0.9
-# Ticks in a row after each of which a picture still waited: then it stands there, and only delays
-# what comes behind it. Pictures that come unevenly leave none at one tick or another.
+# Ticks in a row that leave a frame waiting until it counts as standing: it only delays the frames
+# behind it. Frames that arrive unevenly leave none at one tick or another.
 STANDING = 12
 
 
 class Pacer:
-    """Decides at each tick how many of the waiting pictures are used up.
+    """Decides at each tick how many of the waiting frames to use up.
 
-    Aim: what waits is shown evenly until the next block is expected, so that the delay stays
-    within a block and no picture is lost. More than a block and a quarter never waits. Where a
-    block is one picture, one that waits tick after tick is passed over.
+    Goal: show waiting frames evenly until the next block is expected, so that the delay stays
+    within a block and no frame is lost. At most a block and a quarter ever waits. With blocks of
+    one frame, a frame that waits tick after tick is skipped.
     """
 
     def __init__(self) -> None:
         self._shown_at = float("-inf")
-        self._stood = 0  # ticks in a row that left a picture waiting
+        self._stood = 0  # ticks in a row that left a frame waiting
 
     def pick(
         self, waiting: int, frames: int, intervals: Sequence[float], ended: float, now: float
     ) -> int:
-        """How many of `waiting` pictures to take now; the last of them is shown, 0 holds.
+        """How many of `waiting` frames to take now; the last of them is shown, 0 holds.
 
-        `frames` is the size of a block, `intervals` are the times between the ends of the last
-        few blocks, `ended` is when the last one was done.
+        `frames` is the size of a block, `intervals` are the times between the ends of the last few
+        blocks, `ended` is when the last one was done.
         """
         if waiting == 0:
             self._stood = 0
@@ -56,8 +56,8 @@ class Pacer:
         return taken
 
     def _shortened(self, waiting: int, taken: int) -> int:
-        """One more than `taken` where what it leaves has stood for `STANDING` ticks: a stall of
-        either side leaves pictures that would delay all later ones for good.
+        """One more than `taken` if what it leaves has waited for `STANDING` ticks: a stall on
+        either side leaves frames that would delay all later ones permanently.
         """
         self._stood = self._stood + 1 if waiting > taken else 0
         if self._stood < STANDING:

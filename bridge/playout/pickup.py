@@ -1,4 +1,4 @@
-"""Takes a worker's pictures when they are due, and never waits for one."""
+"""Takes a worker's frames when they are due, and never waits for one."""
 
 from bridge.playout.pacer import Pacer
 from bridge.workers.client import WorkerClient
@@ -6,14 +6,14 @@ from engine.ipc.ring import Slot
 
 
 class Pickup:
-    """What one worker after another made, at an even pace; for one thread."""
+    """The frames of successive workers, at an even pace; for one thread."""
 
     def __init__(self) -> None:
-        self.dropped = 0  # pictures that came too fast to be shown
+        self.dropped = 0  # frames that came too fast to be shown
         self._pacer = Pacer()
 
     def take(self, link: WorkerClient | None, now: float) -> Slot | None:
-        """The picture that is due now; None for none."""
+        """The frame due now; None for none."""
         ring = link.ring if link else None
         if link is None or ring is None:
             return None

@@ -1,4 +1,4 @@
-"""The end of the frame path where frames come in, and how the input stands."""
+"""The receiving end of the frame path, and the condition of the input."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -9,31 +9,31 @@ from bridge.frames.frame import Frame
 from bridge.playout.endpoint import WAIT, Endpoint
 from bridge.transports import Source, TransportError, check_source
 
-STILL = 2.0  # seconds without a new picture from which on an input is still
+STILL = 2.0  # seconds without a new frame until an input counts as still
 
 
 class Receiving(Endpoint[Source]):
-    """Takes what comes and never waits for the engine."""
+    """Takes every frame and never waits for the engine."""
 
     def __init__(
         self, name: str, uri: str, open_: Callable[[str], Source], took: Callable[[Frame], None]
     ) -> None:
-        """`took` is called with every frame, by the thread that receives, which has that `name`."""
+        """`took` is called with every frame in the receiving thread, which has that `name`."""
         super().__init__(name, uri, open_)
         self.newest: Frame | None = None
         self._took = took
 
     def set_source(self, uri: str, attached: Callable[[], None]) -> None:
-        """Receive from another source from now on, and call `attached`; TransportError for what is
-        no URI. What cannot be opened is told in `refused`, and the source before it goes on.
-        Neither disk nor driver is touched here.
+        """Switch to another source and then call `attached`; TransportError for an invalid URI. If
+        the source cannot be opened, `refused` says why and the previous one stays in use. Touches
+        neither disk nor driver.
         """
         check_source(uri)
         self._wish_for(uri, attached)
 
     @property
     def condition(self) -> str:
-        """How it stands, as `Status.input` has it."""
+        """Its condition, as in `Status.input`."""
         using = self._using
         if using is None:
             return "failed" if self.refused else "opening"
@@ -45,7 +45,7 @@ class Receiving(Endpoint[Source]):
 
     @property
     def alive(self) -> bool:
-        """Whether there is an input: a source that gave a picture, is there, and is no stand-in."""
+        """Whether there is a real input: it has sent a frame, is present and is no stand-in."""
         using = self._using
         if using is None or self.newest is None:
             return False
@@ -53,7 +53,7 @@ class Receiving(Endpoint[Source]):
 
     def _step(self, transport: Source, in_use: Callable[[], bool]) -> None:
         frame = transport.receive(WAIT)
-        if not in_use():  # it was overtaken in there
+        if not in_use():  # overtaken meanwhile
             return
         if frame is not None:
             _check(frame.image)
@@ -65,13 +65,13 @@ class Receiving(Endpoint[Source]):
 
 
 def _check(image: object) -> None:
-    """TransportError for what a source, which may be a plug-in, gives that is no picture: shown as
-    it is, it would be black, or end whoever scales it.
+    """TransportError if a source, perhaps a plug-in, returns something that is not an image: it
+    would be shown as black, or break the scaling.
     """
     if not isinstance(image, np.ndarray):
-        raise TransportError(f"The source gave {type(image).__name__} instead of a picture.")
+        raise TransportError(f"The source returned {type(image).__name__} instead of an image.")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 4 or not image.size:
         shape = "x".join(map(str, image.shape))
         raise TransportError(
-            f"The source gave {shape} of {image.dtype}; a picture is height x width x 4 of uint8."
+            f"The source returned {shape} of {image.dtype}; an image is height x width x 4, uint8."
         )

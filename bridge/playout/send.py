@@ -1,4 +1,4 @@
-"""The end of the frame path where what was composed goes out."""
+"""The sending end of the frame path."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -11,9 +11,9 @@ from bridge.transports import Sink
 
 
 class Sending(Endpoint[Sink]):
-    """Hands over what the clock composed; a sink that fails is told, the rest goes on."""
+    """Hands over composed frames; a failing sink is reported, the rest continues."""
 
-    verb = "taken a picture"
+    verb = "accepted a frame"
 
     def __init__(
         self, uri: str, open_: Callable[[str], Sink], counters: Counters, outbox: Mailbox[Frame]

@@ -1,4 +1,4 @@
-"""What there is to show beside generated pictures: the input, the fallback, the test card."""
+"""What can be shown beside generated frames: the input, the fallback, the test card."""
 
 from collections.abc import Mapping
 
@@ -22,18 +22,18 @@ from engine.parameters import Value
 
 
 class Input:
-    """What is received. Any thread may ask, and none waits."""
+    """The received input. Any thread may ask, and none waits."""
 
     def __init__(self, receiving: Receiving, store: ParameterStore) -> None:
         self._receiving = receiving
         self._store = store
 
     def newest(self) -> Frame | None:
-        """The newest picture; None before the first."""
+        """The newest frame; None before the first."""
         return self._receiving.newest
 
     def there(self) -> bool:
-        """Whether it is somebody's; the demo counts where video is asked for by name."""
+        """Whether it is a real source; the demo counts if video mode is chosen explicitly."""
         return self._receiving.alive or self._store.snapshot.values.get("input_mode") == "video"
 
 
@@ -49,7 +49,7 @@ class Show(Scene):
         input_: Input,
         awaited: Awaited,
     ) -> None:
-        """LookupError where `--fallback` names an unknown pipeline."""
+        """LookupError if `--fallback` names an unknown pipeline."""
         self._settings = settings
         self._catalog = catalog
         self._store = store
@@ -93,7 +93,7 @@ class Show(Scene):
         return self._fallback(needed, now)
 
     def check(self, weights: Weights) -> None:
-        """TransportError or MissingWeights where the fallback is not there."""
+        """Raise TransportError or MissingWeights if the fallback is not available."""
         if isinstance(self._fallback, Clip):
             self._fallback.check()
         elif isinstance(self._fallback, Spare):
@@ -101,18 +101,18 @@ class Show(Scene):
             weights.require(row, checked_load(row, self.values, {}))
 
     def note(self, shown: OutputSource) -> str:
-        """Why the fallback is `shown`, or why it is not, where it is wanted; in sentences."""
+        """Why the fallback is `shown`, or why it is not although needed; in sentences."""
         if self._settings.fallback == HOLD:
             return ""
         if shown is OutputSource.FALLBACK:
             chosen = self._settings.fallback
-            return f"The engine gives no picture; the fallback {chosen} is shown."
+            return f"The engine delivers no frames; the fallback {chosen} is shown."
         clip = self._fallback if isinstance(self._fallback, Clip) else None
         trouble = clip.problem if clip else self._host.spare_trouble
-        return f"The engine gives no picture, nor does the fallback yet. {trouble}".rstrip()
+        return f"The engine delivers no frames; the fallback is not ready yet. {trouble}".rstrip()
 
     def stop(self) -> None:
-        """Play no clip any more."""
+        """Stop the clip."""
         if isinstance(self._fallback, Clip):
             self._fallback.stop()
 

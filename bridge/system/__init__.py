@@ -1,1 +1,1 @@
-"""What the operating system gives: threads, processes, clocks, ports, paths, logs."""
+"""Operating system services: threads, processes, clocks, ports, paths, logs."""

@@ -1,4 +1,4 @@
-"""Calls that may never return, into drivers, plug-ins and disks: made aside, with a deadline."""
+"""Calls that may never return, into drivers, plug-ins and disks: in a thread, with a deadline."""
 
 import threading
 from collections.abc import Callable, Hashable
@@ -15,8 +15,8 @@ class SlowError(Exception):
 
 
 class Aside:
-    """Makes each call in a thread of its own, one at a time for each name: a call that never
-    returns costs one thread, however often it is asked for. Any thread may ask.
+    """Makes each call in a thread of its own, one at a time per name: a call that never returns
+    costs one thread, however often it is repeated. Any thread may ask.
     """
 
     def __init__(self) -> None:
@@ -24,9 +24,9 @@ class Aside:
         self._lock = threading.Lock()
 
     def ask(self, name: str, call: Callable[[], T], patience: float) -> T:
-        """What `call` gives or raises; SlowError where that takes longer than `patience` seconds.
-        Whoever asks for the same name meanwhile is given the same, and does not wait for what has
-        been waited for in vain.
+        """Return or raise the result of `call`; SlowError if it takes longer than `patience`
+        seconds. Callers of the same name share the result, and do not wait again for a call that
+        has already exceeded its time.
         """
         with self._lock:
             began, promise = self._running.get(name, (0.0, None))
@@ -37,14 +37,14 @@ class Aside:
         try:
             return cast(T, promise.result(max(0.0, began + patience - perf_counter())))
         except TimeoutError:
-            if promise.done():  # a TimeoutError of the call's own
+            if promise.done():  # the call's own TimeoutError
                 raise
         raise SlowError(f"{name} has not answered for {perf_counter() - began:.1f} s.")
 
 
 class Disk:
-    """Looks at one place on a disk that may sleep, or never answer: one at a time, each made aside.
-    So a disk that hangs costs one thread, and whoever asks once it is known to hang does not wait.
+    """Reads one place on a disk that may be asleep or never answer: one access at a time, in a
+    thread. So a hanging disk costs one thread, and callers do not wait once it is known to hang.
     Any thread may ask.
     """
 
@@ -54,14 +54,14 @@ class Disk:
         self._aside = Aside()
 
     def ask(self, what: Hashable, look: Callable[[], T], patience: float) -> T:
-        """What `look` gives or raises; SlowError where that, and what was looked at before it,
-        takes longer than `patience` seconds. Who asks for the same `what` may be given the same.
+        """Return or raise the result of `look`; SlowError if that, and the access before it, take
+        longer than `patience` seconds. Callers with the same `what` may share a result.
         """
         until = perf_counter() + patience
         while True:
             left = max(0.0, until - perf_counter())
             seen, found, error = self._aside.ask(self._name, partial(_seen, what, look), left)
-            if seen != what:  # that was somebody else's look
+            if seen != what:  # another caller's access
                 continue
             if error is not None:
                 raise error
@@ -71,12 +71,12 @@ class Disk:
 def _seen(what: Hashable, look: Callable[[], object]) -> tuple[Hashable, object, Exception | None]:
     try:
         return what, look(), None
-    except Exception as error:  # noqa: BLE001 - raised again by whoever asked for this
+    except Exception as error:  # noqa: BLE001 - raised again in the caller
         return what, None, error
 
 
 def _keep(promise: "Future[Any]", call: Callable[[], object]) -> None:
     try:
         promise.set_result(call())
-    except BaseException as error:  # noqa: BLE001 - raised again by whoever asks
+    except BaseException as error:  # noqa: BLE001 - raised again in the caller
         promise.set_exception(error)

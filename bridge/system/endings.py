@@ -1,4 +1,4 @@
-"""What ends a command: a signal, or the end of whoever started it."""
+"""What ends a command: a signal, or the end of the program that started it."""
 
 import os
 import signal
@@ -9,11 +9,11 @@ import threading
 from bridge.errors import CommandError
 from bridge.system import windows
 
-GLANCE = 0.1  # seconds between two looks at a pipe where reading must not wait
+GLANCE = 0.1  # seconds between polls of a pipe where reading must not block
 
 
 def stop_event() -> threading.Event:
-    """An event that Ctrl-C, a polite kill and a closed terminal set; on Windows logoff too."""
+    """An event set by Ctrl-C, a polite kill or a closed terminal; on Windows also by logoff."""
     stop = threading.Event()
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):  # the last is Windows' Ctrl-Break
         number = getattr(signal, name, None)
@@ -26,8 +26,8 @@ def stop_event() -> threading.Event:
 
 
 def stop_with_stdin(stop: threading.Event) -> None:
-    """Set `stop` when whoever holds the other end of standard input closes it or ends, in whatever
-    way; CommandError where there is no other end.
+    """Set `stop` when the program at the other end of standard input closes it or ends, however
+    that happens; CommandError if there is no other end.
     """
     try:
         mode = os.fstat(0).st_mode
@@ -36,7 +36,7 @@ def stop_with_stdin(stop: threading.Event) -> None:
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or (mode and os.isatty(0))):
         raise CommandError(
             "--stop-on-stdin-end needs a pipe as standard input, and this one has no other end; "
-            "leave the flag out, or start it by a program that keeps a pipe open."
+            "leave the flag out, or start the bridge from a program that keeps a pipe open."
         )
     peek = sys.platform == "win32" and stat.S_ISFIFO(mode)
     threading.Thread(target=_follow, args=(stop, peek), name="stdin", daemon=True).start()
@@ -51,6 +51,6 @@ def _follow(stop: threading.Event, peek: bool) -> None:
         else:
             while os.read(0, 1 << 16):
                 pass
-    except OSError:  # it is gone, which is an end too
+    except OSError:  # gone, which is an end too
         pass
     stop.set()

@@ -1,4 +1,4 @@
-"""A file that one process at a time can hold; the system lets go of it when the process is gone."""
+"""A file that one process at a time can hold; the system releases it when the process is gone."""
 
 import os
 import sys
@@ -12,15 +12,15 @@ else:
 
 
 class LockFile:
-    """Hold `path`, which stays behind empty."""
+    """Lock `path`, which stays behind empty."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._held = -1
 
     def take(self) -> bool:
-        """Hold it from now on; False where somebody else does. A disk that can tell no such thing
-        counts as held: there is nothing to be had by waiting.
+        """Lock it; False if another process holds it. A file system without locks counts as
+        locked by us: waiting would not help.
         """
         try:
             self._held = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -39,7 +39,7 @@ class LockFile:
         return True
 
     def give_back(self) -> None:
-        """Hold it no more."""
+        """Unlock it."""
         held, self._held = self._held, -1
         if held >= 0:
             with suppress(OSError):

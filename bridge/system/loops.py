@@ -1,4 +1,4 @@
-"""The stages of the frame path: steps that are repeated until the end, whatever goes wrong."""
+"""The stages of the frame path: steps repeated until the end, whatever goes wrong."""
 
 import logging
 import threading
@@ -15,20 +15,20 @@ def repeat(
     failed: Callable[[Exception], None],
     pause: float,
 ) -> None:
-    """Call `step` until `stopped` is set. What it raises goes to `failed`, and after `pause`
-    seconds the next step begins: the thread of a stage ends with the session and not before.
+    """Call `step` until `stopped` is set. Its errors go to `failed`, and after `pause` seconds the
+    next step begins: a stage's thread ends with the session and not before.
     """
     while not stopped.is_set():
         try:
             step()
-        except Exception as error:  # noqa: BLE001 - of a driver, a codec, a plug-in: the show must go on
+        except Exception as error:  # noqa: BLE001 - from a driver, codec or plug-in: the show must go on
             failed(error)
             stopped.wait(pause)
 
 
 def explained(error: BaseException, *expected: type[Exception]) -> str:
     """An error in one sentence. One that is not of the `expected` kinds, whose texts are sentences
-    for users, is logged with its way through the code.
+    for users, is logged with its traceback.
     """
     if isinstance(error, expected):
         return str(error)

@@ -1,7 +1,7 @@
 """One engine worker, seen from the bridge: its process, its messages, its rings.
 
-What both say stands in `engine/ipc/messages.py`. Each worker has threads of its own here: "to
-worker" writes what any thread wants to say, "from worker" reads, "worker log" reads what it prints,
+The messages are declared in `engine/ipc/messages.py`. Each worker has threads of its own here: "to
+worker" writes messages from any thread, "from worker" reads, "worker log" reads what it prints,
 "death of worker" waits for its end; its feeder (`bridge/workers/feeder.py`) answers its requests.
 The host's thread starts it and decides what it runs.
 """
@@ -74,14 +74,14 @@ from engine.system.overdue import Overdue
 log = logging.getLogger(__name__)
 
 WORKER = "engine.worker"  # the module that a worker's process runs
-SILENCE = 3.0  # seconds beyond a worker's own limit without any word until it counts as stopped
+SILENCE = 3.0  # seconds without a message beyond a worker's own limit until it counts as hung
 LOG_LINES = 200
-LAST_WORDS = 0.3  # seconds to read what a worker said at last, when it is gone
-HELD = 1.0  # seconds after its death that its pipe is read; who else holds that says nothing more
-LINES_A_SECOND = 200  # of a worker that are written to the bridge's own log
+LAST_WORDS = 0.3  # seconds to read a dead worker's last output
+HELD = 1.0  # seconds that its pipe is read after its death; others holding it write nothing more
+LINES_A_SECOND = 200  # of a worker that go into the bridge's own log
 LONGEST_LINE = 16 << 10  # bytes
-ROOM_AGAIN = 1.0  # seconds until a ring for which there was no room is tried again
-# Ctrl-C goes to every process of a console's group; the worker ends when we say so.
+ROOM_AGAIN = 1.0  # seconds until a ring that did not fit is tried again
+# Ctrl-C reaches every process of a console; the worker ends only on our request.
 NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 GROUP = None if sys.platform == "win32" else 0
 serials = count(1)
@@ -89,7 +89,7 @@ serials = count(1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
-    """What a worker is to run, on whatever machine. Times in seconds."""
+    """What a worker runs, on any machine. Times in seconds."""
 
     row: PipelineRow
     load: Load
@@ -99,7 +99,7 @@ class WorkerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerPlace:
-    """Where it does: the folders of the machine that it runs on, and which GPU of that. A worker
+    """Where a worker runs: the machine's folders and which of its GPUs. A worker
     that is not `in_process` is a thread of the bridge.
     """
 
@@ -112,7 +112,7 @@ class WorkerPlace:
 
 @dataclass(slots=True)
 class Block:
-    """What is known of the blocks a worker made: the last one, and the intervals between them."""
+    """The blocks of a worker: the last one, and the intervals between them."""
 
     made: int = 0
     frames: int = 1
@@ -121,7 +121,7 @@ class Block:
     intervals: deque[float] = field(default_factory=lambda: deque[float](maxlen=9))
 
     def end(self, frames: int, seconds: float) -> None:
-        """One block is done."""
+        """A block is done."""
         now = perf_counter()
         if self.made:
             self.intervals.append(now - self.ended)
@@ -131,14 +131,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class SwapDone:
-    """A worker runs another pipeline now, in place of its own."""
+    """A worker now runs another pipeline in place of its own."""
 
     runs: WorkerConfig
 
 
 @dataclass(frozen=True, slots=True)
 class SwapFailed:
-    """A worker could not load another pipeline, and runs its own still; why, in a sentence."""
+    """A worker could not load another pipeline and keeps its own; the reason in a sentence."""
 
     failed: WorkerConfig
     text: str
@@ -146,16 +146,14 @@ class SwapFailed:
 
 @dataclass(frozen=True, slots=True)
 class WorkerGone:
-    """A worker is there no more; `loading` is what it was putting in its pipeline's place."""
+    """A worker has ended; `loading` is what it was loading in place of its pipeline."""
 
     loading: WorkerConfig | None
 
 
 @dataclass(frozen=True, slots=True)
 class Guided:
-    """What goes to a block beside its frames: as many of the control video and of the mask, or
-    none.
-    """
+    """Guides of a block: as many control and mask frames as it has frames, or none."""
 
     control: Sequence[Frame] = ()
     mask: Sequence[Frame] = ()
@@ -163,13 +161,13 @@ class Guided:
 
 UNGUIDED = Guided()
 
-# What there is to hear of a worker: what it says, or what that means here.
+# News of a worker: its messages, or what they mean here.
 News: TypeAlias = WorkerMessage | SwapDone | SwapFailed | WorkerGone
 
 
 class WorkerClient:
-    """Start a worker and keep in touch. Its attributes may be read from any thread; where nothing
-    else is said, a method may be called by any, and never waits.
+    """Starts a worker and talks to it. Attributes may be read from any thread; unless noted, a
+    method may be called from any thread and never waits.
     """
 
     def __init__(
@@ -178,8 +176,8 @@ class WorkerClient:
         place: WorkerPlace,
         heard: Callable[["WorkerClient", News], None],
     ) -> None:
-        """`heard` is called with all news, by the thread "from worker"; with a `WorkerGone` last,
-        by whoever saw that first. Raises nothing: a worker that cannot start ends at once.
+        """`heard` is called with all news by the thread "from worker", and last with a `WorkerGone`
+        by the thread that noticed it first. Raises nothing: a worker that cannot start just ends.
         """
         self.orders = orders
         self.row = orders.row
@@ -189,21 +187,21 @@ class WorkerClient:
         self.state = EngineState.LOADING
         self.loaded = False
         self.degraded = ""
-        self.invents = False  # its pictures are made of nothing: it was granted none
+        self.invents = False  # generates without input: it was granted no frames
         self.error = ""
         self.code: int | None = None
         self.progress: tuple[str, float] = ("", 0.0)
         self.report: Mapping[str, Any] = {}
         self.block = Block()
-        # What is to take this pipeline's place: the host's thread alone writes it. From it each one
-        # goes to the feeder, which takes the newest, and on to the thread that hears the outcome.
+        # What replaces this pipeline; written only by the host's thread. Each one goes to the
+        # feeder, which uses the newest, and on to the thread that receives the result.
         self.swapping: WorkerConfig | None = None
         self._swaps: queue.SimpleQueue[WorkerConfig] = queue.SimpleQueue()
         self._loads: queue.SimpleQueue[WorkerConfig] = queue.SimpleQueue()
         self.started = perf_counter()
         self.running_since = 0.0
         self.requests: Mailbox[FrameRequest | PipelineReady] = Mailbox(1)
-        self.limit = orders.load_s  # seconds that its next block may take, as it says
+        self.limit = orders.load_s  # seconds that its next block may take, as it reports
         self.parameters_number = 0
         self.pid = 0
         self.log: deque[str] = deque(maxlen=LOG_LINES)
@@ -211,28 +209,28 @@ class WorkerClient:
         self._heard = heard
         self._silence = Overdue(orders.load_s + SILENCE, self.started)
         self._killed = self._over = False
-        self.asked_to_die = False  # by a button: its death is no sign of trouble
+        self.asked_to_die = False  # by a button: not an error
         self._outbox: queue.SimpleQueue[BridgeMessage | None] = queue.SimpleQueue()
         self._newest: tuple[int, Mapping[str, Value]] = 0, {}
-        # The same within a pipeline's own ranges, and what that was made of; the feeder's.
+        # The same within the pipeline's own ranges, and its source; the feeder's.
         self._fitted: tuple[object, PipelineRow, ParameterSnapshot] | None = None
         self._input: RingWriter | None = None
         self._setting = threading.Lock()
-        self._input_lock = threading.Lock()  # of its name, between who makes and who ends
+        self._input_lock = threading.Lock()  # for its name: between making and ending
         self._inputs_made = 0
-        self._lost = ""  # a segment that the worker did not find any more
+        self._lost = ""  # a segment that the worker could not find
         self._gone = False
         self._ending = threading.Lock()
         self._ended = self._childless = False
         self._room_at = 0.0
         self._short = self._worker_short = ""
         self._process: subprocess.Popen[bytes] | None = None
-        # The worker where that is another process: a Windows venv's python.exe only starts one.
+        # The worker, if that is another process: a Windows venv's python.exe only starts one.
         self._launched: psutil.Process | None = None
         self._logging: threading.Thread | None = None
 
     def start(self, number: int, values: Mapping[str, Value]) -> None:
-        """Start the worker, with these parameter values to begin with. The host's thread."""
+        """Start the worker with these parameter values. The host's thread."""
         self._channel = self._open()
         self.set_parameters(number, values)
         self._outbox.put(BridgeHello(version=VERSION, worker=self._serial))
@@ -246,8 +244,8 @@ class WorkerClient:
             ).start()
 
     def set_parameters(self, number: int, values: Mapping[str, Value]) -> None:
-        """Let the next block be made with these; only the newest ones go out. One that comes late
-        with an older snapshot is not heard.
+        """Use these for the next block; only the newest are sent. An older snapshot that arrives
+        late is ignored.
         """
         with self._setting:
             if number >= self.parameters_number:
@@ -255,26 +253,24 @@ class WorkerClient:
                 self.parameters_number = number
 
     def swap(self, orders: WorkerConfig) -> None:
-        """Put another pipeline of the family in place of this one, between two blocks; what was
-        asked for before and is not yet begun is forgotten. The host's thread.
+        """Swap in another pipeline of the family between two blocks, replacing any earlier request
+        not yet begun. The host's thread.
         """
         self.swapping = orders
         self._swaps.put(orders)
 
     def end_swap(self, decided: WorkerConfig) -> None:
-        """This one runs now or could not be loaded; what was asked for meanwhile is still to come.
-        The host's thread.
-        """
+        """This swap succeeded or failed; a newer request is still pending. The host's thread."""
         if self.swapping is decided:
             self.swapping = None
 
     @property
     def swap_waits(self) -> bool:
-        """Whether the next request is to be answered with another pipeline."""
+        """Whether the next request will be answered with another pipeline."""
         return not self._swaps.empty()
 
     def grant_swap(self) -> None:
-        """Answer a request with the pipeline that waits to take the place. The feeder's thread."""
+        """Answer a request with the pending pipeline. The feeder's thread."""
         orders = self._swaps.get()
         while self.swap_waits:
             orders = self._swaps.get()  # the newest
@@ -288,8 +284,8 @@ class WorkerClient:
         how: Fit,
         guides: Guided = UNGUIDED,
     ) -> int:
-        """Answer a request with the pictures of a block and of its guides, all scaled to `size`
-        (None: to that of the frames), and the newest parameters; their number. The feeder's thread.
+        """Answer a request with a block's frames and guides, scaled to `size` (None: that of the
+        frames), and the newest parameters; returns their number. The feeder's thread.
         """
         name, first = "", 0
         every = [*frames, *guides.control, *guides.mask]
@@ -300,7 +296,7 @@ class WorkerClient:
             for frame in every:
                 fit_into(ring.reserve(), frame.image, how)
                 ring.commit(frame.time, frame.index)
-        snapshot = self._snapshot(self.row)  # now, for the pictures took a while
+        snapshot = self._snapshot(self.row)  # only now: the frames took a while
         granted = FrameGrant(
             snapshot=snapshot, count=len(frames), control=len(guides.control),
             mask=len(guides.mask), first=first, ring=name,
@@ -309,18 +305,18 @@ class WorkerClient:
         return snapshot.number
 
     def reset(self) -> None:
-        """Let the pipeline forget the past of its stream."""
+        """Make the pipeline forget its stream's history."""
         self._outbox.put(ResetStream())
 
     def stop(self) -> None:
-        """Ask the worker to end, and end it if it does not within two seconds. Never waits."""
+        """Ask the worker to end; kill it after two seconds. Never waits."""
         self._outbox.put(Stop())
         self._outbox.put(None)
         if self._process:
             threading.Thread(target=self._end, name="end of worker", daemon=True).start()
 
     def kill(self, *, asked: bool = False) -> None:
-        """End the worker at once, as a crash would; `asked` says that somebody wanted that."""
+        """Kill the worker at once, as a crash would; `asked` means on a user's request."""
         if self._process and not self.gone:
             self._killed = True
             self.asked_to_die = self.asked_to_die or asked
@@ -330,7 +326,7 @@ class WorkerClient:
             self._process.kill()
 
     def join(self, timeout: float) -> bool:
-        """Wait for the worker's end, `timeout` seconds at most; whether it is there."""
+        """Wait up to `timeout` seconds for the worker's end; True if it has ended."""
         if self._process:
             until = perf_counter() + timeout
             try:
@@ -344,31 +340,31 @@ class WorkerClient:
 
     @property
     def gone(self) -> bool:
-        """Whether the worker is there no more."""
+        """Whether the worker has ended."""
         if self._process is None:
             return self._over
         return self._process.poll() is not None and not _runs(self._launched)
 
     def silent(self) -> bool:
-        """Whether nothing at all was heard for so long that the worker must be stopped; asked by
-        one thread, again and again.
+        """Whether the worker has been silent for so long that it must be killed; polled by one
+        thread.
         """
         return self._silence.late(perf_counter())
 
     @property
     def short(self) -> str:
-        """Why pictures go on at another size than they should, in a sentence; else empty."""
+        """Why frames keep another size than requested, in a sentence; else empty."""
         return self._short or self._worker_short
 
     @property
     def waiting(self) -> int:
-        """How many generated pictures wait to be shown."""
+        """Number of generated frames waiting to be shown."""
         ring = self.ring
         return ring.waiting if ring else 0
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height of what the engine gives; None before the first picture."""
+        """Width and height of the engine's frames; None before the first."""
         ring = self.ring
         return (ring.width, ring.height) if ring else None
 
@@ -389,7 +385,7 @@ class WorkerClient:
         )
 
     def _snapshot(self, row: PipelineRow) -> ParameterSnapshot:
-        """The newest parameters as a pipeline is given them. The feeder's thread, once it runs."""
+        """The newest parameters for a pipeline. The feeder's thread, once it runs."""
         newest = self._newest
         if self._fitted and self._fitted[0] is newest and self._fitted[1] is row:
             return self._fitted[2]
@@ -404,7 +400,7 @@ class WorkerClient:
         chosen = gpu.environment(self._place.gpu)
         environment = {**speaking_utf8(), "PYTHONUNBUFFERED": "1", **chosen}
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", WORKER],  # no module of the folder we are in
+            [sys.executable, "-P", "-m", WORKER],  # no modules from the current folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -425,11 +421,11 @@ class WorkerClient:
 
     def _open_thread(self) -> BridgeChannel:
         self.pid = os.getpid()
-        # By name: only tests come here, and the bridge itself knows no worker code.
+        # By name: used only by tests; the bridge itself imports no worker code.
         return import_module("engine.worker.thread").start()
 
     def _ring_for(self, width: int, height: int, count: int) -> RingWriter:
-        """The ring for a block; while there is no room for it, the one there is if it suffices."""
+        """The ring for a block; without room for a new one, the old one if it is large enough."""
         ring, now = self._input, perf_counter()
         if ring and ring.name == self._lost:
             ring = None
@@ -468,7 +464,7 @@ class WorkerClient:
             try:
                 self._channel.send(message)
             except (OSError, ValueError):
-                break  # the worker is gone; the reading side tells
+                break  # the worker is gone; the reading side reports it
         self._channel.close()
 
     def _read(self) -> None:
@@ -479,20 +475,20 @@ class WorkerClient:
                 self._heard(self, self._note(message))
         except ProtocolError as error:
             self._give_up(str(error))
-        except (OSError, ValueError, LookupError) as error:  # its segment is gone, or is none
-            self._give_up(f"The engine worker could not be understood: {error}")
+        except (OSError, ValueError, LookupError) as error:  # its segment is gone or invalid
+            self._give_up(f"The engine worker sent an invalid message: {error}")
         self._channel.hang_up()
         self._end_of_life()
 
     def _give_up(self, error: str) -> None:
-        """There is no worker to go on with."""
+        """The worker cannot be used any more."""
         log.error(error)
         self.error = error
         self.kill()
 
     def _bury(self, reading: threading.Thread) -> None:
-        """The thread "death of worker": see to its end when it has died. Its pipe alone does not
-        tell: processes that it has started hold that too, and may outlive it.
+        """The thread "death of worker": clean up after its death. The pipe alone does not show it:
+        child processes of the worker hold it too and may outlive it.
         """
         assert self._process is not None
         self._process.wait()
@@ -504,17 +500,17 @@ class WorkerClient:
         self._end_of_life()
 
     def _end_children(self) -> None:
-        """End what the worker has started and left behind: its group of processes. On Windows they
-        hold no pipe of it, and end with the bridge.
+        """Kill the processes that the worker left behind: its process group. On Windows they do not
+        hold its pipe, and end with the bridge.
         """
         with self._ending:
             process, self._childless = None if self._childless else self._process, True
         if process and sys.platform != "win32":
-            with suppress(ProcessLookupError, PermissionError):  # nobody is left of it
+            with suppress(ProcessLookupError, PermissionError):  # none left
                 os.killpg(process.pid, signal.SIGKILL)
 
     def _end_of_life(self) -> None:
-        """Tell that the worker is gone, once, whoever saw it first."""
+        """Report once that the worker is gone, whichever thread noticed first."""
         with self._ending:
             if self._ended:
                 return
@@ -536,8 +532,8 @@ class WorkerClient:
         self._heard(self, WorkerGone(loading))
 
     def _note(self, message: WorkerMessage) -> News:
-        """Keep what a message says, before anybody is told of it; what is to be told. All that
-        notes is done by the thread "from worker".
+        """Record a message before it is passed on; returns the news. All recording is done by the
+        thread "from worker".
         """
         match message:
             case BlockMade():
@@ -576,23 +572,23 @@ class WorkerClient:
         return message
 
     def _note_hello(self, pid: int) -> None:
-        """The worker's own process: what is measured, killed and waited for."""
+        """The worker's own process: the one measured, killed and waited for."""
         if self._process is None or pid == self._process.pid:
             return
-        with suppress(psutil.Error):  # it is gone already
+        with suppress(psutil.Error):  # already gone
             launched = psutil.Process(pid)
-            if launched.ppid() != self._process.pid:  # nobody else is ended for its word
-                raise ValueError(f"it says that it is process {pid}, which we have not started")
+            if launched.ppid() != self._process.pid:  # never kill a process on its word alone
+                raise ValueError(f"it claims to be process {pid}, which we did not start")
             self._launched, self.pid = launched, pid
             log.info("engine worker %d was started by process %d", pid, self._process.pid)
 
     def _note_swap(self, message: PipelineSwapped | PipelineKept) -> News:
-        """How it went with what the feeder granted last."""
+        """The result of the feeder's last swap."""
         try:
             orders = self._loads.get_nowait()
         except queue.Empty:
-            raise ValueError("it tells of a pipeline that it was not given") from None
-        self.state, self.loaded = EngineState.WARMUP, True  # as the worker says next
+            raise ValueError("it reports a pipeline that it was not given") from None
+        self.state, self.loaded = EngineState.WARMUP, True  # as the worker reports next
         if isinstance(message, PipelineKept):
             text = message.text + (logs.see() if message.unforeseen else "")
             return SwapFailed(orders, f"{orders.row.id} could not be loaded: {text}")
@@ -601,18 +597,18 @@ class WorkerClient:
         return SwapDone(orders)
 
     def _take_up(self, name: str) -> None:
-        """Show the pictures of the worker's new ring; ask for another where that is gone."""
+        """Use the worker's new ring; request another if that one is gone."""
         try:
             self.ring = RingReader(name)
         except OSError:
-            log.exception("the worker's segment %s cannot be opened; it is to make another", name)
+            log.exception("the worker's segment %s cannot be opened; requesting another", name)
             self._outbox.put(RenewRing())
             return
-        # Mapped on both sides by now: without its name it cannot be left behind.
+        # Now mapped on both sides: without its name it cannot be left behind.
         unlink(name)
 
     def _end_name(self, name: str) -> None:
-        """The ring of that name is mapped on both sides; of no other one, whatever is said."""
+        """Unlink the ring of that name, mapped on both sides; never any other."""
         with self._input_lock:
             if self._input and self._input.name == name:
                 self._input.unlink()
@@ -633,7 +629,7 @@ class WorkerClient:
             if perf_counter() - began > 1:
                 began, told = perf_counter(), 0
             told += 1
-            if told <= LINES_A_SECOND:  # one that floods must not push all else out of the log
+            if told <= LINES_A_SECOND:  # a flood must not push everything else out of the log
                 log.info("worker %d: %s", self.pid, text)
         stream.close()
 
@@ -649,7 +645,7 @@ class WorkerClient:
         if self.error:
             return self.error
         if self._killed and sys.platform == "win32":
-            return "The engine worker was killed."  # there is no code for that
+            return "The engine worker was killed."  # has no exit code
         code = self.code or 0
         if from_outside(code, list(self.log)):
             return f"The engine worker {OUTSIDE}."

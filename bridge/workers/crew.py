@@ -1,5 +1,5 @@
-"""Crew: the workers that there are, with the feeder of each: the one that is shown, the one that
-comes, the fallback's, and those that end. `bridge/workers/host.py` decides which there are to be.
+"""Crew: the current workers with their feeders: the one shown, the one coming, the fallback's, and
+those that are ending. `bridge/workers/host.py` decides which should run.
 """
 
 import logging
@@ -14,12 +14,12 @@ from engine.parameters import Value
 
 log = logging.getLogger(__name__)
 
-GRACE = 5.0  # seconds after which a worker that does not even die is waited for no longer
+GRACE = 5.0  # seconds until a worker that does not even die is no longer waited for
 
 
 class Crew:
-    """The host's thread calls all methods but `trouble`, which any may call; who is there may be
-    read by any.
+    """The host's thread calls all methods but `trouble`, which any thread may call; attributes may
+    be read from any thread.
     """
 
     def __init__(
@@ -28,60 +28,58 @@ class Crew:
         values: Callable[[], tuple[int, Mapping[str, Value]]],
         feed: Callable[[WorkerClient], Feeder],
     ) -> None:
-        """`machine` runs them; `values` gives the newest parameter snapshot: its number and all
-        values by name; `feed` begins to answer what one asks for.
+        """`machine` runs the workers; `values` returns the newest parameter snapshot: number and
+        values by name; `feed` starts answering a worker's requests.
         """
-        self.current: WorkerClient | None = None  # whose pictures are shown
-        self.coming: WorkerClient | None = None  # which is to take its place
+        self.current: WorkerClient | None = None  # the one shown
+        self.coming: WorkerClient | None = None  # its replacement
         self.spare: WorkerClient | None = None  # the fallback's
         self._machine = machine
         self._values = values
         self._feed = feed
         self._feeders: dict[WorkerClient, Feeder] = {}
-        self._ending: dict[WorkerClient, float] = {}  # when each was told to end
+        self._ending: dict[WorkerClient, float] = {}  # when each was asked to end
 
     @property
     def all(self) -> list[WorkerClient]:
-        """Those that are not ending."""
+        """All that are not ending."""
         return [link for link in (self.current, self.coming, self.spare) if link]
 
     def start(
         self, orders: WorkerConfig, heard: Callable[[WorkerClient, News], None]
     ) -> WorkerClient:
-        """A new worker, which is in no place yet; as `Machine.start`."""
+        """Start a worker without a role yet; as `Machine.start`."""
         link = self._machine.start(orders, heard, *self._values())
         self._feeders[link] = self._feed(link)
         log.info("engine worker %d starts with %s", link.pid, orders.row.id)
         return link
 
     def change_over(self) -> None:
-        """What was coming is shown now, and what was shown ends: the new one first."""
+        """Show the coming worker and end the current one, in this order."""
         old, self.current, self.coming = self.current, self.coming, None
         if old:
             self._retire(old)
 
     def end_current(self) -> None:
-        """Nothing is shown until what is to come is there: the old one first, for lack of room."""
+        """End the current worker before its replacement is ready, for lack of memory."""
         old, self.current = self.current, None
         if old:
             self._retire(old)
 
     def end_coming(self) -> None:
-        """What was coming is not wanted any more."""
+        """The coming worker is no longer wanted."""
         given_up, self.coming = self.coming, None
         if given_up:
             self._retire(given_up)
 
     def end_spare(self) -> None:
-        """The fallback is not wanted any more."""
+        """The fallback is no longer wanted."""
         spare, self.spare = self.spare, None
         if spare:
             self._retire(spare)
 
     def is_gone(self, link: WorkerClient) -> bool:
-        """Of a worker that is there no more: whether it was still wanted, which it then keeps the
-        place for that it had.
-        """
+        """Whether a worker that has ended was still wanted; if so, it keeps its role."""
         self._ending.pop(link, None)
         if feeder := self._feeders.pop(link, None):
             feeder.stop()
@@ -96,17 +94,17 @@ class Crew:
         return bool(self._ending)
 
     def trouble(self, link: WorkerClient | None) -> str:
-        """Why a worker is fed otherwise than asked, or not at all, in a sentence; else empty."""
+        """Why a worker is not fed as requested, or not at all, in a sentence; else empty."""
         feeder = self._feeders.get(link) if link else None
         return feeder.trouble if feeder else ""
 
     def end(self) -> None:
-        """Tell all to end."""
+        """Ask all to end."""
         for link in self.all:
             self._retire(link)
 
     def kill(self) -> None:
-        """End by force who is still there; when the host's thread has ended."""
+        """Kill those still running, once the host's thread has ended."""
         for link in (*self.all, *list(self._ending)):
             if not link.join(0.2):
                 link.kill()
@@ -118,4 +116,4 @@ class Crew:
         self._ending[link] = perf_counter()
         link.stop()
         if not link.loaded and link.state is not EngineState.RUNNING:
-            link.kill()  # it hears nothing while it loads, and nobody saw anything of it
+            link.kill()  # it hears nothing while loading, and nothing of it was shown

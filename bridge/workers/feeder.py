@@ -1,12 +1,12 @@
-"""Answers a worker's requests: decides when a block begins and which pictures it gets. In which
-size says `engine.sizes.engine_size`.
+"""Answers a worker's requests: decides when a block begins and which frames it gets. Their size is
+chosen by `engine.sizes.engine_size`.
 
-The worker asks for n pictures; it gets them as soon as n new ones are there. A slow or still
-sender starves nothing: after a while the newest is repeated. In text mode (n = 0) the next block
-begins only while less than one block waits to be shown, so generation never runs ahead. And no
-block begins before `max_fps` allows it. What a block is made with goes out with its pictures, so
-a change of it ends the waiting for new ones. A live control video and mask go along with the
-pictures: of each what came when they did.
+The worker requests n frames and gets them as soon as n new ones are available. A slow or still
+sender does not stall it: after a while the newest frame is repeated. In text mode (n = 0) the next
+block begins only when less than one block waits to be shown, so generation never runs ahead. No
+block begins before `max_fps` allows it. A block's parameters are sent with its frames, so a change
+of parameters ends the wait for new frames. Live control and mask frames go along with the input's:
+those received at the same time.
 """
 
 import threading
@@ -21,42 +21,42 @@ from engine import sizes
 from engine.ipc.messages import FrameRequest, PipelineReady
 from engine.ipc.segments import RingError
 
-GLANCE = 0.004  # seconds between looks at what may have changed
-LONGEST_WAIT = 1.0  # seconds that a block waits at most for pictures that may not come
-SLACK = 0.02  # seconds that a block may be late without being so for good
+GLANCE = 0.004  # seconds between polls
+LONGEST_WAIT = 1.0  # seconds that a block waits at most for frames that may not come
+SLACK = 0.02  # seconds by which a block may be late without shifting the beat
 RETRY = 1.0  # seconds until a block that could not be fed is tried again
-STILL_WAIT = 0.25  # seconds between the pictures that are made of a still input
+STILL_WAIT = 0.25  # seconds between frames made of a still input
 
 
 def patience(count: int, input_fps: float) -> float:
-    """Seconds that a block of `count` pictures waits for new ones before old ones are repeated."""
+    """Seconds that a block of `count` frames waits for new ones before old ones are repeated."""
     if input_fps <= 0:
         return STILL_WAIT
     return min(max(1.5 * count / input_fps, STILL_WAIT), LONGEST_WAIT)
 
 
 class Cap:
-    """At most so many pictures a second: when the next block may begin. Times in seconds."""
+    """Frame rate cap: when the next block may begin. Times in seconds."""
 
     def __init__(self) -> None:
         self._began = float("-inf")
 
     def due(self, frames: int, most: float) -> float:
-        """From when on the next block may begin, where the one before made `frames` pictures and
-        `most` are wanted a second; 0 for any number.
+        """When the next block may begin, if the previous one made `frames` frames and at most
+        `most` a second are wanted; 0 for no limit.
         """
         return self._began + frames / most if most > 0 else float("-inf")
 
     def begin(self, due: float, now: float) -> None:
-        """A block begins now that was due. One that is a little late leaves the beat as it is, one
-        that is much later begins it anew: nothing is made up for.
+        """A block that was `due` begins now. A slightly late one keeps the beat, a much later one
+        restarts it: nothing is caught up.
         """
         self._began = due if now - due < SLACK else now
 
 
 class Feeder:
     """Feeds one worker from its inbox until the worker is gone, in a thread of its own; `stop` may
-    be called by any.
+    be called from any thread.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Feeder:
         max_fps: Callable[[], float] = lambda: 0.0,
         guides: Callable[[Sequence[float], bool], Guided] = lambda times, fed: UNGUIDED,
     ) -> None:
-        """Where `has_input` is not so, a pipeline that can make pictures of nothing is granted
-        none. `max_fps` caps the pictures that are made a second, where it is not 0. `guides` gives
-        what belongs to pictures of some times; told, too, whether there are any such pictures.
+        """Without `has_input`, a pipeline that can generate from nothing is granted no frames.
+        `max_fps` caps the frames generated per second, 0 for no cap. `guides` returns what belongs
+        to frames of some times, given also whether there are such frames.
         """
-        self.trouble = ""  # why the last block was fed otherwise than asked, or not at all
+        self.trouble = ""  # why the last block was not fed as requested, or not at all
         self._link = link
         self._size = size
         self._how: Fit = how
@@ -81,15 +81,15 @@ class Feeder:
         self._has_input = has_input
         self._max_fps = max_fps
         self._guides = guides
-        self._guided_at = perf_counter()  # up to when guides without pictures were granted
+        self._guided_at = perf_counter()  # up to when guides without frames were granted
         self._cap = Cap()
         self._stopped = threading.Event()
-        self._steered = 0  # the snapshot that was granted last
-        self._held: tuple[int, int] | None = None  # size of the last block that was fed
+        self._steered = 0  # the snapshot granted last
+        self._held: tuple[int, int] | None = None  # size of the last block fed
         threading.Thread(target=self._run, name="feeder", daemon=True).start()
 
     def stop(self) -> None:
-        """Feed no more."""
+        """Stop feeding."""
         self._stopped.set()
 
     def _run(self) -> None:
@@ -123,8 +123,8 @@ class Feeder:
             self._grant(frames, self._beside(frames, guides))
 
     def _beside(self, frames: list[Frame], count: int) -> Guided:
-        """What guides a block: of each what came with its frames, or without frames `count` that
-        are spread over the time since the last block.
+        """Guides of a block: those received with its frames, or without frames `count` spread over
+        the time since the last block.
         """
         since, self._guided_at = self._guided_at, perf_counter()
         if not count:
@@ -141,7 +141,7 @@ class Feeder:
             size = self._size_for(frames or guides.control)
             self._steered = self._link.grant(frames, size, self._how, guides)
         except (ValueError, RingError) as error:
-            # of a size that nobody understands, or that there is no room for: the show goes on
+            # an invalid size, or one without room: keep running at the old one
             if self._held is None:
                 raise
             trouble = f"{error} The size stays {'x'.join(map(str, self._held))}."
@@ -161,7 +161,7 @@ class Feeder:
         return self._cap.due(block.frames if block.made else 0, self._max_fps())
 
     def _may_begin(self) -> bool:
-        """Wait until a block does not make more pictures a second than are wanted."""
+        """Wait until a block stays within the wanted frame rate."""
         while (wait := self._due() - perf_counter()) > 0:
             if self._stopped.is_set() or self._link.swap_waits:
                 return False
@@ -177,7 +177,7 @@ class Feeder:
         return not self._stopped.is_set()
 
     def _pictures(self, count: int) -> bool:
-        """Wait until the block's pictures are there, or what is there must do."""
+        """Wait until the block's frames are available, or the available ones must do."""
         inbox = self._link.inbox
         asked = perf_counter()
         while not (self._stopped.is_set() or self._link.swap_waits):

@@ -1,6 +1,6 @@
-"""Whether a pipeline can work at a size on this machine: its memory, and that of its pictures.
+"""Whether a pipeline fits on this machine at a size: its memory, and that of its frames.
 
-Asked before a worker is touched, so that what cannot be is refused and what runs goes on.
+Checked before a worker is touched, so what does not fit is refused and what runs is untouched.
 """
 
 import shutil
@@ -20,13 +20,13 @@ from engine.parameters import Load
 from engine.system import commit
 
 PIXEL = 4  # bytes
-STAYS = ("network", "VACE", "LoRAs", "text encoder", "VAE")  # parts that every size has
+STAYS = ("network", "VACE", "LoRAs", "text encoder", "VAE")  # parts independent of the size
 
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """Bytes that are free for one worker: of the GPU's memory, None where there is no GPU or it
-    does not say; of the computer's; and of what shared pictures are kept in.
+    """Bytes free for one worker: of GPU memory (None without a GPU or if unknown), of the
+    computer's memory, and of the shared memory that frames are kept in.
     """
 
     gpu: int | None
@@ -35,8 +35,8 @@ class Free:
 
 
 def now(gpu: int | None, mine: float) -> Free:
-    """What is free now. `gpu` is what was free of the GPU before any worker took of it, `mine` the
-    bytes of the computer's memory that the worker has which would go on at another size.
+    """What is free now. `gpu` is what was free of the GPU before any worker started, `mine` the
+    bytes of the computer's memory held by the worker that is reused at another size.
     """
     memory = commit.available() + int(mine)
     shared = memory if sys.platform in ("win32", "darwin") else shutil.disk_usage(folder()).free
@@ -51,8 +51,8 @@ def alone(gpu: int | None) -> Free:
 
 
 def fit_within(row: PipelineRow, load: Load, size: str, there: Free, loras: int) -> Fit:
-    """How a pipeline fits into what is `there` at `size`: into the memory that does not suffice,
-    or else into the one that its network takes. `loras` are the bytes of those that stay live.
+    """How a pipeline fits into `there` at `size`: into the memory that is too small, or else into
+    the one that holds its network. `loras` are the bytes of LoRAs that stay live.
     """
     if row.native_size:
         return NOTHING
@@ -66,8 +66,8 @@ def fit_within(row: PipelineRow, load: Load, size: str, there: Free, loras: int)
         setting = _setting(load, there, loras)
         spec = replace(row.spec, network=DEMO) if load.weights == "demo" else row.spec
         parts = need(spec, load, width, height, setting)
-        kept = ["text encoder"] if load.weights == "demo" else []  # which demo weights have none of
-        worker = total(parts, STAYS)  # what it is loaded with the worker itself has counted
+        kept = ["text encoder"] if load.weights == "demo" else []  # demo weights have none
+        worker = total(parts, STAYS)  # the worker itself has counted these when loading
         if there.gpu is not None:
             return fit_of(spec, load, (width, height), there.gpu, setting, kept)
     fit = Fit(worker + pictures, there.memory, memory="memory")
@@ -75,8 +75,8 @@ def fit_within(row: PipelineRow, load: Load, size: str, there: Free, loras: int)
 
 
 def gpu_fit(row: PipelineRow, load: Load, size: str, free: int | None, loras: int) -> Fit:
-    """What a pipeline needs of a GPU's memory beside `free` bytes of it; `NOTHING` where that is
-    little. `size` is WIDTHxHEIGHT or auto, `loras` as in `fit_within`.
+    """What a pipeline needs of a GPU with `free` bytes; `NOTHING` if that is little. `size` is
+    WIDTHxHEIGHT or auto, `loras` as in `fit_within`.
     """
     if row.spec is None or not isinstance(load, CausalLoad) or load.weights == "demo":
         return NOTHING
@@ -89,8 +89,8 @@ def gpu_fit(row: PipelineRow, load: Load, size: str, free: int | None, loras: in
 
 
 def shared_bytes(row: PipelineRow, width: int, height: int) -> int:
-    """What the pictures on their way to a worker and back take, beside those of the size before,
-    which are not free yet.
+    """Shared memory for the frames to a worker and back, beside those of the previous size, which
+    are not yet free.
     """
     return (max(row.block, 2) + 2 * row.block + 2) * PIXEL * width * height
 

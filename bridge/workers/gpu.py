@@ -1,12 +1,11 @@
-"""The GPUs of this machine, as NVIDIA's driver knows them.
+"""The GPUs of this machine, as reported by NVIDIA's driver.
 
-Asked by way of NVML, which needs no CUDA context and so none of a GPU's memory. Where there is no
-NVIDIA driver there is no GPU here, which is no error.
+Read through NVML, which needs no CUDA context and so no GPU memory. Without an NVIDIA driver there
+is no GPU; that is not an error.
 
-One GPU is shared in time between the programs that use it: CUDA's default priority is the lowest
-there is, and priorities count only among the streams of one program. So nothing that an engine
-says about itself makes room for the program beside it. What does is to ask less of the GPU:
-`max_fps`, a smaller size, or another GPU (`--gpu`).
+Programs share a GPU in time slices: CUDA's default priority is the lowest, and priorities apply
+only to the streams of one program. So an engine cannot yield to the program beside it. What helps
+is asking less of the GPU: `max_fps`, a smaller size, or another GPU (`--gpu`).
 """
 
 from collections.abc import Generator, Sequence
@@ -18,8 +17,8 @@ import pynvml
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU by its number, as `nvidia-smi` counts; `free` in bytes, None where the driver does
-    not say, as where a GPU has no memory of its own.
+    """One GPU by its number, as `nvidia-smi` counts; `free` in bytes, None if the driver does not
+    report it, as for a GPU without memory of its own.
     """
 
     number: int
@@ -34,10 +33,10 @@ def gpus() -> list[Gpu]:
 
 
 def chosen(number: int | None, found: Sequence[Gpu]) -> Gpu | None:
-    """Of the GPUs that were `found` the one that engines run on; None where that cannot be said:
-    without a GPU, and where several are there and none is chosen.
+    """The GPU among those `found` that engines run on; None without a GPU, or with several and no
+    choice.
 
-    ValueError where there is no GPU of that number.
+    ValueError if there is no GPU of that number.
     """
     if number is None:
         return found[0] if len(found) == 1 else None
@@ -49,18 +48,18 @@ def chosen(number: int | None, found: Sequence[Gpu]) -> Gpu | None:
 
 
 def environment(number: int | None) -> dict[str, str]:
-    """What a worker's environment says, so that it sees that GPU alone; nothing without a choice,
-    so that what the user says there of his own holds.
+    """Environment of a worker that shows it only that GPU; empty without a choice, so that the
+    user's own setting holds.
     """
     if number is None:
         return {}
-    # CUDA counts the fastest first unless told to count as the driver does
+    # CUDA counts the fastest first unless set to the driver's order
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(number)}
 
 
 @contextmanager
 def _nvml() -> Generator[bool]:
-    """Whether the driver answers, for as long as it is asked."""
+    """Whether the driver answers; open while inside."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:

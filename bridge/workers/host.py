@@ -1,12 +1,11 @@
 """EngineHost: starts, watches, restarts and switches engine workers.
 
-One thread, the host's, decides, and writes all that is here but the wishes of others. What workers
-say reaches it as events; of what other threads ask for only the newest wish is kept. At any time
-one worker of its `Crew` (`crew.py`) is `current` (its pictures are shown), one may be `coming`, and
-one may be ending: no other is started before that is gone. Whether one that died is started again
-says `breaker.py`, whether two have room `machine.py`, what is told to be wrong `troubles.py`. One
-that hangs is ended by its own watchdog (`engine/worker/watchdog.py`); where that cannot, by the
-host, for its silence.
+One thread, the host's, decides, and writes all attributes except other threads' requests. Messages
+of workers reach it as events; of requests only the newest is kept. At any time one worker of its
+`Crew` (`crew.py`) is `current` (shown), one may be `coming`, and one may be ending: no other starts
+before that is gone. `breaker.py` decides whether a dead one restarts, `machine.py` whether two fit
+into memory, `troubles.py` which errors are reported. A hanging worker is ended by its own watchdog
+(`engine/worker/watchdog.py`); if that fails, by the host, for its silence.
 """
 
 import contextlib
@@ -44,17 +43,17 @@ from engine.parameters import Load, Value
 
 log = logging.getLogger(__name__)
 
-TELL = 3.0  # seconds without a block from which on it is said what is waited for
+TELL = 3.0  # seconds without a block until the reason for waiting is shown
 TICK = 0.05  # seconds between looks at the clock
-HANG = 3.0  # seconds without a picture until a worker is ended, or five blocks' time if longer
+HANG = 3.0  # seconds without a frame until a worker is ended, or five blocks' time if longer
 SOUND = (EngineState.RUNNING, EngineState.WARMUP)
-SPARE_RETRY = 5.0  # seconds until the fallback's worker is started again when it died
-QUIET = 0.25  # seconds without another wish until one takes the place of a worker that is coming
+SPARE_RETRY = 5.0  # seconds until the fallback's worker is restarted after its death
+QUIET = 0.25  # seconds without a new request until a coming worker is replaced
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be shown next: `anew`, in a worker of its own, whatever the current one can do."""
+    """What to show next: `anew`, in a new worker, whatever the current one can do."""
 
     orders: WorkerConfig
     anew: bool
@@ -62,7 +61,7 @@ class Wish:
 
 
 class EngineHost:
-    """What is asked of it returns at once; `state`, `reason` and `error` tell how it goes."""
+    """All methods return at once; `state`, `reason` and `error` report progress."""
 
     def __init__(
         self,
@@ -75,10 +74,10 @@ class EngineHost:
         guides: Callable[[Sequence[float], bool], Guided],
         changed_over: Callable[[], None],
     ) -> None:
-        """`machine` runs the workers; `values` gives the newest parameter snapshot: its number and
-        all values by name; `changed_over` is called when another pipeline is shown; `has_input`
-        says whether what `newest_input` gives is somebody's; `guides` gives what belongs to
-        pictures of some times; see `Feeder`.
+        """`machine` runs the workers; `values` returns the newest parameter snapshot: number and
+        values by name; `changed_over` is called when another pipeline is shown; `has_input` tells
+        whether `newest_input` comes from a real source; `guides` returns what belongs to frames of
+        some times; see `Feeder`.
         """
         self._changed_over = changed_over
         self._guides = guides
@@ -95,45 +94,45 @@ class EngineHost:
         self._wish: Wish | None = None
         self._wishing = threading.Lock()
         self._crew = Crew(machine, values, self._fed)
-        self._before: WorkerConfig | None = None  # what ended to make room for what is coming
+        self._before: WorkerConfig | None = None  # what ended to make room for the coming one
         self._rolled_back = False
         self._stopping = threading.Event()
         self._spare_wanted: WorkerConfig | None = None
-        self._spare_at = 0.0  # from when on it may be started
-        self.spare_trouble = ""  # what the fallback's last worker ended of
-        self.rollback: Rollback | None = None  # what takes back a change that does no good
+        self._spare_at = 0.0  # earliest time to start it
+        self.spare_trouble = ""  # why the fallback's last worker ended
+        self.rollback: Rollback | None = None  # undoes a change that fails
         self.restarts = 0
-        # told, by the host's thread, what could not be loaded and what runs instead
+        # called by the host's thread with what could not be loaded and what runs instead
         self.kept: Callable[[WorkerConfig, WorkerConfig], None] = lambda failed, runs: None
 
-    # What others ask for; any thread.
+    # Requests; any thread.
 
     def start(self, row: PipelineRow, load: Load, lacking: str = "") -> None:
-        """Start the first worker; or none, and say so, where it would lack something."""
+        """Start the first worker; if something is `lacking`, start none and report that."""
         self._troubles.refuse(lacking)  # whose thread does not run yet
         self._thread.start()
         if not lacking:
             self.switch(row, load)
 
     def stop(self, timeout: float = 1.5) -> None:
-        """End all workers; those that do not end by themselves in time are killed."""
+        """End all workers; those that do not end in time are killed."""
         self._stopping.set()
         self._events.put(None)
         self._thread.join(timeout)
         self._crew.kill()
 
     def switch(self, row: PipelineRow, load: Load) -> None:
-        """Change to another pipeline, or to the same one built anew."""
+        """Switch to another pipeline, or reload the current one."""
         self._ask(lambda: self.orders(row, load), anew=False)
 
     def reload(self) -> None:
-        """Build the pipeline anew; after a breaker this is the way back."""
+        """Reload the pipeline; also recovers from an open breaker."""
         self._ask(lambda: self.aim, anew=True)
 
     def _ask(self, orders: Callable[[], WorkerConfig | None], *, anew: bool) -> None:
-        """Take the place of an older wish; `orders` gives None where there is nothing to ask for.
+        """Replace an older request; `orders` returns None if there is nothing to do.
 
-        What is built anew is what was asked for, when that is still to come.
+        With `anew`, a pending request is what gets reloaded.
         """
         with self._wishing:
             asleep = self._wish is None
@@ -143,16 +142,16 @@ class EngineHost:
             self._events.put(None)
 
     def want_spare(self, orders: WorkerConfig | None) -> None:
-        """Run another worker beside the shown one for as long as this is asked; `spare` is it."""
+        """Run a second worker, `spare`, beside the shown one while this is requested."""
         self._spare_wanted = orders
 
     def reset(self) -> None:
-        """Let the pipeline forget the past of its stream."""
+        """Make the pipeline forget its stream's history."""
         for link in self.links:
             link.reset()
 
     def kill(self) -> None:
-        """End the worker as a crash would; it is replaced."""
+        """Kill the worker as a crash would; it is replaced."""
         if self.current:
             self.current.kill(asked=True)
 
@@ -162,21 +161,21 @@ class EngineHost:
             link.set_parameters(number, values)
 
     def orders(self, row: PipelineRow, load: Load) -> WorkerConfig:
-        """What a worker of a pipeline is started with."""
+        """The start configuration for a pipeline."""
         chosen = self._settings.hang_s
         hang_s = HANG if chosen is None else chosen
         return WorkerConfig(row=row, load=load, hang_s=hang_s, load_s=self._settings.load_s)
 
-    # What others may know; any thread.
+    # State; any thread.
 
     @property
     def current(self) -> WorkerClient | None:
-        """The worker whose pictures are shown."""
+        """The worker being shown."""
         return self._crew.current
 
     @property
     def coming(self) -> WorkerClient | None:
-        """The worker that is to take its place."""
+        """Its replacement."""
         return self._crew.coming
 
     @property
@@ -186,17 +185,17 @@ class EngineHost:
 
     @property
     def links(self) -> list[WorkerClient]:
-        """The workers there are."""
+        """All workers."""
         return self._crew.all
 
     @property
     def breaker_open(self) -> bool:
-        """Whether the worker has died so often that it is not started again for a while."""
+        """Whether the worker has died so often that restarts are paused."""
         return self._breaker.open
 
     @property
     def aim(self) -> WorkerConfig | None:
-        """What is shown when all that was asked for has come; None where there is nothing."""
+        """What is shown once all requests are done; None for nothing."""
         wish, coming, current = self._wish, self.coming, self.current
         if wish or coming:
             return wish.orders if wish else coming.orders if coming else None
@@ -204,7 +203,7 @@ class EngineHost:
 
     @property
     def state(self) -> EngineState:
-        """Where the engine stands."""
+        """The engine's state."""
         link = self.current
         if self.breaker_open:
             return EngineState.FAILED
@@ -218,7 +217,7 @@ class EngineHost:
 
     @property
     def loading(self) -> WorkerConfig | None:
-        """What is on its way to be shown."""
+        """What is being loaded to be shown."""
         coming, current, wish = self.coming, self.current, self._wish
         if coming or (current and current.swapping):
             return coming.orders if coming else current.swapping if current else None
@@ -226,57 +225,57 @@ class EngineHost:
 
     @property
     def progress(self) -> tuple[str, float]:
-        """What is being loaded, and the part of it that is done; nothing and 1 for nothing."""
+        """What is being loaded, and the fraction done; nothing and 1 when idle."""
         current = self.current
         link = self.coming or (current if current and current.swapping else None)
         return link.progress if link else ("", 1.0)
 
     @property
     def refused(self) -> str:
-        """What was asked for and could not be; see `Troubles`."""
+        """The last failed request; see `Troubles`."""
         return self._troubles.refused
 
     @property
     def trouble(self) -> str:
-        """What went wrong by itself; see `Troubles`."""
+        """The last failure without a request; see `Troubles`."""
         return self._troubles.trouble
 
     @property
     def error(self) -> str:
-        """What is wrong, in one sentence; empty when all is well."""
+        """What is wrong, in one sentence; empty if all is well."""
         return self.refused or self.trouble or self.unfed
 
     @property
     def unfed(self) -> str:
-        """Why blocks are made otherwise than asked for, or not at all; empty when they are."""
+        """Why blocks are not made as requested, or not at all; empty if they are."""
         link = self.current or self.coming
         short = next((link.short for link in self.links if link.short), "")
         return self._crew.trouble(link) or short
 
     @property
     def reason(self) -> str:
-        """Why, in one sentence."""
+        """The reason for the state, in one sentence."""
         link = self.current
         if self.breaker_open:
             return (
-                f"The engine died {DEATHS} times in a row; use reload, or it is tried each minute."
+                f"The engine died {DEATHS} times in a row; use reload, or wait for the next retry."
             )
         if link and link.degraded:
             return link.degraded
         if link and link.state is EngineState.WARMUP and link.inbox.newest is None:
-            return "The engine is ready and waits for a picture."
+            return "The engine is ready and waits for a frame."
         if loading := self.loading:
-            return f"{loading.row.id} is being loaded."
+            return f"{loading.row.id} is loading."
         waits = perf_counter() - link.block.ended if link and link.block.made else 0.0
         if link and waits > TELL and link.limit >= link.orders.load_s:
             return (
-                f"The first block of another size, steps or inputs has taken {waits:.0f} s so far, "
-                f"of {link.limit:.0f} s that it may; `kill_engine` ends it."
+                f"The first block after a change of size, steps or inputs has taken {waits:.0f} s "
+                f"of at most {link.limit:.0f} s; `kill_engine` ends it."
             )
         return brief(str(link.report.get("notice", ""))) if link else ""
 
     def told(self) -> dict[str, Any]:
-        """Its part of `Status`, but for what is wrong."""
+        """Its part of `Status`, without the errors."""
         link, loading = self.current, self.loading
         phase, progress = self.progress
         return {
@@ -293,13 +292,13 @@ class EngineHost:
             "notes": link.report if link else {},
         }
 
-    # A worker's listening thread, of each worker its own.
+    # Called in each worker's own reading thread.
 
     def _heard(self, link: WorkerClient, news: News) -> None:
-        """All news of a worker; those that lead to something are events for the host's thread."""
+        """All news of a worker; those with consequences become events for the host's thread."""
         if self.rollback:
             self.rollback.heard(link, news)
-        if isinstance(news, BlockMade):  # as it comes: rates are of moments, and take any thread
+        if isinstance(news, BlockMade):  # at once: rates depend on the moment; any thread
             for _ in range(news.frames):
                 self._counters.engine_rate.tick()
             self._counters.block_time.add(news.seconds)
@@ -307,7 +306,7 @@ class EngineHost:
             self._events.put((link, news))
 
     def _heard_spare(self, link: WorkerClient, news: News) -> None:
-        """The same for the fallback's worker, whose pictures and troubles do not count."""
+        """The same for the fallback's worker, whose frames and errors do not count."""
         if isinstance(news, WorkerGone):
             self._events.put((link, news))
 
@@ -332,7 +331,7 @@ class EngineHost:
         self._troubles.note(text, perf_counter())
 
     def _decide(self, link: WorkerClient, news: News) -> None:
-        """What news of a worker lead to; of a block that was made it is enough that it came."""
+        """Act on a worker's news; of a block, only that it came matters."""
         match news:
             case WorkerGone(loading=loading):
                 self._ended(link, loading)
@@ -350,7 +349,7 @@ class EngineHost:
                 pass
 
     def _fed(self, link: WorkerClient) -> Feeder:
-        """Who answers what a new worker asks for."""
+        """The feeder of a new worker."""
         return Feeder(
             link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
             lambda: self._counters.input_rate.value, self._has_input,
@@ -358,11 +357,11 @@ class EngineHost:
         )  # fmt: skip
 
     def _advance(self) -> None:
-        """Begin what was asked for last: in the current worker where it is of the family and need
-        not be built anew, else beside it where memory allows, else in its place.
+        """Start the newest request: in the current worker if it is of the same family and needs no
+        reload, else beside it if memory allows, else in its place.
 
-        Wishes may come faster than workers start. So what is coming goes on until the wishes have
-        rested for a moment, and who has to go is gone before another comes.
+        Requests may come faster than workers start. So the coming worker keeps loading until
+        requests have paused for a moment, and a worker that must go is gone before another starts.
         """
         wish, old = self._wish, self.current
         if wish is None:
@@ -387,14 +386,14 @@ class EngineHost:
             self._granted(wish)
 
     def _granted(self, wish: Wish) -> None:
-        """A wish is being fulfilled, which also ends what there was of deaths."""
+        """A request is being carried out, which also clears the count of deaths."""
         self._breaker.reset()
         with self._wishing:
-            if self._wish is wish:  # else a newer one is to come
+            if self._wish is wish:  # else a newer one is pending
                 self._wish = None
 
     def _too_big(self, orders: WorkerConfig) -> bool:
-        """Whether a worker does not fit beside the one there is."""
+        """Whether a worker does not fit beside the current one."""
         size = str(self._values()[1].get("size", "auto"))
         return not self._machine.fit_beside(orders.row, orders.load, size).fits
 
@@ -406,8 +405,8 @@ class EngineHost:
             return None
 
     def _seed(self) -> None:
-        """Give a new worker the newest picture, for a still sender has nothing else to give, and
-        the values that came while it was started and nobody knew of it.
+        """Give a new worker the newest frame, since a still sender gives no other, and the values
+        that changed while it started.
         """
         number, values = self._values()
         for link in self.links:
@@ -419,13 +418,13 @@ class EngineHost:
                 link.inbox.put(newest)
 
     def _look(self) -> None:
-        """What time brings: a worker that is warm, one that is silent, one that is due again."""
+        """Time-based checks: a worker that is warm, silent, or due again."""
         now = perf_counter()
         if self.coming and _warm(self.coming):
             self._change_over()
         for link in self.links:
             if link.silent() and self._settings.engine == "process":
-                link.error = "The engine worker gave no sign of life and was ended."
+                link.error = "The engine worker stopped responding and was killed."
                 link.kill()
         link = self.current
         running = link is not None and link.state is EngineState.RUNNING
@@ -458,21 +457,21 @@ class EngineHost:
         self._changed_over()
 
     def _swapped(self) -> None:
-        """Another pipeline runs in the current worker."""
+        """The current worker now runs another pipeline."""
         self._troubles.succeeded()
         self._changed_over()
 
     def _ended(self, link: WorkerClient, loading: WorkerConfig | None) -> None:
-        """A worker is gone, whatever the reason; `loading` is what it was to run instead."""
+        """A worker is gone, for whatever reason; `loading` is what it was meant to run next."""
         if not self._crew.is_gone(link):
-            return  # it was to go
+            return  # on purpose
         if link is self.spare:
             self._spare_ended(link.why())
             return
         if loading:
             self._troubles.refuse(f"{loading.row.id} could not be loaded: {link.why()}")
         if link.swapping and link.swapping is not loading:
-            link.orders = link.swapping  # asked for, and not what the worker died of
+            link.orders = link.swapping  # requested, and not the cause of death
         link.swapping = None
         if link is self.coming and self.current:
             self._crew.coming = None
@@ -492,14 +491,14 @@ class EngineHost:
             self._died(link)
 
     def _kept(self, failed: WorkerConfig, runs: WorkerConfig) -> None:
-        """What was asked for could not be loaded, and what was loaded before holds, unless
-        something newer was asked for meanwhile.
+        """A request could not be loaded: keep what was loaded before, unless there is a newer
+        request.
         """
         if self._wish is None:
             self.kept(failed, runs)
 
     def _died(self, link: WorkerClient) -> None:
-        """The shown pipeline's worker died: the breaker says when it is replaced."""
+        """The shown worker died: the breaker decides when it is replaced."""
         now = perf_counter()
         self._note_trouble(link.why())
         self.restarts += 1
@@ -509,7 +508,7 @@ class EngineHost:
             return
         self._breaker.died(now)
         words = " | ".join(list(link.log)[-30:]) or "none"
-        log.error("%s Its last words: %s", self.trouble, words)
+        log.error("%s Its last lines: %s", self.trouble, words)
 
     def _revive(self, link: WorkerClient) -> None:
         self._breaker.starting()
@@ -523,13 +522,13 @@ class EngineHost:
 
 
 def _warm(link: WorkerClient) -> bool:
-    """Whether a worker has shown what it can, or has nothing to show it on."""
+    """Whether a worker has shown a frame, or has no input to show one from."""
     if link.state is EngineState.RUNNING:
         return True
     return link.loaded and link.inbox.newest is None and perf_counter() - link.started > 0.5
 
 
 def _takes_in(link: WorkerClient, row: PipelineRow) -> bool:
-    """Whether a worker can put a pipeline in place of its own."""
-    able = link.state in SOUND or link.swapping is not None  # the newest comes after what is begun
+    """Whether a worker can swap in a pipeline in place of its own."""
+    able = link.state in SOUND or link.swapping is not None  # the newest follows the current swap
     return bool(row.family) and row.family == link.row.family and able

@@ -1,4 +1,4 @@
-"""How much memory LoRAs take, whose disk may sleep."""
+"""Memory size of LoRAs, from disks that may be asleep."""
 
 import logging
 from functools import partial
@@ -10,8 +10,8 @@ from engine.parameters import Load
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 1.0  # seconds; the engine host asks too, and it has workers to look after
-KEPT = 100  # combinations of LoRAs whose size is remembered
+PATIENCE = 1.0  # seconds; the engine host asks too and must keep watching its workers
+KEPT = 100  # combinations of LoRAs whose size is cached
 
 
 class LoraSizes:
@@ -23,9 +23,8 @@ class LoraSizes:
         self._known: dict[tuple[str, str, str, str], int] = {}
 
     def bytes(self, load: Load) -> int:
-        """As `Library.lora_bytes`; 0 for a pipeline without any. Where the disk does not
-        answer, what it was the last time; and where that is not known, nothing: the worker itself
-        counts again before it loads.
+        """As `Library.lora_bytes`; 0 for a pipeline without LoRAs. If the disk does not answer, the
+        last known size, or 0 if unknown: the worker itself counts again before it loads.
         """
         if not isinstance(load, CausalLoad) or load.weights == "demo":
             return 0
@@ -35,7 +34,7 @@ class LoraSizes:
         try:
             found = self._disk.ask(key, partial(self._library.lora_bytes, load), PATIENCE)
         except SlowError as error:
-            log.warning("what the LoRAs take is not known now: %s", error)
+            log.warning("size of the LoRAs unknown: %s", error)
             return self._known.get(key, 0)
         if len(self._known) > KEPT:
             self._known.clear()

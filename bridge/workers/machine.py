@@ -1,8 +1,8 @@
-"""Machine: whatever runs engines, and all that is asked of it. LocalMachine is this computer.
+"""Machine: what engines run on, and its interface. LocalMachine is this computer.
 
-The session and the engine host know a machine by this alone, so that engines may run elsewhere:
-what they give it names pipelines and values, its folders and GPUs are its own. How much memory
-there is says `fit.py`, which GPUs `gpu.py`; what a pipeline needs `engine/cost/`.
+The session and the engine host use only this interface, so that engines may run elsewhere: they
+pass pipelines and values; folders and GPUs are the machine's own. Free memory is in `fit.py`, GPUs
+in `gpu.py`, what a pipeline needs in `engine/cost/`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,39 +22,39 @@ from engine.system import commit
 
 
 class Machine(Protocol):
-    """Any thread may call any method. `size` is WIDTHxHEIGHT or auto; a Fit may take a second,
-    where the disk with the LoRAs sleeps.
+    """All methods may be called from any thread. `size` is WIDTHxHEIGHT or auto; a Fit may take a
+    second if the disk with the LoRAs is asleep.
     """
 
     @property
     def weights(self) -> Weights:
-        """What each pipeline is loaded from there, what it lacks of that, and the downloads."""
+        """What each pipeline is loaded from there, what is missing, and the downloads."""
         ...
 
     def gpus(self) -> Sequence[gpu.Gpu]:
-        """Its GPUs, with what is free of each now."""
+        """Its GPUs, with their free memory now."""
         ...
 
     def free(self, mine: float = 0) -> Free:
-        """What is free for the shown pipeline's worker: of the GPU what was free before any worker
-        took of it, of the other memory what is free now and the `mine` bytes that the worker has.
+        """What is free for the shown pipeline's worker: on the GPU, as before any worker started;
+        of the other memory, what is free now plus the `mine` bytes that the worker holds.
         """
         ...
 
     def fit(self, row: PipelineRow, load: Load, size: str, mine: float = 0) -> Fit:
-        """How a pipeline fits into what is `free`, in place of the one that is shown."""
+        """How a pipeline fits into what is `free`, in place of the current one."""
         ...
 
     def fit_alone(self, row: PipelineRow, load: Load, size: str) -> Fit:
-        """The same where no other program takes of the computer's memory."""
+        """The same if no other program used the computer's memory."""
         ...
 
     def fit_beside(self, row: PipelineRow, load: Load, size: str) -> Fit:
-        """The same beside the workers that run now."""
+        """The same beside the workers running now."""
         ...
 
     def gpu_fit(self, row: PipelineRow, load: Load, size: str) -> Fit:
-        """What a pipeline needs of the GPU, for a reader; see `bridge.workers.fit.gpu_fit`."""
+        """What a pipeline needs of the GPU, for display; see `bridge.workers.fit.gpu_fit`."""
         ...
 
     def start(
@@ -64,14 +64,14 @@ class Machine(Protocol):
         number: int,
         values: Mapping[str, Value],
     ) -> WorkerClient:
-        """Start a worker with snapshot `number` of the parameters; `heard` is told all it says, by
-        a thread of its own. OSError or RingError where it cannot be started.
+        """Start a worker with snapshot `number` of the parameters; `heard` receives all its news,
+        in a thread of its own. OSError or RingError if it cannot be started.
         """
         ...
 
 
 class LocalMachine:
-    """This computer: a worker is a process of it; tests run it as a thread."""
+    """This computer: a worker is a process; in tests, a thread."""
 
     def __init__(
         self,
@@ -80,8 +80,8 @@ class LocalMachine:
         chosen: Callable[[PipelineRow], Load],
         came: Callable[[str], None],
     ) -> None:
-        """`chosen` and `came` as in `Weights`. To be made before any worker runs. ValueError where
-        there is no such GPU as the settings ask for.
+        """`chosen` and `came` as in `Weights`. Make it before any worker runs. ValueError if the
+        GPU in the settings does not exist.
         """
         library = Library(settings.models_folder, settings.more_models)
         self.weights = Weights(catalog, library, chosen, came)
@@ -138,7 +138,7 @@ class LocalMachine:
         return card.free if card else None
 
 
-# The settings, the catalog, and `chosen` and `came` of `Weights`, to a machine
+# From the settings, the catalog, and `chosen` and `came` of `Weights` to a machine
 MachineFactory = Callable[
     [Settings, Catalog, Callable[[PipelineRow], Load], Callable[[str], None]], Machine
 ]

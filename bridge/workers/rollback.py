@@ -1,8 +1,8 @@
-"""A change after which no block can be used is taken back.
+"""Undoes a change after which no block is usable.
 
-Which values may go back is declared with each parameter (`reverts`): the prompts, references and
-LoRAs, not the faders of the output. What a block was made with is known by its number: the live
-values of that snapshot, and what its worker was loaded with.
+Each parameter declares whether it may be undone (`reverts`): prompts, references and LoRAs, but not
+the faders of the output. A block's values are known by its number: the live values of that
+snapshot, and what its worker was loaded with.
 """
 
 import logging
@@ -19,15 +19,15 @@ from engine.parameters import Value
 
 log = logging.getLogger(__name__)
 
-BAD = 3  # unusable blocks in a row, made with something new, until that is taken back
-GOOD = 3  # good blocks in a row until a value counts as one that holds
-KEPT = 512  # changes that are remembered: far more than come during a block
-SHOWN = 60  # letters of a value that a sentence shows
+BAD = 3  # unusable blocks in a row, made with a new value, until it is undone
+GOOD = 3  # good blocks in a row until a value counts as good
+KEPT = 512  # changes remembered: far more than come during a block
+SHOWN = 60  # characters of a value quoted in a sentence
 
 
 class Rollback:
-    """Any thread may call any method; none waits. `told` is what was taken back and why, in a
-    sentence, until something of the kind is changed again.
+    """Any thread may call any method; none waits. `told` is what was undone and why, in a
+    sentence, until something of the kind changes again.
     """
 
     def __init__(self, store: ParameterStore) -> None:
@@ -35,12 +35,12 @@ class Rollback:
         self._names = frozenset(spec.name for spec in store.specs.values() if spec.reverts)
         self._lock = threading.Lock()
         self._history: deque[tuple[int, Mapping[str, Value]]] = deque(maxlen=KEPT)
-        self._holds: dict[str, Value] = {}  # the last value of each that good blocks were made with
+        self._holds: dict[str, Value] = {}  # last value of each that good blocks were made with
         self._tries: dict[str, tuple[Value, int]] = {}  # a newer value, and its good blocks
         self._bad: WeakKeyDictionary[WorkerClient, int] = (
             WeakKeyDictionary()
         )  # in a row, of each worker
-        self._back = 0  # the snapshot that went back; 0 once it is shown
+        self._back = 0  # the snapshot after undoing; 0 once it is shown
         self.told = ""
 
     def note(self, snapshot: Snapshot) -> None:
@@ -61,18 +61,18 @@ class Rollback:
             self._back = 0
 
     def eased(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
-        """The values as workers are to see them: the way back has no fade, which would lead through
-        what no picture comes of.
+        """The values for the workers: undoing has no fade, which would pass through values that
+        give no frames.
         """
         return {**values, "fade": 0.0} if self._back and "fade" in values else values
 
     def heard(self, link: WorkerClient, news: News) -> None:
-        """What a worker said; its thread must not be held up."""
+        """Handle a worker's news; must not block its thread."""
         match news:
             case BlockUnusable(snapshot=number, text=text):
                 self._judge_bad(link, number, text)
             case BlockMade(frames=frames, snapshot=number, report=report) if frames:
-                # A new prompt that is still to come, or only fading in, is not what made this one.
+                # A new prompt that is pending, or only fading in, did not make this one.
                 if not report.get("arriving") and not report.get("fade_left"):
                     self._back = 0 if number >= self._back else self._back
                     self._judge_good(link, number)
@@ -101,29 +101,29 @@ class Rollback:
         self._aside(held, made, why)
 
     def _made_with(self, link: WorkerClient, number: int) -> dict[str, Value]:
-        """The values of a block; of the live ones none where the number is too old to be known."""
+        """The values of a block; no live ones if the number is too old."""
         found = next((values for since, values in reversed(self._history) if since <= number), {})
         live = {n: v for n, v in found.items() if n in link.row.parameters.model_fields}
         loaded = link.orders.load.model_dump()
         return live | {n: v for n, v in loaded.items() if n in self._names}
 
     def _aside(self, held: Mapping[str, Value], made: Mapping[str, Value], why: str) -> None:
-        """Set values back in a thread of its own: a reference is looked for on the disk."""
+        """Set values back in a thread of its own: a reference is looked up on disk."""
         args = held, made, why
         threading.Thread(target=self._set_back, args=args, name="rollback", daemon=True).start()
 
     def _set_back(self, held: Mapping[str, Value], made: Mapping[str, Value], why: str) -> None:
-        """Back to `held`, but for what was changed since a block was `made`: that is a new try."""
+        """Return to `held`, except where changed since the block was `made`: that is a new try."""
         now = self._store.snapshot.values
         back = {n: v for n, v in held.items() if now[n] != v and now[n] == made.get(n, now[n])}
         told = [f"{name} is {_short(v)} again, not {_short(now[name])}" for name, v in back.items()]
         if back and why:
-            self.told = f"{', '.join(told)}: {BAD} blocks in a row could not be used. {why}"
+            self.told = f"{', '.join(told)}: {BAD} blocks in a row were unusable. {why}"
             log.warning(self.told)
         setter = Setter(By.ROLLBACK, why)
         try:
             self._store.update(back, setter)
-        except ParameterError as error:  # the reference before it is gone: then none
+        except ParameterError as error:  # the earlier reference is gone: use none
             plain = {name: self._store.specs[name].default for name in error.problems}
             self._store.update(back | plain, setter)
 

@@ -1,42 +1,42 @@
-"""Troubles: what is told to be wrong with the engine, and for how long.
+"""Troubles: which engine errors are reported, and for how long.
 
-It decides alone: it has no clock and no thread. Times are seconds of any one clock.
+Pure logic: no clock, no thread. Times are in seconds of any one clock.
 """
 
-TOLD = 60.0  # seconds for which it is told what could not be loaded while another runs well
+TOLD = 60.0  # seconds for which a failed load is reported while another pipeline runs well
 
 
 class Troubles:
-    """One thread calls it; the texts may be read by any. Each is a sentence, or empty.
+    """Called by one thread; the texts may be read from any. Each is a sentence, or empty.
 
-    `refused` is what was asked for and could not be; it stands until the next success, or for a
-    while where what there is runs well: it must not hide for ever what goes wrong later. `trouble`
-    is what went wrong by itself; it stands until the engine runs well again.
+    `refused` is a request that failed; it stays until the next success, or for a while if the
+    current pipeline runs well, so as not to hide later errors. `trouble` is a failure without a
+    request; it stays until the engine runs well again.
     """
 
     def __init__(self, settle: float) -> None:
-        """An engine that runs well for `settle` seconds has no `trouble` any more."""
+        """An engine that runs well for `settle` seconds clears `trouble`."""
         self.refused = self.trouble = ""
         self._settle = settle
         self._troubled = 0.0
-        self._refused_since: float | None = None  # while another runs well
+        self._refused_since: float | None = None  # while another pipeline runs well
 
     def note(self, text: str, now: float) -> None:
-        """Something went wrong by itself."""
+        """Something failed without a request."""
         self.trouble, self._troubled = text, now
 
     def refuse(self, text: str) -> None:
-        """What was asked for cannot be had."""
+        """A request failed."""
         if text != self.refused:
             self._refused_since = None
         self.refused = text
 
     def succeeded(self) -> None:
-        """What was asked for is there."""
+        """A request succeeded."""
         self.refuse("")
 
     def runs_well(self, now: float, *, loading: bool) -> None:
-        """The engine runs well, again and again; `loading` says that something else is to come."""
+        """The engine runs well, called repeatedly; `loading` if something else is coming."""
         if now - self._troubled > self._settle:
             self.trouble = ""
         if self._refused_since is None or loading:

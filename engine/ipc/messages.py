@@ -417,7 +417,7 @@ class Vocabulary(Generic[Heard]):
 
     def not_understood(self, why: str) -> ProtocolError:
         """What is said of a speaker who says what is no message."""
-        return ProtocolError(f"{self._speaker} could not be understood: {why}")
+        return ProtocolError(f"{self._speaker} sent an invalid message: {why}")
 
     def _message(self, data: bytes, *, first: bool) -> Heard:
         told: object = json.loads(data.decode())

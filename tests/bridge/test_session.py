@@ -469,7 +469,7 @@ def test_a_worker_that_makes_no_sense_is_replaced(tmp_path):
         rig.running()
         link = rig.session._host.current
         rig.session.store.update({"trouble": "gibberish"})
-        rig.until(lambda: "could not be understood" in rig.session.status().error)
+        rig.until(lambda: "sent an invalid message" in rig.session.status().error)
         rig.session.store.update({"trouble": ""})
         rig.until(lambda: rig.session._host.current is not link)
         rig.running()
@@ -561,7 +561,7 @@ def test_before_the_first_picture_a_card_says_why(tmp_path):
         frame = rig.wait(lambda frame: True)
         assert rig.session.status().shown == "card"
         assert frame.image[..., :3].any()
-        rig.until(lambda: "waits for a picture" in rig.session.status().reason)
+        rig.until(lambda: "waits for a frame" in rig.session.status().reason)
 
 
 def test_the_engine_may_also_be_a_thread(tmp_path):

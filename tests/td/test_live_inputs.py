@@ -219,7 +219,7 @@ def test_input_control_and_mask_go_to_a_bridge_and_a_lost_one_is_told(patch, top
             assert number(picture(real, side)) in senders.sent[out]
         # The program that sends the control ends.
         senders.dead.add("control_out")
-        patch.until(lambda: "is lost; its last picture is held" in patch.par.Lasterror.eval())
+        patch.until(lambda: "is lost; its last frame is held" in patch.par.Lasterror.eval())
         patch.until(lambda: patch.par.Controlinput.eval().startswith("lost, its last picture is"))
         last = senders.sent["control_out"][-1]
         patch.until(lambda: given(picture(real, "output")).control == last)

@@ -99,7 +99,7 @@ def test_what_is_in_use_goes_on_until_the_newer_one_has_opened(tmp_path, place):
         place.keep("open")
         rig.session.set_source("balky:place")
         rig.until(lambda: "balky:place has not opened" in rig.session.status().error)
-        assert "pattern:old goes on" in rig.session.status().error
+        assert "pattern:old stays in use" in rig.session.status().error
         shown = rig.session.status().frames_new
         rig.until(lambda: rig.session.status().frames_new > shown + 3)
         place.let_go()
@@ -114,7 +114,7 @@ def test_one_that_is_refused_late_leaves_the_old_one_and_says_so(tmp_path, place
         rig.session.set_source("balky:place")
         place.until("open begun")
         place.let_go()
-        said = f"{place.refuses} pattern:old goes on."
+        said = f"{place.refuses} pattern:old stays in use."
         rig.until(lambda: rig.session.status().error == said)
         assert rig.session.status().source.startswith("pattern:old")
         assert place.done["open begun"] == 1, "it is not tried again unasked"
@@ -127,7 +127,7 @@ def test_a_choice_that_cannot_be_had_is_told_for_a_while_and_no_longer(
     with running_session(tmp_path, source="balky:other", pipeline="passthrough") as rig:
         place.refuses = "balky:place is broken; mend it."
         rig.session.set_source("balky:place")
-        rig.until(lambda: "balky:other goes on" in rig.session.status().input_problem)
+        rig.until(lambda: "balky:other stays in use" in rig.session.status().input_problem)
         rig.until(lambda: not rig.session.status().error)
         rig.session.set_source("balky:place")
         rig.until(lambda: "mend it" in rig.session.status().error)
@@ -256,7 +256,7 @@ def test_a_sink_that_does_not_open_or_take_pictures_stops_nothing(tmp_path, plac
         place.let_go()
         place.until("send", 3)
         place.keep("send")
-        rig.until(lambda: "has not taken a picture for" in rig.session.status().error)
+        rig.until(lambda: "has not accepted a frame for" in rig.session.status().error)
         frames, dropped = rig.session.status().frames_new, rig.session.status().dropped_send
         rig.until(lambda: rig.session.status().frames_new > frames + 3)
         assert rig.session.status().dropped_send > dropped
@@ -430,7 +430,7 @@ def test_a_file_on_a_hung_disk_keeps_neither_start_nor_page_nor_osc_nor_the_end(
         bridge.osc("/bridge/source", "pattern:quick")
         bridge.until(lambda state: state["frames_new"] > 3)
         bridge.osc("/bridge/source", f"file:{picture}")
-        bridge.until(lambda state: "pattern:quick goes on" in state["error"])
+        bridge.until(lambda state: "pattern:quick stays in use" in state["error"])
         began = perf_counter()
         for _ in range(20):
             bridge.state()

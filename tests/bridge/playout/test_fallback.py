@@ -238,8 +238,8 @@ def test_a_clip_that_takes_long_to_open_says_so_at_the_start(monkeypatch, caplog
         place.until("close")
         del balky.places["clip"]
     waits, then = caplog.messages
-    assert waits == "balky:clip, the fallback, has not opened yet; it has 0.2 s"
-    assert then == "balky:clip has not opened; it is tried again when it is needed"
+    assert waits == "the fallback balky:clip is slow to open; waiting up to 0.2 s"
+    assert then == "the fallback balky:clip has not opened; retrying when it is needed"
 
 
 def test_a_fallback_that_cannot_be_is_refused_at_the_start(tmp_path, monkeypatch, capsys):

@@ -162,12 +162,12 @@ def test_a_control_that_is_lost_is_held_and_told_and_the_input_never_takes_its_p
         session = rig.session
         # Before its first picture grey stands in; a mask of nothing would keep that.
         assert {(each.control, each.mask) for each in seen(rig, 6)} == {(GREY, NOTHING)}
-        rig.until(lambda: f"{uris['control']} has given no picture yet" in session.status().error)
+        rig.until(lambda: f"{uris['control']} has sent no frame yet" in session.status().error)
         sent: list[int] = []
         with shm(name_of(uris["mask"]), 20), shm(name_of(uris["control"]), 20, sent=sent):
             rig.until(lambda: session.status().error == "")
             rig.until(lambda: seen(rig, 3)[-1].control in sent)
-        rig.until(lambda: f"The control {uris['control']} is lost; its last picture is held"
+        rig.until(lambda: f"The control {uris['control']} is lost; its last frame is held"
                   in session.status().error)  # fmt: skip
         rig.until(lambda: f"The mask {uris['mask']} is lost" in session.status().error)
         assert session.status().control_input == "waiting"
@@ -202,9 +202,9 @@ def test_they_are_changed_while_it_runs_and_kept(tmp_path):
             rig.until(lambda: seen(rig, 3)[-1].control in two)
             assert NOTHING not in {each.control for each in made}
             session.set_source(f"file:{tmp_path / 'nothing.mp4'}", "mask")
-            rig.until(lambda: session.status().error.startswith("The mask fails, it steers nothing")
+            rig.until(lambda: session.status().error.startswith("The mask fails; it has no effect")
                       and "There is no file" in session.status().error)  # fmt: skip
-            assert "goes on" not in session.status().error, "nothing does"
+            assert "stays in use" not in session.status().error, "nothing does"
             assert session.status().mask == ""
             session.set_source("none", "mask")
             rig.until(lambda: session.status().error == "")
@@ -251,7 +251,7 @@ def test_a_control_that_hangs_or_cannot_be_had_keeps_nobody(tmp_path, monkeypatc
 
 def test_without_vace_they_are_refused_in_a_sentence(tmp_path):
     without = {"load": {"guides": False}, **SIZE}
-    why = "control needs VACE, and stripes is loaded without it; set guides first."
+    why = "control needs VACE, and stripes was loaded without it; set guides first."
     begins = running_session(tmp_path, CATALOG, control="pattern:depth", **without)
     with pytest.raises(TransportError, match=f"^--{why}$"), begins:
         pass
@@ -268,7 +268,7 @@ def test_without_vace_they_are_refused_in_a_sentence(tmp_path):
         # A pipeline that has no use for them leaves them as they are, and that is told.
         session.switch("passthrough")
         rig.until(lambda: session.status().error.startswith(
-            "Nothing is steered by control pattern:depth: passthrough has none;"))  # fmt: skip
+            "control pattern:depth has no effect: passthrough has none;"))  # fmt: skip
         assert session.status().control.startswith("pattern:depth")
 
 
@@ -290,7 +290,7 @@ def test_without_an_input_the_control_leads_alone(tmp_path):
 def test_snap_takes_the_inputs_picture_as_the_reference(tmp_path):
     with running_session(tmp_path, CATALOG, **SIZE) as rig:
         session = rig.session
-        with pytest.raises(ValueError, match="There is no picture of the input to take yet"):
+        with pytest.raises(ValueError, match="No input frame has been received yet"):
             session.actions["ref/snap"].run()
         rig.put(numbered(123))
         rig.until(lambda: session._receiving.newest is not None)

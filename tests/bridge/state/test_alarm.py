@@ -159,7 +159,7 @@ def test_an_alarm_that_does_not_arrive_is_told_until_one_does(tmp_path, monkeypa
             rig.running()
             rig.crash()
             rig.until(lambda: session.status().state != "RUNNING")
-        told = "The last alarm has not arrived: the answer was 500."
+        told = "The last alarm was not delivered: the answer was 500."
         rig.until(lambda: session.status().alarm_problem == told)
         until(lambda: len(came) >= 5)
         rig.until(lambda: session.status().alarm_problem == "")
@@ -169,7 +169,7 @@ def test_an_alarm_that_does_not_arrive_is_told_until_one_does(tmp_path, monkeypa
 def test_what_did_not_arrive_stands_in_the_error_where_nothing_is_worse(tmp_path):
     with running_session(tmp_path, pipeline="passthrough", alarm="http://127.0.0.1:9/x") as rig:
         rig.session._alarm.problem = "there was no answer within 5 s."
-        rig.until(lambda: "The last alarm has not arrived: there" in rig.session.status().error)
+        rig.until(lambda: "The last alarm was not delivered: there" in rig.session.status().error)
 
 
 @pytest.mark.slow

@@ -187,7 +187,7 @@ def test_a_worker_of_another_version_is_ended_and_both_are_told(caplog, said, to
     with played(PAINTER, hello=False) as worker, caplog.at_level(logging.ERROR):
         worker.babbles(said)
         worker.news_of(WorkerGone)
-        assert worker.client.error.startswith("The engine worker could not be understood: ")
+        assert worker.client.error.startswith("The engine worker sent an invalid message: ")
         assert re.search(told, worker.client.error)
         assert re.search(told, caplog.text)
         assert worker.news == [WorkerGone(None)], "of nothing that it says"
@@ -213,14 +213,14 @@ def test_a_worker_of_another_version_is_ended_and_both_are_told(caplog, said, to
         (b'{"type":"RingMade","name":"stage"}', "name cannot be 'stage': it is the name of a"),
         (b'{"type":"Alive","well":true}', "Alive, but it lacks [] and has ['well']"),
         (encode(BridgeHello(version=VERSION, worker=1)), "'BridgeHello', which is no message"),
-        (encode(PipelineSwapped()), "it tells of a pipeline that it was not given"),
+        (encode(PipelineSwapped()), "it reports a pipeline that it was not given"),
     ],
 )
 def test_a_worker_that_says_what_is_no_message_is_ended_and_told_of(caplog, said, told):
     with played(PAINTER) as worker, caplog.at_level(logging.ERROR):
         worker.babbles(said)
         worker.news_of(WorkerGone)
-        assert "The engine worker could not be understood: " in worker.client.error
+        assert "The engine worker sent an invalid message: " in worker.client.error
         assert told in worker.client.error
         assert told in caplog.text
         assert worker.client.why() == worker.client.error

@@ -141,7 +141,7 @@ def test_both_versions_are_told_where_they_differ_whatever_else_has_changed(
     vocabulary, hello, speaker, listener
 ):
     told = json.loads(encode(hello))
-    both = f"{speaker} could not be understood: it speaks %s of .*, {listener} version {VERSION};"
+    both = f"{speaker} sent an invalid message: it speaks %s of .*, {listener} version {VERSION};"
     for version in (VERSION + 1, 0, "2", float(VERSION), True, None):
         for more in ({}, {"type": "Born"}, {"news": 1}):
             other = json.dumps(told | {"version": version} | more).encode()
@@ -185,7 +185,7 @@ def test_both_versions_are_told_where_they_differ_whatever_else_has_changed(
     ],
 )
 def test_what_is_no_message_is_refused_in_a_sentence(data, told):
-    with pytest.raises(ProtocolError, match=f"The engine worker could not be understood: .*{told}"):
+    with pytest.raises(ProtocolError, match=f"The engine worker sent an invalid message: .*{told}"):
         FROM_WORKER.decode(data)
 
 

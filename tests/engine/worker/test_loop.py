@@ -295,7 +295,7 @@ def test_pictures_come_by_the_ring_with_the_number_of_their_snapshot():
         ([encode(HELLO), b'{"type":"Stop","now":true}'], "it says Stop, but it lacks [] and has"),
         ([encode(HELLO), encode(HELLO)], "it says BridgeHello again"),
         ([encode(HELLO), encode(Alive())], "it says 'Alive', which is no message"),
-        ([encode(HELLO), b"{]]}"], "could not be understood: Expecting property name"),
+        ([encode(HELLO), b"{]]}"], "sent an invalid message: Expecting property name"),
     ],
 )  # fmt: skip
 def test_a_bridge_that_says_what_is_no_message_ends_the_worker_which_says_why(said, told):
@@ -341,7 +341,7 @@ def test_a_worker_process_that_is_sent_noise_says_so_and_does_not_end_as_if_it_w
         timeout=WAIT,
     )  # fmt: skip
     assert done.returncode == Exit.PROTOCOL
-    assert b"The bridge could not be understood: it says" in done.stderr
+    assert b"The bridge sent an invalid message: it says" in done.stderr
     assert b"Traceback" not in done.stderr
 
 
