@@ -265,7 +265,7 @@ def test_nobody_else_is_ended_for_a_workers_word():
     link.pid, link._launched = 1, None
     with subprocess.Popen([sys.executable, "-c", "pass"]) as link._process:
         for pid in (os.getppid(), os.getpid()):
-            with pytest.raises(ValueError, match="we have not started"):
+            with pytest.raises(ValueError, match="we did not start"):
                 link._note(WorkerHello(version=VERSION, pid=pid))
     for pid in (0, -1, 2**32):
         with pytest.raises(ValueError, match=f"pid cannot be {pid}: it is 1 to 4294967295"):
@@ -276,8 +276,8 @@ def test_nobody_else_is_ended_for_a_workers_word():
 @pytest.mark.parametrize(
     ("status", "said", "told"),
     [
-        (1, ["loading"], "was ended from outside, as by the task manager"),
-        (0xFFFFFFFF, [], "was ended from outside, as by the task manager"),
+        (1, ["loading"], "was killed from outside, such as by the task manager"),
+        (0xFFFFFFFF, [], "was killed from outside, such as by the task manager"),
         (1, ["Traceback (most recent call last):", "KeyError: 1"], "crashed in Python"),
         (1, ["Thread 0x1 (most recent call first):"], "hung or crashed in Python"),
         (0xC0000005, [], "crashed (Windows says 0xc0000005)"),
@@ -368,7 +368,7 @@ def test_no_codec_or_driver_writes_to_the_terminal():
     ("system", "code", "told"),
     [
         ("linux", "import os; os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
-        ("win32", "import os; os._exit(1)", "was ended from outside, as by the task manager"),
+        ("win32", "import os; os._exit(1)", "was killed from outside, such as by the task manager"),
         ("win32", "1 / 0", "ended with status 1; the same again goes on where it was. ZeroDiv"),
     ],
 )
