@@ -1,9 +1,9 @@
-"""Where log lines go: to the terminal, and to one file of each bridge's name.
+"""Where log lines go: to the terminal, and to one file per bridge name.
 
-Each has a bounded queue and a thread of its own: no disk or terminal that is slow, full or gone, or
-that a click has stopped (Windows' QuickEdit), keeps whoever has something to say. What else a
-running bridge shows on the terminal goes the same way: by `say`. What did not fit is counted, and
-told when there is room again. Secrets are masked before a line leaves the thread that says it.
+Each has a bounded queue and a thread of its own: a disk or terminal that is slow, full or gone, or
+paused by a click (Windows' QuickEdit), never blocks the caller. Other terminal output of a running
+bridge goes the same way, through `say`. Lines that did not fit are counted, and the count is logged
+when there is room again. Secrets are masked before a line leaves the calling thread.
 """
 
 import logging
@@ -26,14 +26,14 @@ from engine.system import held
 
 log = logging.getLogger(__name__)
 
-FILES, SIZE = 5, 2_000_000  # of one name: how many, and bytes of each
+FILES, SIZE = 5, 2_000_000  # per name: number of files, and bytes of each
 LINES = 4000  # that may wait for a disk or a terminal
 AGAIN = 5.0  # seconds until a file that cannot be written is tried again
 PATIENCE = 1.0  # seconds that the last lines may take
-BRIEFLY = 0.3  # seconds that a file which another program holds is waited for: lines come on
+BRIEFLY = 0.3  # seconds to wait for a file held by another program: more lines keep coming
 LAYOUT = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
-SHORTEST_SECRET = 4  # letters; to mask less would make lines unreadable
-# A token in a URL, a header or a text, and who logs in where.
+SHORTEST_SECRET = 4  # letters; masking shorter ones would make lines unreadable
+# A token in a URL, a header or a text; the user name and password in a URL.
 NAMES = r"(?i)((?:token|password|secret|api_?key|authorization)[\"']?\s*[=:]\s*[\"']?"
 MASKS = (
     (re.compile(NAMES + r"(?:bearer |basic )?)[^\s&\"',;]+"), r"\1***"),
@@ -48,7 +48,7 @@ _terminal: "Posting | None" = None
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """Mask these wherever they stand in a line, from now on; also as a URL has them."""
+    """Mask these in every line from now on; also in their URL-encoded form."""
     global _secrets
     known = {*_secrets}
     for secret in secrets:
@@ -58,7 +58,7 @@ def hide(secrets: Iterable[str]) -> None:
 
 
 def masked(text: str) -> str:
-    """The same without secrets."""
+    """The text with its secrets masked."""
     for secret in _secrets:
         text = text.replace(secret, "***")
     for pattern, instead in MASKS:
@@ -73,8 +73,8 @@ def to_terminal(handler: logging.Handler, level: int) -> None:
 
 
 def say(write: Callable[[], object]) -> None:
-    """Have `write` show something on the terminal, in its turn among the lines; by the thread that
-    writes there, which is never waited for. Where there is no such thread it is done here.
+    """Have `write` show something on the terminal, in order with log lines; called in the thread
+    that writes there, which never blocks the caller. Without such a thread it is called here.
     """
     if _terminal:
         _terminal.put(write)
@@ -83,8 +83,8 @@ def say(write: Callable[[], object]) -> None:
 
 
 def to_file(folder: Path, name: str, level: int) -> None:
-    """Write the lines of a bridge of this name into a file below `folder`; what no thread foresaw
-    too. The file is opened by the thread that writes it.
+    """Write the lines of the bridge of this name into a file below `folder`, uncaught errors of
+    threads included. The file is opened by the thread that writes it.
     """
     global _file
     _file = LogFile(folder / "logs", name)
@@ -95,8 +95,8 @@ def to_file(folder: Path, name: str, level: int) -> None:
 
 
 def end() -> bool:
-    """Write what waits, and leave logging as it was. False where the terminal is stuck: then the
-    interpreter's own end would be stuck there too.
+    """Write what is queued, and restore logging as it was. False if the terminal is stuck: then the
+    interpreter's exit would block there too.
     """
     global _file, _secrets, _terminal
     root, well = logging.getLogger(), True
@@ -111,17 +111,17 @@ def end() -> bool:
 
 
 def place() -> str:
-    """The file that lines are written into; empty for none."""
+    """The current log file; empty for none."""
     return str(_file.path) if _file else ""
 
 
 def see() -> str:
-    """Where the whole story of what nobody foresaw stands, to be added to a sentence."""
-    return f" (unforeseen: {place()} has where it came from)" if _file else ""
+    """Where to find the details of an unexpected error, to be added to a sentence."""
+    return f" (unexpected; see {place()})" if _file else ""
 
 
 class _Unlocked:
-    """In place of a handler's lock: one thread uses it, and the exit must not wait for that."""
+    """Replaces a handler's lock: one thread uses it, and the exit must not wait for it."""
 
     def acquire(self) -> None:
         """Nothing to wait for."""
@@ -134,7 +134,7 @@ class _Unlocked:
 
 
 class Posting(QueueHandler):
-    """Hands lines to `target`, which a thread of its own serves. Never waits."""
+    """Hands lines to `target` in a thread of its own. Never waits."""
 
     def __init__(self, target: logging.Handler) -> None:
         self._waiting: Queue[logging.LogRecord | Callable[[], object] | None] = Queue(LINES)
@@ -147,30 +147,30 @@ class Posting(QueueHandler):
         self._thread.start()
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        """Put it where it waits; or count it."""
+        """Queue it, or count it."""
         self.put(record)
 
     def put(self, what: logging.LogRecord | Callable[[], object]) -> None:
-        """The same with a line, or with what writes something else; or count it."""
+        """The same for a line, or a function that writes something else."""
         try:
             self._waiting.put_nowait(what)
         except Full:
             self._missed += 1
 
     def format(self, record: logging.LogRecord) -> str:
-        """The message with its way through the code, without secrets."""
+        """The message with its traceback, without secrets."""
         return masked(super().format(record))
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """A line that cannot be made is counted: to print that could wait."""
+        """A line that cannot be formatted is counted: printing that could block."""
         self._missed += 1
 
     def end(self) -> bool:
-        """Serve what waits, for a moment at most; whether that was enough."""
+        """Flush the queue, for a moment at most; whether that was enough."""
         with suppress(Full):
             self._waiting.put(None, timeout=PATIENCE)
         self._thread.join(PATIENCE)
-        if self._thread.is_alive():  # stuck in there: whoever touches it at the exit is stuck too
+        if self._thread.is_alive():  # stuck inside: touching it at exit would block too
             self._target.flush = self._target.close = _nothing
             return False
         return True
@@ -182,7 +182,7 @@ class Posting(QueueHandler):
             elif not _written(what):
                 self._missed += 1
             if (missed := self._missed) > self._told and self._waiting.empty():
-                text = f"{missed - self._told} lines came too fast and are not here"
+                text = f"{missed - self._told} lines came too fast and are missing here"
                 self._told = missed
                 self._hand_over(logging.makeLogRecord(
                     {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING",
@@ -193,13 +193,13 @@ class Posting(QueueHandler):
     def _hand_over(self, record: logging.LogRecord) -> None:
         try:
             self._target.handle(record)
-        except Exception:  # noqa: BLE001 - of a terminal that is gone: there is nobody left to tell
+        except Exception:  # noqa: BLE001 - a terminal that is gone: nowhere left to report it
             self._missed += 1
 
 
 class LogFile(logging.Handler):
-    """The file of one bridge's name, and those before it: `name.log`, `name.log.1` … A second
-    bridge of that name writes its own. All but `path` is used by one thread.
+    """The file of one bridge name, and its predecessors: `name.log`, `name.log.1` … A second bridge
+    of that name writes a file of its own. All but `path` is used by one thread.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -208,13 +208,13 @@ class LogFile(logging.Handler):
         self._claim = LockFile(folder / f"{name}.lock")
         self._claimed = False
         self._file: IO[bytes] | None = None
-        self._note = ""  # to begin the file with
+        self._note = ""  # first line of the file
         self._size = 0
         self._lost = 0
-        self._again_at = 0.0  # when opening, or making room, is tried again
+        self._again_at = 0.0  # when opening, or rotating, is tried again
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line and whatever belongs to it."""
+        """Write one line with its traceback."""
         line = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
         try:
             self._write(line)
@@ -224,7 +224,7 @@ class LogFile(logging.Handler):
             self._again_at = perf_counter() + AGAIN
 
     def close(self) -> None:
-        """Close it and let others have the name."""
+        """Close it and release the name."""
         self._shut()
         self._claim.give_back()
         super().close()
@@ -251,11 +251,11 @@ class LogFile(logging.Handler):
                 name = self.path.stem
                 self.path = self.path.with_name(f"{name}.{getpid()}.log")
                 _forget(self.path.parent, f"{escape(name)}.[0-9]*.log*")
-                self._note = f"Another bridge called {name} writes {name}.log.\n"
+                self._note = f"Another bridge named {name} writes {name}.log.\n"
                 log.warning("%s This one writes %s.", self._note.strip(), self.path)
-        if self.path.exists() and not self.path.is_file():  # to open a pipe would wait for ever
-            raise OSError("it is no file")
-        if self._moving.is_file() and not self.path.exists():  # in vain: the old one goes on
+        if self.path.exists() and not self.path.is_file():  # opening a pipe would block forever
+            raise OSError("not a file")
+        if self._moving.is_file() and not self.path.exists():  # rotating failed: keep the old file
             held.replace(self._moving, self.path, BRIEFLY)
         self._file = held.patiently(lambda: self.path.open("ab"), BRIEFLY)
         self._size = self._file.tell()
@@ -264,11 +264,11 @@ class LogFile(logging.Handler):
         return self._file
 
     def _make_room(self) -> None:
-        """Begin a new file. Where another program holds one (Windows), the old one goes on."""
+        """Start a new file. If another program holds one (Windows), keep using the old one."""
         self._shut()
         self._again_at = perf_counter() + AGAIN
         try:
-            self.path.replace(self._moving)  # first, or vain tries would push out all that is old
+            self.path.replace(self._moving)  # first, or failed tries would push out all old files
             for number in range(FILES - 2, 0, -1):
                 if (old := self._numbered(number)).exists():
                     old.replace(self._numbered(number + 1))
@@ -290,14 +290,14 @@ class LogFile(logging.Handler):
         if file:
             try:
                 file.close()
-            except OSError:  # what was not written is lost with it
+            except OSError:  # unwritten lines are lost with it
                 self._lost += 1
 
 
 def _written(write: Callable[[], object]) -> bool:
     try:
         write()
-    except (Exception, SystemExit):  # noqa: BLE001 - as above; and rich ends the program for a pipe that is gone
+    except (Exception, SystemExit):  # noqa: BLE001 - as above; and rich exits when a pipe is gone
         return False
     return True
 
@@ -307,20 +307,20 @@ def _add(target: logging.Handler, level: int) -> Posting:
     handler.setLevel(level)
     _handlers.append(handler)
     logging.getLogger().addHandler(handler)
-    # Ours as asked for; of other people's packages only what is wrong.
+    # Ours as requested; from other packages only warnings and errors.
     least = min(handler.level for handler in _handlers)
     logging.getLogger("bridge").setLevel(least)
     return handler
 
 
 def _forget(folder: Path, pattern: str) -> None:
-    """Keep the newest few of the files of bridges that shared a name."""
+    """Keep only the newest few files of bridges that shared a name."""
     dated: list[tuple[float, Path]] = []
     for path in folder.glob(pattern):
         with suppress(OSError):  # another bridge removed it just now
             dated.append((path.stat().st_mtime, path))
     for _, path in sorted(dated)[: 1 - FILES]:
-        with suppress(OSError):  # somebody reads it: the next time
+        with suppress(OSError):  # in use by a reader: next time
             path.unlink(missing_ok=True)
 
 
@@ -332,8 +332,8 @@ def _uncaught(about: threading.ExceptHookArgs) -> None:
     if about.exc_type is SystemExit or about.exc_value is None:
         return
     name = about.thread.name if about.thread else "a thread"
-    log.error("unforeseen: %s has ended", name, exc_info=about.exc_value)
+    log.error("unexpected: %s has ended", name, exc_info=about.exc_value)
 
 
 def _unraisable(about: "sys.UnraisableHookArgs") -> None:
-    log.error("unforeseen: %s %r", about.err_msg or "in", about.object, exc_info=about.exc_value)
+    log.error("unexpected: %s %r", about.err_msg or "in", about.object, exc_info=about.exc_value)

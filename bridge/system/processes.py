@@ -1,4 +1,4 @@
-"""Child processes: that on Windows they end with this one, however it ends; and how one ended."""
+"""Child processes: on Windows they end with this one, however it ends; and how one ended."""
 
 import ctypes
 import os
@@ -10,18 +10,18 @@ from functools import cache
 from subprocess import Popen
 
 KILL_ON_JOB_CLOSE = 0x2000
-OUTSIDE = "was ended from outside, as by the task manager"
-EXTENDED_LIMITS = 9  # the kind of information; 144 bytes, the flags at 16
+OUTSIDE = "was killed from outside, such as by the task manager"
+EXTENDED_LIMITS = 9  # the information class; 144 bytes, the flags at 16
 
 
-# What Windows' task manager, `taskkill` and PowerShell end a process with; 1 is also Python's own.
+# Exit status of a kill by Windows' task manager, `taskkill` or PowerShell; 1 is also Python's own.
 FROM_OUTSIDE = (1, 0xFFFFFFFF)
-WORDS = "(most recent call "  # are in what Python says before it ends by itself
+WORDS = "(most recent call "  # in what Python prints before it ends by itself
 
 
 def from_outside(status: int, said: Iterable[str]) -> bool:
-    """Whether a child was ended by somebody else, as far as its exit status and what it `said` at
-    last can tell. On Windows, where no signal says so.
+    """Whether a child was killed by another program, judged by its exit status and the last lines
+    that it printed (`said`). On Windows, where no signal shows it.
     """
     if sys.platform != "win32" or status not in FROM_OUTSIDE:
         return False
@@ -29,7 +29,7 @@ def from_outside(status: int, said: Iterable[str]) -> bool:
 
 
 def death(status: int) -> str:
-    """What an exit status, as subprocess has it, says of a child."""
+    """What an exit status, as in subprocess, means for a child."""
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
     if status == FROM_OUTSIDE[-1]:
@@ -40,7 +40,7 @@ def death(status: int) -> str:
 
 
 def kill_with_parent(process: "Popen[bytes]") -> None:
-    """Let a child end with us; where that cannot be had, it ends when its pipe closes."""
+    """Let a child end with us; if that fails, it ends when its pipe closes."""
     if sys.platform == "win32":
         handle = int(process._handle)  # pyright: ignore[reportAttributeAccessIssue]
         ctypes.WinDLL("kernel32").AssignProcessToJobObject(
@@ -50,7 +50,7 @@ def kill_with_parent(process: "Popen[bytes]") -> None:
 
 @cache
 def _job() -> int:
-    """The job object of this process; never closed: Windows does that when the process is gone."""
+    """The job object of this process; never closed: Windows does that at the end of the process."""
     assert sys.platform == "win32"
     kernel = ctypes.WinDLL("kernel32")
     kernel.CreateJobObjectW.restype = ctypes.c_void_p
@@ -64,7 +64,7 @@ def _job() -> int:
 
 
 def speaking_utf8() -> dict[str, str]:
-    """The environment of a child that runs Python: what it prints is UTF-8, also on Windows, unless
-    somebody chose otherwise.
+    """The environment of a child that runs Python: its output is UTF-8, also on Windows, unless the
+    user has chosen otherwise.
     """
     return {"PYTHONIOENCODING": "utf-8:backslashreplace", **os.environ}

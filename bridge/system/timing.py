@@ -6,9 +6,9 @@ from time import perf_counter
 
 
 class Ticker:
-    """An even beat that does not drift: `wait` returns at the next tick.
+    """A steady beat that does not drift: `wait` returns at the next tick.
 
-    After a stall of more than one period the beat starts anew; nothing is made up for.
+    After a stall of more than one period the beat restarts; nothing is caught up.
     """
 
     def __init__(self, rate: float) -> None:
@@ -16,11 +16,11 @@ class Ticker:
         self._next = perf_counter() + self.period
 
     def wait(self) -> float:
-        """Sleep until the next tick and return the time it was due at."""
+        """Sleep until the next tick and return the time it was due."""
         due = self._next
         now = perf_counter()
         if due > now:
-            # Sleeping is late by up to a millisecond; that is 6 % of a tick and costs no core.
+            # Sleeping is late by up to a millisecond; that is 6 % of a tick and costs no CPU.
             time.sleep(due - now)
         elif now - due > self.period:
             due = now
@@ -29,7 +29,7 @@ class Ticker:
 
 
 class Deadline:
-    """When the next of an even row of events is due; for those who do something else meanwhile."""
+    """When the next of a series of evenly spaced events is due, for callers that do not sleep."""
 
     def __init__(self, rate: float) -> None:
         self._period = 1 / rate
@@ -40,35 +40,35 @@ class Deadline:
         return self._due - now
 
     def next(self, now: float) -> None:
-        """The event happened. After a stall the row starts anew, nothing is made up for."""
+        """The event happened. After a stall the series restarts; nothing is caught up."""
         self._due = max(self._due + self._period, now)
 
 
 class Rate:
-    """Events a second over the last `span` seconds."""
+    """Events per second over the last `span` seconds."""
 
     def __init__(self, span: float = 2.0) -> None:
         self._span = span
         self._times: deque[float] = deque(maxlen=1000)
 
     def tick(self, now: float | None = None) -> None:
-        """One event happened."""
+        """Count one event."""
         self._times.append(perf_counter() if now is None else now)
 
     @property
     def age(self) -> float:
-        """Seconds since the last event; 0 when there was never one."""
+        """Seconds since the last event; 0 if there was none."""
         return perf_counter() - self._times[-1] if self._times else 0.0
 
     @property
     def value(self) -> float:
-        """Events a second; 0 when none came of late."""
+        """Events per second; 0 if none came recently."""
         times = list(self._times)
         now = perf_counter()
         recent = [t for t in times if now - t <= self._span]
         if len(recent) < 2:
             return 0.0
-        # The end of the last gap is unknown: count it once it is longer than the usual one.
+        # The end of the last gap is unknown: count it once it is longer than usual.
         period = max((recent[-1] - recent[0]) / (len(recent) - 1), (now - recent[-1]) / 2)
         return 1 / period if period > 0 else 0.0
 
@@ -81,11 +81,11 @@ class Quantiles:
         self._values: deque[tuple[float, float]] = deque(maxlen=2000)
 
     def add(self, value: float) -> None:
-        """One value was seen now."""
+        """Add one value, now."""
         self._values.append((perf_counter(), value))
 
     def at(self, *quantiles: float) -> list[float]:
-        """The values at the given quantiles (0 to 1); zeros when there is nothing."""
+        """The values at the given quantiles (0 to 1); zeros without data."""
         since = perf_counter() - self._span
         recent = sorted(value for seen, value in list(self._values) if seen >= since)
         if not recent:

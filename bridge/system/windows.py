@@ -1,8 +1,8 @@
-"""What the bridge asks of Windows alone. Elsewhere nothing here does anything.
+"""Windows-only services of the bridge. On other systems these functions do nothing.
 
-There an end comes in more ways than by a signal: the console's window is closed, the user logs off,
-another program asks our windows to close. Each gives a process some five seconds. And the machine
-goes to sleep where nobody touches it.
+On Windows a process ends not only by a signal: the console window is closed, the user logs off,
+another program asks our windows to close. Each leaves a process about five seconds. And the machine
+goes to sleep without user input.
 """
 
 import ctypes
@@ -16,21 +16,21 @@ from time import sleep
 
 log = logging.getLogger(__name__)
 
-ALLOWED = 4.5  # seconds that an end may take, of the five that Windows gives
-CONSOLE_ENDS = (2, 5, 6)  # the console's window is closed, logoff, shutdown
+ALLOWED = 4.5  # seconds that ending may take, of the five that Windows gives
+CONSOLE_ENDS = (2, 5, 6)  # console window closed, logoff, shutdown
 CLOSE, MAY_END, END = 0x10, 0x11, 0x16  # WM_CLOSE, WM_QUERYENDSESSION, WM_ENDSESSION
 GONE = (109, 232, 233)  # ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED
 # ES_CONTINUOUS: until the next call of the same thread; ES_SYSTEM_REQUIRED, ES_DISPLAY_REQUIRED
 AS_USUAL, AWAKE = 0x80000000, 0x80000003
-WINDOW = "spout-bridge"  # the class and the title of the window that nobody sees
+WINDOW = "spout-bridge"  # class and title of the hidden window
 
-_ends: list[Callable[[], None]] = []  # what an end calls
-_kept: list[object] = []  # what Windows calls by its address must never be collected
+_ends: list[Callable[[], None]] = []  # called at an end
+_kept: list[object] = []  # callbacks that Windows holds by address must never be collected
 
 
 def on_end(stop: Callable[[], None]) -> None:
-    """Have `stop` called from another thread when Windows wants this process to end, and hold that
-    up until the process has ended by itself or its time is over.
+    """Have `stop` called from another thread when Windows wants this process to end, and delay that
+    until the process has ended by itself or its time is up.
     """
     if sys.platform == "win32":
         first, _ends[:] = not _ends, [stop]
@@ -41,14 +41,14 @@ def on_end(stop: Callable[[], None]) -> None:
 
 @contextmanager
 def awake(wanted: bool) -> Generator[None]:
-    """Inside, if that is `wanted`, neither the machine nor its displays go to sleep for want of a
-    user: a projector is a display. Begun and ended by one thread.
+    """While inside and `wanted`, neither the machine nor its displays go to sleep for lack of user
+    input: a projector is a display. Enter and leave in the same thread.
     """
     if not wanted or sys.platform != "win32":
         yield
         return
     if not ctypes.WinDLL("kernel32").SetThreadExecutionState(ctypes.c_ulong(AWAKE)):
-        log.warning("Windows may go to sleep while this runs: see its power settings.")
+        log.warning("Windows may go to sleep during this run: check its power settings.")
     try:
         yield
     finally:
@@ -56,8 +56,8 @@ def awake(wanted: bool) -> Generator[None]:
 
 
 def pipe_ended(descriptor: int) -> bool:
-    """Whether nobody can write into a pipe any more, and all that was written has been read. It
-    never waits: a read that waits there would stop whoever else so much as looks at the pipe.
+    """Whether a pipe has no writer left and all its data has been read. Never waits: a blocking
+    read there would block every other thread that touches the pipe.
     """
     if sys.platform == "win32":
         import msvcrt
@@ -75,11 +75,11 @@ def pipe_ended(descriptor: int) -> bool:
 def _end() -> None:
     for stop in _ends:
         stop()
-    sleep(ALLOWED)  # when this returns Windows ends the process; it should be gone before
+    sleep(ALLOWED)  # when this returns Windows ends the process, which should be gone by then
 
 
 def _hear_console() -> None:
-    """Ctrl-C and Ctrl-Break stay with Python's signals."""
+    """Ctrl-C and Ctrl-Break are left to Python's signals."""
     if sys.platform == "win32":
 
         @ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_ulong)
@@ -91,12 +91,12 @@ def _hear_console() -> None:
 
         _kept.append(heard)
         if not ctypes.WinDLL("kernel32").SetConsoleCtrlHandler(heard, 1):
-            log.warning("Windows tells us nothing of the end of its console.")
+            log.warning("Windows will not report the end of its console.")
 
 
 def _window() -> None:
-    """Be a window that is never shown: only windows are told of a logoff, and of a polite
-    `taskkill`. Runs in a thread of its own.
+    """A window that is never shown: only windows get a logoff, or a polite `taskkill`. Runs in a
+    thread of its own.
     """
     if sys.platform == "win32":
         from ctypes import wintypes
@@ -134,7 +134,7 @@ def _window() -> None:
         _kept.extend((told, about))
         user.RegisterClassW(ctypes.byref(about))
         if not user.CreateWindowExW(0, WINDOW, WINDOW, 0, 0, 0, 0, 0, None, None, None, None):
-            log.info("no window, so no word of a logoff: error %d", ctypes.get_last_error())
+            log.info("no window, so logoff is not reported: error %d", ctypes.get_last_error())
             return
         message = wintypes.MSG()
         while user.GetMessageW(ctypes.byref(message), None, 0, 0) > 0:

@@ -69,7 +69,7 @@ def test_what_ends_a_thread_is_written(file):
     thread = threading.Thread(target=lambda: [][1], name="tailor")
     thread.start()
     thread.join()
-    until(lambda: "unforeseen: tailor has ended" in text_of(file))
+    until(lambda: "unexpected: tailor has ended" in text_of(file))
     assert "IndexError" in text_of(file)
 
 
@@ -151,7 +151,7 @@ def test_a_second_bridge_of_the_name_writes_its_own(tmp_path, file):
     assert "yours" not in text_of(file)
     others = [*file.parent.glob("Cam.[0-9]*.log")]
     assert 1 <= len(others) <= logs.FILES, "they are not gathered for ever"
-    assert all("Another bridge called Cam writes" in text_of(path) for path in others)
+    assert all("Another bridge named Cam writes" in text_of(path) for path in others)
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk")

@@ -61,7 +61,7 @@ def test_of_a_udp_port_its_own_holder_is_named_and_not_ourselves(tmp_path):
         holder.stdin.close()
     assert status == 3
     assert f"Port {port} is in use by" in text
-    assert f"(process {holder.pid}) for UDP; end it, or choose another port with --port." in text
+    assert f"(process {holder.pid}) for UDP; close it, or choose another port with --port." in text
 
 
 def test_a_page_that_is_open_there_is_not_taken_for_the_holder():
@@ -83,7 +83,7 @@ def test_a_page_that_is_open_there_is_not_taken_for_the_holder():
 def test_a_port_that_windows_keeps_for_itself_is_said_so(windows, kind, protocol):
     error = OSError(errno.EACCES, "An attempt was made to access a socket in a way forbidden")
     text = ports.taken(kind, "127.0.0.1", free(), error)
-    assert "is kept by Windows" in text
+    assert "is reserved by Windows" in text
     assert f"excludedportrange protocol={protocol}`" in text
     assert "--port" in text
 
@@ -95,7 +95,7 @@ def test_what_else_keeps_a_port_is_said_with_its_cure(tmp_path, monkeypatch):
     for host in ("192.0.2.7", "no.such.machine.invalid"):
         asked = Settings(host=host, token="t" * 20, port=free(), folder=tmp_path)
         with pytest.raises(
-            CommandError, match=f"--host {host} is no address of this machine"
+            CommandError, match=f"--host {host} is not an address of this machine"
         ) as told:
             run_bridge(asked, {}, Console(file=io.StringIO()))
         assert told.value.status == 3
