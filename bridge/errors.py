@@ -1,11 +1,11 @@
-"""How a command is refused: the sentence, and the exit statuses."""
+"""Errors of commands, and the exit statuses."""
 
 import re
 from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """What `spout-bridge` ends with. The engine worker has its own: `engine.ipc.messages.Exit`."""
+    """Exit status of `spout-bridge`. The engine worker has its own: `engine.ipc.messages.Exit`."""
 
     DONE = 0
     FAILED = 1
@@ -21,22 +21,22 @@ class ExitStatus(IntEnum):
 
     @property
     def refused(self) -> bool:
-        """Whether to run the same again would end the same."""
+        """Whether running the same command again would fail the same way."""
         return self not in (ExitStatus.DONE, ExitStatus.DEFECT)
 
 
 _MEANING = {
-    ExitStatus.DONE: "did what was asked, or was told to end",
-    ExitStatus.FAILED: "what was asked cannot be done, or a check found something wrong",
+    ExitStatus.DONE: "success, or stopped on request",
+    ExitStatus.FAILED: "the command failed, or a check found a problem",
     ExitStatus.USAGE: "the command line is wrong",
-    ExitStatus.PORT_TAKEN: "another program has the port",
+    ExitStatus.PORT_TAKEN: "the port is in use by another program",
     ExitStatus.UNSAFE: "refused because it would open the bridge to others",
-    ExitStatus.DEFECT: "a defect of the program: please report it",
+    ExitStatus.DEFECT: "a bug in the program: please report it",
 }
 
 
 class CommandError(Exception):
-    """What was asked for cannot be; one sentence with the cure, and the exit status."""
+    """A command failed: one sentence with the cure, and the exit status."""
 
     def __init__(self, text: str, status: ExitStatus = ExitStatus.FAILED) -> None:
         super().__init__(text)
@@ -51,5 +51,5 @@ class UsageError(CommandError):
 
 
 def quoted(path: object) -> str:
-    """A path to paste behind a flag: sh, cmd.exe and PowerShell all know these quotes."""
+    """A path to paste after a flag: sh, cmd.exe and PowerShell all accept these quotes."""
     return f"{path}" if re.fullmatch(r"[\w.:/\\-]+", str(path)) else f'"{path}"'

@@ -1,4 +1,4 @@
-"""Settings: what is chosen at start, by flag or by SPOUT_BRIDGE_<NAME> in the environment."""
+"""Settings, chosen at start by flag or by SPOUT_BRIDGE_<NAME> in the environment."""
 
 import os
 import secrets
@@ -21,8 +21,8 @@ from engine import sizes
 from engine.parameters import Size, digits, typed
 from engine.system.texts import mended
 
-PREFIX = "SPOUT_BRIDGE_"  # of variables of the environment
-NEAR = 0.6  # how alike two of them are, from 0 to 1, for the one to be meant
+PREFIX = "SPOUT_BRIDGE_"  # of environment variables
+NEAR = 0.6  # similarity, 0 to 1, from which a name is suggested
 
 ExactSize: TypeAlias = Annotated[str, AfterValidator(sizes.exact)]
 Uri: TypeAlias = Annotated[str, AfterValidator(meant)]
@@ -30,10 +30,11 @@ NoSize: TypeAlias = Annotated[str, AfterValidator(lambda text: text and sizes.ex
 
 
 def data_folder() -> Path:
-    """Where this machine keeps a program's own files; RuntimeError where it knows no home.
+    """The folder for this program's own files; RuntimeError if there is no home folder.
 
-    Not by platformdirs, which heeds XDG_DATA_HOME on macOS and no LOCALAPPDATA on Windows: journals
-    would be lost, and TouchDesigner's loader, which has no packages, must find the same place.
+    Not platformdirs, which honours XDG_DATA_HOME on macOS and ignores LOCALAPPDATA on Windows:
+    journals would be lost, and TouchDesigner's loader, which has no packages, must find the same
+    folder.
     """
     if sys.platform == "win32":
         return _named("LOCALAPPDATA", Path.home) / "spout-bridge"
@@ -43,14 +44,14 @@ def data_folder() -> Path:
 
 
 def _named(variable: str, usual: Callable[[], Path]) -> Path:
-    """The folder that a variable of the environment names; one that is not whole does not count."""
+    """The folder named by an environment variable; a relative path is ignored."""
     named = Path(os.environ.get(variable, ""))
     return named if named.is_absolute() else usual()
 
 
 def unknown_variables() -> dict[str, str]:
-    """The variables SPOUT_BRIDGE_<NAME> of the environment that are none of ours, each with the
-    nearest that is; empty for none.
+    """Unknown SPOUT_BRIDGE_<NAME> variables in the environment, each with the closest known name,
+    or an empty string.
     """
     known = [name.upper() for name in Settings.model_fields]
     given = [name for name in os.environ if name.upper().startswith(PREFIX)]
@@ -60,7 +61,7 @@ def unknown_variables() -> dict[str, str]:
 
 
 def shown_default(field: FieldInfo) -> str:
-    """A setting's default as one would type it; empty for none, and for a folder of this user."""
+    """A setting's default as typed; empty for none, and for a folder of this user."""
     default = field.default
     if default is PydanticUndefined or default is None or isinstance(default, bool):
         return ""
@@ -68,7 +69,7 @@ def shown_default(field: FieldInfo) -> str:
 
 
 def accepts(name: str) -> str:
-    """What a setting takes, in words that follow its name: `takes a whole number from 0 to 8`."""
+    """What a setting accepts, to follow its name: `takes a whole number from 0 to 8`."""
     field = Settings.model_fields[name]
     kinds: tuple[Any, ...] = get_args(field.annotation) or (field.annotation,)
     if get_origin(field.annotation) is Literal:
@@ -82,14 +83,14 @@ def accepts(name: str) -> str:
     return f"takes {words}"
 
 
-# What the help calls the settings from each of these on.
+# Headings of the help: each starts at the setting named.
 GROUPS = {
     "source": "input and output",
     "pipeline": "pipeline",
     "host": "page and REST",
     "osc_feedback": "OSC",
     "fallback": "when something fails",
-    "folder": "files and life",
+    "folder": "files and process",
 }
 
 
@@ -102,63 +103,69 @@ class Settings(BaseSettings):
 
     source: Uri = Field(
         default="",
-        description="where pictures come from; by default Spout on Windows, elsewhere the demo",
+        description="where frames come from; by default Spout on Windows, the demo elsewhere",
     )
     control: Uri = Field(
         default="",
-        description="live control video for VACE: depth, pose or edges, by its URI; none for none",
+        description="live control video for VACE, by URI: depth, pose, edges, or none",
     )
     mask: Uri = Field(
         default="",
-        description="live mask for VACE, white where it may change the picture; none for none",
+        description="live mask for VACE, by URI: white where the image may change, or none",
     )
     sink: Uri = Field(
-        default="", description="where they go; by default <Name>Out by Spout on Windows, else shm"
+        default="",
+        description="where frames are sent; by default <Name>Out: Spout on Windows, shm elsewhere",
     )
     output_size: ExactSize = Field(
-        default="1280x720", description="size that is sent, for the whole run"
+        default="1280x720", description="size of the frames sent, for the whole run"
     )
     output_fps: float = Field(
-        default=60, ge=1, le=240, description="pictures sent a second, for the whole run"
+        default=60, ge=1, le=240, description="frames sent per second, for the whole run"
     )
     gpu_scale: NoSize = Field(
         default="",
-        description="largest size that Spout's pictures are read at; the GPU scales larger ones",
+        description="largest size at which Spout frames are read; the GPU scales larger ones down",
     )
     fit: Literal["cover", "contain", "stretch"] = Field(
-        default="cover", description="how a picture of another shape is fitted"
+        default="cover", description="how frames of another shape are fitted"
     )
     alpha: Literal["opaque", "input"] = Field(
-        default="opaque", description="send full alpha, or what the pipeline gives"
+        default="opaque", description="alpha sent: opaque, or as the pipeline gives it"
     )
     name: Annotated[str, AfterValidator(bridge_name)] = Field(
-        default="Bridge", description="of this bridge: <Name>Out"
+        default="Bridge", description="name of this bridge; its output is <Name>Out"
     )
-    pipeline: str = Field(default="stylize", description="the pipeline to start with")
-    size: Size = Field(default="auto", description="size of the engine: auto or WIDTHxHEIGHT")
+    pipeline: str = Field(default="stylize", description="pipeline to start with")
+    size: Size = Field(default="auto", description="engine size: auto or WIDTHxHEIGHT")
     gpu: int | None = Field(
         default=None,
         ge=0,
-        description="GPU of the engine, as nvidia-smi counts; Spout needs the one of its host",
+        description="GPU for the engine, numbered as in nvidia-smi; Spout needs its host's GPU",
     )
     engine: Literal["process", "thread"] = Field(
         default="process", description="where the engine runs; thread is for tests"
     )
     models: Path | None = Field(
-        default=None, description="where weights are; by default models in the folder"
+        default=None, description="folder of the weights; by default models in --folder"
     )
     more_models: Annotated[tuple[Path, ...], NoDecode] = Field(
-        default=(), description="more folders with weights: those of ComfyUI, of another disk"
+        default=(),
+        description="more folders with weights, such as those of ComfyUI or on another disk",
     )
-    host: str = Field(default="127.0.0.1", description="address for HTTP; others need --token")
-    port: int = Field(default=8000, ge=0, le=65535, description="for HTTP (TCP) and OSC (UDP)")
+    host: str = Field(
+        default="127.0.0.1",
+        description="address for HTTP; any but this machine's own needs --token",
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="port for HTTP (TCP) and OSC (UDP)")
     lan: bool = Field(default=False, description="open the page to the network, with a new token")
-    token: str = Field(default="", description="secret that HTTP off this machine must show")
+    token: str = Field(default="", description="secret required for HTTP from other machines")
     allow_host: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="more names by which browsers may call this machine"
+        default=(), description="more host names that browsers may use for this machine"
     )
     osc_feedback: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("127.0.0.1:9000",), description="HOST:PORT,… that OSC answers go to; none for none"
+        default=("127.0.0.1:9000",),
+        description="HOST:PORT,… to send OSC feedback to, or none",
     )
     osc_lan: bool = Field(default=False, description="open OSC to the addresses of --osc-allow")
     osc_allow: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -169,44 +176,47 @@ class Settings(BaseSettings):
     )
     fallback: Uri = Field(
         default="hold",
-        description="shown while the engine gives nothing: PIPELINE, file:CLIP, card or hold",
+        description="shown while the engine delivers no frames: PIPELINE, file:CLIP, card or hold",
     )
     alarm: str = Field(
         default="",
-        description="http(s) URL that is told when the engine fails, and when it is back",
+        description="http(s) URL notified when the engine fails and when it is back",
     )
     hang_s: float | None = Field(
         default=None,
         ge=0.5,
         le=600,
-        description="seconds without a picture until a worker is ended, or five blocks' time where "
-        "that is longer; 3 unless given",
+        description="seconds without a frame until a worker is restarted, or five blocks' time if "
+        "longer; 3 unless set",
     )
-    load_s: float = Field(
-        default=600, ge=1, le=7200, description="seconds that loading may take at most"
-    )
+    load_s: float = Field(default=600, ge=1, le=7200, description="maximum loading time in seconds")
     settle_s: float = Field(
-        default=5, ge=0, le=600, description="seconds of running that clear the count of deaths"
+        default=5,
+        ge=0,
+        le=600,
+        description="seconds of running after which the count of crashes is reset",
     )
     folder: Path = Field(
-        default_factory=data_folder, description="for assets, the journal and the log"
+        default_factory=data_folder, description="folder for assets, the journal and the log"
     )
-    fresh: bool = Field(default=False, description="start clean: restore nothing of the run before")
+    fresh: bool = Field(
+        default=False, description="start clean: restore nothing from the previous run"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="least that is written to the log, <folder>/logs/<Name>.log"
+        default="info", description="lowest level written to the log, <folder>/logs/<Name>.log"
     )
     allow_sleep: bool = Field(
-        default=False, description="let Windows and its displays go to sleep while the bridge runs"
+        default=False, description="let Windows and its displays sleep while the bridge runs"
     )
     stop_on_stdin_end: bool = Field(
-        default=False, description="end as by Ctrl-C when standard input ends, which is a pipe"
+        default=False, description="stop as on Ctrl-C when standard input, a pipe, is closed"
     )
 
     @model_validator(mode="before")
     @classmethod
     def _mend(cls, values: Any) -> Any:
-        """Bytes that are no UTF-8 arrive as halves of surrogate pairs; in a path they mean it.
-        Paths are pasted with their quotes; cmd.exe's `set NAME=x & …` leaves a blank behind x.
+        """Bytes that are not UTF-8 arrive as lone surrogates, which are valid in a path only.
+        Paths are pasted with quotes; cmd.exe's `set NAME=x & …` leaves a space after x.
         """
         counted = {name for name, field in cls.model_fields.items() if _is_number(field)}
         paths = {name for name, field in cls.model_fields.items() if _is_path(field)}
@@ -228,51 +238,51 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no log may show: the token, and of a webhook's address all but the machine."""
+        """What no log may show: the token, and all of a webhook's URL but the host."""
         try:
             alarm = urlsplit(self.alarm)
-        except ValueError:  # it is refused in a sentence that has nothing of it
+        except ValueError:  # refused later, in a sentence that does not quote it
             return (self.token, self.alarm)
         return (self.token, alarm.path.strip("/"), alarm.query)
 
     @property
     def source_uri(self) -> str:
-        """The source, or the default one of this system."""
+        """The source, or the default on this system."""
         return self.source or (f"{self._local}:" if self._local == "spout" else "demo:")
 
     @property
     def sink_uri(self) -> str:
-        """The sink, or the default one of this bridge's name."""
+        """The sink, or the default with this bridge's name."""
         return self.sink or f"{self._local}:{self.output_name}"
 
     @property
     def _local(self) -> str:
-        """The transport that other programs of this machine speak."""
+        """The transport used by other programs on this machine."""
         return "spout" if sys.platform == "win32" else "shm"
 
     @property
     def input_name(self) -> str:
-        """The sender that is taken up where there are several."""
+        """The sender preferred when there are several."""
         return f"{self.name}In"
 
     @property
     def output_name(self) -> str:
-        """The name that other programs pick."""
+        """The sender name shown to other programs."""
         return f"{self.name}Out"
 
     @property
     def limit(self) -> tuple[int, int] | None:
-        """The largest size that is received, where the source can scale."""
+        """The largest size received, for a source that can scale."""
         return sizes.sides(self.gpu_scale) if self.gpu_scale else None
 
     @property
     def output(self) -> tuple[int, int]:
-        """Width and height of what is sent."""
+        """Width and height of the frames sent."""
         return sizes.exact_sides(self.output_size)
 
     @property
     def models_folder(self) -> Path:
-        """Where the pipelines' weights are."""
+        """The folder of the pipelines' weights."""
         return self.models or self.folder / "models"
 
     @property
@@ -282,7 +292,7 @@ class Settings(BaseSettings):
 
 
 def _plain(text: str) -> str:
-    """A number as it is typed, `29,97` too, as Python reads it; any other text as it is."""
+    """A number as typed, `29,97` too, as Python reads it; any other text unchanged."""
     with suppress(ValueError):
         number, unit = typed(text)
         if not unit:
@@ -299,5 +309,5 @@ def _is_path(field: FieldInfo) -> bool:
 
 
 def new_token() -> str:
-    """A secret for the page, where nobody chose one."""
+    """A secret for the page, if none was given."""
     return secrets.token_urlsafe(24)

@@ -1,1 +1,1 @@
-"""`spout-bridge doctor`: what a bug report needs, and what cannot work on this machine."""
+"""`spout-bridge doctor`: what a bug report needs, and what does not work on this machine."""

@@ -1,12 +1,12 @@
-"""One line of what `spout-bridge doctor` reports."""
+"""One line of the report of `spout-bridge doctor`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at, what was found, and what cannot work because of it: one sentence with
-    the cure, empty where all is well.
+    """What was checked, what was found, and what does not work because of it: one sentence with
+    the cure, empty if all is well.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""`spout-bridge doctor`: what a bug report needs, and what cannot work on this machine, and why."""
+"""`spout-bridge doctor`: what a bug report needs, what does not work on this machine, and why."""
 
 import json
 import os
@@ -25,23 +25,23 @@ from engine.ipc.segments import folder
 from engine.system import commit, held, loading
 from engine.system.installation import pip
 
-# What is imported, and the package to install for it.
+# Modules imported, and the package that provides each.
 NEEDED = {"numpy": "numpy", "cv2": "opencv-python-headless", "av": "av",
           "onnxruntime": "onnxruntime"}  # fmt: skip
 SPOUT = {"SpoutGL": "SpoutGL", "OpenGL": "PyOpenGL"}
 EXTRAS = ("torch", "openvino")
-PICTURES = 12  # in shared memory at once: those of the sink, of a worker's two rings, of a switch
+PICTURES = 12  # frames in shared memory at once: of the sink, a worker's two rings, a switch
 PATIENCE = 30.0  # seconds for another program's answer; a cold start may take long
 
 
 def doctor(settings: Settings, *, as_json: bool = False) -> ExitStatus:
-    """Print it all, as it is found; the exit status."""
+    """Print each finding as it is made; the exit status."""
     if as_json:
         found = [*_findings(settings)]
         sys.stdout.write(json.dumps([asdict(finding) for finding in found], indent=2) + "\n")
         return ExitStatus.FAILED if any(f.problem for f in found) else ExitStatus.DONE
     console = Console(markup=False, highlight=False, soft_wrap=True)
-    problems: dict[str, None] = {}  # each once: two sizes may have the same
+    problems: dict[str, None] = {}  # each once: two sizes may share one
     for finding in _findings(settings):
         console.print(f"{finding.name:<16} {finding.value}")
         if finding.problem:
@@ -50,7 +50,7 @@ def doctor(settings: Settings, *, as_json: bool = False) -> ExitStatus:
     for problem in problems:
         console.print(f"Problem: {problem}", style="red")
     if not problems:
-        console.print("Nothing is in the way.")
+        console.print("No problems found.")
     return ExitStatus.FAILED if problems else ExitStatus.DONE
 
 
@@ -71,7 +71,7 @@ def _findings(settings: Settings) -> Iterator[Check]:
 
 
 def _packages() -> Iterator[Check]:
-    """Every package that matters, without importing it: that could take seconds, or fail."""
+    """Every package that matters, not imported: that could take seconds, or fail."""
     found = packages_distributions()
     needed = {**NEEDED, **SPOUT} if sys.platform == "win32" else NEEDED
     for name in (*NEEDED, *SPOUT, *EXTRAS):
@@ -84,8 +84,8 @@ def _packages() -> Iterator[Check]:
 
 
 def _runtime() -> Iterator[Check]:
-    """Whether what has libraries of its own can be loaded, by another process: the bridge itself
-    never loads onnxruntime, and is not to end here for what it does load.
+    """Whether packages with native libraries load, tried in another process: the bridge itself
+    never loads onnxruntime, and must not crash here on what it does load.
     """
     for name in ("cv2", "av"):
         if find_spec(name):
@@ -97,25 +97,25 @@ def _runtime() -> Iterator[Check]:
     code = "import onnxruntime; print(', '.join(onnxruntime.get_available_providers()))"
     status, text = _answer(sys.executable, "-P", "-c", code)
     problem = _refused("onnxruntime", text) if status else ""
-    yield Check("onnxruntime has", "nothing: it cannot be loaded" if status else text, problem)
+    yield Check("onnxruntime has", "nothing: it does not load" if status else text, problem)
 
 
 def _refused(name: str, text: str) -> str:
-    return f"{name} is installed and cannot be loaded ({text}): {loading.cure()}."
+    return f"{name} is installed but does not load ({text}): {loading.cure()}."
 
 
 def _machine(settings: Settings) -> Iterator[Check]:
     memory = psutil.virtual_memory()
     yield Check("processors", f"{os.cpu_count()}")
     more = commit.left()
-    told = "" if more is None else f", {_gb(more)} to be had with the page file"
+    told = "" if more is None else f", {_gb(more)} available with the page file"
     yield Check("memory", f"{_gb(memory.available)} free of {_gb(memory.total)}{told}")
-    # Windows has no place for it: it is memory like any other.
+    # Windows has no separate store for it: it is ordinary memory.
     free = memory.available if sys.platform == "win32" else shutil.disk_usage(folder()).free
     width, height = settings.output
     problem = (
-        f"Shared memory has room for {_gb(free)}, too little for pictures of {width}x{height}: "
-        "choose a smaller --output-size, or give more (docker run --shm-size 1g)."
+        f"Shared memory has {_gb(free)} free, too little for frames of {width}x{height}: choose a "
+        "smaller --output-size, or enlarge it (docker run --shm-size 1g)."
     )
     small = free < PICTURES * width * height * 4
     yield Check("shared memory", f"{_gb(free)} free", problem if small else "")
@@ -125,12 +125,12 @@ def _port(settings: Settings) -> Check:
     host = "0.0.0.0" if settings.lan else settings.host
     problem = refusal(host, settings.port)
     if problem and (state := _bridge_at(settings.port)):
-        return Check("port", f"{settings.port} has a bridge that runs: {state}")
-    return Check("port", f"{settings.port} is {'taken' if problem else 'free'}", problem)
+        return Check("port", f"{settings.port} is in use by a running bridge: {state}")
+    return Check("port", f"{settings.port} is {'in use' if problem else 'free'}", problem)
 
 
 def _bridge_at(port: int) -> str:
-    """What the bridge at a port says of itself; empty where there is none."""
+    """The state of the bridge at a port; empty if there is none."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"http://127.0.0.1:{port}/api/v1/state", timeout=2) as answer:
@@ -149,24 +149,24 @@ def _folder(settings: Settings) -> Check:
         probe.write_bytes(b"")
         held.remove(probe)
     except OSError as error:
-        why = f"The folder {path} cannot be written ({error.strerror})"
+        why = f"The folder {path} is not writable ({error.strerror})"
         return Check("folder", f"{path}", f"{why}: choose another with --folder.")
-    # Python from Microsoft's Store is shown a folder of its own in place of AppData.
+    # Python from Microsoft's Store sees its own folder in place of AppData.
     real = path.resolve()
-    there = f"{path}, really {real}" if real != path.absolute() else f"{path}"
+    there = f"{path}, actually {real}" if real != path.absolute() else f"{path}"
     return Check("folder", f"{there}, {_gb(shutil.disk_usage(path).free)} free")
 
 
 def _gpu() -> Check:
     if not shutil.which("nvidia-smi"):
-        return Check("NVIDIA GPU", "no nvidia-smi here")
+        return Check("NVIDIA GPU", "nvidia-smi not found")
     asked = "--query-gpu=name,driver_version,memory.free,memory.total,display_active"
     status, text = _answer("nvidia-smi", asked, "--format=csv,noheader")
-    return Check("NVIDIA GPU", text if status == 0 else f"nvidia-smi fails: {text}")
+    return Check("NVIDIA GPU", text if status == 0 else f"nvidia-smi failed: {text}")
 
 
 def _answer(*command: str) -> tuple[int, str]:
-    """A program's exit status, and in one line what it printed, or the last line of its errors."""
+    """A program's exit status, and its output in one line, or the last line of its errors."""
     try:
         done = subprocess.run(command, capture_output=True, timeout=PATIENCE, env=speaking_utf8())
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -1,5 +1,5 @@
-"""Pictures from this program to itself, through a sink and a source: is each what was sent, and how
-long does it take?
+"""Frames from this program to itself, through a sink and a source: does each arrive as sent, and
+how long does it take?
 """
 
 from collections.abc import Callable
@@ -18,14 +18,14 @@ E = TypeVar("E", bound=Transport)
 G = TypeVar("G")
 R = TypeVar("R")
 
-FIRST = 4.0  # seconds for a first picture: longer than it takes to tell what keeps it away
+FIRST = 4.0  # seconds for the first frame: longer than it takes to report why none arrives
 LATE = 1.0  # seconds for any other
 
 
 @dataclass(slots=True)
 class Passage:
-    """What became of the pictures. Times in seconds; the first one's, which opens it all, is not
-    among them. `out` and `back` are the words of sink and source on the ways that were taken.
+    """Result of the frames. Times in seconds, without the first frame's, which opens everything.
+    `out` and `back` are the status of sink and source, which name the methods used.
     """
 
     sent: list[float] = field(default_factory=list[float])
@@ -36,7 +36,7 @@ class Passage:
 
 
 def loop(uri: str, width: int, height: int, count: int) -> Passage:
-    """Send `count` pictures, each when the last one has come; without a first one it ends.
+    """Send `count` frames, each after the last one has arrived; stop if the first does not.
 
     Sink and source have a thread each, since each may own an OpenGL context.
     """
@@ -46,7 +46,7 @@ def loop(uri: str, width: int, height: int, count: int) -> Passage:
         sink = _opened(stack, sending, open_sink, uri)
         source = _opened(stack, receiving, open_source, uri)
         for number in range(count):
-            image = np.roll(base, number, 0)  # every row another one
+            image = np.roll(base, number, 0)  # every row changes
             frame = Frame(image, perf_counter(), number)
             sent, _ = sending.submit(_timed, sink.send, frame).result()
             wait = LATE if number else FIRST
@@ -64,7 +64,7 @@ def loop(uri: str, width: int, height: int, count: int) -> Passage:
 def _opened(
     stack: ExitStack, thread: ThreadPoolExecutor, opener: Callable[[str, Options], E], uri: str
 ) -> E:
-    """A transport that is opened, and will be closed, in its thread."""
+    """A transport that is opened and closed in its thread."""
     end = thread.submit(opener, uri, Options()).result()
     stack.callback(lambda: thread.submit(end.__exit__, None, None, None).result())
     return end
@@ -77,5 +77,5 @@ def _timed(do: Callable[[G], R], given: G) -> tuple[float, R]:
 
 
 def _noise(width: int, height: int) -> Image:
-    """A picture in which no two rows are alike, alpha and all."""
+    """An image in which no two rows are alike, alpha included."""
     return np.random.default_rng(1).integers(0, 256, (height, width, 4), np.uint8)

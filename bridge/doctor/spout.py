@@ -1,4 +1,4 @@
-"""What `spout-bridge doctor` finds out about Spout: who sends, and whether pictures pass."""
+"""Spout checks of `spout-bridge doctor`: who sends, and whether frames get through."""
 
 import ctypes
 import os
@@ -20,10 +20,10 @@ from bridge.transports import Options, open_source
 from bridge.transports.spout.registry import Sender, senders
 
 SIZES = ((1280, 720), (1920, 1080))
-COUNT = 61  # pictures of each size, of which the first is not timed
-VERBOSE = 1  # the level of Spout's log that tells most
+COUNT = 61  # frames of each size; the first is not timed
+VERBOSE = 1  # the most verbose level of Spout's log
 
-# What is done with every picture, by the way that the transport says it takes.
+# Copies of each frame, by the method that the transport reports.
 OUT = {
     "GPU texture": "3 copies: pixel buffer, OpenGL texture, shared texture",
     "CPU share": "2 copies: staging texture, shared texture",
@@ -36,9 +36,9 @@ BACK = {
 
 
 def spout(settings: Settings) -> Iterator[Check]:
-    """Everything; the log of Spout itself is kept meanwhile."""
+    """All checks; Spout's own log is kept meanwhile."""
     if not find_spec("SpoutGL"):
-        return  # said already, with the cure
+        return  # reported already, with the cure
     path = settings.folder / "spout.log"
     trouble = _keep_log(path)
     yield _counting()
@@ -54,24 +54,24 @@ def spout(settings: Settings) -> Iterator[Check]:
 
 
 def _tried(name: str, find: Callable[[], list[Check]]) -> list[Check]:
-    """What is found, in a thread of its own: an OpenGL context belongs to one."""
+    """The findings, in a thread of their own: an OpenGL context belongs to one thread."""
     try:
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(find).result()
-    except Exception as error:  # noqa: BLE001 - of a driver: they are what is looked for
-        problem = f"{name} fails ({error}): update the graphics driver, and report it."
-        return [Check(name, "fails", problem)]
+    except Exception as error:  # noqa: BLE001 - a driver's errors are what this looks for
+        problem = f"{name} failed ({error}): update the graphics driver, and report it."
+        return [Check(name, "failed", problem)]
 
 
 def _keep_log(path: Path) -> str:
-    """Have Spout write down what it does; what is in the way of that, empty for nothing."""
+    """Have Spout log what it does; why it cannot, or empty."""
     try:
         place = import_module("SpoutGL").__file__ or ""
         library = ctypes.CDLL(str(Path(place).with_name("Spout.dll")))
         library["?SetSpoutLogLevel@spoututils@@YAXW4SpoutLogLevel@1@@Z"](VERBOSE)
         library["?EnableSpoutLogFile@spoututils@@YAXPEBD_N@Z"](str(path).encode("mbcs"), False)
     except (OSError, ImportError, AttributeError) as error:
-        return f"cannot be kept: {error}"
+        return f"not kept: {error}"
     return ""
 
 
@@ -89,20 +89,20 @@ def _counting() -> Check:
             on = winreg.QueryValueEx(key, "Framecount")[0]
     except OSError:
         on = 0
-    told = "on: new pictures are told without a copy" if on else "off: every look costs a copy"
+    told = "on: new frames detected without a copy" if on else "off: every check costs a copy"
     return Check("Framecount", told)
 
 
 def _opengl() -> list[Check]:
     receiver: Any = import_module("SpoutGL").SpoutReceiver()
     if not receiver.createOpenGL():
-        return [Check("OpenGL", "none: pictures go through the CPU")]
+        return [Check("OpenGL", "none: frames go through the CPU")]
     try:
         found = str(import_module("bridge.transports.spout.gl").renderer())
     finally:
         receiver.closeOpenGL()
     problem = (
-        "OpenGL has no graphics driver here: install that of the GPU, and start the bridge at the "
+        "OpenGL has no graphics driver: install the GPU's driver, and start the bridge on the "
         "machine itself, not through a remote desktop."
     )
     return [Check("OpenGL", found, problem if found.startswith("GDI Generic") else "")]
@@ -111,7 +111,7 @@ def _opengl() -> list[Check]:
 def _sender(sender: Sender) -> list[Check]:
     """What another program sends, and whether it arrives."""
     with open_source(f"spout:{sender.name}", Options()) as source:
-        way = _way(source.status, BACK) if source.receive(FIRST) else "no picture comes"
+        way = _way(source.status, BACK) if source.receive(FIRST) else "no frame arrived"
         problem = source.problem
     form = f"{sender.width}x{sender.height} {sender.format_name}"
     value = f"{sender.name}, {form}, {sender.owner or 'unknown'}, {way}"
@@ -119,13 +119,13 @@ def _sender(sender: Sender) -> list[Check]:
 
 
 def _loopback(width: int, height: int) -> list[Check]:
-    """Pictures of one size from this program to itself."""
+    """Frames of one size from this program to itself."""
     size = f"{width}x{height}"
     passage = loop(f"spout:Doctor{os.getpid()}", width, height, COUNT)
     if not passage.sent:
-        return [Check(size, "no picture came back", _other_gpu())]
+        return [Check(size, "no frame came back", _other_gpu())]
     bad = (
-        f"Of {COUNT} pictures of {size} {passage.exact} came back through Spout as they were sent: "
+        f"Only {passage.exact} of {COUNT} frames of {size} came back through Spout as sent: "
         "update the graphics driver, and report it with Spout's log."
     )
     return [
@@ -133,7 +133,7 @@ def _loopback(width: int, height: int) -> list[Check]:
         Check(f"{size} back", _told(passage.back, BACK, passage.received)),
         Check(
             f"{size} bytes",
-            f"all right in {passage.exact} of {COUNT} pictures",
+            f"identical in {passage.exact} of {COUNT} frames",
             bad if passage.exact < COUNT else "",
         ),
     ]
@@ -146,15 +146,15 @@ def _told(status: str, ways: Mapping[str, str], times: Sequence[float]) -> str:
 
 
 def _way(status: str, ways: Mapping[str, str]) -> str:
-    """Which of the ways a transport says that it takes."""
+    """The method that the transport reports."""
     return next((way for way in ways if status.endswith(way)), status)
 
 
 def _other_gpu() -> str:
-    # In a virtual environment the program that runs is the one that Python was installed as.
+    # In a virtual environment, the program that runs is the Python it was made from.
     program = getattr(sys, "_base_executable", sys.executable)
     return (
-        "Pictures do not come back through Spout, probably since OpenGL runs on another GPU than "
-        f"Direct3D: set {program}, and the programs that it works with, to the same GPU in "
+        "Frames do not come back through Spout, probably because OpenGL runs on another GPU than "
+        f"Direct3D: set {program}, and the programs it works with, to the same GPU in "
         "Windows' graphics settings (System, Display, Graphics)."
     )

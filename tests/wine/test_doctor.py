@@ -58,8 +58,8 @@ def test_it_tells_path_copies_and_times_and_compares_every_byte(printed):
         for side, copies in zip(("out", "back"), COPIES[shim.mode]):
             times = r"p50 [\d.]+ ms, p95 [\d.]+ ms"
             assert re.search(rf"^{size} {side} +{path}, {times}; {copies}", text, re.MULTILINE)
-        assert re.search(rf"^{size} bytes +all right in {COUNT} of {COUNT} ", text, re.MULTILINE)
-    assert "Nothing is in the way." in text
+        assert re.search(rf"^{size} bytes +identical in {COUNT} of {COUNT} ", text, re.MULTILINE)
+    assert "No problems found." in text
     assert status == 0
 
 
@@ -67,7 +67,7 @@ def test_it_tells_path_copies_and_times_and_compares_every_byte(printed):
 def test_another_gpu_is_named_with_the_cure(printed):
     status, text = printed
     problems = re.findall("^Problem: (.+)$", text, re.MULTILINE)
-    (own,) = [p for p in problems if p.startswith("Pictures do not come back through Spout")]
+    (own,) = [p for p in problems if p.startswith("Frames do not come back through Spout")]
     assert "on another GPU than Direct3D" in own
     assert "python.exe" in own
     assert "graphics settings" in own

@@ -54,7 +54,7 @@ def test_where_all_is_well_it_says_what_a_bug_report_needs(tmp_path, port, monke
         rf"processors +{os.cpu_count()}", r"memory +.* GB free of .* GB",
         "shared memory +.* GB free", f"port +{port} is free", rf"folder +{tmp_path}, .* GB free",
         "NVIDIA GPU +NVIDIA GeForce RTX 4090, 560.94",
-        "Nothing is in the way.",
+        "No problems found.",
     ):  # fmt: skip
         assert re.search(f"^{line}", done.stdout, re.MULTILINE), line
 
@@ -68,7 +68,7 @@ def test_a_taken_port_is_named_with_its_owner(capsys, tmp_path, kind):
         port = taken.getsockname()[1]
         status, rows, problems = printed(capsys, tmp_path, port=port)
     assert status == 1
-    assert rows["port"] == f"{port} is taken"
+    assert rows["port"] == f"{port} is in use"
     (problem,) = problems
     assert f"Port {port} is in use by" in problem
     assert f"(process {os.getpid()})" in problem
@@ -80,7 +80,7 @@ def test_a_bridge_that_runs_is_no_problem(capsys, tmp_path):
         bridge.until(lambda state: state["state"] == "RUNNING")
         status, rows, problems = printed(capsys, tmp_path, port=bridge.port)
     assert (status, problems) == (0, [])
-    assert "has a bridge that runs: state RUNNING, " in rows["port"]
+    assert "in use by a running bridge: state RUNNING, " in rows["port"]
     assert "pipeline passthrough" in rows["port"]
 
 
@@ -94,14 +94,14 @@ def test_what_is_missing_or_small_or_broken_is_said_with_the_cure(capsys, tmp_pa
     status, rows, problems = printed(capsys, tmp_path / "file" / "below", port=0)
     assert status == 1
     assert rows["av"] == "not installed"
-    assert rows["NVIDIA GPU"] == "nvidia-smi fails: DLL load failed"
+    assert rows["NVIDIA GPU"] == "nvidia-smi failed: DLL load failed"
     for words in (
         "av is missing: install it with `pip install av`",
         "cv2 is missing: install it with `pip install opencv-python-headless`",
-        "onnxruntime is installed and cannot be loaded (DLL load failed)",
-        "cv2 is installed and cannot be loaded (DLL load failed)",
-        "too little for pictures of 1280x720: choose a smaller --output-size",
-        "cannot be written (Not a directory): choose another with --folder",
+        "onnxruntime is installed but does not load (DLL load failed)",
+        "cv2 is installed but does not load (DLL load failed)",
+        "too little for frames of 1280x720: choose a smaller --output-size",
+        "is not writable (Not a directory): choose another with --folder",
     ):
         assert sum(words in problem for problem in problems) == 1, words
     assert not any("SpoutGL" in problem for problem in problems), "it is for Windows"
