@@ -1,1 +1,1 @@
-"""Where weights lie, here and on the hub, and how they come. Free of torch."""
+"""Where weights are, on this machine and on the hub, and how to get them. Free of torch."""

@@ -1,8 +1,8 @@
 """Download declared files: `python -m engine.files.download`, which may be killed at any time.
 
-It reads a list of files from standard input and writes one JSON line for everything that happens.
-What has come stays in a file beside the target, named by the hub's own tag of the content, so that
-the next start goes on where this one ended; only a whole file whose hash is right gets its name.
+It reads a list of files from standard input and writes one JSON line per event. Partial data is
+kept in a file beside the target, named by the hub's tag of the content, so that the next start
+resumes it; a file gets its final name only when it is complete and its hash matches.
 """
 
 import errno
@@ -26,10 +26,10 @@ from engine.files.library import Library, WeightsError, sha256, size_text
 from engine.system import by_hand, drives, held
 from engine.system.parent import die_with_parent
 
-SPARE = 1 << 30  # bytes that stay free on the disk
+SPARE = 1 << 30  # bytes kept free on the disk
 SHA256 = 64  # digits
-LET_GO = 60.0  # seconds that a scanner may take for a file that has come
-CHUNK = 1 << 20  # bytes between two lines of news, and that a kill may lose
+LET_GO = 60.0  # seconds that a virus scanner may hold a downloaded file
+CHUNK = 1 << 20  # bytes between two progress lines, and at most lost by a kill
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,17 @@ class Wanted:
 
     @property
     def here(self) -> int:
-        """Bytes that have come already."""
+        """Bytes already downloaded."""
         return self.part.stat().st_size if self.part.is_file() else 0
 
     @property
     def sha256(self) -> str:
-        """What its hash must be; empty where nobody says."""
+        """The expected hash; empty if unknown."""
         return self.artifact.sha256 or (self.tag if len(self.tag) == SHA256 else "")
 
 
 def main() -> int:
-    """Do what standard input asks for; 0 when all of it is here."""
+    """Download what standard input asks for; 0 once every file is complete."""
     die_with_parent()
     order = json.load(sys.stdin)
     library = Library(Path(order["models"]))
@@ -70,18 +70,18 @@ def main() -> int:
 
 
 def say(**news: Any) -> None:
-    """One line of news: `plan`, `progress`, `checking`, `here`, `error` or `done`."""
+    """Write one event: `plan`, `progress`, `checking`, `here`, `error` or `done`."""
     sys.stdout.write(json.dumps(news) + "\n")
     sys.stdout.flush()
 
 
 def fetch(library: Library, artifacts: Sequence[Artifact]) -> None:
-    """Download what is nowhere on this machine; WeightsError with one sentence where that fails.
+    """Download files missing from this machine; WeightsError with one sentence on failure.
 
-    Before the first byte the size of all of it is known, and there is room for it.
+    The total size is known, and checked against free space, before the first byte.
     """
     hub.set_client_factory(_client)
-    constants.DOWNLOAD_CHUNK_SIZE = CHUNK  # the library's 10 MB are half a minute of a slow line
+    constants.DOWNLOAD_CHUNK_SIZE = CHUNK  # the library's 10 MB take half a minute on a slow line
     with _told():
         wanted = [_asked(library, artifact) for artifact in library.missing(artifacts)]
     todo = sum(one.size - one.here for one in wanted)
@@ -92,8 +92,9 @@ def fetch(library: Library, artifacts: Sequence[Artifact]) -> None:
     say(say="plan", files=len(wanted), size=sum(one.size for one in wanted), todo=todo, free=free)
     if todo and todo + SPARE > free:
         raise WeightsError(
-            f"The download takes {size_text(todo)} and {home} has {size_text(free)} free, of which "
-            f"{size_text(SPARE)} must stay; make room, or choose another folder with --models."
+            f"The download needs {size_text(todo)}, but {home} has {size_text(free)} free "
+            f"and {size_text(SPARE)} must stay free; free up space or choose another folder with "
+            "--models."
         )
     before = 0
     for one in wanted:
@@ -105,8 +106,8 @@ def _download(library: Library, one: Wanted, before: int, whole: int) -> None:
     with _told():
         one.part.parent.mkdir(parents=True, exist_ok=True)
     for old in one.target.parent.glob(f"{one.target.name}.*.part"):
-        if old != one.part:  # of a content that the hub no longer has
-            with suppress(OSError):  # then it only takes room
+        if old != one.part:  # of a version that the hub no longer has
+            with suppress(OSError):  # it only takes up space
                 old.unlink()
 
     def progress(done: int, what: str = "progress") -> None:
@@ -129,13 +130,13 @@ def _download(library: Library, one: Wanted, before: int, whole: int) -> None:
 
 
 def _keep(library: Library, one: Wanted, progress: Any) -> None:
-    """Give a whole file its name, if it is what it should be."""
+    """Give a complete file its final name, if its hash matches."""
     found = sha256(one.part, lambda done, _: progress(int(done), "checking"))
     if one.sha256 and found != one.sha256:
         held.remove(one.part)
         raise WeightsError(
-            f"{one.artifact.name} came with the SHA-256 {found} where {one.sha256} is expected; "
-            "it was removed. Download it again; if that gives the same, its authors changed it."
+            f"{one.artifact.name} has the SHA-256 {found}, but {one.sha256} is expected; it was "
+            "removed. Download it again; if the hash is the same, its authors changed the file."
         )
     try:
         held.replace(one.part, one.target, LET_GO)
@@ -143,25 +144,25 @@ def _keep(library: Library, one: Wanted, progress: Any) -> None:
         if not held.is_held(error):
             raise
         raise WeightsError(
-            f"{one.artifact.name} has come whole and is right, but another program, such as a "
-            f"virus scanner, holds {one.part} open. Start the download again when that lets go: "
-            "nothing of it is fetched twice."
+            f"{one.artifact.name} is complete and correct, but another program, such as a "
+            f"virus scanner, has {one.part} open. Start the download again once it is released; "
+            "nothing is downloaded twice."
         ) from None
     library.record(one.target, found, came=True)
     say(say="here", file=one.artifact.name, path=str(one.target))
 
 
 def _asked(library: Library, artifact: Artifact) -> Wanted:
-    """Ask the hub for a file's size and tag."""
+    """Get a file's size and tag from the hub."""
     url = hub.hf_hub_url(artifact.repository, artifact.file, endpoint=constants.ENDPOINT)
     seen = _metadata(url)
     if not seen.size or not seen.etag:
-        raise WeightsError(f"{url} does not say how large it is; try again later.")
+        raise WeightsError(f"{url} does not report its size; try again later.")
     if artifact.sha256 and len(seen.etag) == SHA256 and seen.etag != artifact.sha256:
         raise WeightsError(
-            f"The hub's {artifact.name} is another file than the one that this version knows (its "
-            f"SHA-256 is {seen.etag} where {artifact.sha256} is expected); nothing was downloaded. "
-            "Get a newer spout-bridge, or put the file that you trust into the models folder."
+            f"{artifact.name} on the hub is not the file that this version expects (its SHA-256 is "
+            f"{seen.etag}, expected {artifact.sha256}); nothing was downloaded. Update "
+            "spout-bridge, or put a file that you trust into the models folder."
         )
     target = library.home(artifact)
     part = target.with_name(f"{target.name}.{seen.etag[:12]}.part")
@@ -176,7 +177,7 @@ def _metadata(url: str) -> HfFileMetadata:
 
 @contextmanager
 def _told(one: Wanted | None = None) -> Generator[None]:
-    """Say in one sentence what the network or the disk did."""
+    """Turn network and disk errors into a WeightsError of one sentence."""
     try:
         yield
     except errors.OfflineModeIsEnabled:
@@ -186,30 +187,32 @@ def _told(one: Wanted | None = None) -> Generator[None]:
         ) from None
     except errors.GatedRepoError as error:
         raise WeightsError(
-            f"{_page(error)} wants its licence accepted: open it in a browser, agree, and run "
-            "`hf auth login`."
+            f"{_page(error)} requires accepting its licence: open the page in a browser, "
+            "accept it, and run `hf auth login`."
         ) from None
     except (errors.RepositoryNotFoundError, errors.EntryNotFoundError) as error:
-        raise WeightsError(f"The hub has no such file any more: {_first_line(error)}") from None
+        raise WeightsError(f"File not found on the hub: {_first_line(error)}") from None
     except errors.HfHubHTTPError as error:
-        raise WeightsError(f"The hub answers {_first_line(error)}{_kept(one)}.") from None
+        raise WeightsError(f"The hub answered: {_first_line(error)}{_kept(one)}.") from None
     except httpx2.TooManyRedirects:
-        raise WeightsError(f"The hub redirects more than {REDIRECTS} times; try later.") from None
+        raise WeightsError(
+            f"The hub redirects more than {REDIRECTS} times; try again later."
+        ) from None
     except httpx2.HTTPError as error:
         raise WeightsError(
-            f"{urlsplit(constants.ENDPOINT).hostname} cannot be reached or broke off "
+            f"{urlsplit(constants.ENDPOINT).hostname} is unreachable or dropped the connection "
             f"({type(error).__name__}: {error}){_kept(one)}."
         ) from None
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise WeightsError(f"The disk is full{_kept(one) or '; make room'}.") from None
+            raise WeightsError(f"The disk is full{_kept(one) or '; free up space'}.") from None
         raise WeightsError(
-            f"The file could not be written or came short ({error}){_kept(one)}."
+            f"The file could not be written or is incomplete ({error}){_kept(one)}."
         ) from None
 
 
 def _kept(one: Wanted | None) -> str:
-    return "; what has come is kept, start again to go on" if one and one.here else ""
+    return "; partial data is kept, start again to resume" if one and one.here else ""
 
 
 def _page(error: errors.HfHubHTTPError) -> str:
@@ -221,7 +224,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _bar(began: int, progress: Any) -> type:
-    """What huggingface_hub takes for a progress bar: it tells us instead of the terminal."""
+    """A progress bar for huggingface_hub that reports to us instead of the terminal."""
 
     class Bar:
         def __init__(self, *_: Any, **__: Any) -> None:
@@ -244,20 +247,23 @@ def _bar(began: int, progress: Any) -> type:
 
 
 def _client() -> httpx2.Client:
-    """A client that goes nowhere but to the hub and its CDN, over https."""
+    """A client that only talks to the hub and its CDN, over https."""
     return httpx2.Client(
         event_hooks={"request": [_allowed]},
         follow_redirects=True,
         max_redirects=REDIRECTS,
-        timeout=None,  # each request of the hub's library brings its own
+        timeout=None,  # the hub's library sets one for each request
     )
 
 
 def _allowed(request: Any) -> None:
     if not allowed(str(request.url), constants.ENDPOINT):
-        raise WeightsError(f"The download was sent to {request.url.host}, which is not the hub's.")
+        raise WeightsError(
+            f"The download was redirected to {request.url.host}, which is not a hub host; "
+            "try again later."
+        )
 
 
 if __name__ == "__main__":
-    by_hand.refuse("what downloads for a bridge", "spout-bridge models download")
+    by_hand.refuse("the downloader of a bridge", "spout-bridge models download")
     sys.exit(main())

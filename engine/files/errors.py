@@ -1,50 +1,48 @@
-"""What is said of a file that is no checkpoint, or not a whole one. Free of torch."""
+"""Errors for files that are not checkpoints, or incomplete ones. Free of torch."""
 
 from collections.abc import Iterable
 from pathlib import PurePath
 
-LIMIT = 100_000_000  # bytes of a header, or of all that is read of an archive
-MOST = 100_000  # tensors of a file; the largest network here has 1,100
-SHOWN = 3  # keys that an error names; the rest is counted
-NAMED = 120  # characters of a key that an error shows
+LIMIT = 100_000_000  # bytes of a header, or read from an archive in total
+MOST = 100_000  # tensors in a file; the largest network here has 1,100
+SHOWN = 3  # keys named in an error; the rest are counted
+NAMED = 120  # characters of a key shown in an error
 
 AGAIN = "download it again"
-WAIT = f"wait until its download has ended, or {AGAIN}"
+WAIT = f"wait for its download to finish, or {AGAIN}"
 
 
 class FileError(ValueError):
-    """A file of the user's that cannot be used: no fault of the program. One sentence, with the
-    cure.
-    """
+    """A user's file that cannot be used; not a bug. One sentence, with the cure."""
 
 
 class CheckpointError(FileError):
-    """A file that is no checkpoint, or not of this network; one sentence, with the cure."""
+    """A file that is not a checkpoint, or not for this network; one sentence, with the cure."""
 
 
 def unsafe(name: str | PurePath) -> CheckpointError:
-    """What is said of a pickle that asks for more than tensors."""
+    """The error for a pickle that contains more than tensors."""
     return CheckpointError(
-        f"{name} holds more than tensors, which could run code, so nothing of it was loaded; "
-        "take the file from its authors, as .safetensors where they have one."
+        f"{name} contains more than tensors and could run code, so it was not loaded; "
+        "get the file from its authors, as .safetensors if they offer it."
     )
 
 
 def damaged(name: str | PurePath, what: str = "", cure: str = AGAIN) -> CheckpointError:
-    """What is said of a file that is not whole; `what` is the place, the found and the expected."""
+    """The error for a damaged file; `what` says where, what was found and what was expected."""
     told = f": {what}" if what else ""
     kind = PurePath(name).suffix
-    return CheckpointError(f"{name} is damaged, cut short or no {kind} file{told}; {cure}.")
+    return CheckpointError(f"{name} is damaged, truncated or not a {kind} file{told}; {cure}.")
 
 
 def shown(key: object) -> str:
-    """A key of a file in quotes, for a sentence about it: a hostile one may be of any length."""
+    """A key from a file in quotes, shortened: a hostile key may have any length."""
     text = repr(key)
     return text if len(text) <= NAMED else f"{text[: NAMED - 1]}…"
 
 
 def first_few(items: Iterable[str]) -> str:
-    """The first few, and how many more there are."""
+    """The first few items, and the number of the others."""
     items = list(items)
     rest = len(items) - SHOWN
     return ", ".join(items[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,6 +1,6 @@
-"""A file of the Hugging Face hub, read where it lies: `RemoteFile`, by HTTP Range requests.
+"""Read a file on the Hugging Face hub without downloading it: `RemoteFile`, by HTTP Range requests.
 
-A checkpoint's header is some 100 KB of some GB, at the file's start or its end. Free of torch.
+A checkpoint's header is about 100 KB out of several GB, at the file's start or end. Free of torch.
 """
 
 import io
@@ -17,22 +17,22 @@ from huggingface_hub import constants, errors
 
 from engine.files.hub_hosts import REDIRECTS, allowed
 
-BLOCK = 1 << 16  # bytes that are asked for at once, at least
-KEPT = 64  # blocks that are kept
-TIMEOUT = 20.0  # seconds that one request may take, and that a server may be silent
+BLOCK = 1 << 16  # bytes per request, at least
+KEPT = 64  # blocks cached
+TIMEOUT = 20.0  # seconds for one request, and without a byte from the server
 RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)$")
 
 
 class RemoteError(OSError):
-    """A file that cannot be read from afar; one sentence, with the cure."""
+    """A remote file that cannot be read; one sentence, with the cure."""
 
 
 def hub_file(
     repository: str, file: str, revision: str = "main", *, endpoint: str | None = None
 ) -> "RemoteFile":
-    """A file of a repository of the hub, or of its mirror at `endpoint` or HF_ENDPOINT.
+    """A file in a hub repository, or on its mirror at `endpoint` or HF_ENDPOINT.
 
-    RemoteError where it cannot be read, as from every `read` later on.
+    RemoteError if it cannot be read; so does every later `read`.
     """
     endpoint = endpoint or constants.ENDPOINT
     url = hub.hf_hub_url(repository, file, revision=revision, endpoint=endpoint)
@@ -40,10 +40,10 @@ def hub_file(
 
 
 class RemoteFile(io.RawIOBase):
-    """A file behind a URL, for reading; it can seek, and keeps the blocks that it read last.
+    """A seekable, read-only file at a URL; caches the blocks read last.
 
-    `name` is what errors call it. `headers` go to the URL's own host and to no other. `received`
-    counts the bytes of the file that came over the network, `requests` what was asked for.
+    `name` appears in errors. `headers` are sent to the URL's own host only. `received` counts the
+    file bytes received over the network, `requests` the requests made.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class RemoteFile(io.RawIOBase):
         self.received = self.requests = 0
         self._headers, self._timeout = dict(headers or {}), timeout
         self._final = url  # where redirects lead
-        self._linked = ""  # the size that the hub told when it sent us there
+        self._linked = ""  # the size that the hub reported with the redirect
         self._at = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
-        self.size = -1  # bytes; not known before the first answer
+        self.size = -1  # bytes; unknown before the first response
         self._fetch(0, 1)
 
     def readable(self) -> bool:
@@ -74,26 +74,26 @@ class RemoteFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """Where the next read begins."""
+        """Position of the next read."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """See `io.IOBase.seek`."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
         if base + offset < 0:
-            raise ValueError(f"There is no place {base + offset} in a file.")
+            raise ValueError(f"Cannot seek to {base + offset}: positions start at 0.")
         self._at = base + offset
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        """See `io.RawIOBase.readinto`; it is filled as far as the file goes."""
+        """See `io.RawIOBase.readinto`; fills the buffer unless the file ends first."""
         view = memoryview(buffer).cast("B")
         data = self.read(len(view))
         view[: len(data)] = data
         return len(data)
 
     def read(self, size: int | None = -1) -> bytes:
-        """The next `size` bytes, fewer at the end only; all the rest where it is below 0."""
+        """The next `size` bytes, fewer only at the end; all the rest if negative."""
         rest = max(0, self.size - self._at)
         size = rest if size is None or size < 0 else min(size, rest)
         if not size:
@@ -105,7 +105,7 @@ class RemoteFile(io.RawIOBase):
         return b"".join(blocks)[start : start + size]
 
     def _ready(self, first: int, last: int) -> list[bytes]:
-        """The blocks from `first` to `last`; what is missing between two of them comes at once."""
+        """The blocks from `first` to `last`; missing ones are fetched in one request."""
         gone = [n for n in range(first, last + 1) if n not in self._blocks]
         if gone:
             self._fetch(gone[0], gone[-1] + 1 - gone[0])
@@ -117,7 +117,7 @@ class RemoteFile(io.RawIOBase):
         return blocks
 
     def _fetch(self, first: int, count: int) -> None:
-        """Get blocks from the network."""
+        """Fetch blocks over the network."""
         begin = first * BLOCK
         end = begin + count * BLOCK
         if self.size >= 0:
@@ -126,7 +126,7 @@ class RemoteFile(io.RawIOBase):
             data = self._asked(begin, end)
         except errors.OfflineModeIsEnabled:
             raise RemoteError(
-                f"{self.name} is not asked for, since HF_HUB_OFFLINE is set; unset it."
+                f"{self.name} was not requested because HF_HUB_OFFLINE is set; unset it."
             ) from None
         except httpx2.TimeoutException:
             raise self._slow() from None
@@ -135,7 +135,7 @@ class RemoteFile(io.RawIOBase):
                 raise
             raise RemoteError(
                 f"{self.name} cannot be read from {urlsplit(self._final).hostname} "
-                f"({type(error).__name__}: {error}); see whether this machine is online."
+                f"({type(error).__name__}: {error}); check the network connection."
             ) from error
         for number in range(count):
             block = data[number * BLOCK : (number + 1) * BLOCK]
@@ -143,7 +143,7 @@ class RemoteFile(io.RawIOBase):
                 self._blocks[first + number] = block
 
     def _asked(self, begin: int, end: int) -> bytes:
-        """The file's bytes from `begin` to before `end`, or to its own end."""
+        """The file's bytes from `begin` up to `end` (exclusive), or to the end of the file."""
         deadline = perf_counter() + self._timeout
         known = self._final != self.url
         for _ in range(REDIRECTS + 2):
@@ -159,7 +159,7 @@ class RemoteFile(io.RawIOBase):
                     self._linked = answer.headers.get("x-linked-size", self._linked)
                     self._follow(answer.headers.get("location", ""))
                 elif known and answer.status_code in (401, 403, 404, 410):
-                    known, self._final = False, self.url  # where it led no longer holds: ask anew
+                    known, self._final = False, self.url  # the redirect expired: ask again
                 else:
                     return self._body(answer, begin, end, deadline)
         raise RemoteError(f"{self.name} redirects more than {REDIRECTS} times; try again later.")
@@ -170,18 +170,18 @@ class RemoteFile(io.RawIOBase):
         return {**own, "Range": f"bytes={begin}-{end - 1}", "Accept-Encoding": "identity"}
 
     def _follow(self, location: str) -> None:
-        """Go on there, if that is the hub's; a hub on this machine may send to this machine."""
+        """Follow a redirect within the hub's hosts; a local hub may redirect to this machine."""
         try:
             target = urljoin(self._final, location)
             seen = urlsplit(target)
-        except ValueError:  # of brackets that do not close, or hold no address
+        except ValueError:  # unclosed brackets, or no address in them
             raise RemoteError(
-                f"{self.name} redirects to what is no address; try again later."
+                f"{self.name} redirects to an invalid address; try again later."
             ) from None
         if not allowed(target, self.url):
             raise RemoteError(
-                f"{self.name} redirects to {seen.scheme}://{seen.hostname or ''}, which is not the "
-                "hub's; nothing was read there, try again later."
+                f"{self.name} redirects to {seen.scheme}://{seen.hostname or ''}, which is not a "
+                "hub host; nothing was read there, try again later."
             )
         self._final = target
 
@@ -208,43 +208,43 @@ class RemoteFile(io.RawIOBase):
                 raise self._slow()
         if there != wanted:
             raise RemoteError(
-                f"{self.name} came with {there} bytes from {begin} on where {wanted} were asked "
-                "for; try again."
+                f"{self.name} returned {there} bytes from position {begin}, but {wanted} were "
+                "requested; try again."
             )
         return b"".join(parts)
 
     def _check_status(self, status: int) -> None:
         told = {
-            401: "asks for an account: run `hf auth login` or set HF_TOKEN",
+            401: "requires an account: run `hf auth login` or set HF_TOKEN",
             403: "is not open to this account: accept its terms on its page on the hub",
-            404: "is not there: a newer spout-bridge may know its new place",
-            429: "was asked for too often: wait a few minutes",
+            404: "was not found: a newer spout-bridge may know its new location",
+            429: "was requested too often: wait a few minutes",
         }
         if status in told:
             raise RemoteError(f"{self.name} {told[status]} ({status}).")
         if status == 200:
             raise self._no_ranges()
         if status not in (206, 416):
-            raise RemoteError(f"{self.name} is answered with {status}; try again later.")
+            raise RemoteError(f"{self.name} failed with HTTP status {status}; try again later.")
 
     def _check_size(self, size: int) -> None:
         if self.size < 0:
             self.size = int(self._linked) if self._linked.isdecimal() else size
         if self.size != size:
             raise RemoteError(
-                f"{self.name} has {size} bytes where {self.size} are expected, as if it was "
-                "changed meanwhile; try again."
+                f"{self.name} has {size} bytes, but {self.size} are expected: it may have changed "
+                "in the meantime; try again."
             )
 
     def _no_ranges(self) -> RemoteError:
         return RemoteError(
-            f"{self.name} cannot be read in part from {urlsplit(self._final).hostname}, which "
-            "knows no ranges; download it whole."
+            f"{self.name} cannot be read in part, because {urlsplit(self._final).hostname} does "
+            "not support ranges; download the whole file."
         )
 
     def _slow(self) -> RemoteError:
         return RemoteError(
-            f"{self.name} did not come within {self._timeout:g} s from "
+            f"{self.name} timed out after {self._timeout:g} s at "
             f"{urlsplit(self._final).hostname}; try again later."
         )
 

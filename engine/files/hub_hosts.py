@@ -2,18 +2,18 @@
 
 from urllib.parse import urlsplit
 
-HUB = ("huggingface.co", "hf.co")  # with what is below them: the hub and its CDN
+HUB = ("huggingface.co", "hf.co")  # and their subdomains: the hub and its CDN
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 REDIRECTS = 5  # at most
 
 
 def allowed(url: str, origin: str) -> bool:
-    """Whether a download that began at `origin` may be sent to `url`: over https to the hub or to
-    the same host; a hub on this machine may send to this machine.
+    """Whether a download from `origin` may be redirected to `url`: over https to the hub or the
+    same host; a local hub may redirect to this machine.
     """
     try:
         seen, began = urlsplit(url), urlsplit(origin)
-    except ValueError:  # of brackets that do not close, or hold no address
+    except ValueError:  # unclosed brackets, or no address in them
         return False
     host = seen.hostname or ""
     if host in LOOPBACK and began.hostname in LOOPBACK:

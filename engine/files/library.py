@@ -1,7 +1,7 @@
-"""The weights on this machine: where each declared file lies, and whether it is that file.
+"""The weights on this machine: where each declared file is, and whether it is the right one.
 
-Our own models folder comes first; a file that another program has brought is used where it lies.
-Free of torch: bridge and worker read it alike.
+Our own models folder comes first; files of other programs are used in place. Free of torch: bridge
+and worker both use it.
 """
 
 import hashlib
@@ -26,27 +26,25 @@ from engine.system import drives, held
 RECORD = "hashes.json"
 BLOCK = 1 << 22
 PICKLES = {".pt", ".pth"}
-PLACES = ("lora_1", "lora_2", "lora_3")  # parameters that name a LoRA
+PLACES = ("lora_1", "lora_2", "lora_3")  # parameters holding a LoRA's name
 COMFY = ("diffusion_models", "unet", "vae", "vae_approx", "text_encoders", "clip")
 
-Progress = Callable[[float, float], None]  # bytes done, bytes in all
+Progress = Callable[[float, float], None]  # bytes done, bytes in total
 
 
 class WeightsError(FileError):
-    """A file of weights that is not what was declared; one sentence, with the cure."""
+    """A weights file that does not match its declaration; one sentence, with the cure."""
 
 
 def size_text(size: float) -> str:
-    """Bytes as a person reads them: 11.4 GB, 508 MB, 12 kB."""
+    """Bytes in readable form: 11.4 GB, 508 MB, 12 kB."""
     if size >= 1e9:
         return f"{size / 1e9:.1f} GB"
     return f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def sha256(path: Path, progress: Progress | None = None) -> str:
-    """The SHA-256 of a file as hexadecimal digits; of an index and its shards, that of all of them
-    one behind the other.
-    """
+    """The SHA-256 of a file in hex; for an index, of the index and its shards concatenated."""
     parts = shards.files(path)
     digest, done, whole = hashlib.sha256(), 0, sum(part.stat().st_size for part in parts)
     for part in parts:
@@ -61,7 +59,7 @@ def sha256(path: Path, progress: Progress | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A folder with weights, and whose it is."""
+    """A folder with weights, and the program that owns it."""
 
     folder: Path
     origin: str
@@ -76,12 +74,12 @@ class FoundFile:
 
     @property
     def in_shards(self) -> bool:
-        """Whether it is the index of a checkpoint in shards."""
+        """Whether it is the index of a sharded checkpoint."""
         return shards.is_index(self.path)
 
 
 def other_places(environment: Mapping[str, str] = os.environ) -> list[ModelFolder]:
-    """The folders that other programs keep weights in, as far as they are there now."""
+    """Weight folders of other programs that exist now."""
     home = Path.home()
     cache = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
     hub_home = Path(environment.get("HF_HOME") or cache / "huggingface")
@@ -96,7 +94,7 @@ def other_places(environment: Mapping[str, str] = os.environ) -> list[ModelFolde
 
 
 def _documents(environment: Mapping[str, str], home: Path) -> list[Path]:
-    """Where documents may be: OneDrive takes them along, under a name in the user's language."""
+    """Possible documents folders: OneDrive moves them, under a name in the user's language."""
     names = ("OneDrive", "OneDriveConsumer", "OneDriveCommercial")
     clouds = [Path(at) / "Documents" for name in names if (at := environment.get(name))]
     found = [*_windows_documents(), home / "Documents", *clouds]
@@ -104,20 +102,20 @@ def _documents(environment: Mapping[str, str], home: Path) -> list[Path]:
 
 
 def _windows_documents() -> list[Path]:
-    """Where Windows itself says that documents are; none where it does not say."""
+    """The documents folder that Windows reports, if any."""
     if sys.platform != "win32":
         return []
     try:
         return [user_documents_path()]
-    except (OSError, ValueError):  # a profile that is broken or still being made
+    except (OSError, ValueError):  # a profile that is broken or still being created
         return []
 
 
 @dataclass
 class Library:
-    """A models folder of our own, and what else there is on this machine.
+    """Our models folder, and the other weights on this machine.
 
-    `more` are folders that the user names beside it, in any of the layouts that we know.
+    `more` are additional folders named by the user, in any known layout.
     """
 
     models: Path
@@ -125,7 +123,7 @@ class Library:
 
     @property
     def places(self) -> list[ModelFolder]:
-        """All folders that are there now; drives come and go."""
+        """All folders that exist now; drives come and go."""
         named = [
             ModelFolder(self.models, "here"),
             *(ModelFolder(folder, "named by you") for folder in self.more),
@@ -133,13 +131,13 @@ class Library:
         return [place for place in named if drives.is_folder(place.folder)] + other_places()
 
     def home(self, artifact: Artifact) -> Path:
-        """Where a download puts it."""
+        """Where a download stores it."""
         return self.models / artifact.name
 
     def find(self, artifact: Artifact) -> FoundFile | None:
-        """The file, where there is one of the declared name and, where that is sure, size."""
+        """The file with the declared name and, if known for certain, the declared size."""
         for place in self.places:
-            with suppress(OSError):  # of a drive that goes just now
+            with suppress(OSError):  # the drive may disappear meanwhile
                 for path in _candidates(place.folder, artifact):
                     if _may_be(path, artifact):
                         return FoundFile(path, place.origin)
@@ -147,27 +145,27 @@ class Library:
 
     @property
     def away(self) -> str:
-        """That the drive of the models folder is away, in a sentence; empty where it is there."""
+        """A sentence if the drive of the models folder is missing; else empty."""
         what = drives.away(self.models)
         return (
             what and f"{what}: {drives.cure(self.models)}, or choose another folder with --models."
         )
 
     def lora(self, name: str) -> LoraFile:
-        """The LoRA that is meant by a name or a whole path, here or where another program keeps
-        its own. ValueError, as one sentence, where there is none.
+        """The LoRA with this name or full path, in our folders or another program's. ValueError,
+        as one sentence, if not found.
         """
         return loras.find(self._lora_folders, name, self.models / LORAS)
 
     def loras(self, widths: Mapping[str, int] = loras.WIDTHS) -> list[ListedLora]:
-        """All LoRAs on this machine; it reads their headers, once each. `widths` are those of the
-        networks that the pipelines would run, by the pipelines' ids.
+        """All LoRAs on this machine; reads each header once. `widths` are the network widths of the
+        pipelines, by id.
         """
         return loras.listed(self._lora_folders, widths)
 
     def misfits(self, load: CausalLoad, pipeline: str, width: int) -> dict[str, str]:
-        """Why a pipeline whose network is of that width cannot take LoRAs that it is to be loaded
-        with: a sentence for each, by the parameter's name.
+        """Why a pipeline with a network of this width cannot use the LoRAs in `load`: one sentence
+        each, by parameter name.
         """
         names = {place: str(getattr(load, place)) for place in PLACES}
         told = {
@@ -178,11 +176,11 @@ class Library:
         return {place: f"{place}: {why}" for place, why in told.items() if why}
 
     def lora_bytes(self, load: CausalLoad) -> int:
-        """What LoRAs take that stay live: about as much as their files."""
+        """Memory of live LoRAs in bytes: about the size of their files."""
         names = [str(getattr(load, place)) for place in PLACES if load.lora_mode == "live"]
         size = 0
         for name in filter(None, names):
-            with suppress(OSError):  # one that is gone takes nothing
+            with suppress(OSError):  # a deleted one needs nothing
                 found = loras.exact(self._lora_folders, name)
                 size += found.path.stat().st_size if found else 0
         return size
@@ -192,7 +190,7 @@ class Library:
         return loras.lora_folders((place.folder, place.origin) for place in self.places)
 
     def missing(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
-        """Those that are nowhere."""
+        """The artifacts not found on this machine."""
         return [artifact for artifact in artifacts if self.find(artifact) is None]
 
     def check(
@@ -203,40 +201,40 @@ class Library:
         *,
         anew: bool = False,
     ) -> str:
-        """Make sure that `path` is the declared file, and give its SHA-256.
+        """Verify that `path` is the declared file, and return its SHA-256.
 
-        A file that was checked before and has kept size and time is taken as it was, unless
-        `anew`. WeightsError where the hash is another than the declared one; or, where none is
-        declared, than it was when the file was downloaded, or when it had the same size and time.
-        One that somebody replaced by hand is what it is.
+        A file checked before with the same size and time is not read again, unless `anew`.
+        WeightsError if the hash differs from the declared one; or, if none is declared, from the
+        hash at download, or at the last check with this size and time. A file replaced by hand is
+        accepted as it is.
         """
         known: Mapping[str, object] = {}
-        with suppress(OSError):  # then the file is read once more
+        with suppress(OSError):  # then the file is read again
             known = self._record().get(str(path), {})
         kept = known.get("stamp") == shards.stamp(path)
-        declared = "" if shards.is_index(path) else artifact.sha256  # of the one file
+        declared = "" if shards.is_index(path) else artifact.sha256  # it covers a single file
         if kept and not anew and declared in ("", known["sha256"]):
             return str(known["sha256"])
         found = sha256(path, progress)
         expected = declared or (known["sha256"] if kept or known.get("came") else found)
         if found != expected:
             raise WeightsError(
-                f"{path} is not the file that it was: its SHA-256 is {found} where {expected} is "
-                "expected; remove it and download it again."
+                f"{path} has changed: its SHA-256 is {found}, but {expected} is expected; "
+                "remove it and download it again."
             )
         self.record(path, found, came=bool(known.get("came")))
         return found
 
     def record(self, path: Path, found: str, *, came: bool = False) -> None:
-        """Remember the SHA-256 of a file as it is now; `came` says that we downloaded it."""
+        """Record the current SHA-256 of a file; `came` means that we downloaded it."""
         entry = {"stamp": shards.stamp(path), "sha256": found, "came": came}
-        # Without a record the next start reads the files once more, which is all that is lost. One
-        # that cannot be read now, for another program holds it, is not written over.
+        # Without a record the next start only reads the files again. A record that cannot be read
+        # now, because another program holds it, is not overwritten.
         with suppress(OSError):
             self._write({**self._record(), str(path): entry})
 
     def check_before_load(self, artifact: Artifact, path: Path, progress: Progress) -> None:
-        """`check` what is only trusted by its hash: pickles, and files with a declared one."""
+        """`check` files that are trusted only by hash: pickles, and files with a declared hash."""
         if (artifact.sha256 and not shards.is_index(path)) or path.suffix in PICKLES:
             self.check(artifact, path, progress)
 
@@ -260,7 +258,7 @@ class Library:
 
 
 def _may_be(path: Path, artifact: Artifact) -> bool:
-    """Whether there is a file, of the right size where that is sure."""
+    """Whether the file exists, with the right size if that is known for certain."""
     with suppress(OSError):
         any_size = not artifact.sha256 or shards.is_index(path)
         return path.is_file() and (any_size or path.stat().st_size == artifact.size)
@@ -268,8 +266,8 @@ def _may_be(path: Path, artifact: Artifact) -> bool:
 
 
 def _candidates(folder: Path, artifact: Artifact) -> Iterator[Path]:
-    """Where a folder may have a file, or the index of its shards: as ours and Scope's, as the hub's
-    cache, as ComfyUI's.
+    """Possible paths of a file, or of its shard index, in a folder: in our and Scope's layout, in
+    the hub cache's, in ComfyUI's.
     """
     cached = folder / f"models--{artifact.repository.replace('/', '--')}" / "snapshots"
     above = PurePosixPath(artifact.file).parent
@@ -285,7 +283,7 @@ def _candidates(folder: Path, artifact: Artifact) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class MissingFiles:
-    """What a pipeline lacks on this machine, and the room there is for it. Sizes in bytes."""
+    """The files that a pipeline is missing, and the free space for them. Sizes in bytes."""
 
     pipeline: str
     files: tuple[Artifact, ...]
@@ -298,22 +296,22 @@ class MissingFiles:
         names = ", ".join(f"{file.file} of {file.repository}" for file in self.files)
         beside = "".join(f" {text}" for text in self.partly)
         lacks = (
-            f"{self.pipeline} lacks {_count(len(self.files), 'file')}"
+            f"{self.pipeline} is missing {_count(len(self.files), 'file')}"
             f"{f' of about {size_text(self.size)}' if self.size else ''}"
         )
         if self.away:
-            return f"{lacks}: {names}. {self.away} Or load with weights=demo."
+            return f"{lacks}: {names}. {self.away} Or use weights=demo."
         return (
             f"{lacks} ({size_text(self.free)} free): {names}.{beside} Get "
             f"{'it' if len(self.files) == 1 else 'them'} with `spout-bridge models download "
             f"{self.pipeline}`, the button on the page or /bridge/download {self.pipeline}; or "
-            "load with weights=demo."
+            "use weights=demo."
         )
 
 
 def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> MissingFiles | None:
-    """What is missing of a pipeline's files; None where all is here. `away` says that the drive
-    of the models folder is.
+    """The missing files of a pipeline, or None. `away` is set if the drive of the models folder is
+    missing.
     """
     gone = tuple(library.missing(artifacts))
     if not gone:
@@ -332,7 +330,7 @@ def _cut_short(home: Path, artifact: Artifact) -> str:
             with home.open("rb") as file:
                 if told := foreign(file.read(LOOK)):
                     return f"{home} is {told}."
-            return f"{home} is cut short: {home.stat().st_size} of {artifact.size} bytes."
+            return f"{home} is incomplete: {home.stat().st_size} of {artifact.size} bytes."
     return ""
 
 

@@ -1,6 +1,6 @@
-"""What a LoRA file says of itself by its header: what it was made for, and why none here takes it.
+"""What the header of a LoRA file says: which network it is for, or why no pipeline can use it.
 
-So a file is refused by its true name before anything is loaded. Free of torch.
+Unusable files are thus refused for the right reason before anything is loaded. Free of torch.
 """
 
 import re
@@ -26,8 +26,8 @@ from engine.files.lora_keys import (
 from engine.files.safetensors_header import Entry, entries, length_of
 from engine.system import held
 
-MOST = 5000  # files that are remembered
-HEADER = 1 << 20  # bytes of a header that is read for a list: to parse more, all would wait
+MOST = 5000  # files cached
+HEADER = 1 << 20  # bytes of a header read for a list: parsing more would block
 
 WAN22_5B = 3072  # its width
 MADE_FOR = {size.dim: f"Wan2.1 {size.name}" for size in (WAN_1_3B, WAN_14B)} | {
@@ -37,18 +37,18 @@ NOBODY = "nothing here: it "
 ANOTHER = "another network"
 HALVES = {"down", "up"}
 BLOCK = r"(?:vace_)?blocks_\d+_"
-# Layers as wide as the network: by what goes into one half, and by what comes out of the other
+# Layers as wide as the network: by the input of the down half, and by the output of the up half
 INTO = re.compile(f"{BLOCK}(?:(?:self|cross)_attn_[qkvo]|attn[12]_to_(?:q|k|v|out(?:_0)?)"
                   "|ffn_0|ffn_net_0_proj)")  # fmt: skip
 OUT_OF = re.compile(f"{BLOCK}(?:ffn_2|ffn_net_2)")
 OURS = re.compile(f"{BLOCK}|condition_embedder_|(?:time|text)_embedding_|time_projection_"
                   "|head_head|proj_out|patch_embedding|vace_patch_embedding")  # fmt: skip
-WHOLE = {"I": "int", "U": "uint"}  # types of whole numbers, by their first letter
+WHOLE = {"I": "int", "U": "uint"}  # integer types, by first letter
 
 
 class LoraHeader(NamedTuple):
-    """`made_for` is in words, empty where only loading would tell; `width` is that of the network,
-    0 where it is not known; `refused` is a sentence where no pipeline can take the file.
+    """`made_for` is in words, empty if only loading would tell; `width` is the network's, 0 if
+    unknown; `refused` is a sentence if no pipeline can use the file.
     """
 
     made_for: str = ""
@@ -60,29 +60,29 @@ UNKNOWN = LoraHeader()
 
 
 def looked(path: Path) -> LoraHeader:
-    """The same of a file, which is read where it has changed since; an OSError of it goes through.
+    """The header of a file, cached until the file changes; an OSError passes through.
 
-    It knows nothing of a pickle's content, nor of a header of more than `HEADER` bytes.
+    UNKNOWN for a pickle, or a header of more than `HEADER` bytes.
     """
     seen = path.stat()
     return _looked(path, seen.st_mtime_ns, seen.st_size)
 
 
 def unfit(header: LoraHeader, name: str, width: int, pipeline: str) -> str:
-    """Why a pipeline whose network is of that width cannot take a LoRA; empty where it may."""
+    """Why a pipeline with a network of this width cannot use a LoRA; empty if it may."""
     if not header.width or header.width == width:
         return ""
     runs = MADE_FOR.get(width, f"a network of width {width}")
     made = header.made_for if header.made_for != ANOTHER else f"a network of width {header.width}"
     return (
-        f"{name} is for {made} and does not fit {pipeline}, which runs {runs}; choose a LoRA that "
-        f"was made for {runs}."
+        f"{name} is for {made} and does not fit {pipeline}, which runs {runs}; choose a LoRA made "
+        f"for {runs}."
     )
 
 
 @lru_cache(MOST)
 def _looked(path: Path, modified: int, size: int) -> LoraHeader:
-    """`modified` and `size` say whether it is still the same file."""
+    """`modified` and `size` identify the state of the file."""
     try:
         with held.patiently(lambda: path.open("rb")) as file:
             suffix, there = checked_kind(file, path.name)
@@ -97,13 +97,13 @@ def _looked(path: Path, modified: int, size: int) -> LoraHeader:
 
 def _of(tensors: Mapping[str, Entry], name: str) -> LoraHeader:
     halves: set[str] = set()  # layers with a matrix
-    spoiled: set[str] = set()  # layers of which a matrix alone means nothing
+    spoiled: set[str] = set()  # layers whose matrices alone mean nothing
     unused: Counter[str] = Counter()
     packed, nothing, width = "", "", 0
     for key, entry in tensors.items():
         layer, part, stranger = parsed(key)
         if part == "scale":
-            packed = packed or f", with scales of its own ({key:.120})"
+            packed = packed or f", with separate scales ({key:.120})"
         if stranger or not OURS.match(layer) or part not in HALVES:
             unused[_reason(key, part, stranger)] += part != "alpha"
             spoiled |= {layer} if part in WITHOUT and not stranger else set()
@@ -113,28 +113,28 @@ def _of(tensors: Mapping[str, Entry], name: str) -> LoraHeader:
             nothing = nothing or (key if 0 in entry.shape else "")
             width = _width(layer, part, entry.shape) or width
     if packed:
-        told = f"{name} is quantised{packed}; choose the file in bf16 or fp16."
+        told = f"{name} is quantised{packed}; choose the bf16 or fp16 version."
         return LoraHeader(f"{NOBODY}is quantised", 0, told)
     if nothing:
-        told = f"{name} holds nothing in {nothing:.120}; download it again."
-        return LoraHeader(f"{NOBODY}holds nothing", 0, told)
+        told = f"{name} has no values in {nothing:.120}; download it again."
+        return LoraHeader(f"{NOBODY}has no values", 0, told)
     if halves <= spoiled:
         told = ", ".join(f"{count} {why}" for why, count in unused.items() if count)
         return LoraHeader(_made_for_others(unused), 0, (
-            f"{name} holds no LoRA that can be used, but {told or 'alphas'}; choose a LoRA that "
-            "was made for Wan2.1 text to video."
+            f"{name} has no usable LoRA, but {told or 'alphas'}; choose a LoRA "
+            "made for Wan2.1 text to video."
         ))  # fmt: skip
     return LoraHeader(MADE_FOR.get(width, ANOTHER) if width else "", width)
 
 
 def _packed(key: str, entry: Entry) -> str:
-    """How a matrix is quantised; empty where it is not."""
+    """How a matrix is quantised; empty if it is not."""
     kind = WHOLE.get(entry.dtype[0], "")
-    return f": {key:.120} holds whole numbers ({kind}{entry.dtype[1:]})" if kind else ""
+    return f": {key:.120} contains integers ({kind}{entry.dtype[1:]})" if kind else ""
 
 
 def _width(layer: str, part: str, shape: list[int]) -> int:
-    """The width of the network that a matrix is for; 0 where it does not say."""
+    """The network width that a matrix is for; 0 if it does not say."""
     if len(shape) != 2:
         return 0
     if part == "down":
@@ -143,7 +143,7 @@ def _width(layer: str, part: str, shape: list[int]) -> int:
 
 
 def _reason(key: str, part: str | None, stranger: str) -> str:
-    """Why a key changes no layer here."""
+    """Why a key applies to no layer here."""
     if stranger == SECOND:
         return SECOND
     if OTHER_INPUTS.search(key):
@@ -152,7 +152,7 @@ def _reason(key: str, part: str | None, stranger: str) -> str:
 
 
 def _made_for_others(unused: Collection[str]) -> str:
-    """What a file of no LoRA for any pipeline here was made for."""
+    """What a file without a usable LoRA was made for."""
     kind = next((kind for kind, why in WITHOUT.items() if why in unused), "")
     if kind:
         return f"{NOBODY}is {KINDS[kind]}"

@@ -1,8 +1,8 @@
-"""What the keys of LoRA files mean, in the words of every trainer. Free of torch.
+"""The keys of LoRA files, as every trainer spells them. Free of torch.
 
-A key names a layer, behind one prefix or another, and says at its end which matrix of that layer
-it is. Trainers write layers by Wan's names or by diffusers', with dots or with underscores only;
-here a layer is one text with underscores, without prefixes.
+A key names a layer, after some prefix, and ends with which matrix of that layer it is. Trainers use
+Wan's or diffusers' layer names, with dots or only underscores; here a layer name has underscores
+and no prefix.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from engine.files.wrappers import ANYWHERE, AROUND
 
-# At a key's end, the first that fits. A name of the adapter may stand behind PEFT's letters, and
-# diffusers' attention processors had the layer's name and the half's in one.
+# Matched at the end of a key, first match wins. PEFT may append the adapter's name, and
+# diffusers' attention processors joined the names of layer and half.
 HALF = r"(?:\.lora(?:_linear_layer)?|_lora)[._](?:{})(?:\.[^.]+)?(?:\.weight)?$"
 PARTS = {
     "scale": re.compile(
@@ -34,23 +34,23 @@ PARTS = {
     "IA3": re.compile(r"\.(on_input|ia3_l)(\.[^.]+)*$"),
     "diff": re.compile(r"\.diff(_\w+)?$"),
 }
-KINDS = {  # of adapter that are no LoRA
+KINDS = {  # adapter types other than LoRA
     "DoRA": "a DoRA", "LoKr": "a LoKr", "LoHa": "a LoHa", "BOFT": "a BOFT", "OFT": "an OFT",
     "GLoRA": "a GLoRA", "VeRA": "a VeRA", "IA3": "an IA3", "mid": "a LoCon with a middle matrix",
 }  # fmt: skip
-WITHOUT = {  # a pair beside means something else without them
+WITHOUT = {  # a matrix pair means something else without them
     part: f"parts of {kind}, which is not supported" for part, kind in KINDS.items()
 }
-BESIDE = {  # parts that act beside the pairs
+BESIDE = {  # parts that act in addition to the pairs
     "bias": "biases, which are not supported",
-    "diff": "whole differences (.diff), which are not supported",
+    "diff": "full weight differences (.diff), which are not supported",
 }
 INPUTS = "for image or face inputs, which are not supported"
-SECOND = "for the second network of Wan2.2, which is not here"
-OTHER = "for another network than the one that makes the pictures"
+SECOND = "for the second network of Wan2.2, which is not supported"
+OTHER = "for a network other than the video transformer"
 
 BLOCKS = {"blocks", "vace_blocks"}
-WITHIN = ANYWHERE | {"processor"}  # which diffusers' attention layers have
+WITHIN = ANYWHERE | {"processor"}  # in diffusers' attention layers
 FLAT = re.compile(r"(?:lora|lycoris|[bg]?oft|lokr|loha|glora|dora)_")  # kohya's, LyCORIS's
 FRONT = re.compile(f"(?:(?:{'|'.join(sorted(AROUND))})_)*")
 INSIDE = re.compile(f"_(?:{'|'.join(sorted(word.strip('_') for word in WITHIN))})(?=_)")
@@ -63,8 +63,8 @@ OTHER_INPUTS = re.compile(r"img|image|add_[kv]_proj|face|motion_encoder")
 
 
 class LoraKey(NamedTuple):
-    """What a key says: the layer, with underscores; which of `PARTS`, if any; and, where it is of
-    no network of ours, why.
+    """A parsed key: the layer, with underscores; its entry of `PARTS`, if any; and why it is for
+    none of our networks, if so.
     """
 
     layer: str
@@ -73,32 +73,32 @@ class LoraKey(NamedTuple):
 
 
 def parsed(key: str) -> LoraKey:
-    """A key of a LoRA file, taken apart."""
+    """Parse a key of a LoRA file."""
     name, part = key, None
     for kind, end in PARTS.items():
         if match := end.search(key):
             name, part = key[: match.start()], kind
             break
     pieces = [piece for piece in name.split(".") if piece not in WITHIN]
-    if pieces and (flat := FLAT.match(pieces[-1])):  # the layer is in one piece
+    if pieces and (flat := FLAT.match(pieces[-1])):  # the layer is one piece
         rest = re.sub("__+", "_", "_" + pieces.pop()[flat.end() :])
         rest = INSIDE.sub("", rest).removeprefix("_")
         return LoraKey(FRONT.sub("", rest, count=1), part, _stranger(pieces, rest))
     block = next((place for place, piece in enumerate(pieces) if piece in BLOCKS), None)
     if block is None:
         front = list(takewhile(AROUND.__contains__, pieces))
-    else:  # whatever else stands in front, as long as it is one network
+    else:  # any prefix, as long as it is a single network
         front = [] if any(map(str.isdigit, pieces[:block])) else pieces[:block]
     return LoraKey("_".join(pieces[len(front) :]), part, _stranger(pieces, ""))
 
 
 def flattened(path: str) -> str:
-    """A layer's path as one text with underscores."""
+    """A layer's path with underscores."""
     return path.replace(".", "_")
 
 
 def _stranger(pieces: list[str], flat: str) -> str:
-    """Why a key is of no network of ours, by the pieces of its path."""
+    """Why a key is for none of our networks, by the pieces of its path."""
     for pattern, why in ((WAN22, SECOND), (STRANGERS, OTHER)):
         in_flat = flat and re.match(f"({pattern.pattern})_", flat)
         if in_flat or any(map(pattern.fullmatch, pieces)):

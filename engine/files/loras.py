@@ -1,8 +1,8 @@
-"""The user's LoRA files: where they lie, what they are called, and what each is for.
+"""The user's LoRA files: where they are, their names, and what each is for.
 
-Ours lie in `loras` of the models folder; those of ComfyUI, Scope and others are used where they
-are. A LoRA's name is its path below such a folder, with `/`; of two with one name, the first
-folder's is meant, and the other goes by its whole path. Free of torch.
+Ours are in `loras` in the models folder; those of ComfyUI, Scope and others are used in place. A
+LoRA's name is its path below such a folder, with `/`; if two share a name, the first folder wins
+and the other is named by its full path. Free of torch.
 """
 
 import os
@@ -17,10 +17,10 @@ from engine.catalog.specs import SPECS
 from engine.files.kinds import SUFFIXES, unread
 from engine.files.lora_header import MOST, UNKNOWN, LoraHeader, looked, unfit
 
-FOLDERS = {LORAS, "lora"}  # in whatever case: ComfyUI's, Scope's, those of other programs
-PICKLES = (".bin", ".ckpt")  # that are not, but can be converted
-DEEPEST = 4  # folders in one another
-WIDTHS = {spec.id: spec.network.dim for spec in SPECS.values()}  # of the networks, as released
+FOLDERS = {LORAS, "lora"}  # in any case: ComfyUI's, Scope's, other programs'
+PICKLES = (".bin", ".ckpt")  # not supported, but convertible
+DEEPEST = 4  # nested folders
+WIDTHS = {spec.id: spec.network.dim for spec in SPECS.values()}  # of the released networks
 
 CONVERT = (
     'python -c "import sys,torch;from safetensors.torch import save_file;'
@@ -31,7 +31,7 @@ CONVERT = (
 
 @dataclass(frozen=True, slots=True)
 class LoraFolder:
-    """A folder of LoRAs, and whose it is."""
+    """A LoRA folder, and the program that owns it."""
 
     folder: Path
     origin: str
@@ -39,7 +39,7 @@ class LoraFolder:
 
 @dataclass(frozen=True, slots=True)
 class LoraFile:
-    """A LoRA file, and the name that means it."""
+    """A LoRA file and its name."""
 
     name: str
     path: Path
@@ -48,8 +48,8 @@ class LoraFile:
 
 @dataclass(frozen=True, slots=True)
 class ListedLora:
-    """A LoRA as it is offered: its size in bytes, when it was modified in seconds since 1970, what
-    it was made for in words (empty where only loading would tell), and the pipelines that it fits.
+    """A LoRA as listed: size in bytes, modification time in seconds since 1970, what it was made
+    for in words (empty if only loading would tell), and the pipelines that it fits.
     """
 
     name: str
@@ -61,10 +61,10 @@ class ListedLora:
 
 
 def lora_folders(places: Iterable[tuple[Path, str]]) -> list[LoraFolder]:
-    """The folders of LoRAs that there are now, of the folders of weights and whose each is."""
+    """The LoRA folders that exist now, given the weight folders and their owners."""
     found: dict[Path, LoraFolder] = {}
     for place, origin in places:
-        with suppress(OSError):  # of a drive that goes just now
+        with suppress(OSError):  # the drive may disappear meanwhile
             inner = sorted(place.iterdir()) if place.name.lower() not in FOLDERS else [place]
             for folder in inner:
                 if folder.name.lower() in FOLDERS and folder.is_dir():
@@ -73,16 +73,15 @@ def lora_folders(places: Iterable[tuple[Path, str]]) -> list[LoraFolder]:
 
 
 def find(folders: Sequence[LoraFolder], given: str, home: Path) -> LoraFile:
-    """The LoRA that is meant by its name, with or without its ending and the folders in front, or
-    by its whole path. ValueError, as one sentence, where there is none in `folders`, several are
-    meant, or it is nothing that a pipeline here can take, by its ending or its header. `home` is
-    where a missing one should be put.
+    """The LoRA with this name, with or without extension and leading folders, or full path.
+    ValueError, as one sentence, if it is not in `folders`, is ambiguous, or cannot be used by any
+    pipeline, by its extension or header. `home` is where a missing one should be put.
     """
-    absent = ValueError(f"There is no LoRA {given!r:.130} in {home}; put its file there.")
+    absent = ValueError(f"LoRA {given!r:.130} not found in {home}; put its file there.")
     try:
         name = given.replace("\\", "/")
         found = exact(folders, name) or _by_any_name(folders, name)
-    except OSError:  # a name that no file can have
+    except OSError:  # not a valid file name
         raise absent from None
     if found is None:
         raise absent
@@ -93,12 +92,12 @@ def find(folders: Sequence[LoraFolder], given: str, home: Path) -> LoraFile:
 
 
 def listed(folders: Sequence[LoraFolder], widths: Mapping[str, int] = WIDTHS) -> list[ListedLora]:
-    """All LoRAs of `folders`, by name; a file's header is read, unless it was before. `widths` are
-    those of the pipelines' networks.
+    """All LoRAs in `folders`, sorted by name; headers are read once and cached. `widths` are the
+    pipelines' network widths.
     """
     found: list[ListedLora] = []
     for lora in sorted(_all(folders), key=lambda lora: _plain(lora.name)):
-        with suppress(OSError):  # one that goes just now
+        with suppress(OSError):  # the file may disappear meanwhile
             seen = lora.path.stat()
             header = _header(lora.path)
             fits = [name for name, width in widths.items() if header.width == width]
@@ -111,20 +110,20 @@ def listed(folders: Sequence[LoraFolder], widths: Mapping[str, int] = WIDTHS) ->
 
 
 def misfit(folders: Sequence[LoraFolder], name: str, pipeline: str, width: int) -> str:
-    """Why a pipeline with a network of that width cannot take the LoRA of that very name, in a
-    sentence; empty where it may, and where there is none.
+    """Why a pipeline with a network of this width cannot use the LoRA of exactly this name, in a
+    sentence; empty if it may, or if there is no such LoRA.
     """
     found = exact(folders, name)
     return unfit(_header(found.path), found.name, width, pipeline) if found else ""
 
 
 def exact(folders: Sequence[LoraFolder], given: str) -> LoraFile | None:
-    """The LoRA of that very name, with or without its ending, or of that whole path; None where
-    there is none. It looks at no other file.
+    """The LoRA with exactly this name, with or without extension, or full path; else None. Looks at
+    no other file.
     """
     if not _can_be_meant(given):
         return None
-    if (path := Path(given)).anchor:  # on Windows a drive's letter alone leads elsewhere too
+    if (path := Path(given)).anchor:  # on Windows, a drive letter alone also points elsewhere
         return _by_path(folders, path)
     for name in (given, *(given + suffix for suffix in (*SUFFIXES, *PICKLES))):
         for one in folders:
@@ -134,7 +133,7 @@ def exact(folders: Sequence[LoraFolder], given: str) -> LoraFile | None:
 
 
 def _can_be_meant(given: str) -> bool:
-    """Whether a text is of a file within a folder."""
+    """Whether this can name a file within a folder."""
     return bool(given.strip("/ ")) and "\0" not in given and ".." not in PurePath(given).parts
 
 
@@ -148,7 +147,7 @@ def _by_path(folders: Sequence[LoraFolder], path: Path) -> LoraFile | None:
 
 
 def _by_any_name(folders: Sequence[LoraFolder], given: str) -> LoraFile | None:
-    """By a part of its path, whatever the letters' case and the accents' form."""
+    """By the end of its path, ignoring case and Unicode form."""
     wanted = _plain(PurePosixPath(given).as_posix())
     if not _can_be_meant(given):
         return None
@@ -160,12 +159,12 @@ def _by_any_name(folders: Sequence[LoraFolder], given: str) -> LoraFile | None:
             found.setdefault(lora.name, lora)
     if len(found) > 1:
         names = ", ".join(list(found)[:5])
-        raise ValueError(f"{len(found)} LoRAs may be meant by {given!r:.130}: {names}; write one.")
+        raise ValueError(f"{given!r:.130} matches {len(found)} LoRAs: {names}; choose one.")
     return next(iter(found.values()), None)
 
 
 def _all(folders: Sequence[LoraFolder]) -> Iterator[LoraFile]:
-    """The files that are read, in the order of the folders."""
+    """All LoRA files, in the order of the folders."""
     left = MOST
     for one in folders:
         for name in _below(one.folder):
@@ -176,7 +175,7 @@ def _all(folders: Sequence[LoraFolder]) -> Iterator[LoraFile]:
 
 
 def _unshadowed(folders: Sequence[LoraFolder], own: LoraFolder, name: str) -> str:
-    """A name that means the file in `own`: its whole path where an earlier folder has the name."""
+    """An unambiguous name for a file in `own`: its full path if an earlier folder has that name."""
     for one in folders:
         if one is own:
             return name
@@ -186,7 +185,7 @@ def _unshadowed(folders: Sequence[LoraFolder], own: LoraFolder, name: str) -> st
 
 
 def _below(folder: Path) -> Iterator[str]:
-    """The names of a folder's LoRAs, links followed, hidden ones and circles left out."""
+    """Names of the LoRAs in a folder; follows links, skips hidden files and loops."""
     seen: set[str] = set()
     for root, folders, files in os.walk(folder, followlinks=True):
         here = Path(root).relative_to(folder)
@@ -199,12 +198,12 @@ def _below(folder: Path) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for file in sorted(files):
             fits = PurePath(file).suffix.lower() in SUFFIXES and _can_be_typed(file)
-            if fits and Path(root, file).is_file():  # to open a pipe may take for ever
+            if fits and Path(root, file).is_file():  # opening a pipe could block for ever
                 yield (here / file).as_posix()
 
 
 def _can_be_typed(name: str) -> bool:
-    """Whether a name can be written in JSON and OSC, and means the file again."""
+    """Whether a name survives JSON and OSC unchanged."""
     with suppress(UnicodeEncodeError):
         name.encode()
         return not name.startswith(".") and "\\" not in name and name.isprintable()
@@ -216,15 +215,15 @@ def _plain(name: str) -> str:
 
 
 def _header(path: Path) -> LoraHeader:
-    """What a file says of itself; nothing where the disk does not let us read it."""
+    """The header of a file; UNKNOWN if it cannot be read."""
     try:
         return looked(path)
-    except OSError:  # loading says so
+    except OSError:  # loading reports it
         return UNKNOWN
 
 
 def _check_kind(lora: LoraFile) -> None:
-    """ValueError where a file is of no kind that is read."""
+    """ValueError if the file type is not supported."""
     suffix = lora.path.suffix.lower()
     if suffix in SUFFIXES:
         return
@@ -234,10 +233,10 @@ def _check_kind(lora: LoraFile) -> None:
     if suffix in PICKLES:
         good = f"{lora.path.stem}.safetensors"
         raise ValueError(
-            f"{lora.name} is a pickle, which is not read under the ending {suffix}; convert it in "
-            f'its folder with `{CONVERT} "{lora.path.name}" "{good}"`, and name {good}.'
+            f"{lora.name} is a pickle, which is not supported as {suffix}; convert it in its "
+            f'folder with `{CONVERT} "{lora.path.name}" "{good}"`, and use {good}.'
         )
     raise ValueError(
-        f"{lora.name} is none of {', '.join(SUFFIXES)}; choose a file that is, or give it its "
-        "right ending."
+        f"{lora.name} is not one of {', '.join(SUFFIXES)}; choose a file that is, or correct its "
+        "extension."
     )

@@ -1,7 +1,7 @@
-"""The header of a `.safetensors` file, read strictly: what is accepted here is sound.
+"""Strict reader of `.safetensors` headers: whatever it accepts is valid.
 
-The format is Hugging Face's: the header's length in 8 bytes, the header as an object of JSON, and
-the data, each tensor's behind the one before, without a gap. Free of torch.
+The format is Hugging Face's: the header's length in 8 bytes, the header as a JSON object, then the
+tensors' data, contiguous and in order. Free of torch.
 """
 
 import json
@@ -13,11 +13,11 @@ from typing import Any, BinaryIO, NamedTuple
 
 from engine.files.errors import AGAIN, LIMIT, MOST, WAIT, CheckpointError, damaged, shown
 
-ENTRY = 4096  # bytes that a header may take to describe one tensor
-NOTES = 10_000  # texts of the metadata
-LARGEST = 2**63 - 1  # bytes that a tensor's shape may ask for
+ENTRY = 4096  # bytes that a header may use per tensor
+NOTES = 10_000  # metadata entries
+LARGEST = 2**63 - 1  # bytes that a tensor's shape may require
 
-ITEMSIZES = {  # bytes of one number, by the name of its type
+ITEMSIZES = {  # bytes per number, by type name
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1,
     "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
 }  # fmt: skip
@@ -28,7 +28,7 @@ scanstring: Any = decoder.scanstring  # type: ignore[attr-defined]
 
 
 class Entry(NamedTuple):
-    """A tensor as a header describes it; its data is from `begin` to before `end`."""
+    """A tensor as described by a header; its data is in `begin` up to `end` (exclusive)."""
 
     dtype: str  # one of ITEMSIZES
     shape: list[int]
@@ -37,93 +37,93 @@ class Entry(NamedTuple):
 
 
 def length_of(start: bytes) -> int:
-    """The header's length, of the first 8 bytes of a file."""
+    """The header's length, from the first 8 bytes of a file."""
     return int.from_bytes(start[:8], "little")
 
 
 def entries(file: BinaryIO, name: str, size: int) -> dict[str, Entry]:
-    """What a file of `size` bytes, open at its start, holds, by the names of its tensors.
+    """The tensors, by name, of a file of `size` bytes open at its start.
 
-    CheckpointError where it is not sound.
+    CheckpointError if it is invalid.
     """
     start = file.read(8)
     length = length_of(start)
     if len(start) < 8 or length > size - 8:
         told = f"a header of {length} bytes" if len(start) == 8 else "a header's length of 8 bytes"
-        raise damaged(name, f"{told} is expected where the file has {size} in all")
+        raise damaged(name, f"{told} is expected, but the file has {size} in total")
     if length > LIMIT:
-        raise damaged(name, f"its header has {length} bytes where {LIMIT} at most are expected")
+        raise damaged(name, f"its header has {length} bytes, at most {LIMIT} are allowed")
     raw = file.read(length)
     if len(raw) < length:
-        raise damaged(name, f"a header of {length} bytes is expected where {len(raw)} are there")
+        raise damaged(
+            name, f"a header of {length} bytes is expected, but only {len(raw)} are present"
+        )
     found = _entries(raw, name)
     _check_places(found, size - 8 - length, name)
     if not found:
-        raise CheckpointError(
-            f"{name} holds nothing where tensors by name are expected; choose a file of weights."
-        )
+        raise CheckpointError(f"{name} contains no tensors; choose a weights file.")
     return found
 
 
 def _entries(raw: bytes, name: str) -> dict[str, Entry]:
-    """The header's entries, each whole in itself."""
+    """The header's entries, each checked by itself."""
     found: dict[str, Entry] = {}
     for key, described in _described(raw, name):
         if key in found:
-            raise damaged(name, f"{shown(key)} is there twice where once is expected")
+            raise damaged(name, f"{shown(key)} occurs twice")
         if len(found) == MOST:
-            raise damaged(name, f"more than {MOST} tensors are there where fewer are expected")
+            raise damaged(name, f"it has more than {MOST} tensors")
         found[key] = _entry(key, described, name)
     return found
 
 
 def _check_places(found: dict[str, Entry], size: int, name: str) -> None:
-    """CheckpointError unless the tensors are exactly the `size` bytes of data."""
+    """CheckpointError unless the tensors cover exactly the `size` bytes of data."""
     end, last = 0, ""
     for key, entry in sorted(found.items(), key=lambda item: item[1][2:]):
         if entry.begin != end:
-            raise damaged(
-                name, f"the data of {shown(key)} begins at {entry.begin} where {end} is expected"
-            )
+            raise damaged(name, f"the data of {shown(key)} begins at {entry.begin}, expected {end}")
         end, last = entry.end, key
     if end != size:
-        told = f", the last of {shown(last)}" if found else ""
-        what = f"{size} bytes of data are there where {end} are expected{told}"
+        told = f", the last for {shown(last)}" if found else ""
+        what = f"it has {size} bytes of data, expected {end}{told}"
         raise damaged(name, what, WAIT if size < end else AGAIN)
 
 
 def _described(raw: bytes, name: str) -> Iterator[tuple[str, Any]]:
-    """The header's entries as they are, one by one: Python's own reader would first build all of
-    it, which can be 30 times as large as a hostile header is.
+    """The header's raw entries, one by one: Python's json would build the whole object first, up to
+    30 times the size of a hostile header.
     """
-    what = "an object of JSON is expected as its header"
+    what = "its header must be a JSON object"
     noted = False
     try:
         text = _Json(raw.decode())
         for key in text.members():
             if key == METADATA:
-                what = f"text by name is expected, once, as {key}"
+                what = f"{key} must occur once and contain only text by name"
                 if noted:
                     raise ValueError
                 noted = True
                 text.texts()
             else:
-                what = f"type, shape and place of a tensor are expected as {shown(key)}"
+                what = (
+                    f"{shown(key)} must be an object with the type, shape and offsets of a tensor"
+                )
                 yield key, text.entry()
-            what = "an object of JSON is expected as its header"
+            what = "its header must be a JSON object"
         text.end()
     except (LookupError, ValueError, RecursionError) as error:
         raise damaged(name, what) from error
 
 
 class _Json:
-    """JSON read from its front, piece by piece; ValueError where it is none."""
+    """Incremental JSON reader; ValueError if the text is not JSON."""
 
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
 
     def members(self) -> Iterator[str]:
-        """An object's keys; the value of each is to be read before the next."""
+        """An object's keys; read each value before advancing."""
         self._need("{")
         if self._take("}"):
             return
@@ -138,18 +138,18 @@ class _Json:
     def string(self) -> str:
         self._need('"')
         value, self.at = scanstring(self.text, self.at, True)
-        value.encode()  # half a character is none
+        value.encode()  # rejects lone surrogates
         return value
 
     def texts(self) -> None:
-        """An object of strings, not of many, passed over."""
+        """Skip an object of at most `NOTES` strings."""
         for number, _ in enumerate(self.members()):
             self.string()
             if number > NOTES:
                 raise ValueError
 
     def entry(self) -> Any:
-        """An object without objects in it, and not a long one."""
+        """A short object without nested objects."""
         stop = self.text.index("}", self.at) + 1
         if stop - self.at > ENTRY:
             raise ValueError
@@ -181,30 +181,30 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _entry(key: str, described: Any, name: str) -> Entry:
-    """CheckpointError where it describes no tensor that can be."""
+    """CheckpointError if it does not describe a possible tensor."""
 
     def fault(what: str) -> CheckpointError:
         return damaged(name, f"{shown(key)} has {what}")
 
     if not isinstance(described, dict) or described.keys() != FIELDS:
         fields = shown(list(described))
-        raise fault(f"{fields} where dtype, shape and data_offsets are expected")
+        raise fault(f"{fields}, expected dtype, shape and data_offsets")
     dtype, shape, place = described["dtype"], described["shape"], described["data_offsets"]
     if not isinstance(dtype, str) or dtype not in ITEMSIZES:
-        raise fault(f"type {shown(dtype)} where one of {', '.join(ITEMSIZES)} is expected")
+        raise fault(f"type {shown(dtype)}, expected one of {', '.join(ITEMSIZES)}")
     if not _counts(shape):
-        raise fault(f"shape {shown(shape)} where whole numbers from 0 on are expected")
+        raise fault(f"shape {shown(shape)}, expected integers of at least 0")
     if not _counts(place) or len(place) != 2 or place[0] > place[1]:
-        raise fault(f"place {shown(place)} where its data's begin and end are expected")
+        raise fault(f"data_offsets {shown(place)}, expected begin and end")
     itemsize = ITEMSIZES[dtype]
     if math.prod(max(side, 1) for side in shape) * itemsize > LARGEST:
-        raise fault(f"shape {shown(shape)} where one that memory can hold is expected")
+        raise fault(f"shape {shown(shape)}, which is too large for memory")
     wanted, there = math.prod(shape) * itemsize, place[1] - place[0]
     if there != wanted:
-        raise fault(f"{there} bytes of data where its shape and type need {wanted}")
+        raise fault(f"{there} bytes of data, but its shape and type need {wanted}")
     return Entry(dtype, shape, place[0], place[1])
 
 
 def _counts(values: Any) -> bool:
-    """Whether that is a list of whole numbers, none below 0."""
+    """Whether this is a list of non-negative integers."""
     return isinstance(values, list) and all(type(n) is int and n >= 0 for n in values)

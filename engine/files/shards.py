@@ -1,7 +1,7 @@
-"""Checkpoints in shards: an index of JSON says in which file beside it each tensor lies.
+"""Sharded checkpoints: a JSON index says which file next to it contains each tensor.
 
-So diffusers and transformers write what is large: `model-00001-of-00003.safetensors` and on, and
-`model.safetensors.index.json`. Free of torch.
+Diffusers and transformers write large models this way: `model-00001-of-00003.safetensors` and so
+on, with `model.safetensors.index.json`. Free of torch.
 """
 
 import json
@@ -15,19 +15,19 @@ from engine.system import held
 
 INDEX = ".index.json"
 NAMES = (f"model.safetensors{INDEX}", f"diffusion_pytorch_model.safetensors{INDEX}")
-LARGEST = 1 << 25  # bytes of an index; one of 100,000 tensors has a third of that
+LARGEST = 1 << 25  # bytes of an index; 100,000 tensors take a third of that
 MOST_SHARDS = 1000
-TOGETHER = "take the index and all of its shards from one download"
+TOGETHER = "use the index and all its shards from one download"
 
 
 def is_index(path: PurePath) -> bool:
-    """Whether that is the name of an index, which stands for its shards."""
+    """Whether this is the name of a shard index."""
     return path.name.lower().endswith(INDEX)
 
 
 def indexes(file: str) -> Iterator[str]:
-    """What the index may be called of a checkpoint whose one file would be called that: beside it
-    by its name, or in a folder of its name.
+    """Possible names of the index of a checkpoint that as a single file has this name: next to it
+    with its name, or in a folder of its name.
     """
     path = PurePosixPath(file)
     yield f"{path.with_suffix(SAFETENSORS)}{INDEX}"
@@ -36,9 +36,9 @@ def indexes(file: str) -> Iterator[str]:
 
 
 def index(path: Path) -> dict[str, str]:
-    """The shards' names by those of the tensors; each is a file beside the index.
+    """Shard file names by tensor name; each is next to the index.
 
-    CheckpointError where it is none, or names anything but a `.safetensors` file beside it.
+    CheckpointError if it is not an index, or names anything but a `.safetensors` file next to it.
     """
     try:
         with held.patiently(lambda: path.open("rb")) as file:
@@ -51,23 +51,23 @@ def index(path: Path) -> dict[str, str]:
         raise CheckpointError(f"{path} is {told}.")
     found = _weight_map(raw, path)
     if not found or len(found) > MOST:
-        raise _fault(path, f"it names {len(found)} tensors where 1 to {MOST} are expected")
+        raise _fault(path, f"it names {len(found)} tensors, expected 1 to {MOST}")
     for key, shard in found.items():
         if not isinstance(shard, str) or not _beside(shard):
-            raise _fault(path, f"{shown(shard)}, for {shown(key)}, is no file beside it")
+            raise _fault(path, f"{shown(shard)}, for {shown(key)}, is not a file next to it")
         if PurePath(shard).suffix.lower() != SAFETENSORS:
             raise CheckpointError(
-                f"{path} names {shown(shard)}, which is no {SAFETENSORS} file; take the "
+                f"{path} names {shown(shard)}, which is not a {SAFETENSORS} file; use the "
                 f"{SAFETENSORS} of the same model."
             )
     if (count := len(set(found.values()))) > MOST_SHARDS:
-        raise _fault(path, f"it names {count} shards where {MOST_SHARDS} at most are expected")
+        raise _fault(path, f"it names {count} shards, at most {MOST_SHARDS} are allowed")
     return found
 
 
 def files(path: Path) -> list[Path]:
-    """The files that a checkpoint consists of: itself, or the index and its shards in their order.
-    CheckpointError where it is an index that is none.
+    """The files of a checkpoint: itself, or the index and its shards in order. CheckpointError if
+    the index is invalid.
     """
     if not is_index(path):
         return [path]
@@ -75,24 +75,24 @@ def files(path: Path) -> list[Path]:
 
 
 def stamp(path: Path) -> list[int]:
-    """What changes when a checkpoint does: bytes and time of each of its files. An OSError of them
-    goes through; CheckpointError as in `files`.
+    """Size and time of each file of a checkpoint, to detect changes. An OSError passes through;
+    CheckpointError as in `files`.
     """
     seen = [file.stat() for file in files(path)]
     return [number for one in seen for number in (one.st_size, one.st_mtime_ns)]
 
 
 def _weight_map(raw: bytes, path: Path) -> dict[str, Any]:
-    """The part of an index that counts."""
+    """The weight_map of an index."""
     if len(raw) > LARGEST:
-        raise _fault(path, f"it has more than {LARGEST} bytes")
+        raise _fault(path, f"it is larger than {LARGEST} bytes")
     try:
         content = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise _fault(path, "it is no JSON, is cut short or names a tensor twice") from error
+        raise _fault(path, "it is not JSON, is truncated or names a tensor twice") from error
     found = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(found, dict):
-        raise _fault(path, "a weight_map of the tensors' names is expected")
+        raise _fault(path, "it has no weight_map of tensor names")
     return found
 
 
@@ -104,9 +104,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _beside(name: str) -> bool:
-    """Whether that is the plain name of a file, which leads nowhere else."""
+    """Whether this is a plain file name, without a path."""
     return bool(name.strip(". ")) and name.isprintable() and not set(name) & set("/\\:")
 
 
 def _fault(path: Path, what: str) -> CheckpointError:
-    return CheckpointError(f"{path} is no index of shards: {what}; {AGAIN}.")
+    return CheckpointError(f"{path} is not a valid shard index: {what}; {AGAIN}.")

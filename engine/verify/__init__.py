@@ -1,1 +1,1 @@
-"""`spout-bridge models verify`: the files against the pipelines' rows."""
+"""`spout-bridge models verify`: check files against the pipelines' rows."""

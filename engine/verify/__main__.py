@@ -1,7 +1,7 @@
-"""`spout-bridge models verify`, in a process of its own: the files against the pipelines' rows.
+"""`spout-bridge models verify`, in a separate process: check files against the pipelines' rows.
 
-Here each file is read whole for its hash and by its header for its keys and shapes; with
-`headers` the header alone is read, on the hub, before anything is downloaded.
+Local files are read in full for their hash, and their headers for keys and shapes; with `headers`
+only the headers are read, on the hub, before anything is downloaded.
 """
 
 # pyright: basic, reportMissingImports=false
@@ -25,7 +25,7 @@ from engine.verify.check import check_file, check_path
 
 
 def main() -> int:
-    """Check what standard input asks for, a line for each file; 0 where all is right."""
+    """Check the files that standard input asks for, one line each; 0 if all are correct."""
     order = json.load(sys.stdin)
     library = Library(Path(order["models"]), [Path(folder) for folder in order["more"]])
     one: Callable[..., str] = _remote if order["headers"] else _local
@@ -52,7 +52,7 @@ def _local(
 ) -> str:
     found = library.find(artifact)
     if found is None:
-        raise WeightsError(f"it is missing; it would be {library.home(artifact)}.")
+        raise WeightsError(f"missing; it belongs at {library.home(artifact)}.")
     remark = check_path(role, spec, found.path, vae=load.vae)
     known = "declared" if artifact.sha256 and not is_index(found.path) else "recorded"
     digest = library.check(artifact, found.path, anew=True)
@@ -63,15 +63,15 @@ def _remote(
     library: Library, spec: CausalSpec, load: CausalLoad, role: Any, artifact: files.Artifact
 ) -> str:
     if role == "tokenizer":
-        return "not looked at: it has no header."
+        return "not checked: it has no header."
     with hub_file(artifact.repository, artifact.file) as file:
         remark = check_file(role, spec, cast(BinaryIO, file), artifact.name, vae=load.vae)
         size, read = file.size, file.received
     if artifact.sha256 and size != artifact.size:
-        raise WeightsError(f"the hub's has {size} bytes where {artifact.size} are expected.")
+        raise WeightsError(f"it has {size} bytes on the hub, expected {artifact.size}.")
     return f"keys and shapes fit; {size_text(read)} of {size_text(size)} read. {remark}".strip()
 
 
 if __name__ == "__main__":
-    by_hand.refuse("what checks files for a command", "spout-bridge models verify")
+    by_hand.refuse("the file checker of a command", "spout-bridge models verify")
     sys.exit(main())

@@ -1,7 +1,7 @@
-"""Whether a file is the one that a pipeline needs, by its header: every key and every shape.
+"""Check by its header that a file is the one that a pipeline needs: every key and shape.
 
-That is checked by the code that loads it, with tensors on `meta`: what passes here loads. A
-changed bit in the data shows in the file's hash alone, which `engine.files.library` checks.
+The loading code itself does the check, with tensors on `meta`: whatever passes here loads. A
+changed bit in the data only shows in the file's hash, which `engine.files.library` checks.
 """
 
 # pyright: basic, reportMissingImports=false
@@ -37,13 +37,13 @@ def check_path(
     vae_width: int | None = None,
     text: TextSize = UMT5_XXL,
 ) -> str:
-    """Whether the file at `path` is what `spec` needs as `role`; a sentence on what is not used
-    of it, where there is something.
+    """Check that the file at `path` is what `spec` needs as `role`; returns a sentence on unused
+    parts, if any.
 
-    A tokenizer is read whole, of the others the header alone. `vae` is the kind of VAE, `vae_width`
-    its width and `text` the encoder's size where they are not the released ones.
+    A tokenizer is read in full, otherwise only the header. `vae` is the kind of VAE; `vae_width`
+    and `text` are its width and the encoder's size if not the released ones.
 
-    CheckpointError, with the file, the key, what is there and what is expected, where it is not.
+    CheckpointError if not, with the file, the key, what was found and what was expected.
     """
     if role == "tokenizer":
         Vocabulary(path.parent, text.vocabulary, text.tokens)
@@ -62,8 +62,8 @@ def check_file(
     vae_width: int | None = None,
     text: TextSize = UMT5_XXL,
 ) -> str:
-    """`check_path` of an open file, such as one of `engine.files.hub_file`, that is no tokenizer.
-    `source` is what errors call it, and its ending says what it is. An OSError of `file` goes
+    """`check_path` for an open file, such as from `engine.files.hub_file`, except a tokenizer.
+    `source` appears in errors, and its extension gives the type. An OSError from `file` passes
     through.
     """
     tensors = header(file, source, LORA_NESTS if role == "lora" else NESTS)
@@ -80,7 +80,7 @@ def check(
     vae_width: int | None = None,
     text: TextSize = UMT5_XXL,
 ) -> str:
-    """`check_path` of a file's tensors by name, which may be empty ones."""
+    """`check_path` for a file's tensors by name, which may be empty."""
     empty = {key: tensor.to("meta") for key, tensor in tensors.items()}
     if role == "network":
         load_transformer(spec.network, empty, DTYPE, "meta", source=source)
@@ -99,7 +99,7 @@ def check(
 
 
 def _with_alphas(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same, where the scales of a LoRA, whose values are read, have one: 1."""
+    """The tensors with every LoRA alpha, whose value the loader reads, set to 1."""
     return {
         key: torch.ones(tensor.shape) if key.endswith(".alpha") and tensor.numel() == 1 else tensor
         for key, tensor in tensors.items()

@@ -1,1 +1,1 @@
-"""What checkpoints hold: their headers, and their tensors."""
+"""Checkpoint contents: headers and tensors."""

@@ -1,13 +1,13 @@
-"""Checkpoints: their tensors by name, and a network that was built empty filled with them.
+"""Read checkpoints as tensors by name, and fill an empty network with them.
 
-The container is safetensors, or a pickle, flat or nested; it is opened without running anything.
+The container is safetensors, or a flat or nested pickle; opening it never runs code.
 
-Files are mapped, not read: a tensor costs memory when it is cast, one at a time, so that a load
-needs the network once and not twice. A file must stay as it is while its tensors are in use.
+Files are mapped, not read: a tensor uses memory only when it is cast, one at a time, so loading
+needs the network's size once, not twice. A file must not change while its tensors are in use.
 """
 
 # pyright: basic, reportMissingImports=false
-# torch is an extra: where the types are checked it need not be installed.
+# torch is an extra and may not be installed where types are checked.
 
 import pickle
 from collections.abc import Generator, Mapping
@@ -34,17 +34,16 @@ Model = TypeVar("Model", bound=torch.nn.Module)
 
 
 def read(path: str | Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by the names that the file gives them, on the CPU.
+    """The tensors of a checkpoint by their names in the file, on the CPU.
 
-    `.safetensors`, the index of several such (`engine.files.shards`), or `.pt` and `.pth` as torch
-    has written them since 1.6; a pickle may hold the tensors themselves or, up to four deep, in the
-    first of `nests` that it has. The tensors are views of the mapped files in the files' types;
-    writing to one changes memory, not the file.
+    Reads `.safetensors`, an index of several (`engine.files.shards`), or `.pt` and `.pth` as
+    written by torch 1.6 and later; a pickle may contain the tensors directly or, up to four levels
+    deep, in the first of `nests` present. The tensors are views of the mapped files in their own
+    types; writing to one changes memory, not the file.
 
-    CheckpointError where the file is absent, damaged or anything but tensors by name; that is
-    seen in its header (`engine.weights.headers`), before the file is mapped. InsufficientMemory
-    where it is sound and the system refuses the memory for it. Nothing that a file asks to be run
-    is run.
+    CheckpointError if the file is missing, damaged or anything but tensors by name; its header
+    (`engine.weights.headers`) is checked before the file is mapped. InsufficientMemory if it is
+    valid but the system refuses the memory. Code in a file never runs.
     """
     path = Path(path)
     header_of(path, nests)
@@ -57,11 +56,11 @@ def read(path: str | Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
 
 
 def header_of(path: Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
-    """What the header of a file says that it holds, or those of the shards that it is the index of;
-    see `engine.weights.headers`.
+    """The tensors in the header of a file, or of all shards of an index; see
+    `engine.weights.headers`.
 
-    CheckpointError where one is not sound; where index and shards do not say the same, with the
-    tensor and the file.
+    CheckpointError if a header is invalid, or if index and shards disagree, with the tensor and
+    the file.
     """
     if not shards.is_index(path):
         check_suffix(path)
@@ -72,32 +71,33 @@ def header_of(path: Path, nests: tuple[str, ...] = NESTS) -> dict[str, Tensor]:
     for shard in shards.files(path)[1:]:
         if not shard.is_file():
             raise CheckpointError(
-                f"{path} names the shard {shard.name}, which is not beside it; download that too."
+                f"{path} names the shard {shard.name}, which is missing; download that too."
             )
         with opened(shard) as file:
             held_there = header(file, shard, nests)
         for key in held_there:
             if index.get(key) != shard.name:
-                where = f"in {index[key]}" if key in index else "nowhere"
+                where = f"in {index[key]}" if key in index else "in no shard"
                 raise CheckpointError(
-                    f"{path} says that {shown(key)} is {where}, but {shard.name} holds it; "
+                    f"{path} says that {shown(key)} is {where}, but it is in {shard.name}; "
                     f"{shards.TOGETHER}."
                 )
         found |= held_there
     for key, name in index.items():
         if key not in found:
             raise CheckpointError(
-                f"{path} says that {shown(key)} is in {name}, which lacks it; {shards.TOGETHER}."
+                f"{path} says that {shown(key)} is in {name}, but it is missing there; "
+                f"{shards.TOGETHER}."
             )
     return found
 
 
 def _mapped(path: Path, nests: tuple[str, ...]) -> dict[str, Tensor]:
-    """The tensors of one file whose header is sound."""
+    """The tensors of one file whose header is valid."""
     try:
         if path.suffix.lower() == SAFETENSORS:
             return load_file(path)
-        # torch maps zip archives only; older, bare pickles have no header either
+        # torch maps only zip archives; older, bare pickles have no header either
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
         raise unsafe(path) from error
@@ -110,8 +110,8 @@ def _mapped(path: Path, nests: tuple[str, ...]) -> dict[str, Tensor]:
 
 @contextmanager
 def opened(path: Path) -> Generator[BinaryIO]:
-    """The file, open for reading; CheckpointError where it, or the disk, does not let us, and
-    InsufficientMemory where that is why.
+    """The file, open for reading; CheckpointError if that fails, InsufficientMemory if memory is
+    the reason.
     """
     try:
         with held.patiently(lambda: path.open("rb")) as file:
@@ -126,21 +126,21 @@ def opened(path: Path) -> Generator[BinaryIO]:
 
 
 def too_little(path: Path, why: str) -> InsufficientMemory:
-    """What is said of a file that is sound, and for which there is no memory."""
+    """The error for a valid file that does not fit into memory."""
     told = why.strip().splitlines()[0][:NAMED].rstrip(".") if why.strip() else "MemoryError"
     return InsufficientMemory(
-        f"{path} is not damaged: this machine has too little memory left to read it ({told}); "
+        f"{path} is not damaged, but this machine has too little free memory to read it ({told}); "
         f"{MORE}."
     )
 
 
 def _check_room(path: Path) -> None:
-    """InsufficientMemory where Windows cannot promise the memory for a file: a private mapping
-    counts as a whole there.
+    """InsufficientMemory if Windows cannot commit the memory for a file: it counts a private
+    mapping in full.
     """
     there, size = commit.left(), path.stat().st_size
     if there is not None and size > there:
-        raise too_little(path, f"{size_text(size)} where Windows can promise {size_text(there)}")
+        raise too_little(path, f"it needs {size_text(size)}, Windows can commit {size_text(there)}")
 
 
 def fill(
@@ -151,12 +151,12 @@ def fill(
     device: torch.device | str,
     source: str | Path,
 ) -> Model:
-    """`model`, built on `meta`, with all of `state`, which goes by the model's own names, every one
-    in `dtype` on `device`; `name` is what an error calls the model. On the CPU, in the file's own
-    type, the weights stay views of the mapped file.
+    """Fill `model`, built on `meta`, with `state`, keyed by the model's own names, in `dtype` on
+    `device`; `name` is the model's name in errors. On the CPU, in the file's own type, the weights
+    stay views of the mapped file.
 
-    CheckpointError, naming `source`, where a tensor is missing, unexpected, of the wrong shape, or
-    where what comes of it, in `dtype`, is not all finite numbers.
+    CheckpointError, naming `source`, if a tensor is missing, unexpected, of the wrong shape, or
+    not finite in `dtype`.
     """
     _check_fit(model.state_dict(), state, name, source)
     cast = {key: placed(tensor, dtype, device) for key, tensor in state.items()}
@@ -166,10 +166,10 @@ def fill(
 
 
 def placed(tensor: Tensor, dtype: torch.dtype, device: torch.device | str) -> Tensor:
-    """`tensor` in `dtype` on `device`, itself where it is so already.
+    """`tensor` in `dtype` on `device`; unchanged if it already is.
 
-    From a mapped file it goes to the device as it is and is cast there: asked for both at once,
-    torch casts first, and the copy takes host memory and the host's time.
+    It is moved first and cast on the device: given both at once, torch casts first, which costs
+    host memory and time.
     """
     return tensor.detach().to(device).to(dtype)
 
@@ -177,10 +177,10 @@ def placed(tensor: Tensor, dtype: torch.dtype, device: torch.device | str) -> Te
 def randomised(
     model: Model, dtype: torch.dtype, device: torch.device | str, seed: int = 0, std: float = 0.02
 ) -> Model:
-    """`model`, built on `meta`, with random weights, for measurements without a checkpoint.
+    """Fill `model`, built on `meta`, with random weights, for benchmarks without a checkpoint.
 
-    All are normal with deviation `std`, the weights of norms around 1 and the rest around 0. They
-    are made where they stay; the same seed gives the same weights on the same kind of device.
+    Normally distributed with deviation `std`, around 1 for the weights of norms and 0 for the rest.
+    They are generated on the device; a seed reproduces them on the same kind of device.
     """
     generator = torch.Generator(device).manual_seed(seed)
     state = {
@@ -194,7 +194,7 @@ def randomised(
 
 
 def _mean(key: str, tensor: Tensor) -> float:
-    """1 for the weight of a norm, the only vector that is no bias."""
+    """1 for the weight of a norm, the only vector other than biases."""
     return 1.0 if tensor.ndim == 1 and key.endswith(".weight") else 0.0
 
 
@@ -204,11 +204,11 @@ def _check_fit(
     name: str,
     source: str | Path,
 ) -> None:
-    """CheckpointError with everything that keeps `found` from being the network's state."""
+    """CheckpointError listing everything in `found` that does not match the network."""
     missing = [key for key in wanted if key not in found]
     unexpected = [key for key in found if key not in wanted]
     shapes = [
-        f"{key}: {tuple(found[key].shape)} where {tuple(tensor.shape)} is expected"
+        f"{key}: {tuple(found[key].shape)}, expected {tuple(tensor.shape)}"
         for key, tensor in wanted.items()
         if key in found and found[key].shape != tensor.shape
     ]

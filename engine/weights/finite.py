@@ -1,4 +1,4 @@
-"""Whether weights are numbers: one NaN or infinity in a file makes every picture unusable."""
+"""Check that weights are finite: a single NaN or infinity makes every image unusable."""
 
 # pyright: basic, reportMissingImports=false
 
@@ -10,27 +10,27 @@ from torch import Tensor
 
 from engine.files.errors import CheckpointError, first_few
 
-PIECE = 1 << 26  # values of a float8 tensor that are looked at at a time, for the memory it takes
+PIECE = 1 << 26  # float8 values checked at a time, to limit memory
 
 
 def check_finite(state: Mapping[str, Tensor], source: str | Path) -> None:
-    """CheckpointError, naming `source` and the keys, where a tensor holds NaN or infinity.
+    """CheckpointError, naming `source` and the keys, if a tensor contains NaN or infinity.
 
-    Each is reduced once, where it lies; of all on a device one bool comes to the host.
+    Each tensor is reduced once, on its device; only one bool per device is read back.
     """
     if all_finite(state.values()):
         return
     bad = [key for key, tensor in state.items() if not all_finite([tensor])]
     raise CheckpointError(
-        f"{source} holds numbers that are NaN or infinite in {first_few(bad)}; download it again, "
+        f"{source} contains NaN or infinity in {first_few(bad)}; download it again, "
         "or choose another file."
     )
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether all numbers of all tensors are finite; whole numbers, and what lies on `meta`, are.
+    """Whether all numbers of all tensors are finite; integers and `meta` tensors count as finite.
 
-    On a GPU it waits for what was asked of it before.
+    On a GPU it waits for pending work.
     """
     found: dict[torch.device, list[Tensor]] = {}
     for tensor in tensors:
@@ -40,12 +40,12 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
 
 
 def largest(tensor: Tensor) -> Tensor:
-    """The largest number of a tensor, sign aside, as one without sides in float64 on its device:
-    NaN or infinity where it holds such.
+    """The largest absolute value of a tensor, as a float64 scalar on its device: NaN or infinity if
+    it contains any.
 
-    Its least and its largest are found in one look that takes no memory; `isfinite` takes 40 times
-    as long. The float8 types know neither: of those the bits are looked at, which rise with the
-    number, to infinity and then NaN.
+    `aminmax` takes one pass and no memory; `isfinite` takes 40 times as long. The float8 types
+    support neither, so their bits are compared, which rise with the value, to infinity and then
+    NaN.
     """
     tensor = tensor.detach()
     if not tensor.numel():

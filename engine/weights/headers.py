@@ -1,8 +1,8 @@
-"""What a checkpoint says that it holds, read without its data and without trusting a byte of it.
+"""The tensors that a checkpoint declares, read without its data and without trusting any of it.
 
-Of a `.safetensors` file that is its header, of a `.pt` or `.pth` the archive's directory and the
-pickle in it: some 100 KB of some GB. So a file can be checked before it is mapped, or before it
-is downloaded. The tensors that come out are empty ones, on `meta`.
+For a `.safetensors` file this is the header, for `.pt` or `.pth` the archive's directory and its
+pickle: about 100 KB out of several GB. Thus a file can be checked before it is mapped, or before it
+is downloaded. The resulting tensors are empty, on `meta`.
 """
 
 # pyright: basic, reportMissingImports=false
@@ -30,14 +30,14 @@ DTYPES = {
 def header(
     file: BinaryIO, name: str | PurePath, nests: tuple[str, ...] = NESTS
 ) -> dict[str, Tensor]:
-    """The tensors that a checkpoint holds, by the names that it gives them, empty on `meta`.
+    """The tensors of a checkpoint by their names in the file, empty on `meta`.
 
-    `file` is open for reading and can seek; `name` is what errors call it, and its ending says
-    what it is: `.safetensors`, `.pt` or `.pth`. A pickle may hold the tensors themselves or, up
-    to four deep, in the first of `nests` that it has. Nothing that a file asks to be run is run.
+    `file` is open for reading and seekable; `name` appears in errors, and its extension gives the
+    type: `.safetensors`, `.pt` or `.pth`. A pickle may contain the tensors directly or, up to four
+    levels deep, in the first of `nests` present. Code in a file never runs.
 
-    CheckpointError where the file is not a sound one of its kind, with the key, what is there and
-    what is expected; an OSError of `file` goes through.
+    CheckpointError if the file is invalid, with the key, what was found and what was expected; an
+    OSError from `file` passes through.
     """
     suffix, size = checked_kind(file, name)
     if suffix != SAFETENSORS:

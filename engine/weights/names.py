@@ -1,4 +1,4 @@
-"""Names of tensors without what training and other programs have put around them."""
+"""Tensor names without the wrappers that training and other programs add."""
 
 # pyright: basic, reportMissingImports=false
 
@@ -14,10 +14,10 @@ from engine.files.errors import CheckpointError, shown
 def unwrapped(
     tensors: Mapping[str, Tensor], source: str | Path, front: Set[str], anywhere: Set[str]
 ) -> dict[str, Tensor]:
-    """A new dict by the names behind the wrappers, in any order: parts of a key that are in `front`
-    before all others, and those of `anywhere` in between too.
+    """A new dict keyed by the unwrapped names: leading parts of a key in `front` and all parts in
+    `anywhere` are removed.
 
-    CheckpointError, naming `source`, where two keys are the same one.
+    CheckpointError, naming `source`, if two keys become the same.
     """
     plain: dict[str, Tensor] = {}
     for key, tensor in tensors.items():
@@ -26,8 +26,8 @@ def unwrapped(
         if name in plain:
             told = name if shown(name) == repr(name) else shown(name)
             raise CheckpointError(
-                f"{source} holds {told} twice, under different prefixes; "
-                "choose a file of one network."
+                f"{source} contains {told} twice, with different prefixes; "
+                "choose a file with a single network."
             )
         plain[name] = tensor
     return plain

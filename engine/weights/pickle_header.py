@@ -1,8 +1,8 @@
-"""What a `.pt` or `.pth` file holds, read without its data.
+"""The tensors that a `.pt` or `.pth` file declares, read without its data.
 
-The format is torch's, since 1.6: a zip archive of a pickle and, one by one and not compressed, the
-tensors' data. torch itself unpickles it, with `weights_only`, in a copy of the archive without the
-data: nothing that a file asks to be run is run.
+The format is torch's since 1.6: a zip archive of a pickle and the tensors' data, one record each,
+uncompressed. torch itself unpickles it, with `weights_only`, from a copy of the archive without the
+data, so code in a file never runs.
 """
 
 # pyright: basic, reportMissingImports=false
@@ -28,13 +28,13 @@ NESTS = (
     "model", "net", "network", "transformer", "dit", "module", "state_dict", "model_state_dict",
     "params", "weights",
 )  # fmt: skip
-DEEPEST = 4  # nests in one another
+DEEPEST = 4  # levels of nesting
 PICKLE = "data.pkl"
-KEPT = {PICKLE, "version", "byteorder"}  # records that torch needs beside the data
-LOCAL_HEADER = 30  # bytes in front of a record, beside its name
+KEPT = {PICKLE, "version", "byteorder"}  # records that torch needs besides the data
+LOCAL_HEADER = 30  # bytes before a record, besides its name
 
-# What the readers raise on broken bytes, found by breaking files at random. The unpickler trusts
-# its input's structure, so that almost any error of plain Python can come out of it.
+# What the readers raise on corrupt bytes, found by fuzzing. The unpickler trusts its input's
+# structure, so it can raise almost any built-in Python error.
 DAMAGED = (
     ArithmeticError,
     AssertionError,
@@ -52,30 +52,29 @@ DAMAGED = (
 
 
 def content_of(content: Any, name: str | PurePath, nests: tuple[str, ...]) -> dict[str, Tensor]:
-    """What a pickle holds, out of its nests, if that is tensors by name and nothing else."""
+    """The content of a pickle, out of its nests, if it is tensors by name and nothing else."""
     for _ in range(DEEPEST):
         if not isinstance(content, dict):
             break
         inner = (content[nest] for nest in nests if isinstance(content.get(nest), dict))
         content = next(inner, content)
-    cure = "choose a file of weights alone"
+    cure = "choose a file with weights only"
     if not isinstance(content, dict) or not content:
         what = "nothing" if content == {} else f"one {type(content).__name__}"
-        raise CheckpointError(f"{name} holds {what} where tensors by name are expected; {cure}.")
+        raise CheckpointError(f"{name} contains {what} instead of tensors by name; {cure}.")
     for key, value in content.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             kind = type(value).__name__
             raise CheckpointError(
-                f"{name} holds {shown(key)}, a {kind}, where tensors by name are expected; {cure}."
+                f"{name} contains {shown(key)}, a {kind}, instead of tensors by name; {cure}."
             )
     return content
 
 
 def tensors(file: BinaryIO, name: str, size: int, nests: tuple[str, ...]) -> dict[str, Tensor]:
-    """What a file of `size` bytes holds, out of the first of `nests` that it has: empty tensors on
-    `meta`.
+    """The tensors of a file of `size` bytes, out of the first of `nests` present, empty on `meta`.
 
-    CheckpointError where it is not sound; an OSError of `file` goes through.
+    CheckpointError if it is invalid; an OSError from `file` passes through.
     """
     bounded = _Bounded(file)
     try:
@@ -86,11 +85,11 @@ def tensors(file: BinaryIO, name: str, size: int, nests: tuple[str, ...]) -> dic
     except _Unsound as error:
         raise damaged(name, str(error)) from error
     except (OSError, *DAMAGED) as error:
-        if bounded.failed:  # the disk or the network, not what is in the file
+        if bounded.failed:  # disk or network failed, not the content
             raise bounded.failed from None
-        if short_of_memory(error) and little_left():  # with enough left it is what the file asks
+        if short_of_memory(error) and little_left():  # with enough left, the file asks for too much
             raise InsufficientMemory(
-                f"{name} cannot be read: this machine has too little memory left; {MORE}."
+                f"{name} cannot be read, because this machine has too little free memory; {MORE}."
             ) from error
         raise damaged(name) from error
     found = content_of(content, name, nests)
@@ -100,13 +99,13 @@ def tensors(file: BinaryIO, name: str, size: int, nests: tuple[str, ...]) -> dic
 
 
 class _Unsound(Exception):
-    """An archive that torch would not have written; its text is the found and the expected."""
+    """An archive that torch would not write; the text says what was found and expected."""
 
 
 class _Bounded(io.RawIOBase):
-    """`file`, as far as `LIMIT` bytes: a hostile archive must not have all of itself read.
+    """`file`, limited to `LIMIT` bytes read: a hostile archive must not be read in full.
 
-    zipfile takes an error of the disk for one of the archive, so the error is kept.
+    zipfile mistakes disk errors for archive errors, so the original error is kept.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -124,7 +123,7 @@ class _Bounded(io.RawIOBase):
             raise
         self._left -= len(data)
         if self._left < 0:
-            raise _Unsound(f"more than {LIMIT} bytes are not data where less is expected")
+            raise _Unsound(f"it has more than {LIMIT} bytes besides the data")
         return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -141,8 +140,8 @@ class _Bounded(io.RawIOBase):
 
 
 def _without_data(file: _Bounded, size: int) -> tuple[io.BytesIO, dict[int, tuple[str, int]]]:
-    """The archive again with records of no bytes for the data; and by the place of each in there,
-    which torch tells of every tensor, the record's name and how long it is in `file`.
+    """A copy of the archive with empty data records; and, by each record's offset in it, which
+    torch reports for every tensor, the record's name and its length in `file`.
     """
     copy = io.BytesIO()
     records: dict[int, tuple[str, int]] = {}
@@ -151,7 +150,7 @@ def _without_data(file: _Bounded, size: int) -> tuple[io.BytesIO, dict[int, tupl
         for entry, kept in _records(archive, size):
             content = archive.read(entry) if kept else b""
             if entry.filename.endswith("byteorder") and content != b"little":
-                raise _Unsound(f"byte order {shown(content)} is there where little is expected")
+                raise _Unsound(f"its byte order is {shown(content)}, expected little")
             made = zipfile.ZipInfo(entry.filename)
             target.writestr(made, content)
             place = made.header_offset + LOCAL_HEADER + len(entry.filename.encode())
@@ -161,34 +160,34 @@ def _without_data(file: _Bounded, size: int) -> tuple[io.BytesIO, dict[int, tupl
 
 
 def _records(archive: zipfile.ZipFile, size: int) -> Iterator[tuple[zipfile.ZipInfo, bool]]:
-    """The records that torch would read, and whether they are more than data."""
+    """The records that torch would read, and whether to keep their content."""
     entries = archive.infolist()
     if len(entries) > MOST:
-        raise _Unsound(f"{len(entries)} records are there where {MOST} at most are expected")
+        raise _Unsound(f"it has {len(entries)} records, at most {MOST} are allowed")
     names = [entry.filename for entry in entries]
     if len(set(names)) < len(names):
         twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise _Unsound(f"the record {shown(twice)} is there twice where once is expected")
+        raise _Unsound(f"the record {shown(twice)} occurs twice")
     root = next((name[: -len(PICKLE)] for name in names if name.endswith(f"/{PICKLE}")), None)
     if root is None:
-        raise _Unsound(f"no {PICKLE} is there where one is expected")
+        raise _Unsound(f"{PICKLE} is missing")
     for entry in entries:
         part = entry.filename.removeprefix(root)
         if not entry.filename.startswith(root) or not (part in KEPT or part.startswith("data/")):
             continue
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
-            raise _Unsound(f"{shown(entry.filename)} is compressed where plain data is expected")
+            raise _Unsound(f"{shown(entry.filename)} is compressed, expected uncompressed data")
         if entry.header_offset + entry.file_size > size:
             raise _Unsound(
-                f"{shown(entry.filename)} has {entry.file_size} bytes where the file has {size}"
+                f"{shown(entry.filename)} has {entry.file_size} bytes, but the file has {size}"
             )
         yield entry, part in KEPT
 
 
 def _check_record(key: str, tensor: Tensor, records: dict[int, tuple[str, int]], name: str) -> None:
-    """CheckpointError where a tensor is not within its record's data."""
+    """CheckpointError if a tensor exceeds its record's data."""
     if tensor.layout != torch.strided:
-        raise damaged(name, f"{shown(key)} is {tensor.layout} where a dense tensor is expected")
+        raise damaged(name, f"{shown(key)} is {tensor.layout}, expected a dense tensor")
     storage = tensor.untyped_storage()
     record, there = records.get(storage._checkpoint_offset, ("", 0))  # type: ignore[arg-type]
     sides = zip(tensor.shape, tensor.stride(), strict=True)
@@ -196,6 +195,4 @@ def _check_record(key: str, tensor: Tensor, records: dict[int, tuple[str, int]],
     wanted = (last + 1) * tensor.itemsize if tensor.numel() else 0
     if storage.nbytes() != there or wanted > there:
         most = max(storage.nbytes(), wanted)
-        raise damaged(
-            name, f"{shown(key)} has {there} bytes in {shown(record)} where {most} are expected"
-        )
+        raise damaged(name, f"{shown(key)} has {there} bytes in {shown(record)}, expected {most}")

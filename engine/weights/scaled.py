@@ -1,5 +1,5 @@
-"""Weights in 8 bits with their scales beside them, as ComfyUI and Kijai write them; and by its name
-what is packed in a way that is not read.
+"""8-bit weights with separate scales, as written by ComfyUI and Kijai; unsupported packings are
+refused by name.
 """
 
 # pyright: basic, reportMissingImports=false
@@ -12,11 +12,11 @@ from torch import Tensor
 
 from engine.files.errors import CheckpointError
 
-SCALES = (".scale_weight", ".weight_scale")  # of the `.weight` beside it
-# What stands beside a scale and is not used: of what goes in, and that there are scales at all
+SCALES = (".scale_weight", ".weight_scale")  # of the matching `.weight`
+# Keys next to a scale that are not used: input scales, and the marker that scales exist
 BESIDE = (".scale_input", ".input_scale", ".comfy_quant", "scaled_fp8")
 FP8 = {torch.float8_e4m3fn, torch.float8_e5m2}
-# Parts of keys by which other packings are known, and who packs so
+# Key parts that identify other packings, and their origin
 PACKED = {
     ".absmax": "4 or 8 bits of bitsandbytes",
     ".quant_state": "4 or 8 bits of bitsandbytes",
@@ -27,25 +27,25 @@ PACKED = {
     ".weight_scale_2": "4 bits (NVFP4)",
     ".weight_packed": "bits of compressed-tensors",
 }
-CURE = "take the same model in bf16, or in fp8 with one scale for each layer"
+CURE = "use the same model in bf16, or in fp8 with one scale per layer"
 
 
 def check_plain(tensors: Mapping[str, Tensor], source: str | Path) -> None:
-    """CheckpointError, by the name of how it is packed, where weights are not read as they are."""
+    """CheckpointError, naming the packing, if the weights are in an unsupported one."""
     for key, tensor in tensors.items():
         how = next((told for part, told in PACKED.items() if part in key), "")
         if not how and key.endswith(".weight") and not tensor.is_floating_point():
-            how = f"whole numbers ({str(tensor.dtype).removeprefix('torch.')})"
+            how = f"integers ({str(tensor.dtype).removeprefix('torch.')})"
         if how:
-            raise CheckpointError(f"{source} is packed in {how}, which is not read; {CURE}.")
+            raise CheckpointError(f"{source} is packed in {how}, which is not supported; {CURE}.")
 
 
 def unscaled(tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
-    """`tensors` without scales: each weight that has one times it, in bf16; the others are as they
-    are, and not copied.
+    """`tensors` with scales applied: each scaled weight multiplied by its scale, in bf16; the
+    others unchanged and not copied.
 
-    CheckpointError, naming `source`, where a scale has no weight or is not one number, or one for
-    each row.
+    CheckpointError, naming `source`, if a scale has no weight, or is not a single number or one per
+    row.
     """
     scales = {
         key.removesuffix(end) + ".weight": (key, tensor)
@@ -59,15 +59,19 @@ def unscaled(tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Ten
     for name, (key, scale) in scales.items():
         weight = found.get(name)
         if weight is None:
-            raise CheckpointError(f"{source} holds {key} and no {name}; choose a whole file.")
+            raise CheckpointError(
+                f"{source} contains {key} but not {name}; choose a complete file."
+            )
         if weight.dtype not in FP8:
             kind = str(weight.dtype).removeprefix("torch.")
-            raise CheckpointError(f"{source} has {kind} with scales, which is not read; {CURE}.")
+            raise CheckpointError(
+                f"{source} has {kind} with scales, which is not supported; {CURE}."
+            )
         if scale.numel() not in (1, weight.shape[0]):
             shape = tuple(scale.shape)
             raise CheckpointError(
-                f"{source} has weights in fp8 scaled block by block ({key} is {shape}), which is "
-                f"not read; {CURE}."
+                f"{source} has fp8 weights scaled per block ({key} is {shape}), which is not "
+                f"supported; {CURE}."
             )
         rows = scale.detach().float().reshape(-1, *[1] * (weight.ndim - 1))
         found[name] = (weight.detach().float() * rows).bfloat16()

@@ -61,7 +61,7 @@ def test_a_lora_is_offered_and_taken_by_any_of_its_names(tmp_path, comfy):
         for row in offered:
             client.patch("/api/v1/parameters", json={"lora_1": row["name"]})
             assert held() == row["name"]
-        for given, words in (("old", "is a pickle"), ("gone", "There is no LoRA")):
+        for given, words in (("old", "is a pickle"), ("gone", "LoRA 'gone' not found")):
             answer = client.patch("/api/v1/parameters", json={"lora_1": given})
             assert answer.status_code == 422
             assert words in answer.json()["detail"][0]["msg"]
@@ -96,8 +96,8 @@ def test_what_does_not_fit_is_refused_at_every_door_before_anything_loads(tmp_pa
         worker = rig.session.status().worker
         large = "large.safetensors is for Wan2.1 14B and does not fit longlive, which runs Wan2.1"
         for name, status, words in (
-            ("large", 409, f"lora_2: {large} 1.3B; choose a LoRA that was made for Wan2.1 1.3B."),
-            ("lokr", 422, "lokr.safetensors holds no LoRA that can be used, but 1 parts of a LoKr"),
+            ("large", 409, f"lora_2: {large} 1.3B; choose a LoRA made for Wan2.1 1.3B."),
+            ("lokr", 422, "lokr.safetensors has no usable LoRA, but 1 parts of a LoKr"),
             ("page", 422, "page.safetensors is a web page, not the file itself; download it"),
         ):
             answer = client.patch("/api/v1/parameters", json={"lora_2": name})
@@ -135,7 +135,7 @@ def test_one_that_is_still_coming_is_refused_and_taken_when_it_is_whole(tmp_path
             answer = client.patch("/api/v1/parameters", json={"lora_1": "style"})
             assert answer.status_code == 422
             assert "style.safetensors is " in answer.json()["detail"][0]["msg"]
-        assert "wait until its download has ended" in answer.json()["detail"][0]["msg"]
+        assert "wait for its download to finish" in answer.json()["detail"][0]["msg"]
         path.write_bytes(whole)
         assert client.patch("/api/v1/parameters", json={"lora_1": "style"}).status_code == 200
 
@@ -151,12 +151,12 @@ def test_one_of_the_run_before_is_told_by_its_name_and_taken_when_it_is_back(
         rig.session.store.update({"lora_1": "style"})
     path.unlink()
     data = {"half": whole[:5000], "pointer": b"version https://git-lfs.github.com/spec/v1"}
-    words = {"half": "is damaged, cut short", "pointer": "is a Git LFS pointer"}
+    words = {"half": "is damaged, truncated", "pointer": "is a Git LFS pointer"}
     if left in data:
         path.write_bytes(data[left])
     with running_session(tmp_path, name=name, pipeline="passthrough") as rig:
         error = rig.session.status().error
-        assert words.get(left, "There is no LoRA 'style.safetensors'") in error
+        assert words.get(left, "LoRA 'style.safetensors' not found") in error
         assert error.endswith("It is taken when it is back.")
         path.write_bytes(whole)
         rig.until(lambda: rig.session.store.snapshot.values["lora_1"] == path.name)

@@ -80,7 +80,7 @@ def test_a_spoilt_file_is_not_copied(
     put(tmp_path / "models" / NET.name, bytes(len(CONTENT)))
     status, said = command(capsys, "copy", "needy", "--to", tmp_path / "stick", folder=tmp_path)
     assert status == 1
-    assert "is not the file that it was" in said
+    assert "has changed: its SHA-256 is" in said
     assert not list((tmp_path / "stick").rglob("net.pt*"))
 
 

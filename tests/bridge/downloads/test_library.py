@@ -88,7 +88,7 @@ def test_our_own_folder_comes_first_and_another_size_is_another_file(
     assert found.origin == "Scope"
     (alone / ".daydream-scope/models/model/files/net.pt").unlink()
     said = str(lack(library, "longlive", [NET]))
-    assert f"{cut} is cut short: 1000 of {len(CONTENT)} bytes" in said
+    assert f"{cut} is incomplete: 1000 of {len(CONTENT)} bytes" in said
     put(cut)
     found = library.find(NET)
     assert found
@@ -114,7 +114,7 @@ def test_what_is_missing_is_said_with_size_room_and_cure(tmp_path: Path, alone: 
     assert found
     assert found.files == (NET, SMALL)
     text = str(found)
-    assert text.startswith(f"longlive lacks 2 files of about {size_text(NET.size)} (")
+    assert text.startswith(f"longlive is missing 2 files of about {size_text(NET.size)} (")
     assert "files/net.pt of authors/model" in text
     assert "`spout-bridge models download longlive`" in text
     put(tmp_path / NET.name)
@@ -130,14 +130,14 @@ def test_a_flipped_bit_is_noticed_by_the_declared_and_by_the_recorded_hash(tmp_p
     flipped = bytearray(CONTENT)
     flipped[1 << 20] ^= 4
     path = put(tmp_path / NET.name, bytes(flipped))
-    with pytest.raises(WeightsError, match=f"SHA-256 is .* where {HASH} is expected"):
+    with pytest.raises(WeightsError, match=f"SHA-256 is .* but {HASH} is expected"):
         library.check(NET, path)
     known = put(tmp_path / SMALL.name)
     assert library.check(SMALL, known) == HASH  # nobody declared it: recorded
     stamp = known.stat()
     put(known, bytes(flipped))
     os.utime(known, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # as a disk does it
-    with pytest.raises(WeightsError, match=f"where {HASH} is expected"):
+    with pytest.raises(WeightsError, match=f"but {HASH} is expected"):
         library.check(SMALL, known, anew=True)
 
 

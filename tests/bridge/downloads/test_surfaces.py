@@ -107,7 +107,7 @@ def test_rest_and_osc_answer_with_size_and_cure_and_download(
         rig.running("passthrough")
         status, answer = request(f"{api}/pipeline", {"pipeline": "needy"})
         assert status == 409
-        assert answer["detail"].startswith("needy lacks 1 file of about 5 MB (")
+        assert answer["detail"].startswith("needy is missing 1 file of about 5 MB (")
         asker.send("/bridge/pipeline", "needy")
         asker.heard("/bridge/error", lambda text: "spout-bridge models download needy" in text)
         assert rig.session.status().pipeline == "passthrough"
@@ -147,7 +147,7 @@ def test_a_start_without_files_waits_for_them_and_then_runs(
     hub.slow = 0.01
     with surfaces(tmp_path, "needy") as (rig, api, _):
         rig.put(scene(64, 48))
-        rig.until(lambda: rig.session.status().error.startswith("needy lacks 1 file"))
+        rig.until(lambda: rig.session.status().error.startswith("needy is missing 1 file"))
         assert rig.session.status().state == "IDLE"
         assert rig.session.status().worker == 0
         assert request(f"{api}/actions/reload", {})[0] == 409
@@ -162,9 +162,9 @@ def test_files_that_are_put_there_by_hand_are_taken_at_a_reload(
 ) -> None:
     with surfaces(tmp_path, "needy") as (rig, _, asker):
         rig.put(scene(64, 48))
-        rig.until(lambda: rig.session.status().error.startswith("needy lacks 1 file"))
+        rig.until(lambda: rig.session.status().error.startswith("needy is missing 1 file"))
         asker.send("/bridge/reload")
-        asker.heard("/bridge/error", lambda text: "needy lacks 1 file" in text)
+        asker.heard("/bridge/error", lambda text: "needy is missing 1 file" in text)
         put(tmp_path / "models" / NET.name)
         asker.send("/bridge/reload")
         rig.running("needy")
@@ -186,7 +186,7 @@ def test_what_was_asked_for_at_the_start_is_stood_in_for_until_its_files_come(
         rig.running(shown)
         status = rig.session.status()
         assert status.pipeline_asked == "needy"
-        assert status.error.startswith("needy lacks 1 file")
+        assert status.error.startswith("needy is missing 1 file")
         assert f"Until then {shown} is shown" in status.error
         journal = tmp_path / f"{rig.name}.journal.json"
         rig.until(lambda: journal.exists() and '"needy"' in journal.read_text())

@@ -361,7 +361,7 @@ def test_the_files_of_torch_are_read_flat_and_nested_and_refused_by_name(tmp_pat
             read_adapter(path)
     with pytest.raises(CheckpointError, match="cannot be read"):
         read_adapter(tmp_path / "absent.pth")
-    with pytest.raises(CheckpointError, match="is none of"):
+    with pytest.raises(CheckpointError, match="is not one of"):
         read_adapter(tmp_path / "lora.ckpt")
 
 

@@ -332,7 +332,7 @@ def test_a_lora_that_is_gone_or_leads_elsewhere_is_left_out_and_told(made: Made)
     for name in ("none.safetensors", "../LongLive-1.3B/models/lora.pt"):
         pipeline = made("longlive", lora_1=name, lora_2="style.safetensors")
         assert block(pipeline, lora_2_strength=0.5)
-        assert f"There is no LoRA '{name}'" in pipeline.report()["problems"][0]
+        assert f"LoRA '{name}' not found" in pipeline.report()["problems"][0]
         assert [*pipeline._parts.loras] == [2]
 
 

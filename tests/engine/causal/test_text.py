@@ -202,7 +202,7 @@ def test_a_file_under_transformers_names_is_the_same_encoder(golden: Fixture, fo
     [
         ({"scaled_fp8": torch.zeros(2)}, "fp8 with scales, of which the one without is read; take"),
         ({"blocks.0.attn.q.scale_weight": torch.ones(1)}, "fp8 with scales"),
-        ({QUERY: torch.zeros(64, 64, dtype=torch.int8)}, "whole numbers .int8., which is not read"),
+        ({QUERY: torch.zeros(64, 64, dtype=torch.int8)}, "integers .int8., which is not supported"),
     ],
 )
 def test_an_encoder_that_is_packed_otherwise_is_told_by_its_name(

@@ -91,7 +91,7 @@ def test_of_two_with_one_name_ours_is_meant_and_the_other_goes_by_its_path(home,
 def test_of_two_in_different_folders_one_is_to_be_written(home, library):
     for folder in ("a", "b"):
         lora_file(home / "models/loras" / folder / "style.safetensors")
-    with pytest.raises(ValueError, match=r"2 LoRAs may be meant by 'style': a/style.*, b/style"):
+    with pytest.raises(ValueError, match=r"'style' matches 2 LoRAs: a/style.*, b/style"):
         library.lora("style")
     assert library.lora("b/style").name == "b/style.safetensors"
 
@@ -105,7 +105,7 @@ def test_nothing_outside_the_folders_is_reached(home, library):
         "style.safetensors/x", "C:style",
         "/etc/passwd", "\ud83d", str(home / "models/loras"), "//server/share/x",
     ):  # fmt: skip
-        with pytest.raises(ValueError, match="There is no LoRA"):
+        with pytest.raises(ValueError, match=r"LoRA .* not found"):
             library.lora(given)
 
 
@@ -154,7 +154,7 @@ def test_the_list_says_size_date_and_what_fits(home, library):
         "kohya": "Wan2.1 1.3B", "diffusers": "Wan2.1 14B", "lokr": "nothing here: it is a LoKr",
         "dora": "nothing here: it is a DoRA", "high": "Wan2.2",
         **dict.fromkeys(
-            ("broken", "odd"), "nothing here: it is damaged, cut short or no .safetensors file"
+            ("broken", "odd"), "nothing here: it is damaged, truncated or not a .safetensors file"
         ),
         "pickle": "", "empty": "nothing here: it is empty", "ffn": "Wan2.1 14B",
         "page": "nothing here: it is a web page, not the file itself", "cross": "Wan2.1 14B",
@@ -203,23 +203,23 @@ NO_LORAS = {
     "a GLoRA": (lambda path: lora_file(path, 0, **{"blocks.0.self_attn.q.a1.weight": [4, 4]}),
                 r"but 1 parts of a GLoRA, which is not supported; choose"),
     "whole differences": (lambda path: lora_file(path, 0, **{"blocks.0.ffn.0.diff": [4, 4]}),
-                          r"but 1 whole differences \(.diff\), which are not supported; choose"),
+                          r"but 1 full weight differences \(.diff\), which are not supported"),
     "Flux": (lambda path: lora_file(path, 3072, "transformer.single_transformer_blocks.0.to_q"),
-             "but 2 for another network than the one that makes the pictures; choose"),
+             "but 2 for a network other than the video transformer; choose"),
     "Wan2.2": (lambda path: lora_file(path, 5120, "transformer_2.blocks.0.attn1.to_q"),
-               "but 2 for the second network of Wan2.2, which is not here; choose"),
+               "but 2 for the second network of Wan2.2, which is not supported; choose"),
     "bits": (lambda path: lora_file(path, 1536, dtype="I8"),
-             r"is quantised: blocks.0.* holds whole numbers \(int8\); choose the file in bf16"),
+             r"is quantised: blocks.0.* contains integers \(int8\); choose the bf16"),
     "a page": (lambda path: path.write_text("<html>Sign in</html>"), "is a web page, not the file"),
     "a pointer": (pointer, "is a Git LFS pointer, .*git lfs pull"),
-    "a picture": (lambda path: path.write_bytes(b"\x89PNG" + bytes(99)), "is a picture, .* again"),
-    "GGUF": (lambda path: path.write_bytes(b"GGUF" + bytes(99)), "is a GGUF file, .* take the"),
+    "a picture": (lambda path: path.write_bytes(b"\x89PNG" + bytes(99)), "is an image, .* again"),
+    "GGUF": (lambda path: path.write_bytes(b"GGUF" + bytes(99)), "is a GGUF file, .* use the"),
     "nothing": (lambda path: path.touch(), "is empty; download it again"),
-    "a part": (shortened, "is damaged, cut short .*; wait until its download has ended, or"),
+    "a part": (shortened, "is damaged, truncated .*; wait for its download to finish, or"),
     "no rank": (lambda path: lora_file(path, 0, **{
         "blocks.0.self_attn.q.lora_A.weight": [0, 1536],
         "blocks.0.self_attn.q.lora_B.weight": [1536, 0],
-    }), "holds nothing in blocks.0.self_attn.q.lora_A.weight; download it again"),
+    }), "has no values in blocks.0.self_attn.q.lora_A.weight; download it again"),
 }  # fmt: skip
 
 
@@ -237,7 +237,7 @@ def test_what_no_pipeline_can_take_is_refused_by_its_true_name(kind, home, libra
     ("a.gguf", b"GGUF" + bytes(99), "is a GGUF file"),
     ("a.bin", b"<!doctype html>", "is a web page"),
     ("a.zip", b"PK\x03\x04" + bytes(500), "is an archive"),
-    ("a", (9).to_bytes(8, "little") + b'{"a": {}}' , "is a .safetensors file under another name"),
+    ("a", (9).to_bytes(8, "little") + b'{"a": {}}' , "is a .safetensors file with the wrong"),
 ])  # fmt: skip
 def test_a_file_of_another_ending_is_told_by_what_is_in_it(name, data, words, home, library):
     path = home / "models/loras" / name
@@ -252,7 +252,7 @@ def test_another_kind_of_file_is_refused_by_its_name(name, home, library):
     path = home / "models/loras" / name
     path.parent.mkdir(parents=True)
     path.touch()
-    with pytest.raises(ValueError, match=r"is none of \.safetensors, \.pt, \.pth; choose"):
+    with pytest.raises(ValueError, match=r"is not one of \.safetensors, \.pt, \.pth; choose"):
         library.lora(name)
 
 
@@ -302,7 +302,7 @@ def test_what_is_no_file_is_neither_listed_nor_opened(home, library):
     lora_file(home / "models/loras/a.safetensors", 1536)
     os.mkfifo(home / "models/loras/b.safetensors")
     assert [lora.name for lora in library.loras()] == ["a.safetensors"]
-    with pytest.raises(ValueError, match="There is no LoRA"):
+    with pytest.raises(ValueError, match=r"LoRA .* not found"):
         library.lora("b.safetensors")
 
 

@@ -63,116 +63,116 @@ def test_every_type_and_shape_that_is_written_is_read() -> None:
     assert shapes(found(save(tensors, {"braces": '{[}"'}))) == shapes(tensors)
 
 
-DAMAGED = "x.safetensors is damaged, cut short or no .safetensors file: "
+DAMAGED = "x.safetensors is damaged, truncated or not a .safetensors file: "
 AGAIN = "; download it again."
 KINDS = ", ".join(DTYPES)
 SOUND = packed({"a": A, "b": B})
 HOSTILE = {
-    "one byte": (b"\0", "a header's length of 8 bytes is expected where the file has 1 in all"),
+    "one byte": (b"\0", "a header's length of 8 bytes is expected, but the file has 1 in total"),
     "length 2^63": (
         packed({"a": A, "b": B}, length=2**63),
-        f"a header of {2**63} bytes is expected where the file has {len(SOUND)} in all",
+        f"a header of {2**63} bytes is expected, but the file has {len(SOUND)} in total",
     ),
     "length beyond the file": (
         packed({"a": A, "b": B}, length=len(SOUND) - 7),
-        f"a header of {len(SOUND) - 7} bytes is expected where the file has {len(SOUND)} in all",
+        f"a header of {len(SOUND) - 7} bytes is expected, but the file has {len(SOUND)} in total",
     ),
-    "cut data": (SOUND[:-1], "31 bytes of data are there where 32 are expected, the last of 'b'"),
+    "cut data": (SOUND[:-1], "it has 31 bytes of data, expected 32, the last for 'b'"),
     "more data": (
         SOUND + b"\0",
-        "33 bytes of data are there where 32 are expected, the last of 'b'",
+        "it has 33 bytes of data, expected 32, the last for 'b'",
     ),
     "negative shape": (
         packed({"a": {**A, "shape": [-2, -3]}, "b": B}),
-        "'a' has shape [-2, -3] where whole numbers from 0 on are expected",
+        "'a' has shape [-2, -3], expected integers of at least 0",
     ),
     "half a side": (
         packed({"a": {**A, "shape": [2.0, 3]}, "b": B}),
-        "'a' has shape [2.0, 3] where whole numbers from 0 on are expected",
+        "'a' has shape [2.0, 3], expected integers of at least 0",
     ),
     "a truth for a side": (
         packed({"a": {**A, "shape": [True, 6]}, "b": B}),
-        "'a' has shape [True, 6] where whole numbers from 0 on are expected",
+        "'a' has shape [True, 6], expected integers of at least 0",
     ),
     "wrong shape": (
         packed({"a": {**A, "shape": [2, 4]}, "b": B}),
-        "'a' has 24 bytes of data where its shape and type need 32",
+        "'a' has 24 bytes of data, but its shape and type need 32",
     ),
     "overlap": (
         packed({"a": A, "b": {**B, "data_offsets": [20, 28]}}),
-        "the data of 'b' begins at 20 where 24 is expected",
+        "the data of 'b' begins at 20, expected 24",
     ),
     "hole": (
         packed({"a": A, "b": {**B, "data_offsets": [28, 36]}}, 36),
-        "the data of 'b' begins at 28 where 24 is expected",
+        "the data of 'b' begins at 28, expected 24",
     ),
     "offsets beyond the file": (
         packed({"a": A, "b": {**B, "data_offsets": [24, 2**40]}}),
-        f"'b' has {2**40 - 24} bytes of data where its shape and type need 8",
+        f"'b' has {2**40 - 24} bytes of data, but its shape and type need 8",
     ),
     "shape and offsets beyond the file": (
         packed({"a": A, "b": {**B, "shape": [2**39], "data_offsets": [24, 24 + 2**40]}}),
-        f"32 bytes of data are there where {24 + 2**40} are expected, the last of 'b'",
+        f"it has 32 bytes of data, expected {24 + 2**40}, the last for 'b'",
     ),
     "offsets backwards": (
         packed({"a": {**A, "data_offsets": [24, 0]}, "b": B}),
-        "'a' has place [24, 0] where its data's begin and end are expected",
+        "'a' has data_offsets [24, 0], expected begin and end",
     ),
     "three offsets": (
         packed({"a": {**A, "data_offsets": [0, 24, 24]}, "b": B}),
-        "'a' has place [0, 24, 24] where its data's begin and end are expected",
+        "'a' has data_offsets [0, 24, 24], expected begin and end",
     ),
     "unknown type": (
         packed({"a": {**A, "dtype": "F4"}, "b": B}),
-        f"'a' has type 'F4' where one of {KINDS} is expected",
+        f"'a' has type 'F4', expected one of {KINDS}",
     ),
     "a list as type": (
         packed({"a": {**A, "dtype": ["F32"]}, "b": B}),
-        f"'a' has type ['F32'] where one of {KINDS} is expected",
+        f"'a' has type ['F32'], expected one of {KINDS}",
     ),
     "more fields": (
         packed({"a": {**A, "run": "rm"}, "b": B}),
-        "'a' has ['dtype', 'shape', 'data_offsets', 'run'] where dtype, shape and data_offsets",
+        "'a' has ['dtype', 'shape', 'data_offsets', 'run'], expected dtype, shape and data_offsets",
     ),
     "a product beyond 2^64": (
         packed({"a": {**A, "shape": [2**33, 2**33]}, "b": B}),
-        f"'a' has shape [{2**33}, {2**33}] where one that memory can hold is expected",
+        f"'a' has shape [{2**33}, {2**33}], which is too large for memory",
     ),
     "nothing times too much": (
         packed({"a": {**A, "shape": [2**62, 2**62, 0], "data_offsets": [0, 0]}}, 0),
-        f"'a' has shape [{2**62}, {2**62}, 0] where one that memory can hold is expected",
+        f"'a' has shape [{2**62}, {2**62}, 0], which is too large for memory",
     ),
     "duplicate keys": (
         packed(f'{{"a":{json.dumps(A)},"a":{json.dumps(A)}}}'.encode(), 24),
-        "'a' is there twice where once is expected",
+        "'a' occurs twice",
     ),
     "duplicate fields": (
         packed(b'{"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4),
-        "type, shape and place of a tensor are expected as 'a'",
+        "'a' must be an object with the type, shape and offsets of a tensor",
     ),
-    "a list": (packed([A, B]), "an object of JSON is expected as its header"),
-    "no JSON": (packed(b"{nothing}"), "an object of JSON is expected as its header"),
-    "no UTF-8": (packed(b'{"\xff":1}'), "an object of JSON is expected as its header"),
+    "a list": (packed([A, B]), "its header must be a JSON object"),
+    "no JSON": (packed(b"{nothing}"), "its header must be a JSON object"),
+    "no UTF-8": (packed(b'{"\xff":1}'), "its header must be a JSON object"),
     "half a character": (
         packed(b'{"\\ud800":' + json.dumps(A).encode() + b"}", 24),
-        "an object of JSON is expected as its header",
+        "its header must be a JSON object",
     ),
-    "more behind": (packed(b"{}x", 0), "an object of JSON is expected as its header"),
+    "more behind": (packed(b"{}x", 0), "its header must be a JSON object"),
     "a number for a tensor": (
         packed({"a": 7}),
-        "type, shape and place of a tensor are expected as 'a'",
+        "'a' must be an object with the type, shape and offsets of a tensor",
     ),
     "metadata that is no text": (
         packed({"__metadata__": {"a": 1}, "a": A, "b": B}),
-        "text by name is expected, once, as __metadata__",
+        "__metadata__ must occur once and contain only text by name",
     ),
     "metadata twice": (
         packed(b'{"__metadata__":{},"__metadata__":{},"a":' + json.dumps(A).encode() + b"}", 24),
-        "text by name is expected, once, as __metadata__",
+        "__metadata__ must occur once and contain only text by name",
     ),
     "a deep one": (
         packed(b'{"a":' + b"[" * 100_000 + b"}"),
-        "type, shape and place of a tensor are expected as 'a'",
+        "'a' must be an object with the type, shape and offsets of a tensor",
     ),
     "a number of 4000 digits": (
         packed(b'{"a":{"dtype":"F32","shape":[' + b"9" * 3900 + b'],"data_offsets":[0,4]}}', 4),
@@ -194,7 +194,7 @@ def test_a_header_of_more_than_100_mb_is_not_read() -> None:
         def seek(self, offset: int, whence: int = 0) -> int:
             return 10 * LIMIT if whence == io.SEEK_END else super().seek(offset)
 
-    with pytest.raises(CheckpointError, match=f"has {LIMIT + 1} bytes where {LIMIT} at most"):
+    with pytest.raises(CheckpointError, match=f"has {LIMIT + 1} bytes, at most {LIMIT}"):
         header(Endless(struct.pack("<Q", LIMIT + 1) + b"{"), "x.safetensors")
 
 
@@ -221,15 +221,15 @@ def test_more_tensors_than_any_network_has_are_refused(monkeypatch: pytest.Monke
     entry = {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}
     assert len(found(packed(dict.fromkeys("ab", entry), 0))) == 2
     text = told(packed(dict.fromkeys("abc", entry), 0))
-    assert "more than 2 tensors are there where fewer are expected" in text
+    assert "it has more than 2 tensors" in text
 
 
 def test_an_empty_file_and_one_of_nothing_say_so() -> None:
     assert told(b"") == "x.safetensors is empty; download it again."
     assert told(b"", "x.pt") == "x.pt is empty; download it again."
-    nothing = "x.safetensors holds nothing where tensors by name are expected; choose a file of"
+    nothing = "x.safetensors contains no tensors; choose a"
     assert told(packed({}, 0)).startswith(nothing)
-    assert told(SOUND, "x.ckpt").startswith("x.ckpt is none of .safetensors, .pt, .pth; choose")
+    assert told(SOUND, "x.ckpt").startswith("x.ckpt is not one of .safetensors, .pt, .pth; choose")
 
 
 def torch_file(content: Any) -> bytes:
@@ -241,11 +241,11 @@ def torch_file(content: Any) -> bytes:
 def test_a_renamed_file_is_told_what_it_is() -> None:
     archive = torch_file({"a": torch.zeros(2)})
     assert told(archive) == (
-        "x.safetensors is a .pt file under another name; rename it, or choose another."
+        "x.safetensors is a .pt file with the wrong extension; rename it, or choose another."
     )
     for name in ("x.pt", "x.pth"):
         assert told(SOUND, name) == (
-            f"{name} is a .safetensors file under another name; rename it, or choose another."
+            f"{name} is a .safetensors file with the wrong extension; rename it, or choose another."
         )
 
 
@@ -283,20 +283,20 @@ def ended(end: str, content: bytes | None) -> Callable[[str, bytes], bytes | Non
 
 
 ARCHIVE = torch_file({"a": torch.zeros(2, 3), "b": torch.zeros(4).bfloat16()})
-PT = "x.pt is damaged, cut short or no .pt file"
+PT = "x.pt is damaged, truncated or not a .pt file"
 ARCHIVES = {
     "half": (ARCHIVE[: len(ARCHIVE) // 2], PT + AGAIN),
     "all but one byte": (ARCHIVE[:-1], PT + AGAIN),
     "a page": (b"<p>404</p>" * 9, PT + AGAIN),
     "no pickle": (again(ARCHIVE, ended("data.pkl", None)),
-                  f"{PT}: no data.pkl is there where one is expected{AGAIN}"),
+                  f"{PT}: data.pkl is missing{AGAIN}"),
     "short data": (again(ARCHIVE, ended("data/0", bytes(20))),
-                   f"{PT}: 'a' has 20 bytes in 'archive/data/0' where 24 are expected{AGAIN}"),
+                   f"{PT}: 'a' has 20 bytes in 'archive/data/0', expected 24{AGAIN}"),
     "no data": (again(ARCHIVE, ended("data/1", None)), PT + AGAIN),
     "compressed": (again(ARCHIVE, ended("x", b""), compression=zipfile.ZIP_DEFLATED),
-                   f"{PT}: 'archive/data.pkl' is compressed where plain data is expected{AGAIN}"),
+                   f"{PT}: 'archive/data.pkl' is compressed, expected uncompressed data{AGAIN}"),
     "big end first": (again(ARCHIVE, ended("byteorder", b"big")),
-                      f"{PT}: byte order b'big' is there where little is expected{AGAIN}"),
+                      f"{PT}: its byte order is b'big', expected little{AGAIN}"),
 }  # fmt: skip
 
 
@@ -310,7 +310,7 @@ def test_a_record_that_comes_twice_is_refused() -> None:
     file = io.BytesIO(ARCHIVE)
     with zipfile.ZipFile(file, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("archive/data/0", bytes(24))
-    assert "the record 'archive/data/0' is there twice" in told(file.getvalue(), "x.pt")
+    assert "the record 'archive/data/0' occurs twice" in told(file.getvalue(), "x.pt")
 
 
 def test_a_changed_bit_in_a_pickle_is_seen_by_its_checksum() -> None:
@@ -333,12 +333,14 @@ def test_a_pickle_that_would_run_a_program_does_not(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     trap = {"generator": {"a": torch.zeros(2), "x": Reducer(os.system, f"touch {mark}")}}
     assert told(torch_file(trap), "x.pt") == (
-        "x.pt holds more than tensors, which could run code, so nothing of it was loaded; take "
-        "the file from its authors, as .safetensors where they have one."
+        "x.pt contains more than tensors and could run code, so it was not loaded; get the "
+        "file from its authors, as .safetensors if they offer it."
     )
     bare = pickle.dumps(Reducer(os.system, f"touch {mark}"), 2)
     assert told(bare, "x.pt") == PT + AGAIN
-    assert told(again(ARCHIVE, ended("data.pkl", bare)), "x.pt").startswith("x.pt holds more than")
+    assert told(again(ARCHIVE, ended("data.pkl", bare)), "x.pt").startswith(
+        "x.pt contains more than"
+    )
     assert not mark.exists()
 
 

@@ -137,7 +137,7 @@ def beside(part: str, tensor: Tensor) -> Callable[[Tensors], Tensors]:
 
 PACKED: dict[str, tuple[Callable[[Tensors], Any], str]] = {
     "int8": (lambda t: {k: v.to(torch.int8) if v.ndim == 2 else v for k, v in t.items()}, "int8"),
-    "blocks of fp8": (block_scaled, "scaled block by block"),
+    "blocks of fp8": (block_scaled, "scaled per block"),
     "bnb": (beside("weight.absmax", torch.ones(3)), "bitsandbytes"),
     "bnb8": (beside("SCB", torch.ones(3)), "bitsandbytes"),
     "gptq": (beside("qweight", torch.ones(3).int()), "GPTQ"),
@@ -145,7 +145,7 @@ PACKED: dict[str, tuple[Callable[[Tensors], Any], str]] = {
     "nvfp4": (beside("weight_scale_2", torch.ones(1)), "NVFP4"),
     "scale alone": (
         beside("none.scale_weight", torch.ones(1)),
-        "and no blocks.0.ffn.0.none.weight",
+        "but not blocks.0.ffn.0.none.weight",
     ),
     "scaled bf16": (beside("scale_weight", torch.ones(1)), "float32 with scales"),
 }
@@ -157,7 +157,7 @@ def test_what_is_packed_otherwise_is_told_by_its_name(
 ) -> None:
     make, told = PACKED[kind]
     path = save(tmp_path / "x.safetensors", make(base))
-    with pytest.raises(CheckpointError, match=r"; (take|choose) [^.]*\.$") as refused:
+    with pytest.raises(CheckpointError, match=r"; (use|choose) [^.]*\.$") as refused:
         loaded(path)
     assert told in str(refused.value)
     assert str(refused.value).startswith(f"{path} ")
@@ -181,17 +181,17 @@ NO_CHECKPOINTS = {
                 "is a Git LFS pointer"),
     "page": (b"<!DOCTYPE html>\n<html><head><title>Sign in</title>" + bytes(300), "is a web page"),
     "page of old": (b"\n  <HTML><body>404</body>" + b" " * 300, "is a web page"),
-    "error": (b'{"error":"Repository not found"}' + b" " * 99, "is an error message"),
-    "not found": (b"Entry not found", "is an error message of the hub"),
+    "error": (b'{"error":"Repository not found"}' + b" " * 99, "is a server's error message"),
+    "not found": (b"Entry not found", "is an error message from the hub"),
     "gated": (b"Access to model x/y is restricted. You must have access",
-              "is an error message of the hub, saved as a file; accept the model's terms"),
-    "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(99), "is an archive of another kind"),
-    "zeros": (bytes(5000), "is reserved space that no download has filled"),
-    "json": (b'{\n  "message": "Rate limit exceeded"\n}', "is a text of JSON"),
-    "zip": (packed("zip"), "is an archive of another kind"),
-    "tar": (packed("tar"), "is an archive of another kind"),
-    "tar.gz": (packed("tar:gz"), "is an archive of another kind"),
-    "preview": (b"\xff\xd8\xff\xe0" + bytes(300), "is a picture"),
+              "is an error message from the hub saved as a file; accept the model's terms"),
+    "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(99), "is an archive, not a checkpoint"),
+    "zeros": (bytes(5000), "is an unfinished download, still all zeros"),
+    "json": (b'{\n  "message": "Rate limit exceeded"\n}', "is JSON text"),
+    "zip": (packed("zip"), "is an archive, not a checkpoint"),
+    "tar": (packed("tar"), "is an archive, not a checkpoint"),
+    "tar.gz": (packed("tar:gz"), "is an archive, not a checkpoint"),
+    "preview": (b"\xff\xd8\xff\xe0" + bytes(300), "is an image"),
     "nothing": (b"", "is empty"),
 }  # fmt: skip
 
