@@ -1,4 +1,4 @@
-"""`python -m bridge.cli` is `spout-bridge`: saved TouchDesigner patches call it so."""
+"""`python -m bridge.cli` is `spout-bridge`: saved TouchDesigner patches call it this way."""
 
 from bridge.cli import main
 

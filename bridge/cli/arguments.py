@@ -1,4 +1,4 @@
-"""What may be typed after `spout-bridge`: the commands with their flags."""
+"""The command line of `spout-bridge`: commands and their flags."""
 
 import argparse
 from argparse import ArgumentTypeError
@@ -16,25 +16,25 @@ from engine.system.texts import did_you_mean
 
 Adder: TypeAlias = Callable[..., "Parser"]  # `add_parser` of a group of commands
 
-JSON = "for another program: as JSON"
+JSON = "print JSON, for other programs"
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what was probably meant, and ends with one sentence instead of a page."""
+    """Suggests what was probably meant, and fails with one sentence instead of a page."""
 
     def __init__(self, *given: Any, **more: Any) -> None:
         self.flags: list[str] = []
-        self.commands: Mapping[str, Parser] = {}  # of a parser that has some
+        self.commands: Mapping[str, Parser] = {}  # of a parser with commands
         more.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(*given, **more)
 
     def add_argument(self, *names: Any, **more: Any) -> argparse.Action:
-        """The same, and remember its flags."""
+        """As argparse has it; remembers the flags."""
         self.flags += [name for name in names if str(name).startswith("--")]
         return super().add_argument(*names, **more)
 
     def group(self, title: str) -> "Callable[..., argparse.Action]":
-        """`add_argument` of a part of the help that has a title of its own."""
+        """`add_argument` of a section of the help with its own title."""
         part = self.add_argument_group(title)
 
         def add(*names: str, **more: Any) -> argparse.Action:
@@ -44,35 +44,33 @@ class Parser(argparse.ArgumentParser):
         return add
 
     def error(self, message: str) -> NoReturn:
-        """UsageError, since the exit statuses stand in one place."""
+        """Raise UsageError, as the exit statuses are defined in one place."""
         end = "" if message.endswith((".", "?")) else "."
-        raise UsageError(f"{message}{end} `{self.prog} --help` shows what there is.")
+        raise UsageError(f"{message}{end} See `{self.prog} --help`.")
 
     def refuse_flags(self, unknown: Sequence[str]) -> NoReturn:
-        """UsageError for what this command does not take."""
+        """Raise UsageError for an argument this command does not accept."""
         first = unknown[0]
         flag = first.partition("=")[0]
         guess = did_you_mean(flag, self.flags) if flag.startswith("-") else ""
-        raise UsageError(
-            f"{self.prog} does not take {first!r}.{guess} `{self.prog} --help` shows what it takes."
-        )
+        raise UsageError(f"{self.prog} does not accept {first!r}.{guess} See `{self.prog} --help`.")
 
 
 def one_of(choices: Collection[str], what: str) -> Callable[[str], str]:
-    """A `type` that takes one of some words."""
+    """A `type` that accepts one of some words."""
 
     def read(text: str) -> str:
         if text in choices:
             return text
         guess = did_you_mean(text, choices)
-        raise ArgumentTypeError(f"there is no {what} {text!r}; choose {', '.join(choices)}.{guess}")
+        raise ArgumentTypeError(f"unknown {what} {text!r}; choose {', '.join(choices)}.{guess}")
 
     return read
 
 
 def parser_of(lists: Collection[str], models: Collection[str]) -> Parser:
-    """The parser; `options.command` is the command's name, "bench bridge" and "bench engine" too.
-    `lists` are the tables that `list` has, `models` what `models` does.
+    """The parser; `options.command` is the command's name, also "bench bridge" and "bench engine".
+    `lists` are the tables of `list`, `models` the subcommands of `models`.
     """
     whole = Parser(
         prog="spout-bridge",
@@ -102,7 +100,7 @@ def _run(add: Adder) -> None:
     run = add(
         "run",
         help="receive, generate, send, until Ctrl-C",
-        description="Every flag is also a variable of the environment: SPOUT_BRIDGE_SOURCE …",
+        description="Every flag is also an environment variable: SPOUT_BRIDGE_SOURCE …",
         epilog=_examples(
             'run --source camera:0 --set prompt="ocean waves"',
             "run --pipeline longlive --size 576x320 --output-size 1920x1080",
@@ -118,66 +116,91 @@ def _run(add: Adder) -> None:
         if name == "pipeline":
             argument(
                 "--set", action="append", default=[], metavar="NAME=VALUE",
-                help="first value of a parameter; `spout-bridge list parameters` has them",
+                help="initial value of a parameter; see `spout-bridge list parameters`",
             )  # fmt: skip
-    argument("--keep", action="store_true", help="start the bridge again whenever it dies")
-    argument("-v", dest="verbose", action="count", default=0, help="more on the terminal; -vv all")
+    argument("--keep", action="store_true", help="restart the bridge whenever it crashes")
+    argument(
+        "-v",
+        dest="verbose",
+        action="count",
+        default=0,
+        help="more output on the terminal; -vv for all",
+    )
     argument("-q", dest="quiet", action="count", default=0, help="only errors on the terminal")
     run.set_defaults(command="run")
 
 
 def _list(add: Adder, lists: Collection[str]) -> None:
-    listing = add("list", help="what there is: pipelines, sources, parameters …")
+    listing = add("list", help="list pipelines, sources, parameters …")
     listing.add_argument(
         "what", nargs="?", type=one_of(sorted(lists), "table"), metavar="TABLE",
-        help=f"only this one: {', '.join(sorted(lists))}",
+        help=f"only this table: {', '.join(sorted(lists))}",
     )  # fmt: skip
-    listing.add_argument("--markdown", action="store_true", help="as docs/reference.md has it")
+    listing.add_argument(
+        "--markdown", action="store_true", help="print Markdown, as in docs/reference.md"
+    )
     listing.add_argument("--json", action="store_true", help=JSON)
     listing.set_defaults(command="list")
 
 
 def _send(add: Adder) -> None:
-    send = add("send", help="send a source's pictures to a sink, unchanged")
+    send = add("send", help="send a source's frames to a sink, unchanged")
     send.add_argument("source", metavar="URI")
     send.add_argument("--to", required=True, metavar="URI")
-    send.add_argument("--seconds", type=_seconds, default=float("inf"), help="for so long")
+    send.add_argument("--seconds", type=_seconds, default=float("inf"), help="stop after this time")
     send.set_defaults(command="send")
 
 
 def _view(add: Adder) -> None:
-    view = add("view", help="show a source's pictures in the browser")
+    view = add("view", help="show a source in the browser")
     view.add_argument("source", metavar="URI")
     view.add_argument("--port", type=_port, default=8010)
     view.set_defaults(command="view")
 
 
 def _layouts(add: Adder) -> None:
-    layouts = add("layouts", help="write layouts for TouchOSC and the like")
-    layouts.add_argument("--write", default=".", metavar="FOLDER", help="where to (default: here)")
-    layouts.add_argument("--pipeline", default="", metavar="ID", help="only what this one has")
+    layouts = add("layouts", help="write layouts for TouchOSC and similar controllers")
     layouts.add_argument(
-        "--offer", action="append", default=[], metavar="NAME=TEXT", help="a button for this text"
+        "--write",
+        default=".",
+        metavar="FOLDER",
+        help="where to write them (default: current folder)",
     )
     layouts.add_argument(
-        "--reply-port", type=_port, default=9000, help="where the controller hears"
+        "--pipeline", default="", metavar="ID", help="only the parameters of this pipeline"
+    )
+    layouts.add_argument(
+        "--offer",
+        action="append",
+        default=[],
+        metavar="NAME=TEXT",
+        help="add a button that sends this text",
+    )
+    layouts.add_argument(
+        "--reply-port", type=_port, default=9000, help="port the controller listens on"
     )
     layouts.set_defaults(command="layouts")
 
 
 def _models(add: Adder, whats: Collection[str]) -> None:
-    models = add("models", help="the pipelines' weights: what is here, and more")
+    models = add("models", help="list, download, verify or copy the pipelines' weights")
     models.add_argument(
-        "what", type=one_of(tuple(whats), "command of models"), metavar="WHAT",
+        "what", type=one_of(tuple(whats), "models command"), metavar="WHAT",
         help=f"one of {', '.join(whats)}",
     )  # fmt: skip
-    models.add_argument("pipelines", nargs="*", metavar="PIPELINE", help="by default all")
-    models.add_argument("--to", metavar="FOLDER", help="where copy puts them")
-    models.add_argument("--headers", action="store_true", help="verify the hub's, by their headers")
-    models.add_argument("--yes", action="store_true", help="download without asking")
-    models.add_argument("--json", action="store_true", help=f"list {JSON}")
+    models.add_argument("pipelines", nargs="*", metavar="PIPELINE", help="default: all")
+    models.add_argument("--to", metavar="FOLDER", help="target folder of copy")
     models.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="such as vae=tae"
+        "--headers", action="store_true", help="verify the hub's files, by their headers"
+    )
+    models.add_argument("--yes", action="store_true", help="download without asking")
+    models.add_argument("--json", action="store_true", help=f"for list: {JSON}")
+    models.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="load parameter, such as vae=tae",
     )
     for name in ("folder", "models", "more_models"):
         _add_setting(models.add_argument, name, Settings.model_fields[name])
@@ -185,7 +208,7 @@ def _models(add: Adder, whats: Collection[str]) -> None:
 
 
 def _doctor(add: Adder) -> None:
-    doctor = add("doctor", help="what a bug report needs, and what cannot work")
+    doctor = add("doctor", help="check this machine, and print what a bug report needs")
     for name in ("host", "port", "output_size", "folder"):
         _add_setting(doctor.add_argument, name, Settings.model_fields[name])
     doctor.add_argument("--json", action="store_true", help=JSON)
@@ -193,15 +216,17 @@ def _doctor(add: Adder) -> None:
 
 
 def _td(add: Adder) -> None:
-    td = add("td", help="the TouchDesigner component: what to paste to build it")
-    td.add_argument("--write", metavar="FOLDER", help="first copy what it is built of into there")
-    td.add_argument("--copy", action="store_true", help="put the line into the clipboard too")
-    td.add_argument("--read", metavar="FILE", help="say in words what a Self Test's file tells")
+    td = add("td", help="print the line that builds the TouchDesigner component")
+    td.add_argument(
+        "--write", metavar="FOLDER", help="first copy the component's files into this folder"
+    )
+    td.add_argument("--copy", action="store_true", help="also copy the line to the clipboard")
+    td.add_argument("--read", metavar="FILE", help="explain a Self Test report")
     td.set_defaults(command="td")
 
 
 def _state(add: Adder) -> None:
-    state = add("state", help="what the bridge that runs on this machine says of itself")
+    state = add("state", help="print the state of the bridge running on this machine")
     for name in ("port", "token"):
         _add_setting(state.add_argument, name, Settings.model_fields[name])
     state.add_argument("--json", action="store_true", help=JSON)
@@ -211,7 +236,7 @@ def _state(add: Adder) -> None:
 def _completion(add: Adder) -> None:
     completion = add(
         "completion",
-        help="a script that lets the shell complete commands and flags",
+        help="print a script for shell completion of commands and flags",
         epilog='bash: eval "$(spout-bridge completion bash)"   '
         "PowerShell: spout-bridge completion powershell | Out-String | Invoke-Expression",
     )
@@ -223,9 +248,9 @@ def _completion(add: Adder) -> None:
 def _bench(add: Adder) -> None:
     bench = add("bench", help="measure on this machine")
     measured = bench.add_subparsers(required=True, metavar="WHAT")
-    whole = measured.add_parser("bridge", help="the way of frames and messages")
+    whole = measured.add_parser("bridge", help="the path of frames and messages")
     whole.add_argument("--only", default="", metavar="NAME,…", help="only these figures")
-    whole.add_argument("--seconds", type=_seconds, default=10, help="for each figure, about")
+    whole.add_argument("--seconds", type=_seconds, default=10, help="approximate time per figure")
     whole.set_defaults(command="bench bridge")
     network = measured.add_parser("engine", add_help=False, help="a causal pipeline's network")
     network.set_defaults(command="bench engine")
@@ -246,8 +271,8 @@ def _port(text: str) -> int:
 
 
 def _add_setting(add: Callable[..., object], name: str, field: FieldInfo) -> None:
-    """One flag for one setting; checking is left to the model, so that a flag and a variable of
-    the environment are refused alike.
+    """Add the flag of a setting. The model checks the value, so that a flag and an environment
+    variable are refused alike.
     """
     flag = "--" + name.replace("_", "-")
     shown = shown_default(field)

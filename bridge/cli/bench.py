@@ -1,6 +1,6 @@
-"""`spout-bridge bench bridge`: what the bridge costs and how it holds up, on this machine.
+"""`spout-bridge bench bridge`: cost and robustness of the bridge on this machine.
 
-Every speed is a ratio inside one run; single times belong to the machine that printed them.
+Every speed is a ratio within one run; absolute times apply only to the machine that printed them.
 """
 
 import json
@@ -33,7 +33,7 @@ from engine.ipc.segments import PREFIX, folder
 
 console = Console()
 
-SETS = 500  # of a parameter, that are timed at once
+SETS = 500  # of a parameter, timed together
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Figure:
 
 def bench(only: Sequence[str], seconds: float) -> None:
     """Run the named benchmarks (all by default) and print a table."""
-    logging.getLogger("bridge").setLevel(logging.CRITICAL)  # these deaths are meant
+    logging.getLogger("bridge").setLevel(logging.CRITICAL)  # these crashes are intended
     names = only or list(BENCHES)
     table = Table("figure", "measured", "aim", title="spout-bridge bench bridge")
     for name in names:
@@ -75,7 +75,7 @@ def _wait(true: Callable[[], object], seconds: float = 60) -> float:
     began = perf_counter()
     while not true():
         if perf_counter() - began > seconds:
-            raise TimeoutError("The bridge did not get there in time.")
+            raise TimeoutError("The bridge did not respond in time.")
         time.sleep(0.002)
     return perf_counter() - began
 
@@ -100,7 +100,7 @@ def latency(seconds: float) -> Iterator[Figure]:
 
 
 def _latency(width: int, height: int, seconds: float) -> tuple[list[float], float]:
-    """Seconds that pictures took, and the percentage of a core that both processes used."""
+    """Seconds that frames took, and the percentage of a core used by both processes."""
     given, shown, size = f"bench-in-{os.getpid()}", f"bench-out-{os.getpid()}", f"{width}x{height}"
     settings = {"source": f"shm:{given}", "sink": f"shm:{shown}", "output_size": size}
     with _session(pipeline="passthrough", **settings) as session:
@@ -119,7 +119,7 @@ def _cpu(processes: Sequence[psutil.Process]) -> float:
 
 
 def kills(seconds: float) -> Iterator[Figure]:
-    """`kill -9` of the worker, ten times: the longest gap, black frames, the way back."""
+    """`kill -9` of the worker, ten times: longest gap, black frames, recovery time."""
     with _session(source="demo:", sink="null:", pipeline="stylize", settle_s=0.5) as session:
         clean = _running(session)
         back: list[float] = []
@@ -130,17 +130,17 @@ def kills(seconds: float) -> Iterator[Figure]:
             back.append(_wait(lambda gone=worker: session.status().worker not in (0, gone)
                               and session.status().state == "RUNNING"))  # fmt: skip
         status = session.status()
-    yield Figure("stylize: start to first picture", f"{clean:.2f} s")
+    yield Figure("stylize: start to first frame", f"{clean:.2f} s")
     ratio = max(back) / clean
     yield Figure(
-        "kill -9 ten times: slowest way back", f"{max(back):.2f} s = {ratio:.1f} starts", "3"
+        "kill -9 ten times: slowest recovery", f"{max(back):.2f} s = {ratio:.1f} starts", "3"
     )
     yield Figure("kill -9 ten times: longest gap", f"{status.longest_gap:.0f} ms", "250 ms")
     yield Figure("kill -9 ten times: black frames", f"{status.black_frames}", "0")
 
 
 def share(seconds: float) -> Iterator[Figure]:
-    """Generated pictures a second through the whole bridge, beside the bare generator's."""
+    """Frames generated per second through the whole bridge, compared with the bare generator."""
     for size in ("256x256", "320x576", "512x512"):
         bare = [1 / cost for cost in _bare(size, seconds / 2)]
         with _session(source="demo:", sink="null:", pipeline="stylize", size=size) as session:
@@ -164,7 +164,7 @@ def share(seconds: float) -> Iterator[Figure]:
 
 
 def _bare(size: str, seconds: float) -> list[float]:
-    """Seconds for each picture of the generator alone, in a process of its own."""
+    """Seconds for each frame of the generator alone, in a separate process."""
     code = (
         "import json,sys;from engine.bench.stylize import bare;"
         "json.dump(bare(*map(int, sys.argv[1].split('x')), float(sys.argv[2])), sys.stdout)"
@@ -176,7 +176,7 @@ def _bare(size: str, seconds: float) -> list[float]:
 
 
 def osc(seconds: float) -> Iterator[Figure]:
-    """From an OSC message to a picture made with it."""
+    """Time from an OSC message to a frame made with it."""
     from pythonosc.udp_client import SimpleUDPClient
 
     with _session(source="demo:", sink="null:", pipeline="stylize", size="256x256") as session:
@@ -196,13 +196,13 @@ def osc(seconds: float) -> Iterator[Figure]:
             server.close()
     p50, p95 = (1e3 * value for value in _quantiles(delays, 0.5, 0.95))
     yield Figure(
-        "OSC message to picture shown, stylize 256x256: p50, p95", f"{p50:.0f}, {p95:.0f} ms"
+        "OSC message to frame shown, stylize 256x256: p50, p95", f"{p50:.0f}, {p95:.0f} ms"
     )
 
 
 def setting(seconds: float) -> Iterator[Figure]:
-    """What it costs to set one parameter, of the time of the thread that sets it: checked, stored,
-    and told to all who listen.
+    """Cost of setting one parameter, in time of the thread that sets it: checked, stored, and
+    reported to all listeners.
     """
     alone = ParameterStore(all_specs(installed_catalog()))
     yield Figure("set a parameter: stored", f"{_setting(alone, 'mix'):.1f} µs")
@@ -219,13 +219,13 @@ def setting(seconds: float) -> Iterator[Figure]:
                 whole = _setting(session.store, name)
             finally:
                 server.close()
-        yield Figure(f"set a parameter: told to a session of {pipeline}", f"{told:.1f} µs")
-        yield Figure(f"set a parameter: told to OSC and pages of {pipeline} too",
+        yield Figure(f"set a parameter: in a session of {pipeline}", f"{told:.1f} µs")
+        yield Figure(f"set a parameter: with OSC and pages of {pipeline}",
                      f"{whole:.1f} µs", "30 µs")  # fmt: skip
 
 
 def _setting(store: ParameterStore, name: str) -> float:
-    """Microseconds to set a parameter to another value; the best of some tries."""
+    """Microseconds to set a parameter to another value; the best of several tries."""
     times: list[float] = []
     for _ in range(10):
         began = thread_time()
@@ -236,7 +236,7 @@ def _setting(store: ParameterStore, name: str) -> float:
 
 
 def soak(seconds: float) -> Iterator[Figure]:
-    """What both processes hold: the end beside minute 2 (sooner in a run of under a minute)."""
+    """Resources of both processes: at the end, compared with minute 2 (earlier in a short run)."""
     with _session(source="demo:", sink="null:", pipeline="stylize") as session:
         _running(session)
         processes = [psutil.Process(), psutil.Process(session.status().worker)]
@@ -264,7 +264,7 @@ def _segments() -> int:
 
 
 def pacing(seconds: float) -> Iterator[Figure]:
-    """How even generated pictures leave: the spread of the times between new ones."""
+    """How evenly generated frames are sent: the spread of the times between new ones."""
     with _session(source="demo:", sink="null:", pipeline="stylize") as session:
         _running(session)
         time.sleep(1)
@@ -278,7 +278,7 @@ def pacing(seconds: float) -> Iterator[Figure]:
     gaps = [1e3 * (b - a) for a, b in pairwise(times)]
     p5, p50, p95 = _quantiles(gaps, 0.05, 0.5, 0.95)
     yield Figure(
-        "stylize: time between new pictures p5, p50, p95", f"{p5:.0f}, {p50:.0f}, {p95:.0f} ms"
+        "stylize: time between new frames p5, p50, p95", f"{p5:.0f}, {p50:.0f}, {p95:.0f} ms"
     )
 
 

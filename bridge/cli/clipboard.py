@@ -1,4 +1,4 @@
-"""Text for the clipboard, by the programs that systems have for it."""
+"""Copies text to the clipboard with the system's own programs."""
 
 import os
 import shutil
@@ -11,11 +11,9 @@ Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 
 def programs() -> list[tuple[Sequence[str], str]]:
-    """(command, encoding of its input) of each that this system might have, the best first."""
+    """(command, input encoding) of each program that this system might have, best first."""
     if sys.platform == "win32":
-        return [
-            (("clip.exe",), "utf-16")
-        ]  # with a mark of its byte order, or it takes the code page
+        return [(("clip.exe",), "utf-16")]  # with a byte order mark, or it assumes the code page
     if sys.platform == "darwin":
         return [(("pbcopy",), "utf-8")]
     wayland: list[tuple[Sequence[str], str]] = [(("wl-copy",), "utf-8")]
@@ -27,25 +25,25 @@ def programs() -> list[tuple[Sequence[str], str]]:
 
 
 def copy(text: str, run: Run = subprocess.run) -> str:
-    """Put text into the clipboard; empty, or a sentence that says why it is not there."""
-    why = "there is none of " + ", ".join(command[0] for command, _ in programs())
+    """Copy text to the clipboard; empty, or one sentence with the reason it failed."""
+    why = "none of these is installed: " + ", ".join(command[0] for command, _ in programs())
     for command, encoding in programs():
         program = shutil.which(command[0])
         if program is None:
             continue
         try:
-            # Their output goes nowhere: xclip stays, as whoever has the clipboard, and would hold
-            # a pipe of ours open for ever.
+            # Output discarded: xclip keeps running as the clipboard's owner, and would hold a pipe
+            # of ours open for ever.
             done = run(
                 [program, *command[1:]], input=text.encode(encoding), timeout=PATIENCE, check=False,
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            why = f"{command[0]} did not end"
+            why = f"{command[0]} timed out"
         except OSError as error:
             why = f"{command[0]}: {error.strerror or error}"
         else:
             if done.returncode == 0:
                 return ""
-            why = f"{command[0]} ended with {done.returncode}"
-    return f"The line is not in the clipboard: {why}. Select and copy it here."
+            why = f"{command[0]} failed with status {done.returncode}"
+    return f"The line was not copied to the clipboard: {why}. Select and copy it here."

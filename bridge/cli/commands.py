@@ -1,4 +1,4 @@
-"""What each command of `spout-bridge` does."""
+"""The commands of `spout-bridge`."""
 
 import argparse
 import io
@@ -31,10 +31,10 @@ from engine.system.texts import did_you_mean
 
 log = logging.getLogger(__name__)
 
-# Flags of `run` that no variable of the environment stands for, and what to do instead
+# Flags of `run` without an environment variable, and what to do instead
 FLAGS_ONLY = {
-    "SET": "give --set NAME=VALUE behind `run`, once for each",
-    "KEEP": "give --keep behind `run`",
+    "SET": "use `run --set NAME=VALUE`, once for each parameter",
+    "KEEP": "use `run --keep`",
 }
 
 
@@ -42,14 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `spout-bridge`."""
     given = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names of senders and files are in any script
+        if isinstance(stream, io.TextIOWrapper):  # names of senders and files may be in any script
             stream.reconfigure(encoding=_encoding(stream), errors="backslashreplace")
     console = Console(stderr=True, markup=False, highlight=False)
     try:
         options = _options(given)
     except UsageError as error:
         sys.exit(_refused(console, str(error), error.status))
-    # A console gets colours; a file or another program whole lines.
+    # Colours on a console; plain lines for a file or another program.
     if console.is_terminal:
         handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
     else:
@@ -62,18 +62,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     finally:
         well = logs.end()
     if not well and arguments is None:
-        os._exit(status)  # to flush a terminal that is stuck would never end
+        os._exit(status)  # flushing a stuck terminal would never return
     if status:
         sys.exit(status)
 
 
 def _options(given: Sequence[str]) -> argparse.Namespace:
-    """What was typed; UsageError for what cannot be."""
+    """The parsed arguments; UsageError if they are wrong."""
     parser = parser_of(LISTS, MODELS)
     if given and not given[0].startswith("-") and given[0] not in parser.commands:
         names = ", ".join(parser.commands)
         guess = did_you_mean(given[0], parser.commands)
-        raise UsageError(f"There is no command {given[0]!r}; choose {names}.{guess}")
+        raise UsageError(f"Unknown command {given[0]!r}; choose {names}.{guess}")
     options, rest = parser.parse_known_args(given, argparse.Namespace(given=given, rest=None))
     if rest and options.command != "bench engine":
         parser.commands[given[0]].refuse_flags(rest)
@@ -85,7 +85,7 @@ def _options(given: Sequence[str]) -> argparse.Namespace:
 
 
 def _status(options: argparse.Namespace, console: Console) -> int:
-    """Carry a command out; the exit status."""
+    """Run a command; the exit status."""
     try:
         COMMANDS[options.command](options, console)
     except SystemExit as end:
@@ -97,7 +97,7 @@ def _status(options: argparse.Namespace, console: Console) -> int:
     except Exception as error:
         if why := _package(error):
             return _refused(console, why, ExitStatus.FAILED)
-        text = "This is a defect: please report it with what `spout-bridge doctor` prints%s."
+        text = "This is a bug: please report it with the output of `spout-bridge doctor`%s."
         log.exception(text, f" and with {logs.place()}" if logs.place() else "")
         return ExitStatus.DEFECT
     return ExitStatus.DONE
@@ -109,7 +109,7 @@ def _refused(console: Console, why: str, status: ExitStatus) -> int:
 
 
 def _package(error: Exception) -> str:
-    """What is wrong with a package that is not ours, in a sentence; empty where nothing is."""
+    """What is wrong with a third-party package, in one sentence; empty if nothing."""
     if loading.is_refused(error):
         return loading.sentence(error)
     name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
@@ -119,8 +119,8 @@ def _package(error: Exception) -> str:
 
 
 def _encoding(stream: io.TextIOWrapper) -> str | None:
-    """UTF-8 for files and other programs, where Windows has the code page of the country; that of
-    a console, or what somebody chose, stays.
+    """UTF-8 for files and other programs, where Windows uses the local code page; None, to keep
+    the encoding, for a console or if one was chosen.
     """
     chosen = stream.isatty() or "PYTHONIOENCODING" in os.environ
     return None if chosen else "utf-8"
@@ -132,14 +132,14 @@ def _settings(options: argparse.Namespace) -> Settings:
         return Settings(**given)
     except RuntimeError:  # of Path.home
         raise CommandError(
-            "There is no home folder on this account; choose one with --folder."
+            "This account has no home folder; choose a folder with --folder."
         ) from None
     except ValidationError as error:
         raise UsageError(_wrong(error.errors()[0])) from None
 
 
 def _wrong(first: Any) -> str:
-    """What is wrong with a setting, in a sentence with what it takes."""
+    """What is wrong with a setting, in one sentence with what it accepts."""
     said, name = first["msg"].removeprefix("Value error, "), str((*first["loc"], "")[0])
     flag = f"--{name.replace('_', '-')}" if name else "a setting"
     if name in Settings.model_fields and first["type"] != "value_error":
@@ -150,17 +150,17 @@ def _wrong(first: Any) -> str:
 
 
 def _no_variables(flags: Mapping[str, str]) -> None:
-    """CommandError for a flag that was given as a variable, and is none."""
+    """UsageError for a flag given as an environment variable, if it has none."""
     for name, cure in flags.items():
         if f"{PREFIX}{name}" in os.environ:
-            raise UsageError(f"{PREFIX}{name} is no variable that is read; {cure}.")
+            raise UsageError(f"{PREFIX}{name} is not supported; {cure}.")
 
 
 def _tell_unknown() -> None:
-    """Tell what looks like a setting in the environment and is none."""
+    """Warn about environment variables that look like settings and are not."""
     for name, near in unknown_variables().items():
-        meant = f"; is {near} meant?" if near else ", and is not read"
-        log.warning("%s in the environment is no setting%s", name, meant)
+        meant = f"; did you mean {near}?" if near else ""
+        log.warning("unknown environment variable %s is ignored%s", name, meant)
 
 
 def _run(options: argparse.Namespace, console: Console) -> None:
@@ -175,7 +175,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     logs.to_file(settings.folder, settings.name, level)
     _tell_unknown()
     from bridge.cli.run import (
-        run_bridge,  # the web server takes a while to import: only where needed
+        run_bridge,  # the web server is slow to import
     )
 
     run_bridge(settings, values, Console(stderr=True, quiet=True) if options.quiet else console)
@@ -204,7 +204,7 @@ def _list(options: argparse.Namespace, console: Console) -> None:
             continue
         table = Table(title=title, title_justify="left")
         for column in head:
-            table.add_column(column, overflow="fold")  # a name that is cut is none
+            table.add_column(column, overflow="fold")  # a name must not be cut
         for row in rows:
             table.add_row(*row)
         out = Console(markup=False)
@@ -224,9 +224,9 @@ def _table(name: str) -> Any:
     return read
 
 
-WIDE = 10_000  # letters of a line for another program, which has no edge
-EMPTY = {"sources": "Nobody sends now. demo:, file:PATH and camera:0 need no sender."}
-OF_THE_MACHINE = {"sources"}  # what is there now: nothing for a document
+WIDE = 10_000  # characters of a line for another program
+EMPTY = {"sources": "No program is sending. demo:, file:PATH and camera:0 need no sender."}
+OF_THE_MACHINE = {"sources"}  # what is available now: not for documents
 LISTS = {
     name: _table(name)
     for name in (
@@ -236,9 +236,9 @@ LISTS = {
 }  # fmt: skip
 
 
-SENDERS = ("shm:", "spout:")  # what a program sends by a name
+SENDERS = ("shm:", "spout:")  # a program sends under a name
 
-# What `models` does, by the functions of bridge/cli/models.py, which is imported only then.
+# Commands of `models`, as functions of bridge/cli/models.py, which is imported only when needed.
 MODELS = {
     "list": "listing",
     "download": "download",
@@ -260,8 +260,8 @@ def _view(options: argparse.Namespace, console: Console) -> None:
 
     there = [offer.uri for offer in offers() if offer.uri.startswith(SENDERS)]
     if options.source.startswith(SENDERS) and options.source not in there:
-        who = f"sending now: {', '.join(there)}" if there else "nobody sends now"
-        console.print(f"{options.source} sends nothing yet ({who}); it is waited for.")
+        who = f"sending now: {', '.join(there)}" if there else "no program is sending"
+        console.print(f"Waiting for {options.source} ({who}).")
     view(options.source, options.port, console)
 
 
@@ -281,7 +281,7 @@ def _layouts(options: argparse.Namespace, console: Console) -> None:
     try:
         written = write(made, folder, stem)
     except OSError as error:
-        why = drives.away(folder) or f"{folder} cannot be written ({error.strerror or error})"
+        why = drives.away(folder) or f"{folder} is not writable ({error.strerror or error})"
         raise CommandError(f"{why}; choose another folder with --write.") from None
     for path in written:
         console.print(f"{path} ({len(made.addresses)} addresses)", soft_wrap=True)
@@ -293,7 +293,7 @@ def _models(options: argparse.Namespace, console: Console) -> None:
 
     settings = _settings(options)
     if options.what == "download" and not options.pipelines:
-        raise UsageError("download takes the pipelines to get, such as longlive.")
+        raise UsageError("download needs at least one pipeline, such as longlive.")
     asked = models.job(
         options.pipelines,
         _assignments(options.set),
@@ -304,7 +304,7 @@ def _models(options: argparse.Namespace, console: Console) -> None:
     )
     if options.json:
         if options.what != "list":
-            raise UsageError("--json is for `models list`.")
+            raise UsageError("--json works with `models list` only.")
         sys.stdout.write(json.dumps(models.as_json(asked), indent=2) + "\n")
         return
     command = getattr(models, MODELS[options.what])
@@ -329,8 +329,8 @@ def _td(options: argparse.Namespace, console: Console) -> None:
     console.print("Paste this line into TouchDesigner's Textport (Alt+T):", style="bold")
     sys.stdout.write(line(kit) + "\n")
     if options.copy:
-        console.print(copy(line(kit)) or "It is in the clipboard.", soft_wrap=True)
-    drag = f"or drag {kit / 'build_td.py'} into the patch and choose Run Script."
+        console.print(copy(line(kit)) or "Copied to the clipboard.", soft_wrap=True)
+    drag = f"Or drag {kit / 'build_td.py'} into the patch and choose Run Script."
     console.print(drag, soft_wrap=True)
     point(kit)
 
@@ -355,7 +355,7 @@ def _bench_bridge(options: argparse.Namespace, console: Console) -> None:
 
 
 def _bench_engine(options: argparse.Namespace, console: Console) -> None:
-    """In a process of its own, which alone may import torch and reads its own flags."""
+    """In a separate process, which alone may import torch and parses its own flags."""
     if find_spec("torch") is None:
         raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}")
     command = [sys.executable, "-m", "engine.bench", *options.rest]

@@ -1,4 +1,4 @@
-"""Scripts that let a shell complete the commands and flags of `spout-bridge`."""
+"""Shell completion scripts for the commands and flags of `spout-bridge`."""
 
 from collections.abc import Callable, Mapping, Sequence
 

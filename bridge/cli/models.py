@@ -36,13 +36,13 @@ from engine.parameters import Load, describe
 from engine.system import drives, held
 from engine.system.installation import with_extra
 
-LET_GO = 60.0  # seconds that a scanner may take for a file that was copied
-COMMON_LINE = 100e6 / 8  # bytes a second of a common line: what a time is told for
+LET_GO = 60.0  # seconds that a virus scanner may hold a copied file
+COMMON_LINE = 100e6 / 8  # bytes per second of a common connection, for the estimated time
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a command was asked: the pipelines with what they are loaded with, and the flags."""
+    """What a command was asked to do: pipelines with their load parameters, and flags."""
 
     library: Library
     loads: Sequence[tuple[PipelineRow, Load]]
@@ -52,7 +52,7 @@ class Job:
 
     @property
     def artifacts(self) -> list[Artifact]:
-        """Every file of all of them, once."""
+        """Every file of all pipelines, once."""
         every = [one for row, load in self.loads for one in row.needs(load).values()]
         return list(dict.fromkeys(every))
 
@@ -66,7 +66,7 @@ def job(
     headers: bool = False,
     yes: bool = False,
 ) -> Job:
-    """CommandError for an unknown pipeline or a value that it does not take."""
+    """UsageError for an unknown pipeline, CommandError for a value it does not accept."""
     catalog = installed_catalog()
     try:
         rows = [catalog[name] for name in pipelines] or list(catalog.rows.values())
@@ -75,7 +75,7 @@ def job(
     loads = [(row, _load(row, values)) for row in rows]
     loads = [(row, load) for row, load in loads if row.needs(load)]
     if not loads:
-        raise UsageError(f"{', '.join(pipelines)} takes no weights: it runs as it is.")
+        raise UsageError(f"{', '.join(pipelines)} needs no weights.")
     return Job(library, loads, to, headers, yes)
 
 
@@ -88,24 +88,28 @@ def _load(row: PipelineRow, values: Mapping[str, str]) -> Load:
 
 
 def listing(job: Job, console: Console) -> int:
-    """What each pipeline is loaded from, what of it is here, and whether it fits the GPU."""
+    """The files of each pipeline, which are on disk, and whether it fits the GPU."""
     card = chosen(None, gpus())
     free, loras = card.free if card else None, LoraSizes(job.library)
     for row, load in job.loads:
         files = row.needs(load).values()
         gone = job.library.missing(files)
-        missing = f", {size_text(sum(one.size for one in gone))} missing" if gone else ", all here"
+        missing = (
+            f", {size_text(sum(one.size for one in gone))} missing" if gone else ", all downloaded"
+        )
         size = str(getattr(load, "size", "auto"))
         fit = gpu_fit(row, load, size, free, loras.bytes(load))
         title = f"{row.id}: {size_text(sum(one.size for one in files))}{missing}; {fit}"
         table = Table(title=title, title_justify="left")
-        for head in ("file", "size", "here", "licence"):
+        for head in ("file", "size", "found in", "licence"):
             table.add_column(head, overflow="fold")
         for one in files:
             found = job.library.find(one)
             about = "" if one.sha256 else "about "
             here = found.origin if found else "missing"
-            table.add_row(one.name, about + size_text(one.size), here, one.licence or "on its page")
+            table.add_row(
+                one.name, about + size_text(one.size), here, one.licence or "see its page"
+            )
         console.print(table)
     _list_loras(job, console)
     room = f"{size_text(_free(job.library))} free"
@@ -115,7 +119,7 @@ def listing(job: Job, console: Console) -> int:
 
 
 def as_json(job: Job) -> dict[str, Any]:
-    """The same for another program: bytes, and the path of each file that is here."""
+    """The same for another program: bytes, and the path of each file on disk."""
     library = job.library
     pipelines: list[dict[str, Any]] = []
     for row, load in job.loads:
@@ -138,9 +142,9 @@ def as_json(job: Job) -> dict[str, Any]:
 
 
 def _list_loras(job: Job, console: Console) -> None:
-    """The LoRAs of this machine, where there are any."""
+    """The LoRAs on this machine, if any."""
     table = Table(title="LoRAs, for lora_1 to lora_3", title_justify="left")
-    for head in ("name", "size", "of", "made for", "fits", "whose"):
+    for head in ("name", "size", "date", "made for", "fits", "found in"):
         table.add_column(head, overflow="fold")
     for lora in job.library.loras():
         day = time.strftime("%Y-%m-%d", time.localtime(lora.modified))
@@ -151,7 +155,7 @@ def _list_loras(job: Job, console: Console) -> None:
 
 
 def where(job: Job, console: Console) -> int:
-    """Where each file lies, one on a line."""
+    """The path of each file, one per line."""
     for one in job.artifacts:
         found = job.library.find(one)
         text = str(found.path) if found else f"missing: {job.library.home(one)}"
@@ -160,10 +164,10 @@ def where(job: Job, console: Console) -> int:
 
 
 def download(job: Job, console: Console) -> int:
-    """Download what is missing, with size, room and time told before the first byte."""
+    """Download what is missing; size, free space and time are shown before the first byte."""
     gone = job.library.missing(job.artifacts)
     if not gone:
-        console.print("Everything is here.")
+        console.print("All files are downloaded.")
         return 0
     if job.library.away:
         raise CommandError(job.library.away)
@@ -178,7 +182,7 @@ def download(job: Job, console: Console) -> int:
     if (
         not job.yes
         and sys.stdin.isatty()
-        and input("Go on? [Y/n] ").lower() not in ("", "y", "yes")
+        and input("Proceed? [Y/n] ").lower() not in ("", "y", "yes")
     ):
         return ExitStatus.FAILED
     downloads = Downloads(job.library.models)
@@ -191,16 +195,16 @@ def download(job: Job, console: Console) -> int:
     except KeyboardInterrupt:
         downloads.cancel()
         downloads.join(5)
-        console.print("Stopped; what has come is kept, the same command goes on.")
+        console.print("Stopped; the partial download is kept, and the same command resumes it.")
         return ExitStatus.FAILED
     if downloads.now.error:
         raise CommandError(downloads.now.error)
-    console.print("Everything is here.")
+    console.print("All files are downloaded.")
     return 0
 
 
 def verify(job: Job, console: Console) -> int:
-    """Compare what is here with what was declared; with `headers`, what the hub has."""
+    """Compare the files on disk with their declarations; with `headers`, the hub's files."""
     if find_spec("torch") is None:
         raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}")
     order = {
@@ -215,29 +219,27 @@ def verify(job: Job, console: Console) -> int:
 
 
 def copy(job: Job, console: Console) -> int:
-    """Copy the files to another folder, for a machine without a line; each is checked there."""
+    """Copy the files to another folder, for an offline machine; each copy is verified."""
     if job.to is None:
-        raise UsageError("copy takes --to FOLDER.")
+        raise UsageError("copy needs --to FOLDER.")
     target = Library(job.to)
     if target.away:
         cure = drives.cure(job.to)
         raise CommandError(f"{drives.away(job.to)}: {cure}, or choose another folder with --to.")
     found = {one: job.library.find(one) for one in job.artifacts}
     if gone := [one.name for one, place in found.items() if place is None]:
-        raise CommandError(
-            f"Not here, so not to be copied: {', '.join(gone)}. Download them first."
-        )
+        raise CommandError(f"Missing, so not copied: {', '.join(gone)}. Download them first.")
     if split := [place.path for place in found.values() if place and place.in_shards]:
         raise CommandError(
-            f"{split[0]} is the index of a checkpoint in shards: copy its whole folder to the same "
+            f"{split[0]} is the index of a sharded checkpoint: copy its whole folder to the same "
             f"place below {job.to}, then the rest with this command and --to {quoted(job.to)}."
         )
     todo = {one: place for one, place in found.items() if place and not target.home(one).is_file()}
     size = sum(place.path.stat().st_size for place in todo.values())
     if size > _free(target):
         raise CommandError(
-            f"{size_text(size)} do not fit into {job.to}, which has "
-            f"{size_text(_free(target))} free."
+            f"{size_text(size)} does not fit into {job.to}, which has "
+            f"{size_text(_free(target))} free; choose another folder with --to."
         )
     for one, place in todo.items():
         home = target.home(one)
@@ -246,24 +248,26 @@ def copy(job: Job, console: Console) -> int:
             target.record(home, _copied(job.library, one, place.path, home))
         except WeightsError as error:
             raise CommandError(str(error)) from None
-        except OSError as error:  # a full disk, a stick that was pulled out, a file that is held
+        except OSError as error:  # a full disk, an unplugged drive, a file in use
             raise CommandError(
                 f"{home} cannot be written: {held.told(error)}; try again."
             ) from None
     flag = f"--models {quoted(job.to)}"
-    console.print(f"Everything is in {job.to}; use it with {flag}.", soft_wrap=True)
+    console.print(f"All files are in {job.to}; use them with {flag}.", soft_wrap=True)
     return 0
 
 
 def _copied(library: Library, one: Artifact, path: Path, home: Path) -> str:
-    """Copy one file, which gets its name when it is right; its SHA-256."""
+    """Copy one file, which gets its name once verified; its SHA-256."""
     home.parent.mkdir(parents=True, exist_ok=True)
     part = home.with_name(f"{home.name}.part")
     try:
         shutil.copyfile(path, part)
         expected = library.check(one, path)
         if sha256(part) != expected:
-            raise WeightsError(f"The copy of {one.name} came out wrong; try again, another disk.")
+            raise WeightsError(
+                f"The copy of {one.name} is corrupt; try again, or use another disk."
+            )
         held.replace(part, home, LET_GO)
     except BaseException:
         with suppress(OSError):
@@ -273,15 +277,15 @@ def _copied(library: Library, one: Artifact, path: Path, home: Path) -> str:
 
 
 def _watch(downloads: Downloads, console: Console) -> None:
-    """The download on a terminal: a bar; elsewhere a line now and then."""
+    """Show the download: a bar on a terminal, elsewhere an occasional line."""
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(),
                TimeRemainingColumn())  # fmt: skip
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("asking the hub", total=None)
+        task = bar.add_task("contacting the hub", total=None)
         told = ""
         while True:
             now: Download = downloads.now
-            bar.update(task, description=now.file or "asking the hub", total=now.whole or None,
+            bar.update(task, description=now.file or "contacting the hub", total=now.whole or None,
                        completed=now.done)  # fmt: skip
             if not now.running:
                 return

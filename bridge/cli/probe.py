@@ -1,7 +1,7 @@
-"""A stranger at both ends of a bridge, in a process of its own: measures the way through.
+"""An external sender and receiver, in a separate process: measures the bridge's latency.
 
-`python -m bridge.cli.probe IN OUT WIDTHxHEIGHT SECONDS` sends counted pictures to `shm:IN`, reads
-`shm:OUT`, and prints the seconds that each of them took as a JSON list.
+`python -m bridge.cli.probe IN OUT WIDTHxHEIGHT SECONDS` sends numbered frames to `shm:IN`, reads
+`shm:OUT`, and prints the seconds that each took as a JSON list.
 """
 
 import json
@@ -16,12 +16,12 @@ from engine import sizes
 from engine.ipc.public_ring import PublicReader, PublicWriter
 from engine.ipc.segments import RingError
 
-FPS = 29.3  # not a part of 60: every place between two ticks of the output is measured
-GLANCE = 0.0003  # seconds between two looks for a picture
+FPS = 29.3  # not a divisor of 60: covers every phase between two output ticks
+GLANCE = 0.0003  # seconds between two polls for a frame
 
 
 def attached(name: str, patience: float = 30.0) -> PublicReader:
-    """The segment of that name as soon as it is there; FileNotFoundError when it does not come."""
+    """The segment of that name once it exists; FileNotFoundError if it does not appear."""
     until = perf_counter() + patience
     while True:
         try:
@@ -33,7 +33,7 @@ def attached(name: str, patience: float = 30.0) -> PublicReader:
 
 
 def probe(given: str, shown: str, width: int, height: int, seconds: float) -> list[float]:
-    """Seconds from before a picture is written to after it is read, for every one that came."""
+    """Seconds from before a frame is written to after it is read, for each that arrived."""
     writer, image = PublicWriter(given, width, height, 3), draw("probe", width, height, 0)
     try:
         writer.write(image, perf_counter(), 0)
@@ -47,11 +47,11 @@ def probe(given: str, shown: str, width: int, height: int, seconds: float) -> li
 
 
 def _until_shown(reader: PublicReader, patience: float = 30.0) -> None:
-    """Wait until the first picture has come through the whole way."""
+    """Wait until the first frame has come through."""
     until = perf_counter() + patience
     while not ((slot := reader.newest()) and read_counter(slot.image) == 0):
         if perf_counter() > until:
-            raise TimeoutError("The bridge did not show the picture in time.")
+            raise TimeoutError("The bridge did not show the frame in time.")
         time.sleep(0.01)
 
 
@@ -77,7 +77,7 @@ def _exchange(
 
 
 def main() -> None:
-    """Measure, and print what was measured."""
+    """Measure, and print the result."""
     given, shown, size, seconds = sys.argv[1:]
     json.dump(probe(given, shown, *sizes.exact_sides(size), float(seconds)), sys.stdout)
 

@@ -40,16 +40,16 @@ from engine.system.waking import wake_in_time
 
 log = logging.getLogger(__name__)
 
-LONGEST_PATH = 1024  # letters; a longer text is no path
-TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # long enough, and the same in a URL or a cookie
-TAKING = 10.0  # seconds that a picture named by its path may take to be read and kept
-BEAT = 0.5  # seconds between two looks; no longer: Windows sees Ctrl-C between two waits only
-PORT_AGAIN = 5.0  # seconds in which the ports of one that has died are tried
-TELL = 5.0  # seconds between lines where nobody watches a terminal
+LONGEST_PATH = 1024  # characters; a longer text is not a path
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # long enough, and unescaped in a URL or cookie
+TAKING = 10.0  # seconds to read and store an image given by its path
+BEAT = 0.5  # seconds between two checks; no longer: Windows handles Ctrl-C between two waits only
+PORT_AGAIN = 5.0  # seconds to retry the ports of a crashed bridge
+TELL = 5.0  # seconds between lines if not on a terminal
 
 
 def run_bridge(settings: Settings, values: Mapping[str, str], console: Console) -> None:
-    """Run until Ctrl-C. What cannot be is refused before anything is started."""
+    """Run until Ctrl-C. Errors are raised before anything is started."""
     stop = stop_event()
     if settings.stop_on_stdin_end:
         stop_with_stdin(stop)
@@ -61,7 +61,7 @@ def run_bridge(settings: Settings, values: Mapping[str, str], console: Console) 
     with ExitStack() as running:
         running.enter_context(awake(not settings.allow_sleep))
         session = _session(settings, values)
-        # The surfaces are bound first: a port in use must not cost a loaded pipeline.
+        # The surfaces are bound first: a port in use must not waste a loaded pipeline.
         http = HttpServer(session, settings, token)
         running.callback(http.close)
         _bind(http.bind, socket.SOCK_STREAM, settings.port, session, stop)
@@ -75,14 +75,14 @@ def run_bridge(settings: Settings, values: Mapping[str, str], console: Console) 
         running.push(partial(_stop, session))
         osc.start()
         http.start()
-        with Faults().survived("What this bridge is cannot be told here"):
+        with Faults().survived("The start message cannot be printed"):
             _greet(console, session, http.port, token)
         _watch(console, session, stop)
 
 
 def view(uri: str, port: int, console: Console) -> None:
-    """Show a source's pictures on a page: a session with passthrough that sends nowhere."""
-    # a scanner may hold what is in there; an end is no place to fail
+    """Show a source on a page: a session with passthrough and no output."""
+    # a virus scanner may hold its files; closing must not fail
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         settings = Settings(
             source=uri, sink="null:", pipeline="passthrough", port=port, osc_feedback=(),
@@ -97,14 +97,14 @@ def _token(settings: Settings) -> str:
         fault = "others" if 16 <= length <= 256 else str(length)
         raise CommandError(
             "--token takes 16 to 256 letters, digits, dashes, dots, underscores and tildes; this "
-            f"one has {fault}. Use --lan without a token, and one is made for you.",
+            f"one has {fault}. Use --lan without a token to have one generated.",
             ExitStatus.UNSAFE,
         )
     if settings.lan and not settings.token:
         return new_token()
     if settings.host.lower() not in LOOPBACK and not settings.token and not settings.lan:
         raise CommandError(
-            f"--host {settings.host} opens the page to others: give --token SECRET or use --lan.",
+            f"--host {settings.host} opens the page to others: add --token SECRET or use --lan.",
             ExitStatus.UNSAFE,
         )
     return settings.token
@@ -121,7 +121,7 @@ def _session(settings: Settings, values: Mapping[str, str]) -> Session:
             if not session.returns:
                 session.let_go()
                 raise
-            log.warning("what the command names is left out: %s", _sentence(error))
+            log.warning("ignored on the command line: %s", _sentence(error))
     except (LookupError, ValueError) as error:
         raise UsageError(_sentence(error)) from None
     except OSError as error:
@@ -130,8 +130,8 @@ def _session(settings: Settings, values: Mapping[str, str]) -> Session:
 
 
 def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:
-    """The values with pictures that are given by their paths taken into the assets folder: who
-    types a command may read them. AssetError for what is no picture.
+    """The values, with images given by path copied into the assets folder: whoever types a command
+    may read them. AssetError for a file that is not an image.
     """
     result = dict(values)
     for name, value in values.items():
@@ -148,7 +148,7 @@ def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _taken_in(folder: Path, path: Path) -> str:
-    """The name by which a file is kept in the assets folder; empty where there is none."""
+    """The name of a file once in the assets folder; empty if it does not exist."""
     return str(references.add_file(folder, path)["name"]) if path.is_file() else ""
 
 
@@ -159,15 +159,15 @@ def _bind(
     session: Session,
     stop: threading.Event,
 ) -> None:
-    """Have a port. Whoever takes over from a bridge that has died, or starts clean after it, waits
-    a while for the system to let go of what that one had.
+    """Bind a port. A bridge that takes over from a crashed one, or starts clean after it, waits a
+    while for the system to release that one's ports.
     """
     settings = session.settings
     try:
         try:
             bind()
         except OSError:
-            if not _takes_over(session):  # asked only now: it reads the journal
+            if not _takes_over(session):  # checked only now: it reads the journal
                 raise
             tried(bind, PORT_AGAIN, stop)
     except OSError as error:
@@ -179,7 +179,7 @@ def _bind(
 def _takes_over(session: Session) -> bool:
     try:
         return session.settings.fresh or session.returns
-    except OSError:  # of its folder, which is refused later
+    except OSError:  # of its folder, which is reported later
         return False
 
 
@@ -218,31 +218,31 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
             console.print(f"log   {place}", soft_wrap=True)
         if restored:
             console.print(restored, soft_wrap=True)
-        console.print("Ctrl-C ends.")
+        console.print("Ctrl-C to stop.")
 
     logs.say(write)
 
 
 def _watch(console: Console, session: Session, stop: threading.Event) -> None:
-    """Tell what changes until `stop`; a terminal or pipe that is full or gone ends no show, and
-    keeps no end: another thread writes.
+    """Report changes until `stop`. A blocked or closed terminal or pipe neither ends the show nor
+    delays its end: another thread writes.
     """
     faults = Faults()
     show = (_StatusLine if console.is_terminal else _Lines)(console)
     while not stop.wait(BEAT):
-        with faults.survived("What happens cannot be told here"):
+        with faults.survived("The status line cannot be printed"):
             show(_line(session))
     show.end()
 
 
 class _StatusLine:
-    """On a terminal: one line that stays."""
+    """On a terminal: one line, updated in place."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status: Status | None = None
         self._text = ""
-        self._waits = False  # a draw that has not had its turn yet: it will show the newest
+        self._waits = False  # a pending draw, which will show the newest text
 
     def __call__(self, text: str) -> None:
         """Show this from now on. Never waits."""
@@ -252,7 +252,7 @@ class _StatusLine:
             logs.say(self._draw)
 
     def end(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         logs.say(self._leave)
 
     def _draw(self) -> None:
@@ -268,14 +268,14 @@ class _StatusLine:
 
 
 class _Lines:
-    """Elsewhere: a line now and then, when something is new."""
+    """Elsewhere: an occasional line, if something changed."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last, self._told = "", float("-inf")
 
     def __call__(self, text: str) -> None:
-        """Show this, if it is time. Never waits."""
+        """Print this, if it is due. Never waits."""
         now = perf_counter()
         if now - self._told < TELL:
             return
@@ -285,7 +285,7 @@ class _Lines:
             logs.say(lambda: self._console.print(text, soft_wrap=True))
 
     def end(self) -> None:
-        """Nothing to leave."""
+        """Nothing to restore."""
 
 
 def _line(session: Session) -> str:

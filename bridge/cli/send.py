@@ -1,4 +1,4 @@
-"""`spout-bridge send`: a source's pictures to a sink, unchanged, without any engine."""
+"""`spout-bridge send`: a source's frames to a sink, unchanged, without an engine."""
 
 import threading
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from bridge.system.windows import awake
 from bridge.transports import Options, Sink, Source, TransportError, open_sink, open_source
 from engine.system.waking import wake_in_time
 
-GLANCE = 0.1  # seconds: Windows sees Ctrl-C between two waits only
-TELL = 2.0  # seconds without an answer from which on it is told
-FIRST = 1.0  # seconds that the sink waits for the first picture
-GRACE = 1.5  # seconds that an end may take
+GLANCE = 0.1  # seconds: Windows handles Ctrl-C between two waits only
+TELL = 2.0  # seconds of silence before it is reported
+FIRST = 1.0  # seconds that the sink waits for the first frame
+GRACE = 1.5  # seconds allowed for closing
 
 
 def send_frames(uri: str, to: str, seconds: float, stop: threading.Event, console: Console) -> None:
-    """Hand on every picture until `stop` is set or `seconds` have passed. Source and sink are
-    opened, used and closed aside: whatever a driver or a disk does, Ctrl-C ends this.
+    """Pass on every frame until `stop` is set or `seconds` have passed. Source and sink are
+    opened, used and closed in another thread: whatever a driver or disk does, Ctrl-C works.
     """
     wake_in_time()
     until, opened, done = perf_counter() + seconds, threading.Event(), threading.Event()
@@ -31,13 +31,13 @@ def send_frames(uri: str, to: str, seconds: float, stop: threading.Event, consol
         try:
             over = lambda: stop.is_set() or perf_counter() > until  # noqa: E731
             with awake(True), open_source(uri, Options()) as source:
-                first = _first(source, over)  # a sink is made for the size of what it is sent
+                first = _first(source, over)  # a sink is opened for the size of its frames
                 height, width = first.image.shape[:2] if first else (0, 0)
                 known = Options(width=width, height=height) if first else Options()
                 with open_sink(to, known) as sink:
                     opened.set()
                     told = f"{uri} → {to}" + (f" ({sink.status})" if first else "")
-                    _tell(console, f"{told}; Ctrl-C ends.")
+                    _tell(console, f"{told}; Ctrl-C to stop.")
                     _hand_on(source, sink, first, over, console)
         except BaseException as error:  # noqa: BLE001 - raised again below
             failure.append(error)
@@ -49,7 +49,7 @@ def send_frames(uri: str, to: str, seconds: float, stop: threading.Event, consol
     while not done.wait(GLANCE) and not stop.is_set() and perf_counter() < until:
         if perf_counter() > tell_at and not opened.is_set():
             tell_at = float("inf")
-            _tell(console, f"{uri} or {to} has not opened for {TELL:.0f} s; Ctrl-C ends.")
+            _tell(console, f"{uri} or {to} has not opened for {TELL:.0f} s; Ctrl-C to stop.")
     done.wait(GRACE)
     if failure and isinstance(failure[0], TransportError):
         raise CommandError(str(failure[0])) from failure[0]
@@ -58,7 +58,7 @@ def send_frames(uri: str, to: str, seconds: float, stop: threading.Event, consol
 
 
 def _first(source: Source, over: Callable[[], bool]) -> Frame | None:
-    """The first picture; None where none comes for a while: the sink is there before its sender."""
+    """The first frame; None if none arrives in time: the sink then opens before its sender."""
     until, frame = perf_counter() + FIRST, None
     while frame is None and not over() and perf_counter() < until:
         frame = source.receive(GLANCE)
@@ -78,22 +78,22 @@ def _hand_on(
             trouble = _sent(sink, frame, trouble, console)
             if not sent:
                 sent = True
-                _tell(console, f"The first picture has come ({sink.status}).")
+                _tell(console, f"First frame received ({sink.status}).")
         elif perf_counter() - came > TELL and (why := _away(source)) and why != away:
             away = why
-            _tell(console, f"No picture comes: {why.rstrip('.')}. Ctrl-C ends.")
+            _tell(console, f"No frames: {why.rstrip('.')}. Ctrl-C to stop.")
 
 
 def _away(source: Source) -> str:
-    """Why a source gives nothing, in a few words; empty for one that is there and holds still. A
-    plug-in may be older than some of this.
+    """Why a source delivers nothing, in a few words; empty if it is connected and still. A plug-in
+    may predate some of these attributes.
     """
     problem, there = getattr(source, "problem", ""), getattr(source, "there", True)
     return problem or ("" if there else source.status)
 
 
 def _sent(sink: Sink, frame: Frame, trouble: str, console: Console) -> str:
-    """Hand one picture on; what is in the way of it is told once, and is the answer."""
+    """Pass one frame on; what prevents it is reported once, and returned."""
     try:
         sink.send(frame)
     except TransportError as error:
@@ -101,10 +101,10 @@ def _sent(sink: Sink, frame: Frame, trouble: str, console: Console) -> str:
             _tell(console, str(error))
         return str(error)
     if trouble:
-        _tell(console, "Pictures are handed on again.")
+        _tell(console, "Sending again.")
     return ""
 
 
 def _tell(console: Console, text: str) -> None:
-    """A line on the terminal, which no picture waits for."""
+    """A line on the terminal; no frame waits for it."""
     logs.say(lambda: console.print(text, soft_wrap=True))

@@ -1,4 +1,4 @@
-"""`spout-bridge state`: what a running bridge says of itself."""
+"""`spout-bridge state`: the state of a running bridge."""
 
 import json
 import sys
@@ -16,12 +16,12 @@ PATIENCE = 5.0  # seconds
 
 
 def state(port: int, token: str, as_json: bool) -> None:
-    """Ask the bridge on this machine, and print it; CommandError where none answers."""
+    """Query the bridge on this machine and print its state; CommandError if none answers."""
     told = _asked(f"http://127.0.0.1:{port}/api/v1/state", token)
     if as_json:
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
         return
-    table = Table("name", "value", "unit", title=f"The bridge on port {port}", title_justify="left")
+    table = Table("name", "value", "unit", title=f"Bridge on port {port}", title_justify="left")
     for row in STATUS:
         table.add_row(row.name, _shown(told.get(row.name, "")), row.unit)
     Console(markup=False, highlight=False).print(table)
@@ -39,9 +39,9 @@ def _asked(url: str, token: str) -> dict[str, Any]:
         ) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        cure = "; give its --token" if error.code in (401, 403) else ""
-        raise CommandError(f"{url} answers {error.code}{cure}.") from None
+        cure = "; add --token with its token" if error.code in (401, 403) else ""
+        raise CommandError(f"{url} answered {error.code}{cure}.") from None
     except (OSError, ValueError):
         raise CommandError(
-            f"No bridge answers at {url}; start one, or name its port with --port."
+            f"No bridge answers at {url}; start one, or give its port with --port."
         ) from None

@@ -1,4 +1,4 @@
-"""The reference tables, made from what is declared: for `list` and for the documents."""
+"""The reference tables, made from the declarations: for `list` and the documents."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -36,7 +36,7 @@ def pipelines() -> Table:
 
 
 def cards() -> Table:
-    """The estimated ceiling of each causal pipeline on each graphics card, in frames a second."""
+    """The estimated maximum fps of each causal pipeline on each graphics card."""
     width, height = USUAL
     head = ("pipeline", "`vae`", "GPU memory", *(gpu.name for gpu in GPUS))
     rows: list[tuple[str, ...]] = []
@@ -44,7 +44,7 @@ def cards() -> Table:
         for vae in ESTIMATED_VAES if row.spec else ():
             memory = _memory(row, vae=vae)
             rows.append((row.id, vae, memory, *(_ceiling(row, vae, gpu) for gpu in GPUS)))
-    return f"Estimated: at most so many fps at {width}x{height}, from a video input", head, rows
+    return f"Estimated maximum fps at {width}x{height}, with video input", head, rows
 
 
 def transports() -> Table:
@@ -58,7 +58,7 @@ def transports() -> Table:
 
 
 def sources() -> Table:
-    """Everything that is there to receive from now."""
+    """Every source available now."""
     rows = [(offer.uri, offer.text, offer.problem) for offer in offers()]
     return "Sources", ("URI", "what it is", "problem"), rows
 
@@ -106,14 +106,14 @@ def exits() -> Table:
 
 
 def markdown(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The same as a section of a document."""
+    """A table as a section of a document."""
     lines = [f"### {title}", "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n\n"
 
 
 def _memory(row: PipelineRow, **values: str) -> str:
-    """What a pipeline needs of a GPU, loaded by default but for `values`; empty for little."""
+    """GPU memory of a pipeline loaded with defaults but for `values`; empty if negligible."""
     load = row.load().model_copy(update=values)
     if row.spec is None or not isinstance(load, CausalLoad):
         return ""
@@ -121,8 +121,8 @@ def _memory(row: PipelineRow, **values: str) -> str:
 
 
 def _ceiling(row: PipelineRow, vae: str, gpu: Gpu) -> str:
-    """Frames a second that no program makes on this card with the kernels known today; nothing
-    where it lacks the memory.
+    """Upper limit of fps on this card with the kernels known today; "too large" if it lacks the
+    memory.
     """
     load = row.load().model_copy(update={"vae": vae})
     assert row.spec
@@ -139,7 +139,7 @@ def _ceiling(row: PipelineRow, vae: str, gpu: Gpu) -> str:
 
 
 def _users(ids: Sequence[str]) -> str:
-    """Which pipelines have something, in the fewer words."""
+    """Which pipelines have a parameter, in as few words as possible."""
     others = [pipeline for pipeline in installed_catalog().rows if pipeline not in ids]
     most = len(ids) > len(others) and "all" not in ids
     return f"all but {', '.join(others)}" if most else ", ".join(ids)

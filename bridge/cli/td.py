@@ -1,4 +1,4 @@
-"""`spout-bridge td`: the TouchDesigner component's kit, and the line that builds it in a patch."""
+"""`spout-bridge td`: the files of the TouchDesigner component, and the line that builds it."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ BUILDER = "build_td.py"
 
 
 def line(kit: Path = KIT) -> str:
-    """What to paste into TouchDesigner's Textport; it brings along how to start this bridge."""
+    """The line to paste into TouchDesigner's Textport; it includes how to start this bridge."""
     builder = str((kit / BUILDER).resolve())
     names = {"__name__": "__main__", "__file__": builder, "COMMAND": command()}
     source = f"__import__('pathlib').Path({builder!r}).read_bytes()"
@@ -28,9 +28,9 @@ def line(kit: Path = KIT) -> str:
 
 
 def command() -> str:
-    """The command line that starts this bridge, in the quotes of this system.
+    """The command line that starts this bridge, quoted for this system.
 
-    -P, or a module in the patch's folder could pass for one of ours. `{port}` is the component's.
+    -P, or a module in the patch's folder could shadow one of ours. The component fills in `{port}`.
     """
     words = [sys.executable, "-P", "-m", "bridge.cli", "run", "--keep"]
     if sys.platform == "win32":
@@ -39,8 +39,8 @@ def command() -> str:
 
 
 def point(kit: Path = KIT) -> None:
-    """Tell SpoutBridge_loader.tox where the kit is and how this bridge is started. Best effort: who
-    has no loader misses nothing, and the loader says what to do where it finds nothing.
+    """Record for SpoutBridge_loader.tox where the kit is and how to start this bridge. Best effort:
+    without a loader nothing is lost, and the loader says what to do if it finds nothing.
     """
     try:
         told = data_folder() / "td.json"
@@ -49,18 +49,18 @@ def point(kit: Path = KIT) -> None:
         beside = told.with_suffix(".part")
         beside.write_text(json.dumps(names), "utf-8")
         held.replace(beside, told)
-    except (OSError, RuntimeError):  # the latter: this machine knows no home
-        log.debug("The loader cannot be told of the kit.", exc_info=True)
+    except (OSError, RuntimeError):  # the latter: no home folder
+        log.debug("The kit's location cannot be recorded for the loader.", exc_info=True)
 
 
 def write(folder: Path) -> Path:
-    """Copy the kit into a folder and return its path; CommandError where something is there."""
+    """Copy the kit into a folder and return its path; CommandError if it exists."""
     target = folder / KIT.name
     if target.exists():
-        raise CommandError(f"{target} is there already; take it away, or name another folder.")
+        raise CommandError(f"{target} already exists; delete it, or choose another folder.")
     try:
         shutil.copytree(KIT, target, ignore=shutil.ignore_patterns("__pycache__"))
     except OSError as error:
-        why = away(target) or f"{target} cannot be written: {error.strerror or error}"
-        raise CommandError(f"{why}; name another folder.") from None
+        why = away(target) or f"{target} is not writable: {error.strerror or error}"
+        raise CommandError(f"{why}; choose another folder.") from None
     return target

@@ -39,7 +39,7 @@ def test_without_a_clipboard_it_says_so_and_prints_the_line(monkeypatch, capsys)
     main(["td", "--copy"])
     out, err = capsys.readouterr()
     assert out.startswith("exec(")
-    assert "not in the clipboard: there is none of" in " ".join(err.split())
+    assert "not copied to the clipboard: none of these is installed:" in " ".join(err.split())
 
 
 def test_a_clipboard_that_hangs_or_fails_is_told(monkeypatch):
@@ -48,7 +48,7 @@ def test_a_clipboard_that_hangs_or_fails_is_told(monkeypatch):
     def hangs(*_, **more):
         raise clipboard.subprocess.TimeoutExpired("xclip", more["timeout"])
 
-    assert "did not end" in clipboard.copy("x", hangs)
+    assert "timed out" in clipboard.copy("x", hangs)
 
 
 def test_a_loader_builds_the_installed_kit_where_it_is_dragged_in(tmp_path, monkeypatch, capsys):

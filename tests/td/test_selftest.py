@@ -74,7 +74,7 @@ def test_the_double_does_what_the_component_relies_on_and_nothing_is_left(double
     before, ids = dump(comp), [id(op) for op in everything(double.root)]
     path, report = run(double)
     assert [line.partition(":")[0] for line in td_report.read(path)[1:]] == [
-        "The bridge was not tried"
+        "The bridge was not tested"
     ]
     assert report["errors"] == []
     assert set(report["rules"]) == set(json.loads((KIT / "assumed.json").read_text())["rules"])
@@ -118,7 +118,7 @@ def planted(monkeypatch, kind):
     """A TouchDesigner that is otherwise; what the reader says of it, and nothing else."""
     if kind == "read_only":
         monkeypatch.setattr(Par, "val", read_only(Par.val))
-        return "Rule read_only: a script that sets a read-only parameter: could not be asked"
+        return "Rule read_only: a script that sets a read-only parameter: check failed"
     if kind == "row_missing":
         whole = Dat.row
         empty = lambda dat, name: whole(dat, name) or ([] if dat.name == "table" else None)  # noqa: E731
@@ -129,7 +129,7 @@ def planted(monkeypatch, kind):
         monkeypatch.setattr(Playing, "frame", paused(frame))
         return "Rule while_paused: what is called while the timeline is paused: 'osc' there"
     monkeypatch.setattr(Op, "__init__", renamed(Op.__init__, "syphonspoutoutTOP", "sendername"))
-    return "syphonspoutoutTOP sendername: is not there; THE COMPONENT SETS IT."
+    return "syphonspoutoutTOP sendername: is missing; THE COMPONENT SETS IT."
 
 
 def read_only(val):
@@ -207,9 +207,9 @@ def test_a_second_press_ends_the_first_and_puts_back(double, capsys):
     double.press(comp, "Selftest")
     assert double.time.play is True
     path = td_report.Path(double.project.folder, "SpoutBridge_selftest.json")
-    assert "It was not finished: it was started again." in td_report.read(path)
+    assert "The test did not finish: it was started again." in td_report.read(path)
     path, _ = run(double)
-    assert not any("not finished" in line for line in td_report.read(path))
+    assert not any("did not finish" in line for line in td_report.read(path))
     assert not [op for op in everything(double.root) if op.name.startswith("selftest_")]
     assert capsys.readouterr().out.count("send this file") == 3
 
@@ -223,8 +223,10 @@ def test_it_works_where_the_extension_does_not_start_and_tells_why(tmp_path, mon
     web.write_text(web.read_text("utf-8") + "\nimport nothing_of_this_name\n", "utf-8")
     with playing(tmp_path / "project", monkeypatch, kit) as double:
         lines = td_report.read(run(double)[0])
-    assert any("The builder told: The extension of /project1/SpoutBridge" in line for line in lines)
-    assert any("The DAT bridge_web is not to be had: ModuleNotFoundError" in line for line in lines)
+    assert any(
+        "The builder reported: The extension of /project1/SpoutBridge" in line for line in lines
+    )
+    assert any("The DAT bridge_web failed to load: ModuleNotFoundError" in line for line in lines)
     assert any(line.startswith("Step start failed: ModuleNotFoundError") for line in lines)
 
 
@@ -328,10 +330,10 @@ def test_a_picture_that_comes_back_otherwise_is_named(double, desk):
     double.spout, double.delay = other, 30
     path, _ = with_bridge(double, desk)
     lines = td_report.read(path)
-    assert "Picture: it came back: upside down." in lines
-    assert "Picture: red and blue are swapped." in lines
+    assert "Image: came back upside down." in lines
+    assert "Image: red and blue are swapped." in lines
     assert any("alpha came back as [0.2" in line for line in lines)
-    assert any("frames there and back" in line for line in lines)
+    assert any("round trip took" in line for line in lines)
 
 
 @pytest.mark.slow
@@ -348,9 +350,7 @@ def test_words_that_are_spoilt_on_the_way_are_named(double, desk, monkeypatch):
     [line] = [line for line in td_report.read(path) if line.startswith("OSC:")]
     assert line.startswith("OSC: 'ü 日本")
     assert "'? ??" in line
-    assert line.endswith(
-        "; the component copes with that: it sends and asks for such words by HTTP."
-    )
+    assert line.endswith("; the component handles that: it sends and requests such text by HTTP.")
     assert relied([line]) == []
     assert desk.store.snapshot.values["prompt"] == before
 
@@ -378,7 +378,7 @@ def test_control_and_mask_that_did_not_come_are_named(double, desk):
 def test_another_pipeline_is_left_alone_and_told(double, desk):
     desk.now["pipeline"] = "stylize"
     path, report = with_bridge(double, desk)
-    assert "The picture was not tried: no bridge with the pipeline passthrough answers." in (
+    assert "The image was not tested: no bridge with the pipeline passthrough answers." in (
         td_report.read(path)
     )
     assert report["bridge"]["pipeline"] == "stylize"
@@ -391,10 +391,10 @@ def test_what_the_component_copes_with_is_told_as_that(double):
     path.chmod(0o600)
     path.write_text(json.dumps(report), "utf-8")
     lines = {line.split()[1]: line for line in td_report.read(path) if line.startswith("Rule")}
-    assert "'kept' there, 'first' here; the component copes" in lines["menu_value:"]
-    assert lines["ramp_keys:"].endswith("the component copes with that.")
+    assert "'kept' there, 'first' here; the component handles" in lines["menu_value:"]
+    assert lines["ramp_keys:"].endswith("the component handles that.")
     assert lines["valid_after_destroy:"].endswith("THE COMPONENT RELIES ON IT.")
-    assert lines["read_only:"].endswith("was not asked.")
+    assert lines["read_only:"].endswith("not checked.")
 
 
 # The core.
@@ -433,10 +433,10 @@ def test_the_order_within_a_frame():
     ("text", "says"),
     [
         (None, "cannot be read"),
-        ("{", "no report of the Self Test, or not a whole one"),
-        ("[" * 100000, "no report of the Self Test"),
-        ('{"version": 1}', "is no report of the Self Test."),
-        ("[]", "is no report of the Self Test."),
+        ("{", "not a Self Test report, or is incomplete"),
+        ("[" * 100000, "not a Self Test report"),
+        ('{"version": 1}', "is not a Self Test report."),
+        ("[]", "is not a Self Test report."),
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path, text, says):
@@ -476,7 +476,7 @@ def test_a_report_of_which_a_part_is_odd_is_called_that(tmp_path):
         for odd in [odd for odd in ODD if not isinstance(odd, kind)]:
             path.write_text(json.dumps(report(**{name: odd})))
             with pytest.raises(
-                CommandError, match=f"no whole report of the Self Test: {name} is odd"
+                CommandError, match=f"not a valid Self Test report: {name} is malformed"
             ):
                 td_report.read(path)
 
@@ -496,8 +496,8 @@ def test_whatever_is_odd_within_a_part_is_no_defect_of_the_reader(tmp_path):
 
 @pytest.mark.parametrize(
     ("echo", "said"),
-    [({"arrived": "? 7"}, "copes"), ({"arrived": "starry night"}, "RELIES"),
-     ({"arrived": None}, "RELIES"), ({"back": ["Ã¼ 7"]}, "copes"), ({"back": []}, "RELIES")],
+    [({"arrived": "? 7"}, "handles"), ({"arrived": "starry night"}, "RELIES"),
+     ({"arrived": None}, "RELIES"), ({"back": ["Ã¼ 7"]}, "handles"), ({"back": []}, "RELIES")],
 )  # fmt: skip
 def test_words_that_came_otherwise_are_told_from_those_that_did_not(tmp_path, echo, said):
     whole = report()

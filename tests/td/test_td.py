@@ -683,7 +683,7 @@ def test_a_folder_that_has_a_kit_is_left_alone(tmp_path, capsys):
     main(["td", "--write", str(tmp_path)])
     with pytest.raises(SystemExit):
         main(["td", "--write", str(tmp_path)])
-    assert "is there already" in " ".join(capsys.readouterr().err.split())
+    assert "already exists" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.slow

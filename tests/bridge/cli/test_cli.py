@@ -173,13 +173,13 @@ def test_a_send_whose_sender_is_not_there_says_what_it_waits_for(monkeypatch):
     sending.start()
     try:
         end = perf_counter() + 10
-        while "No picture comes: waiting for shm:test-nobody. Ctrl-C ends." not in told.getvalue():
+        while "No frames: waiting for shm:test-nobody. Ctrl-C to stop." not in told.getvalue():
             assert perf_counter() < end, told.getvalue()
             time.sleep(0.01)
     finally:
         stop.set()
         sending.join(10)
-    assert told.getvalue().count("No picture comes") == 1
+    assert told.getvalue().count("No frames:") == 1
 
 
 @pytest.mark.slow
@@ -313,7 +313,7 @@ def test_what_cannot_be_is_one_sentence_with_the_cure(
 
 @pytest.mark.parametrize(
     ("name", "cure"),
-    [("SET", "give --set NAME=VALUE behind `run`, once for each."), ("KEEP", "give --keep behind")],
+    [("SET", "use `run --set NAME=VALUE`, once for each"), ("KEEP", "use `run --keep`")],
 )
 def test_a_flag_that_is_no_variable_is_refused_as_one(tmp_path, monkeypatch, capsys, name, cure):
     monkeypatch.setenv(f"SPOUT_BRIDGE_{name}", "mix=0")
@@ -321,7 +321,7 @@ def test_a_flag_that_is_no_variable_is_refused_as_one(tmp_path, monkeypatch, cap
         main(["run", "--port", "0", "--folder", str(tmp_path)])
     assert end.value.code == ExitStatus.USAGE
     told = " ".join(capsys.readouterr().err.split())
-    assert f"SPOUT_BRIDGE_{name} is no variable that is read; {cure}" in told
+    assert f"SPOUT_BRIDGE_{name} is not supported; {cure}" in told
 
 
 def test_what_looks_like_a_variable_of_ours_is_told_with_the_nearest(monkeypatch):
@@ -353,7 +353,7 @@ def test_a_running_bridge_tells_once_what_in_the_environment_is_not_read(tmp_pat
         assert bridge.until(lambda state: state["state"] == "RUNNING")["pipeline"] == "passthrough"
     told = [line for line in bridge.lines if "PIPLINE" in line]
     assert len(told) == 1
-    assert told[0].rstrip().endswith("is no setting; is SPOUT_BRIDGE_PIPELINE meant?")
+    assert told[0].rstrip().endswith("is ignored; did you mean SPOUT_BRIDGE_PIPELINE?")
 
 
 def test_a_send_makes_its_sink_for_the_pictures_that_come(tmp_path):
@@ -374,7 +374,7 @@ def test_a_send_makes_its_sink_for_the_pictures_that_come(tmp_path):
     finally:
         stop.set()
         sending.join(10)
-    assert f"(pick {uri}, 64x48); Ctrl-C ends." in told.getvalue()
+    assert f"(pick {uri}, 64x48); Ctrl-C to stop." in told.getvalue()
     assert "640x360" not in told.getvalue()
 
 
@@ -430,7 +430,7 @@ def test_list_prints_what_there_is():
 def test_a_list_of_nobody_says_so(monkeypatch, capsys):
     monkeypatch.setattr("bridge.cli.tables.offers", list)
     main(["list", "sources"])
-    assert "Nobody sends now." in capsys.readouterr().out
+    assert "No program is sending." in capsys.readouterr().out
 
 
 @pytest.mark.slow

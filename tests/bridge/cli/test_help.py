@@ -47,7 +47,7 @@ def test_a_number_that_cannot_be_is_refused_with_what_can(words):
         parser_of([], []).parse_args(words)
     told = str(end.value)
     assert f"{words[-2]}: takes a " in told
-    assert f"not {words[-1]!r}. `spout-bridge {words[0]}" in told
+    assert f"not {words[-1]!r}. See `spout-bridge {words[0]}" in told
 
 
 INTERRUPTED = """

@@ -78,7 +78,7 @@ def test_a_killed_bridge_is_back_with_its_sink_and_its_look(tmp_path):
         generated = perf_counter() - began
         print(f"in the sink again after {sink:.2f} s, generating after {generated:.2f} s")
         assert keeper.ask("parameters")["vace_scale"] == 0.5
-        assert any("killed by SIGKILL" in line and "starts again now" in line
+        assert any("killed by SIGKILL" in line and "restarts now" in line
                    for line in keeper.lines)  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def test_ctrl_c_ends_the_bridge_and_its_keeper_in_under_two_seconds(tmp_path, ev
         assert keeper.process.wait(10) == 0
         assert perf_counter() - began < 2
         assert all(map(gone, family))
-        assert not any("starts again" in line for line in keeper.lines)
+        assert not any("restarts" in line for line in keeper.lines)
     assert set(folder().glob(PREFIX + "*")) <= before
 
 
@@ -130,7 +130,7 @@ def test_what_is_refused_is_not_started_again(tmp_path):
     assert (status, "give --token" in text) == (4, True)
     status, text = refused("run", "--keep", "--size", "huge", *folder)
     assert (status, "576x320" in text) == (2, True)
-    assert "starts again" not in text
+    assert "restarts" not in text
 
 
 class Lives:
@@ -170,13 +170,13 @@ def test_it_waits_longer_and_longer_while_it_dies_young(monkeypatch):
     text = kept()
     begun = [0, 1, 3, 6, 11, 20, 31, 42]  # at once, then after 1, 2, 4, 8, 10, 10 s
     assert lives.starts == [*begun, 53, 83, 84, 86]
-    assert "was killed by SIGSEGV after 30 s and starts again now" in text
-    assert "ended with status 70 after 0 s and starts again in 2 s" in text
+    assert "was killed by SIGSEGV after 30 s and restarts now" in text
+    assert "ended with status 70 after 0 s and restarts in 2 s" in text
 
 
 def test_what_ran_for_long_is_not_refused_for_good(monkeypatch):
     lives = Lives(monkeypatch, (100.0, -9), (1.0, 3), (10.0, 0), (10.0, 0))
-    assert "ended with status 3 after 1 s and starts again in 1 s" in kept()
+    assert "ended with status 3 after 1 s and restarts in 1 s" in kept()
     assert len(lives.starts) == 3
 
 
@@ -186,7 +186,7 @@ def test_what_ran_shortly_is_not_refused_for_good_and_keeps_its_look(monkeypatch
     text = kept()
     assert len(lives.starts) == 8
     assert "ended with status 1" in text
-    assert "starts clean" not in text
+    assert "Starting clean" not in text
 
 
 def test_it_starts_again_with_the_same_token_and_never_fresh(monkeypatch):
@@ -202,7 +202,7 @@ def test_it_starts_again_with_the_same_token_and_never_fresh(monkeypatch):
 
 def test_what_dies_four_times_at_its_start_finds_a_clean_journal_once(monkeypatch):
     lives = Lives(monkeypatch, *[(1.0, -11)] * 6)
-    assert "starts clean this time" in kept()
+    assert "Starting clean this time" in kept()
     fresh = [environment.get("SPOUT_BRIDGE_FRESH") for _, environment in lives.given]
     assert fresh == [None, "false", "false", "false", "true", "false"]
 

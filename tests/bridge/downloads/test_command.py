@@ -63,7 +63,7 @@ def test_the_command_lists_downloads_finds_and_copies(
     assert status == 0
     assert f"{NET.name}  5 MB  {NET.terms}" in said
     assert "at 100 Mbit/s" in said
-    assert said.endswith("Everything is here.\n")
+    assert said.endswith("All files are downloaded.\n")
     status, said = command(capsys, "where", "needy", folder=home)
     assert (status, said) == (0, f"{home / 'models' / NET.name}\n")
     assert command(capsys, "copy", "needy", "--to", stick, folder=home)[0] == 0
@@ -90,17 +90,17 @@ def test_what_lies_in_shards_is_not_copied_in_part(
     put(tmp_path / "models/model/files/net/model.safetensors.index.json", b"{}")
     status, said = command(capsys, "copy", "needy", "--to", tmp_path / "stick", folder=tmp_path)
     assert status == 1
-    assert "is the index of a checkpoint in shards: copy its whole folder to the same" in said
+    assert "is the index of a sharded checkpoint: copy its whole folder to the same" in said
     assert not (tmp_path / "stick").exists()
 
 
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["download"], "download takes the pipelines to get, such as longlive."),
+        (["download"], "download needs at least one pipeline, such as longlive."),
         (["list", "none"], "There is no pipeline 'none'"),
-        (["download", "passthrough"], "passthrough takes no weights: it runs as it is."),
-        (["copy", "needy"], "copy takes --to FOLDER."),
+        (["download", "passthrough"], "passthrough needs no weights."),
+        (["copy", "needy"], "copy needs --to FOLDER."),
     ],
 )
 def test_a_wrong_command_is_one_sentence(

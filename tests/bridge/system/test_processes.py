@@ -210,7 +210,7 @@ def test_send_waits_for_no_console_either(tmp_path):
         held.let_go.set()
     finally:
         assert logs.end()
-    assert "Ctrl-C ends" in held.getvalue()
+    assert "Ctrl-C to stop" in held.getvalue()
 
 
 LAUNCHER = """#!/bin/sh

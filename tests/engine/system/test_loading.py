@@ -80,7 +80,7 @@ def test_spout_too():
     ("error", "words", "status"),
     [(DLL, "av is installed, but cannot be loaded", 1),
      (MISSING, "The package av is missing", 1),
-     (ModuleNotFoundError("No module named 'bridge.x'", name="bridge.x"), "a defect", 70)],
+     (ModuleNotFoundError("No module named 'bridge.x'", name="bridge.x"), "a bug", 70)],
     ids=["a wheel", "missing", "our own"],
 )  # fmt: skip
 def test_a_start_that_fails_for_a_package_is_no_defect(
@@ -123,4 +123,4 @@ def test_doctor_says_where_a_folder_really_is(tmp_path, capsys, monkeypatch):
     seen.symlink_to(real)  # as Windows shows the Store's Python its own in place of AppData
     doctor(Settings(folder=seen / "spout-bridge", port=0))
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("folder"))
-    assert f"{seen / 'spout-bridge'}, really {real / 'spout-bridge'}, " in line
+    assert f"{seen / 'spout-bridge'}, actually {real / 'spout-bridge'}, " in line
