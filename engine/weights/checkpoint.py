@@ -6,9 +6,6 @@ Files are mapped, not read: a tensor uses memory only when it is cast, one at a 
 needs the network's size once, not twice. A file must not change while its tensors are in use.
 """
 
-# pyright: basic, reportMissingImports=false
-# torch is an extra and may not be installed where types are checked.
-
 import pickle
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Check that weights are finite: a single NaN or infinity makes every image unusable."""
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -51,7 +49,7 @@ def largest(tensor: Tensor) -> Tensor:
     if not tensor.numel():
         return torch.zeros((), dtype=torch.float64, device=tensor.device)
     if tensor.dtype.itemsize == 1 and tensor.is_floating_point():
-        bits = tensor.contiguous().view(torch.uint8).view(-1).split(PIECE)
+        bits = torch.split(tensor.contiguous().view(torch.uint8).view(-1), PIECE)
         most = torch.stack([(piece & 0x7F).amax() for piece in bits]).amax()
         return most.view(tensor.dtype).float().double()
     low, high = torch.aminmax(tensor)

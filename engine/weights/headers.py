@@ -5,8 +5,6 @@ pickle: about 100 KB out of several GB. Thus a file can be checked before it is 
 is downloaded. The resulting tensors are empty, on `meta`.
 """
 
-# pyright: basic, reportMissingImports=false
-
 from pathlib import PurePath
 from typing import BinaryIO
 

@@ -1,7 +1,5 @@
 """Tensor names without the wrappers that training and other programs add."""
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Mapping, Set
 from itertools import dropwhile
 from pathlib import Path

@@ -5,15 +5,13 @@ uncompressed. torch itself unpickles it, with `weights_only`, from a copy of the
 data, so code in a file never runs.
 """
 
-# pyright: basic, reportMissingImports=false
-
 import io
 import pickle
 import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 import torch
 from safetensors import SafetensorError
@@ -51,24 +49,30 @@ DAMAGED = (
 )
 
 
-def content_of(content: Any, name: str | PurePath, nests: tuple[str, ...]) -> dict[str, Tensor]:
+def content_of(content: object, name: str | PurePath, nests: tuple[str, ...]) -> dict[str, Tensor]:
     """The content of a pickle, out of its nests, if it is tensors by name and nothing else."""
     for _ in range(DEEPEST):
-        if not isinstance(content, dict):
+        if not _is_dict(content):
             break
         inner = (content[nest] for nest in nests if isinstance(content.get(nest), dict))
         content = next(inner, content)
     cure = "choose a file with weights only"
-    if not isinstance(content, dict) or not content:
+    if not _is_dict(content) or not content:
         what = "nothing" if content == {} else f"one {type(content).__name__}"
         raise CheckpointError(f"{name} contains {what} instead of tensors by name; {cure}.")
+    found: dict[str, Tensor] = {}
     for key, value in content.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             kind = type(value).__name__
             raise CheckpointError(
                 f"{name} contains {shown(key)}, a {kind}, instead of tensors by name; {cure}."
             )
-    return content
+        found[key] = value
+    return found
+
+
+def _is_dict(content: object) -> TypeGuard[dict[object, object]]:
+    return isinstance(content, dict)
 
 
 def tensors(file: BinaryIO, name: str, size: int, nests: tuple[str, ...]) -> dict[str, Tensor]:
@@ -189,7 +193,8 @@ def _check_record(key: str, tensor: Tensor, records: dict[int, tuple[str, int]],
     if tensor.layout != torch.strided:
         raise damaged(name, f"{shown(key)} is {tensor.layout}, expected a dense tensor")
     storage = tensor.untyped_storage()
-    record, there = records.get(storage._checkpoint_offset, ("", 0))  # type: ignore[arg-type]
+    place = storage._checkpoint_offset  # pyright: ignore[reportPrivateUsage]  # told nowhere else
+    record, there = ("", 0) if place is None else records.get(place, ("", 0))
     sides = zip(tensor.shape, tensor.stride(), strict=True)
     last = tensor.storage_offset() + sum((side - 1) * stride for side, stride in sides)
     wanted = (last + 1) * tensor.itemsize if tensor.numel() else 0

@@ -2,8 +2,6 @@
 refused by name.
 """
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Mapping
 from pathlib import Path
 
