@@ -85,7 +85,7 @@ def test_a_stub_that_is_wrong_is_seen() -> None:
 
 MODULES = [  # of PyOpenGL, which is there on Windows alone, no call tells what it takes
     ".".join(file.relative_to(TYPINGS).with_suffix("").parts).removesuffix(".__init__")
-    for library in ("diffusers", "transformers")
+    for library in ("diffusers", "safetensors", "transformers")
     for file in sorted((TYPINGS / library).rglob("*.pyi"))
 ]
 
