@@ -5,15 +5,13 @@ LoRA is rank-stabilised. kohya writes each alpha as a tensor; diffusers and PEFT
 metadata of the file or into `adapter_config.json`.
 """
 
-# pyright: basic, reportMissingImports=false
-
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from safetensors import safe_open
 
@@ -155,7 +153,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _object(text: object, where: str) -> Mapping[str, Any]:
     """A text as the JSON object that it should be; one that is empty, or none, says nothing."""
-    if isinstance(text, Mapping):
+    if _is_object(text):
         return text
     if isinstance(text, str) and len(text) > LARGEST:
         raise _fault(where, f"it has more than {LARGEST} letters")
@@ -165,9 +163,14 @@ def _object(text: object, where: str) -> Mapping[str, Any]:
         raise _fault(where, f"{shown(text)} is no JSON") from error
     if found in (None, ""):
         return {}
-    if not isinstance(found, dict):
+    if not _is_object(found):
         raise _fault(where, f"{shown(text)} stands where an object of JSON is expected")
     return found
+
+
+def _is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether it is an object of JSON, whose keys are texts."""
+    return isinstance(value, Mapping)
 
 
 def _of_config(config: Mapping[str, Any], where: str, source: str) -> Alphas:

@@ -6,19 +6,18 @@ diffusers', with dots or underscores, behind one prefix or another. Here a layer
 the network's own module tree, with and without VACE, and what finds no layer is told, key by key.
 """
 
-# pyright: basic, reportMissingImports=false
-
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
 from engine.causal.lora.alphas import NO_ALPHAS, Alphas, read_alphas
+from engine.causal.network.torch_typed import named_modules
 from engine.files.errors import CheckpointError, first_few
 from engine.files.lora_header import MADE_FOR
 from engine.files.lora_keys import (
@@ -147,16 +146,27 @@ def match_adapter(
     return Adapter(str(source), pairs, unused, told)
 
 
-def linear_layers(network: nn.Module) -> dict[str, Any]:
+class Linear(Protocol):
+    """What a LoRA asks of a layer that it changes."""
+
+    in_features: int
+    out_features: int
+
+
+def linear_layers(network: nn.Module) -> dict[str, Linear]:
     """The layers that a LoRA can change, by path: all that have `in_features`.
 
     Where LoRAs are attached already, the path is that of the whole, not of the layer within.
     """
     return {
         path: module
-        for path, module in network.named_modules()
-        if hasattr(module, "in_features") and not path.endswith(".base")
+        for path, module in named_modules(network)
+        if _is_linear(module) and not path.endswith(".base")
     }
+
+
+def _is_linear(module: nn.Module) -> TypeGuard[Linear]:
+    return hasattr(module, "in_features")
 
 
 def _sorted(
@@ -222,7 +232,7 @@ def _wan(path: str) -> str:
 
 
 def _halves(
-    keys: Mapping[str, str], tensors: Mapping[str, Tensor], layer: Any, source: str | Path
+    keys: Mapping[str, str], tensors: Mapping[str, Tensor], layer: Linear, source: str | Path
 ) -> tuple[Tensor, Tensor]:
     """The two matrices of a layer."""
     for half, other in (("down", "up"), ("up", "down")):
@@ -329,7 +339,7 @@ def _check_numbers(
         return
     limit = torch.finfo(next(network.parameters()).dtype).max
     halves = [half for pair in pairs.values() for half in (pair.down, pair.up)]
-    numbers = iter(torch.stack([largest(half).cpu() for half in halves]).tolist())
+    numbers = (float(largest(half)) for half in halves)
     broken: list[str] = []
     steep: list[str] = []
     for path, pair in pairs.items():

@@ -5,20 +5,21 @@ its strength can change between any two passes. Passes are CUDA graphs, which re
 where they lay at the capture: so the strength lies in a tensor that is written in place.
 """
 
-# pyright: basic, reportMissingImports=false
-
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.causal.lora.files import HIGHEST, Adapter, LoraPair, linear_layers
+from engine.causal.network.quantization import Float8Linear
 from engine.weights.finite import check_finite
 
 LOWEST = -HIGHEST  # of a strength
+
+Linear: TypeAlias = "nn.Linear | Float8Linear | LoraLinear"
 
 
 def merge(network: nn.Module, adapters: Iterable[tuple[Adapter, float]]) -> None:
@@ -34,8 +35,8 @@ def merge(network: nn.Module, adapters: Iterable[tuple[Adapter, float]]) -> None
     paths = dict.fromkeys(path for adapter, _ in chosen for path in adapter.pairs)
     for path in paths:
         given = [(a.pairs[path], strength) for a, strength in chosen if path in a.pairs]
-        _add(_innermost(network.get_submodule(path)), given)
-    weights = {path: _innermost(network.get_submodule(path)).weight for path in paths}
+        _add(_innermost(_layer(network, path)), given)
+    weights = {path: _innermost(_layer(network, path)).weight for path in paths}
     check_finite(weights, " with ".join(adapter.source for adapter, _ in chosen))
 
 
@@ -61,7 +62,7 @@ class LoraHandle:
         self._written = torch.ones((), device=next(network.parameters()).device)
         self._layers: dict[str, LoraLinear] = {}
         for path, rank in _ranks(network, adapter).items():
-            layer = LoraLinear(network.get_submodule(path), rank, self._written, dtype)
+            layer = LoraLinear(_layer(network, path), rank, self._written, dtype)
             if path in adapter.pairs:
                 layer.fill(adapter.pairs[path])
             network.set_submodule(path, layer)
@@ -103,12 +104,11 @@ class LoraLinear(nn.Module):
     strength: Tensor
 
     def __init__(
-        self, base: nn.Module, rank: int, strength: Tensor, dtype: torch.dtype | None = None
+        self, base: Linear, rank: int, strength: Tensor, dtype: torch.dtype | None = None
     ) -> None:
         super().__init__()
-        self.base: Any = base
-        self.in_features: int = self.base.in_features
-        self.out_features: int = self.base.out_features
+        self.base = base
+        self.in_features, self.out_features = base.in_features, base.out_features
         dtype = dtype or _innermost(base).weight.dtype
         down = torch.zeros(rank, self.in_features, dtype=dtype, device=strength.device)
         self.register_buffer("down", down, persistent=False)
@@ -149,9 +149,9 @@ def _place(path: str) -> str:
     return re.sub(r"\.\d+\.", ".", path, count=1)
 
 
-def _add(layer: Any, given: Iterable[tuple[LoraPair, float]]) -> None:
+def _add(layer: nn.Linear | Float8Linear, given: Iterable[tuple[LoraPair, float]]) -> None:
     """Give a linear layer the sum of its weight and of pairs at their strengths."""
-    weight: Tensor = layer.weight.detach()
+    weight = layer.weight.detach()
     if not isinstance(layer, nn.Linear) or weight.dtype.itemsize < 2:
         raise ValueError(
             f"A LoRA cannot be merged into a quantised layer ({type(layer).__name__} of "
@@ -164,10 +164,17 @@ def _add(layer: Any, given: Iterable[tuple[LoraPair, float]]) -> None:
     layer.weight = nn.Parameter(total.to(weight.dtype), requires_grad=False)
 
 
-def _innermost(layer: Any) -> Any:
+def _innermost(layer: Linear) -> nn.Linear | Float8Linear:
     """The linear layer itself, under all LoRAs beside it."""
     while isinstance(layer, LoraLinear):
         layer = layer.base
+    return layer
+
+
+def _layer(network: nn.Module, path: str) -> Linear:
+    """One of `linear_layers`."""
+    layer = network.get_submodule(path)
+    assert isinstance(layer, nn.Linear | Float8Linear | LoraLinear)
     return layer
 
 

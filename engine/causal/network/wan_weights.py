@@ -5,8 +5,6 @@ Five families of files hold the same network. They differ in the container, whic
 that are Wan's own. The wrappers are stripped, and diffusers' converter gives its names.
 """
 
-# pyright: basic, reportMissingImports=false
-
 import re
 from collections.abc import Mapping
 from pathlib import Path
