@@ -1,8 +1,5 @@
 """The same generator in torch, for CUDA: same weights, same picture within rounding."""
 
-# pyright: basic, reportMissingImports=false
-# torch is an extra: where the types are checked it need not be installed.
-
 import torch
 import torch.nn.functional as F
 

@@ -4,13 +4,11 @@ Local files are read in full for their hash, and their headers for keys and shap
 only the headers are read, on the hub, before anything is downloaded.
 """
 
-# pyright: basic, reportMissingImports=false
-
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from engine.catalog import artifacts as files
 from engine.catalog.controls import CausalLoad
@@ -21,7 +19,7 @@ from engine.files.library import Library, WeightsError, size_text
 from engine.files.shards import is_index
 from engine.pipeline import InsufficientMemory
 from engine.system import by_hand
-from engine.verify.check import check_file, check_path
+from engine.verify.check import Role, check_file, check_path
 
 
 def main() -> int:
@@ -48,7 +46,7 @@ def main() -> int:
 
 
 def _local(
-    library: Library, spec: CausalSpec, load: CausalLoad, role: Any, artifact: files.Artifact
+    library: Library, spec: CausalSpec, load: CausalLoad, role: Role, artifact: files.Artifact
 ) -> str:
     found = library.find(artifact)
     if found is None:
@@ -60,12 +58,13 @@ def _local(
 
 
 def _remote(
-    library: Library, spec: CausalSpec, load: CausalLoad, role: Any, artifact: files.Artifact
+    library: Library, spec: CausalSpec, load: CausalLoad, role: Role, artifact: files.Artifact
 ) -> str:
     if role == "tokenizer":
         return "not checked: it has no header."
     with hub_file(artifact.repository, artifact.file) as file:
-        remark = check_file(role, spec, cast(BinaryIO, file), artifact.name, vae=load.vae)
+        opened = cast(BinaryIO, file)  # it reads and seeks, and no more is asked of it
+        remark = check_file(role, spec, opened, artifact.name, vae=load.vae)
         size, read = file.size, file.received
     if artifact.sha256 and size != artifact.size:
         raise WeightsError(f"it has {size} bytes on the hub, expected {artifact.size}.")

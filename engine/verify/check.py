@@ -4,8 +4,6 @@ The loading code itself does the check, with tensors on `meta`: whatever passes 
 changed bit in the data only shows in the file's hash, which `engine.files.library` checks.
 """
 
-# pyright: basic, reportMissingImports=false
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias
