@@ -252,7 +252,7 @@ class ParameterSpec:
 
     def _text(self, value: object) -> str:
         if self.kind is Kind.STEPS and isinstance(value, list) and _levels_or_count(value):
-            value = f"[{','.join(map(str, cast('list[object]', value)))}]"
+            value = f"[{','.join(map(str, cast('list[object]', value)))}]"  # each is made a text
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             value = digits(value)
         if not isinstance(value, str):
@@ -313,6 +313,7 @@ def digits(number: float) -> str:
 
 def _levels_or_count(value: object) -> bool:
     """Whether that may be noise levels which are no text: a list as JSON has it, or a number."""
+    # cast: isinstance leaves its parts unknown
     parts = cast("list[object]", value) if isinstance(value, list) else [value]
     return all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in parts)
 
@@ -396,7 +397,7 @@ def clamped(model: type[BaseModel], values: Mapping[str, Value]) -> dict[str, Va
 
 
 def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
-    extra: dict[str, Any] = dict(field.json_schema_extra or {})  # type: ignore[arg-type]
+    extra: dict[str, Any] = dict(field.json_schema_extra or {})  # type: ignore[arg-type]  # ours is never a function
     annotation = field.annotation
     choices: tuple[str, ...] = ()
     kinds: dict[Any, Kind] = {float: Kind.FLOAT, int: Kind.INT, bool: Kind.BOOL, str: Kind.TEXT}

@@ -113,7 +113,7 @@ def build(target: str, load: Load, context: Context) -> Pipeline:
         if loading.is_refused(error):  # which has a cure of its own
             raise
         raise ImportError(loading.told(error), name=error.name, path=error.path) from error
-    return cast(Pipeline, made(load, context, *row))
+    return cast(Pipeline, made(load, context, *row))  # a row names nothing else
 
 
 __all__ = [

@@ -147,10 +147,10 @@ def share(seconds: float) -> Iterator[Figure]:
             _running(session)
             time.sleep(1)
             began, first = perf_counter(), session.status().frames_new
-            blocks = session._host.current.block.made if session._host.current else 0  # pyright: ignore[reportPrivateUsage]
+            blocks = session._host.current.block.made if session._host.current else 0  # pyright: ignore[reportPrivateUsage]  # no surface shows it
             time.sleep(seconds)
             took = perf_counter() - began
-            link = session._host.current  # pyright: ignore[reportPrivateUsage]
+            link = session._host.current  # pyright: ignore[reportPrivateUsage]  # no surface shows it
             made = (link.block.made if link else 0) - blocks
             shown = session.status().frames_new - first
         bare += [1 / cost for cost in _bare(size, seconds / 2)]

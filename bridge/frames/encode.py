@@ -38,6 +38,7 @@ def jpeg(image: Image, width: int) -> bytes:
     """A picture (H, W, 4) as JPEG, scaled down to `width` where it is wider."""
     if image.shape[1] > width:
         size = width, max(1, round(image.shape[0] * width / image.shape[1]))
+        # cast: cv2's types say any array
         image = cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA))
     bgr = cv2.cvtColor(image, cv2.COLOR_RGBA2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])

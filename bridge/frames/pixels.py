@@ -61,6 +61,7 @@ def blend(under: Image, over: Image, amount: float) -> Image:
         return under
     if amount >= 1:
         return over
+    # cast: cv2's types say any array
     return cast(Image, cv2.addWeighted(under, 1 - amount, over, amount, 0))
 
 
@@ -70,6 +71,7 @@ def darken(image: Image, amount: float) -> Image:
         return image
     table = np.round(np.arange(256) * (1 - min(amount, 1.0))).astype(np.uint8)
     keep = np.arange(256, dtype=np.uint8)
+    # cast: cv2's types say any array
     return cast(Image, cv2.LUT(image, np.stack([table, table, table, keep], -1)[None]))
 
 
@@ -103,6 +105,7 @@ def _resize(image: Image, place: Image) -> None:
     height, width = place.shape[:2]
     shrinks = width * height * 2 < image.shape[0] * image.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    # cast: cv2's types say Mat
     made = cv2.resize(image, (width, height), cast("cv2.Mat", place), interpolation=method)
     if not np.may_share_memory(made, place):
         place[:] = cast(Image, made)  # a part of a picture is no memory that OpenCV writes to

@@ -155,7 +155,7 @@ class Journal:
             log.warning("the journal's values are none: %.80r", values)
             values = {}
         return Left(
-            values=cast("dict[str, object]", values),
+            values=cast("dict[str, object]", values),  # JSON has no other keys
             pipeline=_text(kept, "pipeline"),
             **{role: _text(kept, role) for role in ROLES},
             well=kept.get("ended") is True,
@@ -170,7 +170,7 @@ class Journal:
         kept = json.loads(held.patiently(self._path.read_bytes))
         if not isinstance(kept, dict):
             raise ValueError("it is no journal")
-        return cast("dict[str, Any]", kept)
+        return cast("dict[str, Any]", kept)  # JSON has no other keys
 
     def _run(self) -> None:
         pause = threading.Event()

@@ -35,6 +35,7 @@ class Aside:
                 self._running[name] = began, promise
                 threading.Thread(target=_keep, args=(promise, call), name=name, daemon=True).start()
         try:
+            # cast: one name is one call
             return cast(T, promise.result(max(0.0, began + patience - perf_counter())))
         except TimeoutError:
             if promise.done():  # the call's own TimeoutError
@@ -65,7 +66,7 @@ class Disk:
                 continue
             if error is not None:
                 raise error
-            return cast(T, found)
+            return cast(T, found)  # it is of this look
 
 
 def _seen(what: Hashable, look: Callable[[], object]) -> tuple[Hashable, object, Exception | None]:

@@ -140,7 +140,7 @@ class Posting(QueueHandler):
         self._waiting: Queue[logging.LogRecord | Callable[[], object] | None] = Queue(LINES)
         super().__init__(self._waiting)
         self._target = target
-        target.lock = _Unlocked()  # type: ignore[assignment]
+        target.lock = _Unlocked()  # type: ignore[assignment]  # it is entered and left only
         self._missed = 0
         self._told = 0
         self._thread = threading.Thread(target=self._serve, name="log", daemon=True)

@@ -42,7 +42,7 @@ def death(status: int) -> str:
 def kill_with_parent(process: "Popen[bytes]") -> None:
     """Let a child end with us; if that fails, it ends when its pipe closes."""
     if sys.platform == "win32":
-        handle = int(process._handle)  # pyright: ignore[reportAttributeAccessIssue]
+        handle = int(process._handle)  # pyright: ignore[reportAttributeAccessIssue]  # there on Windows alone
         ctypes.WinDLL("kernel32").AssignProcessToJobObject(
             ctypes.c_void_p(_job()), ctypes.c_void_p(handle)
         )

@@ -176,7 +176,7 @@ class Sink(Transport, Protocol):
 def open_source(uri: str, options: Options) -> Source:
     """Open what a URI names, to receive from."""
     uri = meant(uri)
-    return cast(Source, _opened(uri, SOURCE, options))
+    return cast(Source, _opened(uri, SOURCE, options))  # a module of a plug-in has no type
 
 
 def check_source(uri: str) -> None:
@@ -210,7 +210,7 @@ def clash(one: str, other: str) -> bool:
 def open_sink(uri: str, options: Options) -> Sink:
     """Open what a URI names, to send to."""
     uri = meant(uri)
-    return cast(Sink, _opened(uri, SINK, options))
+    return cast(Sink, _opened(uri, SINK, options))  # a module of a plug-in has no type
 
 
 def schemes() -> dict[str, tuple[bool, bool, str]]:

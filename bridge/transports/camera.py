@@ -91,6 +91,7 @@ class CameraSource(TransportBase):
             if not found:
                 self._reopen()
                 continue
+            # cast: cv2's types say any array
             image = cast(Image, cv2.cvtColor(picture, cv2.COLOR_BGR2RGBA))
             index += 1
             with self._changed:

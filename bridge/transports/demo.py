@@ -75,6 +75,7 @@ class Scene:
         for size, strength in ((0.20, 0.15), (0.14, 0.3), (0.09, 1.0)):
             sun = image.copy()
             self._disc(sun, 0.68, 0.26, size, SUN)
+            # cast: cv2's types say any array
             image = cast(Image, cv2.addWeighted(image, 1 - strength, sun, strength, 0))
         for base, tall, waves, phase, colour in HILLS:
             self._draw_hill(image, base, tall, waves, phase, colour)
@@ -112,6 +113,7 @@ class Scene:
                     at = place[0] + turn * strip.shape[1], place[1]
                     cv2.ellipse(strip, at, (int(radius * 1.5), int(radius)), 0, 0, 360,
                                 (*CLOUD, 225), -1, cv2.LINE_AA)  # fmt: skip
+        # cast: cv2's types say any array
         strip = cast(Image, cv2.GaussianBlur(strip, (0, 0), max(0.6, self._height / 160)))
         strip = np.concatenate([strip, strip[:, : self._width]], 1)
         cover = strip[..., 3:] / 255  # only the cover is soft, the colour has no edge

@@ -133,7 +133,7 @@ def _write(image: Image, text: str, at: float) -> None:
     thick = max(1, round(scale * 1.6))
     font, line = cv2.FONT_HERSHEY_SIMPLEX, cv2.LINE_AA
     cv2.putText(
-        cast("cv2.Mat", image),
+        cast("cv2.Mat", image),  # cv2's types say Mat
         text,
         (place[0] + thick, place[1] + thick),
         font,
@@ -142,4 +142,5 @@ def _write(image: Image, text: str, at: float) -> None:
         thick,
         line,
     )
+    # cast: cv2's types say Mat
     cv2.putText(cast("cv2.Mat", image), text, place, font, scale, INK, thick, line)

@@ -417,7 +417,7 @@ class WorkerClient:
             target=self._keep_log, args=(process.stderr,), name="worker log", daemon=True
         )
         self._logging.start()
-        return bridge_end(process.stdout, process.stdin)  # type: ignore[arg-type]
+        return bridge_end(process.stdout, process.stdin)  # type: ignore[arg-type]  # pipes, unbuffered
 
     def _open_thread(self) -> BridgeChannel:
         self.pid = os.getpid()

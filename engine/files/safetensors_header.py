@@ -24,7 +24,7 @@ ITEMSIZES = {  # bytes per number, by type name
 FIELDS = {"dtype", "shape", "data_offsets"}
 METADATA = "__metadata__"
 WHITE = re.compile(r"[ \t\r\n]*")
-scanstring: Any = decoder.scanstring  # type: ignore[attr-defined]
+scanstring: Any = decoder.scanstring  # type: ignore[attr-defined]  # typeshed leaves it out
 
 
 class Entry(NamedTuple):
@@ -163,7 +163,7 @@ class _Json:
             raise ValueError
 
     def _take(self, mark: str) -> bool:
-        self.at = WHITE.match(self.text, self.at).end()  # type: ignore[union-attr]
+        self.at = WHITE.match(self.text, self.at).end()  # type: ignore[union-attr]  # it matches nothing too
         there = self.text.startswith(mark, self.at)
         self.at += len(mark) if there else 0
         return there

@@ -138,13 +138,14 @@ def decoded(data: bytes, need: Need, name: str = "The picture") -> Image:
             if header.cut:  # OpenCV gives what is transparent as it lies in the file
                 upright = upright or _turns_of(_exif(data, header))
                 raw = cv2.imdecode(np.frombuffer(data, np.uint8), UNCHANGED)
-                image = _on_white(cast(Image | None, raw), by)
+                image = _on_white(cast(Image | None, raw), by)  # None where it is damaged
             else:
                 # Where the boxes say how it lies, the camera's word beside them says it once more.
                 flags = REDUCED[by] | (cv2.IMREAD_IGNORE_ORIENTATION if upright else 0)
                 image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
             if image is not None:
                 for turn in upright:
+                    # cast: cv2's types say any array
                     image = np.ascontiguousarray(turn(cast(Image, image)))
                 cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image)
         except (cv2.error, MemoryError) as error:
@@ -159,7 +160,7 @@ def decoded(data: bytes, need: Need, name: str = "The picture") -> Image:
             f"{name} is a damaged {header.kind} or of a kind that cannot be read; save it anew.",
             415,
         )
-    return cast(Image, image)
+    return cast(Image, image)  # cv2's types say any array
 
 
 def checked(data: bytes, name: str = "The picture") -> Header:
@@ -367,6 +368,7 @@ def _on_white(image: Image | None, by: int) -> Image | None:
 def _opaque(image: Image) -> Image:
     colours = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     top = np.iinfo(image.dtype).max
+    # cast: both are 8 bits
     return cast(Image, np.dstack((colours, np.full(image.shape[:2], top, image.dtype))))
 
 

@@ -148,8 +148,9 @@ class Told:
 def _parts(of: object) -> list[object]:
     """What a value of JSON is made of, names too."""
     if isinstance(of, dict):
-        named = cast("dict[object, object]", of)
+        named = cast("dict[object, object]", of)  # isinstance leaves its parts unknown
         return [*named, *named.values()]
+    # cast: isinstance leaves its parts unknown
     return [*cast("list[object]", of)] if isinstance(of, list | tuple) else []
 
 
@@ -402,7 +403,7 @@ class Vocabulary(Generic[Heard]):
     def __init__(self, speaker: str, listener: str, messages: object) -> None:
         """`speaker` and `listener` are what sentences about them call them."""
         self._speaker, self._listener = speaker, listener
-        kinds = cast("tuple[type[Heard], ...]", get_args(messages))
+        kinds = cast("tuple[type[Heard], ...]", get_args(messages))  # the members of its union
         self._hello = kinds[0]
         self._kinds = {kind.__name__: kind for kind in kinds}
 
@@ -423,7 +424,7 @@ class Vocabulary(Generic[Heard]):
         told: object = json.loads(data.decode())
         if not isinstance(told, dict):
             raise ValueError(f"it says {short(told)}, which is no message.")
-        given = cast("dict[str, object]", told)
+        given = cast("dict[str, object]", told)  # JSON has no other keys
         if first:
             self._check_version(given)
         name = given.pop("type", None)

@@ -59,7 +59,7 @@ class OnnxGenerator:
         """See `Generator`."""
         feeds = {"image": image, STYLE: style.reshape(1, 1, 1, VECTOR)}
         (result,) = self._session.run(None, feeds)
-        return cast(Image, result)[0]
+        return cast(Image, result)[0]  # the graph ends in uint8
 
 
 class OpenVinoGenerator:
@@ -84,7 +84,7 @@ class OpenVinoGenerator:
     def __call__(self, image: Image, style: Array) -> Image:
         """See `Generator`."""
         feeds = {"image": image, STYLE: style.reshape(1, 1, 1, VECTOR)}
-        return cast(Image, self._request.infer(feeds)[0]).copy()[0]
+        return cast(Image, self._request.infer(feeds)[0]).copy()[0]  # the graph ends in uint8
 
 
 def generator(backend: str) -> Generator:

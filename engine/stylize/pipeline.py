@@ -125,6 +125,7 @@ class Stylize:
         if any(more):
             image = cast(
                 Image,
+                # cast: cv2's types say any array
                 cv2.copyMakeBorder(image, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE),
             )
         return self._generator(image, style)[:height, :width]
@@ -139,6 +140,7 @@ def _joined(image: Image, paint: Image, cover: float) -> Image:
     result = np.empty_like(image)
     if cover < 1:
         colours = np.ascontiguousarray(image[..., :3])
+        # cast: cv2's types say any array
         paint = cast(Image, cv2.addWeighted(colours, 1 - cover, paint, cover, 0))
     cv2.mixChannels([paint, image], [result], [0, 0, 1, 1, 2, 2, 6, 3])
     return result

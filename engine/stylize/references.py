@@ -20,4 +20,5 @@ def fitted(image: Image) -> Image:
     """A picture (H, W, 3 or 4) of any size as the encoder sees it: (256, 256, 3)."""
     shrinks = min(image.shape[:2]) > SIDE
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    # cast: cv2's types say any array
     return cast(Image, cv2.resize(image[..., :3], (SIDE, SIDE), interpolation=method))

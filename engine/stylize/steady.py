@@ -41,9 +41,10 @@ class Steady:
             return paint
         size = image.shape[1] // SMALL, image.shape[0] // SMALL
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        grey = cast(Image, cv2.cvtColor(small, cv2.COLOR_RGBA2GRAY))
+        grey = cast(Image, cv2.cvtColor(small, cv2.COLOR_RGBA2GRAY))  # cv2's types say any array
         if self._grey is not None and self._grey.shape == grey.shape:
             paint = self._kept(grey, small, paint, strength)
+        # cast: what cv2 gives is untyped here
         self._grey, self._input, self._paint = grey, cast(Image, small), paint
         return paint
 
@@ -61,6 +62,7 @@ class Steady:
         old = cv2.remap(self._paint, where, None, cv2.INTER_LINEAR,
                         borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
         gate = cv2.resize(gate, (width, height), interpolation=cv2.INTER_LINEAR)
+        # cast: what cv2 gives is untyped here
         return cast(Image, cv2.blendLinear(old, paint, gate, 1 - gate))
 
 

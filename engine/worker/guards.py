@@ -24,7 +24,7 @@ def checked_output(output: Output, model: Image | None) -> Image:
         )
     if output.dtype != np.uint8 and not np.isfinite(output.sum()):
         raise UnusableOutput("The pipeline gave numbers that are no picture (NaN or infinite).")
-    image = cast(Image, output)
+    image = cast(Image, output)  # another type is changed next
     if output.dtype != np.uint8:
         image = np.clip(output * 255 + 0.5, 0, 255).astype(np.uint8)
     if _flat(image) and not (model is not None and _flat(model)):

@@ -202,6 +202,7 @@ class Worker:
         self._ask_values()
 
     def _built(self, order: LoadPipeline) -> Pipeline:
+        # cast: the bridge names no other kind
         load = cast(type[Load], _named(order.load)).model_validate(order.values)
         context = Context(
             Path(order.assets),
@@ -216,6 +217,7 @@ class Worker:
             pipeline = build(order.target, load, context)
         self._agree(order.hang_s)
         self._slots = 2 * order.block + 2
+        # cast: the bridge names no other kind
         parameters = cast(type[Parameters], _named(order.parameters))
         self._steerer = Steerer(parameters)
         self._shaping = [spec.name for spec in describe(parameters) if spec.shapes]
@@ -401,6 +403,7 @@ class Worker:
         images, times, guides = taken.images, taken.times, taken.guides
         # A pipeline that is granted guides has said that it takes them.
         more = () if guides is NO_GUIDES else (guides,)
+        # cast: guides are a third argument of some
         outputs = cast(Callable[..., Iterator[Output]], self._pipeline)(
             images, steering.parameters, *more
         )

@@ -76,12 +76,12 @@ class HttpConnection(H11Protocol):
         self._seats = seats
         self._refused = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # it is one of TCP
         """As in asyncio."""
         super().connection_made(transport)
         self._seat = self._seats.take(self, transport)
         self.conn = _Parser(self._seat)
-        self.ws_protocol_class = partial(SocketConnection, seats=self._seats, seat=self._seat)  # pyright: ignore[reportAttributeAccessIssue]
+        self.ws_protocol_class = partial(SocketConnection, seats=self._seats, seat=self._seat)  # pyright: ignore[reportAttributeAccessIssue]  # called as the class is
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As in asyncio."""

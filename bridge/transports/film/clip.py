@@ -196,6 +196,7 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
     better = WITH_ALPHA.get(decoder.codec.name)
     if better and stream.metadata.get("alpha_mode") == "1":
         try:
+            # cast: it is one of video
             decoder = cast(VideoCodecContext, CodecContext.create(better, "r"))
         except ValueError:  # PyAV is of those who build it
             log.warning("PyAV has no %s here: transparency is left out", better)
@@ -209,6 +210,7 @@ def _alpha_of(container: InputContainer, stream: VideoStream) -> VideoStream | N
         same = (other.width, other.height, other.frames) == (
             stream.width, stream.height, stream.frames
         )  # fmt: skip
+        # cast: a track of a codec unknown has none
         decoder = cast(VideoCodecContext | None, getattr(other, "codec_context", None))
         gray = decoder is not None and (decoder.pix_fmt or "").startswith("gray")
         if gray and same and other.index > stream.index:
@@ -223,6 +225,7 @@ def _beside(
     waiting: dict[int, deque[VideoFrame]] = {stream.index: deque(), aside.index: deque()}
     colours, alphas = waiting.values()
     for packet in container.demux(stream, aside):
+        # cast: of a track of video
         waiting[packet.stream.index].extend(cast("list[VideoFrame]", packet.decode()))
         while colours and alphas:
             yield colours.popleft(), 1, alphas.popleft()
@@ -233,7 +236,7 @@ def _codec(container: InputContainer) -> str:
     before = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)
     try:
-        found = NAMED.search(str(cast(Any, container).dumps_format()))
+        found = NAMED.search(str(cast(Any, container).dumps_format()))  # no type names it
     finally:
         av.logging.set_level(before)
     return f"'{found[1]}'" if found else "by name"

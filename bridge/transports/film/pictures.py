@@ -122,7 +122,7 @@ def rgba(found: np.ndarray) -> Image:
         to = cv2.COLOR_GRAY2RGBA
     else:
         to = cv2.COLOR_BGRA2RGBA if found.shape[2] == 4 else cv2.COLOR_BGR2RGBA
-    return cast(Image, cv2.cvtColor(found, to))
+    return cast(Image, cv2.cvtColor(found, to))  # cv2's types say any array
 
 
 def moves(data: bytes) -> str:

@@ -39,7 +39,7 @@ class Upright:
         flat = convert(picture, width=width, format=to, src_colorspace=matrix).to_ndarray()
         if not clear:
             flat = cv2.cvtColor(flat, cv2.COLOR_RGB2RGBA)  # FFmpeg takes twice as long for it
-        return _turned(cast(Image, flat), picture)
+        return _turned(cast(Image, flat), picture)  # rgba is 8 bits
 
 
 def _width(width: int, aspect: Fraction | None) -> int:
@@ -52,7 +52,7 @@ def _width(width: int, aspect: Fraction | None) -> int:
 
 def _turned(image: Image, picture: VideoFrame) -> Image:
     """As the display matrix says, by quarters and mirrored: column a x + c y, row b x + d y."""
-    sides = cast(Mapping[Type, SideData], picture.side_data)
+    sides = cast(Mapping[Type, SideData], picture.side_data)  # PyAV types it as its parts
     if told := sides.get(Type.DISPLAYMATRIX):
         a, b, _, c, d, *_ = struct.unpack("=9i", bytes(told))
         if abs(b) + abs(c) > abs(a) + abs(d):

@@ -74,6 +74,7 @@ class FilmFile:
 
     def _start(self, image: Image) -> VideoStream:
         rate, encoder = Fraction(self._fps).limit_denominator(1001), self._encoder
+        # cast: its encoder is of video
         stream = cast(VideoStream, self._container.add_stream(encoder.name, rate))
         stream.height, stream.width = image.shape[:2]
         stream.pix_fmt, stream.options = encoder.pixels, dict(encoder.options)
@@ -90,6 +91,7 @@ class FilmFile:
         image = _even(image)
         if image.shape[:2] != (stream.height, stream.width):
             size = stream.width, stream.height
+            # cast: cv2's types say any array
             image = cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA))
         return self._converter.reformat(
             VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgba"),
@@ -181,4 +183,5 @@ def _even(image: Image) -> Image:
     if height % 2 == 0 and width % 2 == 0:
         return image
     border = cv2.BORDER_REPLICATE
+    # cast: cv2's types say any array
     return cast(Image, cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, border))
