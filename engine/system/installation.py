@@ -7,11 +7,11 @@ that runs, and never by a name that no index has.
 import json
 import re
 import sys
+import urllib.request
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
+from urllib.parse import urlsplit
 
 NAME = "spout-bridge"
 
@@ -44,7 +44,7 @@ def _origin() -> tuple[str, Path | None]:
     parts = urlsplit(url)
     if parts.scheme != "file":
         return url, None
-    folder = Path(url2pathname(unquote(parts.path)))
+    folder = Path(urllib.request.url2pathname(parts.path))  # pyright: ignore[reportDeprecated]  # its home on Windows is, not itself
     return ("", folder) if folder.is_dir() else (url, None)
 
 

@@ -140,6 +140,7 @@ def test_every_shells_script_has_every_command(shell, capsys):
     assert "--osc-timetags" in script
 
 
+@pytest.mark.parametrize("name", ["a folder", "100%20 là"])
 @pytest.mark.parametrize(
     ("told", "command"),
     [
@@ -149,8 +150,8 @@ def test_every_shells_script_has_every_command(shell, capsys):
         ("no JSON", "install spout-bridge again as you did, with its extra `engine`"),
     ],
 )  # fmt: skip
-def test_a_cure_names_what_this_was_installed_from(told, command, tmp_path, monkeypatch):
-    folder = tmp_path / "a folder"
+def test_a_cure_names_what_this_was_installed_from(told, command, name, tmp_path, monkeypatch):
+    folder = tmp_path / name
     folder.mkdir()
     (folder / "constraints.txt").touch()
 
