@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Literal, TypeAlias, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from engine import sizes, steps
+from engine.system.json_values import is_list
 from engine.system.texts import mended
 
 Value: TypeAlias = bool | int | float | str
@@ -45,7 +46,7 @@ UNITS = {
     "fps": {"fps": 1, "hz": 1},
 }
 PERCENT = {"%": 100}  # make the whole of what goes from 0 to 1
-ALL_UNITS = frozenset().union(PERCENT, *UNITS.values())
+ALL_UNITS = frozenset[str]().union(PERCENT, *UNITS.values())
 
 
 class Kind(StrEnum):
@@ -251,8 +252,8 @@ class ParameterSpec:
         raise self._refusal(value)
 
     def _text(self, value: object) -> str:
-        if self.kind is Kind.STEPS and isinstance(value, list) and _levels_or_count(value):
-            value = f"[{','.join(map(str, cast('list[object]', value)))}]"  # each is made a text
+        if self.kind is Kind.STEPS and is_list(value) and _levels_or_count(value):
+            value = f"[{','.join(map(str, value))}]"
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             value = digits(value)
         if not isinstance(value, str):
@@ -313,8 +314,7 @@ def digits(number: float) -> str:
 
 def _levels_or_count(value: object) -> bool:
     """Whether that may be noise levels which are no text: a list as JSON has it, or a number."""
-    # cast: isinstance leaves its parts unknown
-    parts = cast("list[object]", value) if isinstance(value, list) else [value]
+    parts = value if is_list(value) else [value]
     return all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in parts)
 
 

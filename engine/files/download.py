@@ -18,9 +18,13 @@ from urllib.parse import urlsplit
 import httpx2
 import huggingface_hub as hub
 from huggingface_hub import constants, errors
-from huggingface_hub.file_download import HfFileMetadata, http_get
+from huggingface_hub.file_download import (
+    HfFileMetadata,
+    http_get,  # pyright: ignore[reportUnknownVariableType]  # typed in part
+)
 
 from engine.catalog.artifacts import Artifact
+from engine.files.hub_file import hub_headers
 from engine.files.hub_hosts import REDIRECTS, allowed
 from engine.files.library import Library, WeightsError, sha256, size_text
 from engine.system import by_hand, drives, held
@@ -121,7 +125,7 @@ def _download(library: Library, one: Wanted, before: int, whole: int) -> None:
             one.url,
             file,
             resume_size=one.here,
-            headers={**hub.utils.build_hf_headers(), "Accept-Encoding": "identity"},
+            headers={**hub_headers(), "Accept-Encoding": "identity"},
             expected_size=one.size,
             tqdm_class=_bar(one.here, progress),
         )
@@ -172,7 +176,9 @@ def _asked(library: Library, artifact: Artifact) -> Wanted:
 def _metadata(url: str) -> HfFileMetadata:
     if constants.is_offline_mode():
         raise errors.OfflineModeIsEnabled(url)
-    return hub.get_hf_file_metadata(url, headers=hub.utils.build_hf_headers())
+    return hub.get_hf_file_metadata(  # pyright: ignore[reportUnknownMemberType]  # typed in part
+        url, headers=hub_headers()
+    )
 
 
 @contextmanager

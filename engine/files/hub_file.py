@@ -27,6 +27,11 @@ class RemoteError(OSError):
     """A remote file that cannot be read; one sentence, with the cure."""
 
 
+def hub_headers() -> dict[str, str]:
+    """What each request tells the hub: who asks, and the user's token where there is one."""
+    return hub.utils.build_hf_headers()  # pyright: ignore[reportUnknownMemberType]  # typed in part
+
+
 def hub_file(
     repository: str, file: str, revision: str = "main", *, endpoint: str | None = None
 ) -> "RemoteFile":
@@ -36,7 +41,7 @@ def hub_file(
     """
     endpoint = endpoint or constants.ENDPOINT
     url = hub.hf_hub_url(repository, file, revision=revision, endpoint=endpoint)
-    return RemoteFile(url, f"{repository}/{file}", headers=hub.utils.build_hf_headers())
+    return RemoteFile(url, f"{repository}/{file}", headers=hub_headers())
 
 
 class RemoteFile(io.RawIOBase):

@@ -22,6 +22,7 @@ from engine.files.errors import FileError
 from engine.files.kinds import LOOK, SUFFIXES, foreign
 from engine.files.loras import ListedLora, LoraFile, LoraFolder
 from engine.system import drives, held
+from engine.system.json_values import is_object
 
 RECORD = "hashes.json"
 BLOCK = 1 << 22
@@ -241,7 +242,7 @@ class Library:
     def _record(self) -> dict[str, dict[str, object]]:
         with suppress(FileNotFoundError, ValueError):
             content = json.loads(held.patiently((self.models / RECORD).read_bytes))
-            if isinstance(content, dict):
+            if is_object(content):
                 return content
         return {}
 

@@ -9,9 +9,10 @@ import math
 import re
 from collections.abc import Iterator
 from json import decoder
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeGuard
 
 from engine.files.errors import AGAIN, LIMIT, MOST, WAIT, CheckpointError, damaged, shown
+from engine.system.json_values import is_list, is_object
 
 ENTRY = 4096  # bytes that a header may use per tensor
 NOTES = 10_000  # metadata entries
@@ -90,7 +91,7 @@ def _check_places(found: dict[str, Entry], size: int, name: str) -> None:
         raise damaged(name, what, WAIT if size < end else AGAIN)
 
 
-def _described(raw: bytes, name: str) -> Iterator[tuple[str, Any]]:
+def _described(raw: bytes, name: str) -> Iterator[tuple[str, object]]:
     """The header's raw entries, one by one: Python's json would build the whole object first, up to
     30 times the size of a hostile header.
     """
@@ -148,7 +149,7 @@ class _Json:
             if number > NOTES:
                 raise ValueError
 
-    def entry(self) -> Any:
+    def entry(self) -> object:
         """A short object without nested objects."""
         stop = self.text.index("}", self.at) + 1
         if stop - self.at > ENTRY:
@@ -180,14 +181,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _entry(key: str, described: Any, name: str) -> Entry:
+def _entry(key: str, described: object, name: str) -> Entry:
     """CheckpointError if it does not describe a possible tensor."""
 
     def fault(what: str) -> CheckpointError:
         return damaged(name, f"{shown(key)} has {what}")
 
-    if not isinstance(described, dict) or described.keys() != FIELDS:
-        fields = shown(list(described))
+    if not is_object(described) or described.keys() != FIELDS:
+        fields = shown([*described] if is_object(described) else described)
         raise fault(f"{fields}, expected dtype, shape and data_offsets")
     dtype, shape, place = described["dtype"], described["shape"], described["data_offsets"]
     if not isinstance(dtype, str) or dtype not in ITEMSIZES:
@@ -205,6 +206,6 @@ def _entry(key: str, described: Any, name: str) -> Entry:
     return Entry(dtype, shape, place[0], place[1])
 
 
-def _counts(values: Any) -> bool:
+def _counts(values: object) -> TypeGuard[list[int]]:
     """Whether this is a list of non-negative integers."""
-    return isinstance(values, list) and all(type(n) is int and n >= 0 for n in values)
+    return is_list(values) and all(type(n) is int and n >= 0 for n in values)

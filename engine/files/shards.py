@@ -12,6 +12,7 @@ from typing import Any
 from engine.files.errors import AGAIN, MOST, CheckpointError, shown
 from engine.files.kinds import LOOK, SAFETENSORS, named
 from engine.system import held
+from engine.system.json_values import is_object
 
 INDEX = ".index.json"
 NAMES = (f"model.safetensors{INDEX}", f"diffusion_pytorch_model.safetensors{INDEX}")
@@ -90,8 +91,8 @@ def _weight_map(raw: bytes, path: Path) -> dict[str, Any]:
         content = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise _fault(path, "it is not JSON, is truncated or names a tensor twice") from error
-    found = content.get("weight_map") if isinstance(content, dict) else None
-    if not isinstance(found, dict):
+    found = content.get("weight_map") if is_object(content) else None
+    if not is_object(found):
         raise _fault(path, "it has no weight_map of tensor names")
     return found
 

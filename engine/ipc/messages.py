@@ -35,6 +35,7 @@ from typing import (
 
 from engine.ipc.segments import PRIVATE_NAME
 from engine.parameters import Value
+from engine.system.json_values import is_list, is_object
 
 VERSION = 3
 
@@ -405,7 +406,7 @@ class Vocabulary(Generic[Heard]):
         self._speaker, self._listener = speaker, listener
         kinds = cast("tuple[type[Heard], ...]", get_args(messages))  # the members of its union
         self._hello = kinds[0]
-        self._kinds = {kind.__name__: kind for kind in kinds}
+        self._kinds: dict[str, type[Heard]] = {kind.__name__: kind for kind in kinds}
 
     def decode(self, data: bytes, *, first: bool = False) -> Heard:
         """One message; ProtocolError for anything else, and where the `first` one tells of another
@@ -422,9 +423,9 @@ class Vocabulary(Generic[Heard]):
 
     def _message(self, data: bytes, *, first: bool) -> Heard:
         told: object = json.loads(data.decode())
-        if not isinstance(told, dict):
+        if not is_object(told):
             raise ValueError(f"it says {short(told)}, which is no message.")
-        given = cast("dict[str, object]", told)  # JSON has no other keys
+        given: dict[str, object] = told
         if first:
             self._check_version(given)
         name = given.pop("type", None)
@@ -463,7 +464,7 @@ def encode(message: BridgeMessage | WorkerMessage) -> bytes:
     return _ENCODER.encode({"type": type(message).__name__, **_fields_of(message)}).encode()
 
 
-def _fields_of(thing: Any) -> dict[str, Any]:
+def _fields_of(thing: object) -> dict[str, Any]:
     """What a message holds, by name."""
     return {name: getattr(thing, name) for name in _readers(type(thing))}
 
@@ -541,6 +542,18 @@ def _float(value: object) -> float:
     return value
 
 
+def _object(value: object) -> dict[str, Any]:
+    if not is_object(value):
+        raise TypeError
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not is_list(value):
+        raise TypeError
+    return value
+
+
 def _exit(value: object) -> Exit:
     code = _exactly(int)(value)
     if code not in {*Exit}:
@@ -549,18 +562,18 @@ def _exit(value: object) -> Exit:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return tuple(map(_exactly(str), _exactly(list)(value)))
+    return tuple(map(_exactly(str), _list(value)))
 
 
 def _values(value: object) -> Mapping[str, Value]:
-    values = _exactly(dict)(value)
+    values = _object(value)
     if not {*map(type, values.values())} <= VALUE_TYPES:
         raise TypeError
     return values
 
 
 def _snapshot(value: object) -> ParameterSnapshot:
-    return _read(ParameterSnapshot, _exactly(dict)(value))
+    return _read(ParameterSnapshot, _object(value))
 
 
 VALUE_TYPES = {*get_args(Value)}
@@ -572,6 +585,6 @@ READERS: dict[object, Callable[[object], object]] = {
     Exit: _exit,
     tuple[str, ...]: _texts,
     Mapping[str, Value]: _values,
-    Mapping[str, Any]: _exactly(dict),
+    Mapping[str, Any]: _object,
     ParameterSnapshot: _snapshot,
 }

@@ -6,8 +6,8 @@ sender) is mended where it is told.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
 HALF = re.compile("[\ud800-\udfff]")
 PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -32,9 +32,11 @@ def mended_all(value: Any) -> Any:
         # an Enum that is a text stays one
         return mended(value) if type(value) is str else value
     if isinstance(value, Mapping):
-        return {mended_all(key): mended_all(part) for key, part in value.items()}
+        named = cast("Mapping[object, object]", value)  # isinstance leaves its parts unknown
+        return {mended_all(key): mended_all(part) for key, part in named.items()}
     if isinstance(value, (list, tuple)):
-        return [mended_all(part) for part in value]
+        parts = cast("Sequence[object]", value)  # isinstance leaves its parts unknown
+        return [mended_all(part) for part in parts]
     return value
 
 
