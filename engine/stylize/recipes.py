@@ -76,7 +76,7 @@ class _Part:
     joined: bool  # it directly follows the part before it
     head: bool  # the last part of its word: only this draws
     romance: bool
-    own: "list[_Part]" = field(default_factory=list)  # modifiers of this colour alone
+    own: "list[_Part]" = field(default_factory=list["_Part"])  # modifiers of this colour alone
     taken: bool = False  # a modifier that is one of those
     coloured: bool = False  # a look that has another part's colours in place of its own
     paled: bool = False  # one whose own are made white in place of that: a white cat has shades

@@ -50,7 +50,8 @@ class Steady:
 
     def _kept(self, grey: Image, small: Any, paint: Image, strength: float) -> Image:
         flow = self._flow.calc(grey, self._grey, None)
-        rows, columns = grey.shape
+        rows: int = grey.shape[0]
+        columns: int = grey.shape[1]
         grid = np.dstack(np.meshgrid(np.arange(columns), np.arange(rows))).astype(np.float32)
         moved = cv2.remap(self._input, grid + flow, None, cv2.INTER_LINEAR,
                           borderMode=cv2.BORDER_REPLICATE)  # fmt: skip

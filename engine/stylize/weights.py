@@ -39,6 +39,11 @@ def model_path(name: str) -> Path:
     return Path(found.origin).parent / "models" / name
 
 
+def _original() -> onnx.ModelProto:
+    file = model_path("arbitrary_transform.onnx")
+    return onnx.load(file)  # pyright: ignore[reportUnknownMemberType]  # takes any path
+
+
 @lru_cache(maxsize=2)
 def transform_model(rounded: bool = False) -> bytes:
     """The generator as ONNX: `image` (height, width, 4) uint8 RGBA and `style` (1, 1, 1, 100)
@@ -47,7 +52,7 @@ def transform_model(rounded: bool = False) -> bytes:
     `rounded` keeps the original's rounding to 8 bits between the layers: slower and coarser, to
     show that nothing but this rounding lies between the two.
     """
-    model = onnx.load(model_path("arbitrary_transform.onnx"))
+    model = _original()
     constants = _constants(model)
     if rounded:
         constants |= _scales(model)
@@ -73,7 +78,7 @@ def convolutions() -> tuple[dict[str, tuple[Array, Array]], float]:
     They are found through the nodes, not by their own names: the file gives equal constants
     of different layers one name.
     """
-    model = onnx.load(model_path("arbitrary_transform.onnx"))
+    model = _original()
     constants = _constants(model)
     found = {
         _layer(node.output[0]): (constants[node.input[1]], constants[node.input[2]])
