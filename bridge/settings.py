@@ -155,7 +155,7 @@ class Settings(BaseSettings):
     )
     host: str = Field(
         default="127.0.0.1",
-        description="address for HTTP; any but this machine's own needs --token",
+        description="address to serve HTTP on; any but loopback needs --token",
     )
     port: int = Field(default=8000, ge=0, le=65535, description="port for HTTP (TCP) and OSC (UDP)")
     lan: bool = Field(default=False, description="open the page to the network, with a new token")

@@ -90,7 +90,7 @@ def _status(options: argparse.Namespace, console: Console) -> int:
         COMMANDS[options.command](options, console)
     except SystemExit as end:
         return cast(int, end.code or 0)  # argparse ends with numbers
-    except BrokenPipeError:  # `list | head`: whoever read has seen enough
+    except BrokenPipeError:  # `list | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except CommandError as error:
         return _refused(console, str(error), error.status)

@@ -130,8 +130,8 @@ def _session(settings: Settings, values: Mapping[str, str]) -> Session:
 
 
 def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:
-    """The values, with images given by path copied into the assets folder: whoever types a command
-    may read them. AssetError for a file that is not an image.
+    """The values, with images given by path copied into the assets folder: the user who types a
+    command may read them. AssetError for a file that is not an image.
     """
     result = dict(values)
     for name, value in values.items():

@@ -63,8 +63,8 @@ def supervise(arguments: Sequence[str], settings: Settings, console: Console) ->
 
 
 def _tell(console: Console, text: str) -> None:
-    """Print a line, if possible: a full disk or a closed pipe ends no show, and no restart waits
-    for a blocked one.
+    """Print a line, if possible: a full disk or a closed pipe must not end the show, and no restart
+    waits for a blocked one.
     """
 
     def write() -> None:

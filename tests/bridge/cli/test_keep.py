@@ -127,7 +127,7 @@ def test_what_is_refused_is_not_started_again(tmp_path):
     assert (status, f"Port {port} is in use by" in text) == (3, True)
     assert str(os.getpid()) in text
     status, text = refused("run", "--keep", "--host", "0.0.0.0", *folder)
-    assert (status, "give --token" in text) == (4, True)
+    assert (status, "add --token" in text) == (4, True)
     status, text = refused("run", "--keep", "--size", "huge", *folder)
     assert (status, "576x320" in text) == (2, True)
     assert "restarts" not in text
