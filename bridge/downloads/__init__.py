@@ -1,1 +1,1 @@
-"""What each pipeline is loaded from, what of it is missing, and the download of that."""
+"""The files of each pipeline: which are missing, and their download."""

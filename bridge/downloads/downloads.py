@@ -1,4 +1,4 @@
-"""Downloads of weights, one at a time, each in a process of its own that may be stopped."""
+"""Downloads of weights, one at a time, each in its own process that can be cancelled."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """How the last download stands. Sizes in bytes; `error` is one sentence."""
+    """Status of the last download. Sizes in bytes; `error` is one sentence."""
 
     pipeline: str = ""
     file: str = ""
@@ -32,14 +32,14 @@ class Download:
 
     @property
     def part(self) -> float:
-        """How much of it is here, 0 to 1."""
+        """Progress, 0 to 1."""
         return min(1.0, self.done / self.whole) if self.whole else 0.0
 
     def __str__(self) -> str:
         if not self.running:
             return self.error
         if not self.whole:
-            return f"{self.pipeline}: asking for sizes"
+            return f"{self.pipeline}: requesting sizes"
         doing = "checking" if self.checking else "downloading"
         return (
             f"{self.pipeline}: {doing} {self.file}, {size_text(self.done)} of "
@@ -59,7 +59,7 @@ class Downloads:
         self._lock = threading.Lock()
 
     def start(self, pipeline: str, artifacts: Iterable[Artifact]) -> None:
-        """Begin; ValueError where another one runs or the extra is not installed."""
+        """Start; ValueError if another one is running or the extra is not installed."""
         if find_spec("huggingface_hub") is None:
             raise ValueError(f"Downloads need the extra `engine`: {with_extra('engine')}")
         with self._lock:
@@ -73,14 +73,14 @@ class Downloads:
             self._thread.start()
 
     def cancel(self) -> None:
-        """End the download; what has come stays for the next one."""
+        """Cancel the download; the partial files are kept for the next one."""
         with self._lock:
             if self._process and self.now.running:
                 self.now = replace(self.now, error="The download was cancelled.")
                 self._process.kill()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the download that runs has ended."""
+        """Wait until the current download has ended."""
         if self._thread:
             self._thread.join(timeout)
 
@@ -102,7 +102,7 @@ class Downloads:
             lines = [line.decode(errors="replace").strip() for line in log]
             how = OUTSIDE if from_outside(status, lines) else death(status)
             said = "".join(lines[-1:])
-            error = f"The download {how}; the same again goes on where it was. {said}".strip()
+            error = f"The download {how}; start it again to resume it. {said}".strip()
         self.now = replace(self.now, running=False, error=error)
         self._ended(self.now)
 
@@ -115,7 +115,7 @@ def _launch(models: Path, artifacts: Iterable[Artifact]) -> "subprocess.Popen[by
         stderr=subprocess.PIPE,
         env=speaking_utf8(),
         creationflags=GROUP,
-        process_group=None if sys.platform == "win32" else 0,  # Ctrl-C is ours to hear
+        process_group=None if sys.platform == "win32" else 0,  # Ctrl-C is handled by us
     )
     kill_with_parent(process)
     order = {"models": str(models), "artifacts": [asdict(one) for one in artifacts]}

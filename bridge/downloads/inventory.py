@@ -1,4 +1,4 @@
-"""What each pipeline is loaded from, what of it is missing, and the download of that."""
+"""The files of each pipeline: which are missing, and their download."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,24 +17,24 @@ from engine.parameters import Load
 from engine.system import drives
 from engine.system.installation import with_extra
 
-PATIENCE = 3.0  # seconds that a look for a pipeline's files may take
-LISTING = 10.0  # the same for those of all pipelines
+PATIENCE = 3.0  # seconds for finding a pipeline's files
+LISTING = 10.0  # the same for all pipelines
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """In place of a `MissingFiles` where the disk does not say what is there."""
+    """In place of a `MissingFiles` if the disk does not answer."""
 
     pipeline: str
     why: str
 
     def __str__(self) -> str:
-        return f"{self.pipeline} waits for its files. {self.why}"
+        return f"{self.pipeline} is waiting for its files. {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
 class MissingPackages:
-    """The same where a pipeline needs packages that are not installed."""
+    """In place of a `MissingFiles` if packages are not installed."""
 
     pipeline: str
     packages: Sequence[str]
@@ -51,7 +51,7 @@ Lack: TypeAlias = MissingFiles | MissingPackages | Silence
 
 
 class MissingWeights(ValueError):
-    """A pipeline cannot be loaded before its files or packages are here; `lack` says which."""
+    """A pipeline cannot be loaded because files or packages are missing; `lack` says which."""
 
     def __init__(self, lack: Lack) -> None:
         super().__init__(str(lack))
@@ -61,8 +61,8 @@ class MissingWeights(ValueError):
 class Weights:
     """The weights of all pipelines; any thread may call any method.
 
-    `chosen(row)` is what a pipeline would be loaded with now: which VAE and text encoder it takes
-    is a parameter. `came(pipeline)` is told when a download is complete.
+    `chosen(row)` gives the current load parameters of a pipeline, such as its VAE and text encoder.
+    `came(pipeline)` is called when a download is complete.
     """
 
     def __init__(
@@ -82,11 +82,13 @@ class Weights:
 
     @property
     def now(self) -> Download:
-        """How the last download stands."""
+        """Status of the last download."""
         return self._downloads.now
 
     def lack(self, row: PipelineRow, load: Load) -> Lack | None:
-        """What a pipeline lacks to be loaded so; None for nothing. Waits a moment for the disk."""
+        """The missing files or packages of a pipeline with this load; None if complete. Waits
+        briefly for the disk.
+        """
         if gone := _not_installed(row.packages):
             return MissingPackages(row.id, gone, row.extra)
         wanted = tuple(row.needs(load).values())
@@ -99,20 +101,20 @@ class Weights:
             return Silence(row.id, str(error))
 
     def require(self, row: PipelineRow, load: Load) -> None:
-        """MissingWeights where a pipeline cannot be loaded so."""
+        """MissingWeights if files of a pipeline with this load are missing."""
         if found := self.lack(row, load):
             raise MissingWeights(found)
 
     def download(self, pipeline: str) -> None:
-        """Begin to download what a pipeline lacks.
+        """Start downloading the missing files of a pipeline.
 
-        Raises LookupError for an unknown pipeline, ValueError where nothing is missing, another
-        download runs, what it takes is not installed, or the drive for it is away.
+        Raises LookupError for an unknown pipeline, ValueError if nothing is missing, another
+        download is running, a required package is not installed, or the drive is unavailable.
         """
         row = self._catalog[pipeline]
         gone = self.lack(row, _real(self._chosen(row)))
         if gone is None:
-            raise ValueError(f"Everything that {pipeline} is loaded from is here.")
+            raise ValueError(f"All files of {pipeline} are already downloaded.")
         if not isinstance(gone, MissingFiles):
             raise ValueError(str(gone))
         if gone.away:
@@ -120,19 +122,18 @@ class Weights:
         self._downloads.start(pipeline, gone.files)
 
     def cancel(self) -> None:
-        """End the download that runs; what has come stays for the next one."""
+        """Cancel the current download; the partial files are kept for the next one."""
         self._downloads.cancel()
 
     def listing(self) -> dict[str, Any]:
-        """Everything for a reader: the folder, the room, each pipeline's files. Reads the disk;
-        SlowError where that takes too long.
+        """Everything for a client: the folder, free space, each pipeline's files. Reads the disk;
+        SlowError if that takes too long.
         """
         return self._disk.ask("listing", self._listing, LISTING)
 
     def loras(self) -> list[dict[str, Any]]:
-        """The LoRAs on this machine for a reader, each with the name that means it and the
-        pipelines that would take it as they are set now. Reads the disk; SlowError where that
-        takes too long.
+        """The LoRAs on this machine for a client, each with its name and the pipelines that accept
+        it with their current load. Reads the disk; SlowError if that takes too long.
         """
         widths = {
             row.id: width
@@ -144,8 +145,8 @@ class Weights:
         return [asdict(lora) for lora in found]
 
     def misfits(self, row: PipelineRow, load: Load) -> Mapping[str, str]:
-        """Why LoRAs of a pipeline's `load` are not for its network, by their parameters; what a
-        disk that sleeps does not say is for the worker to see.
+        """Why LoRAs of a pipeline's `load` do not fit its network, by parameter; if the disk does
+        not answer, the worker checks.
         """
         width = _width(row, load)
         if not width or not isinstance(load, CausalLoad):
@@ -195,7 +196,7 @@ class Weights:
 
 
 def _width(row: PipelineRow, load: Load) -> int:
-    """The width of the network that a pipeline would run; 0 where it takes no LoRA."""
+    """The width of the network that a pipeline would run; 0 if it takes no LoRA."""
     if row.spec is None:
         return 0
     demo = isinstance(load, CausalLoad) and load.weights == "demo"
@@ -203,12 +204,12 @@ def _width(row: PipelineRow, load: Load) -> int:
 
 
 def _not_installed(packages: Sequence[str]) -> list[str]:
-    """Those of some modules that are missing now: somebody may install them meanwhile."""
+    """The modules that are missing now; they may be installed meanwhile."""
     if packages:
         invalidate_caches()
     return [name for name in packages if find_spec(name) is None]
 
 
 def _real(load: Load) -> Load:
-    """The same with the authors' weights, whichever are chosen now."""
+    """The same load with the authors' weights, whichever are chosen."""
     return load.model_copy(update={"weights": "real"}) if hasattr(load, "weights") else load

@@ -1,1 +1,1 @@
-"""What is asked for and what there is: parameters, status, journal, reference images."""
+"""State of the bridge: parameters, status, journal, reference images."""

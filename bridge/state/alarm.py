@@ -1,7 +1,7 @@
-"""Tells a web address when the engine fails or runs reduced, and when it is well again.
+"""Notifies a web address when the engine fails or is degraded, and when it recovers.
 
-One POST of JSON: name, state, reason and time (UTC). It is sent aside, has five seconds, goes where
-it was told to and nowhere else; of several states only the newest is told.
+One POST of JSON: name, state, reason and time (UTC). It is sent in another thread, has five seconds
+and follows no redirects; of several states, only the newest is sent.
 """
 
 import http.client
@@ -20,20 +20,20 @@ from bridge.system.loops import explained, repeat
 
 log = logging.getLogger(__name__)
 
-LOOK = 0.25  # seconds between looks at the state
-DEADLINE = 5.0  # seconds that the whole of one message may take
-PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds until one that failed is tried again, doubled each time
+LOOK = 0.25  # seconds between checks of the state
+DEADLINE = 5.0  # seconds for one whole message
+PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds until a failed one is retried, doubled each time
 TOLD = (EngineState.FAILED, EngineState.DEGRADED)
 
 
 class Alarm:
-    """Runs a thread of its own; nobody waits for it."""
+    """Runs in its own thread; nothing waits for it."""
 
     def __init__(self, url: str, name: str, look: Callable[[], tuple[EngineState, str]]) -> None:
-        """`look` gives the engine's state and why. ValueError for a URL that is none; the text has
-        nothing of it, for there may be a secret in it.
+        """`look` gives the engine's state and the reason. ValueError for an invalid URL; its text
+        does not quote the URL, which may hold a secret.
         """
-        self.problem = ""  # why the last message did not arrive
+        self.problem = ""  # why the last message was not delivered
         self._parts = _checked(url)
         self._name = name
         self._look = look
@@ -44,11 +44,11 @@ class Alarm:
         self._thread = threading.Thread(target=self._run, name="alarm", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start watching."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no more; what is being sent is not waited for."""
+        """Stop watching, without waiting for a message being sent."""
         self._stopped.set()
 
     def _run(self) -> None:
@@ -63,17 +63,17 @@ class Alarm:
         back = state is EngineState.RUNNING and self._told is not None
         if state is self._told or not (state in TOLD or back):
             return
-        if self._sent(state, "" if back else reason):  # what was wrong is over
+        if self._sent(state, "" if back else reason):  # a recovery has no reason
             self._told, self._pause, self.problem = None if back else state, PAUSE, ""
             return
-        log.warning("The alarm %s did not arrive: %s", state, self.problem)
+        log.warning("The alarm %s was not delivered: %s", state, self.problem)
         self._stopped.wait(self._pause)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def _sent(self, state: EngineState, reason: str) -> bool:
-        """Whether it arrived. A look-up of a name knows no deadline, so it has a thread."""
+        """Whether it was delivered. A DNS lookup has no deadline, so it needs a thread."""
         if self._sending and self._sending.is_alive():
-            self.problem = "the one before it still waits for an answer."
+            self.problem = "the previous one is still waiting for a reply."
             return False
         news = {"name": self._name, "state": state, "reason": reason,
                 "time": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
@@ -83,14 +83,14 @@ class Alarm:
         self._sending.join(DEADLINE)
         if self._sending.is_alive():
             post.give_up()
-            self.problem = f"there was no answer within {DEADLINE:g} s."
+            self.problem = f"no reply within {DEADLINE:g} s."
             return False
         self.problem = post.problem
         return not post.problem
 
 
 class _Post:
-    """One message, in a thread of its own."""
+    """One message, in its own thread."""
 
     def __init__(self, to: SplitResult, body: bytes) -> None:
         self.problem = ""
@@ -106,7 +106,7 @@ class _Post:
             self._line = http.client.HTTPConnection(host, port, timeout=DEADLINE)
 
     def run(self) -> None:
-        """Send it; `problem` says why it did not arrive."""
+        """Send it; `problem` is why it was not delivered."""
         try:
             self._line.request("POST", self._target(), self._body, self._headers())
             status = self._line.getresponse().status
@@ -115,13 +115,13 @@ class _Post:
                     ", and redirects are not followed." if 300 <= status < 400 else "."
                 )
         except (OSError, http.client.HTTPException, ValueError) as error:
-            self.problem = f"{type(error).__name__}."  # its text may quote the address
+            self.problem = f"{type(error).__name__}."  # its text may quote the URL
         finally:
             self._line.close()
 
     def give_up(self) -> None:
-        """End it from another thread."""
-        with suppress(OSError, AttributeError):  # there may be no line yet, or none any more
+        """Abort it from another thread."""
+        with suppress(OSError, AttributeError):  # the connection may not be open, or already closed
             self._line.sock.shutdown(2)
 
     def _target(self) -> str:
@@ -140,8 +140,8 @@ def _checked(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # of a port or an address in brackets
+    except ValueError:  # an invalid port or bracketed address
         good, parts = False, urlsplit("")
     if not good or not url.isascii() or any(c.isspace() or ord(c) < 32 for c in url):
-        raise ValueError("--alarm takes an address such as https://example.org/hook.")
+        raise ValueError("--alarm takes a URL such as https://example.org/hook.")
     return parts

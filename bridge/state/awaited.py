@@ -1,4 +1,4 @@
-"""The pipeline asked for at the start that lacks files or packages: loaded when it has them."""
+"""The pipeline requested at start whose files or packages are missing: loaded once it has them."""
 
 import threading
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from bridge.system.loops import explained, repeat
 from engine.catalog.rows import PipelineRow
 from engine.parameters import Load
 
-GLANCE = 3.0  # seconds between looks for the files
+GLANCE = 3.0  # seconds between checks for the files
 
 
 class Awaited:
-    """Looks for the files in a thread of its own, whoever brings them. The other methods may be
-    called by any thread and wait for nobody.
+    """Looks for the files in its own thread, wherever they come from. The methods may be called by
+    any thread and never wait.
     """
 
     def __init__(
@@ -22,9 +22,9 @@ class Awaited:
         load_of: Callable[[PipelineRow], Load],
         switch: Callable[[str], None],
     ) -> None:
-        """`load_of` gives what a pipeline would be loaded with now; `switch` begins to load one."""
+        """`load_of` gives a pipeline's current load parameters; `switch` starts loading one."""
         self.row: PipelineRow | None = None
-        self.told = ""  # what is lacked, and what is shown until then; empty for nothing
+        self.told = ""  # what is missing, and what is shown until then; or empty
         self._weights = weights
         self._load_of = load_of
         self._switch = switch
@@ -32,7 +32,7 @@ class Awaited:
         self._ended = threading.Event()
 
     def begin(self, row: PipelineRow, lack: str, instead: PipelineRow | None) -> None:
-        """Wait for the files of `row`, which lacks some; `instead` is shown until then."""
+        """Wait for the missing files of `row`; `instead` is shown until then."""
         self.row = row
         if instead:
             self._until_then = f" Until then {instead.id} is shown."
@@ -40,11 +40,11 @@ class Awaited:
         threading.Thread(target=self._run, name="awaited files", daemon=True).start()
 
     def drop(self) -> None:
-        """Something else is wanted now."""
+        """Stop waiting: something else was chosen."""
         self.row, self.told = None, ""
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._ended.set()
 
     def _run(self) -> None:
@@ -59,7 +59,7 @@ class Awaited:
             lack = self._weights.lack(row, self._load_of(row))
             if lack is None:
                 self._switch(row.id)
-            elif self.told:  # of a disk that has answered now
+            elif self.told:  # the disk has answered now
                 self.told = f"{lack}{self._until_then}"
 
     def _looked_in_vain(self, error: Exception) -> None:

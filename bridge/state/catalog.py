@@ -1,4 +1,4 @@
-"""The pipelines that are installed, beside what the bridge itself declares."""
+"""The installed pipelines, checked against the names the bridge declares."""
 
 from functools import cache
 
@@ -9,9 +9,9 @@ from engine.catalog.rows import Catalog
 from engine.parameters import describe
 
 
-@cache  # a plug-in is loaded once, and what is wrong with one is told once
+@cache  # a plug-in is loaded once, and its errors reported once
 def installed_catalog() -> Catalog:
-    """The project's pipelines and those of plug-ins."""
+    """The built-in pipelines and those of plug-ins."""
     actions = {action.name for action in ACTIONS}
     former = {old for old, _ in renamed("action", actions)}
     return Catalog.installed(describe(OutputParameters), COMMANDS | actions | former)

@@ -1,4 +1,4 @@
-"""What holds of the parameters, what changed, and who asked: values that any thread may keep."""
+"""Parameter snapshots, changes and who set them: immutable, for any thread."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from engine.parameters import Value
 
 
 class By(StrEnum):
-    """What sets values; beside each what a setter's detail is."""
+    """What sets values; the comment is the setter's detail."""
 
-    PAGE = "page"  # of ours, in a browser: its HOST:PORT
-    REST = "REST"  # any other client of HTTP: its HOST:PORT
-    OSC = "OSC"  # the sender's HOST:PORT and the addresses that it sent to
-    START = "start"  # the command: the flag
-    JOURNAL = "journal"  # what the run before had
+    PAGE = "page"  # our page in a browser: its HOST:PORT
+    REST = "REST"  # any other HTTP client: its HOST:PORT
+    OSC = "OSC"  # the sender's HOST:PORT and the addresses it sent
+    START = "start"  # the command line: the flag
+    JOURNAL = "journal"  # values of the previous run
     ACTION = "action"  # its name
-    SWITCH = "switch"  # to another pipeline, with what that is loaded with: its id
-    SET_BACK = "set back"  # by the session, from what cannot be: why
-    ROLLBACK = "rollback"  # from what no usable picture came of
-    SEVERAL = "several"  # changes of different setters that had to become one
-    UNSAID = "unsaid"  # a program that uses the store itself
+    SWITCH = "switch"  # to another pipeline, with its load parameters: its id
+    SET_BACK = "set back"  # by the session, from invalid values: why
+    ROLLBACK = "rollback"  # from values that gave no usable image
+    SEVERAL = "several"  # merged changes of different setters
+    UNSAID = "unsaid"  # a program that uses the store directly
 
 
 @dataclass(frozen=True, slots=True)
 class Setter:
-    """Who sets values."""
+    """Who set a value."""
 
     kind: By
     detail: str = ""
@@ -48,14 +48,14 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one update did: the new snapshot, the values it changed by name, and who asked."""
+    """One update: the new snapshot, the changed values by name, and who set them."""
 
     snapshot: Snapshot
     changed: Mapping[str, Value]
     setter: Setter
 
     def then(self, later: "Change") -> "Change":
-        """This and a later one, as one."""
+        """This and a later change, merged."""
         changed = MappingProxyType({**self.changed, **later.changed})
         setter = later.setter if later.setter == self.setter else Setter(By.SEVERAL)
         return Change(later.snapshot, changed, setter)

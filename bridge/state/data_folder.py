@@ -1,4 +1,4 @@
-"""The folder of assets, and so that of everything else that a run keeps."""
+"""The assets folder, and with it the folder of everything a run saves."""
 
 import logging
 from pathlib import Path
@@ -11,27 +11,27 @@ log = logging.getLogger(__name__)
 
 
 class DataFolder:
-    """`make` is the starting thread's; `late` may be read by any."""
+    """`make` is called by the starting thread; `late` may be read by any."""
 
     def __init__(self, folder: Path) -> None:
-        self.late = ""  # why there is none yet, in sentences
+        self.late = ""  # why it is not available yet, in sentences
         self._folder = folder
         self._making = Aside()
 
     def make(self) -> None:
-        """Make it; OSError in one sentence. One whose disk does not answer is made when it does."""
+        """Create it; OSError in one sentence. If its disk does not answer, later."""
         try:
             self._making.ask(f"The folder {self._folder}", self._make, AT_START)
         except SlowError as error:
-            self.late = f"{error} Pictures, the look and the log wait for it."
+            self.late = f"{error} Images, the look and the log are waiting for it."
             log.warning(self.late)
         except OSError as error:
-            cannot = f"The folder {self._folder} cannot be made ({error.strerror})"
+            cannot = f"The folder {self._folder} cannot be created ({error.strerror})"
             why = drives.away(self._folder) or cannot
             raise OSError(f"{why}; choose another --folder.") from error
 
     def _make(self) -> None:
-        """By a thread of its own, however long it takes."""
+        """In its own thread, however long it takes."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         finally:

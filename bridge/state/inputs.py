@@ -1,4 +1,4 @@
-"""The live inputs by name: the source itself, and the two that may come beside it."""
+"""The live inputs by name: the source, and the two optional ones beside it."""
 
 from typing import Literal, TypeAlias, get_args
 
@@ -6,21 +6,20 @@ Guide: TypeAlias = Literal["control", "mask"]
 Role: TypeAlias = Literal["source"] | Guide
 GUIDES: tuple[Guide, ...] = get_args(Guide)
 ROLES: tuple[Role, ...] = ("source", *GUIDES)
-NONE = "none"  # as a URI: there is to be none
+NONE = "none"  # as a URI: no input
 OUTPUT = "output"
-# Whose pictures can be looked at, by the name that each has for it: the inputs, and what is shown.
+# What can be previewed, by its preview name: the inputs and the output.
 SIDES: dict[str, Role | None] = {
     **{"input" if role == "source" else role: role for role in ROLES}, OUTPUT: None,
 }  # fmt: skip
 HELP: dict[Role, str] = {
-    "source": "Begin to receive from another source; the state tells how it goes.",
-    "control": "Begin to receive VACE's control video (depth, pose, edges) from another source; "
-    "`none` ends it.",
-    "mask": "Begin to receive the mask from another source, white where VACE may change what it "
-    "is shown; `none` ends it.",
+    "source": "Switch to another source; the state shows its status.",
+    "control": "Receive VACE control video (depth, pose, edges) from a source; `none` stops it.",
+    "mask": "Receive the mask from a source, white where VACE may change the image; `none` "
+    "stops it.",
 }
 
 
 def named(uri: str) -> bool:
-    """Whether a URI names an input, and not that there is to be none."""
+    """Whether a URI names an input, rather than none."""
     return uri not in ("", NONE)

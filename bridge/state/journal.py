@@ -1,8 +1,8 @@
-"""The journal: what a run shows, kept on disk so that no end loses a look: the values of the
-parameters, the pipeline, the inputs.
+"""The journal: the look of a run, saved on disk so that a crash does not lose it: parameter
+values, pipeline, inputs.
 
 It is written by its own thread, at most ten times a second, and replaced atomically. A run that
-ends well says so in it at last; one that finds no such word knows that the last run crashed.
+ends normally records that last; without that record, the next run knows that it crashed.
 """
 
 import json
@@ -26,16 +26,16 @@ from engine.system import held
 log = logging.getLogger(__name__)
 
 PERIOD = 0.1  # seconds between writes
-AGAIN = 1.0  # seconds until a write that failed is tried again
-LAST = 1.5  # seconds that the last write may take; a held file is waited for in it
-LATE = 3.0  # seconds without an answer of the disk from which on it is told
-LARGEST = 16 << 20  # bytes; what is larger is no journal
+AGAIN = 1.0  # seconds until a failed write is retried
+LAST = 1.5  # seconds for the last write, including the wait for a locked file
+LATE = 3.0  # seconds without an answer of the disk before it is reported
+LARGEST = 16 << 20  # bytes; anything larger is not a journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What is shown: all values by name, the pipeline's id, the URI of each input, `none` for none;
-    and whether the run has ended well since.
+    """The look: all values by name, the pipeline's id, the URI of each input, `none` for none; and
+    whether the run has ended normally since.
     """
 
     values: Mapping[str, Value]
@@ -48,8 +48,8 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """What a run before has left, each part of the right type but nothing more: `values` are not
-    checked. `well` says whether that run ended normally. What it says nothing of is empty.
+    """The look of the previous run, each part of the right type, but `values` unchecked. `well`: it
+    ended normally. Missing parts are empty.
     """
 
     values: Mapping[str, object] = field(default_factory=dict[str, object])
@@ -61,29 +61,29 @@ class Left:
 
 
 class Journal:
-    """`put` never waits; the newest wins. `begin` and `end` use the disk. Until `open` nothing of
-    what lies there is changed: a start may still be refused. A write that fails leaves the old file
-    and is tried again each second; `problem` tells it, and the state's `error`.
+    """`put` never waits; the newest wins. `begin` and `end` use the disk. Until `open`, nothing on
+    disk is changed: the start may still be refused. A failed write keeps the old file and is
+    retried each second; `problem` reports it, and the state's `error`.
     """
 
     def __init__(self, path: Path) -> None:
-        self.shared = False  # whether another bridge of this name keeps its look here
-        self.unread = ""  # why nothing is restored although there is a journal, in a sentence
+        self.shared = False  # whether another bridge of this name saves its look here
+        self.unread = ""  # why an existing journal is not restored, in one sentence
         self._path = path
         self._claim = LockFile(path.with_name(path.name.removesuffix(".journal.json") + ".lock"))
         self._kept: Kept | None = None
         self._trouble = ""
-        self._since = 0.0  # when the write that runs began
+        self._since = 0.0  # when the current write began
         self._changed = threading.Event()
-        self._aside = ""  # what the name of a journal that was not taken up ends in from now on
+        self._aside = ""  # new suffix of a journal that was not restored
         self._ready = self._open = False
         self._ended = False
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def begin(self, *, fresh: bool = False) -> Left | None:
-        """Take the journal up; what a run before has left, None for nothing that can be had.
-        `fresh` leaves that unread, and the first write puts it aside.
+        """Read the journal; the look of the previous run, None if there is none to restore.
+        `fresh` leaves it unread, and the first write sets it aside.
         """
         self.shared = not self._claim.take()
         if self.shared:
@@ -97,15 +97,15 @@ class Journal:
         return left
 
     def open(self) -> None:
-        """The run has begun: keep what is `put` from now on."""
+        """The run has started: save what is `put` from now on."""
         self._open = self._ready
 
     def give_up(self, why: str) -> None:
-        """Neither wait for `begin` any longer nor keep anything over what it may still find."""
-        self._ended, self._trouble = True, f"The look is not kept: {why}"
+        """Stop waiting for `begin`, and save nothing over what it may still find."""
+        self._ended, self._trouble = True, f"The look is not saved: {why}"
 
     def put(self, kept: Kept) -> None:
-        """Keep this, soon."""
+        """Save this, soon."""
         if not self._open:
             return
         self._kept = kept
@@ -116,7 +116,7 @@ class Journal:
         self._changed.set()
 
     def end(self, kept: Kept | None = None) -> None:
-        """Write `kept` at last, if anything, and let others have the journal."""
+        """Write `kept` last, if given, and release the journal."""
         if kept:
             self.put(kept)
         self._ready, self._open, self._ended = False, False, True
@@ -127,10 +127,10 @@ class Journal:
 
     @property
     def problem(self) -> str:
-        """Why the look is not kept, in a sentence; empty when it is."""
+        """Why the look is not saved, in one sentence; empty if it is."""
         since = self._since
         if since and (seconds := perf_counter() - since) > LATE:
-            return f"The look is not kept: {self._path} has not been written for {seconds:.0f} s."
+            return f"The look is not saved: {self._path} has not been written for {seconds:.0f} s."
         return self._trouble
 
     def _left(self) -> Left | None:
@@ -141,18 +141,18 @@ class Journal:
         except (OSError, ValueError, RecursionError, MemoryError) as error:
             if isinstance(error, OSError) and held.is_held(error):
                 self.unread = (
-                    f"Nothing is restored: another program has {self._path} open and lets nobody "
-                    "read it; it is put aside when that lets go."
+                    f"Nothing is restored: another program has {self._path} locked; it is set "
+                    "aside once released."
                 )
                 self._aside = ".old"
                 return None
             why = (str(error) or type(error).__name__)[:200]
-            log.warning("the journal %s cannot be read and is put aside: %s", self._path, why)
+            log.warning("the journal %s cannot be read and is set aside: %s", self._path, why)
             self._aside = ".bad"
             return None
         values = kept.get("values")
         if not isinstance(values, dict):
-            log.warning("the journal's values are none: %.80r", values)
+            log.warning("the journal's values are invalid: %.80r", values)
             values = {}
         return Left(
             values=cast("dict[str, object]", values),  # JSON has no other keys
@@ -163,13 +163,13 @@ class Journal:
 
     def _read(self) -> dict[str, Any]:
         about = self._path.stat()
-        if not stat.S_ISREG(about.st_mode):  # to open a pipe would wait for ever
-            raise ValueError("it is no file")
+        if not stat.S_ISREG(about.st_mode):  # opening a pipe would block
+            raise ValueError("not a regular file")
         if about.st_size > LARGEST:
-            raise ValueError("it is too large to be one")
+            raise ValueError("too large for a journal")
         kept = json.loads(held.patiently(self._path.read_bytes))
         if not isinstance(kept, dict):
-            raise ValueError("it is no journal")
+            raise ValueError("not a journal")
         return cast("dict[str, Any]", kept)  # JSON has no other keys
 
     def _run(self) -> None:
@@ -177,7 +177,7 @@ class Journal:
         while True:
             self._changed.wait(AGAIN if self._trouble else None)
             self._changed.clear()
-            ended = self._ended  # before what is written, so that the last is never missed
+            ended = self._ended  # read before writing, so that the last one is never missed
             if self._kept is not None:
                 self._since = perf_counter()
                 self._tell(self._write(self._kept))
@@ -187,7 +187,7 @@ class Journal:
             pause.wait(PERIOD)
 
     def _write(self, kept: Kept) -> str:
-        """Replace the file; why that cannot be, in a sentence."""
+        """Replace the file; why that failed, in one sentence."""
         data = {"values": dict(kept.values), "pipeline": kept.pipeline,
                 **{role: getattr(kept, role) for role in ROLES}, "ended": kept.ended}  # fmt: skip
         try:
@@ -195,11 +195,11 @@ class Journal:
         except OSError as error:
             with suppress(OSError):  # a full disk leaves it empty
                 held.remove(self._path.with_suffix(".new"), 0)
-            return f"The look is not kept: {self._path} cannot be written ({held.told(error)})."
+            return f"The look is not saved: {self._path} cannot be written ({held.told(error)})."
         return ""
 
     def _replace(self, content: bytes) -> None:
-        if self._aside:  # what was not read is not lost; of others, writing tells
+        if self._aside:  # an unread journal must not be lost; other errors show when writing
             with suppress(FileNotFoundError if self.unread else OSError):
                 held.replace(self._path, self._path.with_suffix(self._aside))
             self._aside = self.unread = ""
@@ -216,26 +216,26 @@ class Journal:
         if trouble and trouble != self._trouble:
             log.warning("%s", trouble)
         elif self._trouble and not trouble:
-            log.warning("The look is kept again in %s.", self._path)
+            log.warning("The look is saved again in %s.", self._path)
         self._trouble = trouble
 
 
 def _text(kept: Mapping[str, Any], name: str) -> str:
     value = kept.get(name, "")
     if not isinstance(value, str):
-        log.warning("the journal's %s is none: %.80r", name, value)
+        log.warning("the journal's %s is invalid: %.80r", name, value)
         return ""
     return value
 
 
 def _sync(folder: Path) -> None:
-    """Have the new name reach the disk too; Windows does so by itself."""
+    """Flush the new name to disk too; Windows does so by itself."""
     if sys.platform == "win32":
         return
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)
-    except OSError:  # not every file system knows it for folders
+    except OSError:  # not supported for folders by every file system
         pass
     finally:
         os.close(opened)

@@ -1,11 +1,11 @@
-"""Who hears of changes: every listener of each, in their order, and none can break another.
+"""Delivers changes to listeners: every change to each, in order; none can break another.
 
-Whoever sets puts its change into each listener's line, and then hands on what stands in the lines.
-One thread at a time does so for a listener; another leaves its change in the line, where that one
-finds it, and goes on. So all have heard of a change when `update` returns, but for a listener that
-another thread is calling at that moment; and one that does not return keeps nobody but the thread
-that called it. That thread is not kept by the others' changes for long: to make one takes longer
-than to hand it on.
+A setting thread appends its change to each listener's queue, then delivers what is queued. Only one
+thread at a time delivers to a listener; any other leaves its change in the queue for that thread
+and continues. So when `update` returns, all listeners have seen the change, except one that another
+thread is calling at that moment; and a listener that never returns blocks only the thread that
+called it. That thread is not kept busy for long by other threads' changes: making a change takes
+longer than delivering it.
 """
 
 import logging
@@ -19,14 +19,14 @@ from bridge.system.faults import Faults
 
 log = logging.getLogger(__name__)
 
-MOST = 1024  # changes that wait for a listener; what comes beyond becomes one with the last
+MOST = 1024  # changes queued for a listener; beyond that, a new one is merged with the last
 
 Listener: TypeAlias = Callable[[Change], None]
 
 
 class Listeners:
-    """Any thread may call any method but `put`, whose caller sees to the order. What a listener
-    raises is logged where it is the first of its kind, and counted in `faults`.
+    """Any thread may call any method but `put`, whose caller ensures the order. The first error of
+    each kind from a listener is logged; all are counted in `faults`.
     """
 
     def __init__(self) -> None:
@@ -36,37 +36,37 @@ class Listeners:
 
     @property
     def joined(self) -> int:
-        """How many changes had to become one with another, for listeners that are behind."""
+        """How many changes were merged for slow listeners."""
         return sum(line.joined for line in self._lines)
 
     def add(self, listener: Listener) -> None:
-        """Let `listener` hear of every change from now on."""
+        """Call `listener` with every change from now on."""
         with self._lock:
             self._lines = (*self._lines, _Line(listener, self.faults))
 
     def put(self, change: Change) -> None:
-        """Put a change into every line. Never waits."""
+        """Queue a change for every listener. Never waits."""
         for line in self._lines:
             line.put(change)
 
     def hand_on(self) -> None:
-        """Call the listeners that nobody is calling with what waits for them."""
+        """Deliver queued changes to the listeners that no other thread is calling."""
         for line in self._lines:
             line.hand_on()
 
 
 class _Line:
-    """One listener, and the changes that it has still to hear of."""
+    """One listener and its queue of changes."""
 
     def __init__(self, listener: Listener, faults: Faults) -> None:
         self.joined = 0
         self._listener = listener
         self._name = getattr(listener, "__qualname__", repr(listener))
         self._faults = faults
-        self._told = False  # that it is behind
+        self._told = False  # whether being behind was logged
         self._waiting: deque[Change] = deque()
-        self._lock = threading.Lock()  # of what waits
-        self._calling = threading.Lock()  # held by who calls the listener
+        self._lock = threading.Lock()  # of the queue
+        self._calling = threading.Lock()  # held while calling the listener
 
     def put(self, change: Change) -> None:
         with self._lock:
@@ -76,7 +76,7 @@ class _Line:
             self._waiting.append(change)
 
     def hand_on(self) -> None:
-        # Asked again after the lock is let go: what was put meanwhile was left to this thread.
+        # Checked again after the lock is released: changes put meanwhile are left to this thread.
         while self._waiting and self._calling.acquire(blocking=False):
             try:
                 while change := self._next():
@@ -85,7 +85,7 @@ class _Line:
                 self._calling.release()
         if self.joined and not self._told:
             self._told = True
-            log.error("%s is behind by %d changes; those that come are joined", self._name, MOST)
+            log.error("%s is %d changes behind; new changes are merged", self._name, MOST)
 
     def _next(self) -> Change | None:
         with self._lock:
@@ -94,5 +94,5 @@ class _Line:
     def _call(self, change: Change) -> None:
         try:
             self._listener(change)
-        except Exception as error:  # noqa: BLE001 - of one listener: who sets and all others go on
-            self._faults.tell(f"{self._name} failed on a change of the parameters", error)
+        except Exception as error:  # noqa: BLE001 - one listener must not stop the setter or the others
+            self._faults.tell(f"{self._name} failed on a parameter change", error)

@@ -1,4 +1,4 @@
-"""What a pipeline is loaded with."""
+"""Load parameters of a pipeline."""
 
 from collections.abc import Mapping
 
@@ -10,14 +10,14 @@ from engine.parameters import Load, Value, clamped
 def checked_load(
     row: PipelineRow, values: Mapping[str, Value], asked: Mapping[str, object]
 ) -> Load:
-    """A pipeline's `Load` from the stored values and what is asked for now."""
+    """A pipeline's `Load` from the stored values and those asked for now."""
     known = row.load.model_fields
     unknown = [name for name in asked if name not in known]
     if unknown:
-        takes = ", ".join(known) or "nothing"
+        takes = ", ".join(known) or "none"
         raise ParameterError(
             {
-                name: f"{row.id} is not loaded with {name!r:.80}; it takes {takes}."
+                name: f"{row.id} has no load parameter {name!r:.80}; it has {takes}."
                 for name in unknown
             }
         )

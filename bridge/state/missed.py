@@ -1,8 +1,8 @@
-"""What was kept of the run before and cannot be had now: told until it is chosen anew or is back.
+"""What the previous run used and is unavailable now: reported until chosen again or available.
 
-Files come back: a disk wakes, a stick is plugged in again. So a picture or a LoRA that is gone is
-looked for again and again, as a source is, and kept for the next run meanwhile. What a plug-in that
-is gone had is kept too: its pipeline, its source, the values of its parameters.
+Files come back: a disk wakes, a drive is plugged in. So a missing image or LoRA is looked for
+repeatedly, as a source is, and meanwhile kept for the next run. What a missing plug-in had is kept
+too: its pipeline, its source, its parameter values.
 """
 
 import logging
@@ -19,27 +19,27 @@ from engine.parameters import Value
 
 log = logging.getLogger(__name__)
 
-GLANCE = 3.0  # seconds between looks for files
-MOST = 256  # values of no parameter here that are kept
+GLANCE = 3.0  # seconds between checks for files
+MOST = 256  # values of unknown parameters that are kept
 NAME = re.compile(r"[a-z0-9_]{1,64}")  # of a parameter
-SHOWN = 3  # of what is missed, that are told at a time
-LONGEST = 200  # letters that are told of one
+SHOWN = 3  # reported at a time
+LONGEST = 200  # characters reported of each
 
 
 @dataclass(frozen=True, slots=True)
 class _Gone:
-    value: str  # empty for what does not come back
+    value: str  # empty if it cannot come back
     why: str
 
 
 class Missed:
-    """Any thread may call any method but `add`, `start` and `note`, which are the starting one's;
-    none waits.
+    """Any thread may call any method but `add`, `start` and `note`, which belong to the starting
+    thread; none waits.
     """
 
     def __init__(self, store: ParameterStore) -> None:
         self._store = store
-        self._turn = 0  # before which they were meant to hold
+        self._turn = 0  # values set in a later turn win
         self._gone: dict[str, _Gone] = {}
         self._notes: dict[str, str] = {}
         self._asked: dict[str, str] = {}
@@ -55,21 +55,21 @@ class Missed:
             self._gone[name] = _Gone(str(value) if comes_back else "", why[:LONGEST])
 
     def note(self, name: str, value: str, why: str) -> None:
-        """The pipeline or the source was refused; why, in a sentence."""
+        """The pipeline or an input was refused; `why` is one sentence."""
         self._notes[name] = why[: 2 * LONGEST]
         self._asked[name] = value
 
     def drop(self, name: str) -> None:
-        """It was chosen anew."""
+        """It was chosen again."""
         self._notes.pop(name, None)
         self._asked.pop(name, None)
 
     def asked(self, name: str) -> str:
-        """What was wanted as the pipeline or the source; empty where that is not missed."""
+        """The pipeline or input that was wanted; empty if not missing."""
         return self._asked.get(name, "")
 
     def keep(self, values: Mapping[str, object]) -> None:
-        """These are of no parameter here: a plug-in's that is gone, as far as can be told."""
+        """Keep values of unknown parameters: presumably of a missing plug-in."""
         good = {
             name: value
             for name, value in values.items()
@@ -80,36 +80,36 @@ class Missed:
         self._strange = dict(islice(good.items(), MOST))
 
     def start(self) -> None:
-        """Begin to look for what may come back, if anything may."""
+        """Start looking for what may come back, if anything."""
         if self.values:
             threading.Thread(target=self._run, name="missed files", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._stopped.set()
 
     @property
     def kept(self) -> Mapping[str, Value]:
-        """The values that the next run may take, by name."""
+        """The values kept for the next run, by name."""
         return {**self._strange, **self.values}
 
     @property
     def values(self) -> dict[str, str]:
-        """The values that are waited for, by name."""
+        """The values waited for, by name."""
         return {name: gone.value for name, gone in self._left().items() if gone.value}
 
     @property
     def told(self) -> str:
-        """What is missed and what becomes of it, in sentences; empty for nothing."""
+        """What is missing and what happens with it, in sentences; empty for nothing."""
         told = [*self._notes.values()]
         for name, gone in self._left().items():
-            then = "It is taken when it is back." if gone.value else "It is left out."
-            told.append(f"{name} of the run before: {gone.why} {then}")
+            then = "It is restored once available." if gone.value else "It is ignored."
+            told.append(f"{name} of the previous run: {gone.why} {then}")
         more = len(told) - SHOWN
-        return " ".join(told[:SHOWN] + ([f"And {more} more; the log has them."] * (more > 0)))
+        return " ".join(told[:SHOWN] + ([f"And {more} more; see the log."] * (more > 0)))
 
     def _left(self) -> dict[str, _Gone]:
-        """Without what was set since."""
+        """Without those set since."""
         turn_of = self._store.turn_of
         return {n: gone for n, gone in [*self._gone.items()] if turn_of(n) <= self._turn}
 
@@ -121,16 +121,16 @@ class Missed:
         waiting = self.values
         for name, value in waiting.items():
             if self._is_back(name, value):
-                log.warning("%s is %r again: it is back", name, value)
+                log.warning("%s is %r again: it is available", name, value)
         if not waiting:
             self._stopped.wait()
 
     def _is_back(self, name: str, value: str) -> bool:
-        """Whether it is; then it is taken, unless something was chosen just now."""
+        """Whether it is; then it is set, unless another value was chosen just now."""
         try:
             with self._store.at(self._turn):
                 self._store.update({name: value}, Setter(By.JOURNAL, "it is back"))
-        except ValueError:  # as it was told
+        except ValueError:  # still missing, as reported
             return False
         self._gone.pop(name, None)
         return True

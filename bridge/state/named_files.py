@@ -1,4 +1,4 @@
-"""The files that values name: pictures of the assets folder, LoRAs of this machine."""
+"""The files that values name: images in the assets folder, LoRAs on this machine."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,12 +9,12 @@ from bridge.system.aside import Disk, SlowError
 from bridge.system.paths import path_of
 from engine.files.library import Library
 
-AT_START = 3.0  # seconds that a disk may take to answer before the run begins
-LATER = 10.0  # the same later: one that sleeps may be waking up
+AT_START = 3.0  # seconds allowed for a disk to answer before the run starts
+LATER = 10.0  # the same later: a sleeping disk may be waking up
 
 
 class NamedFiles:
-    """Finds the file that is meant. Any thread may ask; it waits for the disk, at most `patience`
+    """Finds the file meant. Any thread may call; it waits for the disk, at most `patience`
     seconds.
     """
 
@@ -25,11 +25,11 @@ class NamedFiles:
         self._models_disk = Disk(f"The folder {library.models}")
 
     def picture(self, given: str) -> str:
-        """The name of the picture that is meant; ValueError where there is none, or no telling."""
+        """The name of the image meant; ValueError if there is none, or the disk does not answer."""
         return self._found(self._assets_disk, path_of(given), partial(refer, self._assets))
 
     def lora(self, given: str) -> str:
-        """The same of a LoRA."""
+        """The same for a LoRA."""
         return self._found(self._models_disk, path_of(given), self._lora)
 
     def _lora(self, given: str) -> str:

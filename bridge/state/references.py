@@ -1,4 +1,4 @@
-"""Reference images: checked, stripped to their pixels, kept by a safe name in one folder."""
+"""Reference images: checked, stripped to their pixels, saved under a safe name in one folder."""
 
 import hashlib
 import re
@@ -15,37 +15,37 @@ from engine.images.decoding import SUFFIXES, Need, PictureError, decoded
 from engine.system import held
 
 ID = re.compile("[0-9a-f]{16}")
-MARKED = 6  # digits of the id that a file's name ends with
-LONGEST = 120  # letters of a name that is given, bytes of one that is kept
-FORBIDDEN = '/\\:*?"<>|'  # in a name: what some system takes for more than a letter
-# Nor control characters and ends of lines, marks of direction, which make a name read as another
-# one, and halves of characters
+MARKED = 6  # digits of the id at the end of a file's name
+LONGEST = 120  # characters of a given name, bytes of a saved one
+FORBIDDEN = '/\\:*?"<>|'  # in a name: special on some system
+# Nor control characters, line ends, direction marks, which make a name look like another, and lone
+# surrogates
 NO_LETTERS = re.escape(FORBIDDEN) + r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 LETTER = rf"[^{NO_LETTERS}\ud800-\udfff]"
 NAME = re.compile(f"^(?![ .]){LETTER}{{1,{LONGEST}}}$")
-# The same for those who know neither halves of characters nor a look ahead.
+# The same for regex dialects without surrogates or lookahead.
 TOLD = f"^[^ .{NO_LETTERS}][^{NO_LETTERS}]{{0,{LONGEST - 1}}}$"
-CURE = f"give it a name without {' '.join(FORBIDDEN)}, of at most {LONGEST} letters"
-MOST_BYTES = 25 << 20  # of a file that is taken in
-LONGEST_SIDE = 2048  # pixels that are kept: no pipeline is shown more of a reference
+CURE = f"give it a name without {' '.join(FORBIDDEN)}, of at most {LONGEST} characters"
+MOST_BYTES = 25 << 20  # of an added file
+LONGEST_SIDE = 2048  # pixels that are saved: no pipeline uses more of a reference
 
 _turn = threading.Lock()
 
 
 class AssetError(ValueError):
-    """An upload is refused; `status` is the HTTP status that says why."""
+    """An asset is refused; `status` is the HTTP status."""
 
     def __init__(self, text: str, status: int = 400) -> None:
         super().__init__(text)
         self.status = status
 
 
-def add(folder: Path, name: str, data: bytes, what: str = "The picture") -> dict[str, Any]:
-    """Keep a picture; returns its id (of its content), its name in the folder, and its size there.
+def add(folder: Path, name: str, data: bytes, what: str = "The image") -> dict[str, Any]:
+    """Save an image; returns its id (of its content), its name in the folder, and its size there.
 
-    Only PNG, JPEG, WebP, BMP and AVIF within the budget of `engine.images.decoding` are taken, and
-    only their pixels are kept, no more of them than 2048 a side. One at a time: others wait here.
-    `what` is what errors call it.
+    Only PNG, JPEG, WebP, BMP and AVIF within the budget of `engine.images.decoding` are accepted;
+    only the pixels are saved, scaled down to 2048 a side. One at a time: others wait here. `what`
+    names the image in errors.
     """
     check_name(name)
     with _turn:
@@ -55,21 +55,21 @@ def add(folder: Path, name: str, data: bytes, what: str = "The picture") -> dict
         kept = _cut(Path(_plain(name)).stem, LONGEST - len(end)) + end
         fresh = folder / f".{kept}.new"
         try:
-            folder.mkdir(parents=True, exist_ok=True)  # somebody may have removed it
+            folder.mkdir(parents=True, exist_ok=True)  # it may have been removed
             fresh.write_bytes(content)
             held.replace(fresh, folder / kept)
         except OSError as error:
             with suppress(OSError):  # a full disk leaves it empty
                 held.remove(fresh, 0)
             raise AssetError(
-                f"{kept} cannot be kept in {folder}: {held.told(error)}.", 507
+                f"{kept} cannot be saved in {folder}: {held.told(error)}.", 507
             ) from error
     return {"id": mark, "name": kept, "width": width, "height": height}
 
 
 def add_file(folder: Path, path: Path) -> dict[str, Any]:
-    """Keep the picture of a file that lies elsewhere; see `add`. AssetError also where it cannot be
-    read or is larger than what is taken in.
+    """Save the image of a file elsewhere; see `add`. AssetError also if it cannot be read or is too
+    large.
     """
     try:
         with path.open("rb") as file:
@@ -77,12 +77,12 @@ def add_file(folder: Path, path: Path) -> dict[str, Any]:
     except OSError as error:
         raise AssetError(f"{path} cannot be read ({error.strerror or error}).", 404) from error
     if len(data) > MOST_BYTES:
-        raise AssetError(f"{path} has more than {MOST_BYTES >> 20} MB; scale it down first.", 413)
+        raise AssetError(f"{path} is larger than {MOST_BYTES >> 20} MB; scale it down first.", 413)
     return add(folder, safe(path.name), data, str(path))
 
 
 def names(folder: Path) -> list[str]:
-    """The pictures that lie in the folder itself."""
+    """The images in the folder itself, without subfolders."""
     if not folder.is_dir():
         return []
     root = folder.resolve()
@@ -91,13 +91,13 @@ def names(folder: Path) -> list[str]:
 
 
 def find(folder: Path, given: str) -> Path:
-    """The file of that name or id; AssetError where it is none of the folder's."""
+    """The file with that name or id; AssetError if the folder has none."""
     return _found(folder, given)[0]
 
 
 def remove(folder: Path, given: str) -> None:
-    """Remove the file of that name, or all that have that id; AssetError also where another program
-    holds one. Waits for that a moment.
+    """Remove the file with that name, or all with that id; AssetError also if another program
+    keeps one in use. Waits for that briefly.
     """
     for path in _found(folder, given):
         try:
@@ -107,19 +107,19 @@ def remove(folder: Path, given: str) -> None:
 
 
 def _found(folder: Path, given: str) -> list[Path]:
-    """The files that are meant by a name or an id; AssetError for none."""
+    """The files meant by a name or an id; AssetError for none."""
     path = folder / given
     if _safe_name(given) and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
         return [path]
     there = names(folder)
     if found := [kept for kept in there if _has_id(kept, given)] or _alike(there, given)[:1]:
         return [folder / kept for kept in found]
-    raise AssetError(f"There is no asset {given!r:.130}.", 404)
+    raise AssetError(f"Asset {given!r:.130} not found.", 404)
 
 
 def refer(folder: Path, given: str) -> str:
-    """The name of the file that is meant by its name, its name without the suffix, its id, or an
-    absolute path into this very folder. ValueError, as one sentence, where there is none.
+    """The name of the file meant by its name, its name without the suffix, its id, or an absolute
+    path into this folder. ValueError, in one sentence, if there is none.
     """
     path, places = Path(given), (folder.absolute(), folder.resolve())
     name = path.name if path.is_absolute() and path.parent in places else given
@@ -130,12 +130,12 @@ def refer(folder: Path, given: str) -> str:
             return found[0]
         if found := _alike(there, name):
             return found[0]
-    raise ValueError(f"There is no picture {given!r:.130} in the assets folder.")
+    raise ValueError(f"Image {given!r:.130} not found in the assets folder.")
 
 
 def _alike(names: list[str], name: str) -> list[str]:
-    """Those that read like it: accents may be letters of their own, as on a Mac, blanks of another
-    width, as in the names of its screenshots. With or without the suffix.
+    """Those that look the same: accents may be separate characters, as on a Mac, and spaces of
+    another width, as in the names of its screenshots. With or without the suffix.
     """
     meant = _folded(name)
     return [kept for kept in names if meant in (_folded(kept), _folded(Path(kept).stem))]
@@ -146,22 +146,22 @@ def _folded(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name with its accents in their letters, as it is kept."""
+    """A name with composed accents, as saved."""
     return unicodedata.normalize("NFC", name)
 
 
 def _cut(text: str, most: int) -> str:
-    """As much of a text from its front as lies in `most` bytes."""
+    """The beginning of a text, up to `most` bytes."""
     return text.encode()[:most].decode(errors="ignore").rstrip(". ")
 
 
 def _has_id(kept: str, mark: str) -> bool:
-    """Whether a file's name ends as `add` ends that of a picture with this id."""
+    """Whether a file's name ends with this id, as `add` names it."""
     return bool(ID.fullmatch(mark)) and Path(kept).stem.endswith(f"-{mark[:MARKED]}")
 
 
 def safe(name: str) -> str:
-    """A name that may be kept, from any file's name."""
+    """A valid asset name made from any file name."""
     letters = (letter if re.match(LETTER, letter) else "_" for letter in _plain(name))
     path = Path(re.sub(r"^[ .]|\.(?=\.)", "_", "".join(letters)))
     made = _cut(path.stem, LONGEST - len(path.suffix.encode())) + path.suffix
@@ -169,9 +169,9 @@ def safe(name: str) -> str:
 
 
 def check_name(name: str) -> None:
-    """Refuse whatever could mean another place than the folder, or another name on some system."""
+    """Refuse a name that could lead outside the folder, or mean another name on some system."""
     if not _may_be_given(name):
-        raise AssetError(f"{name!r:.60} cannot be an asset's name; {CURE}.")
+        raise AssetError(f"{name!r:.60} is not a valid asset name; {CURE}.")
 
 
 def _may_be_given(name: str) -> bool:
@@ -183,7 +183,7 @@ def _safe_name(name: str) -> bool:
 
 
 def _png(data: bytes, what: str) -> tuple[bytes, int, int]:
-    """A picture's pixels as a PNG, its width and its height."""
+    """An image's pixels as a PNG, its width and its height."""
     try:
         image = decoded(data, Need(LONGEST_SIDE, LONGEST_SIDE), what)
     except PictureError as error:
@@ -195,5 +195,5 @@ def _png(data: bytes, what: str) -> tuple[bytes, int, int]:
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     ok, png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if not ok:
-        raise AssetError("The picture cannot be kept as PNG.", 415)
+        raise AssetError("The image cannot be saved as PNG.", 415)
     return png.tobytes(), width, height

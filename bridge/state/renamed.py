@@ -1,7 +1,7 @@
-"""Names that were given up, and what each is called now: the one table of them.
+"""The one table of renamed things: old names and their new ones.
 
-The old ones are still taken, by OSC, REST, command line, journal and TouchDesigner, and the log
-says so once for each. They go with version `GONE_IN`, and their row with them.
+Old names are still accepted by OSC, REST, command line, journal and TouchDesigner, with one log
+line for each. They are removed in version `GONE_IN`, with their row here.
 """
 
 import logging
@@ -18,7 +18,7 @@ What: TypeAlias = Literal["parameter", "address", "action", "state"]
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """One name of before. Addresses are below `/bridge/`; `values` are the choices of a parameter
+    """One renamed thing. Addresses are below `/bridge/`; `values` are the choices of a parameter
     that were renamed with it.
     """
 
@@ -46,7 +46,7 @@ RENAMED = (
 
 
 def renamed(what: What, known: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Old and new name of each that was renamed to one of `known`, where none of those has the old
+    """Old and new name of each thing renamed to one of `known`, unless one of those has the old
     name, as a plug-in's may.
     """
     for row in RENAMED:
@@ -55,33 +55,33 @@ def renamed(what: What, known: Collection[str]) -> Iterator[tuple[str, str]]:
 
 
 def tell_once(old: str, new: str) -> None:
-    """Say in the log that somebody uses an old name; once for each in a process."""
+    """Log the use of an old name, once for each name and process."""
     if old not in _told:
         _told.add(old)
-        log.warning("%s is now called %s; the old name is taken until %s.", old, new, GONE_IN)
+        log.warning("%s is now called %s; the old name works until version %s.", old, new, GONE_IN)
 
 
 _told = set[str]()
 
 
 class CurrentNames:
-    """What parameters are called now. Any thread may ask."""
+    """The current names of parameters. Any thread may ask."""
 
     def __init__(self, known: Collection[str]) -> None:
-        """`known` are the names of now."""
+        """`known` are the current names."""
         self._names = dict(renamed("parameter", known))
-        # Of parameters that had others: asked first, since to set a value must cost little.
+        # Only of parameters with renamed values: checked first, as setting a value must be cheap.
         self.values = {row.new: row.values for row in RENAMED if row.values and row.new in known}
 
     def name(self, name: str) -> str:
-        """The name of now, of any."""
+        """The current name for any name."""
         if name not in self._names:
             return name
         tell_once(name, self._names[name])
         return self._names[name]
 
     def value(self, name: str, value: object) -> object:
-        """A value as it is called now, of a parameter by its name of now."""
+        """The current name of a value, of a parameter by its current name."""
         values = self.values.get(name, {})
         if not isinstance(value, str) or value not in values:
             return value

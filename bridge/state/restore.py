@@ -1,7 +1,7 @@
-"""What the run before has left, taken up by this one: values, pipeline, inputs.
+"""Restores the look of the previous run: values, pipeline, inputs.
 
-After a normal end what was given with the command wins over what was kept, after a crash what was
-kept: whoever starts the bridge again then wants the show back.
+After a normal end, the command line wins over the saved look; after a crash, the saved look wins:
+whoever restarts the bridge then wants the show back.
 """
 
 import logging
@@ -23,11 +23,11 @@ from engine.catalog.rows import Catalog, PipelineRow
 
 log = logging.getLogger(__name__)
 
-SOME = 5  # names of values that are no parameters' that the log has
+SOME = 5  # names of unknown parameters in the log
 
 
 class Restore:
-    """Used by the thread that starts the run; `told` may be read by any."""
+    """Used by the starting thread; `told` may be read by any."""
 
     def __init__(
         self,
@@ -37,8 +37,8 @@ class Restore:
         journal: Journal,
         missed: Missed,
     ) -> None:
-        """`missed` is told what cannot be had."""
-        self.told = ""  # what was brought back of the run before, in a sentence
+        """`missed` gets what is unavailable."""
+        self.told = ""  # what was restored of the previous run, in one sentence
         self._settings = settings
         self._catalog = catalog
         self._store = store
@@ -47,7 +47,7 @@ class Restore:
 
     @cached_property
     def left(self) -> Left:
-        """What the run before has left, read once; `told` says what becomes of it."""
+        """The look of the previous run, read once; `told` says how it is used."""
         begin = partial(self._journal.begin, fresh=self._settings.fresh)
         try:
             left = Aside().ask(f"the journal in {self._settings.folder}", begin, AT_START)
@@ -56,23 +56,23 @@ class Restore:
             self._journal.give_up(str(error))
         if self._journal.shared:
             self.told = (
-                f"Another bridge called {self._settings.name} runs with {self._settings.folder}: "
-                "this one restores and keeps nothing; choose another --name."
+                f"Another bridge named {self._settings.name} uses {self._settings.folder}: "
+                "this one restores and saves nothing; choose another --name."
             )
         elif self._journal.unread:
             self.told = self._journal.unread
         elif left:
-            end, wins = ("ended normally", "what the command names wins") if left.well else (
-                "crashed", "what it showed wins over the command")  # fmt: skip
-            self.told = f"Restored the look of the run that {end}: {wins}."
+            end, wins = ("ended normally", "the command line wins over it") if left.well else (
+                "crashed", "it wins over the command line")  # fmt: skip
+            self.told = f"Restored the look of the last run, which {end}: {wins}."
         if self.told:
             log.info("%s", self.told)
         return left or Left()
 
     def take_up(self, named: Collection[str]) -> tuple[PipelineRow, Mapping[Role, str]]:
-        """Set the values that the run before had; the pipeline to start with, and by its role the
-        URI of each input that it had; one that is empty is that of the settings, which must be
-        there at the start. `named` are the parameters that were given with the command.
+        """Set the values of the previous run; return the pipeline to start with, and the URI of
+        each input by role. An empty URI means that of the settings, which must be available at
+        start. `named` are the parameters given on the command line.
         """
         settings, left = self._settings, self.left
         now = self._store.now.name
@@ -82,12 +82,12 @@ class Restore:
             self._take_back("size", settings.size)
         known = self._store.specs.keys()
         kept = {now(name): value for name, value in left.values.items()}
-        for name in known:  # which are few, whatever lies in the journal
+        for name in known:  # which are few, whatever is in the journal
             if name in kept and name not in given:
                 self._take_back(name, kept[name])
         if odd := kept.keys() - known:
             some = ", ".join(sorted(f"{name:.40}" for name in islice(odd, SOME)))
-            log.warning("the journal has values of no parameter here: %s … (%d)", some, len(odd))
+            log.warning("unknown parameters in the journal: %s … (%d)", some, len(odd))
             self._missed.keep({name: kept[name] for name in odd})
         row = self._catalog[settings.pipeline]
         if left.pipeline and "pipeline" not in given:
@@ -97,33 +97,33 @@ class Restore:
         }
 
     def _pipeline(self, name: str) -> PipelineRow | None:
-        """The pipeline of the run before; None where it cannot be loaded with what is set now."""
+        """The pipeline of the previous run; None if it cannot be loaded with the current values."""
         try:
             row = self._catalog[name]
             checked_load(row, self._store.snapshot.values, {})
         except (LookupError, ValueError) as error:
-            log.warning("the journal's pipeline %s is left out: %s", name, error)
-            self._missed.note("pipeline", name, f"The pipeline of the run before: {_said(error)}")
+            log.warning("the journal's pipeline %s is ignored: %s", name, error)
+            self._missed.note("pipeline", name, f"The pipeline of the previous run: {_said(error)}")
             return None
         return row
 
     def _input(self, role: Role, uri: str) -> str:
-        """An input of the run before; empty where it is none, as of a plug-in that is gone."""
+        """An input of the previous run; empty if it is invalid, as that of a missing plug-in."""
         try:
             if uri and (role == "source" or named(uri)):
                 check_source(uri)
         except TransportError as error:
-            log.warning("the journal's %s is left out: %s", role, error)
-            self._missed.note(role, uri, f"The {role} of the run before: {error}")
+            log.warning("the journal's %s is ignored: %s", role, error)
+            self._missed.note(role, uri, f"The {role} of the previous run: {error}")
             return ""
         return uri
 
     def _take_back(self, name: str, value: object) -> None:
-        """One value that was kept, as strictly as REST takes one: out of range it is left out."""
+        """Set one saved value, as strictly as REST: out of range, it is ignored."""
         try:
             self._store.update({name: value}, Setter(By.JOURNAL))
         except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError) as error:
-            log.warning("the journal's %.80s is left out: %.200s", name, error)
+            log.warning("the journal's %.80s is ignored: %.200s", name, error)
             self._missed.add(name, value, _said(error))
 
 

@@ -1,10 +1,10 @@
 """The parameter store: one map of name to value over all catalogued pipelines.
 
 A value for a pipeline that is not running is kept until it runs. Readers take one immutable
-snapshot; a writer validates all of its changes, swaps the snapshot, then hands the change on.
+snapshot; a writer validates all of its changes, swaps the snapshot, then delivers the change.
 
-To validate may take a look at a disk, which may sleep. So every change has its turn: of two values
-of a name the one that was asked for later counts, however long it took to look for the other.
+Validation may access a disk, which may sleep. So every change has a turn: of two values of a name,
+the later request wins, however long validating the other took.
 """
 
 import logging
@@ -26,11 +26,11 @@ from engine.system.texts import did_you_mean, mended
 
 log = logging.getLogger(__name__)
 
-GUESSES = 8  # names of no parameter in one change that are compared with those that there are
+GUESSES = 8  # unknown names in one change that get a suggestion
 
 
 class ParameterError(ValueError):
-    """Some values were refused, and none was taken. `problems` is name to one sentence."""
+    """Some values were refused, and none was set. `problems` is name to one sentence."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__(" ".join(problems.values()))
@@ -38,7 +38,7 @@ class ParameterError(ValueError):
 
 
 class UnusableError(ParameterError):
-    """The same of values that are right each by itself, and cannot be used with what holds now."""
+    """The same for values that are each valid, but unusable with the current ones."""
 
 
 Refer: TypeAlias = Callable[[str], str]
@@ -46,9 +46,9 @@ Fits: TypeAlias = Callable[[Mapping[str, Value], Setter], Mapping[str, str]]
 
 
 class ParameterStore:
-    """Any thread may call any method; none waits for another but for the time of a few lines.
+    """Any thread may call any method; none waits for another beyond a short lock.
 
-    Listeners are called without the lock, each in the order of the changes, by a thread that sets:
+    Listeners are called without the lock, each in the order of the changes, by a setting thread:
     they must return at once, and may set values themselves. See `listeners`.
     """
 
@@ -59,12 +59,12 @@ class ParameterStore:
         lora: Refer = lambda name: name,
         fits: Fits = lambda changes, setter: {},
     ) -> None:
-        """`specs` may name a parameter more than once; the widest range holds here, and each
+        """`specs` may name a parameter more than once; the widest range applies here, and each
         pipeline's view is clamped to its own.
 
-        `asset` and `lora` give the name of the file that is meant, ValueError where there is none.
-        `fits` is given changes that are right each by itself, and who asks for them; it gives those
-        that cannot be used together with what holds, name to one sentence.
+        `asset` and `lora` return the name of the file meant, ValueError if there is none. `fits`
+        gets changes that are each valid, and who sets them; it returns those that cannot be used
+        with the current values, name to one sentence.
         """
         self._asset, self._lora, self._fits = asset, lora, fits
         self.specs = merged(specs)
@@ -72,14 +72,14 @@ class ParameterStore:
         self._values: dict[str, Value] = {name: spec.default for name, spec in self.specs.items()}
         self._snapshot = Snapshot(1, MappingProxyType(self._values))
         self._turns = count(1)
-        self._turn_of: dict[str, int] = dict.fromkeys(self.specs, 0)  # in which each was set
+        self._turn_of: dict[str, int] = dict.fromkeys(self.specs, 0)  # when each was last set
         self._asking = threading.local()
         self._lock = threading.Lock()
         self.listeners = Listeners()
 
     @property
     def snapshot(self) -> Snapshot:
-        """The values now."""
+        """The current values."""
         return self._snapshot
 
     def listen(self, listener: Listener) -> None:
@@ -87,22 +87,22 @@ class ParameterStore:
         self.listeners.add(listener)
 
     def waits(self, names: Iterable[str]) -> bool:
-        """Whether to check values of these names may take a look at a disk: files are looked for,
-        or what a pipeline would be loaded with.
+        """Whether checking values of these names may access a disk: for files, or for load
+        parameters of a pipeline.
         """
         return any(spec.looks for name in names if (spec := self.specs.get(self.now.name(name))))
 
     def turn(self) -> int:
-        """The next turn, for a change that begins now and is made later."""
+        """The next turn, for a change requested now and made later."""
         return next(self._turns)
 
     def turn_of(self, name: str) -> int:
-        """The turn in which a value was set last, to another or to the same; 0 for never."""
+        """The turn in which a value was last set, even to the same value; 0 for never."""
         return self._turn_of[name]
 
     @contextmanager
     def at(self, turn: int) -> Generator[None]:
-        """Let what this thread changes in here have that turn."""
+        """Give changes made by this thread in this context that turn."""
         before = getattr(self._asking, "turn", 0)
         self._asking.turn = turn
         try:
@@ -113,11 +113,11 @@ class ParameterStore:
     def update(
         self, changes: Mapping[str, object], setter: Setter = UNSAID, *, lenient: bool = False
     ) -> dict[str, Value]:
-        """Take all changes or, with ParameterError, none; return the values that hold then: those
-        as applied, but where a later turn has set one meanwhile, that.
+        """Apply all changes or, with ParameterError, none; return the resulting values: those
+        applied, or a value set meanwhile by a later turn.
 
-        `lenient` coerces and clamps (OSC), else a value must be exactly right (REST). Names that
-        get the value they have are applied, but change nothing and are told to nobody.
+        `lenient` coerces and clamps (OSC), else a value must be exactly right (REST). Setting a
+        value to itself changes nothing and is not reported.
         """
         given = getattr(self._asking, "turn", 0)
         turn = given or self.turn()
@@ -128,13 +128,13 @@ class ParameterStore:
             self._turn_of |= dict.fromkeys(due, turn)
             changed = {name: v for name, v in due.items() if old.values[name] != v}
             if changed:
-                self._values = self._values | changed  # another dict: snapshots never change
+                self._values = self._values | changed  # a new dict: snapshots never change
                 self._snapshot = Snapshot(old.number + 1, MappingProxyType(self._values))
                 self.listeners.put(Change(self._snapshot, MappingProxyType(changed), setter))
             held = self._values
         if changed:
             log.debug("%s sets %.500s", setter, changed)
-            self._asking.turn = 0  # what a listener sets is asked for now
+            self._asking.turn = 0  # what a listener sets is requested now
             try:
                 self.listeners.hand_on()
             finally:
@@ -154,10 +154,10 @@ class ParameterStore:
             spec = self.specs.get(name)
             if spec is None:
                 guess = did_you_mean(name, self.specs) if len(problems) < GUESSES else ""
-                problems[name] = f"There is no parameter {name!r:.130}.{guess}"
+                problems[name] = f"Unknown parameter {name!r:.130}.{guess}"
                 continue
             if name in checked:
-                problems[name] = f"{name} is given twice, by its old name too; give it once."
+                problems[name] = f"{name} is given twice, once by its old name; give it once."
                 continue
             try:
                 if name in self.now.values:
@@ -175,15 +175,15 @@ class ParameterStore:
         return checked
 
     def _meant(self, spec: ParameterSpec, value: Value) -> Value:
-        """The file that a name means, where it is one, and a value that is to be drawn; ValueError
-        where there is no such file, or where what a choice needs is not installed.
+        """The file meant by a name, or a drawn value; ValueError if there is no such file, or if a
+        package that a choice needs is not installed.
         """
         if spec.draws and value == DRAW:
             return randbelow(DRAWN)
         package = spec.packages.get(str(value)) if spec.packages else None
         if package and find_spec(package) is None:
             raise ValueError(
-                f"{spec.name} {value} needs the package {package}, not installed here."
+                f"{spec.name} {value} needs the package {package}, which is not installed."
             )
         if value and spec.asset:
             return self._asset(str(value))
@@ -191,7 +191,7 @@ class ParameterStore:
 
 
 def merged(specs: Iterable[ParameterSpec]) -> Mapping[str, ParameterSpec]:
-    """One spec for each name, as wide as the widest that declares it."""
+    """One spec for each name, with the widest range declared."""
     found: dict[str, ParameterSpec] = {}
     for spec in specs:
         found[spec.name] = _widest(found[spec.name], spec) if spec.name in found else spec
@@ -200,11 +200,11 @@ def merged(specs: Iterable[ParameterSpec]) -> Mapping[str, ParameterSpec]:
 
 def _widest(one: ParameterSpec, other: ParameterSpec) -> ParameterSpec:
     if one.kind is not other.kind and {one.kind, other.kind} <= WRITTEN:
-        # a plug-in may know of no more than a text: what is read more strictly holds for all
+        # a plug-in may declare a plain text: the stricter kind applies to all
         return other if one.kind is Kind.TEXT else one
     if one.kind is not other.kind:
         raise TypeError(f"{one.name} is declared as {one.kind} and as {other.kind}.")
-    # One that any pipeline is built with reloads something, whatever it is to the others.
+    # A load parameter of any pipeline reloads something, whatever it is to the others.
     one = replace(one, by_pattern=one.by_pattern and other.by_pattern)
     if one.kind is Kind.CHOICE:
         return replace(one, choices=tuple(dict.fromkeys((*one.choices, *other.choices))))

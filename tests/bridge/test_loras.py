@@ -157,7 +157,7 @@ def test_one_of_the_run_before_is_told_by_its_name_and_taken_when_it_is_back(
     with running_session(tmp_path, name=name, pipeline="passthrough") as rig:
         error = rig.session.status().error
         assert words.get(left, "LoRA 'style.safetensors' not found") in error
-        assert error.endswith("It is taken when it is back.")
+        assert error.endswith("It is restored once available.")
         path.write_bytes(whole)
         rig.until(lambda: rig.session.store.snapshot.values["lora_1"] == path.name)
         rig.until(lambda: not rig.session.status().error)
@@ -180,7 +180,7 @@ def test_one_that_became_another_since_the_run_before_is_left_out_and_told(tmp_p
         assert (values["lora_1"], values["lora_2"]) == ("", "good.safetensors")
         error = rig.session.status().error
         assert "lora_1: style.safetensors is for Wan2.1 14B and does not fit longlive" in error
-        assert error.endswith("It is left out.")
+        assert error.endswith("It is ignored.")
 
 
 @pytest.mark.parametrize(("lora", "words"), [

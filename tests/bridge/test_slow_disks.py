@@ -372,7 +372,7 @@ def test_a_models_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkey
             status = rig.session.status()
             assert status.pipeline_asked == "needy"
             assert status.error.startswith(
-                f"needy waits for its files. The models folder {tmp_path / 'models'} has not ans"
+                f"needy is waiting for its files. The models folder {tmp_path / 'models'} has not ans"
             )
             assert status.error.endswith("Until then passthrough is shown.")
             with pytest.raises(MissingWeights, match="has not answered for"):
@@ -418,7 +418,7 @@ def test_a_data_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkeypa
             assert "has not answered for" in rig.session.status().error
             monkeypatch.undo()
             looks.wake()
-            rig.until(lambda: "Pictures, the look and the log" not in rig.session.status().error)
+            rig.until(lambda: "Images, the look and the log" not in rig.session.status().error)
     finally:
         looks.wake()
 

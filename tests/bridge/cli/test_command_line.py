@@ -26,7 +26,7 @@ from tests.bridge.cli.test_cli import running
         ("run --pipline=longlive", "Did you mean --pipeline?"),
         ("run extra", "spout-bridge run does not accept 'extra'. See `spout-bridge run --help`"),
         ("run --pipeline longlve", "Did you mean longlive?"),
-        ("run --set promt=x", "There is no parameter 'promt'. Did you mean prompt?"),
+        ("run --set promt=x", "Unknown parameter 'promt'. Did you mean prompt?"),
         ("run --set vace_scale=9", "vace_scale takes a number from 0 to 2, not '9'."),
         ("run --set vace_scale", "--set takes NAME=VALUE, not 'vace_scale'."),
         ("list parametrs", "Did you mean parameters? See `spout-bridge list --help`"),

@@ -457,7 +457,7 @@ def test_a_journal_and_a_log_on_a_hung_disk_keep_neither_start_nor_frames(tmp_pa
     ):  # fmt: skip
         state = bridge.until(lambda state: state["frames_new"] > 10)
         assert "has not answered" in state["error"]
-        assert "The look is not kept" in state["error"]
+        assert "The look is not saved" in state["error"]
         assert state["source"].startswith("demo:")
         bridge.osc("/bridge/mix", 0.5)
         bridge.until(lambda state: bridge.ask("parameters")["mix"] == 0.5)

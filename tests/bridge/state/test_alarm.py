@@ -108,7 +108,7 @@ def test_while_one_hangs_nothing_waits_and_the_newest_is_told_after_it(monkeypat
     monkeypatch.setattr("bridge.state.alarm.DEADLINE", 0.2)
     hold = threading.Event()
     with listening(slow=hold) as (url, came), alarm(url, FAILED) as (now, made):
-        until(lambda: came and "no answer" in made.problem)
+        until(lambda: came and "no reply" in made.problem)
         now[0] = DEGRADED
         time.sleep(0.3)
         hold.set()
@@ -130,7 +130,7 @@ def test_secrets_are_sent_and_stay_out_of_the_log(caplog):
         with alarm(secret, FAILED):
             until(lambda: len(came) == 2)
     assert came[0][1]["Authorization"] == "Basic dXNlcjpwYXNzIHdvcmQ="
-    assert "did not arrive" in caplog.text
+    assert "was not delivered" in caplog.text
     for word in ("sesame", "open", "word", "user:"):
         assert word not in caplog.text
 

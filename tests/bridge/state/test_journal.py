@@ -140,7 +140,7 @@ def test_what_is_no_journal_is_put_aside(tmp_path, content, caplog):
     assert journal(tmp_path).read_bytes() == content, "until a run begins"
     session, pipeline, source = restored(tmp_path, begins=True)
     assert (session.store.snapshot.values["mix"], pipeline, source) == (1.0, "stylize", "")
-    assert "is put aside" in caplog.text
+    assert "is set aside" in caplog.text
     assert (tmp_path / "Bridge.journal.bad").read_bytes() == content
 
 
@@ -150,8 +150,8 @@ def test_half_of_it_may_be_good(tmp_path, caplog):
     leave(tmp_path, well=False, values=values, pipeline="gone", source="gone:x")
     session, pipeline, source = restored(tmp_path)
     assert (session.store.snapshot.values["mix"], pipeline, source) == (0.25, "stylize", "")
-    assert sum("is left out" in line for line in caplog.messages) == 9
-    assert any("values of no parameter here: , nothing" in line for line in caplog.messages)
+    assert sum("is ignored" in line for line in caplog.messages) == 9
+    assert any("unknown parameters in the journal: , nothing" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize("part", [None, 1, [], {}, True, "x" * 100_000])
@@ -183,7 +183,7 @@ def test_a_disk_that_takes_nothing_is_told_until_it_does(tmp_path, monkeypatch):
     fresh = tmp_path / "Bridge.journal.new"
     (fresh / "in the way").mkdir(parents=True)
     kept.put(LOOK)
-    until(lambda: "The look is not kept" in kept.problem)
+    until(lambda: "The look is not saved" in kept.problem)
     assert str(journal(tmp_path)) in kept.problem
     (fresh / "in the way").rmdir()
     fresh.rmdir()
@@ -221,7 +221,7 @@ def test_a_full_or_read_only_disk_is_told_until_it_is_over(tmp_path, monkeypatch
         until(lambda: "No space left" in kept.problem)
         assert written(disk)["pipeline"] == "passthrough", "the one before stands whole"
         until(lambda: not [*disk.glob("*.new")])
-        with pytest.raises(references.AssetError, match="cannot be kept") as caught:
+        with pytest.raises(references.AssetError, match="cannot be saved") as caught:
             references.add(disk, "a.png", picture())
         assert caught.value.status == 507
         assert not [*disk.glob(".*.new")]
@@ -249,7 +249,7 @@ def test_the_trouble_stands_in_the_error_and_a_normal_end_keeps_the_look(tmp_pat
         rig.until(lambda: journal(tmp_path, "again").exists())
         (fresh / "in the way").mkdir(parents=True)
         rig.session.store.update({"mix": 0.25, "black": True, "black_fade": 0.0})
-        rig.until(lambda: "The look is not kept" in rig.session.status().error)
+        rig.until(lambda: "The look is not saved" in rig.session.status().error)
         assert rig.session.status().black_frames == 0
         (fresh / "in the way").rmdir()
         fresh.rmdir()
@@ -268,7 +268,7 @@ def test_a_second_bridge_of_the_name_keeps_its_hands_off(tmp_path):
     assert first.begin()
     first.open()
     session, pipeline, _ = restored(tmp_path)
-    assert "Another bridge called Bridge" in session.restored
+    assert "Another bridge named Bridge" in session.restored
     assert pipeline == "stylize"
     session._journal.put(LOOK)
     first.end(LOOK)
@@ -314,7 +314,7 @@ def test_a_reference_that_is_gone_is_told_kept_and_taken_when_it_is_back(tmp_pat
         error = rig.session.status().error
         for text in values.values():
             assert f"'{text}'" in error, "each is told"
-        assert error.count("It is taken when it is back.") == 3
+        assert error.count("It is restored once available.") == 3
         until(lambda: written(tmp_path, "gone")["values"]["reference"] == "gone.png")
         cv2.imwrite(str(rig.session.assets / "gone.png"), scene(64, 48)[..., :3])
         rig.until(lambda: rig.session.store.snapshot.values["reference"] == "gone.png")
@@ -342,7 +342,7 @@ def test_what_the_journals_door_refuses_is_told_until_it_is_chosen_anew(tmp_path
     with running_session(tmp_path, name="odd", pipeline="passthrough", source="demo:") as rig:
         session = rig.session
         assert session.store.snapshot.values["fade"] == 2.0
-        assert "mix of the run before: mix takes" in session.status().error
+        assert "mix of the previous run: mix takes" in session.status().error
         session.store.update({"mix": 1.0})
         assert "mix of the run" not in session.status().error
         session.store.update({"on_loss": "card"})
@@ -350,8 +350,8 @@ def test_what_the_journals_door_refuses_is_told_until_it_is_chosen_anew(tmp_path
     leave(tmp_path, well=False, name="odd", values={}, pipeline="gone", source="gone:x")
     with running_session(tmp_path, name="odd", pipeline="passthrough", source="demo:") as rig:
         error = rig.session.status().error
-        assert "The pipeline of the run before: There is no pipeline 'gone'" in error
-        assert "The source of the run before: 'gone:x' is no source" in error
+        assert "The pipeline of the previous run: There is no pipeline 'gone'" in error
+        assert "The source of the previous run: 'gone:x' is no source" in error
         rig.session.set_source("demo:")
         rig.session.switch("passthrough")
         rig.until(lambda: not rig.session.status().error)
@@ -389,7 +389,7 @@ def test_a_journal_of_any_number_of_keys_costs_no_time(tmp_path, caplog):
     session, *_ = restored(tmp_path, name="many")
     assert time.process_time() - before < 1.25, "3.5 s when each key was tried"
     assert session.store.snapshot.values["mix"] == 0.25
-    lines = [line for line in caplog.messages if "values of no parameter here" in line]
+    lines = [line for line in caplog.messages if "unknown parameters in the journal" in line]
     assert len(lines) == 1
     assert "(50000)" in lines[0]
 
@@ -421,7 +421,7 @@ def test_a_file_in_place_of_a_folder_is_one_sentence(tmp_path, place, capsys, mo
     with pytest.raises(SystemExit) as end:
         main(["run", "--port", "0", "--folder", str(folder)])
     told = " ".join(capsys.readouterr().err.split())
-    assert (end.value.code, "cannot be made" in told, "--folder" in told) == (1, True, True)
+    assert (end.value.code, "cannot be created" in told, "--folder" in told) == (1, True, True)
 
 
 def _of(name, folder):
@@ -511,4 +511,4 @@ def test_no_journal_keeps_a_kept_bridge_from_starting(tmp_path):
         assert not any("restarts" in line for line in keeper.lines)
     (tmp_path / "read only").mkdir()
     status, text = refused("run", "--keep", "--port", "0", "--folder", "/proc/nothing")
-    assert (status, "cannot be made" in text) == (1, True)
+    assert (status, "cannot be created" in text) == (1, True)

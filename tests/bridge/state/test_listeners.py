@@ -53,7 +53,7 @@ def test_one_that_raises_keeps_nobody_from_hearing_and_is_told_once(store, caplo
         for amount in (1, 2, 3):
             assert store.update({"amount": amount}) == {"amount": amount}
     assert numbers(before) == numbers(after) == [2, 3, 4]
-    (record,) = [r for r in caplog.records if "broken failed on a change" in r.message]
+    (record,) = [r for r in caplog.records if "broken failed on a parameter change" in r.message]
     assert record.exc_info[0] is KeyError
     assert [*store.listeners.faults.counts.values()] == [3]
 
@@ -111,7 +111,7 @@ def test_one_that_does_not_return_keeps_no_other_and_hears_the_rest_when_it_does
     in_threads(lambda: [store.update({"steps": step + 1}) for step in range(sets)])
     assert numbers(heard) == [*range(2, 3 + sets)], "the others hear on, the first one too"
     assert store.listeners.joined == sets - MOST
-    assert [r.message for r in caplog.records if "blocks is behind" in r.message]
+    assert [r.message for r in caplog.records if "changes behind" in r.message]
     release.set()
     kept.join(30)
     assert len(slow) == 1 + MOST

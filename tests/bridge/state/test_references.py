@@ -92,10 +92,10 @@ def test_a_name_that_is_one_s_own_wins_over_one_that_reads_like_it(tmp_path: Pat
 def test_a_name_that_some_system_takes_otherwise_is_refused_with_the_cure(
     tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(AssetError, match=r"of at most 120 letters\.$") as refused:
+    with pytest.raises(AssetError, match=r"of at most 120 characters\.$") as refused:
         check_name(name)
     assert refused.value.status == 400
-    with pytest.raises(ValueError, match="There is no picture"):
+    with pytest.raises(ValueError, match="not found in the assets"):
         refer(tmp_path, name)
     with pytest.raises(AssetError):
         find(tmp_path, name)

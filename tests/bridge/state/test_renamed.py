@@ -66,7 +66,7 @@ def test_a_store_takes_both_names_and_tells_once(row, caplog):
         assert store.update({row.old: value}) == {row.new: value}
         assert store.waits([row.old]) == store.waits([row.new])
     assert told(caplog) == [
-        f"{row.old} is now called {row.new}; the old name is taken until {GONE_IN}."
+        f"{row.old} is now called {row.new}; the old name works until version {GONE_IN}."
     ]
     assert store.snapshot.values[row.new] == value
     assert row.old not in store.snapshot.values

@@ -162,7 +162,7 @@ def test_after_a_death_the_ports_are_waited_for_and_what_comes_back_is_told(tmp_
         threading.Timer(seconds, other.close).start()
     with running(tmp_path, *more) as bridge:
         state = bridge.until(lambda state: state["state"] == "RUNNING")
-        assert "Restored the look of the run that crashed" in state["reason"]
+        assert "Restored the look of the last run, which crashed" in state["reason"]
     with running(tmp_path, *more) as bridge:
         state = bridge.until(lambda state: state["state"] == "RUNNING")
         assert state["reason"] == "", "a normal end is no news"

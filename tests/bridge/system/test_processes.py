@@ -369,7 +369,7 @@ def test_no_codec_or_driver_writes_to_the_terminal():
     [
         ("linux", "import os; os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
         ("win32", "import os; os._exit(1)", "was killed from outside, such as by the task manager"),
-        ("win32", "1 / 0", "ended with status 1; the same again goes on where it was. ZeroDiv"),
+        ("win32", "1 / 0", "ended with status 1; start it again to resume it. ZeroDiv"),
     ],
 )
 def test_who_ended_a_download_is_told_too(tmp_path, monkeypatch, system, code, told):

@@ -553,7 +553,7 @@ def test_a_file_given_at_the_start_is_not_read_beyond_the_limit(tmp_path):
     path = tmp_path / "huge.png"
     with path.open("wb") as file:
         file.truncate(1 << 33)
-    with pytest.raises(AssetError, match="more than 25 MB"):
+    with pytest.raises(AssetError, match="larger than 25 MB"):
         assets.add_file(tmp_path, path)
 
 

@@ -980,7 +980,7 @@ def test_a_picture_is_found_and_removed_by_what_its_upload_returned(client, desk
         for method in ("GET", "DELETE"):
             answer = client.request(method, f"/api/v1/assets/{gone}")
             assert answer.status_code == 404
-            assert answer.json()["detail"] == f"There is no asset {gone!r}."
+            assert answer.json()["detail"] == f"Asset {gone!r} not found."
 
 
 @pytest.mark.parametrize(
