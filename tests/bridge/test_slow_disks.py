@@ -372,7 +372,7 @@ def test_a_models_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkey
             status = rig.session.status()
             assert status.pipeline_asked == "needy"
             assert status.error.startswith(
-                f"needy is waiting for its files. The models folder {tmp_path / 'models'} has not ans"
+                f"needy is waiting for its files. The models folder {tmp_path / 'models'} has not"
             )
             assert status.error.endswith("Until then passthrough is shown.")
             with pytest.raises(MissingWeights, match="has not answered for"):
