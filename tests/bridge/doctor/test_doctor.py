@@ -12,6 +12,7 @@ from bridge import __version__
 from bridge.doctor import checks
 from bridge.doctor.loopback import loop
 from bridge.settings import Settings
+from engine.system.installation import pip
 from tests.bridge.cli.test_cli import COMMAND, running
 
 pytestmark = pytest.mark.slow
@@ -96,8 +97,8 @@ def test_what_is_missing_or_small_or_broken_is_said_with_the_cure(capsys, tmp_pa
     assert rows["av"] == "not installed"
     assert rows["NVIDIA GPU"] == "nvidia-smi failed: DLL load failed"
     for words in (
-        "av is missing: install it with `pip install av`",
-        "cv2 is missing: install it with `pip install opencv-python-headless`",
+        f"av is missing: install it with `{pip()} install av`",
+        f"cv2 is missing: install it with `{pip()} install opencv-python-headless`",
         "onnxruntime is installed but does not load (DLL load failed)",
         "cv2 is installed but does not load (DLL load failed)",
         "too little for frames of 1280x720: choose a smaller --output-size",
