@@ -1,1 +1,1 @@
-"""Frames, and what is done with them: kept, scaled, blended, encoded."""
+"""Frames: queued, kept, scaled, blended, encoded."""

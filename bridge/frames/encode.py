@@ -1,4 +1,4 @@
-"""Small JPEG pictures of the newest frame, made only while somebody looks, once for all lookers."""
+"""Small JPEGs of the newest frame, made only while viewed, once for all viewers."""
 
 import threading
 from collections.abc import Callable
@@ -13,7 +13,7 @@ QUALITY = 80
 
 
 class Preview:
-    """JPEGs of what `look` gives; those of the newest frame are kept. Any thread may ask."""
+    """JPEGs of `look`'s frame, cached for the newest. Any thread may ask."""
 
     def __init__(self, look: Callable[[], Frame | None]) -> None:
         self._look = look
@@ -22,7 +22,7 @@ class Preview:
         self._lock = threading.Lock()
 
     def newer(self, index: int, width: int) -> tuple[int, bytes] | None:
-        """The newest picture at most `width` wide with its index, if it is another than `index`."""
+        """Index and JPEG of the newest frame, at most `width` wide; None if that is `index`."""
         frame = self._look()
         if frame is None or frame.index == index:
             return None
@@ -35,7 +35,7 @@ class Preview:
 
 
 def jpeg(image: Image, width: int) -> bytes:
-    """A picture (H, W, 4) as JPEG, scaled down to `width` where it is wider."""
+    """An image (H, W, 4) as JPEG, scaled down to `width` if it is wider."""
     if image.shape[1] > width:
         size = width, max(1, round(image.shape[0] * width / image.shape[1]))
         # cast: cv2's types say any array
@@ -46,6 +46,6 @@ def jpeg(image: Image, width: int) -> bytes:
 
 
 def png(image: Image) -> bytes:
-    """A picture (H, W, 4) as PNG, exactly."""
+    """An image (H, W, 4) as PNG, lossless."""
     _, data = cv2.imencode(".png", np.asarray(cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA)))
     return data.tobytes()

@@ -1,4 +1,4 @@
-"""One picture on its way through the bridge."""
+"""One frame on its way through the bridge."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ __all__ = ["Frame", "Image"]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`image` (H, W, 4) uint8 RGBA with row 0 on top, `time` it was received (perf_counter,
-    seconds), `index` that goes up by one with every new picture of its source.
+    """`image` (H, W, 4) uint8 RGBA with row 0 on top, `time` of reception (perf_counter, seconds),
+    `index` that increases by one with every new frame of its source.
     """
 
     image: Image

@@ -1,4 +1,4 @@
-"""What a source gave lately, to be found by the time it came."""
+"""A source's recent frames, found by their time of arrival."""
 
 import threading
 from collections import deque
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from bridge.frames.frame import Frame
 
 MOST = 128  # frames that are kept
-MOST_BYTES = 256 << 20  # of them; at 1920x1080 those of a second
+MOST_BYTES = 256 << 20  # of all frames; about a second at 1920x1080
 
 
 class History:
@@ -19,7 +19,7 @@ class History:
         self._lock = threading.Lock()
 
     def put(self, frame: Frame) -> None:
-        """Keep the newest; the oldest go where there is no room, but for the newest itself."""
+        """Add a frame; the oldest are dropped for room, never the newest."""
         with self._lock:
             if len(self._frames) == MOST:
                 self._forget()
@@ -29,8 +29,8 @@ class History:
                 self._forget()
 
     def at(self, times: Iterable[float], late: float) -> list[Frame]:
-        """For each time (perf_counter, seconds) the frame that came nearest to it, though not more
-        than `late` seconds after it, as far back as is kept. Empty before the first frame.
+        """For each time (perf_counter, seconds) the kept frame nearest to it, but at most `late`
+        seconds after it. Empty before the first frame.
         """
         with self._lock:
             frames = [*self._frames]

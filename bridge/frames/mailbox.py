@@ -1,4 +1,4 @@
-"""A bounded place between two threads in which the newest wins."""
+"""A bounded queue between two threads in which the newest wins."""
 
 import threading
 from collections import deque
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 class Mailbox(Generic[T]):
-    """`put` never waits; what fell out unread is counted in `dropped`.
+    """`put` never waits; items lost unread are counted in `dropped`.
 
-    `size` is how many items are kept. Any thread may call any method.
+    `size` is the number of items kept. Any thread may call any method.
     """
 
     def __init__(self, size: int) -> None:
@@ -21,7 +21,7 @@ class Mailbox(Generic[T]):
         self.dropped = 0
 
     def put(self, item: T) -> None:
-        """Add the newest item; the oldest falls out when there is no room."""
+        """Add the newest item; the oldest is dropped if there is no room."""
         with self._changed:
             self.dropped += len(self._items) == self._size
             self._items.append(item)
@@ -30,11 +30,11 @@ class Mailbox(Generic[T]):
 
     @property
     def newest(self) -> T | None:
-        """The last item that was put, taken or not; None when there was never one."""
+        """The last item put, taken or not; None if there was none."""
         return self._last
 
     def wait(self, count: int, timeout: float) -> int:
-        """Wait until `count` items are there or `timeout` seconds passed; say how many are."""
+        """Wait for `count` items or `timeout` seconds; returns how many are waiting."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._items) >= count, timeout)
             return len(self._items)
@@ -42,8 +42,8 @@ class Mailbox(Generic[T]):
     def take(self, count: int) -> list[T]:
         """Take `count` items: spread evenly over those waiting, oldest first, newest included.
 
-        Where fewer wait, the newest is repeated; all waiting ones are gone afterwards, and those
-        passed over are counted as dropped. Empty when there was never an item.
+        If fewer are waiting, the newest is repeated. The queue is empty afterwards, and items
+        skipped are counted as dropped. Empty if there was never an item.
         """
         with self._changed:
             waiting = list(self._items)
@@ -58,7 +58,7 @@ class Mailbox(Generic[T]):
 
 
 def spread(waiting: int, count: int) -> list[int]:
-    """Which of `waiting` items to take for `count`: evenly spread, rising, the last included."""
+    """Indices of `count` out of `waiting` items: evenly spread, ascending, the last included."""
     if waiting <= count:
         return [*range(waiting), *[waiting - 1] * (count - waiting)]
     return [(place + 1) * waiting // count - 1 for place in range(count)]

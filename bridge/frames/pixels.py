@@ -1,7 +1,7 @@
-"""Pictures to other sizes and into one another. All are (H, W, 4) uint8 RGBA, row 0 on top.
+"""Scaling and blending of images. All are (H, W, 4) uint8 RGBA, row 0 on top.
 
-What comes as BGRA is turned where it comes in: a Spout sender's texture inside Spout, since RGBA is
-asked for (`transports/spout`), OpenCV's pictures in `transports/camera.py` and `file.py`.
+BGRA is converted on arrival: a Spout sender's texture inside Spout, since RGBA is requested
+(`transports/spout`), OpenCV's images in `transports/camera.py` and `transports/film`.
 """
 
 from typing import Literal, TypeAlias, cast
@@ -18,17 +18,17 @@ BLACK = (0, 0, 0, OPAQUE)
 
 
 def blank(width: int, height: int) -> Image:
-    """An opaque black picture."""
+    """An opaque black image."""
     image = np.zeros((height, width, 4), np.uint8)
     image[..., 3] = OPAQUE
     return image
 
 
 def fit(image: Image, width: int, height: int, how: Fit = "cover") -> Image:
-    """Scale a picture to `width` x `height` pixels in one pass; the same object if it fits already.
+    """Scale an image to `width` x `height` pixels in one pass; the same object if it fits already.
 
-    `cover` fills and crops the middle, `contain` keeps all and adds opaque black bars, `stretch`
-    ignores the shape.
+    `cover` fills and crops to the centre, `contain` keeps everything and adds opaque black bars,
+    `stretch` ignores the aspect ratio.
     """
     if image.shape[:2] == (height, width):
         return image
@@ -38,7 +38,7 @@ def fit(image: Image, width: int, height: int, how: Fit = "cover") -> Image:
 
 
 def fit_into(place: Image, image: Image, how: Fit = "cover") -> None:
-    """The same, into a picture that is there: without a copy in between."""
+    """The same, into an existing image, without an extra copy."""
     rows, columns = image.shape[:2]
     height, width = place.shape[:2]
     if (rows, columns) == (height, width):
@@ -56,7 +56,7 @@ def fit_into(place: Image, image: Image, how: Fit = "cover") -> None:
 
 
 def blend(under: Image, over: Image, amount: float) -> Image:
-    """Mix two pictures of one size: 0 is exactly `under`, 1 exactly `over`."""
+    """Mix two images of the same size: 0 is exactly `under`, 1 exactly `over`."""
     if amount <= 0:
         return under
     if amount >= 1:
@@ -66,7 +66,7 @@ def blend(under: Image, over: Image, amount: float) -> Image:
 
 
 def darken(image: Image, amount: float) -> Image:
-    """Towards black: 0 is exactly the picture, 1 all black; alpha stays as it is."""
+    """Fade to black: 0 is exactly the image, 1 all black; alpha is unchanged."""
     if amount <= 0:
         return image
     table = np.round(np.arange(256) * (1 - min(amount, 1.0))).astype(np.uint8)
@@ -76,8 +76,8 @@ def darken(image: Image, amount: float) -> Image:
 
 
 def opaque(image: Image) -> Image:
-    """The same picture with full alpha; the same object where it has that already."""
-    # Four times as fast as looking at each alpha: whole pixels, alpha being their highest byte.
+    """The image with full alpha; the same object if it already has that."""
+    # Four times as fast as checking each alpha: whole pixels, with alpha as their highest byte.
     if int(np.bitwise_and.reduce(image.view("<u4"), axis=None)) >> 24 == OPAQUE:
         return image
     result = image.copy()
@@ -86,7 +86,7 @@ def opaque(image: Image) -> Image:
 
 
 def is_black(image: Image) -> bool:
-    """Whether a picture shows nothing at all, judged by a grid of 32 x 32 points."""
+    """Whether an image is black, judged by a grid of 32 x 32 points."""
     rows, columns = image.shape[:2]
     grid = image[:: max(1, rows // 32), :: max(1, columns // 32), :3]
     return int(grid.max()) <= 2
@@ -108,4 +108,4 @@ def _resize(image: Image, place: Image) -> None:
     # cast: cv2's types say Mat
     made = cv2.resize(image, (width, height), cast("cv2.Mat", place), interpolation=method)
     if not np.may_share_memory(made, place):
-        place[:] = cast(Image, made)  # a part of a picture is no memory that OpenCV writes to
+        place[:] = cast(Image, made)  # OpenCV cannot write into a slice of an image

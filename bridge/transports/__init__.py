@@ -1,11 +1,11 @@
-"""Where frames come from and go to, opened by URI: `demo:`, `file:clip.mp4`, `shm:NAME` …
+"""Sources and sinks of frames, opened by URI: `demo:`, `file:clip.mp4`, `shm:NAME` …
 
 A transport is one module of this package (or a plug-in's, by entry point) with a function
-`open_source(name, options)` or `open_sink(name, options)`, or both; `name` is what follows the
-colon. It raises `TransportError`, one sentence with the cure, when it cannot be had. One that takes
-wishes behind a `?` has `check_source(name)` too, which raises the same for those that cannot be,
-and waits for nothing. One whose senders can be found has `offers()` too, a list of `Offer`; one
-whose sources cannot be had twice says `EXCLUSIVE = True`.
+`open_source(name, options)` or `open_sink(name, options)`, or both; `name` is the part after the
+colon. They raise `TransportError`, one sentence with the cure, on failure. A transport with options
+after a `?` also has `check_source(name)`, which raises the same for invalid options and never
+waits. If its senders can be listed it has `offers()`, a list of `Offer`; if a source cannot be
+opened twice it sets `EXCLUSIVE = True`.
 """
 
 import logging
@@ -27,9 +27,9 @@ from engine.system.installation import pip
 from engine.system.texts import did_you_mean
 
 ENTRY_POINTS = "spout_bridge.transports"
-SCHEME = re.compile(r"[a-z][a-z0-9+.-]+")  # one letter is a drive of Windows
-LONGEST_URI = 4096  # letters, as of a path
-SHORT = 80  # letters of what is worth writing out once more
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]+")  # one letter is a Windows drive
+LONGEST_URI = 4096  # characters, as for a path
+SHORT = 80  # characters worth repeating in a message
 BUILT_IN = {
     "spout": "bridge.transports.spout.transport",
     "demo": "bridge.transports.demo",
@@ -39,32 +39,32 @@ BUILT_IN = {
     "shm": "bridge.transports.shared_memory",
     "null": "bridge.transports.null",
 }
-PATIENCE = 1.0  # seconds that a transport may take to be imported, or to say what it offers
+PATIENCE = 1.0  # seconds for a transport to be imported, or to list its offers
 
 log = logging.getLogger(__name__)
 
-_plugged: dict[str, str] | None = None  # the module of each plug-in's scheme, as last looked up
-_told: set[str] = set()  # plug-ins of which the log says that they are left out
-_imported: dict[str, ModuleType] = {}  # wholly, unlike those in sys.modules
+_plugged: dict[str, str] | None = None  # module by plug-in scheme, from the last lookup
+_told: set[str] = set()  # plug-ins already logged as ignored
+_imported: dict[str, ModuleType] = {}  # completely, unlike those in sys.modules
 _aside = Aside()
 
 
 class TransportError(Exception):
-    """A source or sink cannot be opened, or is gone for good; the text is one sentence."""
+    """A source or sink cannot be opened, or is lost for good; the text is one sentence."""
 
 
 class NotNowError(TransportError):
-    """It is right by itself, and what it needs is not there now."""
+    """The request is valid, but something it needs is missing right now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a transport may need to know: the size in pixels and the rate in frames a second that
-    a source without a size of its own should draw at, or that a sink will be given.
+    """What a transport may need to know: size in pixels and rate in frames per second, for sources
+    that draw their own frames and for sinks.
 
-    Where a source may choose among senders, it takes the one called `prefer` and never the one
-    called `avoid`. `limit` is the largest size that is wanted of one that can scale by itself.
-    Where a device may choose, `output` and `output_fps` are the size and rate that are shown.
+    A source that chooses among senders prefers the one named `prefer` and never takes the one named
+    `avoid`. `limit` is the largest size wanted from a source that can scale. `output` and
+    `output_fps` are the size and rate of the output, for devices that can choose.
     """
 
     width: int = 640
@@ -79,8 +79,8 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """Something that can be received from now: its URI, what it is in a few words, and why it
-    cannot be had, if so. What is `exclusive` can be had by one program at a time.
+    """A source available now: its URI, a short description, and why it cannot be used, if it
+    cannot. An `exclusive` source serves one program at a time.
     """
 
     uri: str
@@ -91,7 +91,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What a transport is asked for, and the words for it."""
+    """Source or sink, and the words for it in messages."""
 
     noun: str
     verb: str
@@ -116,8 +116,8 @@ class Transport(Protocol):
 
     @property
     def status(self) -> str:
-        """What to tell the user in a few words: `1280x720 at 30`, `waiting for shm:Cam`; of a
-        sink the true name that others can pick. Read by any thread.
+        """A short status for the user: `1280x720 at 30`, `waiting for shm:Cam`; for a sink the
+        actual name that receivers can pick. Read by any thread.
         """
         ...
 
@@ -126,66 +126,65 @@ class Source(Transport, Protocol):
     """Frames come from here."""
 
     def receive(self, timeout: float) -> Frame | None:
-        """Wait up to `timeout` seconds for a frame newer than the last; None when there is none.
+        """Wait up to `timeout` seconds for a frame newer than the last; None if none arrives.
 
-        A sender that is gone is None too, never an exception: it may come back. Nobody writes to
-        `image` afterwards.
+        A lost sender also gives None, never an exception: it may come back. `image` is never
+        written to afterwards.
         """
         ...
 
     @property
     def problem(self) -> str:
-        """What keeps the pictures away, in one sentence with the cure; empty for nothing."""
+        """Why no frames arrive, in one sentence with the cure; empty if all is well."""
         ...
 
     @property
     def there(self) -> bool:
-        """Whether the sender is there, as far as can be told. Read by any thread."""
+        """Whether the sender is present, as far as known. Read by any thread."""
         ...
 
     @property
     def stands_in(self) -> bool:
-        """Whether what it gives is nobody's input, only something to look at."""
+        """Whether its frames are a stand-in rather than the user's input."""
         ...
 
 
 class Sink(Transport, Protocol):
     """Frames go here.
 
-    Two of its traits say how often it must be sent a picture that is only held. Of a plug-in that
-    does not declare them, a beat is needed and nothing is kept. They never change.
+    Two constant traits say how often a held frame must be sent again. A plug-in that does not
+    declare them is treated as needing every beat and keeping nothing.
     """
 
     @property
     def keeps_last(self) -> bool:
-        """Whether who looks later finds the frame that was sent last, as in shared memory."""
+        """Whether late receivers still find the last frame, as in shared memory."""
         ...
 
     @property
     def needs_beat(self) -> bool:
-        """Whether a frame must come at every beat of the output clock, a held one too: what writes
-        or streams at an even rate (a file; OMT, NDI, a virtual camera).
+        """Whether it needs a frame at every beat of the output clock, held ones too: sinks that
+        write or stream at a constant rate (a file; OMT, NDI, a virtual camera).
         """
         ...
 
     def send(self, frame: Frame) -> None:
-        """Hand one frame over. `frame.image` may be reused by the caller afterwards."""
+        """Send one frame. The caller may reuse `frame.image` afterwards."""
         ...
 
 
 def open_source(uri: str, options: Options) -> Source:
-    """Open what a URI names, to receive from."""
+    """Open a URI as a source."""
     uri = meant(uri)
     return cast(Source, _opened(uri, SOURCE, options))  # a module of a plug-in has no type
 
 
 def check_source(uri: str) -> None:
-    """TransportError where a URI names nothing that can be received from, as far as that is known
-    without a look at the disk: who calls this may not wait. Where there are wishes, a module of
-    ours is imported for it.
+    """TransportError if a URI is not a usable source, as far as known without reading the disk:
+    the caller must not wait. If the URI has options, a built-in module may be imported.
     """
     if len(uri) > LONGEST_URI:
-        raise TransportError(f"A source's URI has at most {LONGEST_URI} letters.")
+        raise TransportError(f"A source's URI has at most {LONGEST_URI} characters.")
     name = _module_of(uri, _known(), SOURCE)
     scheme, _, rest = uri.partition(":")
     module = _imported.get(name)
@@ -199,7 +198,7 @@ def check_source(uri: str) -> None:
 
 
 def clash(one: str, other: str) -> bool:
-    """Whether two sources cannot be had at the same time. Waits for nothing."""
+    """Whether two sources cannot be open at the same time. Never waits."""
     scheme = one.partition(":")[0]
     if scheme != other.partition(":")[0]:
         return False
@@ -208,14 +207,14 @@ def clash(one: str, other: str) -> bool:
 
 
 def open_sink(uri: str, options: Options) -> Sink:
-    """Open what a URI names, to send to."""
+    """Open a URI as a sink."""
     uri = meant(uri)
     return cast(Sink, _opened(uri, SINK, options))  # a module of a plug-in has no type
 
 
 def schemes() -> dict[str, tuple[bool, bool, str]]:
-    """For every scheme: can it be a source, can it be a sink, and what it is in one line; of one
-    that cannot be imported, why.
+    """For every scheme: can it be a source, can it be a sink, and a one-line description, or why it
+    cannot be imported.
     """
     found: dict[str, tuple[bool, bool, str]] = {}
     for scheme, name in _modules().items():
@@ -230,16 +229,16 @@ def schemes() -> dict[str, tuple[bool, bool, str]]:
 
 
 def offers() -> list[Offer]:
-    """All senders and devices that are there now, of every transport that can tell. One that does
-    not answer is an offer with that problem, and keeps nobody.
+    """All senders and devices available now, from every transport that can list them. A transport
+    that does not respond becomes an offer with that problem, and delays no other.
     """
     found: list[Offer] = []
     for scheme, name in _modules().items():
         try:
             found += _aside.ask(f"{scheme}:", partial(_offers, scheme, name), PATIENCE)
         except TransportError:
-            pass  # a plug-in that misses a package; `schemes` tells
-        except Exception as error:  # noqa: BLE001 - of a driver or a plug-in: the others are there
+            pass  # a plug-in lacks a package; `schemes` reports it
+        except Exception as error:  # noqa: BLE001 - a driver or plug-in failed: the others still count
             found.append(Offer(uri=f"{scheme}:", text="", problem=explained(error, SlowError)))
     return found
 
@@ -257,12 +256,12 @@ def _opened(uri: str, side: Side, options: Options) -> object:
         return getattr(module, side.function)(name, options)
     except TransportError:
         raise
-    except Exception as error:  # whatever a stranger's module does: one of ours is a defect
+    except Exception as error:  # anything a plug-in may raise; in a built-in it is a defect
         if scheme in BUILT_IN:
             raise
         log.warning("the plug-in %s cannot open %s", module.__name__, uri, exc_info=error)
         raise TransportError(
-            f"{scheme}: the plug-in {module.__name__} fails: {loading.told(error)}"
+            f"{scheme}: the plug-in {module.__name__} failed: {loading.told(error)}"
         ) from error
 
 
@@ -270,10 +269,12 @@ def _module_of(uri: str, known: Mapping[str, str], side: Side) -> str:
     scheme, colon, _ = uri.partition(":")
     if not colon or scheme not in known:
         choices = ", ".join(f"{name}:" for name in known)
-        as_file = f"; a file is file:{uri}" if uri and not colon and len(uri) < SHORT else ""
+        as_file = (
+            f"; for a file, write file:{uri}" if uri and not colon and len(uri) < SHORT else ""
+        )
         guess = did_you_mean(f"{scheme}:", [f"{name}:" for name in known]) if colon else ""
         guess = f".{guess}" if guess else ""
-        raise TransportError(f"{uri!r} is no {side.noun}; write one of {choices}{as_file}{guess}")
+        raise TransportError(f"{uri!r} is not a {side.noun}; use one of {choices}{as_file}{guess}")
     return known[scheme]
 
 
@@ -286,26 +287,26 @@ def _checked(uri: str, module: ModuleType, side: Side) -> None:
 
 
 def _modules() -> dict[str, str]:
-    """The module of every scheme; to ask for those of plug-ins takes milliseconds, and the disk."""
+    """The module of every scheme; looking up plug-ins takes milliseconds and reads the disk."""
     global _plugged  # replaced whole, so that any thread may read it
     found: dict[str, str] = {}
     for point in entry_points(group=ENTRY_POINTS):
         why = ""
         if not SCHEME.fullmatch(point.name):
-            why = f"{point.name!r} is no scheme: two letters at least, of a to z, digits, + . and -"
+            why = f"{point.name!r} is not a scheme: use at least two of a to z, digits, + . and -"
         elif point.name in BUILT_IN or point.name in found:
-            why = f"there is a transport {point.name}: already"
+            why = f"a transport {point.name}: already exists"
         if not why:
             found[point.name] = point.value
         elif point.value not in _told:
             _told.add(point.value)
-            log.warning("the plug-in %s is left out: %s", point.value, why)
+            log.warning("the plug-in %s is ignored: %s", point.value, why)
     _plugged = found
     return {**BUILT_IN, **found}
 
 
 def _known() -> dict[str, str]:
-    """The same as they were when somebody last asked: no look at the disk."""
+    """The same, from the last lookup: does not read the disk."""
     return _modules() if _plugged is None else {**BUILT_IN, **_plugged}
 
 
@@ -313,7 +314,7 @@ def _module(scheme: str, name: str) -> ModuleType:
     try:
         module = _imported[name] = import_module(name)
         return module
-    except (ImportError, OSError) as error:  # its libraries, or a plug-in that is no good
+    except (ImportError, OSError) as error:  # a missing library, or a broken plug-in
         if isinstance(error, ModuleNotFoundError) and loading.is_missing(error):
             cure = f"install it with `{pip()} install {error.name}`"
             at = "" if scheme in BUILT_IN else loading.place(error)
@@ -321,10 +322,10 @@ def _module(scheme: str, name: str) -> ModuleType:
             raise TransportError(f"{scheme}: needs the package {what}; {cure}.") from error
         why = loading.sentence(error) if loading.is_refused(error) else f"{loading.told(error)}."
         raise TransportError(f"{scheme}: cannot be used: {why}") from error
-    except Exception as error:  # whatever a stranger's module does: one of ours is a defect
+    except Exception as error:  # anything a plug-in may raise; in a built-in it is a defect
         if scheme in BUILT_IN:
             raise
         if name not in _told:
             _told.add(name)
-            log.warning("the plug-in %s is left out", name, exc_info=error)
+            log.warning("the plug-in %s is ignored", name, exc_info=error)
         raise TransportError(f"{scheme}: cannot be used: {loading.told(error)}") from error

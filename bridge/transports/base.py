@@ -1,4 +1,4 @@
-"""What most transports share: the wishes in a URI, being a context manager, keeping a beat."""
+"""Shared by most transports: URI options, the context manager, a constant frame rate."""
 
 import math
 import re
@@ -16,9 +16,9 @@ WISHES = re.compile(r"(.*)\?(\w+=[^?/\\]*)", re.DOTALL)  # a question mark may b
 
 
 def wished(name: str, known: Collection[str], whose: str) -> tuple[str, dict[str, str]]:
-    """What follows a URI's scheme without the wishes behind its `?`, and those: of each that is
-    `known` its text. TransportError for any other, and for one that stands there twice; `whose`
-    they are is told, as in `a camera`.
+    """Split the part after a URI's scheme into name and options after `?`, as text by key.
+    TransportError for an option that is not `known` or appears twice; `whose` names the owner in
+    the message, as in `a camera`.
     """
     found = WISHES.fullmatch(name)
     if not found:
@@ -28,54 +28,54 @@ def wished(name: str, known: Collection[str], whose: str) -> tuple[str, dict[str
         if key not in known:
             takes = ", ".join(f"{one}=" for one in known) or "nothing"
             raise TransportError(
-                f"{key}={text:.80} cannot be asked of {whose}; it takes {takes} behind ?."
+                f"Unknown option {key}={text:.80} for {whose}; after ? it takes {takes}."
             )
         if key in wishes:
-            raise TransportError(f"{key}= stands behind ? twice; give it once.")
+            raise TransportError(f"{key}= appears twice after ?; give it once.")
         wishes[key] = text
     return found[1], wishes
 
 
 def number(key: str, text: str, least: float, most: float = math.inf) -> float:
-    """The number of a wish; TransportError for what is none from `least` to `most`."""
+    """An option's number; TransportError unless it is from `least` to `most`."""
     try:
         read, unit = typed(text)
     except ValueError:
         read, unit = math.nan, ""
     if unit or not least <= read <= most or read == math.inf:
-        bounds = f"from {least:g} on" if most == math.inf else f"from {least:g} to {most:g}"
-        raise TransportError(f"{key}={text:.80} cannot be; write a number {bounds}.")
+        bounds = f"of at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+        raise TransportError(f"{key}={text:.80} is not valid; write a number {bounds}.")
     return read
 
 
 class TransportBase(Closing):
-    """What most transports say of themselves."""
+    """Defaults that suit most transports."""
 
     @property
     def stands_in(self) -> bool:
-        """Whether what it gives is nobody's input, only something to look at."""
+        """Whether its frames are a stand-in rather than the user's input."""
         return False
 
     @property
     def there(self) -> bool:
-        """Whether the sender is there, as far as can be told."""
+        """Whether the sender is present, as far as known."""
         return True
 
     @property
     def problem(self) -> str:
-        """Nothing keeps the pictures away, unless a transport says otherwise."""
+        """No problem, unless a transport overrides this."""
         return ""
 
 
 class ClockedSource(TransportBase):
-    """A source that draws its own pictures at an even rate: `_draw` is all it has to say."""
+    """A source that draws its own frames at a constant rate: only `_draw` is needed."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self._index = 0
 
     def receive(self, timeout: float) -> Frame | None:
-        """The next picture when it is due."""
+        """The next frame when it is due."""
         left = self._deadline.left(perf_counter())
         if left > timeout:
             sleep(timeout)

@@ -1,4 +1,4 @@
-"""A camera of this machine, by its number or its name; one that is lost is opened again."""
+"""A camera of this machine, by number or name; reopened after it was unplugged."""
 
 import logging
 import sys
@@ -17,28 +17,28 @@ from bridge.transports.camera_names import cameras
 
 log = logging.getLogger(__name__)
 
-EXCLUSIVE = True  # a driver gives a camera to one at a time
-DSHOW = "dshow/"  # before a number: by DirectShow, in whose order Windows' cameras have names
-OBEY = ("V4L2", "DSHOW")  # how OpenCV calls what takes a format; another may take seconds to refuse
-AGAIN = 1.0  # seconds until a camera that was pulled out is tried again
+EXCLUSIVE = True  # a driver gives a camera to one program at a time
+DSHOW = "dshow/"  # before a number: DirectShow's numbering, the one with names on Windows
+OBEY = ("V4L2", "DSHOW")  # OpenCV backends that accept a format; others may take seconds to fail
+AGAIN = 1.0  # seconds until an unplugged camera is tried again
 
 _known: dict[tuple[int, str], Sequence[Mode]] = {}  # by number and name
 
 
 class CameraSource(TransportBase):
-    """The newest picture of a camera. A thread reads it, for a driver's read cannot be ended."""
+    """The newest frame of a camera, read in a thread: a driver's read cannot be interrupted."""
 
     def __init__(
         self, number: int, options: Options, wish: Wish, name: str = "", api: int = 0
     ) -> None:
-        """Open the camera; TransportError where there is none. `api` is what OpenCV is to open it
-        by, 0 for what the system prefers.
+        """Open the camera; TransportError on failure. `api` is the OpenCV backend, 0 for the
+        system's default.
         """
         self._number, self._api = number, api
         self._name = name
         self._called = f"{number} ({name})" if name else f"{number}"
         self._options, self._wish = options, wish
-        self._got = Mode(0, 0, 0.0, "")  # what it says that it gives; its pictures tell the size
+        self._got = Mode(0, 0, 0.0, "")  # as reported by the driver; the size comes from the frames
         self._camera = self._opened()
         self._newest: Frame | None = None
         self._given = 0
@@ -49,7 +49,7 @@ class CameraSource(TransportBase):
         self._thread.start()
 
     def receive(self, timeout: float) -> Frame | None:
-        """The newest picture if there is a new one; None while the camera is unplugged."""
+        """The newest frame if there is a new one; None while the camera is unplugged."""
         with self._changed:
             self._changed.wait_for(self._fresh, timeout)
             frame = self._newest if self._fresh() else None
@@ -57,20 +57,18 @@ class CameraSource(TransportBase):
             return frame
 
     def close(self) -> None:
-        """Let the camera go; a driver that hangs is left behind after a second."""
+        """Release the camera; a driver that hangs is abandoned after a second."""
         self._stopped.set()
         self._thread.join(1)
 
     @property
     def there(self) -> bool:
-        """Whether it gives pictures."""
+        """Whether frames arrive."""
         return bool(self._size)
 
     @property
     def status(self) -> str:
-        """What it gives, and what it was asked for where that is something else; or that it is
-        gone.
-        """
+        """The mode in use, and the requested one if that differs; or that the camera is missing."""
         size, got = self._size, self._got
         if not size:
             return f"waiting for camera {self._called}"
@@ -79,7 +77,7 @@ class CameraSource(TransportBase):
         width, height = map(int, size.split("x"))
         if self._wish.met(Mode(width, height, got.fps, got.letters)):
             return what
-        return f"{what} (it was asked for {self._wish})"
+        return f"{what} (requested: {self._wish})"
 
     def _fresh(self) -> bool:
         return self._newest is not None and self._newest.index > self._given
@@ -115,18 +113,18 @@ class CameraSource(TransportBase):
         camera = cv2.VideoCapture(self._number, *way)
         if not camera.isOpened():
             raise TransportError(
-                f"There is no camera {self._called} that can be opened ({_there()}); "
-                "plug it in, or end the program that uses it."
+                f"Camera {self._called} cannot be opened ({_there()}); "
+                "plug it in, or close the program that uses it."
             )
         mode = self._wish.best(_modes(self._number, self._name, self._api), self._options)
-        if mode.letters and camera.getBackendName() in OBEY:  # before the size: it bounds that
+        if mode.letters and camera.getBackendName() in OBEY:  # before the size, which it limits
             camera.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*mode.letters))
         for what, wanted in (
             (cv2.CAP_PROP_FRAME_WIDTH, mode.width),
             (cv2.CAP_PROP_FRAME_HEIGHT, mode.height),
             (cv2.CAP_PROP_FPS, mode.fps),
         ):
-            if camera.get(what) != wanted:  # each takes Media Foundation seconds
+            if camera.get(what) != wanted:  # each set takes seconds in Media Foundation
                 camera.set(what, wanted)
         fps = camera.get(cv2.CAP_PROP_FPS)
         self._got = Mode(0, 0, fps if 0 < fps <= 1000 else 0.0, _letters(camera))
@@ -134,13 +132,13 @@ class CameraSource(TransportBase):
 
 
 def check_source(name: str) -> None:
-    """TransportError for what cannot be asked of any camera; looks for none."""
+    """TransportError for options that no camera accepts; opens none."""
     asked(name)
 
 
 def open_source(name: str, options: Options) -> CameraSource:
-    """`camera:N`, the first one being 0; `camera:dshow/N` on Windows; or `camera:NAME`; each with
-    what is wanted behind it, as in `camera:0?size=1920x1080&fps=60`.
+    """`camera:N`, counted from 0; `camera:dshow/N` on Windows; or `camera:NAME`; each with optional
+    options, as in `camera:0?size=1920x1080&fps=60`.
     """
     name, wish = asked(name)
     number = name.removeprefix(DSHOW) or "0"
@@ -151,15 +149,15 @@ def open_source(name: str, options: Options) -> CameraSource:
         number, by_name = next(called, ""), True
         if not number:
             raise TransportError(
-                f"camera:{name} is no camera ({_there()}); write its number, as in camera:0."
+                f"camera:{name} was not found ({_there()}); use its number, as in camera:0."
             )
     api = cv2.CAP_DSHOW if by_name and sys.platform == "win32" else 0
     return CameraSource(int(number), options, wish, there.get(int(number), ""), api)
 
 
 def offers() -> list[Offer]:
-    """The cameras that this system lists, with their sizes and rates: Linux by number, Windows by
-    DirectShow.
+    """The cameras that this system lists, with sizes and rates: by number on Linux, by DirectShow
+    on Windows.
     """
     way = DSHOW if sys.platform == "win32" else ""
     found: list[Offer] = []
@@ -171,7 +169,7 @@ def offers() -> list[Offer]:
 
 
 def _modes(number: int, name: str, api: int) -> Sequence[Mode]:
-    """What a camera can give, as far as the system tells; asked once of each, for it takes time."""
+    """A camera's modes, as far as the system reports them; queried once per camera: it is slow."""
     key = number, name
     if key not in _known:
         by_name = name and api == cv2.CAP_DSHOW and sys.platform == "win32"
@@ -181,15 +179,15 @@ def _modes(number: int, name: str, api: int) -> Sequence[Mode]:
 
 
 def _letters(camera: cv2.VideoCapture) -> str:
-    """How its pictures are packed, in four letters; empty where that is not told."""
+    """The four-letter code of its pixel format; empty if not reported."""
     code = int(camera.get(cv2.CAP_PROP_FOURCC))
     found = code.to_bytes(4, "little").decode("latin-1") if 0 < code < 1 << 32 else ""
     return found if found.isascii() and found.isalnum() else ""
 
 
 def _there() -> str:
-    """Which cameras this system shows."""
+    """The cameras that this system lists, in words."""
     if sys.platform not in ("linux", "win32"):
-        return "cameras count from 0"
+        return "cameras are numbered from 0"
     found = [f"{number} {name}".strip() for number, name in cameras().items()]
-    return f"this machine has {', '.join(found)}" if found else "this machine shows none"
+    return f"this machine has {', '.join(found)}" if found else "this machine has none"

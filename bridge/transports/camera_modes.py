@@ -1,4 +1,4 @@
-"""The sizes and rates that a camera has, and which of them to take."""
+"""The sizes and rates of a camera, and which one to use."""
 
 import os
 import re
@@ -19,16 +19,16 @@ from bridge.transports.base import number, wished
 from engine import sizes
 
 DEVICES = Path("/dev")
-SLOWEST, FASTEST = 1.0, 240.0  # pictures a second
-FLUENT = 24.0  # pictures a second that are worth more than size
+SLOWEST, FASTEST = 1.0, 240.0  # frames per second
+FLUENT = 24.0  # frames per second; up to here, rate matters more than size
 MJPG = "MJPG"
 FORMAT = re.compile("[A-Za-z0-9]{4}")
 EXAMPLE = "as in camera:0?size=1920x1080&fps=60&format=MJPG"
-MOST = 1000  # modes of a camera that are looked at
-# Video4Linux's questions: which formats, sizes of a format, intervals of a size
+MOST = 1000  # modes read per camera
+# Video4Linux ioctls: formats, sizes of a format, frame intervals of a size
 FORMATS, SIZES, INTERVALS = 0xC0405602, 0xC02C564A, 0xC034564B
 CAPTURE, DISCRETE = 1, 1
-COMMON = ((640, 480), (1280, 720), (1920, 1080))  # of a camera that has any size
+COMMON = ((640, 480), (1280, 720), (1920, 1080))  # tried on a camera that scales freely
 LISTED = re.compile(
     r"(vcodec|pixel_format)=(\w+)\s+min s=\d+x\d+ fps=[\d.]+ max s=(\d+)x(\d+) fps=([\d.]+)"
 )
@@ -37,7 +37,7 @@ LETTERS = {"mjpeg": MJPG, "yuyv422": "YUY2", "uyvy422": "UYVY", "nv12": "NV12", 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """Pixels, pictures a second, and the four letters of how they are packed."""
+    """Size in pixels, frames per second, and the four-letter pixel format."""
 
     width: int
     height: int
@@ -55,7 +55,7 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a URI asks for; nothing where it is silent."""
+    """What a URI requests; empty fields request nothing."""
 
     size: tuple[int, int] | None = None
     fps: float | None = None
@@ -67,7 +67,7 @@ class Wish:
         return " ".join(part for part in (size, rate, self.letters) if part)
 
     def best(self, modes: Sequence[Mode], options: Options) -> Mode:
-        """The mode to ask a camera for: of those it has, else as wished."""
+        """The mode to request: the best that the camera has, else as requested."""
         width, height = self.size or options.limit or options.output or (1280, 720)
         fps = self.fps or options.output_fps
         fitting = [mode for mode in modes if self.letters in ("", mode.letters)]
@@ -100,7 +100,7 @@ class Wish:
 
 
 def asked(name: str) -> tuple[str, Wish]:
-    """A camera's name without what is asked of it, and that; TransportError for what is no wish."""
+    """Split a camera's name from its options; TransportError for invalid options."""
     name, wishes = wished(name, ("size", "fps", "format"), "a camera")
     size: tuple[int, int] | None = None
     fps: float | None = None
@@ -113,12 +113,14 @@ def asked(name: str) -> tuple[str, Wish]:
     if "fps" in wishes:
         fps = number("fps", wishes["fps"], SLOWEST, FASTEST)
     if "format" in wishes and not FORMAT.fullmatch(letters):
-        raise TransportError(f"format={letters:.80} is no format; write four letters, {EXAMPLE}.")
+        raise TransportError(
+            f"format={letters:.80} is not a format; write four letters, {EXAMPLE}."
+        )
     return name, Wish(size, fps, letters.upper())
 
 
 def told(modes: Sequence[Mode]) -> str:
-    """The largest sizes of a camera with the best rate of each, in a few words."""
+    """A camera's largest sizes with the best rate of each, in a few words."""
     best: dict[tuple[int, int], Mode] = {}
     for mode in sorted(modes, key=lambda mode: (mode.width * mode.height, mode.fps)):
         best[mode.width, mode.height] = mode
@@ -126,7 +128,7 @@ def told(modes: Sequence[Mode]) -> str:
 
 
 def of_linux(number: int) -> list[Mode]:
-    """What Video4Linux says of a camera; empty where it is silent. Does not begin to use it."""
+    """The modes that Video4Linux reports; empty if none. Does not start the camera."""
     if sys.platform != "linux":
         return []
     import fcntl
@@ -142,7 +144,7 @@ def of_linux(number: int) -> list[Mode]:
 
 
 def _modes(ask: Callable[[int, bytes], bytes]) -> Iterator[Mode]:
-    """`ask` is ioctl: a question and its structure, which comes back filled in."""
+    """`ask` is ioctl: a request and its structure, returned filled in."""
     for known in _each(ask, FORMATS, "<II56x", CAPTURE):
         (code,) = struct.unpack_from("<I", known, 44)
         letters = code.to_bytes(4, "little").decode("latin-1")
@@ -157,14 +159,14 @@ def _modes(ask: Callable[[int, bytes], bytes]) -> Iterator[Mode]:
                 head = struct.pack("<III", code, width, height)
                 for interval in _each(ask, INTERVALS, "<I12s36x", head):
                     _, over, under = struct.unpack_from("<3I", interval, 16)
-                    if over:  # of stepwise ones the shortest comes first
+                    if over:  # stepwise intervals start with the shortest
                         yield Mode(width, height, under / over, letters)
 
 
 def _each(
     ask: Callable[[int, bytes], bytes], what: int, form: str, about: int | bytes
 ) -> Iterator[bytes]:
-    """The answers to a question, one after the other, until there is none."""
+    """The entries of an enumeration, until it ends."""
     for place in range(MOST):
         try:
             answer = ask(what, struct.pack(form, place, about))
@@ -174,11 +176,11 @@ def _each(
 
 
 def of_directshow(name: str) -> list[Mode]:
-    """What FFmpeg prints of a camera of Windows; empty where it is silent."""
+    """The modes that FFmpeg prints for a Windows camera; empty if none."""
     before = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)
     try:
-        # It ends after the list, which is an error.
+        # FFmpeg exits after the list, which raises an error.
         with av.logging.Capture() as lines, suppress(FFmpegError, OSError, ValueError):
             av.open(f"video={name}", format="dshow", options={"list_options": "true"}).close()
     finally:
@@ -187,7 +189,7 @@ def of_directshow(name: str) -> list[Mode]:
 
 
 def printed(text: str) -> list[Mode]:
-    """The modes in FFmpeg's list of a camera's options."""
+    """The modes in FFmpeg's list of camera options."""
     found: dict[Mode, None] = {}
     for _, name, width, height, fps in LISTED.findall(text):
         letters = LETTERS.get(name) or str(name).upper()[:4]

@@ -1,4 +1,4 @@
-"""The cameras of this machine with the names that their makers gave them. Opens none of them."""
+"""The cameras of this machine with their vendor names. Opens none of them."""
 
 import stat
 import sys
@@ -15,8 +15,8 @@ SYSTEM = Path("/sys/class/video4linux")
 
 
 def cameras() -> Mapping[int, str]:
-    """Number to name; the name may be empty. On Windows the numbers are DirectShow's. Empty where
-    the system cannot tell.
+    """Names by number; a name may be empty. On Windows the numbers are DirectShow's. Empty if the
+    system does not list cameras.
     """
     if sys.platform == "win32":
         return directshow()
@@ -24,26 +24,26 @@ def cameras() -> Mapping[int, str]:
 
 
 def linux() -> Mapping[int, str]:
-    """The devices called video0, video1 …; a folder of such a name is none."""
+    """The devices video0, video1 …; folders with such names do not count."""
     found: dict[int, str] = {}
     for path in DEVICES.glob("video*"):
         number = path.name.removeprefix("video")
-        with suppress(OSError):  # pulled out just now
+        with suppress(OSError):  # just unplugged
             if number.isdecimal() and stat.S_ISCHR(path.stat().st_mode):
                 found[int(number)] = _name(SYSTEM / path.name / "name")
     return dict(sorted(found.items()))
 
 
 def directshow() -> Mapping[int, str]:
-    """What FFmpeg lists: first the cameras, then the microphones. Some virtual cameras do not say
-    what they give.
+    """What FFmpeg lists: cameras first, then microphones. Some virtual cameras do not report their
+    media type.
     """
     listed: Any = getattr(av, "enumerate_input_devices", None)  # PyAV has it since version 17
     if listed is None:
         return {}
     try:
         devices = listed("dshow")
-    except (FFmpegError, OSError, ValueError):  # there are none, or FFmpeg was built without
+    except (FFmpegError, OSError, ValueError):  # no devices, or FFmpeg was built without dshow
         return {}
     seen = [d for d in devices if "video" in d.media_types or not set(d.media_types) & {"audio"}]
     return {number: str(device.description) for number, device in enumerate(seen)}

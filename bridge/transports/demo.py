@@ -1,4 +1,4 @@
-"""A bay with sun, clouds, hills, waves and a boat, drawn here and always moving."""
+"""A bay with sun, clouds, hills, waves and a boat; drawn by the bridge, always moving."""
 
 from time import perf_counter
 from typing import cast
@@ -26,7 +26,7 @@ WAVES = 9
 
 
 class DemoSource(ClockedSource):
-    """The scene at every beat; about 3 ms a picture at 640x360."""
+    """The scene at a constant rate; about 3 ms per frame at 640x360."""
 
     def __init__(self, options: Options) -> None:
         super().__init__(Deadline(options.fps))
@@ -39,7 +39,7 @@ class DemoSource(ClockedSource):
 
     @property
     def stands_in(self) -> bool:
-        """Always: it is there so that there is a picture."""
+        """Always: it exists so that there is something to show."""
         return True
 
     @property
@@ -49,7 +49,7 @@ class DemoSource(ClockedSource):
 
 
 class Scene:
-    """What stays is drawn once; what moves is drawn for each moment."""
+    """The still parts are drawn once, the moving parts for each frame."""
 
     def __init__(self, width: int, height: int) -> None:
         self._width, self._height = width, height
@@ -57,7 +57,7 @@ class Scene:
         self._ground = self._still()
 
     def at(self, seconds: float) -> Image:
-        """The picture (height, width, 4) of one moment."""
+        """The image (height, width, 4) at a time."""
         image = self._ground.copy()
         self._draw_clouds(image, seconds)
         self._draw_waves(image, seconds)
@@ -95,8 +95,8 @@ class Scene:
         self._fill(image, np.concatenate([points, corners]), colour)
 
     def _cloud_strip(self) -> tuple[Image, Image]:
-        """A row of clouds that closes on itself, a picture's width longer than one turn: what it
-        adds to a picture, and what it leaves of it (255 for all).
+        """A seamless row of clouds, one image width longer than its period: what it adds to an
+        image, and how much of the image it keeps (255 for all).
         """
         rng = np.random.default_rng(4)
         tall = max(4, round(self._height * 0.34))
@@ -116,7 +116,7 @@ class Scene:
         # cast: cv2's types say any array
         strip = cast(Image, cv2.GaussianBlur(strip, (0, 0), max(0.6, self._height / 160)))
         strip = np.concatenate([strip, strip[:, : self._width]], 1)
-        cover = strip[..., 3:] / 255  # only the cover is soft, the colour has no edge
+        cover = strip[..., 3:] / 255  # only the coverage is blurred, the colour has no edge
         shown, hidden = np.zeros_like(strip), np.full_like(strip, 255)
         shown[..., :3] = np.round(cover * CLOUD)
         hidden[..., :3] = 255 - np.round(cover * 255)
@@ -187,7 +187,7 @@ class Scene:
 
 
 def check_source(name: str) -> None:
-    """TransportError for wishes behind a `?`: there are none."""
+    """TransportError for options after a `?`: it has none."""
     wished(name, (), "demo:")
 
 

@@ -1,4 +1,4 @@
-"""A film, a picture, or a folder of them, over and over; or a recording into a file."""
+"""A video, an image, or a folder of them, looped; or a recording to a file."""
 
 import re
 from pathlib import Path
@@ -12,21 +12,21 @@ from bridge.transports.film.sequence import Sequence, is_pattern, reel
 from bridge.transports.recording import Recording, asked
 from engine.system.drives import away, cure
 
-KERNEL = (Path("/proc"), Path("/sys"))  # what looks like files there may wait for ever
-# What asks for a rate; any other question mark is of a file's name, and so is `?fps=3.png`
+KERNEL = (Path("/proc"), Path("/sys"))  # opening files there may block for ever
+# A rate option; any other question mark belongs to the file name, and so does `?fps=3.png`
 PACED = re.compile(r".+\?fps=(?![^?/\\]*\.[A-Za-z]\w{1,3}$)[^?/\\]*", re.DOTALL)
-SLOWEST, FASTEST = 0.001, 240.0  # pictures a second
+SLOWEST, FASTEST = 0.001, 240.0  # images per second
 
 
 def check_source(name: str) -> None:
-    """TransportError for what cannot be asked of any folder of pictures; looks at no disk."""
+    """TransportError for invalid options of an image folder; does not read the disk."""
     if PACED.fullmatch(name):
         _paced(name)
 
 
 def open_source(name: str, options: Options) -> Source:
-    """`file:PATH` of a film or picture; of a folder, or of pictures whose names count, such as
-    `file:shot_%04d.png`, both with `?fps=12` behind them where 30 pictures a second are wrong.
+    """`file:PATH` of a video or image; of a folder, or of numbered images such as
+    `file:shot_%04d.png`, both with an optional `?fps=12` to replace the default of 30.
     """
     path, fps = _path(name), 0.0
     try:
@@ -41,31 +41,31 @@ def open_source(name: str, options: Options) -> Source:
             return Player(Sequence(path, fps or options.fps, asked=fps > 0))
         _check_file(path)
         if fps:
-            raise TransportError(f"{path} has a rate of its own; fps is for folders of pictures.")
+            raise TransportError(f"{path} has its own frame rate; fps is for folders of images.")
         found = reel(path)
-    except OSError as error:  # of a locked drive, or a share whose machine is off
+    except OSError as error:  # a locked drive, or a share whose machine is off
         raise TransportError(f"{path} cannot be opened: {error.strerror or error}.") from error
     return Player(found) if found else StillSource(path)
 
 
 def open_sink(name: str, options: Options) -> Recording:
-    """`file:PATH` to record into, with wishes behind a `?`; an older recording is left alone, the
-    new one gets a number.
+    """`file:PATH` to record to, with options after a `?`; an existing recording is kept, the new
+    one gets a number.
     """
     path, wishes = asked(name)
     return Recording(_path(path), wishes, options)
 
 
 def _check_file(path: Path) -> None:
-    """TransportError where a path leads to no file, or to one that is none."""
+    """TransportError if a path is missing or not a regular file."""
     if not path.is_file():
-        if path.exists() and not path.is_dir():  # to open one may wait for ever
-            raise TransportError(f"{path} is no file but a pipe or device; give a file.")
+        if path.exists() and not path.is_dir():  # opening one may block for ever
+            raise TransportError(f"{path} is a pipe or device, not a file; give a file.")
         if what := away(path):
-            raise TransportError(f"{what}, so no {path}; {cure(path)}, or check the path.")
-        raise TransportError(f"There is no file {path}; check the path.")
+            raise TransportError(f"{what} for {path}; {cure(path)}, or check the path.")
+        raise TransportError(f"File not found: {path}; check the path.")
     if any(path.resolve().is_relative_to(folder) for folder in KERNEL):
-        raise TransportError(f"{path} is no clip: it is made by the system; give a file.")
+        raise TransportError(f"{path} is a system file, not a clip; give another file.")
 
 
 def _path(name: str) -> Path:
@@ -74,15 +74,13 @@ def _path(name: str) -> Path:
     try:
         path = Path(name).expanduser().absolute()
     except RuntimeError:
-        raise TransportError(
-            f"There is no home directory for {name}; write the path out."
-        ) from None
+        raise TransportError(f"No home directory found for {name}; write the full path.") from None
     if why := refusal(path):
         raise TransportError(why)
     return path
 
 
 def _paced(name: str) -> tuple[str, float]:
-    """The folder in a name, and the pictures a second that are asked for; 0 for none."""
-    name, wishes = wished(name, ("fps",), "a folder of pictures")
+    """The folder in a name, and the requested images per second; 0 if not given."""
+    name, wishes = wished(name, ("fps",), "a folder of images")
     return name, number("fps", wishes["fps"], SLOWEST, FASTEST) if "fps" in wishes else 0.0

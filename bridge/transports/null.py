@@ -1,4 +1,4 @@
-"""Nothing: a source that never gives a picture, a sink that only counts them."""
+"""Nothing: a source that never sends a frame, a sink that only counts frames."""
 
 from time import sleep
 
@@ -8,9 +8,9 @@ from bridge.transports.base import TransportBase, wished
 
 
 class NullSource(TransportBase):
-    """A sender that is never there."""
+    """A sender that is never present."""
 
-    status = "never a picture"
+    status = "never sends a frame"
 
     @property
     def there(self) -> bool:
@@ -18,13 +18,13 @@ class NullSource(TransportBase):
         return False
 
     def receive(self, timeout: float) -> Frame | None:
-        """Wait, and give nothing."""
+        """Wait, and return nothing."""
         sleep(timeout)
         return None
 
 
 class NullSink(TransportBase):
-    """Takes everything and keeps a count."""
+    """Accepts everything and counts it."""
 
     keeps_last, needs_beat = False, False
 
@@ -32,27 +32,27 @@ class NullSink(TransportBase):
         self.count = 0
 
     def send(self, frame: Frame) -> None:
-        """Count one."""
+        """Count one frame."""
         self.count += 1
 
     @property
     def status(self) -> str:
-        """How many came."""
-        return f"{self.count} pictures taken"
+        """The count."""
+        return f"{self.count} frames received"
 
 
 def check_source(name: str) -> None:
-    """TransportError for wishes behind a `?`: there are none."""
+    """TransportError for options after a `?`: it has none."""
     wished(name, (), "null:")
 
 
 def open_source(name: str, options: Options) -> NullSource:
-    """`null:` to receive from."""
+    """`null:` as a source."""
     check_source(name)
     return NullSource()
 
 
 def open_sink(name: str, options: Options) -> NullSink:
-    """`null:` to send to."""
+    """`null:` as a sink."""
     check_source(name)
     return NullSink()

@@ -1,4 +1,4 @@
-"""A test card with name, size, frame counter, colour bars and a ramp of alpha."""
+"""A test card with name, size, frame counter, colour bars and an alpha ramp."""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -12,14 +12,14 @@ from bridge.system.timing import Deadline
 from bridge.transports import Options
 from bridge.transports.base import ClockedSource, wished
 
-CELLS = 32  # of the counter: 24 bits, then 8 bits that check them
+CELLS = 32  # of the counter: 24 bits, then 8 check bits
 BARS = ((235, 235, 235), (235, 235, 16), (16, 235, 235), (16, 235, 16),
         (235, 16, 235), (235, 16, 16), (16, 16, 235), (40, 40, 40))  # fmt: skip
 INK, SHADE = (240, 240, 240, 255), (0, 0, 0, 255)
 
 
 def draw(name: str, width: int, height: int, counter: int) -> Image:
-    """The test card (height, width, 4) of one moment. Any size from 1x1 on."""
+    """One test card image (height, width, 4). Any size from 1x1 up."""
     image = _ground(name, width, height).copy()
     x = counter * max(1, width // 120) % width
     image[height // 8 : height // 2, x : x + max(1, width // 160), :3] = 255
@@ -29,7 +29,7 @@ def draw(name: str, width: int, height: int, counter: int) -> Image:
 
 
 def card(width: int, height: int, lines: Sequence[str]) -> Image:
-    """A calm opaque card that says why there is no picture. Any size from 1x1 on."""
+    """A plain opaque card that says why there is no frame. Any size from 1x1 up."""
     image = np.empty((height, width, 4), np.uint8)
     image[:] = (34, 38, 52, 255)
     for place, line in enumerate(lines):
@@ -38,7 +38,7 @@ def card(width: int, height: int, lines: Sequence[str]) -> Image:
 
 
 def write_counter(image: Image, counter: int) -> None:
-    """Write a number as black and white cells along the top, if the picture is wide enough."""
+    """Write a number as black and white cells along the top, if the image is wide enough."""
     height, width = image.shape[:2]
     if width < CELLS:
         return
@@ -52,7 +52,7 @@ def write_counter(image: Image, counter: int) -> None:
 
 
 def read_counter(image: Image) -> int | None:
-    """The number that `write_counter` wrote, even after scaling or JPEG; None for none."""
+    """The number that `write_counter` wrote, even after scaling or JPEG; None if absent."""
     height, width = image.shape[:2]
     if width < CELLS:
         return None
@@ -66,7 +66,7 @@ def read_counter(image: Image) -> int | None:
 
 
 class PatternSource(ClockedSource):
-    """The test card, a new one at every beat."""
+    """The test card, a new one for every frame."""
 
     def __init__(self, name: str, options: Options) -> None:
         super().__init__(Deadline(options.fps))
@@ -84,12 +84,12 @@ class PatternSource(ClockedSource):
 
 
 def check_source(name: str) -> None:
-    """TransportError for wishes behind a `?`: there are none."""
+    """TransportError for options after a `?`: it has none."""
     wished(name, (), "pattern:")
 
 
 def open_source(name: str, options: Options) -> PatternSource:
-    """`pattern:NAME`, the name is written on the card."""
+    """`pattern:NAME`; the name is written on the card."""
     check_source(name)
     return PatternSource(name, options)
 
@@ -98,7 +98,7 @@ _grounds: dict[tuple[str, int, int], Image] = {}
 
 
 def _ground(name: str, width: int, height: int) -> Image:
-    """What does not move, drawn once."""
+    """The still part, drawn once."""
     key = name, width, height
     if key not in _grounds:
         if len(_grounds) > 8:
@@ -122,7 +122,7 @@ def _draw_ground(name: str, width: int, height: int) -> Image:
 
 
 def _write(image: Image, text: str, at: float) -> None:
-    """Write a line in the middle, at a part of the height, as large as fits."""
+    """Write a centred line at a fraction of the height, as large as fits."""
     height, width = image.shape[:2]
     text = text.encode("ascii", "replace").decode()
     (wide, tall), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1.0, 1)

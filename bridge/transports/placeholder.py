@@ -1,4 +1,4 @@
-"""A source that shows another one's pictures until its first own picture has come."""
+"""A source that shows another one's frames until its own first frame arrives."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ from bridge.transports.base import TransportBase
 
 
 class PlaceholderSource(TransportBase):
-    """Give `other`'s pictures while `first` has none; from its first picture on, only those.
+    """Give `other`'s frames until `first` has one; from then on only `first`'s.
 
-    A sender that goes away later is not replaced: what it showed last is held.
+    A sender that is lost later is not replaced: its last frame is held.
     """
 
     def __init__(self, first: Source, other: Source) -> None:
@@ -19,7 +19,7 @@ class PlaceholderSource(TransportBase):
         self._index = 0
 
     def receive(self, timeout: float) -> Frame | None:
-        """The next picture of the one that is shown, counted anew."""
+        """The next frame of the source being shown, renumbered."""
         frame = self._first.receive(0.0 if self._other else timeout)
         if frame and self._other:
             self._other.__exit__(None, None, None)
@@ -39,13 +39,13 @@ class PlaceholderSource(TransportBase):
 
     @property
     def there(self) -> bool:
-        """Of the one that is shown."""
+        """Of the source being shown."""
         return self._other is not None or self._first.there
 
     @property
     def status(self) -> str:
-        """Of the first; and that it is stood in for."""
-        return self._first.status + (", the demo meanwhile" if self._other else "")
+        """Of the first, with a note while the demo stands in."""
+        return self._first.status + (", showing the demo meanwhile" if self._other else "")
 
     @property
     def problem(self) -> str:
@@ -54,5 +54,5 @@ class PlaceholderSource(TransportBase):
 
     @property
     def stands_in(self) -> bool:
-        """Until the first one's first picture."""
+        """Until the first one's first frame."""
         return self._other is not None

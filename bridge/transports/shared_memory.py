@@ -1,4 +1,4 @@
-"""Shared memory between programs of one machine, in a layout that a stranger reads in 20 lines."""
+"""Shared memory between programs on one machine; 20 lines of code read its layout."""
 
 import os
 from time import perf_counter, sleep
@@ -11,20 +11,20 @@ from engine.ipc.public_ring import PublicReader, PublicWriter
 from engine.ipc.ring import Header, Slot, is_alive, look
 from engine.ipc.segments import RingError, is_young, public_names
 
-LONGEST_NAME = 80  # letters
+LONGEST_NAME = 80  # characters
 SLOTS = 4
 GLANCE, IDLE_GLANCE = 0.001, 0.005  # seconds between looks for a new frame
-QUIET = 0.5  # seconds without a frame from which on looks are rarer
-RETURN = 1.0  # seconds between tries to have a name again that was taken away
-MOST_NAMES = 9  # that are tried instead of one that was taken away
-LOOK_AROUND, LOOK_FOR = 0.25, 0.02  # seconds between looks who has the name: attached, waiting
+QUIET = 0.5  # seconds without a frame after which it looks less often
+RETURN = 1.0  # seconds between attempts to regain a lost name
+MOST_NAMES = 9  # tried in place of a lost name
+LOOK_AROUND, LOOK_FOR = 0.25, 0.02  # seconds between checks of who owns the name: attached, waiting
 
 
-HOLES = "its pictures have holes; somebody cut the file, or its sender does not write every byte."
+HOLES = "its frames have holes; another program cut the file, or its sender skips bytes."
 
 
 class SharedMemorySource(TransportBase):
-    """The newest frame of a segment; the sender may come, go, change its size and come back."""
+    """The newest frame of a segment; the sender may appear, leave, change size and return."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -35,11 +35,11 @@ class SharedMemorySource(TransportBase):
         self._problem = ""
 
     def receive(self, timeout: float) -> Frame | None:
-        """The newest picture if it is another than the last one."""
+        """The newest frame if it differs from the last one."""
         until = perf_counter() + timeout
         while True:
             now = perf_counter()
-            # First what the segment holds: its last picture counts even if it was given up since.
+            # The segment first: its last frame counts even if the sender has left since.
             slot = self._unseen() or (self._unseen() if self._renewed(now) else None)
             if slot:
                 self._index, self._came = self._index + 1, now
@@ -49,14 +49,14 @@ class SharedMemorySource(TransportBase):
             sleep(min(self._pause(now), until - now))
 
     def close(self) -> None:
-        """Let go of the segment."""
+        """Release the segment."""
         ring, self._ring, self._last = self._ring, None, None
         if ring:
             ring.close()
 
     @property
     def there(self) -> bool:
-        """Whether a living process has the name."""
+        """Whether a running process owns the name."""
         return self._ring is not None
 
     @property
@@ -69,7 +69,7 @@ class SharedMemorySource(TransportBase):
 
     @property
     def problem(self) -> str:
-        """Why what has the name gives no pictures."""
+        """Why the segment gives no frames."""
         return self._problem
 
     def _pause(self, now: float) -> float:
@@ -78,13 +78,13 @@ class SharedMemorySource(TransportBase):
         return GLANCE if now - self._came < QUIET else IDLE_GLANCE
 
     def _unseen(self) -> Slot | None:
-        """The newest frame; None if it, or the picture in it, is the last one still."""
+        """The newest frame; None if it, or its image, is still the last one."""
         ring = self._ring
         if ring is None:
             return None
         try:
             return self._newer(ring)
-        except RingError:  # cut short, or begun anew in the same file: look again at once
+        except RingError:  # truncated, or recreated in the same file: look again at once
             self.close()
             self._look_at = 0.0
             return None
@@ -92,7 +92,7 @@ class SharedMemorySource(TransportBase):
     def _newer(self, ring: PublicReader) -> Slot | None:
         head, last = ring.head, self._last
         if last and head <= last.number:
-            last = self._last = None  # begun anew by the same sender
+            last = self._last = None  # restarted by the same sender
         if head == (last.number + 1 if last else 0):
             return None
         slot = ring.newest()
@@ -100,11 +100,11 @@ class SharedMemorySource(TransportBase):
         if slot is None:
             return None
         self._last = slot
-        # Index 0 is that of a sender who does not count pictures: all of its frames are new.
+        # Index 0 means that the sender does not count images: all of its frames are new.
         return None if last and slot.index == last.index != 0 else slot
 
     def _renewed(self, now: float) -> bool:
-        """Compare the segment that is held with the one that has the name; take up another."""
+        """Compare the open segment with the one that owns the name; switch if it differs."""
         ring = self._ring
         if now < self._look_at and not (ring and ring.stale):
             return False
@@ -121,14 +121,14 @@ class SharedMemorySource(TransportBase):
         return self._ring is not None
 
     def _attach(self) -> PublicReader | None:
-        """The segment of this name if its writer lives."""
+        """The segment of this name if its writer is running."""
         self._problem = ""
         try:
             ring = PublicReader(self._name)
         except FileNotFoundError:
             return None
         except RingError as error:
-            # What is just being made is no ring yet.
+            # A segment being created is not a ring yet.
             self._problem = "" if is_young(self._name) else f"shm:{self._name}: {error}"
             return None
         if is_alive(ring.writer):
@@ -138,25 +138,25 @@ class SharedMemorySource(TransportBase):
 
 
 class SharedMemorySink(TransportBase):
-    """Writes each frame; another size is a new segment of the same name.
+    """Writes each frame; a new size creates a new segment of the same name.
 
-    Where another living process takes the name away while this one sends, pictures go out under
-    NAME_1 and so on, as a Spout sender's would, until the name can be had again.
+    If another running process takes over the name while this one sends, frames go out as NAME_1
+    and so on, as with a Spout sender, until the name is available again.
     """
 
     keeps_last, needs_beat = True, False
 
     def __init__(self, name: str, options: Options) -> None:
-        """Take the name; TransportError when a living process has it."""
+        """Take the name; TransportError if a running process owns it."""
         self._name = self._wanted = name
         self._ring: PublicWriter | None = None
         self._problem = ""
-        self._look_at = 0.0  # when it is tried to have the name that is wanted
+        self._look_at = 0.0  # when to try the wanted name again
         self._renew(options.width, options.height)
 
     def send(self, frame: Frame) -> None:
-        """Copy one frame into the segment, which is made anew where somebody cut or replaced it.
-        TransportError when there is no name to be had, or no room.
+        """Copy one frame into the segment, which is recreated if another program cut or replaced
+        it. TransportError if no name is available, or no room.
         """
         height, width = frame.image.shape[:2]
         ring = self._ring
@@ -171,24 +171,24 @@ class SharedMemorySink(TransportBase):
             raise TransportError(f"shm:{self._name} cannot be written: {error}") from error
 
     def close(self) -> None:
-        """Take the name away."""
+        """Remove the segment."""
         ring, self._ring = self._ring, None
         if ring:
             _let_go(ring)
 
     @property
     def status(self) -> str:
-        """The name that others can pick."""
+        """The name that receivers can pick."""
         ring = self._ring
         return f"pick shm:{self._name}" + (f", {ring.width}x{ring.height}" if ring else "")
 
     @property
     def problem(self) -> str:
-        """Why the name is another than the one that was asked for."""
+        """Why the name differs from the requested one."""
         return self._problem
 
     def _renew_somewhere(self, width: int, height: int) -> PublicWriter:
-        """A new segment under the name there is, or where that was taken, under another."""
+        """A new segment under the current name, or under another if that was taken over."""
         try:
             return self._renew(width, height)
         except _Taken as taken:
@@ -201,8 +201,8 @@ class SharedMemorySink(TransportBase):
             except _Taken:
                 continue
             self._problem = (
-                f"shm:{self._wanted} was taken by process {told.writer}, so pictures go to "
-                f"shm:{self._name}; end it, and they go to shm:{self._wanted} again."
+                f"shm:{self._wanted} was taken over by process {told.writer}, so frames go to "
+                f"shm:{self._name}; end that process to send to shm:{self._wanted} again."
             )
             self._look_at = perf_counter() + RETURN
             return ring
@@ -210,7 +210,7 @@ class SharedMemorySink(TransportBase):
         raise told
 
     def _return(self, width: int, height: int) -> None:
-        """Have the wanted name again, if that is possible now."""
+        """Return to the wanted name, if possible now."""
         self._look_at = perf_counter() + RETURN
         old, before = self._ring, self._name
         there = _look(self._wanted)
@@ -227,9 +227,9 @@ class SharedMemorySink(TransportBase):
             _let_go(old)
 
     def _renew(self, width: int, height: int) -> PublicWriter:
-        """New first: where that cannot be had the old segment stays as it is."""
+        """Create the new segment first: if that fails, the old one stays as it is."""
         old, there = self._ring, _look(self._name)
-        # Ours under another file is a copy that somebody made of it.
+        # Our process in another file means a copy of our segment.
         mine = old and (old.has_name() or (there and there.writer == os.getpid()))
         if there and not mine and there.is_owned:
             raise _Taken(self._name, there.writer)
@@ -245,11 +245,11 @@ class SharedMemorySink(TransportBase):
 
 
 class _Taken(TransportError):
-    """Another living process sends under a name."""
+    """Another running process sends under a name."""
 
     def __init__(self, name: str, writer: int) -> None:
         super().__init__(
-            f"shm:{name} is being sent by process {writer}; end it or choose another name."
+            f"shm:{name} is in use by process {writer}; end it or choose another name."
         )
         self.writer = writer
 
@@ -262,7 +262,7 @@ def _let_go(ring: PublicWriter) -> None:
 
 
 def offers() -> list[Offer]:
-    """Every segment of another living process that is meant for strangers."""
+    """Every public segment of another running process."""
     found: list[Offer] = []
     for name in public_names():
         header = _look(name)
@@ -273,12 +273,12 @@ def offers() -> list[Offer]:
 
 
 def check_source(name: str) -> None:
-    """TransportError for what can be the name of none."""
+    """TransportError for an invalid name."""
     _checked(name)
 
 
 def open_source(name: str, options: Options) -> SharedMemorySource:
-    """`shm:NAME`; the sender need not be there yet."""
+    """`shm:NAME`; the sender need not be running yet."""
     return SharedMemorySource(_checked(name))
 
 
@@ -290,15 +290,15 @@ def open_sink(name: str, options: Options) -> SharedMemorySink:
 def _checked(name: str) -> str:
     if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise TransportError(
-            f"shm:{name:.100} is no name for shared memory; "
+            f"shm:{name:.100} is not a valid shared memory name; "
             f"use at most {LONGEST_NAME} {NAME_TAKES}{instead(name, LONGEST_NAME)}."
         )
     return name
 
 
 def _look(name: str) -> Header | None:
-    """What a segment says of itself; None where there is none that can be read."""
+    """A segment's header; None if there is no readable one."""
     try:
         return look(name)
-    except OSError:  # not there, not ours to read, or not a ring
+    except OSError:  # missing, not readable, or not a ring
         return None

@@ -617,9 +617,9 @@ def test_a_refusal_is_told_while_it_is_wanted_and_tried_again_with_another_pipel
     assert ("cured", "control") in [(e.kind, e.name) for e in line.tick()]
     line.link.wish({"control": "nowhere:"})
     line.tick()
-    line.web.answer(422, "'nowhere:' is no source.")
+    line.web.answer(422, "'nowhere:' is not a source.")
     [event] = [event for event in line.tick() if event.kind == "wrong"]
-    assert event.value == "control: 'nowhere:' is no source."
+    assert event.value == "control: 'nowhere:' is not a source."
     line.link.wish({"control": ""})
     assert ("cured", "control") in [(e.kind, e.name) for e in line.tick()]
 

@@ -227,7 +227,7 @@ def test_a_folder_on_drive_c_is_no_camera():
     folder.mkdir(parents=True, exist_ok=True)
     try:
         assert camera.offers() == []
-        with pytest.raises(TransportError, match="this machine shows none"):
+        with pytest.raises(TransportError, match="this machine has none"):
             open_source("camera:front", Options())
     finally:
         folder.rmdir()

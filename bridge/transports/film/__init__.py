@@ -1,1 +1,1 @@
-"""What `file:` shows: clips, pictures, pictures that move, and folders of them."""
+"""What `file:` plays: clips, images, animated images, and folders of them."""

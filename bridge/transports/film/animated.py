@@ -1,4 +1,4 @@
-"""A WebP that moves: FFmpeg has no reader for it, so its frames are laid over each other here."""
+"""Animated WebP: FFmpeg cannot read it, so its frames are composited here."""
 
 import struct
 from collections.abc import Generator, Iterator
@@ -20,14 +20,14 @@ from bridge.transports.film.pictures import (
 from bridge.transports.film.player import Shot
 from engine.images.decoding import header
 
-SOON, INSTEAD = 0.011, 0.1  # seconds: what is to be shown for less is shown for as long as browsers
-REPLACES, CLEARED = 2, 1  # flags of a frame: it is not blended with what is below; it goes after
+SOON, INSTEAD = 0.011, 0.1  # seconds: a shorter duration is replaced, as browsers do
+REPLACES, CLEARED = 2, 1  # flags of a frame: no blending; cleared afterwards
 ALPHA = 16  # a flag of the file
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One frame: the rectangle that it changes, for how many seconds it is shown, a WebP of it."""
+    """One frame: the rectangle it changes, its duration in seconds, and its WebP data."""
 
     x: int
     y: int
@@ -39,14 +39,14 @@ class Part:
 
 
 class AnimatedWebp:
-    """A WebP of several frames."""
+    """An animated WebP file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.name, self.rate = path.name, ""
 
     def once(self) -> Generator[Shot, None, None]:
-        """The shots of one round; TransportError for what cannot be read."""
+        """The shots of one loop; TransportError for an unreadable file."""
         data = contents(self._path)
         found = header(data)
         width, height = (found.width, found.height) if found else (0, 0)
@@ -82,14 +82,14 @@ def _parts(data: bytes) -> Iterator[Part]:
 
 
 def _alone(frame: bytes, width: int, height: int) -> bytes:
-    """A frame's chunks as a file of its own; both sides less one."""
+    """A frame's chunks as a separate file; both sides minus one."""
     sides = width.to_bytes(3, "little") + height.to_bytes(3, "little")
     head = struct.pack("<4sII", b"VP8X", 10, ALPHA) + sides if frame[:4] == b"ALPH" else b""
     return struct.pack("<4sI4s", b"RIFF", 4 + len(head) + len(frame), b"WEBP") + head + frame
 
 
 def _lay(part: Part, place: Image) -> bool:
-    """Draw a frame into the canvas; False where it is damaged or reaches beyond."""
+    """Draw a frame into the canvas; False if it is damaged or exceeds it."""
     found = cv2.imdecode(np.frombuffer(part.data, np.uint8), cv2.IMREAD_UNCHANGED)
     if found is None or found.shape[:2] != place.shape[:2]:
         return False

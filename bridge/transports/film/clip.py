@@ -1,4 +1,4 @@
-"""A video file, as FFmpeg decodes it, put right: its times, its fields, its shape."""
+"""A video file decoded by FFmpeg, with timestamps, fields and pixel shape corrected."""
 
 import logging
 import re
@@ -30,53 +30,53 @@ from bridge.transports.film.upright import Upright
 
 log = logging.getLogger(__name__)
 
-BACK = 0.5  # seconds back, or more, are a clock that was set, and less only disorder
-# Seconds ahead that are a hole in which nothing new was seen, and more are a clock that was set:
-# where a format's clock may jump at any time, and elsewhere.
+BACK = 0.5  # seconds backwards from which it is a reset clock; less is only disorder
+# Seconds forwards up to which it is a gap without frames; more is a reset clock: for formats whose
+# clock may jump at any time, and for others.
 HOLE, LONG_HOLE = 5.0, 60.0
-FASTEST = 1000  # pictures a second; beyond, it is the rate of a clock
-FEW = 3  # pictures of an even rate that any hole may last: some clips show one in a minute
-# FFmpeg's own decoders of these leave the transparency out.
+FASTEST = 1000  # frames per second; beyond, it is the rate of a clock
+FEW = 3  # frame durations that any gap may last: some clips have one frame a minute
+# FFmpeg's own decoders for these ignore transparency.
 WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-DEINTERLACE = "mode=send_field:deint=interlaced"  # of each field a picture
+DEINTERLACE = "mode=send_field:deint=interlaced"  # one frame per field
 NAMED = re.compile(r"Video: (?:none \()?(\w+)")  # the codec, as FFmpeg describes a stream
 
 
 class Timeline:
-    """When pictures are due, from what a file says, whose clock may have been set on the way."""
+    """When frames are due, from a file's timestamps, whose clock may have been reset."""
 
     def __init__(self, rate: float, hole: float) -> None:
-        """`rate` in pictures a second holds where the file is silent."""
+        """`rate` in frames per second is used where the file has no durations."""
         self._usual = 1 / rate
         self._hole = max(hole, FEW * self._usual)
         self._first = self._last = 0.0
         self._begun = False
-        self.at = self.length = 0.0  # of the newest picture, in seconds since the first
+        self.at = self.length = 0.0  # of the newest frame, in seconds since the first
 
     def place(self, seen: float | None, length: float) -> None:
-        """Put the next picture where the file has it, both in seconds; `length` may be 0."""
+        """Place the next frame at the file's time, both in seconds; `length` may be 0."""
         if seen is None:
             seen = self._last + self.length
         if not self._begun:
             self._begun, self._first = True, seen
         elif not -BACK < seen - self._last <= self._hole:
-            self._first = seen - self.at - self.length  # it goes on right after the one before
+            self._first = seen - self.at - self.length  # continue right after the previous one
         self.at = max(seen - self._first, self.at)
         self.length = length if 0 < length <= self._hole else self._usual
         self._last = seen
 
 
 class Clip:
-    """A video file. Its pictures are decoded in the thread that plays."""
+    """A video file. Its frames are decoded in the playing thread."""
 
     def __init__(self, path: Path, kind: str = "") -> None:
-        """`kind` is FFmpeg's name of the format where its guess is not to be trusted."""
+        """`kind` is FFmpeg's format name, if its guess cannot be trusted."""
         self._path, self._kind = path, kind
         self._upright, self._cover = Upright(), Upright()
         self.name, self.rate = path.name, ""
 
     def once(self) -> Generator[Shot, None, None]:
-        """The shots of one round; TransportError for what cannot be played."""
+        """The shots of one loop; TransportError for an unplayable file."""
         with self._opened() as (container, stream):
             aside = _alpha_of(container, stream) if self._kind else None
             rates = (stream.average_rate, stream.guessed_rate)
@@ -85,7 +85,7 @@ class Clip:
             jumps = bool(container.format.flags & Flags.ts_discont.value)
             line = Timeline(rate, HOLE if jumps else LONG_HOLE)
             coded = stream.codec_context
-            # What the container says of the pixels' shape wins over what the pictures say.
+            # The container's pixel aspect ratio wins over the frames'.
             told = stream.sample_aspect_ratio
             own = told != coded.sample_aspect_ratio
             try:
@@ -100,13 +100,13 @@ class Clip:
                     draw = partial(self._drawn, picture, aspect, alpha)
                     yield Shot(line.at, line.length, draw)
             except FFmpegError as error:
-                # What is broken in the middle ends the round; the next one starts afresh.
+                # A defect in the middle ends the loop; the next one starts over.
                 log.warning("%s is damaged after %.1f s (%s)", self._path, line.at, error.strerror)
 
     def _drawn(
         self, picture: VideoFrame, aspect: Fraction | None, alpha: VideoFrame | None
     ) -> Image:
-        """A picture, with its transparency where that is another one, in gray."""
+        """A frame as image, with alpha from a second, gray frame if there is one."""
         image = self._upright.drawn(picture, aspect)
         if alpha is not None:
             image[..., 3] = self._cover.drawn(alpha, aspect)[..., 0]
@@ -122,7 +122,7 @@ class Clip:
             yield container, self._stream(container)
 
     def _stream(self, container: InputContainer) -> VideoStream:
-        """The first that is a film and can be decoded."""
+        """The first video stream that can be decoded."""
         films = [
             stream
             for stream in container.streams.video
@@ -130,26 +130,28 @@ class Clip:
         ]
         if not films and container.streams.video:
             raise TransportError(
-                f"{self._path} is sound with a cover and no film; take another file, or save the "
-                "cover as a picture."
+                f"{self._path} is audio with cover art, not a video; use another file, or save the "
+                "cover as an image."
             )
         if not films:
-            raise TransportError(f"There is no picture in {self._path}; try another file.")
-        for stream in sorted(films, key=lambda found: found.frames == 1):  # that is its poster
+            raise TransportError(f"No video found in {self._path}; try another file.")
+        for stream in sorted(
+            films, key=lambda found: found.frames == 1
+        ):  # a single frame is a poster
             if getattr(stream, "codec_context", None) is not None:
-                if stream.width and stream.height:  # else its first picture tells
+                if stream.width and stream.height:  # else the first frame tells
                     check_size(stream.width, stream.height, self._path)
                 stream.thread_type = "AUTO"
                 return stream
         raise TransportError(
-            f"{self._path} cannot be played: no decoder here knows its codec "
-            f"{_codec(container)}; save it as H.264, HEVC, ProRes or VP9."
+            f"{self._path} cannot be played: no decoder for its codec {_codec(container)}; "
+            "save it as H.264, HEVC, ProRes or VP9."
         )
 
 
 def progressive(pictures: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
-    """Pictures as they are, and from the first one on that is of two fields, one for each field;
-    with how many come of one.
+    """Frames as they are; from the first interlaced one on, one frame per field. Each with the
+    number of frames made from one.
     """
     graph, shape = None, ()
     for picture in pictures:
@@ -181,7 +183,7 @@ def _deinterlacer(picture: VideoFrame) -> Graph:
 
 
 def _pushed(graph: Graph, picture: VideoFrame | None) -> Iterator[tuple[VideoFrame, int]]:
-    """What a filter gives for a picture, or at its end: two for each."""
+    """The filter's output for a frame, or at the end: two for each."""
     graph.vpush(picture)
     while True:
         try:
@@ -198,14 +200,14 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
         try:
             # cast: it is one of video
             decoder = cast(VideoCodecContext, CodecContext.create(better, "r"))
-        except ValueError:  # PyAV is of those who build it
-            log.warning("PyAV has no %s here: transparency is left out", better)
+        except ValueError:  # depends on how PyAV was built
+            log.warning("this PyAV has no %s: transparency is ignored", better)
     for packet in container.demux(stream):
         yield from decoder.decode(packet)
 
 
 def _alpha_of(container: InputContainer, stream: VideoStream) -> VideoStream | None:
-    """The track in which a moving AVIF has its transparency, as a film in gray; None for none."""
+    """The gray track that holds an animated AVIF's transparency; None if there is none."""
     for other in container.streams.video:
         same = (other.width, other.height, other.frames) == (
             stream.width, stream.height, stream.frames
@@ -221,7 +223,7 @@ def _alpha_of(container: InputContainer, stream: VideoStream) -> VideoStream | N
 def _beside(
     container: InputContainer, stream: VideoStream, aside: VideoStream
 ) -> Iterator[tuple[VideoFrame, int, VideoFrame]]:
-    """The pictures of two tracks side by side, as `progressive` has them."""
+    """The frames of two tracks in pairs, in the format of `progressive`."""
     waiting: dict[int, deque[VideoFrame]] = {stream.index: deque(), aside.index: deque()}
     colours, alphas = waiting.values()
     for packet in container.demux(stream, aside):
@@ -232,11 +234,11 @@ def _beside(
 
 
 def _codec(container: InputContainer) -> str:
-    """What FFmpeg calls a codec that it does not know: only what it prints tells."""
+    """FFmpeg's name for an unknown codec, which only its printed output contains."""
     before = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)
     try:
         found = NAMED.search(str(cast(Any, container).dumps_format()))  # no type names it
     finally:
         av.logging.set_level(before)
-    return f"'{found[1]}'" if found else "by name"
+    return f"'{found[1]}'" if found else "(unknown)"

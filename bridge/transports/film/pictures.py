@@ -1,4 +1,4 @@
-"""Pictures from files: RGBA, 8 bits, turned as the camera was held."""
+"""Images from files: RGBA, 8 bits, rotated as the camera was held."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -15,14 +15,14 @@ from bridge.transports import TransportError
 from bridge.transports.base import ClockedSource
 from engine.images.decoding import MOST_BYTES, header, otherwise, too_thin, turns
 
-MOST_PIXELS = 40_000_000  # of a picture, which is held whole
-ORIENTATION, WIDTH, HEIGHT = 274, 256, 257  # tags of a TIFF, and of EXIF, which is one
+MOST_PIXELS = 40_000_000  # of an image, which is held in memory
+ORIENTATION, WIDTH, HEIGHT = 274, 256, 257  # tags of TIFF, and of EXIF, which is TIFF
 TIFF = b"II*\0", b"MM\0*"
 ANIMATED = 2  # among the flags of a WebP
 TWELVE_BITS = 0x20  # among the flags of an AVIF
-HEAD = 1 << 20  # bytes of a file in which it says what it is
+HEAD = 1 << 20  # bytes read to recognise a file
 PNG = b"\x89PNG\r\n\x1a\n"
-# What makes upright, by EXIF's number
+# Transforms to upright, by EXIF orientation
 TURNS: dict[int, Callable[[Image], Image]] = {
     2: np.fliplr,
     3: lambda image: np.rot90(image, 2),
@@ -35,7 +35,7 @@ TURNS: dict[int, Callable[[Image], Image]] = {
 
 
 class StillSource(ClockedSource):
-    """A picture, given at once and again every half second, for those who come later."""
+    """An image, sent at once and again every half second, for late receivers."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(Deadline(2))
@@ -52,16 +52,16 @@ class StillSource(ClockedSource):
 
 
 def read(path: Path) -> Image:
-    """The picture in a file; TransportError for what is none or too large."""
+    """The image in a file; TransportError if it is not an image or too large."""
     return unpacked(contents(path), path)
 
 
 def contents(path: Path) -> bytes:
-    """The bytes of a picture's file, at most `MOST_BYTES`; TransportError."""
+    """The bytes of an image file, at most `MOST_BYTES`; TransportError otherwise."""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise TransportError(
-                f"{path} has more than {MOST_BYTES // 10**6} MB; scale it down first."
+                f"{path} is larger than {MOST_BYTES // 10**6} MB; scale it down first."
             )
         return path.read_bytes()
     except OSError as error:
@@ -69,12 +69,12 @@ def contents(path: Path) -> bytes:
 
 
 def unpacked(data: bytes, path: Path) -> Image:
-    """The same of a file's bytes."""
+    """The same from a file's bytes."""
     check_kind(data, path)
     check_size(*_size_of(data), path)
-    # imread cannot read a path with an umlaut on Windows, imdecode does not care.
+    # On Windows imread fails on paths that are not ASCII; imdecode takes bytes.
     packed = np.frombuffer(data, np.uint8)
-    jpeg = data.startswith(b"\xff\xd8")  # OpenCV turns it, and knows its inks
+    jpeg = data.startswith(b"\xff\xd8")  # OpenCV rotates it, and handles CMYK
     found = cv2.imdecode(packed, cv2.IMREAD_COLOR if jpeg else cv2.IMREAD_UNCHANGED)
     if found is not None and found.dtype == np.uint16:
         found = cv2.convertScaleAbs(found, alpha=255 / _white(data))
@@ -89,35 +89,35 @@ def unpacked(data: bytes, path: Path) -> Image:
 
 
 def check_kind(data: bytes, path: Path) -> None:
-    """TransportError for what is neither picture nor film, by its first bytes, where that is known:
-    a web page that was saved in their place.
+    """TransportError if the first bytes show that a file is neither image nor video, such as a web
+    page saved instead.
     """
     if found := otherwise(data):
-        raise TransportError(f"{path} is {found[0]}, no film or picture; {found[1]}.")
+        raise TransportError(f"{path} is {found[0]}, not a video or image; {found[1]}.")
 
 
 def unreadable(path: Path) -> TransportError:
-    """What is said of a file that is damaged, or no picture at all."""
-    return TransportError(f"{path} is not a picture that can be read; try a PNG or JPEG.")
+    """The error for a damaged file, or one that is not an image."""
+    return TransportError(f"{path} is not a readable image; try a PNG or JPEG.")
 
 
 def check_size(width: int, height: int, path: Path) -> None:
-    """TransportError for a size in pixels, as a header tells it, that is not to be unpacked: a
-    small file may hold so many.
+    """TransportError for a header's size in pixels that must not be decoded: a small file may
+    decode to very many.
     """
     if width < 1 or height < 1:
         raise unreadable(path)
     if thin := too_thin(width, height):
-        raise TransportError(f"{path} has pictures of {thin}.")
+        raise TransportError(f"{path} has images of {thin}.")
     if width * height > MOST_PIXELS:
         raise TransportError(
-            f"{path} has pictures of {width}x{height} where {MOST_PIXELS // 10**6} megapixels are "
-            "the most; scale it down first."
+            f"{path} has images of {width}x{height}, over the limit of {MOST_PIXELS // 10**6} "
+            "megapixels; scale it down first."
         )
 
 
 def rgba(found: np.ndarray) -> Image:
-    """RGBA of what OpenCV gives: gray, BGR or BGRA of 8 bits."""
+    """OpenCV's 8-bit gray, BGR or BGRA as RGBA."""
     if found.ndim == 2:
         to = cv2.COLOR_GRAY2RGBA
     else:
@@ -126,7 +126,7 @@ def rgba(found: np.ndarray) -> Image:
 
 
 def moves(data: bytes) -> str:
-    """Which kind of moving picture a file's first bytes begin: `apng`, `webp`, `avif`, or none."""
+    """The type of animated image, by the first bytes: `apng`, `webp`, `avif`, or empty."""
     if data.startswith(PNG):
         kinds = [kind for kind, _, _ in _png_chunks(data)]
         before = kinds[: kinds.index(b"IDAT")] if b"IDAT" in kinds else kinds
@@ -137,7 +137,7 @@ def moves(data: bytes) -> str:
 
 
 def riff_chunks(data: bytes, begin: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """The chunks of a stretch of a WebP: kind, and where their content begins and ends."""
+    """The chunks in a range of a WebP: type, and start and end of the content."""
     while begin + 8 <= end:
         kind, length = struct.unpack_from("<4sI", data, begin)
         begin += 8
@@ -151,11 +151,11 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         length, kind = struct.unpack_from(">I4s", data, begin)
         begin += 8
         yield kind, begin, begin + length
-        begin += length + 4  # behind its checksum
+        begin += length + 4  # past its checksum
 
 
 def _turns(data: bytes) -> list[Callable[[Image], Image]]:
-    """What makes a picture upright, one after the other: as its boxes say, else its EXIF."""
+    """The transforms that make an image upright, in order: from its boxes, else its EXIF."""
     found = header(data)
     if found and found.kind == "AVIF":
         return turns(data, found)
@@ -164,7 +164,7 @@ def _turns(data: bytes) -> list[Callable[[Image], Image]]:
 
 
 def _white(data: bytes) -> int:
-    """The largest value in a picture of more than 8 bits; an AVIF keeps its 10 or 12."""
+    """The largest value in an image of more than 8 bits; AVIF keeps its 10 or 12."""
     place = data.find(b"av1C", 0, HEAD)
     if data[4:8] != b"ftyp" or place < 0:
         return 0xFFFF
@@ -183,7 +183,7 @@ def _exif(data: bytes) -> bytes:
 
 
 def _size_of(data: bytes) -> tuple[int, int]:
-    """Width and height, as the header says; 0 where that is none of a picture."""
+    """Width and height from the header; 0 if it is not an image header."""
     if found := header(data):
         return found.width, found.height
     width, height = _tags(data, WIDTH, HEIGHT)
@@ -191,7 +191,7 @@ def _size_of(data: bytes) -> tuple[int, int]:
 
 
 def _tags(data: bytes, *wanted: int) -> list[int]:
-    """Numbers that stand in the first folder of a TIFF; 0 for what does not."""
+    """Numbers from the first directory of a TIFF; 0 for missing tags."""
     if data[:4] not in TIFF:
         return [0 for _ in wanted]
 

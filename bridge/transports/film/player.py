@@ -1,4 +1,4 @@
-"""Pictures that are due at their times, over and over."""
+"""Plays timed images in a loop."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -9,14 +9,14 @@ from bridge.frames.frame import Frame, Image
 from bridge.transports import TransportError
 from bridge.transports.base import TransportBase
 
-STALL = 0.5  # seconds late from which on the clip goes on where it was instead of catching up
-HURRY = 0.05  # seconds to spend on catching up before a picture is given all the same
+STALL = 0.5  # seconds late from which the clip continues where it was instead of catching up
+HURRY = 0.05  # seconds to spend on catching up before a frame is given anyway
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture: when it is due, in seconds since the first one; for how many seconds; and what
-    draws it, in the thread that plays, which may raise TransportError.
+    """One frame: when it is due, in seconds since the first; its duration in seconds; and the
+    function that draws it in the playing thread, which may raise TransportError.
     """
 
     at: float
@@ -25,41 +25,41 @@ class Shot:
 
 
 class Reel(Protocol):
-    """What is played."""
+    """Something to play."""
 
     @property
     def name(self) -> str:
-        """What it is called, in a sentence."""
+        """Its name for messages."""
         ...
 
     @property
     def rate(self) -> str:
-        """Its rate in pictures a second, to be told."""
+        """Its rate in frames per second, as text."""
         ...
 
     def once(self) -> Generator[Shot, None, None]:
-        """The shots of one round, whose first is due at 0. TransportError where there are none."""
+        """The shots of one loop, the first due at 0. TransportError if there are none."""
         ...
 
 
 class Player(TransportBase):
-    """A reel. Who comes late gets the picture that is due now; the ones before are left out, and
-    not even drawn.
+    """Plays a reel. A late caller gets the frame that is due now; earlier ones are skipped without
+    being drawn.
     """
 
     def __init__(self, reel: Reel) -> None:
-        """Take the first shot, so that a bad file is refused here; TransportError."""
+        """Read the first shot, so that a bad file fails here; TransportError."""
         self._reel = reel
         self._size = ""
         self._shots = self._for_ever()
-        self._now: Shot | None = None  # to be given next
-        self._image: Image | None = None  # of `_now`, drawn while there is time
+        self._now: Shot | None = None  # the next to be given
+        self._image: Image | None = None  # of `_now`, drawn ahead of time
         self._after = self._pull()
-        self._zero: float | None = None  # when it began, by perf_counter
+        self._zero: float | None = None  # its start, by perf_counter
         self._index = 0
 
     def receive(self, timeout: float) -> Frame | None:
-        """The next picture when it is due."""
+        """The next frame when it is due."""
         until = perf_counter() + timeout
         due, shot = self._choose()
         if self._image is None:
@@ -81,13 +81,13 @@ class Player(TransportBase):
         return f"{self._size} at {self._reel.rate}, {self._reel.name}".lstrip()
 
     def _choose(self) -> tuple[float, Shot]:
-        """The shot to give next and when it is due: never one whose successor is due too."""
+        """The next shot and when it is due: never one whose successor is also due."""
         if self._now is None:
             self._now, self._after = self._after, self._pull()
         now = perf_counter()
         zero = now - self._now.at if self._zero is None else self._zero
         if now - (zero + self._now.at) > STALL:
-            zero = now - self._now.at  # go on from here instead of hurrying through all of it
+            zero = now - self._now.at  # continue from here instead of rushing through the backlog
         while zero + self._after.at <= perf_counter() < now + HURRY:
             self._now, self._after, self._image = self._after, self._pull(), None
         self._zero = zero
@@ -110,7 +110,7 @@ class Player(TransportBase):
             raise
 
     def _for_ever(self) -> Generator[Shot, None, None]:
-        """The shots of one round after another, on one line of time."""
+        """The shots of loop after loop, on one timeline."""
         start = 0.0
         while True:
             end = start
@@ -118,5 +118,5 @@ class Player(TransportBase):
                 yield replace(shot, at=start + shot.at)
                 end = start + shot.at + shot.length
             if end == start:
-                raise TransportError(f"There is no picture in {self._reel.name}; try another file.")
+                raise TransportError(f"No frame found in {self._reel.name}; try another file.")
             start = end

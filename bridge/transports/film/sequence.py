@@ -1,4 +1,4 @@
-"""Pictures and clips that lie in a folder, one after the other."""
+"""Images and clips in a folder, one after the other."""
 
 import logging
 import re
@@ -18,21 +18,21 @@ from engine.images.decoding import HEIC, header
 
 log = logging.getLogger(__name__)
 
-DENSE = 2  # numbers for each file, or fewer, where they count up
-FIRST = 16  # files of which one must be readable when a folder is opened
-SLIDE = 5.0  # seconds for a picture of a folder in which they are not numbered
+DENSE = 2  # numbers per file, at most, in a numbered sequence
+FIRST = 16  # files, one of which must be readable when a folder is opened
+SLIDE = 5.0  # seconds per image in a folder without numbering
 NUMBER = re.compile(r"\d+")
-WRITTEN = re.compile(r"%0?\d*d|#+|\*")  # in a name: where numbers stand, or anything
+WRITTEN = re.compile(r"%0?\d*d|#+|\*")  # in a name: a number, or anything
 
 
 def reel(path: Path) -> Reel | None:
-    """What plays a file; None for a picture that stands. OSError, or TransportError."""
+    """The reel for a file; None for a still image. OSError, or TransportError."""
     with path.open("rb") as file:
         head = file.read(HEAD)
     check_kind(head, path)
     if head[4:8] == b"ftyp" and head[8:12] in HEIC:  # FFmpeg would play one of its tiles
         raise TransportError(
-            f"{path} is a HEIC picture, which cannot be read here; save it as JPEG or PNG."
+            f"{path} is a HEIC image, which cannot be read; save it as JPEG or PNG."
         )
     ending = path.suffix.lower()
     if ending not in PICTURES and (ending in FILMS or header(head) is None):
@@ -44,29 +44,28 @@ def reel(path: Path) -> Reel | None:
 
 
 class Sequence:
-    """What a folder holds, or what of it has a name such as `shot_%04d.png`, `shot_####.png` or
-    `shot*`: pictures, for as long as each is shown, and whole clips. It is looked up every round.
-    One that cannot be read is told in the log, once, and the one before it stays.
+    """A folder's files, or those with a name such as `shot_%04d.png`, `shot_####.png` or `shot*`:
+    images, each for its duration, and whole clips. The folder is read again in every loop. An
+    unreadable file is logged once, and the previous image stays.
     """
 
     def __init__(self, path: Path, fps: float, *, asked: bool) -> None:
-        """`fps` pictures a second; unless they were `asked` for, slowly where names do not count
-        up. TransportError where there is nothing, or the first few are all pictures that cannot be
-        read.
+        """`fps` images per second; unless it was `asked` for, a slide show if names are not
+        numbered. TransportError if there is no file, or the first few are all unreadable images.
         """
         self._path = path
         files = self._files()
         if not files:
-            raise TransportError(f"There is no picture or film in {path}; check the path.")
+            raise TransportError(f"No image or video found in {path}; check the path.")
         slow = not asked and not _counts(files)
         self._length = SLIDE if slow else 1 / fps
         self.name = f"{len(files)} files of {path.name}"
         self.rate = f"{1 / self._length:.4g}"
         self._left_out: set[Path] = set()
-        self._last = self._first(files)  # the picture that was drawn last
+        self._last = self._first(files)  # the last image drawn
 
     def once(self) -> Generator[Shot, None, None]:
-        """The shots of one round."""
+        """The shots of one loop."""
         at, rate = 0.0, f"{1 / self._length:.4g}"
         for path in self._files():
             if _still(path):
@@ -81,11 +80,11 @@ class Sequence:
                     self.rate = found.rate if found else rate
                     yield replace(shot, at=start + shot.at)
                     at = start + shot.at + shot.length
-            except (TransportError, OSError) as error:  # the others are there
-                log.warning("%s is left out: %s", path, error)
+            except (TransportError, OSError) as error:  # the others may be fine
+                log.warning("%s is skipped: %s", path, error)
 
     def _first(self, files: list[Path]) -> Image | None:
-        """The first picture that can be read; None where a clip comes before it."""
+        """The first readable image; None if a clip comes first."""
         failure: TransportError | None = None
         for path in files[:FIRST]:
             if not _still(path):
@@ -94,7 +93,7 @@ class Sequence:
                 return read(path)
             except TransportError as error:
                 failure = failure or error
-        raise failure or TransportError(f"There is no picture in {self._path}; check the path.")
+        raise failure or TransportError(f"No image found in {self._path}; check the path.")
 
     def _drawn(self, path: Path) -> Image:
         try:
@@ -102,14 +101,14 @@ class Sequence:
             self._left_out.discard(path)
         except TransportError as error:
             if path not in self._left_out:
-                log.warning("%s is left out: %s", path, error)
+                log.warning("%s is skipped: %s", path, error)
             if self._last is None:
                 raise
             self._left_out.add(path)
         return self._last
 
     def _files(self) -> list[Path]:
-        """Those that are shown, in the order of the numbers in their names."""
+        """The files to show, ordered by the numbers in their names."""
         folder, name = self._path, re.compile(".*")
         if not folder.is_dir():
             folder, name = folder.parent, _names(folder.name)
@@ -132,7 +131,7 @@ def is_pattern(path: Path) -> bool:
 
 
 def _still(path: Path) -> bool:
-    """Whether a file is a picture that stands. What cannot be read counts as one: `read` tells."""
+    """Whether a file is a still image. Unreadable files count as one: `read` reports them."""
     try:
         return path.suffix.lower() in PICTURES and reel(path) is None
     except (OSError, TransportError):
@@ -140,7 +139,7 @@ def _still(path: Path) -> bool:
 
 
 def _counts(files: list[Path]) -> bool:
-    """Whether files are called the same, but for one number that counts up, with few gaps."""
+    """Whether file names differ only in one number that counts up, with few gaps."""
     if len({NUMBER.sub("#", path.name) for path in files}) > 1:
         return False
     rows = zip(*(map(int, NUMBER.findall(path.name)) for path in files), strict=True)

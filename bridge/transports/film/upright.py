@@ -1,4 +1,4 @@
-"""A decoded picture as it is meant to be seen: RGBA, upright, its pixels square."""
+"""A decoded frame as it should be seen: RGBA, upright, with square pixels."""
 
 import struct
 from collections.abc import Mapping
@@ -14,36 +14,36 @@ from av.video.reformatter import VideoReformatter
 from bridge.frames.frame import Image
 
 BT709, UNSPECIFIED, HD_ROWS = 1, 2, 720
-ODDEST = 5  # times as wide as high, or as high as wide: no pixel is, that was ever meant
-WIDEST = 16_384  # pixels of a row that are made of others
+ODDEST = 5  # largest pixel aspect ratio, or its inverse; beyond it, the tag is wrong
+WIDEST = 16_384  # pixels of a rescaled row
 
 
 class Upright:
-    """One converter for the pictures of one clip; of one thread."""
+    """The converter for one clip's frames; used by one thread."""
 
     def __init__(self) -> None:
         self._converter = VideoReformatter()
 
     def drawn(self, picture: VideoFrame, aspect: Fraction | None) -> Image:
-        """Its RGBA; `aspect` is a pixel's width by its height."""
+        """The frame as RGBA; `aspect` is a pixel's width divided by its height."""
         convert = self._converter.reformat
         untagged = picture.colorspace == UNSPECIFIED and picture.height >= HD_ROWS
         matrix = BT709 if untagged else None
         clear = any(part.is_alpha for part in picture.format.components)
         width = _width(picture.width, aspect)
         if width == picture.width and width % 8:
-            # FFmpeg's fast ways from subsampled colour leave the last columns empty there.
+            # FFmpeg's fast conversions from subsampled colour leave the last columns empty here.
             between = "yuva444p" if clear else "yuv444p"
             picture = convert(picture, format=between, src_colorspace=matrix, dst_colorspace=matrix)
         to = "rgba" if clear else "rgb24"
         flat = convert(picture, width=width, format=to, src_colorspace=matrix).to_ndarray()
         if not clear:
-            flat = cv2.cvtColor(flat, cv2.COLOR_RGB2RGBA)  # FFmpeg takes twice as long for it
+            flat = cv2.cvtColor(flat, cv2.COLOR_RGB2RGBA)  # FFmpeg takes twice as long
         return _turned(cast(Image, flat), picture)  # rgba is 8 bits
 
 
 def _width(width: int, aspect: Fraction | None) -> int:
-    """Of a row of square pixels."""
+    """The width in square pixels."""
     if not aspect or not Fraction(1, ODDEST) <= aspect <= ODDEST:
         return width
     found = round(width * aspect)
@@ -51,7 +51,7 @@ def _width(width: int, aspect: Fraction | None) -> int:
 
 
 def _turned(image: Image, picture: VideoFrame) -> Image:
-    """As the display matrix says, by quarters and mirrored: column a x + c y, row b x + d y."""
+    """Rotate by quarters and mirror per display matrix: column a x + c y, row b x + d y."""
     sides = cast(Mapping[Type, SideData], picture.side_data)  # PyAV types it as its parts
     if told := sides.get(Type.DISPLAYMATRIX):
         a, b, _, c, d, *_ = struct.unpack("=9i", bytes(told))

@@ -1,4 +1,4 @@
-"""Recordings: pictures into a film, in one of the kinds of `kinds.py`, or into a file each."""
+"""Recordings: frames into a video, in a format of `kinds.py`, or one file per frame."""
 
 from bridge.transports.recording.kinds import Wishes, asked
 from bridge.transports.recording.sink import Recording

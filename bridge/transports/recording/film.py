@@ -1,4 +1,4 @@
-"""One film: every picture gets the time at which it was sent, so a held one just lasts."""
+"""One video file: every frame has the time it was sent, so a held frame just lasts longer."""
 
 import io
 from fractions import Fraction
@@ -20,25 +20,25 @@ from bridge.transports import TransportError
 from bridge.transports.recording import kinds
 from bridge.transports.recording.kinds import FRAGMENT, KEY, Container, Encoder
 
-TICKS = 90_000  # of a second, the clock of the file
+TICKS = 90_000  # per second, the file's time base
 BT709, VIDEO_RANGE = 1, 1
-MOST_KEPT = 3  # pictures that an encoder may take before it gives one back
-AT_ONCE = {"flush_packets": "1"}  # nor may what was written wait until there are 32 KB
-# Until it is closed, a file in fragments plays up to the last one; then it is one like any other.
+MOST_KEPT = 3  # frames that an encoder may take before it returns one
+AT_ONCE = {"flush_packets": "1"}  # nor may output wait until 32 KB have collected
+# An unclosed fragmented file plays up to its last fragment; once closed it is a regular file.
 HYBRID, FRAGMENTED = "hybrid_fragmented", "empty_moov+default_base_moof"
-KNOWS_HYBRID = (62, 0, 0)  # FFmpeg 8; before, the file stays in fragments
+KNOWS_HYBRID = (62, 0, 0)  # FFmpeg 8; before that, the file stays fragmented
 
 
 class FilmFile:
-    """A file that is written by one thread. What fails raises FFmpegError or OSError."""
+    """A file written by one thread. Failures raise FFmpegError or OSError."""
 
     def __init__(
         self, file: Path | io.BytesIO, kind: kinds.Film, encoder: Encoder, fps: float
     ) -> None:
-        """Make the file; the size of its pictures is that of the first one."""
-        self.count = 0  # pictures
+        """Create the file; its frame size is that of the first frame."""
+        self.count = 0  # frames
         self.bytes = 0
-        self.began = 0.0  # when its first picture was written
+        self.began = 0.0  # when its first frame was written
         self._kind, self._encoder, self._fps = kind, encoder, fps
         self._container = _created(file, kind.container)
         self._stream: VideoStream | None = None
@@ -47,7 +47,7 @@ class FilmFile:
         self._last_at = self._key_at = 0.0
 
     def write(self, image: Image, now: float) -> None:
-        """Record a picture that is new at `now`, in seconds by any clock."""
+        """Record a frame that is new at `now`, in seconds by any clock."""
         if self._stream is None:
             self.began = now
             self._stream = self._start(_even(image))
@@ -55,12 +55,12 @@ class FilmFile:
         self.count += 1
 
     def hold(self, now: float, least: float = FRAGMENT) -> None:
-        """The last picture is still shown; it is recorded again after `least` seconds of it."""
+        """The last frame is still shown; it is recorded again after `least` seconds."""
         if self._stream and self._last and now - self._last_at >= least:
             self._encode(self._stream, self._last, now)
 
     def finish(self, now: float) -> None:
-        """Close the file; the last picture lasts until `now`."""
+        """Close the file; the last frame lasts until `now`."""
         try:
             self.hold(now, 1.5 / self._fps)
             if self._stream:
@@ -69,7 +69,7 @@ class FilmFile:
             self._container.close()
 
     def abandon(self) -> None:
-        """Close it after what has failed."""
+        """Close it after a failure."""
         self._container.close()
 
     def _start(self, image: Image) -> VideoStream:
@@ -119,8 +119,8 @@ class FilmFile:
 
 
 def working(kind: kinds.Film, size: tuple[int, int], fps: float) -> Encoder:
-    """The first of the encoders that makes a film of this (width, height) that can be played;
-    TransportError, with what to take instead, where none does.
+    """The first encoder that produces a playable video of this (width, height); TransportError,
+    with an alternative, if none does.
     """
     whys: list[str] = []
     for encoder in kind.encoders:
@@ -129,12 +129,14 @@ def working(kind: kinds.Film, size: tuple[int, int], fps: float) -> Encoder:
             return encoder
         whys.append(f"{encoder.name}: {why}")
     instead = _instead(kind, size, fps)
-    cure = f"take {instead}" if instead else "install the package av anew"
-    raise TransportError(f"{kind.codec.title} cannot be recorded here ({'; '.join(whys)}); {cure}.")
+    cure = f"use {instead}" if instead else "reinstall the package av"
+    raise TransportError(
+        f"{kind.codec.title} cannot be recorded on this machine ({'; '.join(whys)}); {cure}."
+    )
 
 
 def _instead(kind: kinds.Film, size: tuple[int, int], fps: float) -> str:
-    """Another kind that works, as it is typed, of the same container if that has one."""
+    """Another format that works, as typed, preferably in the same container."""
     containers = sorted(kinds.CONTAINERS.items(), key=lambda item: item[1] != kind.container)
     for ending, container in containers:
         for codec in container.codecs:
@@ -146,7 +148,7 @@ def _instead(kind: kinds.Film, size: tuple[int, int], fps: float) -> str:
 
 
 def _trouble(kind: kinds.Film, encoder: Encoder, size: tuple[int, int], fps: float) -> str:
-    """Why an encoder and its muxer do not work here, in a few words; empty where they do."""
+    """Why an encoder and its muxer do not work here, in a few words; empty if they do."""
     file = io.BytesIO()
     try:
         film = FilmFile(file, kind, encoder, fps)
@@ -158,13 +160,13 @@ def _trouble(kind: kinds.Film, encoder: Encoder, size: tuple[int, int], fps: flo
         finally:
             film.finish(MOST_KEPT / fps)
         if kept:
-            return f"keeps {MOST_KEPT} pictures back"
+            return f"holds back {MOST_KEPT} frames"
         file.seek(0)
         with av.open(file, "r", format=kind.container.muxer) as played:
-            return "" if next(played.decode(video=0), None) else "gives no picture"
+            return "" if next(played.decode(video=0), None) else "produces no frame"
     except FFmpegError as error:
         return error.strerror or str(error)
-    except (OSError, ValueError) as error:  # an encoder or muxer that PyAV does not have
+    except (OSError, ValueError) as error:  # an encoder or muxer missing in PyAV
         return str(error)
 
 
@@ -178,7 +180,7 @@ def _created(file: Path | io.BytesIO, container: Container) -> OutputContainer:
 
 
 def _even(image: Image) -> Image:
-    """The same picture with even sides, its last row and column doubled where needed."""
+    """The image with even sides, its last row and column duplicated if necessary."""
     height, width = image.shape[:2]
     if height % 2 == 0 and width % 2 == 0:
         return image

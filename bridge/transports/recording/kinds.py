@@ -1,8 +1,8 @@
-"""The kinds of recording as data: endings, codecs, encoders; and what a URI asks for.
+"""The recording formats as data: extensions, codecs, encoders; and the options in a URI.
 
 `show.mp4` is H.264, `show.mov?codec=prores` ProRes 4444, `show.webm` VP9 with alpha, and
-`show-%04d.png` a picture each; `?minutes=10&megabytes=4000` splits a film, whose parts
-`show-%04d.mp4` numbers from 1 on.
+`show-%04d.png` one image per frame; `?minutes=10&megabytes=4000` splits a video, whose parts
+`show-%04d.mp4` numbers from 1.
 """
 
 import re
@@ -13,26 +13,26 @@ from pathlib import Path
 from bridge.transports import TransportError
 from bridge.transports.base import number, wished
 
-KEY = 2.0  # seconds from key frame to key frame, at any rate of pictures
-FRAGMENT = 0.5  # seconds that wait in memory, and that a held picture lasts until it is sent again
+KEY = 2.0  # seconds between key frames, at any frame rate
+FRAGMENT = 0.5  # seconds buffered in memory, and until a held frame is written again
 FEWEST = {"minutes": 0.1, "megabytes": 1.0}  # of a part
-LAMBDA = 118  # of FFmpeg: what one step of a quality is
-NUMBER = re.compile(r"%(0[1-9])?d")  # in the name of a picture, or of a film that is split
-MEANT = re.compile(r"%\d*d")  # what somebody took for one
+LAMBDA = 118  # FFmpeg's scale of one quality step
+NUMBER = re.compile(r"%(0[1-9])?d")  # in the name of an image, or of a split video
+MEANT = re.compile(r"%\d*d")  # what a user may mean as one
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """One of FFmpeg's encoders, which must give a picture back before it takes many more."""
+    """One of FFmpeg's encoders; it must return frames with little delay."""
 
     name: str
-    pixels: str  # the format of the pictures that it is given
+    pixels: str  # its input pixel format
     options: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """`names` as they may be typed, the first one first; `encoders` as they are tried."""
+    """`names` as they may be typed, the preferred one first; `encoders` in the order tried."""
 
     names: tuple[str, ...]
     title: str
@@ -42,7 +42,7 @@ class Codec:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A file's `muxer`, the options by which it writes at once, and the `codecs` that it holds."""
+    """A file's `muxer`, its options for writing at once, and the `codecs` it can hold."""
 
     muxer: str
     options: Mapping[str, str]
@@ -51,7 +51,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """What a film is to be recorded as: any of the encoders that works."""
+    """The format of a video: any of the encoders that works."""
 
     container: Container
     codec: Codec
@@ -60,7 +60,7 @@ class Film:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What stands behind the `?` of a URI; 0 where a film is not to be split."""
+    """The options after the `?` of a URI; 0 means not split."""
 
     codec: str = ""
     minutes: float = 0.0
@@ -73,7 +73,7 @@ def _x26x(name: str, preset: str, crf: str, params: str) -> Encoder:
 
 
 def _hardware(of: str) -> tuple[Encoder, ...]:
-    """Of Nvidia, Intel, AMD and Apple: each told to keep no picture back."""
+    """Encoders of Nvidia, Intel, AMD and Apple, each set to hold back no frame."""
     return (
         Encoder(
             f"{of}_nvenc", "nv12",
@@ -106,12 +106,12 @@ HEVC = Codec(
     ("hevc", "h265"),
     "HEVC",
     (*_hardware("hevc"), _x26x("libx265", "superfast", "22", QUIET)),
-    {"mp4": "hvc1", "mov": "hvc1"},  # as QuickTime knows it
+    {"mp4": "hvc1", "mov": "hvc1"},  # as QuickTime expects
 )
 PRORES = Codec(
     ("prores",),
     "ProRes 4444",
-    # The first is five times as fast; of FFmpeg before 8 only the other one writes alpha.
+    # The first is five times as fast; before FFmpeg 8 only the second writes alpha.
     (
         Encoder("prores_aw", "yuva444p10le", {"profile": "4"}),
         Encoder("prores_ks", "yuva444p10le", {"profile": "4", "alpha_bits": "16"}),
@@ -141,39 +141,42 @@ CONTAINERS = {
     ".ts": Container("mpegts", {}, (H264, HEVC)),
 }
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-INSTEAD = f"end it in {', '.join(CONTAINERS)}, or -%04d.png for a file of each picture"
+INSTEAD = f"end it in {', '.join(CONTAINERS)}, or -%04d.png for one file per frame"
 
 
 def asked(name: str) -> tuple[str, Wishes]:
-    """The path in a URI, and what is asked for behind it; TransportError where that cannot be."""
+    """The path in a URI and its options; TransportError if they are invalid."""
     path, wishes = wished(name, ("codec", *FEWEST), "a recording")
     numbers = {key: number(key, wishes[key], FEWEST[key]) for key in FEWEST if key in wishes}
     return path, Wishes(codec=wishes.get("codec", "").strip().lower(), **numbers)
 
 
 def chosen(path: Path, wishes: Wishes) -> Film | None:
-    """What a recording's name and wishes say that it is; None for a file of each picture.
-    TransportError, with what to take, where they name nothing that can be recorded.
+    """The format given by a recording's name and options; None for one file per frame.
+    TransportError, with the cure, if they name no recordable format.
     """
     ending = path.suffix.lower()
     meant = MEANT.findall(path.name)
     if len(meant) > 1:
-        raise TransportError(f"{path.name} has {' and '.join(meant)}; number its files with one.")
+        raise TransportError(f"{path.name} has {' and '.join(meant)}; use one to number its files.")
     if meant and not NUMBER.search(path.name):
         cure = MEANT.sub("%04d", path.name)
-        raise TransportError(f"{meant[0]} in {path.name} is no number of a file; write {cure}.")
+        raise TransportError(f"{meant[0]} in {path.name} is not a file number; write {cure}.")
     if ending in PICTURES:
         if not NUMBER.search(path.name):
             each = path.with_stem(f"{path.stem}-%04d").name
             raise TransportError(
-                f"{path.name} is one picture; take {each} for a file of each, or a film as .mp4."
+                f"{path.name} is a single image; use {each} for one file per frame, or .mp4 "
+                "for a video."
             )
         if wishes != Wishes():
-            raise TransportError(f"{path.name} takes nothing behind ?; that is for films as .mp4.")
+            raise TransportError(
+                f"{path.name} takes no options after ?; they are for videos such as .mp4."
+            )
         return None
     container = CONTAINERS.get(ending)
     if container is None:
-        what = f"{ending} is no kind of recording" if ending else "has no ending that says its kind"
+        what = f"{ending} is not a recording format" if ending else "the file extension is missing"
         raise TransportError(f"{path.name}: {what}; {INSTEAD}.")
     return _film(ending, container, wishes.codec)
 
@@ -188,18 +191,18 @@ def _film(ending: str, container: Container, wish: str) -> Film:
             return Film(container, codec, encoders)
         if encoders:
             others = " or ".join(end for end, one in CONTAINERS.items() if codec in one.codecs)
-            raise TransportError(f"{ending} holds no {codec.title}; end the name in {others}.")
+            raise TransportError(f"{ending} cannot hold {codec.title}; end the name in {others}.")
     known = ", ".join(codec.names[0] for codec in container.codecs)
-    raise TransportError(f"codec={wish} is not known; {ending} takes {known}.")
+    raise TransportError(f"Unknown codec={wish}; {ending} takes {known}.")
 
 
 def numbered(path: Path, number: int) -> Path:
-    """The file of that number, of a path whose name has a place for one."""
+    """The file with that number, for a path with a number placeholder."""
     return path.with_name(NUMBER.sub(lambda found: found[0] % number, path.name, count=1))
 
 
 def newest(path: Path) -> int:
-    """The highest number that is there; 0 for none. OSError for a folder that cannot be read."""
+    """The highest existing number; 0 for none. OSError if the folder cannot be read."""
     before, after = NUMBER.split(path.name, maxsplit=1)[:: NUMBER.groups + 1]
     known = re.compile(f"{re.escape(before)}([0-9]+){re.escape(after)}")
     found = (known.fullmatch(file.name) for file in path.parent.iterdir())

@@ -1,4 +1,4 @@
-"""A file for each picture that is new: `show-0001.png`, `show-0002.png` …"""
+"""One file per new frame: `show-0001.png`, `show-0002.png` …"""
 
 from pathlib import Path
 
@@ -16,10 +16,10 @@ HOW[".jpeg"] = HOW[".jpg"]
 
 
 class PictureFiles:
-    """Written by one thread. What fails raises OSError; a file has its name when it is whole."""
+    """Written by one thread. Failures raise OSError; a file gets its name once complete."""
 
     def __init__(self, path: Path) -> None:
-        """Go on after the pictures that are there; TransportError where none can be written."""
+        """Continue after existing files; TransportError if none can be written."""
         self.count = 0
         self.bytes = 0
         self.began = 0.0
@@ -38,7 +38,7 @@ class PictureFiles:
             ) from error
 
     def write(self, image: Image, now: float) -> None:
-        """Record a picture that is new at `now`, in seconds by any clock."""
+        """Record a frame that is new at `now`, in seconds by any clock."""
         self.began = self.began or now
         data = self._encoded(image)
         self._beside.write_bytes(data)
@@ -48,10 +48,10 @@ class PictureFiles:
         self.bytes += len(data)
 
     def hold(self, now: float) -> None:
-        """A picture that is shown for long is one file all the same."""
+        """A held frame is still only one file."""
 
     def finish(self, now: float) -> None:
-        """Every file is whole already."""
+        """Every file is already complete."""
 
     def abandon(self) -> None:
         """Leave nothing half-written."""

@@ -1,4 +1,4 @@
-"""The sink: where a recording goes, when it is split, what ends it and when it goes on."""
+"""The sink: where a recording goes, when it splits, stops and continues."""
 
 import errno
 import logging
@@ -21,17 +21,17 @@ from engine.system import drives, held
 log = logging.getLogger(__name__)
 
 MEGABYTE = 10**6
-LOOK = 1.0  # seconds between looks at the room on the disk
-LEAST = 200 * MEGABYTE  # that stay free: a full disk takes more down than a recording
-ENOUGH = 2 * LEAST  # to go on with a recording that has ended for want of room
-SOON = 300.0  # seconds for which there is still room, from which on it is told
-KNOWN = 10.0  # seconds of a recording that say how fast it grows
-RETRY, LONGEST = 2.0, 10.0  # seconds until a recording that has ended is tried again; at most
+LOOK = 1.0  # seconds between checks of the free disk space
+LEAST = 200 * MEGABYTE  # kept free: a full disk breaks more than a recording
+ENOUGH = 2 * LEAST  # to continue a recording that stopped for lack of space
+SOON = 300.0  # seconds of remaining space from which a warning is shown
+KNOWN = 10.0  # seconds of recording after which its rate of growth is known
+RETRY, LONGEST = 2.0, 10.0  # seconds until a stopped recording is retried; the maximum
 
 
 class Writer(Protocol):
-    """What `film.FilmFile` and `pictures.PictureFiles` are. What fails raises FFmpegError or
-    OSError; `count` pictures of `bytes` in all were written since `began`.
+    """The interface of `film.FilmFile` and `pictures.PictureFiles`. Failures raise FFmpegError or
+    OSError; `count` frames, `bytes` in total, were written since `began`.
     """
 
     count: int
@@ -48,16 +48,16 @@ class Writer(Protocol):
 
 
 class Recording(TransportBase):
-    """One film after another, or one picture after another. An older recording is left alone.
+    """One video after another, or one image after another. Existing recordings are kept.
 
-    A disk that is full ends the recording, not the show: `problem` tells for as long, and it goes
-    on in a new file once that can be written.
+    A full disk stops the recording, not the show: `problem` reports it meanwhile, and the recording
+    continues in a new file once one can be written.
     """
 
     keeps_last, needs_beat = False, True
 
     def __init__(self, path: Path, wishes: Wishes, options: Options) -> None:
-        """Try the kind, then make the file; TransportError where that cannot be."""
+        """Test the format, then create the file; TransportError on failure."""
         _check_place(path)
         self._wanted = path
         self._path = path
@@ -68,7 +68,7 @@ class Recording(TransportBase):
         self._encoder = working(self._film, size, options.fps) if self._film else None
         if (room := _room(path.parent)) is not None and room < LEAST:
             raise TransportError(
-                f"Only {_megabytes(room)} are free where {path} would be; make room, or choose "
+                f"Only {_megabytes(room)} are free on the disk for {path}; make room, or choose "
                 "another folder."
             )
         self._writer: Writer | None = self._next()
@@ -76,11 +76,11 @@ class Recording(TransportBase):
         self._seen = self._looked = 0.0
         self._count = 0
         self._trouble = self._warning = ""
-        self._ended: Path | None = None  # the file with which it ended
+        self._ended: Path | None = None  # the file in which it stopped
         self._again_at, self._pause = 0.0, RETRY
 
     def send(self, frame: Frame) -> None:
-        """Record one picture; the same picture again only lasts longer."""
+        """Record one frame; the same frame again only lasts longer."""
         now = self._seen = perf_counter()
         try:
             writer = self._ready(now)
@@ -94,41 +94,41 @@ class Recording(TransportBase):
             full = ", so make room" if error.errno == errno.ENOSPC else ""
             self._end(f"{error.strerror or error}{full}")
             return
-        except TransportError as error:  # the next file cannot be made
+        except TransportError as error:  # the next file cannot be created
             self._end(str(error).rstrip("."))
             return
         self._index = frame.index
         self._count += 1
         if self._trouble:
-            log.warning("recording goes on in %s", self._path)
+            log.warning("recording continues in %s", self._path)
             self._trouble, self._ended, self._pause = "", None, RETRY
 
     def close(self) -> None:
-        """Finish the file; the last picture lasts until now."""
+        """Finish the file; the last frame lasts until now."""
         if self._writer:
             try:
                 self._finish(self._writer)
             except (FFmpegError, OSError) as error:
-                log.warning("the end of %s is not recorded (%s)", self._path, error.strerror)
+                log.warning("the end of %s was not recorded (%s)", self._path, error.strerror)
         self._writer = None
 
     @property
     def status(self) -> str:
-        """The file, its kind and how much was recorded, or why it ended."""
+        """The file, its format and how much was recorded, or why it stopped."""
         film, encoder = self._film, self._encoder
         by = f", {film.codec.title} by {encoder.name}" if film and encoder else ""
-        return self._trouble or f"{self._path.name}{by}, {self._count} pictures"
+        return self._trouble or f"{self._path.name}{by}, {self._count} frames"
 
     @property
     def problem(self) -> str:
-        """That nothing is recorded any more, or soon, and why, in a sentence; empty for neither."""
+        """That recording has stopped or soon will, and why, in a sentence; else empty."""
         if not self._trouble:
             return self._warning
         trouble = f"{self._trouble[0].upper()}{self._trouble[1:]}"
-        return f"{trouble}; it goes on in a new file once that can be written."
+        return f"{trouble}; it continues in a new file as soon as one can be written."
 
     def _ready(self, now: float) -> Writer | None:
-        """What is to be written to now; None while there is nothing."""
+        """The current writer; None while recording is stopped."""
         if self._writer is None:
             if now < self._again_at:
                 return None
@@ -143,7 +143,7 @@ class Recording(TransportBase):
         return self._writer
 
     def _full(self, writer: Writer, now: float) -> bool:
-        """Whether a part is as long as it is to be."""
+        """Whether a part has reached its limit."""
         minutes, megabytes = self._wishes.minutes, self._wishes.megabytes
         return bool(writer.count) and (
             (minutes > 0 and now - writer.began >= 60 * minutes)
@@ -151,21 +151,21 @@ class Recording(TransportBase):
         )
 
     def _watch(self, writer: Writer, now: float) -> None:
-        """End the recording while there is room to close it."""
+        """Stop recording while there is room to close the file."""
         room, lasted = _room(self._path.parent), now - writer.began
         if room is None:
             return
         if room < LEAST:
-            self._end(f"only {_megabytes(room)} are free on its disk, so make room")
+            self._end(f"only {_megabytes(room)} are free on the disk, so make room")
         elif writer.count and lasted > KNOWN and writer.bytes:
             left = (room - LEAST) / (writer.bytes / lasted)
-            soon = f"{self._path} has room for {max(1, round(left / 60))} min more; make room."
+            soon = f"{self._path} has room for {max(1, round(left / 60))} more min; make room."
             self._warning = soon if left < SOON else ""
 
     def _end(self, why: str) -> None:
-        """Record nothing for now."""
+        """Stop recording for now."""
         self._ended = self._ended or self._path
-        told = f"recording into {self._ended} ended: {why}"
+        told = f"recording to {self._ended} stopped: {why}"
         if told != self._trouble:
             log.warning("%s", told)
         self._trouble, self._warning = told, ""
@@ -176,18 +176,18 @@ class Recording(TransportBase):
             try:
                 self._finish(writer)
             except (FFmpegError, OSError) as error:
-                log.warning("the end of %s is not recorded (%s)", self._path, error.strerror)
+                log.warning("the end of %s was not recorded (%s)", self._path, error.strerror)
 
     def _resume(self) -> None:
-        """Begin a new file; TransportError where that cannot be yet."""
+        """Start a new file; TransportError while that is not possible."""
         _check_place(self._wanted)
         room = _room(self._wanted.parent)
         if room is not None and room < ENOUGH:
-            raise TransportError(f"only {_megabytes(room)} are free on its disk, so make room")
+            raise TransportError(f"only {_megabytes(room)} are free on the disk, so make room")
         self._writer = self._next()
 
     def _next(self) -> Writer:
-        """A new file; TransportError where it cannot be made."""
+        """A new file; TransportError if it cannot be created."""
         if not self._film or not self._encoder:
             return PictureFiles(self._path)
         try:
@@ -207,27 +207,27 @@ class Recording(TransportBase):
                 self._remove()
 
     def _remove(self) -> None:
-        """A film without a picture is nothing to keep."""
+        """Delete a video without frames."""
         try:
             held.remove(self._path)
         except OSError as error:
-            log.warning("%s is empty and stays (%s)", self._path, held.told(error))
+            log.warning("%s is empty and could not be deleted (%s)", self._path, held.told(error))
 
 
 def _check_place(path: Path) -> None:
-    """TransportError where there is no folder for a file, or something else in its place."""
+    """TransportError if a file's folder is missing, or its path is not a file."""
     if not drives.is_folder(path.parent):
         if what := drives.away(path):
             cure = drives.cure(path)
-            raise TransportError(f"{what} to record {path} on; {cure}, or choose another.")
-        raise TransportError(f"There is no folder {path.parent} to record into; make it first.")
-    if path.exists() and not path.is_file():  # a pipe would wait for whoever reads it
-        raise TransportError(f"{path} is no file to record into; give another path.")
+            raise TransportError(f"{what} to record {path}; {cure}, or choose another.")
+        raise TransportError(f"Folder not found: {path.parent}; create it before recording.")
+    if path.exists() and not path.is_file():  # a pipe would wait for a reader
+        raise TransportError(f"{path} is not a file to record to; choose another path.")
 
 
 def _free(path: Path) -> Path:
-    """A path where nothing is yet: `show.mp4`, then `show-2.mp4` …; of `show-%04d.mp4` the one
-    after the last, from `show-0001.mp4` on. OSError for a folder that cannot be read.
+    """An unused path: `show.mp4`, then `show-2.mp4` …; for `show-%04d.mp4` the next number, from
+    `show-0001.mp4`. OSError if the folder cannot be read.
     """
     if NUMBER.search(path.name):
         return numbered(path, newest(path) + 1)
@@ -236,7 +236,7 @@ def _free(path: Path) -> Path:
 
 
 def _room(folder: Path) -> int | None:
-    """Bytes that are free; None where the system does not say, and writing will tell."""
+    """Free bytes; None if the system does not report them."""
     try:
         usage = shutil.disk_usage(folder)
     except OSError:

@@ -1,1 +1,1 @@
-"""Spout, on Windows: the transport, one sender's pictures, OpenGL, the registry."""
+"""Spout, on Windows: the transport, a sender's frames, OpenGL, the registry."""

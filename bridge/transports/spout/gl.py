@@ -1,11 +1,11 @@
-"""Spout's pictures through OpenGL: from a sender's texture to an array, in one thread's context.
+"""Spout frames through OpenGL: from a sender's texture to an array, in one thread's context.
 
-SpoutGL's own `receiveImage` reads through two buffers, so that it gives an empty picture first, is
-one picture behind always, and keeps the last picture of a sender that pauses for ever to itself.
-Its `receiveTexture` has none of that: the texture is copied on the GPU and read back here.
+SpoutGL's own `receiveImage` reads through two buffers: it gives an empty image first, is always one
+frame late, and never delivers the last frame of a sender that pauses. `receiveTexture` has none of
+these problems: the texture is copied on the GPU and read back here.
 
-Nothing is swapped or turned over here: most senders' textures are BGRA, and Spout's copy gives each
-channel by its name, the top row first, whatever order the sender has in memory.
+Nothing is swapped or flipped here: most senders' textures are BGRA, and Spout's copy gives each
+channel by name, top row first, whatever the sender's order in memory.
 """
 
 import ctypes
@@ -72,13 +72,13 @@ class Texture:
         return image
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         GL.glDeleteFramebuffers(1, [self.frame])
         GL.glDeleteTextures(1, [self.id])
 
 
 class Shrinker:
-    """Scales on the GPU, so that less is read back."""
+    """Scales on the GPU, so that less data is read back."""
 
     def __init__(self) -> None:
         self._program = shaders.compileProgram(
@@ -90,7 +90,7 @@ class Shrinker:
     def __call__(self, texture: Texture, target: Texture) -> Image:
         """The pixels of `texture` at the size of `target`."""
         GL.glBindTexture(GL.GL_TEXTURE_2D, texture.id)
-        GL.glGenerateMipmap(GL.GL_TEXTURE_2D)  # or a picture at half its size would flicker
+        GL.glGenerateMipmap(GL.GL_TEXTURE_2D)  # without it, an image at half size would flicker
         GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, target.frame)
         GL.glViewport(0, 0, target.width, target.height)
         GL.glDisable(GL.GL_BLEND)
@@ -104,18 +104,18 @@ class Shrinker:
 
 
 class Receiver(Protocol):
-    """What is asked of SpoutGL's, which is there on Windows only."""
+    """The part of SpoutGL's receiver that is used; Windows only."""
 
     def receiveTexture(self, texture: int, target: int, invert: bool, host: int) -> bool:
-        """Copy the sender's texture into one of this context; False where there is none."""
+        """Copy the sender's texture into one of this context; False if there is none."""
         ...
 
 
 class TextureReader:
-    """A receiver's textures: the one that Spout copies into, and a small one where asked for."""
+    """A receiver's textures: the one Spout copies into, and a small one if needed."""
 
     def __init__(self, receiver: Receiver, limit: tuple[int, int] | None) -> None:
-        """`limit` is the largest width and height that is read back; None for any."""
+        """`limit` is the largest width and height read back; None for no limit."""
         self._receiver = receiver
         self._limit = limit
         self._whole = Texture(4, 4)
@@ -123,11 +123,11 @@ class TextureReader:
         self._shrinker: Shrinker | None = None
 
     def receive(self) -> bool:
-        """Have Spout copy the sender's texture; False where there is none."""
+        """Let Spout copy the sender's texture; False if there is none."""
         return self._receiver.receiveTexture(self._whole.id, TEXTURE_2D, False, 0)
 
     def resize(self, width: int, height: int) -> None:
-        """The sender's pictures have this size from now on."""
+        """The sender's frames have this size from now on."""
         for old in (self._whole, self._small):
             if old:
                 old.close()
@@ -138,13 +138,13 @@ class TextureReader:
             self._shrinker = self._shrinker or Shrinker()
 
     def read(self) -> Image:
-        """The picture that was received last."""
+        """The last received image."""
         if self._small and self._shrinker:
             return self._shrinker(self._whole, self._small)
         return self._whole.read()
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         for texture in (self._whole, self._small):
             if texture:
                 texture.close()

@@ -1,4 +1,4 @@
-"""One Spout sender's pictures, with what Spout's own receiver leaves to its users sorted out."""
+"""One Spout sender's frames, with the cases that Spout's own receiver leaves to its users."""
 
 from importlib import import_module
 from time import perf_counter
@@ -9,21 +9,20 @@ import numpy as np
 from bridge.frames.frame import Image
 from bridge.transports.spout.registry import Sender, senders
 
-LOOK_AROUND = 0.1  # seconds between looks into the list of senders
-EMPTY_AT_MOST = 0.5  # seconds in which an all-zero picture is not believed
-SILENT = 2.0  # seconds that a listed sender may take until its picture counts as out of reach
+LOOK_AROUND = 0.1  # seconds between reads of the sender list
+EMPTY_AT_MOST = 0.5  # seconds for which an all-zero image is not trusted
+SILENT = 2.0  # seconds after which a listed sender without a frame counts as out of reach
 GL_RGBA = 0x1908
 
 
 class Receiver:
-    """The pictures of the sender that it follows; what became of that is in `sender`, `path` and
-    `problem`.
+    """Receives the frames of one sender; `sender`, `path` and `problem` hold the status.
 
-    Everything happens in the thread that made it: it owns an OpenGL context.
+    Used only by the thread that created it: it owns an OpenGL context.
     """
 
     def __init__(self, limit: tuple[int, int] | None = None) -> None:
-        """Made before there is a sender: the context takes its time."""
+        """Created before there is a sender: the context takes time to create."""
         self._raw = b""
         self._spout: Any = import_module("SpoutGL").SpoutReceiver()
         self._textures: Any = None
@@ -31,30 +30,32 @@ class Receiver:
         if self._spout.createOpenGL():
             module: Any = import_module("bridge.transports.spout.gl")
             self._textures = module.TextureReader(self._spout, limit)
-            self._spout.isGLDXReady()  # starts Direct3D now, and not with the first picture
+            self._spout.isGLDXReady()  # starts Direct3D now, not with the first frame
         self._last: Image | None = None
-        self._sized = False  # the size of its pictures is known
+        self._sized = False  # the size of its frames is known
         self._listed_at: float | None = None
-        self._reached_at = float("-inf")  # when a picture was last within reach
+        self._reached_at = float("-inf")  # when a frame was last within reach
         self._empty_since: float | None = None
         self._look_at = 0.0
-        self.counted = False  # by the sender, so that a new picture can be told without a copy
-        self.path = ""  # how pictures come here
+        self.counted = (
+            False  # frames are counted by the sender, so that a new one is known without a copy
+        )
+        self.path = ""  # how frames arrive
         self.sender: Sender | None = None
         self.problem = ""
 
     def follow(self, raw: bytes) -> None:
-        """Receive from the sender of this name, as Spout has it."""
+        """Receive from the sender of this name, in Spout's encoding."""
         self._raw = raw
         self._spout.setReceiverName(raw)
 
     def poll(self) -> Image | None:
-        """The picture (H, W, 4) if it is another than the last one."""
+        """The image (H, W, 4) if it differs from the last one."""
         now = perf_counter()
         self._look(now)
         if self.sender and self.sender.refusal:
             return None
-        # Also while the sender is away: only so Spout lets go of its name, for it to be used again.
+        # Also while the sender is missing: only then Spout releases its name for reuse.
         received = self._receive()
         if self._spout.isUpdated():
             self._resize(self._spout.getSenderWidth(), self._spout.getSenderHeight())
@@ -67,7 +68,7 @@ class Receiver:
         return self._fresh(now)
 
     def close(self) -> None:
-        """Let go of the sender and of the context."""
+        """Release the sender and the context."""
         if self._textures:
             self._textures.close()
         self._spout.releaseReceiver()
@@ -75,7 +76,7 @@ class Receiver:
             self._spout.closeOpenGL()
 
     def _look(self, now: float) -> None:
-        """See in the list what the sender is, and what keeps its pictures away."""
+        """Read the sender's entry in the list, and what blocks its frames."""
         if now < self._look_at:
             return
         self._look_at = now + LOOK_AROUND
@@ -94,7 +95,7 @@ class Receiver:
 
     def _way(self) -> str:
         if not self._textures:
-            return "CPU, no OpenGL: one picture late"
+            return "CPU, no OpenGL: one frame late"
         return "GPU texture" if self._spout.isGLDXReady() else "CPU share"
 
     def _resize(self, width: int, height: int) -> None:
@@ -104,22 +105,22 @@ class Receiver:
             self._buffer = np.zeros((height, width, 4), np.uint8)
 
     def _fresh(self, now: float) -> Image | None:
-        """The picture that was received, unless it is the last one or none yet."""
+        """The received image, unless it is the last one or not yet valid."""
         self.counted = self._spout.getSenderFrame() > 0
         if self.counted and self._last is not None and not self._spout.isFrameNew():
             return None
         image = self._textures.read() if self._textures else self._copied()
         if self._is_doubtful(image, now):
             return None
-        # Compared also where the sender counts: two programs may trip over its counter.
+        # Also compared if the sender counts: two programs may disturb its counter.
         if self._last is not None and np.array_equal(self._last, image):
             return None
         self._last = image
         return image
 
     def _is_doubtful(self, image: Image, now: float) -> bool:
-        """Whether nothing at all is in a picture, not even alpha, and that for a moment only: a
-        sender has its texture before it draws, and after it has let go.
+        """Whether an image is all zero, even alpha, and has been so only briefly: a sender's
+        texture exists before it draws, and after it has released it.
         """
         if image.any():
             self._empty_since = None
@@ -133,12 +134,12 @@ class Receiver:
 
 
 def _other_gpu(sender: Sender) -> str:
-    """A sender that is listed with its size and never updates: what users with two GPUs see, and
-    those whose other program runs elevated.
+    """For a sender that is listed with its size and never updates, as with two GPUs, or a program
+    that runs elevated.
     """
     return (
         f"{sender.name} is listed ({sender.width}x{sender.height}, {sender.format_name}) but its "
-        f"pictures cannot be opened: {sender.program or 'its program'} runs on another GPU, or as "
+        f"frames cannot be read: {sender.program or 'its program'} runs on another GPU, or as "
         "administrator. Set both programs to the same GPU in Windows' graphics settings (System, "
         "Display, Graphics), and start both as administrator or neither."
     )

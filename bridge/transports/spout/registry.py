@@ -1,9 +1,9 @@
-"""The senders that Spout knows of, read from its shared memory: no OpenGL, no Spout library.
+"""The list of Spout senders, read from its shared memory: no OpenGL, no Spout library.
 
 Layout (Spout 2.005 to 2.007, all of it local to a Windows logon):
-`SpoutSenderNames`  slots of 256 bytes, each a name ended by a zero byte; an empty one ends the list
-`ActiveSenderName`  256 bytes, the name of the sender that receivers take by default
-`<name>`            280 bytes of information on that sender, as `INFO` unpacks them
+`SpoutSenderNames`  slots of 256 bytes, each a null-terminated name; an empty one ends the list
+`ActiveSenderName`  256 bytes, the name of the sender that receivers use by default
+`<name>`            280 bytes of information on that sender, unpacked by `INFO`
 
 The library's own list fails on names that are not ASCII and shows dead senders; this one does not.
 """
@@ -16,9 +16,9 @@ from pathlib import PureWindowsPath
 
 SLOT = 256  # bytes
 INFO = struct.Struct("<5I256sI")  # handle, width, height, format, usage, description, partner
-LARGEST = 16384  # pixels of a side; more is no texture
+LARGEST = 16384  # pixels per side; no texture is larger
 
-# DXGI formats, and the two of Direct3D 9 that old senders give. Only 8 bits a channel are received.
+# DXGI formats, and two Direct3D 9 ones of old senders. Only 8 bits per channel are received.
 FORMATS = {
     0: "BGRA8", 2: "RGBA32F", 10: "RGBA16F", 11: "RGBA16", 13: "RGBA16S", 21: "BGRA8", 22: "BGRX8",
     24: "RGB10A2", 28: "RGBA8", 29: "RGBA8 sRGB", 31: "RGBA8S", 87: "BGRA8", 88: "BGRX8",
@@ -29,8 +29,8 @@ RECEIVED = frozenset({0, 21, 22, 28, 29, 87, 88})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """One sender. `raw` is its name as Spout has it, `handle` that of its texture (it changes with
-    every new texture; 0 means that nobody can open it), `owner` the path of its program.
+    """One sender. `raw` is its name in Spout's encoding, `handle` that of its texture (it changes
+    with every new texture; 0 means that it cannot be opened), `owner` the path of its program.
     """
 
     raw: bytes
@@ -49,12 +49,12 @@ class Sender:
 
     @property
     def program(self) -> str:
-        """The file name of its program, without the ending."""
+        """The file name of its program, without the extension."""
         return PureWindowsPath(self.owner).stem
 
     @property
     def format_name(self) -> str:
-        """What a pixel is: `BGRA8`, `RGBA16F` …"""
+        """The pixel format: `BGRA8`, `RGBA16F` …"""
         return FORMATS.get(self.format, f"format {self.format}")
 
     @property
@@ -65,17 +65,17 @@ class Sender:
 
     @property
     def refusal(self) -> str:
-        """Why it cannot be received, with the cure; empty where it can."""
+        """Why it cannot be received, with the cure; empty if it can."""
         if self.format in RECEIVED:
             return ""
         return (
-            f"{self.name} sends {self.format_name}, and only 8 bits a channel can be received: "
+            f"{self.name} sends {self.format_name}, but only 8 bits per channel can be received: "
             "set its pixel format to 8-bit fixed (RGBA)."
         )
 
 
 def decoded(raw: bytes) -> str:
-    """A name as text: UTF-8 where it is, else the Western code page that old programs write."""
+    """A name as text: UTF-8 if valid, else the Western code page of old programs."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -94,7 +94,7 @@ def parse_names(data: bytes) -> list[bytes]:
 
 
 def parse_info(raw: bytes, data: bytes, active: bytes = b"") -> Sender | None:
-    """A sender from its 280 bytes; None where they are too few or say nothing that can be."""
+    """A sender from its 280 bytes; None if they are too few or not plausible."""
     if len(data) < INFO.size:
         return None
     handle, width, height, form, _, description, partner = INFO.unpack_from(data)
@@ -108,8 +108,8 @@ def parse_info(raw: bytes, data: bytes, active: bytes = b"") -> Sender | None:
 
 
 def senders(read: Callable[[bytes, int], bytes | None] | None = None) -> list[Sender]:
-    """Every sender that is there, in Spout's order. A name whose information is gone is left out:
-    its program has ended. `read` gives the first bytes of a named mapping, or None.
+    """All senders, in Spout's order. A name without information is skipped: its program has ended.
+    `read` gives the first bytes of a named mapping, or None.
     """
     read = read or read_mapping
     listed = read(b"SpoutSenderNames", 0)
@@ -122,8 +122,8 @@ def senders(read: Callable[[bytes, int], bytes | None] | None = None) -> list[Se
 
 
 def find(name: str) -> Sender | None:
-    """The sender of that name, if it is there; a blank that was pasted behind it is no part of it
-    where no sender is called so.
+    """The sender of that name, if present; a pasted trailing blank is ignored unless a sender has
+    that exact name.
     """
     there, names = senders(), (name, name.rstrip())
     return next((sender for called in names for sender in there if sender.name == called), None)
@@ -157,7 +157,7 @@ if sys.platform == "win32":
         )  # fmt: skip
 
     def read_mapping(name: bytes, size: int) -> bytes | None:
-        """The first `size` bytes of a named mapping, all of it for 0; None where it is not."""
+        """The first `size` bytes of a named mapping, all of it for 0; None if it is missing."""
         handle = _kernel.OpenFileMappingA(FILE_MAP_READ, False, name)
         if not handle:
             return None
@@ -177,5 +177,5 @@ if sys.platform == "win32":
 else:
 
     def read_mapping(name: bytes, size: int) -> bytes | None:
-        """There is no Spout but on Windows."""
+        """None: Spout exists only on Windows."""
         return None

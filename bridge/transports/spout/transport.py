@@ -1,7 +1,7 @@
-"""Spout: pictures from and to TouchDesigner, Unity, OBS and others on one Windows machine.
+"""Spout: frames from and to TouchDesigner, Unity, OBS and others on one Windows machine.
 
-Shared textures are BGRA as a rule, our frames RGBA: Spout itself turns one into the other, both
-ways, since it is asked for `GL_RGBA`.
+Shared textures are usually BGRA, our frames RGBA: Spout itself converts in both directions, since
+`GL_RGBA` is requested.
 """
 
 import sys
@@ -22,18 +22,18 @@ from engine.system import loading
 from engine.system.installation import pip
 
 LONGEST_NAME = 250  # bytes of a name; Spout keeps 256 of each
-LOOK_FOR = 0.05  # seconds between looks for a sender that is away
-GLANCE = 0.002  # seconds between looks for a picture where the sender counts them
-COMPARED_GLANCE = 1 / 90  # the same where each look costs a copy and a comparison
-TRIES = 60  # pictures in a row that could not be sent until the sender is made anew
+LOOK_FOR = 0.05  # seconds between looks for a missing sender
+GLANCE = 0.002  # seconds between looks for a frame if the sender counts them
+COMPARED_GLANCE = 1 / 90  # the same if each look costs a copy and a comparison
+TRIES = 60  # failed frames in a row until the sender is recreated
 
 made_here: set[str] = set()  # names of this process's own senders: never received
 
 
 class SpoutSource(TransportBase):
-    """The newest picture of one sender: of the one that is named, or of the one that is there.
+    """The newest frame of one sender: the named one, or the only one present.
 
-    Once it has taken up a sender it waits for that name, whatever else comes.
+    Once it follows a sender it waits for that name, whatever else appears.
     """
 
     def __init__(self, name: str, options: Options) -> None:
@@ -44,7 +44,7 @@ class SpoutSource(TransportBase):
         self._index = 0
 
     def receive(self, timeout: float) -> Frame | None:
-        """The next new picture; None while the sender is away or holds still."""
+        """The next new frame; None while the sender is missing or paused."""
         until = perf_counter() + timeout
         while True:
             image = self._receiver.poll() if self._latched or self._take_up() else None
@@ -57,29 +57,29 @@ class SpoutSource(TransportBase):
             sleep(min(self._pause(), left))
 
     def close(self) -> None:
-        """Let go of the sender."""
+        """Release the sender."""
         self._receiver.close()
 
     @property
     def there(self) -> bool:
-        """Whether its sender is there."""
+        """Whether its sender is present."""
         return self._receiver.sender is not None
 
     @property
     def status(self) -> str:
-        """Who sends what, and on which way it comes."""
+        """Who sends what, and by which path it arrives."""
         receiver, name = self._receiver, self._latched or self._wanted
         if sender := receiver.sender:
             return ", ".join(part for part in (sender.name, sender.text, receiver.path) if part)
         if name:
             return f"waiting for spout:{name}"
         there = ", ".join(sender.name for sender in self._foreign())
-        choose = f"choose one of {there}, or name one {self._options.prefer}"
+        choose = f"choose one of {there}, or rename one to {self._options.prefer}"
         return f"waiting: {choose}" if there else "waiting for a Spout sender"
 
     @property
     def problem(self) -> str:
-        """What keeps a sender's pictures away, with the cure."""
+        """What blocks a sender's frames, with the cure."""
         return self._receiver.problem
 
     def _pause(self) -> float:
@@ -88,7 +88,7 @@ class SpoutSource(TransportBase):
         return GLANCE if self._receiver.counted else COMPARED_GLANCE
 
     def _take_up(self) -> bool:
-        """Follow the sender to be received, if there is one by now."""
+        """Follow the chosen sender, if it is present by now."""
         sender = self._choose()
         if sender:
             self._latched = sender.name
@@ -110,9 +110,9 @@ class SpoutSource(TransportBase):
 
 
 class SpoutSink(TransportBase):
-    """One sender for the whole run; a held picture is not sent again, its texture stays."""
+    """One sender for the whole run; a held frame is not sent again, its texture stays."""
 
-    # Its texture stays, but no receiver was yet seen to cope with a sender that is seldom sent to.
+    # Its texture stays, but receivers are not yet proven with a sender that rarely sends.
     keeps_last, needs_beat = False, False
 
     def __init__(self, name: str) -> None:
@@ -124,7 +124,7 @@ class SpoutSink(TransportBase):
         self._open()
 
     def send(self, frame: Frame) -> None:
-        """Share one picture; TransportError while the system does not let us."""
+        """Share one frame; TransportError while the system refuses."""
         if frame.index == self._index:
             return
         height, width = frame.image.shape[:2]
@@ -141,21 +141,21 @@ class SpoutSink(TransportBase):
             self._path = "GPU texture" if on_gpu else "CPU share"
 
     def close(self) -> None:
-        """Take the sender away."""
+        """Remove the sender."""
         made_here.discard(self._true_name)
         self._spout.releaseSender()
         self._spout.closeOpenGL()
 
     @property
     def status(self) -> str:
-        """The name to pick in the other program, as Spout registered it."""
+        """The name to pick in the receiving program, as Spout registered it."""
         if not self._true_name:
             return f"spout:{self._name} not sent yet"
         return f"pick {self._true_name} in the receiving program, {self._path}"
 
     def _open(self) -> None:
         self._spout = import_module("SpoutGL").SpoutSender()
-        self._spout.createOpenGL()  # without a context it goes through the CPU
+        self._spout.createOpenGL()  # without a context it uses the CPU path
         self._spout.setSenderName(self._name)
 
     def _refused(self) -> None:
@@ -165,13 +165,13 @@ class SpoutSink(TransportBase):
         self._failed = 0
         self.close()
         self._true_name = ""
-        self._open()  # a driver that was reset takes the old device with it
+        self._open()  # a driver reset invalidates the old device
         raise TransportError(
             f"Spout could not share spout:{self._name}; `spout-bridge doctor` shows why."
         )
 
     def _found(self, before: set[str]) -> str:
-        """Spout appends _1, _2 … to a name that is taken, and does not say so."""
+        """Find the actual name: Spout silently appends _1, _2 … to a name in use."""
         ours = [s.name for s in senders() if s.name not in before]
         close = [name for name in ours if name.startswith(self._name)]
         return close[0] if close else self._name
@@ -187,7 +187,7 @@ def offers() -> list[Offer]:
 
 
 def open_source(name: str, options: Options) -> SpoutSource:
-    """`spout:NAME`, or `spout:` for the sender that is there."""
+    """`spout:NAME`, or `spout:` for the only sender present."""
     _check()
     return SpoutSource(name, options)
 
@@ -203,12 +203,12 @@ def check_sent(name: str) -> None:
     """TransportError for a name that a sender of ours cannot have."""
     if not name or len(name.encode()) > LONGEST_NAME:
         raise TransportError(
-            f"spout: needs a name of at most {LONGEST_NAME} letters, as in spout:BridgeOut."
+            f"spout: needs a name of at most {LONGEST_NAME} characters, as in spout:BridgeOut."
         )
-    if not name[0].isascii():  # its first byte would end the list of all senders
+    if not name[0].isascii():  # its first byte would terminate the list of all senders
         raise TransportError(
-            f"spout:{name:.100} would hide other senders, for its name does not begin with a "
-            f"letter from A to Z{instead(name, LONGEST_NAME)}."
+            f"spout:{name:.100} would hide other senders: its name must start with a letter from "
+            f"A to Z{instead(name, LONGEST_NAME)}."
         )
 
 

@@ -205,7 +205,7 @@ def test_quiet_is_quiet(tmp_path):
         assert process.communicate(timeout=20)[0] == ""
         assert process.returncode == 0
     status, text = refused("run", "-q", "--source", "nothing:", "--folder", str(tmp_path))
-    assert (status, "is no source" in text) == (1, True)
+    assert (status, "is not a source" in text) == (1, True)
 
 
 def read(name: str, timeout: float = 20.0) -> RingReader:
@@ -267,11 +267,11 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words", "wanted"),
     [
-        ("--source nothing", "is no source; write one of", 1),
-        ("--source null", "is no source", 1),
+        ("--source nothing", "is not a source; use one of", 1),
+        ("--source null", "is not a source", 1),
         ("--sink demo:", "cannot be sent to", 1),
         ("--source file:none.mp4", "none.mp4", 1),
-        ("--sink shm:a/b", "no name for shared memory", 1),
+        ("--sink shm:a/b", "not a valid shared memory name", 1),
         ("--pipeline nothing", "choose stylize, passthrough", 2),
         ("--size huge", "576x320", 2),
         ("--output-size 0x0", "--output-size takes WIDTHxHEIGHT such as", 2),

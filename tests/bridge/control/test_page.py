@@ -385,10 +385,10 @@ def test_a_source_is_typed_and_what_is_none_stays_said(opened):
         until(lambda: desk.attached == [whole])
         typed(page, "clip")
         said = "document.getElementById('error').innerText"
-        page.until(f"{said}.includes('is no source')")
+        page.until(f"{said}.includes('is not a source')")
         desk.now = {**desk.now, "uptime": 1.0, "fps": 10.0}
         page.until("document.getElementById('figures').innerText.includes('10')")
-        assert "is no source" in page.run(said), "the state goes on, the answer stays"
+        assert "is not a source" in page.run(said), "the state goes on, the answer stays"
         typed(page, "demo:")
         page.until("document.getElementById('error').hidden")
         assert desk.attached == [whole, "demo:"]

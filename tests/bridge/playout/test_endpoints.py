@@ -147,9 +147,9 @@ def test_a_film_that_went_and_is_back_leaves_no_error(tmp_path, monkeypatch):
         rig.until(lambda: rig.session.status().input == "live")
         path.rename(away)
         rig.session.set_source(f"file:{path}")
-        rig.until(lambda: "There is no file" in rig.session._receiving.refused)
+        rig.until(lambda: "File not found" in rig.session._receiving.refused)
         rig.until(lambda: rig.session.status().input == "failed")
-        assert f"There is no file {path}" in rig.session.status().error
+        assert f"File not found: {path}" in rig.session.status().error
         away.rename(path)
         rig.until(lambda: not rig.session.status().error)
         assert rig.session.status().input_problem == ""
@@ -393,7 +393,7 @@ def test_what_is_no_plain_file_is_refused_unopened(tmp_path):
         with pytest.raises(TransportError, match="give a file"):
             open_source(f"file:{path}", Options())
     for path in ("/dev/null", tmp_path / "pipe.mp4", tmp_path):
-        with pytest.raises(TransportError, match="give another path"):
+        with pytest.raises(TransportError, match="choose another path"):
             open_sink(f"file:{path}", Options())
 
 

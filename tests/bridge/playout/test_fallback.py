@@ -248,7 +248,7 @@ def test_a_fallback_that_cannot_be_is_refused_at_the_start(tmp_path, monkeypatch
             "--sink", "null:", "--fallback")  # fmt: skip
     for fallback, words in (
         ("nonsense", "There is no pipeline 'nonsense'"),
-        (f"file:{tmp_path / 'none.mp4'}", "There is no file"),
+        (f"file:{tmp_path / 'none.mp4'}", "File not found"),
         (f"file:{tmp_path / 'text.mp4'}", "cannot be played"),
         ("longlive", "longlive"),
     ):

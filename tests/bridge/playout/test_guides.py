@@ -203,12 +203,12 @@ def test_they_are_changed_while_it_runs_and_kept(tmp_path):
             assert NOTHING not in {each.control for each in made}
             session.set_source(f"file:{tmp_path / 'nothing.mp4'}", "mask")
             rig.until(lambda: session.status().error.startswith("The mask fails; it has no effect")
-                      and "There is no file" in session.status().error)  # fmt: skip
+                      and "File not found" in session.status().error)  # fmt: skip
             assert "stays in use" not in session.status().error, "nothing does"
             assert session.status().mask == ""
             session.set_source("none", "mask")
             rig.until(lambda: session.status().error == "")
-            with pytest.raises(TransportError, match="'nowhere:' is no source"):
+            with pytest.raises(TransportError, match="'nowhere:' is not a source"):
                 session.set_source("nowhere:", "control")
             session.set_source("none", "control")
             rig.until(lambda: seen(rig, 3)[-1].control == NOTHING)

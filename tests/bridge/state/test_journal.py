@@ -284,7 +284,7 @@ def test_a_kept_source_that_is_away_is_waited_for_and_never_forgotten(tmp_path):
     kept = {"pipeline": "painter", "source": f"file:{film}", "values": {"frames": 2}}
     leave(tmp_path, well=False, name="rest", **kept)
     with running_session(tmp_path, name="rest", pipeline="passthrough", source="demo:") as rig:
-        rig.until(lambda: "There is no file" in rig.session.status().error)
+        rig.until(lambda: "File not found" in rig.session.status().error)
         status = rig.session.status()
         assert (status.source_uri, status.input) == (f"file:{film}", "failed")
         rig.session.store.update({"mix": 0.5})
@@ -351,7 +351,7 @@ def test_what_the_journals_door_refuses_is_told_until_it_is_chosen_anew(tmp_path
     with running_session(tmp_path, name="odd", pipeline="passthrough", source="demo:") as rig:
         error = rig.session.status().error
         assert "The pipeline of the previous run: There is no pipeline 'gone'" in error
-        assert "The source of the previous run: 'gone:x' is no source" in error
+        assert "The source of the previous run: 'gone:x' is not a source" in error
         rig.session.set_source("demo:")
         rig.session.switch("passthrough")
         rig.until(lambda: not rig.session.status().error)

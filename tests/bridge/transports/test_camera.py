@@ -122,9 +122,9 @@ def test_what_suits_is_chosen_and_what_was_got_is_told(driver, uri, options, wan
     ("uri", "wanted"),
     [
         ("camera:0?size=1920x1080&fps=60",
-         "1920x1080 at 30, MJPG (it was asked for 1920x1080 at 60)"),
-        ("camera:0?size=800x600", "1280x720 at 60, MJPG (it was asked for 800x600)"),
-        ("camera:0?format=NV12", "1280x720 at 10, YUYV (it was asked for NV12)"),
+         "1920x1080 at 30, MJPG (requested: 1920x1080 at 60)"),
+        ("camera:0?size=800x600", "1280x720 at 60, MJPG (requested: 800x600)"),
+        ("camera:0?format=NV12", "1280x720 at 10, YUYV (requested: NV12)"),
     ],
 )  # fmt: skip
 def test_what_was_asked_for_and_is_not_given_is_told(driver, uri, wanted):
@@ -153,7 +153,7 @@ def test_what_cannot_be_asked_of_a_camera_is_one_sentence(driver, query):
     text = str(caught.value)
     assert "\n" not in text
     assert any(cure in text for cure in ("such as 576x320", "1 to 240", "four letters, as in",
-                                         "it takes size=, fps=, format=", "write its number",
+                                         "it takes size=, fps=, format=", "use its number",
                                          "give it once"))  # fmt: skip
 
 

@@ -313,7 +313,7 @@ def song(path, codec):
                                              ("a.flac", "flac")])  # fmt: skip
 def test_a_song_with_a_cover_is_refused_in_a_sentence(tmp_path, name, codec):
     path = song(tmp_path / name, codec)
-    with pytest.raises(TransportError, match="is sound with a cover and no film; take another"):
+    with pytest.raises(TransportError, match="is audio with cover art, not a video; use another"):
         open_source(f"file:{path}", Options())
 
 
@@ -322,7 +322,9 @@ def test_a_codec_that_nobody_knows_is_named(tmp_path):
     for tag in (b"xyz9", b"q0q0"):
         data = path.read_bytes().replace(b"avc1", tag)
         (tmp_path / "odd.mp4").write_bytes(data)
-        with pytest.raises(TransportError, match=f"knows its codec '{tag.decode()}'; save it as"):
+        with pytest.raises(
+            TransportError, match=f"no decoder for its codec '{tag.decode()}'; save it as"
+        ):
             open_source(f"file:{tmp_path}/odd.mp4", Options())
 
 
@@ -332,7 +334,7 @@ def test_a_source_that_cannot_be_played_is_told_and_the_one_before_goes_on(tmp_p
         stop = rig.steady_input()
         rig.running()
         rig.session.set_source(f"file:{path}")
-        rig.until(lambda: "is sound with a cover" in rig.session.status().input_problem)
+        rig.until(lambda: "is audio with cover art" in rig.session.status().input_problem)
         rig.until(lambda: rig.session.status().input == "live")
         stop()
 
@@ -422,7 +424,9 @@ def test_a_small_file_of_huge_pictures_is_refused(tmp_path, monkeypatch):
     """A GIF of 11 kB may hold hundreds of 64 megapixels each."""
     frames = [Image.new("P", (8000, 5001), colour) for colour in (1, 2)]
     frames[0].save(tmp_path / "bomb.gif", save_all=True, append_images=frames[1:])
-    with pytest.raises(TransportError, match=r"pictures of 8000x5001 where 40 megapixels"):
+    with pytest.raises(
+        TransportError, match=r"images of 8000x5001, over the limit of 40 megapixels"
+    ):
         open_source(f"file:{tmp_path}/bomb.gif", Options())
 
 
@@ -445,4 +449,4 @@ def test_what_was_saved_instead_of_a_film_is_called_by_its_true_name(tmp_path, n
     with pytest.raises(TransportError) as caught:
         open_source(f"file:{tmp_path / name}", Options())
     assert str(caught.value).startswith(f"{tmp_path / name} is {what}")
-    assert ", no film or picture; " in str(caught.value)
+    assert ", not a video or image; " in str(caught.value)

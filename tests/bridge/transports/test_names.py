@@ -87,7 +87,7 @@ def test_a_name_with_other_letters_is_refused_with_the_one_to_write(name, cure):
 @pytest.mark.parametrize("name", ["Bühne", "Café", "a" * 250])
 def test_spout_carries_other_letters_behind_the_first(name):
     check_sent(name)
-    with pytest.raises(TransportError, match="at most 250 letters"):
+    with pytest.raises(TransportError, match="at most 250 characters"):
         check_sent(name + "é" * 125)
 
 

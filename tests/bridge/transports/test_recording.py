@@ -225,7 +225,7 @@ def test_a_file_of_each_picture(tmp_path, ending, slack):
         for number in (1, 1, 2, 2, 3):
             recording.send(Frame(quarters(), 0.0, number))
         recording.send(Frame(np.zeros((10, 20, 4), np.uint8), 0.0, 4))
-        assert recording.status.endswith(", 4 pictures")
+        assert recording.status.endswith(", 4 frames")
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == [f"a 100% show-{number:03}.{ending}" for number in range(1, 5)]
     image = cv2.imread(str(tmp_path / names[2]), cv2.IMREAD_UNCHANGED)
@@ -248,31 +248,34 @@ def test_a_picture_each_goes_on_after_those_that_are_there(tmp_path):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("show.gif", r"\.gif is no kind of recording; end it in \.mp4, .* -%04d\.png"),
-        ("show.mp3", r"\.mp3 is no kind of recording; end it in \.mp4"),
-        ("show.avi", r"\.avi is no kind of recording"),
-        ("show.%04d", r"is no kind of recording"),
-        ("show", "has no ending that says its kind"),
-        ("show.png", r"is one picture; take show-%04d\.png"),
-        ("show.jpg", r"is one picture; take show-%04d\.jpg"),
-        ("show-%04d.webp", "is no kind of recording"),
-        ("show-%04d.png?minutes=1", r"takes nothing behind \?"),
-        ("show.webm?codec=h264", r"\.webm holds no H\.264; end the name in \.mp4 or"),
-        ("show.mp4?codec=prores", r"\.mp4 holds no ProRes 4444; end the name in \.mov or \.mkv"),
+        ("show.gif", r"\.gif is not a recording format; end it in \.mp4, .* -%04d\.png"),
+        ("show.mp3", r"\.mp3 is not a recording format; end it in \.mp4"),
+        ("show.avi", r"\.avi is not a recording format"),
+        ("show.%04d", r"is not a recording format"),
+        ("show", "the file extension is missing"),
+        ("show.png", r"is a single image; use show-%04d\.png"),
+        ("show.jpg", r"is a single image; use show-%04d\.jpg"),
+        ("show-%04d.webp", "is not a recording format"),
+        ("show-%04d.png?minutes=1", r"takes no options after \?"),
+        ("show.webm?codec=h264", r"\.webm cannot hold H\.264; end the name in \.mp4 or"),
+        ("show.mp4?codec=prores", r"\.mp4 cannot hold ProRes 4444; end the name in \.mov or \.mkv"),
         ("show.mp4?codec=libvpx-vp9", r"end the name in \.mkv or \.webm"),
-        ("show.mp4?codec=hap", "codec=hap is not known; .mp4 takes h264, hevc"),
-        ("show.mp4?minutes=0", "minutes=0 cannot be; write a number from 0.1 on"),
-        ("show.mp4?minutes=ten", "minutes=ten cannot be"),
-        ("show.mp4?megabytes=nan", "megabytes=nan cannot be"),
-        ("show.mp4?megabytes=inf", "megabytes=inf cannot be"),
-        ("show.mp4?quality=best", "quality=best cannot be asked of a recording; it takes codec="),
-        ("show.mp4?minutes=5&minutes=6", "minutes= stands behind . twice; give it once"),
-        ("show.mp4?codec=h264&minutes=5&codec=h264", "codec= stands behind . twice"),
-        ("show.mov?megabytes=9&megabytes=", "megabytes= stands behind . twice"),
-        ("%04d-%04d.png", "%04d-%04d.png has %04d and %04d; number its files with one"),
-        ("show-%04d-%d.mp4", "has %04d and %d; number its files with one"),
-        ("show-%99999d.png", "%99999d in show-%99999d.png is no number of a file; write show-%04d"),
-        ("show-%0d.mp4", "%0d in show-%0d.mp4 is no number of a file; write show-%04d.mp4"),
+        ("show.mp4?codec=hap", "Unknown codec=hap; .mp4 takes h264, hevc"),
+        ("show.mp4?minutes=0", "minutes=0 is not valid; write a number of at least 0.1"),
+        ("show.mp4?minutes=ten", "minutes=ten is not valid"),
+        ("show.mp4?megabytes=nan", "megabytes=nan is not valid"),
+        ("show.mp4?megabytes=inf", "megabytes=inf is not valid"),
+        (
+            "show.mp4?quality=best",
+            "Unknown option quality=best for a recording; after . it takes codec=",
+        ),
+        ("show.mp4?minutes=5&minutes=6", "minutes= appears twice after .; give it once"),
+        ("show.mp4?codec=h264&minutes=5&codec=h264", "codec= appears twice after"),
+        ("show.mov?megabytes=9&megabytes=", "megabytes= appears twice after"),
+        ("%04d-%04d.png", "%04d-%04d.png has %04d and %04d; use one to number"),
+        ("show-%04d-%d.mp4", "has %04d and %d; use one to number"),
+        ("show-%99999d.png", "%99999d in show-%99999d.png is not a file number; write show-%04d"),
+        ("show-%0d.mp4", "%0d in show-%0d.mp4 is not a file number; write show-%04d.mp4"),
         ("show-%4d.jpg", "write show-%04d.jpg"),
     ],
 )
@@ -336,13 +339,15 @@ def test_an_encoder_is_taken_only_where_a_picture_comes_out_of_it(tmp_path, bad)
     kind = kinds.Film(kinds.CONTAINERS[".mp4"], kinds.H264, (bad, GOOD))
     assert film.working(kind, (64, 48), 60) is GOOD
     alone = kinds.Film(kinds.CONTAINERS[".mp4"], kinds.H264, (bad,))
-    with pytest.raises(TransportError, match=r"cannot be recorded here .*take \.mp4\?codec="):
+    with pytest.raises(
+        TransportError, match=r"cannot be recorded on this machine .*use \.mp4\?codec="
+    ):
         film.working(alone, (64, 48), 60)
 
 
 def test_the_encoder_is_told(tmp_path):
     with open_sink(f"file:{tmp_path}/show.mp4?codec=libx264", OPTIONS) as recording:
-        assert recording.status == "show.mp4, H.264 by libx264, 0 pictures"
+        assert recording.status == "show.mp4, H.264 by libx264, 0 frames"
 
 
 # Parts
@@ -420,7 +425,7 @@ def test_a_disk_that_fills_ends_the_recording_until_there_is_room(tmp_path, cloc
         disk["free"] = sink.LEAST - 1
         last = clock.run(recording, 3, first=last)
         left = {file: file.stat().st_size for file in tmp_path.iterdir()}
-        why = f"into {tmp_path / name} ended: only 199 MB are free on its disk, so make room"
+        why = f"to {tmp_path / name} stopped: only 199 MB are free on the disk, so make room"
         assert why in recording.problem
         disk["free"] = sink.LEAST + 1  # no room to speak of
         last = clock.run(recording, 9, first=last)
@@ -445,7 +450,7 @@ def test_a_disk_that_is_nearly_full_is_told_in_time(tmp_path, clock, disk):
         size = (tmp_path / "show.mov").stat().st_size
         disk["free"] = int(sink.LEAST + size / 12 * 120)  # for two minutes
         last = clock.run(recording, 2, first=last)
-        assert recording.problem.endswith("show.mov has room for 2 min more; make room.")
+        assert recording.problem.endswith("show.mov has room for 2 more min; make room.")
         disk["free"] = 10**11
         clock.run(recording, 2, first=last)
         assert recording.problem == ""
@@ -453,7 +458,9 @@ def test_a_disk_that_is_nearly_full_is_told_in_time(tmp_path, clock, disk):
 
 def test_there_must_be_room_to_begin(tmp_path, disk):
     disk["free"] = 3 * 10**6
-    with pytest.raises(TransportError, match=r"Only 3 MB are free where .*; make room, or"):
+    with pytest.raises(
+        TransportError, match=r"Only 3 MB are free on the disk for .*; make room, or"
+    ):
         open_sink(f"file:{tmp_path}/show.mp4", OPTIONS)
     assert list(tmp_path.iterdir()) == []
     disk |= {"total": 0, "free": 0}  # a file system that does not say
@@ -469,7 +476,7 @@ def test_a_folder_that_goes_ends_the_recording_until_it_is_back(tmp_path, clock,
         folder.rename(away)
         monkeypatch.setattr(FilmFile, "write", full)
         last = clock.run(recording, 4, first=last)
-        assert f"There is no folder {folder} to record into" in recording.problem
+        assert f"Folder not found: {folder}; create it" in recording.problem
         monkeypatch.undo()
         monkeypatch.setattr(sink, "perf_counter", lambda: clock.now)
         away.rename(folder)
@@ -498,13 +505,13 @@ def test_a_recording_that_ended_is_told_until_it_goes_on(tmp_path, monkeypatch):
             count = len(sent)
             while len(sent) < count + 60:  # a second, with several tries
                 assert rig.session.status().error == (
-                    f"Recording into {path} ended: No space left on device, so make room; it goes "
-                    "on in a new file once that can be written."
+                    f"Recording to {path} stopped: No space left on device, so make room; it "
+                    "continues in a new file as soon as one can be written."
                 )
                 time.sleep(0.02)
             rig.session.set_source(f"file:{tmp_path}/none.mp4")
-            rig.until(lambda: "There is no file" in rig.session.status().error)
-            assert f"Recording into {path} ended" in rig.session.status().error, "it hides nothing"
+            rig.until(lambda: "File not found" in rig.session.status().error)
+            assert f"Recording to {path} stopped" in rig.session.status().error, "it hides nothing"
             rig.session.set_source(f"memory:{rig.name}")
         rig.until(lambda: rig.session.status().error == "")
         rig.until(lambda: "out-2.mp4" in rig.session.status().sink)

@@ -234,10 +234,10 @@ def test_a_name_that_a_living_process_takes_away_is_told_and_had_again(tmp_path)
                 assert perf_counter() < end
                 sleep(0.01)
             theirs.replace(path_of(name))
-            state = bridge.until(lambda state: "was taken by process" in state["error"])
+            state = bridge.until(lambda state: "was taken over by process" in state["error"])
             assert state["error"] == (
-                f"shm:{name} was taken by process {taker.pid}, so pictures go to shm:{name}_1; "
-                f"end it, and they go to shm:{name} again."
+                f"shm:{name} was taken over by process {taker.pid}, so frames go to "
+                f"shm:{name}_1; end that process to send to shm:{name} again."
             )
             assert state["sink"] == f"shm:{name} · pick shm:{name}_1, 64x48"
             with open_source(f"shm:{name}_1", Options()) as source:
@@ -260,9 +260,9 @@ def test_of_the_names_beside_one_that_was_taken_the_first_that_is_free_is_had():
             for name in names:
                 path_of(name).unlink(missing_ok=True)
                 path_of(name).write_bytes(theirs)
-            with pytest.raises(TransportError, match="test-first is being sent by process"):
+            with pytest.raises(TransportError, match="test-first is in use by process"):
                 sink.send(Frame(base(64, 48), 0.0, 1))
-            with pytest.raises(TransportError, match="is being sent by process"):
+            with pytest.raises(TransportError, match="is in use by process"):
                 open_sink("shm:test-first", Options(width=64, height=48))
             path_of(names[7]).unlink()
             sink.send(Frame(base(64, 48), 0.0, 2))

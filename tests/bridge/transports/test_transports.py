@@ -197,22 +197,22 @@ def test_every_scheme_is_listed_with_a_line_and_a_stranger_may_add_one(place):
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("", "is no source; write one of spout:, demo:"),
-        ("nothing:", "is no source"),
-        ("clip.mp4", "There is no file .*clip.mp4"),
-        ("clip", "is no source; write one of .*; a file is file:clip"),
+        ("", "is not a source; use one of spout:, demo:"),
+        ("nothing:", "is not a source"),
+        ("clip.mp4", "File not found: .*clip.mp4"),
+        ("clip", "is not a source; use one of .*; for a file, write file:clip"),
         ("file:", "needs a path"),
-        ("file:PLACE/none.mp4", "There is no file"),
-        ("file:PLACE", "is not a picture that can be read"),
+        ("file:PLACE/none.mp4", "File not found"),
+        ("file:PLACE", "is not a readable image"),
         ("file:PLACE/text.mp4", "cannot be played"),
-        ("file:PLACE/sound.wav", "There is no picture in"),
-        ("file:PLACE/broken.png", "is not a picture that can be read"),
-        ("file:PLACE/empty.png", "is not a picture that can be read"),
-        ("shm:", "no name for shared memory"),
-        ("shm:a/b", "no name for shared memory"),
+        ("file:PLACE/sound.wav", "No video found in"),
+        ("file:PLACE/broken.png", "is not a readable image"),
+        ("file:PLACE/empty.png", "is not a readable image"),
+        ("shm:", "not a valid shared memory name"),
+        ("shm:a/b", "not a valid shared memory name"),
         pytest.param("spout:Cam", "exists on Windows only", marks=ELSEWHERE),
-        ("camera:front", "write its number"),
-        ("camera:97", "There is no camera 97"),
+        ("camera:front", "use its number"),
+        ("camera:97", "Camera 97 cannot be opened"),
     ],
 )
 def test_a_source_that_cannot_be_opened_is_one_sentence(tmp_path, uri, words):
@@ -232,12 +232,12 @@ def test_a_source_that_cannot_be_opened_is_one_sentence(tmp_path, uri, words):
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("nothing:", "is no sink; write one of"),
+        ("nothing:", "is not a sink; use one of"),
         ("demo:", "cannot be sent to"),
         ("camera:0", "cannot be sent to"),
         ("file:", "needs a path"),
-        ("file:PLACE/no/folder.mp4", "There is no folder"),
-        ("shm: a", "no name for shared memory"),
+        ("file:PLACE/no/folder.mp4", "Folder not found"),
+        ("shm: a", "not a valid shared memory name"),
         pytest.param("spout:Out", "exists on Windows only", marks=ELSEWHERE),
     ],
 )
@@ -402,7 +402,7 @@ def test_a_camera_is_opened_by_directshow_where_that_is_asked_for(
         assert source.receive(30).image.shape == (48, 64, 4)
     assert opened[0] == wanted
     assert [offer.uri for offer in camera.offers()] == [f"camera:dshow/{n}" for n in range(3)]
-    with pytest.raises(TransportError, match=r"has 0 Inside, 1 OBS, 2 C920.*write its number"):
+    with pytest.raises(TransportError, match=r"has 0 Inside, 1 OBS, 2 C920.*use its number"):
         open_source("camera:front", OPTIONS)
 
 
@@ -477,7 +477,7 @@ def test_two_senders_cannot_have_one_name():
         while owner("test-killed-sender") != sender.pid:
             assert perf_counter() < end
             time.sleep(0.01)
-        with pytest.raises(TransportError, match=f"being sent by process {sender.pid}"):
+        with pytest.raises(TransportError, match=f"in use by process {sender.pid}"):
             open_sink("shm:test-killed-sender", OPTIONS)
     finally:
         sender.kill()
@@ -546,10 +546,10 @@ def test_a_picture_is_held_against_a_budget_before_it_is_unpacked(tmp_path, kind
         assert source.receive(30).image.shape == (30, 40, 4)
     monkeypatch.setattr("bridge.transports.film.pictures.MOST_PIXELS", 1199)
     monkeypatch.setattr(cv2, "imdecode", None)
-    with pytest.raises(TransportError, match="has pictures of 40x30 where"):
+    with pytest.raises(TransportError, match="has images of 40x30, over"):
         open_source(f"file:{path}", Options())
     path.write_bytes(b"no picture")
-    with pytest.raises(TransportError, match="is not a picture that can be read"):
+    with pytest.raises(TransportError, match="is not a readable image"):
         open_source(f"file:{path}", Options())
     monkeypatch.setattr("bridge.transports.film.pictures.MOST_BYTES", 5)
     with pytest.raises(TransportError, match="scale it down first"):
@@ -592,9 +592,9 @@ def test_what_a_strangers_transport_does_wrong_is_told_as_its_own(strangers, cap
     for uri in ("bare:x", "broken:x"):
         with pytest.raises(TransportError, match=r"'lens'|division by zero"):
             open_source(uri, OPTIONS)
-    for why in ("there is a transport shm: already", "'c' is no scheme", "division by zero"):
+    for why in ("a transport shm: already exists", "'c' is not a scheme", "division by zero"):
         assert caplog.text.count(why) >= 1
-    warned = [record for record in caplog.records if "is left out" in record.message]
+    warned = [record for record in caplog.records if "is ignored" in record.message]
     transports.schemes()
-    again = [record for record in caplog.records if "is left out" in record.message]
+    again = [record for record in caplog.records if "is ignored" in record.message]
     assert len(again) == len(warned) == 3, "each is told once"

@@ -231,4 +231,4 @@ def test_an_empty_recording_that_is_held_ends_like_any_other(
     scanner.holds = {"show.mp4"}
     with open_sink(f"file:{tmp_path / 'show.mp4'}", Options()):
         put(tmp_path / "show.mp4", b"")
-    assert "is empty and stays" in caplog.text
+    assert "is empty and could not be deleted" in caplog.text

@@ -811,7 +811,7 @@ def test_all_that_can_be_received_from_is_one_list(client):
     others = {row["uri"]: row for row in rows[2:]}
     assert set(others) >= {"demo:", "file:", "shm:"}
     assert not any(row["live"] or row["problem"] for row in others.values())
-    assert "in 20 lines" in others["shm:"]["text"]
+    assert "20 lines of code" in others["shm:"]["text"]
 
 
 def test_a_source_is_chosen_or_refused_in_one_sentence(client, desk):
@@ -820,7 +820,7 @@ def test_a_source_is_chosen_or_refused_in_one_sentence(client, desk):
     for uri in ("", "nothing:", "clip"):
         answer = client.post("/api/v1/source", json={"uri": uri})
         assert answer.status_code == 422
-        assert "is no source; write one of" in answer.json()["detail"]
+        assert "is not a source; use one of" in answer.json()["detail"]
     for body in ({}, {"uri": None}, {"uri": 1}, [], {"uri": "demo:", "url": "demo:"}):
         assert client.post("/api/v1/source", json=body).status_code == 422
     assert desk.attached == ["spout:Cam"]
@@ -839,7 +839,7 @@ def test_control_and_mask_are_chosen_or_refused_in_one_sentence(client, desk, ro
     assert desk.attached == [(role, "shm:Depth"), (role, "none")]
     answer = client.post(f"/api/v1/{role}", json={"uri": "nothing:"})
     assert answer.status_code == 422
-    assert "is no source; write one of" in answer.json()["detail"]
+    assert "is not a source; use one of" in answer.json()["detail"]
     assert client.post(f"/api/v1/{role}", json={}).status_code == 422
 
 

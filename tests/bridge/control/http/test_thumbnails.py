@@ -161,9 +161,9 @@ def test_a_sender_that_never_gives_a_picture_is_said_in_time(uri):
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("nothing:", "is no source"),
-        ("shm:a/b", "no name for shared memory"),
-        ("file:none.mp4", "There is no file"),
+        ("nothing:", "is not a source"),
+        ("shm:a/b", "not a valid shared memory name"),
+        ("file:none.mp4", "File not found"),
     ],
 )
 def test_what_cannot_be_opened_is_said_in_the_transports_own_words(uri, words):

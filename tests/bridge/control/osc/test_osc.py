@@ -221,7 +221,7 @@ def test_what_is_no_source_is_refused_in_a_sentence(o, arguments):
     o.send("/bridge/source", *arguments)
     told = o.heard("/bridge/error")
     assert told.startswith("/bridge/source: ")
-    assert "is no source; write one of" in told
+    assert "is not a source; use one of" in told
     assert (o.desk.attached, o.desk.counters.osc_refused) == ([], 1)
 
 
@@ -236,7 +236,7 @@ def test_control_and_mask_are_inputs_by_their_own_addresses(o, role):
     o.send(address, "?")
     assert o.heard(address, o.sender) == "shm:Depth"
     o.send(address, "nothing:")
-    assert "'nothing:' is no source" in o.heard("/bridge/error")
+    assert "'nothing:' is not a source" in o.heard("/bridge/error")
     o.send(address)
     o.until(lambda: o.desk.counters.osc_refused == 2)
     assert len(o.desk.attached) == 2, "a message without a value ends nothing"
