@@ -1,4 +1,4 @@
-"""Layouts for OSC controllers, made from the schema: every address there is, and no other."""
+"""Layouts for OSC controllers, generated from the schema: all of its addresses and no others."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ __all__ = ["Layout", "installed", "layout", "write"]
 def installed(
     pipeline: str = "", picks: dict[str, list[str]] | None = None, reply_port: int = 9000
 ) -> Layout:
-    """The layout of what is installed here; ValueError for names that are not there."""
+    """The layout for this installation; ValueError for unknown names."""
     return layout(schema.installed(), pipeline, picks, reply_port)
 
 
 def write(made: Layout, folder: Path, name: str = "spout-bridge") -> list[Path]:
-    """Write a file for each controller into `folder`, which is made where it is not there."""
+    """Write a file for each controller into `folder`, creating it if necessary."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         folder / f"{name}.tosc": touchosc(made),

@@ -1,4 +1,4 @@
-"""What stands on a controller's pages: the schema, sorted; free of any program's own format."""
+"""The pages of a controller layout, from the schema; independent of any file format."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,11 +9,11 @@ from bridge.control.osc.routes import ROOT
 
 Schema: TypeAlias = Mapping[str, Any]
 
-WIDEST = 10_000  # of a fader's range: beyond it a finger hits no number, so text it is
+WIDEST = 10_000  # largest range for a fader: beyond it no finger hits a number, so it is text
 
 
 class Look(StrEnum):
-    """What one control is."""
+    """The type of a control."""
 
     FADER = "fader"
     SWITCH = "switch"
@@ -25,10 +25,10 @@ class Look(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """One address. `picks` are values that a press sends, `press` is what a button sends; the
-    numbers are those of a fader.
+    """One address. `picks` are values that buttons send, `press` is the value of a single button;
+    `low` and `high` are a fader's range.
 
-    A reading only listens; `digits` says that it is a number with a fraction.
+    A reading only listens; `digits` marks a number with a fraction.
     """
 
     look: Look
@@ -46,7 +46,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is seen at a time."""
+    """One page of controls."""
 
     title: str
     controls: tuple[Control, ...]
@@ -54,14 +54,14 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """All pages, and the port at which the controller hears what became of its messages."""
+    """All pages, and the port on which the controller receives feedback."""
 
     pages: tuple[Page, ...]
     reply_port: int
 
     @property
     def addresses(self) -> set[str]:
-        """Every address that is sent or heard."""
+        """Every address that is sent or received."""
         return {control.address for page in self.pages for control in page.controls}
 
 
@@ -71,11 +71,10 @@ def layout(
     picks: Mapping[str, Sequence[str]] | None = None,
     reply_port: int = 9000,
 ) -> Layout:
-    """Sort a schema, as `bridge.control.schema` makes it and `GET /api/v1/schema` gives it.
+    """Build a layout from a schema, as in `bridge.control.schema` and `GET /api/v1/schema`.
 
-    With `pipeline` only the parameters of that one are taken, else those of all. `picks` are values
-    to choose from, by parameter, for those that are no fader, switch or choice. ValueError for
-    names that are not there.
+    `pipeline` limits it to that pipeline's parameters. `picks` are values to choose from, by
+    parameter, for those that are not a fader, switch or choice. ValueError for unknown names.
     """
     picks = dict(picks or {})
     pages: dict[str, list[Control]] = {}
@@ -86,7 +85,7 @@ def layout(
             control = replace(control, picks=tuple(dict.fromkeys(every)))
         pages.setdefault(spec["page"] or "More", []).append(control)
     for name in picks:
-        raise ValueError(f"There is no parameter {name!r} that buttons could be made for.")
+        raise ValueError(f"{name!r} is not a parameter that buttons can be made for.")
     show = next(iter(pages.values()), [])
     show += [
         Control(look=Look.BUTTON, address=ROOT + row["name"], label=_words(row["name"]),
@@ -99,10 +98,10 @@ def layout(
                 label=_words(row["name"], row["unit"]), digits=row["metric"] == "gauge")
         for row in schema["state"]
     ]  # fmt: skip
-    # What is started after the bridge has heard nothing yet.
+    # A controller started after the bridge has received nothing yet.
     pages["State"].append(
-        Control(look=Look.BUTTON, address=f"{ROOT}query", label="ask for all values",
-                help="Have the bridge tell everything once more.", press=reply_port)
+        Control(look=Look.BUTTON, address=f"{ROOT}query", label="request all values",
+                help="Have the bridge send all values again.", press=reply_port)
     )  # fmt: skip
     made = tuple(Page(title, tuple(controls)) for title, controls in pages.items())
     return Layout(made, reply_port)
@@ -112,7 +111,7 @@ def _of(schema: Schema, pipeline: str) -> list[Mapping[str, Any]]:
     """The parameters of the output and of one pipeline, or of all."""
     rows = {row["id"]: {*row["parameters"], *row["load"]} for row in schema["pipelines"]}
     if pipeline and pipeline not in rows:
-        raise ValueError(f"There is no pipeline {pipeline!r}; choose {', '.join(rows)}.")
+        raise ValueError(f"Unknown pipeline {pipeline!r}; choose {', '.join(rows)}.")
     others = set[str]().union(*rows.values()) - rows[pipeline] if pipeline else set[str]()
     return [spec for spec in schema["parameters"] if spec["name"] not in others]
 
@@ -145,9 +144,12 @@ def _parameter(spec: Mapping[str, Any]) -> Control:
 
 
 def _pipelines(rows: Sequence[Mapping[str, Any]]) -> list[Control]:
-    """The one whose pictures are shown, and a button for each."""
+    """The pipeline being shown, and a button for each."""
     shown = Control(
-        look=Look.READING, address=f"{ROOT}pipeline", label="pipeline", help="What is shown now."
+        look=Look.READING,
+        address=f"{ROOT}pipeline",
+        label="pipeline",
+        help="The pipeline shown now.",
     )
     return [
         shown,

@@ -1,6 +1,6 @@
-"""A layout as a session of Open Stage Control: JSON, after its reference of widget properties.
+"""A layout as an Open Stage Control session: JSON, following its widget property reference.
 
-Nobody has opened it there yet: the program is on no package index.
+Not yet opened in the program itself, which is on no package index.
 """
 
 import json
@@ -10,7 +10,7 @@ from bridge.control.layouts.model import Control, Layout, Look
 
 Widget: TypeAlias = dict[str, Any]
 
-VERSION = "1.30.1"  # of Open Stage Control; older files are converted when they are opened
+VERSION = "1.30.1"  # of Open Stage Control; it converts older files on opening
 PLACE = {"width": 320, "height": 70}
 
 
@@ -33,7 +33,7 @@ def stage_control(layout: Layout) -> bytes:
 
 
 def _panel(control: Control) -> Widget:
-    """The control below its name; a button bears its own."""
+    """The control below its name; a button has its own label."""
     widget = _widget(control)
     if widget["type"] == "button":
         return {**widget, **PLACE}
@@ -69,7 +69,7 @@ def _widget(control: Control) -> Widget:
             return {**one, "type": "switch", "layout": "horizontal", "values": [*control.picks],
                     "typeTags": "s"}  # fmt: skip
         case Look.TEXT:
-            # A number that no fader can hit is typed; the bridge takes it as text.
+            # A number too fine for a fader is typed; the bridge accepts it as text.
             return {**one, "type": "input", "align": "left", "typeTags": "s"}
         case _:
             return {**one, "type": "text", "decimals": 2, "bypass": True}

@@ -1,7 +1,7 @@
-"""A layout as TouchOSC keeps it: XML, packed by zlib. Written by hand, so that nothing is needed
-for it; the tests read it again with somebody else's reader.
+"""A layout as a TouchOSC file: XML compressed by zlib. Written without a library; the tests read it
+back with a third-party reader.
 
-TouchOSC has no field to type into, so a text is shown, and buttons send what was chosen before.
+TouchOSC has no text input, so a text is only shown, and buttons send predefined values.
 """
 
 import zlib
@@ -16,15 +16,15 @@ Property: TypeAlias = "bool | int | float | str | tuple[float, float, float, flo
 
 WIDTH, HEIGHT, TABS = 1024.0, 768.0, 40.0  # points; TouchOSC scales them to the screen
 PAD = 6.0
-TALL, DENSE = (2, 7), (3, 14)  # columns and rows of a page; the second is one of readings
-MOST_PICKS = 6  # buttons beside each other
+TALL, DENSE = (2, 7), (3, 14)  # columns and rows of a page; the second is for readings
+MOST_PICKS = 6  # buttons side by side
 LONGEST = 6  # characters of a number with a fraction
 TYPES = {bool: "b", int: "i", float: "f", str: "s"}
 DARK, GREY, WHITE = (0.1, 0.1, 0.12, 1.0), (0.3, 0.3, 0.34, 1.0), (1.0, 1.0, 1.0, 1.0)
 BLUE, GREEN, ORANGE = (0.2, 0.45, 0.9, 1.0), (0.2, 0.65, 0.4, 1.0), (0.9, 0.5, 0.15, 1.0)
 EAST, TOGGLE, LEFT, RIGHT = 1, 2, 1, 3  # the format's numbers for these
 
-# The bridge forgets a subscriber after ten minutes, and all of them when it starts again.
+# The bridge drops a subscriber after ten minutes, and all of them when it restarts.
 SCRIPT = """local last = -5000
 function update()
   local now = getMillis()
@@ -45,7 +45,7 @@ def touchosc(layout: Layout) -> bytes:
         values=(("page", "0"),),
         children=[_page(title, controls) for title, controls in pages],
     )  # fmt: skip
-    # A pager as the root would show all pages at once.
+    # With a pager as the root, TouchOSC would show all pages at once.
     root = _node(
         "GROUP", "spout-bridge", (0, 0, WIDTH, HEIGHT), color=DARK, interactive=False,
         script=SCRIPT.format(port=layout.reply_port), children=[pager],
@@ -56,7 +56,7 @@ def touchosc(layout: Layout) -> bytes:
 
 
 def _split(page: Page) -> Iterator[tuple[str, Sequence[Control]]]:
-    """As many pages as it takes."""
+    """Split into as many pages as needed."""
     columns, rows = _grid(page.controls)
     room = columns * rows
     for first in range(0, len(page.controls), room):
@@ -84,7 +84,7 @@ def _page(title: str, controls: Sequence[Control]) -> str:
 
 
 def _cell(control: Control, x: float, y: float, w: float, h: float) -> list[str]:
-    """One control with its caption and, where it has a value, what the bridge says it is."""
+    """One control with its caption and, if it has a value, the value that the bridge reports."""
     name, line = control.address, min(26.0, h)
     if control.look is Look.BUTTON:
         press = _button(
@@ -114,7 +114,7 @@ def _cell(control: Control, x: float, y: float, w: float, h: float) -> list[str]
         return [caption, reading, _fader(control, below)]
     if control.picks:
         return [caption, reading, *_picks(control, below)]
-    # The text has the whole width where nothing stands below it.
+    # The text gets the whole width if nothing is below it.
     return [caption, _text("TEXT", f"{name} value", below, str(control.start), align=LEFT,
                            messages=_heard(control.address))]  # fmt: skip
 
@@ -166,7 +166,7 @@ def _text(
 
 
 def _osc(address: str, argument: str, *, when: str = "RISE", receive: bool = False) -> str:
-    """A message that is sent; a press is one when it begins."""
+    """An outgoing message; a press sends it on touch-down."""
     trigger = f"<trigger><var>{_cdata('x')}</var><condition>{when}</condition></trigger>"
     return _message(address, argument, True, receive, f"<triggers>{trigger}</triggers>")
 
@@ -205,7 +205,7 @@ def _node(
     values: Sequence[tuple[str, str]] = (), messages: str = "", children: Sequence[str] = (),
     properties: Mapping[str, Property] = {}, **more: Property,
 ) -> str:  # fmt: skip
-    """One control with what all have; its id follows from its name and place."""
+    """One control with the common properties; its id is derived from its name and place."""
     every = {
         "background": True, "cornerRadius": 2.0, "grabFocus": kind not in ("GROUP", "PAGER"),
         "interactive": True, "locked": False, "name": name, "orientation": 0, "outline": True,
@@ -242,5 +242,5 @@ def _frame(frame: tuple[float, float, float, float]) -> str:
 
 
 def _cdata(text: str) -> str:
-    kept = "".join(c for c in text if c >= " " or c in "\n\t")  # what XML cannot hold goes
+    kept = "".join(c for c in text if c >= " " or c in "\n\t")  # drop what XML cannot contain
     return "<![CDATA[" + kept.replace("]]>", "]]]]><![CDATA[>") + "]]>"

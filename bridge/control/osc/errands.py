@@ -1,4 +1,4 @@
-"""What an OSC message asks for that may wait for a disk: done beside the thread that listens."""
+"""OSC work that may wait for a disk, done off the listening thread."""
 
 import threading
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from typing import TypeAlias
 from bridge.control.osc.inbox import Sender
 
 Errand: TypeAlias = Callable[[], object]
-Asked: TypeAlias = tuple[str, object]  # the address that was sent to, and the value
+Asked: TypeAlias = tuple[str, object]  # the address in the message, and the value
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What is stored in one snapshot, when files have been looked for: `looks` has what was asked
-    for of each name that needs it, `changes` of the others; `deeds` are done after it.
+    """Values stored in one snapshot once files have been checked: `looks` need that check,
+    `changes` do not; `deeds` run afterwards.
     """
 
     turn: int
@@ -25,8 +25,8 @@ class Group:
 
 
 class Groups:
-    """What waits for a look at each place, in order. What a later one of the same place sets or
-    does anyway is taken out of those before it: so there are never more than names and deeds.
+    """Groups waiting for a file check, in order by place. What a later group of the same place sets
+    or does anyway is removed from earlier ones, so their number stays bounded.
     """
 
     def __init__(self) -> None:
@@ -34,12 +34,12 @@ class Groups:
         self._lock = threading.Lock()
 
     def put(self, place: str, group: Group) -> int:
-        """Let a group wait; how many values and deeds need not be done any more."""
+        """Queue a group; returns how many values and deeds it made redundant."""
         gone = 0
         with self._lock:
             waiting = self._waiting.get(place, [])
             for other in waiting:
-                # what has waited for its time was sent before what came meanwhile
+                # one that waited for its time tag was sent before those that arrived meanwhile
                 late = other.turn > group.turn
                 gone += _taken_out(*((group, other) if late else (other, group)))
             self._waiting[place] = [
@@ -48,14 +48,14 @@ class Groups:
         return gone
 
     def next(self, place: str) -> Group | None:
-        """Take the first; None for none."""
+        """Take the first; None if empty."""
         with self._lock:
             waiting = self._waiting.get(place)
             return waiting.pop(0) if waiting else None
 
 
 def _taken_out(older: Group, newer: Group) -> int:
-    """Leave out of one group what another does anyway; how many values and deeds that were."""
+    """Remove from one group what another does anyway; returns how many values and deeds."""
     gone = 0
     for name in (*newer.looks, *newer.changes):
         gone += older.looks.pop(name, None) is not None
@@ -66,24 +66,22 @@ def _taken_out(older: Group, newer: Group) -> int:
 
 
 class Errands:
-    """One errand at a time of each kind, in a thread for each, so that none waits for another
-    kind's disk; of those that wait, the newest of each kind.
+    """One errand at a time per kind, each kind in its own thread, so that none waits for another's
+    disk; only the newest waiting one of each kind is kept.
     """
 
     def __init__(self) -> None:
         self._lines: dict[str, _Line] = {}
 
     def put(self, kind: str, errand: Errand) -> bool:
-        """Have it done soon; True where it takes the place of one that waited. Never waits itself.
-        By one thread.
-        """
+        """Run it soon; True if it replaces a waiting one. Never waits. Called by one thread."""
         line = self._lines.get(kind)
         if line is None:
             line = self._lines[kind] = _Line(kind)
         return line.put(errand)
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Start nothing more."""
         for line in self._lines.values():
             line.put(None)
 

@@ -1,9 +1,9 @@
-"""OSC out: the true value of what changed, to those who are to know it.
+"""OSC out: the actual values of changed parameters, sent to targets and subscribers.
 
 Plain messages with f, i or s only, since some programs read nothing else; at most one burst of
-datagrams every 16 ms, newest value of each address; never an answer to an address that was not
-configured, did not subscribe, or is neither this machine nor allowed. Who only asks is a guest:
-what all guests are sent together is bounded, so that no flood of questions becomes one of answers.
+datagrams every 16 ms with the newest value of each address; never an answer to a machine that is
+not a configured target, a subscriber, this machine, or allowed. Senders that only query are guests:
+the total sent to all guests is bounded, so that a flood of queries causes no flood of answers.
 """
 
 import logging
@@ -27,17 +27,17 @@ log = logging.getLogger(__name__)
 
 BEAT = 0.016  # seconds between bursts
 LOOK = 0.2  # seconds between looks at the state
-QUIET = 0.1  # seconds after its last message in which a sender does not hear its own value back
-MOST_QUIET = 512  # senders' values remembered for that; old ones are swept beyond
+QUIET = 0.1  # seconds after its last message for which a sender gets no echo of its own value
+MOST_QUIET = 512  # values remembered for that; beyond it old ones are dropped
 SUBSCRIBERS = 8
-SUBSCRIBED = 600.0  # seconds that a subscription lasts unless it is renewed
-SILENT = 10.0  # seconds without a word after which one may have to give way; clients renew sooner
-GUESTS = 64  # addresses that answers wait for at a time, beside targets and subscribers
+SUBSCRIBED = 600.0  # seconds that a subscription lasts unless renewed
+SILENT = 10.0  # seconds of silence after which a subscriber may be replaced; clients renew sooner
+GUESTS = 64  # addresses with pending answers, beside targets and subscribers
 GUESTS_EACH = 32  # of one machine
-BURST = 64  # datagrams for one address in a burst
-WHOLE = 1.0  # seconds between two answers of all there is to one address
-RATE = 256_000  # bytes a second for all guests
-CREDIT = 16_000  # bytes that they may have at once
+BURST = 64  # datagrams per target in a burst
+WHOLE = 1.0  # seconds between two full dumps to one target
+RATE = 256_000  # bytes per second for all guests
+CREDIT = 16_000  # bytes that guests may receive at once
 PIPELINE = ROOT + "pipeline"
 INPUTS = {ROOT + role: role for role in ROLES}
 
@@ -45,26 +45,24 @@ Send = Callable[[bytes, Sender], bool]
 
 
 class Feedback:
-    """Runs a thread of its own; every method may be called from any thread and never waits."""
+    """Runs its own thread; every method may be called from any thread and never waits."""
 
     def __init__(self, desk: BridgeApi, send: Send, targets: Iterable[Sender]) -> None:
-        """`send` puts a datagram on its way, and returns False when there is no room for it."""
+        """`send` sends a datagram, and returns False if the socket's buffer is full."""
         self._desk = desk
         self._send = send
         self._targets = tuple(targets)
         self._subscribers: dict[Sender, float] = {}
         self._names = {a: spec.name for a, spec in addresses(desk.store.specs.values()).items()}
-        # None is for what holds when it is sent.
+        # None means the value at the time of sending.
         self._pending: dict[Sender, dict[str, Value | None]] = {}
-        self._wholes: dict[Sender, None] = {}  # who is to be told all there is
-        self._whole_at: dict[Sender, float] = {}  # when somebody was
+        self._wholes: dict[Sender, None] = {}  # targets waiting for a full dump
+        self._whole_at: dict[Sender, float] = {}  # when a target may get its next full dump
         self._credit = float(CREDIT)
         self._burst_at = self._look_at = 0.0
         self._trouble = ""
         self._told: dict[str, Value] = {}
-        self._former: dict[
-            str, set[str]
-        ] = {}  # addresses of before that are in use, by those of now
+        self._former: dict[str, set[str]] = {}  # former addresses in use, by current address
         self._quiet: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
         self._work = threading.Event()
@@ -72,22 +70,22 @@ class Feedback:
         self._thread = threading.Thread(target=self._run, name="OSC feedback", daemon=True)
 
     def start(self) -> None:
-        """Begin to send: all there is at first, then what changes."""
+        """Start sending: everything first, then changes."""
         self._desk.store.listen(self._changed)
         for target in self._targets:
             self.tell_all(target)
         self._thread.start()
 
     def close(self) -> None:
-        """Send no more."""
+        """Stop sending."""
         self._stopped.set()
         self._work.set()
         if self._thread.is_alive():
             self._thread.join(2)
 
     def received(self, spec: ParameterSpec, sender: Sender, as_sent: bool) -> None:
-        """A sender sets a value. What is taken `as_sent` it need not hear while it goes on sending;
-        what had to be made to fit it hears at once, even where that changes nothing.
+        """A sender set a value. A value accepted `as_sent` is not echoed while the sender keeps
+        sending; an adjusted one is echoed at once, even if nothing changed.
         """
         address = ROOT + spec.osc
         with self._lock:
@@ -100,14 +98,14 @@ class Feedback:
                     self._quiet.pop((sender[0], each), None)
 
     def answer_at(self, former: str, address: str) -> None:
-        """Tell what is told at `address` at one of before as well: somebody uses that."""
+        """Send feedback of `address` to its former address too: a controller uses that one."""
         with self._lock:
             self._former.setdefault(address, set()).add(former)
 
     def subscribe(self, target: Sender) -> None:
-        """Tell `target` everything from now on, beginning with all there is. Once more renews it,
-        and tells only what changes. Where there are too many, the longest silent one gives way;
-        ValueError where none is.
+        """Send everything to `target`, then all changes. Subscribing again renews it without a new
+        dump. If there are too many subscribers, the longest silent one is replaced; ValueError if
+        none is silent.
         """
         with self._lock:
             self._expire()
@@ -119,28 +117,28 @@ class Feedback:
             self.tell_all(target)
 
     def unsubscribe(self, target: Sender) -> None:
-        """Tell `target` no more."""
+        """Stop sending to `target`."""
         with self._lock:
             self._leave(target)
 
     def _make_way(self) -> None:
-        """Let a subscriber go who has neither renewed nor set anything for longest, and tell it: of
-        those machines that have most, so that none can push out the others. ValueError where
-        nobody has been silent for a while, or they would take turns.
+        """Drop the subscriber that has been silent longest (neither renewed nor set anything), and
+        notify it: chosen among the machines with most subscribers, so that none can push out the
+        others. ValueError if none has been silent for a while, or they would replace each other.
         """
         of_each = Counter(host for host, _ in self._subscribers)
         most = max(of_each.values())
         ends = {t: end for t, end in self._subscribers.items() if of_each[t[0]] == most}
         oldest = min(ends, key=ends.__getitem__)
         if ends[oldest] - SUBSCRIBED > perf_counter() - SILENT:
-            raise ValueError(f"There are {SUBSCRIBERS} subscribers already; unsubscribe one.")
+            raise ValueError(f"There are already {SUBSCRIBERS} subscribers; unsubscribe one.")
         self._leave(oldest)
-        log.warning("OSC: another subscriber takes the place of the longest silent one, %s:%d",
+        log.warning("OSC: a new subscriber replaces the longest silent one, %s:%d",
                     *oldest)  # fmt: skip
         with suppress(ValueError):
             self._admit(oldest)
-            text = f"There are more than {SUBSCRIBERS} subscribers, and you were silent for longest"
-            told = {ROOT + "error": f"{text}; subscribe again to be told more."}
+            text = f"Unsubscribed: more than {SUBSCRIBERS} subscribers, and you were silent longest"
+            told = {ROOT + "error": f"{text}; subscribe again to get updates."}
             self._pending.setdefault(oldest, {}).update(told)
 
     def _leave(self, target: Sender) -> None:
@@ -150,7 +148,7 @@ class Feedback:
             self._wholes.pop(target, None)
 
     def tell(self, values: Mapping[str, Value | None]) -> None:
-        """Send some values to all targets and subscribers; None is for what holds then."""
+        """Send values to all targets and subscribers; None means the value when sent."""
         with self._lock:
             told = {a: v for address, v in values.items() for a in self._all(address)}
             for target in (*self._targets, *self._subscribers):
@@ -158,12 +156,12 @@ class Feedback:
         self._work.set()
 
     def _all(self, address: str) -> Iterable[str]:
-        """An address, and those of before that are in use."""
+        """An address, and its former ones in use."""
         return address, *self._former.get(address, ())
 
     def answer(self, values: Mapping[str, Value | None], asker: Sender) -> None:
-        """Answer to where a question came from, and to the targets and subscribers on that machine:
-        the program that asked may listen there. ValueError when too many ask.
+        """Answer a query to its sender, and to the targets and subscribers on that machine: the
+        program that asked may listen there. ValueError for too many queries.
         """
         with self._lock:
             self._admit(asker)
@@ -173,8 +171,8 @@ class Feedback:
         self._work.set()
 
     def ask(self, address: str, asker: Sender) -> bool:
-        """Answer with what holds at an address; False where nothing can be asked there. ValueError
-        when too many ask.
+        """Answer with the current value of an address; False if it cannot be queried. ValueError
+        for too many queries.
         """
         if address not in self._names and address not in (PIPELINE, *INPUTS):
             return False
@@ -182,8 +180,8 @@ class Feedback:
         return True
 
     def tell_all(self, target: Sender) -> None:
-        """Send every parameter and the state to one target, twice at once and then once a second
-        at most: who asks more often is answered when that is over. ValueError when too many ask.
+        """Send every parameter and the state to one target, at most twice in a row and then once a
+        second: more frequent requests are answered later. ValueError for too many queries.
         """
         with self._lock:
             self._admit(target)
@@ -194,12 +192,12 @@ class Feedback:
         return target in self._targets or target in self._subscribers
 
     def _admit(self, asker: Sender) -> None:
-        """ValueError where there is no room for one more guest."""
+        """ValueError if there is no room for another guest."""
         guests = {t for t in (*self._pending, *self._wholes) if not self._known(t)}
         if self._known(asker) or asker in guests:
             return
         if len(guests) >= GUESTS or sum(t[0] == asker[0] for t in guests) >= GUESTS_EACH:
-            raise ValueError("Too many ask at once; ask again.")
+            raise ValueError("Too many queries at once; try again.")
 
     def _changed(self, change: Change) -> None:
         specs = self._desk.store.specs
@@ -218,8 +216,8 @@ class Feedback:
         repeat(self._step, self._stopped, self._failed, LOOK)
 
     def _step(self) -> None:
-        """Wait until there is something to send, and send what may be sent now."""
-        # What is left may have to wait for its time: that is looked at with the next beat.
+        """Wait for something to send, then send what is allowed now."""
+        # The rest may have to wait for its time: it is checked at the next beat.
         self._work.wait(BEAT if self._wholes else max(0.0, self._look_at - perf_counter()))
         self._work.clear()
         if perf_counter() >= self._look_at:
@@ -231,15 +229,13 @@ class Feedback:
         self._stopped.wait(BEAT)
 
     def _failed(self, error: Exception) -> None:
-        """A step failed, of the state or the socket; the next one comes, and no trouble is logged
-        over and over.
-        """
+        """A step failed, in the state or the socket; continue, and log the same error only once."""
         if str(error) != self._trouble:
             self._trouble = str(error)
-            log.error("OSC feedback goes on after: %s", error, exc_info=error)
+            log.error("OSC feedback continues after: %s", error, exc_info=error)
 
     def _whole(self) -> None:
-        """Put all there is in line for those whose turn it is."""
+        """Queue full dumps for the targets that are due."""
         now = perf_counter()
         with self._lock:
             due = [t for t in self._wholes if self._whole_at.get(t, 0.0) <= now]
@@ -252,14 +248,14 @@ class Feedback:
             for target in due:
                 if target in self._wholes:  # it may have unsubscribed
                     del self._wholes[target]
-                    # Two may come at once: who subscribes is told all, and may ask for it too.
+                    # Two in a row are allowed: a new subscriber gets a dump, and may query one too.
                     self._whole_at[target] = (
                         max(self._whole_at.get(target, 0.0), now - WHOLE) + WHOLE
                     )
                     self._pending.setdefault(target, {}).update(every)
 
     def _look(self) -> None:
-        """Tell what is new about the state; its uptime is the heartbeat."""
+        """Send changes of the state; its uptime is the heartbeat."""
         with self._lock:
             self._expire()
         if self._targets or self._subscribers:
@@ -275,7 +271,7 @@ class Feedback:
         self._whole_at = {t: at for t, at in self._whole_at.items() if at > now - WHOLE}
 
     def _burst(self) -> bool:
-        """Send what may be sent now; whether there is more to come."""
+        """Send what is allowed now; returns whether more is pending."""
         now = perf_counter()
         self._credit = min(CREDIT, self._credit + (now - self._burst_at) * RATE)
         self._burst_at = now
@@ -289,21 +285,21 @@ class Feedback:
         return bool(self._pending)
 
     def _serve(self, target: Sender, holds: "_Holding") -> int:
-        """Send one target its part of this burst; how many bytes that were."""
+        """Send one target its part of this burst; returns the bytes sent."""
         sent, unsent = 0, dict[str, Value | None]()
         for address, value in self._part(target).items():
             size = 0 if unsent else self._sent(address, holds(address, value), target)
             sent += size or 0
             if size is None or unsent:
                 unsent[address] = value
-        if unsent:  # no room: the next burst, where nothing newer has come
+        if unsent:  # buffer full: next burst, unless a newer value has come
             with self._lock:
                 self._pending[target] = {**unsent, **self._pending.get(target, {})}
         return sent
 
     def _part(self, target: Sender) -> dict[str, Value | None]:
-        """Take out what is to be sent now; a value that its own sender still moves stays behind.
-        What is left goes to the end of the line.
+        """Take out what is due now; a value that its own sender is still moving stays. The rest
+        goes to the end of the queue.
         """
         now = perf_counter()
         with self._lock:
@@ -315,7 +311,7 @@ class Feedback:
         return part
 
     def _sent(self, address: str, value: Value, target: Sender) -> int | None:
-        """Send one value: how many bytes, None where there was no room."""
+        """Send one value; returns its bytes, or None if the buffer was full."""
         try:
             data = encoded(address, value)
         except PacketError as error:
@@ -325,7 +321,7 @@ class Feedback:
 
 
 class _Holding:
-    """What holds during one burst: asked for once, and only where somebody wants to know."""
+    """Current values during one burst: read once, and only when needed."""
 
     def __init__(self, desk: BridgeApi, names: Mapping[str, str]) -> None:
         self._desk = desk
@@ -334,7 +330,7 @@ class _Holding:
         self._status: Status | None = None
 
     def __call__(self, address: str, value: Value | None) -> Value:
-        """`value`, or what holds at its address."""
+        """`value`, or the current value of its address."""
         if value is not None:
             return value
         if address in self._names:

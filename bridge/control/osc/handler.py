@@ -1,4 +1,4 @@
-"""What OSC messages do at the desk: values set, buttons pressed, questions answered."""
+"""What OSC messages do: set values, press buttons, answer queries."""
 
 import logging
 import threading
@@ -37,15 +37,15 @@ from engine.parameters import ParameterSpec
 
 log = logging.getLogger(__name__)
 
-LOG_EVERY = 1.0  # seconds between log lines, and between errors told
-MOST_TROUBLE = 16  # of both, of all kinds together, in that time
-MOST_KINDS = 512  # kinds of trouble remembered
-MOST_ROWS = 256  # messages of a bundle that are done, after it was thinned
-MOST_BY_PATTERN = 256  # values that the patterns of a bundle set, or what takes as long
-MOST_PRESSES = 50  # of one button in a second
-SHOWN = 3  # addresses of a change that its setter tells
-LETTERS = 16  # of a pattern that are looked up in the time of one message
-BYTES = 32  # of a bundle for each of its messages; few are shorter
+LOG_EVERY = 1.0  # seconds between log lines, and between reported errors, of one kind
+MOST_TROUBLE = 16  # of both, over all kinds, in that time
+MOST_KINDS = 512  # kinds of errors remembered
+MOST_ROWS = 256  # messages of a bundle, after thinning
+MOST_BY_PATTERN = 256  # values set by the patterns of a bundle, or work that takes as long
+MOST_PRESSES = 50  # per button and second
+SHOWN = 3  # addresses of a change named in its setter
+LETTERS = 16  # characters of a pattern matched in the time of one message
+BYTES = 32  # of a bundle per message; few messages are shorter
 ON_DISK = frozenset(
     ROOT + name
     for name in (
@@ -58,18 +58,18 @@ ON_DISK = frozenset(
         *ROLES,
     )
 )
-CHOICES = (ROOT + "pipeline", ROOT + "source")  # that are no parameters
+CHOICES = (ROOT + "pipeline", ROOT + "source")  # that are not parameters
 DEFAULTS = ROOT + "defaults"
 OURS = (ROOT + "error", ROOT + "pong", ROOT + "state/")  # not errors when two bridges meet
 
 
 class Handler:
     """Used by one thread. Values wait in `_changes` until `flush` stores them in one snapshot;
-    what else was asked for waits in `_then` and is done after it, in order.
+    everything else waits in `_then` and is done afterwards, in order.
 
-    What looks at files (references, LoRAs, a pipeline's weights) is an errand, since a disk may
-    sleep: values that need such a look wait in `_looks`, and are stored by whoever has looked. A
-    bundle with one of them is stored by that one, whole.
+    Anything that reads files (references, LoRAs, a pipeline's weights) is an errand, since a disk
+    may be asleep: such values wait in `_looks`, and the errand stores them. A bundle with such a
+    value is stored whole by that errand.
     """
 
     def __init__(self, desk: BridgeApi, feedback: Feedback, patterns: bool = True) -> None:
@@ -88,47 +88,47 @@ class Handler:
             ROOT + "subscribe": lambda args, sender: feedback.subscribe(reply_to(args, sender)),
             ROOT + "unsubscribe": lambda args, sender: feedback.unsubscribe(reply_to(args, sender)),
         }
-        # Commands are a conversation with one sender: no pattern means them.
+        # Commands talk to one sender: patterns never match them.
         self._patterns = Patterns((*self.specs, *self._buttons) if patterns else ())
         self._thinned = frozenset(address.encode() for address in self.specs)
         self._others = frozenset(a.encode() for a in (*self._buttons, *self._commands))
         self._allowance = Allowance()
-        self._by_pattern = 0  # what the patterns of this datagram took
+        self._by_pattern = 0  # work done for patterns of this datagram
         self._changes: dict[str, Asked] = {}
         self._looks: dict[str, Asked] = {}
         self._groups = Groups()
         self._then: list[tuple[str, Callable[[], object]]] = []
         self._sender: Sender = ("", 0)
-        self._turn = 0  # of what is taken in
-        self._chosen: dict[str, int] = {}  # in which turn a pipeline and a source were
+        self._turn = 0  # of the current datagram
+        self._chosen: dict[str, int] = {}  # the turn in which a pipeline and a source were chosen
         self._presses: dict[str, tuple[float, int]] = {}
         self._refused_at: dict[str, float] = {}
         self._trouble: tuple[float, int] = 0.0, 0
         self._traced: set[str] = set()
-        self._advised: set[tuple[str, str]] = set()  # machines, and what they were told
+        self._advised: set[tuple[str, str]] = set()  # machines, and the advice they got
         self._errands = Errands()
         self._lock = threading.Lock()
 
     def inbox(self) -> Inbox:
-        """Where messages wait for this handler."""
+        """A new queue of messages for this handler."""
         return Inbox(self._thinned, self._others)
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Start nothing more."""
         self._errands.close()
 
     def look(self, inbox: Inbox) -> None:
-        """Do all that came, as far as it goes; what is beyond is counted and refused."""
+        """Handle all that arrived, within the allowance; count and refuse the rest."""
         self._allowance.renew()
         kept, left = inbox.afford(self._allowance, self._cost)
         for versions in kept:
             self._desk.counters.osc_coalesced += len(versions) - self.newest(versions)
         for _, sender, _ in left:
-            self.refuse("flood", f"{sender[0]} sends more than can be done; the newest is taken.")
+            self.refuse("flood", f"{sender[0]} sends too much; only the newest messages are used.")
         self.flush()
 
     def newest(self, versions: Iterable[Item]) -> int:
-        """Take the newest datagram that is good; how many were looked at."""
+        """Apply the newest valid datagram; returns how many were tried."""
         looked = 0
         for data, sender, turn in reversed([*versions]):
             if looked and not self._allowance.has(sender):
@@ -140,8 +140,8 @@ class Handler:
         return looked
 
     def take(self, data: bytes, sender: Sender, turn: int = 0) -> bool:
-        """Take one datagram in; whether all of it was good. A bundle is stored by itself. `turn` is
-        that in which it came, 0 for now: what was set later holds.
+        """Handle one datagram; returns whether all of it was valid. A bundle is stored on its own.
+        `turn` is when it arrived, 0 for now: a value set later wins.
         """
         bundle = data.startswith(BUNDLE)
         if bundle or self._then or (sender, turn) != (self._sender, self._turn):
@@ -155,8 +155,8 @@ class Handler:
         return good
 
     def flush(self, *, whole: bool = False) -> None:
-        """Store what was gathered, in one snapshot; then do the rest. Of what is `whole` nothing is
-        stored before all of it can be.
+        """Store the collected values in one snapshot, then do the rest. If `whole`, nothing is
+        stored before everything can be.
         """
         changes, self._changes = self._changes, {}
         looks, self._looks = self._looks, {}
@@ -181,9 +181,7 @@ class Handler:
                 self._desk.counters.osc_coalesced += 1
 
     def _in_turn(self, then: list[tuple[str, Errand]]) -> list[tuple[str, Errand]]:
-        """Without a pipeline or source that has waited for its time, where another was chosen since
-        it was sent.
-        """
+        """Without delayed choices of a pipeline or source that a later choice has overridden."""
         found: list[tuple[str, Errand]] = []
         for address, deed in then:
             kind = _errand(address)
@@ -202,8 +200,8 @@ class Handler:
         changes: dict[str, Asked] | None = None,
         deeds: dict[str, Errand] | None = None,
     ) -> None:
-        """Store values that have to be looked for, and with them `changes`, beside this thread;
-        then do `deeds`.
+        """Off this thread, check and store values that need files, together with `changes`; then
+        do `deeds`.
         """
         place = " and ".join(sorted({self._place(name) for name in looks}))
         turn = self._turn or self._desk.store.turn()
@@ -212,11 +210,11 @@ class Handler:
         self._errands.put(f"look for {place}", partial(self._look_for, place))
 
     def _place(self, name: str) -> str:
-        """Where a value is looked for: one folder's disk may sleep while the other's does not."""
+        """The folder that a value needs: one disk may be asleep while the other is not."""
         return "pictures" if self._desk.store.specs[name].asset else "models"
 
     def _look_for(self, place: str) -> None:
-        """Do what waits for a place; by the thread of an errand."""
+        """Process the groups of a place; runs in an errand's thread."""
         while group := self._groups.next(place):
             with self._desk.store.at(group.turn):
                 self._attempt("value", self._found, group)
@@ -224,7 +222,7 @@ class Handler:
                 self._attempt_at(group.turn, address, deed)
 
     def _found(self, group: Group) -> None:
-        """Store a group whole, without what there is none of."""
+        """Store a group as a whole, except values whose files do not exist."""
         specs, changes, odd = self._desk.store.specs, {**group.changes}, list[str]()
         for name, (address, given) in group.looks.items():
             try:
@@ -249,7 +247,7 @@ class Handler:
             self._attempt(address, deed)
 
     def _store(self, changes: Mapping[str, Asked], sender: Sender) -> None:
-        """Store what can be; what cannot be used together with the rest is told as it stays."""
+        """Store what can be; for values that do not fit the rest, send the ones kept."""
         update = partial(self._desk.store.update, setter=_setter(changes, sender), lenient=True)
         values = {name: value for name, (_, value) in changes.items()}
         try:
@@ -262,19 +260,19 @@ class Handler:
             raise
 
     def _hold(self, names: Iterable[str]) -> None:
-        """Tell the values that hold, to those who believe that they have set others."""
+        """Send the current values to controllers that tried to set others."""
         values, specs = self._desk.store.snapshot.values, self._desk.store.specs
         self._feedback.tell({ROOT + specs[name].osc: values[name] for name in names})
 
     def refuse(self, kind: str, text: str, error: Exception | None = None) -> None:
-        """Count it, and tell it; see `_complain`."""
+        """Count and report a refusal; see `_complain`."""
         with self._lock:  # errands are refused too
             self._desk.counters.osc_refused += 1
         self._complain(kind, text, error)
 
     def _complain(self, kind: str, text: str, error: Exception | None = None) -> None:
-        """Log and tell it at most once a second for each kind of trouble. The way through the code
-        of an `error` that nobody expected is logged once.
+        """Log and report it, at most once a second for each kind. The traceback of an unexpected
+        `error` is logged once.
         """
         with self._lock:
             now = perf_counter()
@@ -290,14 +288,14 @@ class Handler:
         self._feedback.tell({ROOT + "error": text[:1000]})
 
     def _advise(self, note: str, sender: Sender) -> None:
-        """Tell a sender once what it should do otherwise, and whoever reads the log."""
+        """Advise a sender once what to do differently; also logged."""
         if (sender[0], note) in self._advised or not self._may_tell(perf_counter()):
             return
         if len(self._advised) >= MOST_KINDS:
             self._advised.clear()
         self._advised.add((sender[0], note))
         log.warning("OSC from %s:%d: %s", *sender, note)
-        with suppress(ValueError):  # too many ask at once: the log has it
+        with suppress(ValueError):  # too many queries at once: it is in the log
             self._feedback.answer({ROOT + "error": note}, sender)
 
     def _may_tell(self, now: float) -> bool:
@@ -308,7 +306,7 @@ class Handler:
         return told < MOST_TROUBLE
 
     def _cost(self, data: bytes) -> int:
-        """What a datagram takes, in messages."""
+        """The cost of a datagram, in messages."""
         if data.startswith(BUNDLE):
             return 1 + len(data) // BYTES
         address = address_of(data)
@@ -318,7 +316,7 @@ class Handler:
         return 1 + len(found) + len(address) // LETTERS
 
     def _bundle(self, data: bytes, sender: Sender) -> bool:
-        """The messages of a bundle, thinned like those that come one by one."""
+        """The messages of a bundle, thinned like single ones."""
         try:
             messages = split(data)
         except PacketError as error:
@@ -331,7 +329,7 @@ class Handler:
             inbox.add(message, sender)
         rows = inbox.take()
         if len(rows) > MOST_ROWS:
-            self.refuse("bundle", f"A bundle asks for {len(rows)} things; it may for {MOST_ROWS}.")
+            self.refuse("bundle", f"A bundle holds {len(rows)} messages; at most {MOST_ROWS} fit.")
             return False
         bad = 0
         for versions in rows:
@@ -348,21 +346,21 @@ class Handler:
         return not bad
 
     def _parted_by_a_button(self, message: bytes) -> bool:
-        """Whether a value of a bundle comes after a button that may set it: of `defaults, vace 0.3`
-        it is the value that holds.
+        """Whether a value in a bundle comes after a button that may set it: in `defaults, vace 0.3`
+        the value wins.
         """
         pressed = any(a in self._buttons and _errand(a) in ("", DEFAULTS) for a, _ in self._then)
         return pressed and address_of(message) in self._thinned
 
     def _message(self, data: bytes, sender: Sender) -> bool:
-        """Take a message in; whether it was good. A pattern is good where it means something."""
+        """Handle a message; returns whether it was valid. A pattern is valid if it matches."""
         try:
             message = parse(data)
         except PacketError as error:
             self.refuse("packet", str(error))
             return False
-        except Exception as error:  # noqa: BLE001 - of the codec: no bytes may end the one who listens
-            self.refuse("packet", f"A message cannot be read{logs.see()}.", error)
+        except Exception as error:  # noqa: BLE001 - the codec failed: no bytes may stop the listener
+            self.refuse("packet", f"A message could not be parsed{logs.see()}.", error)
             return False
         if message.note:
             self._advise(message.note, sender)
@@ -370,7 +368,7 @@ class Handler:
         if not is_pattern(address):
             return self._attempt(address, self._do, address, message.arguments, sender)
         if self._by_pattern >= MOST_BY_PATTERN:
-            self.refuse("pattern", "The patterns of a bundle ask for too much; some are left out.")
+            self.refuse("pattern", "The patterns in a bundle match too much; some were ignored.")
             return False
         found = self._patterns.matching(address)
         meant = [a for a in found if a in self.specs and self.specs[a].by_pattern]
@@ -382,15 +380,15 @@ class Handler:
         return bool(meant)
 
     def _refuse_pattern(self, pattern: str, found: Sequence[str]) -> None:
-        """Say why a pattern does nothing, of which `found` is all that it means."""
+        """Report why a pattern does nothing; `found` are all its matches."""
         if not found:
             self.refuse("address", f"Nothing matches {pattern[:80]!r}.")
             return
         self.refuse(
             "pattern",
-            f"The pattern {pattern[:80]!r} means only what no pattern reaches "
-            f"({', '.join(found[:3])}): buttons, what hides the picture, what a pipeline is loaded "
-            "with. Send to its own address.",
+            f"The pattern {pattern[:80]!r} matches only addresses that patterns cannot set "
+            f"({', '.join(found[:3])}): buttons, controls that hide the output, load parameters; "
+            "send to the exact address.",
         )
 
     def _do(self, address: str, arguments: Arguments, sender: Sender) -> None:
@@ -408,17 +406,17 @@ class Handler:
         elif address in self._commands:
             self._then.append((address, partial(self._commands[address], arguments, sender)))
         elif not address.startswith(OURS):
-            self.refuse("address", f"There is nothing at {address[:80]!r}.")
+            self.refuse("address", f"Unknown address {address[:80]!r}.")
 
     def _press(self, address: str) -> None:
-        """Press a button, which no hand does so often that it would do harm."""
+        """Press a button; more presses than any hand makes are refused."""
         now = perf_counter()
         since, pressed = self._presses.get(address, (now, 0))
         if now - since >= 1:
             since, pressed = now, 0
         self._presses[address] = since, pressed + 1
         if pressed >= MOST_PRESSES:
-            raise ValueError(f"It was pressed {MOST_PRESSES} times within a second.")
+            raise ValueError(f"Pressed more than {MOST_PRESSES} times in a second.")
         self._then.append((address, self._buttons[address]))
 
     def _value(
@@ -438,21 +436,21 @@ class Handler:
         self._changes[spec.name] = address, applied
         self._feedback.received(spec, sender, as_sent=given == applied)
         if given != applied:
-            # what it was made to is told although that may be what it was before
+            # the adjusted value is sent even if it equals the previous one
             self._then.append((address, partial(self._hold, [spec.name])))
-            if spec.draws:  # another seed is another picture, however near
+            if spec.draws:  # another seed gives another image, however close
                 self._then.append((address, partial(self._other, spec, address, given)))
 
     def _other(self, spec: ParameterSpec, address: str, given: object) -> None:
-        """Say that a value was made to another, though it is no more or less of anything."""
+        """Report that a value was replaced, where the nearest value is no substitute."""
         try:
             spec.check(given)
         except ValueError as error:
             holds = self._desk.store.snapshot.values[spec.name]
-            self._complain(address, f"{address}: {str(error).rstrip('.')}; {holds} holds.")
+            self._complain(address, f"{address}: {str(error).rstrip('.')}; using {holds}.")
 
     def _pipeline(self, arguments: Arguments, sender: Sender) -> None:
-        """A pipeline by its id, or by its place in the list."""
+        """A pipeline by id, or by its place in the list."""
         first = arguments[0] if arguments else ""
         rows = self._desk.pipelines()
         place = -1
@@ -466,12 +464,12 @@ class Handler:
             raise
 
     def _source(self, role: Role, arguments: Arguments, sender: Sender) -> None:
-        """An input by its URI. Files are opened for this machine's own programs alone."""
-        if not arguments and role in GUIDES:  # to send nothing is not to ask for none
-            raise ValueError(f"It takes the URI of the {role}, or {NONE}.")
+        """An input by URI. Files are opened only for programs on this machine."""
+        if not arguments and role in GUIDES:  # an empty message does not mean `none`
+            raise ValueError(f"Give the URI of the {role}, or {NONE}.")
         uri = meant(joined(arguments))
         if uri.startswith("file:") and not ip_address(sender[0]).is_loopback:
-            raise ValueError("A file is opened by messages from this machine only.")
+            raise ValueError("Only messages from this machine can open files.")
         try:
             self._desk.set_source(uri, role)
         except TransportError:
@@ -479,13 +477,13 @@ class Handler:
             raise
 
     def _attempt(self, kind: str, deed: Callable[..., object], *arguments: Any) -> bool:
-        """Do it; what goes wrong is told, and ends nothing."""
+        """Run it; errors are reported and stop nothing."""
         try:
             deed(*arguments)
         except (ValueError, LookupError, TransportError) as error:
             self.refuse(kind, f"{kind}: {error.args[0] if error.args else error}")
             return False
-        except Exception as error:  # noqa: BLE001 - of an action: it must not end the one who listens
+        except Exception as error:  # noqa: BLE001 - an action failed: it must not stop the listener
             self.refuse(kind, f"{kind}: {error}{logs.see()}", error)
             return False
         return True
@@ -498,7 +496,7 @@ def _setter(changes: Mapping[str, Asked], sender: Sender) -> Setter:
 
 
 def _errand(address: str) -> str:
-    """The kind of errand that a message is; empty for what is done at once."""
+    """The errand kind of a message; empty if it is done at once."""
     if address.startswith(ROOT + "pipeline/"):
         return ROOT + "pipeline"
     return address if address in ON_DISK else ""

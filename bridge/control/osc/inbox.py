@@ -1,8 +1,8 @@
-"""What arrives between two looks: per parameter the newest datagram, all others in their order.
+"""Datagrams received between two looks: the newest per parameter, all others in order.
 
-A flood of one fader is thinned here, by its raw bytes, before anything is parsed: that keeps
-50,000 messages a second from starving the rest of the process. What cannot be thinned is done as
-far as the allowance goes, the newest first.
+A flood from one fader is thinned here, by its raw bytes, before anything is parsed, so that
+50,000 messages a second do not starve the rest of the process. Messages that cannot be thinned are
+handled within the allowance, the newest first.
 """
 
 import heapq
@@ -19,7 +19,7 @@ Sender: TypeAlias = tuple[str, int]
 
 
 class Item(NamedTuple):
-    """A datagram. `turn` is the store's when it came, where some wait for their time; else 0."""
+    """A datagram. `turn` is the store's turn on arrival if bundles may be delayed, else 0."""
 
     data: bytes
     sender: Sender
@@ -29,39 +29,39 @@ class Item(NamedTuple):
 QUESTION = b",s\x00\x00?\x00\x00\x00"
 WILD_BYTES = frozenset("".join(WILD).encode())
 NTP = 2_208_988_800  # seconds from 1900 to 1970
-AT_ONCE = 1  # the time tag for that; some programs send 0
-SOON = 0.001  # seconds that are not worth a wait
+AT_ONCE = 1  # the time tag for "immediately"; some programs send 0
+SOON = 0.001  # seconds too short to wait for
 FURTHEST = 1.0  # seconds that a bundle may wait for its time
-LEAST_OF = 30.0  # seconds of which the least lead counts, and those before: clocks drift
+LEAST_OF = 30.0  # seconds over which, and the period before, the least lead counts: clocks drift
 MOST_CLOCKS = 256  # senders whose clocks are remembered
-MOST_LATER = 1000  # bundles kept for later
+MOST_LATER = 1000  # delayed bundles
 MOST_LATER_EACH = 250  # of them from one sender
 MOST_LATER_BYTES = 4 << 20
-# What is done in one look, where one is a message that is parsed and done: some 15 µs.
+# Work per look, in messages parsed and applied: about 15 µs each.
 EACH = 128  # for one sender
 ALL = 512  # for all senders
-LITTLE = 8  # a sender that has not had so much yet has room where others took all
+LITTLE = 8  # a sender below this still has room when others used up the total
 
 
 class Allowance:
-    """What may still be done in this look, for each sender and for all together."""
+    """The work left in this look, for each sender and in total."""
 
     def __init__(self) -> None:
         self._left: dict[Sender, int] = {}
         self._all = ALL
 
     def renew(self) -> None:
-        """Begin a look."""
+        """Start a look."""
         self._left.clear()
         self._all = ALL
 
     def has(self, sender: Sender) -> bool:
-        """Whether more may be done for a sender; the last thing may cost more than is left."""
+        """Whether a sender has work left; its last item may cost more than that."""
         left = self._left.get(sender, EACH)
         return left > 0 and self._all > (-ALL if left > EACH - LITTLE else 0)
 
     def spend(self, sender: Sender, cost: int) -> None:
-        """Something was done for a sender."""
+        """Charge a sender for work done."""
         cost = min(cost, EACH)
         self._left[sender] = self._left.get(sender, EACH) - cost
         self._all -= cost
@@ -70,15 +70,15 @@ class Allowance:
 class Inbox:
     """Filled and emptied by one thread.
 
-    Only messages that set a parameter are thinned, by an address or by a pattern, and never across
-    one of another kind: of `vace 1, reset, vace 2` nothing may go. Older datagrams of an address
-    are kept unparsed until the newest has proved to be good, so that a damaged one cannot take a
-    good value with it. Questions are answered with what holds then, so their place is of no matter.
+    Only messages that set a parameter are thinned, by address or by pattern, and never across
+    another kind: of `vace 1, reset, vace 2` all are kept. Older datagrams of an address are kept
+    unparsed until the newest proves valid, so that a damaged one does not lose a good value.
+    Queries are answered with the current value, so their order does not matter.
     """
 
     def __init__(self, thinned: Iterable[bytes], others: Iterable[bytes] = ()) -> None:
-        """`thinned` are the addresses of which only the newest message counts, `others` those at
-        which something is done each time.
+        """`thinned` are addresses where only the newest message counts, `others` those where every
+        message counts.
         """
         self._thinned = frozenset(thinned)
         self._known = self._thinned.union(others)
@@ -101,19 +101,19 @@ class Inbox:
         if versions is None:
             versions = []
         versions.append(item)
-        # Taken out and put in again: the order of the newest is what the senders meant.
+        # Removed and inserted again: the order of the newest is what the senders intended.
         self._newest[address] = versions
 
     def take(self) -> list[list[Item]]:
-        """All that came since the last time, in order; of each the versions, newest last."""
+        """Everything since the last call, in order; each with its versions, newest last."""
         return [versions for _, versions in self._taken()]
 
     def afford(
         self, allowance: Allowance, cost: Callable[[bytes], int]
     ) -> tuple[list[list[Item]], list[Item]]:
-        """The same, and what is left out because its sender asks for more than may be done in one
-        look. The newest message of every known address is never left out, and costs nothing: no
-        flood takes a fader's last value, nor the panic button.
+        """The same, plus what is dropped because its sender exceeds its allowance. The newest
+        message of every known address is free and never dropped: no flood loses a fader's last
+        value or the panic button.
         """
         kept: list[list[Item]] = []
         left: list[Item] = []
@@ -143,12 +143,12 @@ class Inbox:
 
 
 def address_of(data: bytes) -> bytes:
-    """The address of a message, unparsed; empty where it is too long to mean anything."""
+    """The address of a message, unparsed; empty if it is too long to be valid."""
     return data[: max(0, data.find(b"\x00", 0, LONGEST + 1))]
 
 
 def _unwrapped(data: bytes) -> bytes:
-    """A bundle of one message is that message: some programs send no other."""
+    """Treat a bundle of one message as that message: some programs send only bundles."""
     inner = data[HEAD + 4 :]
     if not inner.startswith(b"/"):
         return data
@@ -156,16 +156,16 @@ def _unwrapped(data: bytes) -> bytes:
 
 
 class Clock:
-    """How far the clock of a sender is ahead of ours: the least lead that its time tags had over
-    the last half to whole minute, since clocks drift and are set.
+    """How far a sender's clock is ahead of ours: the least lead of its time tags over the last 30
+    to 60 seconds, since clocks drift and are reset.
     """
 
     def __init__(self, now: float) -> None:
-        self._leads = math.inf, math.inf  # the least of the half minute before, and of this one
+        self._leads = math.inf, math.inf  # the least of the previous half minute, and of this one
         self._since = now
 
     def ahead(self, lead: float, now: float) -> float:
-        """Seconds, from 0 on, that a tag is ahead of its sender's clock, and `lead` of ours."""
+        """Seconds (at least 0) that a tag is ahead of its sender's clock, `lead` of ours."""
         before, least = self._leads
         if now - self._since >= LEAST_OF:
             before, least, self._since = least, math.inf, now
@@ -174,10 +174,10 @@ class Clock:
 
 
 class Later:
-    """Bundles whose time has not come; bounded, and nothing ever waits for it.
+    """Bundles whose time has not come; bounded, and nothing waits for it.
 
-    A sender's clock may be hours ahead: what counts of a time tag is how much further ahead it is
-    than the least of its sender's.
+    A sender's clock may be hours ahead: a time tag counts by how much it exceeds its sender's least
+    lead.
     """
 
     def __init__(self) -> None:
@@ -187,17 +187,17 @@ class Later:
         self._of: Counter[Sender] = Counter()
 
     def add(self, data: bytes, sender: Sender, turn: Callable[[], int]) -> bool:
-        """Keep a bundle that is to wait for a second at most; False when it is for now, and when
-        there, or for this sender, is no room. `turn` gives the turn that it has in the store.
+        """Keep a bundle that must wait, at most a second; False if it is due now, or if there is no
+        room in total or for this sender. `turn` gives its turn in the store.
 
-        The tag of the outermost bundle holds for all that is in it.
+        The tag of the outermost bundle applies to everything inside.
         """
         if not data.startswith(BUNDLE) or len(data) < HEAD:
             return False
         tag, now = int.from_bytes(data[8:HEAD], "big"), perf_counter()
         if tag <= AT_ONCE:
             return False
-        # The wall clock is asked once: what it does later moves nothing that waits here.
+        # The wall clock is read once: later changes of it do not affect waiting bundles.
         wait = self._clock(sender, now).ahead(tag / 2**32 - NTP - time(), now)
         if not SOON < wait <= FURTHEST or not self._room(data, sender):
             return False
@@ -213,7 +213,7 @@ class Later:
         return max(0.0, self._heap[0][0] - perf_counter()) if self._heap else None
 
     def due(self) -> list[Item]:
-        """Those whose time has come, in the order in which they were sent."""
+        """The bundles that are due, in the order they were sent."""
         found: list[Item] = []
         while self._heap and self._heap[0][0] <= perf_counter():
             item = heapq.heappop(self._heap)[2]

@@ -1,4 +1,4 @@
-"""OSC packets: bytes to messages and back, with the bounds that the codec alone does not have."""
+"""OSC packets: bytes to messages and back, with limits that the codec lacks."""
 
 import math
 import re
@@ -15,25 +15,25 @@ Arguments: TypeAlias = "list[Any]"
 
 BUNDLE = b"#bundle\x00"
 HEAD = 16  # bytes of a bundle before its first element
-DEEPEST = 8  # bundles in bundles
+DEEPEST = 8  # nested bundles
 MOST_ARGUMENTS = 64
-UNKNOWN = re.compile(rb"[^ifdhsSTFNI\[\]]")  # of the types of arguments
-# The codec knows neither I (impulse) nor S (symbol); they are laid out as T and s.
+UNKNOWN = re.compile(rb"[^ifdhsSTFNI\[\]]")  # argument type tags
+# The codec does not know I (impulse) and S (symbol); their layout is that of T and s.
 ALIKE = bytes.maketrans(b"IS", b"Ts")
-LENGTHS = {"i": 4, "f": 4, "h": 8, "d": 8}  # bytes of an argument; none for those not named
-FOREIGN = "cp1252"  # how programs that know no UTF-8 write texts, on most machines of the West
+LENGTHS = {"i": 4, "f": 4, "h": 8, "d": 8}  # bytes per argument; 0 for other types
+FOREIGN = "cp1252"  # text encoding of programs without UTF-8, on most Western machines
 INT32 = 1 << 31
 FLOAT32 = 3.4e38
 
 
 class PacketError(ValueError):
-    """The bytes are no OSC that means anything here."""
+    """The bytes are not valid OSC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message; arrays are taken apart, their elements stand in one row. `note` is what its
-    sender should know of how it was read, in a sentence with the cure; empty for nothing.
+    """One message; arrays are flattened. `note` is advice for the sender on how it was read, in a
+    sentence with the cure; empty for none.
     """
 
     address: str
@@ -42,15 +42,15 @@ class Message:
 
 
 def split(data: bytes, depth: int = 0) -> list[bytes]:
-    """The messages of a packet, unparsed. A bundle that is damaged anywhere is damaged in all.
+    """The messages of a packet, unparsed. A bundle that is damaged anywhere is refused as a whole.
 
-    The codec's own bundles are not used: a negative size keeps them in a loop for ever, and a
-    thousand nested ones exhaust the stack.
+    The codec's own bundle parser is not used: a negative size loops it for ever, and a thousand
+    nested bundles exhaust the stack.
     """
     if not data.startswith(BUNDLE):
         return [data]
     if depth == DEEPEST or len(data) < HEAD:
-        raise PacketError("A bundle is too short or too deep.")
+        raise PacketError("A bundle is too short or nested too deep.")
     found: list[bytes] = []
     place = HEAD
     while place < len(data):
@@ -64,8 +64,8 @@ def split(data: bytes, depth: int = 0) -> list[bytes]:
 
 
 def parse(data: bytes) -> Message:
-    """One message; PacketError where it is damaged or has no argument before one of a kind that is
-    not known here. Texts that are not UTF-8 are read as cp1252, its undefined bytes as U+FFFD.
+    """One message; PacketError if it is damaged or its first argument has an unknown type. Text
+    that is not UTF-8 is read as cp1252, its undefined bytes as U+FFFD.
     """
     try:
         data, unknown = _checked(data)
@@ -75,14 +75,14 @@ def parse(data: bytes) -> Message:
     except PacketError:
         raise
     except (ParseError, ValueError):
-        raise PacketError("A message is damaged: its values are not of its types.") from None
+        raise PacketError("A message is damaged: its values do not match its type tags.") from None
 
 
 def encoded(address: str, value: Value) -> bytes:
-    """One message: f for a float, i for a whole number or a switch, s for text.
+    """One message: f for a float, i for an integer or a switch, s for text.
 
-    Pure Data and others read no T, h or d. A number too large for its type goes as text, with all
-    its digits.
+    Pure Data and others do not read T, h or d. A number too large for its type is sent as text,
+    with all its digits.
     """
     builder = OscMessageBuilder(address)
     whole = isinstance(value, int)
@@ -95,22 +95,22 @@ def encoded(address: str, value: Value) -> bytes:
     try:
         return builder.build().dgram
     except BuildError:
-        raise PacketError(f"{address:.80} cannot be told by OSC.") from None
+        raise PacketError(f"{address:.80} cannot be sent by OSC.") from None
 
 
 def _checked(data: bytes) -> tuple[bytes, str]:
-    """The same message with its type tags looked at; the codec would log and skip each unknown. Of
-    what follows an unknown one nobody knows where it lies: there the message ends, which is said.
+    """The message with its type tags checked; the codec would log and skip unknown ones. What
+    follows an unknown type cannot be located: the message is cut there, and a note says so.
     """
     if not data.startswith(b"/") or len(data) % 4:
-        raise PacketError("A datagram was no OSC, or was cut short.")
+        raise PacketError("A datagram was not OSC, or was cut short.")
     start = (data.index(b"\0") | 3) + 1
     if start >= len(data):
-        return data, ""  # old programs leave out the tags where there are no arguments
+        return data, ""  # old programs omit the tags if there are no arguments
     end = data.index(b"\0", start)
     tags = data[start:end]
     if not tags.startswith(b","):
-        raise PacketError(f"The types {_shown(tags)} are not known here.")
+        raise PacketError(f"Unknown type tags {_shown(tags)}.")
     if len(tags) > MOST_ARGUMENTS + 1:
         raise PacketError(f"A message has more than {MOST_ARGUMENTS} arguments.")
     found = UNKNOWN.search(tags, 1)
@@ -118,11 +118,11 @@ def _checked(data: bytes) -> tuple[bytes, str]:
         return data[:start] + tags.translate(ALIKE) + data[end:], ""
     known = tags[: found.start()]
     if not known.strip(b",["):
-        raise PacketError(f"The types {_shown(tags)} are not known here.")
+        raise PacketError(f"Unknown type tags {_shown(tags)}.")
     known += b"]" * (known.count(b"[") - known.count(b"]"))
     note = (
-        f"Arguments of the type {_shown(found.group())} are not known here; what stands before "
-        "it holds. Send numbers and texts only."
+        f"Unknown argument type {_shown(found.group())}; only the arguments before it are used. "
+        "Send only numbers and text."
     )
     return data[:start] + _padded(known.translate(ALIKE)) + data[(end | 3) + 1 :], note
 
@@ -136,13 +136,13 @@ def _shown(tags: bytes) -> str:
 
 
 class _Texts:
-    """Reads the texts of one message, and notes what its sender should know of them."""
+    """Reads the texts of one message, and notes advice for its sender."""
 
     def __init__(self) -> None:
         self.note = ""
 
     def mended(self, data: bytes) -> bytes:
-        """The same message with its texts in UTF-8, as the codec reads them."""
+        """The message with its texts in UTF-8, as the codec expects."""
         if data.isascii():
             return data
         address = data.index(b"\0")
@@ -162,8 +162,8 @@ class _Texts:
         return b"".join(parts) + data[place:]
 
     def _text(self, padded: bytes) -> bytes:
-        """One text; of a pair of surrogates, which some programs write an emoji as, the emoji."""
-        if padded.isascii() or len(padded) % 4:  # one that is cut short is the codec's to refuse
+        """One text; a surrogate pair, as some programs write an emoji, becomes the emoji."""
+        if padded.isascii() or len(padded) % 4:  # a truncated one is left for the codec to refuse
             return padded
         raw = padded.rstrip(b"\0")
         try:

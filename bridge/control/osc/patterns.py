@@ -1,8 +1,8 @@
 """OSC address patterns: `?`, `*`, `[a-z]`, `[!a-z]`, `{one,other}`.
 
-All addresses are looked at together, as one row of places: a set of places is a whole number, each
-place a bit of it. Each letter of a pattern moves all places at once, and none twice, so that no
-pattern takes longer than its length allows, however it is made.
+All addresses are matched together, joined into one string: a set of positions is an integer with
+one bit per position. Each character of a pattern advances all positions at once, so that the time
+depends only on the pattern's length, whatever its form.
 """
 
 import re
@@ -10,19 +10,19 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 WILD = frozenset("*?[{")
-LONGEST = 256  # letters of a pattern
-KEPT = 256  # patterns whose meaning is remembered
-END = "\0"  # stands behind each address in the row; no pattern can hold it
+LONGEST = 256  # characters of a pattern
+KEPT = 256  # patterns whose matches are cached
+END = "\0"  # terminates each address in the string; no pattern can contain it
 TOKEN = re.compile(r"\*+|\?|\[(!?)([^\[\]/]+)\]|\{([^{}]*)\}|([^*?\[\]{}]+)")
 
 
 def is_pattern(address: str) -> bool:
-    """Whether an address means several."""
+    """Whether an address is a pattern."""
     return not WILD.isdisjoint(address[: LONGEST + 1])
 
 
 class Patterns:
-    """What patterns mean among a fixed set of addresses."""
+    """Matches patterns against a fixed set of addresses."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self._known = tuple(known)
@@ -36,7 +36,7 @@ class Patterns:
         self._matching = lru_cache(KEPT)(self._match)
 
     def matching(self, pattern: str) -> tuple[str, ...]:
-        """The addresses that a pattern means; none where it is malformed or too long."""
+        """The addresses that match; none if the pattern is malformed or too long."""
         return self._matching(pattern) if len(pattern) <= LONGEST and self._known else ()
 
     def _match(self, pattern: str) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ class Patterns:
         return tuple(address for address, end in reached if places >> end & 1)
 
     def _after(self, token: re.Match[str], places: int) -> int:
-        """Where a part of a pattern leads to from these places."""
+        """The positions reached from these by a part of a pattern."""
         negated, letters, choices, plain = token.groups()
         if plain is not None:
             return self._word(plain, places)
@@ -72,8 +72,8 @@ class Patterns:
         return places
 
     def _any(self, places: int) -> int:
-        """Any number of letters, up to the next slash: a sum carries through a run of ones, and so
-        marks all places from the first one of each run to behind its end.
+        """Any number of characters, up to the next slash: an addition carries through a run of
+        ones, and so marks all positions from the first of each run to just past its end.
         """
         run = self._inner
         return places | (((places & run) + run) ^ run)
@@ -81,7 +81,7 @@ class Patterns:
 
 @lru_cache(KEPT)
 def _set(body: str) -> frozenset[str]:
-    """The letters of `a-fx`; a hyphen at the end is one itself."""
+    """The characters of `a-fx`; a trailing hyphen is literal."""
     letters: set[str] = set()
     for low, high in re.findall(r"(.)(?:-(.))?", body):
         letters |= {chr(code) for code in range(ord(low), ord(high or low) + 1)}

@@ -1,4 +1,4 @@
-"""Which OSC address means what: made from the specs and the actions, kept as one dict."""
+"""OSC addresses and what they do: built from the specs and the actions, as one dict."""
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -10,24 +10,28 @@ from bridge.state.renamed import renamed
 from engine.parameters import ALL_UNITS, Kind, ParameterSpec, digits
 
 ROOT = "/bridge/"
-LONGEST_NAME = 4096  # letters of a text that is no prompt
+LONGEST_NAME = 4096  # characters of a text other than a prompt
 NUMBERS = (Kind.FLOAT, Kind.INT)
-BETWEEN = {Kind.TEXT: " ", Kind.SIZE: "x", Kind.STEPS: ","}  # numbers that make one value
+BETWEEN = {
+    Kind.TEXT: " ",
+    Kind.SIZE: "x",
+    Kind.STEPS: ",",
+}  # separators where several numbers form one value
 
 
 def addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
-    """Every address of every parameter, those of before too."""
+    """Every address of every parameter, former ones included."""
     found = _addresses(specs)
     return found | {old: found[new] for old, new in _former(found).items()}
 
 
 def former(specs: Iterable[ParameterSpec]) -> dict[str, str]:
-    """The addresses of before, each with the one of now."""
+    """The former addresses, each with its current one."""
     return _former(_addresses(specs))
 
 
 def _addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
-    """Those of now: the short name, the long name, and X/1 for an X that has an X/2."""
+    """The current ones: the short name, the long name, and X/1 for an X that has an X/2."""
     found: dict[str, ParameterSpec] = {}
     specs = list(specs)
     for spec in specs:
@@ -47,20 +51,19 @@ def _former(known: Collection[str]) -> dict[str, str]:
 
 
 def triggered(arguments: Arguments) -> bool:
-    """Whether a message to a button means a press: everything does but 0 and False."""
+    """Whether a message presses a button: anything except 0 and False does."""
     first = arguments[0] if arguments else True
     if isinstance(first, float) and math.isnan(first):
-        raise ValueError("A button takes 1, or nothing, but not NaN.")
+        raise ValueError("A button takes 1 or no value, not NaN.")
     return first not in (0, 0.0, False)
 
 
 def value(spec: ParameterSpec, arguments: Arguments) -> object:
-    """The one value that a message carries; ValueError with a sentence for what is none. A size may
-    be two numbers, a list of steps several; several words of a text are one text; a number may have
-    its unit behind it.
+    """The value of a message; ValueError with a sentence if it has none. A size may be two numbers,
+    a list of steps several; several words form one text; a number may be followed by its unit.
     """
     if not arguments:
-        raise ValueError(f"{spec.name} takes {spec.accepts}, and the message carries no value.")
+        raise ValueError(f"{spec.name} takes {spec.accepts}, but the message has no value.")
     for given in arguments:
         if isinstance(given, float) and not math.isfinite(given):
             raise ValueError(f"{spec.name} takes {spec.accepts}, not {given}.")
@@ -74,7 +77,7 @@ def value(spec: ParameterSpec, arguments: Arguments) -> object:
     elif spec.kind in NUMBERS and len(arguments) > 1 and _is_unit(arguments[1]):
         first = joined(arguments[:2])  # as Max and Pure Data send `50 %`
     if isinstance(first, str) and spec.kind is not Kind.TEXT and len(first) > LONGEST_NAME:
-        raise ValueError(f"{spec.name} takes {spec.accepts}, not {len(first)} letters.")
+        raise ValueError(f"{spec.name} takes {spec.accepts}, not {len(first)} characters.")
     return first
 
 
@@ -83,15 +86,15 @@ def _is_unit(given: object) -> bool:
 
 
 def joined(arguments: Arguments, between: str = " ") -> str:
-    """The words of one text, which Max, Pure Data and others send one by one; `between` stands
-    between them where all are numbers. Empty for none.
+    """Join the words of one text, which Max, Pure Data and others send one by one; `between`
+    separates them if all are numbers. Empty for none.
     """
     words = [digits(g) if isinstance(g, (int, float)) else str(g) for g in arguments]
     return (" " if any(isinstance(given, str) for given in arguments) else between).join(words)
 
 
 def reply_to(arguments: Arguments, sender: Sender) -> Sender:
-    """Where answers go: the sender's own machine, at the port it names or sent from."""
+    """Where answers go: the sender's machine, at the port it names or sent from."""
     port = arguments[0] if arguments else sender[1]
     if isinstance(port, bool) or not isinstance(port, (int, float)) or not 1 <= port < 65536:
         raise ValueError("The port must be a number from 1 to 65535.")

@@ -1,4 +1,4 @@
-"""OSC in: one thread that receives, thins, parses and sets; it waits for nothing but the socket."""
+"""OSC in: one thread that receives, thins, parses and sets; it waits only for the socket."""
 
 import ipaddress
 import logging
@@ -20,23 +20,23 @@ from bridge.system.ports import bound, deaf
 log = logging.getLogger(__name__)
 
 EVERYWHERE = "0.0.0.0"
-LARGEST = 1 << 16  # bytes; no datagram is longer
-BUFFER = 4 << 20  # bytes that the system keeps for us
-APART = 0.001  # seconds between two looks into the sockets: what comes meanwhile is thinned
-DRAIN = 4096  # datagrams taken in one look
-LONGEST = 0.005  # seconds that one look takes
+LARGEST = 1 << 16  # bytes; the maximum size of a datagram
+BUFFER = 4 << 20  # bytes of the system's receive buffer
+APART = 0.001  # seconds between two looks at the sockets: what arrives meanwhile is thinned
+DRAIN = 4096  # datagrams read in one look
+LONGEST = 0.005  # seconds per look
 PAUSE = 0.05  # seconds after a look that failed
-MOST_TROUBLE = 64  # kinds of trouble that are logged
-REMEMBERED = 256  # senders of which it is known whether they may
+MOST_TROUBLE = 64  # kinds of errors logged
+REMEMBERED = 256  # senders whose permission is cached
 
 
 class OscServer:
     """Controls a desk by OSC. `bind`, then `start`; `close` at the end."""
 
     def __init__(self, desk: BridgeApi, settings: Settings, *, patterns: bool = True) -> None:
-        """ValueError where a feedback target or an allowed address is none.
+        """ValueError for an invalid feedback target or allowed address.
 
-        `patterns` says whether addresses with `*` and the like mean all that match.
+        `patterns` enables address patterns with `*` and the like.
         """
         self._counters = desk.counters
         self._lan = settings.osc_lan
@@ -49,7 +49,7 @@ class OscServer:
         self._inbox = self._handler.inbox()
         self._timetags = settings.osc_timetags
         self._turn = desk.store.turn
-        self._now = 0  # the turn of what comes now, where bundles may wait; else 0
+        self._now = 0  # the turn of arriving messages if bundles may wait, else 0
         self._later = Later()
         self._sockets: dict[socket.AddressFamily, socket.socket] = {}
         self._outward: dict[socket.AddressFamily, socket.socket] = {}
@@ -61,28 +61,28 @@ class OscServer:
         self.port = 0
 
     def bind(self, port: int) -> None:
-        """Take the port; OSError when another has it."""
+        """Bind the port; OSError if it is in use."""
         family = socket.AF_INET
         self._sockets[family] = _bound(self._host(family), port)
         self.port = self._sockets[family].getsockname()[1]
-        # "localhost" is ::1 for some programs; machines without IPv6 do without.
+        # "localhost" is ::1 for some programs; ignored on machines without IPv6.
         with suppress(OSError):
             family = socket.AF_INET6
             self._sockets[family] = _bound(self._host(family), self.port)
 
     def _host(self, family: socket.AddressFamily) -> str:
-        """The address to listen at."""
+        """The address to listen on."""
         if family == socket.AF_INET6:
             return "::1"
         return EVERYWHERE if self._lan else "127.0.0.1"
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start listening."""
         self._thread.start()
         self._feedback.start()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._stopped.set()
         self._button.send(b"!")
         if self._thread.is_alive():
@@ -94,7 +94,7 @@ class OscServer:
             sock.close()
 
     def _run(self) -> None:
-        """The story of a message: received, thinned, parsed, looked up, set, told."""
+        """The path of a message: received, thinned, parsed, looked up, set, reported."""
         with selectors.DefaultSelector() as selector:
             for sock in (*self._sockets.values(), self._bell):
                 selector.register(sock, selectors.EVENT_READ)
@@ -103,26 +103,26 @@ class OscServer:
     def _step(self, selector: selectors.BaseSelector) -> None:
         try:
             self._look(selector)
-        except OSError:  # Windows' select fails for all sockets when one is none any more
+        except OSError:  # Windows' select fails for all sockets once one is dead
             self._mend(selector)
             raise
 
     def _mend(self, selector: selectors.BaseSelector) -> None:
-        """Bind anew what the system has closed; OSError where it gives no other yet."""
+        """Rebind sockets that the system has closed; OSError while that fails."""
         for family, sock in list(self._sockets.items()):
             if deaf(sock):
-                with suppress(KeyError, ValueError):  # it may be out already, from the try before
+                with suppress(KeyError, ValueError):  # a previous try may have unregistered it
                     selector.unregister(sock)
                 fresh = _bound(self._host(family), self.port)
                 selector.register(fresh, selectors.EVENT_READ)
                 self._sockets[family] = fresh
                 sock.close()
-                log.warning("OSC listens at UDP port %d again.", self.port)
+                log.warning("OSC is listening on UDP port %d again.", self.port)
 
     def _look(self, selector: selectors.BaseSelector) -> None:
         ready = selector.select(self._later.wait)
-        # A single message is taken at once. In a flood the next look waits a moment, so
-        # that there is something to thin and other threads have the interpreter.
+        # A single message is handled at once. In a flood the next look waits a moment, so
+        # that messages can be thinned and other threads get the interpreter.
         sleep(max(0.0, self._looked + APART - perf_counter()))
         self._looked = perf_counter()
         for item in self._later.due():
@@ -132,7 +132,7 @@ class OscServer:
         for key, _ in ready:
             try:
                 self._drain(key.fileobj, self._looked + LONGEST)
-            except OSError as error:  # of this socket: the other one, and what has come, go on
+            except OSError as error:  # this socket failed: the other one continues
                 self._failed(error)
                 self._mend(selector)
                 self._stopped.wait(PAUSE)
@@ -140,31 +140,33 @@ class OscServer:
         self._handler.look(self._inbox)
 
     def _failed(self, error: Exception) -> None:
-        """A look failed, and the next one comes: a network may be back, a mistake may have been of
-        one message. Each kind of trouble is logged once.
+        """A look failed; continue: a network may come back, an error may concern one message only.
+        Each kind of error is logged once.
         """
         kind = f"{type(error).__name__}: {error}"
         if kind not in self._trouble and len(self._trouble) < MOST_TROUBLE:
             self._trouble.add(kind)
-            log.error("OSC goes on after: %s", kind, exc_info=error)
+            log.error("OSC continues after: %s", kind, exc_info=error)
 
     def _drain(self, sock: Any, until: float) -> None:
-        """Empty a socket; bounded, so that no flood keeps what it brought from being applied."""
+        """Empty a socket; bounded, so that a flood cannot delay its own messages for ever."""
         if sock is self._bell:
             return
         add, later, may = self._inbox.add, self._later.add, self._may
         for _ in range(DRAIN):
             try:
                 data, sender = sock.recvfrom(LARGEST)
-            except ConnectionResetError:  # Windows tells so that an answer found nobody
+            except ConnectionResetError:  # Windows reports so that an answer was not received
                 continue
             except BlockingIOError:
                 return
             if sender[1] == self.port and self._is_own(sender[0]):
-                continue  # what was sent to all machines of a network comes back to this one
+                continue  # our own broadcast comes back
             self._counters.osc_messages += 1
             if not may(sender[0]):
-                self._handler.refuse("sender", f"{sender[0]} may not send; see --osc-allow.")
+                self._handler.refuse(
+                    "sender", f"{sender[0]} is not allowed to send; see --osc-allow."
+                )
             elif self._timetags and later(data, sender[:2], self._turn):
                 self._now = self._turn()
             else:
@@ -173,7 +175,7 @@ class OscServer:
                 return
 
     def _handle(self, data: bytes, sender: Sender) -> None:
-        """One datagram by itself."""
+        """Handle a single datagram."""
         self._handler.take(data, sender)
         self._handler.flush()
 
@@ -188,21 +190,21 @@ class OscServer:
         return self._known[host]
 
     def _send(self, data: bytes, target: Sender) -> bool:
-        """Send from the port that we listen at: some programs take answers from there only."""
-        # Our own port among the targets would make every answer a question.
+        """Send from our listening port: some programs accept answers only from there."""
+        # With our own port as a target, every answer would come back as a message.
         if target[1] == self.port and self._is_own(target[0]):
             return True
         try:
             self._way(target[0]).sendto(data, target)
         except BlockingIOError:
             return False
-        except OSError as error:  # nobody there, no route, too long: not worth more than a line
+        except OSError as error:  # no listener, no route, too long: a debug line is enough
             log.debug("OSC to %s:%d: %s", *target, error)
         return True
 
     def _way(self, host: str) -> socket.socket:
-        """The socket from which a machine is reached; OSError where this one has none such. What
-        listens to this machine alone sends to no other.
+        """The socket for sending to a machine; OSError if there is none for its family. A socket
+        bound to loopback sends only to this machine.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listens = self._sockets.get(family)
@@ -214,7 +216,7 @@ class OscServer:
         return self._outward[family]
 
     def _is_own(self, host: str) -> bool:
-        """Whether an address is of this machine: only such a one can be listened at."""
+        """Whether an address belongs to this machine: only those can be bound."""
         if host not in self._own:
             if len(self._own) >= REMEMBERED:
                 self._own.clear()
@@ -235,21 +237,21 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _sending(sock: socket.socket) -> socket.socket:
-    """A socket that waits for nothing, and may send to all machines of a network at once."""
+    """Make a socket non-blocking, and allow it to broadcast."""
     sock.setblocking(False)
-    if sock.family == socket.AF_INET:  # the other family has none
+    if sock.family == socket.AF_INET:  # IPv6 has no broadcast
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     return sock
 
 
 def _target(text: str) -> Sender:
-    """HOST:PORT as an address to send to; a name is looked up once, at the start."""
+    """HOST:PORT as a target address; a name is resolved once, at startup."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ValueError(f"--osc-feedback takes HOST:PORT such as 127.0.0.1:9000, not {text!r}.")
     try:
-        # IPv4 first where a name has both.
+        # IPv4 first if a name has both.
         found = sorted(socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM))
     except OSError:
-        raise ValueError(f"--osc-feedback: there is no machine called {host!r}.") from None
+        raise ValueError(f"--osc-feedback: host {host!r} not found.") from None
     return str(found[0][4][0]), int(port)

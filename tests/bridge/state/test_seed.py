@@ -94,7 +94,7 @@ def test_osc_says_nothing_of_a_seed_that_is_taken_as_it_was_sent(tmp_path, given
         o.send("/bridge/seed", given_)
         o.until(lambda: o.value("seed") != 42 or given_ != -1)
         o.send("/bridge/nothing", 1)
-        assert o.heard("/bridge/error") == "There is nothing at '/bridge/nothing'."
+        assert o.heard("/bridge/error") == "Unknown address '/bridge/nothing'."
 
 
 def test_rest_answers_with_the_seed_that_was_drawn_and_refuses_what_is_none(tmp_path):

@@ -291,11 +291,11 @@ def test_of_too_many_subscribers_the_longest_silent_gives_way_and_is_told(o, mon
         say(1, "/bridge/vace", 0.5)  # not silent
         o.until(lambda: o.value("vace_scale") == 0.5)
         say(8, "/bridge/subscribe")  # at once: or nine that renew would take turns
-        assert "subscribers already" in o.heard("/bridge/error")
+        assert "already 8 subscribers" in o.heard("/bridge/error")
         monkeypatch.setattr("bridge.control.osc.feedback.SILENT", 0.0)
         say(8, "/bridge/subscribe")
         o.heard("/bridge/mix", socks[8])
-        while "silent for longest; subscribe again" not in o.heard("/bridge/error", socks[2]):
+        while "silent longest; subscribe again" not in o.heard("/bridge/error", socks[2]):
             pass
         o.desk.store.update({"mix": 0.75})
         for number in (0, 1, 3, 8):

@@ -98,8 +98,8 @@ def test_a_pattern_that_means_only_such_things_is_refused_and_told_why(o, patter
     before = o.desk.store.snapshot
     o.send(pattern, 1)
     told = o.heard("/bridge/error")
-    assert f"The pattern {pattern!r} means only what no pattern reaches" in told
-    assert "Send to its own address." in told
+    assert f"The pattern {pattern!r} matches only addresses that patterns cannot set" in told
+    assert "send to the exact address." in told
     assert o.desk.store.snapshot is before
     assert (o.desk.acted, o.desk.switched) == ([], [])
 
@@ -350,7 +350,9 @@ def test_all_guests_together_are_sent_little_however_many_ask(answers):
     for seconds in range(5):
         for port in range(1000):
             with (
-                pytest.raises(ValueError, match="Too many ask at once") if port >= 32 else nothing()
+                pytest.raises(ValueError, match="Too many queries at once")
+                if port >= 32
+                else nothing()
             ):
                 answers.feedback.tell_all(("10.0.0.7", 1000 * (seconds + 1) + port))
         for _ in range(62):
@@ -528,7 +530,7 @@ def test_an_error_of_the_socket_does_not_end_osc(tmp_path, caplog, code):
     finally:
         server.close()
         sender.close()
-    logged = [record for record in caplog.records if "OSC goes on" in record.message]
+    logged = [record for record in caplog.records if "OSC continues" in record.message]
     assert len(logged) == 2, "each kind once"
     assert all(record.exc_info for record in logged)
 
@@ -569,7 +571,7 @@ def test_a_socket_that_the_system_closed_is_bound_again(tmp_path, caplog, fails)
     finally:
         server.close()
         sender.close()
-    assert any("listens at UDP port" in record.message for record in caplog.records)
+    assert any("is listening on UDP port" in record.message for record in caplog.records)
 
 
 def test_a_state_that_fails_does_not_end_feedback(o):
