@@ -1,4 +1,4 @@
-"""What a control surface may see and do; the session is one, a test's double another."""
+"""The bridge as control surfaces see it; implemented by the session and by test doubles."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from bridge.transports import Offer
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that happens once when asked for: what it does in a sentence, and the doing."""
+    """A one-shot action: its help sentence and the function that runs it."""
 
     help: str
     run: Callable[[], None]
@@ -36,7 +36,7 @@ class BridgeApi(Protocol):
 
     @property
     def counters(self) -> Counters:
-        """Where a surface counts what it received."""
+        """Counters for what a surface receives."""
         ...
 
     @property
@@ -46,11 +46,11 @@ class BridgeApi(Protocol):
 
     @property
     def weights(self) -> Weights:
-        """What the pipelines are loaded from, and its downloads."""
+        """The pipelines' weights and their downloads."""
         ...
 
     def status(self) -> Status:
-        """Everything there is to tell, now."""
+        """The complete current state."""
         ...
 
     def pipelines(self) -> Sequence[Mapping[str, Any]]:
@@ -58,28 +58,27 @@ class BridgeApi(Protocol):
         ...
 
     def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
-        """Begin to change to another pipeline; the output goes on meanwhile.
+        """Start switching to another pipeline; the output keeps running meanwhile.
 
         Raises LookupError for an unknown pipeline, ParameterError for a bad load value and
-        MissingWeights where files are not here; what goes wrong later stands in
-        `status().error`, and the old pipeline stays.
+        MissingWeights for missing files; later failures are reported in `status().error`, and the
+        old pipeline stays.
         """
         ...
 
     def offers(self) -> Sequence[Offer]:
-        """The senders and devices that there are to receive from now."""
+        """The senders and devices available now."""
         ...
 
     def set_source(self, uri: str, role: Role = "source") -> None:
-        """Receive from another source from now on, as the input, or as the control video or mask
-        beside it, for which `none` is none. Raises TransportError for what is no URI, and where the
-        pipeline takes no such input; what cannot be opened stands in `status().error`, and the
-        source before it goes on.
+        """Switch the source of the input, or of the control video or mask beside it; `none` ends
+        those two. Raises TransportError for an invalid URI, or if the pipeline takes no such input;
+        a source that cannot be opened is reported in `status().error`, and the previous one stays.
         """
         ...
 
     def latest_frame(self, side: str) -> Frame | None:
-        """The newest frame of one of `SIDES`; None when there was never one, and of a control video
-        or mask when there is to be none.
+        """The newest frame of one of `SIDES`; None before the first one, and for a control video
+        or mask that is not set.
         """
         ...

@@ -1,4 +1,4 @@
-"""What there is to control, as data: for the page, for REST, and for OpenAPI."""
+"""Everything that can be controlled, as data: for the page, REST and OpenAPI."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,9 +17,8 @@ from bridge.state.store import merged
 from engine import steps
 from engine.parameters import LONGEST_TEXT, WORDS, Kind, ParameterSpec, describe
 
-# How a size and a list of noise levels are written; other spellings are read too. The sides end at
-# `sizes.LARGEST`. Of each hundred there is one level at most: JSON Schema cannot say that a list
-# falls.
+# How sizes and lists of noise levels are written; other spellings are read too. Sides end at
+# `sizes.LARGEST`. At most one level per hundred: JSON Schema cannot require a falling list.
 SIDE = "([1-9][0-9]{0,2}|[1-7][0-9]{3}|80[0-9]{2}|81[0-8][0-9]|819[0-2])"
 SIZE = f"^(auto|{SIDE}x{SIDE})$"
 
@@ -33,18 +32,18 @@ def _falling(below: int) -> str:
 
 STEPS = r"^(1000{}|\[[1-9][0-9]{{2}}\]|{})$".format(
     _falling(10),
-    # one level alone would be how many: of two or more
+    # a single number would be a count: two or more levels
     "|".join(f"(?=...,){hundred}[0-9]{{2}}{_falling(hundred)}" for hundred in range(9, 0, -1)),
 )
 
 
-# Decimals as they are typed; three behind a comma may be thousands.
+# Decimals as typed; three digits after a comma may be thousands.
 DECIMALS, NONE = r"(\.[0-9]{1,6}|,[0-9]{1,2})?", "([.,]0{1,2})?"
 SWITCHED = f"^({'|'.join(f'{word}|{word.title()}|{word.upper()}' for word in WORDS)}|0|1)$"
 
 
 def written(low: float | None, high: float | None, *, whole: bool) -> str:
-    """A pattern of numbers from `low` to `high` as texts. Other spellings are read too."""
+    """A pattern for numbers from `low` to `high` as text. Other spellings are read too."""
     least = 0 if low is None else max(low, 0)
     below = _upward(0, low and -low, whole) if low is None or low < 0 else ""
     down = f"-0*{below}|" if below else ""
@@ -52,7 +51,7 @@ def written(low: float | None, high: float | None, *, whole: bool) -> str:
 
 
 def _upward(low: float, high: float | None, whole: bool) -> str:
-    """The same of those from 0, without sign and leading zeros."""
+    """The same for non-negative numbers, without sign and leading zeros."""
     most = math.floor(10**12 if high is None else high)
     parts = [f"{_up_to(most)}{NONE}" if whole else f"{most}{NONE}"]
     if not whole and most:
@@ -65,7 +64,7 @@ def _upward(low: float, high: float | None, whole: bool) -> str:
 
 
 def _up_to(most: int) -> str:
-    """A pattern of the whole numbers from 0."""
+    """A pattern for the integers from 0 to `most`."""
     text = str(most)
     parts = ["0", text] if most else ["0"]
     parts += [f"[1-9][0-9]{{0,{len(text) - 2}}}"] if len(text) > 1 else []
@@ -77,16 +76,16 @@ def _up_to(most: int) -> str:
 
 
 def schema(desk: BridgeApi) -> dict[str, Any]:
-    """All parameters, actions, pipelines and state values, with what each means; and the bridge's
-    version, by which a client sees whether it understands this one.
+    """All parameters, actions, pipelines and state values with their meaning, and the bridge's
+    version, so that clients can check compatibility.
     """
     actions = [ActionSpec(name, action.help) for name, action in desk.actions.items()]
     return declared(desk.store.specs.values(), actions, desk.pipelines())
 
 
 def installed() -> dict[str, Any]:
-    """The same of what is installed here, without a bridge: no pipeline is active, and what each
-    lacks or needs of memory is left out.
+    """The same for this installation, without a running bridge: no pipeline is active, and missing
+    files and memory needs are omitted.
     """
     catalog = installed_catalog()
     pipelines = [
@@ -107,7 +106,7 @@ def declared(
     actions: Iterable[ActionSpec],
     pipelines: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """What is declared, as `GET /api/v1/schema` gives it."""
+    """The declarations in the format of `GET /api/v1/schema`."""
     return {
         "version": __version__,
         "renamed": [{**asdict(row), "gone_in": GONE_IN} for row in RENAMED],
@@ -121,8 +120,8 @@ def declared(
 def values(
     specs: Iterable[ParameterSpec], files: Callable[[ParameterSpec], Sequence[str]]
 ) -> dict[str, Any]:
-    """JSON Schema of an object of parameters' values, as `ParameterSpec.check` takes them; any may
-    be left out. `files` gives the names that there are for one that names a file.
+    """JSON Schema for an object of parameter values as `ParameterSpec.check` accepts them, all
+    optional. `files` lists the available names for a parameter that names a file.
     """
     return {
         "type": "object",
@@ -146,7 +145,7 @@ def _value(spec: ParameterSpec, files: Callable[[ParameterSpec], Sequence[str]])
         case Kind.SIZE:
             return {**told, "type": "string", "pattern": SIZE}
         case Kind.STEPS:
-            # Or how many, or a list, of which JSON Schema cannot say that it falls
+            # A count, or a list; JSON Schema cannot require a falling one
             alone = {"type": "integer", "minimum": 1, "maximum": steps.MOST}
             level = {**alone, "maximum": steps.NOISIEST}
             listed = {"type": "array", "items": level, "minItems": 1, "maxItems": 1}

@@ -56,13 +56,13 @@ MISFITS = {
     "dict_type": 'must be an object of names and values, such as {"vace_scale": 1.5}',
     "model_attributes_type": "must be an object of names and values",
 }
-# FastAPI would check it, and answer in words of its own
+# FastAPI would check this itself, and answer in its own words
 NAMED = InPath(json_schema_extra={"pattern": "^[^\\x00-\\x1f\\x7f/\\\\]+$"})
 NAME = Query(json_schema_extra={"pattern": references.TOLD, "not": {"pattern": r"\.\."}})
-PATIENCE = 10.0  # seconds that a look into the folder of pictures may take
-MOST_TOLD = 100  # problems of one request that are told one by one: more than parameters
-LONGEST_NAME = 80  # letters of a name that is told
-STALE = 5.0  # seconds without a generated picture, or three blocks where those take longer
+PATIENCE = 10.0  # seconds for reading the image folder
+MOST_TOLD = 100  # problems reported one by one per request: more than there are parameters
+LONGEST_NAME = 80  # characters of a reported name
+STALE = 5.0  # seconds without a generated frame, or three blocks if those take longer
 NO_INPUT = {
     "opening": "The source has not opened yet",
     "waiting": "The source's sender is missing",
@@ -82,7 +82,7 @@ class Switch(BaseModel):
 
 
 def create_app(desk: BridgeApi, rules: Rules) -> Guard:
-    """The guarded app of a desk."""
+    """The guarded app that controls a desk."""
     app = FastAPI(
         title="spout-bridge",
         version=__version__,
@@ -171,13 +171,13 @@ def _health(app: FastAPI, desk: BridgeApi) -> None:
 
 
 def _readiness(status: Status) -> dict[str, Any]:
-    """What `/readyz` answers."""
+    """The answer of `/readyz`."""
     why = NO_INPUT.get(status.input, "")
     away = why and (status.input_problem or f"{why} ({status.source}).")
     limit = max(STALE, 3e-3 * status.block_time)
     dead = ""
     if status.state == "WARMUP" and away:
-        pass  # it has all it needs but a picture
+        pass  # it lacks only an input frame
     elif status.state not in READY:
         dead = status.reason or status.error or f"The engine is {status.state}."
     elif status.picture_age > limit:
@@ -239,7 +239,7 @@ def _set(
 
 
 def _setter(request: Request) -> Setter:
-    """Who asks: a browser says from which page it does, and the guard lets in our own alone."""
+    """Who sets a value: browsers send their page's origin, and the guard admits only our page."""
     client = f"{request.client.host}:{request.client.port}" if request.client else ""
     return Setter(By.PAGE if "origin" in request.headers else By.REST, client)
 
@@ -263,20 +263,20 @@ def _pipelines(app: FastAPI, desk: BridgeApi) -> None:
             raise HTTPException(404, str(error.args[0])) from error
         except ParameterError:
             raise
-        except ValueError as error:  # its files are not here, or there is no room for it
+        except ValueError as error:  # its files are missing, or it does not fit into memory
             raise HTTPException(409, str(error)) from error
         return {"loading": pipeline}
 
 
 def _assets(app: FastAPI, desk: BridgeApi) -> None:
-    # What has no picture's type is taken too, and looked at; it is not promised.
+    # Other content types are accepted too, and checked; they are not documented.
     binary = {"schema": {"type": "string", "format": "binary"}}
     upload = {"requestBody": {"required": True, "content": dict.fromkeys(PICTURES, binary)}}
     uploads = Uploads(desk.assets)
     disk = Disk(f"The folder {desk.assets}")
 
     async def looked(what: str, look: Callable[[], T]) -> T:
-        """Beside the server's loop, and not for ever: a disk may sleep, or answer no more."""
+        """Run off the server's loop, with a time limit: a disk may be asleep or not respond."""
         try:
             return await run_in_threadpool(disk.ask, what, look, PATIENCE)
         except SlowError as error:
@@ -344,7 +344,7 @@ def _streams(app: FastAPI, desk: BridgeApi) -> None:
 
 
 def _unseen(desk: BridgeApi, side: str) -> str:
-    """Why there is no picture of a side."""
+    """Why a side has no frame."""
     if side not in SIDES:
         return f"Unknown side {side!r:.80}; choose {', '.join(SIDES)}."
     role = SIDES[side]
@@ -366,8 +366,8 @@ async def _bad_values(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _bad_body(request: Request, error: Exception) -> JSONResponse:
-    """Without the input, which the default answer repeats: NaN is not JSON and ends in a 500; and
-    in words of ours.
+    """In our own words, and without the input that the default answer repeats: NaN is not JSON and
+    would cause a 500.
     """
     assert isinstance(error, RequestValidationError)
     detail = [
@@ -377,7 +377,7 @@ async def _bad_body(request: Request, error: Exception) -> JSONResponse:
 
 
 def _misfit(row: Mapping[str, Any]) -> str:
-    """What is wrong with a body or a query, in a sentence."""
+    """The problem with a body or query, as a sentence."""
     inner = [str(part) for part in row["loc"][1:]]
     name = ".".join(inner)[:LONGEST_NAME] or f"the {row['loc'][0]}"
     said = MISFITS.get(row["type"], "is not valid; /docs lists the accepted values")
@@ -394,7 +394,7 @@ async def _bad_json(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _bad_request(request: Request, error: Exception) -> JSONResponse:
-    """In a sentence, also where the framework itself refuses."""
+    """As a sentence, also when the framework itself refuses."""
     assert isinstance(error, StarletteHTTPException)
     detail = FRAMEWORK.get(str(error.detail), error.detail)
     headers = error.headers
@@ -404,5 +404,5 @@ async def _bad_request(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
-    """The server logs it with its way through the code, after this."""
+    """The server logs the traceback after this."""
     return JSONResponse({"detail": f"{type(error).__name__}: {error}{logs.see()}"}, 500)

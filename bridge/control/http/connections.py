@@ -1,7 +1,7 @@
-"""The web server's protocols: uvicorn's, each on a seat of the table in `seats`.
+"""The web server's protocols: uvicorn's, each with a seat from `seats`.
 
-What uvicorn leaves open is bounded here: a head, a body and an answer take their time or end. What
-is no HTTP is answered in JSON, and an error of a parser costs one connection and one traceback.
+This adds the limits that uvicorn lacks: head, body and answer must finish in time. Invalid HTTP is
+answered in JSON, and a parser error costs one connection and one traceback.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from bridge.control.http.seats import Phase, Seat, Seats, Why
 from bridge.system.faults import Faults
 
 HEAD = 16 << 10  # bytes of a request's line and headers together
-SOCKET_HEADER, SOCKET_HEADERS = 8 << 10, 128  # the most that a WebSocket's parser takes
-SEND_BUFFER = 128 << 10  # bytes that the system holds for a client: few, so that it falls soon
-TRY_AGAIN = 1013  # the close code of a WebSocket whose place another one needs
+SOCKET_HEADER, SOCKET_HEADERS = 8 << 10, 128  # the WebSocket parser's limits
+SEND_BUFFER = 128 << 10  # bytes the system buffers per client: few, so a slow one shows soon
+TRY_AGAIN = 1013  # the close code of a WebSocket that made room for another
 SENTENCES = {
     400: "Not a valid HTTP request.",
     408: "The request did not arrive in full in time; send it again.",
@@ -35,8 +35,8 @@ faults = Faults()
 
 
 class _Parser(h11.Connection):
-    """Tells the seat what comes. A head that is too long is refused however it arrives; h11
-    itself only refuses one that it has not whole.
+    """Reports events to the seat. An overlong head is always refused; h11 itself refuses only an
+    incomplete one.
     """
 
     def __init__(self, seat: Seat) -> None:
@@ -65,7 +65,7 @@ class _Parser(h11.Connection):
 
 
 class HttpConnection(H11Protocol):
-    """HTTP of one client."""
+    """One client's HTTP connection."""
 
     conn: _Parser
 
@@ -90,10 +90,10 @@ class HttpConnection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """As in asyncio."""
-        if self._refused:  # it may still read why
+        if self._refused:  # it may still be reading the reason
             return
         self._seat.bytes_came()
-        # Whatever a parser stumbles over costs this client alone.
+        # Any parser error affects this client only.
         with faults.survived("A request could not be read", lambda: self.refuse(400)):
             super().data_received(data)
 
@@ -139,7 +139,7 @@ class HttpConnection(H11Protocol):
         """Nothing: only WebSockets have pings."""
 
     def refuse(self, status: int) -> None:
-        """Answer without the app and end the connection; the client has a moment to read why."""
+        """Answer without the app and close; the client has a moment to read the reason."""
         self._refused = True
         self._unset_keepalive_if_required()
         cycle = self.cycle
@@ -152,14 +152,14 @@ class HttpConnection(H11Protocol):
         if self.transport.is_closing():
             return
         self.transport.write(_answer(status))
-        # Closed at once, with bytes unread, the system would throw the answer away as well.
+        # If closed at once with bytes unread, the system would discard the answer too.
         self._seat.refused()
         self.transport.write_eof()
         self.flow.resume_reading()
 
 
 class SocketConnection(WebSocketsSansIOProtocol):
-    """A WebSocket of one client."""
+    """One client's WebSocket."""
 
     def __init__(
         self,

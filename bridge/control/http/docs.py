@@ -1,8 +1,7 @@
-"""/docs: what REST offers, shown by Swagger UI, from our own host and under our own policy.
+"""/docs: the REST API in Swagger UI, served from our own host under our own policy.
 
-Swagger UI is no code of ours: the package fastapi-swagger carries its files. Of that package only
-these files are used; none of its code runs here. Where it is missing, /docs says so and all else
-works.
+Swagger UI's files come from the package fastapi-swagger; none of its code runs here. If the package
+is missing, /docs says so and everything else works.
 """
 
 from importlib.util import find_spec
@@ -22,8 +21,8 @@ MISSING = (
 
 
 def swagger_ui() -> Path | None:
-    """The folder that holds Swagger UI's files, or None where they are not installed. Found
-    without running the package: what is wrong with it must not keep the bridge from starting.
+    """The folder of Swagger UI's files, or None if not installed. Found without running the
+    package: a broken one must not keep the bridge from starting.
     """
     spec = find_spec(PACKAGE)
     for place in (spec and spec.submodule_search_locations) or ():
@@ -34,7 +33,7 @@ def swagger_ui() -> Path | None:
 
 
 def add_docs(app: FastAPI, page: Path) -> None:
-    """Serve /docs, whose own files lie in the folder `page`, and the files that it loads."""
+    """Serve /docs, from the files in the folder `page`, and the files that it loads."""
     folder = swagger_ui()
     if folder is not None:
         app.mount("/page/swagger", Folder(directory=folder), name="swagger")

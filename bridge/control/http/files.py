@@ -1,7 +1,7 @@
-"""Files as HTTP serves them, each with a type of ours.
+"""Static files, each with a content type set here.
 
-Python takes types from Windows' registry, where any installer may have written that .js is
-text/plain; browsers run no such script (we forbid them to guess), and the page would stay blank.
+Python reads types from the Windows registry, where an installer may have set .js to text/plain;
+browsers would not run such a script (we forbid guessing), and the page would stay blank.
 """
 
 import os
@@ -26,12 +26,12 @@ TYPES = {
 
 
 def sent(path: Path) -> FileResponse:
-    """A file with its type."""
+    """A file with its content type."""
     return FileResponse(path, media_type=_type(path))
 
 
 class Folder(StaticFiles):
-    """The files of a folder, each with its type."""
+    """The files of a folder, each with its content type."""
 
     def file_response(
         self,
@@ -40,9 +40,9 @@ class Folder(StaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
-        """One file; starlette asks for this."""
+        """One file; called by starlette."""
         response = super().file_response(full_path, stat_result, scope, status_code)
-        if "content-type" in response.headers:  # not where the browser has it already
+        if "content-type" in response.headers:  # absent if the browser has it cached
             response.headers["content-type"] = _type(Path(full_path))
         return response
 

@@ -1,12 +1,12 @@
-"""Who may ask for what: one pure-ASGI middleware in front of every route and WebSocket.
+"""Access control: one pure-ASGI middleware in front of every route and WebSocket.
 
-A loopback address alone does not keep out a web page that the artist visits: such a page can send
-requests here too. So the Host must be ours (against DNS rebinding), the Origin must be ours
-(against cross-site requests and WebSockets), and what changes something must be JSON or an upload,
-types that no form and no simple fetch can send. Off loopback a token is needed as well.
+Listening on loopback does not keep out web pages that the artist visits: they can send requests
+here too. So the Host must be ours (against DNS rebinding), the Origin must be ours (against
+cross-site requests and WebSockets), and requests that change something must be JSON or an upload,
+types that no form and no simple fetch can send. Off loopback a token is required as well.
 
-A path is plain: nothing in it could be read as another host's, nor as a line of its own. A body
-has its limit while it comes, and one of JSON is looked at before anything reads it.
+Paths are plain: nothing in them can be read as another host or as a line of its own. Body limits
+apply while the body arrives, and JSON is checked before anything reads it.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ from bridge.control.http import json_bodies
 from bridge.state.references import MOST_BYTES
 
 JSON_LIMIT = 1 << 20  # bytes
-LONG = 32 << 10  # bytes of JSON that are looked at beside the server's loop
+LONG = 32 << 10  # bytes of JSON from which it is checked off the server's loop
 UPLOAD_LIMIT = MOST_BYTES
-BODIES_LIMIT = 64 << 20  # of all that are on their way
-DRAIN, DRAIN_LIMIT = 2.0, 32 << 20  # seconds and bytes for which a refused body may still come
+BODIES_LIMIT = 64 << 20  # of all bodies being received
+DRAIN, DRAIN_LIMIT = 2.0, 32 << 20  # seconds and bytes for which a refused body is still read
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/avif")
 UPLOADS = ("application/octet-stream", *PICTURES)
 UPLOAD_PATH = "/api/v1/assets"
@@ -42,11 +42,11 @@ CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 WITH_JSON = ("POST", "PUT", "PATCH")
 OPEN = ("/healthz",)
 COOKIE = "spout_bridge_token"
-TRIES, PENALTY = 10, 30.0  # wrong tokens, and the seconds that an address then waits
-GUESSERS = 1024  # addresses of which wrong tokens are remembered
+TRIES, PENALTY = 10, 30.0  # wrong tokens, and seconds that the address is then blocked
+GUESSERS = 1024  # addresses whose wrong tokens are remembered
 HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 OURS = ("/api/v1/", "/page/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics")
-# A path of ours behind that of a proxy; the page itself is known by its last slash alone
+# One of our paths behind a proxy's prefix; the page itself is recognised only by its last slash
 BEHIND = re.compile(rf"(/.+?)(?:({'|'.join(map(re.escape, OURS))}).*|/)", re.DOTALL)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 POLICY = (
@@ -63,8 +63,8 @@ ANSWER_HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`hosts` are the names that this machine goes by, as anybody may write them; ValueError for
-    what is no name. `token` is empty on loopback.
+    """`hosts` are the names of this machine, in any spelling; ValueError for an invalid name.
+    `token` is empty on loopback.
     """
 
     hosts: frozenset[str] = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -82,8 +82,8 @@ class _Tries:
 
 
 class Guesses:
-    """Wrong tokens by address, of so many addresses at most: the longest unseen is forgotten. The
-    same wrong token again is no new guess: a page with an old cookie asks many times.
+    """Wrong tokens by address, for a limited number of addresses: the oldest is forgotten.
+    Repeating the same wrong token is not a new guess: a page with an old cookie asks many times.
     """
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
@@ -94,12 +94,12 @@ class Guesses:
         return len(self._tries)
 
     def waits(self, address: str) -> bool:
-        """Whether this address has guessed too often."""
+        """Whether this address is blocked for wrong guesses."""
         tries = self._tries.get(_network(address))
         return tries is not None and self._clock() < tries.until
 
     def wrong(self, address: str, token: str) -> None:
-        """A token was shown that is not ours."""
+        """Count a wrong token."""
         key, digest = _network(address), sha256(token.encode()).digest()
         tries = self._tries.setdefault(key, _Tries())
         self._tries.move_to_end(key)
@@ -113,20 +113,20 @@ class Guesses:
             tries.wrong, tries.until = 0, self._clock() + PENALTY
 
     def right(self, address: str) -> None:
-        """The token was shown."""
+        """Forget the wrong guesses: the token was right."""
         self._tries.pop(_network(address), None)
 
 
 @dataclass(slots=True)
 class _Total:
-    size: int = 0  # bytes of all bodies that are being read
+    size: int = 0  # bytes of all bodies being read
 
 
 class Guard:
-    """Wraps an ASGI app. A refusal is JSON with one sentence; nothing behind it has run.
+    """Wraps an ASGI app. A refusal is JSON with one sentence; the app has not run.
 
-    `takes` says whether the app has a route for a path and a method; for what has none, the app's
-    own refusal holds. HEAD is asked as GET, of which the server sends the head alone.
+    `takes` tells whether the app has a route for a path and method; without one, the app itself
+    refuses. HEAD runs as GET, and the server sends only the head.
     """
 
     def __init__(
@@ -166,21 +166,20 @@ class Guard:
             self._bodies.size -= body.size
 
     def _beneath(self, scope: Scope) -> tuple[Scope, Response | None]:
-        """What is asked for as this bridge knows it, where a proxy shows it under a path of its own
-        and hands that on: as the header says, else as what stands behind it is ours. The answer,
-        if that is that another path is meant.
+        """The request with a proxy's path prefix removed: the prefix from the header, else
+        whatever precedes one of our paths. Also a redirect, if the path needs one.
         """
         path = scope["path"]
         told = unquote(Headers(scope=scope).get("x-forwarded-prefix", "")).strip("/")
         prefix = f"/{told}" if told else ""
-        if prefix and path == prefix:  # what the page asks for lies beside it: it needs the slash
+        if prefix and path == prefix:  # the page's URLs are relative: it needs the slash
             return scope, RedirectResponse(f"./{quote(told.rpartition('/')[2])}/", 307)
         if not (prefix and path.startswith(f"{prefix}/")):
             prefix = self._prefix(scope)
         return ({**scope, "path": path[len(prefix) :]} if prefix else scope), None
 
     def _prefix(self, scope: Scope) -> str:
-        """What stands before a path of ours where no header tells; empty for nothing."""
+        """The prefix of one of our paths if no header gives it; empty for none."""
         path = scope["path"]
         if path.startswith(OURS) or self._takes(path, "GET"):
             return ""
@@ -205,7 +204,7 @@ class Guard:
         return refusal
 
     def _has_body(self, scope: Scope) -> bool:
-        """Whether what is asked for is there, and by a method that comes with a body."""
+        """Whether the route exists and its method comes with a body."""
         return scope["method"] in WITH_JSON and self._takes(scope["path"], scope["method"])
 
     def _own(self, origin: str) -> bool:
@@ -227,26 +226,26 @@ class Guard:
             return None
         if _same(query, self.rules.token) and scope["type"] == "http":
             self.guesses.right(client)
-            # Beside what was asked for, which a proxy may know by another path.
+            # Relative, since a proxy may know the page by another path.
             answer = RedirectResponse(f"./{scope['path'].rpartition('/')[2]}", 303)
             answer.set_cookie(COOKIE, query, httponly=True, samesite="strict")
             return answer
-        if wrong := query or shown:  # who shows none has not guessed
+        if wrong := query or shown:  # no token is not a guess
             self.guesses.wrong(client, wrong)
         return _no(401, "This needs the token that the bridge printed at startup.")
 
 
 class _Body:
-    """A request's body as it comes, within its limit and that of all bodies together."""
+    """A request's body as it arrives, within its own limit and the limit of all bodies."""
 
     def __init__(self, receive: Receive, total: _Total, limit: int, expects: bool) -> None:
         self.size = 0  # bytes so far
         self._receive, self._total, self._limit = receive, total, limit
-        self._whole = expects  # who waits for a word before the body sends none when refused
+        self._whole = expects  # a client that waits for 100-continue sends no body if refused
         self._seen: list[Message] = []
 
     async def receive(self) -> Message:
-        """As in ASGI; raises the refusal for what is too much, whatever its headers said."""
+        """As in ASGI; raises the refusal for an oversized body, whatever its headers said."""
         if self._seen:
             return self._seen.pop()
         message = await self._next()
@@ -260,8 +259,8 @@ class _Body:
         return message
 
     async def drain(self) -> None:
-        """Let go by what is left of it, for a while: who is still sending reads no answer, and
-        loses it when the connection is closed meanwhile.
+        """Read and discard the rest, for a while: a client that is still sending does not read the
+        answer, and loses it if the connection closes meanwhile.
         """
         left = DRAIN_LIMIT
         with suppress(TimeoutError):
@@ -276,7 +275,7 @@ class _Body:
         return message
 
     async def look(self) -> Response | None:
-        """Read a body of JSON, whole; why it is refused, if so. `receive` then gives it, mended."""
+        """Read a whole JSON body; returns a refusal, if any. `receive` then gives it, repaired."""
         data: bytes | bytearray = bytearray()
         try:
             while True:
@@ -311,8 +310,8 @@ def _path_refusal(path: str) -> Response | None:
 
 
 def _type_refusal(path: str, headers: Headers) -> Response | None:
-    """Of a body, by what the headers say of it. A program that sends none need not say its type;
-    a browser, which always says where it comes from, must: another site's page cannot say JSON.
+    """Check a body by its headers. A program that sends no body need not declare a type; a browser,
+    which always sends its origin, must: another site's page cannot declare JSON.
     """
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
@@ -333,12 +332,12 @@ def _limit_text(limit: int) -> str:
 
 
 def _body_problem(text: str) -> dict[str, Any]:
-    """In the shape that FastAPI has for a body."""
+    """In FastAPI's format for a body."""
     return {"detail": [{"loc": ["body"], "msg": text, "type": "value_error"}]}
 
 
 def _answering(send: Send, body: _Body) -> Send:
-    """Adds our headers; a refusal waits until the client has sent what it was sending."""
+    """Adds our headers; a refusal waits until the client has finished sending."""
 
     async def inner(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -362,13 +361,13 @@ def _no(status: int, text: str) -> JSONResponse:
 
 
 def _name(hosts: list[str]) -> str:
-    """The name in a Host header; none where there is not just one, or where it is odd."""
+    """The name in a Host header; `?` if the header is repeated or malformed."""
     found = HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
     return _alike(found[1]) if found else "?"
 
 
 def _known_as(text: str) -> str:
-    """A name as `_name` gives it, from what somebody typed or a system calls itself."""
+    """A name as `_name` gives it, from a typed name or the system's own."""
     with suppress(ValueError):
         return str(ipaddress.ip_address(text.strip("[]").partition("%")[0]))
     if found := HOST.fullmatch(text):
@@ -377,12 +376,12 @@ def _known_as(text: str) -> str:
 
 
 def _alike(name: str) -> str:
-    """Names are the same in capitals, with the dot of a whole name, and in brackets."""
+    """Ignore case, a trailing dot and brackets."""
     return name.strip("[]").lower().removesuffix(".")
 
 
 def _network(address: str) -> str:
-    """An address as guesses are counted: of IPv6 a household has as many as it likes."""
+    """The key for counting guesses: for IPv6 the /64 network, since one home has many addresses."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,7 +1,7 @@
-"""What a JSON body may be before anything reads it: UTF-8, without halves of surrogate pairs,
-bounded in depth, digits and names, each key once.
+"""Checks on a JSON body before anything reads it: UTF-8, no lone surrogates, limited depth, digits
+and names, each key once.
 
-`"\\ud83d"` is good JSON, and nothing that is told of it afterwards could be encoded: it is mended.
+`"\\ud83d"` is valid JSON, but text containing it could not be encoded later: it is repaired.
 """
 
 import json
@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from typing import Any
 
 DEPTH = 32  # brackets within brackets
-NAMES = 1000  # in one object: there are some sixty parameters
-DIGITS = 20  # of a whole number; the largest that a parameter takes has 16
-# One escape after the other, so that no backslash counts twice: a whole pair, a half, any other.
+NAMES = 1000  # in one object: there are about sixty parameters
+DIGITS = 20  # of an integer; the largest that a parameter takes has 16
+# Escapes one by one, so that no backslash counts twice: a surrogate pair, a lone one, any other.
 ESCAPE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|\\u([dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
     re.DOTALL,
 )
 INSTEAD = r"\ufffd"
-# What is wrong, by how Python's words for it begin
+# Our words for an error, by the start of Python's
 WORDS = {
     "Expecting property name": "expected a name in double quotes",
     "Expecting value": "expected a value; put text in double quotes",
@@ -36,16 +36,16 @@ WORDS = {
 
 
 class BadBody(ValueError):
-    """A body is refused; one sentence says why."""
+    """A body is refused; the text is one sentence."""
 
 
 class NoText(BadBody):
-    """The same for what is no text that JSON may be written in."""
+    """The same for an encoding that JSON does not allow."""
 
 
 def taken(body: bytes) -> bytes:
-    """A body as it may be read. BadBody for what no parameter could be, NoText for what is no
-    UTF-8: UTF-16 and UTF-32 have zeros, which JSON has not.
+    """The body, safe to read. BadBody if no parameter could accept it, NoText if it is not UTF-8:
+    UTF-16 and UTF-32 contain zero bytes, JSON does not.
     """
     try:
         text = body.decode("utf-8-sig")

@@ -1,4 +1,4 @@
-"""Which methods a path takes."""
+"""Which methods a path accepts."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ METHODS = ("GET", "POST", "PATCH", "DELETE")
 
 
 def takes(routes: Sequence[BaseRoute], path: str, method: str) -> bool:
-    """Whether there is a route for this method; folders of files are only read."""
+    """Whether there is a route for this method; static folders are read-only."""
     scope = {"type": "http", "path": path, "root_path": "", "method": method, "headers": []}
     return any(
         route.matches(scope)[0] is Match.FULL and (method == "GET" or not isinstance(route, Mount))
@@ -17,6 +17,6 @@ def takes(routes: Sequence[BaseRoute], path: str, method: str) -> bool:
 
 
 def allowed(routes: Sequence[BaseRoute], path: str) -> str:
-    """The header Allow of a path; HEAD goes with GET."""
+    """The Allow header of a path; GET implies HEAD."""
     found = [method for method in METHODS if takes(routes, path, method)]
     return ", ".join([*found, *(["HEAD"] if "GET" in found else [])])

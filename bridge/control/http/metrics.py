@@ -1,4 +1,4 @@
-"""Prometheus text: each field of `Status` that is declared with a `metric`; no list of names."""
+"""Prometheus text: every field of `Status` declared with a `metric`; no separate list."""
 
 from collections.abc import Iterable, Iterator
 
@@ -39,7 +39,7 @@ class _State(Collector):
 
 
 def registry(desk: BridgeApi) -> CollectorRegistry:
-    """A registry of this desk's state alone."""
+    """A registry of only this desk's state."""
     found = CollectorRegistry()
     found.register(_State(desk))
     return found

@@ -1,5 +1,5 @@
-"""/openapi.json: the routes as FastAPI describes them, and what it cannot know: what is answered
-before a route is reached, and the values that this bridge takes now.
+"""/openapi.json: the routes as FastAPI describes them, plus what it cannot know: answers given
+before a route is reached, and the values that this bridge accepts now.
 """
 
 import re
@@ -39,11 +39,11 @@ ALWAYS = (400, 408, 421, 431)
 TOKEN = (401, 429)
 CHANGING = (403,)
 SENDING = (413, 415, 422, 503)
-GENERATED = ("HTTPValidationError", "ValidationError")  # FastAPI's own, in whose place is ours
+GENERATED = ("HTTPValidationError", "ValidationError")  # FastAPI's own, replaced by ours
 
 
 class Problem(BaseModel):
-    """What is wrong with one value."""
+    """The problem with one value."""
 
     loc: list[str | int]
     msg: str
@@ -57,19 +57,19 @@ class Refusal(BaseModel):
 
 
 def refused(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """How a route refuses, for its declaration."""
+    """A route's refusals, for its declaration."""
     return {status: {"model": Refusal, "description": MEANINGS[status]} for status in statuses}
 
 
 def of_type(*kinds: str) -> dict[int | str, dict[str, Any]]:
-    """That a route answers with bytes of these types, for its declaration."""
+    """A route's binary content types, for its declaration."""
     binary = {"schema": {"type": "string", "format": "binary"}}
     return {200: {"content": dict.fromkeys(kinds, binary), "description": "The bytes."}}
 
 
 def document(app: FastAPI, desk: BridgeApi, *, token: bool) -> dict[str, Any]:
-    """The whole document, as it is now. Takes a look at the folders whose files can be chosen;
-    addresses in it are beside its own, so that they hold under any prefix.
+    """The whole document, current now. Reads the folders whose files can be chosen; its paths are
+    relative, so that they work under any prefix.
     """
     found = deepcopy(app.openapi())
     schemas = found["components"]["schemas"]
@@ -81,7 +81,7 @@ def document(app: FastAPI, desk: BridgeApi, *, token: bool) -> dict[str, Any]:
         for method, operation in methods.items():
             guarded = token and path not in OPEN
             answers = operation["responses"]
-            if "422" in answers:  # which FastAPI describes as its own
+            if "422" in answers:  # FastAPI describes its own format
                 answers["422"] = _answer(422)
             for status in _statuses(method.upper(), guarded):
                 answers.setdefault(str(status), _answer(status))
@@ -96,7 +96,7 @@ def document(app: FastAPI, desk: BridgeApi, *, token: bool) -> dict[str, Any]:
 
 
 def _fill(schemas: dict[str, Any], desk: BridgeApi) -> None:
-    """Put in what may be sent now."""
+    """Fill in what may be sent now."""
     specs = desk.store.specs
     pipelines = desk.pipelines()
 
@@ -125,7 +125,7 @@ def _fill(schemas: dict[str, Any], desk: BridgeApi) -> None:
 
 
 def _statuses(method: str, guarded: bool) -> Iterable[int]:
-    """What is answered before the route."""
+    """Statuses answered before the route is reached."""
     yield from ALWAYS
     if guarded:
         yield from TOKEN

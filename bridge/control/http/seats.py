@@ -1,14 +1,14 @@
-"""The web server's connections as a table: who has a seat, who must leave it, and when.
+"""The web server's connections as a table of seats: which ones stay, which must close, and when.
 
-Idle is a connection with no request in work: since it came, or since its last answer was done.
-Bytes that make no whole request head do not change that. A request is in work from its whole head
-to the end of its answer. A WebSocket is served as long as its client answers pings, which it can
-only do by reading.
+A connection without a running request is idle: since it was opened, or since its last answer
+finished. An incomplete request head does not change that. A request runs from its complete head to
+the end of its answer. A WebSocket is served as long as its client answers pings, which requires
+that it reads.
 
-There are 64 seats. When all are taken, a new connection gets that of the longest idle one; when
-none is idle, that of the longest request in work. WebSockets hold 48 seats at most, so they are
-never among these: one more closes the one that was served longest, whose page comes back when
-somebody looks at it. So neither idle connections nor forgotten pages keep anybody out.
+There are 64 seats. When all are used, a new connection replaces the longest idle one; if none is
+idle, the longest running request. WebSockets hold at most 48 seats, so they are never replaced
+this way: one more closes the one served longest, whose page reconnects when it is viewed. So
+neither idle connections nor forgotten pages lock anyone out.
 """
 
 from collections.abc import Callable
@@ -17,27 +17,27 @@ from enum import Enum, IntEnum
 from time import perf_counter
 from typing import Protocol
 
-LATE = 2.0  # seconds: a look that comes so much too late has itself slept, and blames nobody
+LATE = 2.0  # seconds: if a look is this late, the machine was asleep, and no client is blamed
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of connections and of seconds."""
+    """Numbers of connections, and times in seconds."""
 
     seats: int = 64
     sockets: int = 48  # of these, WebSockets
-    head: float = 10.0  # for a request's head, from its first byte or from when the client came
+    head: float = 10.0  # for a request's head, from its first byte or from the connection's start
     kept: float = 30.0  # between two requests
-    body: float = 10.0  # for a request's body, and a second more for each `pace` bytes of it
+    body: float = 10.0  # for a request's body, plus a second for each `pace` bytes
     pace: int = 32 << 10
-    unread: float = 10.0  # in which a client takes nothing of what waits for it, or answers no ping
+    unread: float = 10.0  # in which a client reads nothing pending, or answers no ping
     ping: float = 3.0  # between two pings
-    leaving: float = 2.0  # for a refused client to read why
+    leaving: float = 2.0  # for a refused client to read the reason
     look: float = 0.5  # between two looks at all of them
 
 
 class Phase(IntEnum):
-    """What a connection does; the lowest goes first where there is no room."""
+    """What a connection is doing; the lowest is closed first if there is no room."""
 
     IDLE = 0
     BUSY = 1
@@ -45,7 +45,7 @@ class Phase(IntEnum):
 
 
 class Why(Enum):
-    """Why a connection must go."""
+    """Why a connection must close."""
 
     ROOM = "another client needs its place"
     LATE = "its request did not arrive in full"
@@ -53,18 +53,18 @@ class Why(Enum):
 
 
 class Wire(Protocol):
-    """What the table sees of a transport."""
+    """The part of a transport that the table uses."""
 
     def get_write_buffer_size(self) -> int:
-        """Bytes that wait to be taken by the client."""
+        """Bytes waiting for the client."""
         ...
 
 
 class Holder(Protocol):
-    """Who serves a connection."""
+    """The protocol that serves a connection."""
 
     def dismiss(self, why: Why) -> None:
-        """End it, at once or after a last word; called in the server's loop."""
+        """Close it, at once or after a last message; called in the server's loop."""
         ...
 
     def ping(self) -> None:
@@ -81,14 +81,14 @@ class Seat:
     clock: Callable[[], float]
     phase: Phase = Phase.IDLE
     since: float = field(init=False)  # of the phase
-    heard: float = field(init=False)  # the last bytes from there
-    moved: float = field(init=False)  # nothing waited for it, or some of that was taken
+    heard: float = field(init=False)  # when bytes last arrived
+    moved: float = field(init=False)  # when nothing was pending, or some of it was read
     pinged: float = field(init=False)
-    begun: float | None = field(init=False)  # since when a request, or its rest, is awaited
+    begun: float | None = field(init=False)  # since when a request, or its rest, is expected
     left: float | None = None  # when it was refused
-    waiting: int = 0  # bytes for it at the last look
+    waiting: int = 0  # bytes pending at the last look
     body: int = 0  # bytes of the body so far
-    whole: bool = True  # no body is awaited
+    whole: bool = True  # no body is expected
 
     def __post_init__(self) -> None:
         self.begun = self.clock()
@@ -96,43 +96,43 @@ class Seat:
         self._now(Phase.IDLE)
 
     def rest(self, now: float) -> None:
-        """Count its times from now on."""
+        """Restart its timers."""
         self.since = self.heard = self.moved = self.pinged = now
         self.begun = None if self.begun is None else now
         self.left = None if self.left is None else now
 
     def bytes_came(self) -> None:
-        """Something came from the client."""
+        """Bytes arrived from the client."""
         self.heard = self.clock()
         if self.phase is Phase.IDLE and self.begun is None:
             self.begun = self.heard
 
     def drained(self) -> None:
-        """The client took most of what waited for it; more may wait since."""
+        """The client read most of its pending bytes."""
         self.moved = self.clock()
 
     def head_came(self) -> None:
-        """A request's head is whole."""
+        """A request's head is complete."""
         self.begun, self.body, self.whole = None, 0, False
         self._now(Phase.BUSY)
 
     def body_came(self, size: int) -> None:
-        """Some bytes of the body are here."""
+        """Bytes of the body arrived."""
         self.body += size
 
     def body_ended(self) -> None:
-        """The body is here, if there was one."""
+        """The body is complete, if there is one."""
         self.whole = True
         if self.phase is Phase.IDLE:  # the answer did not wait for it
             self.begun = None
 
     def answered(self) -> None:
-        """The answer is done; what is still missing of the request gets as long as a head."""
+        """The answer is done; the rest of the request gets as much time as a head."""
         self.begun = None if self.whole else self.clock()
         self._now(Phase.IDLE)
 
     def refused(self) -> None:
-        """It was told why it is refused, and may read that."""
+        """It was refused, and may still read the reason."""
         self.left = self.clock()
         self._now(Phase.IDLE)
 
@@ -141,7 +141,7 @@ class Seat:
 
 
 class Seats:
-    """The table; used in the server's loop alone."""
+    """The table; used only in the server's loop."""
 
     def __init__(
         self, limits: Limits | None = None, clock: Callable[[], float] = perf_counter
@@ -155,7 +155,7 @@ class Seats:
         return len(self._taken)
 
     def take(self, holder: Holder, wire: Wire) -> Seat:
-        """A seat for a new connection, if need be that of another one."""
+        """A seat for a new connection, if necessary by closing another."""
         while len(self._taken) >= self.limits.seats:
             self._dismiss(min(self._taken, key=lambda seat: (seat.phase, seat.since)), Why.ROOM)
         seat = Seat(holder, wire, self._clock)
@@ -176,17 +176,17 @@ class Seats:
         self._taken.pop(seat, None)
 
     def spare(self) -> bool:
-        """Give the longest idle seat up, where there is one."""
+        """Close the longest idle connection, if there is one."""
         idle = [seat for seat in self._taken if seat.phase is Phase.IDLE]
         if idle:
             self._dismiss(min(idle, key=lambda seat: seat.since), Why.ROOM)
         return bool(idle)
 
     def look(self) -> None:
-        """End whatever is overdue; ping the WebSockets."""
+        """Close overdue connections; ping the WebSockets."""
         now = self._clock()
         late, self._looked = now - self._looked > self.limits.look + LATE, now
-        if late:  # this machine slept, or we were stopped: nobody could be heard meanwhile
+        if late:  # this machine or process was suspended: nothing could be received meanwhile
             for seat in self._taken:
                 seat.rest(now)
         for seat in list(self._taken):

@@ -1,7 +1,7 @@
-"""The web server: uvicorn in a thread, on sockets that are bound before anything is started.
+"""The web server: uvicorn in a thread, on sockets that are bound before anything starts.
 
-Connections are taken here and not by asyncio: one after the other, each on a seat of the table in
-`seats`, never with the last descriptors, and whatever goes wrong with one ends only that one.
+Connections are accepted here and not by asyncio: one by one, each with a seat from `seats`, never
+with the last file descriptors, and an error in one closes only that one.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 EVERYWHERE = ("0.0.0.0", "::")
-QUEUE = 1024  # connections that the system holds until they are taken
-PAUSE = 0.2  # seconds until connections are taken again after that failed
-SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # to try at once is in vain
-GONE = 100  # connections that are gone already, in a row, until there is a pause
-AGAIN = 1.0  # seconds until a server that has ended is started again
-# Not Windows' usual loop, which closes a listener for good when a client resets its connection in
-# the wrong moment (CPython 93821).
+QUEUE = 1024  # connections that the system queues until they are accepted
+PAUSE = 0.2  # seconds until accepting is retried after a failure
+SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # retrying at once would fail
+GONE = 100  # consecutive connections lost before they were accepted, until there is a pause
+AGAIN = 1.0  # seconds until a stopped server restarts
+# Not Windows' default loop, which closes a listener for good when a client resets its connection
+# at the wrong moment (CPython 93821).
 LOOP = "asyncio:SelectorEventLoop"
 
 
@@ -45,7 +45,7 @@ class HttpServer:
     def __init__(
         self, desk: BridgeApi, settings: Settings, token: str = "", limits: Limits | None = None
     ) -> None:
-        """ValueError for a name of `allow_host` that is none."""
+        """ValueError for an invalid name in `allow_host`."""
         self._host = "0.0.0.0" if settings.lan else settings.host
         self._port = settings.port
         limits = limits or Limits()
@@ -61,7 +61,7 @@ class HttpServer:
             ws=SocketConnection,
             ws_max_size=1 << 20,
             ws_ping_interval=None,  # `Seats.look` asks
-            ws_per_message_deflate=False,  # pictures are packed already
+            ws_per_message_deflate=False,  # images are compressed already
             timeout_keep_alive=round(limits.kept),
             timeout_graceful_shutdown=1,
         )
@@ -73,20 +73,20 @@ class HttpServer:
         self.port = 0
 
     def bind(self) -> None:
-        """Take the port; OSError when another has it."""
+        """Bind the port; OSError if it is in use."""
         self._sockets.append(_bound(self._host, self.port or self._port))
         self.port = self._sockets[0].getsockname()[1]
         if self._host in LOOPBACK and ":" not in self._host:
-            # "localhost" is ::1 for some programs; machines without IPv6 do without.
+            # "localhost" is ::1 for some programs; ignored on machines without IPv6.
             with suppress(OSError):
                 self._sockets.append(_bound("::1", self.port))
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start serving."""
         self._thread.start()
 
     def close(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self._stopped.set()
         self._server.should_exit = True
         if self._thread.is_alive():
@@ -95,11 +95,13 @@ class HttpServer:
             sock.close()
 
     def _run(self) -> None:
-        """Serve until `close`; after a server that ends, whatever it ended of, by a new one."""
+        """Serve until `close`; a server that stops, for whatever reason, is replaced."""
         while True:
             try:
                 self._server.run(self._sockets)
-            except BaseException as error:  # uvicorn ends by SystemExit too; the next one serves
+            except (
+                BaseException
+            ) as error:  # uvicorn also exits by SystemExit; the next server continues
                 log.error("The web server stopped: %r", error, exc_info=error)
             while not self._stopped.wait(AGAIN):
                 if self._renewed():
@@ -109,7 +111,7 @@ class HttpServer:
                 return
 
     def _renewed(self) -> bool:
-        """Bind anew, for the next server; False where the port cannot be had yet."""
+        """Rebind for the next server; False while the port is not available."""
         for sock in self._sockets:
             sock.close()
         self._sockets.clear()
@@ -125,7 +127,7 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
-    """Takes the connections itself, and leaves signals alone: they belong to the main thread."""
+    """Accepts connections itself, and leaves signals to the main thread."""
 
     def __init__(self, config: uvicorn.Config, seats: Seats) -> None:
         super().__init__(config)
@@ -139,7 +141,7 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As in uvicorn, which itself listens on none."""
+        """As in uvicorn, which is given no sockets to listen on."""
         await super().startup(sockets=[])
         listeners = sockets or []
         work = [self._take(listener) for listener in listeners]
@@ -153,15 +155,15 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _take(self, listener: socket.socket) -> None:
-        """Take connections, for ever."""
+        """Accept connections, for ever."""
         listener.setblocking(False)
-        gone = 0  # in a row, before they were taken
+        gone = 0  # in a row, before they were accepted
         while True:
             try:
                 sock, _ = await asyncio.get_running_loop().sock_accept(listener)
             except (OSError, ValueError) as error:
-                # Nothing is left to take it with, or its client has reset it; a closed listener,
-                # which gives errors for ever, is seen by `_look`.
+                # Out of resources, or reset by the client; a closed listener, which fails for ever,
+                # is detected by `_look`.
                 self._faults.tell("A connection could not be accepted", error)
                 gone += 1
                 waits = getattr(error, "errno", 0) in SHORT or gone % GONE == 0
@@ -170,7 +172,7 @@ class _Server(uvicorn.Server):
             gone = 0
             with self._faults.survived("A connection could not be served", sock.close):
                 await self._seat(sock)
-            await asyncio.sleep(0)  # those that are here have their turn between two new ones
+            await asyncio.sleep(0)  # existing connections get their turn between two new ones
 
     async def _seat(self, sock: socket.socket) -> None:
         if scarce(sock.fileno()) and not self._seats.spare():
@@ -182,7 +184,7 @@ class _Server(uvicorn.Server):
         )
 
     async def _look(self, listeners: list[socket.socket]) -> None:
-        """End what is overdue, for ever; and this server where nothing can come to it any more."""
+        """Close overdue connections, for ever; stop this server once its listeners are dead."""
         while True:
             await asyncio.sleep(self._seats.limits.look)
             if any(map(deaf, listeners)):
@@ -198,8 +200,8 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _names(host: str, allowed: Iterable[str]) -> frozenset[str]:
-    """What browsers may call this machine: where it is reached at every address, at each of them
-    and by its own name. No name is looked up, for that may take long.
+    """The names by which browsers may call this machine: if it listens on all addresses, each of
+    them and its own name. No name is resolved: that may take long.
     """
     found = {*LOOPBACK, host, *allowed}
     if host in EVERYWHERE:

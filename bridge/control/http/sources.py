@@ -1,4 +1,4 @@
-"""REST for where pictures come from: what there is, how it looks, and which to take."""
+"""REST for sources: list them, show thumbnails, and choose one."""
 
 import asyncio
 from concurrent.futures import Future
@@ -19,8 +19,8 @@ from bridge.system.paths import meant
 from bridge.transports import NotNowError, Offer, TransportError, schemes
 from engine.system.texts import mended
 
-WAIT = 1.0  # seconds that an asker waits for a picture
-FRESH = 1.0  # seconds that the input's newest picture may be old to be shown for its source
+WAIT = 1.0  # seconds that a request waits for a thumbnail
+FRESH = 1.0  # seconds; an input frame up to this age serves as its source's thumbnail
 
 
 class Row(BaseModel):
@@ -40,8 +40,8 @@ class Choice(BaseModel):
 
 
 def sources(desk: BridgeApi) -> APIRouter:
-    """The routes. Those that are plain functions run beside the server's loop: to look around and
-    to import a transport takes a while.
+    """The routes. Plain functions run off the server's loop: listing sources and importing a
+    transport take a while.
     """
     router = APIRouter()
     thumbnails = Thumbnails()
@@ -83,7 +83,7 @@ def sources(desk: BridgeApi) -> APIRouter:
     async def thumbnail(uri: str) -> Response:
         """A small JPEG of a source that is available now."""
         offer = await run_in_threadpool(_offer, desk, uri)
-        if offer is None:  # nothing else is opened: a URI may name any file of this machine
+        if offer is None:  # only listed sources are opened: a URI may name any file on this machine
             raise HTTPException(404, f"No sender found at {uri[:80]!r}.")
         data = await run_in_threadpool(_in_use, desk, uri)
         found = Thumbnail(jpeg=data) if data else await _thumbnail(offer, thumbnails)
@@ -95,7 +95,7 @@ def sources(desk: BridgeApi) -> APIRouter:
 
 
 def _row(offer: Offer) -> Row:
-    """An offer as it can be told: another program may have given it a name that is no text."""
+    """An offer as valid text: another program's name may not be."""
     uri, problem = mended(offer.uri), mended(offer.problem)
     if uri != offer.uri:
         problem = problem or "Its name is not valid text; rename the sender."
@@ -107,11 +107,11 @@ def _offer(desk: BridgeApi, uri: str) -> Offer | None:
 
 
 def _in_use(desk: BridgeApi, uri: str) -> bytes | None:
-    """The newest picture of the source that is received from anyhow."""
+    """A thumbnail of the source in use, from its newest frame."""
     if desk.status().source_uri != uri:
         return None
     frame = desk.latest_frame("input")
-    # An older one may be of the source before, or of a sender that holds still.
+    # An older one may be from the previous source, or from a sender that has paused.
     if frame is None or perf_counter() - frame.time > FRESH:
         return None
     return jpeg(frame.image, WIDTH)
@@ -120,7 +120,7 @@ def _in_use(desk: BridgeApi, uri: str) -> bytes | None:
 async def _thumbnail(offer: Offer, thumbnails: Thumbnails) -> Thumbnail:
     if offer.problem:
         return Thumbnail(problem=offer.problem)
-    if offer.exclusive:  # a look would keep it from whoever wants it in that moment
+    if offer.exclusive:  # opening it would block a program that wants it at that moment
         return Thumbnail(problem=f"{offer.uri} serves one program at a time; select it to see it.")
     return await _waited(thumbnails.ask(offer.uri))
 

@@ -1,6 +1,6 @@
-"""The two WebSockets: previews, and what changes. A slow client loses pictures, nothing waits.
+"""The two WebSockets: previews and changes. A slow client loses frames; nothing waits for it.
 
-One that reads nothing at all is left: `seats` asks each for a sign of life, and PATIENCE ends.
+A client that stops reading is dropped: `seats` pings each one, and PATIENCE limits each send.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from engine.system.texts import mended
 PREVIEW_BEAT = 1 / 15  # seconds
 EVENT_BEAT = 1 / 30
 STATE_BEATS = 6  # of events between looks at the state
-WORD_BEATS = 90  # of events until the state is told without news: a page takes silence for an end
-PATIENCE = 10.0  # seconds until a client that takes nothing is left
+WORD_BEATS = 90  # of events until the state is sent without changes: pages treat silence as loss
+PATIENCE = 10.0  # seconds until a client that reads nothing is dropped
 
 
 class Streams:
-    """Serves the sockets of one desk; all but `_changed` runs in the server's loop."""
+    """Serves one desk's WebSockets; all but `_changed` runs in the server's loop."""
 
     def __init__(self, desk: BridgeApi) -> None:
         self._desk = desk
@@ -49,7 +49,7 @@ class Streams:
         return {**told, **{old: told[new] for old, new in renamed("state", told)}}
 
     async def preview(self, socket: WebSocket, side: str, width: int) -> None:
-        """JPEG pictures, the newest one whenever the last has been taken."""
+        """JPEG images: the newest one whenever the last has been sent."""
         await socket.accept()
         preview = self._previews.get(side)
         if preview is None:
@@ -66,7 +66,7 @@ class Streams:
                     await asyncio.sleep(PREVIEW_BEAT)
 
     async def events(self, socket: WebSocket) -> None:
-        """First everything, then what changes, newest value by name."""
+        """First everything, then changes, with the newest value of each name."""
         await socket.accept()
         with self._lock:
             self._pending[socket] = dict(self._desk.store.snapshot.values)
@@ -93,15 +93,15 @@ class Streams:
                 del self._pending[socket]
 
     def _changed(self, change: Change) -> None:
-        """Called by whoever changed a value."""
+        """Called in the thread that changed a value."""
         with self._lock:
             for pending in self._pending.values():
                 pending.update(change.changed)
 
 
 def _plain(value: Any, depth: int = 8) -> Any:
-    """What JSON can say of a value. A plug-in's report may hold anything: what is no number becomes
-    None and what is nothing of JSON its text, for one such value must not end everybody's state.
+    """A value as JSON allows it. A plug-in's report may contain anything: NaN and infinities become
+    None, other types their text, since one such value must not break the whole state.
     """
     if isinstance(value, str):
         return mended(str(value))
@@ -122,7 +122,7 @@ async def _tell(socket: WebSocket, kind: str, values: Mapping[str, Any]) -> None
 
 
 class _until_gone:
-    """An event that is set when the client closes its end, which only reading shows."""
+    """An event that is set when the client disconnects, which only reading detects."""
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket

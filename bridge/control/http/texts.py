@@ -1,6 +1,4 @@
-"""JSON that goes out by HTTP: without halves of surrogate pairs, for what a foreign sender or file
-is called comes from outside too.
-"""
+"""Outgoing JSON: without lone surrogates, since names of senders and files come from outside."""
 
 import json
 import math
@@ -21,10 +19,10 @@ class JSONResponse(responses.JSONResponse):
 
 
 def encoded(content: Any) -> str:
-    """JSON that has an encoding, with null for numbers that JSON has not."""
+    """JSON that can be encoded, with null for NaN and infinities."""
     try:
         text = _dumped(content)
-    except ValueError:  # NaN or an infinity, of a plug-in's report
+    except ValueError:  # NaN or infinity in a plug-in's report
         text = _dumped(_finite(content))
     return mended(text)
 

@@ -1,4 +1,4 @@
-"""Small pictures of what could be received: each source is opened for one frame, now and then."""
+"""Thumbnails of available sources: each is opened for one frame now and then."""
 
 import threading
 from concurrent.futures import Future
@@ -11,17 +11,17 @@ from bridge.transports import Options, TransportError, open_source
 
 WIDTH = 160  # pixels
 OPTIONS = Options(limit=(320, 180))
-PATIENCE = 0.7  # seconds that an opened source is waited for
-KEPT = 1.5  # seconds that a picture stands for its source
-REST = 5  # what took long stands for so many times as long: looks must not cost the show its time
+PATIENCE = 0.7  # seconds to wait for an opened source's frame
+KEPT = 1.5  # seconds that a thumbnail stays valid
+REST = 5  # a slow thumbnail stays valid this many times as long: looks must not slow the show
 MOST = 64  # sources at a time
-LIMIT = 5.0  # seconds that a look may take before the next one is taken beside it
-MOST_LEFT = 4  # looks that may be left behind in drivers that do not answer
+LIMIT = 5.0  # seconds that a look may take before the next one starts beside it
+MOST_LEFT = 4  # looks that may be abandoned in drivers that do not respond
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thumbnail:
-    """A JPEG, or in one sentence why there is none. It stands until `until`."""
+    """A JPEG, or one sentence why there is none. Valid until `until`."""
 
     jpeg: bytes = b""
     problem: str = ""
@@ -29,20 +29,20 @@ class Thumbnail:
 
 
 class Thumbnails:
-    """Any thread may ask. One thread opens, uses and closes the sources, for they may own OpenGL
-    contexts; it lives as long as something is asked for. Where a driver keeps it, another takes
-    its place, and that source is not looked at again before it has answered.
+    """Any thread may ask. One thread opens, uses and closes the sources, since they may own OpenGL
+    contexts; it lives while requests are pending. If a driver blocks it, another thread replaces
+    it, and that source is not opened again before it has responded.
     """
 
     def __init__(self) -> None:
-        self._promises: dict[str, Future[Thumbnail]] = {}  # by URI, those to be kept in their order
+        self._promises: dict[str, Future[Thumbnail]] = {}  # by URI, in order
         self._working = False
         self._look_at: tuple[str, Future[Thumbnail], float] | None = None  # and when it began
         self._left = 0
         self._lock = threading.Lock()
 
     def ask(self, uri: str) -> Future[Thumbnail]:
-        """The picture of a source, soon; whoever asks for it meanwhile is given the same."""
+        """The thumbnail of a source, soon; concurrent requests share one."""
         with self._lock:
             now = perf_counter()
             self._overtake(now)
@@ -72,7 +72,7 @@ class Thumbnails:
                 promise.set_result(found)
 
     def _overtake(self, now: float) -> None:
-        """Leave a look behind that takes too long; the lock is held."""
+        """Abandon a look that takes too long; the lock is held."""
         if not self._look_at or self._left >= MOST_LEFT:
             return
         uri, promise, began = self._look_at
@@ -84,7 +84,7 @@ class Thumbnails:
                 self._start()
 
     def _next(self) -> tuple[str, Future[Thumbnail]] | None:
-        """Who has waited longest."""
+        """The request that has waited longest."""
         with self._lock:
             for uri, promise in self._promises.items():
                 if not promise.done():
@@ -96,7 +96,7 @@ class Thumbnails:
 
 def _promise() -> Future[Thumbnail]:
     promise: Future[Thumbnail] = Future()
-    promise.set_running_or_notify_cancel()  # many wait for it: no one of them can cancel it
+    promise.set_running_or_notify_cancel()  # shared: no single waiter can cancel it
     return promise
 
 
@@ -114,7 +114,7 @@ def _look(uri: str) -> Thumbnail:
     began, data, problem = perf_counter(), b"", ""
     try:
         data = _picture(uri)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - of a driver, a plug-in: who asked is told, the rest goes on
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a driver or plug-in failed: report it, the rest continues
         problem = explained(error, TransportError)
     now = perf_counter()
     return Thumbnail(jpeg=data, problem=problem, until=now + max(KEPT, REST * (now - began)))

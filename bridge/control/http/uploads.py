@@ -1,4 +1,4 @@
-"""Uploads of pictures: so many at once, beside the server's loop."""
+"""Image uploads: a limited number at once, off the server's loop."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,12 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from bridge.state import references
 
-MOST = 8  # uploads at once; each holds its file, at most 25 MB, until its turn comes
-PATIENCE = 60.0  # seconds that a file may take to arrive
+MOST = 8  # uploads at once; each holds its file, at most 25 MB, until its turn
+PATIENCE = 60.0  # seconds for a file to arrive
 
 
 class Uploads:
-    """Called from the server's loop alone."""
+    """Called only from the server's loop."""
 
     def __init__(self, folder: Path, patience: float = PATIENCE) -> None:
         self._folder = folder
@@ -22,8 +22,8 @@ class Uploads:
         self._here = 0
 
     async def take(self, name: str, body: Callable[[], Awaitable[bytes]]) -> dict[str, Any]:
-        """Keep a picture that arrives as `body`; see `references.add`. AssetError also where too
-        many come at once, with nothing read, and where one does not arrive in time.
+        """Keep an image that arrives as `body`; see `references.add`. AssetError also if too many
+        arrive at once (nothing is read then), or if one does not arrive in time.
         """
         references.check_name(name)
         if self._here >= MOST:

@@ -1,4 +1,4 @@
-"""REST for the pipelines' weights: what is here, what is missing, and its download."""
+"""REST for the pipelines' weights: which files are present or missing, and their download."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class Which(BaseModel):
 
 
 def models(desk: BridgeApi) -> APIRouter:
-    """The routes; plain functions run beside the server's loop, for disks may be slow."""
+    """The routes; plain functions run off the server's loop, since disks may be slow."""
     router = APIRouter()
 
     @router.get("/models", responses=refused(503))
