@@ -1,4 +1,4 @@
-// The page: everything on it is made from the bridge's own schema.
+// The page, generated from the bridge's own schema.
 import { forget } from "./assets.js";
 import { ask, listen } from "./connection.js";
 import { control, element } from "./controls.js";
@@ -9,7 +9,7 @@ import * as status from "./status.js";
 
 const DANGER = new Set(["kill_engine"]);
 const rows = new Map();
-const latest = {}; // the value of every parameter, also of those that have no control now
+const latest = {}; // the value of every parameter, even those without a control now
 let schema;
 
 function groups() {
@@ -28,7 +28,7 @@ function groups() {
   }
   const cards = [...pages].map(([name, found]) => element("section", { className: "card" },
     element("h2", { textContent: name }), ...found));
-  // What a show needs in a hurry stands first: the output's controls, then the buttons.
+  // First what a show needs in a hurry: the output's controls, then the buttons.
   document.getElementById("groups").replaceChildren(...cards.slice(0, 1), actions(),
     ...cards.slice(1));
 }
@@ -96,7 +96,7 @@ async function attempt(work) {
   const own = ++attempts;
   try {
     await work();
-    if (own === attempts) status.complaint(""); // an answer that came late says nothing of the next
+    if (own === attempts) status.complaint(""); // a late answer must not clear a newer complaint
   } catch (error) {
     status.complaint(error.message);
   }

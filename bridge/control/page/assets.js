@@ -1,4 +1,4 @@
-// Reference images: drop one or choose one; the kept ones stand beside as small pictures.
+// Reference images: drop or choose one; existing ones are shown as thumbnails.
 import { ask, at } from "./connection.js";
 
 const pickers = new Set();
@@ -52,7 +52,7 @@ export function picker(spec, changed) {
 }
 
 let asking = false;
-let again = false; // somebody asked while an older question was under way
+let again = false; // requested again while a request was running
 
 async function refresh() {
   again = true;
@@ -65,7 +65,7 @@ async function refresh() {
       for (const redraw of pickers) redraw(names);
     }
   } catch {
-    // The bridge is gone, which the badge says; its values come anew with its return.
+    // The bridge is offline, as the badge shows; its values are sent again when it returns.
   } finally {
     asking = false;
   }
@@ -80,7 +80,7 @@ async function upload(file) {
   return data.name;
 }
 
-// A file's name without what the bridge takes in no name, and no longer than it takes.
+// A file name without characters that the bridge refuses, and within its length limit.
 function sendable(name) {
   let kept = name.normalize("NFC").replace(/[/\\:*?"<>|\p{C}\p{Zl}\p{Zp}]|^[ .]|\.(?=\.)/gu, "_");
   while (new TextEncoder().encode(kept).length > 120) kept = [...kept].slice(1).join("");

@@ -1,13 +1,13 @@
-// Talking to the bridge: REST for what is asked once, WebSockets that come back by themselves.
+// Connection to the bridge: REST for single requests, WebSockets that reconnect by themselves.
 
-const AGAIN = 1000; // milliseconds until a lost socket is tried again
-const GRACE = 3000; // milliseconds without it until somebody is told
-const QUIET = 10000; // milliseconds without a word until one that always talks counts as lost
-const AWAY = 30000; // milliseconds until one that had to make room comes back unasked
-const NO_ROOM = 1013; // the close code of one that had to make room for another page's
+const AGAIN = 1000; // milliseconds until a lost socket reconnects
+const GRACE = 3000; // milliseconds offline until that is shown
+const QUIET = 10000; // milliseconds of silence until a socket that always talks counts as lost
+const AWAY = 30000; // milliseconds until a socket that made room reconnects by itself
+const NO_ROOM = 1013; // the close code of a socket that made room for another page
 const BEAT = 33; // milliseconds between two posts of values
 
-// Where REST is: beside the page, which a proxy may show under any path of its own.
+// The REST URL, relative to the page, which a proxy may serve under any path.
 export function at(path) {
   return new URL(`api/v1/${path}`, document.baseURI).href;
 }
@@ -34,9 +34,9 @@ function sentence(detail) {
   return Array.isArray(detail) ? detail.map((problem) => problem.msg).join(" ") : String(detail);
 }
 
-// A socket that comes back by itself: `heard` gets its messages, `alive` is told when it is there,
-// and with a word when it is away for longer than a moment. One that `talks` is never long silent.
-// Calling what is returned ends it.
+// A socket that reconnects by itself: `heard` gets its messages; `alive` is called on connecting,
+// and with a reason when it is offline for more than a moment. One that `talks` is never silent for
+// long. The returned function closes it.
 export function listen(path, heard, alive = () => {}, talks = false) {
   let socket, quiet, tell;
   let ended = false;
@@ -63,7 +63,7 @@ export function listen(path, heard, alive = () => {}, talks = false) {
     if (talks) quiet = setTimeout(drop, QUIET);
   }
 
-  function drop() { // a network that is gone says nothing, and a close of its own would wait for it
+  function drop() { // a dead network reports nothing, and a regular close would wait for it
     leave();
     lost(false);
   }
@@ -89,7 +89,7 @@ export function listen(path, heard, alive = () => {}, talks = false) {
   };
 }
 
-// Many pages may be open at once, and there is room for those that somebody looks at.
+// Many pages may be open; the limited sockets go to those being viewed.
 const LOOKS = ["visibilitychange", "focus", "pointerdown", "keydown"];
 
 function whenWanted(then) {
@@ -104,7 +104,7 @@ function whenWanted(then) {
   }
 }
 
-// Values set by hand: the newest of each name goes out, at most thirty times a second, none is lost.
+// Values set by hand: the newest of each name is sent, at most thirty times a second; none is lost.
 const waiting = {};
 let sending = false;
 

@@ -1,10 +1,10 @@
-// One control for one parameter, whatever it is; `show` brings it to a value that came from outside.
+// One control per parameter; `show` sets it to a value received from the bridge.
 import { set } from "./connection.js";
 import { picker } from "./assets.js";
 import { loraField } from "./loras.js";
 
-const PAUSE = 400; // milliseconds of not typing until a text is sent
-const HELD = 700; // milliseconds in which a control that is being moved listens to nobody else
+const PAUSE = 400; // milliseconds after the last keystroke until a text is sent
+const HELD = 700; // milliseconds for which a control being moved ignores other values
 
 export function control(spec, refused) {
   const row = element("div", { className: "row", title: spec.help });
@@ -82,7 +82,7 @@ function text(spec, changed) {
   if (spec.suggestions.length) return suggested(spec, changed);
   const area = element("textarea", { rows: 1, spellcheck: false });
   let timer;
-  let late; // what came while somebody was typing here
+  let late; // the value received while the user was typing here
   area.oninput = () => {
     clearTimeout(timer);
     late = undefined;
@@ -106,7 +106,7 @@ function text(spec, changed) {
   return { field: area, parts: [area], show, wide: true };
 }
 
-// Values to choose from, and a field for any other, which shows only while it is wanted.
+// A list of values, and a field for any other, shown only when needed.
 function suggested(spec, changed) {
   const known = new Set(spec.suggestions.map(({ value }) => value));
   const list = element("select", {},
@@ -119,7 +119,7 @@ function suggested(spec, changed) {
   let value;
   const show = (now) => {
     value = now;
-    if (document.activeElement === field) return; // somebody types here
+    if (document.activeElement === field) return; // the user is typing here
     list.value = known.has(now) ? now : "";
     field.value = known.has(now) ? "" : now;
     field.hidden = known.has(now);

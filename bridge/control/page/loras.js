@@ -1,4 +1,4 @@
-// A LoRA: a field to type in, which offers those of this machine with what each was made for.
+// A LoRA: a text field that suggests the LoRAs on this machine, with the model of each.
 import { ask } from "./connection.js";
 
 export function loraField(spec, changed) {
@@ -6,7 +6,7 @@ export function loraField(spec, changed) {
     { type: "text", spellcheck: false, autocomplete: "off", placeholder: "none" });
   const list = Object.assign(document.createElement("datalist"), { id: `loras-${spec.name}` });
   field.setAttribute("list", list.id);
-  let late; // what came while somebody was typing here
+  let late; // the value received while the user was typing here
   field.onfocus = () => offer(list);
   field.onchange = () => changed(field.value.trim());
   field.onblur = () => {
@@ -25,7 +25,7 @@ async function offer(list) {
     list.replaceChildren(...(await ask("loras")).map((lora) => Object.assign(
       document.createElement("option"), { value: lora.name, label: described(lora) })));
   } catch {
-    // The bridge is gone or the disk sleeps: what was offered before stays.
+    // The bridge is offline or the disk asleep: the previous suggestions stay.
   }
 }
 

@@ -1,8 +1,8 @@
-// Weights: what the pipelines lack on this machine, and its download.
+// Weights: the pipelines' missing files, and their download.
 import { ask } from "./connection.js";
 import { element } from "./controls.js";
 
-const LINE = 100e6 / 8; // bytes a second of a common line
+const LINE = 100e6 / 8; // bytes per second of a typical connection
 
 const list = element("div", { className: "weights" });
 const summary = element("summary");
@@ -16,7 +16,7 @@ export function models(attempting) {
   refresh();
 }
 
-// News of the state: how the download goes; when it is over, what is here is another matter.
+// Changes of the state: download progress; when it ends, the list is refreshed.
 export function heard(news) {
   if (!("download" in news || "download_progress" in news)) return;
   const now = news.download ?? running;
@@ -33,7 +33,7 @@ export async function refresh() {
   try {
     all = await ask("models");
   } catch {
-    return; // the bridge is gone, which the badge says
+    return; // the bridge is offline, as the badge shows
   }
   const lacking = all.pipelines.filter((row) => row.missing);
   box.hidden = !lacking.length && !all.download.pipeline;

@@ -1,7 +1,7 @@
-// A canvas that shows the newest picture of one side, while it is wanted.
+// A canvas that shows the newest frame of one side, while it is visible.
 import { listen } from "./connection.js";
 
-const shown = {}; // by side, what ends it
+const shown = {}; // the function that ends each side's preview
 
 export function preview(side, wanted = true) {
   const canvas = document.getElementById(side);

@@ -1,10 +1,10 @@
-// Where pictures come from: what there is now, each with a small picture. A click takes it, as the
-// input, or as what steers VACE beside it.
+// The sources available now, each with a thumbnail. A click selects one as the input, or as VACE's
+// control video or mask.
 import { ask, picture } from "./connection.js";
 import { element } from "./controls.js";
 import { preview } from "./preview.js";
 
-const BEAT = 2000; // milliseconds between two looks around
+const BEAT = 2000; // milliseconds between two refreshes
 
 const ROLES = {
   source: { words: "input", help: "" },
@@ -87,10 +87,10 @@ async function look() {
   try {
     const rows = (await ask("sources")).filter((row) => row.live);
     draw(rows);
-    // One after the other: the browser's few connections are there for the controls.
+    // One after the other: the browser's few connections are needed for the controls.
     for (const row of rows) if (!row.problem) await tiles.get(row.uri).look();
   } catch {
-    // The bridge is gone, which the badge says; the next look may find it again.
+    // The bridge is offline, as the badge shows; the next refresh may find it again.
   } finally {
     looking = false;
   }
@@ -105,7 +105,7 @@ function draw(rows) {
   }
   const buttons = uris.map((uri) => tiles.get(uri).button);
   const before = [...list.children];
-  // Only where something changed: what is put in anew loses the keyboard.
+  // Only if something changed: replaced elements lose the keyboard focus.
   if (buttons.length !== before.length || buttons.some((button, at) => button !== before[at])) {
     list.replaceChildren(...buttons);
   }
@@ -144,7 +144,7 @@ function tile(uri) {
   return { button, mark, show, look };
 }
 
-// Where Spout takes what comes, the URI has no name, and its status begins with the sender's.
+// For `spout:` without a name, the status begins with the sender's name instead.
 function isUsed(uri) {
   const inUse = known[role] ?? "";
   return inUse.startsWith(`${uri} · `) || inUse.startsWith(`${uri.replace(":", ": · ")}, `);

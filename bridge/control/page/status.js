@@ -1,8 +1,8 @@
-// What the bridge says of itself: the badge, the reason, the figures.
+// The bridge's status: the badge, the reason, the figures.
 import { element } from "./controls.js";
 
 const GOOD = { RUNNING: "good", FAILED: "bad", DEGRADED: "warn", RESTARTING: "warn" };
-// What a performer looks at, in this order; all the rest is in the API.
+// The figures a performer needs, in this order; the API has the rest.
 const FIGURES = [
   ["fps", "fps shown"], ["latency", "latency ms"], ["longest_gap", "longest gap ms"],
   ["black_frames", "black frames"], ["input_fps", "fps in"], ["output_fps", "fps out"],
@@ -11,7 +11,7 @@ const FIGURES = [
 
 const cells = new Map();
 let known = {};
-let complained = ""; // what came of the last thing that was asked for here
+let complained = ""; // the error of the last request made here
 
 export function prepare(specs) {
   const help = Object.fromEntries(specs.map((spec) => [spec.name, spec.help]));
@@ -36,7 +36,7 @@ export function show(news) {
   cells.get("black_frames")?.cell.classList.toggle("bad", known.black_frames > 0);
 }
 
-// The newest of both: what was refused here, or what is wrong with the bridge.
+// The newer of the two: a request refused here, or a problem of the bridge.
 export function complaint(text) {
   complained = text;
   const error = document.getElementById("error");
