@@ -86,12 +86,12 @@ class Wish:
 
         if fitting:
             return max(fitting, key=worth)
-        # By cable only few pictures of a large size come in a second that are not compressed.
+        # Over USB, large uncompressed frames reach only low rates.
         large = width * height > COMMON[0][0] * COMMON[0][1]
         return Mode(width, height, fps, self.letters or (MJPG if large else ""))
 
     def met(self, got: Mode) -> bool:
-        """Whether a camera gives what was asked for; a rate or format that it hides is no lie."""
+        """Whether a mode meets the request; a rate or format that is not reported counts as met."""
         return (
             self.size in (None, (got.width, got.height))
             and (not self.fps or not got.fps or abs(self.fps - got.fps) < 1)
