@@ -167,7 +167,7 @@ def test_a_layout_of_one_pipeline_has_its_own_parameters_and_those_of_the_output
     assert all("/bridge/mix" in found for found in each.values())
     with pytest.raises(ValueError, match="choose stylize"):
         layout(shown, "nothing")
-    with pytest.raises(ValueError, match="no parameter 'mix' that buttons"):
+    with pytest.raises(ValueError, match="'mix' is not a parameter that buttons"):
         layout(shown, picks={"mix": ["1"]})
 
 

@@ -83,7 +83,7 @@ def test_osc_says_that_another_seed_holds_than_the_one_that_was_sent(
         o.send("/bridge/seed", given_, types=types)
         told = o.heard("/bridge/error")
         assert told.startswith(f"/bridge/seed: seed takes a whole number from -1 to {LARGEST}, not")
-        assert told.endswith(f"; {holds} holds.")
+        assert told.endswith(f"; using {holds}.")
         assert o.value("seed") == holds
         assert o.desk.counters.osc_refused == 0
 
