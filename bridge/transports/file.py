@@ -65,7 +65,7 @@ def _check_file(path: Path) -> None:
             raise TransportError(f"{what} for {path}; {cure(path)}, or check the path.")
         raise TransportError(f"File not found: {path}; check the path.")
     if any(path.resolve().is_relative_to(folder) for folder in KERNEL):
-        raise TransportError(f"{path} is a system file, not a clip; give another file.")
+        raise TransportError(f"{path} is a system file, not a clip; give a file on disk.")
 
 
 def _path(name: str) -> Path:
