@@ -1,13 +1,13 @@
 # pyright: basic
-"""The component's line to one bridge: how it stands, what goes out, what there is to show.
+"""The component's connection to one bridge: its state, what to send, what to show.
 
-Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and anywhere else. It holds
-no socket and no thread: `web` does HTTP in another thread, `send` hands an OSC message over, and
-`heard` takes one in. `tick` is called once a frame, does what is due and returns what to show.
+Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and anywhere else. It has
+no socket and no thread: `web` does HTTP in another thread, `send` sends an OSC message, and `heard`
+receives one. `tick` is called once per frame, does what is due and returns what to show.
 
-Its time is that of the frames: while TouchDesigner stands still, to save or to ask for a file,
-nothing is heard, so nothing is missed either. OSC is trusted with numbers and with ASCII; other
-texts go by HTTP both ways.
+Its time is frame time: while TouchDesigner is frozen, to save or in a file dialog, nothing is
+received, so nothing counts as missed. OSC carries numbers and ASCII; other texts use HTTP in both
+directions.
 """
 
 import ipaddress
@@ -19,20 +19,20 @@ from typing import Any, NamedTuple
 
 log = logging.getLogger("SpoutBridge")
 
-NEEDS = (0, 1)  # the oldest bridge that tells all that is read here
+NEEDS = (0, 1)  # the oldest bridge that reports everything used here
 PIPELINE = "pipeline"
-NONE = "none"  # as the URI of a live input: there is to be none
+NONE = "none"  # as the URI of a live input: no input
 ROOT = "/bridge/"
-SILENT = 1.0  # seconds without OSC after which the bridge has gone; it tells its uptime at 5 Hz
-DEAF_AFTER = 3.0  # seconds that the first OSC may take
-RETRY = 1.0  # seconds between tries to reach a bridge
-RETRY_SLOWLY = 5.0  # the same where one answered that will not do
-SUBSCRIBE = 2.0  # seconds between subscriptions: a bridge that began anew knows none
-STALL = 0.25  # seconds that time goes on by at most from one frame to the next
-LONGEST = 1000  # letters of a text that goes by OSC
-SWITCH = 2.0  # seconds that a switch of pipelines takes to begin
-NO_FILE = 410  # the status of an upload of what is no file of this machine
-NO_MACHINE = -2  # the status where no machine has the name that Host says
+SILENT = 1.0  # seconds without OSC until the bridge counts as gone; it sends its uptime at 5 Hz
+DEAF_AFTER = 3.0  # seconds to wait for the first OSC
+RETRY = 1.0  # seconds between attempts to reach a bridge
+RETRY_SLOWLY = 5.0  # the same after an unsuitable answer
+SUBSCRIBE = 2.0  # seconds between subscriptions: a restarted bridge has none
+STALL = 0.25  # most seconds that time advances from one frame to the next
+LONGEST = 1000  # characters of a text sent by OSC
+SWITCH = 2.0  # seconds for a pipeline switch to begin
+NO_FILE = 410  # upload status if the file does not exist on this machine
+NO_MACHINE = -2  # status if no machine has the name in Host
 API = "/api/v1"
 PORT = "set Port to the one that the bridge prints when it starts"
 
@@ -41,86 +41,86 @@ STARTING = "STARTING"
 LOST, DEAF, WRONG, REFUSED, OLD = "LOST", "DEAF", "WRONG", "REFUSED", "OLD"
 STATES = {
     OFF: "Not active.",
-    CONNECTING: "Asking the bridge what it has.",
-    CONNECTED: "Values go both ways.",
-    OFFLINE: "No bridge answers.",
-    STARTING: "The bridge starts.",
-    LOST: "The bridge was there and has gone.",
-    DEAF: "The bridge answers by HTTP, but its OSC does not arrive.",
-    WRONG: "Something else answers at that port.",
-    REFUSED: "The bridge does not let this component in.",
+    CONNECTING: "Reading the bridge's parameters.",
+    CONNECTED: "Values are sent and received.",
+    OFFLINE: "No bridge found.",
+    STARTING: "The bridge is starting.",
+    LOST: "The connection to the bridge was lost.",
+    DEAF: "The bridge answers over HTTP, but its OSC does not arrive.",
+    WRONG: "Another program uses that port.",
+    REFUSED: "The bridge refuses this component.",
     OLD: "The bridge is older than this component.",
 }
 ALIVE = (CONNECTED, DEAF)
 
 
 class Event(NamedTuple):
-    """What there is to show. `kind` is state (name: which, value: a sentence), page (value: the
-    schema), loras (value: those of the bridge's machine), value (of a parameter), status (value:
-    name to value), look, process, or an error: one of what is over, or `wrong` while it lasts, and
-    `cured` (name: what it was about).
+    """Something to show. `kind` is state (name: which, value: a sentence), page (value: the
+    schema), loras (value: those on the bridge's machine), value (of a parameter), status (value:
+    name to value), look, process, error (a past error), wrong (an error that lasts), or `cured`
+    (name: what it was about).
     """
 
     kind: str
     name: str = ""
     value: Any = None
-    about: str = ""  # of an error: what it is about, where `name` does not say that
+    about: str = ""  # of an error: what it is about, if not `name`
 
 
 class Link:
-    """Main thread only; nothing waits."""
+    """Main thread only; never blocks."""
 
     def __init__(self, web, values, send, path=lambda name, value: value, clock=time.monotonic):
         """`send(address, arguments)` sends one OSC message to the bridge; `path(name, value)` is
-        the whole path of the file that a parameter names.
+        the full path of a file parameter.
         """
         self._web, self._values, self._send, self._path = web, values, send, path
         self._clock, self._ticked = clock, clock()
         self._now = self._ticked
-        self._log: Any = None  # what the bridge that is being started said last
-        self._elsewhere = 0  # the port of the one that was started here, where Port has another
+        self._log: Any = None  # last log line of the bridge being started
+        self._elsewhere = 0  # port of the bridge started here, if Port differs
         self._told_unsent = False  # of this connection
         self.state, self.message = OFF, STATES[OFF]
         self.status: dict[str, Any] = {}
         self._aim: tuple = ("", 0, 0)
-        self._unfit = ""  # why Host is no machine's, so that OSC is not tried; empty where it is
-        self._unsent = ""  # why OSC could not be sent in this frame
+        self._unfit = ""  # why Host is invalid, so OSC is not tried; else empty
+        self._unsent = ""  # why OSC failed in this frame
         self._patch_wins = False
         self._events: list[Event] = []
         self._wishes: dict[str, str] = {}
-        self._failing: set[str] = set()  # what an error was told about, until it is cured
+        self._failing: set[str] = set()  # subjects of reported errors, until cured
         self._turn = 0
         self._forget()
 
     def _forget(self):
-        """Begin a turn; answers to questions of an earlier one are not looked at."""
+        """Begin a new turn; answers to requests of earlier ones are ignored."""
         self._turn += 1
         self._asking = False
         self._ask_at = self._subscribe_at = 0.0
         self._heard_at: Any = None
-        self._listening: Any = None  # since when the first OSC is waited for
-        self._switching: Any = None  # (pipeline, since when) that was asked for
-        self._state_read = False  # whether all of the state was told since
-        self._asked: dict[str, str] = {}  # live input to the URI that it was asked to have
-        self._refused: set[str] = set()  # of these, what will be asked for again
-        self._given: dict[str, str] = {}  # what it was given as one, until the state says so
-        self._busy: dict[tuple, Any] = {}  # (what, name) that is under way to what comes after it
+        self._listening: Any = None  # since when it waits for the first OSC
+        self._switching: Any = None  # (pipeline, since when) of a requested switch
+        self._state_read = False  # whether the full state was read since
+        self._asked: dict[str, str] = {}  # live input to the URI requested for it
+        self._refused: set[str] = set()  # of these, those to request again
+        self._given: dict[str, str] = {}  # what was sent for it, until the state confirms
+        self._busy: dict[tuple, Any] = {}  # pending (what, name) to what follows it
         self._uptimes: dict[str, float] = {}
-        self._reread: set[str] = set()  # what is to be asked for by HTTP: texts, status
+        self._reread: set[str] = set()  # what to request over HTTP: texts, status
         self._values.forget()
 
-    # What the component says.
+    # From the component.
 
     def open(self, host, port, reply_port, token="", patch_wins=False):
-        """Connect to this bridge, and go on trying. `patch_wins` sends it the component's values
-        instead of taking the bridge's. A host that can be none is asked for nothing.
+        """Connect to this bridge, and keep trying. `patch_wins` sends the component's values
+        instead of using the bridge's. An invalid host is never contacted.
         """
         moved = (host, port) != self._aim[:2]
         if moved and self.state != OFF and not self._unfit:
             self._web.leave(self._aim[2])
         self.close(told=not moved)
         self._aim, self._patch_wins = (host, port, reply_port), patch_wins
-        self.status.pop("error", None)  # an error of another bridge, maybe
+        self.status.pop("error", None)  # possibly from another bridge
         if moved:
             self._log, self._elsewhere = None, 0
         self._unfit, self._told_unsent = unfit(host), False
@@ -132,15 +132,15 @@ class Link:
         self._become(CONNECTING)
 
     def close(self, told=True):
-        """Be inactive, and have the bridge told."""
+        """Disconnect, and tell the bridge."""
         if told and self.state != OFF and not self._unfit:
             self._say(ROOT + "unsubscribe", [self._aim[2]])
-        self._unsent = ""  # who does not hear that will notice
+        self._unsent = ""  # a bridge that misses it will notice
         self._forget()
         self._become(OFF)
 
     def heard(self, address, arguments):
-        """An OSC message from the bridge; before it was asked what it has, none means anything."""
+        """An OSC message from the bridge; ignored before its parameters are known."""
         if not self._reached or not arguments:
             return
         self._heard_at = self._now
@@ -165,24 +165,22 @@ class Link:
             self._fail(action, f"{action}: {self._unsent}")
 
     def wish(self, inputs):
-        """What each live input beside the first is to be, from now on: a URI, `none`, or empty for
-        whatever the bridge has.
-        """
+        """Set the additional live inputs: a URI, `none`, or empty to keep the bridge's setting."""
         self._wishes = inputs
 
     def recall(self, look, values):
-        """Set many values at once: all of them, or none where one is refused."""
+        """Set many values at once: all of them, or none if one is refused."""
         known = {name: value for name, value in values.items() if name in self._values}
         self._ask("look", "PATCH", "/parameters", known, look)
 
     def set_all(self, values):
-        """Set many values at once; what is refused is told."""
+        """Set many values at once; refusals are reported."""
         known = {name: value for name, value in values.items() if name in self._values}
         self._ask("defaults", "PATCH", "/parameters", known, "defaults")
 
     def tick(self, shown, driven=()):
-        """One frame. `shown` is each parameter's value in the patch, `driven` the names of those
-        that an expression, export or binding has; what to show comes back.
+        """One frame. `shown` has each parameter's value in the patch, `driven` the names of those
+        driven by an expression, export or binding; returns what to show.
         """
         now = self._pass_time()
         for answer in self._web.answers():
@@ -202,14 +200,14 @@ class Link:
         return events
 
     def _say(self, address, arguments):
-        """Hand one OSC message over; whether it went. After one that did not, none is tried in this
-        frame: each may cost the time of a look for the machine's name.
+        """Send one OSC message; whether it was sent. After a failure no other is tried in this
+        frame: each may cost a name lookup.
         """
         if self._unsent:
             return False
         try:
             self._send(address, arguments)
-        except Exception as error:  # whatever it is, in whatever build: the frame goes on
+        except Exception as error:  # any error of any build: the frame must continue
             if not self._told_unsent:
                 log.exception("OSC cannot be sent to %s.", self._where)
             self._told_unsent = True
@@ -218,7 +216,7 @@ class Link:
         return True
 
     def _cut_off(self):
-        """OSC could not be sent: without it there is no bridge; HTTP tells when to try again."""
+        """OSC failed: treat the bridge as gone; HTTP shows when to try again."""
         why, self._unsent = self._unsent, ""
         if self._reached:
             self._forget()
@@ -232,37 +230,37 @@ class Link:
         self._events.append(Event(kind, source, message, about))
 
     def _cured(self, about):
-        """What an error was about works again."""
+        """Clear the error about something that works again."""
         if about in self._failing:
             self._failing.remove(about)
             self._events.append(Event("cured", about))
 
     def _meant(self, text):
-        """The parameter that a sentence of the bridge's begins with; empty where it is none."""
+        """The parameter that a message from the bridge begins with; empty if none."""
         for word in text.split(": ")[:2]:
             if word in self._values or self._values.named(word):
                 return self._values.named(word) or word
         return ""
 
     def _told(self, name, value, settled=False):
-        """The bridge says what a parameter is."""
+        """The bridge reports a parameter's value."""
         if self._values.told(name, value, settled):
             self._cured(name)
 
-    # How it stands.
+    # State.
 
     def _pass_time(self):
         real = self._clock()
         step, self._ticked = real - self._ticked, real
         self._now += min(step, STALL)
         if step > STALL and self._heard_at is not None:
-            # What came meanwhile may be taken in after this; and for a long stall it took us off.
+            # Messages received meanwhile may arrive after this; a long stall ends the subscription.
             self._heard_at = self._subscribe_at = self._now
         return self._now
 
     @property
     def alive(self):
-        """Whether there is a bridge: it was heard a moment ago, or answers by HTTP."""
+        """Whether a bridge is there: OSC was received recently, or it answers over HTTP."""
         return self.state in ALIVE
 
     @property
@@ -280,22 +278,22 @@ class Link:
             self._events.append(Event("state", state, message))
 
     def _watch(self, now):
-        """Subscribe, ask, and notice what does not come."""
+        """Subscribe, poll, and detect silence."""
         if self._reached and now >= self._subscribe_at:
             self._subscribe_at = now + SUBSCRIBE
             self._say(ROOT + "subscribe", [self._aim[2]])
         if self._heard_at is not None and (self._listening is not None or self.state == DEAF):
             self._listening, self._told_unsent = None, False
-            self._become(CONNECTED, f"Connected to {self._where}, both ways.")
+            self._become(CONNECTED, f"Connected to {self._where}.")
         elif self._listening is not None and now - self._listening > DEAF_AFTER:
             self._listening = None
             self._become(
                 DEAF,
                 f"The bridge answers, but its OSC does not arrive at UDP port {self._aim[2]}: "
-                "choose another Reply Port, or see --osc-allow where it is on another machine.",
+                "choose another Reply Port, or check --osc-allow if it is on another machine.",
             )
         elif self.state == CONNECTED and now - self._heard_at > SILENT:
-            self._gone("it is silent")
+            self._gone("no OSC received")
         if not self._asking and now >= self._ask_at:
             self._ask_at = now + (RETRY_SLOWLY if self.state in (WRONG, REFUSED, OLD) else RETRY)
             if self.state == DEAF:
@@ -304,30 +302,30 @@ class Link:
                 self._ask("schema", "GET", "/schema")
 
     def _gone(self, why, status=0):
-        """Nobody answers, or nobody any more."""
+        """No answer, or none any more."""
         was = self._reached or self.state == LOST
-        self._unfit = f"There is {why}: see Host." if status == NO_MACHINE else ""
+        self._unfit = f"There is {why}: check Host." if status == NO_MACHINE else ""
         self._ask_at, again = 0.0, self._now + (0.0 if self.alive else RETRY)
         self._forget()
         self._ask_at = again
         if was:
-            self._become(LOST, f"{self._where} has gone ({why}); the patch goes on without it.")
+            self._become(LOST, f"Lost the bridge at {self._where} ({why}); reconnecting.")
         elif self._unfit:
             self._become(OFFLINE, self._unfit)
         elif self._log is not None:
             self._become(STARTING, self._log)
         else:
-            self._become(OFFLINE, f"No bridge answers at {self._where} ({why}): {self._cure}")
+            self._become(OFFLINE, f"No bridge at {self._where} ({why}): {self._cure}")
 
     @property
     def _cure(self):
         if self._elsewhere:
-            return f"the one that was started here has port {self._elsewhere}."
+            return f"the bridge started here uses port {self._elsewhere}."
         return f"start one, or {PORT}."
 
     def _take_status(self, values, way="osc"):
         before = dict(self.status)
-        # Each way has its own delay: only what came by the same tells whether it went back.
+        # Each transport has its own delay: compare uptimes from the same one only.
         told = self._uptimes.get(way, 0.0)
         self._uptimes[way] = values.get("uptime", told)
         changed = {n: v for n, v in values.items() if before.get(n) != v}
@@ -337,13 +335,13 @@ class Link:
         for name in self._given.keys() & changed.keys():
             if ("input", name) not in self._busy:
                 del self._given[name]
-        if {PIPELINE, "loading"} & changed.keys():  # it may take now what it refused before
+        if {PIPELINE, "loading"} & changed.keys():  # it may now accept what it refused before
             for name in self._refused:
                 self._asked.pop(name, None)
             self._refused.clear()
         if self._uptimes[way] < told:
             if self.alive:
-                self._gone("it began anew")  # and may know and have other things now
+                self._gone("it restarted")  # parameters and values may differ now
         elif PIPELINE in changed and PIPELINE in before and self.alive:
             self._ask("schema", "GET", "/schema")
 
@@ -363,19 +361,19 @@ class Link:
             getattr(self, "_answer_" + what)(name, answer.status, answer.value)
 
     def _process(self, what, status, value):
-        """What became of the bridge that is started here."""
+        """News of the bridge started here."""
         if what == "elsewhere":
             self._log, self._elsewhere = None, value
             if self.state in (OFFLINE, STARTING) and not self._unfit:
-                self._become(OFFLINE, f"No bridge answers at {self._where}: {self._cure}")
+                self._become(OFFLINE, f"No bridge at {self._where}: {self._cure}")
             return
         self._elsewhere = 0
-        if what != "log":  # of "adopted" there is nothing more to do
+        if what != "log":  # nothing more to do for "adopted"
             self._events.append(Event("process", what, (status, value)))
         if what == "log" or (what == "started" and status == 200):
             self._log = (value if what == "log" else "") or STATES[STARTING]
             if self._unfit:
-                return  # whatever starts is not what Host says
+                return  # the starting bridge is not the one in Host
             if self.state in (OFFLINE, STARTING) or (what == "started" and self.state == LOST):
                 self._become(STARTING, self._log)
         elif what in ("ended", "stopped") and status != 404:
@@ -399,15 +397,18 @@ class Link:
             self._ask("loras", "GET", "/loras", name="loras")
 
     def _verdict(self, status, value):
-        """Why what answers will not do; empty where it will."""
+        """Why the answering program is unsuitable; empty if it is fine."""
         if status in (401, 403, 421, 429):
             return REFUSED, f"{self._where}: {value}"
         if status != 200 or not isinstance(value, dict) or "parameters" not in value:
-            return WRONG, f"What answers at {self._where} is no spout-bridge: {PORT}."
+            return WRONG, f"The program at {self._where} is not spout-bridge: {PORT}."
         version = str(value.get("version", "0"))
         if _numbers(version) < NEEDS:
             needed = ".".join(map(str, NEEDS))
-            return OLD, f"The bridge is version {version}, and {needed} is needed: update it."
+            return (
+                OLD,
+                f"The bridge is version {version}, but {needed} or later is required: update it.",
+            )
         return "", ""
 
     def _answer_values(self, _, status, value):
@@ -423,7 +424,7 @@ class Link:
             self._listening, self._heard_at = self._now, None
 
     def _answer_loras(self, _, status, value):
-        if status == 200:  # else those before may still be there
+        if status == 200:  # else keep the previous list
             self._events.append(Event("loras", value=value))
 
     def _answer_state(self, _, status, value):
@@ -445,12 +446,12 @@ class Link:
 
     def _answer_text(self, name, status, value):
         if self._goes_on("text", name):
-            return  # to a newer one
+            return  # a newer one follows
         if status == 200 and name in value:
             self._told(name, value[name])
             self._cured(name)
         elif status in (0, NO_MACHINE):
-            self._values.put_back(name)  # the bridge has gone, or will answer
+            self._values.put_back(name)  # the bridge is gone, or will answer
         else:
             self._fail(name, f"{name}: {value}")
             self._reread.add("texts")
@@ -487,26 +488,26 @@ class Link:
             self._set(name, value["name"], self._now)
         elif status == NO_FILE and not {"/", "\\"} & set(text):
             self._cured(name)
-            self._set(name, text, self._now)  # one of the bridge's own
+            self._set(name, text, self._now)  # a file of the bridge
         else:
-            self._fail(name, f"{name}: {value}", kind="wrong")  # as long as the patch shows it
+            self._fail(name, f"{name}: {value}", kind="wrong")  # while the patch shows it
 
     def _answer_input(self, name, status, value):
         if self._goes_on("input", name):
-            return  # to a newer one
+            return  # a newer one follows
         if status == 202:
             self._cured(name)
-        elif status not in (0, NO_MACHINE):  # else it is asked again when the bridge is back
+        elif status not in (0, NO_MACHINE):  # else it is requested again when the bridge is back
             self._given.pop(name, None)
             self._refused.add(name)
             sentence = str(value) if str(value).startswith(name) else f"{name}: {value}"
-            self._fail(name, sentence, kind="wrong")  # as long as the patch wants it
+            self._fail(name, sentence, kind="wrong")  # while the patch wants it
 
-    # Live inputs beside the first.
+    # Additional live inputs.
 
     def _provide(self):
-        """Have the bridge take what the patch wants as each of them; what only the patch wanted,
-        and does not any more, ends.
+        """Set the bridge's additional inputs as the patch wants; inputs that only the patch set,
+        and no longer wants, end.
         """
         for name, uri in self._wishes.items():
             before, has = self._asked.get(name, ""), self._has(name)
@@ -522,7 +523,7 @@ class Link:
                 self._begin("input", name, wanted)
 
     def _has(self, name):
-        """The URI of what the bridge has as a live input, or was given; `none` for none."""
+        """The URI of the bridge's live input, as reported or as sent; `none` for none."""
         if name in self._given:
             return self._given[name]
         return str(self.status.get(name, "")).partition(" · ")[0] or NONE
@@ -530,7 +531,7 @@ class Link:
     # Values.
 
     def _exchange(self, now):
-        """Send what was moved; see that it comes back."""
+        """Send changed values; check that they are confirmed."""
         if self._state_read:
             self._provide()
         elif any(self._wishes.values()) and not self._asking:
@@ -539,7 +540,7 @@ class Link:
         for name, value in again.items():
             self._set(name, value, now, tries=1)
         if lost and not self._asking:
-            self._ask("values", "GET", "/parameters")  # what the bridge has holds
+            self._ask("values", "GET", "/parameters")  # the bridge's value holds
         if self._reread and not self._asking:
             what = self._reread.pop()
             self._ask(what, "GET", "/parameters" if what == "texts" else "/state")
@@ -562,9 +563,7 @@ class Link:
             self._values.put_back(name)
 
     def _begin(self, what, name, value):
-        """Give the bridge a value by HTTP: one of a name at a time, then the newest of those that
-        have come meanwhile, however long it takes.
-        """
+        """Send a value over HTTP: one per name at a time, then the newest of those waiting."""
         if (what, name) in self._busy:
             self._busy[what, name] = value
             return
@@ -580,14 +579,14 @@ class Link:
             self._ask("switch", "POST", "/pipeline", {name: value}, value)
 
     def _goes_on(self, what, name):
-        """One has been answered. Whether another goes out."""
+        """One request was answered; whether another follows."""
         value = self._busy.pop((what, name))
         if value is not None:
             self._begin(what, name, value)
         return value is not None
 
     def _switched(self, now):
-        """Whether no switch that was asked for is under way."""
+        """Whether no requested switch is in progress."""
         if self._switching is None:
             return True
         pipeline, since = self._switching
@@ -598,24 +597,24 @@ class Link:
 
 
 def unfit(host):
-    """Why this text can be no host, in a sentence; empty where it can. It asks nobody."""
-    name = host.partition("%")[0]  # an address of this link has its interface behind it
+    """Why this text is not a valid host, in a sentence; else empty. Does no lookup."""
+    name = host.partition("%")[0]  # a link-local address ends with its interface
     try:
         ipaddress.ip_address(name)
     except ValueError:
         if not host:
-            return "Host is empty: 127.0.0.1 is this machine."
+            return "Host is empty: use 127.0.0.1 for this machine."
         if "/" in host:
-            return f"Host is {host!r}: write the name or the address alone, such as 127.0.0.1."
+            return f"Host is {host!r}: enter only a name or address, such as 127.0.0.1."
         if ":" in host:
-            return f"Host is {host!r}: write the name or the address alone; Port has the port."
+            return f"Host is {host!r}: enter only a name or address; the port belongs in Port."
         if not re.fullmatch(r"[\w.-]+", host) or not _is_name(host):
-            return f"Host is {host!r}, which no machine can be called: 127.0.0.1 is this one."
+            return f"Host is {host!r}, which is not a valid name: use 127.0.0.1 for this machine."
     return ""
 
 
 def _is_name(host):
-    """Whether there can be such a name; those that are not ASCII are looked up in another form."""
+    """Whether a name is valid; non-ASCII names are looked up in IDNA form."""
     try:
         return bool(host.encode("idna"))
     except UnicodeError:
@@ -623,7 +622,7 @@ def _is_name(host):
 
 
 def _mended(text):
-    """A text of UTF-8 that was read as if each byte were a letter."""
+    """UTF-8 text that was read as Latin-1."""
     try:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeError:
@@ -631,5 +630,5 @@ def _mended(text):
 
 
 def _numbers(version):
-    """(0, 1, 0) of "0.1.0rc1"; what is no number counts as 0."""
+    """(0, 1, 0) of "0.1.0rc1"; non-numbers count as 0."""
     return tuple(int("".join(c for c in part if c.isdigit()) or 0) for part in version.split("."))

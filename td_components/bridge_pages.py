@@ -1,8 +1,8 @@
 # pyright: basic
-"""Which custom parameters a bridge's schema asks for, and giving a component exactly those.
+"""Build the custom parameters that a bridge's schema asks for.
 
 Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and anywhere else. It knows
-no parameter of the bridge by its name; all it says about one comes from the schema.
+no parameter of the bridge by name; everything comes from the schema.
 """
 
 import logging
@@ -13,20 +13,20 @@ from typing import Any, NamedTuple
 
 log = logging.getLogger("SpoutBridge")
 
-PIPELINE = "pipeline"  # the one choice that the schema has beside its parameters
-HOME = "Generate"  # the page of the pipeline, and of what names no page
+PIPELINE = "pipeline"  # the one choice in the schema besides its parameters
+HOME = "Generate"  # the page of the pipeline, and of parameters without a page
 SHOW = "Show"  # the page of the actions
 STATUS = "Status"  # the page of the state
 STYLES = {"float": "Float", "int": "Int", "bool": "Toggle", "choice": "Menu", "text": "Str"}
-LARGEST = 2**31 - 1  # of a whole number in a parameter
-ASKS = "me.ext.SpoutBridgeExt.shown("  # how the expression of a read-only parameter begins
-TEXTS = ("Str", "StrMenu", "File")  # styles of which one takes what another had
-WIDEST = 100.0  # a slider that is to be useful ends here, where the range is wider
-LATEST = 2.0**37  # seconds since 1970 that are a date
+LARGEST = 2**31 - 1  # integer that a parameter can hold
+ASKS = "me.ext.SpoutBridgeExt.shown("  # start of a read-only parameter's expression
+TEXTS = ("Str", "StrMenu", "File")  # styles that can exchange values
+WIDEST = 100.0  # a slider's end if the range is wider, to stay usable
+LATEST = 2.0**37  # latest valid date, in seconds since 1970
 
 
 class Row(NamedTuple):
-    """One custom parameter. `key` is its name at the bridge, `kind` what it does there."""
+    """One custom parameter. `key` is its name in the bridge, `kind` its function there."""
 
     name: str
     page: str
@@ -40,14 +40,14 @@ class Row(NamedTuple):
     high: Any = None
     names: tuple = ()  # of a menu
     labels: tuple = ()
-    section: bool = False  # begins with a line
+    section: bool = False  # starts with a separator
     readonly: bool = False
-    former: tuple = ()  # names that it had before
-    values: tuple = ()  # pairs of a choice of before and that of now
+    former: tuple = ()  # former names
+    values: tuple = ()  # pairs of a former choice and the current one
 
 
 def par_name(*words):
-    """A name that TouchDesigner takes for a custom parameter: a capital, then small letters and
+    """A valid TouchDesigner custom parameter name: a capital, then lower-case letters and
     digits. ("prompt_2_weight",) becomes Prompt2weight.
     """
     text = "".join(c for c in "".join(words).lower() if c.isascii() and c.isalnum())
@@ -55,13 +55,13 @@ def par_name(*words):
 
 
 def label(key):
-    """What stands before a parameter: prompt_2_weight becomes Prompt 2 Weight."""
+    """A parameter's label: prompt_2_weight becomes Prompt 2 Weight."""
     return " ".join(word[:1].upper() + word[1:] for word in re.split("[_/]", key) if word)
 
 
 def plan(schema, taken=()):
-    """The rows that a schema asks for, in order; `loras` of it are those that there are to choose
-    from. `taken` are names that are used already; a second of one name gets a number.
+    """The rows that a schema asks for, in order; its `loras` are the available LoRAs. `taken` are
+    names in use; a duplicate gets a number.
     """
     used = set(taken)
     rows, loras = [_pipeline(schema, used)], _loras(schema)
@@ -76,7 +76,7 @@ def plan(schema, taken=()):
         rows.append(_parameter(spec, page, section, used, loras))
     for place, action in enumerate(schema.get("actions", ())):
         name = par_name(action["name"])
-        # "live" is what the component itself says of its video
+        # the component itself has a parameter "live"
         name = _free(par_name("go", action["name"]) if name in used else name, used)
         rows.append(
             Row(name, SHOW, "Pulse", label(action["name"]), action.get("help", ""), "action",
@@ -93,21 +93,21 @@ def plan(schema, taken=()):
 
 
 def active(schema):
-    """The id of the pipeline that is shown; empty for none."""
+    """The id of the active pipeline; empty if none."""
     return next((p["id"] for p in schema.get("pipelines", ()) if p.get("active")), "")
 
 
 def live_inputs(schema):
-    """The names of the inputs that may come live beside the first: each has a value of the state,
-    and another one says how it stands with it.
+    """The names of the additional live inputs: each has a state value, and another for its
+    condition.
     """
     names = [row["name"] for row in schema.get("state", ())]
     return [name for name in names if f"{name}_input" in names]
 
 
 def _shown(schema):
-    """The parameters that mean something now: those of the active pipeline, and those of none.
-    Live ones first, page by page, since a change of the others builds the pipeline anew.
+    """The parameters in use now: those of the active pipeline, and those of no pipeline. Live ones
+    first, page by page; changing the others reloads the pipeline.
     """
     of_some, of_active = set(), set()
     for pipeline in schema.get("pipelines", ()):
@@ -115,14 +115,14 @@ def _shown(schema):
         of_some |= names
         if pipeline.get("active"):
             of_active |= names
-    if not active(schema):  # still loading: better all than none
+    if not active(schema):  # still loading: all is better than none
         of_active = of_some
     specs = [s for s in schema["parameters"] if s["name"] in of_active or s["name"] not in of_some]
     return sorted(specs, key=lambda spec: not spec.get("live", True))
 
 
 def _with_former(row, renamed):
-    """A row with the names that it had in the patches of before."""
+    """A row with its names in older patches."""
     olds = [old for old in renamed if (old["what"], old["new"]) == (row.kind, row.key)]
     ours = ("state",) if row.kind == "state" else ()
     return row._replace(
@@ -136,7 +136,7 @@ def _pipeline(schema, used):
     pipelines = schema.get("pipelines", ())
     titles = tuple(str(p.get("title", p["id"])).partition(":")[0] for p in pipelines)
     names = tuple(p["id"] for p in pipelines)
-    text = "The pipeline. The output goes on while another one loads."
+    text = "The pipeline. The output keeps running while another one loads."
     name = _free(par_name(PIPELINE), used)
     default = active(schema) or (names[0] if names else "")
     return Row(name, HOME, "Menu", label(PIPELINE), text, PIPELINE, PIPELINE, default,
@@ -144,7 +144,9 @@ def _pipeline(schema, used):
 
 
 def _loras(schema):
-    """(values, labels) of a menu of LoRAs: what fits the active pipeline first, then what may."""
+    """(values, labels) of the LoRA menu: those that fit the active pipeline first, then possible
+    ones.
+    """
     pipeline = active(schema)
     found = sorted(
         (SimpleNamespace(**lora) for lora in schema.get("loras", ())),
@@ -155,10 +157,10 @@ def _loras(schema):
 
 
 def _about(lora):
-    """What a LoRA fits, its size and its day."""
-    fits = f"fits {', '.join(lora.fits)}" if lora.fits else "fits none of the pipelines"
+    """The pipelines a LoRA fits, its size and its date."""
+    fits = f"fits {', '.join(lora.fits)}" if lora.fits else "fits no pipeline"
     if not lora.made_for:
-        fits = "what it fits is seen when it is loaded"
+        fits = "compatibility shown on loading"
     day = date(1970, 1, 1) + timedelta(seconds=min(max(lora.modified, 0), LATEST))
     return f"{fits}; {lora.size / 1e6:.1f} MB; {day}"
 
@@ -175,7 +177,7 @@ def _parameter(spec, page, section, used, loras):
         names = tuple(s["value"] for s in spec["suggestions"])
         labels = tuple(f"{s['value']}  {s['words']}" for s in spec["suggestions"])
     elif spec.get("lora"):
-        style = "StrMenu"  # one that is gone stays in it all the same
+        style = "StrMenu"  # a deleted one stays in the menu
         names, labels = loras
     low, high = spec.get("minimum"), spec.get("maximum")
     if kind == "int":
@@ -183,7 +185,7 @@ def _parameter(spec, page, section, used, loras):
     unit = f" ({spec['unit']})" if spec.get("unit") else ""
     text = spec.get("help", "")
     if not spec.get("live", True):
-        text += " A change builds the pipeline anew; the output is held meanwhile."
+        text += " A change reloads the pipeline; the output is held meanwhile."
     text += f" OSC: /bridge/{spec['osc']}"
     return Row(_free(par_name(spec["name"]), used), page, style, label(spec["name"]) + unit, text,
                "parameter", spec["name"], spec.get("default"), low, high, names, labels,
@@ -205,16 +207,16 @@ def _free(name, used):
 
 
 def apply(comp, rows, made=(), first=False, failed=None):
-    """Give a component these rows; the sentences of what is in the way. `first` puts them before
-    what else their pages have.
+    """Apply these rows to a component; returns the problems as sentences. `first` puts them before
+    the other parameters of their pages.
 
-    `made` are names of an earlier call. Of those, what no row asks for goes; but where an
-    expression, export or binding drives it, it stays, greyed out, so that a change of pipelines
-    and back costs the artist no wiring. A row that is there keeps its value and its wiring. One
-    that cannot be made keeps no other from it; its name is put into the list `failed`.
+    `made` are names from an earlier call. Those without a row are removed, unless driven by an
+    expression, export or binding: then they stay, greyed out, so that switching pipelines and back
+    keeps the wiring. An existing row keeps its value and wiring. One that fails does not stop the
+    others; its name is added to the list `failed`.
 
-    Only names are kept here: with the first parameter that is destroyed TouchDesigner lets all
-    parameter objects of the component go that it has handed out.
+    Only names are kept here: when any parameter is destroyed, TouchDesigner invalidates all
+    parameter objects of the component.
     """
     problems = []
     wanted = {row.name for row in rows}
@@ -229,9 +231,9 @@ def apply(comp, rows, made=(), first=False, failed=None):
                 _put_back(comp.par[row.name], *taken_over[row.name])
         except ValueError as error:
             problems.append(str(error))
-        except Exception as error:  # whatever this build of TouchDesigner does not take of one
-            log.exception("%s cannot be made", row.name)
-            problems.append(f"{row.name} cannot be made: {type(error).__name__}: {error}")
+        except Exception as error:  # anything that this build of TouchDesigner rejects
+            log.exception("%s cannot be created", row.name)
+            problems.append(f"{row.name} cannot be created: {type(error).__name__}: {error}")
             if failed is not None:
                 failed.append(row.name)
     for page in comp.customPages:
@@ -240,8 +242,8 @@ def apply(comp, rows, made=(), first=False, failed=None):
 
 
 def _taken_over(comp, rows, made):
-    """Value and expression, by its name of now, of each parameter that is there by a name of before
-    alone; that one goes.
+    """Value and expression, by current name, of each parameter that exists only under a former
+    name; the old one is removed.
     """
     found = {}
     for row in rows:
@@ -257,7 +259,7 @@ def _taken_over(comp, rows, made):
 
 
 def _sort(page, names, made, first):
-    """What is only kept for its wiring comes last."""
+    """Sort a page; parameters kept only for their wiring come last."""
     there = [par.name for par in page.pars]
     names = [name for name in names if name in there]
     others = [name for name in there if name not in names]
@@ -276,11 +278,13 @@ def _remove(par):
 
 
 def _give(comp, row, made):
-    """Make one row, or bring it up to date; ValueError where the artist's own has its name."""
+    """Create or update one row; ValueError if the artist's own parameter has its name."""
     par, kept = comp.par[row.name], None
     if par is not None and (par.style != row.style or par.page.name != row.page):
         if row.name not in made:
-            raise ValueError(f"The component has a parameter {row.name} that is not ours.")
+            raise ValueError(
+                f"The component already has another parameter named {row.name}; rename it."
+            )
         kept = _kept(par) if {par.style, row.style} <= {*TEXTS} else None
         par.destroy()
         par = None
@@ -295,12 +299,12 @@ def _give(comp, row, made):
         if kept:
             _put_back(par, *kept)
     except Exception:
-        par.destroy()  # or the next try would find it there, without its value
+        par.destroy()  # otherwise the next attempt finds it without its value
         raise
 
 
 def _kept(par):
-    """A parameter's value, and the expression that drives it; empty for none."""
+    """A parameter's value and its expression, empty if none."""
     return par.val, par.expr if par.mode.name == "EXPRESSION" else ""
 
 
@@ -319,8 +323,8 @@ def _append(comp, row):
 
 
 def bind(par, otherwise):
-    """Have a parameter show what the extension says, and `otherwise` before it does: so there is
-    nothing to be saved with the project, however often it changes.
+    """Bind a parameter to the extension's value, or `otherwise` before it is ready: changes then
+    never modify the project.
     """
     text = f"{ASKS}{par.name!r}, {otherwise!r}) if me.extensionsReady else {otherwise!r}"
     if par.expr != text or par.mode.name != "EXPRESSION":
@@ -329,7 +333,7 @@ def bind(par, otherwise):
 
 
 def set_menu(par, names, labels=()):
-    """Give a menu its entries, and keep its value: TouchDesigner puts it on another entry. A menu
+    """Set the entries of a menu and keep its value, which TouchDesigner would change. A menu
     without entries gets an empty one.
     """
     names = list(names) or [""]
@@ -338,7 +342,7 @@ def set_menu(par, names, labels=()):
         return
     kept = (
         par.eval() if par.mode.name == "CONSTANT" else None
-    )  # setting it would end what drives it
+    )  # setting it would remove its expression
     par.menuNames, par.menuLabels = names, labels
     if kept is not None and (par.style == "StrMenu" or kept in names):
         par.val = kept

@@ -1,9 +1,9 @@
 # pyright: basic
-"""A bridge of this machine as a process: started, found again, ended.
+"""A bridge process on this machine: start it, find it again, end it.
 
 Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and anywhere else. A DAT's
-module is compiled anew with every update of the component, and what it held is lost. So what is
-known of a process lies in a module of Python's own, as plain values: they outlive all code.
+module is recompiled with every update of the component and loses its state. So process records are
+kept as plain values in a separate Python module, which outlives the DATs.
 """
 
 import ctypes
@@ -19,19 +19,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-SHELF = "spout_bridge_processes"  # the module that TouchDesigner does not know
-STOP = 6.0  # seconds for a normal end, that of a recording included
-FORCED = 1.0  # seconds for one by force
+SHELF = "spout_bridge_processes"  # a module unknown to TouchDesigner
+STOP = 6.0  # seconds for a normal end, including finishing a recording
+FORCED = 1.0  # seconds for a forced end
 GLANCE = 0.05
-TAIL, LONGEST = 4096, 300  # bytes of a log that are looked at, letters of one of its lines
-# What TouchDesigner sets for itself, and what leads another program to its libraries.
+TAIL, LONGEST = 4096, 300  # bytes read from the end of a log, characters kept of a line
+# Variables that TouchDesigner sets for itself, or that point programs to its libraries.
 ALIEN = ("PYTHON", "QT_", "DYLD_")
 ALIEN_NAMES = ("VIRTUAL_ENV", "LD_LIBRARY_PATH", "LD_PRELOAD", "__PYVENV_LAUNCHER__")
 
 
 def shelf():
-    """Pid to what is known of each process that was started from this TouchDesigner: `owner` (the
-    id of a component), `process` (None where only its pid was known), `born`, `port` and `log`.
+    """Records, by pid, of the processes started from this TouchDesigner: `owner` (id of a
+    component), `process` (None if only the pid is known), `born`, `port` and `log`.
     """
     return _kept().running
 
@@ -46,8 +46,8 @@ def _kept():
 
 
 def use(owner, port, lives=bool):
-    """A component is connected to a bridge of this machine at that port; None: to none any more.
-    `lives()` says whether it is still there.
+    """Note that a component is connected to a bridge on this machine at this port; None: no longer.
+    `lives()` says whether the component still exists.
     """
     if port is None:
         _kept().users.pop(owner, None)
@@ -56,8 +56,8 @@ def use(owner, port, lives=bool):
 
 
 def enlist(owner, close):
-    """`close` ends what works for a component, at the latest when another takes its place or the
-    component is seen to be gone; for there may be nobody who tells it.
+    """Register `close` to end a component's thread, at the latest when it is replaced or found to
+    be gone, since nothing else may signal that.
     """
     earlier = _kept().closers.get(owner)
     _kept().closers[owner] = close
@@ -66,10 +66,10 @@ def enlist(owner, close):
 
 
 def start(command, owner, port, folder, log):
-    """Start a command line; what is known of it. OSError or ValueError where it cannot be started.
+    """Start a command line and return its record. OSError or ValueError if it cannot be started.
 
-    Its standard input is a pipe of ours, whose end is its normal end: also where TouchDesigner ends
-    without a word.
+    Its standard input is our pipe; closing it ends the bridge normally, even if TouchDesigner
+    crashes.
     """
     with Path(log).open("wb") as out:
         process = subprocess.Popen(
@@ -84,7 +84,7 @@ def start(command, owner, port, folder, log):
 
 
 def environment():
-    """That of a bridge: TouchDesigner's own Python and libraries would not do for it."""
+    """The environment for a bridge, without TouchDesigner's own Python and libraries."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -94,14 +94,14 @@ def environment():
 
 
 def of(owner):
-    """What is known of the process of a component; None where it has none."""
+    """The record of a component's process; None if it has none."""
     return next((found for found in list(shelf().values()) if found["owner"] == owner), None)
 
 
 def claim(owner, port, record, lives):
-    """Find the process of a component again: after an update of it, and in a project that was
-    opened again. `record` is what the component has kept, `lives(id)` says whether there is a
-    component of that id. Whose component is gone, and who is not claimed, is ended.
+    """Find a component's process again, after an update or after reopening the project. `record` is
+    what the component stored, `lives(id)` says whether a component with that id exists. Processes
+    whose component is gone and that are not claimed are ended.
     """
     record = record or {}
     closers = _kept().closers
@@ -110,30 +110,30 @@ def claim(owner, port, record, lives):
     for found in list(shelf().values()):
         same = found["pid"] == record.get("pid") and found["born"] == record.get("born")
         if found["owner"] != owner and lives(found["owner"]):
-            continue  # of another component: a copy keeps its original's record
+            continue  # another component's: a copy keeps its original's record
         if same or found["port"] == port:
             found["owner"] = owner
         elif found["owner"] is not None:
             end(found)
     pid = record.get("pid")
     if pid and pid not in shelf() and record.get("born") and born(pid) == record["born"]:
-        shelf()[pid] = {**record, "owner": owner, "process": None}  # an earlier TouchDesigner's
+        shelf()[pid] = {**record, "owner": owner, "process": None}  # from an earlier TouchDesigner
 
 
 def record(found):
-    """What a component keeps of it, to find it again."""
+    """What a component stores to find it again."""
     return {name: found[name] for name in ("pid", "born", "port", "log")}
 
 
 def status(found):
-    """The exit status; None while it runs, 0 where it is not known."""
+    """The exit status; None while it runs, 0 if unknown."""
     if found["process"] is not None:
         return found["process"].poll()
     return None if born(found["pid"]) == found["born"] else 0
 
 
 def stop(found, patience=STOP):
-    """End it as by Ctrl-C, after a while by force; its exit status. This waits."""
+    """End it as with Ctrl-C, then by force; returns its exit status. Blocks."""
     process, pid = found["process"], found["pid"]
     if process is not None:
         with suppress(OSError):
@@ -145,7 +145,7 @@ def stop(found, patience=STOP):
             process.wait()
     elif status(found) is None:
         with suppress(OSError):
-            os.kill(pid, signal.SIGTERM)  # on Windows an end by force
+            os.kill(pid, signal.SIGTERM)  # forced on Windows
         if not _gone(found, patience) and hasattr(signal, "SIGKILL"):
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
@@ -153,7 +153,7 @@ def stop(found, patience=STOP):
 
 
 def ended(found):
-    """It has ended: nothing is kept of it. Its exit status."""
+    """Remove the record of an ended process; returns its exit status."""
     shelf().pop(found["pid"], None)
     if found["process"] is not None:
         with suppress(OSError):
@@ -162,8 +162,8 @@ def ended(found):
 
 
 def let_go(owner):
-    """The component is gone: its bridge is that of another one that is connected to it, such as a
-    copy, or ends, in a thread of its own. This does not wait.
+    """The component is gone: pass its bridge to another connected component, such as a copy, or end
+    it in a thread. Does not block.
     """
     found = of(owner)
     if found is None:
@@ -178,7 +178,7 @@ def let_go(owner):
 
 
 def end(found):
-    """End one that no component has, in a thread of its own. This does not wait."""
+    """End a process without a component, in a thread. Does not block."""
     found["owner"] = None
     threading.Thread(target=stop, args=(found,), name="SpoutBridge end").start()
 
@@ -193,7 +193,7 @@ def _gone(found, seconds):
 
 
 def last_lines(path, number):
-    """The last lines of a log that say something, as one; empty where there are none."""
+    """The last non-empty lines of a log, joined; empty if none."""
     try:
         with Path(path).open("rb") as file:
             file.seek(0, os.SEEK_END)
@@ -206,8 +206,8 @@ def last_lines(path, number):
 
 
 def born(pid):
-    """A mark of when a process began, by which it is told from a later one of its number; empty
-    where there is none, or it has ended.
+    """The start time of a process, to distinguish it from a later one with the same pid; empty if
+    it does not exist or has ended.
     """
     if sys.platform == "win32":
         return _born_windows(pid)
@@ -226,7 +226,7 @@ def born(pid):
 def _born_windows(pid):
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # pyright: ignore[reportAttributeAccessIssue]
     kernel.OpenProcess.restype = ctypes.c_void_p
-    handle = kernel.OpenProcess(0x1000 | 0x100000, False, pid)  # to ask it, and to wait for it
+    handle = kernel.OpenProcess(0x1000 | 0x100000, False, pid)  # to query it, and to wait for it
     if not handle:
         return ""
     handle = ctypes.c_void_p(handle)

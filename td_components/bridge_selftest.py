@@ -1,8 +1,8 @@
 # pyright: basic
-"""What the Self Test found: the report, and what it makes of a picture that came back.
+"""The Self Test's report, and its analysis of a returned image.
 
 Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and anywhere else. The Self
-Test itself, which asks TouchDesigner, is the DAT `selftest`.
+Test itself, which queries TouchDesigner, is the DAT `selftest`.
 """
 
 import json
@@ -15,9 +15,9 @@ from pathlib import Path
 FORMAT = 1
 FILE = "SpoutBridge_selftest.json"
 LARGEST = 4 << 20  # bytes of the builder's report
-NEAR = 0.12  # by which a colour may be off, of 1
+NEAR = 0.12  # colour tolerance, of 1
 
-# Where a picture is looked at, (u, v) from its left lower corner, and what those four become.
+# Sampled points of an image, (u, v) from the lower left, and their possible arrangements.
 POINTS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))
 ARRANGEMENTS = {
     "as sent": (0, 1, 2, 3),
@@ -25,11 +25,11 @@ ARRANGEMENTS = {
     "mirrored": (1, 0, 3, 2),
     "upside down and mirrored": (3, 2, 1, 0),
 }
-COLOURS = ((1, 0, 0, 1), (0, 1, 0, 1), (0, 0, 1, 0.5), (1, 1, 0, 1))  # of the card
+COLOURS = ((1, 0, 0, 1), (0, 1, 0, 1), (0, 0, 1, 0.5), (1, 1, 0, 1))  # of the test card
 
 
 class Report:
-    """Everything that was found. Whatever is raised while one thing is asked becomes part of it."""
+    """All findings. An error raised by a query becomes part of the report."""
 
     def __init__(self, version):
         self._began = time.time()
@@ -41,29 +41,29 @@ class Report:
         }  # fmt: skip
 
     def ask(self, part, name, deed):
-        """Keep what `deed` returns as part[name]; where it raises, that it could not be asked."""
+        """Store the result of `deed` as part[name], or its error."""
         try:
             part[name] = plain(deed())
-        except Exception as error:  # noqa: BLE001 - that this cannot be asked is what we want to know
+        except Exception as error:  # noqa: BLE001 - the failure itself is the finding
             part[name] = {"error": said(error)}
         return part[name]
 
     @contextmanager
     def trying(self, step):
-        """One step: when it began, and its traceback where it raises; the next one goes on."""
+        """One step: its start time, and its traceback if it raises; the next step still runs."""
         self.data["steps"].append([step, round(time.time() - self._began, 2)])
         try:
             yield
-        except Exception:  # noqa: BLE001 - the report is how we hear of it
+        except Exception:  # noqa: BLE001 - it is reported
             self.fail(step)
 
     def fail(self, step):
-        """Keep the traceback of what is being handled."""
+        """Store the traceback of the current exception."""
         self.data["errors"].append({"step": step, "traceback": traceback.format_exc()})
 
     def write(self, folder):
-        """Write it into the folder, or else where temporary files are; its path, None for nowhere.
-        What was there before is replaced only by a whole one.
+        """Write it to the folder, else to the temporary folder; returns its path, or None. An
+        existing file is only replaced by a complete one.
         """
         self.data["seconds"] = round(time.time() - self._began, 1)
         text = json.dumps(self.data, indent=1, ensure_ascii=False, default=str)
@@ -78,7 +78,7 @@ class Report:
 
 
 def newest(folder, name):
-    """What the builder reported, from the folder or else from that of temporary files."""
+    """The builder's report, from the folder or else the temporary folder."""
     for place in (folder, tempfile.gettempdir()):
         with suppress(OSError, ValueError):
             path = Path(place, name)
@@ -88,7 +88,7 @@ def newest(folder, name):
 
 
 def plain(value):
-    """A value as JSON has it; what it has no form for, as its text."""
+    """A value as JSON; unsupported types as text."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):
@@ -104,17 +104,21 @@ def said(error):
 
 
 def near(one, other, parts=3):
-    """Whether two colours are the same to the eye; `parts` 4 looks at alpha too."""
+    """Whether two colours look the same; `parts` 4 includes alpha."""
     return max(abs(a - b) for a, b in zip(one[:parts], other[:parts], strict=True)) <= NEAR
 
 
 def judge(sent, back):
     """How four colours came back: {"arrangement", "red_and_blue", "alpha", "off"}. `sent` and
-    `back` are (r, g, b, a) from 0 to 1 at POINTS. The arrangement is "none" where it is another
-    picture.
+    `back` are (r, g, b, a) from 0 to 1 at POINTS. The arrangement is "none" for a different
+    image.
     """
     if any(near(one, other) for place, one in enumerate(sent) for other in sent[:place]):
-        return {"arrangement": "the card itself has not four colours", "sent": sent, "back": back}
+        return {
+            "arrangement": "the card itself does not have four colours",
+            "sent": sent,
+            "back": back,
+        }
     found = []
     for name, order in ARRANGEMENTS.items():
         for swapped in (False, True):
@@ -141,8 +145,8 @@ def judge(sent, back):
 
 
 def order(log, first, second):
-    """Which of two kinds of entries comes first within one frame. `log` is [(kind, frame), …] as it
-    was written. "both" where it is now so, now so; "" where no frame has both.
+    """Which of two kinds of entries comes first within a frame. `log` is [(kind, frame), …] in
+    order. "both" if it varies; "" if no frame has both.
     """
     seen = set()
     for frame in {at for _, at in log}:

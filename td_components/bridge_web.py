@@ -1,9 +1,9 @@
 # pyright: basic
-"""The component's other thread: HTTP to the bridge, and a bridge of this machine as a process.
+"""The component's worker thread: HTTP to the bridge, and a bridge process on this machine.
 
-Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and anywhere else. Jobs go
-in by a queue, answers come out by another, which the main thread empties once a frame. The thread
-touches nothing of TouchDesigner.
+Plain Python: it runs in TouchDesigner as the Text DAT of the same name, and anywhere else. Jobs
+enter by one queue, answers leave by another, which the main thread empties once per frame. The
+thread never touches TouchDesigner.
 """
 
 import http.client
@@ -23,20 +23,20 @@ from typing import Any, NamedTuple
 log = logging.getLogger("SpoutBridge")
 
 PATIENCE = 3.0  # seconds for an answer
-LOOK = 0.5  # seconds between looks at the process
-LAST_LINES = 3  # of a log, in a message
-ELSE = "\0"  # in place of a line: it is another bridge that is asked
+LOOK = 0.5  # seconds between process checks
+LAST_LINES = 3  # of a log, shown in a message
+ELSE = "\0"  # instead of a line: connected to another bridge
 ELSEWHERE = (
-    "Install spout-bridge here, and paste the line that `spout-bridge td` prints into the Textport."
+    "Install spout-bridge here, then paste the line from `spout-bridge td` into the Textport."
 )
-UPLOAD_LIMIT = 25 << 20  # bytes that the bridge takes
-NO_FILE = 410  # the status of an upload of what is no file of this machine
-NO_MACHINE = -2  # the status where no machine has the name that Host says
+UPLOAD_LIMIT = 25 << 20  # bytes accepted by the bridge
+NO_FILE = 410  # upload status if the file does not exist on this machine
+NO_MACHINE = -2  # status if no machine has the name in Host
 
 
 class Answer(NamedTuple):
-    """What became of a job. `status` is HTTP's; 0 where nobody answered, -1 where it was no HTTP,
-    NO_MACHINE where there is no such host. `value` is the JSON of the answer, or a sentence.
+    """The result of a job. `status` is HTTP's; 0 without an answer, -1 if it was not HTTP,
+    NO_MACHINE if the host does not exist. `value` is the JSON response, or a sentence.
     """
 
     job: Any
@@ -45,19 +45,19 @@ class Answer(NamedTuple):
 
 
 class Web:
-    """Any method may be called from the main thread; none waits."""
+    """All methods may be called from the main thread; none blocks."""
 
     def __init__(self, processes=None, owner=0, folder=""):
-        """`processes` is bridge_process, `owner` the component's id there; a command is started in
+        """`processes` is bridge_process, `owner` the component's id there; commands start in
         `folder`. Without them it does HTTP only.
         """
         self._processes, self._owner, self._folder = processes, owner, folder
-        self._log = ""  # the last line of it that was told
-        self._own = 0  # the pid of the process that was told
+        self._log = ""  # its last reported line
+        self._own = 0  # pid of the reported process
         self._jobs: queue.Queue = queue.Queue()
         self._answers: queue.Queue = queue.Queue()
         self._base, self._host, self._port, self._token = "", "", 0, ""
-        # A proxy of this machine has no business between two programs of it.
+        # No proxy between two programs on this machine.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._thread = threading.Thread(target=self._run, name="SpoutBridge web", daemon=True)
         self._thread.start()
@@ -65,16 +65,16 @@ class Web:
             processes.enlist(owner, self.close)
 
     def aim(self, host, port, token):
-        """Ask this bridge from now on."""
+        """Use this bridge from now on."""
         if port != self._port:
-            self._log = ""  # what the own one says is of interest again, or is no more
+            self._log = ""  # our own bridge's log may matter again, or no longer
         self._host, self._port = host, port
         host = f"[{host}]" if ":" in host else host
         self._base, self._token = f"http://{host}:{port}", token
 
     def leave(self, reply_port):
-        """Have the bridge that was asked until now send no more OSC to this port, by a message of
-        our own: the patch's OSC goes to the next bridge already. Nobody hears whether it arrived.
+        """Unsubscribe this port from the previous bridge, with a separate message: the patch's OSC
+        already goes to the next bridge. Delivery is not confirmed.
         """
         self._put("", self._leave, self._host, self._port, reply_port)
 
@@ -85,22 +85,22 @@ class Web:
                   self._token)  # fmt: skip
 
     def upload(self, job, path):
-        """Give the bridge a picture of this machine; the answer's `name` is what it is called."""
+        """Upload an image from this machine; the answer's `name` is its name in the bridge."""
         self._put(job, self._upload, self._base, Path(path), self._token)
 
     def start(self, command, port, fallback=""):
-        """Start a bridge that is to have this port; ("started", …), then ("log", …) with each last
-        line of its log, and ("ended", …) come as jobs. `fallback` is the command line for where the
-        first one's program is not on this machine.
+        """Start a bridge on this port; answers are ("started", …), then ("log", …) for each new log
+        line, and ("ended", …). `fallback` is the command line if the first one's program does not
+        exist on this machine.
         """
         self._put("started", self._start, command, port, fallback)
 
     def stop(self):
-        """End the bridge that this component started."""
+        """Stop the bridge started by this component."""
         self._put("stopped", self._stop)
 
     def answers(self):
-        """What came since the last time."""
+        """Answers since the last call."""
         found = []
         while True:
             try:
@@ -109,12 +109,12 @@ class Web:
                 return found
 
     def close(self, wait=False):
-        """Do what is there to do, then nothing more; `wait` for it, but not for ever."""
+        """Finish pending jobs, then end; `wait` for that, with a limit."""
         self._jobs.put(None)
         if wait:
             self._thread.join(self._processes.STOP + self._processes.FORCED + PATIENCE)
 
-    # The thread's own.
+    # In the thread.
 
     def _put(self, job, deed, *arguments):
         self._jobs.put((job, deed, arguments))
@@ -136,8 +136,8 @@ class Web:
                 value = f"no machine called {self._host}" if named else _reason(error)
             except (http.client.HTTPException, ValueError) as error:
                 status, value = -1, f"{type(error).__name__}: {error}"
-            except Exception as error:  # a defect of ours; the thread is for all that follows
-                log.exception("This is a defect of the component: please report it.")
+            except Exception as error:  # our bug; the thread must survive it
+                log.exception("This is a bug in the component: please report it.")
                 status, value = -1, f"{type(error).__name__}: {error}"
             if name:
                 self._answers.put(Answer(name, status, value))
@@ -162,8 +162,8 @@ class Web:
         return 200, None
 
     def _upload(self, base, path, token):
-        if not path.is_file():  # nor is a pipe, which would never end
-            return NO_FILE, f"There is no file {path}."
+        if not path.is_file():  # nor a pipe, which would never end
+            return NO_FILE, f"File {path} not found."
         with path.open("rb") as file:
             data = file.read(UPLOAD_LIMIT + 1)
         if len(data) > UPLOAD_LIMIT:
@@ -173,20 +173,22 @@ class Web:
 
     def _start(self, command, port, fallback):
         if self._processes.of(self._owner):
-            return 409, "The bridge that this component started is running already."
+            return 409, "The bridge started by this component is already running."
         if not command.strip():
-            return 400, "Command is empty; `spout-bridge td` prints a line that fills it in."
+            return 400, "Command is empty; `spout-bridge td` prints a line that sets it."
         out = Path(tempfile.gettempdir(), f"spout-bridge-{os.getpid()}-{self._owner}.log")
         self._log = ""
         try:
             found = self._processes.start(command, self._owner, port, self._folder, out)
-        except (OSError, ValueError) as error:  # the latter is a quote that is not closed
+        except (OSError, ValueError) as error:  # ValueError: an unclosed quote
             why = str(error)
             if isinstance(error, FileNotFoundError) and error.filename != str(self._folder):
                 if fallback not in ("", command):  # the patch came from another machine
-                    log.warning("%s is not on this machine; starting %s.", command, fallback)
+                    log.warning(
+                        "%s does not exist on this machine; starting %s.", command, fallback
+                    )
                     return self._start(fallback, port, "")
-                why = f"this machine has no such program. {ELSEWHERE}"
+                why = f"program not found on this machine. {ELSEWHERE}"
             return 400, f"{command} cannot be started: {why}"
         self._own = found["pid"]
         return 200, self._processes.record(found)
@@ -194,15 +196,15 @@ class Web:
     def _stop(self):
         found = self._processes.of(self._owner)
         if found is None:
-            return 404, "The bridge was not started here; end it where it was started."
+            return 404, "The bridge was not started here; stop it where it was started."
         return 200, self._processes.stop(found)
 
     def _look(self):
-        """Tell how the process goes, and when it has ended by itself."""
+        """Report the process's log, and its end."""
         found = self._processes.of(self._owner) if self._processes else None
         if found is None:
             return 200, None
-        if found["pid"] != self._own:  # it was another component's, or that of earlier code
+        if found["pid"] != self._own:  # from another component, or from before an update
             self._own = found["pid"]
             self._answers.put(Answer("adopted", 200, self._processes.record(found)))
         status = self._processes.status(found)
@@ -222,7 +224,7 @@ class Web:
 
 
 def _detail(data):
-    """The sentence of a refusal, however it is wrapped."""
+    """The message of a refusal, in whatever form."""
     try:
         detail = json.loads(data)["detail"]
         if isinstance(detail, list):
@@ -235,5 +237,5 @@ def _detail(data):
 def _reason(error):
     reason = getattr(error, "reason", error)
     if isinstance(reason, TimeoutError):
-        return "no answer in time"
+        return "timed out"
     return str(getattr(reason, "strerror", None) or reason)

@@ -1,16 +1,16 @@
 # pyright: basic, reportMissingImports=false
-"""Builds the SpoutBridge component inside TouchDesigner, from `network.toml` beside this file.
+"""Build the SpoutBridge component inside TouchDesigner, from `network.toml` next to this file.
 
-In TouchDesigner: drag this file into a network and choose Run Script, or paste the line that
-`spout-bridge td` prints into the Textport. Running it again brings every SpoutBridge of the
-project up to date: values, looks and wires stay. It touches nothing but its own components, and in
-there nothing but what it made: that is listed in the component's storage, carries the tag and has
-the type that it was made with. A copy of a node has the tag too, but is not in the list.
+In TouchDesigner: drag this file into a network and choose Run Script, or paste the line from
+`spout-bridge td` into the Textport. Running it again updates every SpoutBridge in the project:
+values, looks and wires stay. It only touches its own components, and in them only operators that it
+created: those are listed in the component's storage and have the tag and their original type. A
+copied node also has the tag, but is not in the list.
 
-It never ends half-way without a word: what one operator or parameter raises is noted, the rest is
-built, and `SpoutBridge_report.json` is written in any case, into the project's folder or, where
-that cannot be, into the folder for temporary files. `SpoutBridge.tox` is of a component that is
-built anew for it, so that no token, path, look or pipeline of this patch is in it.
+Errors never stop it silently: an error in one operator or parameter is recorded, the rest is built,
+and `SpoutBridge_report.json` is always written, to the project folder or else to the temporary
+folder. `SpoutBridge.tox` is saved from a separate, clean build, so it contains no token, path, look
+or pipeline of this patch.
 """
 
 import json
@@ -20,21 +20,21 @@ import traceback
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-MANY = 100  # names tried for the component where others have them
-STORE = "spout_bridge"  # in the component's storage: what was made, and the Command that was set
-APART = 60  # units of the network between its contents and the new component
+MANY = 100  # names to try for the component
+STORE = "spout_bridge"  # in the component's storage: operators created, and the Command set
+APART = 60  # network units between existing operators and the new component
 
 
 class BuildError(Exception):
-    """What is in the way, in one sentence; nothing was changed in this component."""
+    """The problem in one sentence; this component was not changed."""
 
 
 class Builder:
-    """One build. `report` says what this build of TouchDesigner did not have, and what failed."""
+    """One build. `report` lists what this TouchDesigner build lacks, and what failed."""
 
     def __init__(self, td, kit, command=""):
-        """`td` is TouchDesigner's module, `kit` the folder of this file, `command` what starts a
-        bridge on this machine.
+        """`td` is TouchDesigner's module, `kit` this file's folder, `command` the command line that
+        starts a bridge on this machine.
         """
         self._td, self._kit, self._command = td, Path(kit), command
         self._spec, self._tag, self._wanted = {}, "", set()
@@ -45,17 +45,17 @@ class Builder:
         }  # fmt: skip
 
     def read(self):
-        """Read what is to be built; it raises where the kit is not whole."""
+        """Read the network to build; raises if the kit is incomplete."""
         self._spec = tomllib.loads((self._kit / "network.toml").read_text("utf-8-sig"))
         self._tag, self._wanted = self._spec["tag"], {row["name"] for row in self._spec["op"]}
         self.report["version"] = self._spec["version"]
 
     def build(self, place, link=False, another=False):
-        """Bring the components of the project up to date, or make the first one in `place`;
-        `another` makes one there too where that network has none.
+        """Update the components of the project, or create the first one in `place`; `another`
+        creates one there if that network has none.
 
-        `link` has the DATs read the kit's files as they change, for work on the component itself.
-        Returns the component in that network, else any; None where none could be made.
+        `link` makes the DATs follow the kit's files, for work on the component itself. Returns the
+        component in that network, else any; None if none could be created.
         """
         found = self._components()
         if not found or (another and all(comp.parent() != place for comp in found)):
@@ -72,8 +72,8 @@ class Builder:
         return comp
 
     def save(self, place, folder):
-        """Write the .tox of a component that is made anew in a network of its own, where nothing
-        cooks: what the patch has, and this machine, are not in it.
+        """Save the .tox of a clean component built in a separate network where nothing cooks: it
+        contains nothing of the patch or this machine.
         """
         with self._trying("SpoutBridge.tox"):
             scratch = place.create(self._td.baseCOMP, f"{self._spec['name']}_saving")
@@ -83,8 +83,8 @@ class Builder:
                 clean.read()
                 comp = clean._make(scratch)
                 clean._bring_up(comp, start=False)
-                if clean.report["errors"]:  # the same that the component's own build told
-                    self._fail("SpoutBridge.tox", "was not saved, because of the errors above.")
+                if clean.report["errors"]:  # those already reported for the component
+                    self._fail("SpoutBridge.tox", "not saved because of the errors above.")
                     return
                 path = Path(folder) / f"{self._spec['name']}.tox"
                 self.report["saved"] = str(comp.save(str(path)) or path)
@@ -97,7 +97,7 @@ class Builder:
                 scratch.destroy()
 
     def write(self, folder):
-        """Write the report into the folder, or else where temporary files are; its path."""
+        """Write the report to the folder, else to the temporary folder; returns its path."""
         text = json.dumps(self.report, indent=1, default=str)
         for place in (folder, tempfile.gettempdir()):
             path = Path(place) / "SpoutBridge_report.json"
@@ -108,10 +108,10 @@ class Builder:
 
     @contextmanager
     def _trying(self, what):
-        """Whatever is raised becomes a line of the report, with its traceback; the rest goes on."""
+        """Record any error in the report, with its traceback, and continue."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - TouchDesigner raises what it likes; it is told
+        except Exception as error:  # noqa: BLE001 - TouchDesigner raises anything; it is reported
             sentence = str(error) if isinstance(error, BuildError) else _said(error)
             self._fail(what, sentence, traceback.format_exc())
 
@@ -120,11 +120,11 @@ class Builder:
         if trace:
             self.report["tracebacks"].append({"what": what, "traceback": trace})
 
-    # Whose is what.
+    # Ownership.
 
     def _components(self):
-        """Every component of the project. Another operator with the tag is a copy of one of ours
-        that an artist made, outside of a component: it loses it.
+        """Every component of the project. Any other tagged operator outside a component is an
+        artist's copy of one of ours: its tag is removed.
         """
         found = []
         for other in self._td.op("/").findChildren(tags=[self._tag]):
@@ -135,13 +135,13 @@ class Builder:
         return found
 
     def _is_component(self, comp):
-        """By what it was built with; before there was a list, by its extension."""
+        """By its list of operators; for older builds, by its extension."""
         return self._tag in comp.tags and (
             self._list(comp) is not None or comp.op(self._spec["extension"]) is not None
         )
 
     def _list(self, comp):
-        """Name to {"type", "of"} of what was made in a component; None where nobody wrote it."""
+        """Name to {"type", "of"} of the operators created in a component; None if not recorded."""
         return (comp.fetch(STORE, None, search=False) or {}).get("made")
 
     def _remember(self, comp, **more):
@@ -151,7 +151,7 @@ class Builder:
         if self._tag not in op.tags:
             return False
         made = self._list(comp)
-        if made is None:  # an older component: by its name
+        if made is None:  # an older component: by name
             return op.name in self._wanted or op.name in self._spec["former"]
         return made.get(op.name, {}).get("type") == op.OPType
 
@@ -160,19 +160,19 @@ class Builder:
         self.report["kept"].append(op.path)
 
     def _check(self, comp):
-        """Whether what the artist put into the component has a name that is needed."""
+        """BuildError if the artist's own operator in the component has a name that we need."""
         for name in self._wanted:
             there = comp.op(name)
             if there is not None and not self._ours(comp, there):
                 raise BuildError(
-                    f"it has a {there.OPType} called {name} that is not part of the component: "
-                    "rename it or take it out, and build again."
+                    f"it contains a {there.OPType} named {name} that is not part of the component: "
+                    "rename or remove it, and build again."
                 )
 
     # The component.
 
     def _make(self, place):
-        """A new one, under the first free name, beside what the network has."""
+        """Create one under the first free name, next to the network's operators."""
         name = self._spec["name"]
         names = [name, *(f"{name}{number}" for number in range(1, MANY))]
         free = next(name for name in names if place.op(name) is None)
@@ -186,7 +186,7 @@ class Builder:
         return comp
 
     def _bring_up(self, comp, link=False, start=True):
-        """Make what is missing, set what is declared, remove what is not any more."""
+        """Create missing operators, set declared values, remove obsolete operators."""
         made = self._list(comp)
         if made is None:
             made = {op.name: {"type": op.OPType} for op in comp.children if self._ours(comp, op)}
@@ -198,7 +198,7 @@ class Builder:
             with self._trying(f"{comp.path}/{row['name']}"):
                 self._operator(comp, row, link)
         with self._trying(f"the pages of {comp.path}"):
-            self._pages(comp)  # before the expressions that read them
+            self._pages(comp)  # before the expressions that use them
             if not start:
                 comp.par.Active = False
         for row in self._spec["op"]:
@@ -209,7 +209,7 @@ class Builder:
                 self._set(target, row.get("set", {}), row.get("expr", {}))
         extensions = getattr(getattr(comp, "seq", None), "ext", None)
         if extensions is not None and extensions.numBlocks < 1:
-            extensions.numBlocks = 1  # or there are no parameters for one
+            extensions.numBlocks = 1  # otherwise the extension has no parameters
         self._set(comp, self._spec["set"], {})
         self._remove(comp)
         with self._trying(comp.path):
@@ -218,7 +218,7 @@ class Builder:
                 comp.initializeExtensions()
                 self._test(comp)
             else:
-                comp.par.Active = True  # for whoever loads it
+                comp.par.Active = True  # for loading the .tox
 
     def _operator(self, comp, row, link):
         name, kind = row["name"], row["type"]
@@ -226,18 +226,18 @@ class Builder:
         if there is not None and there.OPType != kind:
             for docked in [op for op in there.docked if self._ours(comp, op)]:
                 docked.destroy()
-            there.destroy()  # ours, of an earlier version
+            there.destroy()  # ours, from an earlier version
             there = None
         if there is None:
             if not hasattr(self._td, kind):
-                raise BuildError(f"this build has no {kind}; it was left out.")
-            self._own(comp, name, kind)  # first, or one that raises half-way is a stranger later
+                raise BuildError(f"this TouchDesigner build has no {kind}; it was skipped.")
+            self._own(comp, name, kind)  # first, so that a half-created one is still ours
             there = comp.create(getattr(self._td, kind), name)
             there.tags.add(self._tag)
             self.report["made"].append(name)
             self._undock(comp, there, row)
             if kind == "tableDAT":
-                there.clear()  # it begins with an empty cell
+                there.clear()  # it starts with an empty cell
         there.nodeX, there.nodeY = row["at"]
         if "file" in row:
             self._text(there, self._kit / row["file"], link)
@@ -246,8 +246,8 @@ class Builder:
         self._remember(comp, made={**(self._list(comp) or {}), name: {"type": kind, "of": of}})
 
     def _undock(self, comp, host, row):
-        """`create` docks DATs to some operators. One that a parameter of it names is needed, as the
-        keys of a ramp, unless we name another there; the rest would only lie about.
+        """`create` docks DATs to some operators. Keep those that a parameter refers to, such as a
+        ramp's keys, unless we set that parameter; remove the rest.
         """
         set_here = {name for names in (*row.get("set", {}), *row.get("expr", {}))
                     for name in names.rstrip("?").split("|")}  # fmt: skip
@@ -263,7 +263,7 @@ class Builder:
         if link:
             self._set(dat, {"file": str(path), "syncfile": True}, {})
         text = path.read_text("utf-8-sig")
-        if dat.text != text:  # a module that has not changed is not compiled anew
+        if dat.text != text:  # do not recompile an unchanged module
             dat.text = text
 
     def _connect(self, comp, target, row):
@@ -272,7 +272,7 @@ class Builder:
                 target.inputConnectors[place].connect(comp.op(name))
 
     def _remove(self, comp):
-        """What an earlier version made and this one has not; what was docked goes with its host."""
+        """Remove operators of earlier versions that are no longer used, and their docked DATs."""
         made = self._list(comp) or {}
         for name, entry in list(made.items()):
             if name in self._wanted or entry.get("of") in self._wanted:
@@ -288,7 +288,7 @@ class Builder:
     # Parameters.
 
     def _set(self, target, values, expressions):
-        """Set each parameter that is there and has another value; report each that is not there."""
+        """Set each parameter whose value differs; report missing ones."""
         for names, value in [*values.items(), *expressions.items()]:
             with self._trying(f"{target.path} {names}"):
                 par = self._par(target, names)
@@ -303,7 +303,7 @@ class Builder:
                     par.val = value
 
     def _par(self, target, names):
-        """By the first name that is there; a "?" behind means that a build may do without."""
+        """By the first name that exists; a trailing "?" means it may be missing."""
         for name in names.rstrip("?").split("|"):
             if target.par[name] is not None:
                 return target.par[name]
@@ -317,7 +317,7 @@ class Builder:
             self.report["missing"].append(told)
 
     def _pages(self, comp):
-        """The component's own parameters; those of the bridge are made when it connects."""
+        """Create the component's own parameters; the bridge's are created on connect."""
         pages = comp.op("bridge_pages").module
         there = {page.name for page in comp.customPages}
         for page in self._spec["page"]:
@@ -338,8 +338,8 @@ class Builder:
         self._start_line(comp)
 
     def _start_line(self, comp):
-        """The command of this machine, unless the artist wrote another one. The declared one finds
-        a bridge by PATH, and is what a .tox has that goes to other machines.
+        """Set this machine's command line, unless the artist changed it. The default uses PATH and
+        is saved in a .tox for other machines.
         """
         par = comp.par.Command
         stored = comp.fetch(STORE, None, search=False) or {}
@@ -347,25 +347,25 @@ class Builder:
             par.val = self._command
             self._remember(comp, command=self._command)
 
-    # The end.
+    # Test and report.
 
     def _test(self, comp):
-        """An extension that does not start says so nowhere but in the Textport: so it is asked."""
+        """Test the extension: a failed start is otherwise only shown in the Textport."""
         test = getattr(comp, "SelfTest", None)
         if test is None:
-            self._fail(f"The extension of {comp.path}", "did not start; the Textport says why.")
+            self._fail(f"The extension of {comp.path}", "did not start; see the Textport.")
         else:
             self.report["errors"] += test()
 
     def told(self, written):
-        """The report in a few lines; `written` is where it lies."""
+        """The report in a few lines; `written` is its path."""
         report = self.report
         paths = ", ".join(report["components"]) or "not built"
         lines = [" ".join(("SpoutBridge", report["version"], f"is {paths}"))]
         lines += [f"  saved as {report['saved']}"] if report["saved"] else []
-        lines += [f"  this build of TouchDesigner has no {what}" for what in report["missing"]]
+        lines += [f"  missing in this TouchDesigner build: {what}" for what in report["missing"]]
         lines += [f"  ERROR {what}" for what in report["errors"]]
-        lines += [f"  the whole report: {written}"] if written else []
+        lines += [f"  full report: {written}"] if written else []
         return "\n".join(lines)
 
 
@@ -374,8 +374,8 @@ def _said(error):
 
 
 def editor(td):
-    """The network editor that the artist works in: the current pane, which may be the Textport that
-    the line was pasted into, or a panel; else the first one that there is. None without any.
+    """The network editor in use: the current pane, unless that is the Textport or a panel; else the
+    first one. None if there is none.
     """
     panes = getattr(td.ui, "panes", None)
     listed = [getattr(panes, "current", None), *(panes or ())]
@@ -384,13 +384,13 @@ def editor(td):
 
 
 def here(td):
-    """The network that the artist looks at; else the usual first one, or the root."""
+    """The network shown in the editor; else /project1, or the root."""
     owner = getattr(editor(td), "owner", None)
     return owner or td.op("/project1") or td.op("/")
 
 
 def beside(td, place):
-    """(x, y) right of what a network has, or in the middle of its editor where it is empty."""
+    """(x, y) right of a network's operators, or the centre of its editor if empty."""
     there = place.children
     if there:
         right = max(op.nodeX + op.nodeWidth for op in there)
@@ -402,7 +402,7 @@ def beside(td, place):
 
 
 def main(file, command="", place=None, link=False, another=False):
-    """Build, test, report, save; the component, or None. It raises nothing: the report tells."""
+    """Build, test, report, save; the component, or None. Errors go to the report."""
     import td
 
     comp, folder = None, td.project.folder
@@ -411,18 +411,18 @@ def main(file, command="", place=None, link=False, another=False):
         builder.read()
         place = place or here(td)
         comp = builder.build(place, link, another)
-        builder.write(folder)  # first: saving is where TouchDesigner itself might end
+        builder.write(folder)  # first: saving might crash TouchDesigner
         if comp is not None:
             builder.save(place, folder)
-    except Exception as error:  # noqa: BLE001 - the report is all that we ever see of it
+    except Exception as error:  # noqa: BLE001 - reported
         builder._fail("the builder", _said(error), traceback.format_exc())
     print(builder.told(builder.write(folder)))  # noqa: T201
     return comp
 
 
-# Pasted, the line brings `__file__` along; dragged in, the Text DAT knows its file.
+# A pasted line sets `__file__`; when dragged in, the Text DAT knows its file.
 if "me" in globals():
     main(globals()["me"].par.file.eval(), place=globals()["me"].parent())
 elif __name__ == "__main__":
-    place = globals().get("PLACE")  # the loader's: one is wanted there
+    place = globals().get("PLACE")  # set by the loader: create one there
     main(__file__, globals().get("COMMAND", ""), place, another=place is not None)

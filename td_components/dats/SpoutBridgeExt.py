@@ -1,8 +1,8 @@
 # pyright: basic, reportUndefinedVariable=false
-"""The extension: TouchDesigner's side of the component. What it decides is decided in the plain
-modules beside it; here parameters are read and set.
+"""The extension: TouchDesigner's side of the component. Decisions are made in the plain modules;
+this reads and sets parameters.
 
-Methods with a capital are promoted: `op('SpoutBridge').RecallLook('opening')`.
+Capitalised methods are promoted: `op('SpoutBridge').RecallLook('opening')`.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 
 log = logging.getLogger("SpoutBridge")
 
-# What a patch may rely on, from version to version.
+# The stable interface for patches.
 CONTRACT = {
     "methods": (
         "Set", "Get", "Do", "Names", "SaveLook", "RecallLook", "DeleteLook", "Looks", "NextLook",
@@ -29,13 +29,13 @@ CONTRACT = {
 MODULES = (
     "bridge_link", "bridge_values", "bridge_web", "bridge_process", "bridge_pages", "bridge_show",
 )  # fmt: skip
-PROCESS = "spout_bridge_process"  # in the component's storage: by what its bridge is found again
-SURE = 2  # frames after which a component is there, or was destroyed
-REST = 1.0  # seconds after a defect
+PROCESS = "spout_bridge_process"  # in the component's storage: record of its bridge process
+SURE = 2  # frames until a component exists again, or was destroyed
+REST = 1.0  # seconds of pause after a bug
 
 
 class SpoutBridgeExt:
-    """One component's."""
+    """The extension of one component."""
 
     def __init__(self, ownerComp):
         self.ownerComp, self._owner_id = ownerComp, ownerComp.id
@@ -47,16 +47,16 @@ class SpoutBridgeExt:
         self._link = modules["bridge_link"].Link(self._web, values, self._send, self._path)
         self._pages, self._row_of = modules["bridge_pages"], modules["bridge_show"].row_of
         self._show = modules["bridge_show"].Show(ownerComp, modules["bridge_pages"], values)
-        self._opened = None  # what the connection was opened with
-        self._defect, self._ill, self._rest_until = "", "", 0.0  # the one that was logged; told now
+        self._opened = None  # settings of the open connection
+        self._defect, self._ill, self._rest_until = "", "", 0.0  # logged one; shown one
         self._tell_looks()
         self._claim()
 
     def onDestroyTD(self):
-        """The extension begins anew, and a bridge that it started goes on; or the component goes,
-        and its bridge too. Which of both is only to be seen some frames later.
+        """Either the extension restarts and its bridge keeps running, or the component is destroyed
+        and its bridge ends too; which one only shows some frames later.
 
-        No promoted name may be used in here: TouchDesigner hangs.
+        Do not use promoted names here: TouchDesigner hangs.
         """
         if self._ended:
             return
@@ -64,16 +64,16 @@ class SpoutBridgeExt:
         self._processes.use(self._owner_id, None)
         try:
             self._link.close()
-        except Exception:  # what it needs may have gone before; the thread must go all the same
+        except Exception:  # its operators may be gone; the thread must end anyway
             log.exception("The connection could not be closed.")
         finally:
             self._web.close()
         try:
             run("args[0]()", self._confirm, delayFrames=SURE, fromOP=op("/"))
-        except Exception:  # TouchDesigner ends: `exit` has done it, or the end of the pipe will
-            log.exception("Nobody will look whether the component is still there.")
+        except Exception:  # TouchDesigner exits: `exit` or the closed pipe ends the bridge
+            log.exception("Cannot check whether the component still exists.")
 
-    __delTD__ = onDestroyTD  # what builds before 2023 call
+    __delTD__ = onDestroyTD  # called by builds before 2023
 
     def _confirm(self):
         if not self.ownerComp.valid:
@@ -90,7 +90,7 @@ class SpoutBridgeExt:
         return self._show.par(name).eval()
 
     def Names(self):
-        """The bridge's parameters that there are now, each with the component's name for it."""
+        """The bridge's current parameters, each with its name in the component."""
         return self._show.names()
 
     def Do(self, action):
@@ -98,7 +98,7 @@ class SpoutBridgeExt:
         self._link.do(action)
 
     def SaveLook(self, name):
-        """Keep the values of all live parameters under a name."""
+        """Save the values of all live parameters under a name."""
         if not name:
             self._show.error("look", "A look needs a name.")
             return
@@ -114,38 +114,38 @@ class SpoutBridgeExt:
         self._tell_looks()
 
     def RecallLook(self, name):
-        """Set all values of a look at once; those that the patch drives stay with the patch."""
+        """Set all values of a look at once, except those driven by the patch."""
         table, place = self._look(name)
         if place is None:
             there = ", ".join(self.Looks()) or "none yet"
-            self._show.error("look", f"There is no look {name!r}; there is {there}.")
+            self._show.error("look", f"Look {name!r} does not exist; available: {there}.")
             return
         driven = self._show.values()[1]
         values = json.loads(table[place, 1].val)
         self._link.recall(name, {n: v for n, v in values.items() if n not in driven})
 
     def DeleteLook(self, name):
-        """Forget a look."""
+        """Delete a look."""
         table, place = self._look(name)
         if place is not None:
             table.deleteRow(place)
         self._tell_looks()
 
     def Looks(self):
-        """The names of the looks, in the order in which they were saved."""
+        """The names of the looks, in the order they were saved."""
         table = self.ownerComp.op("looks")
         names = [table[place, 0].val for place in range(table.numRows)]
         return [name for name in names if name]
 
     def NextLook(self):
-        """Recall the look after the one that Look names; after the last, the first."""
+        """Recall the look after the current Look; after the last, the first."""
         looks, now = self.Looks(), self.ownerComp.par.Look.eval()
         if looks:
             self.RecallLook(looks[(looks.index(now) + 1) % len(looks) if now in looks else 0])
 
     def ResetToDefaults(self):
-        """Set the live parameters of the pipeline to their defaults, all at once. What the patch
-        drives stays, and so does what is on the page Show: no reset lights a dark stage.
+        """Reset the pipeline's live parameters to their defaults, all at once, except those driven
+        by the patch and those on the page Show: a reset must not light a dark stage.
         """
         shown, driven = self._show.values()
         self._link.set_all({
@@ -156,30 +156,28 @@ class SpoutBridgeExt:
         })  # fmt: skip
 
     def AddListener(self, dat):
-        """Have a Text DAT, or the one at that path, be called as the Callback DAT is; it stays so
-        when the project is saved.
-        """
+        """Also call this Text DAT, or the one at this path; saved with the project."""
         found = op(dat) if isinstance(dat, str) else dat
         if not hasattr(found, "module"):
-            raise LookupError(f"A listener is a DAT with callbacks; there is none at {dat!r}.")
+            raise LookupError(f"No DAT with callbacks at {dat!r}.")
         self._show.listen(found.path, True)
 
     def RemoveListener(self, dat):
-        """Call a DAT no more."""
+        """Stop calling a DAT."""
         self._show.listen(dat if isinstance(dat, str) else dat.path, False)
 
     def Connect(self):
-        """Begin the connection anew."""
+        """Connect again."""
         self.ownerComp.par.Active = True
         self._opened = None
 
     def Disconnect(self):
-        """Be inactive."""
+        """Disconnect."""
         self.ownerComp.par.Active = False
 
     def StartBridge(self):
-        """Start a bridge on this machine by the line in Command, or by its default, which finds
-        spout-bridge by PATH, where that line's program is not here: the patch came from elsewhere.
+        """Start a bridge on this machine with the line in Command; if its program does not exist
+        here, as in a patch from another machine, with the default, which uses PATH.
         """
         par = self.ownerComp.par
         lines = par.Command.eval(), par.Command.default
@@ -188,23 +186,23 @@ class SpoutBridgeExt:
         self._web.start(command, port, fallback)
 
     def StopBridge(self):
-        """End the bridge that StartBridge started."""
+        """Stop the bridge started with StartBridge."""
         self._web.stop()
 
     def Contract(self):
-        """What a patch may rely on: methods, callbacks, states of the connection."""
+        """The stable interface: methods, callbacks, connection states."""
         return CONTRACT
 
     def SelfTest(self):
-        """What is not as it should be, as sentences; empty when all is well."""
-        problems = [] if self._web._thread.is_alive() else ["The web thread does not run."]
+        """Problems found, as sentences; empty if all is well."""
+        problems = [] if self._web._thread.is_alive() else ["The web thread is not running."]
         problems += [
             f"The extension has no method {name}."
             for name in CONTRACT["methods"]
             if not callable(getattr(self, name, None))
         ]
         if set(CONTRACT["connection"]) != set(self._states):
-            problems.append("The states of bridge_link are other ones than the contract's.")
+            problems.append("The states of bridge_link do not match the contract.")
         self._defect, self._rest_until = "", 0.0
         self.frame()
         return [*problems, self._defect] if self._defect else problems
@@ -212,8 +210,8 @@ class SpoutBridgeExt:
     # Called by the DATs.
 
     def frame(self):
-        """Once a frame. A defect lets the component rest a while, never the patch, and is told when
-        it is another than the last.
+        """Run once per frame. A bug pauses the component for a moment, never the patch, and is
+        reported if it differs from the last one.
         """
         now = time.monotonic()
         if now < self._rest_until:
@@ -228,22 +226,22 @@ class SpoutBridgeExt:
             if self._ill:
                 self._ill = ""
                 self._show.cured("component")
-        except Exception as error:  # a defect of ours must not take the timeline along
+        except Exception as error:  # our bug must not stop the timeline
             self._rest_until = now + REST
             defect = f"{type(error).__name__}: {error}"
             if defect != self._defect:
                 self._defect = defect
-                log.exception("This is a defect of the component: please report it.")
+                log.exception("This is a bug in the component: please report it.")
             if defect != self._ill:
                 self._ill = defect
                 self._show.error("component", defect, lasting=True)
 
     def shown(self, name, otherwise=""):
-        """What a read-only parameter shows; its expression asks this."""
+        """The value of a read-only parameter, for its expression."""
         return self._show.shown(name, otherwise)
 
     def heard(self, address, arguments):
-        """An OSC message came."""
+        """An OSC message was received."""
         self._link.heard(address, arguments)
 
     def pulse(self, name):
@@ -268,14 +266,14 @@ class SpoutBridgeExt:
             own[name]()
 
     def exit(self):
-        """TouchDesigner ends: a bridge that was started here ends too."""
+        """TouchDesigner exits: stop the bridge started here."""
         if self._ended:
             return
         self._ended = True
         self._processes.use(self._owner_id, None)
         try:
             self._link.close()
-        except Exception:  # whatever has gone before: the bridge is to end all the same
+        except Exception:  # its operators may be gone; the bridge must end anyway
             log.exception("The connection could not be closed.")
         if self._processes.of(self._owner_id):
             self._web.stop()
@@ -284,8 +282,8 @@ class SpoutBridgeExt:
     # The process.
 
     def _claim(self):
-        """Find the bridge again that this component started before its code was compiled anew, or
-        its project was opened again; end those of components that are gone.
+        """Find the bridge that this component started before its code was recompiled or its project
+        reopened; end those of destroyed components.
         """
         comp = self.ownerComp
         kept, port = comp.fetch(PROCESS, None, search=False), comp.par.Port.eval()
@@ -295,7 +293,7 @@ class SpoutBridgeExt:
             comp.unstore(PROCESS)  # it has ended, or this is a copy
 
     def _remember(self, events):
-        """Keep by what the bridge is found again."""
+        """Store the record of the bridge process."""
         for event in events:
             if event.kind == "process" and event.value[0] == 200:
                 if event.name in ("started", "adopted"):
@@ -307,7 +305,7 @@ class SpoutBridgeExt:
     # Connection and values.
 
     def _keep_open(self):
-        """Open or close as the parameters say; anew where they changed."""
+        """Open or close the connection according to the parameters; reopen it if they changed."""
         par = self.ownerComp.par
         wanted = None
         if par.Active.eval():
@@ -328,8 +326,8 @@ class SpoutBridgeExt:
             self._link.close()
 
     def _path(self, name, value):
-        """The file that a parameter names: TouchDesigner writes one beside the project by its name
-        alone.
+        """The full path of a file parameter: TouchDesigner stores files next to the project by name
+        only.
         """
         par = self._show.par(name)
         if par.eval() == value and not value.startswith("~"):
@@ -343,7 +341,7 @@ class SpoutBridgeExt:
     # Looks and callbacks.
 
     def _look(self, name):
-        """The table of looks, and the number of a look's row or None."""
+        """The table of looks, and a look's row number or None."""
         table = self.ownerComp.op("looks")
         return table, self._row_of(table, name)
 

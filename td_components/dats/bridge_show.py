@@ -1,8 +1,8 @@
 # pyright: basic, reportUndefinedVariable=false
-"""What the component shows: pages, values, state, the fade; and the artist's callbacks.
+"""The component's display: pages, values, state, the fade; and the artist's callbacks.
 
-A Text DAT of the component, used by its extension; main thread only. What only shows something has
-an expression that asks for it: a constant that is written would be a change of the project.
+A Text DAT of the component, used by its extension; main thread only. Read-only parameters use
+expressions: writing a constant would modify the project.
 """
 
 import json
@@ -14,79 +14,79 @@ import time
 
 log = logging.getLogger("SpoutBridge")
 
-PLACEHOLDER = (128, 128)  # size of a Spout In TOP that has no sender
-AGAIN, SELDOM = 0.25, 60.0  # seconds between tries to make what could not be made, twice each time
-BRIEF = 60.0  # seconds that an error of what is over is shown
-LONGEST_STEP = 0.1  # seconds that a fade goes on by in one frame
-VALUES = ("parameter", "pipeline")  # kinds of rows that have a value at the bridge
+PLACEHOLDER = (128, 128)  # size of a Spout In TOP without a sender
+AGAIN, SELDOM = 0.25, 60.0  # seconds between attempts to build, doubling each time
+BRIEF = 60.0  # seconds that a past error is shown
+LONGEST_STEP = 0.1  # most seconds that a fade advances in one frame
+VALUES = ("parameter", "pipeline")  # kinds of rows with a value in the bridge
 LISTENERS = "spout_bridge_listeners"  # in the component's storage: paths of DATs
-# The component's own parameters that show something, and what they show before there is anything.
+# The component's own read-only parameters, and their initial values.
 SHOWN = {
     "Connection": "OFF", "Message": "", "Engine": "", "Loading": "", "Fps": 0.0, "Latency": 0.0,
     "Memory": 0.0, "Lasterror": "", "Live": 0.0,
 }  # fmt: skip
-THERE = ("live", "still")  # how it stands with an input that gives pictures
-NONE = "none"  # as an input: there is to be none
+THERE = ("live", "still")  # conditions of an input that provides frames
+NONE = "none"  # as an input: no input
 SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:")
-SENDERS = "spout" if sys.platform == "win32" else "shm"  # what shares pictures by name here
-CALM = ("OFF", "CONNECTING", "STARTING", "CONNECTED")  # states that are no error
+SENDERS = "spout" if sys.platform == "win32" else "shm"  # how senders are named on this system
+CALM = ("OFF", "CONNECTING", "STARTING", "CONNECTED")  # states that are not errors
 
 
 class Show:
     """Sets the parameters and tables of one component. `show` takes what the link returns."""
 
     def __init__(self, owner, pages, values):
-        """`values` learns the schema that was kept from the last time."""
+        """`values` loads the schema cached from the last time."""
         self._owner, self._pages, self._values = owner, pages, values
         self.rows = []
-        self._unbuilt: dict = {}  # a schema of which not all could be made
+        self._unbuilt: dict = {}  # a schema that could not be fully built
         self._build_at, self._tries = 0.0, 0
-        self._made = []  # names of the parameters that a schema asked for
+        self._made = []  # names of the parameters created for a schema
         self._pipeline = self._engine = ""
-        self._told = {}  # name to what it shows, and the dependency by which its expression knows
+        self._told = {}  # name to its value, and the dependency of its expression
         self._loading = {"loading": "", "phase": "", "progress": 1.0}
         self._memory = {"memory": 0.0, "worker_memory": 0.0}
-        self._live_inputs = []  # names of those beside the first that there are parameters for
-        self._input_state = {}  # of each, what it is and how it stands
-        self._seen = {}  # of each, the URI of what has given pictures
-        self._places = {}  # (table, name) to the number of the row
+        self._live_inputs = []  # names of the additional inputs with parameters
+        self._input_state = {}  # of each, its source and condition
+        self._seen = {}  # of each, the URI that has provided frames
+        self._places = {}  # (table, name) to row number
         for name, otherwise in SHOWN.items():
             if owner.par[name] is not None:
                 pages.bind(owner.par[name], otherwise)
         self._was_alive = False
-        self._errors = {}  # what one is about to (sentence, until when), the newest last
+        self._errors = {}  # subject to (sentence, until when), newest last
         self._at = time.monotonic()
         text = owner.op("schema_cache").text
-        if text.strip():  # so that a patch opens and plays without its bridge
+        if text.strip():  # so that a patch opens and runs without its bridge
             kept = json.loads(text)
             self._made = kept["made"]
             values.learn(kept["schema"])
             self._build(kept["schema"])
 
     def shown(self, name, otherwise=""):
-        """What a parameter shows; its expression asks this."""
+        """The value of a parameter, for its expression."""
         if name not in self._told:
             self._told[name] = [otherwise, tdu.Dependency(otherwise)]
         return self._told[name][1].val
 
     def _tell(self, **values):
-        """Have parameters show something."""
+        """Set the values of read-only parameters."""
         for name, value in values.items():
             told = self._told.setdefault(name, [None, tdu.Dependency(None)])
             if told[0] != value:
                 told[0] = told[1].val = value
 
     def told(self, name):
-        """What a parameter of SHOWN shows."""
+        """The value of a parameter of SHOWN."""
         return self._told[name][0] if name in self._told else SHOWN[name]
 
     def schema(self):
-        """The schema that the pages are made of; empty before the first."""
+        """The schema of the pages; empty before the first."""
         text = self._owner.op("schema_cache").text
         return json.loads(text)["schema"] if text.strip() else {"parameters": []}
 
     def values(self):
-        """(values by the bridge's names, names of those that the patch drives)."""
+        """(values by the bridge's names, names of those driven by the patch)."""
         shown, driven = {}, set()
         for row in self.rows:
             par = self._owner.par[row.name] if row.kind in VALUES else None
@@ -97,12 +97,12 @@ class Show:
         return shown, driven
 
     def names(self):
-        """The component's name for each of the bridge's parameters that there are now."""
+        """The component's name for each of the bridge's current parameters."""
         return {row.key: row.name for row in self.rows if row.kind in VALUES}
 
     def wishes(self):
-        """The URI of what each live input beside the first is to be: of the TOP that is sent as it,
-        or else what its parameter says; empty for whatever the bridge has.
+        """The wanted URI of each additional live input: that of its TOP, or else of its parameter;
+        empty to keep the bridge's setting.
         """
         found, par = {}, self._owner.par
         for name in self._live_inputs:
@@ -118,10 +118,10 @@ class Show:
             if name in (key, own) and self._owner.par[own] is not None:
                 return self._owner.par[own]
         there = ", ".join(self.names())
-        raise LookupError(f"There is no parameter {name!r} now; there is {there}.")
+        raise LookupError(f"Unknown parameter {name!r}; available: {there}.")
 
     def show(self, events, alive):
-        """Show what the link returned; `alive` says whether there is a bridge."""
+        """Show the events of the link; `alive` says whether a bridge is there."""
         for event in events:
             if event.kind in ("error", "wrong"):
                 self.error(event.name, event.value, event.about, event.kind == "wrong")
@@ -145,14 +145,14 @@ class Show:
         self.cured(*[about for about, (_, until) in self._errors.items() if until < now])
 
     def error(self, source, message, about="", lasting=False):
-        """Tell an error. It is shown until what it is `about` works again (see `cured`): for a
-        minute at most where it is over with that, else as long as that is `lasting`.
+        """Report an error. It is shown until its subject `about` works again (see `cured`), and for
+        at most a minute unless it is `lasting`.
         """
         self._note(about or source, message, lasting)
         self.call("onError", {"source": source, "message": message})
 
     def cured(self, *about):
-        """What an error was about works again, or is long over: show the newest of the others."""
+        """Clear errors that are resolved or long past, and show the newest remaining one."""
         if [self._errors.pop(one) for one in about if one in self._errors]:
             sentences = [sentence for sentence, _ in self._errors.values()]
             self._tell(Lasterror=sentences[-1] if sentences else "")
@@ -163,7 +163,7 @@ class Show:
         self._tell(Lasterror=message)
 
     def call(self, name, info):
-        """Call the artist's functions; their defects are told, and end nothing."""
+        """Call the artist's functions; their errors are reported and stop nothing."""
         listening = [self._owner.par.Callbackdat.eval()]
         listening += [op(path) for path in self.listeners()]
         for dat in listening:
@@ -181,16 +181,16 @@ class Show:
                 self.cured(where)
 
     def listeners(self):
-        """The paths of the DATs that are called beside the Callback DAT."""
+        """The paths of the DATs called besides the Callback DAT."""
         return self._owner.fetch(LISTENERS, [], search=False)
 
     def listen(self, path, on):
-        """Call a DAT from now on, or no more."""
+        """Start or stop calling a DAT."""
         others = [other for other in self.listeners() if other != path]
         self._owner.store(LISTENERS, [*others, path] if on else others)
 
     def fade(self, alive):
-        """Between the bridge's picture and the input, so that what is shown never goes away."""
+        """Fade between the bridge's image and the input, so that the output never disappears."""
         now = time.monotonic()
         step, self._at = min(now - self._at, LONGEST_STEP), now
         par, spout = self._owner.par, self._owner.op("spout_in")
@@ -198,8 +198,8 @@ class Show:
         part = step / max(par.Fadeseconds.eval(), 1e-3)
         live = self.told("Live")
         if size == PLACEHOLDER != (par.Outputw.eval(), par.Outputh.eval()):
-            live = 0.0  # the sender has gone, and there is nothing left to fade from
-            if alive:  # what nobody looks at does not cook, and would not see it come back
+            live = 0.0  # the sender is gone, with nothing left to fade from
+            if alive:  # an unviewed TOP does not cook and would miss its return
                 spout.cook(force=True)
         elif alive or par.Whengone.eval() == "stay":
             live = min(1.0, live + part)
@@ -207,12 +207,12 @@ class Show:
             live = max(0.0, live - part)
         self._tell(Live=live)
 
-    # One kind of event each.
+    # Event handlers.
 
     def _state(self, state, message):
         self._tell(Connection=state, Message=message)
         if state in ("OFF", "CONNECTING"):
-            self.cured("status")  # it was another bridge's, maybe
+            self.cured("status")  # possibly from another bridge
         self._owner.clearScriptErrors()
         if state not in CALM:
             self._owner.addScriptError(message)
@@ -231,11 +231,11 @@ class Show:
 
     def _value(self, name, value):
         if name not in self.names():
-            return  # a page that was built since has no place for it
+            return  # not on the pages built since
         par = self.par(name)
-        if par.style != "Menu" or value in par.menuNames:  # a menu takes nothing else
+        if par.style != "Menu" or value in par.menuNames:  # a menu accepts nothing else
             par.val = value
-        self._values.settle({name: par.eval()})  # what is not shown as it was told is no move
+        self._values.settle({name: par.eval()})  # not the user's change
 
     def _status(self, _, values):
         table, numbers = self._owner.op("status"), self._owner.op("state_numbers")
@@ -260,7 +260,9 @@ class Show:
             self.cured("status")
         par = self._owner.par
         width, _, height = str(values.get("output_size", "")).partition("x")
-        size = f"{par.Outputw.eval()}x{par.Outputh.eval()}"  # kept: the project opens in this size
+        size = (
+            f"{par.Outputw.eval()}x{par.Outputh.eval()}"  # stored: the project opens in this size
+        )
         if width.isdecimal() and height.isdecimal() and f"{width}x{height}" != size:
             par.Outputw, par.Outputh = int(width), int(height)
         if values.get("state", self._engine) != self._engine:
@@ -268,7 +270,7 @@ class Show:
             self.call("onState", {"state": self._engine, "before": before})
 
     def _stands(self, name, values):
-        """Show how it stands with a live input. That one is lost shows by what it was before."""
+        """Show the condition of a live input; it is lost if it was live before."""
         known = self._input_state.setdefault(name, ["", ""])
         known[:] = values.get(name, known[0]), values.get(f"{name}_input", known[1])
         told, condition = known
@@ -297,11 +299,11 @@ class Show:
             self._tell(Message="The bridge was stopped.")
 
     def _build(self, schema):
-        """Make the pages of a schema; what cannot be made is tried again after a while."""
+        """Build the pages of a schema; failures are retried later."""
         made, shown = self._made, self.values()[0]
         own = [par.name for par in self._owner.customPars if par.name not in made]
         self.rows = self._pages.plan(schema, own)
-        # Whatever becomes of the rest: what was begun here is ours.
+        # Even if the rest fails: everything begun here is ours.
         self._made = list(dict.fromkeys([*(row.name for row in self.rows), *made]))
         failed: list = []
         self.cured("page")
@@ -324,7 +326,7 @@ class Show:
         self._build_at = time.monotonic() + min(AGAIN * 2**self._tries, SELDOM)
 
     def _write(self, table, name, text):
-        """A row of name and value; only what is new is written: each write cooks what follows."""
+        """Write a row of name and value, only if changed: each write cooks what follows."""
         place = self._places.get((table.name, name))
         if place is None or place >= table.numRows or table[place, 0].val != name:
             place = row_of(table, name)
@@ -337,14 +339,12 @@ class Show:
 
 
 def row_of(table, name):
-    """The number of the row of that name, None where there is none: `row` would take the name for a
-    pattern.
-    """
+    """The row number for a name, or None: `row` would treat the name as a pattern."""
     return next((place for place in range(table.numRows) if table[place, 0].val == name), None)
 
 
 def _uri(text):
-    """A live input as the bridge takes it: a sender's name is one of Spout's, where there is it."""
+    """A live input as a URI for the bridge: a sender name means Spout where available."""
     text = text.strip()
     if not text or text.lower() == NONE or SCHEME.match(text) or "/" in text or "\\" in text:
         return text.lower() if text.lower() == NONE else text
@@ -352,7 +352,7 @@ def _uri(text):
 
 
 def _loading(loading, phase, progress):
-    """ "longlive: text encoder, 40 %"; empty where nothing is loaded."""
+    """ "longlive: text encoder, 40 %"; empty if nothing is loading."""
     if not loading:
         return ""
     return f"{loading}: {phase + ', ' if phase else ''}{100 * progress:.0f} %"

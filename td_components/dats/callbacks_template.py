@@ -1,14 +1,14 @@
-"""Callbacks of a SpoutBridge component. Keep those that you want; each gets one dictionary, whose
+"""Callbacks of a SpoutBridge component. Keep the ones you need; each receives a dictionary whose
 "comp" is the component.
 """
 
 
 def onConnect(info):
-    """The bridge is there: info["connection"] is CONNECTED or DEAF."""
+    """The bridge is connected: info["connection"] is CONNECTED or DEAF."""
 
 
 def onDisconnect(info):
-    """The bridge has gone, or was switched off: info["connection"], info["message"]."""
+    """The bridge is gone, or the component inactive: info["connection"], info["message"]."""
 
 
 def onState(info):
@@ -16,7 +16,7 @@ def onState(info):
 
 
 def onPipeline(info):
-    """Another pipeline is shown, and the pages are new: info["pipeline"], info["before"]."""
+    """Another pipeline is active and the pages are rebuilt: info["pipeline"], info["before"]."""
 
 
 def onLook(info):

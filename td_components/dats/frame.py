@@ -1,9 +1,9 @@
 # pyright: basic, reportUndefinedVariable=false
-"""Once a frame, and at the end of TouchDesigner."""
+"""Run once per frame, and when TouchDesigner exits."""
 
 
 def _extension():
-    comp = parent()  # whose extension cannot be asked for while it starts
+    comp = parent()  # its extension is not available while it starts
     return getattr(comp.ext, "SpoutBridgeExt", None) if comp.extensionsReady else None
 
 

@@ -1,7 +1,7 @@
 # pyright: basic, reportUndefinedVariable=false
-"""Builds SpoutBridge from the kit that is installed, where this is dragged in, and goes away.
+"""Build SpoutBridge from the installed kit where this is dragged in, then remove this.
 
-The network of a .tox of this never gets old: an update of the bridge brings a new kit.
+A .tox of this never becomes outdated: an update of the bridge brings a new kit.
 """
 
 import json
@@ -11,13 +11,13 @@ from pathlib import Path
 
 
 def onCreate():
-    """The .tox was dragged in. One frame later, since it is still being loaded now."""
-    if parent(2).allowCooking:  # else it is being made just now
+    """The .tox was dragged in. Build one frame later, since it is still loading."""
+    if parent(2).allowCooking:  # else it is just being built
         run("args[0]()", load, delayFrames=1, fromOP=op("/"))
 
 
 def data_folder():
-    """Where the bridge keeps its own files: as bridge/settings.py has it."""
+    """The bridge's own folder, as in bridge/settings.py."""
     home = Path.home()
     if sys.platform == "darwin":
         return home / "Library" / "Application Support" / "spout-bridge"
@@ -28,13 +28,13 @@ def data_folder():
 
 
 def load():
-    """Run the builder that the newest `spout-bridge td` told of."""
+    """Run the builder recorded by the latest `spout-bridge td`."""
     try:
         kit = json.loads((data_folder() / "td.json").read_text("utf-8"))
         source = Path(kit["builder"]).read_bytes()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        cure = "type `spout-bridge td` once in a terminal, and drag this in again."
-        print(f"SpoutBridge: no kit was found ({error}): {cure}")  # noqa: T201
+        cure = "run `spout-bridge td` in a terminal, then drag this in again."
+        print(f"SpoutBridge: kit not found ({error}): {cure}")  # noqa: T201
         return
     names = {"__name__": "__main__", "__file__": kit["builder"], "COMMAND": kit["command"],
              "PLACE": parent(2)}  # fmt: skip

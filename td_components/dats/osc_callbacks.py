@@ -1,9 +1,9 @@
 # pyright: basic, reportUndefinedVariable=false
-"""What the bridge says by OSC."""
+"""OSC messages from the bridge."""
 
 
 def onReceiveOSC(dat, rowIndex, message, byteData, timeStamp, address, args, peer):
-    comp = parent()  # whose extension cannot be asked for while it starts
+    comp = parent()  # its extension is not available while it starts
     extension = getattr(comp.ext, "SpoutBridgeExt", None) if comp.extensionsReady else None
     if extension:
         extension.heard(address, args)

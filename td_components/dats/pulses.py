@@ -1,12 +1,12 @@
 # pyright: basic, reportUndefinedVariable=false
-"""Buttons of the component."""
+"""The component's buttons."""
 
 
 def onPulse(par):
-    if par.name == "Selftest":  # where the extension does not start, it is wanted most
+    if par.name == "Selftest":  # must work even if the extension does not start
         op("selftest").module.begin(parent())
         return
-    comp = parent()  # whose extension cannot be asked for while it starts
+    comp = parent()  # its extension is not available while it starts
     extension = getattr(comp.ext, "SpoutBridgeExt", None) if comp.extensionsReady else None
     if extension:
         extension.pulse(par.name)

@@ -1,5 +1,5 @@
 # pyright: basic, reportUndefinedVariable=false
-"""The Self Test: what this build of TouchDesigner has and does, written into one file.
+"""The Self Test: record what this build of TouchDesigner supports, in one file.
 
 It takes about 20 seconds, frame by frame; but once, on purpose, it lets TouchDesigner stand still
 for a second and a half, and it pauses the timeline for a moment: not for a show. All that it makes

@@ -262,7 +262,7 @@ def test_a_picture_beside_the_project_and_one_of_the_bridges(patch, desk, tmp_pa
         if hasattr(os, "mkfifo"):
             os.mkfifo(tmp_path / "project" / "pipe.png")
             patch.par.Reference = str(tmp_path / "project" / "pipe.png")
-            patch.until(lambda: "There is no file" in patch.par.Lasterror.eval())
+            patch.until(lambda: "not found" in patch.par.Lasterror.eval())
             patch.par.Reference = "mine.png"
             patch.until(lambda: value(desk, "reference").startswith("mine-"))
 
@@ -381,7 +381,7 @@ def test_a_page_that_could_not_be_made_is_made_later_and_the_rest_at_once(
     monkeypatch.setattr(Par, "help", property(given.fget, help))
     with bridge(desk) as port:
         patch.connect(port)
-        assert "Prompt cannot be made: TdError: not in this build" in patch.par.Lasterror.eval()
+        assert "Prompt cannot be created: TdError: not in this build" in patch.par.Lasterror.eval()
         assert "Promptweight" in page(patch.comp, "Generate")
         assert "Panic" in page(patch.comp, "Show")
         assert "Prompt" not in page(patch.comp, "Generate"), "nor half of it"
@@ -462,10 +462,10 @@ def test_the_loras_of_the_bridges_machine_are_a_menu(patch, desk):
         assert re.fullmatch(
             r"ink/my style.safetensors  fits .*longlive.*; 0.0 MB; 20..-..-..", fits
         )
-        assert "unknown.pt  what it fits is seen when it is loaded; 0.0 MB" in unknown
+        assert "unknown.pt  compatibility shown on loading; 0.0 MB" in unknown
         assert "fits krea-realtime-video" in other
         assert "longlive" not in other
-        assert "odd.safetensors  fits none of the pipelines" in odd
+        assert "odd.safetensors  fits no pipeline" in odd
         par.val = "a big.safetensors"
         patch.until(lambda: value(desk, "lora_1") == "a big.safetensors")
         big.unlink()
@@ -704,7 +704,7 @@ def test_a_mistyped_host_is_called_that_and_osc_never_tries_it(patch, desk, monk
         patch.connect(port)
         patch.par.Host = "127.0.0.l"
         patch.until(lambda: patch.state == "OFFLINE")
-        assert patch.par.Message.eval() == "There is no machine called 127.0.0.l: see Host."
+        assert patch.par.Message.eval() == "There is no machine called 127.0.0.l: check Host."
         patch.until(lambda: patch.par.Live.eval() == 0.0)
         assert patch.par.Lasterror.eval() == ""
         patch.comp.Do("reset")
@@ -749,7 +749,7 @@ def test_whatever_sendosc_raises_the_frames_go_on_and_it_is_tried_again(patch, d
 def test_one_who_never_answers_holds_up_no_frame(patch):
     with stranger(None) as port:
         patch.connect(port, "OFFLINE")
-    assert "no answer in time" in patch.par.Message.eval()
+    assert "timed out" in patch.par.Message.eval()
     assert patch.slowest < 2, "the timeout is 3 s, and none of it is the patch's"
 
 
@@ -904,7 +904,7 @@ def test_looks_are_saved_recalled_and_followed_by_the_next(patch, desk):
         patch.td.press(patch.comp, "Nextlook")
         patch.until(lambda: patch.par.Prompt.eval() == "2")
         patch.comp.RecallLook("third")
-        assert "There is no look 'third'" in patch.par.Lasterror.eval()
+        assert "Look 'third' does not exist" in patch.par.Lasterror.eval()
         patch.comp.DeleteLook("2")
         assert patch.comp.Looks() == ["opening"]
 
@@ -1023,7 +1023,7 @@ def test_several_tools_listen_beside_the_callback_dat(patch, desk):
     for dat in (one, two, two):
         patch.comp.AddListener(dat)
     patch.comp.AddListener(one.path)
-    with pytest.raises(LookupError, match="there is none at '/project1/three'"):
+    with pytest.raises(LookupError, match="No DAT with callbacks at '/project1/three'"):
         patch.comp.AddListener("/project1/three")
     with bridge(desk) as port:
         patch.connect(port)
@@ -1077,7 +1077,7 @@ def test_the_last_error_goes_when_what_failed_works_again(patch, desk, tmp_path)
         patch.par.Reference = str(path)
         patch.until(lambda: shown.eval() == "")
         patch.par.Reference2 = str(tmp_path / "gone.png")
-        patch.until(lambda: "reference_2: There is no file" in shown.eval())
+        patch.until(lambda: "reference_2: File " in shown.eval())
         patch.par.Reference2 = ""
         patch.until(lambda: shown.eval() == "")
         desk.switch = lambda *_: (_ for _ in ()).throw(LookupError("There are no weights here."))
@@ -1142,7 +1142,7 @@ def test_an_error_of_a_callback_goes_when_it_works(patch):
     assert "my mistake" in patch.par.Lasterror.eval()
     dat.text = "def onError(info): pass"
     patch.comp.RecallLook("nor this")
-    assert "There is no look 'nor this'" in patch.par.Lasterror.eval()
+    assert "Look 'nor this' does not exist" in patch.par.Lasterror.eval()
     patch.comp.SaveLook("nor this")
     assert patch.par.Lasterror.eval() == ""
 
@@ -1188,7 +1188,7 @@ def test_a_command_of_another_machine_gives_way_to_the_bridge_that_path_finds(
     patch.until(lambda: patch.state == "OFFLINE")
     patch.td.press(patch.comp, "Startbridge")
     patch.until(lambda: patch.par.Message.eval() == f"by PATH run --keep --port {port}")
-    assert "is not on this machine; starting spout-bridge run" in caplog.text
+    assert "does not exist on this machine; starting spout-bridge run" in caplog.text
     patch.td.press(patch.comp, "Stopbridge")
     patch.until(lambda: patch.state == "OFFLINE")
 
@@ -1214,7 +1214,7 @@ def test_a_bridge_that_was_started_here_is_not_awaited_at_another_port(patch):
     patch.td.press(patch.comp, "Startbridge")
     patch.until(lambda: patch.par.Message.eval() == "RUNNING")
     patch.par.Port = second
-    has = f"the one that was started here has port {first}."
+    has = f"the bridge started here uses port {first}."
     patch.until(lambda: patch.par.Message.eval().endswith(has))
     assert patch.state == "OFFLINE"
     patch.play(1.2)

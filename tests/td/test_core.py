@@ -502,7 +502,7 @@ def test_a_bridge_that_starts_shows_the_last_line_of_its_log(line):
     line.tick()
     assert line.link.state == "OFFLINE"
     process(line, "started", {"pid": 1})
-    assert (line.link.state, line.link.message) == ("STARTING", "The bridge starts.")
+    assert (line.link.state, line.link.message) == ("STARTING", "The bridge is starting.")
     process(line, "log", "loading weights")
     for _ in range(10):
         line.wait(1.0)

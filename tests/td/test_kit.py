@@ -63,7 +63,7 @@ def test_a_loader_builds_the_installed_kit_where_it_is_dragged_in(tmp_path, monk
             dat.module.onCreate()
             double.frame()
             if tries == 0:
-                assert "type `spout-bridge td` once" in capsys.readouterr().out
+                assert "run `spout-bridge td` in a terminal" in capsys.readouterr().out
                 assert scene.op("SpoutBridge") is None
                 loader.destroy()
                 td.point()

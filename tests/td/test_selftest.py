@@ -415,7 +415,7 @@ def test_each_arrangement_is_told_from_the_others(arrangement, swapped):
 def test_another_picture_and_a_card_that_was_not_drawn_are_told():
     grey = [[0.5, 0.5, 0.5, 1.0]] * 4
     assert CORE.judge(STRAIGHT, grey)["arrangement"] == "none"
-    assert "not four colours" in CORE.judge(grey, grey)["arrangement"]
+    assert "does not have four colours" in CORE.judge(grey, grey)["arrangement"]
 
 
 def test_the_order_within_a_frame():

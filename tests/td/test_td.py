@@ -170,7 +170,7 @@ def test_a_stranger_inside_is_named_before_anything_is_changed(double):
     comp.create("textDAT", "fade").text = "mine"
     before = dump(comp)
     paste()
-    assert "textDAT called fade that is not part" in report(double)["errors"][0]
+    assert "textDAT named fade that is not part" in report(double)["errors"][0]
     assert dump(comp) == before
 
 
@@ -301,7 +301,7 @@ def test_the_artists_node_in_the_place_of_ours_stays(double):
     comp.op("fade").destroy()
     mine = comp.create("crossTOP", "fade")
     paste()
-    assert "crossTOP called fade that is not part" in report(double)["errors"][0]
+    assert "crossTOP named fade that is not part" in report(double)["errors"][0]
     assert comp.op("fade") is mine
 
 
