@@ -1,1 +1,1 @@
-"""What a causal pipeline's network costs on this machine: `python -m engine.bench --help`."""
+"""Benchmark a causal pipeline on this machine: `python -m engine.bench --help`."""

@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def measured(options: argparse.Namespace, console: Console) -> Iterator[Figure]:
-    """All figures, in the order in which they are taken."""
+    """All figures, in the order measured."""
     device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     width, height = floor_size(*options.size)
@@ -75,10 +75,10 @@ def measured(options: argparse.Namespace, console: Console) -> Iterator[Figure]:
     yield Figure("layers", f"{layers} of {whole}", f"weights {options.weights}")
     precision = f"{dtype}".removeprefix("torch.")
     yield Figure("passes", f"{how}, attention {options.attention}", precision)
-    yield Figure("weights made or read", f"{seconds:.2f} s")
+    yield Figure("weights created or read", f"{seconds:.2f} s")
     first = runner.block()["all"]
     since = time.time() - psutil.Process().create_time()
-    yield Figure("first block, from the process's start", f"{since:.2f} s", f"itself {first:.2f} s")
+    yield Figure("first block, from process start", f"{since:.2f} s", f"block {first:.2f} s")
     console.print("filling the window …", style="dim")
     filled = perf_counter()
     while min(stream.window.ends) < spec.window or stream.frame < spec.window + 2 * spec.block:
@@ -90,11 +90,11 @@ def measured(options: argparse.Namespace, console: Console) -> Iterator[Figure]:
     with Watched(device) as watched:
         yield from figures.speed(runner, options.blocks, ceilings)
     yield Figure("clock and power", f"{watched}")
-    console.print("beside diffusers' blocks …", style="dim")
+    console.print("comparing with diffusers' blocks …", style="dim")
     yield from figures.against_plain(runner, fast, max(3, options.blocks // 5))
     yield from figures.new_prompt(runner)
     yield from figures.memory(runner, work)
-    console.print("from prompt to picture …", style="dim")
+    console.print("from prompt to image …", style="dim")
     yield from _prompts(options, network, spec, layers / whole, (width, height))
     yield from figures.counts(work, dtype, device)
 
@@ -106,21 +106,21 @@ def _prompts(
     part: float,
     size: tuple[int, int],
 ) -> Iterator[Figure]:
-    """The whole pipeline around this network, where there is memory for it."""
+    """The whole pipeline with this network, if memory allows."""
     dtype, device = network.dtype, network.device
     vae = options.vae or ("wan" if device.type == "cuda" else "tae")
     try:
         text = random_text_encoder(part, dtype, device)
-        yield Figure("around it", f"VAE {vae}, text encoder", f"{text.size.layers} layers, random")
+        yield Figure("others", f"VAE {vae}, text encoder", f"{text.size.layers} layers, random")
         parts = Parts(spec, network, random_vae(vae, dtype, device), text, text.note)
         load = CausalLoad(vae=vae, passes=options.how)
         yield from prompt_to_picture(parts, size, load, max(2, options.blocks // 10))
     except torch.OutOfMemoryError as error:
-        yield Figure("prompt to picture", "not measured", str(error).split(". ")[0])
+        yield Figure("prompt to image", "not measured", str(error).split(". ")[0])
 
 
 def _prompt(stream: LatentStream) -> torch.Tensor:
-    """An embedding as long as a usual prompt, padded with zeros."""
+    """An embedding of typical prompt length, padded with zeros."""
     network = stream.spec.network
     embeddings = torch.zeros(1, network.text_tokens, network.text_dim)
     embeddings[:, :TOKENS_OF_A_PROMPT].normal_(generator=torch.Generator().manual_seed(0))
@@ -137,18 +137,18 @@ def _size(text: str) -> tuple[int, int]:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="spout-bridge bench engine",
-        description="Measure a causal pipeline on this machine: its network, then from a change "
-        "of the prompt to the first picture of it.",
+        description="Benchmark a causal pipeline on this machine: its network, then the time "
+        "from a prompt change to its first image.",
     )
     parser.add_argument("--pipeline", choices=SPECS, default="longlive")
-    parser.add_argument("--weights", default="random", help="random, or a checkpoint's path")
+    parser.add_argument("--weights", default="random", help="random, or the path of a checkpoint")
     parser.add_argument("--size", type=_size, default=(576, 320), metavar="WIDTHxHEIGHT")
-    parser.add_argument("--blocks", type=int, default=50, help="that are timed")
-    parser.add_argument("--layers", type=int, default=0, help="all on CUDA, 2 elsewhere")
-    parser.add_argument("--device", default="", help="cuda where there is one, else cpu")
+    parser.add_argument("--blocks", type=int, default=50, help="number of timed blocks")
+    parser.add_argument("--layers", type=int, default=0, help="default all on CUDA, else 2")
+    parser.add_argument("--device", default="", help="default cuda if available, else cpu")
     parser.add_argument("--how", choices=["auto", "plain", "graphs", "compiled"], default="auto")
     parser.add_argument("--attention", choices=["auto", *KERNELS], default="auto")
-    parser.add_argument("--vae", choices=KINDS, help="for pictures; wan on CUDA, tae elsewhere")
+    parser.add_argument("--vae", choices=KINDS, help="default wan on CUDA, else tae")
     parser.add_argument("--json", action="store_true")
     return parser
 

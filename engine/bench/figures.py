@@ -1,4 +1,4 @@
-"""The figures: what is run, timed and counted. Each function gives lines of the report."""
+"""The benchmarks: run, time and count. Each function yields lines of the report."""
 
 import statistics
 from collections import defaultdict
@@ -39,7 +39,7 @@ class Figure:
 
 @dataclass
 class Runner:
-    """A stream with its prompt and steps, and marks around every pass."""
+    """A stream with its prompt and steps, timing every pass."""
 
     stream: LatentStream
     embeddings: Tensor
@@ -68,7 +68,7 @@ class Runner:
         self.stream.run = timed
 
     def block(self) -> dict[str, float]:
-        """Make one block; seconds by stage, `all` from its beginning to its end."""
+        """Generate one block; seconds by stage, `all` for the whole block."""
         stream, spec = self.stream, self.stream.spec
         self.marks.clear()
         device = stream.network.device
@@ -90,7 +90,7 @@ class Runner:
 
 
 def speed(runner: Runner, blocks: int, ceilings: tuple[str, Ceiling]) -> Iterator[Figure]:
-    """Blocks in the steady state: how long, where the time goes, how near to the limit."""
+    """Steady-state blocks: duration, time by stage, and share of the limit."""
     began = perf_counter()
     seen = [runner.block() for _ in range(blocks)]
     wall = perf_counter() - began
@@ -112,7 +112,7 @@ def speed(runner: Runner, blocks: int, ceilings: tuple[str, Ceiling]) -> Iterato
 
 
 def against_plain(runner: Runner, fast: Run, blocks: int) -> Iterator[Figure]:
-    """The same weights by diffusers' blocks, eager, every other block; and the same numbers."""
+    """The same weights in diffusers' eager blocks, alternating; compares speed and results."""
     stream = runner.stream
     plain = Plain(stream.network, stream.window, runner.embeddings)
     times: dict[str, list[float]] = {"fast": [], "plain": []}
@@ -138,7 +138,7 @@ def against_plain(runner: Runner, fast: Run, blocks: int) -> Iterator[Figure]:
 
 
 def new_prompt(runner: Runner) -> Iterator[Figure]:
-    """What a change of the prompt costs once its text is encoded."""
+    """The cost of a prompt change once its text is encoded."""
     start = runner.clock.mark()
     runner.stream.prompt(runner.embeddings.flip(-1))
     end = runner.clock.mark()
@@ -151,7 +151,7 @@ def new_prompt(runner: Runner) -> Iterator[Figure]:
 
 
 def counts(work: Work, dtype: torch.dtype, device: torch.device) -> Iterator[Figure]:
-    """Kernels, dispatches and reads back of a pass, and its FLOP beside the formula."""
+    """Kernels, dispatches and readbacks of a pass, and its FLOP against the formula."""
     one, two = (_small_pass(work.spec, layers, dtype, device) for layers in (1, 2))
     beside = f"the authors' code: {AUTHORS_KERNELS}"
     yield Figure("kernels per layer", f"{two.kernels - one.kernels}", beside)
@@ -166,7 +166,7 @@ def counts(work: Work, dtype: torch.dtype, device: torch.device) -> Iterator[Fig
 
 
 def memory(runner: Runner, work: Work) -> Iterator[Figure]:
-    """Memory at its peak, and after ten resets."""
+    """Peak memory, and after ten resets."""
     floor = sum(memory_floor(work).values())
     yield Figure("memory: weights, window, text", f"{floor / 1e9:.2f} GB", "formula")
     device = runner.stream.network.device
@@ -207,7 +207,7 @@ def work_of(stream: LatentStream, width: int, height: int, steps: int) -> Work:
 
 
 def cost_of(work: Work) -> Figure:
-    """The work itself, so that a reader can divide."""
+    """The work itself, for the reader's own ratios."""
     parts = {stage: cost.flops / 1e12 for stage, cost in block_cost(work).items()}
     said = ", ".join(f"{stage} {flops:.2f}" for stage, flops in parts.items())
     return Figure("FLOP of a block", f"{sum(parts.values()):.2f} T", said)
@@ -226,7 +226,7 @@ def _full_pass(spec: CausalSpec, wan: WanTransformer3DModel, width: int, height:
 
 
 def _small_pass(spec: CausalSpec, layers: int, dtype: torch.dtype, device: torch.device) -> Counted:
-    """The same of a small network: what is counted does not depend on its widths."""
+    """As `_full_pass` for a small network: the counts do not depend on widths."""
     small = {"layers": layers, "dim": 128, "heads": 2, "ffn": 256, "text_dim": 64}
     spec = replace(spec, network=replace(spec.network, **small))
     return _full_pass(spec, random_transformer(spec.network, dtype, device), SMALL, SMALL)

@@ -1,4 +1,4 @@
-"""The machine that is measured on: its names, its own rates, its clocks while it works."""
+"""The machine under test: its names, its rates, its clocks under load."""
 
 import platform
 import shutil
@@ -13,20 +13,20 @@ import torch.nn.functional as F
 from engine.catalog.specs import NetworkSize
 from engine.cost.gpus import Rates
 
-Mark: TypeAlias = torch.cuda.Event | float  # elsewhere than on CUDA, seconds
+Mark: TypeAlias = torch.cuda.Event | float  # without CUDA, seconds
 TRIES = 5  # of each rate; the fastest counts
 COPIED = 2**26  # numbers
 TOKENS = 1024
 
 
 class Clock:
-    """Marks on the device's own time line, so that timing a stage does not wait for it."""
+    """Marks on the device's timeline, so that timing a stage does not block."""
 
     def __init__(self, device: torch.device) -> None:
         self._cuda = device.type == "cuda"
 
     def mark(self) -> Mark:
-        """Now, as the device will see it."""
+        """The current point on the device's timeline."""
         if not self._cuda:
             return perf_counter()
         event = torch.cuda.Event(enable_timing=True)
@@ -34,7 +34,7 @@ class Clock:
         return event
 
     def wait(self) -> None:
-        """Until the device has done all it was asked for."""
+        """Wait until the device is idle."""
         if self._cuda:
             torch.cuda.synchronize()
 
@@ -49,7 +49,7 @@ class Clock:
 
 
 def described(device: torch.device) -> dict[str, str]:
-    """What a figure must be read with."""
+    """The context of the figures."""
     about = {"torch": torch.__version__, "python": platform.python_version()}
     if device.type == "cuda":
         about["device"] = torch.cuda.get_device_name(device)
@@ -60,7 +60,7 @@ def described(device: torch.device) -> dict[str, str]:
 
 
 def own_rates(size: NetworkSize, dtype: torch.dtype, device: torch.device) -> Rates:
-    """What this device's kernels reach at this network's own shapes, the fastest of some tries."""
+    """Rates of this device's kernels at this network's shapes, the fastest of several tries."""
     made: dict[str, Any] = {"dtype": dtype, "device": device}
     x, weight = torch.randn(TOKENS, size.dim, **made), torch.randn(size.ffn, size.dim, **made)
     query = torch.randn(1, size.heads, TOKENS, size.head_dim, **made)
@@ -88,7 +88,7 @@ def _fastest(work: Callable[[], object], device: torch.device) -> float:
 
 
 class Watched:
-    """The GPU's clock and power while entered, as its driver tells them twice a second."""
+    """The GPU's clock and power while entered, sampled twice a second from its driver."""
 
     PROGRAM = "nvidia-smi"
     QUERY = ("--query-gpu=clocks.sm,power.draw", "--format=csv,noheader,nounits", "-lms", "500")
@@ -115,6 +115,6 @@ class Watched:
 
     def __str__(self) -> str:
         if not self.seen:
-            return "not told"
+            return "unknown"
         clocks, powers = zip(*self.seen, strict=True)
         return f"at least {min(clocks):.0f} MHz, {sum(powers) / len(powers):.0f} W on average"

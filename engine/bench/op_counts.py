@@ -1,6 +1,6 @@
-"""What one pass asks of torch, counted: kernels, dispatches, reads back to the host, memory.
+"""Count what one pass does in torch: kernels, dispatches, readbacks to the host, memory.
 
-These say on any machine, without a GPU, whether a change made a pass heavier.
+These show on any machine, without a GPU, whether a change made a pass heavier.
 """
 
 from collections import Counter
@@ -44,9 +44,9 @@ LAUNCH_NOTHING = {
 
 
 class Counted(TorchDispatchMode):
-    """While entered: how often each operation ran, and the most memory that was alive.
+    """While entered: how often each operation ran, and peak memory.
 
-    Memory counts what is made inside, in bytes of storage, on any device and on `meta`.
+    Memory counts storage created inside, in bytes, on any device including `meta`.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Counted(TorchDispatchMode):
 
     @property
     def dispatched(self) -> int:
-        """All operations, views included."""
+        """All operations, including views."""
         return self.operations.total()
 
     @property
@@ -68,7 +68,7 @@ class Counted(TorchDispatchMode):
 
     @property
     def reads_back(self) -> int:
-        """Operations that a host waits for the GPU in."""
+        """Operations in which the host waits for the GPU."""
         return sum(n for name, n in self.operations.items() if name in READ_BACK)
 
     def __torch_dispatch__(

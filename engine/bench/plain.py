@@ -1,8 +1,8 @@
-"""The same passes as anyone would write them with diffusers: what ours are compared with.
+"""The baseline: the same passes in plain diffusers code.
 
-diffusers' own blocks do the work, with an attention processor that clones the window and
-concatenates the block's keys to it; the keys of the text are made again in every pass, as the
-blocks do. The weights, the window and the result are those of `CausalTransformer`.
+Diffusers' own blocks do the work, with an attention processor that clones the window and appends
+the block's keys; the keys of the text are computed in every pass, as those blocks do. Weights,
+window and result are those of `CausalTransformer`.
 """
 
 import torch
@@ -16,8 +16,8 @@ from engine.causal.network.transformer import CausalTransformer
 
 
 class Plain:
-    """A `Run` by diffusers' blocks, eager. It takes over the processors of the network's own
-    attention modules, which `CausalTransformer` does not use.
+    """A `Run` with diffusers' eager blocks. It replaces the processors of the network's attention
+    modules, which `CausalTransformer` does not use.
     """
 
     def __init__(self, network: CausalTransformer, window: KVCache, embeddings: Tensor) -> None:
@@ -45,7 +45,7 @@ class Plain:
 
 
 class _Concatenating:
-    """Attention over a copy of the window that the block's own keys are put behind."""
+    """Attention over a copy of the window with the block's own keys appended."""
 
     def show(self, sight: PassView, keys: Tensor, values: Tensor) -> None:
         self._sight, self._keys, self._values = sight, keys, values

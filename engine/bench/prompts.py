@@ -1,7 +1,7 @@
-"""From a change of the prompt to the first picture of it: the pipeline as it runs in the show.
+"""Time from a prompt change to its first image, with the whole pipeline.
 
-Everything is put in units of that pipeline's own block, in the same run. A prompt is asked for as a
-block begins; one that is asked for just after waits for the rest of that block, 1 more at most.
+Everything is in units of that pipeline's block time in the same run. Prompts change as a block
+begins; one that changes just after waits for the rest of that block, at most 1 more.
 """
 
 import math
@@ -24,15 +24,15 @@ from engine.causal.text.tokens import Tokens
 from engine.pipeline import Context
 from engine.weights.checkpoint import randomised
 
-WORDS = 24  # of a prompt
-STEADY = 5  # blocks that the block time is the median of
-VOCABULARY = 1000  # rows of a table that is only looked up in
+WORDS = 24  # in a prompt
+STEADY = 5  # blocks for the median block time
+VOCABULARY = 1000  # rows of the token table, which is only indexed
 
 
 def prompt_to_picture(
     parts: Parts, size: tuple[int, int], load: CausalLoad, changes: int
 ) -> Iterator[Figure]:
-    """Blocks, then as many changes to prompts never seen, and back to one that is known.
+    """Blocks, then this many changes to new prompts, each followed by a known one.
 
     `size` is width and height in pixels.
     """
@@ -70,8 +70,8 @@ def prompt_to_picture(
 
 @dataclass(frozen=True)
 class Arrival:
-    """Seconds from a question to the first and the last picture of the block that answers it, and
-    to the end of its work, which is clean keys for the next; how many pictures that block had.
+    """Seconds from a request to the first and last image of its block, and to the end of its work,
+    including clean keys for the next; and the block's number of images.
     """
 
     first: float
@@ -80,12 +80,12 @@ class Arrival:
     pictures: int
 
     def since(self, waited: float) -> "Arrival":
-        """The same, of a question that was asked `waited` seconds before the block began."""
+        """The same for a request made `waited` seconds before the block began."""
         return Arrival(waited + self.first, waited + self.last, waited + self.all, self.pictures)
 
 
 class Show:
-    """A pipeline of these parts, in text mode, block after block."""
+    """A pipeline with these parts, in text mode, block by block."""
 
     def __init__(self, parts: Parts, size: tuple[int, int], load: CausalLoad) -> None:
         self._size = "{}x{}".format(*size)
@@ -100,11 +100,11 @@ class Show:
         return Arrival(first, last, perf_counter() - began, len(ends))
 
     def change(self, prompt: str) -> Arrival:
-        """Ask for another prompt, and make blocks until one shows it."""
+        """Change the prompt, and generate blocks until one shows it."""
         waited = 0.0
         while True:
             seen = self.block(prompt)
-            # As of this block's beginning: what has arrived since is only collected in the next.
+            # As of this block's start: later arrivals are only collected in the next.
             if seen.pictures and not self.pipeline.report()["arriving"]:
                 return seen.since(waited)
             waited += seen.all
@@ -112,7 +112,7 @@ class Show:
 
 @dataclass
 class Watched:
-    """An encoder that notes how long each text took, in seconds."""
+    """An encoder that records the seconds for each text."""
 
     encode: Callable[[str], Tensor]
     seconds: list[float] = field(default_factory=list[float])
@@ -126,7 +126,7 @@ class Watched:
 
 
 class Hashed:
-    """Stands in for the tokenizer, which is a file of the authors': a token for each word."""
+    """Replaces the tokenizer, which needs the authors' file: one token per word."""
 
     def __init__(self, size: TextSize) -> None:
         self._size = size
@@ -142,18 +142,18 @@ class Hashed:
 
 
 def random_text_encoder(part: float, dtype: torch.dtype, device: torch.device) -> TextEncoder:
-    """The XXL with random weights, and of its layers the same `part` as of the network's: what a
-    prompt costs does not depend on what the numbers are.
+    """The XXL encoder with random weights and the same `part` of its layers as the network: the
+    cost does not depend on the values.
     """
     layers = max(1, round(part * UMT5_XXL.layers))
     size = replace(UMT5_XXL, layers=layers, vocabulary=VOCABULARY)
     model = randomised(empty_text_encoder(size), dtype, device)
-    model.shared.cpu()  # where the real one's table stays
+    model.shared.cpu()  # as the real one's table
     return TextEncoder(model, Hashed(size), size, dtype, device)
 
 
 def _untold(phase: str, done: float, whole: float) -> None:
-    """Nobody waits for what is loaded here."""
+    """Ignore progress."""
 
 
 def _prompt(name: str) -> str:

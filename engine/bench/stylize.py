@@ -1,4 +1,4 @@
-"""What `stylize` costs and how much it flickers: `python -m engine.bench.stylize`."""
+"""Benchmark the speed and flicker of `stylize`: `python -m engine.bench.stylize`."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ from engine.stylize.recipes import read
 
 
 def textured(width: int, height: int, seed: int = 3) -> Image:
-    """A picture with detail at every size, as a photograph has."""
+    """An image with detail at every scale, like a photograph."""
     rng = np.random.default_rng(seed)
     total = np.zeros((height, width, 3))
     for octave in range(1, 8):
@@ -34,7 +34,7 @@ def textured(width: int, height: int, seed: int = 3) -> Image:
 
 
 def bare(width: int, height: int, seconds: float, backend: str = "auto") -> list[float]:
-    """Seconds that each picture takes the generator alone."""
+    """Seconds per image in the generator alone."""
     network, image = generator(backend), textured(width, height)
     style = Encoder()(draw(read("starry night")))
     network(image, style)
@@ -48,14 +48,14 @@ def bare(width: int, height: int, seconds: float, backend: str = "auto") -> list
 
 
 def pan(frames: int = 12, step: int = 2) -> Iterator[Image]:
-    """A picture that moves to the left by `step` pixels a frame."""
+    """An image moving left by `step` pixels per frame."""
     wide = textured(320 + frames * step, 192)
     for number in range(frames):
         yield np.ascontiguousarray(wide[:, number * step : number * step + 320])
 
 
 def still(frames: int = 12) -> Iterator[Image]:
-    """A camera that stands still and has noise, of 3.3 of 255."""
+    """A static camera with noise of 3.3 of 255."""
     rng, image = np.random.default_rng(0), textured(320, 192)
     for _ in range(frames):
         noisy = image.copy()
@@ -86,7 +86,7 @@ def main() -> None:
     """Print both tables."""
     argparse.ArgumentParser(
         prog="python -m engine.bench.stylize",
-        description="Print what stylize costs and how much it flickers; it takes a minute.",
+        description="Measure the speed and flicker of stylize; takes a minute.",
     ).parse_args()
     write = sys.stdout.write
     for width, height in ((256, 256), (320, 576), (512, 512)):

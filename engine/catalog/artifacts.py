@@ -1,7 +1,7 @@
 """Which files the causal pipelines need: repository, name, size, hash. Free of torch.
 
-Sizes and hashes are those that the Hugging Face hub states for the file; where none is known, the
-size is about right and the hash is recorded when the file comes (see `engine.files.library`).
+Sizes and hashes are from the Hugging Face hub; if unknown, the size is approximate and the hash is
+recorded on download (see `engine.files.library`).
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ APACHE = "Apache-2.0"
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One file of a repository of the hub.
+    """One file in a hub repository.
 
-    `size` is in bytes: exact where `sha256` is known, else about right, and 0 for any size.
-    `licence` is empty where only the repository's own page states it.
+    `size` is in bytes: exact if `sha256` is known, else approximate; 0 for any size. `licence` is
+    empty if only the repository's page states it.
     """
 
     repository: str
@@ -29,7 +29,7 @@ class Artifact:
 
     @property
     def name(self) -> str:
-        """Where it lies in a models folder: the repository's own name, then the file's."""
+        """Its path in a models folder: the repository's own name, then the file's."""
         return f"{self.repository.split('/')[-1]}/{self.file}"
 
     @property
@@ -94,7 +94,7 @@ LORAS = "loras"  # the folder of the user's own LoRAs
 
 
 def needed(spec: CausalSpec, load: CausalLoad) -> Mapping[str, Artifact]:
-    """The files that a pipeline is loaded from, by what they are for; none for demo weights."""
+    """The files that a pipeline loads, by role; none for demo weights."""
     if load.weights == "demo":
         return {}
     found = {

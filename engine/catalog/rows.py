@@ -1,12 +1,12 @@
 """One frozen row per pipeline. Free of torch and onnxruntime: a row names its code by a string.
 
-A further causal pipeline is a `CausalSpec` in `engine.catalog.specs` (listed in its `SPECS`), its
-network's file in `engine.catalog.artifacts` (`NETWORKS`, by the id), and a line `_causal(…)` in
-`BUILT_IN` below. It has no code of its own unless it remembers in a way that no field of the spec
-describes; then that is a new field with one reader.
+To add a causal pipeline, add a `CausalSpec` in `engine.catalog.specs` (listed in its `SPECS`), its
+network's file in `engine.catalog.artifacts` (`NETWORKS`, by id), and a line `_causal(…)` in
+`BUILT_IN` below. It needs no code unless its memory works in a way that no field of the spec
+describes; then add a field with one reader.
 
-A parameter is a field of a pipeline's class in `engine.catalog.controls`: of its `Load` where the
-pipeline is built with it, of its `Parameters` where it may change from block to block. Every
+A parameter is a field of a pipeline's class in `engine.catalog.controls`: of its `Load` if it is
+set when the pipeline is built, of its `Parameters` if it may change from block to block. Every
 surface reads it from there; the pipeline's code reads `parameters.NAME`.
 """
 
@@ -41,7 +41,7 @@ from engine.parameters import WRITTEN, Load, Parameters, ParameterSpec, describe
 from engine.system import loading
 from engine.system.texts import did_you_mean
 
-Declared: TypeAlias = tuple[str, ParameterSpec]  # by which plug-in; empty for what is ours
+Declared: TypeAlias = tuple[str, ParameterSpec]  # plug-in (empty: built-in), spec
 
 log = logging.getLogger(__name__)
 
@@ -59,21 +59,17 @@ class PipelineRow:
     """One pipeline.
 
     `target` is "module:Class" or "module:function:row", imported in the engine worker only; see
-    `engine.pipeline.build`. `multiple` is what the engine's width and height are floored to.
-    `block` is the most frames that one call yields.
-    `native_size` means that the engine works at the input's own size, whatever it is.
-    `fixed_size` means that another size needs a reload; else it holds from the next block on.
-    `text` means that it makes pictures of nothing where there is no input. Pipelines of one
-    `family` have the same parameters and large parts in common: one takes the place of another in
-    the same worker, which for a moment holds both where memory allows.
-    `words` are all that its prompts understand; empty where they are free.
-    `guided` names the switch of its `load` with which it takes control video and mask; empty where
-    it never does.
-    `needs` gives the weights that it is loaded from, by what they are for.
+    `engine.pipeline.build`. `multiple`: the engine's width and height are rounded down to multiples
+    of it. `block` is the most frames that one call yields. `native_size`: the engine works at the
+    input's own size, whatever it is. `fixed_size`: another size needs a reload; otherwise it
+    applies from the next block on. `text`: it generates images without an input. Pipelines of one
+    `family` share parameters and large parts: one replaces another in the same worker, which
+    briefly holds both if memory allows. `words` are all words that its prompts understand; empty if
+    prompts are free text. `guided` names the switch of its `load` that enables control video and
+    mask; empty if it never uses them. `needs` gives the weights that it loads, by role.
     `packages` are the modules that it imports and the first install lacks; `extra` brings them.
-    `spec` is what the GPU memory of a causal pipeline is computed from.
-    `memory` is what a worker of this pipeline needs, in bytes; 0 for little. `pixel_bytes` is what
-    it needs for each pixel of its size, where no `spec` says it.
+    `spec` is used to compute the GPU memory of a causal pipeline. `memory` is the memory of a worker in
+    bytes; 0 for little. `pixel_bytes` is the memory per pixel of its size, if there is no `spec`.
     """
 
     id: str
@@ -120,7 +116,7 @@ def _causal(spec: CausalSpec, title: str) -> PipelineRow:
 BUILT_IN = (
     PipelineRow(
         id="stylize",
-        title="Stylize: any picture gets the look of a reference image or of words, on any machine",
+        title="Stylize: gives any input the look of a reference image or of words, on any machine",
         target="engine.stylize.pipeline:Stylize",
         load=StylizeLoad,
         parameters=StylizeParameters,
@@ -130,19 +126,17 @@ BUILT_IN = (
     ),
     PipelineRow(
         id="passthrough",
-        title="Passthrough: every frame unchanged, to test the way through",
+        title="Passthrough: every frame unchanged, for testing the signal path",
         target="engine.passthrough:Passthrough",
         load=PassthroughLoad,
         parameters=PassthroughParameters,
         multiple=1,
         native_size=True,
     ),
-    _causal(LONGLIVE, "LongLive 1.3B: video from a prompt that may change"),
-    _causal(
-        STREAMDIFFUSIONV2, "StreamDiffusionV2 1.3B: the input repainted, four pictures at a time"
-    ),
+    _causal(LONGLIVE, "LongLive 1.3B: video from prompts that can change live"),
+    _causal(STREAMDIFFUSIONV2, "StreamDiffusionV2 1.3B: repaints the input, four frames at a time"),
     _causal(REWARD_FORCING, "Reward-Forcing 1.3B: lively motion"),
-    _causal(KREA, "Krea Realtime 14B: the best pictures, for large cards"),
+    _causal(KREA, "Krea Realtime 14B: the best image quality, for large cards"),
 )
 
 
@@ -156,9 +150,9 @@ class Catalog:
     def installed(
         cls, beside: Iterable[ParameterSpec] = (), taken: Collection[str] = ()
     ) -> "Catalog":
-        """The project's rows and one `PipelineRow` per entry point `spout_bridge.pipelines`;
-        `beside` are the parameters that are there whatever the pipeline, and no pipeline's; `taken`
-        are the addresses below /bridge/ that no parameter can have.
+        """The built-in rows and one `PipelineRow` per entry point `spout_bridge.pipelines`;
+        `beside` are the parameters that do not belong to a pipeline; `taken` are the reserved
+        addresses below /bridge/.
         """
         beside = tuple(beside)
         taken = {*taken, *(address for spec in beside for address in (spec.name, spec.osc))}
@@ -171,10 +165,10 @@ class Catalog:
         return cls(found.values())
 
     def __getitem__(self, pipeline: str) -> PipelineRow:
-        """The row of an id; LookupError says which ids there are, or what it misses."""
+        """The row of an id; LookupError lists the known ids, or says what is missing."""
         if pipeline not in self.rows:
             raise LookupError(
-                f"There is no pipeline {pipeline!r:.80}; choose {', '.join(self.rows)}."
+                f"Unknown pipeline {pipeline!r:.80}; choose {', '.join(self.rows)}."
                 f"{did_you_mean(pipeline, self.rows)}"
             )
         row = self.rows[pipeline]
@@ -189,21 +183,21 @@ def _loaded(
     known: Iterable[Declared],
     taken: Collection[str],
 ) -> PipelineRow:
-    """A plug-in's row; one that cannot be had beside these `rows`, the `known` parameters and the
-    `taken` addresses is listed with the reason.
+    """A plug-in's row; one that conflicts with these `rows`, the `known` parameters or the `taken`
+    addresses is listed with the reason.
     """
     try:
         row = point.load()
         if not isinstance(row, PipelineRow):
-            raise TypeError(f"{point.value} is no PipelineRow.")
+            raise TypeError(f"{point.value} is not a PipelineRow.")
         _check_id(row, rows)
         _check_addresses(row, known, taken)
         _check_kinds(row, known)
         _check_choices(row, point.value, known)
         return row
-    except (Exception, SystemExit) as error:  # whatever a stranger's module does, the show begins
+    except (Exception, SystemExit) as error:  # whatever a plug-in does, the bridge must start
         if not isinstance(error, ImportError):
-            log.warning("the plug-in %s is left out", point.value, exc_info=error)
+            log.warning("plug-in %s is ignored", point.value, exc_info=error)
         return PipelineRow(
             id=point.value if point.name in rows else point.name,
             title=f"A plug-in that cannot be used ({point.value})",
@@ -214,19 +208,19 @@ def _loaded(
 
 def _check_id(row: PipelineRow, rows: Mapping[str, PipelineRow]) -> None:
     if not ID.fullmatch(row.id):
-        raise TypeError(f"A pipeline's id is of a to z, digits, dot, _ and -, not {row.id!r}.")
+        raise TypeError(f"A pipeline's id may have a to z, digits, dot, _ and -, not {row.id!r}.")
     if row.id in rows:
-        raise TypeError(f"There is a pipeline {row.id} already; this one needs another id.")
+        raise TypeError(f"Pipeline {row.id} already exists; choose another id.")
 
 
 def _check_addresses(row: PipelineRow, known: Iterable[Declared], taken: Collection[str]) -> None:
-    """TypeError where a parameter would take what an OSC address, or another's name, means."""
+    """TypeError if a parameter's name or OSC address is already in use."""
     owners = {address: spec.name for _, spec in known for address in (spec.name, spec.osc)}
     for spec in _specs(row):
         for address in (spec.name, spec.osc):
             if not ADDRESS.fullmatch(address):
                 raise TypeError(
-                    f"Its parameter {spec.name} has the address {address!r}; one is of the letters "
+                    f"Its parameter {spec.name} has the address {address!r}; addresses may contain "
                     "a to z, digits, _ and /."
                 )
             owner = owners.setdefault(address, spec.name)
@@ -234,26 +228,26 @@ def _check_addresses(row: PipelineRow, known: Iterable[Declared], taken: Collect
                 owner = "the output or a command"
             if owner != spec.name:
                 raise TypeError(
-                    f"Its parameter {spec.name} has the address /bridge/{address}, which is that "
-                    f"of {owner}; it needs another name."
+                    f"Its parameter {spec.name} has the address /bridge/{address}, which is used "
+                    f"by {owner}; choose another name."
                 )
 
 
 def _check_kinds(row: PipelineRow, known: Iterable[Declared]) -> None:
-    """TypeError where a parameter means another kind of value than that of the same name."""
+    """TypeError if a parameter has another type than one of the same name."""
     kinds = {spec.name: spec.kind for _, spec in known}
     for spec in _specs(row):
         kind = kinds.get(spec.name, spec.kind)
         if kind is not spec.kind and not {kind, spec.kind} <= WRITTEN:
             raise TypeError(
                 f"Its parameter {spec.name} is declared as {spec.kind.value} and is {kind.value} "
-                "elsewhere; it needs another name."
+                "elsewhere; choose another name."
             )
 
 
 def _check_choices(row: PipelineRow, plug_in: str, known: Iterable[Declared]) -> None:
-    """TypeError where a parameter has other choices than another plug-in's of the same name: one
-    fader would stand for both. The choices of a pipeline of ours it may have in part, or add to.
+    """TypeError if a parameter has other choices than another plug-in's of the same name, since one
+    fader would control both. It may use some of a built-in pipeline's choices, or add to them.
     """
     others = {spec.name: (other, spec.choices) for other, spec in known if other and spec.choices}
     for spec in _specs(row):
@@ -261,8 +255,8 @@ def _check_choices(row: PipelineRow, plug_in: str, known: Iterable[Declared]) ->
         if spec.choices and spec.choices != choices:
             raise TypeError(
                 f"The plug-ins {other} and {plug_in} both have a parameter {spec.name}, one with "
-                f"the choices {', '.join(choices)}, the other with {', '.join(spec.choices)}; one "
-                "of the two needs another name."
+                f"the choices {', '.join(choices)}, the other with {', '.join(spec.choices)}; "
+                "rename one of them."
             )
 
 

@@ -2,24 +2,24 @@
 
 All four run the Wan2.1 text-to-video transformer block by block and keep the keys and values of
 earlier frames. What differs (how many frames, where they are placed, which stay, who refreshes
-them, which noise levels are visited) is a field here, and each field has one reader.
+them, which noise levels are used) is a field here, and each field has one reader.
 
-Frames are latent frames: 4 pictures each, the first of a stream 1.
+Frames are latent frames: 4 images each, the first of a stream 1.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-TOKEN_SIDE = 16  # pixels that one token stands for, each way: the VAE shrinks by 8, a patch by 2
+TOKEN_SIDE = 16  # pixels per token side: the VAE reduces by 8, a patch by 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSize:
     """The sizes of one Wan2.1 transformer, as its authors' config.json has them.
 
-    `vace_layers` are the base layers that a VACE module's hints are added after.
-    `exact` are the linear layers, with all below them, that are never computed in 8 bits: patches,
-    the embeddings of text and time, and the head. Norms and modulations are no linear layers.
+    `vace_layers` are the base layers after which a VACE module's hints are added.
+    `exact` are the linear layers, including submodules, never computed in 8 bits: patches, the
+    embeddings of text and time, and the head. Norms and modulations are not linear layers.
     """
 
     name: str
@@ -59,9 +59,9 @@ DEMO_VAE_WIDTH = {"wan": 8, "lightvae": 8, "tae": 16, "lighttae": 16}
 class TextSize:
     """The sizes of one UMT5 encoder.
 
-    `inner` is the width of all attention heads together. Distances between tokens fall into
-    `buckets` kinds; from `farthest` tokens on they are all the same. A prompt has at most
-    `tokens` tokens, its end included.
+    `inner` is the total width of all attention heads. Distances between tokens fall into
+    `buckets`; from `farthest` tokens on they share the last one. A prompt has at most `tokens`
+    tokens, including its end.
     """
 
     name: str
@@ -83,9 +83,9 @@ UMT5_XXL = TextSize(
 
 @dataclass(frozen=True, slots=True)
 class StepList:
-    """The noise levels that one block visits, as numbers from 1000 (noise) to 0 (clean).
+    """The noise levels of one block, from 1000 (noise) to 0 (clean).
 
-    Warped, a whole number n means the place 1000 - n in the sigma table; unwarped, the timestep
+    If warped, an integer n means index 1000 - n in the sigma table; otherwise the timestep
     itself.
     """
 
@@ -100,29 +100,29 @@ DISTILLED = (1000, 750, 500, 250)
 class CausalSpec:
     """One causal pipeline.
 
-    block           frames made at a time
+    block           frames generated at a time
     first_block     frames of the very first block in text mode
-    window          frames that a query sees, the sink and its own block included
+    window          frames visible to a query, including the sink and its own block
     sink            first frames of a stream that never leave the window
-    sink_decay      part of the sink that stays when as many frames leave the window; the rest is
-                    theirs. 1 leaves the sink as it is
-    rotate          when keys are given their place: `write`, by the frame's number, once; `read`,
-                    by the slot that they stand in, on every read
-    refresh         who puts clean keys into the window: `clean`, one more pass over the finished
-                    block at t=0; `recompute`, the window is emptied before each block and filled
-                    by a pass over `context` finished frames; `none`, they stay as noisy as they
-                    were made
-    context         finished frames that a recompute pass is given
-    on_prompt       what a new prompt does beside dropping the text's keys: `recache` runs the
+    sink_decay      share of the sink kept when as many frames leave the window; the rest comes
+                    from them. 1 leaves the sink unchanged
+    rotate          when keys get their position: `write`, once, by frame number; `read`, on every
+                    read, by their slot
+    refresh         how clean keys get into the window: `clean`, another pass over the finished
+                    block at t=0; `recompute`, the window is emptied before each block and refilled
+                    by a pass over `context` finished frames; `none`, keys stay as noisy as they
+                    were generated
+    context         finished frames in a recompute pass
+    on_prompt       what a new prompt does besides dropping the text's keys: `recache` runs the
                     window's finished frames through the network again; `nothing`
-    batch_steps     every step is a row of one batch, each one block behind the one before
-    last_position   from which frame on positions cannot go on; 0 where they can for ever
-    at_last         what is done there: `recache` begins again at 0 with the window's finished
-                    frames, `jump` goes back to the window's end and keeps all keys
+    batch_steps     every step is a row of one batch, each one block behind the previous
+    last_position   frame at which positions end; 0 if they never do
+    at_last         what happens there: `recache` restarts at 0 with the window's finished frames,
+                    `jump` returns to the window's end and keeps all keys
     shift           of the flow matching schedule
     steps           noise levels by name: `authors` is the default
     normalised      whether input latents are normalised by the VAE's mean and deviation
-    text_size       width and height in text mode, where none is asked for
+    text_size       default width and height in text mode
     """
 
     id: str
@@ -146,7 +146,7 @@ class CausalSpec:
 
     @property
     def rows(self) -> int:
-        """Rows that a batch of the authors' steps has."""
+        """Batch rows for the authors' steps."""
         return len(self.steps["authors"].steps) if self.batch_steps else 1
 
 

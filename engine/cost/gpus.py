@@ -1,28 +1,28 @@
-"""How fast GPUs are: by their data sheets, and by the best kernels that were published.
+"""GPU speeds: from data sheets, and from the best published kernels.
 
 The rates of a row are dense (no sparsity), in TFLOP/s, by kind of work in the order of KINDS:
 
-bf16, fp8, fp4          matrix products of that many bits, added up in 32
+bf16, fp8, fp4          matrix products of that many bits, accumulated in 32
 attn16, attn8, attn4    attention with operands of that many bits
 conv                    the 16-bit convolutions of a VAE
 
-A kernel rate is an assumption unless `published` names its kind: for the others no figure of a real
-kernel was found, so for every matrix product and every convolution (put at 60 % of a product).
-Whoever has such a GPU should measure it and put the figure here.
+A kernel rate is an assumption unless `published` names its kind: no measured kernel was found for
+the others, including every matrix product and every convolution (assumed at 60 % of a product). If
+you have such a GPU, measure it and enter the figure here.
 """
 
 from dataclasses import dataclass, replace
 
 TERA = 1e12
 KINDS = ("bf16", "fp8", "fp4", "attn16", "attn8", "attn4", "conv")
-REACHED_BANDWIDTH = 0.85  # assumed: the part of the data sheet's bandwidth that a kernel gets
+REACHED_BANDWIDTH = 0.85  # assumed share of the data sheet's bandwidth that a kernel reaches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precision:
-    """The kinds of work that a network's products and attention are, and what its numbers take.
+    """The kinds of a network's products and attention, and the size of its numbers.
 
-    `weight_bytes` is what one weight takes, `value_bytes` one activation, key or value.
+    `weight_bytes` is the size of a weight, `value_bytes` of an activation, key or value.
     """
 
     name: str
@@ -36,7 +36,7 @@ BF16 = Precision(name="bf16", linear="bf16", attention="attn16", weight_bytes=2)
 PRECISIONS = {
     precision.name: precision
     for precision in (
-        # no GPU has a rate for it: for machines whose rates are measured
+        # no GPU row has a rate for it: for measured machines
         Precision(name="fp32", linear="fp32", attention="attn32", weight_bytes=4, value_bytes=4),
         BF16,
         Precision(name="fp8", linear="fp8", attention="attn16", weight_bytes=1),
@@ -48,9 +48,9 @@ PRECISIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What one machine does in a second: FLOP by kind, and bytes read plus bytes written.
+    """A machine's rates per second: FLOP by kind, and bytes read plus written.
 
-    Without a rate of its own a convolution counts as a matrix product, which it seldom beats.
+    Without its own rate a convolution counts as a matrix product, which it rarely beats.
     """
 
     linear: float
@@ -61,10 +61,10 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """One GPU. `devices` are the names that its driver gives it; `memory` is in bytes,
+    """One GPU. `devices` are its names in the driver; `memory` is in bytes,
     `bandwidth` in bytes/s.
 
-    `spec` and `kernel` have a rate for each of KINDS, 0 where the GPU has no units for it.
+    `spec` and `kernel` have a rate for each of KINDS, 0 if the GPU has no units for it.
     """
 
     name: str
@@ -76,11 +76,11 @@ class Gpu:
     published: frozenset[str] = frozenset()
 
     def spec_rates(self, precision: Precision) -> Rates | None:
-        """The data sheet's rates, or None where it has none for this precision."""
+        """The data sheet's rates, or None if it has none for this precision."""
         return _rates(self.spec, precision, self.bandwidth)
 
     def kernel_rates(self, precision: Precision) -> Rates | None:
-        """The rates of the best kernels, or None where there are none for this precision."""
+        """The rates of the best kernels, or None if there are none for this precision."""
         return _rates(self.kernel, precision, REACHED_BANDWIDTH * self.bandwidth)
 
 
@@ -157,7 +157,7 @@ _BY_DEVICE = {device: gpu for gpu in GPUS for device in gpu.devices}
 def find_gpu(device: str) -> Gpu | None:
     """The GPU that `torch.cuda.get_device_name` calls `device`, or None.
 
-    The whole name has to fit: a laptop's GPU, a part of one or another card of the same chip has
-    other rates, and against an unknown GPU no ratio is claimed.
+    The full name must match: a laptop GPU, a partition or another card with the same chip has other
+    rates, and no ratio is claimed for an unknown GPU.
     """
     return _BY_DEVICE.get(device.strip())

@@ -1,8 +1,8 @@
-"""What a causal pipeline needs of a GPU's memory, computed from its row. Free of torch.
+"""The GPU memory of a causal pipeline, computed from its row. Free of torch.
 
-`need` gives bytes by part: weights, what a stream remembers, what a pass works with. They are those
-of the tensors that the code makes; a test compares each with the real ones. An assumption is only
-what CUDA takes for itself, and that a convolution's kernel needs no memory of its own.
+`need` gives bytes by part: weights, a stream's memory, a pass's working memory. They match the
+tensors that the code creates; a test compares them. The only assumptions are CUDA's own memory, and
+that convolution kernels need no workspace.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -13,18 +13,17 @@ from engine.catalog.specs import UMT5_XXL, CausalSpec, NetworkSize, TextSize
 from engine.cost.roofline import PATCH, PICTURES, floor_size, frame_tokens, parameters
 from engine.cost.vae_layers import VAES
 
-CONTEXT = 96  # channels that VACE is shown
-REFERENCES = 3  # images at most, which stand before a block in VACE
+CONTEXT = 96  # input channels of VACE
+REFERENCES = 3  # at most; images that precede a block in VACE
 CONTEXT_BYTES = 500_000_000  # of CUDA's context and kernels
-SPARE = 200_000_000  # cuBLAS' work space, and what the allocator cannot hand out
+SPARE = 200_000_000  # cuBLAS workspace, and allocator fragmentation
 FULL, SMALL = 4, 1  # bytes of float32, of float8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """Where a pipeline is to run: bytes of one value that it computes in (2 on a GPU, 4 on a CPU),
-    whether passes are CUDA graphs, bytes of the LoRAs that stay live, and the sizes of its parts
-    where they are not the released ones.
+    """Where a pipeline runs: bytes per value (2 on a GPU, 4 on a CPU), whether on a GPU, bytes of
+    live LoRAs, and the sizes of its parts if not the released ones.
     """
 
     value: int = 2
@@ -40,17 +39,17 @@ GPU = Setting()
 def need(
     spec: CausalSpec, load: CausalLoad, width: int, height: int, setting: Setting = GPU
 ) -> dict[str, int]:
-    """Bytes by part, at most, for a stream of `width` by `height` pixels in its steady state.
+    """Maximum bytes by part, for a steady-state stream of `width` by `height` pixels.
 
-    With quantization=fp8 the network counts as it is loaded: which layers stay in 8 bits is
-    measured only then.
+    With quantization=fp8 the network counts at its loaded size: which layers stay in 8 bits is
+    only measured then.
     """
     value, size = setting.value, spec.network
     pixels, tokens = _area(width, height), frame_tokens(width, height)
     vae = VAES[load.vae]
     vae_width = setting.vae_width or vae.width
     encoder, decoder = vae.past(pixels, vae_width)
-    encoders = 3 if load.vace_load else 1  # what stays, what changes, and nothing but grey
+    encoders = 3 if load.vace_load else 1  # unchanged, changed, and plain grey
     conv = max(vae.encode, vae.decode) * vae_width * pixels * value
     parts = {
         "network": parameters(size) * value,
@@ -65,21 +64,21 @@ def need(
         "working": int(max(pass_bytes(spec, load, tokens, value), conv)),
     }
     if setting.gpu:
-        # a graph's memory is nobody else's
+        # a graph's memory is not shared
         graphs = 0 if load.passes == "plain" else pass_bytes(spec, load, tokens, value)
         parts |= {"graphs": graphs + SPARE, "CUDA": CONTEXT_BYTES}
     return {name: size for name, size in parts.items() if size}
 
 
 def total(parts: Mapping[str, int], kept: Collection[str] = ()) -> int:
-    """Bytes of all parts but those that are there already."""
+    """Bytes of all parts except those `kept`."""
     return sum(size for name, size in parts.items() if name not in kept)
 
 
 def vace_parameters(size: NetworkSize) -> int:
     """Numbers in a VACE module's checkpoint."""
     dim, ffn = size.dim, size.ffn
-    layer = 8 * dim**2 + 2 * dim * ffn + 21 * dim + ffn  # as one of the network's
+    layer = 8 * dim**2 + 2 * dim * ffn + 21 * dim + ffn  # as in the network
     project = dim**2 + dim
     patches = CONTEXT * PATCH * dim + dim
     count = len(size.vace_layers)
@@ -87,8 +86,8 @@ def vace_parameters(size: NetworkSize) -> int:
 
 
 def text_parameters(size: TextSize) -> tuple[int, int, int]:
-    """Numbers of one attention, of one feed-forward and of all layers of a text encoder; the
-    table of words, which stays on the CPU, is not among them.
+    """Parameters of one attention, of one feed-forward and of all layers of a text encoder, without
+    the token table, which stays on the CPU.
     """
     attention = 4 * size.width * size.inner + size.buckets * size.heads + size.width
     feed = 3 * size.width * size.ffn + size.width
@@ -96,7 +95,7 @@ def text_parameters(size: TextSize) -> tuple[int, int, int]:
 
 
 def text_bytes(load: CausalLoad, setting: Setting) -> int:
-    """The text encoder on the device, with the layer that is lent its weights at the time."""
+    """The text encoder on the device, with the layer currently loaded."""
     _, feed, layers = text_parameters(setting.text)
     if load.text_encoder == "fp8":
         return layers * SMALL + feed * setting.value
@@ -106,14 +105,14 @@ def text_bytes(load: CausalLoad, setting: Setting) -> int:
 
 
 def window_bytes(spec: CausalSpec, tokens: int, value: int) -> dict[str, int]:
-    """What one stream keeps of frames and text: `KVCache`, `TextCache`, and its latents."""
+    """One stream's memory of frames and text: `KVCache`, `TextCache`, and its latents."""
     size, places = spec.network, spec.rows * spec.window * tokens
     token = 2 * size.layers * size.dim * value
     angles = 2 if spec.rotate == "write" else 4
-    apart = spec.sink_decay < 1 and value < FULL  # in 32 bits, the average is the cache's own
+    apart = spec.sink_decay < 1 and value < FULL  # in 32 bits the average is in the cache itself
     averaged = spec.sink * tokens * 2 * size.layers * size.dim if apart else 0
     latents = (spec.window + 1 + spec.rows) * size.channels * tokens * PATCH
-    side = 2 * (size.head_dim // 6)  # of a head's width, for the place in height and in width
+    side = 2 * (size.head_dim // 6)  # of a head's width, for vertical and horizontal position
     rotation = tokens * side + size.head_dim // 2 - side
     return {
         "keys and values": places * token,
@@ -126,7 +125,7 @@ def window_bytes(spec: CausalSpec, tokens: int, value: int) -> dict[str, int]:
 
 
 def vace_context_bytes(spec: CausalSpec, tokens: int, value: int) -> int:
-    """What VACE is shown in one stream, and its keys and values of the text: `Hints`."""
+    """VACE's inputs in one stream, and its keys and values of the text: `Hints`."""
     size = spec.network
     frames = REFERENCES + max(spec.block + 1, spec.first_block)
     embedded = spec.rows * frames * tokens * size.dim
@@ -136,9 +135,7 @@ def vace_context_bytes(spec: CausalSpec, tokens: int, value: int) -> int:
 
 
 def picture_bytes(spec: CausalSpec, pixels: int) -> int:
-    """A block's pictures before and after: as they come in, as they go out, and those that a row
-    goes back to.
-    """
+    """A block's images: input, output, and those that a row goes back to."""
     block = PICTURES * spec.block + 1
     back = 9 if spec.refresh == "recompute" else 0
     decoded = 3 * PICTURES * 4  # of one latent: decoded, scaled, with alpha, each in float32
@@ -146,18 +143,18 @@ def picture_bytes(spec: CausalSpec, pixels: int) -> int:
 
 
 def pass_bytes(spec: CausalSpec, load: CausalLoad, tokens: int, value: int) -> int:
-    """The most that one pass works with, its kernels one by one; compiled ones need less."""
+    """Peak working memory of a pass with separate kernels; compiled ones need less."""
     dim, hinted = spec.network.dim * value, load.vace_load
     kinds = [_layer_bytes(spec, new, seen, value) for new, seen in _passes(spec, 0, tokens)]
     for new, _ in _passes(spec, REFERENCES, tokens) if hinted else ():
-        own = new - spec.rows * REFERENCES * tokens  # of the network itself, meanwhile
+        own = new - spec.rows * REFERENCES * tokens  # of the network itself, at the same time
         kinds.append(_layer_bytes(spec, new, 0, value) + (new + max(0, own)) * dim)
     return max(kinds)
 
 
 def _passes(spec: CausalSpec, references: int, tokens: int) -> Iterator[tuple[int, int]]:
-    """Tokens that pass through and that stand in the window, for each kind of pass a row has: a
-    block's, the first block's and, never with references, a whole window's again.
+    """New and visible tokens for each kind of pass in a row: a block, the first block and, never
+    with references, a whole window again.
     """
     first = max(spec.block + 1, spec.first_block)
     yield spec.rows * (references + spec.block) * tokens, spec.rows * spec.window * tokens
@@ -168,8 +165,8 @@ def _passes(spec: CausalSpec, references: int, tokens: int) -> Iterator[tuple[in
 
 
 def _layer_bytes(spec: CausalSpec, new: int, seen: int, value: int) -> int:
-    """A layer at its widest: in the feed-forward, or while queries and keys are turned in 32 bits.
-    `new` tokens pass through, `seen` stand in the window.
+    """A layer's peak: in the feed-forward, or while queries and keys are rotated in 32 bits. `new`
+    tokens pass through, `seen` are in the window.
     """
     size = spec.network
     wide = (4 * size.dim + 2 * size.ffn) * value

@@ -1,12 +1,12 @@
-"""What a block of pictures costs at least, and how fast a machine can be at most.
+"""The minimum cost of a block, and the maximum speed of a machine.
 
-A benchmark divides the pictures a second that it saw by those that are possible, which are
+A benchmark divides the measured frame rate by the possible one, which is
 
-spec      the data sheet's peak, computing and memory traffic at the same time: never to be beaten
+spec      the data sheet's peak, compute and memory traffic overlapped: cannot be exceeded
 kernel    the best rates of real kernels, one stage after another
 
-Counted is a stream in its steady state, its window full. One multiply-add is 2 FLOP. Norms,
-rotations and modulations count as traffic alone, in kernels that are ideally fused.
+Counts a stream in its steady state, with a full window. One multiply-add is 2 FLOP. Norms,
+rotations and modulations count as traffic only, in ideally fused kernels.
 """
 
 from dataclasses import astuple, dataclass, replace
@@ -40,7 +40,7 @@ class Cost:
         return Cost(*(factor * part for part in astuple(self)))
 
 
-# To decode and to encode one pixel of one picture: counted on the real modules, 2 bytes a value.
+# Decoding and encoding one pixel of one image: counted on the real modules, 2 bytes per value.
 VAES = {
     "none": (Cost(), Cost()),
     "wan": (Cost(conv=8.47e6, bytes=5150), Cost(conv=5.03e6, bytes=3440)),
@@ -50,9 +50,9 @@ VAES = {
 
 
 def floor_size(width: int, height: int) -> tuple[int, int]:
-    """The largest size within `width` by `height` that falls into whole tokens."""
+    """The largest size within `width` by `height` in whole tokens."""
     if width < TOKEN_SIDE or height < TOKEN_SIDE:
-        raise ValueError(f"A side has at least {TOKEN_SIDE} pixels, not {width}x{height}.")
+        raise ValueError(f"A side needs at least {TOKEN_SIDE} pixels, not {width}x{height}.")
     return width // TOKEN_SIDE * TOKEN_SIDE, height // TOKEN_SIDE * TOKEN_SIDE
 
 
@@ -65,15 +65,15 @@ def frame_tokens(width: int, height: int) -> int:
 def blocks_cost(
     size: NetworkSize, new: int, visible: int, *, precision: Precision = BF16, rows: int = 1
 ) -> Cost:
-    """The transformer's blocks alone: `new` tokens that see `visible` ones, themselves included.
+    """The transformer's blocks only: `new` tokens that see `visible` ones, including themselves.
 
-    The keys and values of the text are there already. Of `rows` in one batch each has that many
-    tokens and keys of its own; the weights are read once.
+    The keys and values of the text already exist. Each of `rows` in a batch has that many tokens
+    and keys of its own; the weights are read once.
     """
     dim, ffn, text = size.dim, size.ffn, size.text_tokens
     weights = 6 * dim**2 + 2 * dim * ffn  # q k v o, q and o of the text's attention, feed-forward
     values = 2 * (visible + text) * dim  # keys and values
-    values += new * (22 * dim + 2 * ffn)  # about: activations that even fused kernels move
+    values += new * (22 * dim + 2 * ffn)  # approximately: activations that even fused kernels move
     layer = Cost(
         linear=rows * 2 * new * weights,
         attention=rows * 4 * new * (visible + text) * dim,
@@ -90,14 +90,14 @@ def ends_cost(size: NetworkSize, new: int) -> Cost:
 def pass_cost(
     size: NetworkSize, new: int, visible: int, *, precision: Precision = BF16, rows: int = 1
 ) -> Cost:
-    """One pass of the whole network; see `blocks_cost`. The step's own embedding is left out."""
+    """One pass of the whole network; see `blocks_cost`. Without the step's embedding."""
     blocks = blocks_cost(size, new, visible, precision=precision, rows=rows)
     return blocks + ends_cost(size, rows * new)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What is run: a pipeline at a size, so many denoising steps, its VAEs and its precision.
+    """A workload: a pipeline at a size, its denoising steps, VAEs and precision.
 
     `decoder` and `encoder` are keys of VAES; the encoder is `none` without a video input.
     """
@@ -117,12 +117,12 @@ class Work:
 
     @property
     def pictures(self) -> int:
-        """Pictures that one block makes."""
+        """Images per block."""
         return PICTURES * self.spec.block
 
     @property
     def rows(self) -> int:
-        """Streams of keys and values that are kept."""
+        """Number of key and value streams."""
         return self.steps if self.spec.batch_steps else 1
 
     def frames_cost(self, new: int, visible: int, rows: int = 1) -> Cost:
@@ -131,16 +131,16 @@ class Work:
         return pass_cost(self.spec.network, new, visible, precision=self.precision, rows=rows)
 
     def vae_cost(self, pixel: Cost) -> Cost:
-        """One block's pictures at `pixel` for each of their pixels."""
+        """One block's images at a cost of `pixel` per pixel."""
         cost = pixel * (self.pictures * self.tokens * TOKEN_SIDE**2)
         return Cost(conv=cost.conv, bytes=cost.bytes * self.precision.value_bytes / 2)
 
 
 def block_cost(work: Work) -> dict[str, Cost]:
-    """What one finished block costs, by stage, in the order in which they run.
+    """The cost of one finished block by stage, in order.
 
-    With batched steps one pass over all rows finishes one block. A recompute sees its context
-    alone; the one picture that is encoded anew for it is not counted.
+    With batched steps one pass over all rows finishes one block. A recompute only sees its
+    context; the one image encoded again for it is not counted.
     """
     spec = work.spec
     denoise = work.frames_cost(spec.block, spec.window, work.rows)
@@ -159,7 +159,7 @@ def block_cost(work: Work) -> dict[str, Cost]:
 
 
 def parameters(size: NetworkSize) -> int:
-    """Numbers in the network's checkpoint, biases and norms included."""
+    """Parameters in the network's checkpoint, including biases and norms."""
     dim, ffn = size.dim, size.ffn
     layer = 8 * dim**2 + 2 * dim * ffn + 21 * dim + ffn
     text = size.text_dim * dim + dim**2 + 2 * dim
@@ -169,8 +169,8 @@ def parameters(size: NetworkSize) -> int:
 
 
 def memory_floor(work: Work) -> dict[str, float]:
-    """Bytes that the network holds at least: weights, keys and values of window and text, and in
-    32 bits beside them a sink that is averaged. Activations, VAE, text encoder come on top.
+    """Minimum bytes of the network: weights, keys and values of window and text, and an averaged
+    sink in 32 bits. Activations, VAE and text encoder are extra.
     """
     size, spec = work.spec.network, work.spec
     token = 2 * size.layers * size.dim  # its key and value in every layer
@@ -184,7 +184,7 @@ def memory_floor(work: Work) -> dict[str, float]:
 
 
 def seconds(cost: Cost, rates: Rates) -> float:
-    """Time for `cost`: its computing or its traffic, whichever takes longer."""
+    """Time for `cost`: compute or traffic, whichever takes longer."""
     computing = cost.linear / rates.linear + cost.attention / rates.attention
     computing += cost.conv / (rates.conv or rates.linear)
     return max(computing, cost.bytes / rates.bandwidth)
@@ -192,7 +192,7 @@ def seconds(cost: Cost, rates: Rates) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The least time for one block of `pictures`, and the least for each stage by itself."""
+    """The minimum time for one block of `pictures`, and for each stage."""
 
     pictures: int
     seconds: float
@@ -200,14 +200,14 @@ class Ceiling:
 
     @property
     def fps(self) -> float:
-        """Pictures a second at that pace."""
+        """Frames per second at that speed."""
         return self.pictures / self.seconds
 
 
 def ceiling(work: Work, rates: Rates) -> Ceiling:
     """The kernel ceiling on a machine with these rates: one stage after another.
 
-    For a machine without a row in `GPUS`, such as a CPU, measure its rates and give them here.
+    For a machine without a row in `GPUS`, such as a CPU, pass measured rates.
     """
     stages = {stage: seconds(cost, rates) for stage, cost in block_cost(work).items()}
     return Ceiling(work.pictures, sum(stages.values()), stages)
@@ -215,7 +215,7 @@ def ceiling(work: Work, rates: Rates) -> Ceiling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Both limits of one work on one GPU; `assumed` names the kernel rates nobody published."""
+    """Both limits of a workload on a GPU; `assumed` names the unpublished kernel rates."""
 
     spec: Ceiling
     kernel: Ceiling
@@ -223,7 +223,7 @@ class Limits:
 
 
 def limits(work: Work, gpu: Gpu) -> Limits | None:
-    """What `gpu` can do at most, or None where it has no rates for this precision."""
+    """The limits of `gpu`, or None if it has no rates for this precision."""
     precision, stages = work.precision, block_cost(work)
     peak, reached = gpu.spec_rates(precision), gpu.kernel_rates(precision)
     if peak is None or reached is None:

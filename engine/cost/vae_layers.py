@@ -1,6 +1,6 @@
-"""The VAEs as data: their layers, from which their memory follows. Free of torch.
+"""The VAEs as data: their layers, which determine their memory. Free of torch.
 
-Each layer says how many numbers it has and how many it remembers of a stream. The networks are in
+Each layer gives its number of weights and of values kept for a stream. The networks are in
 `engine.causal.vae.wan` and `engine.causal.vae.tiny`; a test compares.
 """
 
@@ -8,17 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 LATENTS, COLOURS = 16, 3
-TEMPORAL_DOWN = (1, 2)  # levels of Wan's encoder that halve the number of frames
-TEMPORAL_UP = (0, 1)  # and of its decoder that double it
-RES_BLOCKS = 2  # of a level of the encoder; a decoder's has one more
-MEM_BLOCKS = 3  # of a level of the tiny VAEs
+TEMPORAL_DOWN = (1, 2)  # levels of Wan's encoder that halve the frame count
+TEMPORAL_UP = (0, 1)  # levels of its decoder that double it
+RES_BLOCKS = 2  # per encoder level; one more per decoder level
+MEM_BLOCKS = 3  # per level of the tiny VAEs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """`weights` numbers; of a stream it keeps `past` values for each place of `side` by `side`
-    pixels.
-    """
+    """`weights` parameters; keeps `past` values per `side` by `side` pixels for a stream."""
 
     weights: int
     past: int = 0
@@ -27,11 +25,11 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class VaeSize:
-    """One VAE: its layers by direction, given the narrowest width, and that width as released.
+    """One VAE: its layers by direction for a narrowest width, and the released width.
 
-    `encode` and `decode` are the most values that one latent's pictures need meanwhile, for each
-    pixel of one picture and each of the narrowest width: counted on the real modules in bfloat16,
-    without what a convolution's kernel may want beside.
+    `encode` and `decode` are the peak values for one latent's images, per pixel of one image and
+    per unit of the narrowest width: counted on the real modules in bfloat16, without convolution
+    workspace.
     """
 
     layers: Callable[[int], tuple[list[Layer], list[Layer]]]
@@ -40,12 +38,12 @@ class VaeSize:
     decode: float
 
     def weights(self, width: int | None = None) -> int:
-        """Numbers in the checkpoint."""
+        """Parameters in the checkpoint."""
         encoder, decoder = self.layers(width or self.width)
         return sum(layer.weights for layer in (*encoder, *decoder))
 
     def past(self, pixels: int, width: int | None = None) -> tuple[int, int]:
-        """Values that one encoding and one decoding stream keep, for pictures of `pixels`."""
+        """Values kept by one encoding and one decoding stream, for images of `pixels`."""
         encoder, decoder = self.layers(width or self.width)
         return _past(encoder, pixels), _past(decoder, pixels)
 
@@ -62,7 +60,7 @@ def _conv(
 
 
 def _causal(inputs: int, outputs: int, side: int) -> Layer:
-    """Over 3 frames and 3 by 3 places; the last two frames are kept."""
+    """3 frames by 3 by 3 pixels; keeps the last two frames."""
     return _conv(inputs, outputs, 27, past=2 * inputs, side=side)
 
 
@@ -83,7 +81,7 @@ def _middle(width: int) -> Iterator[Layer]:
 
 
 def wan(width: int) -> tuple[list[Layer], list[Layer]]:
-    """Wan2.1's VAE, and LightVAE: encoder with what stands behind it, decoder with before."""
+    """Wan2.1's VAE, and LightVAE: encoder with the layer after it, decoder with the one before."""
     encoder = [_causal(COLOURS, width, 1)]
     before = width
     for level, times in enumerate((1, 2, 4, 4)):

@@ -1,4 +1,4 @@
-"""Pictures by their names in the assets folder."""
+"""Images by name in the assets folder."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
@@ -16,21 +16,21 @@ from engine.system.background import BackgroundCache
 from engine.system.errands import Errands
 
 LONGEST = 200  # bytes of a name; file systems end at 255
-KEPT_BYTES = 64_000_000  # of pictures that are held beside those in use
-IN_USE = 6  # pictures that one block is made with at most: they stay, however large
-COMING = 2 * IN_USE  # pictures that are waited for: when more are asked for, the oldest go
-MOST = 200  # pictures, and reasons why there is none, that are kept at all
-AGAIN = 1.0  # seconds until a file that is in use is looked at again: it may have changed
-SLOW = 3.0  # seconds without an answer of the disk from which on it is told
+KEPT_BYTES = 64_000_000  # of images kept in addition to those in use
+IN_USE = 6  # most images used by one block: they stay, whatever their size
+COMING = 2 * IN_USE  # pending images: if more are requested, the oldest are dropped
+MOST = 200  # images and errors kept in total
+AGAIN = 1.0  # seconds between checks of a file in use for changes
+SLOW = 3.0  # seconds without a disk response until it is reported
 WHITE = 255
-FAILURES = ValueError, MemoryError, cv2.error  # of a picture, told in its place
+FAILURES = ValueError, MemoryError, cv2.error  # of an image, reported in its place
 
-File: TypeAlias = tuple[Path, int, int]  # its time of change in nanoseconds, its size in bytes
+File: TypeAlias = tuple[Path, int, int]  # modification time in nanoseconds, size in bytes
 How: TypeAlias = Literal["contained", "stretched"]
 
 
 class Key(NamedTuple):
-    """A file as it was, and what is made of its picture; another one when the file changes."""
+    """A version of a file, and how its image is used; changes with the file."""
 
     path: Path
     time: int
@@ -41,8 +41,8 @@ class Key(NamedTuple):
 
 
 def find(folder: Path, name: str) -> File | None:
-    """The file of that name, its time and its size; None where there is none in this very folder:
-    a name never leads elsewhere. What else a reference may be called, the bridge has looked up.
+    """The file of this name, its time and size; None if it is not directly in this folder: a name
+    never points elsewhere. The bridge has already resolved other names of references.
     """
     if not name or name.startswith(".") or len(name.encode(errors="replace")) > LONGEST:
         return None
@@ -53,25 +53,25 @@ def find(folder: Path, name: str) -> File | None:
         if not path.is_file() or not path.resolve(strict=True).is_relative_to(folder.resolve()):
             return None
         seen = path.stat()
-    except OSError:  # gone while it was looked at
+    except OSError:  # removed meanwhile
         return None
     return path, seen.st_mtime_ns, seen.st_size
 
 
 class Folder:
-    """The files of the assets folder as they were last seen. They are looked at in a thread of
-    their own, so a disk that sleeps keeps nobody waiting. All calls come from one thread.
+    """The files of the assets folder as last seen. They are checked in a separate thread, so a
+    sleeping disk blocks nothing. All calls come from one thread.
     """
 
     def __init__(self, path: Path, kind: str) -> None:
-        """`kind` is what a file is called where there is none: picture, reference."""
+        """`kind` is the word for a missing file: image, reference."""
         self._path, self._kind = path, kind
-        self._looks = Errands[File | None]("pictures looked at", COMING)
+        self._looks = Errands[File | None]("image lookups", COMING)
         self._seen: OrderedDict[str, tuple[float, File | None]] = OrderedDict()
 
     def file(self, name: str, patience: float = 0.0) -> File | str | None:
-        """The file of that name, or why there is none, as a sentence; None while that is not known.
-        Only what was never seen is waited for, `patience` seconds at most.
+        """The file of this name, or a sentence if it is missing; None while unknown. Waits only for
+        files never seen before, at most `patience` seconds.
         """
         when, file = seen = self._seen.get(name) or (0.0, None)
         if not when or perf_counter() - when >= AGAIN:
@@ -85,23 +85,23 @@ class Folder:
         self._seen.move_to_end(name)
         if len(self._seen) > MOST:
             self._seen.popitem(last=False)
-        return file or f"There is no {self._kind} {_short(name)} in the assets folder."
+        return file or f"{self._kind.capitalize()} {_short(name)} not found in the assets folder."
 
     @property
     def looking(self) -> int:
-        """How many files are looked at."""
+        """Number of pending file checks."""
         return self._looks.waiting
 
     def slow(self, waited: float) -> str:
-        """That the disk does not answer, as a sentence; empty where it does. `waited` is for how
-        many seconds somebody has waited for what files hold.
+        """A sentence if the disk does not respond; else empty. `waited` is the longest wait for a
+        file's content, in seconds.
         """
         longest = max(self._looks.longest, waited)
         if longest < SLOW:
             return ""
         return (
-            f"The folder {self._path} has not answered for {longest:.0f} s; what was read before "
-            "goes on."
+            f"The folder {self._path} has not answered for {longest:.0f} s; images already read "
+            "stay in use."
         )
 
     def close(self) -> None:
@@ -110,25 +110,25 @@ class Folder:
 
 
 class Pictures:
-    """Pictures of the assets folder at the sizes they are used at, read in a thread of their own
-    and kept: what is known needs no disk. All calls come from one thread, that of the frames.
+    """Images of the assets folder at the sizes in use, read in a separate thread and cached: known
+    images need no disk. All calls come from the frame thread.
     """
 
     def __init__(self, assets: Path) -> None:
-        self._folder = Folder(assets, "picture")
-        self._images = BackgroundCache[Image]("pictures", COMING, _full, failures=FAILURES)
-        self.problems: dict[str, str] = {}  # of this block, by name: why it is not there, or old
+        self._folder = Folder(assets, "image")
+        self._images = BackgroundCache[Image]("images", COMING, _full, failures=FAILURES)
+        self.problems: dict[str, str] = {}  # of this block: name to why it is missing or old
 
     def begin(self) -> None:
-        """A block begins: what is told from now on is of its pictures alone."""
+        """Start a block: `problems` then covers only its images."""
         self.problems.clear()
 
     def get(self, name: str, size: tuple[int, int], how: How) -> tuple[Key, Image] | None:
-        """What the picture is known by, and the picture (H, W, 4) at exactly that size, width and
-        height: `contained` is whole on white, `stretched` fills it.
+        """The key and image (H, W, 4) at exactly this width and height: `contained` fits it on
+        white, `stretched` fills the size.
 
-        Where the file has changed, and cannot be read yet or at all, the picture is the one of
-        before; None where there was none. Never waits; `problems` tells.
+        If the file has changed and cannot be read (yet), returns the previous image; None if there
+        was none. Never waits; see `problems`.
         """
         if not name:
             return None
@@ -147,16 +147,16 @@ class Pictures:
 
     @property
     def arriving(self) -> int:
-        """How many pictures are looked at or being read."""
+        """Number of images being checked or read."""
         return self._folder.looking + self._images.waiting
 
     @property
     def held(self) -> int:
-        """Bytes of the pictures that are kept."""
+        """Bytes of the cached images."""
         return sum(image.nbytes for _, image in self._images.values())
 
     def _newest(self, name: str, size: tuple[int, int], how: How) -> tuple[Key | None, str]:
-        """The picture of the file as it is now, or why there is none, where that is known."""
+        """The current image of the file, or why there is none, as far as known."""
         file = self._folder.file(name)
         if file is None or isinstance(file, str):
             return None, file or ""
@@ -168,7 +168,7 @@ class Pictures:
         return key, ""
 
     def _before(self, name: str, size: tuple[int, int], how: How) -> Key | None:
-        """The last picture that was read under that name for the same use."""
+        """The last image read under this name for the same use."""
         for key, _ in self._images.values():
             assert isinstance(key, Key)
             if (key.path.name, (key.width, key.height), key.how) == (name, size, how):
@@ -177,9 +177,7 @@ class Pictures:
 
 
 def contained(image: Image, width: int, height: int) -> Image:
-    """A picture (H, W, 3) whole on a white canvas (height, width, 4), as the authors of VACE place
-    it.
-    """
+    """An image (H, W, 3) fitted on white (height, width, 4), as in VACE's reference code."""
     scale = min(width / image.shape[1], height / image.shape[0])
     fitted = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     small = cv2.resize(image, fitted, interpolation=cv2.INTER_LINEAR)
@@ -190,25 +188,25 @@ def contained(image: Image, width: int, height: int) -> Image:
 
 
 def stretched(image: Image, width: int, height: int) -> Image:
-    """A picture (H, W, 3) as (height, width, 4), whatever its shape."""
+    """An image (H, W, 3) stretched to (height, width, 4)."""
     canvas = np.full((height, width, 4), WHITE, np.uint8)
     canvas[..., :3] = cv2.resize(image, (width, height))
     return canvas
 
 
 def _made(key: Key) -> Image:
-    """The picture of a file, at the size that is asked for; the file's own is let go."""
+    """The image of a file at the requested size."""
     make = contained if key.how == "contained" else stretched
     try:
         image = read(key.path, Need(key.width, key.height, key.how == "stretched"), "reference")
         return make(image, key.width, key.height)
     except MemoryError as error:
-        told = str(error) or "This machine has too little memory left for the picture."
+        told = str(error) or "This machine has too little free memory for the image."
         raise MemoryError(told) from error
 
 
 def _full(known: Mapping[Hashable, Image | str]) -> bool:
-    """Whether pictures that are kept take too much; those of one block always may stay."""
+    """Whether the cache is full; the images of one block may always stay."""
     if len(known) <= IN_USE:
         return False
     held = sum(image.nbytes for image in known.values() if not isinstance(image, str))

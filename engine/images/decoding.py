@@ -1,13 +1,13 @@
-"""Pictures from the bytes of files: the header first, then no more of them than is needed.
+"""Decode images from file bytes: the header first, then no more than needed.
 
-A small file can hold a huge picture. So what a header says is held against a budget of pixels
-before anything is unpacked, codecs that can shrink while they unpack do so, and of all threads of
-a process one decodes at a time.
+A small file can contain a huge image. So the header is checked against a pixel budget before
+decoding, codecs that can reduce while decoding do so, and only one thread of a process decodes at a
+time.
 
-Headers are read here, not by Pillow, which agrees about every sound file (a test compares) but not
-about hostile ones: it makes the decoder of a WebP, two canvases and all, before it tells the size;
-it takes 20 s over a JPEG with 20 MB of empty segments, where this takes 0.01 s; it tells no size of
-an AVIF that libavif finds too large, nor of a PNG whose header has a wrong checksum.
+Headers are read here rather than by Pillow, which agrees on every valid file (a test compares) but
+not on hostile ones: it creates a WebP's decoder with two canvases before reporting the size; it
+takes 20 s for a JPEG with 20 MB of empty segments, where this takes 0.01 s; it reports no size for
+an AVIF that libavif finds too large, or a PNG whose header has a wrong checksum.
 """
 
 import threading
@@ -25,34 +25,34 @@ from engine.system.commit import MORE, short_of_memory
 MOST_BYTES = 100_000_000  # of a file
 KINDS = "PNG, JPEG, WebP, BMP or AVIF"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".avif")
-# Each shrinks to a half, a quarter, an eighth: JPEG while it is unpacked, the others right after
+# Reduction to a half, a quarter, an eighth: JPEG while decoding, others right after
 REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4,
            2: cv2.IMREAD_REDUCED_COLOR_2, 1: cv2.IMREAD_COLOR}  # fmt: skip
-THINNEST = 4096  # times as wide as high, or as high as wide, that a picture may be
-# What people have instead of a picture or film, by how it begins, and what to do with it
+THINNEST = 4096  # largest aspect ratio of an image, either way
+# Files often mistaken for images or videos, by their first bytes, and the cure
 INSTEAD = f"save it as one of {KINDS}"
-PAGE = "a web page", "get the file itself, with the button or link that the page has for it"
-POINTER = "a Git LFS pointer, which stands for the file", "get that with `git lfs pull`"
-ANSWER = "a server's answer, saved as a file", "get the file itself"
+PAGE = "a web page", "get the file itself, with the download link on that page"
+POINTER = "a Git LFS pointer, not the file itself", "get the file with `git lfs pull`"
+ANSWER = "a server's response saved as a file", "get the file itself"
 NO_FILMS = {
     b"<!doctype html": PAGE, b"<html": PAGE, b"<head": PAGE, b"<body": PAGE,
     b"version https://git-lfs": POINTER, b'{"': ANSWER, b"entry not found": ANSWER,
-    b"%pdf": ("a PDF", "export its pictures"), b"pk\x03\x04": ("a ZIP archive", "unpack it"),
+    b"%pdf": ("a PDF", "export its images"), b"pk\x03\x04": ("a ZIP archive", "unpack it"),
     b"rar!": ("a RAR archive", "unpack it"), b"7z\xbc\xaf": ("a 7z archive", "unpack it"),
 }  # fmt: skip
 NO_PICTURES = {
     **NO_FILMS, b"<svg": ("an SVG", INSTEAD), b"<?xml": ("an SVG or other XML", INSTEAD),
     b"gif8": ("a GIF", INSTEAD), b"ii*\0": ("a TIFF", INSTEAD), b"mm\0*": ("a TIFF", INSTEAD),
-    b"8bps": ("a file of Photoshop", INSTEAD), b"\x76\x2f\x31\x01": ("an OpenEXR", INSTEAD),
-    b"\x1a\x45\xdf\xa3": ("a film", "take a picture of it"),
+    b"8bps": ("a Photoshop file", INSTEAD), b"\x76\x2f\x31\x01": ("an OpenEXR", INSTEAD),
+    b"\x1a\x45\xdf\xa3": ("a video", "use a still frame of it"),
 }  # fmt: skip
-HEIC = (b"heic", b"heix", b"hevc", b"heim")  # brands of the pictures that iPhones take
+HEIC = (b"heic", b"heix", b"hevc", b"heim")  # brands of iPhone photos
 UNCHANGED = cv2.IMREAD_UNCHANGED
-STRIPE = 32  # rows that are laid on white at once, for the memory it takes
+STRIPE = 32  # rows composited on white at a time, to limit memory
 WHITE = 255
-ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"  # what an AVIF calls it
-PARTS = 10_000  # of a file that are looked at for its size
-# Boxes of an AVIF that hold others, and the bytes before those
+ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"  # as an AVIF calls it
+PARTS = 10_000  # of a file examined for its size
+# AVIF boxes that contain others, and the bytes before those
 INSIDE = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0,
           b"stbl": 0, b"stsd": 8}  # fmt: skip
 
@@ -67,7 +67,7 @@ def _half(image: Image) -> Image:
     return np.rot90(image, 2)
 
 
-# By EXIF's number of how a camera was held
+# By EXIF orientation
 UPRIGHT: dict[int, list[Callable[[Image], Image]]] = {
     2: [np.fliplr], 3: [_half], 4: [np.flipud], 5: [_transposed],
     6: [_transposed, np.fliplr], 7: [_transposed, _half], 8: [_transposed, np.flipud],
@@ -75,7 +75,7 @@ UPRIGHT: dict[int, list[Callable[[Image], Image]]] = {
 
 
 class PictureError(ValueError):
-    """A file that is no picture to be had, in one sentence; `status` is HTTP's for it."""
+    """A file without a usable image, in one sentence; `status` is the HTTP status."""
 
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text)
@@ -83,8 +83,8 @@ class PictureError(ValueError):
 
 
 class Header(NamedTuple):
-    """What a file says of its picture; `most` is the pixels that are unpacked of such a file, and
-    `cut` says that some of them may be transparent.
+    """An image's header; `most` is the pixel limit for such a file, and `cut` means that some
+    pixels may be transparent.
     """
 
     kind: str
@@ -96,8 +96,8 @@ class Header(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The pixels that are needed of a picture: as many as it has when it lies whole within
-    `width` x `height`, or with `cover` when it covers them.
+    """The resolution needed: that of the image fitted within `width` x `height`, or with `cover`
+    covering them.
     """
 
     width: int
@@ -105,20 +105,20 @@ class Need:
     cover: bool = False
 
     def reduction(self, header: Header) -> int:
-        """By how much a picture may be reduced at once, 1 to 8. It may lie on its side."""
+        """The possible reduction while decoding, 1 to 8. The image may be rotated."""
         choose = min if self.cover else max
         turned = (header.width, header.height), (header.height, header.width)
         spare = min(choose(wide / self.width, high / self.height) for wide, high in turned)
-        spare = min(spare, header.width, header.height)  # of each side something is left
+        spare = min(spare, header.width, header.height)  # at least one pixel remains per side
         return next((by for by in REDUCED if by <= spare), 1)
 
 
-def read(path: Path, need: Need, what: str = "picture") -> Image:
-    """The picture (H, W, 3) in RGB of a file, upright, reduced by up to 8 where more is not needed.
-    What is transparent lies on white: the canvas that the authors of VACE put cut-outs on.
+def read(path: Path, need: Need, what: str = "image") -> Image:
+    """The image (H, W, 3) of a file in RGB, upright, reduced by up to 8 if more is not needed.
+    Transparent pixels become white, as in VACE's reference code.
 
-    `what` is what errors call it. PictureError for what is no such file, is damaged or beyond the
-    budget. Waits for the disk, and for its turn.
+    `what` names it in errors. PictureError if it is not an image, damaged or over the budget.
+    Blocks for the disk, and for other decodes.
     """
     name = f"The {what} {path.name!r}"
     try:
@@ -129,18 +129,18 @@ def read(path: Path, need: Need, what: str = "picture") -> Image:
     return decoded(data, need, name)
 
 
-def decoded(data: bytes, need: Need, name: str = "The picture") -> Image:
-    """The same, of the bytes of a file."""
+def decoded(data: bytes, need: Need, name: str = "The image") -> Image:
+    """As `read`, from a file's bytes."""
     header = checked(data, name)
     with _turn:
         try:
             by, upright = need.reduction(header), turns(data, header)
-            if header.cut:  # OpenCV gives what is transparent as it lies in the file
+            if header.cut:  # OpenCV does not rotate images with alpha
                 upright = upright or _turns_of(_exif(data, header))
                 raw = cv2.imdecode(np.frombuffer(data, np.uint8), UNCHANGED)
                 image = _on_white(cast(Image | None, raw), by)  # None where it is damaged
             else:
-                # Where the boxes say how it lies, the camera's word beside them says it once more.
+                # If the boxes give the rotation, EXIF would apply it a second time.
                 flags = REDUCED[by] | (cv2.IMREAD_IGNORE_ORIENTATION if upright else 0)
                 image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
             if image is not None:
@@ -151,67 +151,67 @@ def decoded(data: bytes, need: Need, name: str = "The picture") -> Image:
         except (cv2.error, MemoryError) as error:
             if short_of_memory(error):
                 raise PictureError(
-                    f"{name} cannot be unpacked: this machine has too little memory left; {MORE}.",
+                    f"{name} cannot be decoded: this machine has too little free memory; {MORE}.",
                     507,
                 ) from error
-            image = None  # it is damaged
+            image = None  # damaged
     if image is None:
         raise PictureError(
-            f"{name} is a damaged {header.kind} or of a kind that cannot be read; save it anew.",
+            f"{name} is a damaged or unsupported {header.kind}; save it again.",
             415,
         )
     return cast(Image, image)  # cv2's types say any array
 
 
-def checked(data: bytes, name: str = "The picture") -> Header:
-    """What a file says of its picture, which is within the budget; else PictureError."""
+def checked(data: bytes, name: str = "The image") -> Header:
+    """The header of a file's image within the budget; else PictureError."""
     if len(data) > MOST_BYTES:
         raise PictureError(
-            f"{name} is a file of more than {MOST_BYTES // 10**6} MB; scale it down first.", 413
+            f"{name} is larger than {MOST_BYTES // 10**6} MB; scale it down first.", 413
         )
     found = header(data)
     if found is None:
         what, cure = otherwise(data, NO_PICTURES) or ("", "save it as one of these")
-        raise PictureError(f"{name} is {what and f'{what}, '}none of {KINDS}; {cure}.", 415)
+        raise PictureError(f"{name} is {what and f'{what}, '}not {KINDS}; {cure}.", 415)
     if found.width < 1 or found.height < 1:
-        raise PictureError(f"{name} is {found.kind} without a size; save it anew.", 415)
+        raise PictureError(f"{name} is {found.kind} without a size; save it again.", 415)
     if thin := too_thin(found.width, found.height):
         raise PictureError(f"{name} is {found.kind} of {thin}.", 413)
     if found.width * found.height > found.most:
         raise PictureError(
-            f"{name} is {found.kind} of {found.width}x{found.height} pixels where "
-            f"{found.most // 10**6} megapixels are the most; scale it down first.",
+            f"{name} is {found.kind} of {found.width}x{found.height} pixels, but "
+            f"at most {found.most // 10**6} megapixels are supported; scale it down first.",
             413,
         )
     return found
 
 
 def too_thin(width: int, height: int) -> str:
-    """That a picture is, with the cure, in words behind `of`; empty for none. Scaled to any size
-    that pipelines work at nothing would be left of it.
+    """If an image is too thin, words to follow `of`, with the cure; else empty. At any pipeline's
+    size nothing of it would remain.
     """
     if max(width, height) <= THINNEST * min(width, height):
         return ""
     how = "wide" if width > height else "high"
-    return f"{width}x{height} pixels, which is too {how} for a picture; crop it"
+    return f"{width}x{height} pixels, which is too {how} for an image; crop it"
 
 
 def otherwise(
     data: bytes, known: Mapping[bytes, tuple[str, str]] = NO_FILMS
 ) -> tuple[str, str] | None:
-    """What a file is, by its first bytes, that was taken for a film or picture, and what to do;
-    None for what is not `known`.
+    """What a file mistaken for a video or image is, by its first bytes, and the cure; None if not
+    `known`.
     """
     begin = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     found = next((told for mark, told in known.items() if begin.startswith(mark.lower())), None)
     if found is None and known is NO_PICTURES and data[4:8] == b"ftyp":
-        return ("a HEIC", INSTEAD) if data[8:12] in HEIC else ("a film", "take a picture of it")
+        return ("a HEIC", INSTEAD) if data[8:12] in HEIC else ("a video", "use a still frame of it")
     return found
 
 
 def header(data: bytes) -> Header | None:
-    """What the first bytes of a file say; None where that is no picture of `KINDS`. A size of 0
-    where none is told.
+    """The header in a file's first bytes; None if it is not an image of `KINDS`. The size is 0 if
+    not given.
     """
     if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
         return _of_png(data)
@@ -223,21 +223,21 @@ def header(data: bytes) -> Header | None:
         cut = _little(data, 28, 2) == 32 and _little(data, 14, 4) >= 56 and any(data[66:70])
         return Header("BMP", *_bmp(data), 40_000_000, cut)
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis", b"mif1", b"msf1"):
-        # unpacking takes 16 bytes a pixel
+        # decoding takes 16 bytes per pixel
         return Header("AVIF", *_avif(data), 16_000_000, ALPHA in data)
     return None
 
 
 def _of_png(data: bytes) -> Header:
-    """Transparent pixels are told by the kind of its colours, or by one that stands for them."""
+    """Transparency is indicated by the colour type, or by a tRNS chunk."""
     depth, colours = _big(data, 24, 1), _big(data, 25, 1)
     cut = colours in (4, 6) or _part(data, b"tRNS", b"IDAT") is not None
-    most = 20_000_000 if cut and depth == 16 else 40_000_000  # 8 bytes a pixel are unpacked
+    most = 20_000_000 if cut and depth == 16 else 40_000_000  # decoded to 8 bytes per pixel
     return Header("PNG", _big(data, 16, 4), _big(data, 20, 4), most, cut)
 
 
 def _part(data: bytes, kind: bytes, end: bytes) -> bytes | None:
-    """What the first part of that kind in a PNG holds; None where `end` comes before it."""
+    """The content of a PNG's first chunk of this kind; None if `end` comes first."""
     place = 8
     for _ in range(PARTS):
         found = data[place + 4 : place + 8]
@@ -251,15 +251,15 @@ def _part(data: bytes, kind: bytes, end: bytes) -> bytes | None:
 
 
 def _jpeg(data: bytes) -> Header:
-    """A JPEG whose pixels lie in order is shrunk while it is unpacked, and takes time alone; a
-    progressive one is held whole first.
+    """A baseline JPEG is reduced while decoding and only costs time; a progressive one is held in
+    memory in full first.
     """
     place = 2
     for _ in range(PARTS):
         if place + 9 >= len(data) or data[place] != 0xFF:
             break
         marker = data[place + 1]
-        if marker == 0xFF:  # filling
+        if marker == 0xFF:  # padding
             place += 1
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             most = 200_000_000 if marker in (0xC0, 0xC1) else 40_000_000
@@ -291,13 +291,13 @@ def _bmp(data: bytes) -> tuple[int, int]:
     if _little(data, 14, 4) == 12:
         return _little(data, 18, 2), _little(data, 20, 2)
     sides = [int.from_bytes(data[at : at + 4], "little", signed=True) for at in (18, 22)]
-    return abs(sides[0]), abs(sides[1])  # a height below 0 means that the top row comes first
+    return abs(sides[0]), abs(sides[1])  # a negative height means top row first
 
 
 def _avif(data: bytes) -> tuple[int, int]:
-    """The largest size of all that an AVIF names: those of tiles and tracks stand beside it."""
+    """The largest size in an AVIF, which also lists those of tiles and tracks."""
     sizes = [(0, 0)]
-    waiting = [(0, len(data))]  # stretches of boxes, one after the other
+    waiting = [(0, len(data))]  # ranges of consecutive boxes
     for _ in range(PARTS):
         if not waiting:
             return max(sizes, key=lambda size: size[0] * size[1])
@@ -318,8 +318,8 @@ def _avif(data: bytes) -> tuple[int, int]:
 
 
 def turns(data: bytes, header: Header) -> list[Callable[[Image], Image]]:
-    """How the picture of an AVIF is to be turned and mirrored, one after the other: what its boxes
-    say of the item that is shown. Other kinds say it in a way that OpenCV knows.
+    """The rotations and mirrorings of an AVIF, in order, from the boxes of its primary item. OpenCV
+    handles the other formats.
     """
     if header.kind != "AVIF":
         return []
@@ -345,12 +345,12 @@ def turns(data: bytes, header: Header) -> list[Callable[[Image], Image]]:
 
 
 def _on_white(image: Image | None, by: int) -> Image | None:
-    """A picture (H, W, 4) in BGR and alpha of any depth as (H, W, 3) of 8 bits, reduced by `by`."""
-    if image is None or image.ndim == 2 or image.shape[2] == 3:  # all of it is there after all
+    """An image (H, W, 4) in BGRA of any depth as 8-bit (H, W, 3), reduced by `by`."""
+    if image is None or image.ndim == 2 or image.shape[2] == 3:  # opaque after all
         return None if image is None else _on_white(_opaque(image), by)
     most = int(image.max(initial=0))
     whole = next(top for top in (255, 1023, 4095, 65535) if top >= most)
-    if image.dtype != np.uint8:  # of 10 and 12 bits, which AVIF has, all are told by the largest
+    if image.dtype != np.uint8:  # AVIF's 10 and 12 bits are recognised by the largest value
         whole = max(whole, 1023)
     height, width = max(1, image.shape[0] // by), max(1, image.shape[1] // by)
     made = np.empty((height, width, 3), np.uint8)
@@ -373,7 +373,7 @@ def _opaque(image: Image) -> Image:
 
 
 def _exif(data: bytes, header: Header) -> bytes:
-    """What a camera has written into a PNG or WebP; empty where nothing is."""
+    """The EXIF data of a PNG or WebP; empty if none."""
     if header.kind == "PNG":
         return _part(data, b"eXIf", b"IEND") or b""
     place = 12
@@ -388,7 +388,7 @@ def _exif(data: bytes, header: Header) -> bytes:
 
 
 def _turns_of(exif: bytes) -> list[Callable[[Image], Image]]:
-    """How a picture is made upright that a camera has held in the way 1 to 8 of its EXIF."""
+    """The operations that make an image with EXIF orientation 1 to 8 upright."""
     read = _big if exif[:2] == b"MM" else _little
     at = read(exif, 4, 4)
     for entry in range(at + 2, min(at + 2 + 12 * read(exif, at, 2), len(exif) - 11), 12):
@@ -399,14 +399,14 @@ def _turns_of(exif: bytes) -> list[Callable[[Image], Image]]:
 
 def _turn_of(kind: bytes, how: bytes) -> Callable[[Image], Image] | None:
     if kind == b"irot" and how:
-        return lambda image: np.rot90(image, how[0] & 3)  # quarters, against the clock
+        return lambda image: np.rot90(image, how[0] & 3)  # quarter turns, counter-clockwise
     if kind == b"imir" and how:
         return np.fliplr if how[0] & 1 else np.flipud
     return None
 
 
 def _of_item(data: bytes, begin: int, end: int, item: int) -> list[int]:
-    """The numbers of an item's properties in a box `ipma`, from 1, in order."""
+    """The property indexes of an item in an `ipma` box, from 1, in order."""
     wide, long = _big(data, begin + 3, 1) & 1, 4 if _big(data, begin, 1) else 2
     place, length = begin + 8, 2 if wide else 1
     for _ in range(min(_big(data, begin + 4, 4), PARTS)):
@@ -422,7 +422,7 @@ def _of_item(data: bytes, begin: int, end: int, item: int) -> list[int]:
 
 
 def _boxes(data: bytes, begin: int, end: int) -> list[tuple[bytes, int, int]]:
-    """The boxes of a stretch, one after the other: of each its kind, and where it holds what."""
+    """The boxes in a range, in order: the kind of each, and the range of its content."""
     found: list[tuple[bytes, int, int]] = []
     while begin + 8 <= end and len(found) < PARTS:
         length, inner = _big(data, begin, 4), begin + 8

@@ -1,4 +1,4 @@
-"""Colours: as they are written in numbers, and what makes them lighter, greyer or alike."""
+"""Colours: numeric notations, lightness, saturation and similarity."""
 
 import re
 from colorsys import hls_to_rgb, rgb_to_hls
@@ -9,10 +9,10 @@ NUMBER = re.compile(r"(-?\d*\.?\d+)(%|)")
 
 
 def written(text: str) -> Colour | None:
-    """The colour that a text writes as a colour picker does; None where it is none.
+    """The colour that a text gives in a colour picker's notation, or None.
 
     `#f00`, `#ff0000`, `0xff0000`, `ff0000` (with a letter and a digit), `rgb(255, 0, 0)`,
-    `rgb(100% 0% 0%)`, `rgb(1.0, 0, 0)`, `hsl(0, 100%, 50%)`; alpha is passed over, and numbers
+    `rgb(100% 0% 0%)`, `rgb(1.0, 0, 0)`, `hsl(0, 100%, 50%)`; alpha is ignored, and numbers
     out of range are clamped.
     """
     if "(" in text:
@@ -40,25 +40,25 @@ def _function(text: str) -> Colour | None:
     parts = (first, second, third)
     if any(unit for _, unit in found[:3]):
         return _clamped(*(part * 2.55 for part in parts))
-    if max(parts) <= 1 and "." in text:  # as engines write them, from 0 to 1
+    if max(parts) <= 1 and "." in text:  # as game engines write them, from 0 to 1
         return _clamped(*(part * 255 for part in parts))
     return _clamped(*parts)
 
 
 def shaded(colour: Colour, light: float, saturation: float) -> Colour:
-    """A colour with its lightness and saturation times these."""
+    """A colour with lightness and saturation multiplied by these."""
     grey = sum(colour) / 3
     return _clamped(*((grey + (part - grey) * saturation) * light for part in colour))
 
 
 def mixed(colour: Colour, other: Colour, amount: float) -> Colour:
-    """A colour and a part of another, 0 to 1."""
+    """A colour mixed with a share of another, 0 to 1."""
     pairs = zip(colour, other, strict=True)
     return _clamped(*(part + (more - part) * amount for part, more in pairs))
 
 
 def alike(one: Colour, other: Colour) -> bool:
-    """Whether two colours go by one name: hues near each other, or greys of about a lightness."""
+    """Whether two colours would share a name: similar hues, or greys of similar lightness."""
     (hue, light, first), (other_hue, other_light, second) = (
         rgb_to_hls(*(part / 255 for part in colour)) for colour in (one, other)
     )
@@ -72,6 +72,6 @@ def _clamped(red: float, green: float, blue: float) -> Colour:
     return first, second, third
 
 
-GREY = 0.15  # saturation below which a colour has no hue to speak of
-EXTREME = 0.9  # distance from middle lightness, of 1, beyond which it has none either
+GREY = 0.15  # saturation below which a colour has no visible hue
+EXTREME = 0.9  # distance from middle lightness, of 1, beyond which the same holds
 NEAR = 1 / 24  # of the circle of hues

@@ -1,4 +1,4 @@
-"""Reference pictures drawn from a recipe: a ground in the palette, the patterns over it."""
+"""Reference images drawn from a recipe: a background in the palette with patterns over it."""
 
 import zlib
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from engine.catalog.lexicon import Colour
 from engine.pipeline import Image
 from engine.stylize.recipes import Recipe
 
-SIZE = 256  # pixels; what the encoder sees
+SIZE = 256  # pixels; the encoder's input
 Rng = np.random.Generator
 Field = npt.NDArray[np.floating]
 Whole = npt.NDArray[np.integer]
 
 
 def draw(recipe: Recipe) -> Image:
-    """The picture (256, 256, 4) of a recipe; the same recipe gives the same picture.
+    """The image (256, 256, 4) of a recipe; the same recipe gives the same image.
 
-    Patterns that fill the ground share it in patches, marks lie over all of it.
+    Filling patterns share the background in patches; marks are drawn over all of it.
     """
     seed = zlib.crc32(repr((recipe.colours, recipe.patterns)).encode())
     rng = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def _toned(level: Field, palette: Image) -> Image:
 
 
 def _banded(level: Field, palette: Image) -> Image:
-    """Colours for levels that go on and on: each whole step is the next colour."""
+    """Colours for unbounded levels: each integer step is the next colour."""
     return palette[np.floor(level).astype(int) % len(palette)]
 
 
@@ -96,7 +96,7 @@ def _waves(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _sea(image: Image, palette: Image, rng: Rng) -> None:
-    """Swell from the dark of the depth to the light of the crest, and foam along the crests."""
+    """Waves from dark troughs to light crests, with foam along the crests."""
     x, y = _grid()
     swell = y / 26 + 1.1 * np.sin(x / 33 + y / 47) + 0.35 * np.sin(x / 12) + 2.5 * _noise(rng, 2)
     height = (swell % 1) ** 1.3
@@ -148,7 +148,7 @@ def _grid_lines(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _mosaic(image: Image, palette: Image, rng: Rng) -> None:
-    """Each pixel has the colour of the point nearest to it; a dark line where two are as near."""
+    """Each pixel has the colour of its nearest point; dark lines between cells."""
     points = np.ones((SIZE, SIZE), np.uint8)
     points[tuple(rng.integers(0, SIZE, (2, 150)))] = 0
     _, near = cv2.distanceTransformWithLabels(
@@ -254,14 +254,14 @@ def _strokes(image: Image, palette: Image, rng: Rng, count: int = 700) -> None:
 
 
 def _toned_marks(palette: Image, rng: Rng, count: int, noise: float) -> tuple[Whole, Image]:
-    """Places (count, 2) all over, and for each a colour (count, 3) near the tone of its place."""
+    """Positions (count, 2) everywhere, each with a colour (count, 3) near the local tone."""
     places = rng.integers(0, SIZE, (count, 2))
     tone = _noise(rng, 3)[places[:, 1], places[:, 0]] + rng.normal(0, noise, count)
     return places, palette[np.round(np.clip(tone, 0, 1) * (len(palette) - 1)).astype(int)]
 
 
 def _dabs(image: Image, palette: Image, rng: Rng) -> None:
-    """Short thick touches of nearly the tone below them."""
+    """Short thick strokes close to the underlying tone."""
     places, colours = _toned_marks(palette, rng, 900, 0.12)
     sizes, angles = rng.integers((4, 2), (8, 4), (900, 2)), rng.normal(12, 25, 900)
     marks = zip(*(part.tolist() for part in (places, sizes, angles, colours)), strict=True)
@@ -270,7 +270,7 @@ def _dabs(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _points(image: Image, palette: Image, rng: Rng) -> None:
-    """Fine dots of every colour close together."""
+    """Dense fine dots of every colour."""
     image[:] = _toned(_noise(rng, 3), palette)
     colours = palette[rng.integers(0, len(palette), 4200)]
     places = rng.integers(0, SIZE, (4200, 2))
@@ -287,7 +287,7 @@ def _fields(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _glow(image: Image, palette: Image, rng: Rng) -> None:
-    """Lights out of the dark."""
+    """Lights in the dark."""
     x, y = _grid()
     light = 0.35 * _noise(rng, 4)
     for _ in range(4):
@@ -297,7 +297,7 @@ def _glow(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _rays(image: Image, palette: Image, rng: Rng) -> None:
-    """Rays of the colours from one point."""
+    """Coloured rays from one point."""
     x, y = _grid()
     cx, cy = rng.uniform(0.3 * SIZE, 0.7 * SIZE, 2)
     turn = np.arctan2(y - cy, x - cx) / (2 * np.pi) * 26
@@ -332,7 +332,7 @@ def _bricks(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _weave(image: Image, palette: Image, rng: Rng) -> None:
-    """Bands of thread over and under each other."""
+    """Woven bands of thread."""
     x, y = _grid()
     order = rng.permutation(len(palette))
     over = (np.floor(x / 4) + np.floor(y / 4)) % 2 == 0
@@ -352,7 +352,7 @@ def _grain(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _fur(image: Image, palette: Image, rng: Rng) -> None:
-    """Fine hairs along a slowly turning way."""
+    """Fine hairs along a slowly turning direction."""
     places, colours = _toned_marks(palette, rng, 2600, 0.2)
     turn = np.pi / 2 + (_noise(rng, 2)[places[:, 1], places[:, 0]] - 0.5) * 2.2
     reach = rng.uniform(8, 18, (2600, 1)) * np.stack([np.cos(turn), np.sin(turn)], 1)
@@ -362,7 +362,7 @@ def _fur(image: Image, palette: Image, rng: Rng) -> None:
 
 
 def _sheen(image: Image, palette: Image, rng: Rng) -> None:
-    """Dark and wet: what is light is mirrored downwards in broken streaks."""
+    """Dark and wet: light areas are mirrored downwards in broken streaks."""
     dark = cv2.GaussianBlur(_toned(0.45 * _noise(rng, 5), _by_light(palette)), (0, 0), 1)
     spots = (rng.uniform(0, 1, (SIZE, SIZE)) > 0.994).astype(float)
     streaks = cv2.GaussianBlur(spots, (0, 0), sigmaX=2.2, sigmaY=22)
@@ -383,4 +383,4 @@ PATTERNS: dict[str, Callable[[Image, Image, Rng], None]] = {
 
 MARKS = frozenset(
     {"rings", "stars", "strokes", "leaves", "triangles"}
-)  # they leave ground to be seen
+)  # these leave the background visible

@@ -1,4 +1,4 @@
-"""A look on its way: the style vector moves in a straight line and arrives exactly."""
+"""Style transitions: the style vector moves in a straight line and arrives exactly."""
 
 from time import perf_counter
 from typing import NamedTuple
@@ -9,17 +9,17 @@ from engine.stylize.weights import Array
 
 
 class Shown(NamedTuple):
-    """What is shown now: a style vector (100,), None for no look; how far it covers, 0 to 1."""
+    """The current style: a vector (100,), None for no look; and its coverage, 0 to 1."""
 
     vector: Array | None
     presence: float
 
 
 class StyleTransition:
-    """From look to look, and from none to a look and back by its presence.
+    """Transitions from look to look, and to and from no look by coverage.
 
-    What the first call asks for is there at once; from then on each new target takes `fade`
-    seconds, from wherever the way to the target before it had come to.
+    The first target applies at once; each later one takes `fade` seconds, from wherever the
+    previous transition had got to.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class StyleTransition:
         self._began = self._fade = 0.0
 
     def at(self, target: Array | None, fade: float, now: float | None = None) -> Shown:
-        """Where the look is now, on its way to `target`."""
+        """The look now, on its way to `target`."""
         now = perf_counter() if now is None else now
         if not self._started:
             self._started = True
@@ -37,7 +37,7 @@ class StyleTransition:
             self._from = self._to = Shown(target, float(target is not None))
         elif not _same(target, self._target):
             self._from, self._target = self._here(now), target
-            # Nothing leaves as the look it had; a look that comes from nothing has its own.
+            # Fading out keeps the old look; fading in starts with the new one.
             self._to = Shown(
                 self._from.vector if target is None else target, float(target is not None)
             )

@@ -1,4 +1,4 @@
-"""From references and prompts to the style vector that a block aims at."""
+"""From references and prompts to a block's target style vector."""
 
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache, partial
@@ -17,38 +17,37 @@ from engine.stylize.weights import Array
 from engine.system.background import BackgroundCache
 
 KEPT = 64  # style vectors (100,) of references, and as many of recipes
-FIRST = 0.3  # seconds that the files of the first look of all are waited for, in all
-PLACES = ("", "_2", "_3")  # of prompts and references, as their parameters are named
+FIRST = 0.3  # total seconds to wait for the files of the very first look
+PLACES = ("", "_2", "_3")  # suffixes of the prompt and reference parameters
 
 
 class Looks:
     """The target look of the parameters.
 
-    Files are read and recipes drawn in threads of their own, and no more than one picture is
-    encoded for each block (about 20 ms): a new look never holds up the stream, and what is known
-    needs no disk.
+    Files are read and recipes drawn in separate threads, and at most one image is encoded per block
+    (about 20 ms): a new look never stalls the stream, and known looks need no disk.
     """
 
     def __init__(self, encode: Callable[[Image], Array], assets: Path) -> None:
         self._encode = encode
         self._folder = Folder(assets, "reference")
-        self._reads = BackgroundCache[Array]("pictures", KEPT, _full, finish=self._style)
-        # recipes wait for no disk
+        self._reads = BackgroundCache[Array]("images", KEPT, _full, finish=self._style)
+        # recipes need no disk
         self._draws = BackgroundCache[Array]("recipes", KEPT, _full, finish=self._style)
-        self._until = 0.0  # when the wait for the first look of all ends; 0 before it
+        self._until = 0.0  # when the wait for the very first look ends; 0 before it starts
         self._recipe = lru_cache(KEPT)(read)
-        self._good: dict[str, Array] = {}  # the last good reference of each place
+        self._good: dict[str, Array] = {}  # the last good reference of each slot
         self._last: Array | None = None
-        self.encoded = False  # whether this block has encoded a picture
-        self.arriving = 0  # pictures that are asked for and not yet known
+        self.encoded = False  # whether this block has encoded an image
+        self.arriving = 0  # images requested and not yet available
         self.used: list[str] = []
         self.unused: list[str] = []
         self.problems: list[str] = []
 
     def target(self, parameters: ConditionedParameters) -> Array | None:
-        """The weighted mean (100,) of all that is asked for; None where nothing is.
+        """The weighted mean (100,) of all prompts and references; None if there are none.
 
-        The look before it holds until every part of the new one is known.
+        The previous look stays until every part of the new one is available.
         """
         self.encoded, self.arriving = False, 0
         self.used, self.unused, self.problems = [], [], []
@@ -77,9 +76,9 @@ class Looks:
         self.used += recipe.used
         self.unused += recipe.unused
         if not recipe.colours:
-            why = "No word of the prompt {} is known, so it has no influence; "
+            why = "The prompt {} has no known words, so it has no effect; "
             if recipe.negated:
-                why = "The prompt {} has no known word but what shall not be seen; "
+                why = "The prompt {} only has known words that are negated, so it has no effect; "
             self.problems.append(
                 why.format(_short(text)) + "/api/v1/schema lists the words of stylize."
             )
@@ -90,7 +89,7 @@ class Looks:
             self._draws,
             None if self._last is None else 0.0,
         )
-        if isinstance(known, str):  # every recipe can be drawn, but not every picture encoded
+        if isinstance(known, str):  # every recipe can be drawn, but not every image encoded
             self.problems.append(known)
             return None
         return known
@@ -118,7 +117,7 @@ class Looks:
         return known
 
     def _patience(self) -> float:
-        """How many seconds a file may hold up this block: none, but for the first look of all."""
+        """How many seconds a file may delay this block: 0 except for the very first look."""
         if self._last is not None:
             return 0.0
         now = perf_counter()
@@ -132,7 +131,7 @@ class Looks:
         styles: BackgroundCache[Array],
         patience: float | None,
     ) -> "Array | str | None":
-        """What is known of a picture; None, and counted as arriving, where nothing is yet."""
+        """The style of an image; None, and counted as arriving, if not available yet."""
         styles.ask(key, picture)
         known = styles.known(key) if self.encoded else styles.get(key, patience)
         if known is None:
@@ -143,9 +142,7 @@ class Looks:
         self.encoded = True
         vector = self._encode(image)
         if not np.isfinite(vector).all():
-            raise ValueError(
-                "A picture's style became numbers that are NaN or infinite; it has no influence."
-            )
+            raise ValueError("An image's style contains NaN or infinity, so it has no effect.")
         return vector
 
 

@@ -1,7 +1,7 @@
-"""The generator and the reference encoder, on what this machine runs fastest.
+"""The generator and the reference encoder, on this machine's fastest backend.
 
-Default: onnxruntime with one thread that does not spin, since the bridge needs the other cores.
-OpenVINO in bf16 is twice as fast on CPUs that compute in bf16; torch serves CUDA.
+Default: onnxruntime with one non-spinning thread, since the bridge needs the other cores. OpenVINO
+in bf16 is twice as fast on CPUs with native bf16; torch is used for CUDA.
 """
 
 import sys
@@ -23,7 +23,7 @@ VECTOR = 100  # length of a style vector
 
 
 class Generator(Protocol):
-    """`name` says what it runs on."""
+    """`name` is the backend it runs on."""
 
     name: str
 
@@ -33,14 +33,14 @@ class Generator(Protocol):
 
 
 class Encoder:
-    """Reference picture to style vector, by the int8 network of the package (about 20 ms)."""
+    """Reference image to style vector, with the package's int8 network (about 20 ms)."""
 
     def __init__(self) -> None:
         self._session = _session(model_path("arbitrary_predict.onnx"))
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, image: Image) -> Array:
-        """The style vector (100,) of a picture (H, W, 3 or 4) of any size."""
+        """The style vector (100,) of an image (H, W, 3 or 4) of any size."""
         unit = fitted(image).astype(np.float32)[None] / 255
         (vector,) = self._session.run(None, {self._input: unit})
         return np.asarray(vector, np.float32).reshape(VECTOR)
@@ -52,7 +52,7 @@ class OnnxGenerator:
     name = "onnxruntime fp32"
 
     def __init__(self, model: bytes | None = None, optimised: bool = True) -> None:
-        """`model` is another one with the inputs and the output of `transform_model`'s."""
+        """`model` replaces that of `transform_model`, with the same inputs and output."""
         self._session = _session(model or transform_model(), optimised)
 
     def __call__(self, image: Image, style: Array) -> Image:
@@ -63,7 +63,7 @@ class OnnxGenerator:
 
 
 class OpenVinoGenerator:
-    """OpenVINO, one thread; in bf16 where the CPU computes in it, else in fp32."""
+    """OpenVINO, one thread; in bf16 if the CPU supports it natively, else in fp32."""
 
     def __init__(self) -> None:
         openvino: Any = import_module("openvino")
@@ -77,7 +77,7 @@ class OpenVinoGenerator:
 
     @staticmethod
     def has_bf16() -> bool:
-        """Whether the CPU computes in bf16 itself; elsewhere onnxruntime is as fast."""
+        """Whether the CPU has native bf16; otherwise onnxruntime is as fast."""
         openvino: Any = import_module("openvino")
         return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
@@ -88,9 +88,9 @@ class OpenVinoGenerator:
 
 
 def generator(backend: str) -> Generator:
-    """The generator asked for, or for `auto` the fastest there is.
+    """The requested generator, or for `auto` the fastest available.
 
-    ImportError, with the cure, when one is asked for by name and its package is missing.
+    ImportError, with the cure, if a requested one's package is missing.
     """
     if backend == "torch" or (backend == "auto" and _has_cuda()):
         _need("torch", "engine")
@@ -123,9 +123,7 @@ def _need(package: str, extra: str) -> None:
 
 
 def _has_cuda() -> bool:
-    """Whether torch computes on CUDA here. Importing it takes seconds, so the driver is looked
-    for first.
-    """
+    """Whether torch can use CUDA here. Importing it takes seconds, so check the driver first."""
     if find_spec("torch") is None:
         return False
     try:

@@ -1,4 +1,4 @@
-"""The same generator in torch, for CUDA: same weights, same picture within rounding."""
+"""The same generator in torch, for CUDA: same weights, same image within rounding."""
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ RESIDUALS = 5
 
 
 class TorchGenerator:
-    """See `Generator`; channels last, on CUDA where there is one, else on the CPU."""
+    """See `Generator`; channels last, on CUDA if available, else on the CPU."""
 
     def __init__(self) -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -53,7 +53,7 @@ class TorchGenerator:
         return F.conv2d(F.pad(x, (half, half, half, half), mode="reflect"), weight, bias, stride)
 
     def _styled(self, x: torch.Tensor, name: str, style: torch.Tensor) -> torch.Tensor:
-        """A convolution and a norm, whose scale and shift come from the style vector."""
+        """A convolution and a norm with scale and shift from the style vector."""
         x = self._conv(x, name)
         scale, shift = (
             F.conv2d(style, *self._layers[f"{name}/StyleNorm/{part}"])

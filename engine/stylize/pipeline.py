@@ -1,8 +1,8 @@
-"""Stylize: every picture repainted in the look of references or words, on any machine.
+"""Stylize: repaints every frame in the look of references or words, on any machine.
 
-It restyles what is there and invents nothing. The network is arbitrary style transfer (Ghiasi et
-al. 2017); what it is given beside the picture is a vector of 100 numbers, and everything that
-steers the look steers that vector.
+It restyles the input and adds no content. The network is arbitrary style transfer (Ghiasi et al.
+2017); besides the image it takes a vector of 100 numbers, which everything that controls the look
+acts on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,15 +20,15 @@ from engine.stylize.steady import Steady
 from engine.stylize.weights import Array
 
 STEP = 4  # the network halves the size twice
-LEAST = 16  # pixels that the network needs on each side
-CROSSFADE = 0.2  # below this strength the picture itself shows through the paint, at 0 alone
-OWN_EVERY = 16  # blocks from one look at the input's own style to the next
-OWN_PART = 0.1  # of the way to it that is gone in each block: it must not flicker either
-LEAP = 0.25  # change of the style, of its length, from which on the old paint is let go
+LEAST = 16  # smallest side of the network, in pixels
+CROSSFADE = 0.2  # below this strength the input shows through; at 0 only the input
+OWN_EVERY = 16  # blocks between encodings of the input's own style
+OWN_PART = 0.1  # share of the change applied per block, so that it does not flicker
+LEAP = 0.25  # relative change of the style at which the old paint is dropped
 
 
 class Stylize:
-    """One picture a block."""
+    """One frame per block."""
 
     def __init__(self, load: StylizeLoad, context: Context) -> None:
         context.progress("network", 0, 2)
@@ -43,18 +43,18 @@ class Stylize:
         context.progress("ready", 2, 2)
 
     def wanted(self, parameters: StylizeParameters) -> int:
-        """One frame a block."""
+        """One frame per block."""
         return 1
 
     def __call__(self, images: Sequence[Image], parameters: StylizeParameters) -> Iterator[Image]:
-        """Yield the repainted picture, alpha as it came; the picture itself where no look is
-        asked for or the strength is 0.
+        """Yield the repainted image with the input's alpha; the input itself without a look or at
+        strength 0.
         """
         (image,) = images
         self._size = image.shape[1], image.shape[0]
         target = self._looks.target(parameters)
         if target is None and self._looks.arriving:
-            yield image  # the first look of all is still being drawn or read
+            yield image  # the very first look is still being drawn or read
             return
         look, presence = self._glide.at(target, parameters.fade)
         cover = presence * min(1.0, parameters.vace_scale / CROSSFADE)
@@ -69,7 +69,7 @@ class Stylize:
         yield _joined(image, paint, cover)
 
     def reset(self) -> None:
-        """Forget the last picture and the input's own style."""
+        """Forget the last frame and the input's own style."""
         self._steady.reset()
         self._own: Array | None = None
         self._own_seen: Array | None = None
@@ -77,7 +77,7 @@ class Stylize:
         self._blocks = 0
 
     def report(self) -> Mapping[str, Any]:
-        """Which words had an influence, which had none, and what runs the network."""
+        """Used and unused words, the backend, and problems."""
         return {
             "backend": self._generator.name,
             "words_used": list(self._looks.used),
@@ -93,13 +93,13 @@ class Stylize:
         self._looks.close()
 
     def _style(self, image: Image, look: Array, scale: float) -> Array:
-        """From the input's own style (0) to the look (1) and on beyond it."""
+        """From the input's own style (0) to the look (1) and beyond."""
         if scale == 1:
             return look
         return _between(self._own_style(image), look, scale)
 
     def _own_style(self, image: Image) -> Array:
-        """The input's own style, looked at now and then and followed softly."""
+        """The input's own style, sampled occasionally and smoothed."""
         if self._own is None or self._own_seen is None:
             self._own = self._own_seen = self._encoder(image)
         elif self._blocks >= OWN_EVERY and not self._looks.encoded:
@@ -109,7 +109,7 @@ class Stylize:
         return self._own
 
     def _calm(self, style: Array) -> float:
-        """1 where the style stays; less the more of it changes, for old paint has the old one."""
+        """1 if the style is unchanged; less the more it changes, as old paint has the old style."""
         last, self._last_style = self._last_style, style
         if last is None or last is style:
             return 1.0
@@ -117,8 +117,8 @@ class Stylize:
         return max(0.0, 1 - float(change) / LEAP)
 
     def _painted(self, image: Image, style: Array) -> Image:
-        """The network's picture (H, W, 3) of an image of any size: what is missing at the right
-        and below repeats the edge.
+        """The network's output (H, W, 3) for an image of any size, padded at the right and bottom
+        by repeating the edge.
         """
         height, width = image.shape[:2]
         more = [max(LEAST, -(-side // STEP) * STEP) - side for side in (height, width)]
@@ -136,7 +136,7 @@ def _between(one: Array, other: Array, part: float) -> Array:
 
 
 def _joined(image: Image, paint: Image, cover: float) -> Image:
-    """The paint over the picture it was made of, with the picture's alpha."""
+    """The paint over its input, with the input's alpha."""
     result = np.empty_like(image)
     if cover < 1:
         colours = np.ascontiguousarray(image[..., :3])

@@ -1,7 +1,7 @@
-"""Prompts without a text model: words are looked up, and what they stand for is composed.
+"""Prompts without a text model: words are looked up and their meanings combined.
 
-Each known word adds colours or a pattern; what comes out is a `Recipe`, which `drawing.draw` turns
-into a reference picture. A word that `words` does not know has no influence; the report says so.
+Each known word adds colours or a pattern; the result is a `Recipe`, which `drawing.draw` turns into
+a reference image. Words unknown to `words` have no effect; the report lists them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,17 +22,17 @@ from engine.catalog.lexicon import (
 from engine.stylize.colours import alike, mixed, shaded
 from engine.stylize.words import Meant, Reader, Word
 
-NAMED = 2.0  # weight of a colour that is named beside one that a look brings
-PALE = 220  # least red, green and blue of what is called white
+NAMED = 2.0  # weight of a named colour relative to a look's own
+PALE = 220  # minimum red, green and blue of white
 PALED = 0.5  # part of white
-VEIL_MOST = 0.8  # part of a veil's colour, however strongly it is meant
+VEIL_MOST = 0.8  # largest share of a veil's colour
 _Weighted: TypeAlias = list[tuple[Colour, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a prompt asks for; `used` and `unused` are its words, `negated` those of `unused` that
-    it says shall not be seen. No colours: no influence.
+    """The content of a prompt; `used` and `unused` are its words, `negated` those of `unused` that
+    it excludes. Without colours it has no effect.
     """
 
     colours: tuple[Colour, ...]
@@ -68,18 +68,18 @@ def read(prompt: str) -> Recipe:
 
 @dataclass(slots=True)
 class _Part:
-    """A name of the lexicon, or a colour as numbers, as one of the parts of a prompt."""
+    """A part of a prompt: a name of the lexicon, or a numeric colour."""
 
     name: str
     colour: Colour | None
     strength: float
-    joined: bool  # it directly follows the part before it
-    head: bool  # the last part of its word: only this draws
+    joined: bool  # directly follows the previous part
+    head: bool  # the last part of its word: only this one draws
     romance: bool
-    own: "list[_Part]" = field(default_factory=list["_Part"])  # modifiers of this colour alone
-    taken: bool = False  # a modifier that is one of those
-    coloured: bool = False  # a look that has another part's colours in place of its own
-    paled: bool = False  # one whose own are made white in place of that: a white cat has shades
+    own: "list[_Part]" = field(default_factory=list["_Part"])  # modifiers of this colour only
+    taken: bool = False  # already used as such a modifier
+    coloured: bool = False  # a look with another part's colours instead of its own
+    paled: bool = False  # its own colours are whitened instead: a white cat has shades
 
     @property
     def modifier(self) -> Modifier | None:
@@ -113,7 +113,7 @@ def _named(word: Word) -> list[Colour]:
 
 
 def _join(parts: list[_Part]) -> None:
-    """Let adjectives act on what they stand at: `dark` on `blue` in `dark blue, red`."""
+    """Apply adjectives to their neighbours: `dark` to `blue` in `dark blue, red`."""
     for before, part in pairwise(parts):
         if not part.joined:
             continue
@@ -137,8 +137,8 @@ def _join(parts: list[_Part]) -> None:
 
 
 class _Palette:
-    """The colours of a prompt's parts, each with its weight: those that are named, those that looks
-    imply, and those of forms and modifiers, which act only where no other word brings any.
+    """The weighted colours of a prompt's parts: named ones, those implied by looks, and those of
+    forms and modifiers, used only if no other word has any.
     """
 
     def __init__(self, parts: list[_Part]) -> None:
@@ -166,17 +166,17 @@ class _Palette:
                 self._lessen(part, part.colour)
 
     def colours(self) -> tuple[Colour, ...]:
-        """All of them, those more often that weigh more."""
+        """All colours, repeated by weight."""
         colours = _spread(self._named, self._implied) or _spread([], self._spare)
         if len(set(colours)) == 1:
-            # One colour alone shows no pattern: its tint and its shade stand beside it.
+            # A single colour shows no pattern: add a tint and a shade.
             (colour,) = set(colours)
             colours = [colour, *(mixed(colour, (grey, grey, grey), 0.6) for grey in (245, 18))]
         modified = {colour: _modified(colour, self._all_over) for colour in set(colours)}
         return tuple(modified[colour] for colour in colours)
 
     def leaves_out(self, colour: Colour) -> bool:
-        """Take away what is like a colour, if that leaves any and there was one."""
+        """Remove colours similar to one, if there are any and others remain."""
         found = False
         for place in (self._implied, self._spare):
             kept = [(each, weight) for each, weight in place if not alike(each, colour)]
@@ -189,7 +189,7 @@ class _Palette:
         self._named.append((_modified(colour, part.own), NAMED * part.strength))
 
     def _lessen(self, part: _Part, colour: Colour) -> None:
-        """Halve what is like a colour of which less is asked for; else let a pale one of it in."""
+        """Halve colours similar to one that should be reduced; else add a pale version."""
         found = False
         for place in (self._implied, self._spare):
             halves = [
@@ -206,7 +206,7 @@ def _weighted(names: Iterable[str], part: _Part) -> _Weighted:
 
 
 def _spread(named: _Weighted, implied: _Weighted) -> list[Colour]:
-    """Each colour as often as it weighs: all that are named, again, then the others."""
+    """Each colour repeated by weight: the named ones again, then the others."""
     weights = [weight for _, weight in (*named, *implied)]
     unit = min([1.0, *weights] if named else [*weights, 2.0])
     result: list[Colour] = []
@@ -218,7 +218,7 @@ def _spread(named: _Weighted, implied: _Weighted) -> list[Colour]:
 
 
 def _modified(colour: Colour, parts: list[_Part]) -> Colour:
-    """A colour as modifiers make it; those that are meant more or less by more or less."""
+    """A colour changed by modifiers, according to their strength."""
     light = saturation = 1.0
     modifiers = [(part.modifier, (part.strength + 1) / 2) for part in parts]
     for modifier, power in modifiers:

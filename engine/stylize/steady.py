@@ -1,9 +1,9 @@
-"""Damps the flicker of a network that paints every picture anew.
+"""Reduce the flicker of a network that paints every frame independently.
 
-Where the last picture, moved along with the motion of the input, still shows the same input, its
-paint is kept in part. Motion is found at a quarter of the size, by dense inverse search (Kroeger
-et al. 2016, in OpenCV); where it does not explain the new input, the new paint stands alone, so
-that nothing leaves a trail.
+Where the last frame, warped by the input's motion, still matches the input, part of its paint is
+kept. Motion is estimated at a quarter of the size, by dense inverse search (Kroeger et al. 2016, in
+OpenCV); where it does not explain the new input, only the new paint is used, so nothing leaves a
+trail.
 """
 
 from typing import Any, cast
@@ -13,12 +13,12 @@ import numpy as np
 
 from engine.pipeline import Image
 
-cv2: Any = opencv  # its stubs refuse the None and the arrays that it takes
+cv2: Any = opencv  # its stubs reject the None and arrays that it accepts
 
-KEEP = 0.8  # of the old paint at most, at strength 1
-AGREES, DIFFERS = 6.0, 26.0  # of 255: from which difference on the old paint fades, and is gone
-SMALL = 4  # the motion is found at this part of the size
-LEAST = 48  # pixels; smaller pictures are left alone
+KEEP = 0.8  # largest share of the old paint, at strength 1
+AGREES, DIFFERS = 6.0, 26.0  # of 255: differences at which old paint starts to fade, and is gone
+SMALL = 4  # motion is estimated at 1/4 of the size
+LEAST = 48  # pixels; smaller frames are unchanged
 
 
 class Steady:
@@ -29,13 +29,13 @@ class Steady:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the last picture."""
+        """Forget the last frame."""
         self._grey: Image | None = None
         self._input: Image | None = None
         self._paint: Image | None = None
 
     def __call__(self, image: Image, paint: Image, strength: float) -> Image:
-        """Steady `paint` (H, W, 3) of the input `image` (H, W, 4); strength 0 to 1."""
+        """Stabilise `paint` (H, W, 3) of the input `image` (H, W, 4); strength 0 to 1."""
         if strength <= 0 or min(image.shape[:2]) < LEAST:
             self.reset()
             return paint
@@ -68,7 +68,7 @@ class Steady:
 
 
 def _enlarged(flow: Any, width: int, height: int) -> Any:
-    """The places in the last picture that the pixels of a large picture come from."""
+    """Positions in the last frame from which the pixels of a full-size frame come."""
     large = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * SMALL
     large[..., 0] += np.arange(width, dtype=np.float32)
     large[..., 1] += np.arange(height, dtype=np.float32)[:, None]

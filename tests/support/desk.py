@@ -63,9 +63,7 @@ class FakeDesk:
 
     def switch(self, pipeline, load=None):
         if pipeline not in self._rows:
-            raise LookupError(
-                f"There is no pipeline {pipeline!r:.80}; choose {', '.join(self._rows)}."
-            )
+            raise LookupError(f"Unknown pipeline {pipeline!r:.80}; choose {', '.join(self._rows)}.")
         self.store.check(load or {})
         self.switched.append((pipeline, dict(load or {})))
 

@@ -292,7 +292,7 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
         ("--set vace_scale=x", "vace_scale takes a number from 0 to 2", 2),
         ("--set nothing=1", "Unknown parameter 'nothing'", 2),
         ("--set reference=none.png", "Image 'none.png' not found", 2),
-        ("--set reference=pyproject.toml", "pyproject.toml is none of PNG", 2),
+        ("--set reference=pyproject.toml", "pyproject.toml is not PNG", 2),
         ("--osc-feedback somewhere", "HOST:PORT", 2),
         ("--alarm http://[::1", "--alarm takes a URL such as https://", 2),
         ("--alarm http://", "--alarm takes a URL such as https://", 2),

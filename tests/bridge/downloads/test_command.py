@@ -98,7 +98,7 @@ def test_what_lies_in_shards_is_not_copied_in_part(
     ("words", "answer"),
     [
         (["download"], "download needs at least one pipeline, such as longlive."),
-        (["list", "none"], "There is no pipeline 'none'"),
+        (["list", "none"], "Unknown pipeline 'none'"),
         (["download", "passthrough"], "passthrough needs no weights."),
         (["copy", "needy"], "copy needs --to FOLDER."),
     ],

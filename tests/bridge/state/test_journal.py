@@ -350,7 +350,7 @@ def test_what_the_journals_door_refuses_is_told_until_it_is_chosen_anew(tmp_path
     leave(tmp_path, well=False, name="odd", values={}, pipeline="gone", source="gone:x")
     with running_session(tmp_path, name="odd", pipeline="passthrough", source="demo:") as rig:
         error = rig.session.status().error
-        assert "The pipeline of the previous run: There is no pipeline 'gone'" in error
+        assert "The pipeline of the previous run: Unknown pipeline 'gone'" in error
         assert "The source of the previous run: 'gone:x' is not a source" in error
         rig.session.set_source("demo:")
         rig.session.switch("passthrough")

@@ -436,7 +436,7 @@ PAGES = {
     "page": (b"<html>", "a web page"),
     "pointer.mov": (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", "a Git LFS po"),
     "pointer.jpg": (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", "a Git LFS po"),
-    "answer.mkv": (b'{"error": "gone"}', "a server's answer"),
+    "answer.mkv": (b'{"error": "gone"}', "a server's response"),
     "show.zip": (b"PK\x03\x04" + bytes(50), "a ZIP archive"),
     "deck.pdf": (b"%PDF-1.7\n", "a PDF"),
 }  # fmt: skip

@@ -195,7 +195,7 @@ def test_a_moving_picture_without_end_of_size_is_refused(tmp_path):
     body = struct.pack("<4sII", b"VP8X", 10, 2) + b"\xff\xff\xff" * 2
     path = tmp_path / "a.webp"
     path.write_bytes(struct.pack("<4sI4s", b"RIFF", 4 + len(body), b"WEBP") + body)
-    with pytest.raises(TransportError, match="over the limit of"):
+    with pytest.raises(TransportError, match="megapixels|over the limit of"):
         open_source(f"file:{path}", Options())
 
 
@@ -264,7 +264,7 @@ def test_strips_are_films_and_what_is_thinner_is_told(tmp_path):
     for width, height, how in ((30_000, 1, "wide"), (2, 9000, "high"), (1_100_000, 1, "wide")):
         data = b"BM" + struct.pack("<IIIIii", 0, 0, 54, 40, width, height) + bytes(28)
         (tmp_path / "thin.bmp").write_bytes(data)
-        with pytest.raises(TransportError, match=f"which is too {how} for a picture; crop it"):
+        with pytest.raises(TransportError, match=f"which is too {how} for an image; crop it"):
             open_source(f"file:{tmp_path}/thin.bmp", Options())
 
 

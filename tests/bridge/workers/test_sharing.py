@@ -118,7 +118,7 @@ def test_what_a_pipeline_needs_is_told_beside_what_is_free():
     row, load = Catalog()["longlive"], CausalLoad()
     assert str(gpu_fit(row, load, "832x480", 24 * GB, 0)) == "fits: 22.8 of 24.0 GB"
     told = str(gpu_fit(row, load, "832x480", 20 * GB, 0))
-    assert told.startswith("needs 22.8 GB where 20.0 GB are free; it would fit with text_encoder=")
+    assert told.startswith("needs 22.8 GB, but 20.0 GB are free; it would fit with text_encoder=")
     told = str(gpu_fit(row, load, "auto", None, 0))
     assert told == "needs 19.5 GB of a GPU's memory at 512x512"
     assert gpu_fit(row, CausalLoad(weights="demo"), "auto", GB, 0) is NOTHING

@@ -26,7 +26,7 @@ from tests.support.tiny import prompt, tiny_stream
 from tests.support.tiny_rows import SIZES, TINY
 
 PROMISED = {
-    "first block, from the process's start",
+    "first block, from process start",
     "part of the kernel ceiling",
     "faster than diffusers' blocks, eager",
     "kernels per layer",

@@ -139,14 +139,14 @@ class _Starry(Parameters):
     gain: float = control(1.0, "A pattern.", osc="gain*")
 
 
-OURS = "which is that of the output or a command; it needs another name"
+OURS = "which is used by the output or a command; choose another name"
 NAMED = {
     "bare": (_Bare, "Its parameter gain has no default; every parameter needs one."),
     "plain": (_Plain, "Its parameter gain has no default; every parameter needs one."),
     "maybe": (_Maybe, "Its parameter gain is declared as typing.Optional[int], not as float, int,"),
     "numbers": (_Numbers, "Its parameter gain has choices that are no texts."),
     "beyond": (_Beyond, "gain takes a number from 0 to 2, not 3.0."),
-    "steals": (_Steals, "/bridge/vace, which is that of vace_scale; it needs another name"),
+    "steals": (_Steals, "/bridge/vace, which is used by vace_scale; choose another name"),
     "button": (
         _Button,
         f"/bridge/reset, {OURS}",
@@ -155,8 +155,8 @@ NAMED = {
         _Below,
         f"/bridge/state/fps, {OURS}",
     ),
-    "twice": (_Twice, "/bridge/turn, which is that of gain; it needs another name"),
-    "starry": (_Starry, "has the address 'gain*'; one is of the letters a to z"),
+    "twice": (_Twice, "/bridge/turn, which is used by gain; choose another name"),
+    "starry": (_Starry, "has the address 'gain*'; addresses may contain a to z"),
 }
 for _name, (_made, _) in NAMED.items():
     globals()[_name.upper()] = row(_name, _made)
@@ -185,6 +185,6 @@ def test_a_plug_in_takes_no_pipelines_place(monkeypatch):
     assert catalog["stylize"].parameters is not Parameters, "that of ours"
     reasons = [row.missing for row in catalog.rows.values() if row.missing]
     assert reasons == [
-        "There is a pipeline stylize already; this one needs another id.",
-        "A pipeline's id is of a to z, digits, dot, _ and -, not 'my pipeline'.",
+        "Pipeline stylize already exists; choose another id.",
+        "A pipeline's id may have a to z, digits, dot, _ and -, not 'my pipeline'.",
     ]

@@ -237,12 +237,12 @@ def test_what_a_part_needs_follows_from_what_is_chosen() -> None:
     ("free", "words"),
     [
         (24, r"fits: 22\.8 of 24\.0 GB"),
-        (20, r"needs 22\.8 GB where 20\.0 GB are free; it would fit with "
+        (20, r"needs 22\.8 GB, but 20\.0 GB are free; it would fit with "
              r"text_encoder=fp8 \(18\.4 GB\) or vae=lightvae \(19\.1 GB\) or "
              r"size=640x352 \(18\.6 GB\)"),
         (14, r"fit with text_encoder=offloaded \(13\.8 GB\)"),
         (12, r"fit with text_encoder=fp8, vae=tae, size=640x352 together \(11\.7 GB\)"),
-        (2, r"it does not fit here, for it needs 4\.7 GB at least"),
+        (2, r"it cannot fit here, as it needs at least 4\.7 GB"),
     ],
 )  # fmt: skip
 def test_the_advice_says_what_would_make_it_fit(free: float, words: str) -> None:
@@ -259,14 +259,14 @@ def test_a_fit_is_a_value_and_its_words_are_made_of_it() -> None:
     assert fit_of(LONGLIVE, LOAD, (WIDTH, HEIGHT), 2e9).least == pytest.approx(4.7e9, rel=0.01)
     lacks = Fit(3 * 10**9, 2 * 10**9, memory="memory", cure="; close other programs")
     assert lacks.told("x") == (
-        "x needs 3.0 GB of memory where 2.0 GB are free; close other programs"
+        "x needs 3.0 GB of memory, but 2.0 GB are free; close other programs"
     )
     assert replace(lacks, part="pictures").told("x").startswith("x's pictures need 3.0 GB of mem")
     for needed, free, told in (
-        (3e6, 0, "needs 3 MB of memory where nothing is free;"),
-        (3.2e6, 2.9e6, "needs 4 MB of memory where 2 MB are free;"),
-        (3e9, 5e5, "needs 3.0 GB of memory where nothing is free;"),
-        (2e8, 1e7, "needs 0.2 GB of memory where 10 MB are free;"),
+        (3e6, 0, "needs 3 MB of memory, but nothing is free;"),
+        (3.2e6, 2.9e6, "needs 4 MB of memory, but 2 MB are free;"),
+        (3e9, 5e5, "needs 3.0 GB of memory, but nothing is free;"),
+        (2e8, 1e7, "needs 0.2 GB of memory, but 10 MB are free;"),
         (1e6, 24e9, "fits: 1 MB of 24.0 GB"),
     ):
         assert str(replace(lacks, needed=int(needed), free=free)).startswith(told)
@@ -306,7 +306,7 @@ def test_too_little_memory_is_told_before_a_file_is_looked_for(tmp_path: Path) -
     huge = replace(LONGLIVE, network=replace(WAN_1_3B, layers=10**6))
     context = Context(tmp_path, tmp_path, lambda *_: None)
     with pytest.raises(
-        InsufficientMemory, match=r"longlive needs \d+\.\d GB where .* not fit"
+        InsufficientMemory, match=r"longlive needs \d+\.\d GB, but .* cannot fit"
     ) as told:
         CausalPipeline.assembled(huge, Sizes(), LOAD, context)
     assert is_out_of_memory(told.value)  # for then a worker ends what it has, and tries again

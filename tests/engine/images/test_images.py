@@ -145,7 +145,7 @@ def test_a_picture_beyond_the_budget_is_refused_before_it_is_unpacked(kind, monk
         at = data.index(b"ispe")
         data[at + 8 : at + 16] = big + big
     monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was unpacked"))
-    with pytest.raises(PictureError, match=r"pixels where \d+ megapixels are the most") as refused:
+    with pytest.raises(PictureError, match=r"pixels, but at most \d+ megapixels") as refused:
         decoded(bytes(data), WHOLE, "The reference 'a'")
     assert refused.value.status == 413
     assert str(refused.value).startswith("The reference 'a' is ")
@@ -298,7 +298,7 @@ def test_a_cut_out_that_lies_on_its_side_is_upright(kind, way):
 def test_a_deep_cut_out_beyond_what_it_takes_is_refused():
     data = bytearray(cut_out(".png", np.uint16))
     data[16:24] = (5000).to_bytes(4, "big") * 2
-    with pytest.raises(PictureError, match="5000x5000 pixels where 20 megapixels are the most"):
+    with pytest.raises(PictureError, match="5000x5000 pixels, but at most 20 megapixels"):
         decoding.checked(bytes(data))
 
 
@@ -330,29 +330,29 @@ def test_what_is_no_such_picture_is_refused_in_a_sentence(data, status):
     with pytest.raises(PictureError) as refused:
         decoded(data, WHOLE)
     assert refused.value.status == status
-    assert re.fullmatch(r"The picture .*\.", str(refused.value))
+    assert re.fullmatch(r"The image .*\.", str(refused.value))
 
 
 FOREIGN = {
     "a web page": [b"<!DOCTYPE html><html>", b"\xef\xbb\xbf\r\n <html lang=en>", b"<HEAD><title>x"],
     "a Git LFS pointer": [b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2"],
-    "a server's answer": [b'{"error": "gone"}', b"Entry not found"],
+    "a server's response": [b'{"error": "gone"}', b"Entry not found"],
     "a PDF": [b"%PDF-1.4\n"], "a ZIP archive": [b"PK\x03\x04" + bytes(40)],
     "an SVG": [b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<?xml version='1.0'?><svg/>"],
     "a GIF": [b"GIF89a" + bytes(40)], "a TIFF": [b"II*\0" + bytes(40), b"MM\0*" + bytes(40)],
     "a HEIC": [b"\0\0\0\x18ftypheic" + bytes(40)],
-    "a film": [b"\0\0\0\x18ftypmp42" + bytes(40), b"\x1a\x45\xdf\xa3" + bytes(40)],
-    "a file of Photoshop": [b"8BPS" + bytes(40)], "an OpenEXR": [b"v/1\x01" + bytes(40)],
+    "a video": [b"\0\0\0\x18ftypmp42" + bytes(40), b"\x1a\x45\xdf\xa3" + bytes(40)],
+    "a Photoshop file": [b"8BPS" + bytes(40)], "an OpenEXR": [b"v/1\x01" + bytes(40)],
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "data"), [(n, d) for n, ds in FOREIGN.items() for d in ds])
 def test_what_is_no_picture_is_called_by_its_true_name(name, data):
     with pytest.raises(PictureError) as caught:
-        decoded(data, WHOLE, "The picture 'a.png'")
+        decoded(data, WHOLE, "The image 'a.png'")
     told = str(caught.value)
-    assert told.startswith(f"The picture 'a.png' is {name}")
-    assert ", none of PNG, JPEG, WebP, BMP or AVIF; " in told
+    assert told.startswith(f"The image 'a.png' is {name}")
+    assert ", not PNG, JPEG, WebP, BMP or AVIF; " in told
     assert caught.value.status == 415
 
 
@@ -361,7 +361,7 @@ def test_what_is_no_picture_is_called_by_its_true_name(name, data):
     ("size", "how"), [((30000, 1), "wide"), ((1, 30000), "high"), ((4097, 1), "wide")]
 )
 def test_a_picture_of_which_nothing_would_be_left_is_too_thin_and_not_damaged(kind, size, how):
-    with pytest.raises(PictureError, match=f"x{size[1]} pixels, which is too {how} for a picture"):
+    with pytest.raises(PictureError, match=f"x{size[1]} pixels, which is too {how} for an image"):
         decoded(encoded(kind, *size), WHOLE)
 
 
@@ -481,7 +481,7 @@ def test_what_was_read_stays_when_its_file_is_damaged_or_gone_and_that_is_told(
     good = arrived(pictures, "a.png", (16, 16), "contained")[0]
     for spoil, word in (
         (lambda: (tmp_path / "a.png").write_bytes(b"none"), "The reference"),
-        ((tmp_path / "a.png").unlink, "There is no picture"),
+        ((tmp_path / "a.png").unlink, "Image 'a.png' not found"),
     ):
         spoil()
         end = time.perf_counter() + 20

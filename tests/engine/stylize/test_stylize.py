@@ -266,7 +266,7 @@ def test_words_are_told_apart(rig):
     assert report["words_used"] == ["golden", "waves", "burning"]
     assert report["words_unused"] == ["zyzzyva"]
     rig.arrived(textured(64, 64), prompt="qwxyz")
-    assert "No word" in rig.pipeline.report()["problems"][0]
+    assert "has no known words" in rig.pipeline.report()["problems"][0]
 
 
 def test_without_a_look_the_input_is_shown_as_it_is(rig):

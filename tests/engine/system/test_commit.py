@@ -104,7 +104,7 @@ def test_a_picture_that_finds_no_memory_is_not_called_damaged(monkeypatch, error
         raise error
 
     monkeypatch.setattr(decoding.cv2, "imdecode", refuse)
-    with pytest.raises(decoding.PictureError, match="too little memory left") as told:
+    with pytest.raises(decoding.PictureError, match="too little free memory") as told:
         decoding.decoded(png, decoding.Need(8, 8))
     assert told.value.status == 507
     assert "damaged" not in str(told.value)

@@ -197,7 +197,7 @@ def test_buttons_and_pipelines(o):
         o.send(*way)
         o.until(lambda place=place: [name for name, _ in o.desk.switched] == switched[:place])
     o.send("/bridge/pipeline", "nothing")
-    assert "There is no pipeline" in o.heard("/bridge/error")
+    assert "Unknown pipeline" in o.heard("/bridge/error")
 
 
 def test_a_source_is_chosen_by_its_uri(o):

@@ -79,7 +79,7 @@ def test_names_of_files_and_senders_may_come_in_parts(o):
     o.send("/bridge/source", "shm:My", "Cam", 2)
     o.until(lambda: o.desk.attached == ["shm:My Cam 2"])
     o.send("/bridge/pipeline", "no", "such", 1)
-    assert "There is no pipeline 'no such 1'" in o.heard("/bridge/error")
+    assert "Unknown pipeline 'no such 1'" in o.heard("/bridge/error")
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))
