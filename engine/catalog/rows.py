@@ -68,8 +68,9 @@ class PipelineRow:
     prompts are free text. `guided` names the switch of its `load` that enables control video and
     mask; empty if it never uses them. `needs` gives the weights that it loads, by role.
     `packages` are the modules that it imports and the first install lacks; `extra` brings them.
-    `spec` is used to compute the GPU memory of a causal pipeline. `memory` is the memory of a worker in
-    bytes; 0 for little. `pixel_bytes` is the memory per pixel of its size, if there is no `spec`.
+    `spec` is used to compute the GPU memory of a causal pipeline. `memory` is the memory of a
+    worker in bytes; 0 for little. `pixel_bytes` is the memory per pixel of its size, if there is
+    no `spec`.
     """
 
     id: str
