@@ -169,8 +169,11 @@ class Link:
         self._wishes = inputs
 
     def recall(self, look, values):
-        """Set many values at once: all of them, or none if one is refused."""
-        known = {name: value for name, value in values.items() if name in self._values}
+        """Set many values at once: all of them, or none if one is refused. A look may have been
+        saved before a parameter was renamed.
+        """
+        current = {self._values.current(name): value for name, value in values.items()}
+        known = {name: value for name, value in current.items() if name in self._values}
         self._ask("look", "PATCH", "/parameters", known, look)
 
     def set_all(self, values):

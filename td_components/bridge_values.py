@@ -37,6 +37,7 @@ class Values:
     def __init__(self):
         self._specs = {}
         self._names = {}
+        self._renamed = {}  # previous names, each with the current one
         self._shown = {}  # values in the patch one frame ago
         self._moved = {}  # changed in the patch and not sent yet
         self._insisted = {}  # values of the patch that the bridge changed
@@ -53,10 +54,16 @@ class Values:
     def learn(self, schema):
         """Load the parameters of a schema."""
         self._specs = {spec["name"]: spec for spec in schema.get("parameters", ())}
+        renamed = [row for row in schema.get("renamed", ()) if row["what"] == "parameter"]
+        self._renamed = {row["old"]: row["new"] for row in renamed}
         self._names = {}
         for spec in self._specs.values():
             self._names[ROOT + spec["name"]] = spec["name"]
             self._names[ROOT + spec["osc"]] = spec["name"]
+
+    def current(self, name):
+        """The current name of a parameter that may have been renamed."""
+        return name if name in self._specs else self._renamed.get(name, name)
 
     def named(self, address):
         """The parameter at an OSC address, or None."""

@@ -114,6 +114,7 @@ class Show:
 
     def par(self, name):
         """A parameter by the bridge's name or the component's."""
+        name = self._values.current(name)
         for key, own in self.names().items():
             if name in (key, own) and self._owner.par[own] is not None:
                 return self._owner.par[own]
