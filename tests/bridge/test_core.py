@@ -333,7 +333,7 @@ PAPERS = replace(BUILT_IN[1], id="papers", parameters=_Papers)
     [
         ("tests.support.doubles:NOWHERE", "NOWHERE"),
         ("tests.nowhere:ROW", "nowhere"),
-        ("tests.bridge.test_core:random", "no PipelineRow"),
+        ("tests.bridge.test_core:random", "is not a PipelineRow"),
         ("tests.support.broken_plugin:ROW", "no licence"),
         ("tests.bridge.test_core:LOUD", "mix"),
     ],

@@ -600,7 +600,7 @@ def test_a_choice_whose_files_are_not_here_is_refused_while_its_pipeline_runs(tm
     session = Session(settings, Catalog())
     session.store.update({"weights": "demo"})
     for change in ({"weights": "real"}, {"weights": "real", "vae": "tae"}):
-        with pytest.raises(ParameterError, match="longlive lacks"):
+        with pytest.raises(ParameterError, match="longlive is missing"):
             session.store.update(change)
     assert session.store.update({"vae": "tae"}) == {"vae": "tae"}
     assert session.store.update({"backend": "onnx"})  # of another pipeline

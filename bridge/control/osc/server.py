@@ -194,6 +194,8 @@ class OscServer:
         # With our own port as a target, every answer would come back as a message.
         if target[1] == self.port and self._is_own(target[0]):
             return True
+        if self._stopped.is_set():  # no socket is opened after those that were closed
+            return True
         try:
             self._way(target[0]).sendto(data, target)
         except BlockingIOError:

@@ -51,11 +51,11 @@ def test_a_number_that_cannot_be_is_refused_with_what_can(words):
 
 
 INTERRUPTED = """
-import os, runpy, signal, sys
+import signal, sys
 class Asked:
     def find_spec(self, name, path=None, target=None):
         if name == {module!r}:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             for _ in range(1000):
                 pass
 sys.meta_path.insert(0, Asked())

@@ -104,7 +104,7 @@ def test_every_command_says_so(stick, tmp_path, capsys, monkeypatch, what):
 
 def test_a_film_and_a_recording_on_it_are_said_too(stick):
     folder, _ = stick
-    with pytest.raises(TransportError, match=r"cannot be reached now, so no .*; connect it, or"):
+    with pytest.raises(TransportError, match=r"cannot be reached now for .*; connect it, or"):
         open_source(f"file:{folder / 'film.mp4'}", Options())
     with pytest.raises(TransportError, match=r"cannot be reached now to record .*; connect it, or"):
         open_sink(f"file:{folder / 'show.mp4'}", Options())
