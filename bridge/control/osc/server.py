@@ -214,7 +214,9 @@ class OscServer:
         if listens and (everywhere or ipaddress.ip_address(host).is_loopback):
             return listens
         if family not in self._outward:
-            self._outward[family] = _sending(socket.socket(family, socket.SOCK_DGRAM))
+            made = _sending(socket.socket(family, socket.SOCK_DGRAM))
+            if self._outward.setdefault(family, made) is not made:  # another thread was faster
+                made.close()
         return self._outward[family]
 
     def _is_own(self, host: str) -> bool:
