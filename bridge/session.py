@@ -664,7 +664,7 @@ def bound(does: Mapping[str, Callable[[], None]]) -> Mapping[str, Action]:
 def unguided(row: PipelineRow, load: Load) -> str:
     """Why a pipeline loaded like this takes no control video or mask; empty if it does."""
     if not row.guided:
-        return f"{row.id} has none; switch to longlive or another that has, with VACE enabled"
+        return f"{row.id} has none; switch to longlive or another that has, with vace_load=true"
     if not getattr(load, row.guided):
         return f"{row.id} was loaded without it; set {row.guided} first"
     return ""

@@ -95,10 +95,9 @@ def _token(settings: Settings) -> str:
     if settings.token and not TOKEN.fullmatch(settings.token):
         length = len(settings.token)
         fault = "others" if 16 <= length <= 256 else str(length)
-        raise CommandError(
+        raise UsageError(
             "--token takes 16 to 256 letters, digits, dashes, dots, underscores and tildes; this "
-            f"one has {fault}. Use --lan without a token to have one generated.",
-            ExitStatus.UNSAFE,
+            f"one has {fault}. Use --lan without a token to have one generated."
         )
     if settings.lan and not settings.token:
         return new_token()

@@ -573,7 +573,7 @@ def test_a_token_that_can_be_guessed_or_not_be_typed_is_refused(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     status, text = refused_here(monkeypatch, capsys, "run", "--port", "0", *arguments)
-    assert status == 4, text
+    assert status == 2, text
     assert "--token takes 16 to 256 letters" in text
 
 
