@@ -357,7 +357,7 @@ def _bench_bridge(options: argparse.Namespace, console: Console) -> None:
 def _bench_engine(options: argparse.Namespace, console: Console) -> None:
     """In a separate process, which alone may import torch and parses its own flags."""
     if find_spec("torch") is None:
-        raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}")
+        raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}.")
     command = [sys.executable, "-m", "engine.bench", *options.rest]
     sys.exit(subprocess.run(command, check=False, env=speaking_utf8()).returncode)
 

@@ -206,7 +206,7 @@ def download(job: Job, console: Console) -> int:
 def verify(job: Job, console: Console) -> int:
     """Compare the files on disk with their declarations; with `headers`, the hub's files."""
     if find_spec("torch") is None:
-        raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}")
+        raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}.")
     order = {
         "models": str(job.library.models),
         "more": [str(folder) for folder in job.library.more],

@@ -61,7 +61,7 @@ class Downloads:
     def start(self, pipeline: str, artifacts: Iterable[Artifact]) -> None:
         """Start; ValueError if another one is running or the extra is not installed."""
         if find_spec("huggingface_hub") is None:
-            raise ValueError(f"Downloads need the extra `engine`: {with_extra('engine')}")
+            raise ValueError(f"Downloads need the extra `engine`: {with_extra('engine')}.")
         with self._lock:
             if self.now.running:
                 raise ValueError(f"{self.now}; wait for it, or cancel it.")

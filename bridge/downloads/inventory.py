@@ -42,8 +42,8 @@ class MissingPackages:
 
     def __str__(self) -> str:
         return (
-            f"{self.pipeline} needs {', '.join(self.packages)}: install the extra "
-            f"`{self.extra}` with `{with_extra(self.extra)}`."
+            f"{self.pipeline} needs {', '.join(self.packages)} (extra `{self.extra}`): "
+            f"{with_extra(self.extra)}."
         )
 
 

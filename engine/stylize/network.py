@@ -117,7 +117,7 @@ def _session(model: bytes | Path, optimised: bool = True) -> onnxruntime.Inferen
 def _need(package: str, extra: str) -> None:
     if find_spec(package) is None:
         raise ImportError(
-            f"The backend {package} is not installed. Choose backend onnx, or: {with_extra(extra)}",
+            f"The backend {package} is not installed. Choose backend onnx, or {with_extra(extra)}.",
             name=package,
         )
 

@@ -18,14 +18,14 @@ NAME = "spout-bridge"
 
 @cache
 def with_extra(extra: str) -> str:
-    """The command that installs an extra of ours beside what is here."""
+    """What installs one of our extras, as the end of a sentence."""
     url, folder = _origin()
     if folder:
         constraints = folder / "constraints.txt"
         pinned = f" -c {_quoted(constraints)}" if constraints.is_file() else ""
-        return f"{pip()} install -e {_quoted(f'{folder}[{extra}]')}{pinned}"
+        return f"run `{pip()} install -e {_quoted(f'{folder}[{extra}]')}{pinned}`"
     if url:
-        return f"{pip()} install {_quoted(f'{NAME}[{extra}] @ {url}')}"
+        return f"run `{pip()} install {_quoted(f'{NAME}[{extra}] @ {url}')}`"
     return f"install {NAME} again as you did, with its extra `{extra}`"
 
 

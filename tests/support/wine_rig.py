@@ -60,7 +60,12 @@ def start(*arguments: str, shim: str, seconds: int = 300, **more) -> subprocess.
     if "stdin" in more:
         environment["WINE_RIG_STDIN"] = "1"
     return subprocess.Popen(
-        [str(RIG / "wine-python"), *arguments], env=environment, text=True, preexec_fn=hears, **more
+        [str(RIG / "wine-python"), *arguments],
+        env=environment,
+        encoding="utf-8",
+        errors="replace",
+        preexec_fn=hears,
+        **more,
     )
 
 

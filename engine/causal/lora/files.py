@@ -198,7 +198,7 @@ def _sorted(
             found[path][part] = key
     if quantised:
         raise CheckpointError(
-            f"{source} is quantised, with scales of its own ({first_few(quantised)}); choose the "
+            f"{source} is quantised, with separate scales ({first_few(quantised)}); choose the "
             "file in bf16 or fp16."
         )
     for path, why in spoiled.items():

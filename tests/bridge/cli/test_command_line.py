@@ -169,7 +169,7 @@ def test_a_cure_names_what_this_was_installed_from(told, command, name, tmp_path
     assert command in said
     if "-e" in command:
         assert f'"{folder}[engine]" -c "{folder / "constraints.txt"}"' in said
-        assert said.startswith(sys.executable)
+        assert said.startswith(f"run `{sys.executable}")
 
 
 def test_each_exit_status_has_one_meaning():

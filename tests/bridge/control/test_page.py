@@ -301,7 +301,7 @@ def test_senders_are_shown_marked_and_chosen(opened):
         colour = page.run(f"""getComputedStyle([...{tile("spout:Deep")}.children]
             .find((e) => e.innerText === "Set it to 8 bits.")).color""")
         assert colour == "rgb(240, 179, 74)"
-        page.until(f"{tile('camera:0')}.innerText.includes('choose it to see it')")
+        page.until(f"{tile('camera:0')}.innerText.includes('select it to see it')")
         first = page.run(f"{tile('shm:test-page-a')}.querySelector('img').src")
         page.until(f"{tile('shm:test-page-a')}.querySelector('img').src !== '{first}'")
 

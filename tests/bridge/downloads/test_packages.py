@@ -13,7 +13,7 @@ from tests.support.rig import running_session
 MODULE = "a_package_that_nobody_has"
 PLAIN = next(row for row in BUILT_IN if row.id == "passthrough")
 NEEDS_MORE = replace(PLAIN, id="more", packages=("numpy", MODULE), extra="engine")
-SENTENCE = f"more needs {MODULE}: install the extra `engine` with `"
+SENTENCE = f"more needs {MODULE} (extra `engine`): "
 
 
 def test_the_asked_pipeline_is_awaited_and_loaded_when_its_packages_are_there(

@@ -225,7 +225,7 @@ def test_so_many_are_left_behind_and_no_more(tmp_path, place):
             rig.session.set_source(f"pattern:{number}")
             rig.until(lambda n=number: rig.session.status().source.startswith(f"pattern:{n}"))
         rig.until(lambda: rig.session.status().stuck == bridge.playout.endpoint.MOST)
-        with pytest.raises(TransportError, match="start the bridge again"):
+        with pytest.raises(TransportError, match="restart the bridge"):
             rig.session.set_source("balky:place")
         place.let_go()
         rig.until(lambda: rig.session.status().stuck == 0)

@@ -282,9 +282,9 @@ def test_what_is_not_supported_is_named_and_the_rest_is_used() -> None:
     reasons = {
         "blocks.0.self_attn.q.dora_scale": "parts of a DoRA",
         "base_model.model.blocks.1.ffn.0.lora_magnitude_vector.default.weight": "parts of a DoRA",
-        "blocks.0.self_attn.k.diff": "whole differences",
-        "blocks.0.ffn.2.diff_b": "whole differences",
-        "diffusion_model.patch_embedding.diff": "whole differences",
+        "blocks.0.self_attn.k.diff": "full weight differences",
+        "blocks.0.ffn.2.diff_b": "full weight differences",
+        "diffusion_model.patch_embedding.diff": "full weight differences",
         "blocks.0.cross_attn.k_img.lora_A.weight": "for image or face inputs",
         "diffusion_model.img_emb.proj.1.lora_down.weight": "for image or face inputs",
         "face_adapter.fuser_blocks.0.linear2.lora_A.weight": "for image or face inputs",
@@ -300,7 +300,7 @@ def test_what_is_not_supported_is_named_and_the_rest_is_used() -> None:
         assert adapter.unused[key].startswith(reason)
         assert reason in adapter.remark
     assert all(adapter.unused[key].startswith("parts of a DoRA") for key in dora)
-    with pytest.raises(CheckpointError, match=r"6 parts of a DoRA.*2 whole differences"):
+    with pytest.raises(CheckpointError, match=r"6 parts of a DoRA.*2 full weight differences"):
         match_adapter(dora | dict.fromkeys(list(reasons)[:4], torch.ones(1)), wan)
 
 
@@ -353,7 +353,7 @@ def test_the_files_of_torch_are_read_flat_and_nested_and_refused_by_name(tmp_pat
         torch.save(content, path)
         assert read_adapter(path).keys() == tensors.keys()
     torch.save({"generator_lora": tensors | {"step": 7}}, path)
-    with pytest.raises(CheckpointError, match=r"lora\.pt holds 'step', a int"):
+    with pytest.raises(CheckpointError, match=r"lora\.pt contains 'step', a int"):
         read_adapter(path)
     for broken in (b"", b"no pickle", path.read_bytes()[:300]):
         path.write_bytes(broken)

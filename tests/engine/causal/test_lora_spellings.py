@@ -116,8 +116,8 @@ def test_two_networks_of_a_file_are_told_apart(tmp_path: Path) -> None:
     for own, other, why in (
         ("transformer.", "transformer_2.", "for the second network of Wan2.2"),
         ("", "low_noise_model.", "for the second network of Wan2.2"),
-        ("generator.", "critic.", "for another network"),
-        ("pipe.dit.", "pipe.text_encoder.", "for another network"),
+        ("generator.", "critic.", "for a network other than"),
+        ("pipe.dit.", "pipe.text_encoder.", "for a network other than"),
     ):
         tensors = {k: v for layer in layers() for k, v in peft(own)(layer).items()}
         tensors |= {k: 9 * v for layer in layers() for k, v in peft(other)(layer).items()}

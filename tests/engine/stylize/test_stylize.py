@@ -375,5 +375,5 @@ def test_openvino_paints_nearly_the_same(rig):
 @pytest.mark.parametrize("backend", ["torch", "openvino"])
 def test_a_missing_extra_is_said(backend):
     if find_spec(backend) is None:
-        with pytest.raises(ImportError, match="Choose backend onnx, or: "):
+        with pytest.raises(ImportError, match="Choose backend onnx, or "):
             generator(backend)

@@ -146,4 +146,4 @@ def test_a_wrong_shape_on_the_hub_is_told_before_anything_comes(
     assert verifying.main() == 1
     wrong = told(capfd.readouterr().out)["Wan2_1-VACE_module_14B_bf16.safetensors"]
     assert wrong.startswith("WRONG")
-    assert f"{first}: (1,) where" in wrong
+    assert f"{first}: (1,), e" in wrong
