@@ -1,4 +1,6 @@
-"""The assets folder, and with it the folder of everything a run saves."""
+"""Makes the assets folder, and with it the folder of everything a run saves; where that is by
+default: `data_folder` in bridge/settings.py.
+"""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""The context of VACE, channel by channel, as its authors put it together."""
+"""The context of VACE, channel by channel, as its authors put it together. What is encoded, and
+when: `Steering` in engine/causal/block_inputs.py.
+"""
 
 import torch
 import torch.nn.functional as F
