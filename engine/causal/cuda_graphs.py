@@ -1,10 +1,10 @@
-"""How passes are run: plainly, or as CUDA graphs, one for each shape of pass.
+"""How passes run: plainly, or as CUDA graphs, one for each shape of pass.
 
 A pass launches hundreds of kernels; at small sizes launching them one by one takes longer than
-they run. A graph launches them at once. It is captured when a shape is seen for the second time,
-so that a shape that comes once costs nothing; a pass writes the same slots each time it runs, so
-that warming up on it changes nothing. A capture that fails is an error of the block: the worker
-ends (`Worker._guarded`), and a new one comes.
+running them. A graph launches them all at once. It is captured when a shape is seen for the second
+time, so a shape used only once costs nothing. A pass writes the same slots each time it runs, so
+warm-up runs change nothing. If a capture fails, the block fails: the worker exits
+(`Worker._guarded`) and is replaced.
 """
 
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from engine.causal.network.cache import PassShape
 from engine.causal.stream import LatentStream, Run
 
 How: TypeAlias = Literal["auto", "plain", "graphs", "compiled"]
-WARM_UPS = 2  # runs on the capturing stream before a capture, as torch asks for
+WARM_UPS = 2  # runs on the capturing stream before a capture, as torch recommends
 
 
 def accelerate(stream: LatentStream, how: How = "auto") -> str:
-    """Make a stream run its passes the fastest way that its device has; return the way's name.
+    """Use the fastest available method for a stream's passes; return its name.
 
-    `auto` takes CUDA graphs on CUDA, of compiled layers where Triton is installed, and plain
-    passes elsewhere. ImportError or RuntimeError, with the cure, where one that is asked for by
-    name cannot run.
+    `auto` chooses CUDA graphs on CUDA, with compiled layers if Triton is installed, and plain
+    passes elsewhere. ImportError or RuntimeError, with the cure, if a method requested by name
+    cannot run.
     """
     chosen = way(how, stream.network.device.type)
     if chosen == "plain":
@@ -38,14 +38,16 @@ def accelerate(stream: LatentStream, how: How = "auto") -> str:
 
 
 def way(how: How, device: str) -> How:
-    """The way that passes are run on a kind of device; raises as `accelerate` does."""
+    """The method used for passes on a device type; raises as `accelerate` does."""
     cuda, triton = device == "cuda", find_spec("triton") is not None
     if how == "auto":
         how = ("compiled" if triton else "graphs") if cuda else "plain"
     if how != "plain" and not cuda:
-        raise RuntimeError(f"Passes run as {how} on CUDA only; choose plain, or a CUDA device.")
+        raise RuntimeError(f"passes={how} needs CUDA; choose passes=plain or use a CUDA device.")
     if how == "compiled" and not triton:
-        raise ImportError("Compiled layers need the package triton; choose graphs.")
+        raise ImportError(
+            "passes=compiled needs the package triton; install it or choose passes=graphs."
+        )
     return how
 
 
@@ -58,7 +60,7 @@ class _Captured:
 
 
 class Graphs:
-    """Runs passes of `run` as CUDA graphs. A flow holds until the next pass of its shape."""
+    """Runs passes of `run` as CUDA graphs. A flow is valid until the next pass of its shape."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -67,7 +69,7 @@ class Graphs:
         self._pool = torch.cuda.graph_pool_handle()
 
     def __call__(self, plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
-        """The flow of a pass; see `CausalTransformer.forward`."""
+        """Return the flow of a pass; see `CausalTransformer.forward`."""
         if plan not in self._seen:
             self._seen.add(plan)
             return self._run(plan, latents, timesteps)
@@ -87,7 +89,7 @@ class Graphs:
                 self._run(plan, latents, timesteps)
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        # only this thread's calls matter: another may be encoding a prompt meanwhile
+        # only this thread's calls matter: another may be encoding a prompt at the same time
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             flow = self._run(plan, latents, timesteps)
         return _Captured(graph, latents, timesteps, flow)

@@ -1,4 +1,4 @@
-"""The causal pipelines: a prompt, and a video where there is one, to blocks of pictures."""
+"""The causal pipelines: a prompt and optional video in, blocks of images out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,12 +21,12 @@ from engine.causal.vae.streams import SIDE
 from engine.images.assets import Pictures
 from engine.pipeline import NO_GUIDES, Context, Guides, Image, UnusableOutput
 
-DEMO_NOTICE = "DEMO WEIGHTS: small and random, they show no picture of anything."
-GLANCE = 0.005  # seconds between looks for the very first prompt
+DEMO_NOTICE = "DEMO WEIGHTS: small and random; the output is abstract noise."
+GLANCE = 0.005  # seconds between checks for the very first prompt
 
 
 class StreamRun:
-    """One unbroken run: one size, one mode, one number of batched steps."""
+    """A continuous run: one size, one mode, one number of batched steps."""
 
     def __init__(
         self, parts: Parts, assets: Pictures, load: CausalLoad, size: tuple[int, int], rows: int
@@ -40,21 +40,21 @@ class StreamRun:
         self.begin("text")
 
     def begin(self, mode: Mode) -> None:
-        """Forget the past; what follows is made in that mode."""
+        """Clear the history and continue in `mode`."""
         self.mode: Mode = mode
         self.stream.reset()
-        self.stream.refer(None)  # the new conditioning gives them again
+        self.stream.refer(None)  # the new conditioning sets them again
         self.decoder = self._vae.decoder()
         self.conditioning = Conditioning(self.stream, self._vae, self._assets, self.size, mode)
 
 
 def of_row(load: CausalLoad, context: Context, row: str) -> "CausalPipeline":
-    """The pipeline of the spec with that id, with parts of the released sizes."""
+    """The pipeline of the spec with the id `row`, with parts of the released sizes."""
     return CausalPipeline.assembled(specs.SPECS[row], Sizes(), load, context)
 
 
 class CausalPipeline:
-    """Blocks of pictures without end. One class for all rows: the parts' spec is the difference."""
+    """An endless series of image blocks. One class for all specs; `parts.spec` is what differs."""
 
     def __init__(self, load: CausalLoad, context: Context, parts: Parts) -> None:
         self._load = load
@@ -67,20 +67,20 @@ class CausalPipeline:
         self._problems: list[str] = []
         self._ran: tuple[Level, ...] = ()  # the levels of the last block
         self._noise = 1.0
-        self._guides: list[str] = []  # that the last block was granted
-        self._vace_scale = 0.0  # that the last block was steered with; 0 without VACE
+        self._guides: list[str] = []  # the guides of the last block
+        self._vace_scale = 0.0  # of the last block; 0 without VACE
 
     @classmethod
     def assembled(
         cls, spec: specs.CausalSpec, sizes: Sizes, load: CausalLoad, context: Context
     ) -> Self:
-        """The pipeline of a spec, which may take minutes; see `assemble` for the errors."""
-        # refused now, and not by the first block, on which a worker would end again and again
+        """Load the pipeline of a spec, which may take minutes; see `assemble` for the errors."""
+        # refused here rather than by the first block, which would make worker after worker exit
         way(load.passes, "cuda" if torch.cuda.is_available() else "cpu")
         return cls(load, context, assemble(spec, sizes, load, context))
 
     def wanted(self, parameters: CausalParameters) -> int:
-        """As many pictures as the next block's latents stand for; none in text mode."""
+        """Images that the next block takes; 0 in text mode."""
         mode = self._mode(parameters, given=True)
         if mode == "text":
             return 0
@@ -89,7 +89,7 @@ class CausalPipeline:
         return pictures_of(frames, begins=not goes_on)
 
     def guided(self, parameters: CausalParameters) -> int:
-        """As many pictures of each guide as a block of no frames stands for; 0 without VACE."""
+        """Images of each guide that a block without input frames takes; 0 without VACE."""
         if not self._steers(parameters):
             return 0
         begins = self._take is None or not self._take.stream.frame
@@ -101,10 +101,10 @@ class CausalPipeline:
         parameters: CausalParameters,
         guides: Guides = NO_GUIDES,
     ) -> Iterator[Image]:
-        """Yield the block's pictures, each as soon as it is decoded."""
+        """Yield the block's images, each as soon as it is decoded."""
         self._assets.begin()
         mode = self._mode(parameters, given=bool(images))
-        if guides.control and mode == "text":  # the input may come and go, the stream goes on
+        if guides.control and mode == "text":  # the stream continues without the input
             mode = "control"
         levels = self._levels(parameters)
         size = self._size(images or guides.control, parameters.size)
@@ -127,12 +127,12 @@ class CausalPipeline:
         take.stream.settle()
 
     def reset(self) -> None:
-        """Forget the past of the stream; the prompt stays."""
+        """Clear the stream's history; the prompt stays."""
         if self._take is not None:
             self._take.begin(self._take.mode)
 
     def report(self) -> Mapping[str, object]:
-        """What runs, what arrives, and what the user should know."""
+        """The current state, pending prompts and images, and notes for the user."""
         take, parts = self._take, self._parts
         return {
             "notice": DEMO_NOTICE if self._load.weights == "demo" else "",
@@ -155,13 +155,13 @@ class CausalPipeline:
         }  # fmt: skip
 
     def close(self) -> None:
-        """End the threads and let go of everything; nothing may be asked after."""
+        """Stop the threads and release everything; the pipeline cannot be used afterwards."""
         self._prompts.close()
         self._assets.close()
         self._take = self._embedding = None
 
     def _mode(self, parameters: CausalParameters, *, given: bool) -> Mode:
-        """What a block is made from, where pictures are `given` or not."""
+        """The mode of a block, with images `given` or not."""
         if parameters.input_mode == "text" or not given:
             return "text"
         steers = self._steers(parameters) and parameters.control_from_input
@@ -171,10 +171,10 @@ class CausalPipeline:
         return parameters.vace_on and self._parts.network.vace is not None
 
     def _ready(self, size: tuple[int, int], mode: Mode, rows: int) -> StreamRun:
-        """The take that a block goes on with: the last one, or a new one where it cannot."""
+        """The run that a block continues: the last one, or a new one if that is not possible."""
         take = self._take
         if take is None or take.size != size or take.rows != rows:
-            self._take = None  # its memory first
+            self._take = None  # frees its memory first
             take = self._take = StreamRun(self._parts, self._assets, self._load, size, rows)
             if self._embedding is not None:
                 take.stream.prompt(self._embedding)
@@ -183,13 +183,13 @@ class CausalPipeline:
         return take
 
     def _size(self, images: Sequence[Image], asked: str) -> tuple[int, int]:
-        """Width and height of a block: the input's, or without one what is asked for."""
+        """Width and height of a block: the input's, or the requested size if there is no input."""
         given = (images[0].shape[1], images[0].shape[0]) if images else sizes.sides(asked)
         return sizes.floored(*(given or self.spec.text_size), specs.TOKEN_SIDE)
 
     def _prompt(self, take: StreamRun, parameters: CausalParameters, *, anew: bool) -> None:
-        """Go on with what is shown of the prompts by now, read `anew` where the network changed;
-        the very first is waited for.
+        """Use the current state of the prompts; `anew` sets it again after the network changed.
+        Waits only for the very first prompt.
         """
         wishes = [(parameters.prompt, parameters.prompt_weight),
                   (parameters.prompt_2, parameters.prompt_2_weight),
@@ -198,7 +198,7 @@ class CausalPipeline:
         embedding, changed = self._prompts.now()
         while embedding is None:
             if not self._prompts.arriving:
-                raise ValueError(" ".join(self._prompts.problems) or "No prompt was encoded.")
+                raise ValueError(" ".join(self._prompts.problems) or "No prompt could be encoded.")
             sleep(GLANCE)
             embedding, changed = self._prompts.now()
         if anew or changed or self._embedding is None:
@@ -206,7 +206,7 @@ class CausalPipeline:
             take.stream.prompt(embedding)
 
     def _set_loras(self, parameters: CausalParameters) -> bool:
-        """Move the LoRAs' faders; whether one moved, for then the prompt's keys are old."""
+        """Set the LoRAs' strengths; whether one changed, which makes the prompt's keys stale."""
         moved = False
         for place, lora in self._parts.loras.items():
             strength = getattr(parameters, f"lora_{place}_strength")
@@ -215,8 +215,8 @@ class CausalPipeline:
         return moved
 
     def _levels(self, parameters: CausalParameters) -> tuple[Level, ...]:
-        """The noise levels that are asked for; the row's first where it has no list of the name,
-        which may be another's.
+        """The requested noise levels; the spec's first list if it has none of that name, which
+        may be another pipeline's.
         """
         text = parameters.denoising_steps.strip().lower()
         self._problems = []
@@ -227,21 +227,21 @@ class CausalPipeline:
         if chosen is None:
             named, chosen = [*self.spec.steps], next(iter(self.spec.steps.values()))
             self._problems = [
-                f"{self.spec.id} has no denoising_steps called {text!r:.40} and runs {named[0]}; "
-                f"it takes {', '.join(named)} or numbers from 1000 to 0."
+                f"{self.spec.id} has no denoising_steps called {text!r:.40} and uses {named[0]}; "
+                f"choose {', '.join(named)} or numbers from 1000 to 0."
             ]
         return self._schedule.levels(chosen)
 
 
 def _pictures(chunk: Tensor) -> Iterator[Image]:
-    """Decoded pixels (1, 3, frames, H, W) as images (H, W, 4), turned into bytes on the device.
+    """Decoded pixels (1, 3, frames, H, W) as images (H, W, 4), converted to bytes on the device.
 
-    UnusableOutput where they are not numbers.
+    UnusableOutput if they contain NaN or infinity.
     """
     frames = (chunk[0].permute(1, 2, 3, 0) * 127.5 + 128).clamp(0, 255)
     usable = frames.isfinite().all()
     opaque = torch.full_like(frames[..., :1], 255)
     images = torch.cat((frames, opaque), -1).to(torch.uint8).cpu().numpy()
     if not usable:
-        raise UnusableOutput("The pipeline gave numbers that are no picture (NaN or infinite).")
+        raise UnusableOutput("The pipeline's output contains NaN or infinity.")
     yield from images

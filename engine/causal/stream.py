@@ -1,7 +1,7 @@
 """One endless stream of latent frames: the loop that all causal pipelines share.
 
-It owns what one stream remembers and asks the network for blocks. What differs between the
-pipelines is read from the `CausalSpec`.
+It owns the state of one stream and asks the network for blocks. The differences between the
+pipelines come from the `CausalSpec`.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,20 +25,20 @@ Run: TypeAlias = Callable[[PassShape, Tensor, Tensor], Tensor]  # pass, latents,
 
 @dataclass(frozen=True, eq=False)
 class BlockInputs:
-    """What one block is made from and steered by; `engine.causal.block_inputs` makes them.
+    """Inputs and conditioning of one block, made by `engine.causal.block_inputs`.
 
-    levels          noise levels that it visits, in order
-    draw            gives the starting noise, then that of each later step
-    video           what it starts from, (1, channels, frames, height, width); None for noise alone
-    noise_scale     part of the video that is replaced by noise, 0 to 1
-    context_head    stands for the first frame in a recomputed context, (1, channels, 1, height,
-                    width); None for that frame itself
+    levels          noise levels, in order
+    draw            returns the starting noise, then the noise of each later step
+    video           latents to start from, (1, channels, frames, height, width); None for pure noise
+    noise_scale     fraction of the video replaced by noise, 0 to 1
+    context_head    replaces the first frame in a recomputed context, (1, channels, 1, height,
+                    width); None keeps that frame
     context_weight  as in `KVCache.begin`
-    control         context of VACE, (1, 96, frames, height, width); None where VACE rests
-    control_scale   how much its hints count, 0 to 2
-    hint_clean      whether the clean pass is hinted too; the authors' is not
-    recache_late    whether the window is read anew after the first block of a new prompt; the
-                    authors read it before
+    control         VACE context, (1, 96, frames, height, width); None if VACE is idle
+    control_scale   weight of the VACE hints, 0 to 2
+    hint_clean      whether the clean pass gets hints too; the authors' does not
+    recache_late    whether the window is recached after the first block of a new prompt; the
+                    authors recache it before
     """
 
     levels: Sequence[Level]
@@ -54,7 +54,7 @@ class BlockInputs:
 
 
 def seeded(seed: int, shape: Sequence[int], device: torch.device) -> Draw:
-    """Noise for one block, the same for the same seed; `shape` is (channels, height, width)."""
+    """Noise for one block, reproducible from the seed; `shape` is (channels, height, width)."""
     generator = torch.Generator(device).manual_seed(seed)
     channels, height, width = shape
 
@@ -66,9 +66,9 @@ def seeded(seed: int, shape: Sequence[int], device: torch.device) -> Draw:
 
 
 class LatentStream:
-    """Blocks of latents (1, channels, frames, height, width) in float32, one after the other.
+    """Consecutive blocks of latents (1, channels, frames, height, width) in float32.
 
-    A block that fails midway leaves the window half written: `reset` before the next.
+    A block that fails midway leaves the window half written: call `reset` before the next.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class LatentStream:
         width: int,
         rows: int | None = None,
     ) -> None:
-        """`height` and `width` of the latents, even; `rows` where other steps than the authors'
-        are batched.
+        """`height` and `width` are those of the latents, even; `rows` is the number of batched
+        steps if not the authors'.
         """
         self.spec, self.network = spec, network
         self.rows = rows or spec.rows
@@ -102,27 +102,27 @@ class LatentStream:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the past; the prompt stays."""
+        """Clear the stream's history; the prompt stays."""
         self.window.clear()
-        self.frame = 0  # finished frames; the number of the next one
-        self._placed = 0  # frames by which positions lag behind numbers
+        self.frame = 0  # finished frames, and so the number of the next one
+        self._placed = 0  # frames by which positions lag behind frame numbers
         self._stale = False  # whether the window's keys were made with another prompt
-        # the last block, until its clean keys are in the window, and whether that pass is hinted
+        # the last block, until its clean keys are in the window, and whether that pass gets hints
         self._unsettled: tuple[PassShape, Tensor, bool] | None = None
-        self._rows_at: list[tuple[int, int]] = []  # frame and place of each row in flight
+        self._rows_at: list[tuple[int, int]] = []  # frame number and position of each row in flight
         self._emitted = 0
         self._hinted = False
         self._flight.zero_()
 
     def prompt(self, embeddings: Tensor) -> None:
-        """Go on with another prompt: (1, text tokens, text width), zero beyond its own tokens."""
+        """Switch to another prompt: (1, text tokens, text width), zero beyond its own tokens."""
         self.settle()
         self.network.remember(embeddings, self.text, self.hints)
         self._stale = self.spec.on_prompt == "recache" and self.frame > 0
 
     def refer(self, latents: Tensor | None) -> None:
-        """Steer all blocks from now on by reference images, encoded each by itself: (1, channels,
-        images, height, width); None for none. Needs a network with VACE.
+        """Steer all further blocks by reference images, each encoded separately: (1, channels,
+        images, height, width), or None for no references. Needs a network with VACE.
         """
         if latents is None:
             self._references = None
@@ -134,9 +134,9 @@ class LatentStream:
         self._references = tokens, latents, noise
 
     def block(self, inputs: BlockInputs) -> Tensor | None:
-        """Make the next block; None while a batch of steps has not emitted its first.
+        """Make the next block; None until a batch of steps emits its first.
 
-        The window gets the clean keys of the block before by `settle`, at the latest here.
+        Calls `settle` first, so that the window has the clean keys of the previous block.
         """
         self.settle()
         self._keep_in_range()
@@ -146,7 +146,7 @@ class LatentStream:
         if video is not None:
             start = noised(video, start, inputs.noise_scale)
         if self.spec.batch_steps and len(levels) != self.rows:
-            raise ValueError(f"This stream batches {self.rows} steps, not {len(levels)}.")
+            raise ValueError(f"This stream batches {self.rows} steps; got {len(levels)}.")
         if self.hints is not None and inputs.control is not None:
             self.hints.scale.fill_(inputs.control_scale)
             references = None if self._references is None else self._references[0]
@@ -169,10 +169,11 @@ class LatentStream:
         return latents
 
     def settle(self) -> None:
-        """Put clean keys of the last block into the window: one more pass, where the row has it.
+        """Write the clean keys of the last block into the window: one more pass, if the pipeline
+        uses one.
 
-        By itself, so that a block's pictures can be on their way before. A late re-cache takes
-        that pass's place, for it writes those keys too.
+        It is a separate call so that a block's images can be sent first. A late recache replaces
+        that pass, because it writes those keys too.
         """
         if self._unsettled is not None:
             plan, latents, hinted = self._unsettled
@@ -188,13 +189,13 @@ class LatentStream:
         return self.spec.block if self.frame else self.spec.first_block
 
     def _number(self) -> int:
-        """The next frame's number in the window: a recomputed window has only the context."""
+        """The next frame's number in the window: a recomputed window holds only the context."""
         return min(self.frame, self.spec.context) if self.spec.context else self.frame
 
     def _denoise(
         self, plan: PassShape, levels: Sequence[Level], latents: Tensor, draw: Draw
     ) -> Tensor:
-        """From the starting latents to the finished ones: one pass per level."""
+        """Denoise the starting latents: one pass per level."""
         for step, level in enumerate(levels):
             if step:
                 latents = noised(latents, draw(plan.frames), level.sigma)
@@ -203,7 +204,7 @@ class LatentStream:
         return latents
 
     def _batched(self, levels: Sequence[Level], start: Tensor, draw: Draw) -> Tensor | None:
-        """One call for all steps: row i is i blocks behind row 0 and at level i."""
+        """One pass for all steps: row i is i blocks behind row 0 and at level i."""
         flight, last = self._flight, len(levels) - 1
         for row in range(last, 0, -1):
             flight[row].copy_(flight[row - 1])
@@ -222,15 +223,15 @@ class LatentStream:
         return clean[last:] if self._emitted > last else None
 
     def _take_off(self) -> None:
-        """After the first block, made step by step: every row begins where it ends."""
+        """Start every row at the end of the first block, which was made step by step."""
         self.window.spread()
         self._rows_at = [(self.frame, self.frame)] * self.rows
 
     def _recache(self) -> None:
-        """Run the window's finished frames through the network again, with the prompt of now.
+        """Run the window's finished frames through the network again, with the current prompt.
 
-        All frames see each other and the sink. A sink that is older than they are stays with its
-        old prompt.
+        All frames see each other and the sink. A sink older than these frames keeps its old
+        prompt.
         """
         self._stale = False
         frames = min(self.spec.window, self.frame)
@@ -238,7 +239,7 @@ class LatentStream:
         self._pass(plan, self._last(frames), [self._clean])
 
     def _recompute(self, head: Tensor | None) -> None:
-        """Empty the window and fill it from finished frames: the first and the last ones."""
+        """Clear the window and refill it from finished frames: the first and the latest."""
         if self.spec.refresh != "recompute" or not self.frame:
             return
         recent = self._last(self.spec.context - 1)
@@ -247,7 +248,7 @@ class LatentStream:
         self._pass(self.window.begin([0], self.spec.context), context, [self._clean])
 
     def _keep_in_range(self) -> None:
-        """Before positions leave the range that the network was made for."""
+        """Move positions back before they leave the range the network supports."""
         spec = self.spec
         if not spec.last_position or self.frame - self._placed < spec.last_position:
             return
@@ -263,35 +264,35 @@ class LatentStream:
         self._recache()
 
     def _finish(self, latents: Tensor) -> None:
-        """Count the frames and keep them, as long as the window reaches."""
+        """Count the frames and keep as many as the window holds."""
         if not self.frame:
             self._first.copy_(latents[:, :, :1])
         for frame in range(latents.shape[2]):
             slot = (self.frame + frame) % self.spec.window
             self._past[:, :, slot].copy_(latents[:, :, frame])
-        # an averaged sink takes in whole blocks: the last frame of a longer first one comes again
+        # an averaged sink works on whole blocks: the last frame of a longer first block is redone
         self.frame += latents.shape[2] if self.spec.sink_decay == 1 else self.spec.block
 
     def _last(self, frames: int) -> Tensor:
-        """The last finished frames, oldest first."""
+        """The latest finished frames, oldest first."""
         slots = [n % self.spec.window for n in range(self.frame - frames, self.frame)]
         return torch.cat([self._past[:, :, slot, None] for slot in slots], 2)
 
     def _pass(
         self, plan: PassShape, latents: Tensor, levels: Sequence[Level], *, hinted: bool = False
     ) -> Tensor:
-        """One pass, each row at its level; where hinted, with the references at that level too."""
-        told = self._timesteps[: plan.rows, : plan.frames]
+        """One pass, each row at its level; with hints, the references are at that level too."""
+        timesteps = self._timesteps[: plan.rows, : plan.frames]
         for row, level in enumerate(levels):
-            told[row].fill_(level.timestep)
+            timesteps[row].fill_(level.timestep)
         if not hinted or self.hints is None:
-            return self.run(plan, latents, told)
+            return self.run(plan, latents, timesteps)
         plan = plan._replace(hinted=True, references=self.hints.references)
         if self._references is not None:
             _, shown, noise = self._references
             rows = [noised(shown, noise, level.sigma) for level in levels]
             latents = torch.cat((torch.cat(rows), latents), 2)
-        return self.run(plan, latents, told)
+        return self.run(plan, latents, timesteps)
 
     def _plain(self, plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
         return self.network(latents, timesteps, plan, self.window, self.text, self.hints)

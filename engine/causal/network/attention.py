@@ -1,8 +1,8 @@
-"""Attention through one seam: which kernel computes it is chosen once, by name.
+"""Attention behind one interface: the kernel is chosen once, by name.
 
 Every kernel takes queries (rows, tokens, heads, width) and keys and values (rows, others, heads,
-width), and gives the queries' shape. All are exact but `sage`, which computes in 8 bits and is
-therefore never chosen by itself.
+width), and returns the queries' shape. All are exact except `sage`, which computes in 8 bits and
+is therefore never chosen automatically.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Attention: TypeAlias = Callable[[Tensor, Tensor, Tensor, "Tensor | None"], Tenso
 
 
 def sdpa(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
-    """torch's own: cuDNN, FlashAttention 2 or memory-efficient, whichever fits the shapes.
+    """torch's own: cuDNN, FlashAttention 2 or memory-efficient, depending on the shapes.
 
     `bias` (rows, others) is added to every score of its key.
     """
@@ -32,7 +32,7 @@ def sdpa(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> 
 
 
 def flex(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
-    """FlexAttention (needs Triton): as fast as FlashAttention 2 where a bias is given."""
+    """FlexAttention (needs Triton): as fast as FlashAttention 2 even with a bias."""
     q, k, v = (part.transpose(1, 2) for part in (queries, keys, values))
     if bias is None:
         return _flex()(q, k, v).transpose(1, 2)
@@ -44,17 +44,17 @@ def flex(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> 
 
 
 def flash3(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
-    """FlashAttention 3 (Hopper); it takes no bias, so a biased pass goes to torch's own."""
+    """FlashAttention 3 (Hopper); it does not support a bias, so a biased pass uses `sdpa`."""
     if bias is not None:
         return sdpa(queries, keys, values, bias)
-    attend: Callable[..., Tensor | tuple[Tensor, ...]]  # with the scores' sums, in some versions
+    attend: Callable[..., Tensor | tuple[Tensor, ...]]  # some versions also return the log-sum-exp
     attend = import_module("flash_attn_interface").flash_attn_func
     found = attend(queries, keys, values)
     return found[0] if isinstance(found, tuple) else found
 
 
 def sage(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
-    """SageAttention: 8-bit scores, so not exact; a biased pass goes to torch's own."""
+    """SageAttention: 8-bit scores, so not exact; a biased pass uses `sdpa`."""
     if bias is not None:
         return sdpa(queries, keys, values, bias)
     return import_module("sageattention").sageattn(queries, keys, values, tensor_layout="NHD")
@@ -64,9 +64,9 @@ KERNELS: dict[str, Attention] = {"sdpa": sdpa, "flex": flex, "flash3": flash3, "
 
 
 def attention(name: str, device: torch.device) -> Attention:
-    """The kernel of a name; `auto` takes the fastest exact one that runs on the device.
+    """The kernel called `name`; `auto` is the fastest exact one available on the device.
 
-    ImportError, with the cure, when one is asked for by name and its package is missing.
+    ImportError, with the cure, if the package of a kernel requested by name is missing.
     """
     if name == "auto":
         hopper = device.type == "cuda" and torch.cuda.get_device_capability(device)[0] == 9
@@ -74,7 +74,7 @@ def attention(name: str, device: torch.device) -> Attention:
     package = ATTENTION.get(name)
     if package and find_spec(package) is None:
         raise ImportError(
-            f"The attention {name!r} needs the package {package}; install it, or choose auto.",
+            f"attention={name} needs the package {package}; install it or choose attention=auto.",
             name=package,
         )
     return KERNELS[name]

@@ -316,7 +316,7 @@ def test_denoising_steps_that_another_pipeline_has_are_told_and_the_authors_run(
     pipeline = made("longlive")
     wrong = block(pipeline, denoising_steps="many")
     told = " ".join(pipeline.report()["problems"])
-    assert "longlive has no denoising_steps called 'many' and runs authors" in told
+    assert "longlive has no denoising_steps called 'many' and uses authors" in told
     pipeline.reset()
     assert far(wrong, block(pipeline)) == 0
     assert not pipeline.report()["problems"]
