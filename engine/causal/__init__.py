@@ -1,1 +1,1 @@
-"""The causal pipelines: one network, one loop, four ways to remember."""
+"""The causal pipelines: one network, one loop, four kinds of memory."""

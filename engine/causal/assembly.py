@@ -1,4 +1,4 @@
-"""From a row and what it is loaded with to the parts of a causal pipeline: network, VAE, text."""
+"""Build the parts of a causal pipeline from its spec and options: network, VAE, text encoder."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -34,19 +34,19 @@ from engine.pipeline import Context
 from engine.weights.checkpoint import header_of, randomised, read
 from engine.weights.headers import NESTS
 
-DEMO_STD = 0.12  # of weights: below it attention hardly shows
-STEPS = 5  # that loading is told in
-FAMILY = "wan"  # of the pipelines that share parts
+DEMO_STD = 0.12  # deviation of the weights; with less, attention has hardly any effect
+STEPS = 5  # of loading progress
+FAMILY = "wan"  # the pipelines that share parts
 
 T = TypeVar("T")
 
 
 @dataclass
 class Parts:
-    """What a causal pipeline is made of. `encode` gives a text's embedding, `note` what the user
-    should know of it; `loras` are the faders of LoRAs that stay live, by their places, and
-    `strengths` say of every LoRA how strong it is by its file. `memory`
-    and `precision` say how much of the memory it takes and what is computed in 8 bits.
+    """The parts of a causal pipeline. `encode` returns a text's embedding, `note` a remark on it
+    for the user; `loras` are the handles of live LoRAs by slot, and `strengths` describe how
+    strong each LoRA is according to its file. `memory` and `precision` describe how much memory
+    the pipeline uses and which layers compute in 8 bits.
     """
 
     spec: CausalSpec
@@ -62,18 +62,18 @@ class Parts:
 
 
 class SharedPart(Generic[T]):
-    """One part, kept until another file, or another way to load it, takes its place."""
+    """One part, kept until it is replaced by another file or loaded with other options."""
 
     def __init__(self) -> None:
-        self.how = ""  # it was loaded; empty while there is none
+        self.how = ""  # the option it was loaded with; empty if not loaded
         self._origin: tuple[Path, list[int], str] | None = None
         self._part: T | None = None
 
     def read(self, file: Path, how: str, load: Callable[[Path], T]) -> T:
-        """The part of a file, loaded that way; `load` is called where it is not here already."""
+        """The part from `file`, loaded with the option `how`; calls `load` only if needed."""
         origin = file, stamp(file), how
         if self._part is None or self._origin != origin:
-            self._part, self.how = None, ""  # its memory first
+            self._part, self.how = None, ""  # frees its memory first
             self._part = load(file)
             self._origin, self.how = origin, how
         return self._part
@@ -81,8 +81,8 @@ class SharedPart(Generic[T]):
 
 @dataclass(frozen=True)
 class SharedParts:
-    """The parts that the causal pipelines of one worker have in common, so that a change from one
-    to the next need not read them again. Used by the thread that loads.
+    """The parts that a worker's causal pipelines share, so that switching pipelines does not
+    reload them. Used by the loading thread.
     """
 
     vae: SharedPart[Vae] = field(default_factory=SharedPart[Vae])
@@ -90,13 +90,13 @@ class SharedParts:
 
     @classmethod
     def of(cls, context: Context) -> "SharedParts":
-        """Those of the worker that `context` comes from; empty ones for the first pipeline."""
+        """The shared parts of the worker that owns `context`; empty for its first pipeline."""
         return context.shared.setdefault(FAMILY, cls())
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the parts beside the network, and their files: the released ones by default."""
+    """Sizes and files of the parts besides the network; the released ones by default."""
 
     text: TextSize = UMT5_XXL
     vae_width: int | None = None
@@ -104,19 +104,19 @@ class Sizes:
 
 
 def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context) -> Parts:
-    """Read and build everything, which may take minutes.
+    """Load and build everything, which may take minutes.
 
-    ValueError with one sentence where a file is missing or is not what it should be, or where
-    this machine cannot compute in 8 bits; InsufficientMemory before anything is read.
+    ValueError with one sentence if a file is missing or invalid, or if this machine cannot compute
+    in 8 bits; InsufficientMemory before any file is read.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    if device.type == "cpu":  # the bridge needs the other cores, and shared ones only wait
+    if device.type == "cpu":  # the bridge needs the other cores; sharing them only adds waiting
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
-    else:  # on Windows the driver would go on in the computer's memory, at a crawl, and tell nobody
+    else:  # on Windows the driver would silently spill into system memory, which is far too slow
         torch.cuda.set_per_process_memory_fraction(1.0)  # pyright: ignore[reportUnknownMemberType]  # untyped
     if load.quantization == "fp8":
-        scaled_by_row(device)  # refused before anything is read
+        scaled_by_row(device)  # raises before any file is read
     if load.weights == "demo":
         return _demo(replace(spec, network=DEMO), load, context, dtype, device)
     shared = SharedParts.of(context)
@@ -153,16 +153,16 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
 def _places(
     pipeline: str, needed: Mapping[str, files.Artifact], context: Context
 ) -> dict[str, Path]:
-    """Where the files of a row lie, by what they are for; each is what was declared."""
+    """The paths of a pipeline's files by role; each is checked against its declaration."""
     library = Library(context.models, context.more_models)
     if gone := lack(library, pipeline, needed.values()):
         raise WeightsError(str(gone))
     at: dict[str, Path] = {}
     for role, artifact in needed.items():
         found = library.find(artifact)
-        assert found  # as `lack` saw
+        assert found  # as `lack` has checked
         at[role] = found.path
-        if role != "tokenizer":  # what is cut short is told by that, before it is read
+        if role != "tokenizer":  # reports a truncated file before hashing it
             header_of(found.path, LORA_NESTS if role == "lora" else NESTS)
         library.check_before_load(
             artifact,
@@ -177,7 +177,7 @@ def _places(
 def _demo(
     spec: CausalSpec, load: CausalLoad, context: Context, dtype: torch.dtype, device: torch.device
 ) -> Parts:
-    """The same parts, small, with random weights: they show no picture of anything."""
+    """The same parts, small, with random weights: the output is abstract noise."""
     context.progress("demo weights", 0, 1)
     wan = random_transformer(spec.network, dtype, device, std=DEMO_STD)
     vace: Vace | None = None
@@ -201,15 +201,17 @@ def _demo(
 
 
 def _add_loras(parts: Parts, load: CausalLoad, context: Context) -> None:
-    """The user's LoRAs, into the weights or beside them; what is cast to 8 bits, in between."""
+    """Merge the user's LoRAs into the weights or attach them; cast to 8 bits after merging and
+    before attaching.
+    """
     library = Library(context.models, context.more_models)
     asked = enumerate((load.lora_1, load.lora_2, load.lora_3), 1)
     found: dict[int, LoraFile] = {}
     for place, name in ((place, name) for place, name in asked if name):
-        try:  # the door has seen it: it went later, and the show goes on without it
+        try:  # it was found when it was chosen; if it is gone since, load without it
             found[place] = library.lora(name)
         except ValueError as error:
-            parts.remarks.append(f"{error} It is left out.")
+            parts.remarks.append(f"{error} It is ignored.")
     root = parts.network.wan
     adapters = [load_adapter(lora.path, root) for lora in found.values()]
     parts.remarks += [adapter.remark for adapter in adapters if adapter.remark]
@@ -225,7 +227,7 @@ def _add_loras(parts: Parts, load: CausalLoad, context: Context) -> None:
 
 
 def _quantise(parts: Parts, load: CausalLoad, context: Context) -> None:
-    """Cast the layers that are faster in 8 bits over a block of this size."""
+    """Cast the layers that are faster in 8 bits for a block of this size."""
     network, spec = parts.network, parts.spec
     compiled = load.passes in ("auto", "compiled") and find_spec("triton") is not None
     tokens = spec.rows * spec.block * frame_tokens(*pixels(context.size))

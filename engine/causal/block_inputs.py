@@ -1,6 +1,5 @@
-"""From a block's pictures, guides and parameters to the `BlockInputs` that its stream is given: the
-video that it starts from, its noise, and the context of VACE (control video, mask, anchors,
-references).
+"""Turn a block's images, guides and parameters into its stream's `BlockInputs`: the video to start
+from, the noise, and the VACE context (control video, mask, anchors, references).
 """
 
 from collections import deque
@@ -24,27 +23,27 @@ from engine.pipeline import NO_GUIDES, Guides, Image
 
 Mode: TypeAlias = Literal["text", "video", "control"]
 
-REMEMBERED = 9  # pictures back from which Krea's context is encoded anew
-STILL = 4  # blocks after which an encoder's past of nothing but grey no longer changes
-MASKS_NOTHING = "The live mask does nothing: there is neither an input nor a control video to keep."
-PLACES = ("", "_2", "_3")  # of references, as their parameters are named
+REMEMBERED = 9  # recent images; the oldest is encoded again as the head of Krea's context
+STILL = 4  # blocks of pure grey after which an encoder's state no longer changes
+MASKS_NOTHING = "The live mask has no effect: it needs an input or a control video."
+PLACES = ("", "_2", "_3")  # suffixes of the reference parameters
 
 
 def frames_of(spec: CausalSpec, mode: Mode, *, begins: bool) -> int:
-    """Latent frames of a block, of the first of a stream where it `begins`."""
+    """Latent frames of a block; `begins` for the first block of a stream."""
     if not begins:
         return spec.block
     return spec.block + 1 if mode == "video" else spec.first_block
 
 
 def pictures_of(frames: int, *, begins: bool) -> int:
-    """Pictures that latent frames stand for: 4 each, and 1 the first of a stream."""
+    """Images that latent frames cover: 4 each, but 1 for the first of a stream."""
     return GROUP * frames - (GROUP - 1 if begins else 0)
 
 
 class Conditioning:
-    """Makes the inputs of one stream's blocks, in one mode and of one size, until that stream is
-    begun anew: own encoders, the motion that was seen, and what was shown.
+    """Makes the inputs of one stream's blocks, in one mode and size, until that stream restarts:
+    its own encoders, the recent motion, and the latest output.
     """
 
     def __init__(
@@ -67,8 +66,8 @@ class Conditioning:
         levels: tuple[Level, ...],
         guides: Guides = NO_GUIDES,
     ) -> BlockInputs:
-        """Those of the next block, from its images (H, W, 4), none in text mode. A control video
-        steers in place of the images; a mask needs one of both to say what of it stays.
+        """The inputs of the next block, from its images (H, W, 4), none in text mode. A control
+        video steers instead of the images; a mask needs one of the two to apply to.
         """
         stream, device = self._stream, self._vae.device
         begins = not stream.frame
@@ -102,17 +101,17 @@ class Conditioning:
         )
 
     def shown(self, chunk: Tensor) -> None:
-        """Note pictures (1, 3, frames, H, W) that have come of a block."""
+        """Record output pixels (1, 3, frames, H, W) of a block."""
         if self._stream.spec.refresh == "recompute":
             self._recent.extend(torch.split(chunk, 1, 2))
 
     @property
     def problem(self) -> str:
-        """Why references or a mask that are asked for do nothing, in sentences."""
+        """Why requested references or a mask have no effect, in sentences."""
         return " ".join(filter(None, (self._steering.problem, self._steering.idle)))
 
     def _head(self) -> Tensor | None:
-        """The oldest of the last pictures as a latent of its own, where a row wants it."""
+        """The oldest recent image as a separate latent, if the spec uses one."""
         spec = self._stream.spec
         if spec.refresh != "recompute" or self._stream.frame <= spec.context:
             return None
@@ -120,8 +119,8 @@ class Conditioning:
 
 
 class Steering:
-    """What VACE is shown in one stream of pictures of one size; own encoders for what stays and
-    for what may change.
+    """The VACE inputs of one stream at one size; separate encoders for the pixels to keep and to
+    change.
     """
 
     def __init__(
@@ -133,13 +132,13 @@ class Steering:
         self._inactive, self._reactive, self._empty = (vae.encoder(normalised) for _ in range(3))
         self._grey: list[Tensor] = []
         self._shown: tuple[object, ...] = ()
-        self._placed: dict[str, Image] = {}  # the mask and the anchors that are in use
-        self.problem = ""  # why the references that are asked for do not steer
-        self.idle = ""  # why a mask does nothing
+        self._placed: dict[str, Image] = {}  # the mask and the anchors in use
+        self.problem = ""  # why the requested references have no effect
+        self.idle = ""  # why a mask has no effect
 
     def refer(self, stream: LatentStream, parameters: CausalParameters) -> None:
-        """Give the stream the reference images that are asked for, where they have changed. One
-        that is still being read, cannot be, or becomes no numbers, leaves those before it.
+        """Give the stream the requested reference images if they changed. If one is still being
+        read, cannot be read, or encodes to NaN or infinity, the previous ones stay.
         """
         asked = [
             str(getattr(parameters, f"reference{place}"))
@@ -164,8 +163,8 @@ class Steering:
         parameters: CausalParameters,
         masks: Sequence[Image] = (),
     ) -> Tensor:
-        """The context (1, 96, frames, h, w) of a block of `frames` latent frames. Without images
-        all of it is to be made. `masks` are of the images, and win over the mask that is a picture.
+        """The context (1, 96, frames, h, w) of a block of `frames` latent frames. Without images,
+        everything may change. `masks` belong to the images and override the still mask image.
         """
         anchors = (
             self._at("first", parameters.first_frame_image, "contained"),
@@ -195,20 +194,20 @@ class Steering:
         return control_context(self._inactive(stays), self._reactive(changes), folded(mask))
 
     def _nothing(self, frames: int) -> Tensor:
-        """No control at all: mid grey, all of which may change."""
+        """No control: mid grey, all of which may change."""
         if len(self._grey) < STILL:
             count = self._empty.pictures(frames)
             width, height = self._size
             grey = torch.zeros(1, 3, count, height, width, device=self._vae.device)
             self._grey.append(self._empty(grey))
         for encoder in (self._inactive, self._reactive):
-            encoder.reset()  # what comes next does not follow what was shown last
+            encoder.reset()  # the next images do not continue the previous ones
         latents = self._grey[-1][:, :, -frames:]
         mask = torch.ones(1, 64, *latents.shape[2:], device=latents.device)
         return control_context(latents, latents, mask)
 
     def _mask(self, parameters: CausalParameters, count: int) -> Tensor:
-        """(1, 1, count, H, W): 1 where the control video may be changed."""
+        """The still mask as (1, 1, count, H, W): 1 where the control video may change."""
         width, height = self._size
         mask = self._at("mask", parameters.vace_mask, "stretched")
         if mask is None:
@@ -219,15 +218,15 @@ class Steering:
         return whole[None, None, None].repeat(1, 1, count, 1, 1)
 
     def _moving_mask(self, masks: Sequence[Image]) -> Tensor:
-        """The same of a mask that moves: how bright it is, whatever its alpha, which few senders
-        mean.
+        """As `_mask`, for a live mask: its brightness. Alpha is ignored, as few senders set it on
+        purpose.
         """
         whole = torch.as_tensor(np.stack(masks)[..., :3]).to(self._vae.device)
         return (whole.float().mean(-1) / 255)[None, None]
 
     def _at(self, place: str, name: str, how: How) -> Image | None:
-        """The picture of a place. One that is still being read, or cannot be, leaves the one
-        before it.
+        """The image for `place`. If it is still being read, or cannot be read, the previous one
+        stays.
         """
         found = self._assets.get(name, self._size, how) if name else None
         if found is not None:
@@ -241,8 +240,8 @@ class Steering:
 
 
 def _fitted(images: Sequence[Image], count: int, size: tuple[int, int]) -> list[Image]:
-    """As many images as a block takes, evenly chosen, of whole tokens: a stream that begins anew
-    after its pictures were asked for takes another number of them.
+    """`count` images, evenly chosen and cropped to whole tokens: a stream that restarts after its
+    images were requested takes another number of them.
     """
     width, height = size
     places = np.linspace(0, len(images) - 1, count).round().astype(int)
@@ -250,13 +249,13 @@ def _fitted(images: Sequence[Image], count: int, size: tuple[int, int]) -> list[
 
 
 def _unusable(stills: Sequence[Tensor], keys: Sequence[Key]) -> str:
-    """Why latents of pictures cannot steer, as a sentence; empty where they can. It waits for them:
-    they are made only where a reference has changed.
+    """Why the latents of references cannot be used, as a sentence; empty if they can. Waits for
+    the device, but only when a reference has changed.
     """
     for still, key in zip(stills, keys, strict=True):
         if not still.isfinite().all():
             return (
-                f"The reference {key.path.name!r} became numbers that are no picture (NaN or "
-                "infinite); what was shown before stays."
+                f"The reference {key.path.name!r} encodes to NaN or infinity, so the previous "
+                "references stay; choose another image."
             )
     return ""

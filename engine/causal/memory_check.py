@@ -1,4 +1,4 @@
-"""Whether a pipeline fits into this machine's memory, asked before anything of it is read."""
+"""Check that a pipeline fits into this machine's memory, before any file is read."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -22,9 +22,9 @@ def checked_fit(
     setting: Setting,
     kept: Collection[str],
 ) -> Fit:
-    """How much of what is free a pipeline takes, beside its parts that are `kept` here already.
+    """How much of the free memory a pipeline needs; `kept` parts are already loaded.
 
-    InsufficientMemory, with what would make it fit, where it is too much.
+    InsufficientMemory, with changes that would make it fit, if it is too much.
     """
     library = Library(context.models, context.more_models)
     setting = replace(setting, loras=library.lora_bytes(load))
@@ -36,9 +36,9 @@ def checked_fit(
 
 
 def kept_parts(load: CausalLoad, vae: str, text_encoder: str) -> list[str]:
-    """The parts that need no memory any more, given what is here of those that are shared.
+    """The parts already in memory, given how the shared VAE and text encoder were loaded.
 
-    The context of CUDA is among them, for what is free is asked by way of it.
+    The CUDA context is always one of them, because querying free memory creates it.
     """
     here = {"VAE": vae == load.vae, "text encoder": text_encoder == load.text_encoder}
     return ["CUDA", *(part for part, same in here.items() if same)]
@@ -47,6 +47,6 @@ def kept_parts(load: CausalLoad, vae: str, text_encoder: str) -> list[str]:
 def _free(device: torch.device) -> int:
     if device.type != "cuda":
         return commit.available()
-    # what torch holds and nobody uses is free as well
+    # memory that torch has reserved but does not use is free as well
     unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return torch.cuda.mem_get_info(device)[0] + unused

@@ -1,4 +1,4 @@
-"""How much of a block's input is noise: less where the input moves."""
+"""How much of a block's input is noise: less while the input moves."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,22 +7,22 @@ import numpy as np
 
 from engine.pipeline import Image
 
-EVERY = 4  # pixels each way from one that motion looks at to the next
-FULL_MOTION = 0.2  # root mean square change, of a range from -1 to 1, that counts as all motion
-MOTION_PART = 0.1  # of noise that full motion takes away
-KEPT = 0.1  # part of the last noise scale in the next: it follows within a few blocks
+EVERY = 4  # motion is measured on every 4th pixel, in both directions
+FULL_MOTION = 0.2  # root mean square change, in a range from -1 to 1, that counts as full motion
+MOTION_PART = 0.1  # subtracted from the noise scale at full motion
+KEPT = 0.1  # weight of the last noise scale in the next, which settles within a few blocks
 
 
 class Motion:
-    """The noise scale of a block, less where its input moves, so that motion is followed and
-    stillness is not frozen (Feng et al. 2025, StreamDiffusionV2).
+    """The noise scale of a block, lower while its input moves, so that motion is followed and
+    still scenes do not freeze (Feng et al. 2025, StreamDiffusionV2).
     """
 
     def __init__(self) -> None:
         self._last: float | None = None
 
     def __call__(self, images: Sequence[Image], noise_scale: float) -> float:
-        """The scale (0 to 1) for a block's images (H, W, 4), where `noise_scale` is asked for."""
+        """The scale (0 to 1) for a block's images (H, W, 4), if `noise_scale` is requested."""
         small = [image[::EVERY, ::EVERY, :3].astype(np.float32) / 127.5 for image in images]
         changes = [float(np.sqrt(np.mean((b - a) ** 2))) for a, b in pairwise(small)]
         motion = min(1.0, max(changes, default=0.0) / FULL_MOTION)

@@ -1,9 +1,9 @@
-"""The flow matching schedule that all causal pipelines share: which noise levels, and the step.
+"""The flow matching schedule that all causal pipelines share: noise levels and the denoising step.
 
-Flow matching (Lipman et al. 2023) as the Wan2.1 authors shift it: the network predicts
-`flow = noise - x0`, so that `x0 = x - sigma * flow`. What the models were distilled with is the
-look-up: sigma comes from the nearest entry of a table of 1000, never from a formula, and the
-table does not end at 0.
+Flow matching (Lipman et al. 2023) with the shift of the Wan2.1 authors: the network predicts
+`flow = noise - x0`, so `x0 = x - sigma * flow`. The models were distilled with a look-up: sigma
+comes from the nearest entry of a table of 1000, never from a formula, and the table does not end
+at 0.
 """
 
 from bisect import bisect_left
@@ -15,19 +15,19 @@ import torch
 from engine.catalog.specs import StepList
 
 ENTRIES = 1000
-VIDEO_HEADROOM = 100  # timesteps that a video's first step begins below its own noise
+VIDEO_HEADROOM = 100  # timesteps by which a video's first step is below its noise
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A noise level: the timestep that the network is told, and the part that is noise."""
+    """A noise level: the timestep given to the network, and the fraction that is noise."""
 
     timestep: float
     sigma: float
 
 
 class Schedule:
-    """The table of one shift: 1000 timesteps and sigmas, falling."""
+    """The table of one shift: 1000 timesteps and sigmas, descending."""
 
     def __init__(self, shift: float) -> None:
         parts = [k / ENTRIES for k in range(ENTRIES, 0, -1)]
@@ -36,8 +36,8 @@ class Schedule:
         self._rising = self.timesteps[::-1]
 
     def level(self, timestep: float) -> Level:
-        """The level of a timestep (0 to 1000): its sigma is that of the nearest entry, so that
-        0 still has a little noise.
+        """The level of a timestep (0 to 1000), with the sigma of the nearest entry, so 0 still has
+        a little noise.
         """
         place = bisect_left(self._rising, timestep)
         near = range(max(0, place - 1), min(ENTRIES, place + 1))
@@ -45,24 +45,24 @@ class Schedule:
         return Level(timestep, self.sigmas[ENTRIES - 1 - nearest])
 
     def warped(self, step: float) -> float:
-        """The timestep that stands `step`, whole, entries from the table's end; 0 for 0."""
+        """The timestep `step` entries (rounded down) from the table's end; 0 for 0."""
         return self.timesteps[ENTRIES - int(step)] if step else 0.0
 
     def levels(self, chosen: StepList) -> tuple[Level, ...]:
-        """The levels that one block visits, in order."""
+        """The levels of one block, in order."""
         place = self.warped if chosen.warped else float
         return tuple(self.level(place(step)) for step in chosen.steps)
 
     def for_video(self, levels: Sequence[Level], noise_scale: float) -> tuple[Level, ...]:
         """The levels of a block that starts from a video: the first follows `noise_scale` (0 to
-        1), the others stay, even where that makes the list go up.
+        1), the others stay, even if the list then rises.
         """
         first = int(ENTRIES * noise_scale) - VIDEO_HEADROOM
         return (self.level(float(max(0, first))), *levels[1:])
 
 
 def denoised(noisy: torch.Tensor, flow: torch.Tensor, sigma: torch.Tensor | float) -> torch.Tensor:
-    """The finished picture that a flow points at, computed in float64 as the authors do.
+    """The denoised latents that a flow predicts, computed in float64 as the authors do.
 
     `noisy` and `flow` are (rows, channels, frames, height, width), `sigma` broadcasts to them.
     """
@@ -70,5 +70,5 @@ def denoised(noisy: torch.Tensor, flow: torch.Tensor, sigma: torch.Tensor | floa
 
 
 def noised(clean: torch.Tensor, noise: torch.Tensor, sigma: torch.Tensor | float) -> torch.Tensor:
-    """`clean` with the part `sigma` of it replaced by noise; shapes as in `denoised`."""
+    """`clean` with the fraction `sigma` replaced by noise; shapes as in `denoised`."""
     return torch.lerp(clean, noise, sigma)

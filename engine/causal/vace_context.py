@@ -1,5 +1,5 @@
-"""The context of VACE, channel by channel, as its authors put it together. What is encoded, and
-when: `Steering` in engine/causal/block_inputs.py.
+"""The VACE context, channel by channel, in its authors' layout. `Steering` in
+engine/causal/block_inputs.py decides what is encoded, and when.
 """
 
 import torch
@@ -8,22 +8,22 @@ from torch import Tensor
 
 from engine.causal.network.vace import CONTEXT
 
-CELL = 8  # pixels a side that one latent pixel stands for
+CELL = 8  # pixels per latent pixel, in both directions
 
 
 def split(video: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """What stays and what may change, as pixels to be encoded: the other part is mid grey.
+    """The pixels to keep and the pixels to change, to be encoded; the rest of each is mid grey.
 
-    `video` is (1, 3, frames, H, W) from -1 to 1, `mask` (1, 1, frames, H, W) from 0, keep, to 1,
-    change; above a half counts as change.
+    `video` is (1, 3, frames, H, W) from -1 to 1, `mask` is (1, 1, frames, H, W) from 0 (keep) to 1
+    (change); above 0.5 counts as change.
     """
     changes = (mask > 0.5).to(video.dtype)
     return video * (1 - changes), video * changes
 
 
 def folded(mask: Tensor) -> Tensor:
-    """A mask as 64 channels at latent size, (1, 64, latent frames, H / 8, W / 8): the pixels of
-    each cell row by row, of the frames nearest in time.
+    """A mask as 64 channels at latent size, (1, 64, latent frames, H / 8, W / 8): each cell's
+    pixels row by row, from the frames nearest in time.
     """
     changes = (mask > 0.5).to(mask.dtype)[:, 0]
     cells = torch.unflatten(torch.unflatten(changes, -1, (-1, CELL)), -3, (-1, CELL))
@@ -34,13 +34,13 @@ def folded(mask: Tensor) -> Tensor:
 
 
 def control_context(inactive: Tensor, reactive: Tensor, mask: Tensor) -> Tensor:
-    """The 96 channels of a block from the latents of what stays and of what may change, each
-    (1, 16, frames, h, w), and the folded mask.
+    """The 96 channels of a block: the latents of the pixels to keep and to change, each (1, 16,
+    frames, h, w), and the folded mask.
     """
     return torch.cat((inactive, reactive, mask.to(inactive.dtype)), 1)
 
 
 def reference_context(latents: Tensor) -> Tensor:
-    """The 96 channels of reference images (1, 16, images, h, w): all of them stays."""
+    """The 96 channels of reference images (1, 16, images, h, w), which are kept in full."""
     rest = torch.zeros_like(latents[:, :1]).expand(-1, CONTEXT - latents.shape[1], -1, -1, -1)
     return torch.cat((latents, rest), 1)
