@@ -1,1 +1,1 @@
-"""The network: layers, attention, caches, VACE, and its weights."""
+"""The network: layers, attention, caches, VACE and weights."""

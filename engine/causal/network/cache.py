@@ -1,8 +1,8 @@
-"""What a stream remembers: keys and values of earlier frames, and of the text.
+"""The memory of a stream: keys and values of earlier frames, and of the text.
 
-Everything is allocated once and written in place, so that a captured graph finds it where it
-was. What changes from block to block is decided here on the host, from counted frames alone, and
-handed over as small tensors; a pass reads nothing back.
+Everything is allocated once and written in place, so that a captured graph finds it at the same
+address. What changes from block to block is computed here on the host, from frame numbers alone,
+and uploaded as small tensors; a pass reads nothing back.
 """
 
 import math
@@ -18,11 +18,11 @@ from engine.causal.network.upload import to_device
 
 
 class PassShape(NamedTuple):
-    """The shape of one pass; passes of the same shape are the same graph.
+    """The shape of one pass; passes of the same shape use the same graph.
 
-    `skipped` leading frames are asked but not remembered; `visible` slots of the window are read,
-    with a bias where `biased`. Where `hinted`, `references` frames stand before the block's own in
-    the latents, for VACE alone.
+    The first `skipped` frames are queried but not stored; `visible` slots of the window are read,
+    with a bias if `biased`. If `hinted`, the latents begin with `references` frames, which only
+    VACE uses.
     """
 
     rows: int
@@ -40,8 +40,8 @@ Angles: TypeAlias = tuple[Tensor, Tensor]  # cosines, sines: (rows, tokens, 1, h
 class PassView(NamedTuple):
     """A pass as every layer sees it.
 
-    `slots` are those that are written, over all rows; `asked` turns queries, and keys where they
-    are turned on writing; `read` turns all that is seen, where keys are turned on reading; `bias`
+    `slots` are the slots written, over all rows; `asked` rotates queries, and keys if they are
+    rotated when written; `read` rotates all visible keys, if they are rotated when read; `bias`
     (rows, visible * tokens) is added to the scores of each key.
     """
 
@@ -58,7 +58,7 @@ class PassView(NamedTuple):
         cache.index_copy_(0, self.slots, frames.flatten(0, 1))
 
     def seen(self, cache: Tensor) -> Tensor:
-        """What one layer's keys or values show: (rows, visible * tokens, heads, width), a view."""
+        """One layer's visible keys or values: (rows, visible * tokens, heads, width), a view."""
         rows = torch.unflatten(cache, 0, (-1, self.window))
         return rows[: self.plan.rows, : self.plan.visible].flatten(1, 2)
 
@@ -66,10 +66,10 @@ class PassView(NamedTuple):
 class KVCache:
     """The window: a ring of frames in every layer and row.
 
-    A frame's slot follows from its number: the sink keeps the first slots, the others are taken
-    in turn, so that a new frame stands where the oldest stood and nothing is ever moved. The
-    order in the ring does not matter to attention, for keys carry their place with them.
-    `keys` and `values` are (layers, rows * window, tokens, heads, head width).
+    A frame's slot follows from its number: the sink keeps the first slots, the others are used in
+    turn, so that a new frame overwrites the oldest and nothing is ever moved. The order in the
+    ring does not matter to attention, because keys carry their position. `keys` and `values` are
+    (layers, rows * window, tokens, heads, head width).
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class KVCache:
         self.ends = [0] * rows
 
     def clear(self) -> None:
-        """Forget all frames."""
+        """Clear all frames."""
         self.ends = [0] * self.rows
         self._sinks = []
 
@@ -110,12 +110,12 @@ class KVCache:
         places: Sequence[int] | None = None,
         context_weight: float = 1.0,
     ) -> PassShape:
-        """Make room for `frames` frames from number `starts[row]` on, and say how to pass them.
+        """Make room for `frames` frames, the first with the number `starts[row]`, and return the
+        shape of their pass.
 
-        Frames that were written before are written again where they stand. `places` are the
-        positions that the frames of a row begin at, where they are not their numbers.
-        `context_weight` (above 0, to 1) is the part of their attention that earlier frames keep,
-        the first and the block's own excepted.
+        Frames written before are overwritten in place. `places` are the positions at which the
+        frames of a row begin, if they differ from the frame numbers. `context_weight` (above 0, to
+        1) is the attention weight of earlier frames, except the first and the block's own.
         """
         for row, start in enumerate(starts):
             self._make_room(row, start + frames)
@@ -126,7 +126,7 @@ class KVCache:
         return PassShape(len(starts), frames, skipped, max(held), biased)
 
     def sight(self, plan: PassShape) -> PassView:
-        """What all layers of a pass share: views, which stand where they always stood."""
+        """What all layers of a pass share: views, always at the same addresses."""
         own = slice(plan.rows), slice(plan.frames)
         seen = slice(plan.rows), slice(plan.visible)
         return PassView(
@@ -139,7 +139,7 @@ class KVCache:
         )
 
     def spread(self) -> None:
-        """Give every row the frames of row 0."""
+        """Copy the frames of row 0 to every row."""
         window = self.spec.window
         for cache in (self.keys, self.values):
             for row in range(1, self.rows):
@@ -151,7 +151,7 @@ class KVCache:
         return frame if frame < window else sink + (frame - sink) % (window - sink)
 
     def _oldest(self, row: int) -> int:
-        """The oldest frame outside the sink that is still held, 0 while all are."""
+        """The oldest frame outside the sink that is still held; 0 while none has left."""
         end, window = self.ends[row], self.spec.window
         return end - (window - self.spec.sink) if end > window else 0
 
@@ -163,8 +163,8 @@ class KVCache:
         self.ends[row] = max(self.ends[row], end)
 
     def _average(self, leaving: Sequence[int]) -> None:
-        """Let the frames that leave the window into the sink. The average lives in float32: in
-        bfloat16 a thousandth would mostly be rounded away.
+        """Average the frames that leave the window into the sink. The average is kept in float32:
+        in bfloat16 a thousandth would mostly be lost to rounding.
         """
         sink = self.spec.sink
         if len(leaving) != sink:
@@ -180,7 +180,7 @@ class KVCache:
     def _place(
         self, starts: Sequence[int], frames: int, places: Sequence[int] | None, held: Sequence[int]
     ) -> None:
-        """Note the slots that are written, and the angles of what is asked and read."""
+        """Set the slots to write, and the angles of queries and keys."""
         rows = len(starts)
         numbers = [[start + i for i in range(frames)] for start in starts]
         slots = [
@@ -197,7 +197,7 @@ class KVCache:
         self._turn(self._query_angles, asked)
 
     def _seats(self, row: int) -> list[int]:
-        """The place of each held slot in the order of frames, the sink first."""
+        """The position of each used slot in frame order, the sink first."""
         end, window, sink = self.ends[row], self.spec.window, self.spec.sink
         if end <= window:
             return list(range(end))
@@ -211,7 +211,7 @@ class KVCache:
             buffer[: new.shape[0], : new.shape[1]].copy_(new)
 
     def _weigh(self, frames: int, held: Sequence[int], weight: float) -> bool:
-        """Note the bias, where there is one: of context frames that count less, and of rows that
+        """Set the bias, if one is needed: for context frames with less weight, and for rows that
         hold fewer frames than others.
         """
         if weight == 1 and len(set(held)) == 1:
@@ -229,7 +229,7 @@ class KVCache:
 
 
 def per_token(angles: Sequence[Tensor], part: tuple[slice, slice]) -> Angles:
-    """Angles (rows, frames, tokens, width) of some rows and frames, as every head takes them."""
+    """Angles (rows, frames, tokens, width) of some rows and frames, shaped for all heads."""
     cosines, sines = (table[part].flatten(1, 2)[:, :, None] for table in angles)
     return cosines, sines
 
@@ -245,7 +245,7 @@ class TextCache:
         device: torch.device,
         layers: int | None = None,
     ) -> None:
-        """`layers` where they are not the network's own."""
+        """`layers` is their number if it differs from the network's."""
         network = spec.network
         tokens = (network.text_tokens, network.heads, network.head_dim)
         shape = (network.layers if layers is None else layers, rows, *tokens)
@@ -253,5 +253,5 @@ class TextCache:
         self.values = torch.zeros_like(self.keys)
 
     def words(self, layer: int, plan: PassShape) -> tuple[Tensor, Tensor]:
-        """What one layer reads of the prompt in a pass."""
+        """One layer's keys and values of the prompt in a pass."""
         return self.keys[layer, : plan.rows], self.values[layer, : plan.rows]

@@ -1,11 +1,11 @@
 """Linear layers in 8 bits: products of float8 numbers, summed in 32 bits.
 
-Weights are cast once, at load; activations on their way into each layer. Both are scaled to the
-range of e4m3: a weight by itself for each output and an activation for each token, or both as a
-whole where the GPU's build of torch multiplies no other way (Windows, GeForce RTX 50).
+Weights are cast once, at load; activations at the input of each layer. Both are scaled to the
+range of e4m3: a weight for each output and an activation for each token, or each matrix as a whole
+if that is all the build of torch supports on this GPU (Windows, GeForce RTX 50).
 
-A GPU is not always faster so: at small sizes casting takes longer than it saves. Therefore each
-shape of layer is measured, and stays as it was where 8 bits do not win.
+8 bits are not always faster: at small sizes casting takes longer than it saves. Therefore each
+layer shape is measured, and stays unchanged if 8 bits are not faster.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from engine.causal.network.torch_typed import compile_static, named_modules
 
 FLOAT8 = torch.float8_e4m3fn
-LARGEST = 448.0  # number that it holds
-SMALLEST = 1e-12  # largest number of a row: below it the row counts as this large
-OLDEST = (8, 9)  # compute capability that multiplies in 8 bits: RTX 40, L4, H100
-MULTIPLE = 16  # of which both sides of a matrix must be
-ROUNDS, RUNS = 3, 20  # of a measurement: the best of so many averages, each over so many runs
-GAIN = 0.97  # part of the time that 8 bits may take at most to count as faster
+LARGEST = 448.0  # largest e4m3 number
+SMALLEST = 1e-12  # lower limit for the largest number of a row
+OLDEST = (8, 9)  # minimum compute capability for 8 bits: RTX 40, L4, H100
+MULTIPLE = 16  # both sides of a matrix must be multiples of this
+ROUNDS, RUNS = 3, 20  # a measurement is the best of 3 averages over 20 runs each
+GAIN = 0.97  # 8 bits count as faster if they take less than this fraction of the time
 CURE = "choose quantization=none"
 
 Layer: TypeAlias = "nn.Linear | Float8Linear"
@@ -32,14 +32,14 @@ Faster: TypeAlias = Callable[[Layer, Layer], bool]
 
 
 class Float8Linear(nn.Module):
-    """A linear layer whose products are of 8-bit numbers; made from one that is not."""
+    """A linear layer that multiplies in 8 bits; made from an ordinary one."""
 
     weight: Tensor  # (outputs, inputs), float8
     scale: Tensor  # of each output (1, outputs), or of all (1, 1), float32
     bias: Tensor | None
 
     def __init__(self, linear: nn.Linear, *, rowwise: bool) -> None:
-        """`rowwise` scales each output and each token by itself, else each matrix as a whole."""
+        """`rowwise` scales each output and each token separately, else each matrix as a whole."""
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.rowwise = rowwise
@@ -50,7 +50,7 @@ class Float8Linear(nn.Module):
         self.register_buffer("bias", None if bias is None else bias.detach(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(…, inputs) to (…, outputs) in the type of `x`, which is that of the bias."""
+        """(…, inputs) to (…, outputs) in the type of `x`, which must be the bias's type."""
         small, scale = cast(x.reshape(-1, self.in_features), rowwise=self.rowwise)
         made = torch._scaled_mm(  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # no other in 2.10
             small, self.weight.t(), scale_a=scale, scale_b=self.scale, bias=self.bias,
@@ -60,18 +60,18 @@ class Float8Linear(nn.Module):
 
 
 def cast(matrix: Tensor, *, rowwise: bool) -> tuple[Tensor, Tensor]:
-    """A matrix (rows, columns) in float8, and the float32 scales (rows, 1) or (1, 1) that give it
-    back when it is multiplied by them.
+    """A matrix (rows, columns) in float8, and its float32 scales (rows, 1) or (1, 1): multiplying
+    by them restores the original range.
     """
     largest = matrix.abs().amax(1, keepdim=True) if rowwise else matrix.abs().amax().view(1, 1)
     scale = largest.float().clamp(min=SMALLEST) / LARGEST
-    # clamped: beyond its range a float8 is no number
+    # clamped, because float8 becomes NaN outside its range
     return (matrix / scale).clamp(-LARGEST, LARGEST).to(FLOAT8), scale
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of how many linear layers so many were cast, whether row by row, and by how much."""
+    """How many linear layers there are, how many were cast, and whether scaled by row."""
 
     layers: int
     cast: int
@@ -83,31 +83,33 @@ class Outcome:
             return f"fp8: none of {self.layers} linear layers is faster in 8 bits here"
         told = f"fp8: {self.cast} of {self.layers} linear layers, scaled for {how}"
         rest = self.layers - self.cast
-        return f"{told}; the other {rest} are not faster so" if rest else told
+        return f"{told}; the other {rest} are not faster in 8 bits" if rest else told
 
 
 def scaled_by_row(device: torch.device) -> bool:
-    """Whether `device` multiplies float8 matrices with a scale for each row, else with one each.
+    """Whether `device` multiplies float8 matrices with a scale per row, else with one per matrix.
 
-    ValueError, with the cure, where it cannot multiply them at all.
+    ValueError, with the cure, if it cannot multiply them at all.
     """
     if device.type != "cuda":
         raise ValueError(
-            f"quantization=fp8 needs an NVIDIA GPU, and this engine computes on the CPU; {CURE}."
+            f"quantization=fp8 needs an NVIDIA GPU, but this engine runs on the CPU; {CURE}."
         )
     capability = torch.cuda.get_device_capability(device)
     if capability < OLDEST:
         raise ValueError(
             f"quantization=fp8 needs a GPU of compute capability 8.9 (RTX 40, L4, H100) or newer, "
-            f"and {torch.cuda.get_device_name(device)} has {'{}.{}'.format(*capability)}; {CURE}."
+            f"but {torch.cuda.get_device_name(device)} has {'{}.{}'.format(*capability)}; {CURE}."
         )
     return multiplies_by_row(device, torch.bfloat16)
 
 
 def multiplies_by_row(device: torch.device, dtype: torch.dtype) -> bool:
-    """As `scaled_by_row`, found by trying, with results in `dtype`."""
+    """As `scaled_by_row`, determined by trying, with results in `dtype`."""
     if not hasattr(torch, "_scaled_mm"):
-        raise ValueError(f"This build of torch has no 8-bit products; install a newer, or {CURE}.")
+        raise ValueError(
+            f"This build of torch has no 8-bit products; install a newer one, or {CURE}."
+        )
     linear = nn.Linear(128, 128, device=device, dtype=dtype)
     problem: Exception | None = None
     for rowwise in (True, False):
@@ -125,12 +127,11 @@ def multiplies_by_row(device: torch.device, dtype: torch.dtype) -> bool:
 def quantise(
     modules: Iterable[nn.Module], exact: tuple[str, ...], faster: Faster, *, rowwise: bool
 ) -> Outcome:
-    """Cast the linear layers of `modules` where that is `faster`, a question asked once for each
-    shape: of the layer as it is, then in 8 bits.
+    """Cast the linear layers of `modules` where that is `faster`, which is called once for each
+    shape, with the original layer and its 8-bit version.
 
-    Layers at or below the paths `exact` stay as they are, and those with a side that is no
-    multiple of 16. LoRAs that become part of the weights must be so before; those beside them
-    may be attached after.
+    Layers at or below the paths in `exact`, and layers with a side that is not a multiple of 16,
+    stay unchanged. Merge LoRAs before; attach live ones after.
     """
     wins: dict[tuple[int, int], bool] = {}
     count = cast = 0
@@ -150,8 +151,8 @@ def quantise(
 
 
 def measured(tokens: int, dtype: torch.dtype, device: torch.device, *, compiled: bool) -> Faster:
-    """Ask a clock: whether the second of two layers is faster over that many tokens, `compiled` as
-    the network's layers are, or plainly.
+    """A timed comparison: whether the second of two layers is faster for that many tokens,
+    `compiled` like the network's layers or not.
     """
 
     def faster(plain: Layer, small: Layer) -> bool:
@@ -167,7 +168,7 @@ def measured(tokens: int, dtype: torch.dtype, device: torch.device, *, compiled:
 
 
 def _seconds(run: Callable[[Tensor], Tensor], x: Tensor) -> float:
-    """Time of one run, after one that does not count."""
+    """Average time of one run, after a warm-up run."""
     run(x)
     if not x.is_cuda:
         began = perf_counter()

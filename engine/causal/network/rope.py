@@ -1,8 +1,8 @@
 """Rotary position embedding over time, height and width, from any start (Su et al. 2021).
 
 Wan2.1 splits a head of width D: 2 * (D // 6) for the height, as much for the width, the rest for
-time; pairs stand side by side. Angles are computed in float64, so that they do not end where a
-table would.
+time; the numbers of a pair are adjacent. Angles are computed in float64, not looked up, so
+positions have no upper limit.
 """
 
 import torch
@@ -11,7 +11,7 @@ THETA = 10_000.0
 
 
 class Rotation:
-    """The angles of one latent size; `at` gives cosines and sines for frames at given places."""
+    """The angles of one latent size; `at` returns cosines and sines for frame positions."""
 
     def __init__(self, head_dim: int, height: int, width: int, device: torch.device) -> None:
         side = 2 * (head_dim // 6)
@@ -24,8 +24,8 @@ class Rotation:
         self._space = space.flatten(0, 1)
 
     def at(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cosines and signed sines (rows, frames, tokens, head width), float32, of frames at
-        `places` (rows, frames).
+        """Cosines and signed sines (rows, frames, tokens, head width), float32, of frames at the
+        positions `places` (rows, frames).
         """
         tokens = self._space.shape[0]
         time = (places.double()[..., None] * self._time)[:, :, None].expand(-1, -1, tokens, -1)
@@ -37,8 +37,8 @@ class Rotation:
 
 
 def rotated(heads: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
-    """`heads` (rows, tokens, heads, width) turned by angles (rows, tokens, 1, width), in float32
-    and back.
+    """`heads` (rows, tokens, heads, width) rotated by angles (rows, tokens, 1, width), in float32;
+    the result has their type.
     """
     swapped = torch.unflatten(heads, -1, (-1, 2)).flip(-1).flatten(-2)
     return torch.addcmul(heads * cosines, swapped, sines).to(heads.dtype)

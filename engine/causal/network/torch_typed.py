@@ -1,4 +1,4 @@
-"""What torch types in part only, with the types that it has."""
+"""Typed wrappers for partly typed torch functions."""
 
 from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
@@ -13,9 +13,9 @@ R = TypeVar("R")
 def compile_static(
     run: Callable[P, R], *, fullgraph: bool = True, backend: str = "inductor"
 ) -> Callable[P, R]:
-    """The same function, compiled anew for each shape that it is called with (needs Triton).
+    """The same function, compiled separately for each input shape (needs Triton).
 
-    With `fullgraph`, what torch cannot compile as a whole is an error of the call.
+    With `fullgraph`, a call fails if torch cannot compile the function as a whole.
     """
     return torch.compile(  # pyright: ignore[reportUnknownMemberType]  # what a backend may be
         run, fullgraph=fullgraph, dynamic=False, backend=backend
@@ -23,5 +23,5 @@ def compile_static(
 
 
 def named_modules(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """`root` itself, named "", and all modules below it, by their paths."""
+    """`root` itself, named "", and all modules below it, with their paths."""
     return root.named_modules()  # pyright: ignore[reportUnknownVariableType]  # has no types

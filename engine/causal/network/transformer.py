@@ -1,10 +1,10 @@
-"""The Wan2.1 transformer, causal: diffusers' modules hold the weights, the forward is our own.
+"""The causal Wan2.1 transformer: diffusers' modules hold the weights, the forward pass is our own.
 
-One pass takes a block of frames, writes their keys and values into the window and looks at all
-that the window shows. It makes no copy of the window, reads nothing back to the host and has one
-fixed shape for each `PassShape`, so that it can be captured as a CUDA graph. The network is that of
-Wan et al. 2025 ("Wan: Open and Advanced Large-Scale Video Generative Models"), with one time
-embedding per latent frame.
+One pass takes a block of frames, writes their keys and values into the window and attends to all
+visible frames. It does not copy the window, reads nothing back to the host and has one fixed shape
+for each `PassShape`, so that it can be captured as a CUDA graph. The network is that of Wan et al.
+2025 ("Wan: Open and Advanced Large-Scale Video Generative Models"), with one time embedding per
+latent frame.
 """
 
 import math
@@ -30,12 +30,12 @@ from engine.causal.network.vace import Hints, Vace
 Memory: TypeAlias = tuple[Tensor, Tensor]  # one layer's keys and values
 Block: TypeAlias = WanTransformerBlock | WanVACETransformerBlock
 
-SHAPES = 64  # of passes that may be compiled: a window that fills, a re-cache, each with hints
-PATCH = 2  # pixels of a latent that one token covers, each way
+SHAPES = 64  # limit of compiled pass shapes: a filling window, a recache, each with hints
+PATCH = 2  # latent pixels per token, in both directions
 
 
 class CausalTransformer(nn.Module):
-    """`wan` has all weights on one device in one dtype."""
+    """The network; `wan` has all weights on one device in one dtype."""
 
     modulation: Tensor
     vace_modulation: Tensor
@@ -54,8 +54,8 @@ class CausalTransformer(nn.Module):
             self.register_buffer("vace_modulation", _tables(vace.blocks), persistent=False)
 
     def compile(self, backend: str = "inductor") -> None:
-        """Let torch compile the layers (needs Triton): one program that all of them share, for
-        each shape of pass.
+        """Compile the layers with torch (needs Triton): one program shared by all of them, for each
+        shape of pass.
         """
         if self.layer == self._layer:
             torch.compiler.config.recompile_limit = SHAPES
@@ -63,12 +63,12 @@ class CausalTransformer(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the network computes in."""
+        """The type in which the network computes."""
         return self.wan.patch_embedding.weight.dtype
 
     @property
     def device(self) -> torch.device:
-        """Where the network computes."""
+        """The device on which the network computes."""
         return self.wan.patch_embedding.weight.device
 
     def forward(
@@ -83,8 +83,8 @@ class CausalTransformer(nn.Module):
         """The flow of one block, in float32.
 
         `latents` is (rows, channels, frames, height, width), with the plan's references before the
-        block's own frames; `timesteps` (rows, frames) from 0 to 1000; `plan` is what
-        `window.begin` said. A plan that is hinted needs `hints`.
+        block's own frames; `timesteps` (rows, frames) from 0 to 1000; `plan` is the result of
+        `window.begin`. A hinted plan needs `hints`.
         """
         time, steps = self._times(timesteps)
         modulation = _modulated(self.modulation, steps)
@@ -105,7 +105,7 @@ class CausalTransformer(nn.Module):
         """Write a prompt's keys and values into `text` and `hints`, for all rows.
 
         `embeddings` is (rows or 1, text tokens, text width), zero beyond the prompt's own tokens:
-        the padding is not masked, the models were trained with it.
+        the padding is not masked, because the models were trained with it.
         """
         hidden = self.wan.condition_embedder.text_embedder(embeddings.to(self.device, self.dtype))
         stacks: list[tuple[Iterable[Block], TextCache]] = [(self.wan.blocks, text)]
@@ -120,14 +120,14 @@ class CausalTransformer(nn.Module):
 
     def embedded(self, context: Tensor) -> Tensor:
         """A VACE context (1, 96, frames, height, width) as tokens (1, frames, tokens, dim)."""
-        assert self.vace is not None  # or there would be no context
+        assert self.vace is not None  # without it there is no context
         patches = self.vace.vace_patch_embedding
         return self._tokens(context.to(self.device, self.dtype), patches)
 
     def _hints(
         self, vace: Vace, whole: Tensor, steps: Tensor, plan: PassShape, hints: Hints
     ) -> Iterator[Tensor]:
-        """VACE's layers, one after the other, each when its hint is due."""
+        """VACE's hints in order; each layer runs when its hint is needed."""
         modulation = _modulated(self.vace_modulation, steps[:, :, :1])
         sight, control = hints.sight(plan), hints.shown(plan)
         for place, block in enumerate(vace.blocks):
@@ -186,8 +186,8 @@ class CausalTransformer(nn.Module):
         return F.layer_norm(x, x.shape[-1:], eps=self.eps)
 
     def _times(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
-        """The time embedding (rows, frames, dim), and the six numbers that it gives to every
-        channel of a layer: (6, rows, frames, dim).
+        """The time embedding (rows, frames, dim), and its six numbers for every channel of a layer:
+        (6, rows, frames, dim).
         """
         embedder = self.wan.condition_embedder
         half = self.wan.config["freq_dim"] // 2
@@ -199,8 +199,8 @@ class CausalTransformer(nn.Module):
         return time, steps
 
     def _tokens(self, latents: Tensor, patch: nn.Conv3d) -> Tensor:
-        """Latents to tokens (rows, frames, tokens, dim). The patch convolution as the matrix that
-        it is, so that no convolution kernel has to be found or trusted.
+        """Latents to tokens (rows, frames, tokens, dim). The patch convolution is computed as a
+        matrix product, so that it does not depend on a convolution kernel.
         """
         cells = torch.unflatten(torch.unflatten(latents, -1, (-1, PATCH)), -3, (-1, PATCH))
         rows, _, frames, height, _, width, _ = cells.shape
@@ -224,7 +224,7 @@ def _tables(blocks: Iterable[Block]) -> Tensor:
 
 
 def _modulated(tables: Tensor, steps: Tensor) -> Tensor:
-    """Every layer's modulation, (layers, 6, rows, frames, 1, dim), scales with their 1 added."""
+    """Every layer's modulation, (layers, 6, rows, frames, 1, dim), with 1 added to the scales."""
     modulation = tables[:, :, None, None, None] + steps[None, :, :, :, None]
     modulation[:, 1::3].add_(1)
     return modulation

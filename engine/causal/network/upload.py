@@ -1,4 +1,4 @@
-"""Small numbers from the host to the device, without waiting for what the device is doing."""
+"""Upload small tensors to the device without waiting for its queued work."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -11,8 +11,8 @@ Numbers: TypeAlias = Sequence[float] | Sequence[Sequence[float]]
 def to_device(
     values: Numbers, device: torch.device, dtype: torch.dtype | None = None
 ) -> torch.Tensor:
-    """A tensor of `values` on `device`. To CUDA it goes from pinned memory, which torch keeps
-    until the copy has run; from other memory the copy would wait for all work before it.
+    """A tensor of `values` on `device`. For CUDA it is copied from pinned memory, which torch keeps
+    until the copy has run; from other memory the copy would wait for all earlier work.
     """
     tensor = torch.tensor(values, dtype=dtype)
     if device.type == "cuda":

@@ -1,8 +1,8 @@
 """VACE: a second, thinner stack of layers whose hints steer the network (Jiang et al. 2025).
 
 It reads a context of 96 channels: what to keep, what to change, and where. Each of its layers
-gives a hint that is added behind one layer of the network. It sees the block at hand only, from
-place 0 on, as it was trained; reference images stand in front of the block.
+makes a hint that is added after one layer of the network. It sees only the current block, from
+position 0 on, as it was trained; reference images come before the block.
 """
 
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ from engine.causal.network.rope import Rotation
 from engine.causal.network.wan_weights import vace_state
 from engine.weights.checkpoint import fill
 
-CONTEXT = 96  # channels: 16 of what stays, 16 of what changes, 64 of the mask
-REFERENCES = 3  # images at most
+CONTEXT = 96  # channels: 16 of what to keep, 16 of what to change, 64 of the mask
+REFERENCES = 3  # most images
 
 
 class Vace(nn.Module):
     """Holder of a VACE module's weights, under the names of diffusers' WanVACETransformer3DModel.
 
-    `after` says which layer of the network each of its layers follows.
+    `after` maps layers of the network to the VACE layer that follows.
     """
 
     def __init__(self, size: NetworkSize) -> None:
@@ -61,7 +61,7 @@ def load_vace(
     *,
     source: str | Path = "The checkpoint",
 ) -> Vace:
-    """The module with the weights of a file of the module alone or of a whole VACE network.
+    """The module with the weights of a file with only the module or a whole VACE network.
 
     CheckpointError as in `engine.causal.network.wan_weights.load_transformer`.
     """
@@ -70,9 +70,9 @@ def load_vace(
 
 
 class Hints:
-    """What VACE is shown in one stream: allocated once, written in place.
+    """The VACE inputs of one stream: allocated once, written in place.
 
-    `scale` is how strongly the hints count; `references` how many images stand in front.
+    `scale` is the weight of the hints, `references` the number of reference images.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Hints:
         self.references = 0
 
     def sight(self, plan: PassShape) -> PassView:
-        """A pass as VACE's layers see it: the block alone, from place 0 on."""
+        """A pass as VACE's layers see it: only the block, from position 0 on."""
         own = slice(None), slice(plan.references + plan.frames)
         nothing = self.scale[:0]
         angles = per_token(self._angles, own)
@@ -107,9 +107,10 @@ class Hints:
         return self.embedded[: plan.rows, : plan.references + plan.frames]
 
     def write(self, references: Tensor | None, block: Tensor) -> None:
-        """Show an embedded context, (1, frames, tokens, dim) each; rows before row 0 keep theirs.
+        """Write the embedded contexts of the references and of a block, (1, frames, tokens, dim)
+        each, to row 0; the contexts of earlier blocks move down one row.
 
-        What a block lacks at its end is zero, as it was in training.
+        A short block is padded with zeros, as in training.
         """
         for row in range(self.embedded.shape[0] - 1, 0, -1):
             self.embedded[row].copy_(self.embedded[row - 1])

@@ -1,8 +1,8 @@
-"""The Wan2.1 transformer of diffusers, from the checkpoints of the pipelines' authors.
+"""Load diffusers' Wan2.1 transformer from the checkpoints of the pipelines' authors.
 
-Five families of files hold the same network. They differ in the container, which
-`engine.weights.checkpoint` reads, and in what training left in front of the keys; the names behind
-that are Wan's own. The wrappers are stripped, and diffusers' converter gives its names.
+Five families of files contain the same network. They differ in the container, which
+`engine.weights.checkpoint` reads, and in the prefixes that training left on the keys; the rest of a
+key is Wan's own name. The prefixes are stripped, and diffusers' converter translates the names.
 """
 
 import re
@@ -21,10 +21,10 @@ from engine.weights.checkpoint import fill, randomised
 from engine.weights.names import unwrapped
 from engine.weights.scaled import check_plain, unscaled
 
-# Parts of keys that name no layer: anywhere, and in front of the others, where some stand for more
+# Parts of keys that name no layer: anywhere in a key, and at its start, where more names can occur
 WRAPPERS = ANYWHERE | {"model", "diffusion_model"}
 IN_FRONT = WRAPPERS | AROUND
-OWN = re.compile(r"(vace_)?blocks\.\d+\.self_attn\.")  # keys that Wan's own names alone have
+OWN = re.compile(r"(vace_)?blocks\.\d+\.self_attn\.")  # keys that occur only with Wan's own names
 VACE = ("vace_blocks.", "vace_patch_embedding.")
 
 
@@ -33,18 +33,18 @@ def transformer_state(
 ) -> dict[str, Tensor]:
     """The transformer's tensors under the names of diffusers' WanTransformer3DModel.
 
-    `tensors` go by Wan's own names, with or without wrappers; it stays as it is, and no tensor
-    is copied. A VACE module in the same file is left out.
+    `tensors` have Wan's own names, with or without wrappers; the mapping is not changed, and no
+    tensor is copied. A VACE module in the same file is ignored.
 
-    CheckpointError, naming `source`, where the number of layers is not that of `size` or two
-    keys are the same one.
+    CheckpointError, naming `source`, if the number of layers is not that of `size` or two keys
+    become the same.
     """
     plain = unwrapped(_plain(tensors, source), source, IN_FRONT, WRAPPERS)
     own = {key: tensor for key, tensor in plain.items() if not key.startswith(VACE)}
     layers = len({key.split(".")[1] for key in own if key.startswith("blocks.")})
     if layers != size.layers:
         raise CheckpointError(
-            f"{source} holds {layers} layers of a Wan2.1 transformer where the {size.name} has "
+            f"{source} contains {layers} layers of a Wan2.1 transformer, but the {size.name} has "
             f"{size.layers}; choose a checkpoint of the {size.name}."
         )
     return _converted(own, source)
@@ -55,16 +55,16 @@ def vace_state(
 ) -> dict[str, Tensor]:
     """The VACE module's tensors under the names of diffusers' WanVACETransformer3DModel.
 
-    `tensors` is a file of the module alone or one of the whole network; see `transformer_state`.
+    `tensors` is a file with only the module or the whole network; see `transformer_state`.
 
-    CheckpointError, naming `source`, where there is no VACE module or two keys are the same one.
+    CheckpointError, naming `source`, if there is no VACE module or two keys become the same.
     """
     plain = unwrapped(_plain(tensors, source), source, IN_FRONT, WRAPPERS)
     own = {key: tensor for key, tensor in plain.items() if key.startswith(VACE)}
     if not own:
         raise CheckpointError(
-            f"{source} holds no VACE module, for no key begins with {' or '.join(VACE)}; choose "
-            "a file of a VACE module or of a Wan2.1 VACE network."
+            f"{source} contains no VACE module (no key begins with {' or '.join(VACE)}); choose "
+            "a VACE module or a whole Wan2.1 VACE network."
         )
     return _converted(own, source)
 
@@ -72,7 +72,8 @@ def vace_state(
 def empty_transformer(size: NetworkSize) -> WanTransformer3DModel:
     """The network without weights (all on `meta`), in eval mode, without gradients.
 
-    It has no `rope`: positions are ours, and its tables, which no file holds, would stay empty.
+    Its `rope` is removed: we compute positions, and its tables, which no file contains, would stay
+    empty.
     """
     with torch.device("meta"):
         model = WanTransformer3DModel(
@@ -101,10 +102,10 @@ def load_transformer(
     *,
     source: str | Path = "The checkpoint",
 ) -> WanTransformer3DModel:
-    """The network with the weights of a checkpoint, every one in `dtype` on `device`.
+    """The network with the weights of a checkpoint, all in `dtype` on `device`.
 
-    `tensors` is what `engine.weights.checkpoint.read` gives; see `transformer_state` and `fill`,
-    whose errors call the keys by diffusers' names.
+    `tensors` comes from `engine.weights.checkpoint.read`; see `transformer_state` and `fill`, whose
+    errors use diffusers' names for the keys.
     """
     state = transformer_state(tensors, size, source=source)
     return fill(empty_transformer(size), state, size.name, dtype, device, source)
@@ -127,16 +128,14 @@ def _plain(tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Tenso
 
 
 def _converted(own: dict[str, Tensor], source: str | Path) -> dict[str, Tensor]:
-    """`own` under diffusers' names, which it may have already; the converter takes the tensors out
-    of it.
-    """
+    """`own` with diffusers' names, which it may have already; the converter empties `own`."""
     if not any(OWN.match(key) for key in own):
-        return own  # diffusers' already, of which the converter would exchange two norms
+        return own  # already diffusers' names; the converter would swap two norms
     count = len(own)
     state = convert_wan_transformer_to_diffusers(own)
     if len(state) < count:
         raise CheckpointError(
-            f"{source} holds some tensors twice, under Wan's names and under diffusers'; "
-            "choose a file with Wan's names."
+            f"{source} contains some tensors twice, with Wan's names and with diffusers'; "
+            "choose a file with Wan's names only."
         )
     return state

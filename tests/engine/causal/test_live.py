@@ -323,7 +323,7 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     "renamed": (lambda p, m: shutil.copy(named(m, "style.safetensors"), p), "wrong extension"),
     "another model": (
         lambda p, m: shutil.copy(named(m, "Wan2.1_VAE.pth"), p),
-        "holds 0 layers of a Wan2.1 transformer where the 1.3B has 2",
+        "contains 0 layers of a Wan2.1 transformer, but the 1.3B has 2",
     ),
     "another shape": (other_shape, "scale_shift_table: (1, 3, 96), expected (1, 2, 96)"),
     "zero bytes": (lambda p, _: p.write_bytes(b""), "is empty; download it again"),

@@ -156,7 +156,7 @@ def test_each_shape_is_asked_for_once_and_only_winners_are_cast() -> None:
     assert sorted(asked) == [(96, 96), (96, 144), (144, 96)]
     assert outcome == Outcome(20, 4, False)
     assert str(outcome) == (
-        "fp8: 4 of 20 linear layers, scaled for each matrix; the other 16 are not faster so"
+        "fp8: 4 of 20 linear layers, scaled for each matrix; the other 16 are not faster in 8 bits"
     )
     none = quantise([wan], SIZE.exact, lambda *_: False, rowwise=True)
     assert str(none).startswith("fp8: none of 16 linear layers is faster")

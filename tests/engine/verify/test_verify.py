@@ -93,7 +93,7 @@ def test_a_file_of_the_14b_is_told_from_one_of_the_1_3b() -> None:
     large = empty_transformer(WAN_14B).state_dict()
     assert check("network", KREA, large, "x.safetensors") == ""
     assert told("network", LONGLIVE, large, "x.pt") == (
-        "x.pt holds 40 layers of a Wan2.1 transformer where the 1.3B has 30; choose a checkpoint "
+        "x.pt contains 40 layers of a Wan2.1 transformer, but the 1.3B has 30; choose a checkpoint "
         "of the 1.3B."
     )
 
@@ -102,7 +102,7 @@ def test_a_file_of_the_14b_is_told_from_one_of_the_1_3b() -> None:
 def test_a_vae_is_told_from_the_others_and_from_a_network(kind: Any) -> None:
     own = empty_vae(kind).codec.module.state_dict()
     assert check("vae", LONGLIVE, own, "x.pth", vae=kind) == ""
-    assert told("network", LONGLIVE, own, "x.pth").startswith("x.pth holds 0 layers of a Wan2.1")
+    assert told("network", LONGLIVE, own, "x.pth").startswith("x.pth contains 0 layers of a Wan2.1")
     alike = {"tae", "lighttae"}  # the same network
     for other in KINDS:
         if other != kind and {other, kind} != alike:

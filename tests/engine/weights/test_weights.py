@@ -317,14 +317,14 @@ def test_every_kind_of_fault_is_in_the_one_sentence(base):
 
 def test_a_network_of_another_size_is_told_by_its_layers(base, vace):
     refused(loading(base, replace(TINY, name="other", layers=3)), "2 layers", "other has 3;")
-    refused(loading(vace), "models/x.pt holds 0 layers of a Wan2.1 transformer")
+    refused(loading(vace), "models/x.pt contains 0 layers of a Wan2.1 transformer")
 
 
 def test_a_tensor_that_comes_twice_is_refused(base):
     twice = base | {"model.head.modulation": base["head.modulation"]}
     refused(loading(twice), "models/x.pt contains head.modulation twice")
     mixed = base | {"scale_shift_table": base["head.modulation"]}
-    refused(loading(mixed), "models/x.pt holds some tensors twice")
+    refused(loading(mixed), "models/x.pt contains some tensors twice")
 
 
 def test_a_file_without_vace_says_so(base):
