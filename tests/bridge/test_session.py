@@ -31,8 +31,8 @@ from engine.ipc.segments import PREFIX, folder
 from engine.parameters import describe
 from tests.support import memory
 from tests.support.doubles import number_of, paint, says, value_of
-from tests.support.quick import rest_slow
 from tests.support.rig import running_session, scene
+from tests.support.slow_cases import rest_slow
 
 FAST = {"pipeline": "painter"}
 

@@ -31,8 +31,8 @@ from engine.files.library import Library
 from tests.bridge.control.osc.test_osc import message, osc
 from tests.bridge.downloads.files import NET, ROWS, put
 from tests.support.doubles import CATALOG
-from tests.support.quick import rest_slow
 from tests.support.rig import running_session, scene
+from tests.support.slow_cases import rest_slow
 
 SOON = 8.0  # seconds; a value that waits for the disk would take until the test wakes it
 

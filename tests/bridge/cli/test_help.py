@@ -7,7 +7,7 @@ import pytest
 
 from bridge.cli.arguments import parser_of
 from bridge.errors import UsageError
-from tests.support.quick import rest_slow
+from tests.support.slow_cases import rest_slow
 
 CODE = """
 import sys

@@ -29,8 +29,8 @@ from bridge.transports import (
 from tests.bridge.cli.test_cli import running
 from tests.bridge.transports.test_transports import film
 from tests.support import balky
-from tests.support.quick import rest_slow
 from tests.support.rig import running_session, scene
+from tests.support.slow_cases import rest_slow
 
 
 def until(true, seconds: float = 40.0) -> None:

@@ -24,8 +24,8 @@ from bridge.state.journal import Journal, Kept
 from engine.catalog.rows import Catalog
 from tests.bridge.cli.test_cli import refused, running
 from tests.support.doubles import CATALOG
-from tests.support.quick import rest_slow
 from tests.support.rig import running_session, scene
+from tests.support.slow_cases import rest_slow
 
 LOOK = Kept(values={"mix": 0.25, "black": True}, pipeline="passthrough", source="pattern:kept")
 PLAIN = ("--sink", "null:", "--pipeline", "passthrough", "--output-size", "64x48")

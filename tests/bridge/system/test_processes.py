@@ -35,8 +35,8 @@ from engine.ipc.messages import FROM_WORKER, VERSION, WorkerHello, encode
 from engine.system.waking import wake_in_time
 from tests.bridge.cli.test_cli import COMMAND, Running, refused, running
 from tests.bridge.cli.test_keep import gone
-from tests.support.quick import rest_slow
 from tests.support.rig import running_session
+from tests.support.slow_cases import rest_slow
 
 SMALL = ("--pipeline", "passthrough", "--output-size", "64x48", "--size", "64x48")
 

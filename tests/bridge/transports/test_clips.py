@@ -16,8 +16,8 @@ from PIL import Image
 from bridge.transports import Options, TransportError, open_source
 from bridge.transports.film.clip import Clip, Timeline
 from tests.bridge.transports.clips import drawn, first, half_clear, plain, shots, write
-from tests.support.quick import rest_slow
 from tests.support.rig import running_session
+from tests.support.slow_cases import rest_slow
 
 DATA = Path(__file__).parents[2] / "data"
 

@@ -11,8 +11,8 @@ from bridge.workers.rollback import BAD, GOOD, Rollback
 from engine.ipc.messages import BlockMade, BlockUnusable
 from engine.parameters import describe
 from tests.support.doubles import FARM, MISSING, POISON, PainterLoad, PainterParameters
-from tests.support.quick import rest_slow
 from tests.support.rig import running_session
+from tests.support.slow_cases import rest_slow
 
 SLOW = {"shortest": 0.03, "longest": 0.03}  # blocks as a real pipeline makes them
 SETTLED = {"settle_s": 0.2}

@@ -21,7 +21,7 @@ from engine.parameters import Kind, ParameterSpec, describe
 from engine.pipeline import Context, Guides, Image, Pipeline, UnusableOutput, build
 from engine.sizes import floored, sides
 from tests.support.checkpoints import write_models
-from tests.support.quick import rest_slow
+from tests.support.slow_cases import rest_slow
 from tests.support.tiny_rows import CATALOG
 
 WIDTH, HEIGHT = 48, 32

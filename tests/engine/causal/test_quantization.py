@@ -29,7 +29,7 @@ from engine.causal.network.vace import empty_vace
 from engine.causal.network.wan_weights import empty_transformer
 from engine.causal.stream import LatentStream
 from engine.pipeline import Context, build
-from tests.support.quick import rest_slow
+from tests.support.slow_cases import rest_slow
 from tests.support.tiny import SIZE, blocks, prompt, run, tiny_stream
 from tests.support.tiny_rows import CATALOG
 

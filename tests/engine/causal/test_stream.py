@@ -27,8 +27,8 @@ from engine.causal.network.wan_weights import empty_transformer
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.cost.roofline import blocks_cost, ends_cost
-from tests.support.quick import rest_slow
 from tests.support.scope_rows import STREAMDIFFUSIONV2_SEQUENTIAL
+from tests.support.slow_cases import rest_slow
 from tests.support.tiny import SIZE, blocks, prompt, run, tiny_stream
 
 ROWS = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

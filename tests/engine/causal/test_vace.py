@@ -19,7 +19,7 @@ from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.causal.vace_context import control_context, folded, reference_context, split
 from engine.weights.checkpoint import randomised
 from tests.support.golden import TOLERANCE, Fixture
-from tests.support.quick import rest_slow
+from tests.support.slow_cases import rest_slow
 from tests.support.tiny import LATENT, SIZE, prompt, run
 
 

@@ -43,7 +43,7 @@ from engine.cost.roofline import frame_tokens, parameters
 from engine.cost.vae_layers import VAES
 from engine.pipeline import Context, InsufficientMemory
 from engine.worker.guards import is_out_of_memory
-from tests.support.quick import rest_slow
+from tests.support.slow_cases import rest_slow
 from tests.support.tiny import SIZE, tiny_stream
 
 ROWS = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

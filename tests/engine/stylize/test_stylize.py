@@ -23,7 +23,7 @@ from engine.stylize.network import Encoder, OnnxGenerator, generator
 from engine.stylize.pipeline import CROSSFADE, Stylize
 from engine.stylize.recipes import read
 from engine.stylize.weights import STYLE, model_path, transform_model
-from tests.support.quick import rest_slow
+from tests.support.slow_cases import rest_slow
 
 
 class Rig:

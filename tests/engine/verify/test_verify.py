@@ -17,8 +17,8 @@ from engine.causal.vae.streams import KINDS, empty_vae
 from engine.files.errors import CheckpointError
 from engine.verify.check import Role, check, check_file, check_path
 from tests.support.checkpoints import write_models
-from tests.support.quick import rest_slow
 from tests.support.shards import write_shards
+from tests.support.slow_cases import rest_slow
 from tests.support.tiny_rows import SIZES, TINY
 
 torch.set_num_threads(1)

@@ -27,7 +27,7 @@ from engine.stylize import weights as stylize_weights
 from engine.stylize.looks import Looks
 from engine.weights.finite import all_finite, check_finite, largest
 from tests.support.checkpoints import write_models
-from tests.support.quick import rest_slow
+from tests.support.slow_cases import rest_slow
 from tests.support.tiny_rows import CATALOG
 
 NAN, INF = float("nan"), float("inf")

@@ -21,7 +21,7 @@ from engine.files.errors import CheckpointError
 from engine.weights.checkpoint import read
 from tests.engine.weights.test_weights import base_names, drawn
 from tests.support.golden import Fixture
-from tests.support.quick import rest_slow
+from tests.support.slow_cases import rest_slow
 from tests.support.tiny import SIZE as TINY
 
 Tensors = dict[str, Tensor]

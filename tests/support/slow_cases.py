@@ -1,4 +1,4 @@
-"""Which cases the quick suite has."""
+"""Which cases of `parametrize` are slow: the quick suite has the first few only."""
 
 from collections.abc import Iterable
 from typing import Any
