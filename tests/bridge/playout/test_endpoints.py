@@ -412,7 +412,7 @@ def hung(path):
         signal.signal(signal.SIGIO, old)
 
 
-SOON = [sys.executable, "-c", "from tests.support.bridge import main; main()"]
+SOON = [sys.executable, "-c", "from tests.support.impatient import main; main()"]
 
 
 @pytest.mark.slow

@@ -227,7 +227,7 @@ def in_venv(tmp_path, *arguments):
     launcher.chmod(0o755)
     code = (
         f"import sys; sys.executable = {str(launcher)!r}; "
-        "from tests.support.bridge import main; main()"
+        "from tests.support.impatient import main; main()"
     )
     with running(tmp_path, *arguments, command=[sys.executable, "-c", code]) as bridge:
         yield bridge

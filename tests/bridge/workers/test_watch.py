@@ -126,7 +126,7 @@ def bridge(tmp_path_factory):
         "--pipeline", "painter", "--source", "pattern:", "--sink", "null:", "--hang-s", "0.5",
         "--set", "frames=1", "--set", "shortest=0.15", "--set", "longest=0.15",
     )  # fmt: skip
-    soon = [sys.executable, "-c", "from tests.support.bridge import main; main()"]
+    soon = [sys.executable, "-c", "from tests.support.impatient import main; main()"]
     with running(tmp_path_factory.mktemp("bridge"), *arguments, command=soon) as bridge:
         yield bridge
 

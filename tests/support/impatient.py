@@ -1,4 +1,6 @@
-"""The command with the pipelines of tests/support/doubles.py, and little patience with silence."""
+"""`spout-bridge` with the pipelines of tests/support/doubles.py, and little patience with silence:
+a test starts it as a process where it may not wait for the real bounds.
+"""
 
 import bridge.playout.endpoint
 import bridge.session
