@@ -46,7 +46,7 @@ from engine.catalog.rows import BUILT_IN, Catalog, PipelineRow
 from engine.ipc.segments import PREFIX, folder
 from engine.parameters import describe
 from engine.pipeline import Context, build
-from tests.bridge.cli.test_cli import COMMAND, running
+from tests.support.bridge import COMMAND, running
 from tests.support.desk import FakeDesk
 
 ROOT = Path(__file__).parent.parent

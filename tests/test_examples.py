@@ -24,7 +24,7 @@ from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state.status import STATUS
 from engine.catalog.rows import Catalog
-from tests.bridge.cli.test_cli import COMMAND, running
+from tests.support.bridge import COMMAND, running
 from tests.support.desk import FakeDesk
 
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge.state.renamed import RENAMED
-from tests.bridge.cli.test_cli import running
+from tests.support.bridge import running
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"

@@ -18,7 +18,7 @@ from bridge.transports import Options, TransportError, open_sink, open_source
 from bridge.workers.client import WorkerClient
 from engine.ipc.ring import RingWriter
 from engine.ipc.segments import PREFIX, folder
-from tests.bridge.cli.test_cli import running
+from tests.support.bridge import running
 from tests.support.rig import running_session, scene
 
 ROOM = 16 << 20  # bytes

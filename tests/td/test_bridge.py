@@ -27,7 +27,7 @@ from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
 from bridge.state.status import Status
 from bridge.system.aside import SlowError
-from tests.bridge.cli.test_cli import running
+from tests.support.bridge import running
 from tests.support.desk import FakeDesk
 from tests.support.lora_files import lora_file
 from tests.td.double import Par, ParMode, TdError

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.bridge.cli.test_cli import running
 from tests.bridge.playout.test_guides import shm
+from tests.support.bridge import running
 from tests.support.guided import given
 from tests.td.test_bridge import bridge, desk, page, patch
 

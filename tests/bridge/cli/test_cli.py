@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -19,7 +18,6 @@ import cv2
 import numpy as np
 import psutil
 import pytest
-from pythonosc.osc_message_builder import OscMessageBuilder
 from rich.console import Console
 
 import bridge.transports
@@ -28,100 +26,11 @@ from bridge.cli.send import send_frames
 from bridge.errors import ExitStatus, quoted
 from bridge.settings import Settings, unknown_variables
 from bridge.transports import Options, open_source
-from engine.ipc.ring import RingReader, RingWriter
-from engine.ipc.segments import PREFIX, RingError, folder
+from engine.ipc.ring import RingWriter
+from engine.ipc.segments import PREFIX, folder
 from tests.support import balky
+from tests.support.bridge import COMMAND, Running, read, refused, refused_here, running
 from tests.support.chromium import chromium
-
-COMMAND = [sys.executable, "-c", "from bridge.cli import main; main()"]
-
-
-class Running:
-    """A `spout-bridge run` in the background."""
-
-    def __init__(self, process: subprocess.Popen, port: int, lines: list[str]) -> None:
-        self.process, self.port, self.lines = process, port, lines
-        self.url = f"http://127.0.0.1:{port}"
-
-    def ask(self, path: str, body=None, method: str | None = None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            f"{self.url}/api/v1/{path}", data, {"content-type": "application/json"}, method=method
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
-
-    def state(self):
-        return self.ask("state")
-
-    def until(self, true, timeout: float = 40.0):
-        end = perf_counter() + timeout
-        while not true(state := self.state()):
-            assert perf_counter() < end, state
-            time.sleep(0.05)
-        return state
-
-    def osc(self, address: str, *values) -> None:
-        builder = OscMessageBuilder(address)
-        for value in values:
-            builder.add_arg(value)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            sender.sendto(builder.build().dgram, ("127.0.0.1", self.port))
-
-
-@contextmanager
-def running(tmp_path, *arguments, command=None, **more):
-    process = subprocess.Popen(
-        [*(command or COMMAND), "run", "--port", "0", "--folder", str(tmp_path),
-         "--osc-feedback", "none", *arguments],
-        stderr=subprocess.PIPE, text=True, **more,
-    )  # fmt: skip
-    lines: list[str] = []
-    found: list[int] = []
-    ready = threading.Event()
-
-    def listen():
-        for line in process.stderr:
-            lines.append(line)
-            match = re.search(r"page +http://[^:]+:(\d+)", line)
-            if match:
-                found.append(int(match[1]))
-                ready.set()
-        ready.set()
-
-    thread = threading.Thread(target=listen, daemon=True)
-    thread.start()
-    try:
-        assert ready.wait(60)
-        assert found, "".join(lines)
-        yield Running(process, found[0], lines)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
-        thread.join(30)
-        process.stderr.close()
-
-
-def refused(*arguments) -> tuple[int, str]:
-    done = subprocess.run(
-        [*COMMAND, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return done.returncode, " ".join(done.stderr.split())
-
-
-def refused_here(monkeypatch, capsys, *arguments) -> tuple[int, str]:
-    """The same in this process; what is not refused ends at once."""
-    stop = threading.Event()
-    stop.set()
-    monkeypatch.setattr("bridge.cli.run.stop_event", lambda: stop)
-    with pytest.raises(SystemExit) as end:
-        main([*arguments])
-    return end.value.code, " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("role", ["control", "mask"])
@@ -206,16 +115,6 @@ def test_quiet_is_quiet(tmp_path):
         assert process.returncode == 0
     status, text = refused("run", "-q", "--source", "nothing:", "--folder", str(tmp_path))
     assert (status, "is not a source" in text) == (1, True)
-
-
-def read(name: str, timeout: float = 20.0) -> RingReader:
-    end = perf_counter() + timeout
-    while True:
-        try:
-            return RingReader(name)
-        except (FileNotFoundError, RingError):
-            assert perf_counter() < end, f"shm:{name} is not there"
-            time.sleep(0.02)
 
 
 @pytest.mark.slow

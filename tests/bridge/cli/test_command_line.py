@@ -14,7 +14,7 @@ from bridge.errors import ExitStatus
 from bridge.settings import GROUPS, Settings
 from engine.system import installation
 from engine.system.installation import with_extra
-from tests.bridge.cli.test_cli import running
+from tests.support.bridge import running
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from time import perf_counter
 import psutil
 import pytest
 
-from tests.bridge.cli.test_cli import COMMAND, Running
+from tests.support.bridge import COMMAND, Running
 
 pytestmark = [
     pytest.mark.slow,

@@ -17,7 +17,7 @@ from bridge.cli.supervisor import supervise
 from bridge.settings import Settings
 from engine.ipc.ring import RingReader
 from engine.ipc.segments import PREFIX, RingError, folder
-from tests.bridge.cli.test_cli import refused, running
+from tests.support.bridge import refused, running
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from bridge.doctor import checks
 from bridge.doctor.loopback import loop
 from bridge.settings import Settings
 from engine.system.installation import pip
-from tests.bridge.cli.test_cli import COMMAND, running
+from tests.support.bridge import COMMAND, running
 
 pytestmark = pytest.mark.slow
 

@@ -26,9 +26,9 @@ from bridge.transports import (
     open_source,
     schemes,
 )
-from tests.bridge.cli.test_cli import running
 from tests.bridge.transports.test_transports import film
 from tests.support import balky
+from tests.support.bridge import running
 from tests.support.rig import running_session, scene
 from tests.support.slow_cases import rest_slow
 

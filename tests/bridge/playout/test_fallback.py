@@ -19,9 +19,9 @@ from bridge.transports import Options
 from bridge.workers.client import Block
 from engine.ipc.ring import Slot
 from engine.parameters import describe
-from tests.bridge.cli.test_cli import refused_here
 from tests.bridge.test_session import longest_gap, no_black
 from tests.support import balky
+from tests.support.bridge import refused_here
 from tests.support.rig import running_session, scene
 
 PERIOD = 1 / 50

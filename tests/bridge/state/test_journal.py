@@ -22,7 +22,7 @@ from bridge.settings import Settings, data_folder
 from bridge.state import references
 from bridge.state.journal import Journal, Kept
 from engine.catalog.rows import Catalog
-from tests.bridge.cli.test_cli import refused, running
+from tests.support.bridge import refused, running
 from tests.support.doubles import CATALOG
 from tests.support.rig import running_session, scene
 from tests.support.slow_cases import rest_slow

@@ -14,8 +14,8 @@ from bridge.state.status import STATUS
 from bridge.state.store import ParameterError, ParameterStore
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.parameters import Kind, Parameters, control, describe
-from tests.bridge.cli.test_cli import running
 from tests.bridge.control.osc.test_osc import osc
+from tests.support.bridge import running
 
 PARAMETERS = [row for row in RENAMED if row.what == "parameter"]
 SPECS = {spec.name: spec for spec in all_specs(Catalog(BUILT_IN))}

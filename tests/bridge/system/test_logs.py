@@ -15,7 +15,7 @@ from bridge.cli.commands import main
 from bridge.settings import Settings
 from bridge.system import logs
 from bridge.system.loops import explained
-from tests.bridge.cli.test_cli import running
+from tests.support.bridge import running
 
 log = logging.getLogger("bridge.test")
 

@@ -22,7 +22,7 @@ from bridge.system.paths import QUOTES, meant, place, refusal, typed, unquoted
 from bridge.transports import Options, TransportError, open_sink, open_source
 from engine.files import library
 from engine.files.library import other_places
-from tests.bridge.cli.test_cli import running
+from tests.support.bridge import running
 from tests.support.lora_files import lora_file
 from tests.support.rig import running_session
 

@@ -15,7 +15,7 @@ from bridge.cli.run import run_bridge
 from bridge.errors import CommandError
 from bridge.settings import Settings
 from bridge.system import ports
-from tests.bridge.cli.test_cli import refused, running
+from tests.support.bridge import refused, running
 
 HOLDER = """
 import socket, sys

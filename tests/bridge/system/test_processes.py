@@ -33,8 +33,8 @@ from bridge.system.processes import from_outside
 from bridge.workers.client import WorkerClient, _runs
 from engine.ipc.messages import FROM_WORKER, VERSION, WorkerHello, encode
 from engine.system.waking import wake_in_time
-from tests.bridge.cli.test_cli import COMMAND, Running, refused, running
 from tests.bridge.cli.test_keep import gone
+from tests.support.bridge import COMMAND, Running, refused, running
 from tests.support.rig import running_session
 from tests.support.slow_cases import rest_slow
 

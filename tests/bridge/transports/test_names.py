@@ -16,7 +16,7 @@ from bridge.settings import Settings
 from bridge.system.logs import LogFile
 from bridge.transports import Options, TransportError, offers, open_sink, open_source
 from bridge.transports.spout.transport import check_sent
-from tests.bridge.cli.test_cli import read, running
+from tests.support.bridge import read, running
 
 NAMES = ["My Stage", "Stage (left)", "Cam #1 [4K] & more", "a.b", "100 %", "it's"]
 SEND = """

@@ -22,7 +22,7 @@ from bridge.transports import Options, TransportError, open_sink
 from bridge.transports.pattern import draw, read_counter
 from bridge.transports.recording import Recording, Wishes, asked, film, kinds, sink
 from bridge.transports.recording.film import FilmFile
-from tests.bridge.cli.test_cli import running
+from tests.support.bridge import running
 from tests.support.killed_recordings import BEATS, FILMS, PICTURES, RATES, played, record, shown
 from tests.support.rig import running_session
 

@@ -23,7 +23,7 @@ from bridge.transports import Options, TransportError, offers, open_sink, open_s
 from engine.ipc.public_ring import PublicReader, PublicWriter
 from engine.ipc.ring import LARGEST, RingReader, RingWriter, look, owner, sweep
 from engine.ipc.segments import PREFIX, RingError, folder
-from tests.bridge.cli.test_cli import running
+from tests.support.bridge import running
 
 FILES = pytest.mark.skipif(sys.platform == "win32", reason="segments there are no files")
 SIZE = (320, 180)

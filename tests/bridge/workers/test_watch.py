@@ -11,7 +11,7 @@ import pytest
 
 from bridge.system.timing import Ticker
 from engine.system.overdue import BLOCKS, DOUBT, LATE, SHAPES, Limits, Overdue
-from tests.bridge.cli.test_cli import running
+from tests.support.bridge import running
 from tests.support.rig import running_session
 
 STOP, CONT = getattr(signal, "SIGSTOP", None), getattr(signal, "SIGCONT", None)

@@ -25,7 +25,7 @@ from bridge.control.http import server as http_server
 from bridge.control.http.seats import Limits, Phase, Seats, Why
 from bridge.control.http.server import HttpServer
 from bridge.settings import Settings
-from tests.bridge.cli.test_cli import COMMAND, refused_here, running
+from tests.support.bridge import COMMAND, refused_here, running
 from tests.support.desk import FakeDesk
 
 SOON = 40.0  # seconds after which something that must come will not
@@ -587,7 +587,7 @@ def test_eleven_hundred_idle_connections_stop_no_show_and_no_page(tmp_path, monk
     monkeypatch.setitem(
         globals(), "COMMAND", ["sh", "-c", 'ulimit -n 1024; exec "$@"', "sh", *COMMAND]
     )
-    monkeypatch.setattr("tests.bridge.cli.test_cli.COMMAND", COMMAND)
+    monkeypatch.setattr("tests.support.bridge.COMMAND", COMMAND)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, usual[1]), usual[1]))
     try:
         with running(

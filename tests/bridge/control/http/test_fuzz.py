@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from bridge.control.http.guard import UPLOADS
-from tests.bridge.cli.test_cli import running
+from tests.support.bridge import running
 
 pytestmark = pytest.mark.slow
 SUPPORT = Path(__file__).parents[3] / "support"
