@@ -28,7 +28,7 @@ from bridge.state.catalog import installed_catalog
 from bridge.system.processes import speaking_utf8
 from bridge.workers.fit import gpu_fit
 from bridge.workers.gpu import chosen, gpus
-from bridge.workers.loras import LoraSizes
+from bridge.workers.lora_sizes import LoraSizes
 from engine.catalog.artifacts import Artifact
 from engine.catalog.rows import PipelineRow
 from engine.files.library import Library, WeightsError, sha256, size_text

@@ -13,7 +13,7 @@ from bridge.settings import Settings
 from bridge.workers import gpu
 from bridge.workers.client import News, WorkerClient, WorkerConfig, WorkerPlace
 from bridge.workers.fit import Free, alone, fit_within, gpu_fit, now
-from bridge.workers.loras import LoraSizes
+from bridge.workers.lora_sizes import LoraSizes
 from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import Fit
 from engine.files.library import Library

@@ -16,7 +16,7 @@ import bridge.session
 import bridge.state.awaited
 import bridge.state.data_folder
 import bridge.state.references
-import bridge.workers.loras
+import bridge.workers.lora_sizes
 import engine.files.library
 import engine.images.assets
 import engine.stylize.references
@@ -25,7 +25,7 @@ from bridge.control.osc.server import OscServer
 from bridge.downloads.inventory import MissingWeights
 from bridge.settings import Settings
 from bridge.system.aside import Disk, SlowError
-from bridge.workers.loras import LoraSizes
+from bridge.workers.lora_sizes import LoraSizes
 from engine.catalog.controls import CausalLoad
 from engine.files.library import Library
 from tests.bridge.control.osc.test_osc import message, osc
@@ -430,7 +430,7 @@ def test_what_loras_take_is_known_from_before_while_their_disk_sleeps(tmp_path, 
     assert sizes.bytes(load) == 8
     awake = threading.Event()
     monkeypatch.setattr("engine.files.library.Library.lora_bytes", lambda *_: awake.wait(20))
-    monkeypatch.setattr(bridge.workers.loras, "PATIENCE", 0.1)
+    monkeypatch.setattr(bridge.workers.lora_sizes, "PATIENCE", 0.1)
     try:
         assert sizes.bytes(load) == 8
         other = LoraSizes(Library(tmp_path))

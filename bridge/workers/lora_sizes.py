@@ -1,4 +1,4 @@
-"""Memory size of LoRAs, from disks that may be asleep."""
+"""How much memory LoRAs take, by the size of their files, from disks that may be asleep."""
 
 import logging
 from functools import partial
