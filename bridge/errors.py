@@ -1,6 +1,5 @@
 """Errors of commands, and the exit statuses."""
 
-import re
 from enum import IntEnum
 
 
@@ -48,8 +47,3 @@ class UsageError(CommandError):
 
     def __init__(self, text: str) -> None:
         super().__init__(text, ExitStatus.USAGE)
-
-
-def quoted(path: object) -> str:
-    """A path to paste after a flag: sh, cmd.exe and PowerShell all accept these quotes."""
-    return f"{path}" if re.fullmatch(r"[\w.:/\\-]+", str(path)) else f'"{path}"'

@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 
 from bridge.downloads.downloads import Download, Downloads
-from bridge.errors import CommandError, ExitStatus, UsageError, quoted
+from bridge.errors import CommandError, ExitStatus, UsageError
 from bridge.state.catalog import installed_catalog
 from bridge.system.processes import speaking_utf8
 from bridge.workers.fit import gpu_fit
@@ -35,6 +35,7 @@ from engine.files.library import Library, WeightsError, sha256, size_text
 from engine.parameters import Load, describe
 from engine.system import drives, held
 from engine.system.installation import with_extra
+from engine.system.texts import quoted
 
 LET_GO = 60.0  # seconds that a virus scanner may hold a copied file
 COMMON_LINE = 100e6 / 8  # bytes per second of a common connection, for the estimated time

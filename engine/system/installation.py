@@ -5,13 +5,14 @@ that runs, and never by a name that no index has.
 """
 
 import json
-import re
 import sys
 import urllib.request
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from engine.system.texts import quoted
 
 NAME = "spout-bridge"
 
@@ -22,16 +23,16 @@ def with_extra(extra: str) -> str:
     url, folder = _origin()
     if folder:
         constraints = folder / "constraints.txt"
-        pinned = f" -c {_quoted(constraints)}" if constraints.is_file() else ""
-        return f"run `{pip()} install -e {_quoted(f'{folder}[{extra}]')}{pinned}`"
+        pinned = f" -c {quoted(constraints)}" if constraints.is_file() else ""
+        return f"run `{pip()} install -e {quoted(f'{folder}[{extra}]')}{pinned}`"
     if url:
-        return f"run `{pip()} install {_quoted(f'{NAME}[{extra}] @ {url}')}`"
+        return f"run `{pip()} install {quoted(f'{NAME}[{extra}] @ {url}')}`"
     return f"install {NAME} again as you did, with its extra `{extra}`"
 
 
 def pip() -> str:
     """pip of the Python that runs."""
-    return f"{_quoted(sys.executable)} -m pip"
+    return f"{quoted(sys.executable)} -m pip"
 
 
 def _origin() -> tuple[str, Path | None]:
@@ -46,8 +47,3 @@ def _origin() -> tuple[str, Path | None]:
         return url, None
     folder = Path(urllib.request.url2pathname(parts.path))  # pyright: ignore[reportDeprecated]  # its home on Windows is, not itself
     return ("", folder) if folder.is_dir() else (url, None)
-
-
-def _quoted(text: object) -> str:
-    """For sh, cmd.exe and PowerShell alike."""
-    return f"{text}" if re.fullmatch(r"[\w.:/\\-]+", str(text)) else f'"{text}"'

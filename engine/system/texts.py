@@ -1,4 +1,5 @@
-"""Texts as they may be kept and told: without halves of surrogate pairs, which nothing encodes.
+"""Texts as they may be kept and shown: without halves of surrogate pairs, which nothing encodes;
+"Did you mean X?" for a mistyped name; quotes around a path in a command.
 
 JSON's `\\ud83d` gives one, and so does an argument or a variable of the environment with a byte
 that is no UTF-8. Every door mends what comes in; what a foreign thing is called (a file, a
@@ -47,3 +48,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     names = {name.casefold(): name for name in known}
     found = get_close_matches(word[:LONGEST_GUESSED].casefold(), names, 1)
     return f" Did you mean {names[found[0]]}?" if found else ""
+
+
+def quoted(path: object) -> str:
+    """A path to paste after a flag: sh, cmd.exe and PowerShell all accept these quotes."""
+    return f"{path}" if re.fullmatch(r"[\w.:/\\-]+", str(path)) else f'"{path}"'

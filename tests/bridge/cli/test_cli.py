@@ -23,11 +23,12 @@ from rich.console import Console
 import bridge.transports
 from bridge.cli.commands import LISTS, main
 from bridge.cli.send import send_frames
-from bridge.errors import ExitStatus, quoted
+from bridge.errors import ExitStatus
 from bridge.settings import Settings, unknown_variables
 from bridge.transports import Options, open_source
 from engine.ipc.ring import RingWriter
 from engine.ipc.segments import PREFIX, folder
+from engine.system.texts import quoted
 from tests.support import balky
 from tests.support.bridge import COMMAND, Running, read, refused, refused_here, running
 from tests.support.chromium import chromium
