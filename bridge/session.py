@@ -17,7 +17,7 @@ from typing import Any, cast
 import psutil
 
 from bridge.control.bridge_api import Action
-from bridge.downloads.inventory import MissingWeights, Silence
+from bridge.downloads.weights import MissingWeights, Silence
 from bridge.frames.encode import png
 from bridge.frames.frame import Frame
 from bridge.playout.fallback import HOLD

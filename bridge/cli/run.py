@@ -17,7 +17,7 @@ from rich.text import Text
 
 from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
 from bridge.control.osc.server import OscServer
-from bridge.downloads.inventory import MissingWeights
+from bridge.downloads.weights import MissingWeights
 from bridge.errors import CommandError, ExitStatus, UsageError
 from bridge.session import Session
 from bridge.settings import Settings, new_token

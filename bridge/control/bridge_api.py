@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from bridge.downloads.inventory import Weights
+from bridge.downloads.weights import Weights
 from bridge.frames.frame import Frame
 from bridge.state.inputs import Role
 from bridge.state.status import Counters, Status

@@ -1,1 +1,1 @@
-"""The files of each pipeline: which are missing, and their download."""
+"""What each pipeline is loaded from: what of it is missing (`weights.py`), and its download."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bridge.downloads.inventory import Weights
+from bridge.downloads.weights import Weights
 from bridge.frames.frame import Frame, Image
 from bridge.frames.pixels import fit, opaque
 from bridge.playout.fallback import CARD, FILE, HOLD, Clip, Fallback, Numbered, Spare, nothing

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from bridge.downloads.inventory import Weights
+from bridge.downloads.weights import Weights
 from bridge.system.loops import explained, repeat
 from engine.catalog.rows import PipelineRow
 from engine.parameters import Load

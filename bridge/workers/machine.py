@@ -8,7 +8,7 @@ in `gpu.py`, what a pipeline needs in `engine/cost/`.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from bridge.downloads.inventory import Weights
+from bridge.downloads.weights import Weights
 from bridge.settings import Settings
 from bridge.workers import gpu
 from bridge.workers.client import News, WorkerClient, WorkerConfig, WorkerPlace

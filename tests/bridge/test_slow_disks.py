@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 
-import bridge.downloads.inventory
+import bridge.downloads.weights
 import bridge.session
 import bridge.state.awaited
 import bridge.state.data_folder
@@ -22,7 +22,7 @@ import engine.images.assets
 import engine.stylize.references
 from bridge.control.http.server import HttpServer
 from bridge.control.osc.server import OscServer
-from bridge.downloads.inventory import MissingWeights
+from bridge.downloads.weights import MissingWeights
 from bridge.settings import Settings
 from bridge.system.aside import Disk, SlowError
 from bridge.workers.lora_sizes import LoraSizes
@@ -358,7 +358,7 @@ def test_a_picture_that_cannot_be_read_to_its_end_leaves_the_look(tmp_path, file
 def test_a_models_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkeypatch):
     looks = Sleeper(engine.files.library._may_be)
     monkeypatch.setattr(engine.files.library, "_may_be", looks)
-    monkeypatch.setattr(bridge.downloads.inventory, "PATIENCE", 0.2)
+    monkeypatch.setattr(bridge.downloads.weights, "PATIENCE", 0.2)
     monkeypatch.setattr(bridge.state.awaited, "GLANCE", 0.05)
     put(tmp_path / "models" / NET.name)
     looks.sleep()
@@ -391,7 +391,7 @@ def test_a_models_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkey
 def test_a_fallback_whose_disk_does_not_answer_is_no_reason_not_to_start(tmp_path, monkeypatch):
     looks = Sleeper(engine.files.library._may_be)
     monkeypatch.setattr(engine.files.library, "_may_be", looks)
-    monkeypatch.setattr(bridge.downloads.inventory, "PATIENCE", 0.2)
+    monkeypatch.setattr(bridge.downloads.weights, "PATIENCE", 0.2)
     (tmp_path / "models").mkdir()
     looks.sleep()
     chosen = {"pipeline": "passthrough", "fallback": "needy", "models": tmp_path / "models"}

@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from bridge.control.bridge_api import Action
-from bridge.downloads.inventory import Weights
+from bridge.downloads.weights import Weights
 from bridge.frames.frame import Frame
 from bridge.state.actions import ACTIONS
 from bridge.state.controls import OutputParameters

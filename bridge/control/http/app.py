@@ -28,7 +28,7 @@ from bridge.control.http.texts import JSONResponse
 from bridge.control.http.uploads import Uploads
 from bridge.control.http.weights import models
 from bridge.control.schema import schema
-from bridge.downloads.inventory import MissingWeights
+from bridge.downloads.weights import MissingWeights
 from bridge.frames.encode import png
 from bridge.state import references
 from bridge.state.change import By, Setter

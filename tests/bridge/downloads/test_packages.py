@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.downloads.inventory import MissingWeights
+from bridge.downloads.weights import MissingWeights
 from engine.catalog.rows import BUILT_IN, Catalog
 from tests.support.rig import running_session
 

@@ -1,4 +1,4 @@
-"""The files of each pipeline: which are missing, and their download."""
+"""What each pipeline lacks, files or packages, the download of it, and which LoRAs fit: `Weights`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
