@@ -1,1 +1,1 @@
-"""Pictures to latents and back, as streams."""
+"""Images to latents and back, as streams."""

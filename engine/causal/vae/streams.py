@@ -1,12 +1,12 @@
-"""Pictures to latents and back, as streams: four VAEs behind one interface.
+"""Images to latents and back, as streams: four VAEs behind one interface.
 
-A stream is an `Encoder` or a `Decoder` with caches of its own, so that any number run side by
-side on one set of weights. The first latent of a stream stands for one picture, each later one
-for four. Pixels are -1..1 and latents those that the models were trained on, normalised, both
-float32, whatever a network works in.
+A stream is an `Encoder` or a `Decoder` with its own caches, so that any number can run side by side
+on one set of weights. The first latent of a stream covers one image, each later one four. Pixels
+are -1..1, and latents are normalised as in training, both float32, whatever type the network
+computes in.
 
-The four: `wan`, the one of Wan2.1; `lightvae`, the same a quarter as wide; `tae`, 25 times less
-work; `lighttae`, the same network trained on latents that are not normalised.
+The four: `wan`, the VAE of Wan2.1; `lightvae`, the same at a quarter of the width; `tae`, 25 times
+less work; `lighttae`, the same network as `tae`, trained on latents that are not normalised.
 """
 
 import math
@@ -25,20 +25,20 @@ from engine.weights.checkpoint import fill
 from engine.weights.names import unwrapped
 
 VaeKind: TypeAlias = Literal["wan", "lightvae", "tae", "lighttae"]
-Codec: TypeAlias = WanCodec | TinyCodec  # both code one latent's pictures at a time
+Codec: TypeAlias = WanCodec | TinyCodec  # both code the images of one latent at a time
 
 COLOURS, CHANNELS = 3, 16
 IN_FRONT = ANYWHERE | {
     "model", "vae", "first_stage_model", "autoencoder", "taehv", "net", "generator", "state_dict",
     "vae_model",
 }  # fmt: skip
-SIDE = 8  # pixels of one latent, each way
-GROUP = 4  # pictures of one latent, the first one's aside
+SIDE = 8  # pixels per latent pixel, in both directions
+GROUP = 4  # images per latent, except the first
 
 
 @dataclass(frozen=True)
 class Row:
-    """A kind of VAE: its network, that network's width, and whether it normalises by itself."""
+    """A kind of VAE: its network, the network's width, and whether the network normalises."""
 
     network: Callable[[int], Codec]
     width: int
@@ -54,42 +54,42 @@ KINDS: dict[VaeKind, Row] = {
 
 
 class Vae:
-    """One set of weights, from which streams are opened. It holds no state itself."""
+    """One set of weights, on which streams are opened. It has no state itself."""
 
     def __init__(self, codec: Codec, normalised: bool) -> None:
         self.codec, self.normalised = codec, normalised
-        # float32 whatever the weights are: in bfloat16 they would move every latent
+        # always float32: in bfloat16 they would shift every latent
         shape = (1, CHANNELS, 1, 1, 1)
         self.mean = torch.tensor(MEAN, device=self.device).view(shape)
         self.deviation = torch.tensor(DEVIATION, device=self.device).view(shape)
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the network computes in."""
+        """The type in which the network computes."""
         return next(self.codec.module.parameters()).dtype
 
     @property
     def device(self) -> torch.device:
-        """Where the network computes, and where its results are."""
+        """The device on which the network computes, and of its results."""
         return next(self.codec.module.parameters()).device
 
     def encoder(self, normalised: bool = True) -> "Encoder":
-        """A new stream of pictures to latents; the VAE's raw mean where not `normalised`."""
+        """A new stream of images to latents; the VAE's raw mean if not `normalised`."""
         return Encoder(self, normalised)
 
     def decoder(self) -> "Decoder":
-        """A new stream of latents to pictures."""
+        """A new stream of latents to images."""
         return Decoder(self)
 
     def still(self, picture: Tensor, normalised: bool = True) -> Tensor:
-        """One picture (1, 3, 1, H, W), alone, to its latent (1, 16, 1, H/8, W/8)."""
+        """A single image (1, 3, 1, H, W) to its latent (1, 16, 1, H/8, W/8)."""
         return self.encoder(normalised)(picture)
 
 
 class Stream:
-    """What both directions share: the past, and one size for as long as it lasts.
+    """What both directions share: the state, and one size until `reset`.
 
-    After an error inside the network the past is in pieces: `reset` before the next call.
+    After an error inside the network the state is incomplete: call `reset` before the next call.
     """
 
     def __init__(self, vae: Vae, slots: int) -> None:
@@ -97,12 +97,12 @@ class Stream:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, as if just opened; what the past held of memory is free."""
+        """Return to the state after opening; frees the memory of the state."""
         self._past: list[object] = [None] * self._slots
         self._size: tuple[int, ...] | None = None
 
     def _check(self, given: Tensor, channels: int, side: int) -> None:
-        """ValueError if `given` cannot be the next of this stream, whatever its frames."""
+        """ValueError if the shape of `given`, except its frames, does not fit this stream."""
         shape = tuple(given.shape)
         fits = len(shape) == 5 and shape[:2] == (1, channels) and all(shape)
         if not fits or shape[3] % side or shape[4] % side:
@@ -112,34 +112,34 @@ class Stream:
             )
         if self._size not in (None, shape[3:]):
             raise ValueError(
-                f"A stream of {self._size} cannot go on with {shape[3:]}; reset it first."
+                f"A stream of {self._size} cannot continue with {shape[3:]}; reset it first."
             )
 
 
 class Encoder(Stream):
-    """A stream of pictures to latents."""
+    """A stream of images to latents."""
 
     def __init__(self, vae: Vae, normalised: bool) -> None:
         super().__init__(vae, vae.codec.encoder_slots)
         self.normalised = normalised
 
     def pictures(self, latents: int) -> int:
-        """How many pictures the next call must bring to get that many latents, at least 1."""
+        """Number of images that the next call needs for `latents` latents, at least 1."""
         return GROUP * latents - self._lacking
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Latents (1, 16, n, H/8, W/8) of pixels (1, 3, frames, H, W) in -1..1.
 
-        `frames` is 4n, and 3 less in the first call of a stream. ValueError where it is not, or
-        the shape is another; the stream is then as it was.
+        `frames` is 4n, and 3 less in the first call of a stream. ValueError if it is not, or if the
+        shape does not fit; the stream is then unchanged.
         """
         self._check(pixels, COLOURS, SIDE)
         frames, lacking = pixels.shape[2], self._lacking
         if (frames + lacking) % GROUP:
             rule = "1, 5, 9 and so on in its first" if lacking else "a multiple of 4 in each later"
-            raise ValueError(f"A stream takes {rule} call, not {frames} pictures.")
+            raise ValueError(f"A stream takes {rule} call, not {frames} images.")
         self._size = tuple(pixels.shape[3:])
-        # always the same two shapes, so that a long call needs no more memory than a short one
+        # only ever the same two shapes, so that a long call needs no more memory than a short one
         sizes = [GROUP] * ((frames + lacking) // GROUP)
         sizes[0] -= lacking
         groups = torch.split(pixels.to(self.vae.device), sizes, 2)
@@ -147,7 +147,7 @@ class Encoder(Stream):
 
     @property
     def _lacking(self) -> int:
-        """By how much the next latent stands for fewer pictures than others do."""
+        """How many images fewer than usual the next latent covers."""
         return GROUP - 1 if self._size is None else 0
 
     def _encoded(self, group: Tensor) -> Tensor:
@@ -161,20 +161,20 @@ class Encoder(Stream):
 
 
 class Decoder(Stream):
-    """A stream of latents to pictures."""
+    """A stream of latents to images."""
 
     def __init__(self, vae: Vae) -> None:
         super().__init__(vae, vae.codec.decoder_slots)
 
     def __call__(self, latents: Tensor) -> Iterator[Tensor]:
-        """For each of the latents (1, 16, n, H/8, W/8) its pixels (1, 3, frames, H, W), as decoded.
+        """Yield the pixels (1, 3, frames, H, W) of each of the latents (1, 16, n, H/8, W/8).
 
         The stream's first latent gives 1 frame, each later one 4. Values are about -1..1: the
-        tiny VAEs keep to it, those of Wan go a little beyond. That is for the caller to clamp,
-        since what is encoded again must not be.
+        tiny VAEs stay within it, the Wan ones exceed it slightly. The caller clamps, because
+        frames to be encoded again must not be clamped.
 
-        ValueError, at once, where the shape is another. A latent is decoded when its pixels are
-        asked for: take all of them before the next call, or `reset`.
+        Raises ValueError at once if the shape does not fit. A latent is decoded when its pixels
+        are requested: consume all of them before the next call, or `reset`.
         """
         self._check(latents, CHANNELS, 1)
         self._size = tuple(latents.shape[3:])
@@ -189,9 +189,9 @@ class Decoder(Stream):
 
 
 def empty_vae(kind: VaeKind, *, width: int | None = None) -> Vae:
-    """The VAE without weights (all on `meta`), to count what it has and does.
+    """The VAE without weights (all on `meta`), to count its parameters and work.
 
-    `width` is its narrowest layer's where it is not the kind's own (96, 24, 64 and 64).
+    `width` is that of its narrowest layer if not the kind's own (96, 24, 64 and 64).
     """
     row = KINDS[kind]
     return Vae(row.network(width or row.width), row.normalised)
@@ -206,19 +206,19 @@ def load_vae(
     width: int | None = None,
     source: str | Path = "The checkpoint",
 ) -> Vae:
-    """The VAE with the weights of a checkpoint, every one in `dtype` on `device`.
+    """The VAE with the weights of a checkpoint, all in `dtype` on `device`.
 
-    `tensors` is what `engine.weights.checkpoint.read` gives, under the names of the authors' files
-    or diffusers', with or without wrappers.
+    `tensors` comes from `engine.weights.checkpoint.read`, with the authors' or diffusers' names,
+    with or without wrappers.
 
-    CheckpointError, naming `source`, where a key is missing, unexpected or of the wrong shape;
-    the keys of `wan` and `lightvae` go by diffusers' names there.
+    CheckpointError, naming `source`, if a key is missing, unexpected or of the wrong shape; for
+    `wan` and `lightvae` it uses diffusers' names.
     """
     empty = empty_vae(kind, width=width)
     plain = unwrapped(tensors, source, IN_FRONT, ANYWHERE)
     state = empty.codec.state(plain, source)
     fill(empty.codec.module, state, f"VAE {kind}", dtype, device, source)
-    return Vae(empty.codec, empty.normalised)  # with its constants on the weights' device
+    return Vae(empty.codec, empty.normalised)  # puts its constants on the weights' device
 
 
 def random_vae(
@@ -229,9 +229,9 @@ def random_vae(
     *,
     width: int | None = None,
 ) -> Vae:
-    """The VAE with random weights that keep signals about as large as they came.
+    """The VAE with random weights that roughly keep the scale of a signal.
 
-    They are made where they stay; the same seed gives the same on the same kind of device.
+    They are generated on the device; a seed reproduces them on the same kind of device.
     """
     empty = empty_vae(kind, width=width)
     generator = torch.Generator(device).manual_seed(seed)
@@ -246,7 +246,7 @@ def random_vae(
 
 
 def _spread(key: str, tensor: Tensor) -> tuple[float, float]:
-    """Mean and deviation: norms around 1, biases around 0, the rest by their inputs."""
+    """Mean and deviation: norms around 1, biases around 0, the rest by number of inputs."""
     if key.endswith("gamma"):
         return 1.0, 0.02
     inputs = math.prod(tensor.shape[1:])

@@ -1,8 +1,8 @@
 """The tiny autoencoder for Wan2.1's latents, TAE and LightTAE: 2D convolutions, one past frame.
 
-Its causality in time is all in the blocks that also see the frame before. So a stream remembers
-one tensor for each of them: what that block was given last. The network is Ollin Boer Bohan's
-TAEHV; modules stand at the places that their weights have in its files.
+Only the blocks that also see the previous frame connect frames in time. So a stream keeps one
+tensor for each of them: that block's last input. The network is Ollin Boer Bohan's TAEHV; modules
+have the indices of their weights in its files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-GROUP = 4  # frames that become one latent
-LEAD = GROUP - 1  # frames that the first latent decodes to before the stream's first
+GROUP = 4  # frames per latent
+LEAD = GROUP - 1  # extra frames that the first latent decodes to, before the stream's first
 
 
 class MemBlock(nn.Module):
-    """Three convolutions over a frame and the one before it, around a shortcut."""
+    """Three convolutions over a frame and the previous one, with a shortcut."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class MemBlock(nn.Module):
     def forward(self, frames: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor]:
         """The block's frames (frames, width, h, w), and the `last` of the next call.
 
-        `last` is (1, width, h, w); at the start of a stream it is None, which stands for zeros.
+        `last` is (1, width, h, w); at the start of a stream it is None, which means zeros.
         """
         if last is None:
             last = torch.zeros_like(frames[:1])
@@ -42,7 +42,7 @@ class MemBlock(nn.Module):
 
 
 class TPool(nn.Module):
-    """Each `stride` frames become one."""
+    """Merges each `stride` frames into one."""
 
     def __init__(self, width: int, stride: int) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class TPool(nn.Module):
 
 
 class TGrow(nn.Module):
-    """Each frame becomes `stride`."""
+    """Expands each frame into `stride` frames."""
 
     def __init__(self, width: int, stride: int) -> None:
         super().__init__()
@@ -71,14 +71,14 @@ class SoftClamp(nn.Module):
     """Keeps latents within -3..3, smoothly."""
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Of any shape."""
+        """Latents of any shape."""
         return torch.tanh(latents / 3) * 3
 
 
 class TinyCodec:
-    """The network without weights (on `meta`), its narrowest width `width`: 64 in all files.
+    """The network without weights (on `meta`); its narrowest width is `width`, 64 in all files.
 
-    It keeps nothing between two calls: what a stream remembers is in the list given to each.
+    It keeps no state between calls: a stream's state is in the list passed to each call.
     """
 
     def __init__(self, width: int) -> None:
@@ -91,9 +91,10 @@ class TinyCodec:
         self.decoder_slots = _blocks(self._decoder)
 
     def state(self, tensors: Mapping[str, Tensor], source: str | Path) -> dict[str, Tensor]:
-        """A checkpoint's tensors, which go by the same names here.
+        """A checkpoint's tensors, which have the same names here.
 
-        Some files were trained to grow more frames than these networks do: the last are ours.
+        Some files were trained to expand to more frames than these networks do; only the weights
+        of the last ones are used.
         """
         state = dict(tensors)
         for index, layer in enumerate(self._decoder):
@@ -105,15 +106,16 @@ class TinyCodec:
     def encode(self, pixels: Tensor, past: list[object]) -> Tensor:
         """One latent (1, 16, 1, H/8, W/8) in float32.
 
-        `pixels` is (1, 3, frames, H, W) in -1..1: the stream's first frame, later 4 at a time.
-        The first stands for 4 of itself, so that the others fall into the groups of Wan's VAE.
+        `pixels` is (1, 3, frames, H, W) in -1..1: the stream's first frame, then 4 at a time.
+        The first frame is repeated 4 times, so that the others have the same groups as in Wan's
+        VAE.
         """
         frames = (pixels[0].transpose(0, 1).float() + 1) / 2
         latent = self.encode_frames(frames.expand(GROUP, -1, -1, -1), past)
         return latent.transpose(0, 1)[None].float()
 
     def decode(self, latent: Tensor, past: list[object]) -> Tensor:
-        """Pixels (1, 3, frames, H, W) in float32, in -1..1: first one frame, later 4.
+        """Pixels (1, 3, frames, H, W) in float32, in -1..1: first one frame, then 4.
 
         `latent` is (1, 16, 1, H/8, W/8).
         """
@@ -123,16 +125,16 @@ class TinyCodec:
         return kept.transpose(0, 1)[None].float().clamp(0, 1) * 2 - 1
 
     def encode_frames(self, frames: Tensor, past: list[object]) -> Tensor:
-        """The network alone: (4n, 3, H, W) in 0..1 to latents (n, 16, H/8, W/8)."""
+        """The network itself: (4n, 3, H, W) in 0..1 to latents (n, 16, H/8, W/8)."""
         return _run(self._encoder, frames, past)
 
     def decode_frames(self, latents: Tensor, past: list[object]) -> Tensor:
-        """The network alone: (n, 16, h, w) to (4n, 3, 8h, 8w), about 0..1."""
+        """The network itself: (n, 16, h, w) to (4n, 3, 8h, 8w), about 0..1."""
         return _run(self._decoder, latents, past)
 
 
 def _run(layers: Sequence[nn.Module], frames: Tensor, past: list[object]) -> Tensor:
-    """Through all layers; each block's slot of `past` is read and written."""
+    """Run all layers; each block's slot of `past` is read and written."""
     frames = frames.to(next(layers[-1].parameters()).dtype)
     slot = 0
     for layer in layers:

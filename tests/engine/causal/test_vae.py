@@ -312,7 +312,7 @@ def test_what_does_not_fit_a_stream_is_refused_and_leaves_it_as_it_was(kind: Vae
             encoder(pictures(frames))
     with pytest.raises(ValueError, match=r"both sides multiples of 8, not .*, 4, 20, 20"):
         encoder(pictures(4, side=20))
-    with pytest.raises(ValueError, match=r"\(16, 16\) cannot go on with \(24, 24\); reset"):
+    with pytest.raises(ValueError, match=r"\(16, 16\) cannot continue with \(24, 24\); reset"):
         encoder(pictures(4, side=24))
     for wrong in (pictures(4)[0], pictures(4)[:, :2], pictures(4).repeat(2, 1, 1, 1, 1)):
         with pytest.raises(ValueError, match=r"A stream takes \(1, 3, frames"):
