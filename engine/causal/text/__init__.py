@@ -1,1 +1,1 @@
-"""From words to the embedding of a block."""
+"""Prompts, and their embedding for each block."""

@@ -1,4 +1,4 @@
-"""Several prompts as one embedding, and the way from one embedding to another.
+"""Mix several prompts into one embedding, and interpolate between embeddings.
 
 An embedding is (1, tokens, width), zero beyond the prompt's own tokens.
 """
@@ -11,15 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Method: TypeAlias = Literal["linear", "slerp"]
-STRAIGHT = 1e-4  # radians: a token's arc below this is a straight line, as sines vanish there
-SMALLEST = 1e-8  # of a norm or a sine that is divided by
+STRAIGHT = 1e-4  # radians: a shorter arc is treated as a straight line, as its sine is nearly 0
+SMALLEST = 1e-8  # minimum of a norm or sine used as a divisor
 
 
 def blend(embeddings: Sequence[Tensor], weights: Sequence[float], method: Method) -> Tensor:
-    """The embeddings mixed by weight (0 or more; all 0 counts as equal).
+    """The embeddings mixed by weight (0 or more; if all are 0, equally).
 
-    `linear` keeps the strength of the parts: the mix is scaled to their mean norm. `slerp` goes
-    along the arc between two embeddings, token by token; other counts are mixed linearly.
+    `linear` keeps the strength of the parts: the mix is scaled to their mean norm. `slerp` follows
+    the arc between two embeddings, token by token; any other number is mixed linearly.
     """
     total = sum(weights)
     parts = [w / total if total else 1 / len(weights) for w in weights]
@@ -31,7 +31,7 @@ def blend(embeddings: Sequence[Tensor], weights: Sequence[float], method: Method
 
 
 def between(source: Tensor, target: Tensor, part: float, method: Method) -> Tensor:
-    """The embedding that is `part` (0 to 1) of the way from one to the other."""
+    """The embedding at `part` (0 to 1) between `source` and `target`."""
     if method == "linear":
         return torch.lerp(source, target, part)
     cosine = torch.sum(_unit(source) * _unit(target), -1, keepdim=True).clamp(-1, 1)
@@ -42,7 +42,7 @@ def between(source: Tensor, target: Tensor, part: float, method: Method) -> Tens
 
 
 def norm(embedding: Tensor) -> Tensor:
-    """Its length as one vector, a number."""
+    """The embedding's norm as a single vector, a scalar."""
     return embedding.norm()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # has no types
 
 

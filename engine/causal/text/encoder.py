@@ -1,8 +1,8 @@
 """The text encoder of the Wan2.1 models: UMT5-XXL, from a checkpoint with Wan's own names.
 
-A prompt is computed at its own length and padded with zeros afterwards. The authors compute 512
-tokens of which all but the prompt's own are masked, and set to zero at the end: the same numbers
-for more work. The network is that of Chung et al. 2023 ("UniMax"), as transformers has it.
+A prompt is computed at its own length and then padded with zeros. The authors compute 512 tokens,
+mask all but the prompt's own and set them to zero at the end: the same result for more work. The
+network is that of Chung et al. 2023 ("UniMax"), in transformers' implementation.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -23,9 +23,9 @@ from engine.weights.finite import check_finite
 from engine.weights.scaled import BESIDE, SCALES, check_plain
 
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
-SHOWN = 3  # faults of a checkpoint that an error names; the rest is counted
+SHOWN = 3  # faults named in an error; the rest are counted
 
-# Wan's names to transformers', around the layers and in one
+# Wan's names to transformers', outside the layers and inside
 AROUND = {"token_embedding": "shared", "norm": "encoder.final_layer_norm"}
 IN_LAYER = {
     "norm1": "layer.0.layer_norm",
@@ -39,11 +39,11 @@ IN_LAYER = {
     "ffn.fc1": "layer.1.DenseReluDense.wi_1",
     "ffn.fc2": "layer.1.DenseReluDense.wo",
 }
-TABLE, SAME_TABLE = "shared.weight", "encoder.embed_tokens.weight"  # transformers names it twice
+TABLE, SAME_TABLE = "shared.weight", "encoder.embed_tokens.weight"  # two names of one tensor
 
 
 class TextEncoder:
-    """Texts to embeddings, for one thread at a time; `load_text_encoder` makes one.
+    """Texts to embeddings, for one thread at a time; created by `load_text_encoder`.
 
     `model` computes in `dtype` on `device`.
     """
@@ -64,24 +64,24 @@ class TextEncoder:
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def __call__(self, text: str) -> Tensor:
-        """The embedding of a prompt, which may be any text, the empty one too; see `embed`."""
+        """The embedding of a prompt, which may be any text, even empty; see `embed`."""
         return self.embed(self.tokens(text).ids)
 
     def tokens(self, text: str) -> Tokens:
-        """A prompt as tokens, and whether it was cut to 512 of them."""
+        """A prompt as tokens, and whether it was cut to the limit of 512."""
         return self.vocabulary(text)
 
     def note(self, text: str) -> str:
-        """A sentence for the user where not all of a prompt counts, else nothing."""
+        """A sentence for the user if the prompt was cut; else empty."""
         return self.vocabulary.note(text)
 
     @torch.no_grad()
     def embed(self, ids: Sequence[int]) -> Tensor:
         """The embedding (1, text tokens, width) of a prompt's tokens, zero beyond them, in the
-        encoder's dtype on its device. It is complete on return, whichever stream reads it.
+        encoder's dtype on its device. It is complete on return, for every CUDA stream.
         """
-        # Made on the caller's stream: what is made on the encoder's own would be overwritten by
-        # a later prompt while the frames' stream may still read it.
+        # Allocated on the caller's stream: memory allocated on the encoder's own could be
+        # overwritten by a later prompt while the frames' stream still reads it.
         padded = torch.zeros(
             1, self.size.tokens, self.size.width, dtype=self.dtype, device=self.device
         )
@@ -93,7 +93,7 @@ class TextEncoder:
 
     @contextmanager
     def _aside(self) -> Generator[None, None, None]:
-        """On CUDA, a stream of the encoder's own: on that of the frames, these would queue up
+        """On CUDA, use the encoder's own stream: on the frames' stream, frames would queue up
         behind it.
         """
         if self._stream is None:
@@ -106,8 +106,8 @@ class TextEncoder:
 
 
 class OffloadedLayer(nn.Module):
-    """A layer whose weights rest in a smaller type or on another device; for the time of a call
-    they are lent to it in `dtype` on `device`.
+    """A layer whose weights are kept in a smaller type or on another device; for each call they
+    are copied to `device` in `dtype`.
     """
 
     def __init__(self, layer: nn.Module, dtype: torch.dtype, device: torch.device) -> None:
@@ -117,9 +117,9 @@ class OffloadedLayer(nn.Module):
         self.device = device
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the layer gives."""
+        """The layer's output."""
         weights = {
-            # moved first and cast then, so that the smaller type travels
+            # moved first, then cast, so that the smaller type is transferred
             name: weight.to(self.device).to(self.dtype)
             for name, weight in self.layer.named_parameters()
         }
@@ -138,19 +138,18 @@ def load_text_encoder(
 ) -> TextEncoder:
     """The encoder with the weights of a checkpoint and the tokenizer of a folder.
 
-    `tensors` is what `engine.weights.checkpoint.read` gives of Wan's
-    models_t5_umt5-xxl-enc-bf16.pth or of a file with the same names in fp8 without scales;
-    `tokenizer_folder` is Wan's google/umt5-xxl.
+    `tensors` comes from `engine.weights.checkpoint.read`: Wan's models_t5_umt5-xxl-enc-bf16.pth, or
+    a file with the same names in fp8 without scales; `tokenizer_folder` is Wan's google/umt5-xxl.
 
-    Weights in fp8 stay so, and are cast when their layer runs; the others are cast once. The XXL's
-    layers take 4.6 GB of the device in fp8, 9.3 GB in bf16. With `offload` they stay on the CPU
-    and every new prompt uploads them, one by one: the device needs 0.4 GB, and a prompt takes 0.4 s
-    and more instead of a few ms. The table of words (2.1 GB in bf16) is on the CPU in any case, in
-    the file's type: of its 256,384 rows a prompt reads 512 at most. What stays on the CPU in the
-    file's type is a view of the mapped file.
+    Weights in fp8 stay in fp8 and are cast whenever their layer runs; the others are cast once. The
+    XXL's layers use 4.6 GB on the device in fp8, 9.3 GB in bf16. With `offload` they stay on the
+    CPU and every new prompt uploads them, one by one: the device needs 0.4 GB, and a prompt takes
+    0.4 s or more instead of a few ms. The token table (2.1 GB in bf16) is always on the CPU, in the
+    file's type: a prompt reads at most 512 of its 256,384 rows. Weights that stay on the CPU in the
+    file's type are views of the mapped file.
 
-    CheckpointError, naming `source`, where a tensor is missing, unexpected, of the wrong shape or
-    holds NaN or infinity; and where the tokenizer is absent, damaged or of another model.
+    CheckpointError, naming `source`, if a tensor is missing, unexpected, of the wrong shape or
+    contains NaN or infinity; also if the tokenizer is missing, damaged or of another model.
     """
     device = torch.device(device)
     rest = torch.device("cpu") if offload else device
@@ -176,7 +175,7 @@ def load_text_encoder(
 def check_text_encoder(
     tensors: Mapping[str, Tensor], size: TextSize, source: str | Path = "The checkpoint"
 ) -> None:
-    """CheckpointError where `load_text_encoder` would not take these tensors."""
+    """CheckpointError if `load_text_encoder` would refuse these tensors."""
     _renamed(tensors, empty_text_encoder(size), size, source)
 
 
@@ -202,8 +201,8 @@ def empty_text_encoder(size: TextSize) -> UMT5EncoderModel:
 def _renamed(
     tensors: Mapping[str, Tensor], model: nn.Module, size: TextSize, source: str | Path
 ) -> dict[str, Tensor]:
-    """The tensors, by Wan's names or transformers', under transformers': every one, each of the
-    right shape, no other.
+    """The tensors, given with Wan's or transformers' names, with transformers' names: all of them,
+    each of the right shape, and no others.
     """
     names = {f"{wan}.weight": f"{ours}.weight" for wan, ours in AROUND.items()}
     for layer in range(size.layers):
@@ -212,8 +211,8 @@ def _renamed(
     check_plain(tensors, source)
     if any(key.endswith((*SCALES, *BESIDE)) for key in tensors):
         raise CheckpointError(
-            f"{source} is a text encoder in fp8 with scales, of which the one without is read; "
-            "take umt5-xxl-enc-fp8_e4m3fn.safetensors of Kijai/WanVideo_comfy."
+            f"{source} is a text encoder in fp8 with scales, which is not supported; use the one "
+            "without, umt5-xxl-enc-fp8_e4m3fn.safetensors of Kijai/WanVideo_comfy."
         )
     if TABLE in tensors:
         theirs = {ours: wan for wan, ours in names.items()}
@@ -226,11 +225,11 @@ def _renamed(
     for wan, ours in names.items():
         if wan in tensors and tensors[wan].shape != empty[ours].shape:
             found, wanted = tuple(tensors[wan].shape), tuple(empty[ours].shape)
-            faults.append(f"{wan} is {found} where {wanted} is expected")
+            faults.append(f"{wan} is {found}, expected {wanted}")
     if faults:
         more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         raise CheckpointError(
             f"{source} does not fit the {size.name} text encoder: {', '.join(faults[:SHOWN])}"
-            f"{more}; choose a file of that encoder."
+            f"{more}; choose a file for that encoder."
         )
     return {ours: tensors[wan].detach() for wan, ours in names.items()}

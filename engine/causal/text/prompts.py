@@ -1,7 +1,7 @@
-"""From what is wished, up to three prompts with weights, to one embedding per block.
+"""Turn up to three weighted prompts into one embedding per block.
 
-Texts are encoded in a thread of their own. Until all of a new wish is known the old one stays, then
-the embedding fades from what is shown to what is wished.
+Texts are encoded in a separate thread. The old prompts stay until all new ones are encoded; then
+the embedding fades from its current value to the new one.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -20,14 +20,14 @@ from engine.weights.finite import all_finite
 
 Wish: TypeAlias = Sequence[tuple[str, float]]  # texts with weights
 KEPT = 64  # texts whose embeddings are kept
-UNSEEN = 0.01  # norm of a change that is too small for a fade
-# what an encoder may fail with while the show goes on; too little memory is a RuntimeError
+UNSEEN = 0.01  # norm of a change too small to fade
+# errors of an encoder that do not stop the stream; running out of memory is a RuntimeError
 FAILURES = (RuntimeError, ValueError, OSError)
 
 
 class Shown(NamedTuple):
     """The embedding (1, text tokens, width) in float32 for the next block, None before the first
-    is known; and whether it differs from the last block's, so that all computed of that must go.
+    is known; and whether it differs from the last block's, so that cached results are stale.
     """
 
     embedding: Tensor | None
@@ -35,11 +35,11 @@ class Shown(NamedTuple):
 
 
 class Prompts:
-    """What is wished, and how far the stream is on its way there. All calls come from one thread,
-    that of the frames, and none of them waits for the encoder.
+    """The requested prompts, and the transition to them. All calls come from the frames' thread,
+    and none of them waits for the encoder.
 
-    `encode` gives the embedding (1, text tokens, width) of a text, zero beyond its own tokens,
-    and `note` a sentence on that text for the user, or "". Both run in a thread of their own.
+    `encode` returns the embedding (1, text tokens, width) of a text, zero beyond its own tokens,
+    and `note` a sentence on that text for the user, or "". Both run in a separate thread.
     """
 
     def __init__(
@@ -50,20 +50,20 @@ class Prompts:
         self._asked: tuple[object, ...] | None = None
         self._wish = self._reached = PromptMix(
             (), (), "linear"
-        )  # the newest; the last one set out for
+        )  # the newest; the last one whose transition has begun
         self._pace = Pace("linear", 0.0, None)
         self._shown: Tensor | None = None
 
     def wish(
         self, texts: Wish, method: Method = "linear", *, fade: float = 0, blocks: int | None = None
     ) -> None:
-        """Ask for texts, mixed by weight (0 or more; all 0 counts as equal).
+        """Request texts, mixed by weight (0 or more; if all are 0, equally).
 
-        Empty texts count for nothing, unless all are empty: that is a prompt too. A text of
-        weight 0 is encoded ahead. `slerp` is a way to mix two; other counts are mixed linearly.
+        Empty texts are ignored, unless all are empty, which is a valid prompt. A text of weight 0
+        is encoded in advance. `slerp` mixes two texts; any other number is mixed linearly.
 
-        A change takes `fade` seconds, by the same method; or that many `blocks`, where they are
-        given: the first of them still shows the old, the last the new; below 2 it is made at once.
+        A change takes `fade` seconds, by the same method, or `blocks` blocks if given: the first
+        still shows the old prompts, the last the new ones; below 2 the change is immediate.
         """
         self._pace = Pace(method, fade, blocks)
         asked = (*texts, method)
@@ -76,10 +76,10 @@ class Prompts:
         self._texts.want({text: written.get(text, "") for text in needed_first})
 
     def now(self, time: float | None = None) -> Shown:
-        """What the next block is made of; to be called once for each.
+        """The embedding of the next block; call once per block.
 
-        `time` is that of `perf_counter` where none is given. A change that is to fade is measured
-        when it begins: on a GPU, that waits for the work before it in the current stream.
+        `time` defaults to `perf_counter`. The size of a change is measured when a fade begins: on a
+        GPU, that waits for earlier work in the current stream.
         """
         time = perf_counter() if time is None else time
         self._texts.collect()
@@ -91,24 +91,24 @@ class Prompts:
 
     @property
     def arriving(self) -> int:
-        """How many texts the wish needs that are not encoded yet."""
+        """Number of requested texts that are not encoded yet."""
         return sum(map(self._texts.is_coming, self._wish.texts))
 
     @property
     def problems(self) -> list[str]:
-        """Sentences for the user: what could not be encoded, and what was noted."""
+        """Sentences for the user: texts that could not be encoded, and notes."""
         return [said for text in self._wish.texts if (said := self._texts.said(text))]
 
     def fade_left(self, time: float | None = None) -> float:
-        """How much of a fade is to come: seconds, or blocks where it is counted in blocks."""
+        """The rest of a fade: seconds, or blocks if it is counted in blocks."""
         return self._way.left(perf_counter() if time is None else time)
 
     def close(self) -> None:
-        """End the thread, once an encoding that is running has come to its end."""
+        """Stop the thread after the text being encoded."""
         self._texts.close()
 
     def _target(self) -> Tensor | None:
-        """The embedding that is wished, where it is new and all of it is known."""
+        """The requested embedding if it is new and all its texts are encoded."""
         texts, parts, method = self._wish
         embeddings = self._texts.all(texts) if self._wish != self._reached else []
         if not embeddings:
@@ -118,7 +118,7 @@ class Prompts:
 
 
 class PromptMix(NamedTuple):
-    """Cleaned texts, each with its part of the whole, above 0, and how they are mixed."""
+    """Cleaned texts, their shares (above 0, in total 1), and the mixing method."""
 
     texts: tuple[str, ...]
     parts: tuple[float, ...]
@@ -126,7 +126,7 @@ class PromptMix(NamedTuple):
 
 
 def _mix(texts: Wish, method: Method) -> PromptMix:
-    """What counts of cleaned texts; mixes that are equal have one embedding."""
+    """The texts that have an effect; equal mixes have the same embedding."""
     given = [(text, weight) for text, weight in texts if text] or [("", 1.0)]
     whole = sum(weight for _, weight in given)
     parts = [(text, weight / whole if whole else 1 / len(given)) for text, weight in given]
@@ -135,7 +135,7 @@ def _mix(texts: Wish, method: Method) -> PromptMix:
 
 
 class Pace(NamedTuple):
-    """How a change is made; see `Prompts.wish`."""
+    """The method and duration of a change; see `Prompts.wish`."""
 
     method: Method
     fade: float
@@ -143,16 +143,16 @@ class Pace(NamedTuple):
 
 
 class PromptTransition:
-    """From embedding to embedding; it arrives at each exactly."""
+    """The transition from embedding to embedding; it reaches each exactly."""
 
     def __init__(self) -> None:
-        self._source: Tensor | None = None  # the target itself, once that is reached
+        self._source: Tensor | None = None  # is the target once that is reached
         self._target: Tensor | None = None
         self._pace = Pace("linear", 0.0, None)
         self._began, self._blocks = 0.0, 0  # when; blocks since then
 
     def begin(self, target: Tensor, time: float, pace: Pace) -> None:
-        """Set out for another target, from wherever the way has come to."""
+        """Begin a transition to another target, from the current value."""
         here = self.at(time)
         at_once = pace.fade <= 0 if pace.blocks is None else pace.blocks < 2
         if here is None or at_once or float(norm(target - here)) < UNSEEN:
@@ -161,7 +161,7 @@ class PromptTransition:
         self._began, self._blocks = time, 0
 
     def at(self, time: float) -> Tensor | None:
-        """Where the way has come to, for one more block."""
+        """The current value, for one more block."""
         if self._source is None or self._target is None or self._source is self._target:
             return self._source
         method, fade, blocks = self._pace
@@ -172,14 +172,14 @@ class PromptTransition:
         return between(self._source, self._target, part, method) if 0 < part < 1 else self._source
 
     def left(self, time: float) -> float:
-        """What is still to come: seconds, or blocks where they are counted."""
+        """The rest of the transition: seconds, or blocks if it is counted in blocks."""
         _, fade, blocks = self._pace
         left = self._began + fade - time if blocks is None else blocks - self._blocks
         return 0.0 if self._source is self._target else max(0.0, left)
 
 
 class Known(NamedTuple):
-    """An embedding without the zeros beyond the text's own tokens, its length with them, a note."""
+    """An embedding without its zero padding, its length with padding, and a note."""
 
     own: Tensor
     length: int
@@ -187,7 +187,7 @@ class Known(NamedTuple):
 
 
 class EmbeddingCache:
-    """Embeddings by cleaned text: encoded in a thread of their own, the last `KEPT` are kept."""
+    """Embeddings by cleaned text: encoded in a separate thread, the last `KEPT` are kept."""
 
     def __init__(self, encode: Callable[[str], Tensor], note: Callable[[str], str]) -> None:
         self._encode, self._note = encode, note
@@ -195,30 +195,30 @@ class EmbeddingCache:
         self._wanted: set[str] = set()
 
     def want(self, texts: Mapping[str, str]) -> None:
-        """Encode these next, as written, by cleaned text; leave what was wanted and not begun."""
+        """Encode these next, as written, by cleaned text; drop earlier requests not yet begun."""
         self._known.forget_failures(but=self._wanted & texts.keys())
         self._known.leave()
         self._wanted = set(texts)
         for text, written in texts.items():
             self._known.ask(text, partial(self._encoded, written))
-            self._known.known(text)  # used: it stays
+            self._known.known(text)  # marks it as used, so it stays cached
 
     def collect(self) -> None:
-        """Take what the thread has finished."""
+        """Collect what the thread has finished."""
         self._known.collect()
 
     def is_coming(self, text: str) -> bool:
-        """Whether it is asked for, and not collected yet."""
+        """Whether it is requested, and not collected yet."""
         return self._known.is_coming(text)
 
     def all(self, texts: Sequence[str]) -> list[Tensor]:
-        """The embeddings in float32 where every one is known, else none at all."""
+        """The embeddings in float32 if all of them are known; else an empty list."""
         known = [known for text in texts if isinstance(known := self._known.known(text), Known)]
         padded = (F.pad(own.float(), (0, 0, 0, length - own.shape[1])) for own, length, _ in known)
         return list(padded) if len(known) == len(texts) else []
 
     def said(self, text: str) -> str:
-        """What there is to say of a text."""
+        """The note or error of a text; empty if none."""
         known = self._known.known(text)
         return known.note if isinstance(known, Known) else known or ""
 
@@ -227,24 +227,24 @@ class EmbeddingCache:
         self._known.close()
 
     def _encoded(self, text: str) -> Known:
-        """What there is to know of a text; ValueError, with a sentence, where there is nothing."""
+        """The embedding and note of a text; ValueError, as one sentence, if that fails."""
         try:
             embedding, note = self._encode(text), self._note(text)
             if not all_finite([embedding]):
-                raise ValueError("its embedding has numbers that are NaN or infinite")
+                raise ValueError("its embedding contains NaN or infinity")
         except FAILURES as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
         else:
             return _known(embedding, note)
-        # raised out here, for the first error holds the memory of what has failed for lack of it
+        # raised outside `except`, because the first error keeps the failed call's memory alive
         what = f"The prompt {named(clean(text))} could not be encoded ({reason})"
-        raise ValueError(f"{what}; what was shown before stays.")
+        raise ValueError(f"{what}; the previous prompt stays.")
 
 
 def _known(embedding: Tensor, note: str) -> Known:
     rows = embedding[0].any(-1).nonzero()
     own = embedding[:, : int(rows[-1]) + 1 if len(rows) else 0].clone()
-    if own.is_cuda:  # whoever reads it may do so on another stream
+    if own.is_cuda:  # it may be read on another stream
         torch.cuda.current_stream(own.device).synchronize()
     return Known(own, embedding.shape[1], note)
 

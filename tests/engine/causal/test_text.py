@@ -178,7 +178,7 @@ NORM, QUERY = "blocks.1.norm1.weight", "blocks.2.attn.q.weight"
     [
         ({NORM: None}, "blocks.1.norm1.weight is missing; choose"),
         ({"spiece_model": torch.zeros(2)}, "spiece_model is unexpected; choose"),
-        ({QUERY: torch.zeros(8, 4)}, r"blocks.2.attn.q.weight is \(8, 4\) where \(64, 64\) is"),
+        ({QUERY: torch.zeros(8, 4)}, r"blocks.2.attn.q.weight is \(8, 4\), expected \(64, 64\)"),
         ({NORM: None, QUERY: None, "x": torch.zeros(1), "y": torch.zeros(1)}, "and 1 more; choose"),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_file_under_transformers_names_is_the_same_encoder(golden: Fixture, fo
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ({"scaled_fp8": torch.zeros(2)}, "fp8 with scales, of which the one without is read; take"),
+        ({"scaled_fp8": torch.zeros(2)}, "fp8 with scales, which is not supported; use"),
         ({"blocks.0.attn.q.scale_weight": torch.ones(1)}, "fp8 with scales"),
         ({QUERY: torch.zeros(64, 64, dtype=torch.int8)}, "integers .int8., which is not supported"),
     ],
@@ -532,9 +532,7 @@ def test_a_prompt_that_fails_leaves_the_old_and_is_tried_again(
     encoder.error = RuntimeError("CUDA out of memory.\nTried to allocate")
     asked.wish([("new", 1)])
     assert arrived(asked) == (old, False)
-    told = (
-        "The prompt 'new' could not be encoded (CUDA out of memory.); what was shown before stays."
-    )
+    told = "The prompt 'new' could not be encoded (CUDA out of memory.); the previous prompt stays."
     assert asked.problems == [told]
     asked.wish([("new", 2)])
     arrived(asked)
