@@ -236,7 +236,7 @@ def test_a_running_bridge_loads_it_and_says_how_strong_it_is(tmp_path, comfy):
         log = "\n".join(rig.session._host.current.log)
         assert "Traceback" not in log
         rig.session.store.update({"lora_1": "lying/adapter_model"})
-        rig.until(lambda: "of rank 64, which this is not (4), and does not count" in told()[0], 240)
+        rig.until(lambda: "of rank 64, but this one has rank 4, so it is ignored" in told()[0], 240)
         Spelling("another", kohya("lora_unet_", value=3.0)).save(comfy / "lying")
         assert "of rank 64" in told()[0], "a file that is replaced changes nothing by itself"
         rig.session.actions["reload"].run()

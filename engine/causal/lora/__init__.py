@@ -1,1 +1,1 @@
-"""LoRAs: their files, and their layers."""
+"""LoRAs: files and layers."""

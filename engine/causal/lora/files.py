@@ -1,9 +1,9 @@
 """LoRA files of every common style, matched to the linear layers of a network.
 
 A LoRA gives a linear layer two thin matrices, `down` and `up`, whose product is added to the
-weight. Trainers agree on that and differ in how they call the layers: by Wan's names or by
-diffusers', with dots or underscores, behind one prefix or another. Here a layer is looked up in
-the network's own module tree, with and without VACE, and what finds no layer is told, key by key.
+weight. Trainers agree on that but name the layers differently: Wan's names or diffusers', with dots
+or underscores, with various prefixes. Here a layer is looked up in the network's own module tree,
+with and without VACE, and keys without a layer are reported.
 """
 
 import math
@@ -33,9 +33,9 @@ from engine.weights.checkpoint import read
 from engine.weights.finite import largest
 from engine.weights.headers import NESTS
 
-HIGHEST = 10.0  # strength of a LoRA, either way
-STEEPEST = 1000.0  # of alpha / rank: trainers write up to some 10
-LORA_NESTS = ("generator_lora", *NESTS)  # the first is where LongLive's own file holds its LoRA
+HIGHEST = 10.0  # maximum strength of a LoRA, positive or negative
+STEEPEST = 1000.0  # maximum of alpha / rank: trainers write up to about 10
+LORA_NESTS = ("generator_lora", *NESTS)  # the first is used by LongLive's own file
 
 LONE = "alphas without matrices"
 UNKNOWN = "not of a linear layer of this network"
@@ -62,7 +62,7 @@ WAN_NAMES = {
 
 
 class LoraPair(NamedTuple):
-    """The matrices of one layer, as the file has them; the weight gains `scale * up @ down`."""
+    """The matrices of one layer, as in the file; the weight gains `scale * up @ down`."""
 
     down: Tensor  # (rank, inputs)
     up: Tensor  # (outputs, rank)
@@ -71,8 +71,8 @@ class LoraPair(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Adapter:
-    """A LoRA matched to a network: `pairs` by the paths of its linear layers. `alphas` says how
-    strongly they act, and where that stands.
+    """A LoRA matched to a network: `pairs` by the paths of its linear layers. `alphas` describes
+    how strong they are and where that is stored.
     """
 
     source: str
@@ -82,14 +82,14 @@ class Adapter:
 
     @property
     def remark(self) -> str:
-        """A sentence on what of the file has no effect; empty where all has."""
+        """A sentence on the keys that have no effect; empty if there are none."""
         if not self.unused:
             return ""
-        return f"Not used of {self.source}: {_told(self.unused)}."
+        return f"Not used from {self.source}: {_told(self.unused)}."
 
 
 def load_adapter(path: str | Path, network: nn.Module) -> Adapter:
-    """The LoRA of a file, matched to `network`; see `read_adapter`, `read_alphas` and
+    """The LoRA in a file, matched to `network`; see `read_adapter`, `read_alphas` and
     `match_adapter`.
     """
     tensors = read_adapter(path)
@@ -99,10 +99,9 @@ def load_adapter(path: str | Path, network: nn.Module) -> Adapter:
 
 
 def read_adapter(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a LoRA file by the names that the file gives them; see
-    `engine.weights.checkpoint.read`.
+    """The tensors of a LoRA file by their names in the file; see `engine.weights.checkpoint.read`.
 
-    A pickle may also hold them in `LORA_NESTS`. CheckpointError as from `read`.
+    A pickle may also contain them in one of `LORA_NESTS`. CheckpointError as from `read`.
     """
     return read(path, LORA_NESTS)
 
@@ -116,13 +115,13 @@ def match_adapter(
 ) -> Adapter:
     """The pairs of `tensors` for the linear layers of `network`; no tensor is copied.
 
-    `network` has diffusers' module names. `alphas` are for layers that have no tensor of that
-    name; without one in either place, the scale is 1. A layer with parts of another kind of
-    adapter, such as a DoRA, is left out whole, for without them the pair means something else.
+    `network` has diffusers' module names. `alphas` are used for layers without an alpha tensor;
+    without either, the scale is 1. A layer with parts of another kind of adapter, such as a DoRA,
+    is skipped, because the pair means something else without them.
 
-    CheckpointError, naming `source`, where no key belongs to a layer, a pair lacks a half or is
-    there twice, a shape does not fit, the matrices are quantised, or numbers are not finite, as
-    they are or at a strength of `HIGHEST`.
+    CheckpointError, naming `source`, if no key matches a layer, a pair lacks a half or occurs
+    twice, a shape does not fit, the matrices are quantised, or numbers are not finite, either
+    stored or at a strength of `HIGHEST`.
     """
     found, unused = _sorted(tensors, network, source)
     layers = linear_layers(network)
@@ -138,8 +137,8 @@ def match_adapter(
             strengths.append(strength)
     if not pairs:
         raise CheckpointError(
-            f"{source} holds no LoRA for this network: {_told(unused)}; choose a LoRA that was "
-            "made for Wan2.1 text to video."
+            f"{source} contains no LoRA for this network: {_told(unused)}; choose a LoRA made for "
+            "Wan2.1 text to video."
         )
     _check_numbers(pairs, found, network, source)
     told = "; ".join(filter(None, (_summary(strengths), alphas.note)))
@@ -147,7 +146,7 @@ def match_adapter(
 
 
 class Linear(Protocol):
-    """What a LoRA asks of a layer that it changes."""
+    """What a LoRA needs to know of a layer that it changes."""
 
     in_features: int
     out_features: int
@@ -156,7 +155,7 @@ class Linear(Protocol):
 def linear_layers(network: nn.Module) -> dict[str, Linear]:
     """The layers that a LoRA can change, by path: all that have `in_features`.
 
-    Where LoRAs are attached already, the path is that of the whole, not of the layer within.
+    If LoRAs are already attached, the path is that of the outer layer, not of the layer inside.
     """
     return {
         path: module
@@ -172,7 +171,7 @@ def _is_linear(module: nn.Module) -> TypeGuard[Linear]:
 def _sorted(
     tensors: Mapping[str, Tensor], network: nn.Module, source: str | Path
 ) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """The keys by layer and part, and those that belong to none, with the reason."""
+    """The keys by layer and part, and the keys without a layer, with the reason."""
     paths = _names(network)
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
     unused: dict[str, str] = {}
@@ -191,15 +190,15 @@ def _sorted(
             unused[key] = spoiled[path] = WITHOUT[part]
         elif part in found[path]:
             raise CheckpointError(
-                f"{source} holds the same matrix twice, as {found[path][part]} and as {key}; "
-                "choose a file of one LoRA."
+                f"{source} contains the same matrix twice, as {found[path][part]} and as {key}; "
+                "choose a file with a single LoRA."
             )
         else:
             found[path][part] = key
     if quantised:
         raise CheckpointError(
             f"{source} is quantised, with separate scales ({first_few(quantised)}); choose the "
-            "file in bf16 or fp16."
+            "bf16 or fp16 version."
         )
     for path, why in spoiled.items():
         unused |= dict.fromkeys(found.pop(path, {}).values(), why)
@@ -207,7 +206,7 @@ def _sorted(
 
 
 def _reason(key: str, part: str | None, stranger: str) -> str:
-    """Why a key belongs to no layer of the network."""
+    """Why a key matches no layer of the network."""
     if stranger == SECOND:
         return SECOND
     if OTHER_INPUTS.search(key):
@@ -216,7 +215,7 @@ def _reason(key: str, part: str | None, stranger: str) -> str:
 
 
 def _names(network: nn.Module) -> dict[str, str]:
-    """The paths of the linear layers by each name that a file may give them, without dots."""
+    """The paths of the linear layers by each name that files use for them, without dots."""
     names: dict[str, str] = {}
     for path in linear_layers(network):
         for name in (path, _wan(path), path.replace(".to_out.0", ".to_out")):
@@ -225,7 +224,7 @@ def _names(network: nn.Module) -> dict[str, str]:
 
 
 def _wan(path: str) -> str:
-    """Wan's name of a layer, of diffusers'."""
+    """Wan's name of a layer, given diffusers' name."""
     for ours, theirs in WAN_NAMES.items():
         path = path.replace(ours, theirs)
     return path
@@ -238,18 +237,18 @@ def _halves(
     for half, other in (("down", "up"), ("up", "down")):
         if half not in keys:
             raise CheckpointError(
-                f"{source} holds {keys[other]} without its other half; download it again."
+                f"{source} contains {keys[other]} without its other half; download it again."
             )
     down, up = tensors[keys["down"]], tensors[keys["up"]]
     for key, half in ((keys["down"], down), (keys["up"], up)):
         if not half.is_floating_point():
             kind = str(half.dtype).removeprefix("torch.")
             raise CheckpointError(
-                f"{source} is quantised: {key} holds whole numbers ({kind}) where a matrix is "
-                "expected; choose the file in bf16 or fp16."
+                f"{source} is quantised: {key} contains integers ({kind}); choose the bf16 or "
+                "fp16 version."
             )
         if not half.numel():
-            raise CheckpointError(f"{source} holds nothing in {key}; download it again.")
+            raise CheckpointError(f"{source} has no values in {key}; download it again.")
     rank = down.shape[0] if down.ndim else 1
     _check_shape(keys["down"], down, (rank, layer.in_features), source)
     _check_shape(keys["up"], up, (layer.out_features, rank), source)
@@ -257,7 +256,7 @@ def _halves(
 
 
 class _Strength(NamedTuple):
-    """How strongly a pair acts, and where that stands; `alpha` is None where it does nowhere."""
+    """How strong a pair is, and where that is stored; `alpha` is None if it is not."""
 
     alpha: float | None
     rank: int
@@ -279,7 +278,7 @@ def _strength(
     source: str | Path,
     alphas: Alphas,
 ) -> _Strength:
-    """That of a layer, by its tensor or else by what stands beside the tensors."""
+    """The strength of a layer, from its alpha tensor or else from `alphas`."""
     holds = not alphas.kohya or "lora_down" in keys["down"]
     if "alpha" in keys:
         given = tensors[keys["alpha"]]
@@ -297,26 +296,26 @@ def _strength(
     if abs(made.scale) > STEEPEST:
         where = keys.get("alpha", origin)
         raise CheckpointError(
-            f"{source} has an alpha of {found:g} for a rank of {rank} in {where}, which multiplies "
-            f"it by more than {STEEPEST:g}; choose another LoRA."
+            f"{source} has an alpha of {found:g} for a rank of {rank} in {where}, which amplifies "
+            f"it more than {STEEPEST:g} times; choose another LoRA."
         )
     return made
 
 
 def _summary(strengths: list[_Strength]) -> str:
-    """How strongly the layers of a LoRA act, and where that stands, in a few words."""
+    """How strong the layers of a LoRA are, and where that is stored, in a few words."""
     layers = f"{len(strengths)} layers"
     told = [strength for strength in strengths if strength.alpha is not None]
     if not told:
-        return f"{layers} without an alpha, as their matrices are"
+        return f"{layers} without an alpha, used unscaled"
     alphas = _range([strength.alpha or 0.0 for strength in told])
     ranks = _range([strength.rank for strength in told])
     stabilised = ", rank-stabilised" if any(strength.stabilised for strength in told) else ""
     origins = " and ".join(dict.fromkeys(strength.origin for strength in told))
     lacks = len(strengths) - len(told)
-    rest = f"; {lacks} of them without one, as their matrices are" if lacks else ""
+    rest = f"; {lacks} of them without one, used unscaled" if lacks else ""
     idle = sum(strength.alpha == 0 for strength in told)
-    still = f"; {idle} of them change nothing, for their alpha is 0" if idle else ""
+    still = f"; {idle} of them have no effect, because their alpha is 0" if idle else ""
     return f"{layers} with alpha {alphas} of rank {ranks}{stabilised}, from {origins}{rest}{still}"
 
 
@@ -331,9 +330,9 @@ def _check_numbers(
     network: nn.Module,
     source: str | Path,
 ) -> None:
-    """CheckpointError where a matrix has NaN or infinity, or a pair would have in the network's
-    type at the highest strength. Each matrix is looked at once, for its largest number. A header
-    without its data (`meta`) has none.
+    """CheckpointError if a matrix contains NaN or infinity, or a pair would exceed the network's
+    type at the highest strength. Each matrix is read once, for its largest number. Tensors without
+    data (`meta`) are not checked.
     """
     if any(pair.down.is_meta for pair in pairs.values()):
         return
@@ -350,12 +349,12 @@ def _check_numbers(
             steep += [keys["up"]]
     if broken:
         raise CheckpointError(
-            f"{source} holds numbers that are NaN or infinite in {first_few(broken)}; download it "
-            "again, or choose another LoRA."
+            f"{source} contains NaN or infinity in {first_few(broken)}; download it again, or "
+            "choose another LoRA."
         )
     if steep:
         raise CheckpointError(
-            f"{source} holds numbers too large to compute with in {first_few(steep)}; choose "
+            f"{source} contains numbers too large to compute with in {first_few(steep)}; choose "
             "another LoRA."
         )
 
@@ -364,14 +363,14 @@ def _check_shape(key: str, tensor: Tensor, wanted: tuple[int, ...], source: str 
     if tensor.shape != wanted:
         made = MADE_FOR.get(tensor.shape[1], "") if tensor.ndim == 2 else ""
         raise CheckpointError(
-            f"{source} does not fit: {key} is {tuple(tensor.shape)} where {wanted} is expected; "
-            f"{f'it is for {made}: ' if made else ''}choose a LoRA that was made for a network of "
-            "this size."
+            f"{source} does not fit{f', as it is for {made}' if made else ''}: {key} is "
+            f"{tuple(tensor.shape)}, expected {wanted}; choose a LoRA made for a network of this "
+            "size."
         )
 
 
 def _told(unused: Mapping[str, str]) -> str:
-    """What is not used, by reason: a count and the first few keys of each."""
+    """The unused keys by reason: a count and the first few keys of each."""
     reasons = dict.fromkeys(unused.values())
     groups = {why: [key for key, reason in unused.items() if reason == why] for why in reasons}
     return ", ".join(f"{len(keys)} {why} ({first_few(keys)})" for why, keys in groups.items())

@@ -1,8 +1,8 @@
-"""LoRAs at work in a network: merged into its weights for good, or beside them with a fader.
+"""LoRAs in a network: merged into its weights for good, or attached with an adjustable strength.
 
-Merged, a LoRA costs nothing and stays as it is. Attached, it costs two thin products per layer and
-its strength can change between any two passes. Passes are CUDA graphs, which read numbers from
-where they lay at the capture: so the strength lies in a tensor that is written in place.
+A merged LoRA costs nothing and cannot be changed. An attached one costs two thin products per layer
+and its strength can change between any two passes. CUDA graphs read numbers from their address at
+capture, so the strength is a tensor that is written in place.
 """
 
 import re
@@ -23,13 +23,13 @@ Linear: TypeAlias = "nn.Linear | Float8Linear | LoraLinear"
 
 
 def merge(network: nn.Module, adapters: Iterable[tuple[Adapter, float]]) -> None:
-    """Add LoRAs, each with its strength from -10 to 10, to the weights, before quantisation.
+    """Add LoRAs, each with a strength from -10 to 10, to the weights, before quantisation.
 
-    Each weight is summed in float32 and rounded once, however many LoRAs change it. The weights
-    are new tensors: those of before, be they views of a file, stay as they are.
+    Each weight is summed in float32 and rounded once, however many LoRAs change it. The new weights
+    are new tensors: the old ones, which may be views of a file, are not changed.
 
-    ValueError for a strength out of range, where a layer is quantised already, or where what
-    comes of a weight is not finite.
+    ValueError if a strength is out of range, a layer is already quantised, or a resulting weight is
+    not finite.
     """
     chosen = [(adapter, _checked(strength)) for adapter, strength in adapters]
     paths = dict.fromkeys(path for adapter, _ in chosen for path in adapter.pairs)
@@ -43,18 +43,17 @@ def merge(network: nn.Module, adapters: Iterable[tuple[Adapter, float]]) -> None
 def attach(
     network: nn.Module, adapters: Iterable[Adapter], *, dtype: torch.dtype | None = None
 ) -> list["LoraHandle"]:
-    """Put LoRAs beside the layers of `network`, each with strength 1, and return their faders.
+    """Attach LoRAs to the layers of `network`, each with strength 1, and return their handles.
 
-    Attach where the network stays and before its first pass: moving or casting it would part a
-    fader from its layers, and a captured graph knows only what was there at its capture. The
-    matrices are kept in `dtype`, in that of each weight where none is given; layers that are
-    quantised need it given.
+    Attach on the network's final device and before its first pass: moving or casting it would
+    disconnect a handle from its layers, and a captured graph does not see later changes. The
+    matrices are kept in `dtype`, by default each weight's own type; quantised layers need `dtype`.
     """
     return [LoraHandle(network, adapter, dtype) for adapter in adapters]
 
 
 class LoraHandle:
-    """One LoRA beside the layers of a network; made by `attach`."""
+    """One LoRA attached to a network; created by `attach`."""
 
     def __init__(self, network: nn.Module, adapter: Adapter, dtype: torch.dtype | None) -> None:
         self._network = network
@@ -70,11 +69,11 @@ class LoraHandle:
 
     @property
     def strength(self) -> float:
-        """How strongly the LoRA acts, from -10 to 10; 0 gives exactly what the network gives.
+        """The strength of the LoRA, from -10 to 10; 0 gives exactly the network's own result.
 
-        Setting it is one write on the device, in turn with the passes of the same CUDA stream,
-        and waits for nothing. Caches keep what was computed before: a prompt's keys and values
-        follow only when they are made anew. ValueError out of range.
+        Setting it is one write on the device, in order with the passes of the same CUDA stream,
+        and does not wait. Caches keep earlier results: a prompt's keys and values change only when
+        they are computed again. ValueError if out of range.
         """
         return self._strength
 
@@ -84,7 +83,7 @@ class LoraHandle:
         self._written.fill_(self._strength)
 
     def detach(self) -> None:
-        """Take the LoRA out again; others at the same layers stay. Graphs need a new capture."""
+        """Remove the LoRA; others on the same layers stay. Graphs need a new capture."""
         for path, mine in self._layers.items():
             layer = self._network.get_submodule(path)
             while layer is not mine:
@@ -94,9 +93,9 @@ class LoraHandle:
 
 
 class LoraLinear(nn.Module):
-    """A linear layer `base` (or one with LoRAs already) with room for one more LoRA beside it.
+    """A linear layer `base` (which may have LoRAs already) with one more LoRA.
 
-    `strength` is one float32 number on the layer's device, shared by all layers of the LoRA.
+    `strength` is a float32 scalar on the layer's device, shared by all layers of the LoRA.
     """
 
     down: Tensor  # (rank, inputs)
@@ -116,7 +115,7 @@ class LoraLinear(nn.Module):
         self.register_buffer("strength", strength, persistent=False)
 
     def fill(self, pair: LoraPair) -> None:
-        """Copy the matrices of a LoRA in; rank that it lacks stays zero."""
+        """Copy the matrices of a LoRA in; a lower rank is padded with zeros."""
         rank = len(pair.down)
         self.down[:rank] = pair.down.detach()
         self.up[:, :rank] = pair.up.detach().float() * pair.scale
@@ -125,15 +124,16 @@ class LoraLinear(nn.Module):
         """(…, in_features) to (…, out_features)."""
         made = self.base(x)
         thin = F.linear(x, self.down) * self.strength
-        # in place: the product adds itself to what the layer made, with no kernel of its own
+        # in place: the product is added to the layer's output without an extra kernel
         made.view(-1, self.out_features).addmm_(thin.view(-1, thin.shape[-1]), self.up.t())
         return made
 
 
 def _ranks(network: nn.Module, adapter: Adapter) -> dict[str, int]:
-    """The rank of each layer: the highest at the same place of any block, also where it has none.
+    """The rank of each layer: the highest of the same layer in any block, even if its own block has
+    none.
 
-    One compiled program runs all blocks as long as they are alike; files differ from block to
+    One compiled program runs all blocks only if they are alike, but files differ from block to
     block.
     """
     highest: dict[str, int] = {}
@@ -145,12 +145,12 @@ def _ranks(network: nn.Module, adapter: Adapter) -> dict[str, int]:
 
 
 def _place(path: str) -> str:
-    """Where a layer stands in its block, whichever that is."""
+    """A layer's path without the block number."""
     return re.sub(r"\.\d+\.", ".", path, count=1)
 
 
 def _add(layer: nn.Linear | Float8Linear, given: Iterable[tuple[LoraPair, float]]) -> None:
-    """Give a linear layer the sum of its weight and of pairs at their strengths."""
+    """Add pairs at their strengths to the weight of a linear layer."""
     weight = layer.weight.detach()
     if not isinstance(layer, nn.Linear) or weight.dtype.itemsize < 2:
         raise ValueError(
@@ -165,7 +165,7 @@ def _add(layer: nn.Linear | Float8Linear, given: Iterable[tuple[LoraPair, float]
 
 
 def _innermost(layer: Linear) -> nn.Linear | Float8Linear:
-    """The linear layer itself, under all LoRAs beside it."""
+    """The linear layer inside, without its LoRAs."""
     while isinstance(layer, LoraLinear):
         layer = layer.base
     return layer
@@ -180,5 +180,7 @@ def _layer(network: nn.Module, path: str) -> Linear:
 
 def _checked(strength: float) -> float:
     if not LOWEST <= strength <= HIGHEST:
-        raise ValueError(f"A LoRA's strength is from {LOWEST:g} to {HIGHEST:g}, not {strength}.")
+        raise ValueError(
+            f"A LoRA's strength must be from {LOWEST:g} to {HIGHEST:g}; got {strength}."
+        )
     return float(strength)
