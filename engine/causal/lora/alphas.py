@@ -50,7 +50,7 @@ class Pattern:
         self._regex = re.compile(made if text.startswith("^") else rf"(?:.*\.)?{made}")
 
     def means(self, layer: str) -> bool:
-        """Whether the pattern matches a layer's dotted name; the pattern may have a longer prefix."""
+        """Whether this matches a layer's dotted name; the pattern may have a longer prefix."""
         return bool(self._regex.fullmatch(layer)) or self._plain.endswith(f".{layer}")
 
 

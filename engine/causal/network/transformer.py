@@ -159,8 +159,8 @@ class CausalTransformer(nn.Module):
     def _look_back(
         self, attention: WanAttention, x: Tensor, sight: PassView, past: Memory | None
     ) -> Tensor:
-        """Attention of a block's tokens over the window, their own keys included; over themselves
-        alone where there is no past.
+        """Attention of a block's tokens over the window, including their own keys; only over
+        themselves without a past.
         """
         flat = x.flatten(1, 2)
         queries = rotated(_heads(attention.norm_q(attention.to_q(flat)), attention), *sight.asked)

@@ -23,7 +23,7 @@ REFERENCES = 3  # most images
 
 
 class Vace(nn.Module):
-    """Holder of a VACE module's weights, under the names of diffusers' WanVACETransformer3DModel.
+    """Holds a VACE module's weights, with the names of diffusers' WanVACETransformer3DModel.
 
     `after` maps layers of the network to the VACE layer that follows.
     """
