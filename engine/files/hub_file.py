@@ -28,7 +28,7 @@ class RemoteError(OSError):
 
 
 def hub_headers() -> dict[str, str]:
-    """What each request tells the hub: who asks, and the user's token where there is one."""
+    """The headers of each request to the hub: the client, and the user's token if any."""
     return hub.utils.build_hf_headers()  # pyright: ignore[reportUnknownMemberType]  # typed in part
 
 

@@ -1,6 +1,6 @@
 """What the header of a LoRA file says: which network it is for, or why no pipeline can use it.
 
-Unusable files are thus refused for the right reason before anything is loaded. Free of torch.
+So an unusable file is refused for the right reason before anything is loaded. Free of torch.
 """
 
 import re
@@ -33,7 +33,7 @@ WAN22_5B = 3072  # its width
 MADE_FOR = {size.dim: f"Wan2.1 {size.name}" for size in (WAN_1_3B, WAN_14B)} | {
     WAN22_5B: "Wan2.2 5B", DEMO.dim: "the demo weights",
 }  # fmt: skip
-NOBODY = "nothing here: it "
+NOBODY = "no pipeline here: it "
 ANOTHER = "another network"
 HALVES = {"down", "up"}
 BLOCK = r"(?:vace_)?blocks_\d+_"

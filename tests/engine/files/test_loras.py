@@ -151,13 +151,14 @@ def test_the_list_says_size_date_and_what_fits(home, library):
     assert (found["13"].size, found["13"].modified) == (seen.st_size, seen.st_mtime)
     assert {name: lora.made_for for name, lora in found.items()} == {
         "13": "Wan2.1 1.3B", "14": "Wan2.1 14B", "22": "Wan2.2 5B", "flux": "another network",
-        "kohya": "Wan2.1 1.3B", "diffusers": "Wan2.1 14B", "lokr": "nothing here: it is a LoKr",
-        "dora": "nothing here: it is a DoRA", "high": "Wan2.2",
+        "kohya": "Wan2.1 1.3B", "diffusers": "Wan2.1 14B", "lokr": "no pipeline here: it is a LoKr",
+        "dora": "no pipeline here: it is a DoRA", "high": "Wan2.2",
         **dict.fromkeys(
-            ("broken", "odd"), "nothing here: it is damaged, truncated or not a .safetensors file"
+            ("broken", "odd"),
+            "no pipeline here: it is damaged, truncated or not a .safetensors file",
         ),
-        "pickle": "", "empty": "nothing here: it is empty", "ffn": "Wan2.1 14B",
-        "page": "nothing here: it is a web page, not the file itself", "cross": "Wan2.1 14B",
+        "pickle": "", "empty": "no pipeline here: it is empty", "ffn": "Wan2.1 14B",
+        "page": "no pipeline here: it is a web page, not the file itself", "cross": "Wan2.1 14B",
     }  # fmt: skip
     assert set(found["13"].fits) == {"longlive", "streamdiffusionv2", "reward-forcing"}
     assert found["14"].fits == ["krea-realtime-video"]
