@@ -40,7 +40,7 @@ def main() -> None:
     if options.json:
         print(json.dumps([asdict(figure) for figure in found], indent=1))  # noqa: T201
         return
-    table = Table("figure", "measured", "beside", title="spout-bridge bench engine")
+    table = Table("figure", "measured", "note", title="spout-bridge bench engine")
     for figure in found:
         table.add_row(figure.name, figure.value, figure.beside)
     Console().print(table)
@@ -111,7 +111,9 @@ def _prompts(
     vae = options.vae or ("wan" if device.type == "cuda" else "tae")
     try:
         text = random_text_encoder(part, dtype, device)
-        yield Figure("others", f"VAE {vae}, text encoder", f"{text.size.layers} layers, random")
+        yield Figure(
+            "other parts", f"VAE {vae}, text encoder", f"{text.size.layers} layers, random"
+        )
         parts = Parts(spec, network, random_vae(vae, dtype, device), text, text.note)
         load = CausalLoad(vae=vae, passes=options.how)
         yield from prompt_to_picture(parts, size, load, max(2, options.blocks // 10))

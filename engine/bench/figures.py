@@ -97,8 +97,8 @@ def speed(runner: Runner, blocks: int, ceilings: tuple[str, Ceiling]) -> Iterato
     whole = [stages["all"] for stages in seen]
     pictures = PICTURES * runner.stream.spec.block
     fps = pictures * blocks / wall
-    yield Figure("network only, no VAE: pictures a second", f"{fps:.2f}", f"{blocks} blocks, wall")
-    yield Figure("block", _spread(whole), f"{pictures} pictures")
+    yield Figure("network only, no VAE: frames per second", f"{fps:.2f}", f"{blocks} blocks, wall")
+    yield Figure("block", _spread(whole), f"{pictures} frames")
     inside = 0.0
     for stage in ("recache", "recompute", "denoise", "clean"):
         times = [stages[stage] for stages in seen if stage in stages]
@@ -106,9 +106,9 @@ def speed(runner: Runner, blocks: int, ceilings: tuple[str, Ceiling]) -> Iterato
             share = sum(times) / sum(whole)
             inside += share
             yield Figure(f"  {stage}", _spread(times), f"{share:.1%}")
-    yield Figure("  around the passes (noise, x0, bookkeeping)", f"{1 - inside:.1%}")
+    yield Figure("  outside the passes (noise, x0, bookkeeping)", f"{1 - inside:.1%}")
     source, limit = ceilings
-    yield Figure("part of the kernel ceiling", f"{fps / limit.fps:.2f}", source)
+    yield Figure("share of the kernel ceiling", f"{fps / limit.fps:.2f}", source)
 
 
 def against_plain(runner: Runner, fast: Run, blocks: int) -> Iterator[Figure]:
@@ -121,7 +121,7 @@ def against_plain(runner: Runner, fast: Run, blocks: int) -> Iterator[Figure]:
             runner.use(run)
             times[name].append(runner.block()["all"])
     ratio = statistics.median(times["plain"]) / statistics.median(times["fast"])
-    yield Figure("faster than diffusers' blocks, eager", f"{ratio:.2f} times", f"{blocks} each")
+    yield Figure("speed-up over diffusers' eager blocks", f"{ratio:.2f} times", f"{blocks} each")
     flows: list[Tensor] = []
 
     def both(plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ def against_plain(runner: Runner, fast: Run, blocks: int) -> Iterator[Figure]:
     pairs = zip(flows[::2], flows[1::2], strict=True)
     furthest = max((one - other).abs().max().item() for one, other in pairs)
     deviation = f"deviation of a flow {flows[0].std():.2f}"
-    yield Figure("largest difference to it", f"{furthest:.2e}", deviation)
+    yield Figure("largest difference from them", f"{furthest:.2e}", deviation)
     runner.use(fast)
 
 
@@ -143,10 +143,10 @@ def new_prompt(runner: Runner) -> Iterator[Figure]:
     runner.stream.prompt(runner.embeddings.flip(-1))
     end = runner.clock.mark()
     runner.clock.wait()
-    yield Figure("new prompt: keys of the text", f"{1e3 * runner.clock.between(start, end):.1f} ms")
+    yield Figure("new prompt: text keys", f"{1e3 * runner.clock.between(start, end):.1f} ms")
     stages = runner.block()
     if "recache" in stages:
-        yield Figure("new prompt: window again", f"{1e3 * stages['recache']:.1f} ms")
+        yield Figure("new prompt: recache", f"{1e3 * stages['recache']:.1f} ms")
     yield Figure("new prompt: its first block", f"{1e3 * stages['all']:.1f} ms")
 
 
@@ -173,7 +173,7 @@ def memory(runner: Runner, work: Work) -> Iterator[Figure]:
     if device.type != "cuda":
         with Counted() as counted:
             runner.block()
-        yield Figure("memory: a block beside them", f"{counted.peak / 1e9:.3f} GB", "counted")
+        yield Figure("memory: one block on top", f"{counted.peak / 1e9:.3f} GB", "counted")
         return
     peak = torch.cuda.max_memory_allocated(device)
     for _ in range(10):
@@ -197,7 +197,7 @@ def kernel_ceiling(work: Work, dtype: torch.dtype, device: torch.device) -> tupl
 
 
 def work_of(stream: LatentStream, width: int, height: int, steps: int) -> Work:
-    """What a stream does, for the formulas; without a VAE."""
+    """A stream's workload, for the formulas; without a VAE."""
     exact = stream.network.dtype == torch.float32
     precision = PRECISIONS["fp32" if exact else "bf16"]
     return Work(
@@ -207,7 +207,7 @@ def work_of(stream: LatentStream, width: int, height: int, steps: int) -> Work:
 
 
 def cost_of(work: Work) -> Figure:
-    """The work itself, for the reader's own ratios."""
+    """The FLOP of a block, so that readers can compute their own ratios."""
     parts = {stage: cost.flops / 1e12 for stage, cost in block_cost(work).items()}
     said = ", ".join(f"{stage} {flops:.2f}" for stage, flops in parts.items())
     return Figure("FLOP of a block", f"{sum(parts.values()):.2f} T", said)

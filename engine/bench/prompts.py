@@ -44,9 +44,7 @@ def prompt_to_picture(
             show.block(known)
         block = statistics.median(show.block(known).all for _ in range(STEADY))
         pictures = show.block(known).pictures
-        yield Figure(
-            "with VAE and prompts: a block", f"{1e3 * block:.1f} ms", f"{pictures} pictures"
-        )
+        yield Figure("with VAE and prompts: a block", f"{1e3 * block:.1f} ms", f"{pictures} frames")
         unseen: list[Arrival] = []
         again: list[Arrival] = []
         pauses: list[float] = []
@@ -58,11 +56,11 @@ def prompt_to_picture(
             again.append(seen)
             calls += encoder.seconds[before:]
             pauses.append(seen.all - seen.last + show.block(known).first)
-        encoding = f"its encoder {1e3 * statistics.median(encoder.seconds):.1f} ms, meanwhile"
-        yield _arrival("prompt never seen: first picture", unseen, block, encoding)
-        yield _arrival("known prompt: first picture", again, block, "aim: 1 block time")
+        encoding = f"encoder {1e3 * statistics.median(encoder.seconds):.1f} ms, in parallel"
+        yield _arrival("new prompt: first frame", unseen, block, encoding)
+        yield _arrival("known prompt: first frame", again, block, "aim: 1 block time")
         pause = f"{statistics.median(pauses) / block:.2f} block times"
-        yield Figure("  then to the next block's", pause, "from its last picture")
+        yield Figure("  then to the first of the next block", pause, "from its last frame")
         yield Figure("known prompt: encoder", f"{1e3 * sum(calls):.1f} ms", f"{len(calls)} calls")
     finally:
         show.pipeline.close()
@@ -137,7 +135,7 @@ class Hashed:
         return Tokens([crc32(word.encode()) % self._size.vocabulary for word in words], False)
 
     def note(self, text: str) -> str:
-        """Nothing to say."""
+        """Nothing, always."""
         return ""
 
 
