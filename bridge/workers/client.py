@@ -190,6 +190,7 @@ class WorkerClient:
         self.invents = False  # generates without input: it was granted no frames
         self.error = ""
         self.code: int | None = None
+        self.blames: Mapping[str, str] = {}  # load parameters whose files cannot be used, and why
         self.progress: tuple[str, float] = ("", 0.0)
         self.report: Mapping[str, Any] = {}
         self.block = Block()
@@ -566,9 +567,9 @@ class WorkerClient:
                 self._worker_short = text
             case QualityReduced(text=text):
                 self.degraded = text
-            case WorkerFailed(text=text, code=code, unforeseen=unforeseen):
+            case WorkerFailed(text=text, code=code, unforeseen=unforeseen, blames=blames):
                 self.error = text + (logs.see() if unforeseen else "")
-                self.code = code
+                self.code, self.blames = code, blames
         return message
 
     def _note_hello(self, pid: int) -> None:

@@ -9,12 +9,12 @@ from typing import Generic, TypeVar
 from zlib import crc32
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.catalog import artifacts as files
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import DEMO, DEMO_VAE_WIDTH, CausalSpec
-from engine.causal.lora.files import LORA_NESTS, load_adapter
+from engine.causal.lora.files import LORA_NESTS, Adapter, load_adapter
 from engine.causal.lora.layers import LoraHandle, attach, merge
 from engine.causal.memory_check import checked_fit, kept_parts
 from engine.causal.network.attention import attention
@@ -27,6 +27,7 @@ from engine.causal.vae.streams import Vae, load_vae, random_vae
 from engine.cost.fit import pixels
 from engine.cost.memory import Setting
 from engine.cost.roofline import frame_tokens
+from engine.files.errors import CheckpointError
 from engine.files.library import Library, WeightsError, lack
 from engine.files.loras import LoraFile
 from engine.files.shards import stamp
@@ -213,17 +214,42 @@ def _add_loras(parts: Parts, load: CausalLoad, context: Context) -> None:
         except ValueError as error:
             parts.remarks.append(f"{error} It is ignored.")
     root = parts.network.wan
-    adapters = [load_adapter(lora.path, root) for lora in found.values()]
+    adapters = _adapters(found, root)
     parts.remarks += [adapter.remark for adapter in adapters if adapter.remark]
     told = zip(found.values(), adapters, strict=True)
     parts.strengths = [f"{lora.name}: {adapter.alphas}" for lora, adapter in told]
     if load.lora_mode == "merged":
-        merge(root, [(adapter, 1.0) for adapter in adapters])
+        try:
+            merge(root, [(adapter, 1.0) for adapter in adapters])
+        except CheckpointError as error:  # which of them it is, nobody can tell
+            raise _blamed(dict.fromkeys(found, str(error))) from error
     if load.quantization == "fp8":
         _quantise(parts, load, context)
     if load.lora_mode == "live":
         attached = attach(root, adapters, dtype=parts.network.dtype)
         parts.loras = dict(zip(found, attached, strict=True))
+
+
+def _adapters(found: Mapping[int, LoraFile], network: nn.Module) -> list[Adapter]:
+    """The LoRAs, matched to the network. All that cannot be used are named in one CheckpointError:
+    the next start does without them.
+    """
+    adapters: list[Adapter] = []
+    bad: dict[int, str] = {}
+    for place, lora in found.items():
+        try:
+            adapters.append(load_adapter(lora.path, network))
+        except CheckpointError as error:
+            bad[place] = str(error)
+    if bad:
+        raise _blamed(bad)
+    return adapters
+
+
+def _blamed(bad: Mapping[int, str]) -> CheckpointError:
+    """The error for LoRAs by their places, each with its sentence."""
+    text = " ".join(dict.fromkeys(bad.values()))
+    return CheckpointError(text, {f"lora_{place}": why for place, why in bad.items()})
 
 
 def _quantise(parts: Parts, load: CausalLoad, context: Context) -> None:

@@ -1,6 +1,6 @@
 """Errors for files that are not checkpoints, or incomplete ones. Free of torch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
 LIMIT = 100_000_000  # bytes of a header, or read from an archive in total
@@ -13,7 +13,15 @@ WAIT = f"wait for its download to finish, or {AGAIN}"
 
 
 class FileError(ValueError):
-    """A user's file that cannot be used; not a bug. One sentence, with the cure."""
+    """A user's file that cannot be used; not a bug. One sentence, with the cure.
+
+    `blames` are the load parameters that name such files, each with its own sentence; empty if the
+    file is one of the pipeline's own.
+    """
+
+    def __init__(self, text: str, blames: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.blames = dict(blames or {})
 
 
 class CheckpointError(FileError):

@@ -186,6 +186,22 @@ class Library:
                 size += found.path.stat().st_size if found else 0
         return size
 
+    def lora_stamp(self, name: str) -> list[int] | None:
+        """Size and time of the LoRA with this name, to detect changes; None if it is not there."""
+        with suppress(OSError):
+            found = loras.exact(self._lora_folders, name)
+            return shards.stamp(found.path) if found else None
+        return None
+
+    def stamps(self, artifacts: Iterable[Artifact]) -> dict[str, list[int]]:
+        """The same for the files of artifacts that can be read, by path."""
+        found: dict[str, list[int]] = {}
+        for artifact in artifacts:
+            if there := self.find(artifact):
+                with suppress(OSError, FileError):  # it disappears, or is an invalid index
+                    found[str(there.path)] = shards.stamp(there.path)
+        return found
+
     @property
     def _lora_folders(self) -> list[LoraFolder]:
         return loras.lora_folders((place.folder, place.origin) for place in self.places)

@@ -37,12 +37,13 @@ from engine.ipc.segments import PRIVATE_NAME
 from engine.parameters import Value
 from engine.system.json_values import is_list, is_object
 
-VERSION = 3
+VERSION = 4
 
 MOST_REQUESTED = 64  # frames that a block may take
 MOST_MADE = 1000  # frames that a block may give
 LONGEST_LIMIT = 86_400.0  # seconds that a block may take, however long others took
 LONGEST_TEXT = 4000  # letters of a sentence
+MOST_BLAMED = 16  # parameters whose files cannot be used
 LARGEST_REPORT = 100_000  # letters and values of a pipeline's report
 DEEPEST_REPORT = 16  # lists and objects in one another
 UNBROKEN = 2**53  # up to which JSON's readers know whole numbers apart
@@ -62,6 +63,7 @@ class Exit(IntEnum):
     PROTOCOL = 72
     MEMORY = 75
     CUDA = 76
+    FILE = 77
 
 
 MEANING = {
@@ -69,6 +71,7 @@ MEANING = {
     Exit.BROKE: "it hung or crashed in Python; its stacks are in the log",
     Exit.UNUSABLE: "its pictures were unusable too often in a row",
     Exit.LOAD: "it could not be loaded",
+    Exit.FILE: "one of its files cannot be used",
     Exit.PROTOCOL: "it did not understand the bridge; restart that, or install spout-bridge anew",
     Exit.MEMORY: "it ran out of memory twice; choose a smaller size",
     Exit.CUDA: "the GPU reported an error that only a new process can clear",
@@ -113,6 +116,22 @@ class Letters:
 
     def __str__(self) -> str:
         return f"{self.most} letters at most"
+
+
+@dataclass(frozen=True, slots=True)
+class Few:
+    """At most so many texts by name, each of so many letters."""
+
+    most: int
+    longest: int
+
+    def holds(self, value: Mapping[str, str]) -> bool:
+        """See `Bound`."""
+        texts = (*value, *value.values())
+        return len(value) <= self.most and all(len(text) <= self.longest for text in texts)
+
+    def __str__(self) -> str:
+        return f"{self.most} texts at most, each of {self.longest} letters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +180,7 @@ Requested: TypeAlias = Annotated[int, Within(0, MOST_REQUESTED)]
 Process: TypeAlias = Annotated[int, Within(1, 2**32 - 1)]
 Limit: TypeAlias = Annotated[float, Within(0, LONGEST_LIMIT)]
 Sentence: TypeAlias = Annotated[str, Letters(LONGEST_TEXT)]
+Blames: TypeAlias = Annotated[Mapping[str, str], Few(MOST_BLAMED, LONGEST_TEXT)]
 Segment: TypeAlias = Annotated[str, Written(PRIVATE_NAME)]
 Report: TypeAlias = Annotated[Mapping[str, Any], REPORT]
 
@@ -379,12 +399,14 @@ class QualityReduced:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFailed:
     """The worker's last message, where it ends for an error: a sentence, and its exit status.
-    `unforeseen` says that more of it is in the log.
+    `unforeseen` says that more of it is in the log. `blames` are the load parameters that name
+    files which cannot be used, each with its sentence.
     """
 
     text: Sentence
     code: Exit
     unforeseen: bool
+    blames: Blames
 
 
 BridgeMessage: TypeAlias = (
@@ -565,6 +587,13 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(map(_exactly(str), _list(value)))
 
 
+def _texts_by_name(value: object) -> Mapping[str, str]:
+    values = _object(value)
+    if not {*map(type, values.values())} <= {str}:
+        raise TypeError
+    return values
+
+
 def _values(value: object) -> Mapping[str, Value]:
     values = _object(value)
     if not {*map(type, values.values())} <= VALUE_TYPES:
@@ -584,6 +613,7 @@ READERS: dict[object, Callable[[object], object]] = {
     str: _exactly(str),
     Exit: _exit,
     tuple[str, ...]: _texts,
+    Mapping[str, str]: _texts_by_name,
     Mapping[str, Value]: _values,
     Mapping[str, Any]: _object,
     ParameterSnapshot: _snapshot,

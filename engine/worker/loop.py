@@ -23,12 +23,14 @@ from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, cast
 
 from engine.files.errors import FileError
 from engine.ipc.channel import WorkerChannel, worker_end
 from engine.ipc.messages import (
     LONGEST_LIMIT,
+    MOST_BLAMED,
     MOST_MADE,
     MOST_REQUESTED,
     REPORT,
@@ -94,6 +96,7 @@ from engine.worker.watchdog import Watchdog
 
 HEARTBEAT = 1.0  # seconds
 ROOM_AGAIN = 1.0  # seconds until a ring for which there was no room is tried again
+NOBODY: Mapping[str, str] = MappingProxyType({})  # is to blame
 EMPTY = 30  # blocks without a picture in a row: some pipelines need a few before the first
 PATIENCE = 6  # unusable blocks in a row; after three the bridge takes a change back
 
@@ -101,15 +104,25 @@ PATIENCE = 6  # unusable blocks in a row; after three the bridge takes a change 
 class WorkerEnd(Exception):
     """The worker must end with this code; the sentence goes to the bridge first."""
 
-    def __init__(self, code: Exit, text: str = "", *, unforeseen: bool = False) -> None:
+    def __init__(
+        self,
+        code: Exit,
+        text: str = "",
+        *,
+        unforeseen: bool = False,
+        blames: Mapping[str, str] = NOBODY,
+    ) -> None:
         super().__init__(brief(text))
         self.code = code
         self.unforeseen = unforeseen
+        self.blames = {name: brief(why) for name, why in islice(blames.items(), MOST_BLAMED)}
 
     @property
     def last_words(self) -> WorkerFailed:
         """What the bridge is told."""
-        return WorkerFailed(text=str(self), code=self.code, unforeseen=self.unforeseen)
+        return WorkerFailed(
+            text=str(self), code=self.code, unforeseen=self.unforeseen, blames=self.blames
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -556,6 +569,8 @@ class Worker:
             return WorkerEnd(Exit.CUDA, text)
         if is_out_of_memory(error):
             return WorkerEnd(Exit.MEMORY, text)
+        if isinstance(error, FileError) and code is Exit.LOAD:
+            return WorkerEnd(Exit.FILE, text, blames=error.blames)
         return WorkerEnd(code, text, unforeseen=not told)
 
 

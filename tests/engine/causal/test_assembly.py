@@ -1,6 +1,7 @@
 """What pipelines of one worker have in common is read once, and is nobody else's."""
 
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import pytest
@@ -9,10 +10,14 @@ pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
 from dataclasses import replace
 
+import torch
+from safetensors.torch import load_file, save_file
+
 import engine.causal.assembly as assembly
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import LONGLIVE, REWARD_FORCING
 from engine.causal.assembly import SharedPart, SharedParts, assemble
+from engine.files.errors import CheckpointError
 from engine.pipeline import Context
 from tests.support.checkpoints import write_models
 from tests.support.tiny_rows import SIZES, TINY
@@ -69,3 +74,47 @@ def test_pipelines_of_a_worker_share_vae_and_text_encoder_and_those_of_another_d
     assert SharedParts.of(context).vae.how == "wan"
     apart = assemble(longlive, SIZES, CausalLoad(), Context(tmp_path, models, lambda *_: None))
     assert apart.vae is not first.vae
+
+
+def spoiled(path: Path) -> Path:
+    """The same file with NaN in one matrix."""
+    tensors = load_file(path)
+    next(iter(tensors.values())).view(-1)[0] = torch.nan
+    save_file({key: tensor.clone() for key, tensor in tensors.items()}, path)
+    return path
+
+
+def test_every_lora_that_cannot_be_used_is_blamed_by_its_parameter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    models = write_models(tmp_path / "models")
+    context = Context(tmp_path, models, lambda *_: None)
+    style = models / "loras" / "style.safetensors"
+    bad = spoiled(Path(copy(style, style.with_name("bad.safetensors"))))
+    wide = style.with_name("wide.safetensors")
+    save_file({key: tensor.repeat(2, 2) for key, tensor in load_file(style).items()}, wide)
+    spec = replace(REWARD_FORCING, network=TINY)
+    load = CausalLoad(lora_1=bad.name, lora_2=style.name, lora_3=wide.name)
+    with pytest.raises(CheckpointError) as refused:
+        assemble(spec, SIZES, load, context)
+    blames = refused.value.blames
+    assert {*blames} == {"lora_1", "lora_3"}
+    assert blames["lora_1"].startswith(f"{bad} holds numbers that are NaN or infinite in ")
+    assert blames["lora_3"].startswith(f"{wide} does not fit: ")
+    assert str(refused.value) == f"{blames['lora_1']} {blames['lora_3']}"
+
+    def steep(*_: Any) -> None:
+        raise CheckpointError("both are infinite together.")
+
+    monkeypatch.setattr(assembly, "merge", steep)
+    load = CausalLoad(lora_2=style.name, lora_3=style.name, lora_mode="merged")
+    with pytest.raises(CheckpointError) as refused:
+        assemble(spec, SIZES, load, context)
+    assert refused.value.blames == dict.fromkeys(
+        ("lora_2", "lora_3"), "both are infinite together."
+    )
+    vae = models / assembly.files.VAES["wan"].name
+    torch.save({key: tensor * torch.nan for key, tensor in torch.load(vae).items()}, vae)
+    with pytest.raises(CheckpointError, match="NaN") as refused:
+        assemble(spec, SIZES, CausalLoad(), Context(tmp_path, models, lambda *_: None))
+    assert not refused.value.blames, "no parameter names it"

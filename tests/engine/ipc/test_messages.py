@@ -23,6 +23,7 @@ from engine.ipc.messages import (
     BridgeHello,
     BridgeMessage,
     Exit,
+    Few,
     FrameGrant,
     Letters,
     LoadProgress,
@@ -52,6 +53,7 @@ VALUES = {
     str: ("a word", None, 1, ["a"]),
     Exit: (Exit.CUDA, None, 3, "76", True),
     tuple[str, ...]: (("a", "b"), None, "ab", [1], {"a": 1}),
+    Mapping[str, str]: ({"lora_1": "It holds NaN."}, None, [], "x", {"a": None}, {"a": 1}),
     Mapping[str, Value]: ({"size": "64x48", "n": 4}, None, [], {"a": None}, {"a": ["b"]}),
     Mapping[str, Any]: ({"notice": "…", "deep": [[[{}]], None]}, None, [], "x"),
     ParameterSnapshot: (
@@ -66,6 +68,10 @@ NOWHERE = float("nan"), float("inf"), float("-inf"), 10**400, -(10**400)
 # What a field that holds no more than this refuses, right type or not.
 BEYOND = {
     Within: lambda bound: (bound.least - 1, bound.most + 1, 10 * bound.most + 10, *NOWHERE),
+    Few: lambda bound: (
+        dict.fromkeys(map(str, range(bound.most + 1)), "x"), {"a": "x" * (bound.longest + 1)},
+        {"x" * (bound.longest + 1): "a"},
+    ),
     Letters: lambda bound: ("x" * (bound.most + 1), "é" * 10_000_000),
     Written: lambda bound: (
         "", "stage", "../1-2-out-3-0123456789ab", "1-2-out-3-0123456789ab\n", "/etc/passwd",
@@ -179,7 +185,7 @@ def test_both_versions_are_told_where_they_differ_whatever_else_has_changed(
             "guides cannot be 65: it",
         ),
         (
-            b'{"type": "WorkerFailed", "text": "", "code": 3, "unforeseen": true}',
+            b'{"type": "WorkerFailed", "text": "", "code": 3, "unforeseen": true, "blames": {}}',
             "code cannot be 3: it is one of 0, 1, 70",
         ),
     ],

@@ -11,7 +11,7 @@ from itertools import repeat
 import numpy as np
 import pytest
 
-from engine.files.errors import CheckpointError
+from engine.files.errors import CheckpointError, FileError
 from engine.ipc.channel import bridge_end, worker_end
 from engine.ipc.messages import (
     FROM_WORKER,
@@ -404,6 +404,24 @@ def test_as_much_is_told_of_an_error_as_a_sentence_holds(code):
     worker._tell(worker._end(RuntimeError("no such thing, " * 100_000), code).last_words)
     assert told.heard[0].text.startswith("RuntimeError: no such thing, ")
     assert told.heard[0].code is code
+
+
+@pytest.mark.parametrize(("error", "code", "blames"), [
+    (FileError("net.pt is damaged."), Exit.FILE, {}),
+    (FileError("ink is damaged.", {"lora_1": "ink is damaged."}), Exit.FILE,
+     {"lora_1": "ink is damaged."}),
+    (FileError("all are.", dict.fromkeys(map(str, range(99)), "x" * 9999)), Exit.FILE, 16),
+    (ValueError("No such choice."), Exit.LOAD, {}),
+])  # fmt: skip
+def test_files_that_cannot_be_used_are_told_with_the_parameters_to_blame(
+    monkeypatch, error, code, blames
+):
+    monkeypatch.setattr(Counter, "refusal", error)
+    with talking(HELLO, load(fails=True)) as talk:
+        failed = talk.hears(WorkerFailed)
+        assert (failed.text, failed.code, failed.unforeseen) == (str(error), code, False)
+        assert failed.blames == blames or len(failed.blames) == blames
+        assert talk.end() is code
 
 
 def test_a_pipeline_that_never_ends_its_block_is_ended(monkeypatch):
