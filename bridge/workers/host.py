@@ -486,9 +486,9 @@ class EngineHost:
             self._seed()
         elif link is self.coming:
             self._crew.current, self._crew.coming = link, None
-            self._died(link)
+            self._died(link, requested=True)
         elif link is self.current:
-            self._died(link)
+            self._died(link, requested=loading is not None)
 
     def _kept(self, failed: WorkerConfig, runs: WorkerConfig) -> None:
         """A request could not be loaded: keep what was loaded before, unless there is a newer
@@ -497,10 +497,12 @@ class EngineHost:
         if self._wish is None:
             self.kept(failed, runs)
 
-    def _died(self, link: WorkerClient) -> None:
-        """The shown worker died: the breaker decides when it is replaced."""
+    def _died(self, link: WorkerClient, *, requested: bool) -> None:
+        """The shown worker died, perhaps of what was `requested`: the breaker decides when it is
+        replaced.
+        """
         now = perf_counter()
-        self._note_trouble(link.why())
+        (self._troubles.note if requested else self._troubles.died)(link.why(), now)
         self.restarts += 1
         if link.asked_to_die:
             self._breaker.dismissed(link.started, now)

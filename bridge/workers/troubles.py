@@ -9,8 +9,9 @@ TOLD = 60.0  # seconds for which a failed load is reported while another pipelin
 class Troubles:
     """Called by one thread; the texts may be read from any. Each is a sentence, or empty.
 
-    `refused` is a request that failed; it stays until the next success, or for a while if the
-    current pipeline runs well, so as not to hide later errors. `trouble` is a failure without a
+    `refused` is a request that failed; it stays until the next success, until a worker dies of
+    something else, or for a while if the current pipeline runs well, so as not to hide later
+    errors. `trouble` is a failure without a
     request; it stays until the engine runs well again.
     """
 
@@ -24,6 +25,11 @@ class Troubles:
     def note(self, text: str, now: float) -> None:
         """Something failed without a request."""
         self.trouble, self._troubled = text, now
+
+    def died(self, text: str, now: float) -> None:
+        """A worker died without a request."""
+        self.refuse("")
+        self.note(text, now)
 
     def refuse(self, text: str) -> None:
         """A request failed."""

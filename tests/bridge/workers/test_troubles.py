@@ -23,6 +23,15 @@ def test_what_was_refused_is_told_until_it_succeeds():
     assert (troubles.refused, troubles.trouble) == ("", "A block was bad.")
 
 
+def test_what_was_refused_is_not_told_of_a_worker_that_dies_of_something_else():
+    troubles = Troubles(settle=5)
+    troubles.refuse("It could not be loaded.")
+    troubles.died("It crashed.", 100)
+    assert (troubles.refused, troubles.trouble) == ("", "It crashed.")
+    troubles.runs_well(106, loading=False)
+    assert not troubles.refused
+
+
 def test_what_was_refused_is_told_for_a_minute_of_another_that_runs_well():
     troubles = Troubles(settle=5)
     troubles.refuse("It could not be loaded.")
