@@ -57,7 +57,7 @@ from bridge.transports import (
 )
 from bridge.transports.placeholder import PlaceholderSource
 from bridge.workers.client import WorkerClient, WorkerConfig
-from bridge.workers.host import EngineHost
+from bridge.workers.host import EngineHost, Unloadable
 from bridge.workers.machine import LocalMachine, MachineFactory
 from bridge.workers.rollback import Rollback
 from engine import sizes
@@ -126,7 +126,7 @@ class Session:
         self.store = ParameterStore(
             all_specs(self._catalog), files.picture, files.lora, self._unusable
         )
-        self._missed = Missed(self.store)
+        self._missed = Missed(self.store, files.lora_stamp)
         self._folder = DataFolder(settings.assets)
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
         self._restore = Restore(settings, self._catalog, self.store, self._journal, self._missed)
@@ -148,7 +148,7 @@ class Session:
             self._input.newest, self._input.there, self._guides.beside, self._keep,
         )  # fmt: skip
         self._rollback = self._host.rollback = Rollback(self.store)
-        self._host.kept = self._set_back
+        self._host.kept, self._host.instead = self._set_back, self._instead_of
         self._awaited = Awaited(self.weights, self._checked, self.switch)
 
     def _set_up_output(self) -> None:
@@ -295,11 +295,38 @@ class Session:
 
     def _instead(self, row: PipelineRow, lack: str) -> PipelineRow:
         """The stand-in until the first pipeline's files are available; that pipeline if none."""
-        chosen = self.settings.fallback
-        found = self._catalog.rows.get("stylize" if chosen == HOLD else chosen)
-        instead = found if found is not None and found.id != row.id else None
+        instead = self._stand_in(row)
         self._awaited.begin(row, lack, instead)
         return instead or row
+
+    def _stand_in(self, row: PipelineRow) -> PipelineRow | None:
+        chosen = self.settings.fallback
+        found = self._catalog.rows.get("stylize" if chosen == HOLD else chosen)
+        return found if found is not None and found.id != row.id else None
+
+    def _instead_of(self, failed: Unloadable) -> WorkerConfig | None:
+        """What to load in place of a pipeline whose files cannot be used: the same without those
+        that its parameters name, else the stand-in. None if there is neither. Called in the host's
+        thread.
+        """
+        row, load = failed.orders.row, failed.orders.load
+        values, specs = self.store.snapshot.values, self.store.specs
+        aside = {
+            name: why
+            for name, why in failed.blames.items()
+            if name in type(load).model_fields
+            and values[name] == getattr(load, name) != specs[name].default
+        }
+        if aside:
+            self._missed.set_aside(aside)
+            self._keep()
+            return self._host.orders(row, self._checked(row))
+        instead = self._stand_in(row)
+        if failed.blames or instead is None or not row.needs(load):
+            return None
+        why = f"{row.id} could not be loaded: {failed.why}"
+        self._awaited.begin(row, why, instead, bad=True)
+        return self._host.orders(instead, self._checked(instead))
 
     @property
     def returns(self) -> bool:
@@ -389,7 +416,7 @@ class Session:
         if why := self._too_much(row, built, size):
             raise UnusableError({"size": f"size {size}: {why}."})
         self.weights.require(row, built)
-        self._awaited.drop()
+        self._awaited.chosen(row)
         self._missed.drop("pipeline")
         if asked:
             self.store.update(asked, setter)
@@ -607,27 +634,37 @@ class Session:
             self.store.update({"size": AUTO}, Setter(By.SET_BACK, why))
 
     def _begin_with_fitting_loras(self, row: PipelineRow) -> None:
-        """Drop LoRAs of the previous run that do not fit the pipeline's network: their files have
-        changed. A worker would not even start with them.
+        """Set aside LoRAs of the previous run that do not fit the pipeline's network: their files
+        have changed. A worker would not even start with them.
         """
-        for name, why in self.weights.misfits(row, self._checked(row)).items():
-            log.warning("%s It is ignored.", why)
-            self.store.update({name: ""}, Setter(By.SET_BACK, why))
-            self._missed.add(name, None, why)
+        misfits = self.weights.misfits(row, self._checked(row))
+        for why in misfits.values():
+            log.warning("%s It is set aside.", why)
+        if misfits:
+            self._missed.set_aside(
+                {name: why.removeprefix(f"{name}: ") for name, why in misfits.items()}
+            )
 
-    def _set_back(self, failed: WorkerConfig, runs: WorkerConfig) -> None:
-        """Undo a request that could not be loaded, or the next start would fail on it. Called in
-        the host's thread.
+    def _set_back(self, failed: Unloadable, runs: WorkerConfig) -> None:
+        """Undo a request that could not be loaded, or the next start would fail on it. What was
+        awaited is awaited further. Called in the host's thread.
         """
-        values, new, old = self.store.snapshot.values, failed.load, runs.load.model_dump()
+        values, new, old = self.store.snapshot.values, failed.orders.load, runs.load.model_dump()
         back = {
             name: value
             for name, value in old.items()
             if hasattr(new, name) and values[name] == getattr(new, name) != value
             if name != "size" or runs.row.fixed_size
         }
+        for name in self._missed.set_aside_again(back, failed.why):
+            del back[name]
         if back:
             self.store.update(back, Setter(By.SET_BACK, "it could not be loaded"))
+        row = failed.orders.row
+        if failed.bad_file and self._awaited.tried is row is not runs.row:
+            instead = self._instead_of(failed)
+            if instead and instead.row is row:  # without what its parameters named
+                self._host.switch(row, instead.load)
 
     def _panic(self) -> None:
         self.store.update({"black": True, "freeze": True}, Setter(By.ACTION, "panic"))

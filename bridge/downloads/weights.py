@@ -100,6 +100,17 @@ class Weights:
         except SlowError as error:
             return Silence(row.id, str(error))
 
+    def stamps(self, row: PipelineRow, load: Load) -> Mapping[str, Sequence[int]] | None:
+        """What changes with the files of a pipeline with this load, by path; None if the disk does
+        not answer.
+        """
+        wanted = tuple(row.needs(load).values())
+        look = partial(self.library.stamps, wanted)
+        try:
+            return self._disk.ask(("stamps", row.id, wanted), look, PATIENCE)
+        except SlowError:
+            return None
+
     def require(self, row: PipelineRow, load: Load) -> None:
         """MissingWeights if files of a pipeline with this load are missing."""
         if found := self.lack(row, load):

@@ -16,6 +16,7 @@ class By(StrEnum):
     OSC = "OSC"  # the sender's HOST:PORT and the addresses it sent
     START = "start"  # the command line: the flag
     JOURNAL = "journal"  # values of the previous run
+    MISSED = "missed"  # a file that is available again
     ACTION = "action"  # its name
     SWITCH = "switch"  # to another pipeline, with its load parameters: its id
     SET_BACK = "set back"  # by the session, from invalid values: why

@@ -1,6 +1,7 @@
 """The files that values name: images in the assets folder, LoRAs on this machine."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +32,15 @@ class NamedFiles:
     def lora(self, given: str) -> str:
         """The same for a LoRA."""
         return self._found(self._models_disk, path_of(given), self._lora)
+
+    def lora_stamp(self, name: str) -> object:
+        """What changes with the file of a LoRA; None if it is not there, or the disk does not
+        answer.
+        """
+        look = partial(self._library.lora_stamp, name)
+        with suppress(SlowError):
+            return self._models_disk.ask(("stamp", name), look, self.patience)
+        return None
 
     def _lora(self, given: str) -> str:
         return self._library.lora(given).name

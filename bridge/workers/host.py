@@ -13,7 +13,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -37,7 +37,7 @@ from bridge.workers.machine import Machine
 from bridge.workers.rollback import Rollback
 from bridge.workers.troubles import Troubles
 from engine.catalog.rows import PipelineRow
-from engine.ipc.messages import BlockMade, BlockUnusable, brief
+from engine.ipc.messages import BlockMade, BlockUnusable, Exit, brief
 from engine.ipc.segments import RingError
 from engine.parameters import Load, Value
 
@@ -58,6 +58,23 @@ class Wish:
     orders: WorkerConfig
     anew: bool
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unloadable:
+    """What could not be loaded, and why, in a sentence. `bad_file` says that a file cannot be used;
+    `blames` are the load parameters that name such files, each with its sentence.
+    """
+
+    orders: WorkerConfig
+    why: str
+    bad_file: bool = False
+    blames: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @classmethod
+    def of(cls, link: WorkerClient) -> "Unloadable":
+        """What a worker that has ended could not load."""
+        return cls(link.orders, link.why(), link.code == Exit.FILE, link.blames)
 
 
 class EngineHost:
@@ -102,8 +119,10 @@ class EngineHost:
         self.spare_trouble = ""  # why the fallback's last worker ended
         self.rollback: Rollback | None = None  # undoes a change that fails
         self.restarts = 0
-        # called by the host's thread with what could not be loaded and what runs instead
-        self.kept: Callable[[WorkerConfig, WorkerConfig], None] = lambda failed, runs: None
+        # Called by the host's thread: with what could not be loaded and what runs instead; and
+        # where nothing runs, for what to load instead, None to try the same again.
+        self.kept: Callable[[Unloadable, WorkerConfig], None] = lambda failed, runs: None
+        self.instead: Callable[[Unloadable], WorkerConfig | None] = lambda failed: None
 
     # Requests; any thread.
 
@@ -344,7 +363,7 @@ class EngineHost:
             case SwapFailed(failed=failed, text=text):
                 link.end_swap(failed)
                 self._troubles.refuse(text)
-                self._kept(failed, link.orders)
+                self._kept(Unloadable(failed, text), link.orders)
             case _:
                 pass
 
@@ -477,11 +496,11 @@ class EngineHost:
             self._crew.coming = None
             self._troubles.refuse(f"{link.row.id} could not be loaded: {link.why()}")
             log.error(self.refused)
-            self._kept(link.orders, self.current.orders)
+            self._kept(Unloadable.of(link), self.current.orders)
         elif link is self.coming and self._before:
             self._troubles.refuse(f"{link.row.id} could not be loaded: {link.why()}")
             orders, self._before, self._rolled_back = self._before, None, True
-            self._kept(link.orders, orders)
+            self._kept(Unloadable.of(link), orders)
             self._crew.coming = self._try(orders)
             self._seed()
         elif link is self.coming:
@@ -490,7 +509,7 @@ class EngineHost:
         elif link is self.current:
             self._died(link, requested=loading is not None)
 
-    def _kept(self, failed: WorkerConfig, runs: WorkerConfig) -> None:
+    def _kept(self, failed: Unloadable, runs: WorkerConfig) -> None:
         """A request could not be loaded: keep what was loaded before, unless there is a newer
         request.
         """
@@ -499,8 +518,14 @@ class EngineHost:
 
     def _died(self, link: WorkerClient, *, requested: bool) -> None:
         """The shown worker died, perhaps of what was `requested`: the breaker decides when it is
-        replaced.
+        replaced. One whose files cannot be used would only die again.
         """
+        failed = Unloadable.of(link)
+        if failed.bad_file and self._wish is None and (instead := self.instead(failed)):
+            log.error("%s could not be loaded: %s", link.row.id, failed.why)
+            self._crew.current = None
+            self._ask(lambda: None if self._wish else instead, anew=True)
+            return
         now = perf_counter()
         (self._troubles.note if requested else self._troubles.died)(link.why(), now)
         self.restarts += 1

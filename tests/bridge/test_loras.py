@@ -163,8 +163,11 @@ def test_one_of_the_run_before_is_told_by_its_name_and_taken_when_it_is_back(
         rig.until(lambda: not rig.session.status().error)
 
 
-def test_one_that_became_another_since_the_run_before_is_left_out_and_told(tmp_path, comfy):
+def test_one_that_became_another_since_the_run_before_is_left_out_and_told(
+    tmp_path, comfy, monkeypatch
+):
     """Which a worker could not even start with."""
+    monkeypatch.setattr("bridge.state.missed.GLANCE", 0.05)
     lora_file(comfy / "style.safetensors", 1536)
     lora_file(comfy / "good.safetensors", 1536)
     machine = partial(StagedMachine, there=PLENTY)
@@ -180,7 +183,10 @@ def test_one_that_became_another_since_the_run_before_is_left_out_and_told(tmp_p
         assert (values["lora_1"], values["lora_2"]) == ("", "good.safetensors")
         error = rig.session.status().error
         assert "lora_1: style.safetensors is for Wan2.1 14B and does not fit longlive" in error
-        assert error.endswith("It is ignored.")
+        assert error.endswith("It is used again once its file has been replaced.")
+        lora_file(comfy / "style.safetensors", 1536)
+        rig.until(lambda: rig.session.store.snapshot.values["lora_1"] == "style.safetensors")
+        rig.until(lambda: not rig.session.status().error)
 
 
 @pytest.mark.parametrize(("lora", "words"), [
