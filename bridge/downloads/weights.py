@@ -1,4 +1,4 @@
-"""What each pipeline lacks, files or packages, the download of it, and which LoRAs fit: `Weights`."""
+"""What each pipeline lacks (files, packages), its download, and which LoRAs fit: `Weights`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
