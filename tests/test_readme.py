@@ -6,11 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bridge.control.osc.routes import addresses
-from bridge.session import Session
-from bridge.settings import Settings
 from bridge.state.status import Status
-from engine.catalog.rows import Catalog
 from tests.support.plugins import install, without
 
 ROOT = Path(__file__).parent.parent
@@ -50,19 +46,6 @@ def test_the_estimates_follow_the_limits():
 
 def test_the_readme_is_a_page():
     assert len(README.read_text("utf-8").split()) <= MOST_WORDS
-
-
-def test_the_addresses_exist(tmp_path):
-    session = Session(Settings(folder=tmp_path), Catalog())
-    known = {*addresses(session.store.specs.values()), "/bridge/pipeline"}
-    shown = re.findall(r"^(/bridge/\S+)", README.read_text("utf-8"), re.MULTILINE)
-    assert len(shown) >= 3
-    assert set(shown) <= known
-
-
-def test_what_it_links_to_is_there():
-    for target in re.findall(r"\]\(([^)#:]+)\)", README.read_text("utf-8")):
-        assert (README.parent / target).is_file(), target
 
 
 def test_what_the_architecture_names_is_there():
