@@ -1,4 +1,7 @@
-"""What the README, the reference and the architecture say is so."""
+"""What only the README and the reference have: tables that the program prints, a length, figures.
+
+Links, commands and names of every document: tests/test_docs.py.
+"""
 
 import os
 import re
@@ -46,21 +49,6 @@ def test_the_estimates_follow_the_limits():
 
 def test_the_readme_is_a_page():
     assert len(README.read_text("utf-8").split()) <= MOST_WORDS
-
-
-def test_what_the_architecture_names_is_there():
-    text = (README.parent / "docs" / "architecture.md").read_text("utf-8")
-    found = re.findall(r"`((?:bridge|engine|docs|tests)/[\w/.]*)`", text)
-    assert len(found) > 25
-    for target in found:
-        assert (README.parent / target).exists(), target
-    for package in ("bridge", "engine"):
-        table = text.split(f"| `{package}/` | |")[1].split("\n\n")[0]
-        named = {name.strip("`/") for line in table.splitlines()[2:]
-                 for name in line.split("|")[1].split()}  # fmt: skip
-        rooms = {path.name for path in (README.parent / package).iterdir()
-                 if (path / "__init__.py").is_file() or path.suffix == ".py"}  # fmt: skip
-        assert named == rooms - {"__init__.py"}
 
 
 def test_the_figures_of_the_first_minutes_on_windows_are_called_as_on_the_page():
