@@ -1,4 +1,4 @@
-"""The commands of `spout-bridge`."""
+"""What each command of `spout-bridge` runs (`COMMANDS`), and how an error ends it."""
 
 import argparse
 import io

@@ -1,7 +1,9 @@
-"""Scaling and blending of images. All are (H, W, 4) uint8 RGBA, row 0 on top.
+"""Scaling, cropping and blending of images, all (H, W, 4) uint8 RGBA, row 0 on top.
 
 BGRA is converted on arrival: a Spout sender's texture inside Spout, since RGBA is requested
 (`transports/spout`), OpenCV's images in `transports/camera.py` and `transports/film`.
+
+Called by `WorkerClient.grant` for the engine and by `OutputClock` for the output.
 """
 
 from typing import Literal, TypeAlias, cast

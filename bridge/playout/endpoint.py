@@ -1,10 +1,10 @@
-"""What both ends of the frame path share: an end has several carriers, one of them in use.
+"""Sources and sinks that hang, are lost or are switched: what both ends of the frame path share.
 
-A carrier is a thread that opens, uses and closes one source or sink, including its GL context. A
-driver or a disk may block it forever, so nothing waits for it. A requested transport is opened
-beside the current one, then put to use, then the old one is closed; whatever an abandoned carrier
-opens later, it closes itself. A transport that is lost, such as an unplugged camera, reopens by
-itself.
+An end has several carriers, one of them in use. A carrier is a thread that opens, uses and closes
+one source or sink, including its GL context. A driver or a disk may block it forever, so nothing
+waits for it. A requested transport is opened beside the current one, then put to use, then the old
+one is closed; whatever an abandoned carrier opens later, it closes itself. A transport that is
+lost, such as an unplugged camera, reopens by itself.
 """
 
 import logging

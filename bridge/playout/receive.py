@@ -1,4 +1,4 @@
-"""The receiving end of the frame path, and the condition of the input."""
+"""The receiving end of the frame path: whether an input is live, still, waiting or failed."""
 
 from collections.abc import Callable
 from time import perf_counter

@@ -1,4 +1,7 @@
-"""The actions: what a button triggers. The session binds each to its function."""
+"""The actions: what a button triggers. The session binds each to its function.
+
+When an OSC message presses one: `triggered` in `bridge/control/osc/routes.py`.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Load parameters of a pipeline."""
+"""What a pipeline is loaded with: the stored values in its own range, and those asked for now."""
 
 from collections.abc import Mapping
 

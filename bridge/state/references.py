@@ -1,4 +1,7 @@
-"""Reference images: checked, stripped to their pixels, saved under a safe name in one folder."""
+"""Reference images: checked, stripped to their pixels, saved under a safe name in one folder.
+
+In URLs and on disk they are called assets. Bytes of an upload: `bridge/control/http/guard.py`.
+"""
 
 import hashlib
 import re

@@ -71,7 +71,7 @@ class Machine(Protocol):
 
 
 class LocalMachine:
-    """This computer: a worker is a process; in tests, a thread."""
+    """This computer: a worker is a process; with `--engine thread`, a thread."""
 
     def __init__(
         self,

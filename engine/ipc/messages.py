@@ -1,4 +1,4 @@
-"""What bridge and engine worker say to each other: one frozen dataclass a message.
+"""Every message between bridge and engine worker: a frozen dataclass each, its fields with bounds.
 
 The bridge's first message is a `BridgeHello`, the worker's a `WorkerHello`, each with the VERSION
 of what stands here; then the bridge sends a `LoadPipeline`. Once that is there, with a

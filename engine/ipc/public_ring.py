@@ -1,9 +1,11 @@
-"""Rings that strangers can get at, in the layout of `engine/ipc/ring.py`, as files.
+"""The public rings of `shm:`, which other programs may cut short: read and written as files.
 
 Whoever can reach a segment's file may cut it short at any moment, and to touch what is missing of a
 mapping ends the process by SIGBUS. So nothing is mapped here: pictures are read by `preadv` and
 written by `pwritev`, one copy each, and what is missing is a short count. On Windows, where nobody
 can cut a segment, both sides are mapped.
+
+The layout is that of `engine/ipc/ring.py`.
 """
 
 import os

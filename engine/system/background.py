@@ -1,4 +1,4 @@
-"""What takes its time to make, beside a stream that must not wait: made once, and kept."""
+"""Values made in a background thread and kept, beside a stream that must not wait."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping

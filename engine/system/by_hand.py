@@ -1,4 +1,4 @@
-"""What a process of ours says that somebody has started by hand."""
+"""The answer to somebody who starts a process of the bridge by hand."""
 
 import os
 import sys

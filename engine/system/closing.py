@@ -1,4 +1,4 @@
-"""What is opened, used and closed with `with`."""
+"""A context manager for classes that have a `close`: `Closing`."""
 
 from types import TracebackType
 from typing import Self

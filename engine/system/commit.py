@@ -1,6 +1,7 @@
-"""Memory that may still be asked for, and how a refusal is known. Windows promises no more than
-memory and page file hold together, whether it is used or not: a load can fail there with much of
-the memory free. Free of torch.
+"""How much memory may still be allocated, and which errors mean that memory ran out.
+
+Windows promises no more than memory and page file hold together, whether it is used or not: a
+load can fail there with much of the memory free. Free of torch.
 """
 
 import ctypes

@@ -1,5 +1,6 @@
-"""Drives and network shares, which may be away: a stick is pulled out, a machine is off. Free of
-torch; everything here asks the disk.
+"""Drives and network shares that are missing: a stick is pulled out, a machine is off.
+
+Free of torch; everything here asks the disk.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""Calls that may take their time, into a disk or into a long sum, beside a stream that must not."""
+"""Slow calls (a disk, a long sum) in a thread of their own, beside a stream that must not wait."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable

@@ -1,4 +1,4 @@
-"""What kind of value JSON gave, for the type checker too: `isinstance` leaves the parts unknown."""
+"""Whether a JSON value is an object or a list, in a way that the type checker understands."""
 
 from typing import Any, TypeGuard
 

@@ -1,4 +1,4 @@
-"""Whether a sign of life is overdue, judged by somebody who may have slept himself.
+"""When a worker or a block is overdue, judged by somebody who may have slept too.
 
 Pure bookkeeping with times in seconds, so that it can be tested without a clock; the bridge judges
 its workers by it, and a worker its own passes.

@@ -1,4 +1,4 @@
-"""To be woken in time: what every process with a clock to keep asks of Windows."""
+"""Waits that end in time on Windows: a fine clock, and no throttling to save power."""
 
 import ctypes
 import logging

@@ -1,4 +1,4 @@
-"""What the worker refuses to hand over, and how it reads the errors of tensor libraries."""
+"""Which images a worker refuses (NaN, one flat colour); which errors mean out of memory."""
 
 import gc
 import sys
@@ -15,6 +15,9 @@ FLAT = 2  # of 255: a picture that varies by no more than this is one colour
 
 def checked_output(output: Output, model: Image | None) -> Image:
     """One image (H, W, 4) as uint8; UnusableOutput for NaN, infinite or one flat colour.
+
+    NaN shows in floats only: a pipeline that gives bytes checks its own, as `_pictures` in
+    `engine/causal/pipeline.py` does.
 
     A flat picture is right where the input, `model`, is flat itself.
     """

@@ -1,7 +1,7 @@
 """The engine worker: one pipeline, frames in, frames out. The only process with a GPU context.
 
 It may be killed at any time; the bridge starts another. Started as `python -m engine.worker`
-it speaks over its standard input and output; in tests it is a thread.
+it speaks over its standard input and output; `thread.py` runs it as a thread, for some tests.
 
 What both say to each other stands in `engine/ipc/messages.py`; which pictures are refused in
 `guards.py`; how long a block may take says `engine/system/overdue.py`, and `watchdog.py` ends the

@@ -1,4 +1,4 @@
-"""The parameters of a block, made of the snapshot that its grant carries."""
+"""The parameters that a block is made with, from the snapshot in its grant."""
 
 from dataclasses import dataclass
 

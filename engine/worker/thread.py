@@ -1,4 +1,4 @@
-"""The same worker as a thread of the process that asks: for tests and for debugging."""
+"""The engine worker as a thread of the bridge instead of a process: for tests and for debugging."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""The web server's protocols: uvicorn's, each with a seat from `seats`.
+"""One client's HTTP connection or WebSocket: uvicorn's protocols, each with a seat from `seats`.
 
 This adds the limits that uvicorn lacks: head, body and answer must finish in time. Invalid HTTP is
 answered in JSON, and a parser error costs one connection and one traceback.

@@ -1,8 +1,10 @@
-"""Datagrams received between two looks: the newest per parameter, all others in order.
+"""Floods and time tags of OSC: of what came between two looks, the newest per parameter is kept.
 
 A flood from one fader is thinned here, by its raw bytes, before anything is parsed, so that
 50,000 messages a second do not starve the rest of the process. Messages that cannot be thinned are
 handled within the allowance, the newest first.
+
+Bundles for later wait in `Later`, only with `--osc-timetags`.
 """
 
 import heapq

@@ -27,7 +27,7 @@ FLOAT32 = 3.4e38
 
 
 class PacketError(ValueError):
-    """The bytes are not valid OSC."""
+    """The bytes are not valid OSC; `Handler.refuse` counts and reports it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 All addresses are matched together, joined into one string: a set of positions is an integer with
 one bit per position. Each character of a pattern advances all positions at once, so that the time
 depends only on the pattern's length, whatever its form.
+
+How much the patterns of a datagram may set: `MOST_BY_PATTERN` in `handler.py`.
 """
 
 import re

@@ -1,4 +1,6 @@
-"""OSC addresses and what they do: built from the specs and the actions, as one dict."""
+"""OSC addresses and what their arguments mean, made from the specs and actions as one dict; when
+a message presses a button: `triggered`.
+"""
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping

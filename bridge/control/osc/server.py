@@ -1,4 +1,7 @@
-"""OSC in: one thread that receives, thins, parses and sets; it waits only for the socket."""
+"""OSC in: the sockets and the thread that empties them; `handler.py` thins, parses and sets.
+
+Which machines may send: `OscServer._may`.
+"""
 
 import ipaddress
 import logging
