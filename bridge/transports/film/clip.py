@@ -67,7 +67,7 @@ class Timeline:
 
 
 class Clip:
-    """A video file, decoded in the playing thread. A damaged one loops as far as it can be decoded."""
+    """A video file, decoded in the playing thread. A damaged one loops up to the damage."""
 
     def __init__(self, path: Path, kind: str = "") -> None:
         """`kind` is FFmpeg's format name, if its guess cannot be trusted."""
