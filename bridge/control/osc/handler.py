@@ -76,7 +76,7 @@ class Handler:
         self._desk = desk
         self._feedback = feedback
         self.specs = addresses(desk.store.specs.values())
-        self._former = former(desk.store.specs.values())
+        self._former = former(desk)
         self._buttons = buttons(desk)
         self._commands: dict[str, Callable[[Arguments, Sender], None]] = {
             ROOT + "pipeline": self._pipeline,
@@ -370,7 +370,7 @@ class Handler:
         if self._by_pattern >= MOST_BY_PATTERN:
             self.refuse("pattern", "The patterns in a bundle match too much; some were ignored.")
             return False
-        found = self._patterns.matching(address)
+        found = self._matching(address)
         meant = [a for a in found if a in self.specs and self.specs[a].by_pattern]
         self._by_pattern += 1 + len(meant) + len(address) // LETTERS
         if not meant:
@@ -378,6 +378,14 @@ class Handler:
         for each in meant:
             self._attempt(each, self._do, each, message.arguments, sender)
         return bool(meant)
+
+    def _matching(self, pattern: str) -> Sequence[str]:
+        """What a pattern matches; former addresses only if it spells them out, or matches no
+        other.
+        """
+        found = self._patterns.matching(pattern)
+        spelled = [a for a in found if a not in self._former or a.removeprefix(ROOT) in pattern]
+        return spelled or found
 
     def _refuse_pattern(self, pattern: str, found: Sequence[str]) -> None:
         """Report why a pattern does nothing; `found` are all its matches."""

@@ -27,9 +27,12 @@ def addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
     return found | {old: found[new] for old, new in _former(found).items()}
 
 
-def former(specs: Iterable[ParameterSpec]) -> dict[str, str]:
-    """The former addresses, each with its current one."""
-    return _former(_addresses(specs))
+def former(desk: BridgeApi) -> dict[str, str]:
+    """The former addresses of parameters and actions, each with its current one."""
+    pressed = renamed("action", desk.actions.keys())
+    return _former(_addresses(desk.store.specs.values())) | {
+        ROOT + old: ROOT + new for old, new in pressed
+    }
 
 
 def _addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:

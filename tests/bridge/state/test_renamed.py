@@ -116,6 +116,36 @@ def test_an_old_address_is_silent_until_it_is_used(tmp_path):
         assert "/bridge/kv_cache_attention_bias" not in addresses
 
 
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("/bridge/*", []),
+        ("/bridge/s*", []),
+        ("/bridge/{mix,on_loss,anti_flicker}", []),
+        ("/bridge/{fade,steady}", ["steady"]),
+        ("/bridge/lora/[12]", ["lora/1", "lora/2"]),  # which matches no other
+    ],
+)
+def test_a_pattern_means_an_old_address_only_if_it_says_so(tmp_path, caplog, pattern, said):
+    with caplog.at_level(logging.WARNING), osc(tmp_path) as o:
+        o.send(pattern, 0.75)
+        o.send("/bridge/prompt", "sent later")
+        o.until(lambda: o.value("prompt") == "sent later")
+        meant, heard = {f"/bridge/{name}" for name in said}, set[str]()
+        while not {"/bridge/prompt", *meant} <= heard:
+            heard.add(OscMessage(o.feedback.recv(65507)).address)
+    assert [line.partition(" is now")[0].removeprefix("/bridge/") for line in told(caplog)] == said
+    assert heard & {f"/bridge/{row.old}" for row in RENAMED} == meant
+
+
+def test_an_action_pressed_by_its_old_address_is_told_once(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING), osc(tmp_path) as o:
+        for _ in range(2):
+            o.send("/bridge/calm", 1)
+        o.until(lambda: o.desk.acted == ["live", "live"])
+    assert [line.partition(" is now")[0] for line in told(caplog)] == ["/bridge/calm"]
+
+
 @pytest.mark.slow
 def test_every_door_of_a_running_bridge_takes_them(tmp_path):
     """Command line, journal, REST, and what REST tells."""
