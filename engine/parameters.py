@@ -4,6 +4,7 @@
 from block to block. Both are frozen, so that one object can be read by several threads.
 """
 
+import json
 import math
 import re
 import sys
@@ -13,6 +14,7 @@ from ctypes import c_float
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
@@ -41,8 +43,13 @@ TYPED = re.compile(
 )
 GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")  # in London a thousand, in Paris one
 # By what is in a unit, how many of another that may be typed make one of it
-UNITS = {
-    "s": {"s": 1, "sec": 1, "second": 1, "seconds": 1, "ms": 1000},
+MINUTE = Fraction(1, 60)
+UNITS: Mapping[str, Mapping[str, int | Fraction]] = {
+    "s": {
+        **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
+        **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), 1000),
+        **dict.fromkeys(("min", "mins", "minute", "minutes"), MINUTE),
+    },
     "fps": {"fps": 1, "hz": 1},
 }
 PERCENT = {"%": 100}  # make the whole of what goes from 0 to 1
@@ -137,9 +144,13 @@ class ParameterSpec:
         """
         word = value.strip().lower() if isinstance(value, str) else ""
         if self.kind is Kind.BOOL:
-            wanted = isinstance(value, bool) or word in (*WORDS, "0", "1")
+            wanted = word in (*WORDS, "0", "1") or (
+                isinstance(value, (int, float)) and value in (0, 1)
+            )
+        elif self.kind is Kind.SIZE and is_list(value):
+            wanted = True
         elif self.kind is Kind.CHOICE or self.kind in WRITTEN:
-            wanted = isinstance(value, str) or (self.kind is Kind.STEPS and _levels_or_count(value))
+            wanted = isinstance(value, str) or (self.kind is Kind.STEPS and _are_numbers(value))
         else:
             wanted = isinstance(value, (int, float, str)) and not isinstance(value, bool)
             wanted = wanted and word not in WORDS
@@ -204,7 +215,7 @@ class ParameterSpec:
             word = value.strip().lower()
             value = WORDS[word] if word in WORDS else self._typed(value)
         if not isinstance(value, (bool, int, float)):
-            raise ValueError(f"{self.name} takes {self.accepts}, not {type(value).__name__}.")
+            raise self._refusal(value)
         try:
             finite = math.isfinite(value)
         except OverflowError:  # a whole number of hundreds of digits
@@ -226,12 +237,12 @@ class ParameterSpec:
         if unit and unit not in self.units:
             raise self._refusal(text)
         by = self.units.get(unit, 1)
-        return number / by if by != 1 else number
+        return float(Fraction(number) / by) if by != 1 else number
 
     @property
-    def units(self) -> Mapping[str, int]:
+    def units(self) -> Mapping[str, int | Fraction]:
         """What may stand behind a number that is typed, in small letters, and how many of it make
-        one: seconds and milliseconds of a time, percent of what goes from 0 to 1.
+        one: minutes to milliseconds of a time, percent of what goes from 0 to 1.
         """
         if self.kind is Kind.FLOAT and self.maximum == 1 and (self.minimum or 0) >= 0:
             return PERCENT
@@ -252,12 +263,14 @@ class ParameterSpec:
         raise self._refusal(value)
 
     def _text(self, value: object) -> str:
-        if self.kind is Kind.STEPS and is_list(value) and _levels_or_count(value):
+        if self.kind is Kind.STEPS and is_list(value) and _are_numbers(value):
             value = f"[{','.join(map(str, value))}]"
+        if self.kind is Kind.SIZE and is_list(value) and _are_numbers(value):
+            value = "x".join(map(_quoted, value))
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             value = digits(value)
         if not isinstance(value, str):
-            raise ValueError(f"{self.name} takes {self.accepts}, not {type(value).__name__}.")
+            raise self._refusal(value)
         text = mended(value)
         if len(text.encode()) > LONGEST_TEXT:
             raise ValueError(f"{self.name} takes at most {LONGEST_TEXT} bytes of text.")
@@ -312,8 +325,8 @@ def digits(number: float) -> str:
     return format(Decimal(text), "f")
 
 
-def _levels_or_count(value: object) -> bool:
-    """Whether that may be noise levels which are no text: a list as JSON has it, or a number."""
+def _are_numbers(value: object) -> bool:
+    """Whether that is a number, or a list of numbers as JSON has it."""
     parts = value if is_list(value) else [value]
     return all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in parts)
 
@@ -322,8 +335,21 @@ def _quoted(value: object) -> str:
     """A value as a sentence about it has it, cut where it is long."""
     if isinstance(value, int) and value.bit_length() > 128:
         return "a number of so many digits"  # which Python will not write out
-    text = repr(value)
+    if isinstance(value, float):
+        text = digits(value)
+    elif isinstance(value, str):
+        text = repr(value)
+    else:
+        text = _in_json(value)
     return text if len(text) <= LONGEST_TOLD else f"{text[:LONGEST_TOLD]}…"
+
+
+def _in_json(value: object) -> str:
+    """A value in JSON's own words, as REST had it: null, true, [832, 480]."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):  # bytes, which OSC has
+        return repr(value)
 
 
 def control(

@@ -14,7 +14,7 @@ from bridge.state.controls import all_specs
 from bridge.state.renamed import GONE_IN, RENAMED
 from bridge.state.status import STATUS
 from bridge.state.store import merged
-from engine import steps
+from engine import sizes, steps
 from engine.parameters import LONGEST_TEXT, WORDS, Kind, ParameterSpec, describe
 
 # How sizes and lists of noise levels are written; other spellings are read too. Sides end at
@@ -143,7 +143,9 @@ def _value(spec: ParameterSpec, files: Callable[[ParameterSpec], Sequence[str]])
         case Kind.CHOICE:
             return {**told, "type": "string", "enum": _had(spec)}
         case Kind.SIZE:
-            return {**told, "type": "string", "pattern": SIZE}
+            side = {"type": "integer", "minimum": 1, "maximum": sizes.LARGEST}
+            both = {"type": "array", "items": side, "minItems": 2, "maxItems": 2}
+            return {**told, "anyOf": [{"type": "string", "pattern": SIZE}, both]}
         case Kind.STEPS:
             # A count, or a list; JSON Schema cannot require a falling one
             alone = {"type": "integer", "minimum": 1, "maximum": steps.MOST}
@@ -155,7 +157,8 @@ def _value(spec: ParameterSpec, files: Callable[[ParameterSpec], Sequence[str]])
         case Kind.TEXT:
             return {**told, "type": "string", "maxLength": LONGEST_TEXT}
         case Kind.BOOL:
-            return {**told, "type": ["boolean", "string"], "pattern": SWITCHED}
+            words = {"type": ["boolean", "string"], "pattern": SWITCHED}
+            return {**told, "anyOf": [words, {"type": "integer", "minimum": 0, "maximum": 1}]}
         case Kind.FLOAT | Kind.INT:
             whole = spec.kind is Kind.INT
             bounds = {"minimum": spec.minimum, "maximum": spec.maximum}

@@ -164,13 +164,15 @@ TYPED_NUMBERS = [
     ("mix", "50%", 0.5), ("cache_bias", "12,5 %", 0.125), ("seed", "42", 42),
     ("seed", str(2**53 - 1), 2**53 - 1), ("vace_scale", " 1.25 ", 1.25), ("fade", "0,700", 0.7),
     ("vace_scale", "\uff11\uff0c\uff15", 1.5), ("lora_1_strength", "\N{MINUS SIGN}1,5", -1.5),
-    ("mix", "1e-1", 0.1), ("denoising_steps", "2 steps", "1000,500"),
+    ("fade", "1 min", 60.0), ("hold_s", "0,5 minutes", 30.0), ("fade", "0.1min", 6.0),
+    ("fade", "250 msec", 0.25), ("mix", "1e-1", 0.1), ("denoising_steps", "2 steps", "1000,500"),
 ]  # fmt: skip
 WORDS_TYPED = [("freeze", "On", True), ("bypass", "0", False), ("input_mode", " Video", "video")]
 NO_NUMBERS = [
     ("fade", "1,000", "write 1000 or 1."), ("fade", "1,500", "write 1500 or 1.5."),
     ("vace_scale", "50 %", "% is for what goes from 0 to 1; write 0.5 if that is meant."),
-    ("fade", "5 kg", "not '5 kg'."), ("mix", "1.2.3", ""), ("mix", "0x1", ""), ("mix", "1_0", ""),
+    ("fade", "5 kg", "not '5 kg'."), ("max_fps", "1 min", "not '1 min'."),
+    ("mix", "1.2.3", ""), ("mix", "0x1", ""), ("mix", "1_0", ""),
     ("mix", "nan", ""), ("mix", "", ""), ("mix", "half", ""), ("fade", "9" * 5000, "9…."),
     ("denoising_steps", "20", "[20] is one level"), ("denoising_steps", "99", "[99] is one level"),
 ]  # fmt: skip
@@ -183,6 +185,58 @@ def test_a_value_is_taken_as_it_is_typed_at_every_door(client, tmp_path, name, g
     with osc(tmp_path) as held:
         held.send(f"/bridge/{name}", given)
         held.until(lambda: held.value(name) == kept)
+
+
+@pytest.mark.parametrize("sides", [[832, 480], [832.0, 480.0]])
+def test_a_size_may_be_two_numbers_by_rest_as_by_osc(client, sides):
+    answer = client.patch("/api/v1/parameters", json={"size": sides})
+    assert answer.json() == {"size": "832x480"}
+
+
+@pytest.mark.parametrize("name", ["freeze", "black", "bypass"])
+def test_a_switch_takes_by_rest_what_osc_takes(client, name):
+    for value, kept in ((1, True), (0, False), ("on", True), ("off", False), (1.0, True),
+                        ("0", False), (True, True)):  # fmt: skip
+        answer = client.patch("/api/v1/parameters", json={name: value})
+        assert answer.json() == {name: kept}, value
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("mix", None, "a number from 0 to 1, not null."),
+        ("mix", True, "a number from 0 to 1, not true."),
+        ("prompt", False, "text, not false."),
+        ("prompt", ["a", None], 'text, not ["a", null].'),
+        ("freeze", None, "true or false, not null."),
+        ("freeze", 2, "true or false, not 2."),
+        ("freeze", "maybe", "true or false, not 'maybe'."),
+        ("on_loss", True, "not true."),
+        ("size", [832], "not '832'"),
+        ("size", [832, 480, 3], "not '832x480x3'"),
+        ("size", [9000, 480], "not '9000x480'"),
+        ("size", [True, 480], "not [true, 480]."),
+        ("size", {"width": 832}, 'not {"width": 832}.'),
+        ("size", 832, "not 832."),
+        ("seed", 1.5, "not 1.5."),
+    ],
+)
+def test_a_value_is_refused_by_rest_in_jsons_own_words(client, desk, name, given, words):
+    before = desk.store.snapshot.values[name]
+    answer = client.patch("/api/v1/parameters", json={name: given})
+    assert answer.status_code == 422
+    told = answer.json()["detail"][0]["msg"]
+    assert told.startswith(f"{name} takes ")
+    assert words in told
+    assert desk.store.snapshot.values[name] == before
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["s", "sec", "ms", "min", "minutes"]), st.booleans())
+def test_a_time_is_the_seconds_that_its_unit_says(amount, unit, spaced):
+    (fade,) = (spec for spec in describe(CausalParameters) if spec.name == "fade")
+    seconds = amount * 60 if unit.startswith("min") else amount / 1000 if unit == "ms" else amount
+    kept = fade.coerce(f"{amount}{' ' * spaced}{unit}")
+    assert kept == min(seconds, fade.maximum)
 
 
 @pytest.mark.parametrize(("name", "given", "cure"), NO_NUMBERS)

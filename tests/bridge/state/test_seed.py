@@ -88,6 +88,14 @@ def test_osc_says_that_another_seed_holds_than_the_one_that_was_sent(
         assert o.desk.counters.osc_refused == 0
 
 
+@pytest.mark.parametrize("given_", [-5, "-5", -2.0])
+def test_osc_says_which_seed_was_drawn_for_one_below_minus_one(tmp_path, given_):
+    with osc(tmp_path) as o:
+        o.send("/bridge/seed", given_)
+        told = o.heard("/bridge/error")
+        assert told.endswith(f"; using {o.value('seed')}.")
+
+
 @pytest.mark.parametrize("given_", [-1, 42.0, "42"])
 def test_osc_says_nothing_of_a_seed_that_is_taken_as_it_was_sent(tmp_path, given_):
     with osc(tmp_path) as o:

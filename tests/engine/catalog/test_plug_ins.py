@@ -145,7 +145,7 @@ NAMED = {
     "plain": (_Plain, "Its parameter gain has no default; every parameter needs one."),
     "maybe": (_Maybe, "Its parameter gain is declared as typing.Optional[int], not as float, int,"),
     "numbers": (_Numbers, "Its parameter gain has choices that are no texts."),
-    "beyond": (_Beyond, "gain takes a number from 0 to 2, not 3.0."),
+    "beyond": (_Beyond, "gain takes a number from 0 to 2, not 3."),
     "steals": (_Steals, "/bridge/vace, which is used by vace_scale; choose another name"),
     "button": (
         _Button,

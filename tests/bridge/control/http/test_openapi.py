@@ -46,7 +46,8 @@ def test_every_parameter_has_its_type_bounds_and_choices_and_there_is_no_other(c
 ODD = [None, True, False, 0, -1, 1, 2, 0.5, 0.25, 61, 1e9, -1e300, 2**53 - 1, 2**31, "", "on",
        "0.5", "0,5", "+0", "-1", "00.25", "TRUE", "nan", "auto", "832x480", "9000x1", "hold",
        "stylize", "1000,750", "1000,750,500,250,0", "scope", "800,900,", "20", 20, [20], "[750]",
-       "1000", "x" * 65_507, "x" * 65_508, "🦊", [], {}, [1], {"a": 1}]  # fmt: skip
+       "1000", "x" * 65_507, "x" * 65_508, "🦊", [], {}, [1], {"a": 1}, [480, 832],
+       [480, 832, 1], [480, 9000], [0, 480], ["832", "480"]]  # fmt: skip
 
 
 def test_what_the_document_allows_the_store_takes_and_the_other_way_round(client, desk):
