@@ -181,6 +181,15 @@ class ParameterSpec:
             number = min(number, self.maximum)
         return round(number) if self.kind is Kind.INT else float(number)
 
+    def clamps(self, value: object) -> str:
+        """What is wrong with a number out of the range, and the one that `coerce` makes of it, as
+        one sentence; empty for any other value. ValueError as `coerce`.
+        """
+        if self.kind not in (Kind.FLOAT, Kind.INT) or self._within(self._number(value)):
+            return ""
+        told = str(self._refusal(value)).rstrip(".")
+        return f"{told}; using {digits(float(self.coerce(value)))}."
+
     @property
     def accepts(self) -> str:
         """What the parameter takes, in words: `a number from 0 to 2`."""

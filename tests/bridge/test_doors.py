@@ -239,6 +239,28 @@ def test_a_time_is_the_seconds_that_its_unit_says(amount, unit, spaced):
     assert kept == min(seconds, fade.maximum)
 
 
+@pytest.mark.parametrize(
+    ("address", "name", "given", "kept"),
+    [
+        ("/bridge/mix", "mix", 5.0, 1.0), ("/bridge/vace", "vace_scale", -3.0, 0.0),
+        ("/bridge/fade", "fade", "2 min", 60.0),
+    ],
+)  # fmt: skip
+def test_osc_says_once_for_each_address_that_a_value_was_clamped(
+    tmp_path, caplog, address, name, given, kept
+):
+    with osc(tmp_path) as held:
+        for _ in range(2):
+            held.send(address, given)
+            held.hears(address, kept)  # each time, as for one that is refused
+        told = held.heard("/bridge/error", held.sender)
+        assert told.startswith(f"{address}: {name} takes a number from 0 to ")
+        assert told.endswith(f"; using {kept:g}.")
+        assert held.value(name) == kept
+        assert held.desk.counters.osc_refused == 0
+    assert sum(told in record.message for record in caplog.records) == 1
+
+
 @pytest.mark.parametrize(("name", "given", "cure"), NO_NUMBERS)
 def test_what_is_no_number_is_refused_with_the_cure_at_every_door(
     client, desk, tmp_path, name, given, cure

@@ -287,13 +287,16 @@ class Handler:
         log.warning("OSC: %s", text, exc_info=trace)
         self._feedback.tell({ROOT + "error": text[:1000]})
 
-    def _advise(self, note: str, sender: Sender) -> None:
-        """Advise a sender once what to do differently; also logged."""
-        if (sender[0], note) in self._advised or not self._may_tell(perf_counter()):
+    def _advise(self, note: str, sender: Sender, about: str = "") -> None:
+        """Advise a sender once what to do differently; also logged. Notes `about` the same count
+        as one.
+        """
+        about = about or note
+        if (sender[0], about) in self._advised or not self._may_tell(perf_counter()):
             return
         if len(self._advised) >= MOST_KINDS:
             self._advised.clear()
-        self._advised.add((sender[0], note))
+        self._advised.add((sender[0], about))
         log.warning("OSC from %s:%d: %s", *sender, note)
         with suppress(ValueError):  # too many queries at once: it is in the log
             self._feedback.answer({ROOT + "error": note}, sender)
@@ -432,6 +435,8 @@ class Handler:
     ) -> None:
         try:
             given = value(spec, arguments)
+            if not spec.draws and (clamped := spec.clamps(given)):
+                self._advise(f"{address}: {clamped}", sender, address)
             if spec.looks:
                 spec.coerce(given)
                 self._looks[spec.name] = address, given
