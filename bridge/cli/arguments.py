@@ -48,6 +48,19 @@ class Parser(argparse.ArgumentParser):
         end = "" if message.endswith((".", "?")) else "."
         raise UsageError(f"{message}{end} See `{self.prog} --help`.")
 
+    def of(self, words: Sequence[str]) -> "Parser":
+        """The parser of the command that these words begin with; UsageError, with a guess, for an
+        unknown one.
+        """
+        if not self.commands or not words or words[0].startswith("-"):
+            return self
+        name, *rest = words
+        if name not in self.commands:
+            names, guess = ", ".join(self.commands), did_you_mean(name, self.commands)
+            of = f"{self.prog.partition(' ')[2]} " if " " in self.prog else ""
+            raise UsageError(f"Unknown command {f'{of}{name}'!r:.130}; choose {names}.{guess}")
+        return self.commands[name].of(rest)
+
     def refuse_flags(self, unknown: Sequence[str]) -> NoReturn:
         """Raise UsageError for an argument this command does not accept."""
         first = unknown[0]
@@ -76,7 +89,7 @@ def parser_of(lists: Collection[str], models: Collection[str]) -> Parser:
         prog="spout-bridge",
         description="Live frames in, generated video out, controlled by OSC. Never black.",
         epilog=_examples("run", "run --source file:clip.mp4 --sink file:out.mp4", "list sources",
-                         "models download longlive", "doctor"),
+                         "models download longlive", "doctor", "help run"),
     )  # fmt: skip
     whole.add_argument("--version", action="version", version=f"spout-bridge {__version__}")
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -248,6 +261,7 @@ def _completion(add: Adder) -> None:
 def _bench(add: Adder) -> None:
     bench = add("bench", help="measure on this machine")
     measured = bench.add_subparsers(required=True, metavar="WHAT")
+    bench.commands = measured.choices
     whole = measured.add_parser("bridge", help="the path of frames and messages")
     whole.add_argument("--only", default="", metavar="NAME,…", help="only these figures")
     whole.add_argument("--seconds", type=_seconds, default=10, help="approximate time per figure")

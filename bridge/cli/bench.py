@@ -24,12 +24,14 @@ from rich.table import Table
 
 from bridge.control.http.streams import Streams
 from bridge.control.osc.server import OscServer
+from bridge.errors import UsageError
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state.catalog import installed_catalog
 from bridge.state.controls import all_specs
 from bridge.state.store import ParameterStore
 from engine.ipc.segments import PREFIX, folder
+from engine.system.texts import did_you_mean
 
 console = Console()
 
@@ -49,6 +51,10 @@ def bench(only: Sequence[str], seconds: float) -> None:
     """Run the named benchmarks (all by default) and print a table."""
     logging.getLogger("bridge").setLevel(logging.CRITICAL)  # these crashes are intended
     names = only or list(BENCHES)
+    for name in names:
+        if name not in BENCHES:
+            choose = f"choose {', '.join(BENCHES)}.{did_you_mean(name, BENCHES)}"
+            raise UsageError(f"--only: unknown figure {name!r:.80}; {choose}")
     table = Table("figure", "measured", "aim", title="spout-bridge bench bridge")
     for name in names:
         console.print(f"{name} …", style="dim")

@@ -27,7 +27,6 @@ from bridge.system.paths import meant, place, typed
 from bridge.system.processes import speaking_utf8
 from engine.system import drives, loading
 from engine.system.installation import pip, with_extra
-from engine.system.texts import did_you_mean
 
 log = logging.getLogger(__name__)
 
@@ -69,14 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(given: Sequence[str]) -> argparse.Namespace:
     """The parsed arguments; UsageError if they are wrong."""
+    if given and given[0] == "help":
+        given = [*given[1:], "--help"]
     parser = parser_of(LISTS, MODELS)
-    if given and not given[0].startswith("-") and given[0] not in parser.commands:
-        names = ", ".join(parser.commands)
-        guess = did_you_mean(given[0], parser.commands)
-        raise UsageError(f"Unknown command {given[0]!r}; choose {names}.{guess}")
+    command = parser.of(given)
     options, rest = parser.parse_known_args(given, argparse.Namespace(given=given, rest=None))
     if rest and options.command != "bench engine":
-        parser.commands[given[0]].refuse_flags(rest)
+        command.refuse_flags(rest)
     options.rest = rest
     for role in ROLES:
         if uri := getattr(options, role, None):

@@ -35,7 +35,16 @@ from tests.support.bridge import running
         ("models verify --json", "--json works with `models list` only."),
         ("view", "required: URI. See `spout-bridge view --help`."),
         ("completion fish", "choose bash, zsh, powershell."),
-        ("bench engin", "invalid choice: 'engin'"),
+        (
+            "bench engin",
+            "Unknown command 'bench engin'; choose bridge, engine. Did you mean engine?",
+        ),
+        ("bench bridge --onyl osc", "spout-bridge bench bridge does not accept '--onyl'. Did you"),
+        ("bench bridge --only paceing", "unknown figure 'paceing'; choose latency, "),
+        ("bench bridge --only osc,paceing", "Did you mean pacing?"),
+        ("help rnu", "Unknown command 'rnu'; choose run, list"),
+        ("help rnu", "Did you mean run?"),
+        ("help bench bridg", "Did you mean bridge?"),
     ],
 )
 def test_a_wrong_line_is_answered_with_the_cure(typed, told, capsys, tmp_path, monkeypatch):
@@ -48,6 +57,18 @@ def test_a_wrong_line_is_answered_with_the_cure(typed, told, capsys, tmp_path, m
     assert told in said.err
     assert "usage:" not in said.err, "one sentence, not a page"
     assert said.out == ""
+
+
+@pytest.mark.parametrize("words", [["run"], ["bench", "bridge"], []])
+def test_help_with_a_command_is_its_help(words, capsys):
+    told = []
+    for typed in (["help", *words], [*words, "--help"]):
+        with pytest.raises(SystemExit) as end:
+            main(typed)
+        assert end.value.code == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    assert " ".join(["usage: spout-bridge", *words]) in told[0]
 
 
 def test_a_scheme_that_is_mistyped_is_guessed(capsys, tmp_path, monkeypatch):
