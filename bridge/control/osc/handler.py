@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from functools import partial
 from ipaddress import ip_address
 from itertools import islice
@@ -15,7 +16,7 @@ from bridge.control.osc.errands import Asked, Errand, Errands, Group, Groups
 from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.inbox import WILD_BYTES, Allowance, Inbox, Item, Sender, address_of
 from bridge.control.osc.packets import BUNDLE, Arguments, PacketError, parse, split
-from bridge.control.osc.patterns import Patterns, is_pattern
+from bridge.control.osc.patterns import LONGEST, Patterns, is_pattern
 from bridge.control.osc.routes import (
     ROOT,
     addresses,
@@ -264,15 +265,19 @@ class Handler:
         values, specs = self._desk.store.snapshot.values, self._desk.store.specs
         self._feedback.tell({ROOT + specs[name].osc: values[name] for name in names})
 
-    def refuse(self, kind: str, text: str, error: Exception | None = None) -> None:
+    def refuse(
+        self, kind: str, text: str, error: Exception | None = None, guess: Callable[[], str] = str
+    ) -> None:
         """Count and report a refusal; see `_complain`."""
         with self._lock:  # errands are refused too
             self._desk.counters.osc_refused += 1
-        self._complain(kind, text, error)
+        self._complain(kind, text, error, guess)
 
-    def _complain(self, kind: str, text: str, error: Exception | None = None) -> None:
+    def _complain(
+        self, kind: str, text: str, error: Exception | None = None, guess: Callable[[], str] = str
+    ) -> None:
         """Log and report it, at most once a second for each kind. The traceback of an unexpected
-        `error` is logged once.
+        `error` is logged once. `guess` adds what was probably meant; it takes a while.
         """
         with self._lock:
             now = perf_counter()
@@ -284,6 +289,7 @@ class Handler:
             trace = error if error and kind not in self._traced else None
             if trace and len(self._traced) < MOST_KINDS:
                 self._traced.add(kind)
+        text += guess()
         log.warning("OSC: %s", text, exc_info=trace)
         self._feedback.tell({ROOT + "error": text[:1000]})
 
@@ -417,7 +423,15 @@ class Handler:
         elif address in self._commands:
             self._then.append((address, partial(self._commands[address], arguments, sender)))
         elif not address.startswith(OURS):
-            self.refuse("address", f"Unknown address {address[:80]!r}.")
+            guess = partial(self._guess, address)
+            self.refuse("address", f"Unknown address {address[:80]!r}.", guess=guess)
+
+    def _guess(self, address: str) -> str:
+        """The known address that is most like an unknown one, as a question."""
+        known = {*self.specs, *self._buttons, *self._commands} - self._former.keys()
+        names = {each.removeprefix(ROOT).casefold(): each for each in known}
+        near = get_close_matches(address[:LONGEST].removeprefix(ROOT).casefold(), names, 1)
+        return f" Did you mean {names[near[0]]}?" if near else ""
 
     def _press(self, address: str) -> None:
         """Press a button; more presses than any hand makes are refused."""

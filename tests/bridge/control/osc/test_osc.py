@@ -186,6 +186,20 @@ def test_what_no_plug_ins_parameter_may_take_is_all_that_osc_answers_to(o):
     assert roots == COMMANDS | {action.name.partition("/")[0] for action in ACTIONS} | former
 
 
+@pytest.mark.parametrize(
+    ("typed", "guess"),
+    [
+        ("/bridge/promt", " Did you mean /bridge/prompt?"),
+        ("/bridge/Rest", " Did you mean /bridge/reset?"),
+        ("/bridge/prompt/2/wieght", " Did you mean /bridge/prompt/2/weight?"),
+        ("/brigde/nothing", ""),
+    ],
+)
+def test_an_unknown_address_is_answered_with_the_nearest(o, typed, guess):
+    o.send(typed, 1)
+    assert o.heard("/bridge/error") == f"Unknown address {typed!r}.{guess}"
+
+
 def test_buttons_and_pipelines(o):
     o.send("/bridge/reset")
     o.send("/bridge/reset", 0.0)
