@@ -16,6 +16,7 @@ from engine.catalog.artifacts import LORAS
 from engine.catalog.specs import SPECS
 from engine.files.kinds import SUFFIXES, unread
 from engine.files.lora_header import MOST, UNKNOWN, LoraHeader, looked, unfit
+from engine.system.texts import did_you_mean
 
 FOLDERS = {LORAS, "lora"}  # in any case: ComfyUI's, Scope's, other programs'
 PICKLES = (".bin", ".ckpt")  # not supported, but convertible
@@ -77,14 +78,17 @@ def find(folders: Sequence[LoraFolder], given: str, home: Path) -> LoraFile:
     ValueError, as one sentence, if it is not in `folders`, is ambiguous, or cannot be used by any
     pipeline, by its extension or header. `home` is where a missing one should be put.
     """
-    absent = ValueError(f"LoRA {given!r:.130} not found in {home}; put its file there.")
+    absent = f"LoRA {given!r:.130} not found in {home}; put its file there."
     try:
         name = given.replace("\\", "/")
         found = exact(folders, name) or _by_any_name(folders, name)
     except OSError:  # not a valid file name
-        raise absent from None
+        raise ValueError(absent) from None
     if found is None:
-        raise absent
+        names = [PurePosixPath(lora.name).with_suffix("") for lora in _all(folders)]
+        known = [text for path in names for text in (str(path), path.name)]
+        stem = name.removesuffix(PurePosixPath(name).suffix)
+        raise ValueError(absent + did_you_mean(stem, known))
     _check_kind(found)
     if refused := _header(found.path).refused:
         raise ValueError(refused)

@@ -58,6 +58,15 @@ def test_a_lora_is_offered_and_taken_by_any_of_its_names(tmp_path, comfy):
             assert client.patch("/api/v1/parameters", json={"lora_1": given}).status_code == 200
             assert held() == "wan/Ink Wash.safetensors", "what holds"
             rig.session.store.update({"lora_1": ""})
+        for given, guess in (("ink wsh", "Ink Wash"), ("wan/Ink Wish.safetensors", "wan/Ink Wash"),
+                             ("mystyle", "my style"), ("nothing like it", "")):  # fmt: skip
+            refused = client.patch("/api/v1/parameters", json={"lora_1": given})
+            assert refused.status_code == 422
+            told = refused.json()["detail"][0]["msg"]
+            assert told.endswith(f"file there. Did you mean {guess}?" if guess else "file there.")
+        unknown = client.post("/api/v1/actions/rest", json={})
+        assert unknown.status_code == 404
+        assert unknown.json()["detail"].endswith(" Did you mean reset?")
         for row in offered:
             client.patch("/api/v1/parameters", json={"lora_1": row["name"]})
             assert held() == row["name"]

@@ -39,6 +39,7 @@ from bridge.state.store import ParameterError, UnusableError
 from bridge.system import logs
 from bridge.system.aside import Disk, SlowError
 from engine.parameters import Value
+from engine.system.texts import did_you_mean
 
 T = TypeVar("T")
 
@@ -223,7 +224,8 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
             tell_once(f"action {name}", former[name])
         action = desk.actions.get(former.get(name, name))
         if action is None:
-            raise HTTPException(404, f"Unknown action {name!r:.80}; choose {', '.join(names)}.")
+            choose = f"choose {', '.join(names)}.{did_you_mean(name, names)}"
+            raise HTTPException(404, f"Unknown action {name!r:.80}; {choose}")
         try:
             action.run()
         except MissingWeights as error:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from bridge.control.osc.routes import ROOT
+from engine.system.texts import did_you_mean
 
 Schema: TypeAlias = Mapping[str, Any]
 
@@ -111,7 +112,8 @@ def _of(schema: Schema, pipeline: str) -> list[Mapping[str, Any]]:
     """The parameters of the output and of one pipeline, or of all."""
     rows = {row["id"]: {*row["parameters"], *row["load"]} for row in schema["pipelines"]}
     if pipeline and pipeline not in rows:
-        raise ValueError(f"Unknown pipeline {pipeline!r}; choose {', '.join(rows)}.")
+        choose = f"choose {', '.join(rows)}.{did_you_mean(pipeline, rows)}"
+        raise ValueError(f"Unknown pipeline {pipeline!r}; {choose}")
     others = set[str]().union(*rows.values()) - rows[pipeline] if pipeline else set[str]()
     return [spec for spec in schema["parameters"] if spec["name"] not in others]
 
