@@ -3,7 +3,7 @@
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,7 +11,14 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 from urllib.parse import urlsplit
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -23,6 +30,19 @@ from engine.system.texts import mended
 
 PREFIX = "SPOUT_BRIDGE_"  # of environment variables
 NEAR = 0.6  # similarity, 0 to 1, from which a name is suggested
+
+
+def webhook(url: str) -> str:
+    """The URL, or empty; ValueError, whose text does not quote it, since it may hold a secret."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an invalid port or bracketed address
+        good = False
+    if url and (not good or not url.isascii() or any(c.isspace() or ord(c) < 32 for c in url)):
+        raise ValueError("takes a URL such as https://example.org/hook")
+    return url
+
 
 ExactSize: TypeAlias = Annotated[str, AfterValidator(sizes.exact)]
 Uri: TypeAlias = Annotated[str, AfterValidator(meant)]
@@ -58,6 +78,16 @@ def unknown_variables() -> dict[str, str]:
     strange = {name: rest for name in given if (rest := name.upper()[len(PREFIX) :]) not in known}
     near = {name: get_close_matches(rest, known, 1, NEAR) for name, rest in strange.items()}
     return {name: f"{PREFIX}{found[0]}" if found else "" for name, found in near.items()}
+
+
+def said(name: str, flags: Collection[str]) -> str:
+    """A setting by the name under which a user gave it: `--port`, or SPOUT_BRIDGE_PORT if it is not
+    among the `flags` and in the environment.
+    """
+    variable = f"{PREFIX}{name.upper()}"
+    if name not in flags and variable in (given.upper() for given in os.environ):
+        return variable
+    return f"--{name.replace('_', '-')}"
 
 
 def shown_default(field: FieldInfo) -> str:
@@ -178,7 +208,7 @@ class Settings(BaseSettings):
         default="hold",
         description="shown while the engine delivers no frames: PIPELINE, file:CLIP, card or hold",
     )
-    alarm: str = Field(
+    alarm: Annotated[str, AfterValidator(webhook)] = Field(
         default="",
         description="http(s) URL notified when the engine fails and when it is back",
     )
@@ -212,6 +242,17 @@ class Settings(BaseSettings):
         default=False, description="stop as on Ctrl-C when standard input, a pipe, is closed"
     )
 
+    _flags: frozenset[str] = PrivateAttr(default=frozenset())
+
+    def __init__(self, **given: Any) -> None:
+        """`given` are the flags; the environment supplies the rest."""
+        super().__init__(**given)
+        self._flags = frozenset(given)
+
+    def said(self, name: str) -> str:
+        """A setting by the name under which it was given; see `said`."""
+        return said(name, self._flags)
+
     @model_validator(mode="before")
     @classmethod
     def _mend(cls, values: Any) -> Any:
@@ -239,10 +280,7 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no log may show: the token, and all of a webhook's URL but the host."""
-        try:
-            alarm = urlsplit(self.alarm)
-        except ValueError:  # refused later, in a sentence that does not quote it
-            return (self.token, self.alarm)
+        alarm = urlsplit(self.alarm)
         return (self.token, alarm.path.strip("/"), alarm.query)
 
     @property

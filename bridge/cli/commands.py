@@ -7,7 +7,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from rich.table import Table
 from bridge.cli.arguments import parser_of
 from bridge.cli.completion import script
 from bridge.errors import CommandError, ExitStatus, UsageError
-from bridge.settings import PREFIX, Settings, accepts, unknown_variables
+from bridge.settings import PREFIX, Settings, accepts, said, unknown_variables
 from bridge.state.inputs import ROLES
 from bridge.system import logs
 from bridge.system.endings import stop_event
@@ -133,18 +133,17 @@ def _settings(options: argparse.Namespace) -> Settings:
             "This account has no home folder; choose a folder with --folder."
         ) from None
     except ValidationError as error:
-        raise UsageError(_wrong(error.errors()[0])) from None
+        raise UsageError(_wrong(error.errors()[0], given)) from None
 
 
-def _wrong(first: Any) -> str:
+def _wrong(first: Any, flags: Collection[str]) -> str:
     """What is wrong with a setting, in one sentence with what it accepts."""
-    said, name = first["msg"].removeprefix("Value error, "), str((*first["loc"], "")[0])
-    flag = f"--{name.replace('_', '-')}" if name else "a setting"
+    why, name = first["msg"].removeprefix("Value error, "), str((*first["loc"], "")[0])
     if name in Settings.model_fields and first["type"] != "value_error":
-        said = f"{accepts(name)}, not {first['input']!r}"
-    elif not said.startswith("takes "):
-        said = f"cannot be {first['input']!r}: {said}"
-    return f"{flag} {said}."
+        why = f"{accepts(name)}, not {first['input']!r}"
+    elif not why.startswith("takes "):
+        why = f"cannot be {first['input']!r}: {why}"
+    return f"{said(name, flags) if name else 'a setting'} {why}."
 
 
 def _no_variables(flags: Mapping[str, str]) -> None:

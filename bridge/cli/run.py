@@ -96,14 +96,15 @@ def _token(settings: Settings) -> str:
         length = len(settings.token)
         fault = "others" if 16 <= length <= 256 else str(length)
         raise UsageError(
-            "--token takes 16 to 256 letters, digits, dashes, dots, underscores and tildes; this "
-            f"one has {fault}. Use --lan without a token to have one generated."
+            f"{settings.said('token')} takes 16 to 256 letters, digits, dashes, dots, underscores "
+            f"and tildes; this one has {fault}. Use --lan without a token to have one generated."
         )
     if settings.lan and not settings.token:
         return new_token()
     if settings.host.lower() not in LOOPBACK and not settings.token and not settings.lan:
         raise CommandError(
-            f"--host {settings.host} opens the page to others: add --token SECRET or use --lan.",
+            f"{settings.said('host')} {settings.host} opens the page to others: add --token SECRET "
+            "or use --lan.",
             ExitStatus.UNSAFE,
         )
     return settings.token
@@ -212,7 +213,7 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
     def write() -> None:
         console.print(f"spout-bridge  {way}", style="bold", soft_wrap=True)
         console.print(f"page  {page}", soft_wrap=True)
-        console.print(f"OSC   UDP {port}, for example /bridge/vace 1.5")
+        console.print(f"OSC   {where_osc(settings, port)}", soft_wrap=True)
         if place:
             console.print(f"log   {place}", soft_wrap=True)
         if restored:
@@ -220,6 +221,20 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
         console.print("Ctrl-C to stop.")
 
     logs.say(write)
+
+
+def where_osc(settings: Settings, port: int) -> str:
+    """Where OSC is received, and from whom."""
+    example = "for example /bridge/vace 1.5"
+    if not settings.osc_lan and not settings.osc_allow:
+        return f"UDP {port}, {example}"
+    others = ", ".join(settings.osc_allow)
+    if not settings.osc_lan:
+        return f"UDP 127.0.0.1:{port} only; add --osc-lan to receive from {others}"
+    where = f"UDP {EVERYWHERE[0]}:{port}, every address of this machine"
+    if not others:
+        return f"{where}, but accepted from this machine only; add --osc-allow ADDRESS"
+    return f"{where}, from {others} and this machine, {example}"
 
 
 def _watch(console: Console, session: Session, stop: threading.Event) -> None:

@@ -43,10 +43,11 @@ class OscServer:
         """
         self._counters = desk.counters
         self._lan = settings.osc_lan
-        self._allowed = [ipaddress.ip_network(text, strict=False) for text in settings.osc_allow]
+        allow, feedback = settings.said("osc_allow"), settings.said("osc_feedback")
+        self._allowed = [_network(text, allow) for text in settings.osc_allow]
         self._known: dict[str, bool] = {}
         self._own: dict[str, bool] = {}
-        targets = [_target(text) for text in settings.osc_feedback]
+        targets = [_target(text, feedback) for text in settings.osc_feedback]
         self._feedback = Feedback(desk, self._send, targets)
         self._handler = Handler(desk, self._feedback, patterns)
         self._inbox = self._handler.inbox()
@@ -82,6 +83,7 @@ class OscServer:
     def start(self) -> None:
         """Start listening."""
         self._thread.start()
+        log.info("OSC is received on UDP %s:%d", self._host(socket.AF_INET), self.port)
         self._feedback.start()
 
     def close(self) -> None:
@@ -251,14 +253,25 @@ def _sending(sock: socket.socket) -> socket.socket:
     return sock
 
 
-def _target(text: str) -> Sender:
+def _network(text: str, setting: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """An address or network that may send."""
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        example = "192.168.1.20 or 192.168.1.0/24"
+        raise ValueError(
+            f"{setting} takes addresses or networks such as {example}, not {text!r:.80}."
+        ) from None
+
+
+def _target(text: str, setting: str) -> Sender:
     """HOST:PORT as a target address; a name is resolved once, at startup."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError(f"--osc-feedback takes HOST:PORT such as 127.0.0.1:9000, not {text!r}.")
+        raise ValueError(f"{setting} takes HOST:PORT such as 127.0.0.1:9000, not {text!r}.")
     try:
         # IPv4 first if a name has both.
         found = sorted(socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM))
     except OSError:
-        raise ValueError(f"--osc-feedback: host {host!r} not found.") from None
+        raise ValueError(f"{setting}: host {host!r} not found.") from None
     return str(found[0][4][0]), int(port)

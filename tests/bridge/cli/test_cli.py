@@ -21,7 +21,9 @@ import pytest
 from rich.console import Console
 
 import bridge.transports
-from bridge.cli.commands import LISTS, main
+from bridge.cli.arguments import parser_of
+from bridge.cli.commands import LISTS, MODELS, main
+from bridge.cli.run import where_osc
 from bridge.cli.send import send_frames
 from bridge.errors import ExitStatus
 from bridge.settings import Settings, unknown_variables
@@ -209,6 +211,59 @@ def test_what_cannot_be_is_one_sentence_with_the_cure(
     assert end.value.code == wanted
     assert words in " ".join(capsys.readouterr().err.split())
     assert threading.active_count() <= threads, "nothing is half-started"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words", "wanted"),
+    [
+        ("PORT", "abc", "takes a whole number from 0 to 65535, not 'abc'.", 2),
+        ("OUTPUT_FPS", "many", "takes a number from 1 to 240, not 'many'.", 2),
+        ("OUTPUT_SIZE", "huge", "takes WIDTHxHEIGHT such as", 2),
+        ("LAN", "maybe", "takes true or false, not 'maybe'.", 2),
+        ("FIT", "crop", "takes cover or contain or stretch, not 'crop'.", 2),
+        ("NAME", "a/b", "takes 1 to 40 letters", 2),
+        ("TOKEN", "short", "takes 16 to 256 letters", 2),
+        ("HOST", "0.0.0.0", "0.0.0.0 opens the page to others", 4),
+        ("ALARM", "ftp://there", "takes a URL such as https://", 2),
+        ("OSC_FEEDBACK", "somewhere", "takes HOST:PORT such as", 2),
+        ("OSC_ALLOW", "my phone", "takes addresses or networks such as 192.168.1.20", 2),
+    ],
+)
+def test_what_is_wrong_in_the_environment_is_said_by_the_variables_name(
+    tmp_path, monkeypatch, capsys, name, value, words, wanted
+):
+    """And by the flag's where both are given, since the flag wins."""
+    monkeypatch.setattr("bridge.cli.run.stop_event", threading.Event)
+    flag = "--" + name.lower().replace("_", "-")
+    given = [] if name == "LAN" else [f"{flag}={value}"]
+    port = [] if name == "PORT" else ["--port", "0"]
+    for variable, flags, said in ((value, [], f"SPOUT_BRIDGE_{name}"), ("1", given, flag)):
+        if variable == "1" and not flags:
+            continue
+        monkeypatch.setenv(f"SPOUT_BRIDGE_{name}", variable)
+        with pytest.raises(SystemExit) as end:
+            main(["run", "--folder", str(tmp_path), *port, *flags])
+        assert end.value.code == wanted
+        assert f"{said} {words}" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ("", "OSC UDP PORT, for example"),
+        ("--osc-lan", "OSC UDP 0.0.0.0:PORT, every address of this machine, but accepted from this "
+         "machine only; add --osc-allow ADDRESS"),
+        ("--osc-allow 192.168.1.20", "OSC UDP 127.0.0.1:PORT only; add --osc-lan to receive from "
+         "192.168.1.20"),
+        ("--osc-lan --osc-allow 10.0.0.0/8", "every address of this machine, from 10.0.0.0/8 and "
+         "this machine, for example"),
+    ],
+)  # fmt: skip
+def test_the_start_says_where_osc_is_received_and_from_whom(tmp_path, flags, words):
+    settings = vars(parser_of(LISTS, MODELS).parse_args(["run", *flags.split()]))
+    given = {name: settings[name] for name in ("osc_lan", "osc_allow") if settings[name]}
+    said = where_osc(Settings(folder=tmp_path, **given), 8123)
+    assert words.replace("PORT", "8123") in f"OSC {said}"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from bridge.settings import webhook
 from bridge.state.alarm import Alarm
 from bridge.state.status import EngineState
 from tests.support.rig import running_session
@@ -140,8 +141,8 @@ def test_secrets_are_sent_and_stay_out_of_the_log(caplog):
             "http://a/\r\nX: y", "http://a b/", "https://:1/secret"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_without_repeating_it(url):
-    with pytest.raises(ValueError, match="--alarm takes") as caught:
-        Alarm(url, "Show", lambda: (RUNNING, ""))
+    with pytest.raises(ValueError, match="takes a URL") as caught:
+        webhook(url)
     assert "secret" not in str(caught.value)
 
 
