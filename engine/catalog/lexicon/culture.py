@@ -71,7 +71,6 @@ frankenstein, monster: green black slate olive / splatter
 dracula: black crimson maroon purple / strokes
 godzilla, kaiju: slate teal charcoal azure orange / scales
 mecha, gundam, evangelion: white azure red silver yellow / panels
-predator: lime orange black green / scales
 tarot, zodiac, astrology, horoscope: navy indigo gold black violet / stars
 alchemy, alchemist, rune: gold umber emerald black / rings
 totem, shaman, druid: umber terracotta teal ochre / zigzag
@@ -80,10 +79,11 @@ sacred, sanctuary, saint: gold white cream amber / glow
 ghost, ghostly, spectral, spirit, phantom: white grey mint slate / clouds
 horror, gore, zombie, vampire: black crimson maroon charcoal / strokes
 blood, bloody, wound: crimson maroon red black / splatter
-poison, toxic, acid, venom, slime: lime black purple chartreuse / dots
+acid: lime yellow chartreuse black / dots
+poison, toxic, venom, slime: lime black purple chartreuse / dots
 war, battle, army, military, soldier, combat, troop, tank: olive khaki umber charcoal / strokes
 battlefield, explosion, bomb, blast, explosive: orange yellow red charcoal / flames
-dance, dancing, dancer: magenta violet orange navy / swirls
+dance, dancing, dancer: magenta violet crimson black / swirls
 music, musical, song, melody, concert, jazz, band, orchestra: purple gold crimson navy / waves
 techno, rave, club, nightclub, electro, edm: black magenta cyan violet / grid
 rock music, metal music, punk: black red magenta charcoal / splatter
@@ -93,7 +93,8 @@ future, futuristic, sci-fi, scifi: cyan silver navy violet / grid
 fantasy, fairytale: violet teal gold rose / swirls
 heroic, epic, hero, superhero, legend: gold crimson navy orange / rays
 money, cash, dollar, banknote: green sage jade cream / hatch
-treasure, coin, crown, jewelry, jewellery, necklace: gold amber ruby black / points
+coin: gold amber bronze silver / points
+treasure, crown, jewelry, jewellery, necklace: gold amber ruby black / points
 sport, soccer, football, golf, baseball, tennis, cricket: green white lime red / strokes
 basketball: orange sienna black tan / rings
 racing, race, speed, fast: red black white yellow / strokes
@@ -117,6 +118,101 @@ choir, singer, singing, musician: purple gold crimson black / glow
 bleed, bleeding: red crimson maroon black / splatter
 drown, drowning, shipwreck: navy teal slate black / sea
 gamble, gambling, lottery: green red gold black / dots
+gratitude, grateful, thankful, kindness: gold peach rose cream / glow
+proud, triumph, victorious, victory, glory, glorious: gold crimson amber white / rays
+confidence, confident, courage, brave, bravery, fearless: gold crimson orange navy / rays
+jealous, envious: green emerald olive black / swirls
+disgust, disgusting, nausea, revolting, nauseous: olive lime brown mustard / splatter
+boredom, bored, boring: grey taupe beige slate / fields
+shy, timid, embarrassed, embarrassment, ashamed, shame: rose blush coral cream / clouds
+shock, shocked, surprise, surprised, astonished: yellow magenta white orange / rays
+guilt, guilty, regret, remorse: slate charcoal maroon grey / strokes
+heartbreak, heartbroken, mourning, mournful, weeping, tearful: navy slate black maroon / strokes
+sob: navy slate black maroon / strokes
+hysteria, frantic, frenzy, manic: red magenta yellow black / zigzag
+aggressive, hostile, violent, violence, brutal, savage, cruel: red black maroon charcoal / splatter
+vicious: red black maroon charcoal / splatter
+nervous, uneasy, restless, stress, stressed: mustard charcoal red grey / zigzag
+cheery, merry, jolly, bubbly, upbeat, lively, festive: yellow orange red lime azure / dots
+delightful, charming: pink peach cream mint / dots
+optimism, optimistic: yellow azure mint cream / rays
+gloom, doom, doomed, despairing: charcoal slate black maroon / strokes
+numb, empty, emptiness, hollow: grey slate silver charcoal / fields
+harmony, balance, balanced, equilibrium, stillness, mindful: sage azure lavender cream / fields
+mindfulness: sage azure lavender cream / fields
+relaxed, restful, soothing, chillout, laid back: azure sage turquoise cream / waves
+lazy, drowsy, nap, snooze, slumber: lavender azure cream navy / clouds
+sexy, erotic, flirt, flirty: crimson magenta black rose / waves
+cuddle, hug, embrace, affection, tenderness, lovers: rose peach pink cream / clouds
+friendship, togetherness: peach yellow rose azure / dots
+whisper, hush, silent, quietness, mute: silver lavender slate cream / fields
+scream, shout, yell: red orange black yellow / rays
+giggle, chuckle, laughing, joke, comedy, comedian: yellow red orange white / dots
+poetic, lyrical, poetry: lavender rose cream sepia / clouds
+spiritual, spirituality, soulful, enlightenment, chakra, karma: violet gold indigo white / rays
+candlelit dinner, date night: amber crimson brown gold / glow
+adventure, adventurous, explorer, expedition, quest: green ochre azure brown / dabs
+freedom, liberty, free spirit: azure white gold red / rays
+vengeance, revenge: crimson black maroon / strokes
+temptation, sinful: crimson black emerald maroon / flames
+fever, feverish, sick, illness, sickness, disease, vomit: olive lime mustard rose / clouds
+plague, pandemic, quarantine: black olive umber grey / splatter
+hunger, starving, thirst, thirsty: ochre tan sienna brown / strokes
+sleepwalk, lucid dream, dreamworld, dreamland: indigo lavender azure violet / clouds
+deja vu, memory, memories, flashback: sepia cream rose slate / clouds
+illusion, optical illusion: black white grey / rings
+haunted house, ghoul, poltergeist, seance: black charcoal slate purple / clouds
+jack o lantern: orange black amber tangerine / glow
+spooky forest, black forest: black green umber charcoal / leaves
+satanic, pentagram, exorcism, hellfire, hades, abomination: black red maroon scarlet / flames
+valhalla, olympus, zeus, thor, odin: gold slate white azure / rays
+poseidon: teal cobalt turquoise gold / sea
+cupid, cherub, aphrodite: rose pink gold cream / clouds
+genie, aladdin, arabian nights: violet gold turquoise navy / swirls
+sorcerer, sorceress, wizardry, potion, cauldron, enchantment: violet emerald black gold / swirls
+excalibur, camelot, king arthur, knighthood: silver slate gold crimson / mosaic
+fairy dust, pixie dust, tinkerbell, fairyland: pink lavender gold mint / stars
+giant, cyclops, titan, yeti, bigfoot, sasquatch: brown slate grey umber / fur
+superman: red blue yellow azure / rays
+batman, gotham: black charcoal slate yellow / strokes
+spiderman, spider man: red blue black white / grid
+hulk: green emerald violet lime / splatter
+harley quinn: green violet red white / splatter
+hogwarts, harry potter: crimson gold umber black / glow
+lord of the rings, tolkien, hobbit, middle earth: green gold umber slate / leaves
+game of thrones, westeros: slate white umber black / clouds
+alice in wonderland, wonderland, mad hatter: azure violet red yellow green / checks
+arrakis: ochre tan sienna orange / waves
+ghost in the shell: teal navy magenta green / grid
+terminator, skynet: black charcoal red silver / grain
+avatar, pandora: azure cyan violet emerald / leaves
+mario, super mario: red azure yellow green / checks
+space invaders, galaga: black lime white magenta / checks
+sonic: cobalt azure yellow red / swirls
+zelda: green gold emerald brown / triangles
+simpsons: yellow azure white pink / dots
+ballet, ballerina, tutu, pirouette: pink blush white lavender / waves
+tango, salsa dance, flamenco dancer: red black crimson / swirls
+waltz, ballroom, masquerade, gala: gold crimson cream black / swirls
+breakdance, street dance, breakdancer: magenta cyan black lime / splatter
+hula, luau: green coral yellow turquoise / leaves
+soldier uniform, marine corps, infantry, cavalry, paratrooper: olive khaki brown green / strokes
+squadron: olive khaki brown green / strokes
+battle tank, trenches, warzone, war zone, frontline, front line: umber olive charcoal taupe / clouds
+gunfire, gunshot, shooting: orange charcoal grey yellow / flames
+swordfight, duel, gladiator, samurai sword, spartan: bronze crimson silver brown / strokes
+crash, car crash, wreck, wreckage, collision: charcoal grey orange taupe / splatter
+kill, slaughter, massacre, bloodshed, stab: crimson black maroon red / splatter
+injury, injured, wounded: crimson red skin white / splatter
+burial, cremation, undertaker, mourner: black charcoal slate white / strokes
+birth, pregnant, pregnancy, infant, toddler: skin blush peach white / clouds
+baptism, communion, holy water: white cream azure gold / glow
+psalm, hymn, sermon, worship: cream gold umber white / glow
+rosary, prayer beads, incense: brown umber gold cream / dots
+buddha statue, zen garden: gold sage tan umber / glow
+cathedral window, rose window: ruby sapphire emerald gold black / mosaic
+menorah, torah, star of david, jewish: azure white gold cream / stars
+hindu, ganesh, shiva, krishna: orange magenta gold azure / dots
 """
 
 STYLES = """
@@ -172,7 +268,7 @@ noir, film noir: black charcoal grey white / strokes
 vintage, daguerreotype: sepia tan cream brown / strokes
 retro, seventies: orange brown teal cream / stripes
 eighties: magenta cyan purple yellow / zigzag
-cinematic, cinema, movie, film, hollywood: teal orange black amber / clouds
+cinematic, hollywood: teal orange black amber / clouds
 brutalist, brutalism: grey silver charcoal taupe slate / panels
 memphis, memphis design: pink yellow turquoise black coral / zigzag
 swiss style, swiss design, international style: red white black grey / panels
@@ -217,7 +313,7 @@ neo noir: black navy crimson teal amber / strokes
 minecraft: green brown lime azure grey / checks
 tetris, pacman, pac man: black yellow azure red magenta / checks
 pokemon: yellow red azure white lime / dots
-emo, scene: black magenta purple charcoal / strokes
+emo: black magenta purple charcoal / strokes
 shoegaze, ambient, drone music: lavender rose slate azure cream / clouds
 dubstep, drum and bass, bass music: black lime violet magenta / grid
 funk, soul, groove: orange mustard purple brown magenta / waves
@@ -245,6 +341,83 @@ tribal, ethnic: black terracotta cream ochre / zigzag
 boho, hippie: orange magenta mustard teal / swirls
 kaleidoscope, mandala: magenta gold teal violet orange / triangles
 tropical, tropic, exotic, hawaii, hawaiian, caribbean, jamaica: turquoise coral lime yellow / leaves
+comics, manga page, cartoon strip: red yellow blue black white / dots
+cinema, movie, movies, movie theater, movie theatre: black crimson charcoal amber / glow
+film, film grain, celluloid, 35mm: black charcoal grey silver amber / grain
+sculptural, bas relief, carving, carved: cream tan taupe brown / swirls
+portraiture, self portrait: skin umber peach brown / strokes
+still life: umber green ochre red cream / dabs
+landscape painting, plein air: green azure olive cream ochre / dabs
+oil painting, oil paint, oil on canvas: brown gold teal maroon cream / strokes
+wall painting, cave painting, rock art, petroglyph: ochre terracotta umber black tan / strokes
+prehistoric: ochre terracotta umber black tan / strokes
+egyptian art: gold ochre cobalt turquoise / hatch
+illuminated manuscript: gold crimson ultramarine cream / swirls
+japanese woodblock, woodblock print: indigo cream azure terracotta / sea
+chinese painting, ink wash, ink painting: white black grey silver / strokes
+watercolor painting, watercolour painting, wash painting: azure pink mint peach white / clouds
+spray paint, spraypaint, tagging, graffiti wall: magenta lime cyan orange black / splatter
+finger painting, finger paint, childs drawing, kids drawing: red yellow blue green orange / strokes
+chalk art, pavement art: pink azure yellow charcoal white / strokes
+embossed, letterpress, typography, typeface, lettering, alphabet: black white cream red / panels
+caricature, storyboard, comic strip, cartoonist: black white yellow red / hatch
+mixed media, decoupage, photomontage, cutout, papercut: red teal cream black mustard / panels
+paper cut: red teal cream black mustard / panels
+macro, close up, closeup, tilt shift: green azure tan brown / clouds
+infrared photo, solarized, solarised: magenta rose white violet / leaves
+sepia tone, old photo, old photograph, vintage photo: sepia tan cream brown / clouds
+inverted, photo negative: black azure white orange / clouds
+duotone: coral navy cream / clouds
+8mm, super 8, old film, silent film, home movie: sepia black cream grey / grain
+crt, scanline, scanlines, old tv, static, tv static: black grey white slate / stripes
+wireframe, vector, vector graphics, line art, contour: navy cyan white azure / grid
+low res, lowres, voxel, pixelated, pixelart, 16 bit: azure lime red yellow black / checks
+cgi, 3d, 3d render, raytracing, unreal engine, octane: azure silver orange charcoal / clouds
+datamosh, datamoshing, corrupted, malfunction: black magenta cyan lime white / stripes
+nft, crypto, metaverse, artificial intelligence, neural network: navy cyan violet magenta / grid
+punk rock, metalhead, heavy metal, death metal, black metal: black charcoal red grey / splatter
+rock and roll, rockabilly, rock n roll: red black cream turquoise / checks
+blues music, rhythm and blues, soul music, gospel choir: navy indigo gold brown / waves
+trap music, grime, drill music: black charcoal violet red / splatter
+trance music, psytrance, goa trance, acid house, acid techno: magenta lime violet cyan / swirls
+house music, deep house, minimal techno, electro house: navy violet magenta black / grid
+mosh pit, concert crowd, rock concert, gig: black red violet azure / rays
+classical music, symphony, string quartet, chamber music: gold umber crimson cream / waves
+conductor: gold umber crimson cream / waves
+swing music, big band, ragtime, charleston: gold brown black cream / waves
+marching band, parade: red gold white navy / stripes
+karaoke: magenta violet cyan black / dots
+art gallery, exhibition: white grey gold umber / panels
+samurai armor, shogun, ronin: crimson black gold slate / scales
+atlantean, mycenaean, minoan, etruscan: terracotta ochre black cream / zigzag
+mayan, olmec, toltec: turquoise orange ruby gold / zigzag
+celtic, celtic knot: green gold emerald brown / swirls
+norse, runic: slate brown silver umber / hatch
+maori, polynesian, tiki: brown umber tan green / zigzag
+inuit, eskimo, igloo: white azure silver slate / mosaic
+navajo, native american, dreamcatcher: terracotta turquoise cream black / zigzag
+mughal, taj mahal: white cream gold azure / mosaic
+moorish, alhambra: terracotta cobalt gold cream / mosaic
+tudor, elizabethan, jacobean: umber cream crimson gold / panels
+georgian, regency: cream sage gold azure / panels
+edwardian, belle epoque: cream rose gold olive / swirls
+roaring twenties, great gatsby, gatsby, flapper: gold black cream emerald / scales
+fifties, 1950s, mid century: turquoise coral mustard cream / rings
+sixties, 1960s, mod, flower power: orange magenta yellow lime / swirls
+1970s: orange brown teal cream / stripes
+1980s: magenta cyan purple yellow / zigzag
+nineties, 1990s: teal purple magenta yellow / zigzag
+1920s, 1930s: gold black cream brown / scales
+1800s, antiquity, antique map: sepia tan umber ochre / hatch
+stone age, caveman, neanderthal: brown ochre tan umber / strokes
+bronze age, iron age: bronze umber ochre slate / grain
+space age, atomic age: turquoise orange silver white / rays
+pin up, pinup: red cream turquoise skin / dots
+kitsch, gaudy: pink gold turquoise lime / dots
+preppy, ivy league: navy cream green crimson / weave
+streetwear, hypebeast: black grey orange white / panels
+lolita, harajuku: pink lavender black mint / dots
+utilitarian: olive khaki umber charcoal / weave
 """
 
 PAINTERS = """
@@ -358,8 +531,6 @@ america, american, usa: red white blue navy / stripes
 europe, european: blue gold white slate / stars
 california: orange azure gold coral / fields
 atlantis: teal turquoise gold navy / sea
-castle, palace, fortress, kingdom, knight, king, queen, prince: slate gold purple crimson / mosaic
-princess: slate gold purple crimson / mosaic
 church, cathedral, temple, chapel, monastery, priest, monk: umber slate gold cream / glow
 house, home, cabin, building, apartment, roof, architecture: terracotta cream brown grey / bricks
 brick, chimney: terracotta sienna maroon tan / bricks
@@ -368,11 +539,12 @@ window, mirror: azure silver white slate / panels
 kitchen, oven, stove: white silver cream tan / checks
 bedroom, bed, pillow, blanket, sheet: cream white lavender beige / fields
 room, hall, hotel, lobby, office: beige cream brown grey / panels
-school, classroom, college, university, student, teacher: brown green tan red cream / bricks
-hospital, doctor, nurse, clinic, medicine, medical: white aqua azure red / fields
+school, classroom, college, university: sienna brown cream tan green / bricks
+hospital, doctor, nurse, clinic, medicine, medical: white aqua azure silver mint / fields
 prison, jail: grey charcoal orange black / stripes
 factory, industrial, industry, warehouse, mill: grey charcoal bronze orange / rings
-shop, store, market, mall, supermarket: red yellow azure white green / panels
+mall: white cream silver gold / panels
+shop, store, market, supermarket: red yellow azure white green / panels
 bar, pub, saloon: amber brown maroon gold / glow
 theater, theatre, stage, curtain, opera: crimson gold maroon black / waves
 circus, clown: red yellow white blue / stripes
@@ -397,7 +569,7 @@ basement, cellar, dungeon, tunnel: charcoal umber black grey / bricks
 playground: red yellow azure green / rings
 zoo: green ochre brown azure / dabs
 capital, capitol, embassy, parliament, government, white house: white cream grey slate / panels
-stadium, arena, pitch, league, tournament: green lime white grey / strokes
+stadium, arena, pitch: green lime white grey / strokes
 gym, gymnasium, locker: grey charcoal black silver / strokes
 bank, vault, safe: grey silver charcoal gold / panels
 inn, motel, ranch, stable: brown tan umber sienna / grain
@@ -419,6 +591,123 @@ portugal, lisbon: azure cobalt white yellow / mosaic
 sweden, ukraine: azure yellow cobalt gold / fields
 vietnam, philippines, indonesia: green emerald red gold / leaves
 pakistan, saudi: green white emerald cream / strokes
+forbidden city, great wall: red gold terracotta grey / bricks
+prague, budapest, vienna, krakow: terracotta cream sage gold / panels
+istanbul, cairo, jerusalem, baghdad: tan ochre gold turquoise / mosaic
+mumbai, delhi, calcutta, kolkata: orange magenta gold turquoise / dots
+bangkok, hanoi, saigon, manila, jakarta: gold red green amber / dots
+sydney, melbourne: azure white slate cobalt / sea
+san francisco, golden gate: orange azure slate white / clouds
+hollywood sign, beverly hills, malibu: tan azure green pink / dabs
+washington, capitol hill: white cream green slate / panels
+boston, philadelphia, baltimore: terracotta brown slate cream / bricks
+detroit, pittsburgh, rust belt: copper grey brown charcoal / bricks
+new orleans, bourbon street, louisiana: purple green gold umber / swirls
+hiroshima, chernobyl: grey charcoal ochre taupe / splatter
+rio, copacabana, ipanema: azure green cream black / waves
+buenos aires, argentina, uruguay: azure white gold / stripes
+chile, peru, bolivia, andes, machu picchu: green slate terracotta white / triangles
+colombia, venezuela, ecuador: yellow azure red green / stripes
+kenya, tanzania, serengeti, kilimanjaro: ochre gold green azure / dabs
+nigeria, ghana, senegal, ethiopia: green yellow red black / zigzag
+south africa, cape town: ochre green azure slate / dabs
+tunisia, algeria, libya: tan ochre white azure / waves
+syria, iraq, israel, lebanon, petra: tan ochre terracotta cream / waves
+afghanistan, nepal, tibet, bhutan, mongolia, kathmandu: ochre crimson white azure tan / triangles
+kazakhstan, uzbekistan, samarkand, silk road: turquoise gold tan cobalt / mosaic
+cambodia, angkor, angkor wat, laos, burma, myanmar: taupe green ochre gold / leaves
+malaysia, borneo, sumatra, papua: green emerald lime brown / leaves
+taiwan, taipei: crimson green gold slate / strokes
+sri lanka, maldives, mauritius, seychelles: turquoise azure cream green / sea
+fiji, tahiti, polynesia, samoa, bora bora: turquoise azure lime cream / sea
+new zealand: green azure slate white / dabs
+finland, lapland, helsinki: white azure green slate / triangles
+denmark, copenhagen: red white azure ochre / panels
+oslo, stockholm: terracotta azure ochre slate / panels
+poland, warsaw: red white cream terracotta / panels
+hungary, romania, bulgaria, transylvania: green red umber slate / dabs
+czech, slovakia, austria, tyrol, salzburg: green white slate brown / triangles
+belgium, brussels, luxembourg: slate gold terracotta cream / bricks
+croatia, dalmatia, montenegro, slovenia, dubrovnik: azure terracotta white green / sea
+albania, serbia, bosnia, balkans: green slate terracotta red / dabs
+wales, welsh, cornwall: green slate emerald sage / dabs
+edinburgh, glasgow, belfast, dublin: slate grey green brown / bricks
+manchester, birmingham, leeds, newcastle: terracotta grey slate brown / bricks
+provence, riviera, cannes: lavender azure ochre cream / dabs
+normandy, brittany: green slate cream azure / dabs
+sicily, naples, sardinia, capri, amalfi: azure terracotta yellow white / sea
+florence, milan, siena, pompeii: terracotta ochre cream umber / panels
+crete, cyprus, malta, mykonos: white azure cobalt cream / panels
+madrid, seville, andalusia, valencia: terracotta ochre red gold / panels
+ibiza, mallorca, majorca, tenerife, canary islands: azure turquoise white ochre / sea
+quebec, montreal, toronto, vancouver: slate azure red white / panels
+yukon, klondike, newfoundland: white slate green azure / triangles
+yosemite, yellowstone, sierra, rocky mountains, rockies: slate green white ochre / triangles
+death valley, monument valley, sedona: terracotta orange ochre azure / waves
+niagara: azure white teal green / strokes
+mississippi, everglades: olive green umber teal / sea
+colorado, montana, wyoming, idaho: green slate azure ochre / triangles
+kansas, nebraska, iowa, oklahoma, dakota: gold ochre azure green / fields
+kentucky, tennessee, virginia, carolina, alabama: green lime azure brown / dabs
+maine, vermont, new england: orange red green azure / leaves
+oregon, seattle: emerald slate grey green / leaves
+embankment, riverfront: slate terracotta azure brown / bricks
+barracks, military base, watchtower: olive khaki grey umber / panels
+beacon: white red gold azure / rays
+skyscrapers, tower block, high rise, office building, office tower: slate azure silver grey / checks
+townhouse, terraced house, row house, brownstone, mansion: terracotta cream brown green / bricks
+villa, manor: terracotta cream brown green / bricks
+bungalow, hut, shack, shed, lodge, log cabin, chalet: brown umber tan green / grain
+farmhouse: brown red cream green / grain
+greenhouse, conservatory, botanical garden: green lime white emerald / leaves
+nursery school, kindergarten, daycare: yellow red azure green / dots
+schoolhouse, schoolyard, campus, auditorium, lecture hall: brown terracotta cream green / bricks
+workshop: brown grey umber cream / panels
+workplace, cubicle, boardroom, conference room, meeting room: grey white beige slate / panels
+waiting room, reception, foyer, lounge: beige cream brown grey / fields
+living room, sitting room, dorm, dormitory: cream tan brown sage / fields
+closet, pantry, cupboard, larder: tan brown cream umber / grain
+washroom, restroom, lavatory: white azure grey silver / checks
+stairwell, stairway, banister, railing: brown grey umber tan / stripes
+skylight, bay window, glass roof, glass house: azure white silver slate / panels
+facade, storefront, shopfront, shop window: cream terracotta grey azure / panels
+shopping mall, shopping center, department store, boutique: white cream silver gold / panels
+marketplace, farmers market, flea market, market stall: red green orange yellow brown / dots
+bookstore, bookshop, archive, reading room: brown sepia cream umber / hatch
+barbershop, barber, hair salon, salon, hairdresser: red white azure silver / stripes
+tavern, brewpub, beer garden, beer hall, speakeasy: amber brown umber gold / glow
+dance floor, dancefloor, discotheque: magenta violet cyan black / grid
+movie set, film set, backstage, green room: black charcoal amber grey / panels
+concert hall, opera house, playhouse: crimson gold umber black / glow
+ballpark, football stadium, soccer stadium, racecourse: green lime white brown / strokes
+playing field, ball field: green lime white brown / strokes
+swimming hall, water park, waterslide: cyan azure turquoise yellow / sea
+cathedral ruins, abbey, convent, cloister, basilica, priory: taupe grey cream umber / bricks
+steeple, belfry, spire, bell tower, clock tower: slate grey tan azure / bricks
+ziggurat, obelisk, sphinx, acropolis, parthenon, stonehenge: tan ochre grey cream / mosaic
+citadel, rampart, battlement, moat, drawbridge, turret: grey slate taupe tan / bricks
+castle, fortress, knight: grey slate taupe tan azure / bricks
+palace: gold cream white crimson / panels
+king, queen, prince, princess, kingdom, royalty, monarch: gold crimson purple cream / mosaic
+monarchy: gold crimson purple cream / mosaic
+slum, favela, shanty, shantytown, ghetto, trailer park: terracotta brown tan azure grey / bricks
+penitentiary, prison cell, cellblock: grey charcoal slate taupe / stripes
+police station, courthouse, town hall, city hall, supreme court: cream grey tan slate / panels
+fire station, firehouse: red terracotta white grey / bricks
+train station, bus station, bus stop, subway station: grey charcoal slate silver / panels
+underground station: grey charcoal slate silver / panels
+underground, subterranean: charcoal umber black grey / bricks
+shipyard, dockyard, drydock, boatyard: slate charcoal orange azure / grain
+airfield, airstrip, hangar, control tower: grey silver azure green / panels
+oil field, coal mine, mine shaft, mineshaft, gold mine, mining: black brown grey umber / mosaic
+power station, nuclear plant, cooling tower, smokestack: grey white charcoal slate / clouds
+sawmill, lumberyard, paper mill, textile mill: tan brown grey umber / grain
+brickwork, masonry, stonework, rubble wall: terracotta grey tan sienna / bricks
+footbridge, viaduct, suspension bridge, overpass: grey slate azure brown / bricks
+sewer, drain, manhole, culvert: charcoal olive grey umber / bricks
+city lights, city at night, night city, nightscape: navy black amber gold / points
+aerial view, birds eye view, satellite image: green tan azure grey / mosaic
+village green, market square, town square: terracotta cream green grey / bricks
 """
 
 PEOPLE = """
@@ -452,7 +741,7 @@ twin, couple: skin peach rose brown / clouds
 worker, employee, coworker, staff, crew: skin tan brown umber / clouds
 actor, actress, celebrity: skin peach black brown / clouds
 throat, wrist, ankle, jaw, lap, waist, thigh, eyebrow, eyelash: skin peach sienna tan / clouds
-commander, officer, sergeant, captain, colonel, lieutenant: olive khaki green umber / strokes
+commander, sergeant, colonel, lieutenant: olive khaki green umber / strokes
 veteran: olive khaki green umber / strokes
 lawyer, attorney, judge, court, courtroom, jury, trial: brown umber black cream / grain
 president, senator, minister, mayor, governor, politician: navy black slate white / weave
@@ -464,12 +753,86 @@ peasant, shepherd: brown tan olive umber / strokes
 criminal, thief, killer, murderer, murder, gang, robber: black charcoal maroon grey / strokes
 pope, bishop, nun, cardinal: white crimson gold cream / glow
 emperor, throne: gold crimson purple amber / swirls
-player, athlete, team, coach, champion: green white blue red / strokes
+player, athlete, team, champion: green white blue red / strokes
 spine: ivory cream taupe tan / mosaic
 sweat: skin peach blush cream / points
 scar, bruise, infection, virus, bacteria, germ, tumor, cancer: maroon purple rose green / mosaic
 bandage, syringe, surgery, surgeon, dentist: white aqua azure silver / fields
 ambulance: white red silver grey / fields
+civilian, pedestrian, bystander, tourist, traveler, traveller: skin peach brown azure / dots
+gentleman, gentlemen, bloke, dude, fellow, chap, lad: skin peach brown navy / clouds
+ladies, gal, lass, maiden, damsel: skin rose peach blonde / clouds
+youth, youngster, schoolboy, schoolgirl, teenage, adolescent: skin peach blush brown / clouds
+elder, elderly, senior, pensioner, old woman, granny: silver skin taupe cream / strokes
+parent, parents, mum, daddy, stepmother, sibling, mate, pal: skin peach rose brown / clouds
+groom, spouse, fiance, fiancee, newlywed, bridesmaid: white black blush cream / swirls
+widow, orphan: black charcoal slate skin / strokes
+roommate, housemate, landlord, tenant: skin peach tan brown / clouds
+professor, student, teacher, tutor, scholar, schoolteacher: brown skin tan navy white / fields
+officer, detective, patrol, trooper, swat: navy black slate white / strokes
+captain, admiral, skipper, navigator: navy white gold cobalt / waves
+engineer, mechanic, plumber, electrician, carpenter, builder: orange navy brown grey / panels
+lumberjack, woodcutter: red black brown green / weave
+blacksmith, welder: orange charcoal black amber / flames
+miner, coal miner: black charcoal umber amber / points
+fishmonger, deckhand: navy white azure / stripes
+farmhand, milkmaid, farm worker, gardener: green brown tan lime / dabs
+tailor, seamstress, weaver, dressmaker: navy cream crimson tan / weave
+cleaner, janitor, housekeeper: azure white grey yellow / fields
+secretary, clerk, receptionist, accountant, office worker: grey white navy beige / panels
+cashier, shopkeeper, salesman, vendor: red white tan green / panels
+bartender, bouncer, barman: black amber brown white / glow
+chauffeur, driver, trucker, cabbie: black grey navy yellow / panels
+stewardess, flight attendant: navy azure white red / fields
+paramedic, medic, pharmacist, veterinarian: white red azure green / fields
+biologist, physicist, astronomer, researcher: white azure silver navy / fields
+journalist, reporter, newscaster, anchorman, writer, author: cream black brown grey / hatch
+novelist, poet: cream black brown grey / hatch
+cameraman: black charcoal grey silver / panels
+illustrator: ultramarine ochre vermilion cream / strokes
+guitarist, pianist, violinist, bassist, vocalist, rapper, rockstar: black crimson violet gold / glow
+rock star: black crimson violet gold / glow
+magician, illusionist, juggler, mime: black white red violet / stars
+supermodel, catwalk: skin black white gold / panels
+duchess, duke, baron, nobleman, aristocrat, countess: gold crimson purple cream / swirls
+servant, beggar, homeless, hobo, tramp: brown umber grey taupe / strokes
+hippy, gypsy: orange magenta mustard teal / swirls
+hipster, nerd, geek: mustard teal brown grey / weave
+punk hair, mohawk: magenta lime black cyan / strokes
+skinhead, biker, outlaw, bandit, gangster, mafia, mobster: black charcoal brown grey / strokes
+prisoner, inmate, convict, hostage: orange grey charcoal white / stripes
+assassin, hitman, villain, henchman: black charcoal crimson slate / strokes
+terrorist, rebel, guerrilla, militia: olive black khaki charcoal / strokes
+archaeologist, indiana jones: tan ochre brown umber / dabs
+nomad, bedouin: tan ochre white azure / waves
+tribesman: brown umber terracotta black / zigzag
+rabbi, imam, preacher, pastor, vicar, missionary: black white umber cream / glow
+hunchback: brown umber taupe skin / clouds
+athletics, bodybuilder: skin sienna bronze brown / clouds
+redhead, ginger hair: orange copper sienna skin / fur
+brunette: brown umber sienna skin / fur
+blond, blondie, fair hair: blonde gold cream skin / fur
+ponytail, braid, dreadlock, dreadlocks, afro, curls, hairstyle: brown umber black blonde / waves
+hairdo: brown umber black blonde / waves
+goatee, sideburns, stubble, whiskers, moustache: brown umber black taupe / fur
+bald, baldness: skin peach tan / clouds
+wrinkle, wrinkles, dimple, complexion: skin peach tan sienna / waves
+nostril, earlobe, jawline, scalp: skin peach sienna blush / clouds
+fingernail, fingertip, fist, knuckle: skin peach sienna blush / clouds
+torso, abdomen, abs, ribcage, buttock, backside, shin, forearm: skin peach sienna tan / clouds
+bicep, limb: skin peach sienna tan / clouds
+armpit, navel, belly button: skin peach rose sienna / clouds
+eyelid: azure brown white black / rings
+vein, artery, bloodstream, heartbeat, blood cell: crimson red maroon navy / waves
+intestine, bowel, guts, organ, womb: rose salmon maroon crimson / swirls
+skeletal, jawbone, rib cage, vertebra, femur: ivory cream taupe charcoal / mosaic
+saliva, spit, drool, snot, mucus: azure white lime silver / dots
+urine: yellow gold amber cream / sea
+manure, dung: brown umber sienna olive / clouds
+sunburn, sunburnt, blister, rash: red coral pink skin / clouds
+sun tan, tanned: bronze skin sienna tan / clouds
+tattooed, tattoo sleeve: skin black slate teal / swirls
+pale skin: cream blush ivory rose / clouds
 """
 
 LOOKS = MOODS + STYLES + PAINTERS + PLACES + PEOPLE

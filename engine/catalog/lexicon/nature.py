@@ -35,6 +35,22 @@ infinity, infinite, eternity, eternal: indigo navy violet azure white / swirls
 solstice, equinox: gold orange indigo cream / rays
 mirage: peach tan azure gold cream / waves
 air, atmosphere: azure white lavender cream / clouds
+alpenglow: rose peach violet cobalt white / clouds
+light pollution: amber orange navy black / glow
+crescent, full moon, half moon: navy black silver cream / glow
+blood moon, harvest moon: orange terracotta black navy / glow
+uranus, neptune: azure cobalt turquoise navy / waves
+venus: cream ochre tan peach / clouds
+pluto: tan taupe cream charcoal / clouds
+satellite view, earthrise: cobalt white azure black / clouds
+hyperspace, warp: white azure navy black / rays
+spacewalk, cosmonaut, spaceman: white silver navy black / stars
+quasar, pulsar, cosmology: black navy violet white / rays
+contrail, jetstream: azure cerulean white / strokes
+sunspot, sun flare, solar flare: orange yellow red black / flames
+sunbeam, sunray, god rays, crepuscular: gold cream amber azure / rays
+sunburst: gold orange yellow cream / rays
+overcast sky, grey sky: grey silver slate white / clouds
 """
 
 WEATHER = """
@@ -49,7 +65,8 @@ hurricane, cyclone, typhoon: slate white teal navy / swirls
 tornado, twister: slate grey brown white / swirls
 blizzard, snowstorm: white silver azure slate / strokes
 hail, sleet: silver white slate azure / points
-flood, tsunami: teal slate olive white / sea
+flood: slate brown olive azure / sea
+tsunami: teal slate olive white / sea
 drought: tan sienna ochre brown / mosaic
 heat, hot, heatwave: orange red yellow scarlet / flames
 cold, cool, chill, freezing, frozen: azure white silver cobalt / mosaic
@@ -62,6 +79,17 @@ humid, sultry: sage teal peach olive cream / clouds
 sandstorm, dust storm: tan ochre sienna brown cream / strokes
 dry, arid, parched: tan ochre sienna beige brown / mosaic
 permafrost: white azure slate taupe / mosaic
+raincloud, thundercloud, storm cloud, nimbus: charcoal slate grey navy / clouds
+rainstorm, deluge, cloudburst, sprinkle: slate teal navy silver / hatch
+gale, gust, squall, whirlwind: slate silver white azure / strokes
+snowdrift, avalanche, slush: white silver azure slate / clouds
+ice age, ice cap, ice floe, icefield: azure white silver cobalt / mosaic
+hailstone, hailstorm: silver white slate azure / points
+thaw, meltwater: azure white slate brown / sea
+flooded, flooding, inundation: slate brown olive azure / sea
+muggy, steamy: sage silver peach cream / clouds
+climate, forecast: azure white slate grey / clouds
+breezy, gusty, blustery: azure silver white sage / waves
 """
 
 SEASONS = """
@@ -75,6 +103,18 @@ halloween: orange black purple tangerine / splatter
 easter: lavender mint yellow pink / dots
 valentine: red pink rose white / rings
 carnival, mardi gras, fiesta: purple gold green magenta orange / dots
+season, seasons: green orange gold white azure / leaves
+midsummer: gold lime azure coral / leaves
+midwinter, yule, yuletide, advent: white azure silver green / stars
+new year, new years eve: navy gold white magenta / stars
+thanksgiving: orange brown gold maroon / leaves
+hanukkah: azure white silver gold / glow
+diwali: gold orange magenta navy / glow
+ramadan, eid: navy gold white emerald / glow
+santa, santa claus, father christmas: red white scarlet green / dots
+day of the dead, dia de los muertos: magenta orange black yellow turquoise / swirls
+st patricks: green emerald lime gold / leaves
+holiday, holidays, vacation: azure turquoise yellow beige cream / dabs
 """
 
 LAND = """
@@ -113,13 +153,35 @@ dust: tan beige taupe cream / clouds
 ash, soot: grey charcoal silver black / points
 crater, pit, hole, quarry, trench, ditch: brown umber grey tan / clouds
 ridge, slope, plateau: sage olive tan slate / dabs
-continent, peninsula, territory, border, region: green tan azure ochre / mosaic
+continent, peninsula, border: green tan azure ochre / mosaic
 mineral, ore, fossil: taupe grey tan slate / mosaic
 yard, backyard, golf course: green lime olive brown / dabs
 dig, digging, excavation, construction, construction site: brown ochre grey tan / clouds
 jungle gym, treehouse: brown green red yellow / dabs
 wildfire, forest fire: orange red charcoal umber / flames
 crack, fracture: grey charcoal taupe black / mosaic
+topsoil, loam, peat, compost, silt, sediment: brown umber sienna black / clouds
+foothills, mountainside, mountaintop, mountain range: slate grey white cobalt sage / triangles
+glen, dale, moraine: green sage slate azure / dabs
+butte, hoodoo, outcrop, bluff: terracotta sienna tan azure / waves
+cobble, cobblestone, cobbled, flagstone: grey slate taupe charcoal / mosaic
+limestone cliff, white cliffs: white cream azure green / waves
+stalactite, stalagmite, grotto: tan umber cream charcoal / waves
+quicksand, dune sea: tan ochre sienna beige / waves
+rubble, debris: grey taupe tan charcoal / mosaic
+paddock, grazing, farmyard, croft: green lime brown sienna / dabs
+crop circle: gold green ochre / rings
+hayfield, haystack, cornfield, wheat field: gold ochre green azure / strokes
+lavender field: violet lavender purple green azure / stripes
+clearing, glade, grove, copse: green lime olive brown / leaves
+footpath, pathway, walkway: tan grey brown green / dabs
+crossroad, crossroads, intersection, roundabout, crosswalk: grey charcoal white silver / strokes
+motorway, freeway, autobahn, expressway: grey charcoal slate silver / strokes
+curb, kerb, gutter, pothole: grey charcoal taupe slate / mosaic
+countryside lane, hedgerow: green olive brown lime / leaves
+cobweb: silver white slate charcoal / grid
+lunar surface, moonscape: grey silver charcoal black / points
+tectonic, earthquake, landslide, mudslide: brown umber taupe grey / mosaic
 """
 
 WATERS = """
@@ -158,6 +220,33 @@ shoreline, cliffside, boardwalk, promenade, wharf: azure teal cream tan beige / 
 seafoam, sea spray: white mint aqua azure / splatter
 bioluminescence, bioluminescent: cyan azure navy black turquoise / points
 abyssal: black navy teal cyan / points
+creek bed, riverbank, riverbed, riverside: azure teal sage tan / sea
+brook, tributary, estuary: azure teal sage white / sea
+seabed, ocean floor: navy teal umber cobalt / sea
+seascape: navy teal azure white slate / sea
+atoll, archipelago, cay: turquoise azure cream green / sea
+breaker, whitecap, swell, backwash: navy azure aqua white / sea
+buoy, jetty, breakwater, quay, seawall: slate azure white red / sea
+canoeing, rowing, rower, rowboat, dinghy, gondola: azure brown white teal / sea
+sailboat, schooner, galleon, catamaran, regatta: azure cobalt white navy / sea
+steamship, freighter, tanker, cargo ship, container ship, tugboat: slate red navy azure / sea
+frigate, destroyer, battleship, aircraft carrier, naval: grey slate navy azure / sea
+reservoir, weir, aqueduct: azure slate teal grey / sea
+cove, inlet, cape: azure teal sage white / sea
+bather, sunbather, snorkeling, windsurf, windsurfing, kitesurf: azure turquoise cream white / sea
+seahorse, anemone, sea urchin, polyp: coral violet orange teal / swirls
+lionfish, clownfish: orange white black azure / stripes
+carp, perch, pike, sardine, anchovy, mackerel, haddock: silver slate grey azure / scales
+piranha, barracuda, catfish, swordfish: slate grey silver teal / scales
+stingray, manta, manta ray: slate navy azure white / sea
+walrus, sea lion, manatee: brown taupe slate azure / sea
+narwhal, beluga: white azure slate grey / sea
+conch, scallop, abalone, nautilus: cream pink pearl tan / swirls
+plankton: cyan teal navy lime / points
+hot tub, jacuzzi, spa, sauna: white azure tan turquoise / sea
+washbasin, bidet, plumbing: white silver grey azure / checks
+raindrops: azure aqua white slate / dots
+icy lake: azure white silver / mosaic
 """
 
 PLANTS = """
@@ -194,6 +283,39 @@ nest, hive, cocoon: tan brown umber ochre / fur
 rose garden, rosebud, peony, carnation, hibiscus: rose pink red green / leaves
 bluebell, cornflower, hydrangea: azure violet lilac green / leaves
 dandelion, daffodil, buttercup: yellow gold green lime / leaves
+birch, aspen: white charcoal lime gold / stripes
+willow, poplar, elm, beech, linden, sycamore: green olive brown lime / leaves
+cedar, cypress, juniper, sequoia, redwood, conifer, larch: emerald green umber sienna / fur
+eucalyptus: sage mint teal tan / leaves
+baobab, acacia: ochre brown green gold / leaves
+bonsai: green emerald brown tan / leaves
+christmas tree, fir tree: green emerald red gold / stars
+holly, mistletoe: green emerald red white / leaves
+acorn, hazelnut, pecan, cashew: brown tan sienna umber / points
+pinecone: brown umber sienna tan / scales
+clover, shamrock: green emerald lime white / leaves
+frond, bracken: green lime emerald olive / leaves
+lily pad, water lily, waterlily: green pink white teal / leaves
+crocus, pansy: violet purple yellow green / leaves
+lavender bush, thistle, lupin: violet lilac purple green / leaves
+jasmine, magnolia, gardenia, snowdrop, lily of the valley: white cream green pink / leaves
+geranium, begonia, petunia, azalea, rhododendron, camellia: pink red magenta green / leaves
+chrysanthemum, dahlia, zinnia, gerbera: orange red yellow magenta green / leaves
+wildflower, wildflowers, flowerbed: yellow pink violet green white / leaves
+cotton field: white cream brown green / dots
+rosemary, thyme, basil, parsley, dill, coriander, oregano: green sage lime olive / leaves
+mint leaf, peppermint, spearmint: mint green lime white / leaves
+aloe, agave, yucca: green sage jade lime / leaves
+reed, cattail, bulrush: olive tan green brown / stripes
+stump, tree trunk, tree stump, tree bark, firewood pile: brown umber taupe sienna / grain
+rice field, rice plant, paddy: lime green azure sage / waves
+tumbleweed, sagebrush: tan sage ochre taupe / fur
+leafless, bare tree: taupe grey umber silver / fur
+toadstool, fly agaric: red white green cream / dots
+truffle: umber black brown tan / points
+pollen, nectar: yellow gold amber green / points
+topiary, hedge maze: green emerald lime olive / leaves
+houseplant, pot plant, potted plant: green lime terracotta white / leaves
 """
 
 ANIMALS = """
@@ -257,6 +379,56 @@ pigeon, sparrow, ostrich, emu, vulture, beak: grey taupe brown slate / leaves
 robin: red brown tan white / leaves
 hummingbird: emerald teal magenta green / leaves
 canary: yellow gold lime white / leaves
+mammal, critter, rodent, primate: brown tan umber grey / fur
+lynx, bobcat, cougar, puma: tan brown amber black / fur
+panther, black panther: black charcoal amber slate / fur
+tabby: orange tan brown cream / fur
+poodle, terrier, spaniel, collie, beagle, dachshund, chihuahua: tan brown white black / fur
+labrador, retriever: gold tan cream black / fur
+dalmatian: white black / dots
+greyhound, bulldog, mastiff, rottweiler: grey brown tan black / fur
+bison, yak, wildebeest, warthog: brown umber black tan / fur
+gazelle, impala, springbok, ibex, chamois: tan sienna cream brown / fur
+stag, doe, caribou, bambi: sienna tan brown cream / fur
+foal, colt, filly, thoroughbred, mustang, bronco: chestnut brown black tan / fur
+chipmunk, gopher, marmot, meerkat, mongoose: tan brown umber cream / fur
+guinea pig, gerbil, chinchilla: tan white brown grey / fur
+anteater, armadillo, aardvark, tapir, pangolin: taupe brown grey umber / scales
+possum, opossum, lemur, wombat: grey taupe white black / fur
+orangutan: orange sienna brown umber / fur
+baboon, chimpanzee, gibbon: brown umber tan charcoal / fur
+rhinoceros, hippopotamus, mammoth, mastodon: grey taupe slate brown / mosaic
+albatross, puffin, tern: white grey black azure / leaves
+woodpecker, kingfisher: red black white azure / leaves
+finch, lark, nightingale, wren, thrush, starling, swallow, cuckoo: brown tan grey cream / leaves
+magpie: black white navy teal / leaves
+budgie, parakeet, cockatoo, macaw: green yellow red azure / leaves
+quail, pheasant, partridge, grouse: brown sienna tan umber / leaves
+chick, duckling: yellow gold cream / fur
+plumage: teal emerald azure brown / leaves
+condor, buzzard, kestrel, osprey, bird of prey: brown umber tan white / leaves
+iguana, chameleon: lime green emerald turquoise / scales
+komodo, salamander, newt, axolotl: olive umber black orange / scales
+cobra, rattlesnake, boa, anaconda: olive tan umber black / scales
+tadpole: black olive green umber / points
+t rex, tyrannosaurus, velociraptor, raptor, pterodactyl: olive umber green tan / scales
+grasshopper, mantis, locust: green lime olive tan / leaves
+firefly, fireflies: navy black gold lime / points
+bumblebee, honeybee: yellow black amber / stripes
+tarantula, centipede, millipede: black brown umber charcoal / fur
+larva, maggot: cream tan green / waves
+monarch butterfly: orange black white / leaves
+louse, termite, aphid, mite: brown tan black olive / points
+leech, earthworm: brown maroon pink umber / waves
+whisker, muzzle, snout: tan brown black pink / fur
+feathery, downy: white cream grey brown / fur
+tusk: ivory cream tan brown / waves
+egg shell, birdhouse: cream beige tan azure / clouds
+spiderweb, spider web: silver white slate charcoal / grid
+beehive: amber gold brown black / mosaic
+anthill: brown umber sienna tan / points
+livestock, poultry: brown white tan green / fur
+barnyard: brown sienna tan green / dabs
 """
 
 FOOD = """
@@ -294,11 +466,13 @@ milk, yogurt, dairy: white cream pearl azure / clouds
 coffee, espresso, cappuccino, latte, mocha, cafe: brown cream tan umber / swirls
 tea, chai: amber sienna olive cream / clouds
 juice, cocktail: orange yellow coral lime / clouds
-wine, champagne: burgundy crimson plum rose / swirls
+wine: burgundy crimson maroon plum / swirls
+champagne: gold cream yellow amber / points
 beer, ale, whiskey, whisky, rum: amber gold brown cream / points
 drink, beverage, soda: amber red azure white / points
 cola, coke: brown red white umber / points
-meat, steak, beef, sausage, burger, hamburger, bbq, barbecue: brown maroon red sienna / clouds
+burger, hamburger: brown tan red green yellow / dots
+meat, steak, beef, sausage, bbq, barbecue: brown maroon red sienna / clouds
 pizza, pasta, spaghetti, noodle: red yellow cream green / swirls
 soup, stew, sauce, gravy: orange sienna red brown / swirls
 sushi: salmon white green black / dots
@@ -317,6 +491,66 @@ cider, cognac, bourbon: amber sienna gold brown / clouds
 recipe, cook, chef, cookbook: white cream tan red / dots
 milkshake, shake, smoothie: pink cream brown white / clouds
 grill, roast, rib: brown sienna maroon charcoal / clouds
+supper, brunch, buffet, banquet, takeaway, takeout, picnic lunch: tan red green brown cream / dots
+orange juice: orange tangerine yellow cream / clouds
+apple pie, tart: tan gold sienna red / dots
+nectarine: peach orange coral rose / dots
+grapefruit: coral orange pink yellow / rings
+pomegranate, cranberry, currant, redcurrant: crimson red ruby maroon / dots
+passion fruit, dragon fruit, lychee, guava: magenta pink white green / dots
+dried fruit: brown sienna umber amber / points
+bell pepper: red yellow green orange / dots
+lentil, chickpea, soybean, tofu: tan beige cream ochre / points
+cauliflower, leek, turnip, parsnip, fennel: white cream green sage / dots
+ratatouille: plum red green orange / dots
+sweetcorn, maize: yellow gold green cream / dots
+squash, yam, sweet potato: orange tangerine tan gold / dots
+olive oil, olives: olive green gold lime / dots
+mayo, cream cheese, whipped cream, sour cream: cream white ivory / clouds
+crust, loaf, baguette, croissant, brioche, tortilla, pita, naan: tan sienna gold cream / clouds
+crumb, wafer, rusk: tan gold brown cream / points
+doughnut, cinnamon roll, gingerbread: tan brown sienna pink / rings
+cheesecake, tiramisu, meringue, macaron, macaroon: cream pink tan white / clouds
+fudge, praline, nougat: brown umber sienna cream / clouds
+gummy, jelly bean, gumdrop, skittles, sprinkles: red yellow lime orange violet / dots
+marshmallow, cotton candy, candy floss: pink blush white azure / clouds
+popsicle, sorbet, sundae: pink orange mint cream / clouds
+marmalade: orange amber tangerine gold / clouds
+sirloin, ribeye, fillet, brisket, veal, venison, mutton: maroon brown red sienna / clouds
+meatball, mince, patty, pepperoni, salami, chorizo: red maroon brown sienna / dots
+cheeseburger: brown tan red green yellow / dots
+lasagna, ravioli, macaroni, gnocchi, risotto: red yellow cream orange / swirls
+ramen, udon, dumpling, dim sum, spring roll: tan cream brown green / swirls
+omelette, omelet, scrambled egg, fried egg, yolk: yellow white gold cream / clouds
+porridge, muesli, granola: tan beige brown cream / points
+broth, chowder, chili con carne, goulash: orange sienna red brown / swirls
+seafood, shellfish, caviar: coral red silver azure / scales
+soy sauce, balsamic: umber black brown maroon / clouds
+seasoning, cumin, nutmeg, clove, cardamom: brown sienna ochre umber / points
+sugar cane, icing sugar, powdered sugar: white cream silver / points
+cheddar, mozzarella, parmesan, gouda: yellow gold orange cream / clouds
+brie, camembert, feta: cream white ivory / clouds
+blue cheese: cream white azure slate / mosaic
+red wine, claret, merlot: burgundy crimson maroon plum / swirls
+white wine, prosecco: gold cream yellow lime / points
+martini, mojito: mint lime white silver / points
+lager, stout, pint, brewery, brew: amber gold brown cream / points
+brandy, scotch, liquor, liqueur, sherry: amber sienna brown gold / glow
+booze, alcohol, alcoholic, drunk, hangover: amber gold brown cream / glow
+mineral water, sparkling water: azure aqua white silver / points
+fizzy, carbonated: white azure aqua silver / dots
+teapot, teacup: cream white amber sienna / swirls
+coffee shop, coffee house, coffee bean, barista, caffeine: brown cream tan umber / swirls
+pizzeria, bistro, brasserie, cafeteria, canteen, dining, dining room: brown tan cream red / panels
+grocery, groceries, greengrocer: green red orange yellow white / dots
+butcher: red maroon white pink / clouds
+lunchbox, picnic basket: red tan green yellow / checks
+fast food, junk food: red yellow tan brown / dots
+fried, deep fried, baked, toasted, crispy, crunchy: gold tan sienna brown / points
+roasted, smoked, barbecued: sienna brown umber maroon / grain
+spoonful, appetizer, tapas: tan red green cream / dots
+nutella, peanut butter: sienna brown tan umber / clouds
+bubble tea, boba: tan cream brown black / dots
 """
 
 LOOKS = SKY + WEATHER + SEASONS + LAND + WATERS + PLANTS + ANIMALS + FOOD

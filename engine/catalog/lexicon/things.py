@@ -146,7 +146,8 @@ cassette, vinyl, record, cd, dvd, turntable: black charcoal red silver / rings
 pen, signature, contract, certificate, receipt, petition: white cream black navy / hatch
 ticket, passport, postcard, mail, stamp: cream tan red navy / panels
 magazine, article: white black grey red / panels
-calendar, chart, graph, spreadsheet, menu: white grey silver red / panels
+menu: cream white black brown / panels
+calendar, chart, graph, spreadsheet: white grey silver red / panels
 wagon, cart, carriage: brown umber tan black / grain
 helicopter: olive grey charcoal azure / clouds
 parachute: azure white red orange / rays
@@ -177,6 +178,253 @@ penny, cent: copper bronze sienna brown / points
 nickel, dime: silver grey white slate / points
 stick, pole, stake: brown tan sienna umber / grain
 dumpster, landfill, waste, sewage: olive brown grey umber / splatter
+wand, magic wand: brown violet gold white / stars
+rag, duster, tablecloth, doily: white cream beige red / weave
+comforter, duvet, bedspread, pillowcase, linens, bedding: white cream azure lavender / waves
+bunk, hammock, futon: beige tan navy white / weave
+bookcase, bookshelf, sideboard, dresser, nightstand, stool, armchair: brown tan sienna umber / grain
+rocking chair: brown tan sienna umber / grain
+workbench, countertop, tabletop: brown tan grey beige / grain
+picture frame, gilt frame, easel: gold umber brown ochre / panels
+doorway, doorknob, hinge, threshold: brown tan bronze umber / panels
+windowsill, shutter, blinds, venetian blind: white cream azure tan / stripes
+drapes, curtains, drapery: crimson cream gold maroon / waves
+doormat, tatami: tan brown ochre beige / weave
+chandelier, candelabra, candlestick: gold cream amber white / glow
+nightlight, fairy lights, string lights, christmas lights: amber gold navy red / dots
+streetlight, street lamp, streetlamp, lamppost, headlight, headlights: amber gold black navy / glow
+flashlight, floodlight, searchlight, strobe, stage light: white cream azure black / rays
+stage lights: white cream azure black / rays
+neon sign, led, leds, led wall, light bulb: magenta cyan amber black / glow
+matchstick: orange amber tan black / flames
+firecracker, dynamite, gunpowder, detonator: red orange black grey / flames
+wick: amber black brown grey / glow
+toolbox, pliers, screwdriver, spanner, chisel, crowbar: grey silver red charcoal / grain
+sledgehammer, toolkit: grey silver red charcoal / grain
+chainsaw, lawnmower, mower, hedge trimmer: orange red grey charcoal / grain
+rake, spade, hoe, pitchfork, wheelbarrow, watering can: green brown grey umber / grain
+pickaxe, anvil, vise, clamp: grey slate charcoal black / grain
+paintbrush, paint roller, paint bucket: ultramarine red yellow white green / splatter
+ruler, tape measure, protractor: yellow tan ochre black / stripes
+stapler, paper clip, thumbtack, pushpin: silver grey red black / points
+pencil case, eraser, highlighter, felt tip: yellow pink lime azure / strokes
+ballpoint, fountain pen, quill: navy black gold cream / strokes
+notepad, sketchbook, sketchpad, clipboard, folder, binder: cream white tan grey / panels
+filing cabinet: cream white tan grey / panels
+bookmark, textbook, handbook, encyclopedia, dictionary, paperback: cream brown sepia tan / hatch
+hardcover: cream brown sepia tan / hatch
+comic book, graphic novel: red yellow blue black white / dots
+printer paper, copy machine, photocopier, scanner, fax: white grey silver charcoal / panels
+calculator, abacus, cash register: grey black silver white / checks
+typewriter: black charcoal cream grey / points
+newspaper stand, headline, tabloid, gazette: beige black grey white / points
+invoice, ledger, questionnaire: white cream grey black / hatch
+parchment, scroll, papyrus: cream tan beige sepia / clouds
+wrapping paper, gift wrap, gift box: red gold green white / stripes
+playing card, deck of cards, joker, roulette: red black white green / checks
+board game, backgammon, checkers, ludo: red black cream brown / checks
+rubik, rubiks cube, building block, building blocks: red yellow blue green white / checks
+marionette, muppet, action figure, figurine: red skin green brown / dots
+rocking horse, plush, plushie, stuffed animal: tan brown pink cream / fur
+yo yo, frisbee, spinning top, hula hoop: red yellow azure green / rings
+trampoline, bouncy castle, seesaw, merry go round, carousel: red yellow azure gold / stripes
+roller coaster, rollercoaster, amusement park, theme park: red azure yellow white / swirls
+sailcloth, tarp, tarpaulin, awning: azure green white orange / stripes
+wallet purse, piggy bank: brown tan pink green / dots
+satchel, rucksack, knapsack, duffel, tote, tote bag: brown tan olive black / weave
+boots, wellington, loafers, moccasin, clog, footwear: brown black sienna tan / strokes
+high heels, stiletto: red black crimson / waves
+trainers, sneakers, running shoes: white black grey red / strokes
+flip flops, sandals: tan brown yellow azure / stripes
+stocking, stockings, tights, nylon, leggings, pantyhose: black charcoal tan skin / weave
+pajamas, pyjamas, nightgown, bathrobe: azure white pink lavender / stripes
+bathing suit, swimwear, speedo, wetsuit: navy azure black red / waves
+cardigan, hoodie, sweatshirt, pullover, jumper, turtleneck: grey navy charcoal cream / weave
+overcoat, raincoat, trench coat, parka, anorak, windbreaker: navy tan charcoal khaki / weave
+leather jacket, biker jacket: black charcoal umber grey / sheen
+blazer, waistcoat, dinner jacket: navy charcoal black grey / weave
+overalls, dungarees, boiler suit: navy cobalt azure slate / weave
+kimono, yukata: crimson indigo cream gold / leaves
+sari: magenta gold orange turquoise / swirls
+kilt: red green navy black / weave
+poncho, sombrero: red orange yellow green / stripes
+toga, tunic: white cream gold beige / waves
+corset, garter: black crimson pink white / waves
+bow tie, necktie, cufflink: black navy crimson silver / stripes
+beanie, bonnet, beret, bowler hat, top hat, cowboy hat, baseball cap: black brown tan navy / rings
+hard hat: yellow orange white grey / rings
+turban, headscarf, hijab, bandana, shawl: crimson navy cream gold / waves
+tiara, diadem, sceptre, scepter, regalia: gold silver ruby white / points
+brooch, locket, cameo, gold chain, jeweller, jeweler: gold silver cream amber / points
+engagement ring, wedding ring: gold silver white cream / rings
+wristwatch, stopwatch, pocket watch: gold silver black cream / rings
+eyeglasses, monocle, contact lens: black brown silver azure / rings
+hairbrush, hairdryer, curlers: brown black pink silver / strokes
+razor, shaver, shaving, shaving cream: white silver azure grey / clouds
+toothbrush, toothpaste, mouthwash, dental: white azure mint red / stripes
+shampoo, lotion, moisturizer, deodorant, sunscreen: white azure cream blush / clouds
+nail polish, manicure, eyeliner, eyeshadow, mascara: red pink magenta black / dots
+toilet paper, paper towel, kleenex, tampon: white cream azure / clouds
+bathroom tile, bath towel, washcloth: white azure aqua silver / checks
+laundry, washing machine, detergent, dryer, clothesline: white azure grey lavender / waves
+ironing board: white azure grey lavender / waves
+vacuum cleaner, hoover, sponge, scrubbing brush, dustpan: yellow azure grey white / dots
+trash can, garbage can, garbage bag, rubbish, rubbish bin: charcoal grey green olive / splatter
+litter: charcoal grey green olive / splatter
+saucepan, frying pan, wok, skillet, casserole, cooker, cookware: charcoal silver grey black / rings
+colander, sieve, whisk, ladle, spatula, grater, corkscrew, utensil: silver grey white slate / grain
+cutlery: silver grey white slate / grain
+tableware, crockery, saucer, china plate, dinnerware, teaspoon: white cream azure silver / rings
+tablespoon: white cream azure silver / rings
+wine glass, goblet, chalice, pitcher, decanter, tumbler: azure white gold silver / sheen
+toaster, blender, mixer, juicer, coffee maker, coffee machine: silver white grey black / panels
+appliance: silver white grey black / panels
+thermos, flask, water bottle: silver azure green charcoal / grain
+beer bottle, wine bottle, glass bottle: green olive brown amber / sheen
+tin can, soda can: silver grey red azure / grain
+lid, bottle cap: silver grey tan red / rings
+tupperware, ice tray: white azure mint grey / panels
+doorbell, alarm clock, smoke detector, thermostat: white grey silver red / rings
+burglar alarm, padlock, keyhole, handcuffs, shackle: silver grey slate charcoal / grain
+safe deposit, gold bar, bullion, ingot, gold coin, doubloon: gold amber ochre bronze / panels
+credit card: navy silver gold grey / panels
+euro, yen, currency, bitcoin: gold green silver cream / hatch
+stethoscope, thermometer, scalpel, wheelchair, crutch, stretcher: white silver grey azure / fields
+first aid, first aid kit, band aid: white red cream tan / panels
+pharmacy, drugstore, prescription, capsule, aspirin, antibiotic: white red azure green / dots
+test tube, beaker, petri dish, pipette, bunsen burner: azure white lime silver / dots
+molecule, atom, dna, neuron, proton, electron: azure violet navy white / dots
+magnifying glass, binoculars, periscope: black charcoal silver azure / rings
+tripod, flashbulb, photo album, darkroom, photographer: black charcoal grey red / panels
+projector, film reel, filmstrip, camcorder, video camera: black charcoal silver amber / rings
+computer mouse, mousepad, motherboard, processor: black charcoal grey silver / panels
+usb, hard drive, hard disk, server, server room, data center: black azure charcoal silver / grid
+modem, router: black azure charcoal silver / grid
+touchscreen, tablet pc: black azure charcoal white / panels
+game controller, joystick, gamepad, playstation, xbox, nintendo: black red white grey / panels
+remote control, television set: black charcoal grey silver / panels
+jukebox, gramophone, phonograph, record player, boombox, walkman: black gold red brown / rings
+loudspeaker, subwoofer, megaphone, stereo, sound system: black charcoal silver grey / rings
+mixing desk: black charcoal silver grey / rings
+synthesizer, synth, sampler, drum machine, modular synth: black charcoal red amber silver / checks
+electric guitar, bass guitar: red black amber sienna / sheen
+ukulele, mandolin, lute, sitar, lyre, double bass, viola: sienna brown amber black / grain
+bagpipe, bagpipes: red green navy brown / weave
+tuba, bugle, french horn, cornet: gold amber bronze brown / waves
+oboe, bassoon, piccolo: black umber silver brown / grain
+xylophone, marimba, vibraphone: brown sienna gold red / stripes
+cymbal, gong, tambourine, maracas, castanets: gold bronze amber brown / rings
+harmonica, kazoo: silver grey brown charcoal / grain
+snare, bongo, conga, djembe, percussion: brown tan red cream / rings
+pipe organ: gold umber silver brown / stripes
+sheet music, musical note, treble clef: cream white black sepia / stripes
+unicycle, tricycle, pram, stroller, pushchair: red azure black silver / rings
+sedan, convertible, hatchback, sports car, race car, formula one: red silver black white / sheen
+supercar: red silver black white / sheen
+jeep, suv, pickup truck, minivan, camper, caravan, motorhome: green white tan grey / panels
+windscreen, windshield, dashboard, steering wheel, gearbox: black charcoal silver azure / sheen
+bumper: black charcoal silver azure / sheen
+rickshaw, tuk tuk: green yellow red black / panels
+steam train, steam engine, locomotive, steam locomotive: black charcoal red silver / grain
+tram, trolley, streetcar, monorail, cable car: red yellow cream grey / panels
+freight, boxcar, railroad, train track, railway track: grey brown charcoal silver / grain
+hot air balloon, blimp, zeppelin, airship: red yellow orange azure / stripes
+glider, biplane, seaplane, fighter jet, airliner, boeing, cockpit: azure silver white grey / clouds
+propeller: azure silver white grey / clouds
+space shuttle, space station, lunar module, spacesuit: white silver black navy / stars
+snowmobile, sleigh, bobsled, toboggan: red white azure brown / strokes
+fire truck, fire engine, fire extinguisher, hydrant, fire hydrant: red scarlet white silver / panels
+police car, squad car: white navy azure black / panels
+school bus: yellow amber black / panels
+forklift, excavator, digger, backhoe, cement mixer, steamroller: yellow amber black grey / panels
+combine harvester, plough, plow, harrow, silo: green gold red ochre / dabs
+conveyor, conveyor belt, assembly line, piston, turbine: grey silver charcoal orange / rings
+generator, crankshaft: grey silver charcoal orange / rings
+wind turbine, solar panel, solar panels: white azure navy green / panels
+oil rig, oil well, derrick, pump jack: charcoal orange grey azure / grain
+power line, pylon, transformer, high tension: grey silver slate azure / strokes
+cogwheel, cog, sprocket, ratchet, clockwork: bronze gold charcoal silver / rings
+rivet, hex nut: silver grey slate charcoal / rings
+steel wool, iron ore, cast iron, wrought iron, ironwork: charcoal grey black slate / grain
+zinc, pewter, lithium: silver grey slate charcoal / grain
+sulphur, sulfur, brimstone: yellow gold lime mustard / points
+copper wire, copper pipe: copper orange brown bronze / grain
+scrimshaw: ivory cream tan sepia / swirls
+jadeite: jade emerald green mint / swirls
+stone wall, dry stone wall: grey taupe slate sage / bricks
+fiberglass, kevlar, carbon fiber, carbon fibre, carbon: black charcoal slate grey / weave
+styrofoam, polystyrene, packing peanuts: white cream silver / points
+glue, adhesive, tape, duct tape, sellotape, putty: silver grey cream tan / sheen
+cellophane, cling film, bubble wrap, plastic bag: white azure silver mint / sheen
+laminate, asbestos: grey beige tan white / checks
+wool yarn, cashmere, angora, mohair: cream beige taupe blush / fur
+polyester, spandex, lycra, latex: black magenta azure red / sheen
+patchwork, mending, stitching, stitch, seam, sewing: crimson navy ochre cream / weave
+needlework, cross stitch, knitting, sewing machine, loom, spool: crimson cream navy green / weave
+basket weave, straw hat, straw mat: tan ochre gold beige / weave
+sandpaper, sawdust, wood chips: tan beige ochre brown / points
+potter, pottery wheel, terracotta pot, flowerpot, clay pot: terracotta sienna tan umber / rings
+amphora: terracotta sienna tan umber / rings
+snow globe, crystal ball: azure white violet silver / glow
+varnish, shellac: sienna umber amber brown / grain
+crown jewels, treasure chest, pirate treasure: gold amber ruby emerald brown / points
+bow and arrow, crossbow, archery, archer, catapult, slingshot: brown umber tan green / grain
+machete, sabre, saber, scythe, sickle, katana, bayonet: silver grey slate brown / sheen
+revolver, machine gun, handgun, shotgun shell, ammunition: charcoal grey black bronze / strokes
+ammo, holster, firearm: charcoal grey black bronze / strokes
+torpedo, artillery, mortar, warhead, landmine, howitzer: olive charcoal grey khaki / strokes
+gas mask, body armor, bulletproof: black olive charcoal grey / strokes
+bear trap, mousetrap: brown grey tan charcoal / grain
+fishing rod, fishing net, fish hook, harpoon: teal tan slate brown / grid
+noose, gallows, guillotine: umber charcoal tan black / grain
+tombstone, gravestone, headstone, sarcophagus, urn: grey slate taupe charcoal / mosaic
+birdcage, kennel, aviary: brown silver tan grey / grid
+saddlebag, bridle, stirrup, horseshoe, reins: brown sienna black silver / strokes
+barbell, dumbbell, treadmill, punching bag, weightlifting: charcoal black grey silver / rings
+weights: charcoal black grey silver / rings
+surfboard, paddleboard, snowboarding board: azure white yellow coral / waves
+skis, ski lift, ski slope, ice skate, ice skates, ice rink: white azure silver red / strokes
+tennis ball, tennis court, racket, racquet, badminton, ping pong: lime green white azure / strokes
+table tennis: lime green white azure / strokes
+baseball bat, home run, softball, catcher: tan white green red / strokes
+soccer ball, football field, goalpost, touchdown, quarterback: green white brown lime / strokes
+linebacker: green white brown lime / strokes
+golf ball, golf club, putter, fairway: green lime white sage / strokes
+pool table, snooker, pool hall, cue: green emerald brown red / rings
+dartboard, darts, bullseye: red green black cream / rings
+swimming goggles, water polo, diving board, lifeguard: azure cyan white red / sea
+gymnast, gymnastics, acrobat, trapeze, cheerleader: crimson azure white gold / swirls
+marathon, jogging, sprint, sprinter, runner, relay race: orange red grey azure / strokes
+fencing sport, sumo, martial arts, kung fu, taekwondo: white black red cream / strokes
+polo, equestrian, rodeo, jockey, show jumping: brown green tan white / dabs
+cyclist, bmx, velodrome, bike race: red yellow black green / strokes
+motocross, rally, grand prix, nascar, racetrack, pit stop: red black white yellow / strokes
+olympics, olympic: azure yellow black green red / rings
+scoreboard, referee, umpire: black white yellow green / stripes
+finish line, checkered flag: black white grey / checks
+medallist, podium, winner, gold medal: gold amber bronze white / rays
+hang gliding, paragliding, skydiving, bungee: azure white red yellow / rays
+mountaineering, mountaineer, rock climbing, abseil, trekking: slate brown white azure / dabs
+bonfire party, campground, campsite: green orange brown khaki / dabs
+sleeping bag, camp stove: green orange navy tan / panels
+sandcastle, sand castle, beach ball, beach towel, deck chair: yellow azure beige red white / stripes
+parasol: yellow azure beige red white / stripes
+road sign, stop sign, signpost, billboard, traffic sign: red white yellow azure / panels
+traffic light, traffic lights, traffic jam: red amber green charcoal / dots
+parking meter, toll booth, turnstile: grey silver charcoal red / panels
+mailbox, letterbox, post office, postman, mailman, postage: red azure white cream / panels
+phone booth, telephone box, phone box: red scarlet white grey / panels
+vending machine, atm: red azure silver white / panels
+park bench, picnic table: brown green tan olive / grain
+lamp shade, desk lamp, table lamp: amber cream tan brown / glow
+fireplace hearth, hearth, mantelpiece, woodstove: orange amber brown charcoal / flames
+chalk drawing, chalk dust: white cream charcoal grey / strokes
+party hat, pinata, streamer, streamers: red yellow azure magenta lime / stripes
+birthday cake, wedding cake: cream pink white gold / dots
+prize, award, awards, oscar: gold amber bronze cream / rays
+button down, zipper, velcro, shoelace, buckle: silver grey brown black / strokes
+barbie: pink magenta white blush / dots
+hello kitty: pink white red blush / dots
 """
 
 # Their own colours hold only where no other word of the prompt brings any: gold waves are gold.
@@ -197,18 +445,18 @@ flame, blaze: red orange yellow maroon / flames
 snow, snowy, snowflake, snowfall, snowman: white azure silver slate / stars
 star, stars: navy white gold indigo / stars
 glitter: gold silver rose white / stars
-leaf, leave, leafy: green lime olive gold / leaves
+leaf, leaves, leafy: green lime olive gold / leaves
 scale: teal turquoise emerald silver / scales
 flock, swarm: slate black silver azure / points
 glass, crystal, prism: azure white mint violet / mosaic
 tile, mosaic: cobalt turquoise white ochre / mosaic
 cell: rose violet cream magenta / mosaic
 stripe, striped, line, barcode: navy white coral cream / stripes
-circle, ring, round, loop, disc, target: crimson cream navy gold / rings
+circle, round, loop, disc: crimson cream navy gold / rings
 sphere, ball: crimson azure gold cream / rings
 dot, spot, polka, halftone: crimson cream navy gold / dots
 check, square, pixel, block, cube, checker, checkered: navy cream crimson gold / checks
-grid, mesh, lattice, web, maze, network: navy cyan magenta azure / grid
+grid, mesh, lattice, maze, network: navy cyan magenta azure / grid
 swirl, spiral, curl, vortex, curve, curly, whirl, helix, fractal: cobalt teal gold cream / swirls
 hatch, crosshatch, scribble: cream grey charcoal / hatch
 sketch, drawing, draw, etching, engraving, illustration, doodle: cream white grey charcoal / hatch
@@ -217,7 +465,7 @@ hexagon: coral teal navy cream / triangles
 zigzag, chevron, arrow: navy coral cream gold / zigzag
 brush, stroke, brushstroke, paint, painting: ultramarine ochre vermilion cream green / strokes
 painter, impasto, palette: ultramarine ochre vermilion cream green / strokes
-frame, rectangle: red blue yellow white black / panels
+rectangle: red blue yellow white black / panels
 ribbon: crimson rose gold cream / waves
 art, artist, artwork, artistic: ultramarine ochre vermilion cream green / strokes
 beautiful, beauty, pretty, lovely: rose lavender gold cream / swirls
@@ -225,17 +473,38 @@ old, ancient, antique, aged: sepia tan umber ochre / strokes
 new, modern, minimal, minimalist, minimalism: white black grey red / panels
 simple, plain: cream beige white taupe / fields
 fresh, clean, pure: mint white azure lime / fields
-photo, photograph, realism, realistic, photorealistic: azure green tan slate / dabs
+realism, realistic, photorealistic: azure green tan slate / dabs
 texture, textured, pattern: sienna teal ochre cream / mosaic
 car, vehicle, automobile: silver black grey white red / panels
-dress, skirt, shirt, blouse, coat, jacket, clothes, clothing: navy white grey black rose / waves
+dress: navy white grey black rose / waves
 fashion, costume: navy white grey black rose / waves
 hat, cap, helmet, umbrella: black brown tan grey / rings
 puzzle, jigsaw: red yellow blue green / panels
 bag, backpack, suitcase, luggage: brown black tan sienna / strokes
-cup, mug, bowl, plate, dish, jar, vase, pot, pan, bottle: white cream azure terracotta / rings
+cup, mug, bowl, plate, dish, jar, vase: white cream azure terracotta / rings
 kettle: white cream azure terracotta / rings
 button, pin, bead: white black tan grey / dots
 sofa, couch, cushion, seat, mattress: taupe grey beige brown / weave
 sign, poster, sticker, logo: red yellow white black / panels
+skirt, clothes, clothing, garment, outfit, apparel: navy black rose white grey / waves
+shirt, blouse, t shirt, tee shirt, polo shirt: white azure navy grey / weave
+coat, jacket: charcoal black brown navy tan / weave
+pot, pan: charcoal silver grey terracotta / rings
+bottle: green olive brown azure white / sheen
+ring: gold silver amber cream / rings
+target: red white scarlet cream / rings
+frame: umber brown gold ochre black / panels
+web: silver white slate charcoal / grid
+cone, cylinder: coral teal navy cream / triangles
+oval, ellipse, arc, semicircle: crimson cream navy gold / rings
+pentagon, octagon, rhombus, trapezoid: coral teal navy cream / triangles
+pinwheel, whorl: cobalt teal gold cream / swirls
+kink, scratch, scratched, scuffed: grey taupe charcoal cream / hatch
+speck, speckle, speckled, freckle, freckled, mottled, spotty: crimson cream navy gold / dots
+powder, powdery, grainy: cream tan silver beige / points
+gloss, glossy, polished, gleam, gleaming, lustrous: silver white gold azure / sheen
+trickle, dripping, soaking: azure cobalt aqua white / strokes
+fizz, froth, frothy, foamy: white azure aqua cream / dots
+smear, smudge, splotch: cobalt magenta yellow black white / splatter
+heap, pile, stack: tan brown grey beige / mosaic
 """

@@ -136,7 +136,8 @@ def test_a_form_of_a_word_is_that_word(prompt, as_if):
         "many",
         "being",
         "news",
-        "baron",
+        "watching",
+        "portland",
         "qwx",
     ],
 )
@@ -178,7 +179,7 @@ def test_japanese_is_cut_where_its_words_end():
         ("Dunkelgrüner", "dark green"), ("himmelblau", "blue"), ("blutroter", "crimson"),
         ("Winterlandschaft", "winter landscape"), ("Schneelandschaft", "snow landscape"),
         ("Großstadt", "city"), ("Grossstadt", "city"), ("GROSSSTÄDTE", "city"),
-        ("Wasserfall", "waterfall"), ("Wasserfaelle", "waterfall"), ("Rotwein", "red wine"),
+        ("Wasserfall", "waterfall"), ("Wasserfaelle", "waterfall"), ("Blauwal", "blue whale"),
         ("Gruenflaeche", "green field"), ("goldleaf", "gold leaf"),
         ("dreamscape", "dream landscape"),
     ],
@@ -204,7 +205,7 @@ def test_what_stands_before_a_head_colours(prompt, as_if):
 
 @pytest.mark.parametrize(
     "word",
-    ["scarcity", "trafficking", "friendship", "season", "Beschwerde", "gestern", "Pflicht"],
+    ["scarcity", "trafficking", "hardship", "reason", "Beschwerde", "gestern", "Pflicht"],
 )
 def test_what_only_seems_a_compound_is_none(word):
     assert not read(word).used
@@ -326,7 +327,7 @@ def test_colours_written_in_numbers(prompt):
 
 
 @pytest.mark.parametrize(
-    "prompt", ["#12345", "rgb(1,2)", "rgb()", "hsl(a)", "123456", "facade", "#x"]
+    "prompt", ["#12345", "rgb(1,2)", "rgb()", "hsl(a)", "123456", "decade", "#x"]
 )
 def test_what_is_no_colour_is_told(prompt):
     assert not read(prompt).colours
