@@ -49,8 +49,12 @@ def _noise(rng: Rng, cells: int) -> Field:
         side = cells * 2**octave
         layer = rng.uniform(0, 1, (side, side))
         total += cv2.resize(layer, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) / 2**octave
-    ranks = total.argsort(axis=None).argsort().reshape(SIZE, SIZE)
-    return ranks / (SIZE * SIZE - 1)
+    return _ranked(total)
+
+
+def _ranked(level: Field) -> Field:
+    """Levels of any kind as 0 to 1, each as common as another."""
+    return level.argsort(axis=None).argsort().reshape(SIZE, SIZE) / (SIZE * SIZE - 1)
 
 
 def _toned(level: Field, palette: Image) -> Image:
@@ -348,7 +352,8 @@ def _grain(image: Image, palette: Image, rng: Rng) -> None:
     fine = cv2.GaussianBlur(rng.uniform(0, 1, (SIZE, SIZE)), (0, 0), sigmaX=24, sigmaY=0.7)
     fine = (fine - fine.min()) / np.ptp(fine)
     rings = 0.5 + 0.5 * np.sin(y / 5 + 26 * knots)
-    image[:] = _toned(0.45 * fine + 0.3 * rings + 0.25 * _noise(rng, 3), _by_light(palette))
+    level = _ranked(0.45 * fine + 0.3 * rings + 0.25 * _noise(rng, 3))
+    image[:] = _toned(level, _by_light(palette))
 
 
 def _fur(image: Image, palette: Image, rng: Rng) -> None:

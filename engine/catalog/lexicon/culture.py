@@ -92,7 +92,7 @@ disco: magenta gold violet cyan black / dots
 future, futuristic, sci-fi, scifi: cyan silver navy violet / grid
 fantasy, fairytale: violet teal gold rose / swirls
 heroic, epic, hero, superhero, legend: gold crimson navy orange / rays
-money, cash, dollar, banknote: green sage jade cream / hatch
+money, cash, dollar, banknote: green sage jade cream / strokes
 coin: gold amber bronze silver / points
 treasure, crown, jewelry, jewellery, necklace: gold amber ruby black / points
 sport, soccer, football, golf, baseball, tennis, cricket: green white lime red / strokes

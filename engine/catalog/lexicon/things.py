@@ -276,11 +276,11 @@ colander, sieve, whisk, ladle, spatula, grater, corkscrew, utensil: silver grey 
 cutlery: silver grey white slate / grain
 tableware, crockery, saucer, china plate, dinnerware, teaspoon: white cream azure silver / rings
 tablespoon: white cream azure silver / rings
-wine glass, goblet, chalice, pitcher, decanter, tumbler: azure white gold silver / sheen
+wine glass, goblet, chalice, pitcher, decanter, tumbler: azure white gold silver / mosaic
 toaster, blender, mixer, juicer, coffee maker, coffee machine: silver white grey black / panels
 appliance: silver white grey black / panels
 thermos, flask, water bottle: silver azure green charcoal / grain
-beer bottle, wine bottle, glass bottle: green olive brown amber / sheen
+beer bottle, wine bottle, glass bottle: green olive brown amber / mosaic
 tin can, soda can: silver grey red azure / grain
 lid, bottle cap: silver grey tan red / rings
 tupperware, ice tray: white azure mint grey / panels
@@ -288,7 +288,7 @@ doorbell, alarm clock, smoke detector, thermostat: white grey silver red / rings
 burglar alarm, padlock, keyhole, handcuffs, shackle: silver grey slate charcoal / grain
 safe deposit, gold bar, bullion, ingot, gold coin, doubloon: gold amber ochre bronze / panels
 credit card: navy silver gold grey / panels
-euro, yen, currency, bitcoin: gold green silver cream / hatch
+euro, yen, currency, bitcoin: gold green silver cream / strokes
 stethoscope, thermometer, scalpel, wheelchair, crutch, stretcher: white silver grey azure / fields
 first aid, first aid kit, band aid: white red cream tan / panels
 pharmacy, drugstore, prescription, capsule, aspirin, antibiotic: white red azure green / dots
@@ -319,11 +319,11 @@ snare, bongo, conga, djembe, percussion: brown tan red cream / rings
 pipe organ: gold umber silver brown / stripes
 sheet music, musical note, treble clef: cream white black sepia / stripes
 unicycle, tricycle, pram, stroller, pushchair: red azure black silver / rings
-sedan, convertible, hatchback, sports car, race car, formula one: red silver black white / sheen
-supercar: red silver black white / sheen
+sedan, convertible, hatchback, sports car, race car, formula one: red silver black white / panels
+supercar: red silver black white / waves
 jeep, suv, pickup truck, minivan, camper, caravan, motorhome: green white tan grey / panels
 windscreen, windshield, dashboard, steering wheel, gearbox: black charcoal silver azure / sheen
-bumper: black charcoal silver azure / sheen
+bumper: black charcoal silver azure / waves
 rickshaw, tuk tuk: green yellow red black / panels
 steam train, steam engine, locomotive, steam locomotive: black charcoal red silver / grain
 tram, trolley, streetcar, monorail, cable car: red yellow cream grey / panels
@@ -354,11 +354,11 @@ jadeite: jade emerald green mint / swirls
 stone wall, dry stone wall: grey taupe slate sage / bricks
 fiberglass, kevlar, carbon fiber, carbon fibre, carbon: black charcoal slate grey / weave
 styrofoam, polystyrene, packing peanuts: white cream silver / points
-glue, adhesive, tape, duct tape, sellotape, putty: silver grey cream tan / sheen
-cellophane, cling film, bubble wrap, plastic bag: white azure silver mint / sheen
+glue, adhesive, tape, duct tape, sellotape, putty: silver grey cream tan / clouds
+cellophane, cling film, bubble wrap, plastic bag: white azure silver mint / clouds
 laminate, asbestos: grey beige tan white / checks
 wool yarn, cashmere, angora, mohair: cream beige taupe blush / fur
-polyester, spandex, lycra, latex: black magenta azure red / sheen
+polyester, spandex, lycra, latex: black magenta azure red / waves
 patchwork, mending, stitching, stitch, seam, sewing: crimson navy ochre cream / weave
 needlework, cross stitch, knitting, sewing machine, loom, spool: crimson cream navy green / weave
 basket weave, straw hat, straw mat: tan ochre gold beige / weave
@@ -369,7 +369,7 @@ snow globe, crystal ball: azure white violet silver / glow
 varnish, shellac: sienna umber amber brown / grain
 crown jewels, treasure chest, pirate treasure: gold amber ruby emerald brown / points
 bow and arrow, crossbow, archery, archer, catapult, slingshot: brown umber tan green / grain
-machete, sabre, saber, scythe, sickle, katana, bayonet: silver grey slate brown / sheen
+machete, sabre, saber, scythe, sickle, katana, bayonet: silver grey slate brown / grain
 revolver, machine gun, handgun, shotgun shell, ammunition: charcoal grey black bronze / strokes
 ammo, holster, firearm: charcoal grey black bronze / strokes
 torpedo, artillery, mortar, warhead, landmine, howitzer: olive charcoal grey khaki / strokes
@@ -490,7 +490,7 @@ skirt, clothes, clothing, garment, outfit, apparel: navy black rose white grey /
 shirt, blouse, t shirt, tee shirt, polo shirt: white azure navy grey / weave
 coat, jacket: charcoal black brown navy tan / weave
 pot, pan: charcoal silver grey terracotta / rings
-bottle: green olive brown azure white / sheen
+bottle: green olive brown azure white / mosaic
 ring: gold silver amber cream / rings
 target: red white scarlet cream / rings
 frame: umber brown gold ochre black / panels
@@ -502,7 +502,7 @@ pinwheel, whorl: cobalt teal gold cream / swirls
 kink, scratch, scratched, scuffed: grey taupe charcoal cream / hatch
 speck, speckle, speckled, freckle, freckled, mottled, spotty: crimson cream navy gold / dots
 powder, powdery, grainy: cream tan silver beige / points
-gloss, glossy, polished, gleam, gleaming, lustrous: silver white gold azure / sheen
+gloss, glossy, polished, gleam, gleaming, lustrous: silver white gold azure / waves
 trickle, dripping, soaking: azure cobalt aqua white / strokes
 fizz, froth, frothy, foamy: white azure aqua cream / dots
 smear, smudge, splotch: cobalt magenta yellow black white / splatter

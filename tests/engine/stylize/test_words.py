@@ -28,7 +28,7 @@ from engine.catalog.lexicon import (
 from engine.pipeline import Context
 from engine.stylize.drawing import PATTERNS, draw
 from engine.stylize.pipeline import Stylize
-from engine.stylize.recipes import read
+from engine.stylize.recipes import Recipe, read
 from tests.engine.stylize import words_drawn
 from tests.engine.stylize.words_drawn import FAMILIES, SEEDS, SIXTY
 
@@ -385,6 +385,15 @@ def test_every_drawing_shows_its_colours():
         image = draw(read(word))
         assert image.shape == (256, 256, 4), (number, name)
         assert image[..., :3].std() > 8, name
+
+
+@pytest.mark.parametrize("name", sorted({*PATTERNS} - {"hatch", "sheen"}))
+def test_a_drawing_has_all_colours_of_its_palette(name):
+    """But paper under ink, and wet ground with its lights."""
+    colours = ((30, 30, 90), (200, 40, 40), (60, 160, 70), (240, 200, 60), (250, 250, 250))
+    image = draw(Recipe(colours, (name,), (), ()))[..., :3].astype(int)
+    nearest = ((image[:, :, None] - np.array(colours)) ** 2).sum(3).argmin(2)
+    assert np.bincount(nearest.ravel(), minlength=5).min() > 0.02 * nearest.size
 
 
 # What readers could stumble over: endless words, runs of kana, brackets, words that change others.
