@@ -94,7 +94,7 @@ fantasy, fairytale: violet teal gold rose / swirls
 heroic, epic, hero, superhero, legend: gold crimson navy orange / rays
 money, cash, dollar, banknote: green sage jade cream / strokes
 coin: gold amber bronze silver / points
-treasure, crown, jewelry, jewellery, necklace: gold amber ruby black / points
+treasure, crown: gold amber ruby black / points
 sport, soccer, football, golf, baseball, tennis, cricket: green white lime red / strokes
 basketball: orange sienna black tan / rings
 racing, race, speed, fast: red black white yellow / strokes
@@ -503,7 +503,7 @@ tokyo, shinjuku, akihabara, osaka: magenta cyan navy black crimson / grid
 new york, manhattan, brooklyn, chicago: slate amber charcoal mustard / checks
 las vegas, vegas, casino: red gold magenta black cyan / dots
 miami, los angeles: coral cyan pink azure / fields
-paris, france, french: cream rose slate azure / dabs
+paris: cream rose slate azure / dabs
 london, england, british, britain, uk: red slate navy cream / bricks
 venice, amsterdam: terracotta azure ochre cream / sea
 rome, italy, italian, tuscany, roman: terracotta ochre olive cream / dabs
@@ -512,7 +512,7 @@ spain, spanish, barcelona, flamenco: red yellow black orange / swirls
 berlin, germany, german: grey black red gold / panels
 alpine, swiss, switzerland, norway, iceland: white slate azure green / triangles
 russia, russian, moscow: red gold blue white / swirls
-scotland, scottish, tartan, plaid: red green navy black / weave
+tartan, plaid: red green navy black / weave
 ireland, irish: green emerald lime white / leaves
 egypt, egyptian, pyramid, pharaoh: gold ochre cobalt turquoise / triangles
 africa, african: orange black gold maroon green / zigzag
@@ -522,7 +522,6 @@ india, indian, bollywood, holi: orange magenta gold turquoise green / dots
 china, chinese, beijing, chinatown: red gold black crimson / scales
 japan, japanese, kyoto, samurai, geisha: indigo white crimson cream / sea
 thailand, thai, bali, buddha, buddhist: gold orange maroon green / scales
-mexico, mexican: magenta orange green turquoise yellow / zigzag
 aztec, maya, inca: turquoise orange ruby gold black / zigzag
 brazil, brazilian, rio de janeiro: green yellow blue lime / waves
 cuba, havana: turquoise coral yellow pink / panels
@@ -708,6 +707,12 @@ sewer, drain, manhole, culvert: charcoal olive grey umber / bricks
 city lights, city at night, night city, nightscape: navy black amber gold / points
 aerial view, birds eye view, satellite image: green tan azure grey / mosaic
 village green, market square, town square: terracotta cream green grey / bricks
+france, french: azure cream red slate navy / dabs
+mexico, mexican: green red orange yellow magenta / zigzag
+scotland, scottish: green slate navy heather sage / dabs
+patient: white azure skin aqua / fields
+asia, asian: red gold green black / scales
+saudi arabia: green white tan cream / waves
 """
 
 PEOPLE = """
@@ -735,7 +740,7 @@ astronaut, rocket, spaceship, spacecraft, nasa: white silver navy orange / stars
 ninja: black charcoal crimson / strokes
 viking, warrior, sword, armor, armour, blade, knife: silver slate brown black / strokes
 resident, citizen, adult, male, female, neighbor, neighbour: skin peach brown umber / clouds
-customer, guest, passenger, patient: skin peach brown umber / clouds
+customer, guest, passenger: skin peach brown umber / clouds
 girlfriend, boyfriend, buddy, cousin, uncle, aunt, nephew, niece: skin peach rose brown / clouds
 twin, couple: skin peach rose brown / clouds
 worker, employee, coworker, staff, crew: skin tan brown umber / clouds

@@ -454,7 +454,7 @@ pepper, chili, chilli, spice, spicy, curry: red orange mustard green / points
 onion, garlic: cream white mauve tan / rings
 potato, chip, fries: gold tan ochre brown / points
 bread, toast, bakery, bun, baker, flour, dough, sandwich: tan sienna brown cream / clouds
-cake, cupcake, dessert, pastry, muffin, pie, cookie, biscuit: cream pink brown tan white / dots
+cake, cupcake, dessert, pastry, muffin: cream pink brown tan white / dots
 chocolate, cocoa, brownie: brown maroon cream umber / waves
 candy, sweet, sweets, lollipop, bubblegum: pink mint yellow azure white / stripes
 ice cream, gelato, icing: pink cream mint brown / clouds
@@ -551,6 +551,7 @@ roasted, smoked, barbecued: sienna brown umber maroon / grain
 spoonful, appetizer, tapas: tan red green cream / dots
 nutella, peanut butter: sienna brown tan umber / clouds
 bubble tea, boba: tan cream brown black / dots
+pie, cookie, biscuit: tan brown gold cream / points
 """
 
 LOOKS = SKY + WEATHER + SEASONS + LAND + WATERS + PLANTS + ANIMALS + FOOD

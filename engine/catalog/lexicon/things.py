@@ -25,7 +25,7 @@ trumpet, saxophone, horn, brass, trombone, bell: gold amber bronze brown / waves
 metal, metallic, aluminium, aluminum: silver grey charcoal white / grain
 chrome, mercury: silver white grey navy / waves
 steel, iron, titanium, nail, screw, bolt, wire, chain: silver grey slate charcoal / grain
-tool, hammer, wrench, saw, axe, drill, shovel: grey silver charcoal slate / grain
+tool, hammer, wrench, axe, drill, shovel: grey silver charcoal slate / grain
 gun, rifle, pistol, weapon, bullet, cannon, missile, shotgun: charcoal grey black bronze / strokes
 fork, spoon, scissors, needle: silver grey white slate / grain
 patina, oxidised, oxidized: verdigris teal copper sage bronze / splatter
@@ -92,7 +92,7 @@ tuxedo, suit, tie: black charcoal white navy / weave
 uniform, badge: navy slate gold white / weave
 paper, envelope, document: cream white beige tan / triangles
 notebook, diary, essay, text: white azure grey navy / strokes
-plastic, rubber, balloon: red yellow azure white green / dots
+plastic, balloon: red yellow azure white green / dots
 foil, tin: silver white grey azure / triangles
 petrol, gasoline, fuel, diesel: black amber umber brown / waves
 tar, tire, tyre, wheel: black charcoal slate grey / rings
@@ -130,7 +130,6 @@ bus, taxi, cab: yellow red black white / panels
 tractor, bulldozer, crane: yellow green charcoal brown / panels
 camouflage, camo: olive khaki umber green / splatter
 bicycle, bike, cycling, motorcycle, motorbike: red black silver charcoal / rings
-traffic: red amber green charcoal / dots
 garage, truck, lorry, van, trailer, pickup: white red silver charcoal / panels
 fridge, refrigerator, freezer, microwave, dishwasher, sink, faucet: white silver grey slate / panels
 tap: white silver grey slate / panels
@@ -144,7 +143,7 @@ iphone, ipad, pc, desktop, console, printer, gadget, device: black charcoal silv
 cable, antenna, satellite, drone, headphone, earphone: black charcoal silver grey / strokes
 cassette, vinyl, record, cd, dvd, turntable: black charcoal red silver / rings
 pen, signature, contract, certificate, receipt, petition: white cream black navy / hatch
-ticket, passport, postcard, mail, stamp: cream tan red navy / panels
+passport, postcard, mail, stamp: cream tan red navy / panels
 magazine, article: white black grey red / panels
 menu: cream white black brown / panels
 calendar, chart, graph, spreadsheet: white grey silver red / panels
@@ -425,6 +424,10 @@ prize, award, awards, oscar: gold amber bronze cream / rays
 button down, zipper, velcro, shoelace, buckle: silver grey brown black / strokes
 barbie: pink magenta white blush / dots
 hello kitty: pink white red blush / dots
+rubber: black charcoal red grey / rings
+traffic: grey red charcoal white amber / dots
+ticket: cream yellow red orange / panels
+jewelry, jewellery, necklace: gold silver amber white / points
 """
 
 # Their own colours hold only where no other word of the prompt brings any: gold waves are gold.
@@ -462,7 +465,8 @@ hatch, crosshatch, scribble: cream grey charcoal / hatch
 sketch, drawing, draw, etching, engraving, illustration, doodle: cream white grey charcoal / hatch
 triangle, polygon, facet, shard, geometric, geometry, low poly: coral teal navy cream / triangles
 hexagon: coral teal navy cream / triangles
-zigzag, chevron, arrow: navy coral cream gold / zigzag
+arrow: black white red brown / zigzag
+zigzag, chevron: navy coral cream gold / zigzag
 brush, stroke, brushstroke, paint, painting: ultramarine ochre vermilion cream green / strokes
 painter, impasto, palette: ultramarine ochre vermilion cream green / strokes
 rectangle: red blue yellow white black / panels
