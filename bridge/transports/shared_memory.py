@@ -237,7 +237,7 @@ class SharedMemorySink(TransportBase):
         try:
             self._ring = PublicWriter(self._name, width, height, SLOTS, generation)
         except OSError as error:
-            raise TransportError(f"shm:{self._name} cannot be made: {error}") from error
+            raise TransportError(f"shm:{self._name} cannot be created: {error}") from error
         if old:
             old.mark_stale()
             old.close()

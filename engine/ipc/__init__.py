@@ -1,1 +1,1 @@
-"""Between bridge and worker: messages over pipes, frames through shared memory."""
+"""Between bridge and worker: messages through pipes, frames through shared memory."""

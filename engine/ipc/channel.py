@@ -1,6 +1,6 @@
 """Typed messages (`engine/ipc/messages.py`) as length-prefixed JSON over a pair of pipes.
 
-No pickle, so that a broken worker can hand over nothing but values; which ones `messages.py` says.
+No pickle, so that a broken worker can send nothing but values, those that `messages.py` declares.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ class Channel(Generic[Said, Heard]):
     def __init__(
         self, incoming: BinaryIO, outgoing: BinaryIO, vocabulary: Vocabulary[Heard]
     ) -> None:
-        """`vocabulary` is what the other end may say."""
+        """`vocabulary` is what the other end may send."""
         self._incoming = incoming
         self._outgoing = outgoing
         self._vocabulary = vocabulary
@@ -44,14 +44,16 @@ class Channel(Generic[Said, Heard]):
             self._outgoing.flush()
 
     def receive(self) -> Heard | None:
-        """Wait for one message; None when the other end is gone, ProtocolError for what is none."""
+        """Wait for one message; None once the other end is gone, else ProtocolError."""
         head = self._read(4)
         if head is None:
             self.hang_up()
             return None
         (size,) = struct.unpack("<I", head)
         if size > LONGEST:
-            raise self._vocabulary.not_understood(f"it says {size} bytes, which is no message.")
+            raise self._vocabulary.not_understood(
+                f"it announces a message of {size} bytes, which is too long."
+            )
         data = self._read(size)
         if data is None:
             return None
@@ -59,11 +61,11 @@ class Channel(Generic[Said, Heard]):
         return self._vocabulary.decode(data, first=first)
 
     def hang_up(self) -> None:
-        """Close what comes in; by the thread that receives."""
+        """Close the incoming pipe; called by the thread that receives."""
         self._incoming.close()
 
     def close(self) -> None:
-        """Close what goes out; the other end's `receive` gives None."""
+        """Close the outgoing pipe; the other end's `receive` gives None."""
         with contextlib.suppress(OSError, ValueError):
             self._outgoing.close()
 

@@ -1,16 +1,15 @@
 """Every message between bridge and engine worker: a frozen dataclass each, its fields with bounds.
 
 The bridge's first message is a `BridgeHello`, the worker's a `WorkerHello`, each with the VERSION
-of what stands here; then the bridge sends a `LoadPipeline`. Once that is there, with a
-`PipelineReady`, and then block by block, with a `FrameRequest`, the worker asks, and is answered
-once: by a `FrameGrant`, which carries all that the block is made of, or by a `LoadPipeline`, which
-puts another pipeline in place.
+of this module; then the bridge sends a `LoadPipeline`. Once it is loaded, the worker sends a
+`PipelineReady`, and then a `FrameRequest` for each block. Each gets one answer: a `FrameGrant`,
+which carries everything the block is made of, or a `LoadPipeline`, which swaps in another pipeline.
 
-On the wire a message is a JSON object of its fields, and `type` is the name of its class. What is
-not exactly one of these, field by field, is a `ProtocolError`: whoever receives it ends, a worker
-with `Exit.PROTOCOL`. What a field may hold beyond its type stands in its annotation, and is asked
-for where it is read: no word of a worker gone mad gets further. To change what stands here is to
-count VERSION up.
+On the wire a message is a JSON object of its fields, with the name of its class as `type`. Anything
+that is not exactly one of these, field by field, is a `ProtocolError` and ends the receiver, a
+worker with `Exit.PROTOCOL`. A field's annotation gives its limits as well as its type, and both are
+checked on receipt, so nothing that a faulty worker sends gets any further. Increase VERSION with
+every change of this module.
 """
 
 import json
@@ -41,23 +40,23 @@ VERSION = 4
 
 MOST_REQUESTED = 64  # frames that a block may take
 MOST_MADE = 1000  # frames that a block may give
-LONGEST_LIMIT = 86_400.0  # seconds that a block may take, however long others took
-LONGEST_TEXT = 4000  # letters of a sentence
+LONGEST_LIMIT = 86_400.0  # maximum seconds for a block, however long others took
+LONGEST_TEXT = 4000  # characters of a sentence
 MOST_BLAMED = 16  # parameters whose files cannot be used
-LARGEST_REPORT = 100_000  # letters and values of a pipeline's report
-DEEPEST_REPORT = 16  # lists and objects in one another
-UNBROKEN = 2**53  # up to which JSON's readers know whole numbers apart
+LARGEST_REPORT = 100_000  # characters and values of a pipeline's report
+DEEPEST_REPORT = 16  # nesting depth of lists and objects
+UNBROKEN = 2**53  # largest integer that every JSON reader keeps exact
 
 
 class ProtocolError(ValueError):
-    """The other end says what is none of these messages; one sentence."""
+    """The other end sent something that is not one of these messages; one sentence."""
 
 
 class Exit(IntEnum):
-    """Why a worker process ended by itself."""
+    """Why a worker process exited by itself."""
 
     DONE = 0
-    BROKE = 1  # an error in a block, or a hang; Python's own after an error that nobody caught
+    BROKE = 1  # an error in a block, or a hang; also Python's own status after an uncaught error
     UNUSABLE = 70
     LOAD = 71
     PROTOCOL = 72
@@ -67,31 +66,33 @@ class Exit(IntEnum):
 
 
 MEANING = {
-    Exit.DONE: "it was told to stop",
+    Exit.DONE: "it was asked to stop",
     Exit.BROKE: "it hung or crashed in Python; its stacks are in the log",
-    Exit.UNUSABLE: "its pictures were unusable too often in a row",
-    Exit.LOAD: "it could not be loaded",
+    Exit.UNUSABLE: "too many unusable frames in a row",
+    Exit.LOAD: "its pipeline could not be loaded",
     Exit.FILE: "one of its files cannot be used",
-    Exit.PROTOCOL: "it did not understand the bridge; restart that, or install spout-bridge anew",
+    Exit.PROTOCOL: (
+        "it did not understand the bridge; restart the bridge, or reinstall spout-bridge"
+    ),
     Exit.MEMORY: "it ran out of memory twice; choose a smaller size",
     Exit.CUDA: "the GPU reported an error that only a new process can clear",
 }
 
 
-# What a field may hold.
+# The limits of a field.
 
 
 class Bound(Protocol):
-    """What is asked of a field's value; `str` of it says what that is."""
+    """A condition on a field's value; `str` describes it."""
 
     def holds(self, value: Any) -> bool:
-        """Whether a value, which is of the field's type, may be there."""
+        """Whether a value of the field's type is allowed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """A number from `least` to `most`, which NaN is not."""
+    """A number from `least` to `most`, not NaN."""
 
     least: float
     most: float
@@ -106,7 +107,7 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """A text of so many letters at most."""
+    """A text of at most `most` characters."""
 
     most: int
 
@@ -115,7 +116,7 @@ class Letters:
         return len(value) <= self.most
 
     def __str__(self) -> str:
-        return f"{self.most} letters at most"
+        return f"at most {self.most} characters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class Few:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A text of a `form`, which is a regular expression."""
+    """A text that matches the regular expression `form`."""
 
     form: str
 
@@ -149,7 +150,7 @@ class Written:
 
 
 class Told:
-    """A report that a reader of the state can take; the worker asks it too, before it is sent."""
+    """A report that every reader of the state can handle; checked before sending, too."""
 
     def holds(self, value: Mapping[str, object]) -> bool:
         """See `Bound`."""
@@ -162,11 +163,11 @@ class Told:
         return told <= LARGEST_REPORT and not layer
 
     def __str__(self) -> str:
-        return f"{LARGEST_REPORT} letters and values at most, {DEEPEST_REPORT} deep"
+        return f"at most {LARGEST_REPORT} characters and values, {DEEPEST_REPORT} deep"
 
 
 def _parts(of: object) -> list[object]:
-    """What a value of JSON is made of, names too."""
+    """The parts of a JSON value, names included."""
     if isinstance(of, dict):
         named = cast("dict[object, object]", of)  # isinstance leaves its parts unknown
         return [*named, *named.values()]
@@ -186,18 +187,18 @@ Report: TypeAlias = Annotated[Mapping[str, Any], REPORT]
 
 
 def brief(text: str) -> str:
-    """As much of a text, which may be anybody's, as a `Sentence` holds."""
+    """A text from any source, cut to fit into a `Sentence`."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
 
 
-# Any thread may hold a message, for none can be changed. Times are in seconds.
+# Any thread may hold a message, as they are immutable. Times are in seconds.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterSnapshot:
     """All live parameters of a pipeline at one moment. Each is within the pipeline's own range."""
 
-    number: Number  # goes up with every change
+    number: Number  # increases with every change
     values: Mapping[str, Value] = field(default_factory=dict[str, Value])
 
 
@@ -206,7 +207,7 @@ class ParameterSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeHello:
-    """The bridge's first message. `worker` is this worker's number, for the names of its rings."""
+    """The bridge's first message. `worker` is the worker's number, used to name its rings."""
 
     version: int
     worker: Number
@@ -214,13 +215,13 @@ class BridgeHello:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPipeline:
-    """What to load: after the hello, or in answer to what the worker asks (another pipeline of the
-    family, in place of the one there is).
+    """What to load: sent after the hello, or in answer to a request (another pipeline of the
+    family, to replace the current one).
 
-    `target`, `load` and `parameters` name classes as `module:Class`, `values` are those of the
-    `load`. `size` is the one asked for now. A block gives at most `block` frames. `hang_s` is how
-    long a block may give nothing, `load_s` the same while loading. The folders are those of the
-    machine that the worker runs on.
+    `target`, `load` and `parameters` name classes as `module:Class`; `values` are the load values.
+    `size` is the size requested now. A block yields at most `block` frames. `hang_s` is the time
+    after which a block without output counts as hung, `load_s` the same while loading. The folders
+    are on the machine where the worker runs.
     """
 
     target: str
@@ -238,10 +239,10 @@ class LoadPipeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameGrant:
-    """The answer to a `FrameRequest`: the frames `first` to `first + count - 1` of a ring, and what
-    the block is to be made with. After them stand as many frames of the `control` video, then of
-    the `mask`. Without any there need be no ring. The bridge writes over none of them until the
-    next request. To a `PipelineReady` it grants no frames.
+    """The answer to a `FrameRequest`: the frames `first` to `first + count - 1` of a ring, and the
+    parameters of the block. They are followed by as many frames of the `control` video, then of the
+    `mask`. Without frames no ring is needed. The bridge overwrites none of them before the next
+    request. In answer to a `PipelineReady` it grants no frames.
     """
 
     snapshot: ParameterSnapshot
@@ -254,17 +255,17 @@ class FrameGrant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetStream:
-    """Forget the past of the stream, between two blocks: an action of the user."""
+    """Forget the stream's history, between two blocks: requested by the user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewRing:
-    """The ring that was told of last could not be opened: make another."""
+    """The ring announced last could not be opened: create another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """End after the block that is being made."""
+    """Exit after the current block."""
 
 
 # From the worker.
@@ -272,7 +273,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerHello:
-    """The worker's first message. `pid` is its process, which need not be the one started."""
+    """The worker's first message. `pid` is its process, which may differ from the one started."""
 
     version: int
     pid: Process
@@ -280,12 +281,12 @@ class WorkerHello:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alive:
-    """Said each second, by a thread of its own: the process has not died and is not stopped."""
+    """Sent every second by a separate thread: the process is alive and not suspended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeLimit:
-    """From now on silence of so many seconds means that nothing works here any more."""
+    """From now on, silence of this many seconds means that the worker hangs."""
 
     seconds: Limit
 
@@ -297,7 +298,7 @@ class PipelineLoading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadProgress:
-    """How far loading has come: `part` of what `phase` names."""
+    """Loading progress: `part`, from 0 to 1, of the step that `phase` names."""
 
     phase: Sentence
     part: Annotated[float, Within(0, 1)]
@@ -305,13 +306,13 @@ class LoadProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSwapped:
-    """The pipeline of the last `LoadPipeline` has taken the place of the one before."""
+    """The pipeline of the last `LoadPipeline` has replaced the previous one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineKept:
-    """It could not be built, and the one before is there still. `text` is a sentence; `unforeseen`
-    says that more of it is in the log.
+    """It could not be built, and the previous one is still loaded. `text` is a sentence;
+    `unforeseen` means that the log has the details.
     """
 
     text: Sentence
@@ -320,16 +321,16 @@ class PipelineKept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineReady:
-    """A pipeline is there, and has made nothing yet. Which values it begins with is to be answered:
-    how many frames a block takes may depend on them, and loading may have taken minutes.
+    """A pipeline is loaded and has made nothing yet. The answer gives its initial values: how many
+    frames a block takes may depend on them, and loading may have taken minutes.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameRequest:
-    """So many frames are wanted for the next block; the worker waits for the answer. Of control
-    and mask it takes one for each frame that it is granted, or without frames `guides` of each; 0
-    says that it can use none.
+    """Asks for this many frames for the next block, and waits for the answer. It takes one control
+    and one mask frame for each granted frame, or `guides` of each if no frames are granted; 0 means
+    that it cannot use any.
     """
 
     count: Requested
@@ -338,15 +339,15 @@ class FrameRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingAttached:
-    """The worker has opened the ring of that name, which needs its name no longer."""
+    """The worker has opened the ring of that name, so the name is no longer needed."""
 
     name: Segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingLost:
-    """The ring that was granted from was not there any more; no block was made, and the next
-    request is to be answered from another ring.
+    """The granted ring no longer exists; no block was made, and the next request must be answered
+    from another ring.
     """
 
     name: Segment
@@ -355,15 +356,15 @@ class RingLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingMade:
-    """The worker's frames come in this ring from now on."""
+    """From now on the worker writes its frames into this ring."""
 
     name: Segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingShort:
-    """There is no room for a ring of the size that frames have now, in a sentence; the old one
-    goes on. Empty once there is.
+    """There is no room for a ring of the current frame size, in a sentence; the old one stays in
+    use. Empty once there is room.
     """
 
     text: Sentence
@@ -371,8 +372,8 @@ class RingShort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockMade:
-    """A block is done. `frames` of it went into the ring within so many `seconds`, made with the
-    snapshot of that number; `report` is what the pipeline says of it.
+    """A block is done. `frames` is how many it wrote into the ring, `seconds` how long it took,
+    `number` the snapshot it was made with, `report` the pipeline's report.
     """
 
     frames: Annotated[int, Within(0, MOST_MADE)]
@@ -383,7 +384,7 @@ class BlockMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockUnusable:
-    """A block, made with the snapshot of that number, cannot be shown; why, in a sentence."""
+    """A block made with the snapshot of that number is unusable; the reason, in a sentence."""
 
     text: Sentence
     snapshot: Number
@@ -391,16 +392,16 @@ class BlockUnusable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReduced:
-    """Blocks are made at half the size from now on; why, in a sentence."""
+    """From now on blocks are made at half the size; the reason, in a sentence."""
 
     text: Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerFailed:
-    """The worker's last message, where it ends for an error: a sentence, and its exit status.
-    `unforeseen` says that more of it is in the log. `blames` are the load parameters that name
-    files which cannot be used, each with its sentence.
+    """The worker's last message if it exits because of an error: a sentence, and its exit status.
+    `unforeseen` means that the log has the details. `blames` are the load
+    parameters that name unusable files, each with its sentence.
     """
 
     text: Sentence
@@ -421,55 +422,53 @@ Heard = TypeVar("Heard", BridgeMessage, WorkerMessage)
 
 
 class Vocabulary(Generic[Heard]):
-    """All that one of the two may say. Any thread."""
+    """All messages that one of the two may send. Any thread."""
 
     def __init__(self, speaker: str, listener: str, messages: object) -> None:
-        """`speaker` and `listener` are what sentences about them call them."""
+        """`speaker` and `listener` are their names in error sentences."""
         self._speaker, self._listener = speaker, listener
         kinds = cast("tuple[type[Heard], ...]", get_args(messages))  # the members of its union
         self._hello = kinds[0]
         self._kinds: dict[str, type[Heard]] = {kind.__name__: kind for kind in kinds}
 
     def decode(self, data: bytes, *, first: bool = False) -> Heard:
-        """One message; ProtocolError for anything else, and where the `first` one tells of another
-        version.
-        """
+        """One message; ProtocolError for anything else, or if the `first` has another version."""
         try:
             return self._message(data, first=first)
         except (ValueError, RecursionError) as error:
             raise self.not_understood(str(error)) from None
 
     def not_understood(self, why: str) -> ProtocolError:
-        """What is said of a speaker who says what is no message."""
+        """The error for a sender of something that is not a message."""
         return ProtocolError(f"{self._speaker} sent an invalid message: {why}")
 
     def _message(self, data: bytes, *, first: bool) -> Heard:
         told: object = json.loads(data.decode())
         if not is_object(told):
-            raise ValueError(f"it says {short(told)}, which is no message.")
+            raise ValueError(f"{short(told)} is not a message.")
         given: dict[str, object] = told
         if first:
             self._check_version(given)
         name = given.pop("type", None)
         kind = self._kinds.get(name) if isinstance(name, str) else None
         if kind is None:
-            both = f"version {VERSION}, which both say that they speak"
-            raise ValueError(f"it says {short(name)}, which is no message of {both}.")
+            both = f"version {VERSION}, which both claim to use"
+            raise ValueError(f"{short(name)} is not a message of {both}.")
         if first is not (kind is self._hello):
-            raise ValueError(f"it says {name} {'at first' if first else 'again'}.")
+            raise ValueError(f"{name} came {'first' if first else 'again'}.")
         try:
             return _read(kind, given)
         except ValueError as error:
-            raise ValueError(f"it says {name}, but {error}.") from None
+            raise ValueError(f"{name} is invalid: {error}.") from None
 
     def _check_version(self, hello: Mapping[str, object]) -> None:
-        """Before all else: of another version's hello nothing else need be known."""
+        """First of all: nothing else in another version's hello matters."""
         version = hello.get("version")
         if type(version) is not int or version != VERSION:
             theirs = f"version {short(version)}" if "version" in hello else "no version"
             raise ValueError(
-                f"it speaks {theirs} of their messages, {self._listener} version {VERSION}; "
-                "restart the bridge, or install spout-bridge anew: both must be of one release."
+                f"it uses {theirs} of their messages, {self._listener} version {VERSION}; restart "
+                "the bridge, or reinstall spout-bridge: both must come from the same release."
             )
 
 
@@ -482,29 +481,29 @@ FROM_WORKER: Vocabulary[WorkerMessage] = Vocabulary(
 
 
 def encode(message: BridgeMessage | WorkerMessage) -> bytes:
-    """One message as it goes out; ValueError or TypeError for a report that is no JSON."""
+    """One message as sent; ValueError or TypeError for a report that is not JSON."""
     return _ENCODER.encode({"type": type(message).__name__, **_fields_of(message)}).encode()
 
 
 def _fields_of(thing: object) -> dict[str, Any]:
-    """What a message holds, by name."""
+    """The fields of a message, by name."""
     return {name: getattr(thing, name) for name in _readers(type(thing))}
 
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), default=_fields_of)
 
 
-# What each field may be, by its annotation.
+# The reader of each field, from its annotation.
 
 Kind = TypeVar("Kind")
 
 
 def _read(kind: type[Kind], given: Mapping[str, object]) -> Kind:
-    """An object of a dataclass from its fields: all of them, no other, each of its own type."""
+    """An object of a dataclass from its fields: all of them, no others, each of its type."""
     readers = _readers(kind)
     if given.keys() != readers.keys():
         lacks, extra = sorted(readers.keys() - given.keys()), sorted(given.keys() - readers.keys())
-        raise ValueError(f"it lacks {lacks} and has {short(extra)} beside its fields")
+        raise ValueError(f"missing fields: {lacks}, unknown fields: {short(extra)}")
     taken = dict[str, object]()
     for name, read in readers.items():
         try:
@@ -512,12 +511,12 @@ def _read(kind: type[Kind], given: Mapping[str, object]) -> Kind:
         except (TypeError, OverflowError):
             raise ValueError(f"{name} cannot be {short(given[name])}") from None
         except OutOfBoundsError as error:
-            raise ValueError(f"{name} cannot be {short(given[name])}: it is {error}") from None
+            raise ValueError(f"{name} cannot be {short(given[name])}: it must be {error}") from None
     return kind(**taken)
 
 
 class OutOfBoundsError(Exception):
-    """A value is of its field's type, and none that the field may hold; what it may."""
+    """A value has its field's type but is outside its limits; the text gives the limits."""
 
 
 @cache
@@ -527,7 +526,7 @@ def _readers(kind: type) -> dict[str, Callable[[object], object]]:
 
 
 def _reader(hint: object) -> Callable[[object], object]:
-    """What reads a field of this annotation."""
+    """The reader of a field with this annotation."""
     if get_origin(hint) is not Annotated:
         return READERS[hint]
     base, *bounds = get_args(hint)
@@ -557,7 +556,7 @@ def _exactly(kind: type[Kind]) -> Callable[[object], Kind]:
 
 
 def _float(value: object) -> float:
-    if type(value) is int:  # as JSON may write a float that is whole
+    if type(value) is int:  # as JSON may write a whole float
         return float(value)
     if type(value) is not float:
         raise TypeError

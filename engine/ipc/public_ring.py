@@ -1,11 +1,9 @@
-"""The public rings of `shm:`, which other programs may cut short: read and written as files.
+"""Rings that other programs can access, in the layout of `engine/ipc/ring.py`, as files.
 
-Whoever can reach a segment's file may cut it short at any moment, and to touch what is missing of a
-mapping ends the process by SIGBUS. So nothing is mapped here: pictures are read by `preadv` and
-written by `pwritev`, one copy each, and what is missing is a short count. On Windows, where nobody
-can cut a segment, both sides are mapped.
-
-The layout is that of `engine/ipc/ring.py`.
+Any program that can reach a segment's file may truncate it at any moment, and touching a missing
+part of a mapping kills the process with SIGBUS. So nothing is mapped here: frames are read with
+`preadv` and written with `pwritev`, one copy each, and a missing part is a short count. On Windows,
+where no program can truncate a segment, both sides are mapped.
 """
 
 import os
@@ -21,16 +19,16 @@ from engine.ipc.segments import HEADER, PREFIX, NoRing, RingError, folder, unlin
 from engine.pipeline import Image
 from engine.system.closing import Closing
 
-LOOKS = 8  # times that a frame is begun to be read while the writer overtakes it
+LOOKS = 8  # attempts to read a frame while the writer overtakes
 PAGE = 4096  # bytes
 WORD = struct.Struct("<Q")
 SLOT = struct.Struct("<QQdQ")  # lock, index, time, tag
 
 if sys.platform == "win32":
-    LOOK_AROUND = 0.25  # seconds between looks who has the name: each one makes three mappings
+    LOOK_AROUND = 0.25  # seconds between checks of who owns the name: each creates three mappings
 
     class PublicReader(RingReader):
-        """Reads what others send."""
+        """Reads frames from other programs."""
 
         has_holes = False
 
@@ -41,20 +39,22 @@ if sys.platform == "win32":
                 raise _too_large(name, self.width, self.height)
 
         def has_name(self) -> bool:
-            """Whether the name still leads here."""
+            """Whether the name still refers to this segment."""
             return _leads_to(self)
 
         def has_kept(self) -> bool:
-            """Whether the frame that `newest` gave last is still in its place."""
+            """Whether the last frame returned by `newest` is still in its slot."""
             return True
 
     class PublicWriter(RingWriter):
-        """Writes for others to read."""
+        """Writes frames for other programs."""
 
         _look_at = 0.0
 
         def is_whole(self) -> bool:
-            """Whether the name still leads here and all is as it was left, a moment ago at most."""
+            """Whether the name still refers to this segment and its content is untouched, as
+            checked a moment ago at most.
+            """
             now = perf_counter()
             if now >= self._look_at:
                 self._look_at = now + LOOK_AROUND
@@ -62,7 +62,7 @@ if sys.platform == "win32":
             return True
 
         def has_name(self) -> bool:
-            """Whether the name still leads here."""
+            """Whether the name still refers to this segment."""
             return _leads_to(self)
 
     def _leads_to(ring: PublicReader | PublicWriter) -> bool:
@@ -76,7 +76,7 @@ else:
     from engine.ipc.segments import make, open_file
 
     class _File(Closing):
-        """A ring's file, and what it said of itself at first."""
+        """A ring's file, and its header when opened."""
 
         def __init__(self, name: str, file: int, header: Header) -> None:
             self.name = name
@@ -89,18 +89,18 @@ else:
             self._size = self.width * self.height * 4
 
         def has_name(self) -> bool:
-            """Whether the name still leads here."""
+            """Whether the name still refers to this segment."""
             there = self._there()
             return there is not None and os.path.samestat(there, self._found)
 
         def close(self) -> None:
-            """Let go of the file."""
+            """Close the file."""
             file, self._file = self._file, -1
             if file >= 0:
                 os.close(file)
 
         def _there(self) -> os.stat_result | None:
-            """What is found under the name."""
+            """The header found under the name."""
             try:
                 return os.lstat(self._path)
             except OSError:
@@ -110,10 +110,10 @@ else:
             return HEADER + (number % self.slots) * self.stride
 
     class PublicReader(_File):
-        """Reads what others send. `stale` is of the last look at `head`."""
+        """Reads frames from other programs. `stale` is as of the last read of `head`."""
 
         def __init__(self, name: str) -> None:
-            """Raises FileNotFoundError when there is no such segment, RingError for what is no ring
+            """Raises FileNotFoundError if the segment does not exist, RingError if it is not a ring
             or cannot be opened.
             """
             file = open_file(name)
@@ -127,13 +127,13 @@ else:
                 raise
             super().__init__(name, file, header)
             self.stale = header.stale != 0
-            self.has_holes = False  # in the newest frame, which is not given then
-            self._next: Image | None = None  # where the next picture goes
-            self._given = 0, b""  # the number and the words of the last frame
+            self.has_holes = False  # in the newest frame, which is then not returned
+            self._next: Image | None = None  # where the next frame goes
+            self._given = 0, b""  # number and slot header of the last frame
 
         @property
         def head(self) -> int:
-            """How many frames were written; NoRing where this is no more what it was."""
+            """How many frames were written; NoRing if this is no longer the same ring."""
             data = os.pread(self._file, HEADER, 0)
             if data[:32] + data[40:56] != self._data[:32] + self._data[40:56]:
                 raise NoRing(f"{PREFIX}{self.name} is not what it was.")
@@ -141,7 +141,7 @@ else:
             return WORD.unpack_from(data, 8 * HEAD)[0]
 
         def newest(self) -> Slot | None:
-            """The newest frame, copied; None when there is none that is whole. NoRing as above."""
+            """The newest frame, copied; None if none is complete. NoRing as above."""
             for _ in range(LOOKS):
                 head = self.head
                 if head == 0:
@@ -152,8 +152,8 @@ else:
             return None
 
         def has_kept(self) -> bool:
-            """Whether the frame that `newest` gave last is still in its place; it is not where a
-            writer begins anew in the same file.
+            """Whether the last frame returned by `newest` is still in its slot; it is not if a
+            writer starts again in the same file.
             """
             number, words = self._given
             return self._words(number) == words
@@ -169,7 +169,7 @@ else:
                 self._next = _aligned(self.width, self.height, self._at(number) + 64)
             image, at = self._next, self._at(number)
             count = _read_into(self._file, image, at + 64)
-            # The lock alone does not tell: a writer who begins anew counts anew.
+            # The lock alone is not enough: a writer that starts again also counts from 0.
             same = self._words(number) == words and self.head > number
             if count != image.nbytes or not same:
                 return None
@@ -183,16 +183,17 @@ else:
             return os.pread(self._file, SLOT.size, self._at(number))
 
         def _is_holed(self, at: int) -> bool:
-            """Whether something is missing of a frame in the middle: who cuts a file and lengthens
-            it again leaves zeros under a lock that fits.
+            """Whether a frame has a hole: truncating a file and extending it again leaves zeros
+            under a valid lock.
             """
             if sys.platform != "linux":
                 return False
             info = os.fstat(self._file)
             if info.st_blocks * 512 >= info.st_size:
-                return False  # there is none at all: no need to search
-            # Where it was cut within a page, that page is there and the next one is not; which is
-            # no other frame's, who may have none yet, where there is a page of padding.
+                return False  # no holes at all: no need to search
+            # If it was cut within a page, that page exists and the next one does not; with a page
+            # of padding, that next page belongs to this frame and not to another one that may not
+            # be written yet.
             end = at + 64 + self._size
             if self.stride >= 64 + self._size + PAGE:
                 end += PAGE
@@ -202,23 +203,23 @@ else:
                 return True
 
     class PublicWriter(_File):
-        """Writes for others to read. A new segment of a name replaces the old one; whoever reads
-        that keeps it.
+        """Writes frames for other programs. A new segment replaces the old one of its name, which
+        current readers keep.
         """
 
         def __init__(
             self, name: str, width: int, height: int, slots: int = 4, generation: int = 1
         ) -> None:
-            """Reserve the memory now. RingError when there is no room: the old segment stays."""
-            # Behind each picture is a page of none: a cut that takes of a picture takes that too,
-            # and is seen by what the file lacks, also where it is made long again.
+            """Reserve the memory now. RingError if there is no room: the old segment stays."""
+            # An empty page follows each image: a cut that reaches an image removes that page too,
+            # which shows as a hole in the file even after it is extended again.
             header = Header.new(width, height, slots, generation, padding=PAGE)
             super().__init__(name, make(name, header.pack(), header.size), header)
             self._head = bytearray(header.pack())
             self._blocks = self._found.st_blocks if sys.platform == "linux" else 0
 
         def is_whole(self) -> bool:
-            """Whether the name still leads here and all is as it was left."""
+            """Whether the name still refers to this segment and its content is untouched."""
             there, made = self._there(), self._found
             return (
                 there is not None
@@ -229,8 +230,8 @@ else:
             )
 
         def write(self, image: Image, time: float, index: int, tag: int = 0) -> None:
-            """Copy one picture (H, W, 4) in; the oldest falls out. OSError when there is no room
-            any more, in what somebody has cut.
+            """Copy in one image (H, W, 4); it replaces the oldest. OSError if there is no room left
+            to refill a truncated file.
             """
             number = WORD.unpack_from(self._head, 8 * HEAD)[0]
             at, image = self._at(number), np.ascontiguousarray(image)
@@ -243,17 +244,17 @@ else:
 
         def mark_stale(self) -> None:
             """Tell the readers that another segment takes over this name."""
-            with suppress(OSError):  # no room: it was cut, and nobody can read it any more
+            with suppress(OSError):  # no room: it was truncated and can no longer be read
                 os.pwrite(self._file, WORD.pack(1), 8 * STALE)
 
         def unlink(self) -> None:
-            """Take the name away; whoever has the segment open keeps it."""
+            """Remove the name; programs that have the segment open keep it."""
             unlink(self.name)
 
     def _read_into(file: int, image: Image, at: int) -> int:
         if hasattr(os, "preadv"):
             return os.preadv(file, [image.data], at)
-        data = os.pread(file, image.nbytes, at)  # macOS before 11: one copy more
+        data = os.pread(file, image.nbytes, at)  # macOS before 11: one more copy
         image.reshape(-1)[: len(data)] = np.frombuffer(data, np.uint8)
         return len(data)
 
@@ -263,8 +264,8 @@ else:
         return os.pwrite(file, image.data, at)
 
     def _aligned(width: int, height: int, at: int) -> Image:
-        """A picture to be read from this place of a file: one that lies in its pages as in those of
-        the file is read in 4/5 of the time.
+        """A buffer for an image at this place in a file: with the same page alignment as the file,
+        reading takes 4/5 of the time.
         """
         size = width * height * 4
         room = np.empty(size + PAGE, np.uint8)

@@ -1,11 +1,11 @@
-"""Shared-memory rings: pictures from one process to another without a copy in between.
+"""Shared-memory rings: frames from one process to another without an extra copy.
 
-One layout serves the border between bridge and engine worker, where rings are private and mapped
-(below), and the public `shm:` transport, whose segments anybody may cut short, so that they are
-read and written as files (`engine/ipc/public_ring.py`). A segment is a POSIX shared-memory object
+One layout serves both the link between bridge and engine worker, where rings are private and mapped
+(below), and the public `shm:` transport, whose segments any program may truncate, so they are read
+and written as files (`engine/ipc/public_ring.py`). A segment is a POSIX shared-memory object
 `/spout-bridge-NAME` on Linux (`/dev/shm/…`), a file of that name in the temporary folder on macOS.
-On Windows a mapping can change neither its size nor its owner while anybody holds it, so there are
-two: `spout-bridge-NAME` has 64 bytes, and the u64 at 24 is the segment's number (0: none now);
+On Windows a mapping can change neither its size nor its owner while a program holds it, so there
+are two: `spout-bridge-NAME` has 64 bytes, and the u64 at 24 is the segment's number (0: none);
 `spout-bridge-NAME-NUMBER` is the segment. All numbers are little-endian; `u64` at 8-byte
 boundaries.
 
@@ -15,21 +15,21 @@ boundaries.
         12  u32    slots
         16  u32    width in pixels
         20  u32    height in pixels
-        24  u64    generation: goes up with every new segment of the same name
-        32  u64    head: how many frames were ever written here
+        24  u64    generation: higher in every new segment of the same name
+        32  u64    head: how many frames have been written to this segment
         40  u64    writer's process id
-        48  u64    stride: bytes from slot to slot, the first slot being at 64
-        56  u64    stale: not 0 when a newer segment has this name; open it again
+        48  u64    stride: bytes from slot to slot; the first slot is at 64
+        56  u64    stale: not 0 once a newer segment has this name; open it again
 
     offset  type   slot (64 bytes, then width * height * 4 bytes of RGBA, row 0 on top)
-         0  u64    lock: 2 * (number + 1) when frame `number` is whole, odd while it is written
-         8  u64    index: goes up with every new picture, stays where one is shown again
+         0  u64    lock: 2 * (number + 1) when frame `number` is complete, odd during a write
+         8  u64    index: increases with every new frame, unchanged for one shown again
         16  f64    time: seconds, monotonic clock of the writer's machine
-        24  u64    tag: the parameter snapshot that made the picture; 0 for none
+        24  u64    tag: the parameter snapshot used for the frame; 0 for none
 
 The newest frame is number `head - 1`, in slot `(head - 1) % slots`. To read: check the lock, use
-the pixels, check the lock again; if it changed, read `head` anew. Only the newest `slots - 1`
-frames can be read in peace. Write every byte of a picture: a hole in the file counts as cut out.
+the pixels, check the lock again; if it changed, read `head` again. Only the newest `slots - 1`
+frames are safe to read. Write every byte of an image: a hole in the file counts as truncated.
 """
 
 import mmap
@@ -49,15 +49,15 @@ from engine.pipeline import Image
 from engine.system.closing import Closing
 
 VERSION = 1
-LARGEST = 8192 * 8192  # pixels; a stranger's word is no reason to take more memory than for that
+LARGEST = 8192 * 8192  # pixels; never allocate more on another program's word
 LAYOUT = struct.Struct("<8s4I5Q")  # of the header
-HEAD, PID, STALE = 4, 5, 7  # places in the header, in u64
-LOCK, INDEX, TIME, TAG = 0, 1, 2, 3  # places in a slot, in u64
+HEAD, PID, STALE = 4, 5, 7  # offsets in the header, in u64
+LOCK, INDEX, TIME, TAG = 0, 1, 2, 3  # offsets in a slot, in u64
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One picture in a ring: `number` counts writes, `index` pictures; `image` (H, W, 4) uint8."""
+    """One frame in a ring: `number` counts writes, `index` new frames; `image` (H, W, 4) uint8."""
 
     number: int
     index: int
@@ -68,7 +68,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a segment says of itself; see the table above."""
+    """A segment's header; see the table above."""
 
     slots: int
     width: int
@@ -81,16 +81,16 @@ class Header:
 
     @classmethod
     def new(cls, width: int, height: int, slots: int, generation: int, padding: int = 0) -> Self:
-        """That of a segment of this process in which no frame is yet; `padding` bytes at least
-        follow each picture.
+        """The header of this process's segment before its first frame; at least `padding` bytes
+        follow each image.
         """
         stride = (64 + width * height * 4 + padding + 63) // 64 * 64
         return cls(slots, width, height, generation % (1 << 64), 0, os.getpid(), stride)
 
     @classmethod
     def of(cls, name: str, data: bytes, size: int) -> Self:
-        """Read the first bytes of a segment of `size` bytes; NoRing for what is no ring, or one
-        that says it is larger than it is.
+        """Read the first bytes of a segment of `size` bytes; NoRing if it is not a ring, or claims
+        to be larger than it is.
         """
         if len(data) == HEADER:
             magic, version, *numbers = LAYOUT.unpack(data)
@@ -104,22 +104,22 @@ class Header:
         return fits and min(self.slots, self.width, self.height) > 0
 
     def pack(self) -> bytes:
-        """As it stands in a segment."""
+        """The header's bytes in a segment."""
         return LAYOUT.pack(MAGIC, VERSION, *astuple(self))
 
     @property
     def size(self) -> int:
-        """Bytes of the segment."""
+        """Size of the segment in bytes."""
         return HEADER + self.slots * self.stride
 
     @property
     def is_taken(self) -> bool:
-        """Whether its pictures are of a size that is taken from strangers."""
+        """Whether its frames have a size that is accepted from other programs."""
         return self.width * self.height <= LARGEST
 
     @property
     def is_owned(self) -> bool:
-        """Whether its writer lives."""
+        """Whether its writer is still running."""
         return is_alive(self.writer)
 
 
@@ -146,7 +146,7 @@ class _Mapping(Closing):
         return self.words[PID]
 
     def slot_words(self, number: int) -> tuple["memoryview[int]", "memoryview[float]"]:
-        """The words of a frame's slot, as integers and as floats."""
+        """The header of a frame's slot, as integers and as floats."""
         at = (HEADER + (number % self.slots) * self.stride) // 8
         part = self.words[at : at + 8]
         return part, part.cast("B").cast("d")
@@ -158,30 +158,30 @@ class _Mapping(Closing):
         return self.pixels[at : at + size].reshape(self.height, self.width, 4)
 
     def close(self) -> None:
-        """Let go of the memory as soon as no picture refers to it any more."""
-        # A view that somebody still holds keeps the mapping; it ends with that view.
+        """Release the memory as soon as no image refers to it any more."""
+        # A view still in use keeps the mapping alive; it ends with that view.
         self.words.release()
         del self.pixels, self._memory
 
 
 class RingWriter(_Mapping):
-    """The one who writes. Making a segment of a name that exists replaces it; the readers of the
-    old one see it become stale.
+    """The writing side. Creating a segment under an existing name replaces it; readers of the old
+    one see that it is stale.
     """
 
     def __init__(
         self, name: str, width: int, height: int, slots: int = 4, generation: int = 1
     ) -> None:
-        """Reserve the memory now, so that a small /dev/shm is an error here and not in the show.
+        """Reserve the memory now, so that a small /dev/shm fails here and not during the show.
 
-        Raises RingError when there is no room.
+        Raises RingError if there is no room.
         """
         header = Header.new(width, height, slots, generation)
         memory, self._sign = create(name, header.pack(), header.size)
         super().__init__(name, memory, header)
 
     def write(self, image: Image, time: float, index: int, tag: int = 0) -> None:
-        """Copy one picture (H, W, 4) in; the oldest falls out."""
+        """Copy in one image (H, W, 4); it replaces the oldest."""
         place = self.reserve()
         place[:] = image
         self.commit(time, index, tag)
@@ -194,7 +194,7 @@ class RingWriter(_Mapping):
         return self.slot_image(number)
 
     def commit(self, time: float, index: int, tag: int = 0) -> None:
-        """Publish what was drawn into the reserved frame."""
+        """Publish the frame drawn into the reserved slot."""
         number = self.head
         words, floats = self.slot_words(number)
         words[INDEX], words[TAG] = index, tag
@@ -203,7 +203,7 @@ class RingWriter(_Mapping):
         self.words[HEAD] = number + 1
 
     def close(self) -> None:
-        """Let go of the memory, and on Windows of the name with it."""
+        """Release the memory, and on Windows the name with it."""
         super().close()
         del self._sign
 
@@ -212,15 +212,15 @@ class RingWriter(_Mapping):
         self.words[STALE] = 1
 
     def unlink(self) -> None:
-        """Take the name away; whoever has the segment open keeps it."""
+        """Remove the name; programs that have the segment open keep it."""
         unlink(self.name)
 
 
 class RingReader(_Mapping):
-    """One who reads. `cursor` is the number of the next frame that `next` gives."""
+    """The reading side. `cursor` is the number of the next frame that `next` returns."""
 
     def __init__(self, name: str) -> None:
-        """Raises FileNotFoundError when there is no such segment, RingError when it is no ring."""
+        """Raises FileNotFoundError if the segment does not exist, RingError if it is not a ring."""
         memory = attach(name)
         size = len(memory) if len(memory) % 8 == 0 else 0  # the views are of whole words
         super().__init__(name, memory, Header.of(name, memory[:HEADER], size))
@@ -234,11 +234,11 @@ class RingReader(_Mapping):
 
     @property
     def waiting(self) -> int:
-        """How many frames are there that `next` has not given."""
+        """How many frames `next` has not returned yet."""
         return self.head - self.cursor
 
     def newest(self) -> Slot | None:
-        """The newest frame, copied; None when there was never one."""
+        """The newest frame, copied; None if there was never one."""
         for _ in range(100):
             head = self.head
             if head == 0:
@@ -249,9 +249,9 @@ class RingReader(_Mapping):
         return None
 
     def next(self) -> Slot | None:
-        """The oldest frame not given yet, copied; None when there is none.
+        """The oldest frame not returned yet, copied; None if there is none.
 
-        What the writer has overtaken is skipped and counted in `dropped`.
+        Frames that the writer has overwritten are skipped and counted in `dropped`.
         """
         while self.cursor < self.head:
             oldest = self.head - self.slots + 1
@@ -263,16 +263,16 @@ class RingReader(_Mapping):
                 self.cursor += 1
                 return slot
             if self.head - self.cursor < self.slots:
-                return None  # being written: not whole yet
+                return None  # still being written
         return None
 
     def skip(self, count: int) -> None:
-        """Leave out the next `count` frames and count them as dropped."""
+        """Skip the next `count` frames and count them as dropped."""
         self.cursor += count
         self.dropped += count
 
     def view(self, number: int) -> Image:
-        """The pixels of frame `number` in place, for a reader who knows the writer waits."""
+        """The pixels of frame `number` in place, for a reader that knows the writer is waiting."""
         return self.slot_image(number)
 
     def _read(self, number: int) -> Slot | None:
@@ -287,7 +287,7 @@ class RingReader(_Mapping):
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number, which a stranger may have made up."""
+    """Whether a process with this id exists; another program may have made it up."""
     try:
         return psutil.pid_exists(pid)
     except OverflowError:
@@ -295,8 +295,8 @@ def is_alive(pid: int) -> bool:
 
 
 def look(name: str) -> Header:
-    """What the segment of this name says of itself, without mapping what may be a stranger's.
-    FileNotFoundError where there is none, NoRing for what is no ring, RingError for what cannot be
+    """The header of the segment of this name, without mapping another program's memory.
+    FileNotFoundError if it does not exist, NoRing if it is not a ring, RingError if it cannot be
     opened.
     """
     if sys.platform == "win32":
@@ -310,7 +310,7 @@ def look(name: str) -> Header:
 
 
 def owner(name: str) -> int | None:
-    """The process id of a segment's living writer; None when there is no segment or no writer."""
+    """The process id of a segment's running writer; None without a segment or a writer."""
     try:
         header = look(name)
     except (FileNotFoundError, RingError):
@@ -319,8 +319,8 @@ def owner(name: str) -> int | None:
 
 
 def sweep() -> list[str]:
-    """Remove the segments whose writers are dead, and say which they were. What is no file, or may
-    not be read or removed, is somebody else's.
+    """Remove the segments whose writers have ended, and return their names. Anything that is not a
+    file, or cannot be read or removed, belongs to another program or user.
     """
     if sys.platform == "win32":
         return []  # there they vanish with their last user
@@ -338,4 +338,4 @@ def _is_left(name: str) -> bool:
     try:
         return not look(name).is_owned
     except NoRing:
-        return True  # half made, by one who died of it
+        return True  # left half-created by a process that died

@@ -1,11 +1,11 @@
 """The memory behind the rings: segments by name, as each system has them.
 
-POSIX has files: one that is replaced or removed goes on for those who have it open, but one that
-somebody cuts short ends by SIGBUS whoever has it mapped. So only private segments are mapped, those
-between a bridge and its worker: they have names that nobody can guess, and lose them as soon as
-both have them. Windows has named mappings that can change neither size nor owner while anybody
-holds them, so there a name leads to a number, and the number to the segment; both vanish with their
-last user.
+POSIX has files: one that is replaced or removed stays usable for programs that have it open, but
+truncating one kills every program that has it mapped with SIGBUS. So only private segments are
+mapped, those between a bridge and its worker: their names cannot be guessed, and are removed as
+soon as both have opened them. Windows has named mappings that can change neither size nor owner
+while in use, so there a name leads to a number, and the number to the segment; both vanish with
+their last user.
 """
 
 import errno
@@ -25,20 +25,20 @@ PRIVATE_NAME = r"\d+-\d+-(in|out)-\d+-[0-9a-f]{12}"  # as `private_name` makes t
 PRIVATE = re.compile(r"\d+-\d+-(in|out)-\d+(-[0-9a-f]{12})?|.*\.new")
 MAGIC = b"SPBRIDGE"
 HEADER = 64  # bytes
-NUMBER = 3  # place of the segment's number behind a name on Windows, in u64
-YOUNG = 2.0  # seconds in which a segment may still be being made
+NUMBER = 3  # offset of the segment's number in a name's mapping on Windows, in u64
+YOUNG = 2.0  # seconds that creating a segment may take
 
 
 class RingError(OSError):
-    """A segment cannot be made, or is not one of ours; the text is one sentence."""
+    """A segment cannot be created, or is not one of ours; the text is one sentence."""
 
 
 class NoRing(RingError):
-    """There is a file of that name, and what is in it is no ring, or none yet."""
+    """A file of that name exists but does not contain a ring, or not yet."""
 
 
 def folder() -> Path:
-    """Where segments lie as files; unused on Windows."""
+    """The folder of the segments' files; unused on Windows."""
     shared = Path("/dev/shm")
     return shared if shared.is_dir() else Path(tempfile.gettempdir())
 
@@ -49,7 +49,7 @@ def private_name(serial: int, way: str, number: int) -> str:
 
 
 def unlink(name: str) -> None:
-    """Take a segment's name away; nothing happens where it is gone already."""
+    """Remove a segment's name, if it still exists."""
     if sys.platform == "win32":
         _sign(name, 0)
     else:
@@ -57,7 +57,7 @@ def unlink(name: str) -> None:
 
 
 def public_names() -> list[str]:
-    """The names of the segments there are, without those between bridges and their workers. On
+    """The names of the existing segments, without those between bridges and their workers. On
     Windows they cannot be listed.
     """
     if sys.platform == "win32":
@@ -67,14 +67,14 @@ def public_names() -> list[str]:
 
 
 def sweep_of(pid: int) -> None:
-    """Remove what an engine worker that is gone has left: segments that begin with its id."""
+    """Remove the segments left by an ended engine worker, whose names begin with its id."""
     if sys.platform != "win32":
         for path in folder().glob(f"{PREFIX}{pid}-*-out-*"):
             path.unlink(missing_ok=True)
 
 
 def is_young(name: str) -> bool:
-    """Whether a segment may still be being made."""
+    """Whether a segment may still be under construction."""
     try:
         return time.time() - (folder() / (PREFIX + name)).lstat().st_mtime < YOUNG
     except FileNotFoundError:
@@ -85,7 +85,7 @@ if sys.platform == "win32":
     _segments = count(1)
 
     def _sign(name: str, number: int | None = None) -> mmap.mmap:
-        """The mapping that says which segment has the name; asking for it makes it."""
+        """The mapping that tells which segment has the name; created if missing."""
         sign = mmap.mmap(-1, HEADER, tagname=PREFIX + name)
         if number is not None:
             with memoryview(sign).cast("Q") as words:
@@ -93,9 +93,9 @@ if sys.platform == "win32":
         return sign
 
     def create(name: str, head: bytes, size: int) -> tuple[mmap.mmap, mmap.mmap | None]:
-        """Make a segment of this name that begins with `head`, and reserve its `size` bytes; what
-        is given second must be kept as long as the name. RingError when there is no room: nothing
-        is left then, and the segment that had the name has it still.
+        """Create a segment of this name that begins with `head`, and reserve its `size` bytes; keep
+        the second return value as long as the name. RingError if there is no room: then nothing is
+        left behind, and the previous segment keeps the name.
         """
         number = os.getpid() << 32 | next(_segments)
         try:
@@ -106,11 +106,11 @@ if sys.platform == "win32":
                 "close other programs or choose a smaller size."
             ) from error
         memory[8 : len(head)] = head[8:]
-        memory[:8] = head[:8]  # last: a reader takes the segment for whole from here on
+        memory[:8] = head[:8]  # last: from now on readers consider the segment complete
         return memory, _sign(name, number)
 
     def attach(name: str) -> mmap.mmap:
-        """The segment of this name; FileNotFoundError where there is none."""
+        """The segment of this name; FileNotFoundError if it does not exist."""
         with _sign(name) as sign:
             number = int.from_bytes(sign[24:32], "little")
         if not number:
@@ -118,7 +118,7 @@ if sys.platform == "win32":
         tag = f"{PREFIX}{name}-{number}"
         with mmap.mmap(-1, HEADER, tagname=tag) as head:
             if head[:8] != MAGIC:
-                raise FileNotFoundError(tag)  # not whole yet, or its last user is gone
+                raise FileNotFoundError(tag)  # not complete yet, or its last user is gone
             slots, stride = head[12:16], head[48:56]
             size = HEADER + int.from_bytes(slots, "little") * int.from_bytes(stride, "little")
             return mmap.mmap(-1, size, tagname=tag)
@@ -137,11 +137,11 @@ else:
             os.close(file)
 
     def make(name: str, head: bytes, size: int) -> int:
-        """A segment's file, reserved and with its `head` before it has its name; gives its
-        descriptor. RingError as above.
+        """Create a segment's file, reserved and with its `head` before it gets its name; returns
+        its descriptor. RingError as above.
         """
         path = folder() / (PREFIX + name)
-        # A new file moved over the old name: a reader of the old segment is never cut short.
+        # A new file is moved over the old name: readers of the old segment keep all of it.
         is_private = PRIVATE.fullmatch(name)
         fresh = path if is_private else path.with_name(f"{path.name}.{token_hex(6)}.new")
         try:
@@ -152,7 +152,7 @@ else:
             _reserve(file, size)
             os.pwrite(file, head, 0)
             fresh.replace(path)
-        except BaseException as error:  # whatever it was, nothing half made may stay
+        except BaseException as error:  # whatever the error, leave nothing half-created
             os.close(file)
             fresh.unlink(missing_ok=True)
             if isinstance(error, OSError):
@@ -164,12 +164,12 @@ else:
         if sys.platform == "linux":
             os.posix_fallocate(file, 0, size)
             return
-        zeros = bytes(1 << 20)  # elsewhere a file has room only where something was written
+        zeros = bytes(1 << 20)  # elsewhere only written parts of a file have space reserved
         for at in range(0, size, len(zeros)):
             os.pwrite(file, zeros[: size - at], at)
 
     def _refusal(error: OSError, path: Path, size: int) -> RingError:
-        """Why a segment cannot be made, in a sentence."""
+        """Why a segment cannot be created, in a sentence."""
         if error.errno in (errno.ENOSPC, errno.ENOMEM, errno.EFBIG, errno.EDQUOT):
             return RingError(
                 f"No room for {size / 1e6:.0f} MB of shared memory in {path.parent} "
@@ -177,19 +177,19 @@ else:
             )
         if error.errno in (errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.EACCES, errno.EPERM):
             return RingError(
-                f"{path} cannot be made ({error.strerror}): remove what has that name or choose "
-                "another."
+                f"{path} cannot be created ({error.strerror}): remove the file of that name or "
+                "choose another."
             )
-        return RingError(f"{path} cannot be made: {error.strerror}.")
+        return RingError(f"{path} cannot be created: {error.strerror}.")
 
     def open_file(name: str, flags: int = os.O_RDONLY) -> int:
-        """The descriptor of a segment's file, whoever made it; never waits. FileNotFoundError where
-        there is none, RingError for what is no file or may not be opened.
+        """The descriptor of a segment's file, whichever program created it; never waits.
+        FileNotFoundError if it does not exist, RingError if it is not a file or must not be opened.
         """
         path = folder() / (PREFIX + name)
         _need_file(path, path.lstat())
         try:
-            # None of the flags matters to a file; they do to what may take its place just now.
+            # The flags mean nothing for a file; they guard against something else in its place.
             file = os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY)
         except FileNotFoundError:
             raise
@@ -206,7 +206,7 @@ else:
 
     def _need_file(path: Path, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):
-            raise RingError(f"{path} is no file: remove it or choose another name.")
+            raise RingError(f"{path} is not a file: remove it or choose another name.")
 
     def attach(name: str) -> mmap.mmap:
         """See above."""
@@ -214,7 +214,9 @@ else:
         try:
             size = os.fstat(file).st_size
             if size < HEADER:
-                raise NoRing(f"{folder() / (PREFIX + name)} is no frame segment of spout-bridge.")
+                raise NoRing(
+                    f"{folder() / (PREFIX + name)} is not a frame segment of spout-bridge."
+                )
             return mmap.mmap(file, size)
         finally:
             os.close(file)

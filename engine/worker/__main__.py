@@ -1,4 +1,4 @@
-"""`python -m engine.worker`: the worker of one bridge."""
+"""`python -m engine.worker`: one bridge's engine worker."""
 
 import signal
 

@@ -10,39 +10,37 @@ import numpy as np
 from engine.pipeline import Image, Output, UnusableOutput
 from engine.system.commit import short_of_memory
 
-FLAT = 2  # of 255: a picture that varies by no more than this is one colour
+FLAT = 2  # of 255: an image that varies by no more than this is one colour
 
 
 def checked_output(output: Output, model: Image | None) -> Image:
     """One image (H, W, 4) as uint8; UnusableOutput for NaN, infinite or one flat colour.
 
-    NaN shows in floats only: a pipeline that gives bytes checks its own, as `_pictures` in
-    `engine/causal/pipeline.py` does.
-
-    A flat picture is right where the input, `model`, is flat itself.
+    NaN shows in floats only: a pipeline that returns bytes checks its own, as `_pictures` in
+    `engine/causal/pipeline.py` does. A flat image is fine if the input, `model`, is flat too.
     """
     if output.ndim != 3 or output.shape[2] != 4 or not output.size:
         raise UnusableOutput(
-            f"The pipeline gave {output.shape} where (height, width, 4) is a picture."
+            f"The pipeline returned {output.shape} instead of an image (height, width, 4)."
         )
     if output.dtype != np.uint8 and not np.isfinite(output.sum()):
-        raise UnusableOutput("The pipeline gave numbers that are no picture (NaN or infinite).")
-    image = cast(Image, output)  # another type is changed next
+        raise UnusableOutput("The pipeline returned an image with NaN or infinity.")
+    image = cast(Image, output)  # another type is converted next
     if output.dtype != np.uint8:
         image = np.clip(output * 255 + 0.5, 0, 255).astype(np.uint8)
     if _flat(image) and not (model is not None and _flat(model)):
-        raise UnusableOutput("The pipeline gave a picture of one flat colour.")
+        raise UnusableOutput("The pipeline returned an image of one flat colour.")
     return image
 
 
 def half_size(image: Image) -> Image:
-    """The picture at half its size, for a card whose memory did not suffice."""
+    """The image at half its size, for a GPU that ran out of memory."""
     size = max(4, image.shape[1] // 8 * 4), max(4, image.shape[0] // 8 * 4)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def resized(image: Image, width: int, height: int) -> Image:
-    """The picture at this size; the same object where it has it."""
+    """The image at this size; the same object if it has that size."""
     if image.shape[:2] == (height, width):
         return image
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
@@ -59,9 +57,9 @@ def is_cuda_error(error: BaseException) -> bool:
 
 
 def release_memory() -> None:
-    """Free what nobody holds any more: cycles, and the GPU memory that torch keeps for itself."""
+    """Free unused memory: reference cycles, and the GPU memory that torch caches."""
     gc.collect()
-    torch = sys.modules.get("torch")  # where no pipeline has imported it there is nothing
+    torch = sys.modules.get("torch")  # if no pipeline has imported it, there is nothing to free
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
 

@@ -3,11 +3,10 @@
 It may be killed at any time; the bridge starts another. Started as `python -m engine.worker`
 it speaks over its standard input and output; `thread.py` runs it as a thread, for some tests.
 
-What both say to each other stands in `engine/ipc/messages.py`; which pictures are refused in
-`guards.py`; how long a block may take says `engine/system/overdue.py`, and `watchdog.py` ends the
-process after that; what a block is made with, `steering.py`. The main thread does all that a
-pipeline does; the thread "commands" hears the bridge, the thread "heartbeat" says that there is
-life.
+The messages are in `engine/ipc/messages.py`; `guards.py` decides which images are refused;
+`engine/system/overdue.py` says how long a block may take, after which `watchdog.py` ends the
+process; `steering.py` makes a block's parameters. The main thread runs the pipeline; the thread
+"commands" reads the bridge's messages, the thread "heartbeat" shows that the worker is alive.
 """
 
 import json
@@ -95,14 +94,14 @@ from engine.worker.steering import Steerer, Steering
 from engine.worker.watchdog import Watchdog
 
 HEARTBEAT = 1.0  # seconds
-ROOM_AGAIN = 1.0  # seconds until a ring for which there was no room is tried again
+ROOM_AGAIN = 1.0  # seconds until a ring is tried again that did not fit
 NOBODY: Mapping[str, str] = MappingProxyType({})  # is to blame
-EMPTY = 30  # blocks without a picture in a row: some pipelines need a few before the first
-PATIENCE = 6  # unusable blocks in a row; after three the bridge takes a change back
+EMPTY = 30  # blocks in a row without an image: some pipelines need a few before the first
+PATIENCE = 6  # unusable blocks in a row; after three the bridge undoes a change
 
 
 class WorkerEnd(Exception):
-    """The worker must end with this code; the sentence goes to the bridge first."""
+    """The worker must exit with this status, after sending the sentence to the bridge."""
 
     def __init__(
         self,
@@ -127,7 +126,7 @@ class WorkerEnd(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a block is made of: its frames, the times they were received, and its guides."""
+    """The input of a block: its frames, the times they were received, and its guides."""
 
     images: list[Image]
     times: list[float]
@@ -135,7 +134,7 @@ class Taken:
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """How many there are of each."""
+        """Number of images of each."""
         return len(self.images), len(self.guides.control), len(self.guides.mask)
 
     def halved(self) -> "Taken":
@@ -148,8 +147,9 @@ class Taken:
 
 
 class Worker:
-    """Runs one pipeline until it is told to stop or must end. The main thread runs all methods but
-    `_listen` and `_beat`, which have one each, and `_tell` and `_progress`, which any may call.
+    """Runs one pipeline until it is asked to stop or must exit. All methods run in the main thread,
+    except `_listen` and `_beat`, which have a thread each, and `_tell` and `_progress`, which any
+    thread may call.
     """
 
     def __init__(self, channel: WorkerChannel, *, own_process: bool) -> None:
@@ -161,17 +161,17 @@ class Worker:
         self._input: RingReader | None = None
         self._output: RingWriter | None = None
         self._rings = self._made = 0
-        self._short = ""  # why there is no room for the pictures' size
-        self._room_at = 0.0  # when it is tried again
+        self._short = ""  # why the images do not fit
+        self._room_at = 0.0  # when to try again
         self._bad = self._empty = 0
         self._reduced = False
-        self._steering: Steering | None = None  # what was granted last
-        self._odd_report: type[Exception] | None = None  # of the last report that could not be had
+        self._steering: Steering | None = None  # the last grant
+        self._odd_report: type[Exception] | None = None  # the error of the last report that failed
         self._watchdog = Watchdog(armed=own_process)
-        self._agreed = 0.0  # the limit that the bridge was told
+        self._agreed = 0.0  # the limit last sent to the bridge
 
     def run(self) -> Exit:
-        """The whole life of a worker; returns why it ended."""
+        """The whole life of a worker; returns its exit status."""
         self._tell(WorkerHello(version=VERSION, pid=os.getpid()))
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
@@ -191,7 +191,7 @@ class Worker:
         return Exit.DONE
 
     def _begin(self) -> bool:
-        """Load what is asked for at first; False when told to stop before."""
+        """Load the first pipeline; False if asked to stop before."""
         while True:
             match self._order():
                 case BridgeHello(worker=number):
@@ -202,15 +202,15 @@ class Worker:
                 case Stop():
                     return False
                 case ResetStream() | RenewRing():
-                    pass  # of nothing yet
+                    pass  # there is no pipeline to reset
                 case FrameGrant():
-                    raise WorkerEnd(Exit.PROTOCOL, "The bridge grants frames to no pipeline.")
+                    raise WorkerEnd(Exit.PROTOCOL, "The bridge granted frames to no pipeline.")
 
     def _load(self, order: LoadPipeline) -> None:
         self._tell(PipelineLoading())
         try:
             self._pipeline, self._loaded = self._built(order), order
-        except Exception as error:  # whatever a model's loading raises, it is told and final
+        except Exception as error:  # whatever loading a model raises is reported, and final
             raise self._end(error, Exit.LOAD) from error
         self._ask_values()
 
@@ -238,15 +238,15 @@ class Worker:
         return pipeline
 
     def _ask_values(self) -> None:
-        """Ask for what the first block is to be made with."""
+        """Ask for the parameters of the first block."""
         self._steering = None
         self._tell(PipelineReady())
 
     def _swap(self, order: LoadPipeline) -> None:
-        """Put another pipeline of the family in place of this one, which stays if that fails.
+        """Swap in another pipeline of the family; on failure this one stays.
 
-        Where memory does not suffice for both, this one ends first, and is built again if the
-        other cannot be built even then.
+        If memory does not suffice for both, this one ends first, and is rebuilt if the other still
+        cannot be built.
         """
         self._tell(PipelineLoading())
         failure = self._replace(order)
@@ -262,7 +262,7 @@ class Worker:
         self._ask_values()
 
     def _replace(self, order: LoadPipeline) -> WorkerEnd | None:
-        """Build a pipeline and put it in place; else say why not. WorkerEnd where CUDA is lost."""
+        """Build a pipeline and use it; else return why not. WorkerEnd if CUDA is lost."""
         try:
             built = self._built(order)
         except Exception as error:  # noqa: BLE001 - as above, and it is told by who asked
@@ -270,18 +270,18 @@ class Worker:
         else:
             self._close()
             self._pipeline, self._loaded, self._bad = built, order, 0
-            self._reduced = False  # it needs another memory than the one before
+            self._reduced = False  # its memory needs differ from the previous one's
             return None
-        release_memory()  # what was built of it; here, for the error itself held that
+        release_memory()  # what was built so far; freed here, as the error referred to it
         if failure.code is Exit.CUDA:
             raise failure
         return failure
 
     def _close(self) -> None:
-        """End the pipeline, if there is one, and keep nothing of its memory."""
+        """End the pipeline, if there is one, and free its memory."""
         if self._pipeline:
             self._end_pipeline()
-        self._pipeline = cast(Pipeline, None)  # none is asked for anything until another is there
+        self._pipeline = cast(Pipeline, None)  # no calls until another one is loaded
         release_memory()
 
     def _end_pipeline(self) -> None:
@@ -291,10 +291,10 @@ class Worker:
             traceback.print_exception(error)  # into the bridge's log
 
     def _block(self, *, again: bool = False) -> bool:
-        """Ask for a block's frames, make the block, hand it over; False when told to stop.
+        """Ask for a block's frames, make the block, hand it over; False if asked to stop.
 
-        How many frames it takes may depend on values that come only with them. Where the count is
-        not theirs, it is asked for `again`, once: then that block is made as it was counted.
+        The number of frames may depend on values that arrive only with the frames. If it then
+        differs, it asks `again`, once, and makes that block as first counted.
         """
         counted = self._steering
         count = self._wanted(counted.parameters) if counted else 0
@@ -316,7 +316,7 @@ class Worker:
         return True
 
     def _make(self, grant: FrameGrant, steering: Steering) -> None:
-        """Make the block that was granted and tell of it; nothing where its frames are gone."""
+        """Make the granted block and report it; nothing if its frames are gone."""
         taken = self._take(grant)
         if taken is None:
             return
@@ -335,11 +335,11 @@ class Worker:
         self._tell(BlockMade(frames=made, seconds=seconds, snapshot=number, report=report))
 
     def _wanted(self, parameters: Parameters) -> int:
-        """How many pictures the next block takes; WorkerEnd for a number that nobody can give."""
+        """Number of images that the next block takes; WorkerEnd if it is out of range."""
         return self._counted(self._pipeline.wanted, parameters)
 
     def _guided(self, parameters: Parameters) -> int:
-        """How many pictures of each guide it takes; the same."""
+        """Number of images it takes of each guide; WorkerEnd likewise."""
         guided = getattr(self._pipeline, "guided", None)
         return self._counted(guided, parameters) if guided else 0
 
@@ -347,12 +347,12 @@ class Worker:
         with self._watchdog.within(self._quick):
             count = asked(parameters)
         if type(count) is not int or not 0 <= count <= MOST_REQUESTED:
-            told = f"The pipeline wants {count!r:.40} pictures for a block"
+            told = f"The pipeline asks for {count!r:.40} images for a block"
             raise WorkerEnd(Exit.BROKE, f"{told}, not 0 to {MOST_REQUESTED}.")
         return count
 
     def _report(self) -> Mapping[str, Any]:
-        """What the pipeline says of its last block, or why that cannot be told."""
+        """The pipeline's report on its last block, or why there is none."""
         with self._watchdog.within(self._quick):
             try:
                 report = dict(self._pipeline.report())
@@ -368,30 +368,30 @@ class Worker:
 
     @property
     def _quick(self) -> float:
-        """Seconds for what computes nothing, once there was a picture."""
+        """Seconds for work that computes nothing, once there has been an image."""
         return self._loaded.hang_s if self._made else self._loaded.load_s
 
     def _shape(self, taken: Taken, parameters: Parameters) -> Hashable:
-        """What passes have in common that run alike."""
+        """A key shared by passes that take equally long."""
         sides = taken.images[0].shape if taken.images else ()
         return taken.counts, sides, tuple(getattr(parameters, name) for name in self._shaping)
 
     def _agree(self, limit: float) -> None:
-        """Tell the bridge from when on silence means that nothing works here."""
+        """Tell the bridge how long a silence means that this worker hangs."""
         limit = min(limit, LONGEST_LIMIT)
         if abs(limit - self._agreed) > min(1.0, 0.1 * self._agreed):
             self._agreed = limit
             self._tell(TimeLimit(seconds=limit))
 
     def _guarded(self, taken: Taken, steering: Steering) -> int:
-        """Make one block, at half the size where memory runs out; a few in a row may be unusable.
-        What else may go wrong with a model is `run`'s.
+        """Make one block, at half the size if memory runs out; a few in a row may be unusable.
+        Other errors of a model are left to `run`.
         """
         try:
             made = self._generate(taken, steering)
             self._bad, self._empty = 0, 0 if made else self._empty + 1
             if self._empty >= EMPTY:
-                raise WorkerEnd(Exit.UNUSABLE, f"{EMPTY} blocks in a row had no picture.")
+                raise WorkerEnd(Exit.UNUSABLE, f"{EMPTY} blocks in a row had no image.")
             return made
         except UnusableOutput as error:
             self._bad += 1
@@ -403,33 +403,35 @@ class Worker:
         except WorkerEnd:
             raise
         except Exception as error:
-            # Without pictures, of text alone, there is nothing to halve.
+            # In text mode there are no images to halve.
             if not is_out_of_memory(error) or self._reduced or not taken.images:
                 raise
             self._reduced = True
             self._pipeline.reset()
-            self._tell(QualityReduced(text="Out of memory: now at half the size."))
+            self._tell(QualityReduced(text="Out of memory: now running at half the size."))
         return self._guarded(taken.halved(), steering)
 
     def _generate(self, taken: Taken, steering: Steering) -> int:
         made, number = 0, steering.snapshot.number
         images, times, guides = taken.images, taken.times, taken.guides
-        # A pipeline that is granted guides has said that it takes them.
+        # A pipeline only gets guides if it has declared that it takes them.
         more = () if guides is NO_GUIDES else (guides,)
-        # cast: guides are a third argument of some
+        # cast: some take guides as third argument
         outputs = cast(Callable[..., Iterator[Output]], self._pipeline)(
             images, steering.parameters, *more
         )
         for place, output in enumerate(outputs):
             if place == MOST_MADE:
-                raise WorkerEnd(Exit.BROKE, f"The pipeline gave over {place} pictures a block.")
+                raise WorkerEnd(
+                    Exit.BROKE, f"The pipeline returned over {place} images in a block."
+                )
             model = images[min(place, len(images) - 1)] if images else None
             made += self._hand_over(checked_output(output, model), times, place, number)
             self._watchdog.reset()
         return made
 
     def _hand_over(self, image: Image, times: list[float], place: int, tag: int) -> bool:
-        """Give one picture to the bridge; False where there is no room for any, which was told."""
+        """Pass one image to the bridge; False if there is no room, which has been reported."""
         ring = self._ring_for(image.shape[1], image.shape[0])
         if ring is None:
             return False
@@ -440,7 +442,7 @@ class Worker:
         return True
 
     def _ring_for(self, width: int, height: int) -> RingWriter | None:
-        """The ring for pictures of a size; while there is no room for it, the one there is."""
+        """The ring for images of a size; if there is no room for it, the current one."""
         ring, now = self._output, perf_counter()
         if ring and (ring.width, ring.height, ring.slots) == (width, height, self._slots):
             self._tell_short("")
@@ -467,8 +469,8 @@ class Worker:
             self._tell(RingShort(text=text))
 
     def _take(self, grant: FrameGrant) -> Taken | None:
-        """The granted pictures, in place: the bridge writes no more until the next request. None
-        where somebody removed the segment before it was opened; the bridge makes another.
+        """The granted images, in place: the bridge writes nothing until the next request. None if
+        the segment was removed before it was opened; the bridge makes another.
         """
         counts = grant.count, grant.control, grant.mask
         if not sum(counts):
@@ -493,7 +495,7 @@ class Worker:
         return taken.halved() if self._reduced else taken
 
     def _answer(self) -> FrameGrant | LoadPipeline | None:
-        """What the bridge answers to a request; None when told to stop instead."""
+        """The bridge's answer to a request; None if asked to stop instead."""
         while True:
             match self._order():
                 case FrameGrant() | LoadPipeline() as answer:
@@ -506,24 +508,26 @@ class Worker:
                 case RenewRing():
                     self._drop_output()
                 case BridgeHello():
-                    pass  # a channel takes one, at first
+                    pass  # a channel accepts one only as the first message
 
     def _order(self) -> BridgeMessage:
-        """Wait for what the bridge says next; WorkerEnd where that cannot be understood."""
+        """Wait for the bridge's next message; WorkerEnd if it is invalid."""
         order = self._commands.get()
         if isinstance(order, WorkerEnd):
             raise order
         return order
 
     def _drop_output(self) -> None:
-        """The bridge could not open the ring: the next picture makes another."""
+        """The bridge could not open the ring: the next image creates another."""
         ring, self._output = self._output, None
         if ring:
             ring.unlink()
             ring.close()
 
     def _listen(self) -> None:
-        """The thread "commands": hear the bridge until it is gone, or not to be understood."""
+        """The thread "commands": read the bridge's messages until it is gone or sends an invalid
+        one.
+        """
         last: Stop | WorkerEnd = Stop()
         try:
             while (message := self._channel.receive()) is not None:
@@ -533,7 +537,7 @@ class Worker:
             last = WorkerEnd(Exit.PROTOCOL, str(error))
             self._channel.hang_up()
         self._commands.put(last)
-        if self._own_process and not self._stopped.wait(2):  # the model does not come back
+        if self._own_process and not self._stopped.wait(2):  # the model does not return
             if isinstance(last, WorkerEnd):
                 self._tell(last.last_words)
             os._exit(last.code if isinstance(last, WorkerEnd) else Exit.DONE)
@@ -545,7 +549,7 @@ class Worker:
 
     def _progress(self, phase: str, done: float, total: float) -> None:
         part = done / total if total > 0 else 0.0
-        told = min(1.0, max(0.0, part))  # 0 of what is no number, as `max` has it
+        told = min(1.0, max(0.0, part))  # 0 for a non-number, as with `max`
         self._tell(LoadProgress(phase=brief(str(phase)), part=told))
 
     def _tell(self, message: WorkerMessage) -> None:
@@ -576,16 +580,16 @@ class Worker:
 
 def _named(target: str) -> Any:
     module, _, name = target.partition(":")
-    return attrgetter(name)(import_module(module))  # a class may stand in another
+    return attrgetter(name)(import_module(module))  # a class may be nested in another
 
 
 def main() -> None:
-    """Be a worker of the bridge that started this process."""
+    """Run as a worker of the bridge that started this process."""
     die_with_parent()
     wake_in_time()
-    # Whatever a library prints must not fall into the messages.
+    # Output of libraries must not end up among the messages.
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     code = Worker(worker_end(incoming, outgoing), own_process=True).run()
     outgoing.flush()
-    os._exit(code)  # no waiting for what a poisoned GPU context may never finish
+    os._exit(code)  # a broken GPU context may never finish its cleanup

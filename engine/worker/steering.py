@@ -1,4 +1,4 @@
-"""The parameters that a block is made with, from the snapshot in its grant."""
+"""The parameters of a block, made from the snapshot in its grant."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,17 @@ from engine.parameters import Kind, Parameters, describe
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """What a block is made with, and the snapshot that it is of."""
+    """The parameters of a block, and the snapshot they come from."""
 
     snapshot: ParameterSnapshot
     parameters: Parameters
 
 
 class Steerer:
-    """Makes them for one pipeline; the worker's main thread.
+    """Makes them for one pipeline; used by the worker's main thread.
 
-    Nothing is validated: the bridge's store has done that, and has clamped the values to this
-    pipeline's ranges. A value that another pipeline alone knows is left out, a missing one is the
+    Nothing is validated: the bridge's store has done that, and clamped the values to this
+    pipeline's ranges. Values that only other pipelines know are dropped, missing ones take the
     default.
     """
 
@@ -28,10 +28,10 @@ class Steerer:
         self._last: Steering | None = None
 
     def of(self, snapshot: ParameterSnapshot) -> Steering:
-        """The parameters of a snapshot; of the same one the same object."""
+        """The parameters of a snapshot; the same object for the same snapshot."""
         if self._last is None or self._last.snapshot != snapshot:
             values = snapshot.values
-            # JSON knows one kind of number: a float that is whole may come as an int.
+            # JSON has one kind of number: a whole float may arrive as an int.
             floats = {name: float(values[name]) for name in self._floats if name in values}
             made = self._model.model_construct(None, **{**values, **floats})
             self._last = Steering(snapshot, made)

@@ -1,4 +1,4 @@
-"""The engine worker as a thread of the bridge instead of a process: for tests and for debugging."""
+"""The same worker as a thread of the calling process: for tests and debugging."""
 
 import os
 import threading

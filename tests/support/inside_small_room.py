@@ -105,7 +105,7 @@ def test_the_bridge_goes_on_with_what_it_has_and_takes_the_new_when_there_is_roo
         state = bridge.until(lambda state: not state["error"])
         with full():
             (folder() / f"{PREFIX}room-out").unlink()
-            bridge.until(lambda state: "shm:room-out cannot be made" in state["error"])
+            bridge.until(lambda state: "shm:room-out cannot be created" in state["error"])
         state = bridge.until(lambda state: not state["error"])
         with open_source("shm:room-out", Options()) as again:
             assert again.receive(10)

@@ -377,7 +377,7 @@ def test_whatever_has_the_name_nobody_waits_or_ends(kind):
             if owner("test-odd"):
                 path.unlink()
             if kind == "folder":
-                with pytest.raises(TransportError, match="remove what has that name"):
+                with pytest.raises(TransportError, match="remove the file of that name"):
                     open_sink("shm:test-odd", Options(width=64, height=48))
                 path.rmdir()
             with open_sink("shm:test-odd", Options(width=64, height=48)) as sink:
@@ -406,7 +406,7 @@ def test_the_bridge_starts_among_odd_files_says_so_and_takes_up_a_sender_who_com
          odd("test-among", "fifo") as path:  # fmt: skip
         options = "--source", "shm:test-among", "--sink", "null:", "--pipeline", "passthrough"
         with running(tmp_path, *options) as bridge:
-            bridge.until(lambda state: "spout-bridge-test-among is no file" in state["error"])
+            bridge.until(lambda state: "spout-bridge-test-among is not a file" in state["error"])
             offered = {row["uri"] for row in bridge.ask("sources")}
             assert not any("test-among" in uri for uri in offered)
             with open_sink("shm:test-among", Options(width=64, height=48)) as sink:
@@ -476,7 +476,7 @@ def test_a_file_that_may_not_be_read_is_told():
         try:
             open_sink("shm:test-closed", Options())
         except TransportError as error:
-            assert "remove what has that name" in str(error), error
+            assert "remove the file of that name" in str(error), error
         offers(), sweep()
     """)
     if os.geteuid() != 0:

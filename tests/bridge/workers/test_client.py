@@ -177,9 +177,9 @@ def test_three_threads_agree_on_what_is_loaded_whenever_it_is_asked_for():
     ("said", "told"),
     [
         (b'{"type":"WorkerHello","version":99,"pid":1}',
-         f"it speaks version 99 of their messages, this bridge version {VERSION}; restart"),
-        (b'{"say":"born","pid":1}', f"it speaks no version of .*, this bridge version {VERSION};"),
-        (encode(REQUEST), "it speaks no version"),
+         f"it uses version 99 of their messages, this bridge version {VERSION}; restart"),
+        (b'{"say":"born","pid":1}', f"it uses no version of .*, this bridge version {VERSION};"),
+        (encode(REQUEST), "it uses no version"),
         (b"{]]}", "Expecting property name"),
     ],
 )  # fmt: skip
@@ -196,23 +196,32 @@ def test_a_worker_of_another_version_is_ended_and_both_are_told(caplog, said, to
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        (b'{"type":"Gossip"}', f"it says 'Gossip', which is no message of version {VERSION}"),
-        (b'{"type":"FrameRequest","guides":0}', "it says FrameRequest, but it lacks ['count']"),
+        (b'{"type":"Gossip"}', f"'Gossip' is not a message of version {VERSION}"),
+        (
+            b'{"type":"FrameRequest","guides":0}',
+            "FrameRequest is invalid: missing fields: ['count']",
+        ),
         (
             b'{"type":"FrameRequest","count":"4","guides":0}',
-            "FrameRequest, but count cannot be '4'",
+            "FrameRequest is invalid: count cannot be '4'",
         ),
-        (b'{"type":"FrameRequest","count":65,"guides":0}', "count cannot be 65: it is 0 to 64"),
-        (b'{"type":"TimeLimit","seconds":-1}', "seconds cannot be -1: it is 0 to 86400"),
+        (
+            b'{"type":"FrameRequest","count":65,"guides":0}',
+            "count cannot be 65: it must be 0 to 64",
+        ),
+        (b'{"type":"TimeLimit","seconds":-1}', "seconds cannot be -1: it must be 0 to 86400"),
         (
             b'{"type":"BlockMade","frames":1000000000000,"seconds":0,"snapshot":1,"report":{}}',
-            "frames cannot be 1000000000000: it is 0 to 1000",
+            "frames cannot be 1000000000000: it must be 0 to 1000",
         ),
         (b'{"type":"BlockMade","report":%s}' % (b"[" * 10_000 + b"]" * 10_000), "recursion"),
-        (b'{"type":"LoadProgress","phase":"","part":7.0}', "part cannot be 7.0: it is 0 to 1"),
-        (b'{"type":"RingMade","name":"stage"}', "name cannot be 'stage': it is the name of a"),
-        (b'{"type":"Alive","well":true}', "Alive, but it lacks [] and has ['well']"),
-        (encode(BridgeHello(version=VERSION, worker=1)), "'BridgeHello', which is no message"),
+        (b'{"type":"LoadProgress","phase":"","part":7.0}', "part cannot be 7.0: it must be 0 to 1"),
+        (b'{"type":"RingMade","name":"stage"}', "name cannot be 'stage': it must be the name of a"),
+        (
+            b'{"type":"Alive","well":true}',
+            "Alive is invalid: missing fields: [], unknown fields: ['well']",
+        ),
+        (encode(BridgeHello(version=VERSION, worker=1)), "'BridgeHello' is not a message"),
         (encode(PipelineSwapped()), "it reports a pipeline that it was not given"),
     ],
 )
@@ -231,7 +240,7 @@ def test_a_mad_workers_word_ends_that_worker_and_no_more(tmp_path, monkeypatch):
     monkeypatch.setenv(mad_worker.SAYS, mad_worker.LONG)
     monkeypatch.setattr("bridge.workers.client.WORKER", mad_worker.__name__)
     with running_session(tmp_path, pipeline="passthrough") as rig:
-        rig.until(lambda: "it is 4000 letters at most" in rig.session.status().error)
+        rig.until(lambda: "it must be at most 4000 characters" in rig.session.status().error)
         monkeypatch.undo()
         rig.session._host.reload()
         rig.put(scene(64, 48))
@@ -257,7 +266,7 @@ def test_a_worker_that_only_makes_noise_is_ended_and_told_of():
         worker.worker._outgoing.write(b"\xff" * 300)
         worker.worker._outgoing.flush()
         worker.news_of(WorkerGone)
-        assert "bytes, which is no message" in worker.client.error
+        assert "bytes, which is too long" in worker.client.error
 
 
 def test_the_user_is_told_both_versions_where_the_worker_is_of_another(
@@ -265,8 +274,8 @@ def test_the_user_is_told_both_versions_where_the_worker_is_of_another(
 ):
     monkeypatch.setattr("bridge.workers.client.WORKER", other_version.__name__)
     both = (
-        f"it speaks version {other_version.VERSION} of their messages, "
-        f"this bridge version {VERSION}; restart the bridge, or install spout-bridge anew"
+        f"it uses version {other_version.VERSION} of their messages, "
+        f"this bridge version {VERSION}; restart the bridge, or reinstall spout-bridge"
     )
     with running_session(tmp_path, pipeline="passthrough") as rig:
         rig.until(lambda: both in rig.session.status().error)

@@ -134,7 +134,7 @@ def test_a_field_too_many_one_too_few_and_one_that_it_cannot_hold_are_refused(vo
             wrong.append({name: told[name] for name in told if name != each.name})
             wrong += [told | {each.name: value} for value in values_of(each.type)[1:]]
     for each in wrong:
-        with pytest.raises(ProtocolError, match=f"says {told['type']}, but") as refused:
+        with pytest.raises(ProtocolError, match=f"{told['type']} is invalid: ") as refused:
             vocabulary.decode(json.dumps(each).encode(), first=first(message))
         assert len(str(refused.value)) < 400, "one sentence, whatever was said"
 
@@ -147,7 +147,7 @@ def test_both_versions_are_told_where_they_differ_whatever_else_has_changed(
     vocabulary, hello, speaker, listener
 ):
     told = json.loads(encode(hello))
-    both = f"{speaker} sent an invalid message: it speaks %s of .*, {listener} version {VERSION};"
+    both = f"{speaker} sent an invalid message: it uses %s of .*, {listener} version {VERSION};"
     for version in (VERSION + 1, 0, "2", float(VERSION), True, None):
         for more in ({}, {"type": "Born"}, {"news": 1}):
             other = json.dumps(told | {"version": version} | more).encode()
@@ -163,18 +163,18 @@ def test_both_versions_are_told_where_they_differ_whatever_else_has_changed(
         (b"{]]}", "Expecting property name"),
         (b"\xff", "utf-8"),
         (b"[" * 100_000, "recursion"),
-        (b"[1]", r"says \[1\], which is no message"),
+        (b"[1]", r"\[1\] is not a message"),
         (
             b"{}",
-            f"says None, which is no message of version {VERSION}, which both say that they speak",
+            f"None is not a message of version {VERSION}, which both claim to use",
         ),
-        (b'{"type": "Gossip"}', f"says 'Gossip', which is no message of version {VERSION}"),
-        (b'{"type": ["Alive"]}', f"which is no message of version {VERSION}"),
-        (encode(Stop()), "says 'Stop', which is no message"),  # the other one's
-        (encode(WorkerHello(version=VERSION, pid=1)), "says WorkerHello again"),
+        (b'{"type": "Gossip"}', f"'Gossip' is not a message of version {VERSION}"),
+        (b'{"type": ["Alive"]}', f"is not a message of version {VERSION}"),
+        (encode(Stop()), "'Stop' is not a message"),  # the other one's
+        (encode(WorkerHello(version=VERSION, pid=1)), "WorkerHello came again"),
         (
             b'{"type": "FrameRequest", "count": %d, "guides": 0}' % (MOST_REQUESTED + 1),
-            "count cannot be 65: it is 0 to 64",
+            "count cannot be 65: it must be 0 to 64",
         ),
         (
             b'{"type": "FrameRequest", "count": -1, "guides": 0}',
@@ -186,7 +186,7 @@ def test_both_versions_are_told_where_they_differ_whatever_else_has_changed(
         ),
         (
             b'{"type": "WorkerFailed", "text": "", "code": 3, "unforeseen": true, "blames": {}}',
-            "code cannot be 3: it is one of 0, 1, 70",
+            "code cannot be 3: it must be one of 0, 1, 70",
         ),
     ],
 )
@@ -197,7 +197,7 @@ def test_what_is_no_message_is_refused_in_a_sentence(data, told):
 
 def test_the_first_message_is_a_hello():
     told = json.dumps({"type": "Alive", "version": VERSION}).encode()
-    with pytest.raises(ProtocolError, match="says Alive at first"):
+    with pytest.raises(ProtocolError, match="Alive came first"):
         FROM_WORKER.decode(told, first=True)
 
 
@@ -212,7 +212,7 @@ def test_whole_numbers_of_json_become_the_floats_that_they_were():
 def test_what_is_sent_as_it_may_not_be_is_refused_where_it_arrives():
     """Nothing is checked twice: the encoder trusts its own side."""
     grant = FrameGrant(snapshot=ParameterSnapshot(number=1, values={"prompt": None}))
-    with pytest.raises(ProtocolError, match="FrameGrant, but values cannot be"):
+    with pytest.raises(ProtocolError, match="FrameGrant is invalid: values cannot be"):
         FROM_BRIDGE.decode(encode(grant))
 
 
@@ -283,13 +283,13 @@ def test_messages_go_over_pipes_until_one_end_is_closed():
 def test_one_hello_is_asked_for_and_no_more():
     with pair() as (bridge, worker):
         worker.send(Alive())
-        with pytest.raises(ProtocolError, match="it speaks no version"):
+        with pytest.raises(ProtocolError, match="it uses no version"):
             bridge.receive()
     with pair() as (bridge, worker):
         for _ in range(2):
             worker.send(WorkerHello(version=VERSION, pid=3))
         assert bridge.receive()
-        with pytest.raises(ProtocolError, match="WorkerHello again"):
+        with pytest.raises(ProtocolError, match="WorkerHello came again"):
             bridge.receive()
 
 
@@ -299,7 +299,7 @@ def test_a_length_that_no_message_has_is_told_and_never_taken_for_the_end(end):
     os.write(outgoing, (LONGEST + 1).to_bytes(4, "little"))
     with (
         os.fdopen(incoming, "rb") as file,
-        pytest.raises(ProtocolError, match="bytes, which is no message"),
+        pytest.raises(ProtocolError, match="bytes, which is too long"),
     ):
         end(file, file).receive()
     os.close(outgoing)

@@ -287,14 +287,14 @@ def test_pictures_come_by_the_ring_with_the_number_of_their_snapshot():
     ("said", "told"),
     [
         ([b'{"type":"BridgeHello","version":99,"worker":1}'],
-         f"it speaks version 99 of their messages, this engine worker version {VERSION};"),
-        ([b'{"do":"parameters","number":1,"values":{}}'], "it speaks no version"),
+         f"it uses version 99 of their messages, this engine worker version {VERSION};"),
+        ([b'{"do":"parameters","number":1,"values":{}}'], "it uses no version"),
         ([encode(HELLO), b'{"type":"Steer"}'],
-         f"it says 'Steer', which is no message of version {VERSION}"),
-        ([encode(HELLO), b'{"type":"LoadPipeline"}'], "it says LoadPipeline, but it lacks"),
-        ([encode(HELLO), b'{"type":"Stop","now":true}'], "it says Stop, but it lacks [] and has"),
-        ([encode(HELLO), encode(HELLO)], "it says BridgeHello again"),
-        ([encode(HELLO), encode(Alive())], "it says 'Alive', which is no message"),
+         f"'Steer' is not a message of version {VERSION}"),
+        ([encode(HELLO), b'{"type":"LoadPipeline"}'], "LoadPipeline is invalid: missing fields"),
+        ([encode(HELLO), b'{"type":"Stop","now":true}'], "Stop is invalid: missing fields: []"),
+        ([encode(HELLO), encode(HELLO)], "BridgeHello came again"),
+        ([encode(HELLO), encode(Alive())], "'Alive' is not a message"),
         ([encode(HELLO), b"{]]}"], "sent an invalid message: Expecting property name"),
     ],
 )  # fmt: skip
@@ -310,7 +310,7 @@ def test_a_bridge_that_says_what_is_no_message_ends_the_worker_which_says_why(sa
 
 def test_frames_for_no_pipeline_end_it_too():
     with talking(HELLO, FrameGrant(snapshot=ParameterSnapshot(number=1))) as talk:
-        assert "grants frames to no pipeline" in talk.hears(WorkerFailed).text
+        assert "granted frames to no pipeline" in talk.hears(WorkerFailed).text
         assert talk.end() is Exit.PROTOCOL
 
 
@@ -328,7 +328,7 @@ def test_a_worker_process_ends_for_a_bridge_of_another_version_with_a_status_of_
             told = message
         words = process.stderr.read().decode()
         assert process.wait(WAIT) == Exit.PROTOCOL
-    both = f"speaks version 99 of their messages, this engine worker version {VERSION}"
+    both = f"uses version 99 of their messages, this engine worker version {VERSION}"
     assert both in told.text
     assert both in words
     assert "Traceback" not in words
@@ -341,7 +341,7 @@ def test_a_worker_process_that_is_sent_noise_says_so_and_does_not_end_as_if_it_w
         timeout=WAIT,
     )  # fmt: skip
     assert done.returncode == Exit.PROTOCOL
-    assert b"The bridge sent an invalid message: it says" in done.stderr
+    assert b"The bridge sent an invalid message: it announces" in done.stderr
     assert b"Traceback" not in done.stderr
 
 
@@ -430,7 +430,7 @@ def test_a_pipeline_that_never_ends_its_block_is_ended(monkeypatch):
     with talking(HELLO, load()) as talk:
         talk.begins()
         talk.grant()
-        assert talk.hears(WorkerFailed).text == "The pipeline gave over 20 pictures a block."
+        assert talk.hears(WorkerFailed).text == "The pipeline returned over 20 images in a block."
         assert talk.end() is Exit.BROKE
 
 
