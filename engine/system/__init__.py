@@ -1,1 +1,1 @@
-"""What both processes ask of the operating system; free of torch."""
+"""What both processes need from the operating system; free of torch."""

@@ -1,12 +1,12 @@
-"""The answer to somebody who starts a process of the bridge by hand."""
+"""What an internal process of ours prints when a user starts it by hand."""
 
 import os
 import sys
 
 
 def refuse(what: str, instead: str) -> None:
-    """End this process where it was given arguments or sits at a terminal, as those that the bridge
-    starts never do. `what` it is and what to type `instead` make one sentence.
+    """Exit if this process has arguments or a terminal, which one started by the bridge never has.
+    `what` it is and what to type `instead` make one sentence.
     """
     if sys.argv[1:] or os.isatty(0):
         sys.stderr.write(f"This is {what}, which starts it by itself; type `{instead}` instead.\n")

@@ -1,11 +1,11 @@
-"""A context manager for classes that have a `close`: `Closing`."""
+"""Base of everything that is used with `with`."""
 
 from types import TracebackType
 from typing import Self
 
 
 class Closing:
-    """A context manager: `close` is all that a class has to say."""
+    """A context manager: a class only defines `close`."""
 
     def __enter__(self) -> Self:
         return self
@@ -19,4 +19,4 @@ class Closing:
         self.close()
 
     def close(self) -> None:
-        """Let go of everything; of nothing unless a class says otherwise."""
+        """Release everything; nothing by default."""

@@ -1,7 +1,6 @@
-"""How much memory may still be allocated, and which errors mean that memory ran out.
-
-Windows promises no more than memory and page file hold together, whether it is used or not: a
-load can fail there with much of the memory free. Free of torch.
+"""Memory that can still be allocated, and how to recognise a refusal. Windows commits no more than
+memory and page file together, used or not: a load can fail there with much of the memory free. Free
+of torch.
 """
 
 import ctypes
@@ -14,14 +13,14 @@ from typing import Any
 
 import psutil
 
-STATUS = struct.Struct("<2I7Q")  # Windows' MEMORYSTATUSEX; its places of limit and rest:
+STATUS = struct.Struct("<2I7Q")  # Windows' MEMORYSTATUSEX, and its fields used here:
 PHYSICAL, LIMIT, LEFT = 2, 4, 5
 KEY = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management"
 MB = 1 << 20
-LITTLE = 1e9  # bytes; with less left, what fails for memory is not the file's fault
+LITTLE = 1e9  # bytes; with less left, running out of memory is not the file's fault
 
-# How the system and the libraries say that memory was refused. Windows' 1455 is its page file,
-# which safetensors and torch report in words alone.
+# How the system and the libraries report that memory was refused. Windows' 1455 is its page file,
+# which safetensors and torch report only as text.
 NO_MEMORY = {8, 14, 1455}  # Windows' numbers
 SAID = ("os error 1455", "WinError 1455", "code: <1455>", "os error 12)", "annot allocate memory",
         "an't allocate memory", "not enough memory", "bad allocation", "ailed to allocate",
@@ -34,18 +33,18 @@ MORE = WINDOWS if sys.platform == "win32" else "close other programs, or give it
 
 
 def available() -> int:
-    """Bytes of the computer's memory that a program may ask for now."""
+    """Bytes of the computer's memory that a program can allocate now."""
     free, more = psutil.virtual_memory().available, left()
     return free if more is None else min(free, more)
 
 
 def little_left() -> bool:
-    """Whether so little memory is left that anything may fail for it."""
+    """Whether so little memory is left that anything may fail."""
     return available() < LITTLE
 
 
 def short_of_memory(error: BaseException) -> bool:
-    """Whether an error, of whatever library, means that memory ran out: no file is to blame."""
+    """Whether an error from any library means that memory ran out, so that no file is to blame."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     if isinstance(error, OSError):
@@ -56,14 +55,16 @@ def short_of_memory(error: BaseException) -> bool:
 
 
 def cure() -> str:
-    """What makes room, to follow a sentence without its end, where the page file is what lacks."""
+    """The cure if the page file is too small, to append to a sentence without its full stop; else
+    empty.
+    """
     more = left()
     return f"; {WINDOWS}" if more is not None and more < psutil.virtual_memory().available else ""
 
 
 def left() -> int | None:
-    """Bytes that Windows may still promise; None where that is no limit: on other systems, and
-    where the page file grows as it is needed.
+    """Bytes that Windows can still commit; None if there is no such limit: on other systems, or if
+    the page file grows as needed.
     """
     if sys.platform != "win32":
         return None
@@ -76,8 +77,8 @@ def left() -> int | None:
 
 
 def growth(files: Sequence[str], now: int) -> int | None:
-    """Bytes by which page files of `now` bytes in all can grow; None where Windows sees to that.
-    `files` is how they are set up: path, least and most MB each.
+    """Bytes by which page files of `now` bytes in total can grow; None if Windows manages their
+    size. `files` are their settings: path, minimum and maximum MB of each.
     """
     most = 0
     for line in files:
@@ -89,7 +90,7 @@ def growth(files: Sequence[str], now: int) -> int | None:
 
 
 def _page_files() -> Sequence[str]:
-    """What the registry says of them; as if Windows saw to them where it says nothing."""
+    """Their settings in the registry; if missing, as if managed by Windows."""
     winreg: Any = import_module("winreg")
     try:
         with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, KEY) as key:

@@ -1,6 +1,5 @@
-"""Drives and network shares that are missing: a stick is pulled out, a machine is off.
-
-Free of torch; everything here asks the disk.
+"""Drives and network shares, which may be unavailable: a stick is unplugged, a machine is off. Free
+of torch; everything here accesses the disk.
 """
 
 import shutil
@@ -8,8 +7,8 @@ from pathlib import Path
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder. A locked drive, a reader without a card and a share whose machine
-    is off raise in `Path.is_dir`: there is nothing to be had of them either.
+    """Whether a folder exists. For a locked drive, a reader without a card or a share whose machine
+    is off, `Path.is_dir` raises: nothing can be read from them either.
     """
     try:
         return path.is_dir()
@@ -18,12 +17,12 @@ def is_folder(path: Path) -> bool:
 
 
 def existing(folder: Path) -> Path | None:
-    """A folder, or the nearest one above it that there is; None where not even its drive is."""
+    """A folder, or its nearest existing parent; None if even its drive is missing."""
     return next(filter(is_folder, (folder, *folder.absolute().parents)), None)
 
 
 def free(folder: Path) -> int:
-    """Bytes that are free where a folder is or would be; 0 where its drive is away."""
+    """Bytes free where a folder is or would be; 0 if its drive is unavailable."""
     place = existing(folder)
     try:
         return shutil.disk_usage(place).free if place else 0
@@ -32,17 +31,17 @@ def free(folder: Path) -> int:
 
 
 def away(path: Path) -> str:
-    """What is away where not even the drive of a path is there now, in a sentence without its end;
-    empty where it is.
+    """That a path's drive or share is unavailable, in a sentence without its full stop; empty if it
+    is available.
     """
     whole = path.absolute()
     if is_folder(Path(whole.anchor)):
         return ""
     if whole.drive.endswith(":"):
-        return f"There is no drive {whole.drive} now"
-    return f"The share {whole.drive or whole.anchor} cannot be reached now"
+        return f"Drive {whole.drive} is not available"
+    return f"The share {whole.drive or whole.anchor} cannot be reached"
 
 
 def cure(path: Path) -> str:
-    """What brings back what is `away`: nobody plugs in a share."""
+    """The cure for what is `away`."""
     return "plug it in" if path.absolute().drive.endswith(":") else "connect it"

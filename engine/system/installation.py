@@ -1,7 +1,7 @@
 """How this program was installed, and the command that adds to it.
 
-A cure must work as it stands: from the folder or the address that this came from, by the Python
-that runs, and never by a name that no index has.
+A cure must work as printed: from the folder or URL that this was installed from, with the running
+Python, and never with a name that is on no index.
 """
 
 import json
@@ -19,7 +19,7 @@ NAME = "spout-bridge"
 
 @cache
 def with_extra(extra: str) -> str:
-    """What installs one of our extras, as the end of a sentence."""
+    """The command that installs one of our extras, as the end of a sentence."""
     url, folder = _origin()
     if folder:
         constraints = folder / "constraints.txt"
@@ -27,16 +27,16 @@ def with_extra(extra: str) -> str:
         return f"run `{pip()} install -e {quoted(f'{folder}[{extra}]')}{pinned}`"
     if url:
         return f"run `{pip()} install {quoted(f'{NAME}[{extra}] @ {url}')}`"
-    return f"install {NAME} again as you did, with its extra `{extra}`"
+    return f"install {NAME} again as before, with its extra `{extra}`"
 
 
 def pip() -> str:
-    """pip of the Python that runs."""
+    """pip of the running Python."""
     return f"{quoted(sys.executable)} -m pip"
 
 
 def _origin() -> tuple[str, Path | None]:
-    """Where this was installed from: the address, and the folder where it is one."""
+    """Where this was installed from: the URL, and the folder if it is one."""
     try:
         told = distribution(NAME).read_text("direct_url.json")
         url = str(json.loads(told or "{}").get("url", ""))

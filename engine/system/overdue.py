@@ -1,38 +1,38 @@
-"""When a worker or a block is overdue, judged by somebody who may have slept too.
+"""Whether a sign of life is overdue, judged by a process that may itself have been suspended.
 
-Pure bookkeeping with times in seconds, so that it can be tested without a clock; the bridge judges
-its workers by it, and a worker its own passes.
+Pure logic with times in seconds, so that it can be tested without a clock; the bridge uses it for
+its workers, and a worker for its own passes.
 """
 
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-BLOCKS = 5  # of the usual time that one may take
-SHAPES = 64  # of passes whose times are remembered
-LATE = 2.0  # seconds without a look after which whoever looks was asleep himself
-DOUBT = 0.5  # seconds that what is overdue may still come: it may wait to be read
+BLOCKS = 5  # multiples of the usual time that a pass may take
+SHAPES = 64  # number of shapes whose times are remembered
+LATE = 2.0  # seconds between two looks that mean the observer itself was suspended
+DOUBT = 0.5  # seconds of grace for an overdue sign, which may be waiting to be read
 
 
 class Overdue:
-    """`sign` from any thread, `late` again and again from one.
+    """`sign` may be called by any thread, `late` is polled by one.
 
-    A laptop that wakes, a debugger that goes on, a machine that was short of memory: who was
-    watched slept as long as who watches. So after a gap between two looks the time starts anew.
+    After a laptop wakes, a debugger continues or a machine runs short of memory, both sides were
+    suspended equally long. So after a gap between two looks the time starts again.
     """
 
     def __init__(self, limit: float, now: float) -> None:
-        """`limit` is how long there may be no sign; it may be set anew at any time."""
+        """`limit` is the maximum time without a sign; it may be changed at any time."""
         self.limit = limit
         self._since = self._looked = now
-        self._doubted: tuple[float, float] | None = None  # which sign was the last one, and when
+        self._doubted: tuple[float, float] | None = None  # the last sign, and since when
 
     def sign(self, now: float) -> None:
         """There was a sign of life."""
         self._since = now
 
     def late(self, now: float) -> bool:
-        """Whether the sign is overdue, and nobody can have slept."""
+        """Whether the sign is overdue and no suspension explains it."""
         gap, self._looked = now - self._looked, now
         since = self._since
         if gap > LATE:
@@ -52,12 +52,12 @@ class _Passes:
 
 
 class Limits:
-    """How long a pass may give nothing, by its shape: the first of a shape compiles, captures and
-    reads what the others find ready.
+    """How long a pass may take without output, by its shape: the first of a shape compiles,
+    captures and reads what later ones reuse.
     """
 
     def __init__(self, least: float, first: float) -> None:
-        """`least` is the limit however quick passes are, `first` that of a shape's first one."""
+        """`least` is the minimum limit, `first` that of a shape's first pass."""
         self._least = least
         self._first = max(least, first)
         self._known: OrderedDict[Hashable, _Passes] = OrderedDict()
@@ -68,12 +68,12 @@ class Limits:
         return max(self._least, BLOCKS * max(passes.times)) if passes else self._first
 
     def took(self, shape: Hashable, seconds: float) -> None:
-        """A pass of that shape was done."""
+        """A pass of that shape is done."""
         passes = self._known.setdefault(shape, _Passes())
         self._known.move_to_end(shape)
         passes.made += 1
         if passes.made == 2:
-            passes.times.clear()  # the first says nothing of the others
+            passes.times.clear()  # the first says nothing about the others
         passes.times.append(seconds)
         if len(self._known) > SHAPES:
             self._known.popitem(last=False)

@@ -1,9 +1,8 @@
-"""Texts as they may be kept and shown: without halves of surrogate pairs, which nothing encodes;
-"Did you mean X?" for a mistyped name; quotes around a path in a command.
+"""Texts that can be stored and shown: without lone surrogates, which cannot be encoded.
 
-JSON's `\\ud83d` gives one, and so does an argument or a variable of the environment with a byte
-that is no UTF-8. Every door mends what comes in; what a foreign thing is called (a file, a
-sender) is mended where it is told.
+JSON's `\\ud83d` gives one, and so does an argument or environment variable with a byte that is not
+UTF-8. Every input is repaired on arrival; names from outside (of a file, a sender) are repaired
+where they are shown.
 """
 
 import re
@@ -13,13 +12,11 @@ from typing import Any, cast
 HALF = re.compile("[\ud800-\udfff]")
 PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 INSTEAD = "\ufffd"
-LONGEST_GUESSED = 80  # letters of a word that is compared with others
+LONGEST_GUESSED = 80  # characters of a word that is compared with others
 
 
 def mended(text: str) -> str:
-    """The text with each half of a surrogate pair as U+FFFD; two halves side by side are one
-    character.
-    """
+    """The text with each lone surrogate as U+FFFD; a pair becomes one character."""
     if text.isascii() or not HALF.search(text):
         return text
     whole = PAIR.sub(lambda m: m.group().encode("utf-16-le", "surrogatepass").decode("utf-16-le"),
@@ -28,9 +25,9 @@ def mended(text: str) -> str:
 
 
 def mended_all(value: Any) -> Any:
-    """The same for every text and key within lists, tuples and mappings."""
+    """The same for every text and key in lists, tuples and mappings."""
     if isinstance(value, str):
-        # an Enum that is a text stays one
+        # a text Enum stays an Enum
         return mended(value) if type(value) is str else value
     if isinstance(value, Mapping):
         named = cast("Mapping[object, object]", value)  # isinstance leaves its parts unknown
@@ -42,7 +39,7 @@ def mended_all(value: Any) -> Any:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` Did you mean X?` with the one of `known` that is most like a word; empty for none."""
+    """` Did you mean X?` with the `known` word closest to this one; empty if none is close."""
     from difflib import get_close_matches  # rarely needed
 
     names = {name.casefold(): name for name in known}

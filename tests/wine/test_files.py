@@ -76,20 +76,20 @@ def open_elsewhere(path, share=READ_WRITE, seconds=0.0):
 
 def test_a_drive_that_is_away_is_named_and_the_show_goes_on(tmp_path, monkeypatch):
     # the rig has no torch, which would be named first
-    monkeypatch.setattr("bridge.downloads.weights._not_installed", lambda packages: [])
-    assert drives.away(Path(AWAY)) == "There is no drive Q: now"
+    monkeypatch.setattr("bridge.downloads.inventory._not_installed", lambda packages: [])
+    assert drives.away(Path(AWAY)) == "Drive Q: is not available"
     assert drives.away(Path(r"\\nowhere\share\x")).startswith(r"The share \\nowhere\share cannot")
     assert drives.free(tmp_path) > 0
     with session(tmp_path, pipeline="longlive", models=AWAY) as made:
-        assert "There is no drive Q: now" in made.status().error
+        assert "Drive Q: is not available" in made.status().error
         wait(lambda: made.status().loading or made.status().pipeline == "stylize")
         assert made.weights.listing()["free"] == 0
-        with pytest.raises(ValueError, match="There is no drive Q: now"):
+        with pytest.raises(ValueError, match="Drive Q: is not available"):
             made.switch("longlive")
-    with pytest.raises(OSError, match="There is no drive Q: now; choose another --folder"):
+    with pytest.raises(OSError, match="Drive Q: is not available; choose another --folder"):
         Session(Settings(folder=AWAY), Catalog.installed()).make_folder()
     for open_ in (open_source, open_sink):
-        with pytest.raises(TransportError, match="There is no drive Q: now"):
+        with pytest.raises(TransportError, match="Drive Q: is not available"):
             open_("file:Q:/a.mp4", Options())
 
 

@@ -167,8 +167,8 @@ def test_every_shells_script_has_every_command(shell, capsys):
     [
         ('{{"dir_info": {{"editable": true}}, "url": "{folder}"}}', "-m pip install -e "),
         ('{{"url": "https://x.example/sb.zip"}}', '"spout-bridge[engine] @ https://x.example/sb.zip"'),
-        ("{{}}", "install spout-bridge again as you did, with its extra `engine`"),
-        ("no JSON", "install spout-bridge again as you did, with its extra `engine`"),
+        ("{{}}", "install spout-bridge again as before, with its extra `engine`"),
+        ("no JSON", "install spout-bridge again as before, with its extra `engine`"),
     ],
 )  # fmt: skip
 def test_a_cure_names_what_this_was_installed_from(told, command, name, tmp_path, monkeypatch):
