@@ -1,8 +1,9 @@
-"""The engine: frames and parameters to frames. This is its front door, for pipelines of others too:
+"""The engine: frames and parameters to frames. This is its public interface, also for third-party
+pipelines:
 
     from engine import Context, Load, Parameters, Pipeline, PipelineRow, control
 
-Each name is imported when it is asked for: the door itself loads nothing, and none of them a tensor
+Each name is imported on first use: this module itself loads nothing, and no name loads a tensor
 library.
 """
 

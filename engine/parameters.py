@@ -29,20 +29,20 @@ from engine.system.texts import mended
 Value: TypeAlias = bool | int | float | str
 
 LONGEST_TEXT = 65_507  # bytes of UTF-8: the largest UDP datagram
-LONGEST_TOLD = 80  # letters of a value that a sentence about it quotes
+LONGEST_TOLD = 80  # characters of a value quoted in a message
 MOST = sys.float_info.max  # of a number without bounds
-DECLARED = "float, int, bool, str, a Literal of texts, Size or Steps"  # what a field may be
-DRAW = -1  # of a parameter that draws: a new value each time that it is set
-DRAWN = 2**31  # below it lie the values that are drawn: all that is 32 bits wide can show them
-EXACT = 2**53  # below it a float holds every whole number
+DECLARED = "float, int, bool, str, a Literal of texts, Size or Steps"  # the types a field may have
+DRAW = -1  # of a parameter that `draws`: a new random value each time it is set
+DRAWN = 2**31  # drawn values are below this, so that 32 bits can show them
+EXACT = 2**53  # below this a float holds every whole number
 WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
-# A number as it is typed, with a point or a comma before its decimals, and what stands behind it
+# A number as typed, with a decimal point or comma, and the unit that follows it
 TYPED = re.compile(
     r"([+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:e[+-]?[0-9]{1,3})?) *([^0-9.,+-]{0,20})",
     re.IGNORECASE,
 )
-GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")  # in London a thousand, in Paris one
-# By what is in a unit, how many of another that may be typed make one of it
+GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")  # a thousand in London, one in Paris
+# By unit, the other units that may be typed, and how many of each make one of it
 MINUTE = Fraction(1, 60)
 UNITS: Mapping[str, Mapping[str, int | Fraction]] = {
     "s": {
@@ -52,7 +52,7 @@ UNITS: Mapping[str, Mapping[str, int | Fraction]] = {
     },
     "fps": {"fps": 1, "hz": 1},
 }
-PERCENT = {"%": 100}  # make the whole of what goes from 0 to 1
+PERCENT = {"%": 100}  # of these make 1, for a range from 0 to 1
 ALL_UNITS = frozenset[str]().union(PERCENT, *UNITS.values())
 
 
@@ -65,12 +65,12 @@ class Kind(StrEnum):
     CHOICE = "choice"
     TEXT = "text"
     SIZE = "size"  # auto or WIDTHxHEIGHT
-    STEPS = "steps"  # a list of noise levels by its name, or the levels themselves
+    STEPS = "steps"  # the name of a list of noise levels, or the levels themselves
 
 
 WRITTEN = frozenset({Kind.TEXT, Kind.SIZE, Kind.STEPS})  # kinds whose values are texts
 
-# What a field is annotated with, where its text means more than words.
+# Annotations for texts with a special meaning.
 Size: TypeAlias = Annotated[str, Kind.SIZE, AfterValidator(sizes.canonical)]
 Steps: TypeAlias = Annotated[str, Kind.STEPS]
 
@@ -82,14 +82,14 @@ class Parameters(BaseModel):
 
 
 class Load(BaseModel):
-    """Base of what a pipeline is built with; a change reloads the pipeline."""
+    """Base of the load parameters of one pipeline; a change reloads it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A value that is often wanted, with a few words on what it is good for."""
+    """A common value, with a few words on its use."""
 
     value: str
     words: str
@@ -97,17 +97,15 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterSpec:
-    """One parameter as every surface sees it.
+    """One parameter as all surfaces see it.
 
-    `osc` is the short address below `/bridge/`; the long name works beside it. `asset` says that
-    a text names a file of the assets folder, `lora` that it names one of the models folder's loras.
-    `packages` are what some choices need to have installed. `suggestions` are some values of a
-    text, beside which any other may be given. `by_pattern` says whether an OSC pattern may mean it,
-    `reverts` that it goes back to what held before where no block that is made with it can be used.
-    `shapes` says that another value gives the passes another shape, whose first may take as long as
-    loading.
-    Of what `draws`, DRAW means any value of those that every surface can show.
-    `help` is one sentence.
+    `osc` is the short address below `/bridge/`; the long name works too. `asset` means that a
+    text names a file in the assets folder, `lora` that it names a LoRA in the models folder.
+    `packages` must be installed for some of the choices. `suggestions` are common values of a text;
+    others are accepted too. `by_pattern` tells whether OSC patterns can set it, `reverts` that it
+    returns to its previous value if no block made with the new one is usable. `shapes` means that a
+    new value changes the shape of passes; the first one of a shape may take as long as loading. If
+    it `draws`, DRAW stands for a random value that every surface can show. `help` is one sentence.
     """
 
     name: str
@@ -132,15 +130,15 @@ class ParameterSpec:
 
     @property
     def looks(self) -> bool:
-        """Whether somebody takes a look at a disk before a value is taken: for the file that it
-        names, or for what a pipeline would be loaded with, which depends on the size too.
+        """Whether accepting a value needs a look at the disk: for the file that it names, or for
+        what a pipeline would be loaded with, which depends on the size too.
         """
         of_files = self.asset or self.lora or bool(self.packages)
         return of_files or not self.live or self.kind is Kind.SIZE
 
     def check(self, value: object) -> Value:
         """Return `value` if it is exactly right, else raise ValueError with one clear sentence.
-        A number, true and false may be texts, as they are typed.
+        Numbers, true and false may be texts, as typed.
         """
         word = value.strip().lower() if isinstance(value, str) else ""
         if self.kind is Kind.BOOL:
@@ -163,11 +161,11 @@ class ParameterSpec:
 
     def coerce(self, value: object) -> Value:
         """Return the nearest value that fits: a float for an int, an index or text for a choice,
-        text for a number (`0,7`, `2 s`, `50 %`), clamped to the range. Raise ValueError where
-        nothing sensible fits.
+        text for a number (`0,7`, `2 s`, `50 %`), clamped to the range. Raise ValueError if no value
+        makes sense.
         """
         if type(value) is float and self.kind is Kind.FLOAT and self._within(value):
-            return value  # as a value is that has been taken before: every change asks for all
+            return value  # the usual case, a value already accepted: each change checks all
         if self.kind in WRITTEN:
             return self._text(value)
         if self.kind is Kind.CHOICE:
@@ -192,7 +190,7 @@ class ParameterSpec:
 
     @property
     def accepts(self) -> str:
-        """What the parameter takes, in words: `a number from 0 to 2`."""
+        """What the parameter accepts, in words: `a number from 0 to 2`."""
         if self.kind is Kind.CHOICE:
             return "one of " + ", ".join(self.choices)
         if self.kind is Kind.SIZE:
@@ -234,14 +232,14 @@ class ParameterSpec:
         return value
 
     def _typed(self, text: str) -> float:
-        """The number that a text says, in the parameter's own unit."""
+        """The number in a text, in the parameter's own unit."""
         try:
             number, unit = typed(text)
         except ValueError as error:
             raise self._refusal(text, str(error)) from None
         if unit in PERCENT and unit not in self.units:
             part = digits(number / PERCENT[unit])
-            cure = f"% is for what goes from 0 to 1; write {part} if that is meant"
+            cure = f"% is only for ranges from 0 to 1; write {part} if you mean that"
             raise self._refusal(text, cure)
         if unit and unit not in self.units:
             raise self._refusal(text)
@@ -250,8 +248,8 @@ class ParameterSpec:
 
     @property
     def units(self) -> Mapping[str, int | Fraction]:
-        """What may stand behind a number that is typed, in small letters, and how many of it make
-        one: minutes to milliseconds of a time, percent of what goes from 0 to 1.
+        """The units that may follow a typed number, in lower case, and how many of each make one:
+        minutes to milliseconds for a time, percent for a range from 0 to 1.
         """
         if self.kind is Kind.FLOAT and self.maximum == 1 and (self.minimum or 0) >= 0:
             return PERCENT
@@ -306,8 +304,8 @@ class ParameterSpec:
 
 
 def typed(text: str) -> tuple[float, str]:
-    """The number in a text as hands type it, and the unit behind it, in small letters: `0,7`,
-    `2 s`, `50%`, `1e3`. ValueError, whose text is the cure or empty, for what is none.
+    """The number in a typed text and the unit after it, in lower case: `0,7`, `2 s`, `50%`, `1e3`.
+    ValueError for anything else, whose text is the cure or empty.
     """
     written = unicodedata.normalize("NFKC", text).replace("\N{MINUS SIGN}", "-").strip()
     found = TYPED.fullmatch(written)
@@ -322,28 +320,28 @@ def typed(text: str) -> tuple[float, str]:
 
 
 def digits(number: float) -> str:
-    """A number as it was typed, with all its digits: 20261100, and 0.1 where it came in 32 bits."""
+    """A number as typed, with all its digits: 20261100, and 0.1 if it arrived as 32 bits."""
     if not math.isfinite(number):
         return str(number)
     if isinstance(number, int) or (number.is_integer() and abs(number) < EXACT):
         return str(int(number))
     text = repr(number)
-    if float(f"{number:.9g}") != number:  # so many no hand types: it came in 32 bits, or all count
+    if float(f"{number:.9g}") != number:  # more than anyone types: it came as 32 bits, or all count
         tried = (f"{number:.{places}g}" for places in range(1, 10))
         text = next((short for short in tried if c_float(float(short)).value == number), text)
     return format(Decimal(text), "f")
 
 
 def _are_numbers(value: object) -> bool:
-    """Whether that is a number, or a list of numbers as JSON has it."""
+    """Whether it is a number, or a JSON list of numbers."""
     parts = value if is_list(value) else [value]
     return all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in parts)
 
 
 def _quoted(value: object) -> str:
-    """A value as a sentence about it has it, cut where it is long."""
+    """A value as quoted in a message, shortened if long."""
     if isinstance(value, int) and value.bit_length() > 128:
-        return "a number of so many digits"  # which Python will not write out
+        return "a number of that many digits"  # too long for Python to print
     if isinstance(value, float):
         text = digits(value)
     elif isinstance(value, str):
@@ -382,9 +380,9 @@ def control(
     """Declare one parameter as a field of a `Load` or `Parameters` class.
 
     A field's annotation gives the kind: float, int, bool, str, Literal for a choice, `Size`, or
-    `Steps`, whose suggestions are the names of the lists there are.
-    `osc` is the short address below `/bridge/` (the field's name by default). What a hand must
-    not reach by chance is not `by_pattern`; what a pipeline is built with never is.
+    `Steps`, whose suggestions are the names of the available lists. `osc` is the short address
+    below `/bridge/` (the field's name by default). Set `by_pattern` to False for anything that must
+    not be hit by accident; load parameters never are.
     """
     return Field(
         default=default,
@@ -407,11 +405,11 @@ def control(
     )
 
 
-@cache  # by class: a snapshot is fitted to a pipeline's with every message
+@cache  # by class: every message fits a snapshot to a pipeline
 def describe(model: type[BaseModel]) -> tuple[ParameterSpec, ...]:
     """Describe every field of a `Load` or `Parameters` class, in the order of declaration.
 
-    TypeError, ValueError with one sentence for a field that no surface could show.
+    TypeError or ValueError, in one sentence, for a field that no surface could show.
     """
     live = not issubclass(model, Load)
     return tuple(_spec(name, field, live) for name, field in model.model_fields.items())
@@ -419,12 +417,12 @@ def describe(model: type[BaseModel]) -> tuple[ParameterSpec, ...]:
 
 def clamped(model: type[BaseModel], values: Mapping[str, Value]) -> dict[str, Value]:
     """The part of `values` that `model` knows, each clamped to that model's own range; without
-    what is another's alone, such as a choice that this one has not: there its own default holds.
+    values that only other pipelines have, such as an unknown choice: there its own default holds.
     """
     found: dict[str, Value] = {}
     for spec in describe(model):
         if spec.name in values:
-            try:  # not `suppress`, which takes longer than to coerce
+            try:  # not `suppress`, which is slower than coercing
                 found[spec.name] = spec.coerce(values[spec.name])
             except ValueError:
                 continue
@@ -444,7 +442,7 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
     else:
         raise TypeError(f"Its parameter {name} is declared as {annotation}, not as {DECLARED}.")
     if any(type(choice) is not str for choice in choices):
-        raise TypeError(f"Its parameter {name} has choices that are no texts.")
+        raise TypeError(f"Its parameter {name} has choices that are not texts.")
     if field.is_required():
         raise TypeError(f"Its parameter {name} has no default; every parameter needs one.")
     spec = ParameterSpec(
@@ -471,7 +469,7 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
     try:
         spec.check(spec.default)
     except ValueError as error:
-        raise ValueError(f"A default is none that may be given: {error}") from None
+        raise ValueError(f"The default is not a valid value: {error}") from None
     return spec
 
 

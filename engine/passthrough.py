@@ -1,4 +1,4 @@
-"""Passthrough: every frame as it came, bit for bit."""
+"""Passthrough: every frame unchanged, bit for bit."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -8,27 +8,27 @@ from engine.pipeline import Context, Image
 
 
 class Passthrough:
-    """The thinnest pipeline there is; it proves the way through the engine worker."""
+    """The simplest pipeline; it tests the path through the engine worker."""
 
     def __init__(self, load: PassthroughLoad, context: Context) -> None:
         pass
 
     def wanted(self, parameters: PassthroughParameters) -> int:
-        """One frame a block."""
+        """One frame per block."""
         return 1
 
     def __call__(
         self, images: Sequence[Image], parameters: PassthroughParameters
     ) -> Iterator[Image]:
-        """Yield what came."""
+        """Yield the frames as received."""
         yield from images
 
     def reset(self) -> None:
-        """Nothing is remembered."""
+        """No history to forget."""
 
     def report(self) -> Mapping[str, Any]:
-        """Nothing to say."""
+        """Nothing to report."""
         return {}
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to release."""

@@ -1,7 +1,7 @@
-"""What a pipeline is, and how one is found by name.
+"""The interface of a pipeline, and how one is built from its name.
 
-A pipeline is built once with its `Load`, then called once a block by the engine worker, always
-from the same thread. It knows nothing of OSC, HTTP, Spout or clocks of the output.
+A pipeline is built once with its `Load`, then called once per block by the engine worker, always
+from the same thread. It knows nothing about OSC, HTTP, Spout or the output clock.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,13 +22,13 @@ Output: TypeAlias = "Image | npt.NDArray[np.float32]"  # float: the same shape, 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a pipeline is given beside its parameters.
+    """What a pipeline gets in addition to its parameters.
 
-    `assets` is the folder that reference images are named in, `models` that of weights,
-    `more_models` further ones; `progress(phase, done, total)` tells how far loading has come and
-    may be called from the loading thread at any rate. `size` is the one asked for, WIDTHxHEIGHT or
-    auto; another may be asked for at any time. `shared` is the same for all pipelines of a worker:
-    what one of a family leaves there, by the family's name, the next one need not load again.
+    `assets` is the folder of reference images, `models` that of weights, `more_models` additional
+    ones; `progress(phase, done, total)` reports loading progress and may be called from the loading
+    thread as often as needed. `size` is the requested one, WIDTHxHEIGHT or auto; another may be
+    requested at any time. `shared` is the same for all pipelines of a worker: what one leaves there
+    under its family's name, the next of that family need not load again.
     """
 
     assets: Path
@@ -41,8 +41,8 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Guides:
-    """What comes beside a block's frames: control video and mask, each as many images of the size
-    of the frames as there are frames, or none. A mask is bright where the block may change.
+    """The guides of a block: control video and mask, each with as many images as the block has
+    frames, of the same size, or none. A mask is bright where the block may change.
     """
 
     control: Sequence[Image] = ()
@@ -53,11 +53,11 @@ NO_GUIDES = Guides()
 
 
 class Pipeline(Protocol):
-    """Frames and parameters to frames. The constructor may take minutes; nothing else may.
+    """Turns frames and parameters into frames. The constructor may take minutes; nothing else may.
 
-    One whose row is `guided` has two things more: `guided(parameters)` says how many images of
-    each guide its next block takes where it takes no frames, 0 where it takes no guides now; and
-    its call takes the block's `Guides` after the parameters.
+    One whose row is `guided` has two additions: `guided(parameters)` returns how many images of
+    each guide its next block takes if it takes no frames, 0 if it takes no guides now; and its call
+    takes the block's `Guides` after the parameters.
     """
 
     def __init__(self, load: Any, context: Context) -> None: ...
@@ -69,51 +69,52 @@ class Pipeline(Protocol):
     def __call__(self, images: Sequence[Image], parameters: Any) -> Iterator[Output]:
         """Yield the block's images, each as soon as it is ready.
 
-        `images` holds as many as `wanted` said, oldest first, all of one size, and may not be
-        written to or kept after the block. One parameter object holds for the whole block.
+        `images` has as many as `wanted` returned, oldest first, all of one size; they must not be
+        written to or kept after the block. The parameters hold for the whole block.
         """
         ...
 
     def reset(self) -> None:
-        """Forget the past of the stream, keep the weights."""
+        """Forget the stream's history, keep the weights."""
         ...
 
     def report(self) -> Mapping[str, Any]:
-        """What the user should know of the last block, as JSON values (words used, device …).
+        """What the user should know about the last block, as JSON values (words used, device …).
 
-        `notice` is a sentence that stands beside the state for as long as it is given. While
-        `arriving` or `fade_left` is above 0, what is asked for is not all in the picture yet.
+        `notice` is a sentence shown beside the state while present. While
+        `arriving` or `fade_left` is above 0, the image does not fully show what was requested yet.
         """
         ...
 
     def close(self) -> None:
-        """End the threads and let go of everything. Called once and last, from the same thread;
-        not where the worker has to end at once.
+        """End the threads and release everything. Called once at the end, from the same thread;
+        not if the worker must exit at once.
         """
         ...
 
 
 class InsufficientMemory(MemoryError):
-    """A pipeline does not fit into the memory there is; one sentence, with what would."""
+    """A pipeline does not fit into the available memory; one sentence with what would fit."""
 
 
 class UnusableOutput(ValueError):
-    """A block came out as NaN, infinite or flat: the stream is reset and the block dropped."""
+    """A block is NaN, infinite or flat: it is dropped and the stream reset."""
 
 
 def build(target: str, load: Load, context: Context) -> Pipeline:
-    """Import `module:Class` and build it; ImportError names what is missing, and where.
+    """Import `module:Class` and build it; ImportError names what is missing, and where it was
+    needed.
 
-    For `module:function:row` a function of that module builds it, told the row as third argument.
+    For `module:function:row` a function of that module builds it, with the row as third argument.
     """
     module, name, *row = target.split(":", 2)
     try:
         made = getattr(import_module(module), name)
     except ImportError as error:
-        if loading.is_refused(error):  # which has a cure of its own
+        if loading.is_refused(error):  # it has its own cure
             raise
         raise ImportError(loading.told(error), name=error.name, path=error.path) from error
-    return cast(Pipeline, made(load, context, *row))  # a row names nothing else
+    return cast(Pipeline, made(load, context, *row))  # rows name nothing else
 
 
 __all__ = [

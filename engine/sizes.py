@@ -1,28 +1,26 @@
-"""What a size may be written as, the one parser of every door and every reader; and the size that
-the engine works at, made of one.
-"""
+"""Sizes: the one parser for all inputs and readers, and the size that the engine works at."""
 
 import re
 
-LARGEST = 8192  # pixels of a side
+LARGEST = 8192  # pixels per side
 AUTO = "auto"
 WIDE, HIGH, SQUARE = (576, 320), (320, 576), (512, 512)  # what `auto` takes
-OBLONG = 1.2  # ratio of two sides from which on a shape is not square
-LARGEST_AUTO = SQUARE  # which is asked for where memory is counted
+OBLONG = 1.2  # aspect ratio above which a shape is not square
+LARGEST_AUTO = SQUARE  # used for estimating memory
 WRITTEN = re.compile(r"0*([1-9][0-9]{0,3})\s*[x*×]\s*0*([1-9][0-9]{0,3})", re.IGNORECASE)
 
 
 def canonical(text: str) -> str:
-    """`auto`, or WIDTHxHEIGHT, from any usual spelling: 832x480, 832*480, 832 × 480, Auto.
+    """`auto`, or WIDTHxHEIGHT, for any usual spelling: 832x480, 832*480, 832 × 480, Auto.
 
-    ValueError, whose text says what a size is, for any other text.
+    ValueError for any other text, saying what a size is.
     """
     written = text.strip()
     return AUTO if written.lower() == AUTO else exact(written, f"{AUTO} or ")
 
 
 def exact(text: str, otherwise: str = "") -> str:
-    """The same where `auto` is none. `otherwise` is what else may be given, in words."""
+    """The same without `auto`. `otherwise` is what else is accepted, in words."""
     found = WRITTEN.fullmatch(text.strip())
     sides = [int(side) for side in found.groups()] if found else []
     if not sides or max(sides) > LARGEST:
@@ -46,16 +44,17 @@ def exact_sides(text: str) -> tuple[int, int]:
 
 
 def floored(width: int, height: int, multiple: int) -> tuple[int, int]:
-    """The size within that one whose sides are multiples of `multiple`, and no smaller."""
+    """The largest size within that one whose sides are multiples of `multiple`."""
     return max(multiple, width - width % multiple), max(multiple, height - height % multiple)
 
 
 def engine_size(text: str, multiple: int, shape: tuple[int, int]) -> tuple[int, int]:
-    """Width and height that the engine works at: multiples of `multiple`, floored, at least one.
+    """Width and height that the engine works at: rounded down to multiples of `multiple`, at least
+    one.
 
-    `text` is a size in any spelling, or auto: by the shape (width, height) of the input, wide,
-    high or square. ValueError with one sentence for any other text. The bridge's feeder asks it for
-    each block with pictures; a causal pipeline of text alone takes its row's size for auto.
+    `text` is a size in any spelling, or auto: chosen by the input's shape (width, height), as wide,
+    tall or square. ValueError with one sentence for any other text. The bridge's feeder calls it
+    for each block with frames; for a causal pipeline in text mode, auto is its row's size.
     """
     try:
         asked = sides(text)

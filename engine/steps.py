@@ -1,28 +1,28 @@
-"""What a list of noise levels may be written as: the one parser of every door and every reader."""
+"""Lists of noise levels: the one parser for all inputs and readers."""
 
 import re
 import unicodedata
 
-MOST = 10  # levels of a block
-NOISIEST = 1000  # of a level
-PLACES = 3  # decimals of a level that are kept
+MOST = 10  # most levels of a block
+NOISIEST = 1000  # the highest level
+PLACES = 3  # decimals kept of a level
 BETWEEN = re.compile(r"\s*(?:[,;|/、→]|[-=]>)\s*|\s+")
 LEVEL = re.compile(r"[0-9]{1,8}(?:\.[0-9]{0,20})?|\.[0-9]{1,20}")
 COUNTED = re.compile(r"\s*([0-9]{1,8})\s*steps?\s*", re.IGNORECASE)
-# Of a list with semicolons, as spreadsheets of half of Europe have it: a level such as 937,5
+# In a list with semicolons, as in many European spreadsheets: a level such as 937,5
 WITH_COMMAS = re.compile(r"\s*[0-9]{1,4}(?:,[0-9]{1,2})?\s*")
-AROUND = "[](){}<>\"'` \t\r\n"  # brackets and quotes that may stand around a list
-OPENS = "[({<"  # what stands before a list, though it be of one level
+AROUND = "[](){}<>\"'` \t\r\n"  # brackets and quotes that may surround a list
+OPENS = "[({<"  # these begin a list, even of one level
 EXAMPLE = "1000,750,500"
-KIND = f"at most {MOST} numbers falling from {NOISIEST} to 0 such as {EXAMPLE}, or how many"
+KIND = f"at most {MOST} numbers falling from {NOISIEST} to 0 such as {EXAMPLE}, or a count"
 
 
 def canonical(text: str) -> str:
-    """The levels as `1000,750,500`, as they are typed: in brackets, with semicolons or blanks
-    between them, with decimals. A whole number from 1 to 10 alone is how many, and may have `steps`
-    behind it. One level that is not 1000 stands in brackets: `[750]`.
+    """The levels as `1000,750,500`, from any typed form: in brackets, separated by semicolons or
+    spaces, with decimals. A single whole number from 1 to 10 is a count, and may be followed by
+    `steps`. A single level other than 1000 needs brackets: `[750]`.
 
-    ValueError, whose text says what is taken, for any other.
+    ValueError for anything else, saying what is accepted.
     """
     found = levels(text)
     written = ",".join(f"{level:g}" for level in found)
@@ -49,17 +49,17 @@ def levels(text: str) -> tuple[float, ...]:
         raise ValueError(f"takes {KIND}, not {text!r:.80}")
     if list(found) != sorted(found, reverse=True):
         falling = ",".join(f"{level:g}" for level in sorted(found, reverse=True))
-        raise ValueError(f"falls from noise to picture; write {falling}")
+        raise ValueError(f"falls from noise to image; write {falling}")
     return found
 
 
 def evenly(count: int) -> tuple[float, ...]:
-    """So many levels from 1000 down, without the last, 0: 1000, 750, 500, 250 for four."""
+    """This many levels from 1000 down, without the final 0: 1000, 750, 500, 250 for four."""
     return tuple(float(round(NOISIEST * (count - step) / count)) for step in range(count))
 
 
 def _alone(number: float, written: str) -> tuple[float, ...]:
-    """What a number means that stands alone: how many, or 1000, which is what one step begins with.
+    """The meaning of a single number: a count, or 1000, with which one step begins.
     Whoever writes 20 means so many steps.
     """
     if number == NOISIEST:

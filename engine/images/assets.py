@@ -137,7 +137,7 @@ class Pictures:
         if why or (why := self._folder.slow(self._images.longest)):
             self.problems[name] = why
         key = key or self._before(name, size, how)
-        # cast: a key that is kept has its picture
+        # cast: a cached key has its image
         return None if key is None else (key, cast(Image, self._images.known(key)))
 
     def close(self) -> None:

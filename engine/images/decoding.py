@@ -187,8 +187,8 @@ def checked(data: bytes, name: str = "The image") -> Header:
 
 
 def too_thin(width: int, height: int) -> str:
-    """If an image is too thin, words to follow `of`, with the cure; else empty. At any pipeline's
-    size nothing of it would remain.
+    """If an image is too thin, words that follow `of`, with the cure; else empty. Nothing of it
+    would remain at any pipeline's size.
     """
     if max(width, height) <= THINNEST * min(width, height):
         return ""

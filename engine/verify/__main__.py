@@ -63,7 +63,7 @@ def _remote(
     if role == "tokenizer":
         return "not checked: it has no header."
     with hub_file(artifact.repository, artifact.file) as file:
-        opened = cast(BinaryIO, file)  # it reads and seeks, and no more is asked of it
+        opened = cast(BinaryIO, file)  # reading and seeking is all it needs
         remark = check_file(role, spec, opened, artifact.name, vae=load.vae)
         size, read = file.size, file.received
     if artifact.sha256 and size != artifact.size:

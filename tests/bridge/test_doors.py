@@ -170,7 +170,7 @@ TYPED_NUMBERS = [
 WORDS_TYPED = [("freeze", "On", True), ("bypass", "0", False), ("input_mode", " Video", "video")]
 NO_NUMBERS = [
     ("fade", "1,000", "write 1000 or 1."), ("fade", "1,500", "write 1500 or 1.5."),
-    ("vace_scale", "50 %", "% is for what goes from 0 to 1; write 0.5 if that is meant."),
+    ("vace_scale", "50 %", "% is only for ranges from 0 to 1; write 0.5 if you mean that."),
     ("fade", "5 kg", "not '5 kg'."), ("max_fps", "1 min", "not '1 min'."),
     ("mix", "1.2.3", ""), ("mix", "0x1", ""), ("mix", "1_0", ""),
     ("mix", "nan", ""), ("mix", "", ""), ("mix", "half", ""), ("fade", "9" * 5000, "9…."),

@@ -57,7 +57,7 @@ def test_levels_are_taken_as_they_are_typed(typed: object, kept: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "cure"),
     [
-        ("250,500,1000", "falls from noise to picture; write 1000,500,250"),
+        ("250,500,1000", "falls from noise to image; write 1000,500,250"),
         ("1000,500,750", "write 1000,750,500"),
         ("20", "how many steps, 1 to 10, or their levels such as 1000,750,500, not '20' alone; "),
         ("99", "[99] is one level; authors"),

@@ -76,7 +76,7 @@ def open_elsewhere(path, share=READ_WRITE, seconds=0.0):
 
 def test_a_drive_that_is_away_is_named_and_the_show_goes_on(tmp_path, monkeypatch):
     # the rig has no torch, which would be named first
-    monkeypatch.setattr("bridge.downloads.inventory._not_installed", lambda packages: [])
+    monkeypatch.setattr("bridge.downloads.weights._not_installed", lambda packages: [])
     assert drives.away(Path(AWAY)) == "Drive Q: is not available"
     assert drives.away(Path(r"\\nowhere\share\x")).startswith(r"The share \\nowhere\share cannot")
     assert drives.free(tmp_path) > 0

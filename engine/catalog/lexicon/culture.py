@@ -1,4 +1,4 @@
-"""Looks of moods, arts, painters, places, people and times."""
+"""Looks of moods, arts, painters, places, people and eras."""
 
 MOODS = """
 happy, happiness, joy, joyful, cheerful, fun: yellow orange pink azure lime / dots

@@ -1,6 +1,6 @@
-"""Words that say nothing of a look themselves: fillers, and what changes the words beside them.
+"""Words without a look of their own: fillers, and modifiers of neighbouring words.
 
-All are compared as `folded` gives them, phrases too; a row is a language.
+All are compared as returned by `folded`, phrases too; each row is one language.
 """
 
 
@@ -8,7 +8,7 @@ def _listed(text: str, phrases: str = "") -> frozenset[str]:
     return frozenset([*text.split(), *(phrase.strip() for phrase in phrases.split(",") if phrase)])
 
 
-# They are neither used nor reported.
+# Neither used nor reported.
 STOP_WORDS = _listed(
     """
     a about across all along also among an any are around as at b background be been behind below
@@ -41,7 +41,7 @@ STOP_WORDS = _listed(
     on top of, in front of, au bord de""",
 )
 
-# What they stand before shall not be seen; after `or` and the like as well.
+# They exclude what follows, also after `or` and the like.
 NEGATIONS = _listed(
     """
     avoid except excluding exclude lacking minus never no none nor not remove without
@@ -54,9 +54,9 @@ NEGATIONS = _listed(
 )
 ORS = _listed("or oder noch ou o u")
 ANDS = _listed("and und et y e と や")
-# Of these, what `and` joins is meant too: without clouds and wind.
+# These also exclude what `and` joins: without clouds and wind.
 WIDE = _listed("without ohne sans sin lacking", "free of, free from, devoid of, frei von")
-# What they stand behind shall not be seen.
+# They exclude what precedes.
 NEGATED = _listed(
     "なし 無し ない 無い のない のいない いない がない がいない くない ではない じゃない 抜き"
 )
@@ -74,7 +74,7 @@ LESS = _listed(
     un poco de""",
 )
 
-# Words that only seem to be forms or compounds of known ones.
+# Words that only look like forms or compounds of known ones.
 NO_FORMS = _listed(
     """
     aired airing analogy apply armed batted batting bearing bergen berger blackmail blackpool
@@ -106,7 +106,7 @@ NO_FORMS = _listed(
     """
 )
 
-# What may stand before a part of a German compound and says nothing of a look, or this.
+# First parts of German compounds without a look, or with this one.
 GERMAN_PARTS = {
     "hell": "light", "knall": "vivid", "leucht": "bright", "pastell": "soft", "pech": "",
     "raben": "", "gross": "", "klein": "", "hoch": "", "mittel": "", "haupt": "", "alt": "old",
@@ -117,8 +117,8 @@ GERMAN_PARTS = {
     "schein": "glow", "glanz": "shine", "farbe": "",
     "flache": "field", "grund": "ground", "beet": "garden", "meister": "", "dunkl": "dark",
 }  # fmt: skip
-# Ends of English compounds, and what they mean.
+# Endings of English compounds, and their meaning.
 ENGLISH_ENDS = {"scape": "landscape", "light": "glow", "like": "", "colored": "", "coloured": ""}
-# Ends that are none: childhood, friendship, scarcity, trafficking.
+# Lookalikes of those endings: childhood, friendship, scarcity, trafficking.
 NO_HEADS = _listed("city hood king ship ships tie ties")
 JOINTS = ("", "s", "n", "en", "es", "er", "e")

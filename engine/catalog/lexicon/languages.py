@@ -1,6 +1,6 @@
-"""Colours and the commonest words in German, French, Spanish and Japanese, by the English word.
+"""Colours and the most common words in German, French, Spanish and Japanese, by English word.
 
-A word that English has too means what it means in English. An English word may have several lines.
+A word that also exists in English has its English meaning. An English word may have several lines.
 """
 
 # english: german / french / spanish / japanese
@@ -248,7 +248,7 @@ COLUMNS = ("german", "french", "spanish", "japanese")
 
 
 def meant() -> dict[str, dict[str, str]]:
-    """For each language the English word of each of its own; `english` has other spellings."""
+    """For each language, its words with the English one; `english` has alternative spellings."""
     found: dict[str, dict[str, str]] = {"english": {}} | {column: {} for column in COLUMNS}
     for row in OTHERS.strip().splitlines():
         english, _, words = row.partition(":")

@@ -1,4 +1,4 @@
-"""Colours by their names, and what changes those that others bring."""
+"""Colours by name, and modifiers of other words' colours."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -59,9 +59,9 @@ COLOURS: dict[str, Colour] = {
 
 @dataclass(frozen=True, slots=True)
 class Modifier:
-    """Factors for the lightness and the saturation of the colours that it acts on, and how much of
-    a veil's colour then lies over them (0 to 1); `colours` are those that hold where no other word
-    brings any, `pattern` is a drawing that it adds.
+    """Factors for the lightness and saturation of the colours it modifies, and how much of a veil's
+    colour then covers them (0 to 1); `colours` apply only if no other word has any, `pattern` is a
+    drawing that it adds.
     """
 
     light: float
@@ -73,7 +73,7 @@ class Modifier:
 
 
 def _modifiers(table: str) -> dict[str, Modifier]:
-    """`name, name: light saturation / colours / veil part / pattern`; the last two may lack."""
+    """`name, name: light saturation / colours / veil part / pattern`; the last two are optional."""
     found: dict[str, Modifier] = {}
     for row in table.strip().splitlines():
         names, _, rest = row.partition(":")

@@ -1,4 +1,4 @@
-"""Looks of materials and made things, and the forms."""
+"""Looks of materials and man-made things, and the forms."""
 
 LOOKS = """
 fire, burn, fiery, bonfire, fireplace, campfire, firewood: red orange yellow maroon black / flames
@@ -430,7 +430,7 @@ ticket: cream yellow red orange / panels
 jewelry, jewellery, necklace: gold silver amber white / points
 """
 
-# Their own colours hold only where no other word of the prompt brings any: gold waves are gold.
+# Their own colours apply only if no other word of the prompt has any: gold waves are gold.
 FORMS = """
 wave, ripple, tide: navy cobalt azure aqua white / sea
 water, liquid, fluid, flow: cobalt azure aqua teal white / sea

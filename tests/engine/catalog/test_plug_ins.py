@@ -144,7 +144,7 @@ NAMED = {
     "bare": (_Bare, "Its parameter gain has no default; every parameter needs one."),
     "plain": (_Plain, "Its parameter gain has no default; every parameter needs one."),
     "maybe": (_Maybe, "Its parameter gain is declared as typing.Optional[int], not as float, int,"),
-    "numbers": (_Numbers, "Its parameter gain has choices that are no texts."),
+    "numbers": (_Numbers, "Its parameter gain has choices that are not texts."),
     "beyond": (_Beyond, "gain takes a number from 0 to 2, not 3."),
     "steals": (_Steals, "/bridge/vace, which is used by vace_scale; choose another name"),
     "button": (
@@ -176,7 +176,7 @@ def test_a_parameter_that_no_surface_could_show_leaves_its_plug_in_out(monkeypat
 
 
 def test_a_default_is_checked_as_a_value_is(monkeypatch):
-    with pytest.raises(LookupError, match="none that may be given: canvas takes auto or"):
+    with pytest.raises(LookupError, match="not a valid value: canvas takes auto or"):
         installed(monkeypatch, f"{__name__}:SIZED")["sized"]
 
 
