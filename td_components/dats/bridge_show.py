@@ -279,7 +279,7 @@ class Show:
         if condition in THERE:
             self._seen[name] = uri
         if condition == "waiting" and self._seen.get(name) == uri:
-            condition = "lost, its last picture is held"
+            condition = "lost, its last frame is held"
         self._tell(**{self._pages.par_name(name, "input"): told and f"{condition}: {told}"})
 
     def _cured(self, about, _):

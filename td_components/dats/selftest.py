@@ -1,10 +1,10 @@
 # pyright: basic, reportUndefinedVariable=false
 """The Self Test: record what this build of TouchDesigner supports, in one file.
 
-It takes about 20 seconds, frame by frame; but once, on purpose, it lets TouchDesigner stand still
-for a second and a half, and it pauses the timeline for a moment: not for a show. All that it makes
-is made in the component and destroyed again; what it changed is put back, also where it is ended
-half-way. Nothing that it meets ends it: what cannot be asked is written down as that.
+It takes about 20 seconds, frame by frame; but once, on purpose, it freezes TouchDesigner for a
+second and a half, and it pauses the timeline for a moment: not for a show. Everything it creates is
+inside the component and removed again; everything it changes is restored, even if it ends early. No
+error ends it: a check that fails is recorded as failed.
 """
 
 import os
@@ -15,12 +15,12 @@ import sys
 import time
 import types
 
-HEARD = "spout_bridge_probe"  # a real module, in which the scratch DATs write what they hear
+HEARD = "spout_bridge_probe"  # a real module, in which the scratch DATs record what they receive
 SCRATCH, CARD = "selftest_scratch", "selftest_card"
 COOKING = 60  # frames over which cooks are counted
-STALL = 1.5  # seconds that it lets TouchDesigner stand still
-PATIENCE = 300  # frames that anything is waited for
-TEXT = "ü 日本"  # goes to the bridge and has to come back
+STALL = 1.5  # seconds that it freezes TouchDesigner
+PATIENCE = 300  # frames to wait for anything
+TEXT = "ü 日本"  # sent to the bridge, and must come back
 API = "/api/v1"
 
 LISTENER = f"""
@@ -40,11 +40,11 @@ class ProbeExt:
         sys.modules[{HEARD!r}].log.append(("destroyed", self.ownerComp.valid))
 """
 
-RUNNING = []  # the one that runs
+RUNNING = []  # the running test
 
 
 def begin(comp):
-    """Start it; one that runs is ended first."""
+    """Start it; a running one is ended first."""
     for test in list(RUNNING):
         test.end("it was started again")
     test = SelfTest(comp)
@@ -60,12 +60,12 @@ class SelfTest:
         self._report = self._core.Report(comp.par.Version.eval())
         self._data = self._report.data
         self._data["builder"] = self._core.newest(project.folder, "SpoutBridge_report.json")
-        self._back = []  # what puts things back, the last first
+        self._back = []  # restoring calls, run in reverse order
         self._steps = self._all()
         self._play_again = None
 
     def step(self):
-        """As far as it goes in this frame; it has itself called again by TouchDesigner's `run`."""
+        """Continue as far as possible in this frame; scheduled again by TouchDesigner's `run`."""
         if self not in RUNNING:
             return
         try:
@@ -77,7 +77,7 @@ class SelfTest:
             self.end()
 
     def end(self, why=""):
-        """Put everything back and write the file."""
+        """Restore everything and write the file."""
         RUNNING.remove(self)
         self._steps.close()
         if why:
@@ -125,14 +125,16 @@ class SelfTest:
         self._report.ask(self._data["rules"], name, deed)
 
     def _wait(self, true, frames=PATIENCE):
-        """Frame by frame until something is so; how many frames that took, None for never."""
+        """Wait, frame by frame, until something is true; returns the number of frames, None if
+        never.
+        """
         for waited in range(frames):
             if true():
                 return waited
             yield 1
         return None
 
-    # What it runs in.
+    # The environment.
 
     def _about(self):
         about, ask = self._data["about"], self._report.ask
@@ -151,19 +153,19 @@ class SelfTest:
         ask(about, "python", lambda: sys.version)
         ask(about, "executable", lambda: sys.executable)
         ask(about, "platform", platform.platform)
-        ask(about, "environment", lambda: sorted(os.environ))  # names, and no values
+        ask(about, "environment", lambda: sorted(os.environ))  # names, without values
         ask(about, "panes", lambda: [str(pane.type) for pane in ui.panes])
         ask(about, "component", lambda: self._comp.path)
 
     def _start(self):
-        """Whether the component's own code starts: what it raises stands in the Textport only."""
+        """Whether the component's own code starts: its errors appear in the Textport only."""
         modules = self._data["modules"] = {}
         for dat in self._comp.children:
             if dat.family == "DAT" and dat.text.startswith("# pyright"):  # code of ours
                 self._report.ask(modules, dat.name, lambda dat=dat: bool(dat.module))
         started = getattr(self._comp.ext, "SpoutBridgeExt", None)
         self._data["about"]["extension"] = started is not None
-        if started is None:  # once more, to hear why
+        if started is None:  # once more, for the error
             self._comp.op("SpoutBridgeExt").module.SpoutBridgeExt(self._comp).onDestroyTD()
 
     def _operators(self):
@@ -191,7 +193,7 @@ class SelfTest:
                 entry = self._data["operators"][op.name]
                 self._report.ask(entry, "cooks", lambda op=op: op.totalCooks - before[op.name])
 
-    # Rules that were guessed. Each is asked in the scratch component.
+    # Assumed rules. Each is checked in the scratch component.
 
     def _parameters(self):
         page = self._scratch.appendCustomPage("Probe")
@@ -283,9 +285,9 @@ class SelfTest:
         dat.text = "kept = []"
         dat.module.kept.append(1)
         same = list(dat.module.kept)
-        self._rule("module_kept", lambda: "kept" if same == [1] else "anew at each use")
+        self._rule("module_kept", lambda: "kept" if same == [1] else "new at each use")
         dat.text = "kept = []  # changed"
-        self._rule("module_after_text", lambda: "kept" if dat.module.kept else "anew")
+        self._rule("module_after_text", lambda: "kept" if dat.module.kept else "recompiled")
         hiding = self._scratch.create(textDAT, "numbers")
         hiding.text = "hidden = True"
         importing = self._scratch.create(textDAT, "importing")
@@ -322,7 +324,7 @@ class SelfTest:
         yield 4
         self._rule("run_from_destroyed", lambda: "run" if ran else "dropped")
 
-    # When callbacks come.
+    # The timing of callbacks.
 
     def _callbacks(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
@@ -346,7 +348,7 @@ class SelfTest:
         self._rule("frame_or_osc_first", lambda: self._core.order(self._heard.log, "frame", "osc"))
 
     def _send(self, number):
-        """One message of our own encoding to the scratch DAT: a number and a text."""
+        """Send the scratch DAT one message, encoded here: a number and a text."""
         words = [b"/probe", b",is"]
         data = b"".join(word + b"\0" * (4 - len(word) % 4) for word in words)
         text = TEXT.encode()
@@ -415,7 +417,7 @@ class SelfTest:
         bridge["message"] = par.Message.eval()
 
     def _ask(self, job, method, path, body=None):
-        """(status, value) of the bridge's answer; (0, …) where none came."""
+        """(status, value) of the bridge's answer; (0, …) if there was none."""
         self._answers.pop(job, None)
         self._web.ask(job, method, API + path, body)
 
@@ -428,8 +430,8 @@ class SelfTest:
         return self._answers.get(job, (0, "no answer in time"))
 
     def _text(self):
-        """Words that are not ASCII, by OSC there and back, through the first parameter that takes
-        words; its own are put back afterwards.
+        """Non-ASCII text by OSC, there and back, through the first text parameter, whose value is
+        restored afterwards.
         """
         bridge = self._data["bridge"]
         if bridge.get("status") != 200:
@@ -438,7 +440,7 @@ class SelfTest:
         schema = (yield from self._ask("schema", "GET", "/schema"))[1]
         texts = [spec for spec in schema["parameters"] if takes_words(spec)]
         if not texts:
-            bridge["osc_echo"] = {"error": "no parameter takes words"}
+            bridge["osc_echo"] = {"error": "no parameter accepts text"}
             return
         name, address = texts[0]["name"], f"/bridge/{texts[0]['osc']}"
         before = (yield from self._ask("values", "GET", "/parameters"))[1][name]
@@ -460,10 +462,10 @@ class SelfTest:
         yield from self._ask("restore", "PATCH", "/parameters", {name: before})
 
     def _picture(self):
-        """A card of four colours through Spout, the bridge and Spout."""
+        """Send a card of four colours through Spout to the bridge and back."""
         bridge, comp = self._data["bridge"], self._comp
         if bridge.get("status") != 200 or bridge.get("pipeline") != "passthrough":
-            bridge["picture"] = {"error": "no bridge with the pipeline passthrough answers"}
+            bridge["picture"] = {"error": "no bridge running passthrough answers"}
             return
         card = comp.create(rampTOP, CARD)
         self._back.append(lambda: [op.destroy() for op in [*card.docked, card]])
@@ -497,16 +499,16 @@ class SelfTest:
 
 
 def later(test, frames):
-    """Have it called again, on a clock that goes on while the timeline is paused."""
+    """Schedule the next call, on a clock that keeps running while the timeline is paused."""
     try:
         clock = op.TDResources
     except Exception:  # noqa: BLE001 - a build without it: the timeline's clock
         clock = None
     more = {"delayRef": clock} if clock is not None else {}
-    more["fromOP"] = op("/")  # what it is run from must be there then
+    more["fromOP"] = op("/")  # the operator it runs from must still exist then
     try:
         run("args[0].step()", test, delayFrames=max(1, frames), **more)
-    except TypeError:  # a build whose `run` has not all of these
+    except TypeError:  # a build whose `run` lacks some of these
         run("args[0].step()", test, delayFrames=max(1, frames))
 
 
@@ -516,7 +518,7 @@ def kind_of(name):
 
 
 def parameters(op):
-    """Name to [style, default, menu] of what is built into an operator."""
+    """Name to [style, default, menu] of an operator's built-in parameters."""
     found = {}
     for par in op.pars("*"):
         if not par.name[:1].isupper():  # else it is a custom one
@@ -531,7 +533,7 @@ def takes_words(spec):
 
 
 def follows(comp):
-    """Whether an expression that reads an extension sees what changes there."""
+    """Whether an expression that reads an extension follows its changes."""
     comp.par["Shown"].expr = "me.ext.ProbeExt.Number.val"
     before = comp.par["Shown"].eval()
     comp.ext.ProbeExt.Number.val = 2
@@ -555,7 +557,7 @@ def name_taken(comp):
 
 
 def docks(host):
-    """Name's end, type and the parameters that name it, of each DAT that is docked to it."""
+    """For each docked DAT: the end of its name, its type, and the parameters that refer to it."""
     return [
         [docked.name.removeprefix(host.name), docked.OPType,
          [p.name for p in host.pars("*") if p.style in ("DAT", "OP") and p.eval() == docked]]
@@ -568,7 +570,7 @@ def first_row(table):
 
 
 def draw(card, colours, width, height):
-    """A ramp round its middle, of four steps: one colour in each quarter of the picture."""
+    """A ramp around the centre in four steps: one colour in each quarter of the image."""
     keys = card.docked[0]
     head = first_row(keys) if not first_row(keys)[0][:1].isdigit() else None
     keys.clear()

@@ -95,7 +95,7 @@ def test_how_it_stands_with_them_is_shown_and_goes_with_the_bridge(patch, desk):
         assert shown.eval() == ""
         for condition, says in (
             ("waiting", "waiting"), ("live", "live"), ("still", "still"),
-            ("waiting", "lost, its last picture is held"), ("live", "live"),
+            ("waiting", "lost, its last frame is held"), ("live", "live"),
         ):  # fmt: skip
             desk.now = {**desk.now, "mask": "shm:cut · 32x24", "mask_input": condition}
             patch.until(lambda says=says: shown.eval() == f"{says}: shm:cut · 32x24")
@@ -220,7 +220,7 @@ def test_input_control_and_mask_go_to_a_bridge_and_a_lost_one_is_told(patch, top
         # The program that sends the control ends.
         senders.dead.add("control_out")
         patch.until(lambda: "is lost; its last frame is held" in patch.par.Lasterror.eval())
-        patch.until(lambda: patch.par.Controlinput.eval().startswith("lost, its last picture is"))
+        patch.until(lambda: patch.par.Controlinput.eval().startswith("lost, its last frame is"))
         last = senders.sent["control_out"][-1]
         patch.until(lambda: given(picture(real, "output")).control == last)
         assert number(picture(real, "control")) == last

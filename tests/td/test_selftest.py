@@ -118,12 +118,12 @@ def planted(monkeypatch, kind):
     """A TouchDesigner that is otherwise; what the reader says of it, and nothing else."""
     if kind == "read_only":
         monkeypatch.setattr(Par, "val", read_only(Par.val))
-        return "Rule read_only: a script that sets a read-only parameter: check failed"
+        return "Rule read_only: setting a read-only parameter from a script: check failed"
     if kind == "row_missing":
         whole = Dat.row
         empty = lambda dat, name: whole(dat, name) or ([] if dat.name == "table" else None)  # noqa: E731
         monkeypatch.setattr(Dat, "row", empty)
-        return "Rule row_missing: `row` of a name that is not there gives None: False there, True"
+        return "Rule row_missing: `row` with an unknown name returns None: False there, True"
     if kind == "while_paused":
         frame = Playing.frame
         monkeypatch.setattr(Playing, "frame", paused(frame))
@@ -378,7 +378,7 @@ def test_control_and_mask_that_did_not_come_are_named(double, desk):
 def test_another_pipeline_is_left_alone_and_told(double, desk):
     desk.now["pipeline"] = "stylize"
     path, report = with_bridge(double, desk)
-    assert "The image was not tested: no bridge with the pipeline passthrough answers." in (
+    assert "The image was not tested: no bridge running passthrough answers." in (
         td_report.read(path)
     )
     assert report["bridge"]["pipeline"] == "stylize"
