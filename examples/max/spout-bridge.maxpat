@@ -28,7 +28,7 @@
       760.0,
       22.0
      ],
-     "text": "spout-bridge from Max (Windows; the Spout package from the Package Manager). NOT TRIED: written after the references, never opened in Max."
+     "text": "spout-bridge from Max (Windows; the Spout package from the Package Manager). NOT TRIED: written from the reference, never opened in Max."
     }
    },
    {
@@ -43,7 +43,7 @@
       400.0,
       22.0
      ],
-     "text": "1 what is sent, to port 8000"
+     "text": "1 messages to the bridge, port 8000"
     }
    },
    {
@@ -329,7 +329,7 @@
       400.0,
       22.0
      ],
-     "text": "2 what comes back, at port 9000"
+     "text": "2 values from the bridge, port 9000"
     }
    },
    {
@@ -529,7 +529,7 @@
       500.0,
       22.0
      ],
-     "text": "3 the pictures: BridgeOut is shown in the window, the camera goes to BridgeIn"
+     "text": "3 images: the window shows BridgeOut, the camera is sent as BridgeIn"
     }
    },
    {
@@ -620,7 +620,7 @@
       180.0,
       22.0
      ],
-     "text": "the camera on and off"
+     "text": "camera on / off"
     }
    },
    {

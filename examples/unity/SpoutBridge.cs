@@ -1,7 +1,7 @@
 // spout-bridge in Unity: one file. Needs KlakSpout (jp.keijiro.klak.spout), Windows, Unity 2022.3 or later.
 // examples/README.md has the steps. MIT, like the rest of spout-bridge.
 //
-// The class SpoutBridgeOsc below needs no Unity: it can be taken into any C# program.
+// The class SpoutBridgeOsc below does not need Unity: use it in any C# program.
 
 using System;
 using System.Collections.Generic;
@@ -15,39 +15,39 @@ using Klak.Spout;
 using UnityEngine;
 
 /// <summary>
-/// Sends a texture to the bridge, shows what comes back, and steers it by OSC.
-/// Where the bridge falls silent, the texture that is sent is shown instead: never black.
+/// Sends a texture to the bridge, shows the returned frames, and controls the bridge by OSC.
+/// If the bridge goes silent, the sent texture is shown instead: never black.
 /// </summary>
 [RequireComponent(typeof(SpoutSender))]
 [RequireComponent(typeof(SpoutReceiver))]
 [AddComponentMenu("Spout Bridge")]
 public sealed class SpoutBridge : MonoBehaviour
 {
-    [Header("Pictures")]
-    [Tooltip("What is sent, and shown while the bridge is away: a camera's target texture, a video.")]
+    [Header("Images")]
+    [Tooltip("Texture to send, also shown while the bridge is gone: a camera's target texture, a video.")]
     public Texture source;
-    [Tooltip("Where the picture goes; may stay empty.")]
+    [Tooltip("Render Texture that receives the image; optional.")]
     public RenderTexture output;
-    [Tooltip("A Quad, say, that shows the picture; may stay empty.")]
+    [Tooltip("Renderer that shows the image, such as a Quad; optional.")]
     public Renderer screen;
-    [Tooltip("The name the bridge looks for.")]
+    [Tooltip("Sender name that the bridge looks for.")]
     public string sendAs = "BridgeIn";
-    [Tooltip("The name the bridge sends under; 'sink' below has it, where it was taken.")]
+    [Tooltip("The bridge's sender name; 'sink' below shows the actual one if this was in use.")]
     public string receiveFrom = "BridgeOut";
 
     [Header("OSC")]
     public string host = "127.0.0.1";
     public int port = 8000;
-    [Tooltip("Where answers come to; 0 for any free port. The bridge is told by itself.")]
+    [Tooltip("UDP port for answers; 0 for any free port. The bridge learns it automatically.")]
     public int replyPort = 0;
     [Tooltip("Seconds without an answer after which the source is shown.")]
     [Range(0.5f, 30)] public float silence = 2;
-    [Tooltip("On: what stands here is sent when the bridge comes. Off: the bridge's values are taken over.")]
+    [Tooltip("On: these values are sent on connect. Off: the bridge's values are used.")]
     public bool sendAtStart = true;
 
     [Header("Values")]
     [TextArea] public string prompt = "starry night";
-    [Tooltip("A picture of the bridge's assets folder.")]
+    [Tooltip("Name of an image in the bridge's assets folder.")]
     public string reference = "";
     [Range(0, 2)] public float vaceScale = 1;
     [Range(0, 60)] public float fade = 1;
@@ -55,10 +55,10 @@ public sealed class SpoutBridge : MonoBehaviour
     public bool bypass;
     public bool freeze;
     public bool black;
-    [Tooltip("The pipeline's id; a change switches.")]
+    [Tooltip("The pipeline's id; changing it switches the pipeline.")]
     public string pipeline = "stylize";
 
-    [Header("The bridge says")]
+    [Header("Bridge State")]
     public bool alive;
     public string state = "";
     public float fps;
@@ -66,19 +66,21 @@ public sealed class SpoutBridge : MonoBehaviour
     public string error = "";
     public string sink = "";
 
-    /// <summary>A value of the state came: its name, as in /bridge/state/NAME, and the value.</summary>
+    /// <summary>A state value arrived: its name, as in /bridge/state/NAME, and the value.</summary>
     public event Action<string, object> OnState;
-    /// <summary>Any other answer came: its address and the value, a float, int or string.</summary>
+    /// <summary>Any other answer arrived: its address and the value, a float, int or
+    /// string.</summary>
     public event Action<string, object> OnValue;
 
-    /// <summary>The picture to show now: the bridge's, or the source while there is none.</summary>
+    /// <summary>The image to show now: the bridge's, or the source if there is none.</summary>
     public Texture Picture { get; private set; }
 
     const string Root = "/bridge/";
     const float Apart = 1f / 30; // seconds between two messages of one value
-    const float Own = 0.3f; // seconds after our own message in which an older answer may still come
+    const float Own = 0.3f; // seconds after our own message that an older answer may still arrive
 
-    /// <summary>One value of the inspector: how it is read, written, and what was last agreed on.</summary>
+    /// <summary>One value in the inspector: how to read and write it, and the value last agreed
+    /// on.</summary>
     sealed class Bound
     {
         public string Address;
@@ -165,7 +167,7 @@ public sealed class SpoutBridge : MonoBehaviour
     void Take(string address, object value)
     {
         Bound bound;
-        // No pipeline is there yet where its name is empty.
+        // An empty name means that no pipeline is loaded yet.
         if (_byAddress.TryGetValue(address, out bound) && !(bound.IsPipeline && "".Equals(value)))
             bound.Heard = value;
         if (address.StartsWith(Root + "state/", StringComparison.Ordinal))
@@ -181,7 +183,8 @@ public sealed class SpoutBridge : MonoBehaviour
         else if (OnValue != null) OnValue(address, value);
     }
 
-    /// <summary>The bridge is there, perhaps another one: nothing is agreed on, and it is asked for all it has.</summary>
+    /// <summary>A bridge has appeared, perhaps another one: no value is agreed on yet, so request
+    /// them all.</summary>
     void Meet()
     {
         foreach (var bound in _bound) bound.Agreed = bound.Heard = null;
@@ -194,14 +197,14 @@ public sealed class SpoutBridge : MonoBehaviour
         _osc.Send(Root + "query");
     }
 
-    /// <summary>What was changed here goes out; what was changed elsewhere comes in.</summary>
+    /// <summary>Changes made here are sent; changes made elsewhere are shown.</summary>
     void Agree(Bound bound)
     {
         var now = Time.unscaledTime;
         var here = bound.Get();
         if (bound.Agreed == null)
         {
-            // Its value first: a pipeline that runs already would be built anew.
+            // The bridge's value first: sending it would reload a running pipeline.
             if (bound.Heard == null) return;
             bound.Agreed = sendAtStart ? Like(here, bound.Heard) : here;
             if (sendAtStart) bound.Heard = null;
@@ -224,7 +227,7 @@ public sealed class SpoutBridge : MonoBehaviour
         bound.SentAt = Time.unscaledTime;
     }
 
-    /// <summary>An answer as the type that stands here: switches come as whole numbers.</summary>
+    /// <summary>An answer as the type used here: switches arrive as integers.</summary>
     static object Like(object here, object heard)
     {
         if (here is string) return heard.ToString();
@@ -245,14 +248,13 @@ public sealed class SpoutBridge : MonoBehaviour
 #endif
 
 /// <summary>
-/// OSC to the bridge and its answers back over one UDP socket, without Unity or any library.
-/// Send and TryTake are for one thread; what comes in is read by a thread of its own, and of each
-/// address the newest value is kept.
-/// </summary>
+/// OSC to the bridge and its answers over one UDP socket, without Unity or any library.
+/// Call Send and TryTake from one thread; a separate thread receives, and keeps the newest value of
+/// each address. </summary>
 public sealed class SpoutBridgeOsc : IDisposable
 {
-    const int Renewal = 2000; // milliseconds: a bridge that starts anew knows nobody
-    const int Deepest = 8; // bundles in bundles
+    const int Renewal = 2000; // milliseconds: a restarted bridge has no subscribers
+    const int Deepest = 8; // nesting depth of bundles
 
     readonly UdpClient _udp;
     readonly Thread _thread;
@@ -262,17 +264,17 @@ public sealed class SpoutBridgeOsc : IDisposable
     long _heardAt = long.MinValue;
     volatile bool _ended;
 
-    /// <summary>Listen at replyPort, 0 for any, and ask the bridge to tell everything.</summary>
+    /// <summary>Listen on replyPort, 0 for any, and ask the bridge for all values.</summary>
     public SpoutBridgeOsc(string host, int port, int replyPort = 0)
     {
         _udp = new UdpClient(replyPort);
-        _udp.Connect(host, port); // only the bridge's own datagrams come in
+        _udp.Connect(host, port); // only datagrams from the bridge are received
         _thread = new Thread(Listen) { IsBackground = true, Name = "spout-bridge OSC" };
         _thread.Start();
         _renewal = new Timer(_ => Send("/bridge/subscribe"), null, 0, Renewal);
     }
 
-    /// <summary>Seconds since the bridge said anything.</summary>
+    /// <summary>Seconds since the bridge last sent anything.</summary>
     public double Silence
     {
         get
@@ -283,7 +285,7 @@ public sealed class SpoutBridgeOsc : IDisposable
         }
     }
 
-    /// <summary>Send one message. A bridge that is not there is no error: it may come later.</summary>
+    /// <summary>Send one message. A missing bridge is not an error: it may start later.</summary>
     public void Send(string address, params object[] values)
     {
         var data = Encode(address, values);
@@ -292,7 +294,7 @@ public sealed class SpoutBridgeOsc : IDisposable
         catch (ObjectDisposedException) { }
     }
 
-    /// <summary>Take the next address that has a new value; false when there is none.</summary>
+    /// <summary>Take the next address with a new value; false if there is none.</summary>
     public bool TryTake(out string address, out object value)
     {
         address = null;
@@ -348,7 +350,8 @@ public sealed class SpoutBridgeOsc : IDisposable
         return whole.ToArray();
     }
 
-    /// <summary>Every message of a packet that has a first value of type i, f or s. Damage ends the reading.</summary>
+    /// <summary>All messages in a packet whose first value is of type i, f or s. Damaged data ends
+    /// the reading.</summary>
     public static List<KeyValuePair<string, object>> Decode(byte[] data)
     {
         var found = new List<KeyValuePair<string, object>>();
@@ -362,7 +365,7 @@ public sealed class SpoutBridgeOsc : IDisposable
         var address = TakeText(data, ref at, end);
         if (address == "#bundle" && depth < Deepest)
         {
-            for (at += 8; at + 4 <= end;) // the time tag is not needed: values mean now
+            for (at += 8; at + 4 <= end;) // the time tag is ignored: values apply now
             {
                 var size = TakeInt(data, ref at, end);
                 if (size <= 0 || size > end - at) return;
@@ -402,7 +405,7 @@ public sealed class SpoutBridgeOsc : IDisposable
             }
             catch (SocketException)
             {
-                if (!_ended) Thread.Sleep(50); // the system tells so that nobody is at the port yet
+                if (!_ended) Thread.Sleep(50); // reported while nothing listens at the port
             }
             catch (ObjectDisposedException) { return; }
         }
