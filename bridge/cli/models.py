@@ -27,13 +27,13 @@ from bridge.errors import CommandError, ExitStatus, UsageError
 from bridge.state.catalog import installed_catalog
 from bridge.system.processes import speaking_utf8
 from bridge.workers.fit import gpu_fit
-from bridge.workers.gpu import chosen, gpus
 from bridge.workers.lora_sizes import LoraSizes
 from engine.catalog.artifacts import Artifact
 from engine.catalog.rows import PipelineRow
 from engine.files.library import Library, WeightsError, sha256, size_text
 from engine.parameters import Load, describe
 from engine.system import drives, held
+from engine.system.devices import chosen, gpus
 from engine.system.installation import with_extra
 from engine.system.texts import quoted
 

@@ -31,7 +31,6 @@ from bridge.frames.pixels import Fit, fit_into
 from bridge.state.status import EngineState
 from bridge.system import logs
 from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent, speaking_utf8
-from bridge.workers import gpu
 from engine.catalog.rows import PipelineRow
 from engine.ipc.channel import BridgeChannel, bridge_end
 from engine.ipc.messages import (
@@ -69,6 +68,7 @@ from engine.ipc.messages import (
 from engine.ipc.ring import RingReader, RingWriter
 from engine.ipc.segments import RingError, private_name, sweep_of, unlink
 from engine.parameters import Load, Value, clamped
+from engine.system import devices
 from engine.system.overdue import Overdue
 
 log = logging.getLogger(__name__)
@@ -398,7 +398,7 @@ class WorkerClient:
     def _open(self) -> BridgeChannel:
         if not self._place.in_process:
             return self._open_thread()
-        chosen = gpu.environment(self._place.gpu)
+        chosen = devices.environment(self._place.gpu)
         environment = {**speaking_utf8(), "PYTHONUNBUFFERED": "1", **chosen}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", WORKER],  # no modules from the current folder

@@ -2,7 +2,7 @@
 
 The session and the engine host use only this interface, so that engines may run elsewhere: they
 pass pipelines and values; folders and GPUs are the machine's own. Free memory is in `fit.py`, GPUs
-in `gpu.py`, what a pipeline needs in `engine/cost/`.
+in `engine/system/devices.py`, what a pipeline needs in `engine/cost/`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,6 @@ from typing import Protocol
 
 from bridge.downloads.weights import Weights
 from bridge.settings import Settings
-from bridge.workers import gpu
 from bridge.workers.client import News, WorkerClient, WorkerConfig, WorkerPlace
 from bridge.workers.fit import Free, alone, fit_within, gpu_fit, now
 from bridge.workers.lora_sizes import LoraSizes
@@ -18,7 +17,7 @@ from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import Fit
 from engine.files.library import Library
 from engine.parameters import Load, Value
-from engine.system import commit
+from engine.system import commit, devices
 
 
 class Machine(Protocol):
@@ -31,7 +30,7 @@ class Machine(Protocol):
         """What each pipeline is loaded from there, what is missing, and the downloads."""
         ...
 
-    def gpus(self) -> Sequence[gpu.Gpu]:
+    def gpus(self) -> Sequence[devices.Gpu]:
         """Its GPUs, with their free memory now."""
         ...
 
@@ -95,9 +94,9 @@ class LocalMachine:
         )
         self._gpu_at_first = self._gpu_free()
 
-    def gpus(self) -> Sequence[gpu.Gpu]:
+    def gpus(self) -> Sequence[devices.Gpu]:
         """See `Machine.gpus`."""
-        return gpu.gpus()
+        return devices.gpus()
 
     def free(self, mine: float = 0) -> Free:
         """See `Machine.free`."""
@@ -134,7 +133,7 @@ class LocalMachine:
         return worker
 
     def _gpu_free(self) -> int | None:
-        card = gpu.chosen(self._place.gpu, self.gpus())
+        card = devices.chosen(self._place.gpu, self.gpus())
         return card.free if card else None
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from bridge.workers.client import WorkerClient
 from bridge.workers.fit import Free
-from bridge.workers.gpu import Gpu
 from bridge.workers.machine import LocalMachine
+from engine.system.devices import Gpu
 
 PLENTY = Free(None, 1 << 50, 1 << 50)
 

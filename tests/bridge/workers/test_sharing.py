@@ -5,14 +5,12 @@ import time
 from dataclasses import replace
 from functools import partial
 from statistics import median
-from types import SimpleNamespace
 
 import pynvml
 import pytest
 
 from bridge.session import Session
 from bridge.settings import Settings
-from bridge.workers import gpu
 from bridge.workers.client import WorkerClient, WorkerConfig, WorkerPlace
 from bridge.workers.feeder import Cap
 from bridge.workers.fit import gpu_fit
@@ -25,41 +23,13 @@ from engine.cost.fit import NOTHING
 from engine.cost.memory import need, total
 from engine.parameters import Load
 from engine.pipeline import Context, InsufficientMemory
+from engine.system import devices
 from tests.support.doubles import CATALOG
 from tests.support.machine import StagedMachine
+from tests.support.nvml import GB, Card, Nvml
 from tests.support.rig import running_session
 
-GB = 10**9
-
-
-class Driver:
-    """The driver's library with GPUs of our own: this machine need not have any."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, cards: dict[str, int | None]) -> None:
-        self.cards, self.open = cards, 0
-        names = list(cards)
-        calls = {
-            "nvmlInit": lambda: self.count(1),
-            "nvmlShutdown": lambda: self.count(-1),
-            "nvmlDeviceGetCount": lambda: len(names),
-            "nvmlDeviceGetHandleByIndex": lambda number: names[number],
-            "nvmlDeviceGetName": lambda handle: handle,
-            "nvmlDeviceGetMemoryInfo": self.memory,
-        }
-        for name, call in calls.items():
-            monkeypatch.setattr(pynvml, name, call)
-
-    def count(self, by: int) -> None:
-        self.open += by
-
-    def memory(self, handle: str) -> SimpleNamespace:
-        free = self.cards[handle]
-        if free is None:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-        return SimpleNamespace(total=24 * GB, free=free)
-
-
-TWO = gpu.Gpu(0, "RTX 4090", 20 * GB), gpu.Gpu(1, "RTX 5090", 30 * GB)
+TWO = devices.Gpu(0, "RTX 4090", 20 * GB), devices.Gpu(1, "RTX 5090", 30 * GB)
 
 
 def test_no_driver_is_no_gpu_and_no_error(monkeypatch):
@@ -67,24 +37,62 @@ def test_no_driver_is_no_gpu_and_no_error(monkeypatch):
         raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
 
     monkeypatch.setattr(pynvml, "nvmlInit", missing)
-    assert gpu.gpus() == []
+    assert devices.gpus() == []
 
 
 def test_gpus_are_numbered_as_the_driver_does_and_the_driver_is_let_go(monkeypatch):
-    driver = Driver(monkeypatch, {"RTX 4090": 20 * GB, "GB10": None})
-    assert gpu.gpus() == [gpu.Gpu(0, "RTX 4090", 20 * GB), gpu.Gpu(1, "GB10", None)]
-    assert driver.open == 0
+    nvml = Nvml(monkeypatch, [Card("RTX 4090"), Card("GB10", capability=None, free=None)])
+    known = devices.Gpu(0, "RTX 4090", 20 * GB, 24 * GB, (8, 9))
+    assert devices.gpus() == [known, devices.Gpu(1, "GB10", None)]
+    assert devices.driver() == devices.Driver("580.65", (13, 0))
+    assert nvml.open == 0
+
+
+@pytest.mark.parametrize(
+    ("bits", "words"),
+    [
+        (0, ""), (0x1, ""), (0x2, ""), (0x100, ""),  # idle, or set by the user
+        (0x4, "power limit"), (0x20, "heat"), (0x40 | 0x8, "heat"), (0x80 | 0x8, "power supply"),
+        (0x8, "heat or power supply"), (0x4 | 0x60, "heat and power limit"),
+    ],
+)  # fmt: skip
+def test_what_slows_a_gpu_is_said_in_words(monkeypatch, bits, words):
+    nvml = Nvml(monkeypatch, [Card(), Card(temperature=83, slowed=bits)])
+    assert devices.load_of(1) == devices.Load(83, 4 * GB, words)
+    assert nvml.open == 0
+
+
+def test_a_gpu_or_driver_that_says_nothing_of_itself_is_no_error(monkeypatch):
+    nvml = Nvml(monkeypatch, [Card(free=None, temperature=None, slowed=None)])
+    assert devices.load_of(0) == devices.Load()
+
+    def gone() -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", gone)
+    assert devices.load_of(0) == devices.Load()
+    assert devices.driver() == devices.Driver()
+    assert nvml.open == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "hides"),
+    [(None, False), ("0", False), ("GPU-8a1f", False), ("1,0", False),
+     ("", True), ("-1", True), (" -1", True), ("NoDevFiles", False)],
+)  # fmt: skip
+def test_hiding_every_gpu_from_cuda_is_a_choice_of_the_cpu(value, hides):
+    assert devices.hidden({} if value is None else {"CUDA_VISIBLE_DEVICES": value}) is hides
 
 
 def test_of_several_gpus_one_is_chosen_and_the_only_one_needs_not_be():
-    assert gpu.chosen(1, TWO) is TWO[1]
-    assert gpu.chosen(None, TWO) is None  # CUDA takes the fastest: which, is not known here
-    assert gpu.chosen(None, TWO[:1]) is TWO[0]
-    assert gpu.chosen(None, []) is None
+    assert devices.chosen(1, TWO) is TWO[1]
+    assert devices.chosen(None, TWO) is None  # CUDA takes the fastest: which, is not known here
+    assert devices.chosen(None, TWO[:1]) is TWO[0]
+    assert devices.chosen(None, []) is None
     with pytest.raises(ValueError, match=r"no GPU 2 .*: choose 0 \(RTX 4090\), 1 \(RTX 5090\)\."):
-        gpu.chosen(2, TWO)
+        devices.chosen(2, TWO)
     with pytest.raises(ValueError, match=r"no GPU 0 on this machine: .*leave --gpu out"):
-        gpu.chosen(0, [])
+        devices.chosen(0, [])
 
 
 def test_a_bridge_does_not_start_for_a_gpu_that_is_not_there(tmp_path):
@@ -131,7 +139,7 @@ def test_a_live_lora_takes_memory_and_a_merged_one_none(tmp_path):
     folder.mkdir(parents=True)
     (folder / "style.safetensors").write_bytes(bytes(10**7))
     free = total(need(LONGLIVE, CausalLoad(), 512, 512)) + 5 * 10**6
-    machine = staged(tmp_path, [gpu.Gpu(0, "RTX 4090", free)])
+    machine = staged(tmp_path, [devices.Gpu(0, "RTX 4090", free)])
 
     def fits(**values: str) -> bool:
         load = CausalLoad(lora_1="style.safetensors", **values)
@@ -141,7 +149,7 @@ def test_a_live_lora_takes_memory_and_a_merged_one_none(tmp_path):
     assert not fits(lora_mode="live")
 
 
-def staged(tmp_path, cards: list[gpu.Gpu]) -> StagedMachine:
+def staged(tmp_path, cards: list[devices.Gpu]) -> StagedMachine:
     """The machine of a session that is not started."""
     made = Session(Settings(folder=tmp_path), Catalog(), partial(StagedMachine, cards=cards))
     return made._machine
@@ -149,7 +157,7 @@ def staged(tmp_path, cards: list[gpu.Gpu]) -> StagedMachine:
 
 @pytest.mark.parametrize(("free", "beside"), [(20 * GB, True), (10 * GB, False), (None, True)])
 def test_a_worker_starts_beside_another_only_where_the_gpu_has_room(tmp_path, free, beside):
-    cards = [] if free is None else [gpu.Gpu(0, "RTX 4090", free)]
+    cards = [] if free is None else [devices.Gpu(0, "RTX 4090", free)]
     session = Session(Settings(folder=tmp_path), Catalog(), partial(StagedMachine, cards=cards))
     host: EngineHost = session._host
     row = Catalog()["longlive"]
@@ -164,8 +172,8 @@ def test_a_worker_starts_beside_another_only_where_the_gpu_has_room(tmp_path, fr
 
 def test_what_workers_take_of_the_gpu_is_not_counted_against_the_one_in_their_place(tmp_path):
     row, load = Catalog()["longlive"], CausalLoad()
-    machine = staged(tmp_path, [gpu.Gpu(0, "RTX 4090", 24 * GB)])
-    machine.cards = [gpu.Gpu(0, "RTX 4090", 2 * GB)]  # since a worker runs
+    machine = staged(tmp_path, [devices.Gpu(0, "RTX 4090", 24 * GB)])
+    machine.cards = [devices.Gpu(0, "RTX 4090", 2 * GB)]  # since a worker runs
     assert machine.gpu_fit(row, load, "832x480").fits
     assert LocalMachine.free(machine).gpu == 24 * GB
     assert not machine.fit_beside(row, load, "832x480").fits
