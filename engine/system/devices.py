@@ -125,6 +125,17 @@ def environment(number: int | None, *, cpu: bool = False) -> dict[str, str]:
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", VISIBLE: str(number)}
 
 
+def first_shown(found: Sequence[Gpu], environment: Mapping[str, str] = os.environ) -> Gpu | None:
+    """The GPU among those `found` that CUDA would use, as far as known: with several, the fastest
+    counts, which need not be the first. None without one, or if the user hides all.
+    """
+    if not found or hidden(environment):
+        return None
+    number = re.match(r"\s*(\d+)", environment.get(VISIBLE, "0"))
+    place = int(number[1]) if number else 0
+    return found[place] if place < len(found) else None
+
+
 def hidden(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether the environment hides every GPU from CUDA, which is a choice of the user."""
     value = environment.get(VISIBLE)

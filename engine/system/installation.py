@@ -9,25 +9,46 @@ import sys
 import urllib.request
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from urllib.parse import urlsplit
 
+from engine.system import devices
 from engine.system.texts import quoted
 
 NAME = "spout-bridge"
+TORCHS = "engine"  # the extra that brings torch
+NEWEST_DROPS = (7, 5)  # builds for CUDA 12.8 and newer have no code for older chips
 
 
 @cache
 def with_extra(extra: str) -> str:
-    """The command that installs one of our extras, as the end of a sentence."""
+    """What installs one of our extras, as the end of a sentence; with torch, that for the GPU."""
+    gpu = devices.first_shown(devices.gpus()) if extra == TORCHS else None
+    install = with_uv(gpu.capability) if gpu else f"{pip()} install"
     url, folder = _origin()
     if folder:
         constraints = folder / "constraints.txt"
         pinned = f" -c {quoted(constraints)}" if constraints.is_file() else ""
-        return f"run `{pip()} install -e {quoted(f'{folder}[{extra}]')}{pinned}`"
+        return f"run `{install} -e {quoted(f'{folder}[{extra}]')}{pinned}`"
     if url:
-        return f"run `{pip()} install {quoted(f'{NAME}[{extra}] @ {url}')}`"
+        return f"run `{install} {quoted(f'{NAME}[{extra}] @ {url}')}`"
     return f"install {NAME} again as before, with its extra `{extra}`"
+
+
+def with_uv(capability: tuple[int, int] | None) -> str:
+    """The beginning of the command that installs packages with the torch for the driver and for a
+    chip of this compute capability; two commands if uv is missing. pip would take PyPI's torch,
+    which has no CUDA on Windows.
+    """
+    python = quoted(sys.executable)
+    old = capability is not None and capability < NEWEST_DROPS
+    has = find_spec("uv") is not None
+    uv = f"{python} -m uv" if has or not which("uv") else "uv"
+    first = "" if has or uv == "uv" else f"{pip()} install uv` and then `"
+    backend = "cu126" if old else "auto"
+    return f"{first}{uv} pip install --python {python} --torch-backend={backend}"
 
 
 def pip() -> str:

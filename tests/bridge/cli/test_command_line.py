@@ -14,7 +14,13 @@ from bridge.errors import ExitStatus
 from bridge.settings import GROUPS, Settings
 from engine.system import installation
 from engine.system.installation import with_extra
+from engine.system.texts import quoted
 from tests.support.bridge import running
+from tests.support.cards import GTX_1080, RTX_4090
+from tests.support.nvml import Nvml
+
+PYTHON = quoted(sys.executable)
+UV = f"{PYTHON} -m uv pip install --python {PYTHON}"
 
 
 @pytest.mark.parametrize(
@@ -191,6 +197,31 @@ def test_a_cure_names_what_this_was_installed_from(told, command, name, tmp_path
     if "-e" in command:
         assert f'"{folder}[engine]" -c "{folder / "constraints.txt"}"' in said
         assert said.startswith(f"run `{sys.executable}")
+
+
+@pytest.mark.parametrize(
+    ("card", "has", "says"),
+    [
+        (None, True, f"run `{PYTHON} -m pip install "),
+        (RTX_4090, True, f"run `{UV} --torch-backend=auto "),
+        (GTX_1080, True, f"run `{UV} --torch-backend=cu126 "),
+        (RTX_4090, False, f"run `{PYTHON} -m pip install uv` and then `{UV} --torch-backend=auto "),
+    ],
+)  # fmt: skip
+def test_with_a_card_the_cure_installs_the_torch_for_it(card, has, says, monkeypatch):
+    """PyPI's has no CUDA on Windows."""
+    Nvml(monkeypatch, [card] if card else [])
+    monkeypatch.setattr(installation, "find_spec", lambda name: object() if has else None)
+    monkeypatch.setattr(installation, "which", lambda name: None)
+    monkeypatch.setattr(installation, "_origin", lambda: ("https://x.example/sb.zip", None))
+    with_extra.cache_clear()
+    try:
+        said, other = with_extra("engine"), with_extra("openvino")
+    finally:
+        with_extra.cache_clear()
+    assert says in said
+    assert said.endswith('"spout-bridge[engine] @ https://x.example/sb.zip"`')
+    assert "uv" not in other
 
 
 def test_each_exit_status_has_one_meaning():
