@@ -173,6 +173,10 @@ class Settings(BaseSettings):
         ge=0,
         description="GPU for the engine, numbered as in nvidia-smi; Spout needs its host's GPU",
     )
+    device: Literal["auto", "cpu"] = Field(
+        default="auto",
+        description="what the engine computes on: auto, an NVIDIA GPU if there is one, or cpu",
+    )
     engine: Literal["process", "thread"] = Field(
         default="process", description="where the engine runs; thread is for tests"
     )

@@ -9,6 +9,8 @@ from contextlib import suppress
 
 import pytest
 
+from engine.system import builds, devices
+
 # What these tests read themselves; any other SPOUT_BRIDGE_* would change the bridges they start.
 OURS = ("SPOUT_BRIDGE_GOLDEN", "SPOUT_BRIDGE_NEW_GOLDEN", "SPOUT_BRIDGE_TEST_VALUES")
 WINE = "/test_wine"  # begins the names of files that share one Wine server and its one desktop
@@ -22,6 +24,9 @@ def pytest_configure(config: pytest.Config) -> None:
     data = tempfile.TemporaryDirectory(prefix="spout-bridge-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(data.cleanup)
     os.environ["LOCALAPPDATA" if sys.platform == "win32" else "XDG_DATA_HOME"] = data.name
+    build = builds.installed()
+    if build and build.cuda is None and devices.gpus():  # a card that torch cannot use
+        os.environ.setdefault(devices.VISIBLE, devices.HIDDEN)
     # Else each of the hundreds of processes that they start would compile the packages anew.
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

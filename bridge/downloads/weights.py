@@ -23,13 +23,14 @@ LISTING = 10.0  # the same for all pipelines
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """In place of a `MissingFiles` if the disk does not answer."""
+    """In place of a `MissingFiles` if the disk, or the GPU, does not answer."""
 
     pipeline: str
     why: str
+    of: str = "its files"
 
     def __str__(self) -> str:
-        return f"{self.pipeline} is waiting for its files. {self.why}"
+        return f"{self.pipeline} is waiting for {self.of}. {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,26 @@ class MissingPackages:
         )
 
 
-Lack: TypeAlias = MissingFiles | MissingPackages | Silence
+@dataclass(frozen=True, slots=True)
+class UnusableCard:
+    """In place of a `MissingFiles` if torch cannot use the GPU; `why` names it, the reason and the
+    cure.
+    """
+
+    pipeline: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.pipeline} cannot run on {self.why}."
+
+
+Lack: TypeAlias = MissingFiles | MissingPackages | UnusableCard | Silence
 
 
 class MissingWeights(ValueError):
-    """A pipeline cannot be loaded because files or packages are missing; `lack` says which."""
+    """A pipeline cannot be loaded because files or packages are missing, or because torch cannot
+    use the GPU; `lack` says which.
+    """
 
     def __init__(self, lack: Lack) -> None:
         super().__init__(str(lack))
@@ -62,7 +78,8 @@ class Weights:
     """The weights of all pipelines; any thread may call any method.
 
     `chosen(row)` gives the current load parameters of a pipeline, such as its VAE and text encoder.
-    `came(pipeline)` is called when a download is complete.
+    `came(pipeline)` is called when a download is complete. `unusable()` says why torch cannot use
+    the GPU, as `CardCheck.trouble` does.
     """
 
     def __init__(
@@ -71,11 +88,13 @@ class Weights:
         library: Library,
         chosen: Callable[[PipelineRow], Load],
         came: Callable[[str], None] = lambda _: None,
+        unusable: Callable[[], str] = str,
     ) -> None:
         self.library = library
         self._catalog = catalog
         self._chosen = chosen
         self._came = came
+        self._unusable = unusable
         self._downloads = Downloads(library.models, self._ended)
         self._disk = Disk(f"The models folder {library.models}")
         self._lora_disk = Disk("The folders of LoRAs")
@@ -86,11 +105,18 @@ class Weights:
         return self._downloads.now
 
     def lack(self, row: PipelineRow, load: Load) -> Lack | None:
-        """The missing files or packages of a pipeline with this load; None if complete. Waits
-        briefly for the disk.
+        """What a pipeline with this load lacks: packages, a torch that can use the GPU, or files;
+        None if nothing. Waits briefly for the GPU and the disk.
         """
         if gone := _not_installed(row.packages):
             return MissingPackages(row.id, gone, row.extra)
+        if "torch" in row.packages:
+            try:
+                why = self._unusable()
+            except SlowError as error:
+                return Silence(row.id, str(error), "the GPU")
+            if why:
+                return UnusableCard(row.id, why)
         wanted = tuple(row.needs(load).values())
         if not wanted:
             return None
@@ -112,7 +138,7 @@ class Weights:
             return None
 
     def require(self, row: PipelineRow, load: Load) -> None:
-        """MissingWeights if files of a pipeline with this load are missing."""
+        """MissingWeights if a pipeline with this load lacks anything."""
         if found := self.lack(row, load):
             raise MissingWeights(found)
 

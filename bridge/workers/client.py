@@ -99,7 +99,7 @@ class WorkerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerPlace:
-    """Where a worker runs: the machine's folders and which of its GPUs. A worker
+    """Where a worker runs: the machine's folders and which of its GPUs; with `cpu`, none. A worker
     that is not `in_process` is a thread of the bridge.
     """
 
@@ -108,6 +108,7 @@ class WorkerPlace:
     more_models: tuple[Path, ...] = ()
     in_process: bool = True
     gpu: int | None = None
+    cpu: bool = False
 
 
 @dataclass(slots=True)
@@ -398,7 +399,7 @@ class WorkerClient:
     def _open(self) -> BridgeChannel:
         if not self._place.in_process:
             return self._open_thread()
-        chosen = devices.environment(self._place.gpu)
+        chosen = devices.environment(self._place.gpu, cpu=self._place.cpu)
         environment = {**speaking_utf8(), "PYTHONUNBUFFERED": "1", **chosen}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", WORKER],  # no modules from the current folder

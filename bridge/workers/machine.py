@@ -10,6 +10,7 @@ from typing import Protocol
 
 from bridge.downloads.weights import Weights
 from bridge.settings import Settings
+from bridge.workers.card import CardCheck
 from bridge.workers.client import News, WorkerClient, WorkerConfig, WorkerPlace
 from bridge.workers.fit import Free, alone, fit_within, gpu_fit, now
 from bridge.workers.lora_sizes import LoraSizes
@@ -80,10 +81,14 @@ class LocalMachine:
         came: Callable[[str], None],
     ) -> None:
         """`chosen` and `came` as in `Weights`. Make it before any worker runs. ValueError if the
-        GPU in the settings does not exist.
+        GPU in the settings does not exist, or the CPU is chosen beside it.
         """
+        cpu = settings.device == "cpu"
+        if cpu and settings.gpu is not None:
+            raise ValueError("--device cpu uses no GPU; leave it or --gpu out.")
         library = Library(settings.models_folder, settings.more_models)
-        self.weights = Weights(catalog, library, chosen, came)
+        card = CardCheck(settings.folder, settings.gpu, self.gpus, cpu=cpu)
+        self.weights = Weights(catalog, library, chosen, came, card.trouble)
         self._loras = LoraSizes(library)
         self._place = WorkerPlace(
             assets=settings.assets,
@@ -91,6 +96,7 @@ class LocalMachine:
             more_models=settings.more_models,
             in_process=settings.engine == "process",
             gpu=settings.gpu,
+            cpu=cpu,
         )
         self._gpu_at_first = self._gpu_free()
 
@@ -133,6 +139,8 @@ class LocalMachine:
         return worker
 
     def _gpu_free(self) -> int | None:
+        if self._place.cpu or (self._place.gpu is None and devices.hidden()):
+            return None
         card = devices.chosen(self._place.gpu, self.gpus())
         return card.free if card else None
 

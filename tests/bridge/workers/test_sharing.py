@@ -32,6 +32,11 @@ from tests.support.rig import running_session
 TWO = devices.Gpu(0, "RTX 4090", 20 * GB), devices.Gpu(1, "RTX 5090", 30 * GB)
 
 
+@pytest.fixture(autouse=True)
+def no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(devices.VISIBLE, raising=False)
+
+
 def test_no_driver_is_no_gpu_and_no_error(monkeypatch):
     def missing() -> None:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)

@@ -1,0 +1,131 @@
+"""Can torch use the GPU that is there? The pipelines that need torch are refused where it cannot,
+so that none runs on the CPU by accident.
+
+What torch is made for is read from its files; whether it runs is tried by one kernel in a process
+of its own (`engine/worker/probe.py`), once for each torch, driver and GPU: a success is kept in the
+data folder.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from time import perf_counter
+
+from bridge.system.aside import Aside
+from bridge.system.processes import death, kill_with_parent, speaking_utf8
+from engine.system import builds, devices, held
+from engine.system.builds import Found
+from engine.system.devices import Gpu
+from engine.system.json_values import is_object
+
+PROBE = "engine.worker.probe"  # the module that tries a GPU
+DEADLINE = 120.0  # seconds for it: importing torch from a cold disk may take a minute
+PATIENCE = 3.0  # seconds that a caller waits
+AGAIN = 60.0  # seconds until what failed is tried again
+RECORD = "gpu.json"
+MOST = 8  # findings kept
+ASKED = "The first check of the GPU with this torch and driver"  # begins a SlowError
+
+
+def tried(environment: Mapping[str, str]) -> Found:
+    """What torch makes of the GPU, in a process with the `environment` of a worker. Takes seconds,
+    at most `DEADLINE`.
+    """
+    command = [sys.executable, "-P", "-m", PROBE]
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env={**speaking_utf8(), **environment},
+    )  # fmt: skip
+    kill_with_parent(process)
+    try:
+        printed, _ = process.communicate(timeout=DEADLINE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return Found(error=f"it has not answered for {DEADLINE:.0f} s")
+    try:
+        return Found.of(printed)
+    except ValueError:
+        return Found(error=f"the process that tried it {death(process.returncode)}")
+
+
+class CardCheck:
+    """Any thread may ask; what is found out is found out once, in a thread of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        number: int | None,
+        gpus: Callable[[], Sequence[Gpu]],
+        *,
+        cpu: bool,
+    ) -> None:
+        """`folder` keeps what was found; `number` and `cpu` are the user's choice, `gpus` what is
+        there.
+        """
+        self._record = folder / RECORD
+        self._number, self._gpus = number, gpus
+        self._environment = devices.environment(number, cpu=cpu)
+        self._aside = Aside()
+        self._known: dict[str, Found] = {}
+        self._failed_at = 0.0
+
+    def trouble(self) -> str:
+        """Why torch cannot use the GPU, to follow "cannot run on": the GPU, the reason and the
+        cure; empty if it can, if there is none, or if the CPU was chosen.
+
+        SlowError while that is not known yet.
+        """
+        return self._aside.ask(ASKED, self._look, PATIENCE)
+
+    def _look(self) -> str:
+        found, build = self._gpus(), builds.installed()
+        gpu = devices.first_shown(found, {**os.environ, **self._environment})
+        if gpu is None or build is None:
+            return ""
+        driver = devices.driver()
+        if build.cuda is None:
+            return builds.refusal(gpu, build, driver)
+        key = f"torch {build.version}, driver {driver.version}, {gpu.name}, {self._number}"
+        seen = self._seen(key)
+        if not seen.error:
+            return ""
+        named = replace(
+            gpu, name=seen.name or gpu.name, capability=seen.capability or gpu.capability
+        )
+        return builds.refusal(named, seen.build if seen.version else build, driver, seen.error)
+
+    def _seen(self, key: str) -> Found:
+        """What was found for this torch, driver and GPU, now or before."""
+        known = self._known.get(key) or self._kept().get(key)
+        if known and (not known.error or perf_counter() - self._failed_at < AGAIN):
+            return known
+        known = tried(self._environment)
+        self._known[key] = known
+        if known.error:
+            self._failed_at = perf_counter()
+        else:
+            self._keep(key, known)
+        return known
+
+    def _kept(self) -> dict[str, Found]:
+        """The successes of this and earlier runs."""
+        with suppress(OSError, ValueError):
+            content = json.loads(held.patiently(self._record.read_bytes))
+            if is_object(content):
+                return {key: Found.of(json.dumps(one)) for key, one in content.items()}
+        return {}
+
+    def _keep(self, key: str, found: Found) -> None:
+        every = [*{**self._kept(), key: found}.items()][-MOST:]
+        beside = self._record.with_name(f"{RECORD}.{os.getpid()}")
+        # Without a record the next start tries again.
+        with suppress(OSError):
+            self._record.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_text(json.dumps({name: asdict(one) for name, one in every}), "utf-8")
+            held.replace(beside, self._record)
