@@ -32,6 +32,7 @@ from engine.files.library import Library, WeightsError, lack
 from engine.files.loras import LoraFile
 from engine.files.shards import stamp
 from engine.pipeline import Context
+from engine.system import builds
 from engine.weights.checkpoint import header_of, randomised, read
 from engine.weights.headers import NESTS
 
@@ -110,7 +111,7 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
     ValueError with one sentence if a file is missing or invalid, or if this machine cannot compute
     in 8 bits; InsufficientMemory before any file is read.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(builds.device(cuda=torch.cuda.is_available()))
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     if device.type == "cpu":  # the bridge needs the other cores; sharing them only adds waiting
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))

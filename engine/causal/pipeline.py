@@ -20,6 +20,7 @@ from engine.causal.text.prompts import Prompts
 from engine.causal.vae.streams import SIDE
 from engine.images.assets import Pictures
 from engine.pipeline import NO_GUIDES, Context, Guides, Image, UnusableOutput
+from engine.system import builds
 
 DEMO_NOTICE = "DEMO WEIGHTS: small and random; the output is abstract noise."
 GLANCE = 0.005  # seconds between checks for the very first prompt
@@ -76,7 +77,7 @@ class CausalPipeline:
     ) -> Self:
         """Load the pipeline of a spec, which may take minutes; see `assemble` for the errors."""
         # refused here rather than by the first block, which would make worker after worker exit
-        way(load.passes, "cuda" if torch.cuda.is_available() else "cpu")
+        way(load.passes, builds.device(cuda=torch.cuda.is_available()))
         return cls(load, context, assemble(spec, sizes, load, context))
 
     def wanted(self, parameters: CausalParameters) -> int:

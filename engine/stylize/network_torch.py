@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from engine.pipeline import Image
 from engine.stylize.weights import Array, convolutions
+from engine.system import builds
 
 RESIDUALS = 5
 
@@ -13,7 +14,7 @@ class TorchGenerator:
     """See `Generator`; channels last, on CUDA if available, else on the CPU."""
 
     def __init__(self) -> None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = builds.device(cuda=torch.cuda.is_available())
         self.name = f"torch {device} fp32"
         self._device = torch.device(device)
         layers, self._epsilon = convolutions()
