@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import pytest
-from engine.system.builds import Build, Found
 
 from engine.system import builds
+from engine.system.builds import Build, Found
 from tests.support.nvml import Card, Nvml
 
 GTX_1080 = Card("NVIDIA GeForce GTX 1080", (6, 1))

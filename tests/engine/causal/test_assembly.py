@@ -99,7 +99,7 @@ def test_every_lora_that_cannot_be_used_is_blamed_by_its_parameter(
         assemble(spec, SIZES, load, context)
     blames = refused.value.blames
     assert {*blames} == {"lora_1", "lora_3"}
-    assert blames["lora_1"].startswith(f"{bad} holds numbers that are NaN or infinite in ")
+    assert blames["lora_1"].startswith(f"{bad} contains NaN or infinity in ")
     assert blames["lora_3"].startswith(f"{wide} does not fit: ")
     assert str(refused.value) == f"{blames['lora_1']} {blames['lora_3']}"
 
