@@ -55,7 +55,7 @@ def of_row(load: CausalLoad, context: Context, row: str) -> "CausalPipeline":
 
 
 class CausalPipeline:
-    """An endless series of image blocks. One class for all specs; `parts.spec` is what differs."""
+    """An endless series of image blocks. One class for all; they differ in `parts.spec`."""
 
     def __init__(self, load: CausalLoad, context: Context, parts: Parts) -> None:
         self._load = load
@@ -85,9 +85,9 @@ class CausalPipeline:
         mode = self._mode(parameters, given=True)
         if mode == "text":
             return 0
-        goes_on = self._take is not None and self._take.mode == mode and self._take.stream.frame
-        frames = frames_of(self.spec, mode, begins=not goes_on)
-        return pictures_of(frames, begins=not goes_on)
+        continues = self._take is not None and self._take.mode == mode and self._take.stream.frame
+        frames = frames_of(self.spec, mode, begins=not continues)
+        return pictures_of(frames, begins=not continues)
 
     def guided(self, parameters: CausalParameters) -> int:
         """Images of each guide that a block without input frames takes; 0 without VACE."""
