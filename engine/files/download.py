@@ -1,7 +1,7 @@
 """Download declared files: `python -m engine.files.download`, which may be killed at any time.
 
 It reads a list of files from standard input and writes one JSON line per event. Partial data is
-kept in a file beside the target, named by the hub's tag of the content, so that the next start
+kept in a file next to the target, named by the hub's tag of the content, so that the next start
 resumes it; a file gets its final name only when it is complete and its hash matches.
 """
 

@@ -1,4 +1,4 @@
-"""What the header of a LoRA file says: which network it is for, or why no pipeline can use it.
+"""Read from the header of a LoRA file which network it is for, or why no pipeline can use it.
 
 So an unusable file is refused for the right reason before anything is loaded. Free of torch.
 """
@@ -121,8 +121,8 @@ def _of(tensors: Mapping[str, Entry], name: str) -> LoraHeader:
     if halves <= spoiled:
         told = ", ".join(f"{count} {why}" for why, count in unused.items() if count)
         return LoraHeader(_made_for_others(unused), 0, (
-            f"{name} has no usable LoRA, but {told or 'alphas'}; choose a LoRA "
-            "made for Wan2.1 text to video."
+            f"{name} contains no usable LoRA: {told or 'only alphas'}; choose a LoRA made for "
+            "Wan2.1 text to video."
         ))  # fmt: skip
     return LoraHeader(MADE_FOR.get(width, ANOTHER) if width else "", width)
 
