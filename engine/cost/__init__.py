@@ -1,1 +1,1 @@
-"""What a pipeline costs: memory and time, computed from its row, and what would make it fit."""
+"""The memory and time of a pipeline, computed from its row, and changes that would make it fit."""

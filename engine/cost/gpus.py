@@ -36,7 +36,7 @@ BF16 = Precision(name="bf16", linear="bf16", attention="attn16", weight_bytes=2)
 PRECISIONS = {
     precision.name: precision
     for precision in (
-        # no GPU row has a rate for it: for measured machines
+        # no GPU row has a rate for this: only for measured machines
         Precision(name="fp32", linear="fp32", attention="attn32", weight_bytes=4, value_bytes=4),
         BF16,
         Precision(name="fp8", linear="fp8", attention="attn16", weight_bytes=1),
@@ -133,7 +133,7 @@ RTX_PRO_6000 = Gpu(
     name="RTX PRO 6000",
     devices=(
         "NVIDIA RTX PRO 6000 Blackwell Workstation Edition",
-        "NVIDIA RTX PRO 6000 Blackwell Server Edition",  # no faster, so the limits hold for it
+        "NVIDIA RTX PRO 6000 Blackwell Server Edition",  # no faster, so the same limits apply
     ),
     memory=96e9,
     bandwidth=1.792e12,

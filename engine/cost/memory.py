@@ -135,7 +135,7 @@ def vace_context_bytes(spec: CausalSpec, tokens: int, value: int) -> int:
 
 
 def picture_bytes(spec: CausalSpec, pixels: int) -> int:
-    """A block's images: input, output, and those that a row goes back to."""
+    """A block's images: input, output, and earlier ones that a row reuses."""
     block = PICTURES * spec.block + 1
     back = 9 if spec.refresh == "recompute" else 0
     decoded = 3 * PICTURES * 4  # of one latent: decoded, scaled, with alpha, each in float32

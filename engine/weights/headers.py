@@ -1,8 +1,8 @@
-"""The tensors that a checkpoint declares, read without its data and without trusting any of it.
+"""The tensors that a checkpoint declares, read strictly and without its data.
 
 For a `.safetensors` file this is the header, for `.pt` or `.pth` the archive's directory and its
-pickle: about 100 KB out of several GB. Thus a file can be checked before it is mapped, or before it
-is downloaded. The resulting tensors are empty, on `meta`.
+pickle: about 100 KB out of several GB. So a file can be checked before it is mapped, or even before
+it is downloaded. The resulting tensors are empty, on `meta`.
 """
 
 from pathlib import PurePath

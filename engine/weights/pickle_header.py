@@ -50,7 +50,7 @@ DAMAGED = (
 
 
 def content_of(content: object, name: str | PurePath, nests: tuple[str, ...]) -> dict[str, Tensor]:
-    """The content of a pickle, out of its nests, if it is tensors by name and nothing else."""
+    """The content of a pickle, taken out of its nests; it must be tensors by name only."""
     for _ in range(DEEPEST):
         if not _is_dict(content):
             break
