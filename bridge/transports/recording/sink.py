@@ -3,6 +3,7 @@
 import errno
 import logging
 import shutil
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from time import perf_counter
@@ -23,7 +24,8 @@ log = logging.getLogger(__name__)
 MEGABYTE = 10**6
 LOOK = 1.0  # seconds between checks of the free disk space
 LEAST = 200 * MEGABYTE  # kept free: a full disk breaks more than a recording
-ENOUGH = 2 * LEAST  # to continue a recording that stopped for lack of space
+SHARE = 0.05  # of a small disk, kept free instead
+ENOUGH = 2  # times as much to continue a recording that stopped for lack of space
 SOON = 300.0  # seconds of remaining space from which a warning is shown
 KNOWN = 10.0  # seconds of recording after which its rate of growth is known
 RETRY, LONGEST = 2.0, 10.0  # seconds until a stopped recording is retried; the maximum
@@ -66,16 +68,17 @@ class Recording(TransportBase):
         self._film = chosen(path, wishes)
         size = options.width, options.height
         self._encoder = working(self._film, size, options.fps) if self._film else None
-        if (room := _room(path.parent)) is not None and room < LEAST:
+        if (room := Room.of(path.parent)) and room.free < room.least:
             raise TransportError(
-                f"Only {_megabytes(room)} are free on the disk for {path}; make room, or choose "
-                "another folder."
+                f"Only {_megabytes(room.free)} are free on the disk for {path}, which needs "
+                f"{_megabytes(room.least)}; make room, or choose another folder."
             )
         self._writer: Writer | None = self._next()
         self._index: int | None = None
         self._seen = self._looked = 0.0
         self._count = 0
         self._trouble = self._warning = ""
+        self._continues = ""  # when it does
         self._ended: Path | None = None  # the file in which it stopped
         self._again_at, self._pause = 0.0, RETRY
 
@@ -91,8 +94,12 @@ class Recording(TransportBase):
                 return
             writer.write(frame.image, now)
         except (FFmpegError, OSError) as error:
-            full = ", so make room" if error.errno == errno.ENOSPC else ""
-            self._end(f"{error.strerror or error}{full}")
+            full = error.errno == errno.ENOSPC
+            why = f"{error.strerror or error}{', so make room' if full else ''}"
+            self._end(why, Room.of(self._path.parent) if full else None)
+            return
+        except FullError as error:
+            self._end(str(error), error.room)
             return
         except TransportError as error:  # the next file cannot be created
             self._end(str(error).rstrip("."))
@@ -125,7 +132,7 @@ class Recording(TransportBase):
         if not self._trouble:
             return self._warning
         trouble = f"{self._trouble[0].upper()}{self._trouble[1:]}"
-        return f"{trouble}; it continues in a new file as soon as one can be written."
+        return f"{trouble}; it continues in a new file {self._continues}."
 
     def _ready(self, now: float) -> Writer | None:
         """The current writer; None while recording is stopped."""
@@ -152,23 +159,26 @@ class Recording(TransportBase):
 
     def _watch(self, writer: Writer, now: float) -> None:
         """Stop recording while there is room to close the file."""
-        room, lasted = _room(self._path.parent), now - writer.began
+        room, lasted = Room.of(self._path.parent), now - writer.began
         if room is None:
             return
-        if room < LEAST:
-            self._end(f"only {_megabytes(room)} are free on the disk, so make room")
+        if room.free < room.least:
+            self._end(str(FullError(room)), room)
         elif writer.count and lasted > KNOWN and writer.bytes:
-            left = (room - LEAST) / (writer.bytes / lasted)
+            left = (room.free - room.least) / (writer.bytes / lasted)
             soon = f"{self._path} has room for {max(1, round(left / 60))} more min; make room."
             self._warning = soon if left < SOON else ""
 
-    def _end(self, why: str) -> None:
-        """Stop recording for now."""
+    def _end(self, why: str, full: "Room | None" = None) -> None:
+        """Stop recording for now; `full` is the disk, if it is that."""
         self._ended = self._ended or self._path
         told = f"recording to {self._ended} stopped: {why}"
         if told != self._trouble:
             log.warning("%s", told)
         self._trouble, self._warning = told, ""
+        self._continues = "as soon as one can be written"
+        if full and full.free < full.enough:  # else it is a quota, or over already
+            self._continues = f"once {_megabytes(full.enough)} are free"
         self._again_at = self._seen + self._pause
         self._pause = min(LONGEST, 2 * self._pause)
         writer, self._writer = self._writer, None
@@ -181,9 +191,9 @@ class Recording(TransportBase):
     def _resume(self) -> None:
         """Start a new file; TransportError while that is not possible."""
         _check_place(self._wanted)
-        room = _room(self._wanted.parent)
-        if room is not None and room < ENOUGH:
-            raise TransportError(f"only {_megabytes(room)} are free on the disk, so make room")
+        room = Room.of(self._wanted.parent)
+        if room and room.free < room.enough:
+            raise FullError(room)
         self._writer = self._next()
 
     def _next(self) -> Writer:
@@ -235,14 +245,39 @@ def _free(path: Path) -> Path:
     return path if not path.is_file() else next(free for free in others if not free.exists())
 
 
-def _room(folder: Path) -> int | None:
-    """Free bytes; None if the system does not report them."""
-    try:
-        usage = shutil.disk_usage(folder)
-    except OSError:
-        return None
-    return usage.free if usage.total else None
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The disk of a folder, in bytes: what is free, what is to be kept free, and what it takes to
+    continue a recording.
+    """
+
+    free: int
+    least: int
+
+    @classmethod
+    def of(cls, folder: Path) -> "Room | None":
+        """None if the system does not report it."""
+        try:
+            usage = shutil.disk_usage(folder)
+        except OSError:
+            return None
+        share = round(SHARE * usage.total, -5)  # as exactly as it is shown
+        return cls(usage.free, min(LEAST, int(share))) if usage.total else None
+
+    @property
+    def enough(self) -> int:
+        return ENOUGH * self.least
 
 
-def _megabytes(room: int) -> str:
-    return f"{room // MEGABYTE} MB"
+class FullError(TransportError):
+    """The disk has too little room, for which it is asked."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(f"only {_megabytes(room.free)} are free on the disk, so make room")
+        self.room = room
+
+
+def _megabytes(size: int) -> str:
+    """Rounded down: 199 MB, 12.5 MB."""
+    megabytes = size / MEGABYTE
+    return f"{int(megabytes) if megabytes >= 100 else int(10 * megabytes) / 10:g} MB"

@@ -427,6 +427,7 @@ def test_a_disk_that_fills_ends_the_recording_until_there_is_room(tmp_path, cloc
         left = {file: file.stat().st_size for file in tmp_path.iterdir()}
         why = f"to {tmp_path / name} stopped: only 199 MB are free on the disk, so make room"
         assert why in recording.problem
+        assert recording.problem.endswith("it continues in a new file once 400 MB are free.")
         disk["free"] = sink.LEAST + 1  # no room to speak of
         last = clock.run(recording, 9, first=last)
         assert why.partition("199")[0] in recording.problem
@@ -441,6 +442,29 @@ def test_a_disk_that_fills_ends_the_recording_until_there_is_room(tmp_path, cloc
         assert seconds(then) > 5
     else:
         assert len([*tmp_path.iterdir()]) > len(left)
+
+
+@pytest.mark.parametrize(("total", "least", "enough"), [
+    (250, "12.5 MB", "25 MB"), (64, "3.2 MB", "6.4 MB"), (4000, "200 MB", "400 MB"),
+    (253.755392, "12.7 MB", "25.4 MB"), (10**7, "200 MB", "400 MB"),
+])  # fmt: skip
+def test_what_is_kept_free_is_a_share_of_a_small_disk(tmp_path, clock, disk, total, least, enough):
+    disk |= {"total": int(total * 10**6), "free": 10**6}
+    with pytest.raises(TransportError, match=rf"Only 1 MB are free .*, which needs {least};"):
+        open_sink(f"file:{tmp_path}/show.mp4", OPTIONS)
+    needed = round(float(enough.split()[0]) * 10**6)
+    disk["free"] = needed // 2
+    with open_sink(f"file:{tmp_path}/show.mp4", OPTIONS) as recording:
+        last = clock.run(recording, 2)
+        disk["free"] = needed // 2 - 1
+        last = clock.run(recording, 2, first=last)
+        assert recording.problem.endswith(f"it continues in a new file once {enough} are free.")
+        disk["free"] = needed - 1
+        last = clock.run(recording, 20, rate=4, first=last)
+        assert recording.problem.endswith(f"it continues in a new file once {enough} are free.")
+        disk["free"] = needed
+        clock.run(recording, 20, rate=4, first=last)
+        assert recording.problem == ""
 
 
 def test_a_disk_that_is_nearly_full_is_told_in_time(tmp_path, clock, disk):
