@@ -479,7 +479,7 @@ class Session:
         """The part of `Status` about source, sink and output clock."""
         return {
             "input": self._input_state(link),
-            "input_problem": self._receiving.problem,
+            "input_problem": self._receiving.problem or self._receiving.silence,
             "source": self._receiving.status,
             **{guide.role: guide.status for guide in self._guides.each},
             **{f"{guide.role}_input": guide.condition for guide in self._guides.each},
@@ -500,6 +500,7 @@ class Session:
             or host.trouble
             or host.unfed
             or " ".join(filter(None, (self._receiving.problem, self._sending.problem)))
+            or self._receiving.silence
             or self._guides_trouble()
             or self._clock.trouble
             or self._folder.late

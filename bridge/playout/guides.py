@@ -73,8 +73,10 @@ class GuideInput(Receiving):
             return f"The {self.role} fails; {then}: {problem}"
         if self.condition != "waiting":
             return ""
-        lost = "is lost" if self.newest else "has sent no frame yet"
-        return f"The {self.role} {self.wanted} {lost}; {then}."
+        if self.heard:
+            return f"The {self.role} {self.wanted} is lost; {then}."
+        then = "the last frame of the one before is held" if self.newest else then
+        return f"The {self.role} {self.wanted} has sent no frame yet; {then}."
 
     def _opened(self, uri: str) -> Source:
         return Nothing() if uri == NONE else self._open_named(uri)

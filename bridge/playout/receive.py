@@ -22,6 +22,8 @@ class Receiving(Endpoint[Source]):
         super().__init__(name, uri, open_)
         self.newest: Frame | None = None
         self._took = took
+        self._sender: Source | None = None  # of the newest frame
+        self._switched_at: float | None = None  # None for the first source
 
     def set_source(self, uri: str, attached: Callable[[], None]) -> None:
         """Switch to another source and then call `attached`; TransportError for an invalid URI. If
@@ -29,6 +31,7 @@ class Receiving(Endpoint[Source]):
         neither disk nor driver.
         """
         check_source(uri)
+        self._switched_at = perf_counter()
         self._wish_for(uri, attached)
 
     @property
@@ -41,7 +44,27 @@ class Receiving(Endpoint[Source]):
             return "failed"
         if self.newest and perf_counter() - self.newest.time < STILL:
             return "live"
-        return "still" if self.newest and using.word.there else "waiting"
+        return "still" if self.heard and using.word.there else "waiting"
+
+    @property
+    def heard(self) -> bool:
+        """Whether the newest frame is of the source in use."""
+        using = self._using
+        return using is not None and using.transport is self._sender
+
+    @property
+    def silence(self) -> str:
+        """That the source was lost, or was switched to and sends nothing, in a sentence; else
+        empty. That the first one has not begun is no trouble: the state says so.
+        """
+        if self.condition != "waiting":
+            return ""
+        if self.heard:
+            return f"The input {self.uri} is lost; its last frame is held until it is back."
+        if self._switched_at is None or perf_counter() - self._switched_at < STILL:
+            return ""
+        then = "; the last frame of the input before is held" if self.newest else ""
+        return f"The input {self.uri} has sent no frame yet{then}."
 
     @property
     def alive(self) -> bool:
@@ -60,7 +83,7 @@ class Receiving(Endpoint[Source]):
         self.error = ""
         if frame is None:
             return
-        self.newest, self._well_at = frame, perf_counter()
+        self.newest, self._sender, self._well_at = frame, transport, perf_counter()
         self._took(frame)
 
 
