@@ -235,7 +235,7 @@ class WorkerClient:
         """Start the worker with these parameter values. The host's thread."""
         self._channel = self._open()
         self.set_parameters(number, values)
-        self._outbox.put(BridgeHello(version=VERSION, worker=self._serial))
+        self._outbox.put(self._hello())
         self._outbox.put(self._load(self.orders))
         threading.Thread(target=self._write, name="to worker", daemon=True).start()
         reading = threading.Thread(target=self._read, name="from worker", daemon=True)
@@ -370,6 +370,13 @@ class WorkerClient:
         ring = self.ring
         return (ring.width, ring.height) if ring else None
 
+    def _hello(self) -> BridgeHello:
+        place = self._place
+        return BridgeHello(
+            version=VERSION, worker=self._serial, assets=str(place.assets),
+            models=str(place.models), more_models=tuple(map(str, place.more_models)),
+        )  # fmt: skip
+
     def _load(self, orders: WorkerConfig) -> LoadPipeline:
         row = orders.row
         return LoadPipeline(
@@ -379,9 +386,6 @@ class WorkerClient:
             parameters=_target(row.parameters),
             size=str(self._snapshot(row).values.get("size", "auto")),
             block=row.block,
-            assets=str(self._place.assets),
-            models=str(self._place.models),
-            more_models=tuple(map(str, self._place.more_models)),
             hang_s=orders.hang_s,
             load_s=orders.load_s,
         )

@@ -36,7 +36,7 @@ from engine.ipc.segments import PRIVATE_NAME
 from engine.parameters import Value
 from engine.system.json_values import is_list, is_object
 
-VERSION = 4
+VERSION = 5
 
 MOST_REQUESTED = 64  # frames that a block may take
 MOST_MADE = 1000  # frames that a block may give
@@ -207,10 +207,15 @@ class ParameterSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeHello:
-    """The bridge's first message. `worker` is the worker's number, used to name its rings."""
+    """The bridge's first message. `worker` is the worker's number, used to name its rings. The folders
+    are on the machine where the worker runs; all later messages are values only.
+    """
 
     version: int
     worker: Number
+    assets: str
+    models: str
+    more_models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,8 +225,7 @@ class LoadPipeline:
 
     `target`, `load` and `parameters` name classes as `module:Class`; `values` are the load values.
     `size` is the size requested now. A block yields at most `block` frames. `hang_s` is the time
-    after which a block without output counts as hung, `load_s` the same while loading. The folders
-    are on the machine where the worker runs.
+    after which a block without output counts as hung, `load_s` the same while loading.
     """
 
     target: str
@@ -230,9 +234,6 @@ class LoadPipeline:
     parameters: str
     size: str
     block: int
-    assets: str
-    models: str
-    more_models: tuple[str, ...]
     hang_s: Limit
     load_s: Limit
 

@@ -194,8 +194,8 @@ class Worker:
         """Load the first pipeline; False if asked to stop before."""
         while True:
             match self._order():
-                case BridgeHello(worker=number):
-                    self._number = number
+                case BridgeHello() as hello:
+                    self._hello = hello
                 case LoadPipeline() as order:
                     self._load(order)
                     return True
@@ -218,10 +218,10 @@ class Worker:
         # cast: the bridge names no other kind
         load = cast(type[Load], _named(order.load)).model_validate(order.values)
         context = Context(
-            Path(order.assets),
-            Path(order.models),
+            Path(self._hello.assets),
+            Path(self._hello.models),
             self._progress,
-            tuple(map(Path, order.more_models)),
+            tuple(map(Path, self._hello.more_models)),
             size=order.size,
             shared=self._shared,
         )
@@ -451,7 +451,7 @@ class Worker:
             return ring
         self._rings += 1
         try:
-            name = private_name(self._number, "out", self._rings)
+            name = private_name(self._hello.worker, "out", self._rings)
             self._output = RingWriter(name, width, height, self._slots, self._rings)
         except RingError as error:
             self._room_at = now + ROOM_AGAIN

@@ -33,6 +33,7 @@ from tests.support.rig import running_session, scene
 
 HOG, SOW, BOAR = HOGS
 LONGLIVE = CATALOG["longlive"]
+HELLO = BridgeHello(version=VERSION, worker=1, assets="a", models="m", more_models=())
 REQUEST = FrameRequest(count=0)
 
 
@@ -41,7 +42,9 @@ def test_at_first_a_worker_is_told_what_to_load_and_then_with_which_values():
         assert worker.hello.version == VERSION
         told = worker.load
         assert (told.target, told.block) == ("tests.support.doubles:Painter", 16)
-        assert (told.models, told.more_models, told.size) == ("models", ("more",), "auto")
+        assert told.size == "auto"
+        hello = worker.hello
+        assert (hello.assets, hello.models, hello.more_models) == ("assets", "models", ("more",))
         worker.client.grant([], None, "cover")
         values = worker.is_told(FrameGrant).snapshot.values
         assert values == {"steps": 8, "prompt": "sea"}, "within its own range"
@@ -221,7 +224,7 @@ def test_a_worker_of_another_version_is_ended_and_both_are_told(caplog, said, to
             b'{"type":"Alive","well":true}',
             "Alive is invalid: missing fields: [], unknown fields: ['well']",
         ),
-        (encode(BridgeHello(version=VERSION, worker=1)), "'BridgeHello' is not a message"),
+        (encode(HELLO), "'BridgeHello' is not a message"),
         (encode(PipelineSwapped()), "it reports a pipeline that it was not given"),
     ],
 )

@@ -45,6 +45,7 @@ SNAPSHOT = ParameterSnapshot(
     number=7, values={"prompt": "Größe \ud83d", "fade": 1.0, "seed": 1, "on": True, "e": 1e-9}
 )
 GIVEN = {"number": 7, "values": {}}
+HELLO = BridgeHello(version=VERSION, worker=3, assets="a", models="m", more_models=("n",))
 # Of each type that a field may be: a value, and what cannot be one.
 VALUES = {
     int: (5, None, "5", 5.0, True),
@@ -140,7 +141,7 @@ def test_a_field_too_many_one_too_few_and_one_that_it_cannot_hold_are_refused(vo
 
 
 @pytest.mark.parametrize(("vocabulary", "hello", "speaker", "listener"), [
-    (FROM_BRIDGE, BridgeHello(version=VERSION, worker=1), "The bridge", "this engine worker"),
+    (FROM_BRIDGE, HELLO, "The bridge", "this engine worker"),
     (FROM_WORKER, WorkerHello(version=VERSION, pid=1), "The engine worker", "this bridge"),
 ])  # fmt: skip
 def test_both_versions_are_told_where_they_differ_whatever_else_has_changed(
@@ -264,11 +265,11 @@ def pair():
 
 def test_messages_go_over_pipes_until_one_end_is_closed():
     with pair() as (bridge, worker):
-        bridge.send(BridgeHello(version=VERSION, worker=3))
+        bridge.send(HELLO)
         bridge.send(FrameGrant(snapshot=SNAPSHOT, count=4, first=8, ring="in"))
         worker.send(WorkerHello(version=VERSION, pid=3))
         worker.send(BlockMade(frames=4, seconds=0.5, snapshot=7, report={"deep": [[]]}))
-        assert worker.receive() == BridgeHello(version=VERSION, worker=3)
+        assert worker.receive() == HELLO
         assert worker.receive() == FrameGrant(snapshot=SNAPSHOT, count=4, first=8, ring="in")
         assert bridge.receive() == WorkerHello(version=VERSION, pid=3)
         assert bridge.receive().report == {"deep": [[]]}

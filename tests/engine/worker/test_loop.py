@@ -7,10 +7,12 @@ import sys
 import threading
 from contextlib import contextmanager
 from itertools import repeat
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import engine.worker.loop
 from engine.files.errors import CheckpointError, FileError
 from engine.ipc.channel import bridge_end, worker_end
 from engine.ipc.messages import (
@@ -95,7 +97,7 @@ def load(*, fails=False, size="auto"):
     return LoadPipeline(
         target=target(Counter), load=target(CounterLoad), values={"fails": fails},
         parameters=target(CounterParameters), size=size, block=8,
-        assets=".", models=".", more_models=(), hang_s=5.0, load_s=5.0,
+        hang_s=5.0, load_s=5.0,
     )  # fmt: skip
 
 
@@ -151,7 +153,7 @@ class Talk:
         return self.ended[0]
 
 
-HELLO = BridgeHello(version=VERSION, worker=1)
+HELLO = BridgeHello(version=VERSION, worker=1, assets=".", models="models", more_models=("m",))
 
 
 @contextmanager
@@ -404,6 +406,21 @@ def test_as_much_is_told_of_an_error_as_a_sentence_holds(code):
     worker._tell(worker._end(RuntimeError("no such thing, " * 100_000), code).last_words)
     assert told.heard[0].text.startswith("RuntimeError: no such thing, ")
     assert told.heard[0].code is code
+
+
+def test_every_pipeline_gets_the_folders_that_the_bridge_named_at_first(monkeypatch):
+    seen, build = [], engine.worker.loop.build
+    monkeypatch.setattr(
+        "engine.worker.loop.build", lambda *given: seen.append(given[2]) or build(*given)
+    )
+    with talking(HELLO, load()) as talk:
+        talk.begins()
+        talk.say(load(size="48x48"))
+        talk.hears(PipelineSwapped)
+    for context in seen:
+        assert (context.assets, context.models) == (Path(), Path("models"))
+        assert context.more_models == (Path("m"),)
+    assert len(seen) == 2
 
 
 @pytest.mark.parametrize(("error", "code", "blames"), [
