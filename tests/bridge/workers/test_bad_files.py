@@ -2,13 +2,19 @@
 
 import json
 import math
+import socket
+from contextlib import contextmanager
 from functools import partial
+from time import perf_counter
 
 import pytest
+from pythonosc.osc_message import OscMessage
+from pythonosc.udp_client import SimpleUDPClient
 from starlette.testclient import TestClient
 
 from bridge.control.http.app import create_app
 from bridge.control.http.guard import Rules
+from bridge.control.osc.server import OscServer
 from tests.support.lora_files import lora_file
 from tests.support.machine import StagedMachine
 from tests.support.picky import CATALOG, WEIGHTS, spoiled, weights_file
@@ -82,6 +88,7 @@ def test_a_lora_that_turned_bad_between_two_runs_is_named_and_done_without(start
         rig.until(lambda: rig.session._host.current.orders.load.lora_1 == style.name)
 
 
+@pytest.mark.slow
 def test_all_of_them_are_named_at_once_and_another_choice_ends_it(start, models):
     with start(load={"lora_1": "style", "lora_3": "good"}) as rig:
         shown(rig)
@@ -117,7 +124,8 @@ def test_one_that_is_replaced_by_another_bad_one_is_waited_for_further(start, mo
         rig.until(lambda: not rig.session.status().error)
 
 
-@pytest.mark.parametrize("number", rest_slow([math.nan, math.inf]))
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [math.nan, math.inf])
 def test_bad_weights_have_a_stand_in_until_they_are_replaced(start, models, number):
     weights_file(models, number)
     with start() as rig:
@@ -159,6 +167,53 @@ def test_with_another_fallback_than_a_pipeline_it_is_that_which_is_shown(start, 
         weights_file(models)
         rig.session.actions["reload"].run()
         rig.running("longlive")
+
+
+@contextmanager
+def osc(session, socket):
+    """The session's OSC server: a client of it, and how to wait for what `socket` hears."""
+    server = OscServer(session, session.settings)
+    server.bind(0)
+    server.start()
+    client = SimpleUDPClient("127.0.0.1", server.port)
+
+    def hears(address, value):
+        end = perf_counter() + 40
+        while perf_counter() < end:
+            message = OscMessage(socket.recv(65507))
+            if (message.address, message.params) == (address, [value]):
+                return
+        raise AssertionError(f"{address} did not say {value}")
+
+    try:
+        yield client, hears
+    finally:
+        client._sock.close()
+        server.close()
+
+
+@pytest.fixture(name="ear")
+def _ear():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.settimeout(20)
+        yield ear
+
+
+@pytest.mark.slow
+def test_by_osc_too_the_value_that_holds_is_the_answer(start, models, ear):
+    spoiled(models / "loras" / "style.safetensors", math.nan)
+    feedback = f"127.0.0.1:{ear.getsockname()[1]}"
+    with start(load={"lora_1": "good"}, osc_feedback=feedback) as rig:
+        shown(rig)
+        with osc(rig.session, ear) as (client, hears):
+            hears("/bridge/lora/1/file", "good.safetensors")
+            client.send_message("/bridge/lora/1/file", "style")
+            rig.until(lambda: "style.safetensors holds numbers" in rig.session.status().error)
+            rig.until(lambda: loras(rig)[0] == "good.safetensors")
+            client.send_message("/bridge/lora/1/file", "?")
+            hears("/bridge/lora/1/file", "good.safetensors")
+            hears("/bridge/state/error", rig.session.status().error)
 
 
 def test_one_that_cannot_be_loaded_live_is_named_and_the_value_goes_back(start, models):
