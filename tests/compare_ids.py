@@ -1,4 +1,4 @@
-"""Which tests are gone: compares the lists of collected tests before and after a change.
+"""Which tests are missing: compares the lists of collected tests before and after a change.
 
     python -m pytest --collect-only -q > after.txt
     python -m tests.compare_ids --before before.txt --after after.txt --explained changes.txt

@@ -1,4 +1,4 @@
-"""Plants a fault in each area of the program, one at a time, and sees the tests catch it.
+"""Plants a fault in each area of the program, one at a time: the tests must catch it.
 
     python -m tests.planted [AREA ...]
 

@@ -1,4 +1,4 @@
-"""Every name that outsiders rely on, asked of the running program: `python -m tests.public_names`.
+"""Every public name, read from the running program: `python -m tests.public_names`.
 
 Routes, addresses, flags, variables, state and so on, one line of JSON for each. Nothing here knows
 where the program keeps its code: it is asked as `spout-bridge`, by HTTP, OSC and shared memory.

@@ -1,4 +1,4 @@
-"""That it imports, starts, plays and remembers: what differs from one Python to the next.
+"""Import, start, play and restore: what may differ from one Python to the next.
 
 `python -W error -m tests.smoke`, in an environment with the program alone: no pytest, no extra.
 """

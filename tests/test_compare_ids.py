@@ -1,4 +1,4 @@
-"""What compare_ids takes for a lost test."""
+"""Which tests `compare_ids` counts as missing."""
 
 import pytest
 

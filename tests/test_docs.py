@@ -1,4 +1,4 @@
-"""What the documents say is so: their programs run, their commands parse, their names exist."""
+"""Documents are true: programs run, commands parse, names, links, addresses, routes exist."""
 
 import argparse
 import ast

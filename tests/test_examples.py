@@ -1,4 +1,4 @@
-"""What lies in `examples`, and the layouts: read and played by programs that are not ours."""
+"""Examples and layouts, read and played by other programs."""
 
 import json
 import os

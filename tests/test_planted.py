@@ -1,4 +1,4 @@
-"""The faults of tests/planted.py can be planted: their places and their tests are still there."""
+"""The faults of tests/planted.py can be planted: their places and their tests exist."""
 
 import ast
 

@@ -1,4 +1,4 @@
-"""No name that outsiders rely on changes unseen; `tests/golden/public_names.json` has them."""
+"""Public names change only together with `tests/golden/public_names.json`."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What was saved before is taken by the present program, whatever has moved in it meanwhile.
+"""Files saved by earlier releases (journal, patch) still work.
 
 `golden/journal.json` is the journal of a run that was killed, of version 0.1.0; it is never made
 anew.

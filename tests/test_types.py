@@ -1,4 +1,4 @@
-"""What the type checker is told to let pass, in both packages: little, and each with its reason."""
+"""What the type checker ignores, in both packages: little, each with its reason."""
 
 import ast
 import io

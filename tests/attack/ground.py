@@ -1,4 +1,4 @@
-"""Attacks on the ground that the bridge stands on: shared memory, sockets, disks, processes."""
+"""Attacks on what the bridge stands on: shared memory, sockets, disks, processes."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""A million OSC packets: random, damaged, patterned, nested, tagged, questions and floods.
+"""A million OSC packets: random, damaged, patterned, nested, time-tagged, queries and floods.
 
     python -m tests.attack.osc --packets 1000000
 

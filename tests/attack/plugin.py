@@ -1,4 +1,4 @@
-"""Plug-ins of strangers for the attacks: pipelines with mistakes, a source whose driver hangs."""
+"""Plug-ins for the attacks: pipelines with mistakes, a source whose driver hangs."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence

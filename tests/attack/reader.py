@@ -1,4 +1,4 @@
-"""A foreign reader: what a program that receives `shm:NAME` gets to see, counted.
+"""A foreign reader: counts what a program that receives `shm:NAME` sees.
 
 Written from the docstring of engine/ipc/ring.py alone; it imports nothing of the project and runs
 as a process of its own, `python reader.py NAME [FOLDER]`. Each line on its standard input is

@@ -1,4 +1,4 @@
-"""A `spout-bridge run` as a process of its own, its foreign reader, and how one talks to them."""
+"""A `spout-bridge run` in a process of its own, with its foreign reader, and its doors."""
 
 import http.client
 import json

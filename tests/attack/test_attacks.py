@@ -1,4 +1,4 @@
-"""What ended or froze a show, played on a running bridge while a stranger watches its output."""
+"""Attacks that once ended or froze a show, played on a running bridge while a reader watches."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""OSC packets without end change nothing that a show needs; the whole is `tests.attack.osc`."""
+"""Random OSC packets change nothing that a show needs; the whole attack is `tests.attack.osc`."""
 
 import pytest
 

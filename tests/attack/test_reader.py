@@ -1,4 +1,4 @@
-"""The foreign reader counts right: it is what the attacks are judged by."""
+"""The foreign reader, which judges the attacks, counts right."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Any value at any door of a running bridge: new frames go on, then, after a reload and a restart.
+"""Random values at every door of a running bridge: frames keep coming, after a restart too.
 
 One bridge with real workers plays every pipeline, the generating ones by demo weights. Each of its
 parameters is given 200 values by REST and 200 by OSC: half of them anything, half what it takes.

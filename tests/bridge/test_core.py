@@ -1,4 +1,4 @@
-"""Mailbox, pacer, timing, pixels, parameters, store, ring, guards: the pure parts."""
+"""The pure parts: mailbox, pacer, timing, pixels, parameters, store, ring, guards."""
 
 import random
 from collections import deque

@@ -1,4 +1,4 @@
-"""The doors: what comes in is usable, or refused with what holds; and all of it can be told."""
+"""Every door (OSC, REST, command line, journal) takes the same values, or refuses with the cure."""
 
 import json
 import re

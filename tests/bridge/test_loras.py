@@ -1,4 +1,4 @@
-"""LoRAs through a running bridge: offered, named as they are typed, loaded, and told."""
+"""LoRAs through a running bridge: listed, chosen by name, loaded, reported."""
 
 import math
 import re

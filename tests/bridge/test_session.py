@@ -1,4 +1,4 @@
-"""The frame path with real child workers: exact, even, live, never black."""
+"""The frame path with real worker processes: exact, even, live, never black."""
 
 import errno
 import itertools

@@ -1,4 +1,4 @@
-"""A disk that sleeps: what needs it waits, the rest goes on, and the last wish counts."""
+"""A disk that sleeps: only what needs it waits, and the last request wins."""
 
 import threading
 from contextlib import contextmanager

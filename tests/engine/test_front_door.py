@@ -1,4 +1,4 @@
-"""The engine's front door: all that a pipeline's author needs, and nothing is loaded before."""
+"""The engine's front door has all that a pipeline's author needs, and loads nothing before."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""In which size the engine works, and of what its sides are multiples."""
+"""The size that the engine works at, and the multiples of its sides."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Noise levels as they are typed: one spelling comes out, or one sentence with the cure."""
+"""Noise levels as they are typed: one spelling, or one sentence with the cure."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The rooms of the house, who imports whom, and where that goes round: `python -m tests.rooms`.
+"""The rooms (folders), who imports whom, and circles: `python -m tests.rooms`.
 
 A room is a child of a folder: a folder or a module. An arrow goes from a room to one beside it
 that it names: by an import anywhere in a file (in a function or under TYPE_CHECKING too), or by a

@@ -1,4 +1,4 @@
-"""Where the rooms of a folder stand on a page, and where the arrows between them run.
+"""Where rooms and arrows are placed on the page.
 
 Rooms stand in rows, and an arrow that passes a row has a place of its own in it, so that no arrow
 runs behind a room. Those that end at the same room flow together on the way down.

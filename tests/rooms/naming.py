@@ -1,4 +1,4 @@
-"""Which line of which module names which other module, and how."""
+"""Which line of which module names which other module."""
 
 import ast
 import re

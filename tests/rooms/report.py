@@ -1,4 +1,4 @@
-"""Says in words what the rooms are, and what is wrong with them."""
+"""The rooms in words, and what is wrong with them."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A transport for tests whose every call may be kept until the test lets go: `balky:NAME`."""
+"""A transport for tests whose calls hang until the test releases them: `balky:NAME`."""
 
 import threading
 from collections import Counter

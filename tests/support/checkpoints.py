@@ -1,4 +1,4 @@
-"""A whole models folder of tiny random weights, each file in its authors' own format."""
+"""A models folder of tiny random weights, each file in its authors' own format."""
 
 import json
 from pathlib import Path

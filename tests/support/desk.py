@@ -1,4 +1,4 @@
-"""A desk for tests of the control surfaces: real store, made-up pictures."""
+"""A desk for tests of the control surfaces: real store, drawn frames, no engine."""
 
 from functools import partial
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pipelines for tests: each does one thing that a real one may do on a bad day."""
+"""Pipelines for tests: each does one thing that a real one may do on a bad day; see `rig.py`."""
 
 import contextlib
 import ctypes

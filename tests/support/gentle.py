@@ -1,6 +1,4 @@
-"""Hooks of schemathesis: nothing that it asks for costs this machine minutes. In place of a value
-that is right stands another one that is.
-"""
+"""Hooks of schemathesis: requests that would take minutes become cheap valid ones."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A server that speaks the Hugging Face hub's protocol for files, and fails as it is told to."""
+"""A server that speaks the Hugging Face hub's protocol for files, and fails on request."""
 
 import hashlib
 import threading

@@ -1,4 +1,4 @@
-"""A worker gone mad, for `python -m` in place of ours: it says hello, and then what `SAYS` is."""
+"""A worker that sends garbage, for `python -m` in place of ours: a hello, and then `SAYS`."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""A transport for tests: the test is the sender and the receiver, in this process.
+"""A transport within the test's process: the test sends and receives the frames.
 
 `memory:NAME` as a source gives what `put(NAME, image)` was given; as a sink it keeps what came.
 """

@@ -1,4 +1,4 @@
-"""A worker whose part the test plays, over pipes, and the bridge's client of it."""
+"""A worker played by the test, over pipes, and the bridge's client of it."""
 
 import os
 import struct

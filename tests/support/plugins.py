@@ -1,4 +1,4 @@
-"""Processes in which no plug-in is found that happens to be installed here."""
+"""Processes that find no plug-ins that happen to be installed here."""
 
 import os
 from collections.abc import Mapping

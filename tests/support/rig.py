@@ -1,4 +1,4 @@
-"""A whole session between two ends that the test holds."""
+"""A whole session, with a real worker process, between a source and a sink that the test holds."""
 
 import itertools
 import threading

@@ -1,4 +1,4 @@
-"""A network small enough for a test, of any row."""
+"""A network in memory small enough for a test, of any row; files: `checkpoints.py`."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The causal pipelines as rows over networks so small that real files of them fit into a test."""
+"""The causal pipelines as rows with networks so small that real files of them fit into a test."""
 
 from collections.abc import Mapping
 from dataclasses import replace

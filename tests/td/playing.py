@@ -1,4 +1,4 @@
-"""The double as the Self Test needs it: a clock of frames, `run`, and a Spout of its own."""
+"""What the Self Test needs of the double: a clock of frames, `run`, and a Spout of its own."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""The component on the strict double, against the bridge's real HTTP and OSC over loopback."""
+"""The component on the strict double, with the bridge's real HTTP and OSC over loopback."""
 
 import http.server
 import json

@@ -1,4 +1,4 @@
-"""The component's plain modules by themselves, with a clock and a web of our own."""
+"""The component's plain modules alone, with a clock and a web of the test's own."""
 
 import os
 import subprocess

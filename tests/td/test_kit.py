@@ -1,4 +1,4 @@
-"""How the kit comes into a patch: the clipboard, and the loader."""
+"""How the component gets into a patch: the clipboard, and the loader."""
 
 import sys
 

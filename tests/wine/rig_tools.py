@@ -1,4 +1,4 @@
-"""What the tests in the Windows Python share: other programs, and patience."""
+"""What the tests in the Windows Python share: other programs, and waiting."""
 
 import json
 import subprocess

@@ -1,5 +1,6 @@
-"""What a user with two GPUs sees, which is what Wine shows without a shim: a sender is listed with
-its size, and its pictures never come. Runs in the Windows Python with SHIM=none.
+"""Two GPUs: a Spout sender is listed with its size, and its frames never arrive.
+
+Wine without a shim shows the same. Runs in the Windows Python with SHIM=none.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""What the bridge asks of Windows: whether Windows does it."""
+"""Windows-only services of the bridge: whether Windows does what is asked."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""The clocks and frame numbers of a bridge and its workers begin as if they had run for 14 days.
+"""Clocks and frame numbers of a bridge and its workers start as after 14 days of running.
 
 For processes that have this folder in PYTHONPATH: Python imports this module before all others.
 """

@@ -1,4 +1,4 @@
-"""A wrong line is answered with what was probably meant; a right one with JSON, if asked."""
+"""A mistyped command line is refused with a suggestion; `--json` prints JSON."""
 
 import json
 import shutil

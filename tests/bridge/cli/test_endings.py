@@ -1,4 +1,4 @@
-"""A terminal that is closed, and a standard error that takes nothing: both are no trouble."""
+"""A closed terminal, and a standard error that nobody reads, do not disturb a running bridge."""
 
 import json
 import signal

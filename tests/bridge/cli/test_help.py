@@ -1,4 +1,4 @@
-"""What may be typed: `--help` is quick, and a number that cannot be is refused."""
+"""`--help` is quick, and impossible numbers are refused."""
 
 import subprocess
 import sys

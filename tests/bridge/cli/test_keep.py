@@ -1,4 +1,4 @@
-"""`spout-bridge run --keep`: the bridge comes back, whatever ends it."""
+"""`spout-bridge run --keep`: a crashed bridge is restarted."""
 
 import io
 import json

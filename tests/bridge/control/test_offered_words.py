@@ -1,4 +1,4 @@
-"""The words that the schema offers for a prompt, and what a running bridge makes of them."""
+"""The words that the schema suggests for a prompt work in a running bridge."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: on a desk without an engine, and once on a whole session."""
+"""The page in a real browser: with a desk instead of an engine, and once with a whole session."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""`spout-bridge doctor`: what it tells, and what it finds in the way."""
+"""`spout-bridge doctor`: its report, and the problems that it finds."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""A hub with two files, and a home in which no other program keeps weights."""
+"""A hub with two files, and a home folder in which no other program keeps weights."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Weights on this machine: where they lie, and whether they are what they should be."""
+"""Weights on this machine: which file is used, and whether it is the right one."""
 
 import os
 from collections.abc import Callable

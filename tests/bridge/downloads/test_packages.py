@@ -1,4 +1,4 @@
-"""A pipeline whose packages are not installed: refused in a sentence, stood in for at the start."""
+"""A pipeline whose packages are not installed: refused with the cure, replaced at start."""
 
 import sys
 from dataclasses import replace

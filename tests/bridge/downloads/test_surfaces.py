@@ -1,4 +1,4 @@
-"""What a pipeline without its files answers: by REST, by OSC, on the page."""
+"""What REST, OSC and the page answer for a pipeline whose files are missing."""
 
 import json
 import socket

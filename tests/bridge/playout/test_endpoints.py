@@ -1,4 +1,4 @@
-"""The ends of the frame path: a driver or a disk that does not answer keeps nobody."""
+"""Sources and sinks whose driver or disk hangs: nothing else waits."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What is shown when the engine owes a picture: when it begins, what it is, and that it leaves."""
+"""The fallback: when it begins, what it shows, and when it ends."""
 
 import time
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Control video and mask, live beside the input: through the whole bridge, by numbered pictures."""
+"""Live control video and mask, through the whole bridge, by numbered frames."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Actions are data: what lists them needs no session, and a session binds each of them."""
+"""Actions are data: listing them needs no session, and a session binds each."""
 
 import pytest
 

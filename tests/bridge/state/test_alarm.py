@@ -1,4 +1,4 @@
-"""The webhook: what it is told and when, and that nothing waits for it or is led astray by it."""
+"""The webhook: what it posts and when; nothing waits for it."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What it costs to set a parameter: counted, for a time belongs to the machine that took it."""
+"""The cost of setting a parameter, in counted calls: seconds depend on the machine."""
 
 import sys
 

@@ -1,5 +1,5 @@
-"""What a run shows outlives it: after a crash all of it, after a normal end all but what the
-command names; and whatever lies where the journal should be stops nothing.
+"""The saved look: restored after a crash; after a normal end the command line wins;
+a damaged journal stops nothing.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Who hears of the parameters' changes: all of them, in order, whatever another one does."""
+"""Every listener hears every change of a parameter, in order, whatever another listener does."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""References by the names that people's files have: kept, listed and found."""
+"""Reference images under any file name: saved, listed and found."""
 
 import random
 import unicodedata

@@ -1,4 +1,4 @@
-"""Names of before: each is still taken at every door, and the log says once what it is now."""
+"""Old names are still accepted at every door, and logged once with the new name."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""A seed has all the digits that a float holds, and -1 draws one, which every surface shows."""
+"""A seed keeps all digits that a float holds; -1 draws one, which every surface shows."""
 
 import json
 

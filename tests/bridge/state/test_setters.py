@@ -1,4 +1,4 @@
-"""Every change knows who asked for it."""
+"""Every change knows who made it."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The state: every value is declared once, and told by who knows it."""
+"""Every value of the state is declared once, and filled in by one component."""
 
 import bridge.session
 from bridge.settings import Settings

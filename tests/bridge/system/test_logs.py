@@ -1,4 +1,4 @@
-"""The log: one file of a bridge's name, from which no disk and no terminal ever keeps the show."""
+"""The log: one file per bridge name; no disk and no terminal delays the show."""
 
 import logging
 import os

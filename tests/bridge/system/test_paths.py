@@ -1,4 +1,4 @@
-"""Paths as people paste them, on every door; and those that lead to no file on Windows.
+"""Pasted paths at every door, and those that cannot be files on Windows.
 
 The pure rules are tried here for both systems; tests/wine/test_files.py has them on Windows' own.
 """

@@ -1,4 +1,4 @@
-"""A port that cannot be had: who has it, what helps, and for how long it is tried."""
+"""A port in use: which program has it, the cure, and how long binding is retried."""
 
 import errno
 import io

@@ -1,4 +1,4 @@
-"""The bridge as a process among others: how it is asked to end, and what its streams do to it."""
+"""The bridge as a process: signals that end it, and closed or full standard streams."""
 
 import ctypes
 import io

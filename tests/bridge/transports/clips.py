@@ -1,4 +1,4 @@
-"""Clips for tests, made by code, and what is in them without a wait."""
+"""Makes clips for tests, and reads their frames without waiting."""
 
 from fractions import Fraction
 from itertools import islice

@@ -1,4 +1,4 @@
-"""Cameras: the size, rate and format that suit, what was got, and what a camera has."""
+"""Cameras: which size, rate and format is requested, what was got, what a camera offers."""
 
 import errno
 import struct

@@ -1,4 +1,4 @@
-"""Clips as people have them lying about: they are shown as they are meant."""
+"""Video files of every kind play as they are meant: timestamps, fields, rotation, alpha, damage."""
 
 import random
 import shutil

@@ -1,4 +1,4 @@
-"""What a bridge and its shared memory may be called: as Spout's senders are, with blanks."""
+"""Valid names of a bridge and its shared memory: as Spout senders have them, with spaces."""
 
 import os
 import subprocess

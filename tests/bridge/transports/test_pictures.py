@@ -1,4 +1,4 @@
-"""Pictures as people have them, pictures that move, and folders of both."""
+"""Still images, animated images, and folders of both."""
 
 import os
 import struct

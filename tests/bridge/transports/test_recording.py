@@ -1,4 +1,4 @@
-"""Recordings: their kinds, what plays after a kill, what splits and what ends them."""
+"""Recordings: formats, what plays after a kill, splitting, full disks."""
 
 import errno
 import re

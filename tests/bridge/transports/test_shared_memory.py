@@ -1,4 +1,4 @@
-"""Shared memory in the hands of strangers: cut short, replaced, no file at all, or full.
+"""Shared memory that other programs cut, replace or fill.
 
 The strangers are processes of their own, and what a sender or a reader must know they have from
 the docstring of engine/ipc/ring.py.

@@ -1,4 +1,4 @@
-"""Spout's list of senders, read from bytes as Windows has them; tests/wine reads the real one."""
+"""Spout's list of senders, read from bytes as on Windows; tests/wine reads the real one."""
 
 import struct
 from itertools import pairwise

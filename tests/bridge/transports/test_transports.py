@@ -1,4 +1,4 @@
-"""Every transport keeps the same promises, and each its own."""
+"""What every transport promises, and what each promises by itself."""
 
 import os
 import shutil

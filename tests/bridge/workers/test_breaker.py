@@ -1,4 +1,4 @@
-"""When a worker that died is started again. Times are whole seconds, and nobody waits."""
+"""When a dead worker is restarted. Times are whole seconds, and nothing waits."""
 
 import pytest
 from hypothesis import given

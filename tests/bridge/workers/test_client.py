@@ -1,4 +1,4 @@
-"""A worker as the bridge sees it: what it is told, what its word leads to, what ends it."""
+"""A worker as the bridge sees it: messages to it, the effect of its messages, its end."""
 
 import logging
 import re

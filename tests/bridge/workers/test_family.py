@@ -1,4 +1,4 @@
-"""Pipelines of one family take each other's place in one worker, whatever memory there is."""
+"""Pipelines of one family are swapped within one worker, however little memory is free."""
 
 import pytest
 

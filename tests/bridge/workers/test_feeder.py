@@ -1,4 +1,4 @@
-"""When a worker's request is answered, and that the answer holds the newest values."""
+"""When a worker's request is answered, and that the answer has the newest values."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""The engine host's own thread decides and writes; workers' threads only tell it."""
+"""Only the engine host's own thread decides and writes."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What is taken back when nothing usable comes of it, and what is not."""
+"""Which changes are undone when no block is usable, and which are not."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""A GPU that other programs need too: which one, what of it is free, how much it is asked."""
+"""A GPU shared with other programs: which one is used, what is free, how much is asked of it."""
 
 import subprocess
 import time

@@ -1,5 +1,5 @@
-"""Reload, switch, load, kill and defaults, each asked for without end: few workers, the last wish,
-and an output that goes on.
+"""Storms of reload, switch, load, kill and defaults: few workers, the last request wins, the output
+continues.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""What is told to be wrong, and for how long. Times are whole seconds, and nobody waits."""
+"""Which errors are shown, and for how long. Times are whole seconds, and nothing waits."""
 
 from bridge.workers.troubles import TOLD, Troubles
 

@@ -1,4 +1,4 @@
-"""Who hangs is ended, who slept is not: the watches over a worker, from inside and from outside."""
+"""A worker that hangs is ended, one that slept is not: the watchdogs inside and outside."""
 
 import signal
 import sys

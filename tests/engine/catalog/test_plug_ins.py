@@ -1,4 +1,4 @@
-"""Plug-ins that clash, or that have a mistake, are told by what they are."""
+"""Plug-ins that clash or have a mistake are reported by name."""
 
 from importlib.metadata import EntryPoint
 from pathlib import Path

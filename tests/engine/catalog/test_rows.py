@@ -1,4 +1,4 @@
-"""A pipeline is a row: a further causal one needs no code."""
+"""A pipeline is a row: another causal one needs no code."""
 
 from dataclasses import replace
 

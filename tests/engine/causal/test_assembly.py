@@ -1,4 +1,4 @@
-"""What pipelines of one worker have in common is read once, and is nobody else's."""
+"""What the pipelines of one worker share is read once, and not shared with other workers."""
 
 from pathlib import Path
 from shutil import copy

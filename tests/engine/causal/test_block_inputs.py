@@ -1,4 +1,4 @@
-"""What a block is given: from its pictures and parameters, in each mode."""
+"""What a block is given, from frames and parameters, in each mode."""
 
 from dataclasses import replace
 from pathlib import Path

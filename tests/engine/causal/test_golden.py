@@ -1,4 +1,4 @@
-"""Equal to the model authors' own code, pass by pass, and able to tell a wrong rule from it."""
+"""Results equal those of the model authors' code, pass by pass; a wrong rule is noticed."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Control video and mask that come beside the input: what VACE is given of them."""
+"""What VACE is given of live control video and mask."""
 
 from pathlib import Path
 

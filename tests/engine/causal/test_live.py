@@ -1,4 +1,4 @@
-"""The causal pipelines live: real files, a child worker, OSC and HTTP, an output never black."""
+"""The causal pipelines live: real files, a child worker, OSC, HTTP, an output never black."""
 
 import itertools
 import json

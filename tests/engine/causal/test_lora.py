@@ -1,4 +1,4 @@
-"""LoRAs: every file style gives what the authors' code gives, merged or live, and says what not."""
+"""LoRAs, merged and live, give what the authors' code gives; unused keys are reported."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping

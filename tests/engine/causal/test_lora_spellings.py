@@ -1,4 +1,4 @@
-"""LoRAs of every trainer: each is used at its own strength, or refused by its true name."""
+"""LoRAs of every trainer: each acts at its own strength, or is refused by name."""
 
 import json
 from copy import deepcopy

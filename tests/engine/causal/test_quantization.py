@@ -1,4 +1,4 @@
-"""Products in 8 bits: how near they stay, what stays exact, what is refused, what is measured."""
+"""8-bit layers: precision, what stays exact, what is refused, what is measured."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a stream of blocks keeps to: fixed memory, no reads back, the window's rules, its seeds."""
+"""A stream of blocks: fixed memory, no readbacks, the rules of the window, seeds."""
 
 from dataclasses import replace
 from typing import Any

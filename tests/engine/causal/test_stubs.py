@@ -1,4 +1,4 @@
-"""The stubs in typings/ say of other libraries what is so in the versions that are installed."""
+"""The stubs in typings/ match the installed versions of other libraries."""
 
 import inspect
 import types

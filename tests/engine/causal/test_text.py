@@ -1,4 +1,4 @@
-"""Text: equal to the authors' encoder; and a prompt never holds up a block, whatever it takes."""
+"""Text equals the authors' encoder, and no prompt delays a block."""
 
 import json
 from collections.abc import Iterator

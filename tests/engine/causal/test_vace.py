@@ -1,4 +1,4 @@
-"""VACE: hints equal to the authors' network, contexts bit for bit, and a scale that counts."""
+"""VACE: hints equal the authors' network, contexts bit for bit, and its scale counts."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""The VAEs as streams: equal to the authors' own code, each stream with a past of its own."""
+"""The VAEs as streams: equal to the authors' code, each stream with its own past."""
 
 import os
 from collections.abc import Callable, Iterator

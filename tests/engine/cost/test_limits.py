@@ -1,4 +1,4 @@
-"""The physical limits: figures that were counted or published elsewhere, and what must differ."""
+"""The limits of speed: figures counted or published elsewhere."""
 
 from dataclasses import replace
 

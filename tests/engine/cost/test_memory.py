@@ -1,4 +1,4 @@
-"""What a pipeline is said to need of memory is what its parts really take."""
+"""The memory that a pipeline is said to need is what its parts take."""
 
 import re
 from collections.abc import Iterator

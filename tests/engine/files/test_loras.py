@@ -1,4 +1,4 @@
-"""LoRA files are found where other programs keep them, by any name that a user gives them."""
+"""LoRA files are found where other programs keep them, under any name that a user types."""
 
 import os
 import random

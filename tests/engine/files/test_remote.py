@@ -1,4 +1,4 @@
-"""A file of the hub read in part, from a server on this machine that behaves and misbehaves."""
+"""A file on the hub, read in part, from a local server that behaves and misbehaves."""
 
 import threading
 import time

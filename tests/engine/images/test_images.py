@@ -1,4 +1,4 @@
-"""Pictures from files: by their headers, no more of them than is needed, one at a time."""
+"""Images from files: header first, no more than needed, one at a time."""
 
 import io
 import re

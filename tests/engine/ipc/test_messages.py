@@ -1,4 +1,4 @@
-"""What bridge and worker say to each other, and what neither takes from the other."""
+"""The messages between bridge and worker, and those that neither accepts."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Prompts as pictures: `python -m tests.engine.stylize.contact_sheet OUT.png PROMPT …`.
+"""Prompts as images: `python -m tests.engine.stylize.contact_sheet OUT.png PROMPT …`.
 
 Each cell is the reference that is drawn of a prompt, and the demo as `stylize` repaints it.
 """

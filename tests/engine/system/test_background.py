@@ -1,4 +1,4 @@
-"""What is made in the background: nobody waits, what fails is told, what is kept has a bound."""
+"""The background cache: nothing waits, failures are reported, its size is bounded."""
 
 import threading
 import time

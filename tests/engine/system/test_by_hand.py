@@ -1,4 +1,4 @@
-"""A process that belongs to a bridge says so to who starts it by hand."""
+"""A process of the bridge that is started by hand says what to type instead."""
 
 import subprocess
 import sys

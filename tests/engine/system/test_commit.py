@@ -1,4 +1,4 @@
-"""Too little memory, a page file too small: told as what it is, and no file is called damaged."""
+"""Too little memory or page file is reported as such, and no file is called damaged."""
 
 import errno
 from contextlib import contextmanager

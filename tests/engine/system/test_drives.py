@@ -1,4 +1,4 @@
-"""A drive that is away is one sentence that names it, and no defect; back again, it is used.
+"""A missing drive is one sentence that names it; once back, it is used.
 
 Linux has no drives: here `is_folder` stands in for one that is gone. The real thing, `Q:`, is in
 tests/wine/test_files.py.

@@ -1,4 +1,4 @@
-"""Files that another program holds open, as Windows has it: tried again, then told, never fatal.
+"""Files that another program holds open, as on Windows: retried, then reported, never fatal.
 
 `scanner` stands in for such a program and refuses what Windows would. What real sharing modes do
 is in tests/wine/test_files.py.

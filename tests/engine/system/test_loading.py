@@ -1,4 +1,4 @@
-"""A package that is there and cannot be loaded is not called missing."""
+"""An installed package that cannot be loaded is not called missing."""
 
 import sys
 

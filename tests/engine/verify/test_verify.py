@@ -1,4 +1,4 @@
-"""Files that are not what a pipeline needs: each is told; test_live has them while one runs."""
+"""Files that are not what a pipeline needs are each reported."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`models verify --headers`: whole networks on a hub, of which only the headers are read."""
+"""`models verify --headers`: whole networks on a hub, of which only headers are read."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Numbers that are none are refused by file and key when they are loaded, of every kind of file."""
+"""NaN and infinity in weights are refused by file and key, in every kind of file."""
 
 import shutil
 import time

@@ -1,4 +1,4 @@
-"""Headers of checkpoints: sound ones as they are, every other one refused, nothing run."""
+"""Headers of checkpoints: valid ones are read, all others refused, and no code runs."""
 
 import io
 import json

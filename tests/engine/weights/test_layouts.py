@@ -1,4 +1,4 @@
-"""60 checkpoints as people have them: each is used, or refused by its true name."""
+"""60 checkpoints as people have them: each is used, or refused by name."""
 
 import io
 import tarfile

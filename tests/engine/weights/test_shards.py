@@ -1,4 +1,4 @@
-"""Checkpoints in shards are read as one; what index and shards say differently is told."""
+"""Sharded checkpoints are read as one; contradictions of index and shards are reported."""
 
 import json
 import sys

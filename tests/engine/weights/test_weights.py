@@ -1,4 +1,4 @@
-"""Checkpoints: every layout loads to the same network, and no other file loads at all."""
+"""Checkpoints: every layout loads the same network, and no other file loads."""
 
 import errno
 import pickle

@@ -1,4 +1,4 @@
-"""A pipeline is closed when its worker stops: no thread and no memory of it is left behind."""
+"""A pipeline is closed when its worker stops: no thread and no memory is left."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The worker's side of the talk: what it asks for, what it makes blocks of, what ends it."""
+"""The worker's side: what it requests, what it makes blocks of, what ends it."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""The web server's connections: who gets a place, who must leave it, what an odd request gets."""
+"""The web server's connections: which ones stay, which are closed, what invalid requests get."""
 
 import asyncio
 import json

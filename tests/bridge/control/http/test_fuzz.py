@@ -1,6 +1,4 @@
-"""Whatever comes to a running bridge: what its own OpenAPI allows and what it does not, on its
-WebSockets, and as pictures.
-"""
+"""Random requests, valid by OpenAPI or not, WebSocket messages and images to a running bridge."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""HTTP: who may ask, what is answered, what a client sees of changes."""
+"""HTTP: who may ask, what is answered, how a client hears of changes."""
 
 import io
 import itertools

@@ -1,4 +1,4 @@
-"""The OpenAPI document tells the truth: of the values, and of what is answered."""
+"""The OpenAPI document is true: of the values, and of the answers."""
 
 import re
 

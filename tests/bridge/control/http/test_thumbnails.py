@@ -1,4 +1,4 @@
-"""Thumbnails: one look at each source for all who ask, in one thread, and nothing ends it."""
+"""Thumbnails: one look at each source for all clients, in one thread, which survives any driver."""
 
 import sys
 import threading

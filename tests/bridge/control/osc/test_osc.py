@@ -1,4 +1,4 @@
-"""OSC: every message takes effect, the last value always arrives, nothing ends it."""
+"""OSC: every message takes effect, the last value always arrives, nothing ends the thread."""
 
 import os
 import random

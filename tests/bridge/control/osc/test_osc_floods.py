@@ -1,4 +1,4 @@
-"""OSC that is too much: what it costs is bounded, and who sends little is not harmed by it."""
+"""Floods of OSC: their cost is bounded, and other senders are not harmed."""
 
 import errno
 import itertools

@@ -1,4 +1,4 @@
-"""Where OSC answers go: this machine, others, and all machines of a network at once."""
+"""Where OSC feedback and answers go: this machine, others, a broadcast address."""
 
 import ipaddress
 import shutil

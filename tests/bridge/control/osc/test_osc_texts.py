@@ -1,4 +1,4 @@
-"""OSC texts in other scripts than UTF-8, arguments of unknown kinds, and numbers of many digits."""
+"""OSC text that is not UTF-8, arguments of unknown types, numbers with many digits."""
 
 import random
 import shutil

@@ -1,4 +1,4 @@
-"""OSC time tags: no clock that is wrong makes a value late, or lets an older one win."""
+"""OSC time tags: a wrong clock makes no value late, and lets no older value win."""
 
 import itertools
 import random

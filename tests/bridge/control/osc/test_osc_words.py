@@ -1,4 +1,4 @@
-"""Words and numbers as programs send them by OSC: in parts, in 32 bits, in 64."""
+"""Text and numbers as programs send them by OSC: in parts, in 32 bits, in 64."""
 
 import struct
 
