@@ -1,4 +1,7 @@
-"""What every test needs: an environment of its own, and which tests share a worker of xdist."""
+"""What every test needs: an environment of its own, and which tests share a worker of xdist.
+
+Markers (slow, alone, gpu …) are set in each test, and explained in pyproject.toml.
+"""
 
 import gc
 import os

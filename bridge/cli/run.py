@@ -49,7 +49,9 @@ TELL = 5.0  # seconds between lines if not on a terminal
 
 
 def run_bridge(settings: Settings, values: Mapping[str, str], console: Console) -> None:
-    """Run until Ctrl-C. Errors are raised before anything is started."""
+    """Run until Ctrl-C, then close session, OSC and HTTP. Errors are raised before anything is
+    started.
+    """
     stop = stop_event()
     if settings.stop_on_stdin_end:
         stop_with_stdin(stop)

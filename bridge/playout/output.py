@@ -2,7 +2,8 @@
 
 At every tick it uses the first available of: a new generated frame, the last one, the input or the
 fallback (if asked for), the test card. Bypass, mix, freeze and black act here, so they work while
-the engine loads or is dead. The rate comes from `Ticker` (`bridge/system/timing.py`): after a stall
+the engine loads or is dead; mix lays the newest input under a frame, not the one it was made of.
+The rate comes from `Ticker` (`bridge/system/timing.py`): after a stall
 it restarts, and nothing is caught up.
 """
 

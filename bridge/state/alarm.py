@@ -1,7 +1,7 @@
 """Notifies a web address when the engine fails or is degraded, and when it recovers.
 
-One POST of JSON: name, state, reason and time (UTC). It is sent in another thread, has five seconds
-and follows no redirects; of several states, only the newest is sent.
+One POST of JSON for each change: name, state, reason and time (UTC). It is sent in another thread,
+has five seconds and follows no redirects; of several states, only the newest is sent.
 """
 
 import http.client

@@ -139,7 +139,9 @@ STATUS = tuple(StatusSpec(f.name, **f.metadata) for f in fields(Status))
 
 
 class Counters:
-    """Counts of the frame path; plain attributes, each written by one thread."""
+    """Counts of the frame path; plain attributes, each written by one thread: what was shown, and its
+    latency, by the output clock (`OutputClock._keep`).
+    """
 
     def __init__(self) -> None:
         self.input_rate = Rate()

@@ -83,8 +83,9 @@ def say(write: Callable[[], object]) -> None:
 
 
 def to_file(folder: Path, name: str, level: int) -> None:
-    """Write the lines of the bridge of this name into a file below `folder`, uncaught errors of
-    threads included. The file is opened by the thread that writes it.
+    """Write the lines of the bridge of this name into a file below `folder`, which is
+    `Settings.folder`, uncaught errors of threads included. The file is opened by the thread that
+    writes it.
     """
     global _file
     _file = LogFile(folder / "logs", name)

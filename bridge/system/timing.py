@@ -1,4 +1,7 @@
-"""Clocks and rates. Time is `perf_counter` everywhere: `monotonic` steps by 15 ms on Windows."""
+"""Clocks and rates. Time is `perf_counter` everywhere: `monotonic` steps by 15 ms on Windows.
+
+Where a test must not wait, the caller passes `now`, as to `OutputClock.tick`.
+"""
 
 import time
 from collections import deque

@@ -2,7 +2,7 @@
 
 Each parameter declares whether it may be undone (`reverts`): prompts, references and LoRAs, but not
 the faders of the output. A block's values are known by its number: the live values of that
-snapshot, and what its worker was loaded with.
+snapshot, and what its worker was loaded with. A load that fails is not here: `EngineHost._ended`.
 """
 
 import logging

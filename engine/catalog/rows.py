@@ -185,7 +185,7 @@ def _loaded(
     taken: Collection[str],
 ) -> PipelineRow:
     """A plug-in's row; one that conflicts with these `rows`, the `known` parameters or the `taken`
-    addresses is listed with the reason.
+    addresses is listed with the reason. An ImportError is not logged: `missing` of the row has it.
     """
     try:
         row = point.load()

@@ -180,7 +180,7 @@ class OscServer:
                 return
 
     def _handle(self, data: bytes, sender: Sender) -> None:
-        """Handle a single datagram."""
+        """Handle a single datagram, as tests send it."""
         self._handler.take(data, sender)
         self._handler.flush()
 

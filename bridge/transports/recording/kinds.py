@@ -2,7 +2,7 @@
 
 `show.mp4` is H.264, `show.mov?codec=prores` ProRes 4444, `show.webm` VP9 with alpha, and
 `show-%04d.png` one image per frame; `?minutes=10&megabytes=4000` splits a video, whose parts
-`show-%04d.mp4` numbers from 1.
+`show-%04d.mp4` numbers from 1. Which name is free: `_free` in `sink.py`.
 """
 
 import re

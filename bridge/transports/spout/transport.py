@@ -33,7 +33,8 @@ made_here: set[str] = set()  # names of this process's own senders: never receiv
 class SpoutSource(TransportBase):
     """The newest frame of one sender: the named one, or the only one present.
 
-    Once it follows a sender it waits for that name, whatever else appears.
+    Once it follows a sender it waits for that name, whatever else appears; while that one is
+    missing, `Receiver.sender` is None.
     """
 
     def __init__(self, name: str, options: Options) -> None:
