@@ -139,8 +139,8 @@ STATUS = tuple(StatusSpec(f.name, **f.metadata) for f in fields(Status))
 
 
 class Counters:
-    """Counts of the frame path; plain attributes, each written by one thread: what was shown and its
-    latency by the output clock (`OutputClock._keep`).
+    """Counts of the frame path; plain attributes, each written by one thread: what was shown, and
+    its latency, by the output clock (`OutputClock._keep`).
     """
 
     def __init__(self) -> None:
