@@ -33,7 +33,7 @@ from bridge.system.faults import Faults
 from bridge.system.paths import place
 from bridge.system.ports import taken, tried
 from bridge.system.windows import awake
-from bridge.transports import TransportError
+from bridge.transports import TransportError, check_sink
 from engine.ipc.ring import sweep
 from engine.ipc.segments import RingError
 from engine.system.waking import wake_in_time
@@ -114,6 +114,7 @@ def _token(settings: Settings) -> str:
 
 def _session(settings: Settings, values: Mapping[str, str]) -> Session:
     try:
+        check_sink(settings.sink_uri)
         session = Session(settings, installed_catalog())
         try:
             given = _with_assets(session, values)
@@ -126,7 +127,7 @@ def _session(settings: Settings, values: Mapping[str, str]) -> Session:
             log.warning("ignored on the command line: %s", _sentence(error))
     except (LookupError, ValueError) as error:
         raise UsageError(_sentence(error)) from None
-    except OSError as error:
+    except (TransportError, OSError) as error:
         raise CommandError(_sentence(error)) from None
     return session
 

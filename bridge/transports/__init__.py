@@ -3,9 +3,9 @@
 A transport is one module of this package (or a plug-in's, by entry point) with a function
 `open_source(name, options)` or `open_sink(name, options)`, or both; `name` is the part after the
 colon. They raise `TransportError`, one sentence with the cure, on failure. A transport with options
-after a `?` also has `check_source(name)`, which raises the same for invalid options and never
-waits. If its senders can be listed it has `offers()`, a list of `Offer`; if a source cannot be
-opened twice it sets `EXCLUSIVE = True`.
+after a `?` also has `check_source(name)` or `check_sink(name)`, which raise the same for invalid
+options and never wait. If its senders can be listed it has `offers()`, a list of `Offer`; if a
+source cannot be opened twice it sets `EXCLUSIVE = True`.
 """
 
 import logging
@@ -96,10 +96,16 @@ class Side:
     noun: str
     verb: str
     function: str
+    check: str
 
 
-SOURCE = Side("source", "received from", "open_source")
-SINK = Side("sink", "sent to", "open_sink")
+SOURCE = Side("source", "received from", "open_source", "check_source")
+SINK = Side("sink", "sent to", "open_sink", "check_sink")
+ONE_SIDED = {
+    "demo": SOURCE,
+    "pattern": SOURCE,
+    "camera": SOURCE,
+}  # the other built-in ones are both
 
 
 class Transport(Protocol):
@@ -183,17 +189,26 @@ def check_source(uri: str) -> None:
     """TransportError if a URI is not a usable source, as far as known without reading the disk:
     the caller must not wait. If the URI has options, a built-in module may be imported.
     """
+    _check(uri, SOURCE)
+
+
+def check_sink(uri: str) -> None:
+    """The same for a sink."""
+    _check(uri, SINK)
+
+
+def _check(uri: str, side: Side) -> None:
     if len(uri) > LONGEST_URI:
-        raise TransportError(f"A source's URI has at most {LONGEST_URI} characters.")
-    name = _module_of(uri, _known(), SOURCE)
+        raise TransportError(f"A {side.noun}'s URI has at most {LONGEST_URI} characters.")
+    name = _module_of(uri, _known(), side)
     scheme, _, rest = uri.partition(":")
     module = _imported.get(name)
     if module is None and scheme in BUILT_IN and "?" in rest:
         module = _module(scheme, name)
     if module is None:
         return
-    _checked(uri, module, SOURCE)
-    if check := getattr(module, "check_source", None):
+    _checked(uri, module, side)
+    if check := getattr(module, side.check, None):
         check(rest)
 
 
@@ -268,14 +283,23 @@ def _opened(uri: str, side: Side, options: Options) -> object:
 def _module_of(uri: str, known: Mapping[str, str], side: Side) -> str:
     scheme, colon, _ = uri.partition(":")
     if not colon or scheme not in known:
-        choices = ", ".join(f"{name}:" for name in known)
+        fitting = [one for one in known if _may_be(one, known[one], side)]
+        choices = ", ".join(f"{name}:" for name in fitting)
         as_file = (
             f"; for a file, write file:{uri}" if uri and not colon and len(uri) < SHORT else ""
         )
-        guess = did_you_mean(f"{scheme}:", [f"{name}:" for name in known]) if colon else ""
+        guess = did_you_mean(f"{scheme}:", [f"{name}:" for name in fitting]) if colon else ""
         guess = f".{guess}" if guess else ""
         raise TransportError(f"{uri!r} is not a {side.noun}; use one of {choices}{as_file}{guess}")
     return known[scheme]
+
+
+def _may_be(scheme: str, name: str, side: Side) -> bool:
+    """Whether a scheme can be a source or a sink, as far as known without importing its module."""
+    module = _imported.get(name)
+    if module is not None:
+        return hasattr(module, side.function)
+    return ONE_SIDED.get(scheme, side) is side
 
 
 def _checked(uri: str, module: ModuleType, side: Side) -> None:

@@ -9,7 +9,7 @@ from bridge.transports.base import number, wished
 from bridge.transports.film.pictures import StillSource
 from bridge.transports.film.player import Player
 from bridge.transports.film.sequence import Sequence, is_pattern, reel
-from bridge.transports.recording import Recording, asked
+from bridge.transports.recording import Recording, asked, chosen
 from engine.system.drives import away, cure
 
 KERNEL = (Path("/proc"), Path("/sys"))  # opening files there may block for ever
@@ -22,6 +22,12 @@ def check_source(name: str) -> None:
     """TransportError for invalid options of an image folder; does not read the disk."""
     if PACED.fullmatch(name):
         _paced(name)
+
+
+def check_sink(name: str) -> None:
+    """TransportError for a name or options that no recording can have; does not read the disk."""
+    path, wishes = asked(name)
+    chosen(_path(path), wishes)
 
 
 def open_source(name: str, options: Options) -> Source:

@@ -1,6 +1,7 @@
 """What every transport promises, and what each promises by itself."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,10 +24,14 @@ from bridge.playout.endpoint import Word
 from bridge.transports import (
     BUILT_IN,
     ENTRY_POINTS,
+    ONE_SIDED,
+    SINK,
+    SOURCE,
     Options,
     TransportError,
     camera,
     camera_names,
+    check_sink,
     offers,
     open_sink,
     open_source,
@@ -245,6 +250,36 @@ def test_a_sink_that_cannot_be_opened_is_one_sentence(tmp_path, uri, words):
     with pytest.raises(TransportError, match=words):
         open_sink(uri.replace("PLACE", str(tmp_path)), OPTIONS)
     assert list(tmp_path.iterdir()) == [], "nothing is left half-made"
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_what_is_no_source_or_sink_is_answered_with_what_can_be_one(place, monkeypatch, imported):
+    listed = schemes()
+    if not imported:
+        monkeypatch.setattr(transports, "_imported", {})
+    for side, opened in enumerate((open_source, open_sink)):
+        with pytest.raises(TransportError) as caught:
+            opened("out.xyz", OPTIONS)
+        said = re.search("use one of ([^;]+);", str(caught.value))[1].split(", ")
+        assert said == [f"{name}:" for name, row in listed.items() if row[side] or name == "spout"]
+    for scheme, side in ONE_SIDED.items():
+        assert listed[scheme][:2] == (side is SOURCE, side is SINK)
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("file:a.mp4?minutes=abc", "minutes=abc is not valid"),
+        ("file:a.mp4?megabytes=-1", "megabytes=-1 is not valid"),
+        ("file:a.mp4?codec=divx", "Unknown codec=divx"),
+        ("file:a.xyz?minutes=1", ".xyz is not a recording format"),
+        ("fil:a.mp4", "Did you mean file:?"),
+    ],
+)
+def test_a_sink_that_cannot_be_is_refused_before_anything_is_opened(uri, words):
+    with pytest.raises(TransportError) as caught:
+        check_sink(uri)
+    assert words in str(caught.value)
 
 
 def test_a_plugin_that_misses_a_package_names_it(tmp_path, monkeypatch):
