@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
+import av
 import cv2
 import numpy as np
 import psutil
@@ -95,6 +96,28 @@ def test_a_send_whose_sender_is_not_there_says_what_it_waits_for(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_send_counts_its_seconds_from_the_first_frame(monkeypatch, tmp_path):
+    """However long its source takes to open."""
+
+    def slow(uri, options):
+        time.sleep(1)
+        return open_source(uri, options)
+
+    monkeypatch.setattr("bridge.cli.send.open_source", slow)
+    film = tmp_path / "a.mp4"
+    send_frames("pattern:", f"file:{film}", 1.5, threading.Event(), Console(file=io.StringIO()))
+    with av.open(str(film)) as container:
+        assert 1.3 < container.duration / 1e6 < 10
+
+
+def test_a_send_refuses_its_sink_before_it_waits_for_a_sender(capsys, tmp_path):
+    with pytest.raises(SystemExit) as end:
+        main(["send", "shm:test-nobody", "--to", f"{tmp_path / 'a.mp4'}?minutes=abc"])
+    assert end.value.code == ExitStatus.FAILED
+    assert "minutes=abc is not valid; write a number" in " ".join(capsys.readouterr().err.split())
+
+
 def test_quiet_is_quiet(tmp_path):
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
