@@ -14,8 +14,9 @@ from typing import Any
 import cv2
 
 from bridge.system.paths import DEVICE
-from engine.images.decoding import SUFFIXES, Need, PictureError, decoded
+from engine.images.decoding import KINDS, SUFFIXES, Need, PictureError, decoded
 from engine.system import held
+from engine.system.texts import did_you_mean
 
 ID = re.compile("[0-9a-f]{16}")
 MARKED = 6  # digits of the id at the end of a file's name
@@ -133,6 +134,13 @@ def refer(folder: Path, given: str) -> str:
             return found[0]
         if found := _alike(there, name):
             return found[0]
+        if (folder / name).is_file():
+            raise ValueError(
+                f"{name} is not an image for a reference, which is {KINDS}; for a film or a moving "
+                "image use the input, --source file:PATH."
+            )
+        guess = did_you_mean(name, [text for kept in there for text in (kept, Path(kept).stem)])
+        raise ValueError(f"Image {given!r:.130} not found in the assets folder.{guess}")
     raise ValueError(f"Image {given!r:.130} not found in the assets folder.")
 
 

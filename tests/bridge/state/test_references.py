@@ -101,6 +101,17 @@ def test_a_name_that_some_system_takes_otherwise_is_refused_with_the_cure(
         find(tmp_path, name)
 
 
+@pytest.mark.parametrize("name", ["loop.gif", "film.mp4", "scan.tiff"])
+def test_a_file_that_is_no_image_we_read_is_refused_by_its_kind(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"GIF89a")
+    with pytest.raises(ValueError, match="is not an image for a reference, which is PNG") as told:
+        refer(tmp_path, name)
+    assert "use the input, --source file:PATH." in str(told.value)
+    (tmp_path / "my fox.png").write_bytes(picture())
+    with pytest.raises(ValueError, match=r"not found in the assets folder\. Did you mean my fox\?"):
+        refer(tmp_path, "my fxo")
+
+
 def test_any_file_given_at_the_start_gets_a_name_that_may_be_kept(tmp_path: Path) -> None:
     draw = random.Random(7)
     for _ in range(500):
