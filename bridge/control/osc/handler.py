@@ -101,6 +101,7 @@ class Handler:
         self._then: list[tuple[str, Callable[[], object]]] = []
         self._sender: Sender = ("", 0)
         self._turn = 0  # of the current datagram
+        self._bundled = False  # whether it is a bundle
         self._chosen: dict[str, int] = {}  # the turn in which a pipeline and a source were chosen
         self._presses: dict[str, tuple[float, int]] = {}
         self._refused_at: dict[str, float] = {}
@@ -147,7 +148,7 @@ class Handler:
         bundle = data.startswith(BUNDLE)
         if bundle or self._then or (sender, turn) != (self._sender, self._turn):
             self.flush()
-        self._sender, self._turn = sender, turn
+        self._sender, self._turn, self._bundled = sender, turn, bundle
         self._by_pattern = 0
         if not bundle:
             return self._message(data, sender)
@@ -449,6 +450,7 @@ class Handler:
     ) -> None:
         try:
             given = value(spec, arguments)
+            self._tell_twice(spec, address, sender)
             if not spec.draws and (clamped := spec.clamps(given)):
                 self._advise(f"{address}: {clamped}", sender, address)
             if spec.looks:
@@ -467,6 +469,13 @@ class Handler:
             self._then.append((address, partial(self._hold, [spec.name])))
             if spec.draws:  # another seed gives another image, however close
                 self._then.append((address, partial(self._other, spec, address, given)))
+
+    def _tell_twice(self, spec: ParameterSpec, address: str, sender: Sender) -> None:
+        """Advise a sender whose bundle sets one parameter by two of its addresses."""
+        before, _ = self._changes.get(spec.name) or self._looks.get(spec.name) or (address, None)
+        if self._bundled and not self._by_pattern and before != address:
+            note = f"A bundle has {before} and {address}, which are one parameter; the last holds."
+            self._advise(note, sender)
 
     def _other(self, spec: ParameterSpec, address: str, given: object) -> None:
         """Report that a value was replaced, where the nearest value is no substitute."""

@@ -163,6 +163,41 @@ def test_a_bundle_is_one_snapshot_and_a_bad_message_in_it_harms_no_other(o):
     o.until(lambda: o.desk.counters.osc_refused == 2)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "name"),
+    [
+        ("/bridge/steady", "/bridge/anti_flicker", "anti_flicker"),
+        ("/bridge/anti_flicker", "/bridge/steady", "anti_flicker"),
+        ("/bridge/vace", "/bridge/vace_scale", "vace_scale"),
+        ("/bridge/prompt/1/weight", "/bridge/prompt_weight", "prompt_weight"),
+    ],
+)
+def test_a_bundle_with_two_addresses_of_one_value_says_once_that_the_last_holds(
+    o, caplog, first, last, name
+):
+    bundle = OscBundleBuilder(IMMEDIATELY)
+    bundle.add_content(message(first, 0.25))
+    bundle.add_content(message(last, 0.75))
+    for _ in range(2):
+        o.raw(bundle.build().dgram)
+    note = f"A bundle has {first} and {last}, which are one parameter; the last holds."
+    assert o.heard("/bridge/error", o.sender) == note
+    assert o.value(name) == 0.75
+    o.send(first, 0.5)  # alone it is what it says
+    o.send(last, 0.5)
+    o.until(lambda: o.value(name) == 0.5)
+    assert sum(note in record.message for record in caplog.records) == 1
+    assert sum("A bundle has" in record.message for record in caplog.records) == 1
+
+
+def test_a_pattern_in_a_bundle_sets_a_value_by_all_its_addresses_and_nothing_is_said(o, caplog):
+    bundle = OscBundleBuilder(IMMEDIATELY)
+    bundle.add_content(message("/bridge/vace*", 0.75))
+    o.raw(bundle.build().dgram)
+    o.until(lambda: o.value("vace_scale") == 0.75)
+    assert "A bundle has" not in caplog.text
+
+
 def test_a_pattern_means_all_that_match(o):
     o.send("/bridge/{fade,steady}", 0.75)
     o.until(lambda: o.value("fade") == o.value("anti_flicker") == 0.75)
