@@ -16,7 +16,7 @@ from bridge.control.http.guard import CHANGES, COOKIE, OPEN, WITH_JSON
 from bridge.control.schema import values
 from bridge.state import references
 from bridge.transports import LONGEST_URI, schemes
-from engine.catalog.artifacts import LORAS
+from engine.files.library import Library
 from engine.parameters import ParameterSpec
 
 MEANINGS = {
@@ -99,14 +99,10 @@ def _fill(schemas: dict[str, Any], desk: BridgeApi) -> None:
     """Fill in what may be sent now."""
     specs = desk.store.specs
     pipelines = desk.pipelines()
+    images, loras = references.names(desk.assets), _loras(desk.weights.library)
 
     def files(spec: ParameterSpec) -> list[str]:
-        if spec.asset:
-            return references.names(desk.assets)
-        folder = desk.weights.library.models / LORAS
-        with suppress(OSError):
-            return sorted(path.name for path in folder.iterdir() if path.is_file())
-        return []
+        return images if spec.asset else loras
 
     def switch(row: Mapping[str, Any]) -> dict[str, Any]:
         found = values([specs[name] for name in row["load"]], files)
@@ -122,6 +118,18 @@ def _fill(schemas: dict[str, Any], desk: BridgeApi) -> None:
         "pattern": f"^(({begins}):|none$)",
         "maxLength": LONGEST_URI,
     }
+
+
+def _loras(library: Library) -> list[str]:
+    """The LoRAs of this machine that a pipeline can use."""
+
+    def good(name: str) -> bool:
+        with suppress(ValueError):
+            library.lora(name)
+            return True
+        return False
+
+    return [lora.name for lora in library.loras() if good(lora.name)]
 
 
 def _statuses(method: str, guarded: bool) -> Iterable[int]:

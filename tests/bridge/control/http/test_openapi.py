@@ -17,6 +17,7 @@ from engine import sizes, steps
 from engine.catalog.artifacts import LORAS
 from engine.parameters import Kind, ParameterSpec
 from tests.support.desk import HERE
+from tests.support.lora_files import lora_file
 
 
 def document(client):
@@ -122,16 +123,24 @@ def test_the_lists_that_the_authors_use_are_told(text):
     assert not re.fullmatch(STEPS, f"{text},1000"), text
 
 
-def test_files_that_can_be_chosen_are_those_that_are_there_now(client, desk, tmp_path):
+def test_files_that_can_be_chosen_are_those_that_are_there_now(client, desk, tmp_path, monkeypatch):
+    """Another program's LoRAs too; none that the door refuses."""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.setenv("COMFYUI_PATH", str(tmp_path / "comfy"))
+
     def choices(name):
         return parameters(client)["properties"][name]["enum"]
 
     assert choices("reference") == choices("lora_1") == [""]
     (desk.assets / "fox.png").write_bytes(b"picture")
-    (tmp_path / "models" / LORAS).mkdir(parents=True)
-    (tmp_path / "models" / LORAS / "ink.safetensors").write_bytes(b"weights")
+    lora_file(desk.weights.library.models / LORAS / "deep" / "ink.safetensors", 1536)
+    lora_file(tmp_path / "comfy" / "models" / "loras" / "wash.safetensors", 5120)
+    (desk.weights.library.models / LORAS / "none.safetensors").write_bytes(b"GIF89a" + bytes(64))
     assert choices("reference") == choices("first_frame_image") == ["", "fox.png"]
-    assert choices("lora_1") == ["", "ink.safetensors"]
+    assert (
+        choices("lora_1") == choices("lora_3") == ["", "deep/ink.safetensors", "wash.safetensors"]
+    )
     (desk.assets / "fox.png").unlink()
     assert choices("reference") == [""]
 
