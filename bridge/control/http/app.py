@@ -39,6 +39,7 @@ from bridge.state.store import ParameterError, UnusableError
 from bridge.system import logs
 from bridge.system.aside import Disk, SlowError
 from engine.parameters import Value
+from engine.system.json_values import is_object
 from engine.system.texts import did_you_mean
 
 T = TypeVar("T")
@@ -56,6 +57,11 @@ MISFITS = {
     "string_type": "must be text",
     "dict_type": 'must be an object of names and values, such as {"vace_scale": 1.5}',
     "model_attributes_type": "must be an object of names and values",
+}
+# What to send where a required part of a body is missing, and other names for it
+BODIES = {
+    "pipeline": ("longlive", ("id", "pipeline_id", "name")),
+    "uri": ("demo:", ("url", "source", "name", "path")),
 }
 # FastAPI would check this itself, and answer in its own words
 NAMED = InPath(json_schema_extra={"pattern": "^[^\\x00-\\x1f\\x7f/\\\\]+$"})
@@ -373,17 +379,28 @@ async def _bad_body(request: Request, error: Exception) -> JSONResponse:
     """
     assert isinstance(error, RequestValidationError)
     detail = [
-        {"loc": row["loc"], "msg": _misfit(row), "type": row["type"]} for row in error.errors()
+        {"loc": row["loc"], "msg": _misfit(row, error.body), "type": row["type"]}
+        for row in error.errors()
     ]
     return JSONResponse({"detail": detail}, 422)
 
 
-def _misfit(row: Mapping[str, Any]) -> str:
+def _misfit(row: Mapping[str, Any], body: Any) -> str:
     """The problem with a body or query, as a sentence."""
     inner = [str(part) for part in row["loc"][1:]]
+    if row["type"] == "missing" and row["loc"][0] == "body" and inner and inner[0] in BODIES:
+        return f"{inner[0]} is missing; send {_instead(inner[0], body)}."
     name = ".".join(inner)[:LONGEST_NAME] or f"the {row['loc'][0]}"
     said = MISFITS.get(row["type"], "is not valid; /docs lists the accepted values")
     return f"{name[0].upper()}{name[1:]} {said}." if not inner else f"{name} {said}."
+
+
+def _instead(name: str, body: Any) -> str:
+    """The right body, with the value that was given by another name."""
+    example, others = BODIES[name]
+    found = [body[other] for other in others if other in body] if is_object(body) else []
+    value = next((text for text in found if isinstance(text, str)), example)
+    return json.dumps({name: value[:LONGEST_NAME]}, ensure_ascii=False)
 
 
 async def _bad_asset(request: Request, error: Exception) -> JSONResponse:

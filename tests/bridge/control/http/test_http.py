@@ -579,7 +579,14 @@ THEIRS = re.compile(r"Expecting|[Dd]elimiter|Field required|Input should|Extra i
 @pytest.mark.parametrize(
     ("method", "path", "content", "says"),
     [
-        ("POST", "pipeline", "{}", "pipeline is missing."),
+        ("POST", "pipeline", "{}", 'pipeline is missing; send {"pipeline": "longlive"}.'),
+        ("POST", "pipeline", '{"id": "stylize"}', 'missing; send {"pipeline": "stylize"}.'),
+        ("POST", "pipeline", '{"pipeline_id": "krea", "load_params": {}}',
+         'pipeline is missing; send {"pipeline": "krea"}.'),
+        ("POST", "pipeline", '{"id": 7}', 'pipeline is missing; send {"pipeline": "longlive"}.'),
+        ("POST", "models/download", '{"id": "longlive"}', '{"pipeline": "longlive"}.'),
+        ("POST", "source", '{"source": "camera:0"}', 'uri is missing; send {"uri": "camera:0"}.'),
+        ("POST", "mask", '{"url": "shm:Mask"}', 'uri is missing; send {"uri": "shm:Mask"}.'),
         ("POST", "pipeline", '{"pipeline": 5}', "pipeline must be text."),
         ("POST", "source", '{"uri": "demo:", "x": 1}', "x is an unknown name."),
         ("POST", "models/download", "null", "The body must be an object of names and values."),
