@@ -11,6 +11,7 @@ const DANGER = new Set(["kill_engine"]);
 const rows = new Map();
 const latest = {}; // the value of every parameter, even those without a control now
 let schema;
+let shown = ""; // the schema without which pipeline is active
 
 function groups() {
   const active = schema.pipelines.find((row) => row.active) ?? schema.pipelines[0];
@@ -79,7 +80,7 @@ function told(news) {
   const shown = schema.pipelines.find((row) => row.active)?.id;
   if (news.pipeline !== undefined && news.pipeline !== shown) {
     for (const row of schema.pipelines) row.active = row.id === news.pipeline;
-    groups();
+    keepingFocus(groups);
     values(latest);
   }
   if (["pipeline", "loading", "progress", "phase"].some((name) => name in news)) pipelines(known);
@@ -108,18 +109,72 @@ function heard(data) {
   else values(news);
 }
 
-async function begin() {
+function take(found) {
+  schema = found;
+  shown = lasting(found);
+  status.prepare(schema.state);
+  groups();
+}
+
+function lasting(found) {
+  const still = found.pipelines.map(({ active, ...row }) => row);
+  return JSON.stringify({ ...found, pipelines: still });
+}
+
+// After an outage: the bridge may have come back with other plug-ins, or as another version.
+async function again() {
+  let found;
   try {
-    schema = await ask("schema");
+    found = await ask("schema");
+  } catch {
+    return; // it is offline again, and so is the socket
+  }
+  if (lasting(found) === shown) return;
+  keepingFocus(() => take(found));
+  status.show({});
+  values(latest);
+  pipelines(known);
+  weights.refresh();
+}
+
+// Rebuild controls; the one in use stays in use, with what is typed there.
+function keepingFocus(rebuild) {
+  const before = document.activeElement;
+  const { id, dataset, ariaLabel, value, selectionStart = null, selectionEnd } = before;
+  rebuild();
+  const label = ariaLabel && `[aria-label="${CSS.escape(ariaLabel)}"]`;
+  const name = id ? `#${CSS.escape(id)}` : dataset.action ? `[data-action="${dataset.action}"]`
+    : label;
+  const after = before.isConnected || !name ? null : document.querySelector(name);
+  after?.focus();
+  if (!after || selectionStart === null) return;
+  after.value = value;
+  after.setSelectionRange(selectionStart, selectionEnd);
+}
+
+let connected = false; // at least once
+
+function connection(alive, why) {
+  if (!alive) {
+    status.gone(why);
+    return;
+  }
+  if (connected) again();
+  connected = true;
+}
+
+async function begin() {
+  let found;
+  try {
+    found = await ask("schema");
   } catch {
     status.gone();
     setTimeout(begin, 1000);
     return;
   }
-  status.prepare(schema.state);
-  groups();
+  take(found);
   pipelines();
-  listen("events", heard, (alive, why) => { if (!alive) status.gone(why); }, true);
+  listen("events", heard, connection, true);
   preview("input");
   preview("output");
   sources(attempt);

@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 from websockets.sync.client import connect
 
+from bridge.control.bridge_api import Action
 from bridge.control.http.seats import Limits
 from bridge.control.http.server import HttpServer
 from bridge.settings import Settings
 from bridge.state.controls import OutputParameters
 from bridge.state.references import add
+from bridge.state.store import ParameterStore
 from bridge.transports import Offer
 from engine.catalog.rows import Catalog
 from engine.ipc.ring import RingWriter
-from engine.parameters import describe
+from engine.parameters import Parameters, control, describe
 from tests.support.chromium import browsing
 from tests.support.desk import FakeDesk
 from tests.support.lora_files import lora_file
@@ -485,6 +487,57 @@ def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path, opened):
             desk.store.update({"vace_scale": 0.75})
             page.until("document.getElementById('state').textContent === 'RUNNING'")
             page.until("document.getElementById('control-vace_scale').value === '0.75'")
+        finally:
+            again.close()
+
+
+class Dial(Parameters):
+    dial: float = control(0.25, "Of a plug-in.", minimum=0, maximum=1)
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_bridge_that_comes_back_with_a_plug_in_gets_its_controls(tmp_path, opened, other):
+    """And what is being typed stays; where nothing is other, so do the controls."""
+    asked = "performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/schema'))"
+    with opened(hurry=4) as (desk, page):
+        server = HttpServer(desk, Settings(port=0, folder=tmp_path))
+        server.bind()
+        server.start()
+        page.go(f"http://127.0.0.1:{server.port}/")
+        page.until("document.getElementById('state').textContent === 'RUNNING'")
+        page.run("""(() => {
+          window.kept = document.getElementById("control-mix");
+          const field = document.getElementById("control-prompt");
+          field.focus();
+          field.value = "half a sent";
+          field.setSelectionRange(4, 6);
+        })()""")
+        port, back = server.port, FakeDesk(desk.assets)
+        if other:
+            specs = [*back.store.specs.values(), *describe(Dial)]
+            back.store = ParameterStore(specs)
+            back.actions["sparkle"] = Action("Of a plug-in.", lambda: back.acted.append("sparkle"))
+        back.store.update({"mix": 0.125})
+        server.close()
+        again = HttpServer(back, Settings(port=port, folder=tmp_path))
+        again.bind()
+        again.start()
+        try:
+            page.until("document.getElementById('control-mix').value === '0.125'")
+            page.until(f"{asked}.length === 2")
+            if other:
+                page.until("document.getElementById('control-dial')?.value === '0.25'")
+                page.run("document.querySelector('[data-action=sparkle]').click()")
+                until(lambda: back.acted == ["sparkle"])
+            assert page.run("kept.isConnected") is not other
+            assert (
+                page.run("""(() => {
+              const field = document.activeElement;
+              return [field.id, field.value, field.selectionStart, field.selectionEnd].join();
+            })()""")
+                == "control-prompt,half a sent,4,6"
+            )
+            page.until("document.getElementById('figures').textContent.match(/[0-9]/)")
         finally:
             again.close()
 
