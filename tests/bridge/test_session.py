@@ -664,3 +664,16 @@ def test_what_cannot_be_told_ends_no_show(terminal, error, monkeypatch):
     session = SimpleNamespace(status=lambda: Status(fps=next(numbers)))
     _watch(console, session, stop)
     assert len(tried) == 3, "it went on until it was told to stop"
+
+
+def test_the_own_output_may_be_the_input_as_video_feedback(tmp_path):
+    own = f"shm:test-feedback-{os.getpid()}"
+    with running_session(tmp_path, **FAST, sink=own) as rig:
+        stop = rig.steady_input()
+        rig.running("painter")
+        stop()
+        rig.session.set_source(own)
+        rig.until(lambda: rig.session.status().source.startswith(f"{own} · 64x48"))
+        shown = rig.session.status().frames_new
+        rig.until(lambda: rig.session.status().frames_new > shown + 10)
+        assert (rig.session.status().input, rig.session.status().error) == ("live", "")
