@@ -179,11 +179,11 @@ def _variables(flags: Mapping[str, str]) -> Rows:
     settings = [flag for flag in settings if flag not in ("--set", "--keep")]
     variables = {flag: "SPOUT_BRIDGE_" + flag[2:].upper().replace("-", "_") for flag in settings}
     wrong = {variables["--stop-on-stdin-end"]: "!"}
-    for flag, variable in variables.items():
+    for variable in variables.values():
         os.environ |= {**wrong, variable: "!"}
         _, said, status = _call("run")
         assert status == "2", f"{variable} started something: {said}"
-        yield f"variable {variable}", "refuses !" if f"{flag} takes" in said else ""
+        yield f"variable {variable}", "refuses !" if f"{variable} takes" in said else ""
         del os.environ[variable]
 
 
