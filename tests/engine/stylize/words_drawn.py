@@ -14,7 +14,8 @@ table was then made longer, with these sixty in view: they are no measure of it 
 sixty was drawn after that by the second of SEEDS and measured by the same rules; a third, with the
 same rules, before the table was made longer again. Of the third 43 acted and 35 of these were right
 (81 %); then `facebook`, `fuel` and `canal` were mended with them in view. The fourth goes on in the
-order of the first seed, and was drawn before the table was made longer once more.
+order of the first seed, and was drawn before the table was made longer once more; the fifth was
+drawn after that: 47 acted, 43 of these right (91 %).
 
 Two rules were stated with the draw, before a word of the longer table was written.
 
@@ -34,7 +35,7 @@ from collections.abc import Collection
 from importlib.metadata import version
 from importlib.resources import files
 
-SEEDS = (20261130, 20261201, 20261202, 20261130)
+SEEDS = (20261130, 20261201, 20261202, 20261130, 20261131)
 SIXTY = 60
 RANKS = 5000
 CONCRETE = 4.0
