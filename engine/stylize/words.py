@@ -46,7 +46,21 @@ ENDINGS = tuple(
     )
 )
 GERMAN_ENDINGS = ("en", "er", "es", "em", "ern", "e", "n", "s")
-PLURALS = (re.compile("(.{2,})s"), re.compile("(.{4,})es"), re.compile("(.+u)x"))  # Romance ones
+# What a French or Spanish word is a form of: nuages, flores, châteaux; verte, brumeuses, vives,
+# anciennes, claires, doradas. The endings of the second kind leave at least four letters.
+ROMANCE_ENDINGS = tuple(
+    (re.compile(ended), stem)
+    for ended, stem in (
+        (r"(.{2,})s", r"\1"),
+        (r"(.{4,})es", r"\1"),
+        (r"(.+u)x", r"\1"),
+        (r"(.{4,})es?", r"\1"),
+        (r"(.{3,})euses?", r"\1eux"),
+        (r"(.{3,})ives?", r"\1if"),
+        (r"(.{3,}([nl]))\2es?", r"\1"),
+        (r"(.{4,})as?", r"\1o"),
+    )
+)
 LONGEST_WORD = 40  # letters; longer words are not forms or compounds
 LEAST_STEM = 4  # letters of a German word without its ending
 LEAST_GERMAN = 3  # letters of a part of a German compound
@@ -267,8 +281,9 @@ def _simple(word: str) -> str:
 
 
 def _singles(word: str) -> Iterator[str]:
-    """What a word may be a plural of, in French and Spanish."""
-    return (found[1] for end in PLURALS if (found := end.fullmatch(word)))
+    """What a word may be a plural or a feminine of, in French and Spanish."""
+    found = ((end.fullmatch(word), stem) for end, stem in ROMANCE_ENDINGS)
+    return (match.expand(stem) for match, stem in found if match)
 
 
 def _is_romance(word: str) -> bool:

@@ -77,32 +77,33 @@ LESS = _listed(
 # Words that only look like forms or compounds of known ones.
 NO_FORMS = _listed(
     """
-    aired airing analogy apply armed batted batting bearing bergen berger blackmail blackpool
-    blinding booked booking bookings booty bossy bowed boxed buffy bugged bully campbell capped
-    capping carry cartridge cartridges checked checking christy cited cites coached coaches coaching
-    coated coating cody coined combatant combatants concerted contracted contracting corning cornish
-    corny countries coupled coupling courted courting cries cropped cropping deadline deadlines
-    ditched ditching documented documenting dory dubbed ducked ducking exhausted exhausting facebook
-    faced facing fanning fanny fashioned fasting fielded fielding fingered fischer fishy fleeting
-    flourish footed footing forging fortnight forty framed framing gifted ginny goldberg gravely
-    grossed grossing grounded grounding gully handed handing handy hatched hatches hatching hawking
-    headed heading headlines henning homing hooked hooking hoped hopefully hoping horny housed
-    inning irony jammed jarring kidding laddie lagos landed leave leaving legged lined lining
-    literally liverpool livery logged logging lower manned manner manning manny many mapped marketed
-    marketing marshall mary mats matter medallion milling milly mistrust molestation mounted
-    mounting negroes neumann news nosed oss paneled panned parked parker parking patched penned
-    petting petty phony pinned pinning pitched pitching plated plating policing policy polish poly
-    popped popping ported portland portrays potty powered powering protestant protestants racking
-    rammed redding reddy reeves ringing rosen roster rugged saves scaled scaling screened screening
-    screwed screwing sealed sealing seated seating shelled shelling shipped shipping shopped signed
-    signing simply skinned skinny slated slippery sluggish sonny spaced spacing spelled spelling
-    spied spies spirited sporting spotless springfield spying staffed staffing staged stages staging
-    staked starred starring stationed steiner sticking sticky stored storey stories storing story
-    strands suited tanning tapped tapping targeted targeting teamed teaming tearing teeny tees
-    tendered texted texting ticked ticketing ticking tidy tiers tireless tiring toying tracked
-    tracking trailed trailing trained training trolling twinned vents vested virtually walden
-    waldorf wally wander wanderer watched watches watching weiner weinstein welles whiting winding
-    wolfe wolfgang
+    aired airing alas analogy apply armed batted batting bearing bergen berger bernstein bette
+    better betts blackmail blackpool blinding boise bombshell booked booking bookings booty bossy
+    bowed boxed buffy bugged bully campbell capped capping carry cartridge cartridges checked
+    checking christy circa cited cites coached coaches coaching coated coating cody coined combatant
+    combatants concerted contracted contracting corning cornish corny countries coupled coupling
+    courted courting cries cropped cropping deadline deadlines ditched ditching documented
+    documenting dolores dory dubbed ducked ducking dunbar exhausted exhausting facebook faced facing
+    fanning fanny fashioned fasting federer fielded fielding fingered fischer fishy fleeting
+    flourish footed footing forging fortnight forty framed framing gifted ginny goldberg gotten
+    gravely grossed grossing grounded grounding gully handed handing handy hatched hatches hatching
+    hawking headed heading headlines henning homing hooked hooking hoped hopefully hoping horny
+    housed inning irony jammed jarring kidding laddie lagos landed leave leaving legged leone lined
+    lining literally liverpool livery logged logging lower manned manner manning manny many mapped
+    marketed marketing marshall mary mats matter medallion milling milly mistrust molestation
+    mounted mounting negroes neumann news nosed oliver oss paneled panned parked parker parking
+    patched penned petting petty phony pinned pinning pitched pitching plated plating poise policing
+    policy polish poly popped popping ported portland portrays potty powered powering prada
+    protestant protestants racking rammed redding reddy reeves ringing rosen roster rugged saves
+    scaled scaling screened screening screwed screwing sealed sealing seated seating shelled
+    shelling shipped shipping shopped signed signing simply skinned skinny slated slippery sluggish
+    sonny spaced spacing spelled spelling spied spielberg spies spirited sporting spotless
+    springfield spying staffed staffing staged stages staging staked starred starring stationed
+    steiner sticking sticky stored storey stories storing story strands suited tanning tapped
+    tapping targeted targeting teamed teaming tearing teeny tees tendered texted texting ticked
+    ticketing ticking tidy tiers tireless tiring toying tracked tracking trailed trailing trained
+    training trolling twinned vents vested virtually walden waldorf wally wander wanderer watched
+    watches watching weiner weinstein welles whiting winding wolfe wolfgang zuckerberg
     """
 )
 

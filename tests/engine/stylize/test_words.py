@@ -165,6 +165,27 @@ def test_the_commonest_words_of_other_languages(english, others):
             assert read(spelling).colours == read(english).colours, spelling
 
 
+@pytest.mark.parametrize(
+    ("prompt", "as_if"),
+    [
+        ("regnerischer Abend", "rainy evening"), ("Schaum", "foam"), ("bei Kerzenlicht", "candlelight"),
+        ("verschneite Wälder", "snowy forest"), ("Regentropfen", "drop"), ("Häuser", "house"),
+        ("mit Schmetterlingen", "butterfly"), ("gläserne Türme", "glass tower"), ("ruhiges", "calm"),
+        ("brumeuse", "foggy"), ("lavande", "lavender"), ("neiges", "snow"), ("orageuses", "stormy"),
+        ("chandelles", "candle"), ("des forêts brumeuses", "foggy forest"), ("vives", "vivid"),
+        ("noires", "black"), ("profondes", "deep"), ("oiseaux", "bird"), ("anciennes", "ancient"),
+        ("lluviosas", "rainy"), ("oscuras", "dark"), ("flores", "flower"), ("dorados", "gold"),
+        ("espuma", "foam"), ("velas", "candle"), ("corazones", "heart"),
+        ("泡", "foam"), ("ラベンダー", "lavender"), ("雨の街", "rainy city"), ("提灯", "lantern"),
+    ],
+)  # fmt: skip
+def test_everyday_words_of_other_languages_in_their_forms(prompt, as_if):
+    recipe = read(prompt)
+    assert recipe.used
+    assert not recipe.unused
+    assert set(recipe.colours) == set(read(as_if).colours)
+
+
 def test_japanese_is_cut_where_its_words_end():
     recipe = read("青い海と赤い花、ﾈｵﾝ")
     assert recipe.used == ("青い", "海", "赤い", "花", "ネオン")
