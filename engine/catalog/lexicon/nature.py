@@ -196,7 +196,7 @@ waterfall, cascade, fountain: white azure aqua teal / strokes
 pool, swimming, swimming pool, swim, swimmer: cyan azure turquoise white / sea
 beach: azure turquoise beige tan cream / dabs
 harbor, harbour, port, dock, pier, marina: azure slate white teal / sea
-boat, ship, sail, sailing, sailor, yacht, ferry, vessel: azure cobalt white navy red / sea
+boat, ship, sail, sailing, sailor, yacht, ferry, vessel: azure cobalt white navy tan / sea
 bath, bathroom, shower, bathtub, toilet: white azure aqua silver / checks
 coral reef, reef: coral turquoise magenta gold blue / scales
 fish, fishing, fisherman: silver teal azure orange / scales
@@ -229,7 +229,7 @@ breaker, whitecap, swell, backwash: navy azure aqua white / sea
 buoy, jetty, breakwater, quay, seawall: slate azure white red / sea
 canoeing, rowing, rower, rowboat, dinghy, gondola: azure brown white teal / sea
 sailboat, schooner, galleon, catamaran, regatta: azure cobalt white navy / sea
-steamship, freighter, tanker, cargo ship, container ship, tugboat: slate red navy azure / sea
+steamship, freighter, tanker, cargo ship, container ship, tugboat: slate terracotta navy azure / sea
 frigate, destroyer, battleship, aircraft carrier, naval: grey slate navy azure / sea
 reservoir, weir, aqueduct: azure slate teal grey / sea
 cove, inlet, cape: azure teal sage white / sea

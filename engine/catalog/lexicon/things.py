@@ -294,7 +294,7 @@ pharmacy, drugstore, prescription, capsule, aspirin, antibiotic: white red azure
 test tube, beaker, petri dish, pipette, bunsen burner: azure white lime silver / dots
 molecule, atom, dna, neuron, proton, electron: azure violet navy white / dots
 magnifying glass, binoculars, periscope: black charcoal silver azure / rings
-tripod, flashbulb, photo album, darkroom, photographer: black charcoal grey red / panels
+tripod, flashbulb, photo album, darkroom, photographer: black charcoal grey tan / panels
 projector, film reel, filmstrip, camcorder, video camera: black charcoal silver amber / rings
 computer mouse, mousepad, motherboard, processor: black charcoal grey silver / panels
 usb, hard drive, hard disk, server, server room, data center: black azure charcoal silver / grid
