@@ -291,13 +291,13 @@ MISTAKES = [
     ("import numpy as np", "import nump", "cannot be imported, or raises", "line 3"),
     ("import numpy as np", "1 / 0", "cannot be imported, or raises", "division by zero"),
     ("= PipelineRow(", "= dict(", "is not a `PipelineRow`", "PipelineRow"),
-    ('id="posterize"', 'id="Poster ize"', "an `id` has other characters", "Poster ize"),
-    ('id="posterize"', 'id="longlive"', "or is taken", "longlive"),
-    ("control(4,", "control(40,", "a default out of its own range", "levels"),
+    ('id="posterize"', 'id="Poster ize"', "an `id` has characters other", "Poster ize"),
+    ('id="posterize"', 'id="longlive"', "or is in use", "longlive"),
+    ("control(4,", "control(40,", "a default outside its own range", "levels"),
     ("levels: int", "levels: list", "a type that no control can show", "levels"),
     ("maximum=16)", 'maximum=16, osc="prompt")', "has the OSC address", "/bridge/prompt"),
     ("levels: int", "mix: int", "has the OSC address", "/bridge/mix"),
-    ("levels: int", "prompt: int", "the name of another one and a different kind", "prompt"),
+    ("levels: int", "prompt: int", "the name of another one but a different type", "prompt"),
 ]
 
 

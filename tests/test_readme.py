@@ -55,7 +55,7 @@ def test_the_figures_of_the_first_minutes_on_windows_are_called_as_on_the_page()
     root = README.parent
     text = (root / "docs" / "windows.md").read_text("utf-8")
     page = (root / "bridge" / "control" / "page" / "status.js").read_text("utf-8")
-    rest = text.partition("The pace.")[2].partition("\n6. ")[0]
+    rest = text.partition("Even motion.")[2].partition("\n6. ")[0]
     figures = re.findall(r"\*([a-z ]+)\*", rest)
     assert len(figures) == 2
     assert all(f'"{name}"' in page for name in figures), figures
