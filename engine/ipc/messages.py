@@ -207,8 +207,8 @@ class ParameterSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeHello:
-    """The bridge's first message. `worker` is the worker's number, used to name its rings. The folders
-    are on the machine where the worker runs; all later messages are values only.
+    """The bridge's first message. `worker` is the worker's number, used to name its rings. The
+    folders are on the machine where the worker runs; all later messages are values only.
     """
 
     version: int
