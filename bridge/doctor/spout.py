@@ -31,7 +31,7 @@ OUT = {
 BACK = {
     "GPU texture": "2 copies: OpenGL texture, memory",
     "CPU share": "3 copies: staging texture, OpenGL texture, memory",
-    "CPU, no OpenGL: one picture late": "3 copies: staging texture, memory, memory",
+    "CPU, no OpenGL: one frame late": "3 copies: staging texture, memory, memory",
 }
 
 
