@@ -716,7 +716,7 @@ def _area(size: str) -> int:
 def _problems(link: WorkerClient | None) -> str:
     """What the pipeline could not use, as reported by its last block."""
     told = link.report.get("problems") if link else None
-    # cast: each is made a text
+    # cast: each is converted to text
     return " ".join(map(str, cast("list[object]", told)))[:500] if isinstance(told, list) else ""
 
 

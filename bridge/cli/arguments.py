@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*given, **more)
 
     def add_argument(self, *names: Any, **more: Any) -> argparse.Action:
-        """As argparse has it; remembers the flags."""
+        """As in argparse; also records the flags."""
         self.flags += [name for name in names if str(name).startswith("--")]
         return super().add_argument(*names, **more)
 

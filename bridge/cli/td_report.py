@@ -38,7 +38,7 @@ def read(path: Path, kit: Path = KIT) -> list[str]:
             *_nodes(report), *_bridge(report["bridge"]),
         ]  # fmt: skip
     except (TypeError, ValueError, AttributeError, LookupError) as error:
-        # A file that others have handled may contain anything anywhere.
+        # A file from someone else may contain anything anywhere.
         log.debug("%s cannot be parsed.", path, exc_info=True)
         raise CommandError(
             f"{path} is not a complete Self Test report; run it again, and send its file unchanged."

@@ -68,7 +68,7 @@ class Receiving(Endpoint[Source]):
 
     @property
     def alive(self) -> bool:
-        """Whether there is a real input: it has sent a frame, is present and is no stand-in."""
+        """Whether there is a real input: it has sent a frame, is present and is not a stand-in."""
         using = self._using
         if using is None or self.newest is None:
             return False

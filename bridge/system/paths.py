@@ -36,7 +36,7 @@ INVISIBLE = (
 )
 LONGEST_NAME = 40  # characters of a bridge's name
 AS_CALLED = "spout:"  # the sender names of other programs may end in a blank
-# Names that Windows takes for a device, whatever their ending
+# Names that Windows treats as devices, whatever their extension
 DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\..*)?", re.IGNORECASE)
 
 # Allowed names of bridges and their senders, here and in other programs: no other characters, since

@@ -18,7 +18,7 @@ ALSO = {"127.0.0.1": "0.0.0.0", "0.0.0.0": "127.0.0.1", "::1": "::", "::": "::1"
 
 
 def bound(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
-    """A socket that owns this port exclusively; OSError if it cannot be had."""
+    """A socket that owns this port exclusively; OSError if that is not possible."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if sys.platform == "win32" and port and host in ALSO:
         with socket.socket(family, kind) as other:

@@ -14,7 +14,7 @@ from engine.parameters import Value
 
 log = logging.getLogger(__name__)
 
-GRACE = 5.0  # seconds until a worker that does not even die is no longer waited for
+GRACE = 5.0  # seconds to wait for a killed worker to disappear
 
 
 class Crew:
@@ -116,4 +116,4 @@ class Crew:
         self._ending[link] = perf_counter()
         link.stop()
         if not link.loaded and link.state is not EngineState.RUNNING:
-            link.kill()  # it hears nothing while loading, and nothing of it was shown
+            link.kill()  # it reads no messages while loading, and none of its frames were shown

@@ -1,6 +1,6 @@
 """Whether a pipeline fits on this machine at a size: its memory, and that of its frames.
 
-Checked before a worker is touched, so what does not fit is refused and what runs is untouched.
+Checked before any worker is touched, so that a refusal does not affect the running one.
 """
 
 import shutil

@@ -53,7 +53,7 @@ QUIET = 0.25  # seconds without a new request until a coming worker is replaced
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to show next: `anew`, in a new worker, whatever the current one can do."""
+    """What to show next; with `anew` in a new worker, whatever the current one can do."""
 
     orders: WorkerConfig
     anew: bool

@@ -76,7 +76,7 @@ class HttpConnection(H11Protocol):
         self._seats = seats
         self._refused = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # it is one of TCP
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # always a TCP transport
         """As in asyncio."""
         super().connection_made(transport)
         self._seat = self._seats.take(self, transport)

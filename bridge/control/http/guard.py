@@ -5,7 +5,7 @@ here too. So the Host must be ours (against DNS rebinding), the Origin must be o
 cross-site requests and WebSockets), and requests that change something must be JSON or an upload,
 types that no form and no simple fetch can send. Off loopback a token is required as well.
 
-Paths are plain: nothing in them can be read as another host or as a line of its own. Body limits
+Paths are plain: nothing in them can pass for another host or a separate header line. Body limits
 apply while the body arrives, and JSON is checked before anything reads it.
 """
 

@@ -478,7 +478,7 @@ class Handler:
             self._advise(note, sender)
 
     def _other(self, spec: ParameterSpec, address: str, given: object) -> None:
-        """Report that a value was replaced, where the nearest value is no substitute."""
+        """Report that a value was replaced, if the nearest value is not a substitute."""
         try:
             spec.check(given)
         except ValueError as error:

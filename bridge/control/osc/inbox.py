@@ -103,7 +103,7 @@ class Inbox:
         if versions is None:
             versions = []
         versions.append(item)
-        # Removed and inserted again: the order of the newest is what the senders intended.
+        # Removed and inserted again, so that the order is that of the newest messages.
         self._newest[address] = versions
 
     def take(self) -> list[list[Item]]:

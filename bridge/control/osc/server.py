@@ -161,7 +161,7 @@ class OscServer:
         for _ in range(DRAIN):
             try:
                 data, sender = sock.recvfrom(LARGEST)
-            except ConnectionResetError:  # Windows reports so that an answer was not received
+            except ConnectionResetError:  # how Windows reports that an answer was not received
                 continue
             except BlockingIOError:
                 return
@@ -199,7 +199,7 @@ class OscServer:
         # With our own port as a target, every answer would come back as a message.
         if target[1] == self.port and self._is_own(target[0]):
             return True
-        if self._stopped.is_set():  # no socket is opened after those that were closed
+        if self._stopped.is_set():  # a closed server opens no new socket
             return True
         try:
             self._way(target[0]).sendto(data, target)

@@ -139,7 +139,7 @@ class Clip:
             films, key=lambda found: found.frames == 1
         ):  # a single frame is a poster
             if getattr(stream, "codec_context", None) is not None:
-                if stream.width and stream.height:  # else the first frame tells
+                if stream.width and stream.height:  # else the first frame decides
                     check_size(stream.width, stream.height, self._path)
                 stream.thread_type = "AUTO"
                 return stream
@@ -198,7 +198,7 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
     better = WITH_ALPHA.get(decoder.codec.name)
     if better and stream.metadata.get("alpha_mode") == "1":
         try:
-            # cast: it is one of video
+            # cast: it is a video stream
             decoder = cast(VideoCodecContext, CodecContext.create(better, "r"))
         except ValueError:  # depends on how PyAV was built
             log.warning("this PyAV has no %s: transparency is ignored", better)
@@ -212,7 +212,7 @@ def _alpha_of(container: InputContainer, stream: VideoStream) -> VideoStream | N
         same = (other.width, other.height, other.frames) == (
             stream.width, stream.height, stream.frames
         )  # fmt: skip
-        # cast: a track of a codec unknown has none
+        # cast: a track with an unknown codec has none
         decoder = cast(VideoCodecContext | None, getattr(other, "codec_context", None))
         gray = decoder is not None and (decoder.pix_fmt or "").startswith("gray")
         if gray and same and other.index > stream.index:
@@ -227,7 +227,7 @@ def _beside(
     waiting: dict[int, deque[VideoFrame]] = {stream.index: deque(), aside.index: deque()}
     colours, alphas = waiting.values()
     for packet in container.demux(stream, aside):
-        # cast: of a track of video
+        # cast: frames of a video track
         waiting[packet.stream.index].extend(cast("list[VideoFrame]", packet.decode()))
         while colours and alphas:
             yield colours.popleft(), 1, alphas.popleft()
@@ -238,7 +238,7 @@ def _codec(container: InputContainer) -> str:
     before = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)
     try:
-        found = NAMED.search(str(cast(Any, container).dumps_format()))  # no type names it
+        found = NAMED.search(str(cast(Any, container).dumps_format()))  # not in PyAV's types
     finally:
         av.logging.set_level(before)
     return f"'{found[1]}'" if found else "(unknown)"

@@ -52,7 +52,7 @@ def _width(width: int, aspect: Fraction | None) -> int:
 
 def _turned(image: Image, picture: VideoFrame) -> Image:
     """Rotate by quarters and mirror per display matrix: column a x + c y, row b x + d y."""
-    sides = cast(Mapping[Type, SideData], picture.side_data)  # PyAV types it as its parts
+    sides = cast(Mapping[Type, SideData], picture.side_data)  # PyAV's type is that of its entries
     if told := sides.get(Type.DISPLAYMATRIX):
         a, b, _, c, d, *_ = struct.unpack("=9i", bytes(told))
         if abs(b) + abs(c) > abs(a) + abs(d):

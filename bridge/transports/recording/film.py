@@ -23,7 +23,7 @@ from bridge.transports.recording.kinds import FRAGMENT, KEY, Container, Encoder
 TICKS = 90_000  # per second, the file's time base
 BT709, VIDEO_RANGE = 1, 1
 MOST_KEPT = 3  # frames that an encoder may take before it returns one
-AT_ONCE = {"flush_packets": "1"}  # nor may output wait until 32 KB have collected
+AT_ONCE = {"flush_packets": "1"}  # do not hold output back until 32 KB have collected
 # An unclosed fragmented file plays up to its last fragment; once closed it is a regular file.
 HYBRID, FRAGMENTED = "hybrid_fragmented", "empty_moov+default_base_moof"
 KNOWS_HYBRID = (62, 0, 0)  # FFmpeg 8; before that, the file stays fragmented
@@ -74,7 +74,7 @@ class FilmFile:
 
     def _start(self, image: Image) -> VideoStream:
         rate, encoder = Fraction(self._fps).limit_denominator(1001), self._encoder
-        # cast: its encoder is of video
+        # cast: a video encoder
         stream = cast(VideoStream, self._container.add_stream(encoder.name, rate))
         stream.height, stream.width = image.shape[:2]
         stream.pix_fmt, stream.options = encoder.pixels, dict(encoder.options)

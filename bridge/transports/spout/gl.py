@@ -85,7 +85,7 @@ class Shrinker:
             shaders.compileShader(VERTEX, GL.GL_VERTEX_SHADER),
             shaders.compileShader(FRAGMENT, GL.GL_FRAGMENT_SHADER),
         )
-        self._nothing = GL.glGenVertexArrays(1)  # a draw call needs one, though it has no vertices
+        self._nothing = GL.glGenVertexArrays(1)  # a draw call needs one, even without vertices
 
     def __call__(self, texture: Texture, target: Texture) -> Image:
         """The pixels of `texture` at the size of `target`."""
