@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 WAIT = 0.1  # seconds that an end blocks before it checks whether to continue
 LOOK = 0.1  # seconds between time-based checks
-RETRY = 1.0  # seconds until a failed step or opening is tried again
+RETRY = 1.0  # seconds until a failed step or opening is retried
 PATIENCE = 1.0  # seconds that an opening may take before a newer choice overtakes it
 TELL = 2.0  # seconds without an answer until that is reported
 CLOSING = 3.0  # seconds that a transport which cannot be open twice may take to close

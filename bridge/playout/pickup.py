@@ -9,7 +9,7 @@ class Pickup:
     """The frames of successive workers, at an even pace; for one thread."""
 
     def __init__(self) -> None:
-        self.dropped = 0  # frames that came too fast to be shown
+        self.dropped = 0  # frames that arrived too fast to be shown
         self._pacer = Pacer()
 
     def take(self, link: WorkerClient | None, now: float) -> Slot | None:

@@ -81,7 +81,7 @@ class CurrentNames:
         return self._names[name]
 
     def value(self, name: str, value: object) -> object:
-        """The current name of a value, of a parameter by its current name."""
+        """The current name of a parameter's value; `name` is the parameter's current name."""
         values = self.values.get(name, {})
         if not isinstance(value, str) or value not in values:
             return value

@@ -38,7 +38,7 @@ class Restore:
         missed: Missed,
     ) -> None:
         """`missed` gets what is unavailable."""
-        self.told = ""  # what was restored of the previous run, in one sentence
+        self.told = ""  # what was restored from the previous run, in one sentence
         self._settings = settings
         self._catalog = catalog
         self._store = store
@@ -82,7 +82,7 @@ class Restore:
             self._take_back("size", settings.size)
         known = self._store.specs.keys()
         kept = {now(name): value for name, value in left.values.items()}
-        for name in known:  # which are few, whatever is in the journal
+        for name in known:  # limited in number, whatever the journal contains
             if name in kept and name not in given:
                 self._take_back(name, kept[name])
         if odd := kept.keys() - known:

@@ -66,7 +66,7 @@ class Disk:
                 continue
             if error is not None:
                 raise error
-            return cast(T, found)  # it is of this look
+            return cast(T, found)  # the result of this access
 
 
 def _seen(what: Hashable, look: Callable[[], object]) -> tuple[Hashable, object, Exception | None]:

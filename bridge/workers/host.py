@@ -44,7 +44,7 @@ from engine.parameters import Load, Value
 log = logging.getLogger(__name__)
 
 TELL = 3.0  # seconds without a block until the reason for waiting is shown
-TICK = 0.05  # seconds between looks at the clock
+TICK = 0.05  # seconds between checks of the clock
 HANG = 3.0  # seconds without a frame until a worker is ended, or five blocks' time if longer
 SOUND = (EngineState.RUNNING, EngineState.WARMUP)
 SPARE_RETRY = 5.0  # seconds until the fallback's worker is restarted after its death

@@ -1,8 +1,8 @@
 """The causal pipelines as data: one network, four ways to remember. Free of torch.
 
 All four run the Wan2.1 text-to-video transformer block by block and keep the keys and values of
-earlier frames. What differs (how many frames, where they are placed, which stay, who refreshes
-them, which noise levels are used) is a field here, and each field has one reader.
+earlier frames. What differs (how many frames, where they are placed, which stay, how they are
+refreshed, which noise levels are used) is a field here, and each field has one reader.
 
 Frames are latent frames: 4 images each, the first of a stream 1.
 """

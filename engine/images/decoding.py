@@ -50,7 +50,7 @@ HEIC = (b"heic", b"heix", b"hevc", b"heim")  # brands of iPhone photos
 UNCHANGED = cv2.IMREAD_UNCHANGED
 STRIPE = 32  # rows composited on white at a time, to limit memory
 WHITE = 255
-ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"  # as an AVIF calls it
+ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"  # its name in an AVIF
 PARTS = 10_000  # of a file examined for its size
 # AVIF boxes that contain others, and the bytes before those
 INSIDE = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0,

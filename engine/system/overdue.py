@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 BLOCKS = 5  # multiples of the usual time that a pass may take
 SHAPES = 64  # number of shapes whose times are remembered
-LATE = 2.0  # seconds between two looks that mean the observer itself was suspended
+LATE = 2.0  # seconds between two checks: more means that the observer itself was suspended
 DOUBT = 0.5  # seconds of grace for an overdue sign, which may be waiting to be read
 
 
@@ -18,7 +18,7 @@ class Overdue:
     """`sign` may be called by any thread, `late` is polled by one.
 
     After a laptop wakes, a debugger continues or a machine runs short of memory, both sides were
-    suspended equally long. So after a gap between two looks the time starts again.
+    suspended equally long. So after a gap between two checks the time starts again.
     """
 
     def __init__(self, limit: float, now: float) -> None:

@@ -56,7 +56,7 @@ class Watchdog:
         while True:
             sleep(LOOK)
             working = self._working  # read first: the time restarts when work does
-            late = self._overdue.late(perf_counter())  # at every look, or it would seem suspended
+            late = self._overdue.late(perf_counter())  # at every check, or it would seem suspended
             if working and late:
                 faulthandler.dump_traceback(STDERR)
                 os._exit(Exit.BROKE)

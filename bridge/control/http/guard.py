@@ -31,7 +31,7 @@ from bridge.control.http import json_bodies
 from bridge.state.references import MOST_BYTES
 
 JSON_LIMIT = 1 << 20  # bytes
-LONG = 32 << 10  # bytes of JSON from which it is checked off the server's loop
+LONG = 32 << 10  # bytes of JSON above which it is checked off the server's loop
 UPLOAD_LIMIT = MOST_BYTES
 BODIES_LIMIT = 64 << 20  # of all bodies being received
 DRAIN, DRAIN_LIMIT = 2.0, 32 << 20  # seconds and bytes for which a refused body is still read

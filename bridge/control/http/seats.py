@@ -17,7 +17,7 @@ from enum import Enum, IntEnum
 from time import perf_counter
 from typing import Protocol
 
-LATE = 2.0  # seconds: if a look is this late, the machine was asleep, and no client is blamed
+LATE = 2.0  # seconds: a check this late means that the machine was asleep, not that clients are
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Limits:
     unread: float = 10.0  # in which a client reads nothing pending, or answers no ping
     ping: float = 3.0  # between two pings
     leaving: float = 2.0  # for a refused client to read the reason
-    look: float = 0.5  # between two looks at all of them
+    look: float = 0.5  # between two checks of all of them
 
 
 class Phase(IntEnum):
@@ -86,7 +86,7 @@ class Seat:
     pinged: float = field(init=False)
     begun: float | None = field(init=False)  # since when a request, or its rest, is expected
     left: float | None = None  # when it was refused
-    waiting: int = 0  # bytes pending at the last look
+    waiting: int = 0  # bytes pending at the last check
     body: int = 0  # bytes of the body so far
     whole: bool = True  # no body is expected
 
@@ -127,7 +127,7 @@ class Seat:
             self.begun = None
 
     def answered(self) -> None:
-        """The answer is done; the rest of the request gets as much time as a head."""
+        """The answer is done; the rest of the request may take as long as a head."""
         self.begun = None if self.whole else self.clock()
         self._now(Phase.IDLE)
 

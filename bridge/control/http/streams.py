@@ -25,7 +25,7 @@ from engine.system.texts import mended
 
 PREVIEW_BEAT = 1 / 15  # seconds
 EVENT_BEAT = 1 / 30
-STATE_BEATS = 6  # of events between looks at the state
+STATE_BEATS = 6  # of events between checks of the state
 WORD_BEATS = 90  # of events until the state is sent without changes: pages treat silence as loss
 PATIENCE = 10.0  # seconds until a client that reads nothing is dropped
 

@@ -13,10 +13,10 @@ WIDTH = 160  # pixels
 OPTIONS = Options(limit=(320, 180))
 PATIENCE = 0.7  # seconds to wait for an opened source's frame
 KEPT = 1.5  # seconds that a thumbnail stays valid
-REST = 5  # a slow thumbnail stays valid this many times as long: looks must not slow the show
+REST = 5  # a thumbnail stays valid this many times as long as it took: it must not slow the show
 MOST = 64  # sources at a time
-LIMIT = 5.0  # seconds that a look may take before the next one starts beside it
-MOST_LEFT = 4  # looks that may be abandoned in drivers that do not respond
+LIMIT = 5.0  # seconds that one may take before the next one starts beside it
+MOST_LEFT = 4  # threads that may be left behind in drivers that do not respond
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Thumbnails:
                 promise.set_result(found)
 
     def _overtake(self, now: float) -> None:
-        """Abandon a look that takes too long; the lock is held."""
+        """Leave behind a thread that takes too long; the lock is held."""
         if not self._look_at or self._left >= MOST_LEFT:
             return
         uri, promise, began = self._look_at

@@ -26,7 +26,7 @@ from engine.parameters import ParameterSpec, Value
 log = logging.getLogger(__name__)
 
 BEAT = 0.016  # seconds between bursts
-LOOK = 0.2  # seconds between looks at the state
+LOOK = 0.2  # seconds between checks of the state
 QUIET = 0.1  # seconds after its last message for which a sender gets no echo of its own value
 MOST_QUIET = 512  # values remembered for that; beyond it old ones are dropped
 SUBSCRIBERS = 8

@@ -1,4 +1,4 @@
-"""Floods and time tags of OSC: of what came between two looks, the newest per parameter is kept.
+"""OSC floods and time tags: of the datagrams of one turn, only the newest per parameter is kept.
 
 A flood from one fader is thinned here, by its raw bytes, before anything is parsed, so that
 50,000 messages a second do not starve the rest of the process. Messages that cannot be thinned are
@@ -39,21 +39,21 @@ MOST_CLOCKS = 256  # senders whose clocks are remembered
 MOST_LATER = 1000  # delayed bundles
 MOST_LATER_EACH = 250  # of them from one sender
 MOST_LATER_BYTES = 4 << 20
-# Work per look, in messages parsed and applied: about 15 µs each.
+# Work per turn, in messages parsed and applied: about 15 µs each.
 EACH = 128  # for one sender
 ALL = 512  # for all senders
 LITTLE = 8  # a sender below this still has room when others used up the total
 
 
 class Allowance:
-    """The work left in this look, for each sender and in total."""
+    """The work left in this turn, for each sender and in total."""
 
     def __init__(self) -> None:
         self._left: dict[Sender, int] = {}
         self._all = ALL
 
     def renew(self) -> None:
-        """Start a look."""
+        """Start a turn."""
         self._left.clear()
         self._all = ALL
 

@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 EVERYWHERE = "0.0.0.0"
 LARGEST = 1 << 16  # bytes; the maximum size of a datagram
 BUFFER = 4 << 20  # bytes of the system's receive buffer
-APART = 0.001  # seconds between two looks at the sockets: what arrives meanwhile is thinned
-DRAIN = 4096  # datagrams read in one look
+APART = 0.001  # seconds between two reads of the sockets: datagrams arriving meanwhile are thinned
+DRAIN = 4096  # datagrams read in one turn
 LONGEST = 0.005  # seconds per look
-PAUSE = 0.05  # seconds after a look that failed
+PAUSE = 0.05  # seconds to wait after a failed turn
 MOST_TROUBLE = 64  # kinds of errors logged
 REMEMBERED = 256  # senders whose permission is cached
 
@@ -126,8 +126,8 @@ class OscServer:
 
     def _look(self, selector: selectors.BaseSelector) -> None:
         ready = selector.select(self._later.wait)
-        # A single message is handled at once. In a flood the next look waits a moment, so
-        # that messages can be thinned and other threads get the interpreter.
+        # A single message is handled at once. In a flood the next turn waits a moment, so that
+        # messages can be thinned and other threads get the interpreter.
         sleep(max(0.0, self._looked + APART - perf_counter()))
         self._looked = perf_counter()
         for item in self._later.due():
@@ -141,11 +141,11 @@ class OscServer:
                 self._failed(error)
                 self._mend(selector)
                 self._stopped.wait(PAUSE)
-        # All values of one look become one snapshot.
+        # All values of one turn become one snapshot.
         self._handler.look(self._inbox)
 
     def _failed(self, error: Exception) -> None:
-        """A look failed; continue: a network may come back, an error may concern one message only.
+        """A turn failed; continue: a network may come back, an error may concern one message only.
         Each kind of error is logged once.
         """
         kind = f"{type(error).__name__}: {error}"

@@ -22,9 +22,9 @@ from engine.system import loading
 from engine.system.installation import pip
 
 LONGEST_NAME = 250  # bytes of a name; Spout keeps 256 of each
-LOOK_FOR = 0.05  # seconds between looks for a missing sender
-GLANCE = 0.002  # seconds between looks for a frame if the sender counts them
-COMPARED_GLANCE = 1 / 90  # the same if each look costs a copy and a comparison
+LOOK_FOR = 0.05  # seconds between checks for a missing sender
+GLANCE = 0.002  # seconds between checks for a frame if the sender counts them
+COMPARED_GLANCE = 1 / 90  # the same if each check costs a copy and a comparison
 TRIES = 60  # failed frames in a row until the sender is recreated
 
 made_here: set[str] = set()  # names of this process's own senders: never received
