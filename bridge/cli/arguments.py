@@ -222,7 +222,7 @@ def _models(add: Adder, whats: Collection[str]) -> None:
 
 def _doctor(add: Adder) -> None:
     doctor = add("doctor", help="check this machine, and print what a bug report needs")
-    for name in ("host", "port", "output_size", "folder"):
+    for name in ("host", "port", "output_size", "gpu", "device", "folder"):
         _add_setting(doctor.add_argument, name, Settings.model_fields[name])
     doctor.add_argument("--json", action="store_true", help=JSON)
     doctor.set_defaults(command="doctor")

@@ -16,6 +16,7 @@ import psutil
 from rich.console import Console
 
 from bridge import __version__
+from bridge.doctor.card import card, missing
 from bridge.doctor.check import Check
 from bridge.errors import ExitStatus
 from bridge.settings import Settings
@@ -50,7 +51,8 @@ def doctor(settings: Settings, *, as_json: bool = False) -> ExitStatus:
     for problem in problems:
         console.print(f"Problem: {problem}", style="red")
     if not problems:
-        console.print("No problems found.")
+        lacking = missing()
+        console.print(f"No problems found, but {lacking}" if lacking else "No problems found.")
     return ExitStatus.FAILED if problems else ExitStatus.DONE
 
 
@@ -63,7 +65,7 @@ def _findings(settings: Settings) -> Iterator[Check]:
     yield from _machine(settings)
     yield _port(settings)
     yield _folder(settings)
-    yield _gpu()
+    yield from card(settings)
     if sys.platform == "win32":
         from bridge.doctor.spout import spout
 
@@ -155,14 +157,6 @@ def _folder(settings: Settings) -> Check:
     real = path.resolve()
     there = f"{path}, actually {real}" if real != path.absolute() else f"{path}"
     return Check("folder", f"{there}, {_gb(shutil.disk_usage(path).free)} free")
-
-
-def _gpu() -> Check:
-    if not shutil.which("nvidia-smi"):
-        return Check("NVIDIA GPU", "nvidia-smi not found")
-    asked = "--query-gpu=name,driver_version,memory.free,memory.total,display_active"
-    status, text = _answer("nvidia-smi", asked, "--format=csv,noheader")
-    return Check("NVIDIA GPU", text if status == 0 else f"nvidia-smi failed: {text}")
 
 
 def _answer(*command: str) -> tuple[int, str]:

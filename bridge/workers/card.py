@@ -12,14 +12,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 from bridge.system.aside import Aside
 from bridge.system.processes import death, kill_with_parent, speaking_utf8
 from engine.system import builds, devices, held
-from engine.system.builds import Found
+from engine.system.builds import Build, Found
 from engine.system.devices import Gpu
 from engine.system.json_values import is_object
 
@@ -54,6 +54,36 @@ def tried(environment: Mapping[str, str]) -> Found:
         return Found(error=f"the process that tried it {death(process.returncode)}")
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The GPU and the torch of a worker, None where there is none for it, and `why` they do not go
+    together, as in `CardCheck.trouble`.
+    """
+
+    gpu: Gpu | None
+    build: Build | None
+    why: str = ""
+
+
+def verdict(
+    found: Sequence[Gpu], environment: Mapping[str, str], seen: Callable[[str], Found]
+) -> Verdict:
+    """Whether a worker with this `environment` can use the GPU that it would see of those `found`.
+    `seen` tries it, if need be; it gets a text that differs for each torch, driver and GPU.
+    """
+    gpu = devices.first_shown(found, {**os.environ, **environment})
+    build = builds.installed()
+    if gpu is None or build is None:
+        return Verdict(gpu, build)
+    driver = devices.driver()
+    if build.cuda is None:
+        return Verdict(gpu, build, builds.refusal(gpu, build, driver))
+    told = seen(f"torch {build.version}, driver {driver.version}, {gpu.name}, {environment}")
+    gpu = replace(gpu, name=told.name or gpu.name, capability=told.capability or gpu.capability)
+    build = told.build if told.version else build
+    return Verdict(gpu, build, builds.refusal(gpu, build, driver, told.error) if told.error else "")
+
+
 class CardCheck:
     """Any thread may ask; what is found out is found out once, in a thread of its own."""
 
@@ -69,7 +99,7 @@ class CardCheck:
         there.
         """
         self._record = folder / RECORD
-        self._number, self._gpus = number, gpus
+        self._gpus = gpus
         self._environment = devices.environment(number, cpu=cpu)
         self._aside = Aside()
         self._known: dict[str, Found] = {}
@@ -84,21 +114,7 @@ class CardCheck:
         return self._aside.ask(ASKED, self._look, PATIENCE)
 
     def _look(self) -> str:
-        found, build = self._gpus(), builds.installed()
-        gpu = devices.first_shown(found, {**os.environ, **self._environment})
-        if gpu is None or build is None:
-            return ""
-        driver = devices.driver()
-        if build.cuda is None:
-            return builds.refusal(gpu, build, driver)
-        key = f"torch {build.version}, driver {driver.version}, {gpu.name}, {self._number}"
-        seen = self._seen(key)
-        if not seen.error:
-            return ""
-        named = replace(
-            gpu, name=seen.name or gpu.name, capability=seen.capability or gpu.capability
-        )
-        return builds.refusal(named, seen.build if seen.version else build, driver, seen.error)
+        return verdict(self._gpus(), self._environment, self._seen).why
 
     def _seen(self, key: str) -> Found:
         """What was found for this torch, driver and GPU, now or before."""

@@ -3,7 +3,6 @@
 import os
 import re
 import socket
-import stat
 import subprocess
 
 import pytest
@@ -16,10 +15,6 @@ from engine.system.installation import pip
 from tests.support.bridge import COMMAND, running
 
 pytestmark = pytest.mark.slow
-
-GPU = """#!/bin/sh
-echo "NVIDIA GeForce RTX 4090, 560.94, 20000 MiB, 24564 MiB, Enabled"
-"""
 
 
 @pytest.fixture
@@ -37,11 +32,7 @@ def printed(capsys, tmp_path, **settings) -> tuple[int, dict[str, str], list[str
     return status, rows, re.findall(r"^Problem: (.+)$", problems, re.MULTILINE)
 
 
-def test_where_all_is_well_it_says_what_a_bug_report_needs(tmp_path, port, monkeypatch):
-    fake = tmp_path / "nvidia-smi"
-    fake.write_text(GPU)
-    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+def test_where_all_is_well_it_says_what_a_bug_report_needs(tmp_path, port):
     done = subprocess.run(
         [*COMMAND, "doctor", "--port", str(port), "--folder", str(tmp_path)],
         capture_output=True, text=True, timeout=60,
@@ -54,8 +45,8 @@ def test_where_all_is_well_it_says_what_a_bug_report_needs(tmp_path, port, monke
         r"av +av \d", "SpoutGL +", "OpenGL +", "onnxruntime has +.*CPUExecutionProvider",
         rf"processors +{os.cpu_count()}", r"memory +.* GB free of .* GB",
         "shared memory +.* GB free", f"port +{port} is free", rf"folder +{tmp_path}, .* GB free",
-        "NVIDIA GPU +NVIDIA GeForce RTX 4090, 560.94",
-        "No problems found.",
+        "NVIDIA GPU +", "pipelines +stylize, passthrough",
+        "No problems found",
     ):  # fmt: skip
         assert re.search(f"^{line}", done.stdout, re.MULTILINE), line
 
@@ -89,13 +80,11 @@ def test_what_is_missing_or_small_or_broken_is_said_with_the_cure(capsys, tmp_pa
     monkeypatch.setattr(checks, "packages_distributions", lambda: {"numpy": ["numpy"]})
     monkeypatch.setattr(checks, "find_spec", lambda name: True)
     monkeypatch.setattr(checks, "_answer", lambda *command: (1, "DLL load failed"))
-    monkeypatch.setattr(checks.shutil, "which", lambda name: name)
     monkeypatch.setattr(checks, "PICTURES", 10**9)
     (tmp_path / "file").touch()
     status, rows, problems = printed(capsys, tmp_path / "file" / "below", port=0)
     assert status == 1
     assert rows["av"] == "not installed"
-    assert rows["NVIDIA GPU"] == "nvidia-smi failed: DLL load failed"
     for words in (
         f"av is missing: install it with `{pip()} install av`",
         f"cv2 is missing: install it with `{pip()} install opencv-python-headless`",
