@@ -32,7 +32,8 @@ _Weighted: TypeAlias = list[tuple[Colour, float]]
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """The content of a prompt; `used` and `unused` are its words, `negated` those of `unused` that
-    it excludes. Without colours it has no effect.
+    it excludes. A colour that it excludes and does not show is used. Without colours it has no
+    effect.
     """
 
     colours: tuple[Colour, ...]
@@ -52,7 +53,9 @@ def read(prompt: str) -> Recipe:
     unused = list(reader.unknown)
     negated: list[str] = []
     for each in reader.negated:
-        if any(palette.leaves_out(colour) for word in each.words for colour in _named(word)):
+        colours = [colour for word in each.words for colour in _named(word)]
+        left_out = [palette.leaves_out(colour) for colour in colours]  # each of them, not one
+        if any(left_out) or (colours and palette.lacks(colours)):
             used.append(each.text)
         else:
             negated.append(each.text)
@@ -184,6 +187,11 @@ class _Palette:
                 place[:] = kept
                 found = True
         return found
+
+    def lacks(self, colours: Iterable[Colour]) -> bool:
+        """Whether there are colours, and none similar to these."""
+        kept = [colour for colour, _ in (*self._named, *self._implied) or (*self._spare,)]
+        return bool(kept) and not any(alike(one, other) for one in kept for other in colours)
 
     def _name(self, part: _Part, colour: Colour) -> None:
         self._named.append((_modified(colour, part.own), NAMED * part.strength))

@@ -296,7 +296,8 @@ pastel: / / / パステル
 neon: neonlicht neonlichter / / / 蛍光
 golden: goldene goldener goldenes goldenen vergoldet / / áureo / 黄金
 shiny: glänzend / / reluciente / 光沢
-sparkle: funkeln glitzer glitzern glitzernd / étincelle paillettes scintillant / destello brillo / きらきら キラキラ
+sparkle: funkeln glitzer / étincelle paillettes / destello / きらきら
+sparkle: glitzern glitzernd / scintillant / brillo / キラキラ
 glow: glühen leuchten / lueur / resplandor fulgor / 輝き 灯り
 ray: strahl lichtstrahl sonnenstrahl / / / 光線
 shadow: schattig / ombragé / sombrío /
@@ -642,7 +643,8 @@ graffiti: / / / 落書き
 abstract: abstrakt / abstrait abstraite / abstracto abstracta / 抽象 抽象的
 realistic: realistisch / réaliste / realista /
 surreal: / surréaliste surréel / surrealista / 超現実
-impressionism: impressionismus impressionistisch / impressionnisme impressionniste / impresionismo impresionista / 印象派
+impressionism: impressionismus / impressionnisme / impresionismo / 印象派
+impressionism: impressionistisch / impressionniste / impresionista /
 expressionism: expressionismus / expressionnisme / expresionismo /
 cubism: kubismus / cubisme / cubismo /
 baroque: barock / / barroco /
