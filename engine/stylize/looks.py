@@ -37,6 +37,7 @@ class Looks:
         self._until = 0.0  # when the wait for the very first look ends; 0 before it starts
         self._recipe = lru_cache(KEPT)(read)
         self._good: dict[str, Array] = {}  # the last good reference of each slot
+        self._worded: dict[str, Array] = {}  # the last look of each prompt that had known words
         self._last: Array | None = None
         self.encoded = False  # whether this block has encoded an image
         self.arriving = 0  # images requested and not yet available
@@ -45,7 +46,8 @@ class Looks:
         self.problems: list[str] = []
 
     def target(self, parameters: ConditionedParameters) -> Array | None:
-        """The weighted mean (100,) of all prompts and references; None if there are none.
+        """The weighted mean (100,) of all prompts and references; None if there are none. A prompt
+        without a known word leaves the look that its place had: a typo shows no plain input.
 
         The previous look stays until every part of the new one is available.
         """
@@ -71,18 +73,20 @@ class Looks:
 
     def _prompt(self, place: str, text: str) -> Array | None:
         if not text.strip():
+            self._worded.pop(place, None)
             return None
         recipe: Recipe = self._recipe(text)
         self.used += recipe.used
         self.unused += recipe.unused
         if not recipe.colours:
-            why = "The prompt {} has no known words, so it has no effect; "
-            if recipe.negated:
-                why = "The prompt {} only has known words that are negated, so it has no effect; "
+            kept = self._worded.get(place)
+            what = "has only negated words" if recipe.negated else "has no known words"
+            then = "it has no effect" if kept is None else "the look before it is kept"
             self.problems.append(
-                why.format(_short(text)) + "/api/v1/schema lists the words of stylize."
+                f"The prompt {_short(text)} {what}, so {then}; "
+                "/api/v1/schema lists the words of stylize."
             )
-            return None
+            return kept
         known = self._vector(
             (recipe.colours, recipe.patterns),
             partial(draw, recipe),
@@ -92,6 +96,8 @@ class Looks:
         if isinstance(known, str):  # every recipe can be drawn, but not every image encoded
             self.problems.append(known)
             return None
+        if known is not None:
+            self._worded[place] = known
         return known
 
     def _reference(self, place: str, name: str) -> Array | None:

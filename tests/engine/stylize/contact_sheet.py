@@ -36,6 +36,10 @@ def sheet(prompts: list[str]) -> np.ndarray:
 
 
 def _repainted(pipeline: Stylize, scene: np.ndarray, prompt: str) -> np.ndarray:
+    for _ in pipeline(
+        [scene], StylizeParameters(prompt="", fade=0)
+    ):  # what has no known word keeps a look
+        pass
     parameters = StylizeParameters(prompt=prompt, fade=0, anti_flicker=0)
     while True:
         (image,) = pipeline([scene], parameters)

@@ -269,6 +269,32 @@ def test_words_are_told_apart(rig):
     assert "has no known words" in rig.pipeline.report()["problems"][0]
 
 
+def test_a_prompt_of_unknown_words_keeps_the_look_before_it(rig):
+    image = textured(64, 64)
+    sea = rig.arrived(image, prompt="ocean")
+    assert np.array_equal(rig.arrived(image, prompt="oceqan"), sea)
+    assert rig.pipeline.report()["problems"] == [
+        "The prompt 'oceqan' has no known words, so the look before it is kept; "
+        "/api/v1/schema lists the words of stylize."
+    ]
+    assert np.array_equal(rig.arrived(image, prompt="no red"), sea)
+    assert (
+        "only negated words, so the look before it is kept" in rig.pipeline.report()["problems"][0]
+    )
+    assert np.array_equal(rig.arrived(image, prompt=""), image), "an empty prompt is no look"
+    assert np.array_equal(rig.arrived(image, prompt="oceqan"), image)
+    assert "so it has no effect" in rig.pipeline.report()["problems"][0]
+
+
+def test_a_second_prompt_of_unknown_words_keeps_its_own_look(rig):
+    image = textured(64, 64)
+    both = rig.arrived(image, prompt="ocean", prompt_2="fire", prompt_2_weight=1.0)
+    kept = rig.arrived(image, prompt="ocean", prompt_2="qwxyz", prompt_2_weight=1.0)
+    assert np.array_equal(kept, both)
+    sea = rig.arrived(image, prompt="ocean", prompt_2="", prompt_2_weight=1.0)
+    assert not np.array_equal(sea, both)
+
+
 def test_without_a_look_the_input_is_shown_as_it_is(rig):
     image = textured(64, 64)
     for prompt in ("", "qwxyz"):
