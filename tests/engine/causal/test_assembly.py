@@ -1,7 +1,6 @@
 """What the pipelines of one worker share is read once, and not shared with other workers."""
 
 from pathlib import Path
-from shutil import copy
 from typing import Any
 
 import pytest
@@ -76,12 +75,12 @@ def test_pipelines_of_a_worker_share_vae_and_text_encoder_and_those_of_another_d
     assert apart.vae is not first.vae
 
 
-def spoiled(path: Path) -> Path:
-    """The same file with NaN in one matrix."""
-    tensors = load_file(path)
+def spoiled(path: Path, name: str) -> Path:
+    """The same file with NaN in one matrix, under another name."""
+    tensors = {key: tensor.clone() for key, tensor in load_file(path).items()}
     next(iter(tensors.values())).view(-1)[0] = torch.nan
-    save_file({key: tensor.clone() for key, tensor in tensors.items()}, path)
-    return path
+    save_file(tensors, path.with_name(name))
+    return path.with_name(name)
 
 
 def test_every_lora_that_cannot_be_used_is_blamed_by_its_parameter(
@@ -90,7 +89,7 @@ def test_every_lora_that_cannot_be_used_is_blamed_by_its_parameter(
     models = write_models(tmp_path / "models")
     context = Context(tmp_path, models, lambda *_: None)
     style = models / "loras" / "style.safetensors"
-    bad = spoiled(Path(copy(style, style.with_name("bad.safetensors"))))
+    bad = spoiled(style, "bad.safetensors")
     wide = style.with_name("wide.safetensors")
     save_file({key: tensor.repeat(2, 2) for key, tensor in load_file(style).items()}, wide)
     spec = replace(REWARD_FORCING, network=TINY)
