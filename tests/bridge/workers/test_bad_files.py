@@ -18,7 +18,7 @@ from bridge.control.osc.server import OscServer
 from tests.support.lora_files import lora_file
 from tests.support.machine import StagedMachine
 from tests.support.picky import CATALOG, WEIGHTS, spoiled, weights_file
-from tests.support.quick import rest_slow
+from tests.support.slow_cases import rest_slow
 from tests.support.rig import running_session, scene
 
 HERE = "http://127.0.0.1:8000"
