@@ -17,6 +17,7 @@ HELD = "; the last frame of the input before is held."
 start = partial(running_session, pipeline="passthrough", osc_feedback=())
 
 
+@pytest.mark.slow
 def test_an_input_that_sends_nothing_and_one_that_is_lost_are_told_until_it_is_back(
     tmp_path, monkeypatch
 ):

@@ -445,8 +445,13 @@ def test_a_disk_that_fills_ends_the_recording_until_there_is_room(tmp_path, cloc
 
 
 @pytest.mark.parametrize(("total", "least", "enough"), [
-    (250, "12.5 MB", "25 MB"), (64, "3.2 MB", "6.4 MB"), (4000, "200 MB", "400 MB"),
-    (253.755392, "12.7 MB", "25.4 MB"), (10**7, "200 MB", "400 MB"),
+    (250, "12.5 MB", "25 MB"), (253.755392, "12.7 MB", "25.4 MB"),
+    *(
+        pytest.param(*each, marks=pytest.mark.slow)
+        for each in (
+            (64, "3.2 MB", "6.4 MB"), (4000, "200 MB", "400 MB"), (10**7, "200 MB", "400 MB"),
+        )
+    ),
 ])  # fmt: skip
 def test_what_is_kept_free_is_a_share_of_a_small_disk(tmp_path, clock, disk, total, least, enough):
     disk |= {"total": int(total * 10**6), "free": 10**6}

@@ -18,7 +18,6 @@ from bridge.control.osc.server import OscServer
 from tests.support.lora_files import lora_file
 from tests.support.machine import StagedMachine
 from tests.support.picky import CATALOG, WEIGHTS, spoiled, weights_file
-from tests.support.slow_cases import rest_slow
 from tests.support.rig import running_session, scene
 
 HERE = "http://127.0.0.1:8000"
@@ -64,7 +63,7 @@ def loras(rig):
     return tuple(rig.session.store.snapshot.values[f"lora_{place}"] for place in (1, 2, 3))
 
 
-@pytest.mark.parametrize("number", rest_slow([math.nan, -math.inf]))
+@pytest.mark.parametrize("number", [math.nan, pytest.param(-math.inf, marks=pytest.mark.slow)])
 def test_a_lora_that_turned_bad_between_two_runs_is_named_and_done_without(start, models, number):
     style = models / "loras" / "style.safetensors"
     with start(name=f"turned {number}") as rig:
@@ -216,6 +215,7 @@ def test_by_osc_too_the_value_that_holds_is_the_answer(start, models, ear):
             hears("/bridge/state/error", rig.session.status().error)
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_loaded_live_is_named_and_the_value_goes_back(start, models):
     bad = spoiled(models / "loras" / "style.safetensors", math.nan)
     with (
