@@ -574,7 +574,7 @@ def test_a_token_that_can_be_guessed_or_not_be_typed_is_refused(
         monkeypatch.setenv(name, value)
     status, text = refused_here(monkeypatch, capsys, "run", "--port", "0", *arguments)
     assert status == 2, text
-    assert "--token takes 16 to 256 letters" in text
+    assert f"{(*variables, '--token')[0]} takes 16 to 256 letters" in text
 
 
 @pytest.mark.slow
