@@ -25,7 +25,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bridge.system.paths import bare, bridge_name, meant, path_of, place
 from engine import sizes
-from engine.parameters import Size, digits, typed
+from engine.parameters import Size, digits, measured
 from engine.system.texts import mended
 
 PREFIX = "SPOUT_BRIDGE_"  # of environment variables
@@ -268,7 +268,7 @@ class Settings(BaseSettings):
         texts = {name: value for name, value in values.items() if isinstance(value, str)}
         mends = {name: mended(text) for name, text in texts.items() if name not in paths}
         mends |= {name: bare(text) for name, text in mends.items() if name != "source"}
-        mends |= {name: _plain(mends[name]) for name in counted & mends.keys()}
+        mends |= {name: _plain(name, mends[name]) for name in counted & mends.keys()}
         single = {name: place(texts[name]) for name in ("folder", "models") if name in texts}
         return {**values, **mends, **single}
 
@@ -333,12 +333,12 @@ class Settings(BaseSettings):
         return self.folder / "assets"
 
 
-def _plain(text: str) -> str:
-    """A number as typed, `29,97` too, as Python reads it; any other text unchanged."""
+def _plain(name: str, text: str) -> str:
+    """A number as typed, `29,97` or `10 min` too, as Python reads it; any other text unchanged. The
+    end of a setting's name is its unit.
+    """
     with suppress(ValueError):
-        number, unit = typed(text)
-        if not unit:
-            return digits(number)
+        return digits(measured(text, name.rpartition("_")[2]))
     return text
 
 

@@ -319,6 +319,17 @@ def typed(text: str) -> tuple[float, str]:
     return (int(number) if plain else read), unit  # a float is not exact from 2**53 on
 
 
+def measured(text: str, unit: str) -> float:
+    """The number that a text says in `unit`, which may stand behind it, or another of the same
+    kind: 90 for `1,5 min` in seconds. ValueError as `typed`, and for a unit of another kind.
+    """
+    number, given = typed(text)
+    by = UNITS.get(unit, {}).get(given) if given else 1
+    if by is None:
+        raise ValueError
+    return float(Fraction(number) / by) if by != 1 else number
+
+
 def digits(number: float) -> str:
     """A number as typed, with all its digits: 20261100, and 0.1 if it arrived as 32 bits."""
     if not math.isfinite(number):

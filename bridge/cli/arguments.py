@@ -12,10 +12,12 @@ from bridge import __version__
 from bridge.cli.completion import SHELLS
 from bridge.errors import UsageError
 from bridge.settings import GROUPS, Settings, shown_default
+from engine.parameters import measured
 from engine.system.texts import did_you_mean
 
 Adder: TypeAlias = Callable[..., "Parser"]  # `add_parser` of a group of commands
 
+FOR_EVER = float("inf")
 JSON = "print JSON, for other programs"
 
 
@@ -160,7 +162,7 @@ def _send(add: Adder) -> None:
     send = add("send", help="send a source's frames to a sink, unchanged")
     send.add_argument("source", metavar="URI")
     send.add_argument("--to", required=True, metavar="URI")
-    send.add_argument("--seconds", type=_seconds, default=float("inf"), help="stop after this time")
+    send.add_argument("--seconds", type=_seconds, default=FOR_EVER, help="stop after this time")
     send.set_defaults(command="send")
 
 
@@ -272,7 +274,7 @@ def _bench(add: Adder) -> None:
 
 def _seconds(text: str) -> float:
     with suppress(ValueError):
-        if (seconds := float(text)) > 0:  # nan is not
+        if (seconds := FOR_EVER if text == "inf" else measured(text, "s")) > 0:
             return seconds
     raise ArgumentTypeError(f"takes a time in seconds above 0, not {text!r}.")
 

@@ -202,6 +202,8 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
         ("--output-size 0x0", "--output-size takes WIDTHxHEIGHT such as", 2),
         ("--output-fps many", "--output-fps takes a number from 1 to 240, not 'many'.", 2),
         ("--output-fps 29,97x", "--output-fps takes a number from 1 to 240, not '29,97x'.", 2),
+        ("--output-fps 1min", "--output-fps takes a number from 1 to 240, not '1min'.", 2),
+        ("--load-s 5kg", "--load-s takes a number from 1 to 7200, not '5kg'.", 2),
         ("--port 80,5", "--port takes a whole number from 0 to 65535, not '80.5'.", 2),
         ("--port x", "--port takes a whole number from 0 to 65535, not 'x'.", 2),
         ("--port 70000", "--port takes a whole number from 0 to 65535, not '70000'.", 2),
@@ -316,7 +318,8 @@ def test_what_looks_like_a_variable_of_ours_is_told_with_the_nearest(monkeypatch
 @pytest.mark.parametrize(
     ("field", "given", "kept"),
     [("output_fps", "29,97", 29.97), ("hang_s", " 2,5 ", 2.5), ("port", "8000.0", 8000),
-     ("gpu", "1", 1), ("load_s", "1e2", 100.0)],
+     ("gpu", "1", 1), ("load_s", "1e2", 100.0), ("load_s", "1,5 min", 90.0),
+     ("hang_s", "900ms", 0.9), ("output_fps", "50 Hz", 50.0), ("output_fps", "25 fps", 25.0)],
 )  # fmt: skip
 def test_a_number_of_a_setting_is_taken_as_it_is_typed(monkeypatch, field, given, kept):
     assert getattr(Settings(**{field: given}), field) == kept

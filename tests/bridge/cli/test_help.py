@@ -50,6 +50,14 @@ def test_a_number_that_cannot_be_is_refused_with_what_can(words):
     assert f"not {words[-1]!r}. See `spout-bridge {words[0]}" in told
 
 
+@pytest.mark.parametrize(("typed", "kept"), [
+    ("3", 3), ("2,5", 2.5), ("1 min", 60), ("500ms", 0.5), ("inf", float("inf")),
+])  # fmt: skip
+def test_seconds_are_taken_as_they_are_typed(typed, kept):
+    words = ["send", "demo:", "--to", "null:", "--seconds", typed]
+    assert parser_of([], []).parse_args(words).seconds == kept
+
+
 INTERRUPTED = """
 import signal, sys
 class Asked:
