@@ -32,6 +32,7 @@ from engine.catalog.rows import BUILT_IN, Catalog
 from engine.ipc.segments import RingError
 from engine.parameters import Kind, Parameters, clamped, control, describe
 from engine.system.texts import mended, mended_all
+from tests.bridge.cli.test_cli import running
 from tests.bridge.control.osc.test_osc import osc
 from tests.support.desk import FakeDesk
 from tests.support.machine import PLENTY, StagedMachine
@@ -695,3 +696,23 @@ def test_the_command_line_refuses_a_size_that_no_memory_suffices_for(tmp_path, m
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=1 << 32))
     with pytest.raises(ValueError, match="size 8192x8192: stylize"):
         session.check_room()
+
+
+@pytest.mark.slow
+def test_a_running_bridge_takes_what_people_type_and_says_what_holds(tmp_path):
+    flags = ("--name", "Typed", "--sink", "null:", "--source", "pattern:", "--engine", "thread")
+    with running(tmp_path, *flags, "--set", "fade=1 min") as bridge:
+        bridge.until(lambda state: state["state"] == "RUNNING")
+        assert bridge.ask("parameters")["fade"] == 60
+        asked = {"size": [320, 192], "freeze": 1, "hold_s": "0,5 min"}
+        kept = {"size": "320x192", "freeze": True, "hold_s": 30}
+        assert bridge.ask("parameters", asked, "PATCH") == kept
+        for _ in range(3):
+            bridge.osc("/bridge/mix", 5.0)
+        bridge.osc("/bridge/*", 0.25)
+        bridge.until(lambda _: bridge.ask("parameters")["anti_flicker"] == 0.25)
+        assert bridge.ask("parameters")["mix"] == 1
+    log = (tmp_path / "logs" / "Typed.log").read_text("utf-8")
+    assert log.count("/bridge/mix: mix takes a number from 0 to 1, not 5; using 1.") == 1
+    assert "is now called" not in log
+    assert "OSC is received on UDP 127.0.0.1:" in log
