@@ -35,7 +35,7 @@ from collections.abc import Collection
 from importlib.metadata import version
 from importlib.resources import files
 
-SEEDS = (20261130, 20261201, 20261202, 20261130, 20261131)
+SEEDS = (20261130, 20261201, 20261202, 20261130, 20261131, 20261132)
 SIXTY = 60
 RANKS = 5000
 CONCRETE = 4.0
