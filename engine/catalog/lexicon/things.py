@@ -91,7 +91,8 @@ gingham, picnic: red white blush / checks
 tuxedo, suit, tie: black charcoal white navy / weave
 uniform, badge: navy slate gold white / weave
 paper, envelope, document: cream white beige tan / triangles
-notebook, diary, essay, text: white azure grey navy / strokes
+text: white black grey / hatch
+notebook, diary, essay: white azure grey navy / strokes
 plastic, balloon: red yellow azure white green / dots
 foil, tin: silver white grey azure / triangles
 petrol, gasoline, fuel, diesel: black amber umber brown / waves
