@@ -471,9 +471,19 @@ class Session:
             uptime=round(now - self._began, 1),
             memory=_memory(os.getpid()),
             worker_memory=_memory(link.pid) if link else 0.0,
+            **self._gpu_told(str(engine["device"])),
             download=str(download),
             download_progress=round(download.part, 3),
         )
+
+    def _gpu_told(self, device: str) -> dict[str, Any]:
+        """The part of `Status` about the GPU."""
+        load = self._machine.gpu_load(device)
+        return {
+            "gpu_temperature": load.temperature or 0,
+            "gpu_memory": round((load.used or 0) / 1e6, 1),
+            "gpu_slowed_by": load.slowed_by,
+        }
 
     def _ends_told(self, link: WorkerClient | None) -> dict[str, Any]:
         """The part of `Status` about source, sink and output clock."""

@@ -50,7 +50,7 @@ class Status:
     state: str = status_field("IDLE", "State of the engine.")
     reason: str = status_field("", "Why, in one sentence.")
     pipeline: str = status_field("", "Pipeline whose frames are shown.")
-    pipeline_asked: str = status_field("", "Pipeline requested at start that still lacks files.")
+    pipeline_asked: str = status_field("", "Pipeline requested at start that cannot run yet.")
     loading: str = status_field("", "Pipeline being loaded, if any.")
     progress: float = status_field(1.0, "Loading progress, 0 to 1.", "", "gauge")
     phase: str = status_field("", "Current step of loading.")
@@ -105,6 +105,12 @@ class Status:
     )
     alarm_problem: str = status_field("", "Why the last alarm was not delivered; empty if it was.")
     engine_size: str = status_field("", "Size the engine works at.", "px")
+    device: str = status_field("", "What the engine computes on: a GPU's name, or CPU.")
+    gpu_temperature: int = status_field(0, "Temperature of the GPU; 0 if unknown.", "°C", "gauge")
+    gpu_memory: float = status_field(0.0, "Memory in use on the GPU.", "MB", "gauge")
+    gpu_slowed_by: str = status_field(
+        "", "What slows the GPU: heat, power limit, power supply; empty if nothing does."
+    )
     output_size: str = status_field("", "Size of the frames sent.", "px")
     worker: int = status_field(0, "Process id of the engine worker; 0 for none.")
     uptime: float = status_field(0.0, "Time since start.", "s", "gauge")

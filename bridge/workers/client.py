@@ -189,6 +189,7 @@ class WorkerClient:
         self.loaded = False
         self.degraded = ""
         self.invents = False  # generates without input: it was granted no frames
+        self.device = ""
         self.error = ""
         self.code: int | None = None
         self.blames: Mapping[str, str] = {}  # load parameters whose files cannot be used, and why
@@ -557,7 +558,9 @@ class WorkerClient:
                 self.state, self.loaded = EngineState.LOADING, False
             case LoadProgress(phase=phase, part=part):
                 self.progress = phase, part
-            case PipelineReady():
+            case PipelineReady(device=device):
+                self.device = device
+                log.info("%s runs on %s", self.row.id, device)
                 self.state, self.loaded = EngineState.WARMUP, True
                 self.requests.put(message)
             case PipelineSwapped() | PipelineKept():

@@ -307,6 +307,7 @@ class EngineHost:
             "restarts": self.restarts,
             "dropped_input": link.inbox.dropped if link else 0,
             "engine_size": "x".join(map(str, link.size)) if link and link.size else "",
+            "device": link.device if link else "",
             "worker": link.pid if link and not link.gone else 0,
             "notes": link.report if link else {},
         }

@@ -13,6 +13,7 @@ from bridge.settings import Settings
 from bridge.workers.card import CardCheck
 from bridge.workers.client import News, WorkerClient, WorkerConfig, WorkerPlace
 from bridge.workers.fit import Free, alone, fit_within, gpu_fit, now
+from bridge.workers.gpu_watch import GpuWatch
 from bridge.workers.lora_sizes import LoraSizes
 from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import Fit
@@ -33,6 +34,10 @@ class Machine(Protocol):
 
     def gpus(self) -> Sequence[devices.Gpu]:
         """Its GPUs, with their free memory now."""
+        ...
+
+    def gpu_load(self, device: str) -> devices.Load:
+        """How its chosen GPU, or else the one named `device`, is doing; never waits."""
         ...
 
     def free(self, mine: float = 0) -> Free:
@@ -99,10 +104,15 @@ class LocalMachine:
             cpu=cpu,
         )
         self._gpu_at_first = self._gpu_free()
+        self._watch = GpuWatch(self.gpus(), settings.gpu)
 
     def gpus(self) -> Sequence[devices.Gpu]:
         """See `Machine.gpus`."""
         return devices.gpus()
+
+    def gpu_load(self, device: str) -> devices.Load:
+        """See `Machine.gpu_load`."""
+        return self._watch.now(device)
 
     def free(self, mine: float = 0) -> Free:
         """See `Machine.free`."""

@@ -323,8 +323,11 @@ class PipelineKept:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineReady:
     """A pipeline is loaded and has made nothing yet. The answer gives its initial values: how many
-    frames a block takes may depend on them, and loading may have taken minutes.
+    frames a block takes may depend on them, and loading may have taken minutes. It computes on `device`:
+    the name of a GPU, or CPU.
     """
+
+    device: Sentence = "CPU"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

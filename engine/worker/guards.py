@@ -56,6 +56,14 @@ def is_cuda_error(error: BaseException) -> bool:
     return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
 
 
+def device_name() -> str:
+    """What this process computes on: the GPU's name, or CPU."""
+    torch = sys.modules.get("torch")  # no pipeline uses a GPU without it
+    if torch is None or not torch.cuda.is_initialized():
+        return "CPU"
+    return str(torch.cuda.get_device_name())
+
+
 def release_memory() -> None:
     """Free unused memory: reference cycles, and the GPU memory that torch caches."""
     gc.collect()

@@ -84,6 +84,7 @@ from engine.system.parent import die_with_parent
 from engine.system.waking import wake_in_time
 from engine.worker.guards import (
     checked_output,
+    device_name,
     half_size,
     is_cuda_error,
     is_out_of_memory,
@@ -240,7 +241,7 @@ class Worker:
     def _ask_values(self) -> None:
         """Ask for the parameters of the first block."""
         self._steering = None
-        self._tell(PipelineReady())
+        self._tell(PipelineReady(device=brief(device_name())))
 
     def _swap(self, order: LoadPipeline) -> None:
         """Swap in another pipeline of the family; on failure this one stays.

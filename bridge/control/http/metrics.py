@@ -10,7 +10,12 @@ from bridge import __version__
 from bridge.control.bridge_api import BridgeApi
 from bridge.state.status import STATUS
 
-UNITS = {"ms": ("_seconds", 1e-3), "s": ("_seconds", 1.0), "MB": ("_bytes", 1e6)}  # base units
+UNITS = {
+    "ms": ("_seconds", 1e-3),
+    "s": ("_seconds", 1.0),
+    "MB": ("_bytes", 1e6),
+    "°C": ("_celsius", 1.0),
+}  # base units
 
 
 class _State(Collector):

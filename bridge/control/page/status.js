@@ -7,6 +7,7 @@ const FIGURES = [
   ["fps", "fps shown"], ["latency", "latency ms"], ["longest_gap", "longest gap ms"],
   ["black_frames", "black frames"], ["input_fps", "fps in"], ["output_fps", "fps out"],
   ["dropped_output", "drops"], ["restarts", "restarts"], ["engine_size", "engine size"],
+  ["device", "runs on"], ["gpu_temperature", "GPU"],
 ];
 
 const cells = new Map();
@@ -33,7 +34,19 @@ export function show(news) {
   say("sink", known.sink);
   if (news.error !== undefined) complaint(news.error ? "" : complained);
   for (const [name, { cell, value }] of cells) value.textContent = shown(known[name]);
+  showGpu(known);
   cells.get("black_frames")?.cell.classList.toggle("bad", known.black_frames > 0);
+}
+
+// All of the GPU in one figure, which only a machine that has one shows.
+function showGpu({ gpu_temperature: heat, gpu_memory: megabytes, gpu_slowed_by: slowed }) {
+  const { cell, value } = cells.get("gpu_temperature") ?? {};
+  if (!cell) return;
+  const parts = [heat && `${heat} °C`, megabytes && `${(megabytes / 1000).toFixed(1)} GB`,
+    slowed && `slowed by ${slowed}`];
+  value.textContent = parts.filter(Boolean).join(", ");
+  cell.hidden = !value.textContent;
+  cell.classList.toggle("bad", Boolean(slowed));
 }
 
 // The newer of the two: a request refused here, or a problem of the bridge.

@@ -378,6 +378,21 @@ def test_there_is_room_between_the_tabs_and_what_they_show(opened, width, role):
         assert min(gaps) >= 6
 
 
+def test_the_figures_name_the_device_and_how_the_gpu_is_doing(opened):
+    cell = "document.querySelector('#figures [title^=\"Temperature of the GPU\"]')"
+    with opened() as (desk, page):
+        desk.now = {**desk.now, "device": "CPU", "fps": 10.0}
+        page.until("document.getElementById('figures').innerText.includes('CPU')")
+        assert page.run(f"{cell}.hidden")
+        desk.now = {
+            **desk.now, "device": "NVIDIA H100", "gpu_temperature": 83, "gpu_memory": 12345.0,
+            "gpu_slowed_by": "heat",
+        }  # fmt: skip
+        page.until(f"{cell}.innerText.includes('83 °C, 12.3 GB, slowed by heat')")
+        assert "NVIDIA H100" in page.run("document.getElementById('figures').innerText")
+        assert page.run(f"{cell}.classList.contains('bad')")
+
+
 def test_a_source_is_typed_and_what_is_none_stays_said(opened):
     with opened([]) as (desk, page):
         page.run("document.getElementById('sources').scrollIntoView()")

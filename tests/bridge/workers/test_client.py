@@ -52,6 +52,20 @@ def test_at_first_a_worker_is_told_what_to_load_and_then_with_which_values():
         assert worker.load.size == "64x48", "what it follows from block to block"
 
 
+def test_what_it_computes_on_is_known_once_it_is_ready_and_logged(caplog):
+    caplog.set_level("INFO")
+    with played(PAINTER) as worker:
+        assert worker.client.device == ""
+        worker.says(PipelineReady(device="NVIDIA GeForce RTX 4090"))
+        worker.news_of(PipelineReady)
+        assert worker.client.device == "NVIDIA GeForce RTX 4090"
+    with played(PAINTER) as worker:
+        worker.says(PipelineReady())
+        worker.news_of(PipelineReady)
+        assert worker.client.device == "CPU"
+    assert "painter runs on NVIDIA GeForce RTX 4090" in caplog.messages
+
+
 def test_only_the_newest_values_go_out_and_only_with_a_grant():
     with played(HOG) as worker:
         for number in range(2, 200):
