@@ -53,7 +53,7 @@ def test_at_first_a_worker_is_told_what_to_load_and_then_with_which_values():
 
 
 def test_what_it_computes_on_is_known_once_it_is_ready_and_logged(caplog):
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="bridge.workers.client")
     with played(PAINTER) as worker:
         assert worker.client.device == ""
         worker.says(PipelineReady(device="NVIDIA GeForce RTX 4090"))
