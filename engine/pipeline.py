@@ -28,7 +28,9 @@ class Context:
     ones; `progress(phase, done, total)` reports loading progress and may be called from the loading
     thread as often as needed. `size` is the requested one, WIDTHxHEIGHT or auto; another may be
     requested at any time. `shared` is the same for all pipelines of a worker: what one leaves there
-    under its family's name, the next of that family need not load again.
+    under its family's name, the next of that family need not load again. `cache` is a folder for
+    what is faster the second time, or None. `trying(what)` reports what the process may die of now,
+    and "" once it held.
     """
 
     assets: Path
@@ -37,6 +39,8 @@ class Context:
     more_models: tuple[Path, ...] = ()
     size: str = "auto"
     shared: dict[str, Any] = field(default_factory=dict[str, Any])
+    cache: Path | None = None
+    trying: Callable[[str], None] = lambda what: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class Pipeline(Protocol):
 
     One whose row is `guided` has two additions: `guided(parameters)` returns how many images of
     each guide its next block takes if it takes no frames, 0 if it takes no guides now; and its call
-    takes the block's `Guides` after the parameters.
+    takes the block's `Guides` after the parameters. One that can make smaller blocks without input
+    has `halve(halved)`: half the size from now on, or no longer, with its stream's memory freed.
     """
 
     def __init__(self, load: Any, context: Context) -> None: ...
@@ -101,6 +106,10 @@ class UnusableOutput(ValueError):
     """A block is NaN, infinite or flat: it is dropped and the stream reset."""
 
 
+class RungFailed(RuntimeError):
+    """What makes passes fast failed while frames are shown: a new worker runs a slower way."""
+
+
 def build(target: str, load: Load, context: Context) -> Pipeline:
     """Import `module:Class` and build it; ImportError names what is missing, and where it was
     needed.
@@ -127,6 +136,7 @@ __all__ = [
     "Output",
     "Parameters",
     "Pipeline",
+    "RungFailed",
     "UnusableOutput",
     "build",
 ]

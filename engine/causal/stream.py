@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.catalog.specs import CausalSpec
 from engine.causal.network.cache import KVCache, PassShape, TextCache
-from engine.causal.network.transformer import PATCH, CausalTransformer
+from engine.causal.network.transformer import PATCH, CausalTransformer, Layer
 from engine.causal.network.upload import to_device
 from engine.causal.network.vace import Hints
 from engine.causal.schedule import Level, Schedule, denoised, noised
@@ -53,9 +53,29 @@ class BlockInputs:
     recache_late: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Passes:
+    """Runs passes of one stream, each layer by `run_layer` if given.
+
+    It has no reference to the stream, so that nothing keeps an unused stream alive.
+    """
+
+    network: CausalTransformer
+    window: KVCache
+    text: TextCache
+    hints: Hints | None
+    run_layer: Layer | None = None
+
+    def __call__(self, plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
+        """Return the flow of a pass; see `CausalTransformer.forward`."""
+        memory = self.window, self.text, self.hints
+        return self.network(latents, timesteps, plan, *memory, self.run_layer)
+
+
 def seeded(seed: int, shape: Sequence[int], device: torch.device) -> Draw:
     """Noise for one block, reproducible from the seed; `shape` is (channels, height, width)."""
-    generator = torch.Generator(device).manual_seed(seed)
+    meta = device.type == "meta"  # in a rehearsal, which has no numbers
+    generator = None if meta else torch.Generator(device).manual_seed(seed)
     channels, height, width = shape
 
     def draw(frames: int) -> Tensor:
@@ -92,7 +112,8 @@ class LatentStream:
         vace = network.vace is not None
         self.hints = Hints(spec, *tokens, self.rows, dtype, device) if vace else None
         self._references: tuple[Tensor, Tensor, Tensor] | None = None  # tokens, latents, noise
-        self.run: Run = self._plain
+        self.passes = Passes(network, self.window, self.text, self.hints)
+        self.run: Run = self.passes
         self._clean = Schedule(spec.shift).level(0.0)
         channels = spec.network.channels
         self._timesteps = torch.zeros(self.rows, spec.window, device=device)
@@ -293,6 +314,3 @@ class LatentStream:
             rows = [noised(shown, noise, level.sigma) for level in levels]
             latents = torch.cat((torch.cat(rows), latents), 2)
         return self.run(plan, latents, timesteps)
-
-    def _plain(self, plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
-        return self.network(latents, timesteps, plan, self.window, self.text, self.hints)

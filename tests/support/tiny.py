@@ -6,12 +6,14 @@ from typing import Any
 
 import torch
 
-from engine.catalog.specs import CausalSpec, NetworkSize
+from engine.catalog.specs import LONGLIVE, CausalSpec, NetworkSize
 from engine.causal.network.attention import sdpa
 from engine.causal.network.transformer import CausalTransformer
+from engine.causal.network.vace import empty_vace
 from engine.causal.network.wan_weights import random_transformer
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
+from engine.weights.checkpoint import randomised
 
 torch.set_num_threads(1)  # tensors this small only wait for each other
 
@@ -30,6 +32,17 @@ def tiny_stream(
     """A stream of that row with random weights strong enough that rules show, and a prompt."""
     size = replace(SIZE, layers=layers)
     network = CausalTransformer(random_transformer(size, dtype, device, std=0.12), sdpa)
+    stream = LatentStream(replace(spec, network=size), network, *LATENT)
+    stream.prompt(prompt(0))
+    return stream
+
+
+def tiny_vace_stream(spec: CausalSpec = LONGLIVE) -> LatentStream:
+    """A stream with random VACE weights."""
+    size = replace(SIZE, vace_layers=(0,))
+    vace = randomised(empty_vace(size), torch.float32, "cpu", seed=1, std=0.12)
+    wan = random_transformer(size, torch.float32, "cpu", std=0.12)
+    network = CausalTransformer(wan, sdpa, vace)
     stream = LatentStream(replace(spec, network=size), network, *LATENT)
     stream.prompt(prompt(0))
     return stream

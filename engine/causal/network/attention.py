@@ -1,12 +1,12 @@
-"""Attention behind one interface: the kernel is chosen once, by name.
+"""Attention kernels: what each is called, which suit a device, and the function behind a name.
 
-Every kernel takes queries (rows, tokens, heads, width) and keys and values (rows, others, heads,
-width), and returns the queries' shape. All are exact except `sage`, which computes in 8 bits and
-is therefore never chosen automatically.
+A kernel takes queries (rows, tokens, heads, width) and keys and values (rows, others, heads,
+width), and gives the queries' shape. All are exact but `sage`, which computes in 8 bits and is
+therefore never chosen by itself. A kernel's package is imported when the kernel is chosen, and
+never in a pass: torch could not compile a layer that imports.
 """
 
 from collections.abc import Callable
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TypeAlias
@@ -22,7 +22,7 @@ Attention: TypeAlias = Callable[[Tensor, Tensor, Tensor, "Tensor | None"], Tenso
 
 
 def sdpa(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
-    """torch's own: cuDNN, FlashAttention 2 or memory-efficient, depending on the shapes.
+    """torch's own: cuDNN, FlashAttention 2 or memory-efficient, whichever fits the shapes.
 
     `bias` (rows, others) is added to every score of its key.
     """
@@ -31,57 +31,79 @@ def sdpa(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> 
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2)
 
 
-def flex(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
-    """FlexAttention (needs Triton): as fast as FlashAttention 2 even with a bias."""
-    q, k, v = (part.transpose(1, 2) for part in (queries, keys, values))
-    if bias is None:
-        return _flex()(q, k, v).transpose(1, 2)
+def _flex() -> Attention:
+    """FlexAttention (needs Triton): as fast as FlashAttention 2 where a bias is given."""
+    from torch.nn.attention.flex_attention import flex_attention
 
-    def biased(score: Tensor, row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        return score + bias[row, key]
+    run = compile_static(flex_attention, fullgraph=False)
 
-    return _flex()(q, k, v, score_mod=biased).transpose(1, 2)
+    def flex(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
+        q, k, v = (part.transpose(1, 2) for part in (queries, keys, values))
+        if bias is None:
+            return run(q, k, v).transpose(1, 2)
 
+        def biased(score: Tensor, row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+            return score + bias[row, key]
 
-def flash3(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
-    """FlashAttention 3 (Hopper); it does not support a bias, so a biased pass uses `sdpa`."""
-    if bias is not None:
-        return sdpa(queries, keys, values, bias)
-    attend: Callable[..., Tensor | tuple[Tensor, ...]]  # some versions also return the log-sum-exp
-    attend = import_module("flash_attn_interface").flash_attn_func
-    found = attend(queries, keys, values)
-    return found[0] if isinstance(found, tuple) else found
+        return run(q, k, v, score_mod=biased).transpose(1, 2)
+
+    return flex
 
 
-def sage(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
-    """SageAttention: 8-bit scores, so not exact; a biased pass uses `sdpa`."""
-    if bias is not None:
-        return sdpa(queries, keys, values, bias)
-    return import_module("sageattention").sageattn(queries, keys, values, tensor_layout="NHD")
+def _flash3() -> Attention:
+    """FlashAttention 3 (Hopper); it takes no bias, so a biased pass goes to torch's own."""
+    # with the scores' sums, in some versions
+    attend: Callable[..., Tensor | tuple[Tensor, ...]]
+    attend = import_module(ATTENTION["flash3"]).flash_attn_func
+
+    def flash3(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
+        if bias is not None:
+            return sdpa(queries, keys, values, bias)
+        found = attend(queries, keys, values)
+        return found[0] if isinstance(found, tuple) else found
+
+    return flash3
 
 
-KERNELS: dict[str, Attention] = {"sdpa": sdpa, "flex": flex, "flash3": flash3, "sage": sage}
+def _sage() -> Attention:
+    """SageAttention: 8-bit scores, so not exact; a biased pass goes to torch's own."""
+    attend: Callable[..., Tensor] = import_module(ATTENTION["sage"]).sageattn
+
+    def sage(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
+        if bias is not None:
+            return sdpa(queries, keys, values, bias)
+        return attend(queries, keys, values, tensor_layout="NHD")
+
+    return sage
 
 
-def attention(name: str, device: torch.device) -> Attention:
-    """The kernel called `name`; `auto` is the fastest exact one available on the device.
+KERNELS: dict[str, Callable[[], Attention]] = {
+    "sdpa": lambda: sdpa,
+    "flex": _flex,
+    "flash3": _flash3,
+    "sage": _sage,
+}
 
-    ImportError, with the cure, if the package of a kernel requested by name is missing.
+
+def kernel_for(name: str, device: torch.device) -> str:
+    """The kernel that a name stands for; `auto` is the fastest exact one that runs on the device.
+
+    ImportError, with the cure, when one is asked for by name and its package is missing.
     """
     if name == "auto":
         hopper = device.type == "cuda" and torch.cuda.get_device_capability(device)[0] == 9
-        return flash3 if hopper and find_spec(ATTENTION["flash3"]) else sdpa
+        return "flash3" if hopper and find_spec(ATTENTION["flash3"]) else "sdpa"
     package = ATTENTION.get(name)
     if package and find_spec(package) is None:
         raise ImportError(
-            f"attention={name} needs the package {package}; install it or choose attention=auto.",
+            f"The attention {name!r} needs the package {package}; install it, or choose auto.",
             name=package,
         )
-    return KERNELS[name]
+    return name
 
 
-@cache
-def _flex() -> Callable[..., Tensor]:
-    from torch.nn.attention.flex_attention import flex_attention
-
-    return compile_static(flex_attention, fullgraph=False)
+def attention(name: str, device: torch.device) -> Attention:
+    """The function of a kernel, its package imported; errors as `kernel_for`, and whatever a
+    broken package raises.
+    """
+    return KERNELS[kernel_for(name, device)]()

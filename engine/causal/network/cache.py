@@ -6,7 +6,8 @@ and uploaded as small tensors; a pass reads nothing back.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
 import torch
@@ -137,6 +138,30 @@ class KVCache:
             read=per_token(self._key_angles, seen) if self._key_angles else None,
             bias=self._bias[seen].flatten(1, 2) if plan.biased else None,
         )
+
+    @contextmanager
+    def rehearsing(self, plan: PassShape) -> Generator[None]:
+        """Lay out a pass of that shape that is not of this stream; afterwards all is as before."""
+        frames = range(plan.skipped, plan.frames)
+        slots = [row * self.spec.window + n for row in range(plan.rows) for n in frames]
+        written = to_device(slots, self._device, torch.long)
+        small = [self._slots, self._bias, *self._query_angles, *self._key_angles]
+        kept = [tensor.clone() for tensor in small]
+        caches = (self.keys, self.values) if any(self.ends) else ()  # else they hold nothing
+        held = [cache[:, written] for cache in caches]
+        try:
+            own = written.view(plan.rows, -1)
+            self._slots[: plan.rows, plan.skipped : plan.frames].copy_(own)
+            self._bias.zero_()
+            for angles in (self._query_angles, self._key_angles):
+                for table, value in zip(angles, (1, 0), strict=False):
+                    table.fill_(value)
+            yield
+        finally:
+            for tensor, before in zip(small, kept, strict=True):
+                tensor.copy_(before)
+            for cache, before in zip(caches, held, strict=True):
+                cache[:, written] = before
 
     def spread(self) -> None:
         """Copy the frames of row 0 to every row."""

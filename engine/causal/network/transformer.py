@@ -8,7 +8,10 @@ latent frame.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from copy import copy
+from functools import lru_cache
+from types import FunctionType
 from typing import TypeAlias
 
 import torch
@@ -31,6 +34,7 @@ Memory: TypeAlias = tuple[Tensor, Tensor]  # one layer's keys and values
 Block: TypeAlias = WanTransformerBlock | WanVACETransformerBlock
 
 SHAPES = 64  # limit of compiled pass shapes: a filling window, a recache, each with hints
+PROGRAMS = 4  # shapes of stream whose compiled layers are kept
 PATCH = 2  # latent pixels per token, in both directions
 
 
@@ -47,19 +51,10 @@ class CausalTransformer(nn.Module):
         self.wan = wan
         self.vace = vace
         self.attend = attention
-        self.layer = self._layer
-        self.eps = wan.config["eps"]
+        self.eps: float = wan.config["eps"]
         self.register_buffer("modulation", _tables(wan.blocks), persistent=False)
         if vace is not None:
             self.register_buffer("vace_modulation", _tables(vace.blocks), persistent=False)
-
-    def compile(self, backend: str = "inductor") -> None:
-        """Compile the layers with torch (needs Triton): one program shared by all of them, for each
-        shape of pass.
-        """
-        if self.layer == self._layer:
-            torch.compiler.config.recompile_limit = SHAPES
-            self.layer = compile_static(self._layer, backend=backend)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -79,24 +74,26 @@ class CausalTransformer(nn.Module):
         window: KVCache,
         text: TextCache,
         hints: Hints | None = None,
+        run_layer: "Layer | None" = None,
     ) -> Tensor:
         """The flow of one block, in float32.
 
         `latents` is (rows, channels, frames, height, width), with the plan's references before the
         block's own frames; `timesteps` (rows, frames) from 0 to 1000; `plan` is the result of
-        `window.begin`. A hinted plan needs `hints`.
+        `window.begin`. A hinted plan needs `hints`. `run_layer` replaces `layer`, compiled.
         """
+        run, how = run_layer or layer, (self.attend, self.eps)
         time, steps = self._times(timesteps)
         modulation = _modulated(self.modulation, steps)
         whole = self._tokens(latents.to(self.dtype), self.wan.patch_embedding)
         tokens, sight = whole[:, plan.references :], window.sight(plan)
         vace = self.vace if plan.hinted else None
-        branch = self._hints(vace, whole, steps, plan, hints) if vace and hints else None
-        for layer, block in enumerate(self.wan.blocks):
-            past = window.keys[layer], window.values[layer]
-            words = text.words(layer, plan)
-            tokens = self.layer(block, tokens, modulation[layer], sight, past, words)
-            if vace and hints and branch and layer in vace.after:
+        branch = self._hints(run, vace, whole, steps, plan, hints) if vace and hints else None
+        for place, block in enumerate(self.wan.blocks):
+            past = window.keys[place], window.values[place]
+            words = text.words(place, plan)
+            tokens = run(block, tokens, modulation[place], sight, past, words, *how)
+            if vace and hints and branch and place in vace.after:
                 hint = next(branch)[:, plan.references :]
                 tokens = torch.addcmul(tokens, hint, hints.scale)
         return self._flow(tokens, time, latents.shape, plan)
@@ -125,7 +122,13 @@ class CausalTransformer(nn.Module):
         return self._tokens(context.to(self.device, self.dtype), patches)
 
     def _hints(
-        self, vace: Vace, whole: Tensor, steps: Tensor, plan: PassShape, hints: Hints
+        self,
+        run: "Layer",
+        vace: Vace,
+        whole: Tensor,
+        steps: Tensor,
+        plan: PassShape,
+        hints: Hints,
     ) -> Iterator[Tensor]:
         """VACE's hints in order; each layer runs when its hint is needed."""
         modulation = _modulated(self.vace_modulation, steps[:, :, :1])
@@ -134,56 +137,9 @@ class CausalTransformer(nn.Module):
             if block.proj_in is not None:
                 control = block.proj_in(control) + whole
             words = hints.text.words(place, plan)
-            control = self.layer(block, control, modulation[place], sight, None, words)
+            how = self.attend, self.eps
+            control = run(block, control, modulation[place], sight, None, words, *how)
             yield block.proj_out(control)
-
-    def _layer(
-        self,
-        block: Block,
-        x: Tensor,
-        modulation: Tensor,
-        sight: PassView,
-        past: Memory | None,
-        words: Memory,
-    ) -> Tensor:
-        """One layer; `x` is (rows, frames, tokens, dim), `modulation` (6, rows, frames, 1, dim)."""
-        shift, scale, gate, shift_ffn, scale_ffn, gate_ffn = modulation.unbind()
-        seen = torch.addcmul(shift, self._norm(x), scale)
-        x = torch.addcmul(x, gate, self._look_back(block.attn1, seen, sight, past))
-        seen = F.layer_norm(x, x.shape[-1:], block.norm2.weight, block.norm2.bias, self.eps)
-        x = x + self._read_text(block.attn2, seen, words)
-        seen = torch.addcmul(shift_ffn, self._norm(x), scale_ffn)
-        up, down = block.ffn.net[0].proj, block.ffn.net[2]
-        return torch.addcmul(x, gate_ffn, down(F.gelu(up(seen), approximate="tanh")))
-
-    def _look_back(
-        self, attention: WanAttention, x: Tensor, sight: PassView, past: Memory | None
-    ) -> Tensor:
-        """Attention of a block's tokens over the window, including their own keys; only over
-        themselves without a past.
-        """
-        flat = x.flatten(1, 2)
-        queries = rotated(_heads(attention.norm_q(attention.to_q(flat)), attention), *sight.asked)
-        keys = _heads(attention.norm_k(attention.to_k(flat)), attention)
-        values = _heads(attention.to_v(flat), attention)
-        if sight.read is None:
-            keys = rotated(keys, *sight.asked)
-        if past is not None:
-            sight.store(past[0], keys)
-            sight.store(past[1], values)
-            keys, values = sight.seen(past[0]), sight.seen(past[1])
-        if sight.read is not None:
-            keys = rotated(keys, *sight.read)
-        found = self.attend(queries, keys, values, sight.bias)
-        return attention.to_out[0](found.flatten(2)).view_as(x)
-
-    def _read_text(self, attention: WanAttention, x: Tensor, words: Memory) -> Tensor:
-        queries = _heads(attention.norm_q(attention.to_q(x.flatten(1, 2))), attention)
-        found = self.attend(queries, *words, None)
-        return attention.to_out[0](found.flatten(2)).view_as(x)
-
-    def _norm(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, x.shape[-1:], eps=self.eps)
 
     def _times(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """The time embedding (rows, frames, dim), and its six numbers for every channel of a layer:
@@ -211,12 +167,94 @@ class CausalTransformer(nn.Module):
         """Tokens to the flow of the block's own latents."""
         rows, channels, _, height, width = shape
         shift, scale = (self.wan.scale_shift_table[0] + time[:, :, None, None]).unbind(-2)
-        cells = self.wan.proj_out(torch.addcmul(shift, self._norm(tokens), 1 + scale))
+        cells = self.wan.proj_out(torch.addcmul(shift, _norm(tokens, self.eps), 1 + scale))
         cells = cells.view(
             rows, plan.frames, height // PATCH, width // PATCH, PATCH, PATCH, channels
         )
         flow = cells.permute(0, 6, 1, 2, 4, 3, 5)
         return flow.reshape(rows, channels, plan.frames, height, width).float()
+
+
+def layer(
+    block: Block,
+    x: Tensor,
+    modulation: Tensor,
+    sight: PassView,
+    past: Memory | None,
+    words: Memory,
+    attend: Attention,
+    eps: float,
+) -> Tensor:
+    """One layer; `x` is (rows, frames, tokens, dim), `modulation` (6, rows, frames, 1, dim)."""
+    shift, scale, gate, shift_ffn, scale_ffn, gate_ffn = modulation.unbind()
+    seen = torch.addcmul(shift, _norm(x, eps), scale)
+    x = torch.addcmul(x, gate, _look_back(block.attn1, seen, sight, past, attend))
+    seen = F.layer_norm(x, x.shape[-1:], block.norm2.weight, block.norm2.bias, eps)
+    x = x + _read_text(block.attn2, seen, words, attend)
+    seen = torch.addcmul(shift_ffn, _norm(x, eps), scale_ffn)
+    up, down = block.ffn.net[0].proj, block.ffn.net[2]
+    return torch.addcmul(x, gate_ffn, down(F.gelu(up(seen), approximate="tanh")))
+
+
+Layer: TypeAlias = Callable[
+    [Block, Tensor, Tensor, PassView, Memory | None, Memory, Attention, float], Tensor
+]
+
+
+@lru_cache(maxsize=PROGRAMS)
+def compiled_layer(shape: Hashable, backend: str = "inductor") -> Layer:
+    """`layer`, compiled by torch (needs Triton): one program shared by all layers, for each shape
+    of pass.
+
+    Streams of one `shape` share the programs; those of the last few shapes are kept. torch counts
+    programs per code object and refuses to compile one too often, so each shape has its own.
+    """
+    torch.compiler.config.recompile_limit = SHAPES
+    own = FunctionType(layer.__code__.replace(), layer.__globals__, layer.__name__)
+    return compile_static(own, backend=backend)
+
+
+def _look_back(
+    attention: WanAttention, x: Tensor, sight: PassView, past: Memory | None, attend: Attention
+) -> Tensor:
+    """Attention of a block's tokens over the window, including their own keys; only over
+    themselves without a past.
+    """
+    flat = x.flatten(1, 2)
+    queries = rotated(_heads(attention.norm_q(attention.to_q(flat)), attention), *sight.asked)
+    keys = _heads(attention.norm_k(attention.to_k(flat)), attention)
+    values = _heads(attention.to_v(flat), attention)
+    if sight.read is None:
+        keys = rotated(keys, *sight.asked)
+    if past is not None:
+        sight.store(past[0], keys)
+        sight.store(past[1], values)
+        keys, values = sight.seen(past[0]), sight.seen(past[1])
+    if sight.read is not None:
+        keys = rotated(keys, *sight.read)
+    found = attend(queries, keys, values, sight.bias)
+    return attention.to_out[0](found.flatten(2)).view_as(x)
+
+
+def _read_text(attention: WanAttention, x: Tensor, words: Memory, attend: Attention) -> Tensor:
+    queries = _heads(attention.norm_q(attention.to_q(x.flatten(1, 2))), attention)
+    found = attend(queries, *words, None)
+    return attention.to_out[0](found.flatten(2)).view_as(x)
+
+
+def _norm(x: Tensor, eps: float) -> Tensor:
+    return F.layer_norm(x, x.shape[-1:], eps=eps)
+
+
+def first_layers(network: CausalTransformer, count: int = 2) -> CausalTransformer:
+    """A network of the first layers, which shares their weights."""
+    wan, vace = copy(network.wan), copy(network.vace)
+    blocks = nn.ModuleList([*wan.blocks][:count])
+    vars(wan)["_modules"] = {**dict(wan.named_children()), "blocks": blocks}  # its own dict
+    if vace is not None:
+        vace.blocks = vace.blocks[:count]
+        vace.after = {layer: layer for layer in range(len(vace.blocks))}
+    return CausalTransformer(wan, network.attend, vace)
 
 
 def _tables(blocks: Iterable[Block]) -> Tensor:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,6 +28,7 @@ from engine.causal.lora.files import (
     read_adapter,
 )
 from engine.causal.lora.layers import attach, merge
+from engine.causal.network.transformer import compiled_layer
 from engine.causal.network.wan_weights import empty_transformer, load_transformer
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
@@ -555,10 +557,7 @@ def test_adapted_blocks_share_one_program_and_a_new_strength_compiles_nothing() 
     stream, plain = tiny_stream(LONGLIVE), tiny_stream(LONGLIVE)
     given = uneven(plain.network.wan)
     handles = [handle for s in (stream, plain) for handle in attach(s.network.wan, given)]
-    network = stream.network
-    network.layer = torch.compile(
-        network._layer, fullgraph=True, dynamic=False, backend="aot_eager"
-    )
+    stream.run = replace(stream.passes, run_layer=compiled_layer("LoRA", "aot_eager"))
     with torch._dynamo.config.patch(error_on_recompile=True):
         for strength in (1.0, -2.0, 0.0):
             for handle in handles:

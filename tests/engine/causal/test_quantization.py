@@ -25,6 +25,7 @@ from engine.causal.network.quantization import (
     quantise,
     scaled_by_row,
 )
+from engine.causal.network.transformer import compiled_layer
 from engine.causal.network.vace import empty_vace
 from engine.causal.network.wan_weights import empty_transformer
 from engine.causal.stream import LatentStream
@@ -194,7 +195,7 @@ def test_a_block_in_8_bits_reads_nothing_back(spec: Any) -> None:
 @pytest.mark.slow
 def test_layers_in_8_bits_compile_without_a_break() -> None:
     plain, fast = small_stream(LONGLIVE), small_stream(LONGLIVE)
-    fast.network.compile(backend="aot_eager")
+    fast.run = replace(fast.passes, run_layer=compiled_layer("8 bits", "aot_eager"))
     for one, other in zip(run(plain, 2), run(fast, 2), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0.05)
 

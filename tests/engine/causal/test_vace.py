@@ -10,17 +10,16 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 
 from engine.catalog.specs import LONGLIVE, SPECS, CausalSpec
 from engine.causal.network.attention import sdpa
-from engine.causal.network.transformer import CausalTransformer
-from engine.causal.network.vace import empty_vace, load_vace
-from engine.causal.network.wan_weights import load_transformer, random_transformer
+from engine.causal.network.transformer import CausalTransformer, compiled_layer
+from engine.causal.network.vace import load_vace
+from engine.causal.network.wan_weights import load_transformer
 from engine.causal.noise import Motion
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.causal.vace_context import control_context, folded, reference_context, split
-from engine.weights.checkpoint import randomised
 from tests.support.golden import TOLERANCE, Fixture
 from tests.support.slow_cases import rest_slow
-from tests.support.tiny import LATENT, SIZE, prompt, run
+from tests.support.tiny import LATENT, prompt, run, tiny_vace_stream
 
 
 def flows(fixture: Fixture, **wrong: Any) -> list[torch.Tensor]:
@@ -90,17 +89,6 @@ def test_a_mask_folded_by_columns_or_by_floor_is_noticed() -> None:
                            fixture["out.k1.mask64"])  # fmt: skip
 
 
-def tiny_vace_stream(spec: CausalSpec = LONGLIVE) -> LatentStream:
-    """A stream with random VACE weights."""
-    size = replace(SIZE, vace_layers=(0,))
-    vace = randomised(empty_vace(size), torch.float32, "cpu", seed=1, std=0.12)
-    wan = random_transformer(size, torch.float32, "cpu", std=0.12)
-    network = CausalTransformer(wan, sdpa, vace)
-    stream = LatentStream(replace(spec, network=size), network, *LATENT)
-    stream.prompt(prompt(0))
-    return stream
-
-
 def steered(stream: LatentStream, blocks: int, scale: float, **more: Any) -> list[torch.Tensor]:
     """Blocks under a constant control; `more` are further `BlockInputs`."""
     levels = Schedule(stream.spec.shift).levels(next(iter(stream.spec.steps.values())))
@@ -153,7 +141,7 @@ def test_motion_lowers_the_noise_and_stillness_raises_it() -> None:
 def test_compiled_layers_go_through_every_shape_of_pass() -> None:
     """A filling window, a re-cache, hints with and without references: each is another shape."""
     plain, compiled = tiny_vace_stream(), tiny_vace_stream()
-    compiled.network.compile(backend="aot_eager")
+    compiled.run = replace(compiled.passes, run_layer=compiled_layer("vace", "aot_eager"))
     made = []
     for stream in (plain, compiled):
         steered(stream, 2, 1.0)
