@@ -187,6 +187,11 @@ class Settings(BaseSettings):
         default=(),
         description="more folders with weights, such as those of ComfyUI or on another disk",
     )
+    cache: Path | None = Field(
+        default=None,
+        description="folder for compiled programs, which make later starts faster; by default "
+        "cache in --folder",
+    )
     host: str = Field(
         default="127.0.0.1",
         description="address to serve HTTP on; any but loopback needs --token",
@@ -269,7 +274,8 @@ class Settings(BaseSettings):
         mends = {name: mended(text) for name, text in texts.items() if name not in paths}
         mends |= {name: bare(text) for name, text in mends.items() if name != "source"}
         mends |= {name: _plain(name, mends[name]) for name in counted & mends.keys()}
-        single = {name: place(texts[name]) for name in ("folder", "models") if name in texts}
+        folders = [name for name in ("folder", "models", "cache") if name in texts]
+        single = {name: place(texts[name]) for name in folders}
         return {**values, **mends, **single}
 
     @field_validator("osc_feedback", "osc_allow", "allow_host", "more_models", mode="before")
@@ -326,6 +332,11 @@ class Settings(BaseSettings):
     def models_folder(self) -> Path:
         """The folder of the pipelines' weights."""
         return self.models or self.folder / "models"
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder of what makes later starts faster."""
+        return self.cache or self.folder / "cache"
 
     @property
     def assets(self) -> Path:

@@ -59,6 +59,7 @@ from engine.ipc.messages import (
     RingLost,
     RingMade,
     RingShort,
+    RungTried,
     Stop,
     TimeLimit,
     WorkerFailed,
@@ -76,6 +77,8 @@ log = logging.getLogger(__name__)
 WORKER = "engine.worker"  # the module that a worker's process runs
 SILENCE = 3.0  # seconds without a message beyond a worker's own limit until it counts as hung
 LOG_LINES = 200
+# where torch's compiler and Triton keep their programs, below the cache folder
+CACHES = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
 LAST_WORDS = 0.3  # seconds to read a dead worker's last output
 HELD = 1.0  # seconds that its pipe is read after its death; others holding it write nothing more
 LINES_A_SECOND = 200  # of a worker that go into the bridge's own log
@@ -109,6 +112,7 @@ class WorkerPlace:
     in_process: bool = True
     gpu: int | None = None
     cpu: bool = False
+    cache: Path | None = None
 
 
 @dataclass(slots=True)
@@ -188,6 +192,7 @@ class WorkerClient:
         self.state = EngineState.LOADING
         self.loaded = False
         self.degraded = ""
+        self.trying = ""  # what may take the process down now; it is written down
         self.invents = False  # generates without input: it was granted no frames
         self.device = ""
         self.error = ""
@@ -376,6 +381,7 @@ class WorkerClient:
         return BridgeHello(
             version=VERSION, worker=self._serial, assets=str(place.assets),
             models=str(place.models), more_models=tuple(map(str, place.more_models)),
+            cache=str(place.cache or ""),
         )  # fmt: skip
 
     def _load(self, orders: WorkerConfig) -> LoadPipeline:
@@ -406,6 +412,8 @@ class WorkerClient:
             return self._open_thread()
         chosen = devices.environment(self._place.gpu, cpu=self._place.cpu)
         environment = {**speaking_utf8(), "PYTHONUNBUFFERED": "1", **chosen}
+        if self._place.cache:
+            environment |= {name: str(self._place.cache / part) for name, part in CACHES.items()}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", WORKER],  # no modules from the current folder
             stdin=subprocess.PIPE,
@@ -575,6 +583,8 @@ class WorkerClient:
                 self._worker_short = text
             case QualityReduced(text=text):
                 self.degraded = text
+            case RungTried(what=what):
+                self.trying = what
             case WorkerFailed(text=text, code=code, unforeseen=unforeseen, blames=blames):
                 self.error = text + (logs.see() if unforeseen else "")
                 self.code, self.blames = code, blames
@@ -651,6 +661,8 @@ class WorkerClient:
         """Why the worker ended, in a sentence."""
         if self.asked_to_die:
             return "The engine worker was ended by `kill_engine`."
+        if self.trying:
+            return f"The engine worker died while trying {self.trying}; a slower way is used now."
         if self.error:
             return self.error
         if self._killed and sys.platform == "win32":

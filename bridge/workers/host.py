@@ -493,7 +493,11 @@ class EngineHost:
         if link.swapping and link.swapping is not loading:
             link.orders = link.swapping  # requested, and not the cause of death
         link.swapping = None
-        if link is self.coming and self.current:
+        if link is self.coming and link.trying and self._wish is None:
+            log.error("%s", link.why())
+            self._crew.coming = self._try(link.orders)  # on a lower rung, at most once per rung
+            self._seed()
+        elif link is self.coming and self.current:
             self._crew.coming = None
             self._troubles.refuse(f"{link.row.id} could not be loaded: {link.why()}")
             log.error(self.refused)
@@ -530,7 +534,7 @@ class EngineHost:
         now = perf_counter()
         (self._troubles.note if requested else self._troubles.died)(link.why(), now)
         self.restarts += 1
-        if link.asked_to_die:
+        if link.asked_to_die or link.trying:
             self._breaker.dismissed(link.started, now)
             log.info(self.trouble)
             return

@@ -102,6 +102,7 @@ class LocalMachine:
             in_process=settings.engine == "process",
             gpu=settings.gpu,
             cpu=cpu,
+            cache=settings.cache_folder,
         )
         self._gpu_at_first = self._gpu_free()
         self._watch = GpuWatch(self.gpus(), settings.gpu)

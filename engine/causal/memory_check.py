@@ -8,10 +8,12 @@ import torch
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import CausalSpec
 from engine.cost.fit import Fit, fit_of, pixels
-from engine.cost.memory import Setting
+from engine.cost.memory import Setting, need
 from engine.files.library import Library
 from engine.pipeline import Context, InsufficientMemory
 from engine.system import commit
+
+STREAM = ("window", "VACE context", "VAE past", "pictures", "working", "graphs")  # parts of one
 
 
 def checked_fit(
@@ -33,6 +35,19 @@ def checked_fit(
         cure = commit.cure() if device.type == "cpu" else ""
         raise InsufficientMemory(f"{replace(fit, cure=cure).told(spec.id)}.")
     return fit
+
+
+def stream_fits(
+    spec: CausalSpec,
+    load: CausalLoad,
+    size: tuple[int, int],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> bool:
+    """Whether one more stream of a size fits into the free memory, beside what is loaded."""
+    setting = Setting(value=dtype.itemsize, gpu=device.type == "cuda")
+    parts = need(spec, load, *size, setting)
+    return sum(parts.get(name, 0) for name in STREAM) <= _free(device)
 
 
 def kept_parts(load: CausalLoad, vae: str, text_encoder: str) -> list[str]:

@@ -12,41 +12,26 @@ from engine import sizes, steps
 from engine.catalog import specs
 from engine.catalog.controls import CausalLoad, CausalParameters
 from engine.causal.assembly import Parts, Sizes, assemble
-from engine.causal.block_inputs import Conditioning, Mode, frames_of, pictures_of
-from engine.causal.cuda_graphs import accelerate, way
+from engine.causal.block_inputs import PLACES, Mode, frames_of, pictures_of
+from engine.causal.ladder import Ladder, Record, about, rungs
+from engine.causal.memory_check import stream_fits
+from engine.causal.runs import Request, Runs, StreamRun
 from engine.causal.schedule import Level, Schedule
-from engine.causal.stream import LatentStream
 from engine.causal.text.prompts import Prompts
-from engine.causal.vae.streams import SIDE
+from engine.causal.warmup import Controls
 from engine.images.assets import Pictures
+from engine.images.scaling import resized
+from engine.parameters import describe
 from engine.pipeline import NO_GUIDES, Context, Guides, Image, UnusableOutput
 from engine.system import builds
 
 DEMO_NOTICE = "DEMO WEIGHTS: small and random; the output is abstract noise."
+# Live parameters that give passes another shape. The size comes from the run itself.
+SHAPING = (
+    *(spec.name for spec in describe(CausalParameters) if spec.shapes and spec.name != "size"),
+    *("cache_bias", "reference_weight", "reference_2_weight", "reference_3_weight"),
+)
 GLANCE = 0.005  # seconds between checks for the very first prompt
-
-
-class StreamRun:
-    """A continuous run: one size, one mode, one number of batched steps."""
-
-    def __init__(
-        self, parts: Parts, assets: Pictures, load: CausalLoad, size: tuple[int, int], rows: int
-    ) -> None:
-        width, height = size
-        spec, self.size, self.rows = parts.spec, size, rows
-        latent = height // SIDE, width // SIDE
-        self.stream = LatentStream(spec, parts.network, *latent, rows)
-        self.how = accelerate(self.stream, load.passes)
-        self._vae, self._assets = parts.vae, assets
-        self.begin("text")
-
-    def begin(self, mode: Mode) -> None:
-        """Clear the history and continue in `mode`."""
-        self.mode: Mode = mode
-        self.stream.reset()
-        self.stream.refer(None)  # the new conditioning sets them again
-        self.decoder = self._vae.decoder()
-        self.conditioning = Conditioning(self.stream, self._vae, self._assets, self.size, mode)
 
 
 def of_row(load: CausalLoad, context: Context, row: str) -> "CausalPipeline":
@@ -64,9 +49,14 @@ class CausalPipeline:
         self._prompts = Prompts(self._parts.encode, self._parts.note)
         self._schedule = Schedule(self.spec.shift)
         self._embedding: Tensor | None = None
-        self._take: StreamRun | None = None
+        device = parts.network.device
+        record = Record(context.cache, about(device, parts.spec.id))
+        self._ladder = Ladder(rungs(load, device), record, context.trying)
+        self._runs = Runs(parts, self._assets, self._ladder, context.progress, self._fits_beside)
+        self._held: dict[str, object] = {}  # values that shaped the last block, by name
         self._problems: list[str] = []
         self._ran: tuple[Level, ...] = ()  # the levels of the last block
+        self._halved = False  # after running out of memory
         self._noise = 1.0
         self._guides: list[str] = []  # the guides of the last block
         self._vace_scale = 0.0  # of the last block; 0 without VACE
@@ -77,7 +67,7 @@ class CausalPipeline:
     ) -> Self:
         """Load the pipeline of a spec, which may take minutes; see `assemble` for the errors."""
         # refused here rather than by the first block, which would make worker after worker exit
-        way(load.passes, builds.device(cuda=torch.cuda.is_available()))
+        rungs(load, torch.device(builds.device(cuda=torch.cuda.is_available())))
         return cls(load, context, assemble(spec, sizes, load, context))
 
     def wanted(self, parameters: CausalParameters) -> int:
@@ -85,7 +75,8 @@ class CausalPipeline:
         mode = self._mode(parameters, given=True)
         if mode == "text":
             return 0
-        continues = self._take is not None and self._take.mode == mode and self._take.stream.frame
+        run = self._runs.current
+        continues = run is not None and run.mode == mode and run.stream.frame
         frames = frames_of(self.spec, mode, begins=not continues)
         return pictures_of(frames, begins=not continues)
 
@@ -93,7 +84,8 @@ class CausalPipeline:
         """Images of each guide that a block without input frames takes; 0 without VACE."""
         if not self._steers(parameters):
             return 0
-        begins = self._take is None or not self._take.stream.frame
+        run = self._runs.current
+        begins = run is None or not run.stream.frame
         return pictures_of(frames_of(self.spec, "text", begins=begins), begins=begins)
 
     def __call__(
@@ -104,43 +96,55 @@ class CausalPipeline:
     ) -> Iterator[Image]:
         """Yield the block's images, each as soon as it is decoded."""
         self._assets.begin()
-        mode = self._mode(parameters, given=bool(images))
-        if guides.control and mode == "text":  # the stream continues without the input
-            mode = "control"
-        levels = self._levels(parameters)
-        size = self._size(images or guides.control, parameters.size)
-        take = self._ready(size, mode, len(levels) if self.spec.batch_steps else 1)
+        request, mode, levels = self._request(images, parameters, guides)
+        if not self._runs.ready(request) and (images or self._held["mode"] == "text"):
+            images, parameters, guides = self._as_before(images, parameters, guides)
+            request, mode, levels = self._request(images, parameters, guides)
+        self._held = {name: getattr(parameters, name) for name in SHAPING}
+        self._held["mode"] = mode
+        run = self._run(request, mode)
         moved = self._set_loras(parameters)
         if parameters.manage_cache and (moved or levels != self._ran):
-            take.begin(mode)
+            run.begin(mode)
         self._ran = levels
         self._guides = [name for name in ("control", "mask") if getattr(guides, name)]
-        self._prompt(take, parameters, anew=moved)
-        inputs = take.conditioning.inputs(images, parameters, levels, guides)
+        self._prompt(run, parameters, anew=moved)
+        inputs = run.conditioning.inputs(images, parameters, levels, guides)
         self._noise = inputs.noise_scale
         self._vace_scale = 0.0 if inputs.control is None else inputs.control_scale
-        latents = take.stream.block(inputs)
+        with self._ladder.watched():
+            latents = run.stream.block(inputs)
         if latents is None:
             return
-        for chunk in take.decoder(latents):
-            take.conditioning.shown(chunk)
+        for chunk in run.decoder(latents):
+            run.conditioning.shown(chunk)
             yield from _pictures(chunk)
-        take.stream.settle()
+        with self._ladder.watched():
+            run.stream.settle()
+        self._ladder.held()
+        self._runs.rest()
 
     def reset(self) -> None:
         """Clear the stream's history; the prompt stays."""
-        if self._take is not None:
-            self._take.begin(self._take.mode)
+        if run := self._runs.current:
+            run.begin(run.mode)
+
+    def halve(self, halved: bool) -> None:
+        """Make blocks without input at half the size, or no longer. Frees the stream's memory."""
+        self._halved = halved
+        self._runs.close()
 
     def report(self) -> Mapping[str, object]:
         """The current state, pending prompts and images, and notes for the user."""
-        take, parts = self._take, self._parts
+        run, parts = self._runs.current, self._parts
         return {
             "notice": DEMO_NOTICE if self._load.weights == "demo" else "",
-            "mode": take.mode if take else "",
-            "passes": take.how if take else "",
+            "mode": run.mode if run else "",
+            "passes": run.how if run else "",
+            "attention": self._ladder.rung.kernel,
+            "warm": self._runs.warmth,
             "device": str(parts.network.device),
-            "size": "x".join(map(str, take.size)) if take else "",
+            "size": "x".join(map(str, run.size)) if run else "",
             "memory": parts.memory,
             "precision": parts.precision,
             "loras": parts.strengths,
@@ -151,7 +155,8 @@ class CausalPipeline:
             "guides": self._guides,
             "problems": [
                 *self._prompts.problems, *self._assets.problems.values(), *self._problems,
-                *filter(None, [take.conditioning.problem if take else ""]), *parts.remarks,
+                *filter(None, [run.conditioning.problem if run else "", self._runs.problem]),
+                *self._ladder.remarks, *parts.remarks,
             ],
         }  # fmt: skip
 
@@ -159,7 +164,8 @@ class CausalPipeline:
         """Stop the threads and release everything; the pipeline cannot be used afterwards."""
         self._prompts.close()
         self._assets.close()
-        self._take = self._embedding = None
+        self._runs.close()
+        self._embedding = None
 
     def _mode(self, parameters: CausalParameters, *, given: bool) -> Mode:
         """The mode of a block, with images `given` or not."""
@@ -171,24 +177,68 @@ class CausalPipeline:
     def _steers(self, parameters: CausalParameters) -> bool:
         return parameters.vace_on and self._parts.network.vace is not None
 
-    def _ready(self, size: tuple[int, int], mode: Mode, rows: int) -> StreamRun:
+    def _request(
+        self, images: Sequence[Image], parameters: CausalParameters, guides: Guides
+    ) -> tuple[Request, Mode, tuple[Level, ...]]:
+        """What a block of these needs, its mode and its noise levels."""
+        mode = self._mode(parameters, given=bool(images))
+        if guides.control and mode == "text":  # the stream continues without the input
+            mode = "control"
+        levels = self._levels(parameters)
+        names = [f"reference{place}" for place in PLACES]
+        shown = [n for n in names if getattr(parameters, n) and getattr(parameters, f"{n}_weight")]
+        controls = Controls(
+            video=mode == "video",
+            references=len(shown) if self._steers(parameters) else None,
+            biased=parameters.cache_bias < 1,
+            clean_hints=parameters.vace_clean_pass,
+            late=parameters.prompt_change == "on_time",
+        )
+        size = self._size(images or guides.control, parameters.size)
+        return Request(size, len(levels) if self.spec.batch_steps else 1, controls), mode, levels
+
+    def _as_before(
+        self, images: Sequence[Image], parameters: CausalParameters, guides: Guides
+    ) -> tuple[Sequence[Image], CausalParameters, Guides]:
+        """A block in the shape of the last one, while what it was asked to be is prepared."""
+        run = self._runs.current
+        assert run is not None  # else all is ready
+        width, height = run.size
+
+        def scaled(images: Sequence[Image]) -> list[Image]:
+            return [resized(image, width, height) for image in images]
+
+        values = {**self._held, "size": f"{width}x{height}"}
+        mode = values.pop("mode")
+        if mode == "text":
+            images, guides = (), NO_GUIDES
+        guides = Guides(scaled(guides.control), scaled(guides.mask))
+        return scaled(images), parameters.model_copy(update=values), guides
+
+    def _fits_beside(self, size: tuple[int, int]) -> bool:
+        """Whether a second run of a size fits into the free memory."""
+        parts = self._parts
+        return stream_fits(parts.spec, self._load, size, parts.network.device, parts.network.dtype)
+
+    def _run(self, request: Request, mode: Mode) -> StreamRun:
         """The run that a block continues: the last one, or a new one if that is not possible."""
-        take = self._take
-        if take is None or take.size != size or take.rows != rows:
-            self._take = None  # frees its memory first
-            take = self._take = StreamRun(self._parts, self._assets, self._load, size, rows)
-            if self._embedding is not None:
-                take.stream.prompt(self._embedding)
-        if take.mode != mode or not take.stream.frame:
-            take.begin(mode)
-        return take
+        run = self._runs.of(request)
+        if not run.prompted and self._embedding is not None:
+            run.prompted = True
+            run.stream.prompt(self._embedding)
+        if run.mode != mode or not run.stream.frame:
+            run.begin(mode)
+        return run
 
     def _size(self, images: Sequence[Image], asked: str) -> tuple[int, int]:
         """Width and height of a block: the input's, or the requested size if there is no input."""
         given = (images[0].shape[1], images[0].shape[0]) if images else sizes.sides(asked)
-        return sizes.floored(*(given or self.spec.text_size), specs.TOKEN_SIDE)
+        width, height = given or self.spec.text_size
+        if self._halved and not images:
+            width, height = width // 2, height // 2
+        return sizes.floored(width, height, specs.TOKEN_SIDE)
 
-    def _prompt(self, take: StreamRun, parameters: CausalParameters, *, anew: bool) -> None:
+    def _prompt(self, run: StreamRun, parameters: CausalParameters, *, anew: bool) -> None:
         """Use the current state of the prompts; `anew` sets it again after the network changed.
         Waits only for the very first prompt.
         """
@@ -203,8 +253,8 @@ class CausalPipeline:
             sleep(GLANCE)
             embedding, changed = self._prompts.now()
         if anew or changed or self._embedding is None:
-            self._embedding = embedding
-            take.stream.prompt(embedding)
+            self._embedding, run.prompted = embedding, True
+            run.stream.prompt(embedding)
 
     def _set_loras(self, parameters: CausalParameters) -> bool:
         """Set the LoRAs' strengths; whether one changed, which makes the prompt's keys stale."""

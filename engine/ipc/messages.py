@@ -63,6 +63,7 @@ class Exit(IntEnum):
     MEMORY = 75
     CUDA = 76
     FILE = 77
+    RUNG = 78
 
 
 MEANING = {
@@ -71,6 +72,7 @@ MEANING = {
     Exit.UNUSABLE: "too many unusable frames in a row",
     Exit.LOAD: "its pipeline could not be loaded",
     Exit.FILE: "one of its files cannot be used",
+    Exit.RUNG: "its fastest way to compute failed; the next worker uses a slower one",
     Exit.PROTOCOL: (
         "it did not understand the bridge; restart the bridge, or reinstall spout-bridge"
     ),
@@ -216,6 +218,7 @@ class BridgeHello:
     assets: str
     models: str
     more_models: tuple[str, ...]
+    cache: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,8 +326,8 @@ class PipelineKept:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineReady:
     """A pipeline is loaded and has made nothing yet. The answer gives its initial values: how many
-    frames a block takes may depend on them, and loading may have taken minutes. It computes on `device`:
-    the name of a GPU, or CPU.
+    frames a block takes may depend on them, and loading may have taken minutes. It computes on
+    `device`: the name of a GPU, or CPU.
     """
 
     device: Sentence = "CPU"
@@ -396,9 +399,20 @@ class BlockUnusable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReduced:
-    """From now on blocks are made at half the size; the reason, in a sentence."""
+    """From now on blocks are made at half the size; the reason, in a sentence. Empty once they are
+    made at the requested size again.
+    """
 
     text: Sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RungTried:
+    """What is tried now, in words, and may take the whole process down: it is written down, so that
+    the next worker uses a slower way. Empty once it held.
+    """
+
+    what: Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -420,7 +434,7 @@ BridgeMessage: TypeAlias = (
 WorkerMessage: TypeAlias = (
     WorkerHello | Alive | TimeLimit | PipelineLoading | LoadProgress | PipelineSwapped
     | PipelineKept | PipelineReady | FrameRequest | RingAttached | RingLost | RingMade | RingShort
-    | BlockMade | BlockUnusable | QualityReduced | WorkerFailed
+    | BlockMade | BlockUnusable | QualityReduced | RungTried | WorkerFailed
 )  # fmt: skip
 Heard = TypeVar("Heard", BridgeMessage, WorkerMessage)
 

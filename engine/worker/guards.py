@@ -4,7 +4,6 @@ import gc
 import sys
 from typing import cast
 
-import cv2
 import numpy as np
 
 from engine.pipeline import Image, Output, UnusableOutput
@@ -33,27 +32,9 @@ def checked_output(output: Output, model: Image | None) -> Image:
     return image
 
 
-def half_size(image: Image) -> Image:
-    """The image at half its size, for a GPU that ran out of memory."""
-    size = max(4, image.shape[1] // 8 * 4), max(4, image.shape[0] // 8 * 4)
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def resized(image: Image, width: int, height: int) -> Image:
-    """The image at this size; the same object if it has that size."""
-    if image.shape[:2] == (height, width):
-        return image
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of the system, numpy, torch or onnxruntime means that memory ran out."""
     return short_of_memory(error)
-
-
-def is_cuda_error(error: BaseException) -> bool:
-    """Whether an error means that this process's CUDA context is lost."""
-    return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
 
 
 def device_name() -> str:

@@ -26,6 +26,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from engine.files.errors import FileError
+from engine.images.scaling import half_size, resized
 from engine.ipc.channel import WorkerChannel, worker_end
 from engine.ipc.messages import (
     LONGEST_LIMIT,
@@ -56,6 +57,7 @@ from engine.ipc.messages import (
     RingLost,
     RingMade,
     RingShort,
+    RungTried,
     Stop,
     TimeLimit,
     WorkerFailed,
@@ -74,22 +76,21 @@ from engine.pipeline import (
     InsufficientMemory,
     Output,
     Pipeline,
+    RungFailed,
     UnusableOutput,
     build,
 )
 from engine.system import loading
 from engine.system.commit import MORE, short_of_memory
+from engine.system.gpu_errors import is_cuda_error
 from engine.system.overdue import Limits
 from engine.system.parent import die_with_parent
 from engine.system.waking import wake_in_time
 from engine.worker.guards import (
     checked_output,
     device_name,
-    half_size,
-    is_cuda_error,
     is_out_of_memory,
     release_memory,
-    resized,
 )
 from engine.worker.steering import Steerer, Steering
 from engine.worker.watchdog import Watchdog
@@ -165,7 +166,7 @@ class Worker:
         self._short = ""  # why the images do not fit
         self._room_at = 0.0  # when to try again
         self._bad = self._empty = 0
-        self._reduced = False
+        self._reduced: object = None  # the requested size at which memory ran out
         self._steering: Steering | None = None  # the last grant
         self._odd_report: type[Exception] | None = None  # the error of the last report that failed
         self._watchdog = Watchdog(armed=own_process)
@@ -225,6 +226,8 @@ class Worker:
             tuple(map(Path, self._hello.more_models)),
             size=order.size,
             shared=self._shared,
+            cache=Path(self._hello.cache) if self._hello.cache else None,
+            trying=self._trying,
         )
         self._agree(order.load_s)
         with self._watchdog.within(order.load_s):
@@ -271,7 +274,7 @@ class Worker:
         else:
             self._close()
             self._pipeline, self._loaded, self._bad = built, order, 0
-            self._reduced = False  # its memory needs differ from the previous one's
+            self._reduced = None  # its memory needs differ from the previous one's
             return None
         release_memory()  # what was built so far; freed here, as the error referred to it
         if failure.code is Exit.CUDA:
@@ -318,6 +321,7 @@ class Worker:
 
     def _make(self, grant: FrameGrant, steering: Steering) -> None:
         """Make the granted block and report it; nothing if its frames are gone."""
+        self._restore(steering.parameters)
         taken = self._take(grant)
         if taken is None:
             return
@@ -404,13 +408,26 @@ class Worker:
         except WorkerEnd:
             raise
         except Exception as error:
-            # In text mode there are no images to halve.
-            if not is_out_of_memory(error) or self._reduced or not taken.images:
+            halve = getattr(self._pipeline, "halve", None)  # without images, only it can
+            halves = taken.images or halve
+            if not is_out_of_memory(error) or self._reduced is not None or not halves:
                 raise
-            self._reduced = True
+            self._reduced = requested(steering.parameters)
             self._pipeline.reset()
+            if halve:
+                halve(True)
             self._tell(QualityReduced(text="Out of memory: now running at half the size."))
+        release_memory()  # here, because the error kept it alive
         return self._guarded(taken.halved(), steering)
+
+    def _restore(self, parameters: Parameters) -> None:
+        """Run at the requested size again once another one is requested."""
+        if self._reduced is None or self._reduced == requested(parameters):
+            return
+        self._reduced = None
+        if halve := getattr(self._pipeline, "halve", None):
+            halve(False)
+        self._tell(QualityReduced(text=""))
 
     def _generate(self, taken: Taken, steering: Steering) -> int:
         made, number = 0, steering.snapshot.number
@@ -493,7 +510,7 @@ class Worker:
             if guided
             else NO_GUIDES,
         )
-        return taken.halved() if self._reduced else taken
+        return taken if self._reduced is None else taken.halved()
 
     def _answer(self) -> FrameGrant | LoadPipeline | None:
         """The bridge's answer to a request; None if asked to stop instead."""
@@ -553,6 +570,9 @@ class Worker:
         told = min(1.0, max(0.0, part))  # 0 for a non-number, as with `max`
         self._tell(LoadProgress(phase=brief(str(phase)), part=told))
 
+    def _trying(self, what: str) -> None:
+        self._tell(RungTried(what=brief(what)))
+
     def _tell(self, message: WorkerMessage) -> None:
         try:
             self._channel.send(message)
@@ -574,9 +594,16 @@ class Worker:
             return WorkerEnd(Exit.CUDA, text)
         if is_out_of_memory(error):
             return WorkerEnd(Exit.MEMORY, text)
+        if isinstance(error, RungFailed):
+            return WorkerEnd(Exit.RUNG, str(error))
         if isinstance(error, FileError) and code is Exit.LOAD:
             return WorkerEnd(Exit.FILE, text, blames=error.blames)
         return WorkerEnd(code, text, unforeseen=not told)
+
+
+def requested(parameters: Parameters) -> object:
+    """The size that is requested; empty for a pipeline without one."""
+    return getattr(parameters, "size", "")
 
 
 def _named(target: str) -> Any:

@@ -22,7 +22,8 @@ from engine.ipc.ring import RingReader, RingWriter, owner, sweep
 from engine.ipc.segments import RingError
 from engine.parameters import Kind, Parameters, control, describe
 from engine.pipeline import UnusableOutput
-from engine.worker.guards import checked_output, is_cuda_error, is_out_of_memory
+from engine.system.gpu_errors import is_cuda_error
+from engine.worker.guards import checked_output, is_out_of_memory
 
 
 @given(st.integers(1, 60), st.integers(1, 40))

@@ -33,7 +33,7 @@ from tests.support.rig import running_session, scene
 
 HOG, SOW, BOAR = HOGS
 LONGLIVE = CATALOG["longlive"]
-HELLO = BridgeHello(version=VERSION, worker=1, assets="a", models="m", more_models=())
+HELLO = BridgeHello(version=VERSION, worker=1, assets="a", models="m", more_models=(), cache="c")
 REQUEST = FrameRequest(count=0)
 
 

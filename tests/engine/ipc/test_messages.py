@@ -45,7 +45,9 @@ SNAPSHOT = ParameterSnapshot(
     number=7, values={"prompt": "Größe \ud83d", "fade": 1.0, "seed": 1, "on": True, "e": 1e-9}
 )
 GIVEN = {"number": 7, "values": {}}
-HELLO = BridgeHello(version=VERSION, worker=3, assets="a", models="m", more_models=("n",))
+HELLO = BridgeHello(
+    version=VERSION, worker=3, assets="a", models="m", more_models=("n",), cache="c"
+)
 # Of each type that a field may be: a value, and what cannot be one.
 VALUES = {
     int: (5, None, "5", 5.0, True),

@@ -153,7 +153,9 @@ class Talk:
         return self.ended[0]
 
 
-HELLO = BridgeHello(version=VERSION, worker=1, assets=".", models="models", more_models=("m",))
+HELLO = BridgeHello(
+    version=VERSION, worker=1, assets=".", models="models", more_models=("m",), cache="c"
+)
 
 
 @contextmanager

@@ -1,0 +1,216 @@
+"""The ladder: from the fastest way to run passes down to the plainest, and what failed before.
+
+A rung is a way (compiled layers, CUDA graphs, plain passes) with an attention kernel. A stream is
+warmed up on the highest rung that is not known to fail here; where that fails with an error, the
+next lower one is tried in place. A rung that takes the whole process down cannot report that, so it
+is written down as being tried before, and the next worker finds that and starts one rung lower.
+Once frames are shown the rung never changes: the worker ends, and the next one starts lower.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import psutil
+import torch
+
+from engine.catalog.controls import CausalLoad
+from engine.causal.cuda_graphs import How, way
+from engine.causal.network.attention import kernel_for
+from engine.pipeline import RungFailed
+from engine.system.commit import short_of_memory
+from engine.system.gpu_errors import is_cuda_error
+
+WAYS: dict[How, str] = {
+    "compiled": "compiled layers",
+    "graphs": "CUDA graphs",
+    "plain": "plain passes",
+}
+PACKAGES = ("torch", "triton", "triton-windows", "flash-attn-3", "sageattention", "spout-bridge")
+DEFAULT = "sdpa"  # torch's own kernel, which is always there
+WHY = 300  # characters of an error that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A way to run passes, with an attention kernel."""
+
+    way: How
+    kernel: str
+
+    def __str__(self) -> str:
+        return f"{WAYS[self.way]} with {self.kernel}"
+
+
+def rungs(load: CausalLoad, device: torch.device) -> tuple[Rung, ...]:
+    """The rungs of a device, from what `load` asks for down to plain passes with torch's kernel.
+
+    What is asked for by name is kept longest. Errors as `way` and `kernel_for`.
+    """
+    first, kernel = way(load.passes, device.type), kernel_for(load.attention, device)
+    ways = list(WAYS)[list(WAYS).index(first) :]
+    kernels = list(dict.fromkeys((kernel, DEFAULT)))
+    if load.attention != "auto":
+        return tuple(Rung(each, name) for name in kernels for each in ways)
+    return tuple(Rung(each, name) for each in ways for name in kernels)
+
+
+class Record:
+    """What is known of the rungs on this card with these versions, kept in a file.
+
+    Each rung is `trying`, with the process that tries it, `works`, or `failed`, with the reason.
+    """
+
+    def __init__(self, folder: Path | None, about: Mapping[str, str]) -> None:
+        """`folder` is made when it is needed; without one nothing outlives this process."""
+        named = json.dumps(about, sort_keys=True)
+        digest = hashlib.sha256(named.encode()).hexdigest()[:16]
+        self.file = folder / f"{digest}.json" if folder else None
+        self._about = dict(about)
+        self._known = self._read()
+
+    def failure(self, rung: Rung) -> str:
+        """Why a rung is not used, or empty."""
+        entry = self._known.get(str(rung), {})
+        if entry.get("state") == "failed":
+            return str(entry.get("why", "")) or "it failed"
+        if entry.get("state") == "trying" and not _runs(entry):
+            return "the engine died on it"
+        return ""
+
+    def works(self, rung: Rung) -> bool:
+        """Whether it is known to work."""
+        return self._known.get(str(rung), {}).get("state") == "works"
+
+    def note(self, rung: Rung, state: Literal["trying", "works", "failed"], why: str = "") -> bool:
+        """Write down the state of a rung; False where that could not be written."""
+        entry: dict[str, Any] = {"state": state}
+        if state == "trying":
+            entry |= {"pid": os.getpid(), "born": psutil.Process().create_time()}
+        elif state == "failed":
+            entry["why"] = why[:WHY]
+        self._known = self._read() | {str(rung): entry}
+        if self.file is None:
+            return False
+        part = self.file.with_suffix(f".{os.getpid()}")
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(self._about | {"rungs": self._known}, indent=1))
+            part.replace(self.file)
+        except OSError as error:
+            sys.stderr.write(f"{self.file} could not be written: {error}\n")
+            return False
+        return True
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        try:
+            text = self.file.read_text() if self.file else "{}"
+            known = cast(object, json.loads(text).get("rungs", {}))  # whatever a file says
+        except (OSError, ValueError, AttributeError):
+            return {}
+        if not isinstance(known, dict):
+            return {}
+        entries = cast(dict[str, Any], known)
+        return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
+
+
+class Ladder:
+    """Where a pipeline stands. Used by the worker's main thread."""
+
+    def __init__(
+        self, rungs: tuple[Rung, ...], record: Record, trying: Callable[[str], None]
+    ) -> None:
+        """`trying` is told what is being tried, if that is written down, and "" once it works."""
+        self._rungs, self._record, self._trying = list(rungs), record, trying
+        self.remarks: list[str] = []
+        self._shown = False
+        while self.has_lower and (why := record.failure(self.rung)):
+            self._lower(why, "failed before")
+
+    @property
+    def rung(self) -> Rung:
+        """The rung in use."""
+        return self._rungs[0]
+
+    @property
+    def has_lower(self) -> bool:
+        """Whether another rung is left below."""
+        return len(self._rungs) > 1
+
+    def begin(self) -> None:
+        """Note that the rung is about to be tried, unless it is known to work."""
+        if self.has_lower and not self._record.works(self.rung):
+            written = self._record.note(self.rung, "trying")
+            self._trying(str(self.rung) if written else "")
+
+    def held(self) -> None:
+        """A block was made on this rung."""
+        if not self._shown:
+            self._shown = True
+            if self.has_lower and not self._record.works(self.rung):
+                self._record.note(self.rung, "works")
+            self._trying("")
+
+    def failed(self, error: Exception) -> None:
+        """Take the next lower rung after an error; RungFailed where frames are shown already. The
+        error itself where no rung is left, and where none is to blame: memory ran out, or the
+        CUDA context is lost, so that the next process finds this rung marked as being tried.
+        """
+        words = str(error).strip() or "no reason given"
+        why = f"{type(error).__name__}: {words.splitlines()[0]}"
+        if not self.has_lower or short_of_memory(error) or is_cuda_error(error):
+            raise error
+        traceback.print_exception(error)  # into the bridge's log
+        self._record.note(self.rung, "failed", why)
+        if self._shown:
+            lower = self._rungs[1]
+            raise RungFailed(
+                f"{self.rung} failed ({why[:WHY]}); restarting with {lower}."
+            ) from error
+        self._lower(why[:WHY], "failed")
+
+    @contextmanager
+    def watched(self) -> Generator[None]:
+        """What fails in here while frames are made is the rung's fault; raises as `failed`."""
+        try:
+            yield
+        except Exception as error:
+            self.failed(error)
+            raise RungFailed(self.remarks[-1]) from error
+
+    def _lower(self, why: str, how: str) -> None:
+        left = self._rungs.pop(0)
+        name = str(left)
+        told = f"{name[0].upper()}{name[1:]} {how} ({why})"
+        self.remarks.append(f"{told}; running {self.rung}.")
+
+
+def about(device: torch.device, row: str) -> dict[str, str]:
+    """What the rungs of a row depend on: card, driver and versions."""
+    found = {"row": row, "device": device.type}
+    if device.type == "cuda":
+        found["card"] = torch.cuda.get_device_name(device)
+        major, minor = torch.cuda.get_device_capability(device)
+        found |= {"capability": f"{major}.{minor}", "cuda": str(torch.version.cuda)}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _runs(entry: Mapping[str, Any]) -> bool:
+    """Whether the process that wrote an entry still runs."""
+    try:
+        return psutil.Process(int(entry["pid"])).create_time() == float(entry["born"])
+    except (psutil.Error, KeyError, TypeError, ValueError):
+        return False

@@ -1,0 +1,224 @@
+"""The ladder: which rungs a machine has, what is tried next, and what is remembered."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+
+from engine.catalog.controls import CausalLoad
+from engine.causal import ladder as module
+from engine.causal.ladder import Ladder, Record, Rung, rungs
+from engine.pipeline import RungFailed
+
+CUDA = torch.device("cuda")
+CPU = torch.device("cpu")
+ABOUT = {"card": "a card", "torch": "1"}
+FAST = Rung("compiled", "flash3")
+NEXT = Rung("compiled", "sdpa")
+LAST = Rung("plain", "sdpa")
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A card of that capability with these packages."""
+
+    def planted(major: int, *packages: str) -> None:
+        def find(name: str) -> object:
+            return object() if name in packages else None
+
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: (major, 0))
+        for place in ("cuda_graphs", "network.attention"):
+            monkeypatch.setattr(f"engine.causal.{place}.find_spec", find)
+
+    return planted
+
+
+def told(found: tuple[Rung, ...]) -> list[str]:
+    return [f"{rung.way}+{rung.kernel}" for rung in found]
+
+
+def test_a_card_without_packages_has_two_rungs_and_a_cpu_one(machine: Any) -> None:
+    machine(8)
+    assert told(rungs(CausalLoad(), CUDA)) == ["graphs+sdpa", "plain+sdpa"]
+    assert told(rungs(CausalLoad(), CPU)) == ["plain+sdpa"]
+
+
+def test_hopper_with_all_packages_falls_by_kernel_then_by_way(machine: Any) -> None:
+    machine(9, "triton", "flash_attn_interface", "sageattention")
+    ways = ("compiled", "graphs", "plain")
+    wanted = [f"{way}+{kernel}" for way in ways for kernel in ("flash3", "sdpa")]
+    assert told(rungs(CausalLoad(), CUDA)) == wanted
+
+
+def test_a_kernel_asked_for_by_name_is_kept_longest(machine: Any) -> None:
+    machine(8, "triton", "sageattention")
+    found = told(rungs(CausalLoad(attention="sage"), CUDA))
+    assert found[:4] == ["compiled+sage", "graphs+sage", "plain+sage", "compiled+sdpa"]
+    assert found[-1] == "plain+sdpa"
+
+
+def test_a_way_asked_for_by_name_is_the_highest(machine: Any) -> None:
+    machine(9, "triton", "flash_attn_interface")
+    found = told(rungs(CausalLoad(passes="graphs"), CUDA))
+    assert found == ["graphs+flash3", "graphs+sdpa", "plain+flash3", "plain+sdpa"]
+
+
+def ladder(folder: Path | None, *wanted: Rung, trying: list[str] | None = None) -> Ladder:
+    note = (trying if trying is not None else []).append
+    return Ladder(wanted or (FAST, NEXT, LAST), Record(folder, ABOUT), note)
+
+
+def test_an_error_while_warming_up_falls_one_rung_and_is_told_and_remembered(
+    tmp_path: Path,
+) -> None:
+    first = ladder(tmp_path)
+    first.begin()
+    first.failed(RuntimeError("no such kernel\nand more"))
+    assert first.rung == NEXT
+    first.held()
+    (remark,) = first.remarks
+    assert remark.startswith("Compiled layers with flash3 failed (RuntimeError: no such kernel)")
+    assert remark.endswith("running compiled layers with sdpa.")
+    again = ladder(tmp_path)
+    assert again.rung == NEXT
+    assert "failed before (RuntimeError: no such kernel)" in again.remarks[0]
+
+
+def test_the_last_rung_raises_its_own_error(tmp_path: Path) -> None:
+    only = ladder(tmp_path, LAST)
+    with pytest.raises(KeyError):
+        only.failed(KeyError("x"))
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("no"), RuntimeError("CUDA error: unspecified launch failure")]
+)
+def test_no_rung_is_blamed_for_memory_or_a_lost_context(error: Exception, tmp_path: Path) -> None:
+    first = ladder(tmp_path)
+    with pytest.raises(type(error)):
+        first.failed(error)
+    assert first.rung == FAST
+    assert not first.remarks
+
+
+def test_once_frames_are_shown_the_rung_stays_and_the_next_worker_is_lower(tmp_path: Path) -> None:
+    first = ladder(tmp_path)
+    first.begin()
+    first.held()
+    with (
+        pytest.raises(RungFailed, match="restarting with compiled layers with sdpa"),
+        first.watched(),
+    ):
+        raise RuntimeError("a kernel")
+    assert first.rung == FAST
+    assert ladder(tmp_path).rung == NEXT
+
+
+def test_a_process_that_dies_on_a_rung_is_followed_by_one_on_the_next(tmp_path: Path) -> None:
+    """Three in turn, each killed as by a kernel; the rung that holds is used from then on."""
+    program = (
+        "import os, sys; sys.path.insert(0, os.getcwd())\n"
+        "from pathlib import Path\n"
+        "from engine.causal.ladder import Ladder, Record, Rung\n"
+        "rungs = tuple(Rung('compiled', name) for name in ('flash3', 'sage', 'sdpa'))\n"
+        f"ladder = Ladder(rungs, Record(Path({str(tmp_path)!r}), {ABOUT!r}), print)\n"
+        "ladder.begin()\n"
+        "if ladder.has_lower: os.kill(os.getpid(), 9) if os.name != 'nt' else os._exit(9)\n"
+        "ladder.held(); print('runs', ladder.rung, *ladder.remarks)\n"
+    )
+    out = ""
+    for expected in (False, False, True):
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert (done.returncode == 0) == expected, done.stderr
+        out = done.stdout
+    assert "runs compiled layers with sdpa" in out
+    assert out.count("the engine died on it") == 2
+
+
+def test_a_rung_that_another_living_process_tries_is_not_taken_for_dead(tmp_path: Path) -> None:
+    first = ladder(tmp_path)
+    first.begin()
+    assert ladder(tmp_path).rung == FAST
+
+
+def test_what_is_tried_is_told_only_where_it_is_written_down(tmp_path: Path) -> None:
+    trying: list[str] = []
+    first = ladder(tmp_path, trying=trying)
+    first.begin()
+    first.held()
+    assert trying == ["compiled layers with flash3", ""]
+    trying.clear()
+    again = ladder(tmp_path, trying=trying)
+    again.begin()
+    assert trying == [], "it is known to work: a death on it counts as any other"
+    nowhere = ladder(tmp_path / "a" / "file", trying=trying)
+    (tmp_path / "a").write_text("")  # so that no folder can be made
+    nowhere.begin()
+    assert trying == [""]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"rungs": 3}', '{"rungs": {"plain passes with sdpa": 5}}', "\udcff"]
+)
+def test_a_damaged_record_is_as_none(text: str, tmp_path: Path) -> None:
+    file = Record(tmp_path, ABOUT).file
+    assert file
+    file.write_text(text, errors="surrogateescape")
+    assert ladder(tmp_path).rung == FAST
+
+
+def test_another_card_or_version_begins_at_the_top(tmp_path: Path) -> None:
+    first = ladder(tmp_path)
+    first.failed(RuntimeError("no"))
+    other = Ladder((FAST, NEXT), Record(tmp_path, ABOUT | {"torch": "2"}), print)
+    assert other.rung == FAST
+    assert json.loads(Record(tmp_path, ABOUT).file.read_text())["card"] == "a card"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("way", ["compiled", "graphs", "plain"])
+@pytest.mark.parametrize("kernel", ["flash3", "sage"])
+def test_each_kernel_is_imported_when_chosen_and_never_in_a_pass(
+    way: str, kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its package stands in; a layer with it compiles whole, as on a card."""
+    from dataclasses import replace
+
+    from engine.catalog.specs import LONGLIVE
+    from engine.causal.network.attention import attention
+    from engine.causal.network.transformer import compiled_layer
+    from tests.support.tiny import run, tiny_stream
+
+    def attend(q: Any, k: Any, v: Any, tensor_layout: str = "NHD") -> Any:
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+        return torch.nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+
+    name, function = {
+        "flash3": ("flash_attn_interface", "flash_attn_func"),
+        "sage": ("sageattention", "sageattn"),
+    }[kernel]
+    package = ModuleType(name)
+    setattr(package, function, attend)
+    monkeypatch.setitem(sys.modules, name, package)
+    monkeypatch.setattr("engine.causal.network.attention.find_spec", lambda name: object())
+    plain, stream = tiny_stream(LONGLIVE), tiny_stream(LONGLIVE)
+    stream.network.attend = attention(kernel, CPU)
+    if way == "compiled":
+        stream.passes = replace(
+            stream.passes, run_layer=compiled_layer(f"kernel {kernel}", "aot_eager")
+        )
+        stream.run = stream.passes
+    for one, other in zip(run(stream, 2), run(plain, 2), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
+
+
+def test_the_record_names_what_it_depends_on() -> None:
+    found = module.about(CPU, "longlive")
+    assert found["row"] == "longlive"
+    assert found["torch"] == torch.__version__

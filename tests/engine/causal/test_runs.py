@@ -1,0 +1,293 @@
+"""Runs: a change that needs new programs is shown when they are ready, and then one window is left.
+
+The compiler and the card are stand-ins: passes are "captured" by a count, and may take long.
+"""
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+
+from torch import Tensor
+
+from engine.catalog.controls import CausalLoad, CausalParameters
+from engine.causal.cuda_graphs import Graphs
+from engine.causal.network.cache import KVCache, PassShape
+from engine.causal.pipeline import CausalPipeline
+from engine.causal.stream import LatentStream, Run
+from engine.pipeline import Context, RungFailed, build
+from tests.support.checkpoints import write_models
+from tests.support.tiny_rows import CATALOG
+
+WAIT = 60
+
+
+class Card:
+    """Captures by counting; `gate` closed holds every capture up, `broken` makes it fail."""
+
+    def __init__(self) -> None:
+        self.captured = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self.broken: Exception | None = None
+        self.way = "graphs"
+
+    def __call__(
+        self, run: Run, plan: PassShape, latents: Tensor, timesteps: Tensor
+    ) -> "Card.Graph":
+        assert self.gate.wait(WAIT)
+        if self.broken:
+            raise self.broken
+        self.captured += 1
+        return Card.Graph(run, plan)
+
+    class Graph:
+        def __init__(self, run: Run, plan: PassShape) -> None:
+            self._run, self._plan = run, plan
+
+        def replay(self, latents: Tensor, timesteps: Tensor) -> Tensor:
+            return self._run(self._plan, latents, timesteps)
+
+    def accelerate(self, stream: LatentStream, how: str) -> str:
+        if how == "plain":
+            return how
+        stream.run = Graphs(stream.passes, self)
+        return how
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> Card:
+    """A machine whose passes run as graphs."""
+    from engine.causal.ladder import Rung
+
+    card = Card()
+    monkeypatch.setattr("engine.causal.runs.accelerate", card.accelerate)
+    found = (Rung("graphs", "sdpa"), Rung("plain", "sdpa"))
+    monkeypatch.setattr("engine.causal.pipeline.rungs", lambda load, device: found)
+    return card
+
+
+Made = Callable[..., CausalPipeline]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def made(models: Path, tmp_path: Path) -> Iterator[Made]:
+    open_: list[CausalPipeline] = []
+
+    def make(name: str = "longlive", **values: Any) -> CausalPipeline:
+        row = CATALOG[name]
+        context = Context(tmp_path, models, lambda *_: None, cache=tmp_path / "cache")
+        load = CausalLoad(**values)
+        open_.append(build(row.target, load, context))  # type: ignore[arg-type]  # of that row
+        return open_[-1]
+
+    yield make
+    for pipeline in open_:
+        pipeline.close()
+
+
+def block(pipeline: CausalPipeline, **values: Any) -> list[Any]:
+    return list(pipeline([], CausalParameters(fade=0.0, input_mode="text", **values)))
+
+
+def sized(pipeline: CausalPipeline, size: str, limit: int = 2000) -> int:
+    """Blocks that keep the old size until one of the new size comes."""
+    width = int(size.split("x")[0])
+    for number in range(limit):
+        if block(pipeline, size=size)[0].shape[1] == width:
+            return number
+    raise AssertionError("the new size never came")
+
+
+def windows() -> list[KVCache]:
+    return [each for each in gc.get_objects() if isinstance(each, KVCache)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["plain", "graphs"])
+def test_one_window_is_left_after_many_sizes_without_a_collection(
+    made: Made, card: Card, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = made(passes="plain") if way == "plain" else made()
+    if way == "plain":
+        monkeypatch.setattr("engine.causal.runs.accelerate", lambda stream, how: "plain")
+    gc.collect()
+    before = {id(each) for each in windows()}
+    gc.disable()
+    try:
+        for number in range(12):
+            sized(pipeline, ("64x48", "80x48", "96x64")[number % 3])
+            left = [each for each in windows() if id(each) not in before]
+            assert len(left) == 1, f"after change {number}"
+            del left
+    finally:
+        gc.enable()
+
+
+@pytest.mark.slow
+def test_a_closed_pipeline_leaves_no_network_and_no_window(made: Made, card: Card) -> None:
+    pipeline = made(lora_1="style.safetensors")
+    block(pipeline, size="64x48")
+    run = pipeline._runs.current
+    assert run is not None
+    gone = weakref.ref(run.stream.window), weakref.ref(run.stream)
+    network = weakref.ref(pipeline._parts.network)
+    del run
+    gc.disable()
+    try:
+        pipeline.close()
+        assert [ref() for ref in gone] == [None, None]
+        pipeline.__dict__.clear()
+        assert network() is None
+    finally:
+        gc.enable()
+    pipeline.close = lambda: None  # type: ignore[method-assign]  # the fixture's
+
+
+@pytest.mark.slow
+def test_the_old_size_runs_until_the_new_one_is_warm(made: Made, card: Card) -> None:
+    pipeline = made()
+    assert block(pipeline, size="64x48")[0].shape == (48, 64, 4)
+    captured = card.captured
+    assert captured, "warmed up before it was shown"
+    card.gate.clear()
+    for _ in range(3):
+        assert block(pipeline, size="80x64")[0].shape == (48, 64, 4)
+    card.gate.set()
+    sized(pipeline, "80x64")
+    after = card.captured
+    assert after >= 2 * captured
+    assert block(pipeline, size="80x64")[0].shape == (64, 80, 4)
+
+
+@pytest.mark.slow
+def test_a_size_that_is_taken_back_meanwhile_changes_nothing(made: Made, card: Card) -> None:
+    pipeline = made()
+    block(pipeline, size="64x48")
+    first = pipeline._runs.current
+    card.gate.clear()
+    block(pipeline, size="80x64")
+    block(pipeline, size="64x48")
+    card.gate.set()
+    for _ in range(6):
+        assert block(pipeline, size="64x48")[0].shape == (48, 64, 4)
+    assert pipeline._runs.current is first
+
+
+@pytest.mark.slow
+def test_the_state_counts_what_is_warm_until_all_is(made: Made, card: Card) -> None:
+    pipeline = made(vace_load=True)
+    block(pipeline, size="64x48")
+    told = str(pipeline.report()["warm"])
+    first, _, whole = told.removeprefix("warm ").partition(" of ")
+    assert 0 < int(first) < int(whole)
+    for _ in range(400):
+        block(pipeline, size="64x48")
+        if pipeline.report()["warm"] == f"warm {whole} of {whole}":
+            break
+    else:
+        raise AssertionError(pipeline.report()["warm"])
+    captured = card.captured
+    changes = [{"cache_bias": 0.5}, {"vace_on": False}, {"seed": 3}, {"prompt": "a fox"}, {}]
+    for values in changes:
+        for _ in range(3):
+            block(pipeline, size="64x48", **values)
+    assert card.captured == captured
+
+
+@pytest.mark.slow
+def test_a_capture_that_fails_falls_one_rung_before_anything_is_shown(
+    made: Made, card: Card
+) -> None:
+    card.broken = RuntimeError("no kernel image is available")
+    pipeline = made()
+    assert block(pipeline, size="64x48")
+    report = pipeline.report()
+    assert report["passes"] == "plain"
+    (problem,) = report["problems"]  # type: ignore[misc]  # a list
+    assert "CUDA graphs with sdpa failed (RuntimeError: no kernel image" in problem.replace(
+        "Cuda", "CUDA"
+    )
+
+
+@pytest.mark.slow
+def test_a_capture_that_fails_while_frames_are_shown_ends_the_worker(
+    made: Made, card: Card
+) -> None:
+    pipeline = made()
+    block(pipeline, size="64x48")
+    card.broken = RuntimeError("a kernel")
+    with pytest.raises(RungFailed, match="restarting with plain passes with sdpa"):
+        sized(pipeline, "80x64", 200)
+    card.broken = None
+    assert block(made(), size="64x48")
+    assert made().report()["attention"] == "sdpa"
+
+
+@pytest.mark.slow
+def test_where_memory_does_not_suffice_for_two_the_old_run_ends_first(
+    made: Made, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = made()
+    block(pipeline, size="64x48")
+    old = weakref.ref(pipeline._runs.current.stream.window)  # type: ignore[union-attr]
+    monkeypatch.setattr("engine.causal.pipeline.stream_fits", lambda *given: False)
+    seen: list[object] = []
+    inner = card.accelerate
+
+    def accelerate(stream: LatentStream, how: str) -> str:
+        seen.append(old())
+        return inner(stream, how)
+
+    monkeypatch.setattr("engine.causal.runs.accelerate", accelerate)
+    gc.disable()
+    try:
+        assert block(pipeline, size="80x64")[0].shape == (64, 80, 4)
+    finally:
+        gc.enable()
+    assert seen == [None], "the old window is freed before the new one is made"
+
+
+@pytest.mark.slow
+def test_memory_that_runs_out_beside_the_old_run_frees_that_first(made: Made, card: Card) -> None:
+    pipeline = made()
+    block(pipeline, size="64x48")
+    card.broken = MemoryError("out of memory")
+    for _ in range(200):
+        if not block(pipeline, size="64x48") or pipeline._runs._too_big:
+            break
+        card.broken = MemoryError("out of memory")
+        block(pipeline, size="80x64")
+        if job := pipeline._runs._job:
+            job._thread.join(WAIT)
+    card.broken = None
+    assert block(pipeline, size="80x64")[0].shape == (64, 80, 4)
+    assert not pipeline.report()["problems"]
+
+
+@pytest.mark.slow
+def test_half_the_size_frees_the_stream_and_lasts_until_it_is_taken_back(made: Made) -> None:
+    pipeline = made()
+    assert block(pipeline, size="128x96")[0].shape == (96, 128, 4)
+    old = weakref.ref(pipeline._runs.current.stream.window)  # type: ignore[union-attr]
+    gc.disable()
+    try:
+        pipeline.halve(True)
+        assert old() is None
+    finally:
+        gc.enable()
+    for _ in range(2):
+        assert block(pipeline, size="128x96")[0].shape == (48, 64, 4)
+    pipeline.halve(False)
+    assert block(pipeline, size="128x96")[0].shape == (96, 128, 4)
