@@ -140,7 +140,7 @@ road: straße weg / chemin rue / calle camino carretera / 道
 asphalt: / asphalte / asfalto / アスファルト
 train: zug bahn / / tren / 電車
 space: weltraum weltall / espace / espacio / 宇宙
-man: mann / homme / hombre / 男 人
+man: mann männer / homme / hombre / 男 人
 woman: frau / femme / mujer / 女
 people: mensch / gens / gente / 人々
 child: kinder / enfant / niño niña / 子供

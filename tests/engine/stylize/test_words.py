@@ -20,9 +20,11 @@ from engine.catalog.lexicon import (
     LOOKS,
     MODIFIERS,
     SAME,
+    SPELLED,
     STOP_WORDS,
     WORDS,
     folded,
+    grammar,
     languages,
 )
 from engine.pipeline import Context
@@ -171,7 +173,7 @@ def test_the_commonest_words_of_other_languages(english, others):
         ("regnerischer Abend", "rainy evening"), ("bei Kerzenlicht", "candlelight"),
         ("verschneite Wälder", "snowy forest"), ("Regentropfen", "drop"), ("Häuser", "house"),
         ("mit Schmetterlingen", "butterfly"), ("gläserne Türme", "glass tower"),
-        ("Schaum", "foam"), ("ruhiges", "calm"),
+        ("Schaum", "foam"), ("ruhiges", "calm"), ("Männer", "men"),
         ("brumeuse", "foggy"), ("lavande", "lavender"), ("neiges", "snow"), ("orageuses", "stormy"),
         ("chandelles", "candle"), ("des forêts brumeuses", "foggy forest"), ("vives", "vivid"),
         ("noires", "black"), ("profondes", "deep"), ("oiseaux", "bird"), ("anciennes", "ancient"),
@@ -185,6 +187,23 @@ def test_everyday_words_of_other_languages_in_their_forms(prompt, as_if):
     assert recipe.used
     assert not recipe.unused
     assert set(recipe.colours) == set(read(as_if).colours)
+
+
+FOREIGN = {key: [*table] for key, table in languages.meant().items()}
+
+
+@given(st.sampled_from([word for word in FOREIGN["german"] if len(word) > 3]))
+def test_a_german_word_is_known_with_each_of_its_endings(word):
+    for ending in ("e", "en", "er", "es", "em", "n", "s"):
+        if folded(word + ending) not in grammar.NO_FORMS:  # what English means otherwise
+            assert read(word + ending).used, word + ending
+
+
+@given(st.sampled_from([*FOREIGN["french"], *FOREIGN["spanish"]]))
+def test_a_french_or_spanish_word_is_known_in_its_plural(word):
+    plural = word if word[-1] in "sxz" else word + ("x" if word.endswith("eau") else "s")
+    if folded(plural) not in grammar.NO_FORMS and word not in SPELLED:
+        assert read(plural).used, plural
 
 
 def test_japanese_is_cut_where_its_words_end():
