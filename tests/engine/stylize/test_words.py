@@ -539,7 +539,7 @@ def is_right(word, expected):
 def test_each_of_them_that_is_used_is_seen(tmp_path):
     pipeline = Stylize(StylizeLoad(backend="onnx"), Context(tmp_path, tmp_path, lambda *_: None))
     image = textured(64, 64)
-    for word in [word for words in sixties() for word in words]:
+    for word in [word for words in [*sixties()][-2:] for word in words]:
         [
             *pipeline([image], StylizeParameters(prompt="", fade=0))
         ]  # what has no known word keeps a look
