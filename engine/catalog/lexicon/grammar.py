@@ -90,21 +90,21 @@ NO_FORMS = _listed(
     gravely grossed grossing grounded grounding gully handed handing handy hatched hatches hatching
     hawking headed heading headlines henning homing hooked hooking hoped hopefully hoping horny
     housed inning irony jammed jarring kidding laddie lagos landed leave leaving legged leone lined
-    lining literally liverpool livery logged logging lower manned manning manny many mapped marketed
-    marketing marshall mary mats matter medallion milling milly mistrust molestation mounted
-    mounting negroes neumann news nosed oliver oss paneled panned parked parker parking patched
-    penned petting petty phony pinned pinning pitched pitching plated plating poise policing policy
-    polish poly popped popping ported portland portrays potty powered powering prada protestant
-    protestants racking rammed redding reddy reeves ringing rosen roster rugged saves scaled scaling
-    screened screening screwed screwing sealed sealing seated seating shelled shelling shipped
-    shipping shopped signed signing simply skinned skinny slated slippery sluggish sonny spaced
-    spacing spelled spelling spied spielberg spies spirited sporting spotless springfield spying
-    staffed staffing staged stages staging staked starred starring stationed steiner sticking sticky
-    stored storey stories storing story strands suited tanning tapped tapping targeted targeting
-    teamed teaming tearing teeny tees tendered texted texting ticked ticketing ticking tidy tiers
-    tireless tiring toying tracked tracking trailed trailing trained training trolling twinned vents
-    vested virtually walden waldorf wally wander wanderer watched watches watching weiner weinstein
-    welles whiting winding wolfe wolfgang zuckerberg
+    lining literally liverpool livery logged logging lower manned manners manning manny many mapped
+    marketed marketing marshall mary mats matter medallion milling milly mistrust molestation
+    mounted mounting negroes neumann news nosed oliver oss paneled panned parked parker parking
+    patched penned petting petty phony pinned pinning pitched pitching plated plating poise policing
+    policy polish poly popped popping ported portland portrays potty powered powering prada
+    protestant protestants racking rammed redding reddy reeves ringing rosen roster rugged saves
+    scaled scaling screened screening screwed screwing sealed sealing seated seating shelled
+    shelling shipped shipping shopped signed signing simply skinned skinny slated slippery sluggish
+    sonny spaced spacing spelled spelling spied spielberg spies spirited sporting spotless
+    springfield spying staffed staffing staged stages staging staked starred starring stationed
+    steiner sticking sticky stored storey stories storing story strands suited tanning tapped
+    tapping targeted targeting teamed teaming tearing teeny tees tendered texted texting ticked
+    ticketing ticking tidy tiers tireless tiring toying tracked tracking trailed trailing trained
+    training trolling twinned vents vested virtually walden waldorf wally wander wanderer watched
+    watches watching weiner weinstein welles whiting winding wolfe wolfgang zuckerberg
     """
 )
 

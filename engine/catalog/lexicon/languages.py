@@ -806,6 +806,80 @@ urban: städtisch / urbain urbaine / urbano / 都会
 rural: ländlich / champêtre / / 田園
 solar: / solaire /
 lunar: / lunaire /
+wave: / vagues / oleaje / 波浪 荒波
+bloom: blühend blühen / éclos / florecido florecida / 花びら 咲く
+stormy: aufgewühlt tosend / déchaîné déchaînée agité agitée / agitado agitada /
+fire: lodernd flammend brennende / flamboyant flamboyante embrasé / llameante encendido /
+foam: schäumend / / espumoso espumosa /
+enchanted: verzaubert verwunschen / enchanté enchantée ensorcelé / encantado encantada / 魔法の森
+snowy: beschneit / / / 雪の 雪の降る 積雪
+rainy: / / / 雨降り
+rain: nieselregen / crachin / llovizna / 小雨 大雨
+haunted: spukend / hanté hantée / embrujado embrujada /
+glowing: glimmend leuchtende / luminescent / / 光る
+sparkle: glitzernde schimmernd / scintillante chatoyant / centelleante /
+twilight: zwielicht / / / 薄明
+sun: / ensoleillement / / お日様
+overgrown: überwuchert verwachsen / envahi / /
+lush: üppig / luxuriant luxuriante / exuberante frondoso /
+cracked: rissig / fissuré fissurée / agrietado agrietada / ひび割れ
+rusty: verrostet verrostete / rouillée / oxidada / 錆びた
+weathered: verwittert / / desgastado / 風化
+faded: verblasst ausgeblichen / délavé fané / desteñido /
+colorful: bunte bunter buntes / multicolores / / 虹色 鮮やかな
+transparent: durchscheinend / translucide / translúcido / 透明な
+rough: rau rauh / rugueux rugueuse / áspero áspera /
+spooky: geisterhaft / fantomatique / fantasmal / お化け
+ghostly: gespenstisch gespenst / spectral / espectral /
+sinister: finstere / / siniestra /
+silent: lautlos / / silenciosos / 静かな
+happy: glückliche / joyeux joyeuse / alegre contento / 楽しい
+sad: trauriger / mélancolique / melancólico / 哀しい
+furious: zornig / furieux furieuse / furiosa /
+lonely: / esseulé / solitario solitaria /
+tender: zärtlich / tendre / tierno tierna /
+wild: / / salvajes /
+powerful: mächtig kräftige / puissant puissante / poderoso poderosa / 力強い
+gentle: sanfte /
+mysterious: rätselhaft / énigmatique / enigmático misteriosa / 神秘的な
+ancient: altertümlich / antiques / antigua / 古代の
+ruins: trümmer / décombres / escombros /
+medieval: mittelalterliche /
+baroque: barocke /
+neon: neonfarben / fluo / /
+electric: elektrische /
+metallic: / métalliques / /
+underwater: / / submarino submarina /
+tropical: tropische / tropicale / /
+celestial: himmlisch / céleste / /
+cosmic: kosmisch / cosmique / cósmico cósmica / 宇宙の
+lunar: / / lunares /
+nebula: / nébuleuse / nebulosa / 星雲
+meteor: sternschnuppe / / meteoro / 流れ星
+harvest: ernte / moisson récolte / cosecha /
+hay: heuballen /
+meadow: blumenwiese almwiese /
+snowman: schneemann / / / 雪だるま
+snowflake: schneeflocke / flocon / copo /
+icicle: eiszapfen / glaçon / carámbano / 氷柱
+avalanche: lawine / / alud /
+lightning: blitze / foudre / relámpagos / 雷光
+sail: segelschiff /
+campfire: lagerfeuer / / hoguera fogata / 焚き火
+torch: fackel / flambeau torche / antorcha / 松明
+fireplace: kamin / cheminée / chimenea / 暖炉
+firefly: / / / 蛍火
+candle: kerzen / cierge / / 灯
+sugar: zuckerwatte /
+strawberry: / fraises / /
+vegetable: / légumes / /
+curtain: vorhang / rideau / cortina / カーテン
+carnival: / / / カーニバル
+parade: umzug / défilé / desfile /
+fog: nebelschwaden / / neblina / 濃霧
+mirror: spiegelung /
+mirror: / miroirs / /
+shadow: / ombres / /
 """
 
 COLUMNS = ("german", "french", "spanish", "japanese")
