@@ -17,7 +17,7 @@ from platformdirs import user_documents_path
 
 from engine.catalog.artifacts import LORAS, Artifact
 from engine.catalog.controls import CausalLoad
-from engine.files import loras, shards
+from engine.files import loras, shards, soundness
 from engine.files.errors import FileError
 from engine.files.kinds import LOOK, SUFFIXES, foreign
 from engine.files.loras import ListedLora, LoraFile, LoraFolder
@@ -136,13 +136,28 @@ class Library:
         return self.models / artifact.name
 
     def find(self, artifact: Artifact) -> FoundFile | None:
-        """The file with the declared name and, if known for certain, the declared size."""
+        """The file with the declared name and, if known for certain, the declared size; else with
+        a header that can be read.
+        """
         for place in self.places:
             with suppress(OSError):  # the drive may disappear meanwhile
                 for path in _candidates(place.folder, artifact):
                     if _may_be(path, artifact):
                         return FoundFile(path, place.origin)
         return None
+
+    def unfit(self, artifact: Artifact) -> str:
+        """Why a file with the declared name is not the declared one, in one sentence; empty if
+        there is none. Call it for what `find` did not find. In other programs' folders the name
+        alone says little, so a file of another size there is no fault.
+        """
+        others = [] if artifact.sha256 else [place.folder for place in other_places()]
+        for folder in (self.models, *self.more, *others):
+            with suppress(OSError):
+                for path in _candidates(folder, artifact):
+                    if path.is_file() and (why := _fault(path, artifact)):
+                        return why
+        return ""
 
     @property
     def away(self) -> str:
@@ -275,11 +290,29 @@ class Library:
 
 
 def _may_be(path: Path, artifact: Artifact) -> bool:
-    """Whether the file exists, with the right size if that is known for certain."""
+    """Whether the file exists and may be the declared one."""
     with suppress(OSError):
-        any_size = not artifact.sha256 or shards.is_index(path)
-        return path.is_file() and (any_size or path.stat().st_size == artifact.size)
+        return path.is_file() and not _fault(path, artifact)
     return False
+
+
+def _fault(path: Path, artifact: Artifact) -> str:
+    """Why a file is not the declared one, by its size if that is known for certain, else by its
+    header; one sentence, empty if it may be. An OSError passes through.
+    """
+    if shards.is_index(path):
+        return ""
+    if not artifact.sha256:
+        return soundness.fault(path)
+    size = path.stat().st_size
+    if size == artifact.size:
+        return ""
+    with held.patiently(lambda: path.open("rb")) as file:
+        if told := foreign(file.read(LOOK)):
+            return f"{path} is {told}."
+    if size < artifact.size:
+        return f"{path} is incomplete: {size} of {artifact.size} bytes."
+    return f"{path} is another file: it has {size} bytes, not {artifact.size}."
 
 
 def _candidates(folder: Path, artifact: Artifact) -> Iterator[Path]:
@@ -300,26 +333,35 @@ def _candidates(folder: Path, artifact: Artifact) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class MissingFiles:
-    """The files that a pipeline is missing, and the free space for them. Sizes in bytes."""
+    """The files that a pipeline is missing, and the free space for them. Sizes in bytes. `unfit`
+    says why those of them that are there cannot be used.
+    """
 
     pipeline: str
     files: tuple[Artifact, ...]
     size: int
     free: int
-    partly: tuple[str, ...]
+    unfit: Mapping[Artifact, str]
+    partly: tuple[str, ...] = ()
     away: str = ""
 
     def __str__(self) -> str:
-        names = ", ".join(f"{file.file} of {file.repository}" for file in self.files)
-        beside = "".join(f" {text}" for text in self.partly)
+        gone = [file for file in self.files if self.away or file not in self.unfit]
+        names = ", ".join(f"{file.file} of {file.repository}" for file in gone)
+        beside = "".join(f" {text}" for text in (*self.unfit.values(), *self.partly))
+        room = f" ({size_text(self.free)} free)"
         lacks = (
-            f"{self.pipeline} is missing {_count(len(self.files), 'file')}"
+            f"{self.pipeline} is missing {_count(len(gone), 'file')}"
             f"{f' of about {size_text(self.size)}' if self.size else ''}"
         )
         if self.away:
             return f"{lacks}: {names}. {self.away} Or use weights=demo."
+        if gone:
+            lacks = f"{lacks}{room}: {names}."
+        else:
+            lacks = f"{self.pipeline} has {_count(len(self.files), 'file')} it cannot use{room}."
         return (
-            f"{lacks} ({size_text(self.free)} free): {names}.{beside} Get "
+            f"{lacks}{beside} Get "
             f"{'it' if len(self.files) == 1 else 'them'} with `spout-bridge models download "
             f"{self.pipeline}`, the button on the page or /bridge/download {self.pipeline}; or "
             "use weights=demo."
@@ -333,22 +375,12 @@ def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> Miss
     gone = tuple(library.missing(artifacts))
     if not gone:
         return None
-    partly = [what for artifact in gone if (what := _cut_short(library.home(artifact), artifact))]
-    partly += [
+    unfit = {artifact: why for artifact in gone if (why := library.unfit(artifact))}
+    partly = [
         f"{what} (--more-models)." for folder in library.more if (what := drives.away(folder))
     ]
     free, size = drives.free(library.models), sum(artifact.size for artifact in gone)
-    return MissingFiles(pipeline, gone, size, free, tuple(partly), library.away)
-
-
-def _cut_short(home: Path, artifact: Artifact) -> str:
-    with suppress(OSError):
-        if home.is_file():
-            with home.open("rb") as file:
-                if told := foreign(file.read(LOOK)):
-                    return f"{home} is {told}."
-            return f"{home} is incomplete: {home.stat().st_size} of {artifact.size} bytes."
-    return ""
+    return MissingFiles(pipeline, gone, size, free, unfit, tuple(partly), library.away)
 
 
 def _count(number: int, what: str) -> str:

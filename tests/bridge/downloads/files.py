@@ -1,6 +1,8 @@
 """Two files of a made-up repository, and pipelines of which one needs the first."""
 
+import io
 import os
+import zipfile
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +17,11 @@ NET = Artifact("authors/model", "files/net.pt", len(CONTENT), HASH)
 SMALL = Artifact("authors/model", "small.pth")
 
 PASSTHROUGH = next(row for row in BUILT_IN if row.id == "passthrough")
+
+_archive = io.BytesIO()
+with zipfile.ZipFile(_archive, "w") as _zip:
+    _zip.writestr("small/data.pkl", b"")
+ARCHIVE = _archive.getvalue()  # as torch begins one, so that its header can be read
 
 
 def _needs(load: object) -> dict[str, Artifact]:

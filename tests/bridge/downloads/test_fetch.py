@@ -18,7 +18,7 @@ pytest.importorskip("huggingface_hub", reason="needs pip install 'spout-bridge[e
 from bridge.downloads.downloads import Download, Downloads
 from engine.catalog.artifacts import Artifact
 from engine.files.library import Library
-from tests.bridge.downloads.files import CONTENT, HASH, NAME, NET, SMALL, put
+from tests.bridge.downloads.files import ARCHIVE, CONTENT, HASH, NAME, NET, SMALL, put
 from tests.support.hub import Hub
 
 pytestmark = pytest.mark.slow
@@ -44,14 +44,14 @@ def parts(models: Path) -> list[Path]:
 
 
 def test_a_download_brings_what_is_missing_with_sizes_first(hub: Hub, tmp_path: Path, alone: Path):
-    put(tmp_path / SMALL.name, b"mine")
+    put(tmp_path / SMALL.name, ARCHIVE)
     status, news = fetch(tmp_path, NET, SMALL)
     assert status == 0
     assert news[0]["say"] == "plan"
     assert (news[0]["files"], news[0]["todo"]) == (1, len(CONTENT))
     assert news[-1] == {"say": "done"}
     assert (tmp_path / NET.name).read_bytes() == CONTENT
-    assert (tmp_path / SMALL.name).read_bytes() == b"mine"
+    assert (tmp_path / SMALL.name).read_bytes() == ARCHIVE
     told = [line["sum"] for line in news if line["say"] == "progress"]
     assert told == sorted(told)
     assert len(told) >= 5  # a line each megabyte

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.catalog.artifacts import Artifact
 from engine.catalog.rows import BUILT_IN
 from engine.files.library import Library, WeightsError, lack, other_places, size_text
-from tests.bridge.downloads.files import CONTENT, HASH, NET, SMALL, put
+from tests.bridge.downloads.files import ARCHIVE, CONTENT, HASH, NET, SMALL, put
 
 # Where files lie.
 
@@ -95,6 +96,74 @@ def test_our_own_folder_comes_first_and_another_size_is_another_file(
     assert found.origin == "here"
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (CONTENT[:1000], f"is incomplete: 1000 of {len(CONTENT)} bytes."),
+        (CONTENT + b"+", f"is another file: it has {len(CONTENT) + 1} bytes, not {len(CONTENT)}."),
+        (b"", f"is incomplete: 0 of {len(CONTENT)} bytes."),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_size_is_there_and_not_missing(
+    tmp_path: Path, alone: Path, content: bytes, says: str
+) -> None:
+    library = Library(tmp_path / "models", [tmp_path / "named"])
+    for path in (library.home(NET), tmp_path / "named/vae/net.pt"):
+        put(path, content)
+        said = str(lack(library, "longlive", [NET]))
+        assert said.startswith("longlive has 1 file it cannot use (")
+        assert f" free). {path} {says} Get it with `spout-bridge models download longlive`" in said
+        assert "missing" not in said
+        path.unlink()
+    put(library.home(NET), content)
+    said = str(lack(library, "longlive", [NET, SMALL]))
+    assert said.startswith("longlive is missing 1 file of about ")
+    assert f": small.pth of authors/model. {library.home(NET)} {says} Get them with " in said
+    put(alone / "ComfyUI/models/vae/net.pt", content)  # some other program's of that name
+    library.home(NET).unlink()
+    assert str(lack(library, "longlive", [NET])).startswith("longlive is missing 1 file of about ")
+
+
+HEADER = (2).to_bytes(8, "little") + b"{}"
+ONE = b'{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}'
+WHOLE = len(ONE).to_bytes(8, "little") + ONE + b"ab"
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("small.pth", ARCHIVE, [ARCHIVE[:-9], ARCHIVE[:20], b"\0" * 1000, b"PK\x03\x04"]),
+        ("small.pt", ARCHIVE, [CONTENT, b"", b"<html>", HEADER, WHOLE]),
+        ("small.safetensors", WHOLE, [WHOLE[:-1], WHOLE[:9], ARCHIVE, CONTENT[:7], WHOLE + b"c"]),
+    ],
+)
+def test_a_file_whose_size_nobody_knows_has_at_least_a_header_that_can_be_read(
+    tmp_path: Path, alone: Path, name: str, good: bytes, bad: list[bytes]
+) -> None:
+    one = Artifact("strangers/model", name, 1000)
+    library = Library(tmp_path / "models")
+    for place in (library.home(one), alone / "ComfyUI/models/vae" / name):
+        for number, content in enumerate(bad):
+            put(place, content)
+            os.utime(place, ns=(number, number))
+            assert library.find(one) is None, content[:20]
+            said = str(lack(library, "longlive", [one]))
+            assert said.startswith("longlive has 1 file it cannot use (")
+            assert f" free). {place} is " in said
+        put(place, good)
+        found = library.find(one)
+        assert found
+        assert found.path == place
+        place.unlink()
+
+
+def test_a_file_without_a_header_is_taken_as_it_is(tmp_path: Path, alone: Path) -> None:
+    one = Artifact("strangers/model", "config.json", 1000)
+    library = Library(tmp_path / "models")
+    put(library.home(one), b"anything")
+    assert library.find(one)
+
+
 def test_the_folders_of_others_can_be_named_in_the_environment(tmp_path: Path) -> None:
     for name in ("scope", "hub", "comfy/models"):
         (tmp_path / name).mkdir(parents=True)
@@ -118,7 +187,7 @@ def test_what_is_missing_is_said_with_size_room_and_cure(tmp_path: Path, alone: 
     assert "files/net.pt of authors/model" in text
     assert "`spout-bridge models download longlive`" in text
     put(tmp_path / NET.name)
-    put(tmp_path / SMALL.name)
+    put(tmp_path / SMALL.name, ARCHIVE)
     assert lack(Library(tmp_path), "longlive", [NET, SMALL]) is None
 
 

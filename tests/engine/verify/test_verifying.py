@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
+from safetensors.torch import save_file
+
 from bridge.cli.commands import main
 from engine.catalog import artifacts as files
+from engine.catalog.rows import BUILT_IN, Catalog, PipelineRow
 from engine.catalog.specs import WAN_14B
 from engine.causal.network.vace import empty_vace
 from engine.causal.network.wan_weights import empty_transformer, transformer_state, vace_state
@@ -147,3 +151,66 @@ def test_a_wrong_shape_on_the_hub_is_told_before_anything_comes(
     wrong = told(capfd.readouterr().out)["Wan2_1-VACE_module_14B_bf16.safetensors"]
     assert wrong.startswith("WRONG")
     assert f"{first}: (1,), e" in wrong
+
+
+NET, WORDS = (files.Artifact("strangers/model", name) for name in ("net.safetensors", "words.json"))
+DECLARED = files.Artifact("strangers/model", "extra.safetensors", 100, "a" * 64)
+PLUG_IN = replace(
+    BUILT_IN[1], id="oddity", needs=lambda load: {"net": NET, "words": WORDS, "extra": DECLARED}
+)
+WIDER = replace(Catalog()["longlive"], id="wider", needs=lambda load: {"vae": VAE, "net": NET})
+VAE = files.VAES["tae"]
+
+
+def verified(monkeypatch: pytest.MonkeyPatch, folder: Path, *rows: PipelineRow) -> int:
+    monkeypatch.setattr(verifying.Catalog, "installed", lambda: Catalog((*BUILT_IN, *rows)))
+    order: dict[str, Any] = {"models": str(folder), "more": [], "headers": False}
+    order["pipelines"] = {row.id: {} for row in rows}
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(order)))
+    return verifying.main()
+
+
+def test_the_files_of_plug_ins_are_checked_as_far_as_anyone_knows_them(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = tmp_path / "model"
+    at.mkdir()
+    assert verified(monkeypatch, tmp_path, PLUG_IN) == 1
+    lines = told(capfd.readouterr().out)
+    assert lines["net.safetensors"] == (
+        f"WRONG  model/net.safetensors: missing; it belongs at {at / 'net.safetensors'}. Get it "
+        "with `spout-bridge models download oddity`."
+    )
+    save_file({"a": torch.zeros(2)}, at / "net.safetensors")
+    (at / "words.json").write_text("[]")
+    (at / "extra.safetensors").write_bytes(bytes(101))
+    assert verified(monkeypatch, tmp_path, PLUG_IN) == 1
+    lines = told(capfd.readouterr().out)
+    assert re.match(
+        r"good +model/net.safetensors: its header can be read, SHA-256 \w{12}… as recorded\.$",
+        lines["net.safetensors"],
+    )
+    assert lines["words.json"].startswith("good   model/words.json: present, SHA-256 ")
+    assert lines["extra.safetensors"] == (
+        f"WRONG  model/extra.safetensors: {at / 'extra.safetensors'} is another file: it has 101 "
+        "bytes, not 100. Get it with `spout-bridge models download oddity`."
+    )
+    (at / "net.safetensors").write_bytes((at / "net.safetensors").read_bytes()[:-1])
+    assert verified(monkeypatch, tmp_path, PLUG_IN) == 1
+    line = told(capfd.readouterr().out)["net.safetensors"]
+    assert line.startswith(f"WRONG  model/net.safetensors: {at / 'net.safetensors'} is damaged")
+    assert line.endswith("download it again.")
+
+
+def test_a_plug_in_of_our_network_has_its_keys_and_shapes_checked(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in (VAE, NET):
+        (tmp_path / one.name).parent.mkdir(exist_ok=True)
+    empty = TinyCodec(64).module.state_dict()
+    torch.save({name: torch.zeros(t.shape) for name, t in empty.items()}, tmp_path / VAE.name)
+    save_file({"a": torch.zeros(2)}, tmp_path / NET.name)
+    assert verified(monkeypatch, tmp_path, WIDER) == 1  # by default it has the VAE wan
+    lines = told(capfd.readouterr().out)
+    assert "does not fit the VAE wan" in lines["taew2_1.pth"]
+    assert "its header can be read" in lines["net.safetensors"], "a role of its own"
