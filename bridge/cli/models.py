@@ -50,6 +50,7 @@ class Job:
     to: Path | None
     headers: bool
     yes: bool
+    refused: Sequence[PipelineRow] = ()  # plug-ins that cannot be used
 
     @property
     def artifacts(self) -> list[Artifact]:
@@ -77,7 +78,8 @@ def job(
     loads = [(row, load) for row, load in loads if row.needs(load)]
     if not loads:
         raise UsageError(f"{', '.join(pipelines)} needs no weights.")
-    return Job(library, loads, to, headers, yes)
+    refused = [] if pipelines else [row for row in catalog.rows.values() if row.missing]
+    return Job(library, loads, to, headers, yes, refused)
 
 
 def _load(row: PipelineRow, values: Mapping[str, str]) -> Load:
@@ -205,9 +207,14 @@ def download(job: Job, console: Console) -> int:
 
 
 def verify(job: Job, console: Console) -> int:
-    """Compare the files on disk with their declarations; with `headers`, the hub's files."""
+    """Compare the files on disk with their declarations; with `headers`, the hub's files. Plug-ins
+    that cannot be used, and so have no files, are listed first.
+    """
     if find_spec("torch") is None:
         raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}.")
+    for row in job.refused:
+        console.print(f"{row.title}: {row.missing}", soft_wrap=True)
+    console.file.flush()  # before the lines of the other process
     order = {
         "models": str(job.library.models),
         "more": [str(folder) for folder in job.library.more],

@@ -211,7 +211,10 @@ def _check_id(row: PipelineRow, rows: Mapping[str, PipelineRow]) -> None:
     if not ID.fullmatch(row.id):
         raise TypeError(f"A pipeline's id may have a to z, digits, dot, _ and -, not {row.id!r}.")
     if row.id in rows:
-        raise TypeError(f"Pipeline {row.id} already exists; choose another id.")
+        whose = "built in" if any(row.id == ours.id for ours in BUILT_IN) else "another plug-in's"
+        raise TypeError(
+            f"Pipeline {row.id} is {whose}, and no plug-in replaces it; choose another id."
+        )
 
 
 def _check_addresses(row: PipelineRow, known: Iterable[Declared], taken: Collection[str]) -> None:

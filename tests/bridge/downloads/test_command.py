@@ -1,14 +1,18 @@
 """`spout-bridge models`."""
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 pytest.importorskip("huggingface_hub", reason="needs pip install 'spout-bridge[engine]'")
 
 from bridge.cli.commands import main
-from tests.bridge.downloads.files import CONTENT, NET, ROWS, put
+from engine.catalog.rows import Catalog
+from tests.bridge.downloads.files import CONTENT, NET, PASSTHROUGH, ROWS, put
 from tests.support.hub import Hub
 from tests.support.lora_files import lora_file
 
@@ -46,6 +50,26 @@ def test_the_command_lists_the_loras_with_what_each_fits(
         "my [bold] style.safetensors", "164 kB", "2001-09-09", "Wan2.1 14B", "krea-realtime-video",
         "here",
     ])  # fmt: skip
+
+
+def test_verify_names_the_plug_ins_that_cannot_be_used(
+    tmp_path: Path, alone: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "Pipeline stylize is built in, and no plug-in replaces it; choose another id."
+    twin = replace(PASSTHROUGH, id="twin", title="A plug-in that cannot be used (x:Y)", missing=why)
+    catalog = Catalog((*ROWS.rows.values(), twin))
+    asked: list[dict[str, object]] = []
+
+    def run(command: object, *, input: bytes, **_: object) -> CompletedProcess[bytes]:
+        asked.append(json.loads(input))
+        return CompletedProcess([], 0)
+
+    monkeypatch.setattr("bridge.cli.models.installed_catalog", lambda: catalog)
+    monkeypatch.setattr("bridge.cli.models.subprocess.run", run)
+    told = f"A plug-in that cannot be used (x:Y): {why}\n"
+    assert command(capsys, "verify", folder=tmp_path) == (0, told)
+    assert command(capsys, "verify", "needy", folder=tmp_path) == (0, "")
+    assert [order["pipelines"] for order in asked] == [{"needy": {}}] * 2
 
 
 def test_the_command_lists_downloads_finds_and_copies(

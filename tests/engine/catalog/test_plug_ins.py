@@ -181,10 +181,13 @@ def test_a_default_is_checked_as_a_value_is(monkeypatch):
 
 
 def test_a_plug_in_takes_no_pipelines_place(monkeypatch):
-    catalog = installed(monkeypatch, f"{__name__}:TWIN", f"{__name__}:SPACED")
+    names = ("TWIN", "SPACED", "CALM", "CALM")
+    catalog = installed(monkeypatch, *(f"{__name__}:{name}" for name in names))
     assert catalog["stylize"].parameters is not Parameters, "that of ours"
+    assert catalog["calm"] is CALM
     reasons = [row.missing for row in catalog.rows.values() if row.missing]
     assert reasons == [
-        "Pipeline stylize already exists; choose another id.",
+        "Pipeline stylize is built in, and no plug-in replaces it; choose another id.",
         "A pipeline's id may have a to z, digits, dot, _ and -, not 'my pipeline'.",
+        "Pipeline calm is another plug-in's, and no plug-in replaces it; choose another id.",
     ]
