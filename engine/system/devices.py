@@ -20,6 +20,7 @@ import pynvml
 T = TypeVar("T")
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+LOST = "a GPU that does not answer"  # in place of its name: it needs a restart of the machine
 HIDDEN = "-1"  # in VISIBLE: none; Windows takes an empty value for no value
 # What slows a GPU, by NVML's bits. Those that the user or an idle GPU sets are left out.
 SLOWING = {
@@ -69,7 +70,8 @@ class Load:
 def gpus() -> list[Gpu]:
     """Every NVIDIA GPU; none without a driver."""
     with _nvml() as there:
-        return [_gpu(number) for number in range(pynvml.nvmlDeviceGetCount())] if there else []
+        count = _asked(pynvml.nvmlDeviceGetCount) if there else None
+        return [_gpu(number) for number in range(count or 0)]
 
 
 def driver() -> Driver:
@@ -157,12 +159,15 @@ def _nvml() -> Generator[bool]:
 
 
 def _gpu(number: int) -> Gpu:
-    handle = pynvml.nvmlDeviceGetHandleByIndex(number)
+    handle = _asked(lambda: pynvml.nvmlDeviceGetHandleByIndex(number))
+    if handle is None:
+        return Gpu(number, LOST, None)
+    name = _asked(lambda: pynvml.nvmlDeviceGetName(handle))
     memory = _asked(lambda: pynvml.nvmlDeviceGetMemoryInfo(handle))
     capability = _asked(lambda: pynvml.nvmlDeviceGetCudaComputeCapability(handle))
     return Gpu(
         number,
-        str(pynvml.nvmlDeviceGetName(handle)),
+        LOST if name is None else str(name),
         int(memory.free) if memory else None,
         int(memory.total) if memory else None,
         (int(capability[0]), int(capability[1])) if capability else None,

@@ -53,6 +53,27 @@ def test_gpus_are_numbered_as_the_driver_does_and_the_driver_is_let_go(monkeypat
     assert nvml.open == 0
 
 
+def test_a_gpu_that_fell_off_the_bus_keeps_its_number_and_ends_nothing(monkeypatch):
+    Nvml(monkeypatch, [Card(), Card("RTX 5090")])
+
+    def handle(number: int) -> Card:
+        if number == 0:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+        return Card("RTX 5090")
+
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", handle)
+    assert [(gpu.number, gpu.name) for gpu in devices.gpus()] == [
+        (0, "a GPU that does not answer"), (1, "RTX 5090")
+    ]  # fmt: skip
+    assert devices.load_of(0) == devices.Load()
+
+    def count() -> int:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_UNKNOWN)
+
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", count)
+    assert devices.gpus() == []
+
+
 @pytest.mark.parametrize(
     ("bits", "words"),
     [
