@@ -2,6 +2,7 @@
 once it has them.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -10,6 +11,8 @@ from bridge.state.replaced import Replaced
 from bridge.system.loops import explained, repeat
 from engine.catalog.rows import PipelineRow
 from engine.parameters import Load
+
+log = logging.getLogger(__name__)
 
 GLANCE = 3.0  # seconds between checks for the files
 
@@ -52,6 +55,7 @@ class Awaited:
             self._until_then = f" It is loaded once the file has been replaced; until then {then}."
         if instead:
             self.told = why + self._until_then
+        log.warning("%s", self.told or why)
         self.row = row
         with self._beginning:
             if self._thread.ident is None:

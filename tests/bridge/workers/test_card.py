@@ -127,7 +127,8 @@ def test_the_engine_too_never_computes_on_the_cpu_by_accident(monkeypatch, machi
     assert told.endswith("or start with `--device cpu`.")
 
 
-def test_the_asked_pipeline_waits_for_a_torch_that_uses_the_card(monkeypatch, tmp_path):
+def test_the_asked_pipeline_waits_for_a_torch_that_uses_the_card(monkeypatch, tmp_path, caplog):
+    caplog.set_level("INFO", logger="bridge")
     monkeypatch.setattr("bridge.state.awaited.GLANCE", 0.1)
     WRONG.plant(monkeypatch)
     catalog = Catalog((*BUILT_IN, NEEDS_TORCH))
@@ -140,6 +141,7 @@ def test_the_asked_pipeline_waits_for_a_torch_that_uses_the_card(monkeypatch, tm
             "paints cannot run on NVIDIA GeForce RTX 4090: torch 2.13.0+cpu has no CUDA; run `"
         )
         assert status.error.endswith("`--device cpu`. Until then passthrough is shown.")
+        assert status.error in caplog.messages
         monkeypatch.setattr(builds, "installed", lambda: CU126)  # installed meanwhile
         monkeypatch.setattr(card, "tried", lambda chosen: Found("2.13.0+cu126", "12.6"))
         rig.running("paints")
