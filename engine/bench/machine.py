@@ -4,6 +4,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -59,15 +60,16 @@ def described(device: torch.device) -> dict[str, str]:
     return about
 
 
+@cache
 def own_rates(size: NetworkSize, dtype: torch.dtype, device: torch.device) -> Rates:
     """Rates of this device's kernels at this network's shapes, the fastest of several tries."""
     made: dict[str, Any] = {"dtype": dtype, "device": device}
     x, weight = torch.randn(TOKENS, size.dim, **made), torch.randn(size.ffn, size.dim, **made)
     query = torch.randn(1, size.heads, TOKENS, size.head_dim, **made)
     one, other = torch.zeros(COPIED, **made), torch.zeros(COPIED, **made)
-    linear = _fastest(lambda: F.linear(x, weight), device)
-    attention = _fastest(lambda: F.scaled_dot_product_attention(query, query, query), device)
-    copy = _fastest(lambda: one.copy_(other), device)
+    linear = fastest(lambda: F.linear(x, weight), device)
+    attention = fastest(lambda: F.scaled_dot_product_attention(query, query, query), device)
+    copy = fastest(lambda: one.copy_(other), device)
     return Rates(
         linear=2 * TOKENS * size.dim * size.ffn / linear,
         attention=4 * TOKENS * TOKENS * size.dim / attention,
@@ -75,7 +77,8 @@ def own_rates(size: NetworkSize, dtype: torch.dtype, device: torch.device) -> Ra
     )
 
 
-def _fastest(work: Callable[[], object], device: torch.device) -> float:
+def fastest(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds that `work` takes on the device: the best of several tries."""
     clock = Clock(device)
     times: list[float] = []
     for _ in range(TRIES + 1):

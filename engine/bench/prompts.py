@@ -144,7 +144,12 @@ def random_text_encoder(part: float, dtype: torch.dtype, device: torch.device) -
     cost does not depend on the values.
     """
     layers = max(1, round(part * UMT5_XXL.layers))
-    size = replace(UMT5_XXL, layers=layers, vocabulary=VOCABULARY)
+    return text_encoder_of(replace(UMT5_XXL, layers=layers), dtype, device)
+
+
+def text_encoder_of(size: TextSize, dtype: torch.dtype, device: torch.device) -> TextEncoder:
+    """An encoder of that size with random weights and a small table of words."""
+    size = replace(size, vocabulary=VOCABULARY)
     model = randomised(empty_text_encoder(size), dtype, device)
     model.shared.cpu()  # as the real one's table
     return TextEncoder(model, Hashed(size), size, dtype, device)
