@@ -19,6 +19,7 @@ Adder: TypeAlias = Callable[..., "Parser"]  # `add_parser` of a group of command
 
 FOR_EVER = float("inf")
 JSON = "print JSON, for other programs"
+LEAST_MINUTES = 6  # of `gpu-check`, which is of little use in less
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,8 +38,13 @@ class Parser(argparse.ArgumentParser):
 
     def group(self, title: str) -> "Callable[..., argparse.Action]":
         """`add_argument` of a section of the help with its own title."""
-        part = self.add_argument_group(title)
+        return self._adding(self.add_argument_group(title))
 
+    def choice(self) -> "Callable[..., argparse.Action]":
+        """`add_argument` of flags of which only one may be given."""
+        return self._adding(self.add_mutually_exclusive_group())
+
+    def _adding(self, part: Any) -> "Callable[..., argparse.Action]":
         def add(*names: str, **more: Any) -> argparse.Action:
             self.flags += [name for name in names if name.startswith("--")]
             return part.add_argument(*names, **more)
@@ -101,7 +107,7 @@ def parser_of(lists: Collection[str], models: Collection[str]) -> Parser:
     _view(commands.add_parser)
     _layouts(commands.add_parser)
     _models(commands.add_parser, models)
-    for command in (_td, _state, _doctor, _bench, _completion):
+    for command in (_td, _state, _doctor, _gpu_check, _bench, _completion):
         command(commands.add_parser)
     whole.commands = commands.choices
     return whole
@@ -230,6 +236,37 @@ def _doctor(add: Adder) -> None:
     doctor.set_defaults(command="doctor")
 
 
+def _gpu_check(add: Adder) -> None:
+    check = add(
+        "gpu-check",
+        help="check that the engine computes correctly and fast on this graphics card",
+        description="Runs each step in a process of its own and writes a report, complete after "
+        "every step. Without a card it runs its steps on the CPU at toy size.",
+        epilog=_examples(
+            "gpu-check --quick", "gpu-check", "gpu-check --resume gpu-check-20261130-2015.json",
+            "gpu-check --compare before.json after.json",
+        ),
+    )  # fmt: skip
+    how, to = check.choice(), check.choice()
+    how("--quick", action="store_true", help="90 seconds, the most important steps")
+    how("--minutes", type=_minutes, default=10.0, help="time for all steps, from 6")
+    how("--compare", nargs=2, metavar="FILE", help="show two reports side by side")
+    to("--write", metavar="FILE", help="the report (default: a new file here)")
+    to("--resume", metavar="FILE", help="continue this report")
+    check.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="STEP",
+        help="only this step; may be repeated",
+    )
+    check.add_argument(
+        "--device", choices=["auto", "cuda", "cpu"], default="auto", help="cpu: toy size, anywhere"
+    )
+    _add_setting(check.add_argument, "gpu", Settings.model_fields["gpu"])
+    check.set_defaults(command="gpu-check")
+
+
 def _td(add: Adder) -> None:
     td = add("td", help="print the line that builds the TouchDesigner component")
     td.add_argument(
@@ -277,6 +314,13 @@ def _seconds(text: str) -> float:
         if (seconds := FOR_EVER if text == "inf" else measured(text, "s")) > 0:
             return seconds
     raise ArgumentTypeError(f"takes a time in seconds above 0, not {text!r}.")
+
+
+def _minutes(text: str) -> float:
+    with suppress(ValueError):
+        if LEAST_MINUTES <= (minutes := float(text)) < float("inf"):
+            return minutes
+    raise ArgumentTypeError(f"takes a number of minutes from {LEAST_MINUTES}, not {text!r}.")
 
 
 def _port(text: str) -> int:

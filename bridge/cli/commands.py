@@ -314,6 +314,12 @@ def _doctor(options: argparse.Namespace, console: Console) -> None:
     sys.exit(doctor(_settings(options), as_json=options.json))
 
 
+def _gpu_check(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.gpu_check import check
+
+    sys.exit(check(options, _settings(options).gpu))
+
+
 def _td(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli.clipboard import copy
     from bridge.cli.td import KIT, line, point, write
@@ -369,6 +375,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
     "td": _td,
     "state": _state,
     "doctor": _doctor,
+    "gpu-check": _gpu_check,
     "completion": _completion,
     "bench bridge": _bench_bridge,
     "bench engine": _bench_engine,

@@ -1,0 +1,1 @@
+"""What the steps do. A step is a function of a `Ground` that yields `Figure`s."""

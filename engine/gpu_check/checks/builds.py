@@ -1,0 +1,103 @@
+"""What is installed, and whether it is made for this card."""
+
+import platform
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+import pynvml
+import torch
+
+from engine.catalog.controls import ATTENTION
+from engine.causal.network.torch_typed import compile_static
+from engine.gpu_check.ground import Ground
+from engine.gpu_check.report import Figure
+
+PACKAGES = ("torch", "diffusers", "transformers", "numpy")
+
+
+def builds(ground: Ground) -> Iterator[Figure]:
+    """Versions, the card, and one kernel of each kind."""
+    yield Figure("system", platform.platform())
+    yield Figure("python", platform.python_version())
+    for package in PACKAGES:
+        yield Figure(package, version(package))
+    yield Figure("torch's CUDA", torch.version.cuda or "none: a build for the CPU")
+    if not ground.toy:
+        yield from _card(ground)
+    elif ground.asked != "cpu":
+        yield from _unused()
+    for kernel, package in ATTENTION.items():
+        yield Figure(f"package of {kernel}", _there(package))
+    ground.at("a first kernel")
+    ones = torch.ones(64, device=ground.device)
+    yield Figure("a first kernel is off by", abs(float((ones + ones).sum()) - 128), most=0)
+    if find_spec("triton") is not None and not ground.toy:
+        ground.at("a kernel that Triton compiles")
+        compiled = compile_static(_doubled)
+        off = abs(float(compiled(ones).sum()) - 128)
+        yield Figure("a compiled kernel is off by", off, most=0)
+
+
+def _card(ground: Ground) -> Iterator[Figure]:
+    yield Figure("card", torch.cuda.get_device_name(ground.device))
+    capability = torch.cuda.get_device_capability(ground.device)
+    yield Figure("compute capability", "{}.{}".format(*capability))
+    free, whole = torch.cuda.mem_get_info(ground.device)
+    yield Figure("memory", whole / 1e9, "GB")
+    yield Figure("memory free", free / 1e9, "GB")
+    yield Figure("cuDNN", str(torch.backends.cudnn.version()))
+    yield Figure("torch is built for", " ".join(torch.cuda.get_arch_list()))
+    yield Figure("driver", _driver())
+
+
+def _unused() -> Iterator[Figure]:
+    """Cards that the driver knows of and torch does not use: the CPU only by accident."""
+    names = ", ".join(_cards())
+    if names:
+        why = f"torch {torch.__version__} does not use it; see `spout-bridge doctor`"
+        yield Figure("cards not used", f"{names}: {why}", most=0)
+
+
+def _driver() -> str:
+    with _nvml() as there:
+        return str(pynvml.nvmlSystemGetDriverVersion()) if there else "unknown"
+
+
+def _name(number: int) -> str:
+    handle = pynvml.nvmlDeviceGetHandleByIndex(number)  # pyright: ignore[reportUnknownMemberType]  # untyped
+    return str(pynvml.nvmlDeviceGetName(handle))  # pyright: ignore[reportUnknownMemberType]  # untyped
+
+
+def _cards() -> list[str]:
+    with _nvml() as there:
+        count = pynvml.nvmlDeviceGetCount() if there else 0
+        return [_name(number) for number in range(count)]
+
+
+@contextmanager
+def _nvml() -> Generator[bool]:
+    """Whether NVIDIA's driver answers; open while inside."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _there(package: str) -> str:
+    if find_spec(package) is None:
+        return "missing"
+    try:
+        return version(package)
+    except PackageNotFoundError:  # the package has another name than its module
+        return "installed"
+
+
+def _doubled(x: torch.Tensor) -> torch.Tensor:
+    return x + x

@@ -1,0 +1,170 @@
+"""Runs the steps one after the other, each in a process of its own with a budget."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import psutil
+
+from engine.gpu_check.report import FAILED, NOT_RUN, PASSED, Outcome, Report, figure_of
+from engine.gpu_check.steps import START, Step
+from engine.system.json_values import is_object
+
+PRINTED = 20  # last lines of a failed step's process that the report keeps
+TIME = "time"  # why a step was not run, or not to its end
+Told = Callable[[str, Outcome | None], None]  # a step's name; None as it begins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What was asked: seconds in all, the device (auto, cuda or cpu), whether `--quick`."""
+
+    seconds: float
+    device: str = "auto"
+    quick: bool = False
+
+
+def run(steps: Sequence[Step], order: Order, report: Report, path: Path, told: Told) -> None:
+    """Run the steps that `report` does not have, and save it to `path` after each.
+
+    OSError if the report cannot be written; the first write is before the first step.
+    """
+    report.save(path)
+    end = perf_counter() + order.seconds
+    for step in steps:
+        if step.name in report.steps:
+            continue
+        told(step.name, None)
+        outcome, device = _outcome(step, order, end - perf_counter())
+        report.steps[step.name] = outcome
+        if device:
+            report.machine["device"] = device
+        report.save(path)
+        told(step.name, outcome)
+
+
+def unfinished(report: Report) -> None:
+    """Forget the steps that time or memory did not suffice for, so that `run` tries them again."""
+    for name in [name for name, each in report.steps.items() if each.result == NOT_RUN]:
+        del report.steps[name]
+
+
+def _outcome(step: Step, order: Order, left: float) -> tuple[Outcome, str]:
+    """How a step ended, and the device that it ran on where it got so far."""
+    if step.package and find_spec(step.package) is None:
+        return Outcome(NOT_RUN, f"the package {step.package} is not installed"), ""
+    budget = step.quick if order.quick else step.budget
+    if left < START * budget:
+        return Outcome(NOT_RUN, TIME), ""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        return _Process(step, order, Path(folder)).outcome(budget, left)
+
+
+class _Process:
+    """A step's process. It writes its results as lines of JSON to a file, which survive it."""
+
+    def __init__(self, step: Step, order: Order, folder: Path) -> None:
+        self._results, self._printed = folder / "results", folder / "printed"
+        self._order = {
+            "target": step.target,
+            "device": order.device,
+            "quick": order.quick,
+            "results": str(self._results),
+        }
+
+    def outcome(self, budget: float, left: float) -> tuple[Outcome, str]:
+        """Run it for `budget` seconds at most, of which `left` are there."""
+        began = perf_counter()
+        status = self._run(min(budget, left))
+        seconds = perf_counter() - began
+        lines = list(self._lines())
+        figures = [figure_of(line["figure"]) for line in lines if "figure" in line]
+        said = {name: str(value) for line in lines for name, value in line.items()}
+        at = f" at {said['at']}" if "at" in said else ""
+        wrong = [figure.wrong for figure in figures if figure.wrong]
+        if status is None:
+            if left < budget and not wrong:
+                outcome = Outcome(NOT_RUN, f"{TIME}, ended after {seconds:.0f} s{at}")
+            else:
+                outcome = Outcome(FAILED, f"no end within {seconds:.0f} s{at}")
+        elif "not run" in said:
+            outcome = Outcome(NOT_RUN, said["not run"])
+        elif "error" in said:
+            outcome = Outcome(FAILED, f"{said['error']}{at}")
+        elif "end" not in said:
+            outcome = Outcome(FAILED, f"its process {_death(status)}{at}")
+        else:
+            outcome = Outcome(FAILED if wrong else PASSED)
+        if wrong:
+            outcome.result = FAILED
+            outcome.why = "; ".join(filter(None, [*wrong, outcome.why]))
+        outcome.seconds, outcome.figures = round(seconds, 1), figures
+        if outcome.result == FAILED:
+            outcome.printed = self._last_lines()
+        return outcome, said.get("device", "")
+
+    def _run(self, seconds: float) -> int | None:
+        """The exit status; None if it had to be ended, with its children."""
+        command = [sys.executable, "-P", "-m", "engine.gpu_check.child"]
+        with self._printed.open("wb") as printed:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=printed, stderr=subprocess.STDOUT
+            )
+            try:
+                process.communicate(
+                    json.dumps(self._order | {"seconds": seconds}).encode(), seconds
+                )
+                return process.returncode
+            except subprocess.TimeoutExpired:
+                return None
+            finally:  # after Ctrl-C too
+                _end(process)
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        if not self._results.is_file():
+            return
+        for line in self._results.read_text(encoding="utf-8").splitlines():
+            try:
+                told = json.loads(line)
+            except ValueError:  # the last line of a process that crashed
+                continue
+            if is_object(told):
+                yield told
+
+    def _last_lines(self) -> list[str]:
+        text = self._printed.read_text(encoding="utf-8", errors="replace")
+        return [line.rstrip() for line in text.splitlines() if line.strip()][-PRINTED:]
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process with all its children; nothing happens to one that has ended."""
+    if process.poll() is not None:
+        return
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    process.kill()
+    for child in family:
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue
+    process.wait()
+
+
+def _death(status: int) -> str:
+    """What an exit status means."""
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    if status > 0xFFFF:
+        return f"crashed (Windows says {status:#010x})"
+    return f"ended with status {status}"

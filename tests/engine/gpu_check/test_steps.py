@@ -1,0 +1,64 @@
+"""Every step of gpu-check, in this process: at true size where there is a card, on the CPU at toy
+size. `pytest -m gpu` and `spout-bridge gpu-check` run the same list.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+
+from engine.gpu_check.ground import Ground
+from engine.gpu_check.report import Figure, NotRun
+from engine.gpu_check.steps import STEPS, Step
+
+LONG = 600.0  # seconds
+# Each kind of step once; the others differ by their row or package, or start processes.
+SLOW = ("parity", "graphs", "VACE", "VAE", "memory predicted", "size changes", "speed longlive")
+QUICKLY = ("builds", "attention sdpa", "fp8", "prompts during captures", "switch under load",
+           "out of memory")  # fmt: skip
+BY_NAME = {step.name: step for step in STEPS}
+
+
+def figures(step: Step, device: str) -> list[Figure]:
+    module, _, name = step.target.partition(":")
+    ground = Ground.of(device, LONG, lambda what: None)
+    with torch.no_grad():
+        return list(getattr(import_module(module), name)(ground))
+
+
+@pytest.mark.parametrize(
+    "name", [*QUICKLY, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+)
+def test_a_step_passes_at_toy_size(name: str) -> None:
+    found = figures(BY_NAME[name], "cpu")
+    assert [figure.wrong for figure in found if figure.wrong] == []
+    assert len({figure.name for figure in found}) == len(found)
+
+
+@pytest.mark.gpu
+@pytest.mark.timeout(LONG)
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_a_step_passes_on_the_card(step: Step) -> None:
+    if step.package and find_spec(step.package) is None:
+        pytest.skip(f"the package {step.package} is not installed")
+    try:
+        found = figures(step, "cuda")
+    except NotRun as why:
+        pytest.skip(str(why))
+    assert [figure.wrong for figure in found if figure.wrong] == []
+
+
+def test_every_step_names_a_function_that_is_there() -> None:
+    for step in STEPS:
+        module, _, name = step.target.partition(":")
+        assert callable(getattr(import_module(module), name))
+
+
+def test_a_card_that_is_asked_for_and_missing_is_not_run() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a card")
+    with pytest.raises(NotRun, match="no CUDA device"):
+        Ground.of("cuda", LONG, lambda what: None)
