@@ -25,6 +25,7 @@ from engine.cost.gpus import PRECISIONS, find_gpu
 from engine.cost.roofline import PICTURES, Ceiling, Work, block_cost, ceiling, limits, memory_floor
 
 SMALL = 64  # pixels a side
+STEADY = 5  # blocks whose median counts as a block
 AUTHORS_KERNELS, AUTHORS_READS = 68, 5  # per layer: Self-Forcing's own causal model, counted
 
 
@@ -43,6 +44,7 @@ class Runner:
 
     stream: LatentStream
     embeddings: Tensor
+    control: Tensor | None = None  # a context of VACE, for blocks that it steers
     levels: tuple[Level, ...] = ()
     marks: list[tuple[str, Mark, Mark]] = field(default_factory=list[tuple[str, Mark, Mark]])
 
@@ -67,6 +69,22 @@ class Runner:
 
         self.stream.run = timed
 
+    def _control(self) -> Tensor | None:
+        """As many frames of the context as the next block has."""
+        spec = self.stream.spec
+        frames = spec.block if self.stream.frame else spec.first_block
+        return None if self.control is None else self.control[:, :, :frames]
+
+    def fill(self) -> list[float]:
+        """Generate blocks until the window has wrapped and every shape was replayed; the seconds of
+        each.
+        """
+        stream, spec = self.stream, self.stream.spec
+        seconds: list[float] = []
+        while min(stream.window.ends) < spec.window or stream.frame < spec.window + 2 * spec.block:
+            seconds.append(self.block()["all"])
+        return seconds
+
     def block(self) -> dict[str, float]:
         """Generate one block; seconds by stage, `all` for the whole block."""
         stream, spec = self.stream, self.stream.spec
@@ -75,7 +93,7 @@ class Runner:
         start = self.clock.mark()
         self._stage = "denoise"
         draw = seeded(stream.frame, stream.shape, device)
-        stream.block(BlockInputs(self.levels, draw))
+        stream.block(BlockInputs(self.levels, draw, control=self._control()))
         self._stage = "clean"
         stream.settle()
         end = self.clock.mark()
@@ -109,6 +127,15 @@ def speed(runner: Runner, blocks: int, ceilings: tuple[str, Ceiling]) -> Iterato
     yield Figure("  outside the passes (noise, x0, bookkeeping)", f"{1 - inside:.1%}")
     source, limit = ceilings
     yield Figure("share of the kernel ceiling", f"{fps / limit.fps:.2f}", source)
+
+
+def compiling(runner: Runner, first: list[float]) -> Figure:
+    """The part of the `first` blocks' seconds that later blocks do not need: compiling, capturing
+    and warming up.
+    """
+    block = statistics.median(runner.block()["all"] for _ in range(STEADY))
+    apart = max(0.0, sum(first) - len(first) * block)
+    return Figure("  of these, compiling and capturing", f"{apart:.2f} s", f"{len(first)} blocks")
 
 
 def against_plain(runner: Runner, fast: Run, blocks: int) -> Iterator[Figure]:
@@ -196,10 +223,12 @@ def kernel_ceiling(work: Work, dtype: torch.dtype, device: torch.device) -> tupl
     return f"rates of this machine, measured: {tera}", ceiling(work, rates)
 
 
-def work_of(stream: LatentStream, width: int, height: int, steps: int) -> Work:
-    """A stream's workload, for the formulas; without a VAE."""
+def work_of(
+    stream: LatentStream, width: int, height: int, steps: int, *, fp8: bool = False
+) -> Work:
+    """A stream's workload, for the formulas; without VAE and VACE."""
     exact = stream.network.dtype == torch.float32
-    precision = PRECISIONS["fp32" if exact else "bf16"]
+    precision = PRECISIONS["fp8" if fp8 else "fp32" if exact else "bf16"]
     return Work(
         spec=stream.spec, width=width, height=height, steps=steps, decoder="none",
         precision=precision,

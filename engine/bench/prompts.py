@@ -87,7 +87,7 @@ class Show:
 
     def __init__(self, parts: Parts, size: tuple[int, int], load: CausalLoad) -> None:
         self._size = "{}x{}".format(*size)
-        self.pipeline = CausalPipeline(load, Context(Path(), Path(), _untold), parts)
+        self.pipeline = pipeline_of(parts, load)
 
     def block(self, prompt: str) -> Arrival:
         """The next block, whatever prompt it shows."""
@@ -137,6 +137,11 @@ class Hashed:
     def note(self, text: str) -> str:
         """Nothing, always."""
         return ""
+
+
+def pipeline_of(parts: Parts, load: CausalLoad, assets: Path | None = None) -> CausalPipeline:
+    """The pipeline of these parts; `assets` is the folder of reference images."""
+    return CausalPipeline(load, Context(assets or Path(), Path(), _untold), parts)
 
 
 def random_text_encoder(part: float, dtype: torch.dtype, device: torch.device) -> TextEncoder:

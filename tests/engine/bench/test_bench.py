@@ -16,11 +16,12 @@ from torch import Tensor
 
 from bridge.cli import commands as cli
 from engine.bench import __main__ as bench
-from engine.bench import machine, prompts
+from engine.bench import figures, machine, prompts
 from engine.catalog import specs
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import LONGLIVE, STREAMDIFFUSIONV2, CausalSpec
 from engine.causal.assembly import Parts
+from engine.causal.network.transformer import CausalTransformer
 from engine.causal.vae.streams import random_vae
 from tests.support.tiny import prompt, tiny_stream
 from tests.support.tiny_rows import SIZES, TINY
@@ -34,6 +35,8 @@ PROMISED = {
     "FLOP of a pass",
     "new prompt: first frame",
     "known prompt: first frame",
+    "  of these, compiling and capturing",
+    "denoising_steps changed: first frame",
 }
 
 
@@ -72,7 +75,19 @@ def printed(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[Any, str]:
 def test_every_figure_is_printed(
     pipeline: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["--size", "32x32", "--layers", "1", "--blocks", "1", "--json", "--pipeline", pipeline]
+    words = [
+        "--size",
+        "32x32",
+        "--layers",
+        "1",
+        "--blocks",
+        "1",
+        "--json",
+        "--pipeline",
+        pipeline,
+        "--device",
+        "cpu",
+    ]
     if pipeline == STREAMDIFFUSIONV2.id:  # whose blocks are one pass each
         monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for tensors this small
         code, told = printed(capfd, *words)
@@ -116,10 +131,54 @@ def test_a_known_prompt_shows_in_the_next_block_and_a_new_one_once_it_is_encoded
 
 
 @pytest.mark.slow
-def test_a_wrong_option_is_told_with_what_there_is(capfd: pytest.CaptureFixture[str]) -> None:
-    code, told = printed(capfd, "--pipeline", "x")
-    assert code == 2
-    assert "longlive" in told
+def test_vace_steers_the_blocks_that_are_measured(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steered: list[int] = []  # contexts that came to the network before the end of each block
+    contexts = 0
+    inner, embedded = figures.Runner.block, CausalTransformer.embedded
+
+    def block(runner: figures.Runner) -> dict[str, float]:
+        found = inner(runner)
+        steered.append(contexts)
+        return found
+
+    def counted(network: CausalTransformer, context: Tensor) -> Tensor:
+        nonlocal contexts
+        contexts += 1
+        return embedded(network, context)
+
+    monkeypatch.setattr(figures.Runner, "block", block)
+    monkeypatch.setattr(CausalTransformer, "embedded", counted)
+    small = replace(TINY, vace_layers=(0, 30))  # of which one layer has only the first
+    monkeypatch.setitem(specs.SPECS, LONGLIVE.id, replace(LONGLIVE, network=small))
+    monkeypatch.setattr(prompts, "UMT5_XXL", SIZES.text)
+    monkeypatch.setattr(machine, "COPIED", 2**16)
+    words = ["--size", "32x32", "--layers", "1", "--blocks", "1", "--json", "--vace"]
+    monkeypatch.setattr("sys.argv", ["bench engine", *words, "--device", "cpu"])
+    bench.main()
+    names = {figure["name"] for figure in json.loads(capfd.readouterr().out)}
+    assert steered == [*range(1, len(steered) + 1)]
+    assert "faster than diffusers' blocks, eager" not in names  # which have no VACE
+    assert names >= PROMISED - {"faster than diffusers' blocks, eager"}
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (("--pipeline", "x"), "longlive"),
+    (("--device", "tpu"), "takes cuda, cuda:1 … or cpu, not 'tpu'"),
+    (("--device", "cuda:99"), "only where torch finds that device"),
+    (("--quantization", "fp8", "--device", "cpu"), "needs an NVIDIA GPU"),
+    (("--how", "graphs", "--device", "cpu"), "on CUDA only; choose plain"),
+])  # fmt: skip
+def test_what_cannot_run_is_refused_before_anything_is_measured(
+    words: tuple[str, ...], sentence: str, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("sys.argv", ["bench engine", *words])
+    with pytest.raises(SystemExit) as end:
+        bench.main()
+    assert end.value.code == 2
+    assert sentence in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
