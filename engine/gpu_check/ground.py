@@ -7,7 +7,6 @@ milliseconds.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 from zlib import crc32
@@ -29,7 +28,7 @@ from engine.causal.stream import BlockInputs, Draw, LatentStream, seeded
 from engine.causal.vae.streams import Vae, VaeKind, random_vae
 from engine.cost.memory import need, total
 from engine.gpu_check.report import NotRun
-from engine.pipeline import NO_GUIDES, Context, Guides, Image
+from engine.pipeline import NO_GUIDES, Guides, Image
 from engine.weights.checkpoint import randomised
 
 LATENT = (8, 6)  # height and width of toy latents
@@ -120,12 +119,6 @@ class Ground:
         width = DEMO_VAE_WIDTH[kind] if self.toy else None
         return random_vae(kind, self.dtype, self.device, width=width)
 
-    def pipeline(
-        self, parts: Parts, load: CausalLoad, assets: Path | None = None
-    ) -> CausalPipeline:
-        """The pipeline of these parts; `assets` is the folder of reference images."""
-        return CausalPipeline(load, Context(assets or Path(), Path(), _untold), parts)
-
     @property
     def _std(self) -> float:
         return DEMO_STD if self.toy else 0.02
@@ -212,10 +205,6 @@ def portable(seed: int, shape: Sequence[int], device: torch.device) -> Draw:
         return torch.randn(1, channels, frames, height, width, generator=generator).to(device)
 
     return draw
-
-
-def _untold(phase: str, done: float, whole: float) -> None:
-    """Ignore progress."""
 
 
 def error(found: Tensor, exact: Tensor) -> float:

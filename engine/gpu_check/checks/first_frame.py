@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import torch
 
+from engine.bench.prompts import pipeline_of
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import LONGLIVE
 from engine.gpu_check.ground import Ground, enough_memory, images
@@ -64,7 +65,7 @@ def main() -> None:
         ground.synchronize()
         times["network made"] = time.time() - started
         load = CausalLoad(vae="tae", passes=order["passes"])
-        pipeline = ground.pipeline(parts, load)
+        pipeline = pipeline_of(parts, load)
         blocks = [_block(ground, pipeline)]
         times["first frame"] = time.time() - started
         blocks += [_block(ground, pipeline) for _ in range(BLOCKS)]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.bench.op_counts import Counted
+from engine.bench.prompts import pipeline_of
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import DEMO_VAE_WIDTH, LONGLIVE
 from engine.causal.cuda_graphs import accelerate
@@ -43,7 +44,7 @@ def size_changes(ground: Ground) -> Iterator[Figure]:
     spec, load = ground.spec(LONGLIVE.id), _load(ground)
     for size in ground.sizes:
         enough_memory(ground, spec, load, size)
-    pipeline = ground.pipeline(ground.parts(spec), load)
+    pipeline = pipeline_of(ground.parts(spec), load)
     window = need(spec, load, *ground.sizes[0], _setting(ground))["window"]
     allocated: list[int] = []
     in_cycles = 0
@@ -158,7 +159,7 @@ def _full(ground: Ground) -> Iterator[Figure]:
     small, large = ground.sizes[0], ground.sizes[-1]
     enough_memory(ground, spec, load, large)
     torch.cuda.set_per_process_memory_fraction(1.0)  # pyright: ignore[reportUnknownMemberType]  # untyped
-    pipeline = ground.pipeline(ground.parts(spec), load)
+    pipeline = pipeline_of(ground.parts(spec), load)
     try:
         images(pipeline, small)
         free = torch.cuda.mem_get_info(ground.device)[0]
@@ -190,7 +191,7 @@ def _run_all(ground: Ground, load: CausalLoad) -> None:
             grey = np.full((height, width, 3), 80 * place, np.uint8)
             cv2.imwrite(str(Path(folder) / name), grey)
         parts = ground.parts(spec, vae="wan", vace=True)
-        pipeline = ground.pipeline(parts, load, assets=Path(folder))
+        pipeline = pipeline_of(parts, load, assets=Path(folder))
         try:
             for prompt in ("a red fox", "a blue whale"):
                 for _ in range(TOY_FILLED if ground.toy else FILLED):

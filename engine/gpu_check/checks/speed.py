@@ -14,8 +14,9 @@ from engine.bench.faders import changes
 from engine.bench.figures import Runner
 from engine.bench.machine import Watched
 from engine.bench.plain import Plain
+from engine.bench.prompts import pipeline_of
 from engine.catalog.controls import CausalLoad
-from engine.catalog.specs import KREA, LONGLIVE, REWARD_FORCING, STREAMDIFFUSIONV2, CausalSpec
+from engine.catalog.specs import KREA, LONGLIVE, REWARD_FORCING, STREAMDIFFUSIONV2
 from engine.causal.assembly import Parts
 from engine.causal.cuda_graphs import How, accelerate
 from engine.causal.network.cache import PassShape
@@ -102,7 +103,7 @@ def _alone(ground: Ground, parts: Parts, size: tuple[int, int], name: str) -> It
     words = embedding(spec.network, 0).to(ground.device)
     runner = Runner(stream, words)
     runner.use(fast)
-    _fill(runner, spec)
+    runner.fill()
     block = statistics.median(runner.block()["all"] for _ in range(_count(ground)))
     fps = PICTURES * spec.block / block
     yield Figure(f"{name}: network alone, {way}", fps, "frames/s", higher=True)
@@ -134,12 +135,6 @@ def _difference(ground: Ground, runner: Runner, fast: Run, plain: Run, name: str
     return Figure(f"{name}: error to diffusers", max(errors), most=CLOSE[ground.dtype])
 
 
-def _fill(runner: Runner, spec: CausalSpec) -> None:
-    stream = runner.stream
-    while min(stream.window.ends) < spec.window or stream.frame < spec.window + 2 * spec.block:
-        runner.block()
-
-
 def _whole(
     ground: Ground,
     parts: Parts,
@@ -151,7 +146,7 @@ def _whole(
     """With a VAE, as images in the computer's memory."""
     gc.collect()
     ground.at(f"{name}, with VAE {vae}")
-    pipeline = ground.pipeline(replace(parts, vae=ground.vae(vae)), load)
+    pipeline = pipeline_of(replace(parts, vae=ground.vae(vae)), load)
     try:
         for _ in range(parts.spec.window // parts.spec.block + 2):
             images(pipeline, size)
@@ -167,7 +162,7 @@ def _whole(
 def _faders(
     ground: Ground, parts: Parts, load: CausalLoad, size: tuple[int, int]
 ) -> Iterator[Figure]:
-    pipeline = ground.pipeline(parts, load)
+    pipeline = pipeline_of(parts, load)
     try:
         for changed in changes(pipeline, size, parts.spec.window // parts.spec.block + 2):
             ground.at(f"faders, after {changed.name}")

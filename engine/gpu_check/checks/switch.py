@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from time import perf_counter
 
+from engine.bench.prompts import pipeline_of
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import LONGLIVE, REWARD_FORCING
 from engine.causal.assembly import Parts
@@ -22,7 +23,7 @@ def under_load(ground: Ground) -> Iterator[Figure]:
     load = CausalLoad(vae="tae", passes="plain" if ground.toy else "graphs")
     first, second = ground.spec(LONGLIVE.id), ground.spec(REWARD_FORCING.id)
     enough_memory(ground, first, load, size, copies=2)
-    playing = ground.pipeline(ground.parts(first), load)
+    playing = pipeline_of(ground.parts(first), load)
     for _ in range(BLOCKS):
         images(playing, size)
     alone = statistics.median(_block(ground, playing, size) for _ in range(BLOCKS))
@@ -42,7 +43,7 @@ def under_load(ground: Ground) -> Iterator[Figure]:
     del playing
     gc.collect()
     ground.at("the second pipeline's first block")
-    next_one = ground.pipeline(made[0], load)
+    next_one = pipeline_of(made[0], load)
     began = perf_counter()
     shown = images(next_one, size)
     yield Figure("the second's first block", 1e3 * (perf_counter() - began), "ms", higher=False)
