@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.catalog.controls import CausalParameters
 from engine.catalog.specs import CausalSpec
-from engine.causal.noise import Motion
+from engine.causal.motion import Motion
 from engine.causal.schedule import Level, Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.causal.to_tensor import to_tensor

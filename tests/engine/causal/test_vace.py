@@ -9,11 +9,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
 from engine.catalog.specs import LONGLIVE, SPECS, CausalSpec
+from engine.causal.motion import Motion
 from engine.causal.network.attention import sdpa
 from engine.causal.network.transformer import CausalTransformer, compiled_layer
 from engine.causal.network.vace import load_vace
 from engine.causal.network.wan_weights import load_transformer
-from engine.causal.noise import Motion
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.causal.vace_context import control_context, folded, reference_context, split

@@ -1,4 +1,7 @@
-"""How much of a block's input is noise: less while the input moves."""
+"""How much of a block's input is noise: less while the input moves.
+
+The noise itself: `seeded` in `stream.py`, its seed in `block_inputs.py`.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise
