@@ -22,7 +22,7 @@ from engine.causal.vae.tiny import TinyCodec
 from engine.causal.vae.wan import DEVIATION, MEAN, WanCodec
 from engine.files.wrappers import ANYWHERE
 from engine.weights.checkpoint import fill
-from engine.weights.names import unwrapped
+from engine.weights.unwrap import unwrapped
 
 VaeKind: TypeAlias = Literal["wan", "lightvae", "tae", "lighttae"]
 Codec: TypeAlias = WanCodec | TinyCodec  # both code the images of one latent at a time

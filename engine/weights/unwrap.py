@@ -1,4 +1,8 @@
-"""Tensor names without the wrappers that training and other programs add."""
+"""Tensor names without the wrappers that training and other programs put around them.
+
+Which wrappers: `engine/files/wrappers.py`. Wan's names to diffusers': `_converted` in
+`engine/causal/network/wan_weights.py`.
+"""
 
 from collections.abc import Mapping, Set
 from itertools import dropwhile
