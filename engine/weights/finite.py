@@ -1,4 +1,8 @@
-"""Check that weights are finite: a single NaN or infinity makes every image unusable."""
+"""Check that weights are finite: a single NaN or infinity makes every image unusable.
+
+Called while loading: by `fill` in `checkpoint.py` on the weights as cast, by the text encoder and
+by merged LoRAs; and for each embedding, by `engine/causal/text/prompts.py`.
+"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

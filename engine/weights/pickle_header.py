@@ -3,6 +3,8 @@
 The format is torch's since 1.6: a zip archive of a pickle and the tensors' data, one record each,
 uncompressed. torch itself unpickles it, with `weights_only`, from a copy of the archive without the
 data, so code in a file never runs.
+
+The data are read by `checkpoint.py`, with `weights_only` too.
 """
 
 import io
