@@ -18,8 +18,8 @@ from engine.catalog.specs import NetworkSize
 from engine.files.errors import CheckpointError
 from engine.files.wrappers import ANYWHERE, AROUND
 from engine.weights.checkpoint import fill, randomised
-from engine.weights.unwrap import unwrapped
 from engine.weights.scaled import check_plain, unscaled
+from engine.weights.unwrap import unwrapped
 
 # Parts of keys that name no layer: anywhere in a key, and at its start, where more names can occur
 WRAPPERS = ANYWHERE | {"model", "diffusion_model"}
