@@ -2,7 +2,7 @@
 
 All four run the Wan2.1 text-to-video transformer block by block and keep the keys and values of
 earlier frames. What differs (how many frames, where they are placed, which stay, how they are
-refreshed, which noise levels are used) is a field here, and each field has one reader.
+refreshed, which noise levels are used) is a field here. How long a block is: `CausalSpec.frames`.
 
 Frames are latent frames: 4 images each, the first of a stream 1.
 """
@@ -143,6 +143,19 @@ class CausalSpec:
     steps: dict[str, StepList]
     normalised: bool = True
     text_size: tuple[int, int] = (512, 512)
+
+    def frames(self, *, begins: bool, video: bool = False) -> int:
+        """Latent frames of a block; `begins` for the first of a stream, `video` for one that starts
+        from images of the input.
+        """
+        if not begins:
+            return self.block
+        return self.block + 1 if video else self.first_block
+
+    @property
+    def most_frames(self) -> int:
+        """The same, of the longest block."""
+        return max(self.frames(begins=True), self.frames(begins=True, video=True))
 
     @property
     def rows(self) -> int:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from engine.catalog.controls import CausalParameters
-from engine.catalog.specs import CausalSpec
 from engine.causal.motion import Motion
 from engine.causal.schedule import Level, Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
@@ -29,15 +28,10 @@ MASKS_NOTHING = "The live mask has no effect: it needs an input or a control vid
 PLACES = ("", "_2", "_3")  # suffixes of the reference parameters
 
 
-def frames_of(spec: CausalSpec, mode: Mode, *, begins: bool) -> int:
-    """Latent frames of a block; `begins` for the first block of a stream."""
-    if not begins:
-        return spec.block
-    return spec.block + 1 if mode == "video" else spec.first_block
-
-
 def pictures_of(frames: int, *, begins: bool) -> int:
-    """Images that latent frames cover: 4 each, but 1 for the first of a stream."""
+    """Images that latent frames cover (`CausalSpec.frames`): 4 each, but 1 for the first of a
+    stream.
+    """
     return GROUP * frames - (GROUP - 1 if begins else 0)
 
 
@@ -71,7 +65,7 @@ class Conditioning:
         """
         stream, device = self._stream, self._vae.device
         begins = not stream.frame
-        frames = frames_of(stream.spec, self.mode, begins=begins)
+        frames = stream.spec.frames(begins=begins, video=self.mode == "video")
         if images:
             images = _fitted(images, pictures_of(frames, begins=begins), self._size)
         video = control = None

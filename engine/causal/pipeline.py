@@ -12,7 +12,7 @@ from engine import sizes, steps
 from engine.catalog import specs
 from engine.catalog.controls import CausalLoad, CausalParameters
 from engine.causal.assembly import Parts, Sizes, assemble
-from engine.causal.block_inputs import PLACES, Mode, frames_of, pictures_of
+from engine.causal.block_inputs import PLACES, Mode, pictures_of
 from engine.causal.ladder import Ladder, Record, about, rungs
 from engine.causal.memory_check import stream_fits
 from engine.causal.runs import Request, Runs, StreamRun
@@ -76,9 +76,8 @@ class CausalPipeline:
         if mode == "text":
             return 0
         run = self._runs.current
-        continues = run is not None and run.mode == mode and run.stream.frame
-        frames = frames_of(self.spec, mode, begins=not continues)
-        return pictures_of(frames, begins=not continues)
+        begins = run is None or run.mode != mode or not run.stream.frame
+        return pictures_of(self.spec.frames(begins=begins, video=mode == "video"), begins=begins)
 
     def guided(self, parameters: CausalParameters) -> int:
         """Images of each guide that a block without input frames takes; 0 without VACE."""
@@ -86,7 +85,7 @@ class CausalPipeline:
             return 0
         run = self._runs.current
         begins = run is None or not run.stream.frame
-        return pictures_of(frames_of(self.spec, "text", begins=begins), begins=begins)
+        return pictures_of(self.spec.frames(begins=begins), begins=begins)
 
     def __call__(
         self,

@@ -162,7 +162,7 @@ class LatentStream:
         self.settle()
         self._keep_in_range()
         levels, video = inputs.levels, inputs.video
-        frames = self._frames(video)
+        frames = video.shape[2] if video is not None else self.spec.frames(begins=not self.frame)
         start = inputs.draw(frames)
         if video is not None:
             start = noised(video, start, inputs.noise_scale)
@@ -203,11 +203,6 @@ class LatentStream:
                 self._recache()
                 return
             self._pass(plan, latents, [self._clean], hinted=hinted)
-
-    def _frames(self, video: Tensor | None) -> int:
-        if video is not None:
-            return video.shape[2]
-        return self.spec.block if self.frame else self.spec.first_block
 
     def _number(self) -> int:
         """The next frame's number in the window: a recomputed window holds only the context."""

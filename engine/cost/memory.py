@@ -127,7 +127,7 @@ def window_bytes(spec: CausalSpec, tokens: int, value: int) -> dict[str, int]:
 def vace_context_bytes(spec: CausalSpec, tokens: int, value: int) -> int:
     """VACE's inputs in one stream, and its keys and values of the text: `Hints`."""
     size = spec.network
-    frames = REFERENCES + max(spec.block + 1, spec.first_block)
+    frames = REFERENCES + spec.most_frames
     embedded = spec.rows * frames * tokens * size.dim
     text = 2 * len(size.vace_layers) * spec.rows * size.text_tokens * size.dim
     angles = 2 * frames * tokens * size.head_dim * FULL
@@ -156,7 +156,7 @@ def _passes(spec: CausalSpec, references: int, tokens: int) -> Iterator[tuple[in
     """New and visible tokens for each kind of pass in a row: a block, the first block and, never
     with references, a whole window again.
     """
-    first = max(spec.block + 1, spec.first_block)
+    first = spec.most_frames
     yield spec.rows * (references + spec.block) * tokens, spec.rows * spec.window * tokens
     yield (references + first) * tokens, first * tokens
     again = spec.on_prompt == "recache" or (spec.last_position and spec.at_last == "recache")

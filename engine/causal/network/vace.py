@@ -86,7 +86,7 @@ class Hints:
     ) -> None:
         """`height` and `width` in tokens, `rows` of the batch."""
         network = spec.network
-        frames = REFERENCES + max(spec.block + 1, spec.first_block)
+        frames = REFERENCES + spec.most_frames
         shape = (rows, frames, height * width, network.dim)
         self.embedded = torch.zeros(shape, dtype=dtype, device=device)
         self.scale = torch.ones(1, dtype=dtype, device=device)

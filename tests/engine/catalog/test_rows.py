@@ -29,3 +29,13 @@ def test_every_causal_row_is_built_from_the_spec_that_it_carries():
     assert [row.id for row in causal] == [*specs.SPECS]
     for row in causal:
         assert row.spec is specs.SPECS[row.target.split(":")[2]]
+
+
+def test_a_first_block_is_longer_and_memory_is_made_for_the_longest():
+    spec = specs.STREAMDIFFUSIONV2
+    assert [spec.frames(begins=begins, video=video)
+            for begins in (True, False) for video in (True, False)] == [
+        spec.block + 1, spec.first_block, spec.block, spec.block,
+    ]  # fmt: skip
+    long = replace(spec, block=1, first_block=5)
+    assert (replace(long, first_block=1).most_frames, long.most_frames) == (2, 5)

@@ -94,7 +94,7 @@ def steered(stream: LatentStream, blocks: int, scale: float, **more: Any) -> lis
     levels = Schedule(stream.spec.shift).levels(next(iter(stream.spec.steps.values())))
     made = []
     for _ in range(blocks):
-        frames = stream.spec.block if stream.frame else stream.spec.first_block
+        frames = stream.spec.frames(begins=not stream.frame)
         control = torch.ones(1, 96, frames, *LATENT)
         draw = seeded(stream.frame, stream.shape, stream.network.device)
         inputs = BlockInputs(levels, draw, control=control, control_scale=scale, **more)
