@@ -12,7 +12,7 @@ from json import decoder
 from typing import Any, BinaryIO, NamedTuple, TypeGuard
 
 from engine.files.errors import AGAIN, LIMIT, MOST, WAIT, CheckpointError, damaged, shown
-from engine.system.json_values import is_list, is_object
+from engine.system.json_values import each_once, is_list, is_object
 
 ENTRY = 4096  # bytes that a header may use per tensor
 NOTES = 10_000  # metadata entries
@@ -154,7 +154,7 @@ class _Json:
         stop = self.text.index("}", self.at) + 1
         if stop - self.at > ENTRY:
             raise ValueError
-        value = json.loads(self.text[self.at : stop], object_pairs_hook=_once)
+        value = json.loads(self.text[self.at : stop], object_pairs_hook=each_once)
         self.at = stop
         return value
 
@@ -172,13 +172,6 @@ class _Json:
     def _need(self, mark: str) -> None:
         if not self._take(mark):
             raise ValueError
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError
-    return found
 
 
 def _entry(key: str, described: object, name: str) -> Entry:

@@ -12,7 +12,7 @@ from typing import Any
 from engine.files.errors import AGAIN, MOST, CheckpointError, shown
 from engine.files.kinds import LOOK, SAFETENSORS, named
 from engine.system import held
-from engine.system.json_values import is_object
+from engine.system.json_values import each_once, is_object
 
 INDEX = ".index.json"
 NAMES = (f"model.safetensors{INDEX}", f"diffusion_pytorch_model.safetensors{INDEX}")
@@ -88,19 +88,12 @@ def _weight_map(raw: bytes, path: Path) -> dict[str, Any]:
     if len(raw) > LARGEST:
         raise _fault(path, f"it is larger than {LARGEST} bytes")
     try:
-        content = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_once)
+        content = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=each_once)
     except (ValueError, RecursionError) as error:
         raise _fault(path, "it is not JSON, is truncated or names a tensor twice") from error
     found = content.get("weight_map") if is_object(content) else None
     if not is_object(found):
         raise _fault(path, "it has no weight_map of tensor names")
-    return found
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError
     return found
 
 

@@ -1,4 +1,4 @@
-"""The type of a JSON value, also for the type checker: `isinstance` leaves the parts unknown."""
+"""The type of a JSON value, for the type checker too, and objects in which no name occurs twice."""
 
 from typing import Any, TypeGuard
 
@@ -11,3 +11,11 @@ def is_object(value: object) -> TypeGuard[dict[str, Any]]:
 def is_list(value: object) -> TypeGuard[list[object]]:
     """Whether it is a JSON list."""
     return isinstance(value, list)
+
+
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object for `json.loads` as `object_pairs_hook`; ValueError if a name occurs twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
