@@ -1,4 +1,5 @@
-"""Whether a sign of life is overdue, judged by a process that may itself have been suspended.
+"""How long a worker or a block may give no sign of life, judged by a process that may itself have
+been suspended.
 
 Pure logic with times in seconds, so that it can be tested without a clock; the bridge uses it for
 its workers, and a worker for its own passes.

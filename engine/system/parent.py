@@ -1,4 +1,8 @@
-"""A process that ends with its parent, however the parent ends."""
+"""A process that ends with its parent, however the parent ends (Linux).
+
+Windows: `kill_with_parent` in `bridge/system/processes.py`. Everywhere a worker also ends when its
+pipe closes: `Worker._listen` in `engine/worker/loop.py`.
+"""
 
 import ctypes
 import sys
