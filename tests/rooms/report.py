@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     if "--check" in arguments:
         problems = [line for package in house for folder in package for line in wrong(folder)]
         if not DRAWING.exists() or DRAWING.read_text(encoding="utf-8") != drawing:
-            problems.append("docs/rooms.svg is an old one: python -m tests.rooms draws it anew")
+            problems.append("docs/rooms.svg is an old one: python -m tests.rooms redraws it")
         for problem in problems:
             print(problem)
         return int(bool(problems))
