@@ -94,8 +94,7 @@ def _inputs(stream: LatentStream, controls: Controls) -> BlockInputs:
     spec, (channels, height, width) = stream.spec, stream.shape
     levels = Schedule(spec.shift).levels(next(iter(spec.steps.values())))
     levels = levels[:1] * stream.rows if spec.batch_steps else levels[:1]
-    first = spec.block + 1 if controls.video else spec.first_block
-    frames = spec.block if stream.frame else first
+    frames = spec.frames(begins=not stream.frame, video=controls.video)
 
     def empty(channels: int, frames: int) -> Tensor:
         return torch.empty(1, channels, frames, height, width, device=META)
