@@ -657,8 +657,8 @@ class Session:
             )
 
     def _set_back(self, failed: Unloadable, runs: WorkerConfig) -> None:
-        """Undo a request that could not be loaded, or the next start would fail on it. What was
-        awaited is awaited further. Called in the host's thread.
+        """Undo a request that could not be loaded, or the next start would fail on it. Keep waiting
+        for what is awaited. Called in the host's thread.
         """
         values, new, old = self.store.snapshot.values, failed.orders.load, runs.load.model_dump()
         back = {

@@ -180,8 +180,8 @@ class ParameterSpec:
         return round(number) if self.kind is Kind.INT else float(number)
 
     def clamps(self, value: object) -> str:
-        """What is wrong with a number out of the range, and the one that `coerce` makes of it, as
-        one sentence; empty for any other value. ValueError as `coerce`.
+        """The problem with a number out of range, and the value that `coerce` makes of it, in one
+        sentence; empty for any other value. ValueError as `coerce`.
         """
         if self.kind not in (Kind.FLOAT, Kind.INT) or self._within(self._number(value)):
             return ""
@@ -363,10 +363,10 @@ def _quoted(value: object) -> str:
 
 
 def _in_json(value: object) -> str:
-    """A value in JSON's own words, as REST had it: null, true, [832, 480]."""
+    """A value as written in JSON, as received by REST: null, true, [832, 480]."""
     try:
         return json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError):  # bytes, which OSC has
+    except (TypeError, ValueError):  # bytes, from OSC
         return repr(value)
 
 

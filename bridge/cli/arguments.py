@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}{end} See `{self.prog} --help`.")
 
     def of(self, words: Sequence[str]) -> "Parser":
-        """The parser of the command that these words begin with; UsageError, with a guess, for an
+        """The parser of the command at the start of these words; UsageError, with a guess, for an
         unknown one.
         """
         if not self.commands or not words or words[0].startswith("-"):

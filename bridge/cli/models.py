@@ -38,7 +38,7 @@ from engine.system.installation import with_extra
 from engine.system.texts import quoted
 
 LET_GO = 60.0  # seconds that a virus scanner may hold a copied file
-COMMON_LINE = 100e6 / 8  # bytes per second of a common connection, for the estimated time
+COMMON_LINE = 100e6 / 8  # bytes per second of a typical connection, for the estimated time
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,7 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
 
 
 def where_osc(settings: Settings, port: int) -> str:
-    """Where OSC is received, and from whom."""
+    """Where OSC is received, and from which machines."""
     example = "for example /bridge/vace 1.5"
     if not settings.osc_lan and not settings.osc_allow:
         return f"UDP {port}, {example}"

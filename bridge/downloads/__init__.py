@@ -1,1 +1,1 @@
-"""What each pipeline is loaded from: what of it is missing (`weights.py`), and its download."""
+"""The files of each pipeline: which are missing (`weights.py`), and their download."""

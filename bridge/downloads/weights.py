@@ -1,4 +1,4 @@
-"""What each pipeline lacks (files, packages), its download, and which LoRAs fit: `Weights`."""
+"""What each pipeline is missing (files, packages), its download, and which LoRAs fit: `Weights`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -105,8 +105,8 @@ class Weights:
         return self._downloads.now
 
     def lack(self, row: PipelineRow, load: Load) -> Lack | None:
-        """What a pipeline with this load lacks: packages, a torch that can use the GPU, or files;
-        None if nothing. Waits briefly for the GPU and the disk.
+        """What a pipeline with this load is missing: packages, a torch that can use the GPU, or
+        files; None if nothing. Waits briefly for the GPU and the disk.
         """
         if gone := _not_installed(row.packages):
             return MissingPackages(row.id, gone, row.extra)

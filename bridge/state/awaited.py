@@ -36,7 +36,7 @@ class Awaited:
         self._load_of = load_of
         self._switch = switch
         self._until_then = ""
-        self._bad: Replaced | None = None  # of files that are there, but cannot be used
+        self._bad: Replaced | None = None  # of existing files that cannot be used
         self._ended = threading.Event()
         self._news = threading.Event()
         self._thread = threading.Thread(target=self._run, name="awaited files", daemon=True)

@@ -1,4 +1,4 @@
-"""What a pipeline is loaded with: the stored values in its own range, and those asked for now."""
+"""What a pipeline is loaded with: the stored values in its own range, and those requested now."""
 
 from collections.abc import Mapping
 

@@ -32,7 +32,7 @@ class _Gone:
     value: str  # empty if it cannot come back
     why: str
     turn: int  # values set in a later turn win
-    bad: Replaced | None = None  # of a file that is there, but cannot be used as it is
+    bad: Replaced | None = None  # of an existing file that cannot be used as it is
 
     @property
     def told(self) -> str:
@@ -89,8 +89,8 @@ class Missed:
             self._begin()
 
     def set_aside_again(self, names: Collection[str], why: str) -> set[str]:
-        """Of values that could not be loaded, set those aside that were set from here; return
-        their names.
+        """Of the values that could not be loaded, set aside those set from here; returns their
+        names.
         """
         turn_of = self._store.turn_of
         own = {n for n in names if (tried := self._tried.get(n)) and turn_of(n) == tried.turn}

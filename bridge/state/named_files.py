@@ -34,7 +34,7 @@ class NamedFiles:
         return self._found(self._models_disk, path_of(given), self._lora)
 
     def lora_stamp(self, name: str) -> object:
-        """What changes with the file of a LoRA; None if it is not there, or the disk does not
+        """A value that changes with the file of a LoRA; None if it is missing, or the disk does not
         answer.
         """
         look = partial(self._library.lora_stamp, name)

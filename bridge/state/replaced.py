@@ -4,15 +4,15 @@ UNSEEN = object()
 
 
 class Replaced:
-    """Made when the files were found bad, and asked repeatedly by one thread."""
+    """Created when the files were found unusable, and polled by one thread."""
 
     def __init__(self) -> None:
         self._first: object = UNSEEN
         self._last: object = None
 
     def since(self, stamp: object) -> bool:
-        """Whether they have: their present `stamp`, such as sizes and times, is another than at
-        first, and the same as last time, so that no copy is under way. None if it is not known.
+        """Whether they have: their `stamp`, such as sizes and times, differs from the first one and
+        equals the last one, so that no copy is in progress. None if it is not known.
         """
         last, self._last = self._last, stamp
         if self._first is UNSEEN:

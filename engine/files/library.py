@@ -202,7 +202,7 @@ class Library:
         return size
 
     def lora_stamp(self, name: str) -> list[int] | None:
-        """Size and time of the LoRA with this name, to detect changes; None if it is not there."""
+        """Size and time of the LoRA with this name, to detect changes; None if it is missing."""
         with suppress(OSError):
             found = loras.exact(self._lora_folders, name)
             return shards.stamp(found.path) if found else None

@@ -1,4 +1,4 @@
-"""Every message between bridge and engine worker: a frozen dataclass each, its fields with bounds.
+"""The messages between bridge and engine worker: frozen dataclasses, whose fields have limits.
 
 The bridge's first message is a `BridgeHello`, the worker's a `WorkerHello`, each with the VERSION
 of this module; then the bridge sends a `LoadPipeline`. Once it is loaded, the worker sends a
@@ -123,7 +123,7 @@ class Letters:
 
 @dataclass(frozen=True, slots=True)
 class Few:
-    """At most so many texts by name, each of so many letters."""
+    """At most this many texts by name, each of at most this many characters."""
 
     most: int
     longest: int
@@ -134,7 +134,7 @@ class Few:
         return len(value) <= self.most and all(len(text) <= self.longest for text in texts)
 
     def __str__(self) -> str:
-        return f"{self.most} texts at most, each of {self.longest} letters"
+        return f"at most {self.most} texts, each of at most {self.longest} characters"
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def _noise(rng: Rng, cells: int) -> Field:
 
 
 def _ranked(level: Field) -> Field:
-    """Levels of any kind as 0 to 1, each as common as another."""
+    """Levels of any kind as 0 to 1, all equally common."""
     return level.argsort(axis=None).argsort().reshape(SIZE, SIZE) / (SIZE * SIZE - 1)
 
 

@@ -17,7 +17,7 @@ from enum import Enum, IntEnum
 from time import perf_counter
 from typing import Protocol
 
-LATE = 2.0  # seconds: a check this late means that the machine was asleep, not that clients are
+LATE = 2.0  # seconds: after a check this late the machine was asleep, and no client is dropped
 
 
 @dataclass(frozen=True, slots=True)
