@@ -132,7 +132,7 @@ def _away(source: Source) -> str:
 
 
 def _sent(sink: Sink, frame: Frame, trouble: str, console: Console) -> str:
-    """Pass one frame on; what prevents it is reported once, and returned."""
+    """Pass one frame on; a problem is reported once, and returned."""
     try:
         sink.send(frame)
     except TransportError as error:

@@ -55,7 +55,7 @@ class Receiving(Endpoint[Source]):
     @property
     def silence(self) -> str:
         """That the source was lost, or was switched to and sends nothing, in a sentence; else
-        empty. That the first one has not begun is no trouble: the state says so.
+        empty. A first source that has not started is not a problem: the state shows it.
         """
         if self.condition != "waiting":
             return ""

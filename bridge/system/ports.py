@@ -13,7 +13,7 @@ from engine.system.texts import mended
 
 GLANCE = 0.1  # seconds between two tries
 # Windows gives 127.0.0.1 to one program and 0.0.0.0 to another, and then clients reach the wrong
-# one. So a program that has one must not find another program at the other.
+# one. So if one address of a pair is in use, the other is not available either.
 ALSO = {"127.0.0.1": "0.0.0.0", "0.0.0.0": "127.0.0.1", "::1": "::", "::": "::1"}
 
 

@@ -233,7 +233,8 @@ class WorkerClient:
         self._room_at = 0.0
         self._short = self._worker_short = ""
         self._process: subprocess.Popen[bytes] | None = None
-        # The worker, if that is another process: a Windows venv's python.exe only starts one.
+        # The worker's process, if not the started one: a Windows venv's python.exe only launches
+        # another.
         self._launched: psutil.Process | None = None
         self._logging: threading.Thread | None = None
 

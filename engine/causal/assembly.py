@@ -222,7 +222,7 @@ def _add_loras(parts: Parts, load: CausalLoad, context: Context) -> None:
     if load.lora_mode == "merged":
         try:
             merge(root, [(adapter, 1.0) for adapter in adapters])
-        except CheckpointError as error:  # which of them it is, nobody can tell
+        except CheckpointError as error:  # any of them may be the cause
             raise _blamed(dict.fromkeys(found, str(error))) from error
     if load.quantization == "fp8":
         _quantise(parts, load, context)

@@ -33,7 +33,7 @@ from engine.system.parent import die_with_parent
 SPARE = 1 << 30  # bytes kept free on the disk
 SHA256 = 64  # digits
 LET_GO = 60.0  # seconds that a virus scanner may hold a downloaded file
-CHUNK = 1 << 20  # bytes between two progress lines, and at most lost by a kill
+CHUNK = 1 << 20  # bytes between two progress lines; at most this much is lost by a kill
 
 
 @dataclass(frozen=True, slots=True)

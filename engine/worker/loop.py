@@ -96,8 +96,8 @@ from engine.worker.steering import Steerer, Steering
 from engine.worker.watchdog import Watchdog
 
 HEARTBEAT = 1.0  # seconds
-ROOM_AGAIN = 1.0  # seconds until a ring is tried again that did not fit
-NOBODY: Mapping[str, str] = MappingProxyType({})  # is to blame
+ROOM_AGAIN = 1.0  # seconds until a ring that did not fit is tried again
+NOBODY: Mapping[str, str] = MappingProxyType({})  # no parameter's file is to blame
 EMPTY = 30  # blocks in a row without an image: some pipelines need a few before the first
 PATIENCE = 6  # unusable blocks in a row; after three the bridge undoes a change
 

@@ -435,7 +435,7 @@ class Handler:
         return f" Did you mean {names[near[0]]}?" if near else ""
 
     def _press(self, address: str) -> None:
-        """Press a button; more presses than any hand makes are refused."""
+        """Press a button; more presses than a person can make are refused."""
         now = perf_counter()
         since, pressed = self._presses.get(address, (now, 0))
         if now - since >= 1:

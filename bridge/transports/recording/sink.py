@@ -270,7 +270,7 @@ class Room:
 
 
 class FullError(TransportError):
-    """The disk has too little room, for which it is asked."""
+    """The disk is too full; the text asks for room."""
 
     def __init__(self, room: Room) -> None:
         super().__init__(f"only {_megabytes(room.free)} are free on the disk, so make room")
