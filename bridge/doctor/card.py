@@ -1,4 +1,4 @@
-"""What of `spout-bridge doctor` is about the GPU: is it there, does torch run on it, how fast."""
+"""GPU checks of `spout-bridge doctor`: is there one, does torch run on it, how fast."""
 
 import sys
 from collections.abc import Iterator, Sequence

@@ -1,9 +1,9 @@
-"""Can torch use the GPU that is there? The pipelines that need torch are refused where it cannot,
-so that none runs on the CPU by accident.
+"""Can torch use this machine's GPU? If not, pipelines that need torch are refused, so that none
+runs on the CPU by accident.
 
-What torch is made for is read from its files; whether it runs is tried by one kernel in a process
-of its own (`engine/worker/probe.py`), once for each torch, driver and GPU: a success is kept in the
-data folder.
+Its files show what torch was built for; one kernel in a separate process (`engine/worker/probe.py`)
+shows whether it runs, once for each torch, driver and GPU: a success is recorded in the data
+folder.
 """
 
 import json
@@ -26,7 +26,7 @@ from engine.system.json_values import is_object
 PROBE = "engine.worker.probe"  # the module that tries a GPU
 DEADLINE = 120.0  # seconds for it: importing torch from a cold disk may take a minute
 PATIENCE = 3.0  # seconds that a caller waits
-AGAIN = 60.0  # seconds until what failed is tried again
+AGAIN = 60.0  # seconds until a failed check is repeated
 RECORD = "gpu.json"
 MOST = 8  # findings kept
 ASKED = "The first check of the GPU with this torch and driver"  # begins a SlowError
@@ -56,8 +56,8 @@ def tried(environment: Mapping[str, str]) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The GPU and the torch of a worker, None where there is none for it, and `why` they do not go
-    together, as in `CardCheck.trouble`.
+    """The GPU and the torch that a worker would use, None if it has none, and `why` they do not
+    work together, as in `CardCheck.trouble`.
     """
 
     gpu: Gpu | None
@@ -85,7 +85,7 @@ def verdict(
 
 
 class CardCheck:
-    """Any thread may ask; what is found out is found out once, in a thread of its own."""
+    """Any thread may call it; each check runs once, in a thread of its own."""
 
     def __init__(
         self,
@@ -95,8 +95,8 @@ class CardCheck:
         *,
         cpu: bool,
     ) -> None:
-        """`folder` keeps what was found; `number` and `cpu` are the user's choice, `gpus` what is
-        there.
+        """`folder` stores the results; `number` and `cpu` are the user's choice, `gpus` lists the
+        GPUs.
         """
         self._record = folder / RECORD
         self._gpus = gpus
@@ -109,7 +109,7 @@ class CardCheck:
         """Why torch cannot use the GPU, to follow "cannot run on": the GPU, the reason and the
         cure; empty if it can, if there is none, or if the CPU was chosen.
 
-        SlowError while that is not known yet.
+        SlowError while that is unknown.
         """
         return self._aside.ask(ASKED, self._look, PATIENCE)
 
@@ -117,7 +117,7 @@ class CardCheck:
         return verdict(self._gpus(), self._environment, self._seen).why
 
     def _seen(self, key: str) -> Found:
-        """What was found for this torch, driver and GPU, now or before."""
+        """The result for this torch, driver and GPU, from now or from before."""
         known = self._known.get(key) or self._kept().get(key)
         if known and (not known.error or perf_counter() - self._failed_at < AGAIN):
             return known

@@ -1,5 +1,5 @@
-"""Whether the installed torch runs on the GPU that is there; if not, why, and the command that
-cures it. Free of torch: its files say what it was built for, `engine/worker/probe.py` tries it.
+"""Whether the installed torch runs on this machine's GPU; if not, why, and the command that fixes
+it. Free of torch: its files say what it was built for, `engine/worker/probe.py` tries it.
 """
 
 import json
@@ -26,7 +26,7 @@ DRIVERS = "https://www.nvidia.com/drivers"
 
 
 class UnusableGpu(ValueError):
-    """There is a GPU, and torch cannot use it; one sentence with the cure."""
+    """There is a GPU, but torch cannot use it; one sentence with the cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Found:
         """Of the JSON of its fields; ValueError for anything else."""
         told = json.loads(text)
         if not is_object(told) or set(told) != {field.name for field in fields(cls)}:
-            raise ValueError("it is no finding")
+            raise ValueError("not a result of the probe")
         chip = told["capability"]
         numbers = [int(str(each)) for each in chip] if is_list(chip) else []
         return cls(
@@ -76,7 +76,7 @@ class Found:
 
     @property
     def build(self) -> Build:
-        """The torch that was tried."""
+        """The torch that was tested."""
         return Build(self.version, version_of(self.cuda), self.codes)
 
 
@@ -99,7 +99,7 @@ def installed() -> Build | None:
 
 
 def version_of(text: str | None) -> tuple[int, int] | None:
-    """A version such as `12.8`, by its first two numbers; None if it is none."""
+    """A version such as `12.8`, by its first two numbers; None if invalid."""
     numbers = re.match(r"(\d+)\.(\d+)", text or "")
     return (int(numbers[1]), int(numbers[2])) if numbers else None
 
@@ -148,7 +148,7 @@ def _reason(gpu: Gpu, build: Build, driver: Driver, error: str) -> tuple[str, st
 
 
 def command(capability: tuple[int, int] | None) -> str:
-    """What installs the torch for a chip, and for the driver that is there."""
+    """The command that installs the torch build for a chip and this machine's driver."""
     return f"{with_uv(capability)} --reinstall-package torch {quoted(_wanted())}"
 
 
@@ -168,7 +168,7 @@ def device(*, cuda: bool) -> Literal["cuda", "cpu"]:
 
 @cache
 def _wanted() -> str:
-    """Which torch we need, as in our own metadata: torch>=2.10."""
+    """The torch version we require, from our own metadata: torch>=2.10."""
     try:
         named = requires(NAME) or []
     except PackageNotFoundError:

@@ -22,7 +22,8 @@ T = TypeVar("T")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 LOST = "a GPU that does not answer"  # in place of its name: it needs a restart of the machine
 HIDDEN = "-1"  # in VISIBLE: none; Windows takes an empty value for no value
-# What slows a GPU, by NVML's bits. Those that the user or an idle GPU sets are left out.
+# Reasons for throttling a GPU, by NVML's bits. Those that the user or an idle GPU sets are left
+# out.
 SLOWING = {
     pynvml.nvmlClocksThrottleReasonSwThermalSlowdown: "heat",
     pynvml.nvmlClocksThrottleReasonHwThermalSlowdown: "heat",
@@ -58,8 +59,8 @@ class Driver:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How a GPU is doing: its temperature in °C, its used memory in bytes, both None where
-    unknown, and what slows it, in words; empty if nothing does.
+    """The load of a GPU: its temperature in °C and used memory in bytes, both None if unknown, and
+    the reason it is throttled, in words; empty if it is not.
     """
 
     temperature: int | None = None
@@ -85,7 +86,7 @@ def driver() -> Driver:
 
 
 def load_of(number: int) -> Load:
-    """How the GPU of that number is doing; an empty `Load` if the driver does not answer."""
+    """The load of the GPU of that number; an empty `Load` if the driver does not answer."""
     with _nvml() as there:
         handle = _asked(lambda: pynvml.nvmlDeviceGetHandleByIndex(number)) if there else None
         if handle is None:
@@ -95,7 +96,7 @@ def load_of(number: int) -> Load:
         memory = _asked(lambda: pynvml.nvmlDeviceGetMemoryInfo(handle))
         bits = _asked(lambda: pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)) or 0
     words = dict.fromkeys(word for bit, word in SLOWING.items() if bits & bit)
-    if len(words) > 1:  # the last only says that it is one of the others
+    if len(words) > 1:  # the last only means one of the others
         words.pop(SLOWING[pynvml.nvmlClocksThrottleReasonHwSlowdown], None)
     return Load(temperature, int(memory.used) if memory else None, " and ".join(words))
 
@@ -139,7 +140,7 @@ def first_shown(found: Sequence[Gpu], environment: Mapping[str, str] = os.enviro
 
 
 def hidden(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether the environment hides every GPU from CUDA, which is a choice of the user."""
+    """Whether the environment hides every GPU from CUDA, which is the user's choice."""
     value = environment.get(VISIBLE)
     return value is not None and re.match(r"\s*(-\d|$)", value) is not None
 
@@ -175,7 +176,7 @@ def _gpu(number: int) -> Gpu:
 
 
 def _asked(call: Callable[[], T]) -> T | None:
-    """The driver's answer; None where it has none for this GPU or version."""
+    """The driver's answer; None if it has none for this GPU or version."""
     try:
         return call()
     except pynvml.NVMLError:

@@ -24,7 +24,9 @@ NEWEST_DROPS = (7, 5)  # builds for CUDA 12.8 and newer have no code for older c
 
 @cache
 def with_extra(extra: str) -> str:
-    """What installs one of our extras, as the end of a sentence; with torch, that for the GPU."""
+    """The command that installs one of our extras, as the end of a sentence; if it includes torch,
+    the build for the GPU.
+    """
     gpu = devices.first_shown(devices.gpus()) if extra == TORCHS else None
     install = with_uv(gpu.capability) if gpu else f"{pip()} install"
     url, folder = _origin()
@@ -38,9 +40,9 @@ def with_extra(extra: str) -> str:
 
 
 def with_uv(capability: tuple[int, int] | None) -> str:
-    """The beginning of the command that installs packages with the torch for the driver and for a
-    chip of this compute capability; two commands if uv is missing. pip would take PyPI's torch,
-    which has no CUDA on Windows.
+    """The start of a command that installs packages with the torch build for the driver and a chip
+    of this compute capability; two commands if uv is missing. pip would take PyPI's torch, which
+    has no CUDA on Windows.
     """
     python = quoted(sys.executable)
     old = capability is not None and capability < NEWEST_DROPS

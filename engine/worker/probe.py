@@ -1,4 +1,4 @@
-"""Does torch run on the GPU? One tiny kernel, in a process of its own: a driver may hang or crash.
+"""Does torch run on the GPU? One tiny kernel, in a separate process: a driver may hang or crash.
 
 Started as `python -m engine.worker.probe`, with the environment of a worker. It prints one line of
 JSON on standard output, the fields of a `Found`.
@@ -19,7 +19,7 @@ LONGEST = 300  # characters of an error
 
 
 def look() -> Found:
-    """What torch says of itself and of the GPU, with the error of the kernel, if any."""
+    """What torch reports about itself and the GPU, with the kernel's error, if any."""
     try:
         torch: Any = import_module("torch")
     except (ImportError, OSError) as error:
@@ -32,7 +32,7 @@ def look() -> Found:
     )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what they say is told in the sentence
+            warnings.simplefilter("ignore")  # their text becomes part of the sentence
             name = torch.cuda.get_device_name(0)
             chip = torch.cuda.get_device_capability(0)
             made = int(torch.arange(8, device="cuda").sum().item())
@@ -45,7 +45,7 @@ def look() -> Found:
 
 
 def main() -> None:
-    """Look, and say what was found."""
+    """Test it, and print the result."""
     die_with_parent()
     sys.stdout.write(json.dumps(asdict(look())) + "\n")
 
