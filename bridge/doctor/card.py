@@ -17,7 +17,7 @@ NO_ANSWER = "none: no NVIDIA driver answers, so pipelines run on the CPU"
 
 
 def card(settings: Settings) -> Iterator[Check]:
-    """Each GPU, whether torch runs on the one that engines would use, and what generates."""
+    """Each GPU, whether torch runs on the one used by engines, and which pipelines can run."""
     found = devices.gpus()
     yield from (_gpu(gpu) for gpu in found)
     if not found:

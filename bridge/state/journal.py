@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 PERIOD = 0.1  # seconds between writes
 AGAIN = 1.0  # seconds until a failed write is retried
 LAST = 1.5  # seconds for the last write, including the wait for a locked file
-LATE = 3.0  # seconds without an answer of the disk before it is reported
+LATE = 3.0  # seconds without an answer from the disk before it is reported
 LARGEST = 16 << 20  # bytes; anything larger is not a journal
 
 

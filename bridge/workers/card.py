@@ -33,8 +33,8 @@ ASKED = "The first check of the GPU with this torch and driver"  # begins a Slow
 
 
 def tried(environment: Mapping[str, str]) -> Found:
-    """What torch makes of the GPU, in a process with the `environment` of a worker. Takes seconds,
-    at most `DEADLINE`.
+    """What torch reports about the GPU, tested in a process with the `environment` of a worker.
+    Takes seconds, at most `DEADLINE`.
     """
     command = [sys.executable, "-P", "-m", PROBE]
     process = subprocess.Popen(

@@ -1,11 +1,12 @@
 """EngineHost: starts, watches, restarts and switches engine workers.
 
-One thread, the host's, decides, and writes all attributes except other threads' requests. Messages
-of workers reach it as events; of requests only the newest is kept. At any time one worker of its
-`Crew` (`crew.py`) is `current` (shown), one may be `coming`, and one may be ending: no other starts
-before that is gone. `breaker.py` decides whether a dead one restarts, `machine.py` whether two fit
-into memory, `troubles.py` which errors are reported. A hanging worker is ended by its own watchdog
-(`engine/worker/watchdog.py`); if that fails, by the host, for its silence.
+One thread, the host's, makes all decisions and writes all attributes; other threads only leave
+requests. Messages of workers reach it as events; of requests only the newest is kept. At any time
+one worker of its `Crew` (`crew.py`) is `current` (shown), one may be `coming`, and one may be
+ending: no other starts before that is gone. `breaker.py` decides whether a dead one restarts,
+`machine.py` whether two fit into memory, `troubles.py` which errors are reported. A hanging worker
+is ended by its own watchdog (`engine/worker/watchdog.py`); if that fails, by the host, for its
+silence.
 """
 
 import contextlib

@@ -24,7 +24,7 @@ from engine.causal.stream import BlockInputs, LatentStream, Run, seeded
 from engine.cost.gpus import PRECISIONS, find_gpu
 from engine.cost.roofline import PICTURES, Ceiling, Work, block_cost, ceiling, limits, memory_floor
 
-SMALL = 64  # pixels a side
+SMALL = 64  # pixels per side
 STEADY = 5  # blocks whose median counts as a block
 AUTHORS_KERNELS, AUTHORS_READS = 68, 5  # per layer: Self-Forcing's own causal model, counted
 

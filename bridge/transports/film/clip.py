@@ -30,7 +30,7 @@ from bridge.transports.film.upright import Upright
 
 log = logging.getLogger(__name__)
 
-BACK = 0.5  # seconds backwards from which it is a reset clock; less is only disorder
+BACK = 0.5  # seconds backwards that count as a reset clock; less means frames out of order
 # Seconds forwards up to which it is a gap without frames; more is a reset clock: for formats whose
 # clock may jump at any time, and for others.
 HOLE, LONG_HOLE = 5.0, 60.0
