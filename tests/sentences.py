@@ -2,17 +2,18 @@
 
 They are messages, help texts, labels, docstrings and comments: of Python, the page, the documents,
 the examples and the TouchDesigner component; not of tests, code, generated tables or word lists.
-The same seed draws the same sentences from the same tree; `--root` names another tree.
+The same seed draws the same sentences from the same tree, and from another one (`--root`) those
+that are the same there.
 """
 
 import argparse
 import ast
 import io
-import random
 import re
 import subprocess
 import tokenize
 from collections.abc import Iterator
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -144,8 +145,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1])
     args = parser.parse_args()
-    every = sentences(args.root)
-    for place, line, kind, text in sorted(random.Random(args.seed).sample(every, args.count)):
+    every = sorted(
+        sentences(args.root),
+        key=lambda one: sha256(f"{args.seed} {one.place} {one.text}".encode()).digest(),
+    )
+    for place, line, kind, text in sorted(every[: args.count]):
         print(f"{place}:{line}: [{kind}] {text}")
 
 
