@@ -500,8 +500,8 @@ class Session:
         }
 
     def _error(self, link: WorkerClient | None) -> str:
-        """What is wrong, in one sentence: the first of these, from the last request down to what a
-        block could not use.
+        """What is wrong, in one sentence: the most important problem, from a failed request down to
+        something that a block could not use.
         """
         host = self._host
         return (

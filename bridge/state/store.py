@@ -30,7 +30,7 @@ GUESSES = 8  # unknown names in one change that get a suggestion
 
 
 class ParameterError(ValueError):
-    """Some values were refused, and none was set. `problems` is name to one sentence."""
+    """Some values were refused, and none was set. `problems` maps each name to one sentence."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__(" ".join(problems.values()))
@@ -64,7 +64,7 @@ class ParameterStore:
 
         `asset` and `lora` return the name of the file meant, ValueError if there is none. `fits`
         gets changes that are each valid, and who sets them; it returns those that cannot be used
-        with the current values, name to one sentence.
+        with the current values, each name with one sentence.
         """
         self._asset, self._lora, self._fits = asset, lora, fits
         self.specs = merged(specs)

@@ -248,7 +248,7 @@ def _adapters(found: Mapping[int, LoraFile], network: nn.Module) -> list[Adapter
 
 
 def _blamed(bad: Mapping[int, str]) -> CheckpointError:
-    """The error for LoRAs by their places, each with its sentence."""
+    """The error for LoRAs, with a sentence for each slot."""
     text = " ".join(dict.fromkeys(bad.values()))
     return CheckpointError(text, {f"lora_{place}": why for place, why in bad.items()})
 

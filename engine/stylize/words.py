@@ -1,8 +1,8 @@
 """The words of a prompt: which ones the lexicon knows, and how they modify each other.
 
-A word missing from the lexicon means the entry of which it is a form (plural, -y, -ing, endings of
-other languages), or its components (dunkelrot, Nachthimmel, starlight): the longest known end is
-its head.
+A word missing from the lexicon has the meaning of the entry that it is a form of (plural, -y, -ing,
+endings of other languages), or of its components (dunkelrot, Nachthimmel, starlight): the longest
+known end is its head.
 """
 
 import re

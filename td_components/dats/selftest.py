@@ -315,7 +315,7 @@ class SelfTest:
         self._heard.log.clear()
         inner.destroy()
         said_at_once = [entry for entry in self._heard.log if entry[0] == "destroyed"]
-        self._rule("on_destroy", lambda: "inside destroy" if said_at_once else "not by then")
+        self._rule("on_destroy", lambda: "inside destroy" if said_at_once else "later")
 
     def _put_off(self):
         leaving, ran = self._scratch.create(textDAT, "leaving"), []

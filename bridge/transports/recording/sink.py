@@ -170,7 +170,7 @@ class Recording(TransportBase):
             self._warning = soon if left < SOON else ""
 
     def _end(self, why: str, full: "Room | None" = None) -> None:
-        """Stop recording for now; `full` is the disk, if it is that."""
+        """Stop recording for now; `full` is the state of the disk if that is the reason."""
         self._ended = self._ended or self._path
         told = f"recording to {self._ended} stopped: {why}"
         if told != self._trouble:
