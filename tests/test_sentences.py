@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sentences import Sentence, sentences
+from tests.sentences import QUOTES, Sentence, sentences
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,3 +52,12 @@ def test_the_same_seed_draws_the_same(every):
     assert len(first.splitlines()) == 20
     known = {f"{one.place}:{one.line}: [{one.kind}] {one.text}" for one in every}
     assert known.issuperset(first.splitlines())
+
+
+def test_the_last_draw_is_written_down_with_a_verdict_for_each_sentence():
+    text = (ROOT / QUOTES).read_text("utf-8").partition("## The last draw")[2].partition("\n## ")[0]
+    verdicts = [line.rstrip(" |").rsplit(" | ", 1)[1] for line in text.splitlines()[4:] if line]
+    judged = [each for each in verdicts if each not in ("verdict", "---")]
+    assert len(judged) == 200
+    assert all(each == "ok" or each.startswith("odd; now: ") for each in judged)
+    assert sum(each != "ok" for each in judged) < 10
