@@ -26,7 +26,7 @@ from engine.system.json_values import is_object
 PROBE = "engine.worker.probe"  # the module that tries a GPU
 DEADLINE = 120.0  # seconds for it: importing torch from a cold disk may take a minute
 PATIENCE = 3.0  # seconds that a caller waits
-AGAIN = 60.0  # seconds until a failed check is repeated
+AGAIN = 60.0  # seconds until a failed check is repeated; twice as long each time
 RECORD = "gpu.json"
 MOST = 8  # findings kept
 ASKED = "The first check of the GPU with this torch and driver"  # begins a SlowError
@@ -103,7 +103,7 @@ class CardCheck:
         self._environment = devices.environment(number, cpu=cpu)
         self._aside = Aside()
         self._known: dict[str, Found] = {}
-        self._failed_at = 0.0
+        self._failures, self._failed_at = 0, 0.0
 
     def trouble(self) -> str:
         """Why torch cannot use the GPU, to follow "cannot run on": the GPU, the reason and the
@@ -119,12 +119,13 @@ class CardCheck:
     def _seen(self, key: str) -> Found:
         """The result for this torch, driver and GPU, from now or from before."""
         known = self._known.get(key) or self._kept().get(key)
-        if known and (not known.error or perf_counter() - self._failed_at < AGAIN):
+        pause = AGAIN * 2 ** max(0, self._failures - 1)
+        if known and (not known.error or perf_counter() - self._failed_at < pause):
             return known
         known = tried(self._environment)
         self._known[key] = known
         if known.error:
-            self._failed_at = perf_counter()
+            self._failures, self._failed_at = self._failures + 1, perf_counter()
         else:
             self._keep(key, known)
         return known
