@@ -106,14 +106,17 @@ def listing(job: Job, console: Console) -> int:
         table = Table(title=title, title_justify="left")
         for head in ("file", "size", "found in", "licence"):
             table.add_column(head, overflow="fold")
+        unfit = {one: why for one in gone if (why := job.library.unfit(one))}
         for one in files:
             found = job.library.find(one)
             about = "" if one.sha256 else "about "
-            here = found.origin if found else "missing"
+            here = found.origin if found else "cannot be used" if one in unfit else "missing"
             table.add_row(
                 one.name, about + size_text(one.size), here, one.licence or "see its page"
             )
         console.print(table)
+        for why in unfit.values():
+            console.print(why, soft_wrap=True)
     _list_loras(job, console)
     room = f"{size_text(_free(job.library))} free"
     folder = f"Models folder: {job.library.models}"

@@ -52,6 +52,18 @@ def test_the_command_lists_the_loras_with_what_each_fits(
     ])  # fmt: skip
 
 
+def test_the_list_says_why_a_file_cannot_be_used(
+    needy: None, tmp_path: Path, alone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, said = command(capsys, "list", folder=tmp_path)
+    assert (status, "cannot be used" in said) == (0, False)
+    path = put(tmp_path / "models" / NET.name, CONTENT[1:])
+    status, said = command(capsys, "list", folder=tmp_path)
+    assert status == 0
+    assert "cannot be" in said  # the cell may wrap
+    assert f"\n{path} is incomplete: {len(CONTENT) - 1} of {len(CONTENT)} bytes.\n" in said
+
+
 def test_verify_names_the_plug_ins_that_cannot_be_used(
     tmp_path: Path, alone: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
