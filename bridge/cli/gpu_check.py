@@ -15,7 +15,7 @@ from bridge import __version__
 from bridge.errors import CommandError
 from bridge.system.paths import place
 from bridge.system.processes import kill_with_parent, speaking_utf8
-from bridge.workers.gpu import environment, gpus
+from engine.system.devices import environment, gpus
 from engine.system.installation import with_extra
 
 QUICK = 1.5  # minutes
