@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import psutil
 import torch
@@ -28,6 +28,7 @@ from engine.causal.network.attention import kernel_for
 from engine.pipeline import RungFailed
 from engine.system.commit import short_of_memory
 from engine.system.gpu_errors import is_cuda_error
+from engine.system.json_values import is_object
 
 WAYS: dict[How, str] = {
     "compiled": "compiled layers",
@@ -113,13 +114,12 @@ class Record:
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
             text = self.file.read_text() if self.file else "{}"
-            known = cast(object, json.loads(text).get("rungs", {}))  # whatever a file says
-        except (OSError, ValueError, AttributeError):
+            found: object = json.loads(text)
+        except (OSError, ValueError):
             return {}
-        if not isinstance(known, dict):
-            return {}
-        entries = cast(dict[str, Any], known)
-        return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
+        known = found.get("rungs") if is_object(found) else None
+        entries = known.items() if is_object(known) else ()
+        return {name: entry for name, entry in entries if is_object(entry)}
 
 
 class Ladder:

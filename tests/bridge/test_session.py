@@ -483,7 +483,7 @@ def test_a_worker_that_makes_no_sense_is_replaced(tmp_path):
         pytest.param("greed", "wants 1000000000 pictures", marks=pytest.mark.slow),
         pytest.param("deaf", "hung or crashed", marks=pytest.mark.slow),
         pytest.param("mute", "hung or crashed", marks=pytest.mark.slow),
-        ("nothing", "no picture"),
+        ("nothing", "had no image"),
     ],
 )
 def test_a_pipeline_that_fails_beside_its_blocks_is_replaced_too(tmp_path, trouble, why):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from engine.catalog.specs import LONGLIVE, SPECS, CausalSpec
 from engine.causal.cuda_graphs import How, accelerate
+from engine.causal.network.transformer import compiled_layer
 from engine.causal.network.vace import CONTEXT
 from engine.causal.stream import LatentStream
 from engine.cost.roofline import TOKEN_SIDE
@@ -73,7 +74,9 @@ def ways(ground: Ground) -> Sequence[How]:
 def quicken(ground: Ground, stream: LatentStream, way: How) -> None:
     """Let a stream run its passes in a way; a toy's are traced, for there may be no compiler."""
     if ground.toy and way == "compiled":
-        stream.network.compile(backend="aot_eager")
+        layer = compiled_layer((stream.spec.id, stream.shape), "aot_eager")
+        stream.passes = replace(stream.passes, run_layer=layer)
+        stream.run = stream.passes
     elif way != "plain":
         accelerate(stream, way)
 

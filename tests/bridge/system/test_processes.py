@@ -268,7 +268,7 @@ def test_nobody_else_is_ended_for_a_workers_word():
             with pytest.raises(ValueError, match="we did not start"):
                 link._note(WorkerHello(version=VERSION, pid=pid))
     for pid in (0, -1, 2**32):
-        with pytest.raises(ValueError, match=f"pid cannot be {pid}: it is 1 to 4294967295"):
+        with pytest.raises(ValueError, match=f"pid cannot be {pid}: it must be 1 to 4294967295"):
             FROM_WORKER.decode(encode(WorkerHello(version=VERSION, pid=pid)), first=True)
     assert (link.pid, link._launched) == (1, None)
 
@@ -287,7 +287,7 @@ def test_nobody_else_is_ended_for_a_workers_word():
 def test_who_ended_a_worker_is_told_as_far_as_windows_tells(monkeypatch, status, said, told):
     monkeypatch.setattr("bridge.system.processes.sys", SimpleNamespace(platform="win32"))
     link = WorkerClient.__new__(WorkerClient)
-    link.error, link.code, link.log = "", status, deque(said)
+    link.error, link.trying, link.code, link.log = "", "", status, deque(said)
     link._killed = link.asked_to_die = False
     assert told in link.why()
 
