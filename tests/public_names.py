@@ -4,7 +4,8 @@ Routes, addresses, flags, variables, state and so on, one line of JSON for each.
 where the program keeps its code: it is asked as `spout-bridge`, by HTTP, OSC and shared memory.
 
 `python -m tests.public_names > FILE` prints them, `--compare FILE` tells what went, came and
-changed, and ends with 1 where anything did. Works on Linux, for the rings are files there.
+changed, and ends with 1 where anything did; `--write` rewrites tests/golden/public_names.json.
+Works on Linux, for the rings are files there.
 """
 
 import argparse
@@ -51,7 +52,7 @@ COMMANDS = ("ping", "query", "unsubscribe", "subscribe", "download/cancel", "dow
 PARTS = ("load", "parameters")  # of a pipeline's row; the rest depends on the machine
 HERE = ("Parameters", "Switch")  # their choices are of what is installed and which files there are
 PROSE = ("help", "suggestions")  # of a parameter: may be written better at any time
-ACCEPT = "`python -m tests.public_names --write` takes a wanted addition."
+ACCEPT = "`python -m tests.public_names --write` takes a wanted change."
 GOLDEN = Path(__file__).parent / "golden" / "public_names.json"
 BENCH = "command bench engine "  # how the names begin that only torch can tell
 

@@ -1,4 +1,4 @@
-"""Twelve planted machines: a card, a driver, a build of torch, and what is to be said of them."""
+"""Twelve planted machines: GPU, driver, torch build, and what the program must say of each."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Prompts as tokens of the text encoder."""
+"""Prompts as tokens of the text encoder: cleaned, and cut to its limit."""
 
 import html
 from pathlib import Path
