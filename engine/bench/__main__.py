@@ -31,6 +31,7 @@ from engine.causal.stream import LatentStream
 from engine.causal.vae.streams import KINDS, random_vae
 from engine.cost.fit import pixels
 from engine.cost.roofline import floor_size, frame_tokens
+from engine.system import builds
 from engine.weights.checkpoint import randomised, read
 
 TOKENS_OF_A_PROMPT = 24
@@ -55,7 +56,9 @@ def main() -> None:
 
 
 def _refuse(options: argparse.Namespace) -> None:
-    """ValueError, RuntimeError or ImportError, with the cure, for what cannot run here."""
+    """Choose the device; ValueError, RuntimeError or ImportError for what cannot run, with the cure."""
+    if options.device is None:
+        options.device = torch.device(builds.device(cuda=torch.cuda.is_available()))
     way(options.how, options.device.type)
     attention(options.attention, options.device)
     if options.quantization == "fp8":
@@ -228,9 +231,11 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--blocks", type=int, default=50, help="number of timed blocks")
     parser.add_argument("--layers", type=int, default=0, help="default all on CUDA, else 2")
     parser.add_argument(
-        "--device", type=_device, metavar="DEVICE", help="default cuda if available, else cpu",
-        default="cuda" if torch.cuda.is_available() else "cpu",
-    )  # fmt: skip
+        "--device",
+        type=_device,
+        metavar="DEVICE",
+        help="default: the GPU if any, else cpu",
+    )
     parser.add_argument("--quantization", choices=["none", "fp8"], default="none")
     parser.add_argument("--vace", action="store_true", help="with VACE, steering every block")
     parser.add_argument("--how", choices=["auto", "plain", "graphs", "compiled"], default="auto")
