@@ -83,6 +83,7 @@ LAST_WORDS = 0.3  # seconds to read a dead worker's last output
 HELD = 1.0  # seconds that its pipe is read after its death; others holding it write nothing more
 LINES_A_SECOND = 200  # of a worker that go into the bridge's own log
 LONGEST_LINE = 16 << 10  # bytes
+IDLE = "", 1.0  # progress of nothing
 ROOM_AGAIN = 1.0  # seconds until a ring that did not fit is tried again
 # Ctrl-C reaches every process of a console; the worker ends only on our request.
 NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
@@ -198,7 +199,7 @@ class WorkerClient:
         self.error = ""
         self.code: int | None = None
         self.blames: Mapping[str, str] = {}  # load parameters whose files cannot be used, and why
-        self.progress: tuple[str, float] = ("", 0.0)
+        self.progress: tuple[str, float] = ("", 0.0)  # of loading, then of what a block prepares
         self.report: Mapping[str, Any] = {}
         self.block = Block()
         # What replaces this pipeline; written only by the host's thread. Each one goes to the
@@ -568,7 +569,7 @@ class WorkerClient:
             case LoadProgress(phase=phase, part=part):
                 self.progress = phase, part
             case PipelineReady(device=device):
-                self.device = device
+                self.device, self.progress = device, IDLE
                 log.info("%s runs on %s", self.row.id, device)
                 self.state, self.loaded = EngineState.WARMUP, True
                 self.requests.put(message)
@@ -636,6 +637,8 @@ class WorkerClient:
     def _note_block(self, block: BlockMade) -> None:
         self.block.end(block.frames, block.seconds)
         self.report = block.report
+        if block.frames:
+            self.progress = IDLE
         if block.frames and self.state is not EngineState.RUNNING:
             self.state = EngineState.RUNNING
             self.running_since = perf_counter()
@@ -663,7 +666,8 @@ class WorkerClient:
         if self.asked_to_die:
             return "The engine worker was ended by `kill_engine`."
         if self.trying:
-            return f"The engine worker died while trying {self.trying}; a slower way is used now."
+            why = f": {self.error}" if self.error else "."
+            return f"The engine worker died while trying {self.trying}{why}"
         if self.error:
             return self.error
         if self._killed and sys.platform == "win32":

@@ -24,6 +24,7 @@ from bridge.state.status import Counters, EngineState
 from bridge.system.loops import explained, repeat
 from bridge.workers.breaker import DEATHS, Breaker
 from bridge.workers.client import (
+    IDLE,
     Guided,
     News,
     SwapDone,
@@ -49,6 +50,7 @@ TICK = 0.05  # seconds between checks of the clock
 HANG = 3.0  # seconds without a frame until a worker is ended, or five blocks' time if longer
 SOUND = (EngineState.RUNNING, EngineState.WARMUP)
 SPARE_RETRY = 5.0  # seconds until the fallback's worker is restarted after its death
+MOST_TRIED = 12  # deaths of workers that tried something, between two requests
 QUIET = 0.25  # seconds without a new request until a coming worker is replaced
 
 
@@ -114,6 +116,7 @@ class EngineHost:
         self._crew = Crew(machine, values, self._fed)
         self._before: WorkerConfig | None = None  # what ended to make room for the coming one
         self._rolled_back = False
+        self._tried: set[tuple[str, str]] = set()  # pipelines with what workers died of trying
         self._stopping = threading.Event()
         self._spare_wanted: WorkerConfig | None = None
         self._spare_at = 0.0  # earliest time to start it
@@ -245,10 +248,9 @@ class EngineHost:
 
     @property
     def progress(self) -> tuple[str, float]:
-        """What is being loaded, and the fraction done; nothing and 1 when idle."""
-        current = self.current
-        link = self.coming or (current if current and current.swapping else None)
-        return link.progress if link else ("", 1.0)
+        """What is being loaded or warmed up, and the fraction done; nothing and 1 when idle."""
+        link = self.coming or self.current
+        return link.progress if link and link.state is not EngineState.IDLE else IDLE
 
     @property
     def refused(self) -> str:
@@ -282,9 +284,11 @@ class EngineHost:
             )
         if link and link.degraded:
             return link.degraded
+        if warming := self._warming:
+            return warming
         if link and link.state is EngineState.WARMUP and link.inbox.newest is None:
             return "The engine is ready and waits for a frame."
-        if loading := self.loading:
+        if loading := self.loading or (link and link.state is EngineState.LOADING and link.orders):
             return f"{loading.row.id} is loading."
         waits = perf_counter() - link.block.ended if link and link.block.made else 0.0
         if link and waits > TELL and link.limit >= link.orders.load_s:
@@ -293,6 +297,14 @@ class EngineHost:
                 f"of at most {link.limit:.0f} s; `kill_engine` ends it."
             )
         return brief(str(link.report.get("notice", ""))) if link else ""
+
+    @property
+    def _warming(self) -> str:
+        """What the next block waits for, in a sentence; empty if nothing was reported."""
+        link = self.coming or self.current
+        phase, loads = self.progress[0], EngineState.LOADING
+        warms = link and link.state is not loads and not link.swapping
+        return f"{link.row.id} is warming up: {phase}." if link and warms and phase else ""
 
     def told(self) -> dict[str, Any]:
         """Its part of `Status`, without the errors."""
@@ -409,6 +421,7 @@ class EngineHost:
     def _granted(self, wish: Wish) -> None:
         """A request is being carried out, which also clears the count of deaths."""
         self._breaker.reset()
+        self._tried.clear()
         with self._wishing:
             if self._wish is wish:  # else a newer one is pending
                 self._wish = None
@@ -494,9 +507,9 @@ class EngineHost:
         if link.swapping and link.swapping is not loading:
             link.orders = link.swapping  # requested, and not the cause of death
         link.swapping = None
-        if link is self.coming and link.trying and self._wish is None:
+        if link is self.coming and self._wish is None and self._excused(link):
             log.error("%s", link.why())
-            self._crew.coming = self._try(link.orders)  # on a lower rung, at most once per rung
+            self._crew.coming = self._try(link.orders)  # on a lower rung
             self._seed()
         elif link is self.coming and self.current:
             self._crew.coming = None
@@ -535,13 +548,22 @@ class EngineHost:
         now = perf_counter()
         (self._troubles.note if requested else self._troubles.died)(link.why(), now)
         self.restarts += 1
-        if link.asked_to_die or link.trying:
+        if link.asked_to_die or self._excused(link):
             self._breaker.dismissed(link.started, now)
-            log.info(self.trouble)
+            log.log(logging.INFO if link.asked_to_die else logging.ERROR, "%s", link.why())
             return
         self._breaker.died(now)
         words = " | ".join(list(link.log)[-30:]) or "none"
         log.error("%s Its last lines: %s", self.trouble, words)
+
+    def _excused(self, link: WorkerClient) -> bool:
+        """Whether a worker died of what was tried for the first time: the next one finds that
+        written down and uses a slower way.
+        """
+        rung = link.row.id, link.trying
+        excused = bool(link.trying) and rung not in self._tried and len(self._tried) < MOST_TRIED
+        self._tried.add(rung)
+        return excused
 
     def _revive(self, link: WorkerClient) -> None:
         self._breaker.starting()

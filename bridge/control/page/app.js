@@ -62,10 +62,12 @@ function pipelines(news = {}) {
     element("div", { className: "buttons" }, ...buttons),
     element("p", { className: "note",
       textContent: [active?.title, active?.memory].filter(Boolean).join("; ") })];
-  if (news.loading) {
-    parts.push(element("p", { className: "note",
-      textContent: `loading ${news.loading}: ${news.phase || "starting"}` }),
-    element("progress", { max: 1, value: news.progress }));
+  const phase = news.phase || (news.progress < 1 ? "starting" : "first block");
+  const loads = news.loading ? `loading ${news.loading}: ${phase}` : "";
+  const step = loads || (news.phase && `${news.pipeline}: ${news.phase}`); // of a warm-up
+  if (step) {
+    parts.push(element("p", { className: "note", textContent: step }),
+      element("progress", { max: 1, value: news.progress }));
   }
   document.getElementById("pipelines").replaceChildren(...parts);
 }

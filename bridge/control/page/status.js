@@ -78,7 +78,8 @@ function shown(value) {
 function words(report) {
   const unused = report?.words_unused ?? [];
   const problems = report?.problems ?? [];
-  if (problems.length) return problems.join(" ");
-  if (!unused.length) return "";
+  const warm = report?.warm ?? "";
+  if (problems.length) return [...problems, warm].filter(Boolean).join(" ");
+  if (!unused.length) return warm;
   return `words used: ${report.words_used.join(", ")}; ignored: ${unused.join(", ")}`;
 }

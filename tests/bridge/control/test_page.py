@@ -590,6 +590,25 @@ def test_a_lost_socket_comes_back_without_a_word_and_shows_the_state_again(opene
         assert page.complaints() == []
 
 
+def test_a_warm_up_is_shown_where_loading_is_and_how_much_is_warm_beside_the_state(opened):
+    with opened() as (desk, page):
+        pipelines = "document.getElementById('pipelines').innerText"
+        bar = "document.querySelector('#pipelines progress')"
+        desk.now |= {"state": "WARMUP", "phase": "compiling 3 of 10, about 40 s", "progress": 0.25}
+        page.until(f"{pipelines}.includes('stylize: compiling 3 of 10, about 40 s')")
+        page.until(f"{bar}.value === 0.25")
+        desk.now |= {"loading": "longlive", "phase": "", "progress": 0.0}
+        page.until(f"{pipelines}.includes('loading longlive: starting')")
+        desk.now |= {"state": "RUNNING", "loading": "", "phase": "", "progress": 1.0,
+                     "notes": {"warm": "warm 4 of 10"}}  # fmt: skip
+        page.until(f"{bar} === null")
+        page.until("document.getElementById('reason').innerText === 'warm 4 of 10'")
+        desk.now["notes"] = {"warm": "warm 5 of 10", "problems": ["The prompt is too long."]}
+        told = "The prompt is too long. warm 5 of 10"
+        page.until(f"document.getElementById('reason').innerText === {told!r}")
+        assert page.complaints() == []
+
+
 def test_a_causal_pipeline_is_seen_and_played(tmp_path, served):
     pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
     load = {"weights": "demo", "vae": "tae", "vace_load": True, "fade": 0}
