@@ -14,7 +14,7 @@ from engine.catalog.controls import CausalParameters
 from engine.causal.motion import Motion
 from engine.causal.schedule import Level, Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
-from engine.causal.to_tensor import to_tensor
+from engine.causal.transfer import to_tensor
 from engine.causal.vace_context import control_context, folded, split
 from engine.causal.vae.streams import GROUP, Vae
 from engine.images.assets import How, Key, Pictures

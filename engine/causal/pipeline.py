@@ -14,15 +14,17 @@ from engine.catalog.controls import CausalLoad, CausalParameters
 from engine.causal.assembly import Parts, Sizes, assemble
 from engine.causal.block_inputs import PLACES, Mode, pictures_of
 from engine.causal.ladder import Ladder, Record, about, rungs
+from engine.causal.lanes import lane
 from engine.causal.memory_check import stream_fits
 from engine.causal.runs import Request, Runs, StreamRun
 from engine.causal.schedule import Level, Schedule
 from engine.causal.text.prompts import Prompts
+from engine.causal.transfer import ImageReader
 from engine.causal.warmup import Controls
 from engine.images.assets import Pictures
 from engine.images.scaling import resized
 from engine.parameters import describe
-from engine.pipeline import NO_GUIDES, Context, Guides, Image, UnusableOutput
+from engine.pipeline import NO_GUIDES, Context, Guides, Image
 from engine.system import builds
 
 DEMO_NOTICE = "DEMO WEIGHTS: small and random; the output is abstract noise."
@@ -50,6 +52,7 @@ class CausalPipeline:
         self._schedule = Schedule(self.spec.shift)
         self._embedding: Tensor | None = None
         device = parts.network.device
+        self._reader = ImageReader(lane(device))
         record = Record(context.cache, about(device, parts.spec.id))
         self._ladder = Ladder(rungs(load, device), record, context.trying)
         self._runs = Runs(parts, self._assets, self._ladder, context.progress, self._fits_beside)
@@ -115,13 +118,19 @@ class CausalPipeline:
             latents = run.stream.block(inputs)
         if latents is None:
             return
-        for chunk in run.decoder(latents):
-            run.conditioning.shown(chunk)
-            yield from _pictures(chunk)
-        with self._ladder.watched():
-            run.stream.settle()
+        yield from self._reader(self._decoded(run, latents))
         self._ladder.held()
         self._runs.rest()
+
+    def _decoded(self, run: StreamRun, latents: Tensor) -> Iterator[Tensor]:
+        """Yield the pixels of each latent; then queue the pass that the next block needs, beside
+        which the last images are copied and handed over.
+        """
+        for chunk in run.decoder(latents):
+            run.conditioning.shown(chunk)
+            yield chunk
+        with self._ladder.watched():
+            run.stream.settle()
 
     def reset(self) -> None:
         """Clear the stream's history; the prompt stays."""
@@ -281,17 +290,3 @@ class CausalPipeline:
                 f"choose {', '.join(named)} or numbers from 1000 to 0."
             ]
         return self._schedule.levels(chosen)
-
-
-def _pictures(chunk: Tensor) -> Iterator[Image]:
-    """Decoded pixels (1, 3, frames, H, W) as images (H, W, 4), converted to bytes on the device.
-
-    UnusableOutput if they contain NaN or infinity.
-    """
-    frames = (chunk[0].permute(1, 2, 3, 0) * 127.5 + 128).clamp(0, 255)
-    usable = frames.isfinite().all()
-    opaque = torch.full_like(frames[..., :1], 255)
-    images = torch.cat((frames, opaque), -1).to(torch.uint8).cpu().numpy()
-    if not usable:
-        raise UnusableOutput("The pipeline's output contains NaN or infinity.")
-    yield from images

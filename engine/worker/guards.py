@@ -15,8 +15,8 @@ FLAT = 2  # of 255: an image that varies by no more than this is one colour
 def checked_output(output: Output, model: Image | None) -> Image:
     """One image (H, W, 4) as uint8; UnusableOutput for NaN, infinite or one flat colour.
 
-    NaN shows in floats only: a pipeline that returns bytes checks its own, as `_pictures` in
-    `engine/causal/pipeline.py` does. A flat image is fine if the input, `model`, is flat too.
+    NaN shows in floats only: a pipeline that returns bytes checks its own, as `ImageReader` in
+    `engine/causal/transfer.py` does. A flat image is fine if the input, `model`, is flat too.
     """
     if output.ndim != 3 or output.shape[2] != 4 or not output.size:
         raise UnusableOutput(

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 
 from engine.catalog.controls import CausalParameters
 from engine.causal.block_inputs import MASKS_NOTHING, Mode
-from engine.causal.to_tensor import to_tensor
+from engine.causal.transfer import to_tensor
 from engine.pipeline import Guides, Image
 from tests.engine.causal.test_block_inputs import HEIGHT, LEVELS, WIDTH, conditioning
 

@@ -15,10 +15,9 @@ import engine.images.assets
 from engine.catalog.controls import CausalParameters
 from engine.catalog.specs import SPECS, TOKEN_SIDE
 from engine.causal.network.transformer import PATCH
-from engine.causal.pipeline import _pictures
 from engine.causal.vae.streams import SIDE
 from engine.parameters import Kind, ParameterSpec, describe
-from engine.pipeline import Context, Guides, Image, Pipeline, UnusableOutput, build
+from engine.pipeline import Context, Guides, Image, Pipeline, build
 from engine.sizes import floored, sides
 from tests.support.checkpoints import write_models
 from tests.support.slow_cases import rest_slow
@@ -342,15 +341,6 @@ def test_demo_weights_need_no_file_and_say_so(tmp_path: Path) -> None:
     pipeline = build(row.target, load, Context(tmp_path, tmp_path, lambda *_: None))
     assert len(block(pipeline)) == 9
     assert pipeline.report()["notice"].startswith("DEMO WEIGHTS")
-
-
-def test_numbers_that_are_no_picture_are_refused() -> None:
-    with pytest.raises(UnusableOutput):
-        list(_pictures(torch.full((1, 3, 1, 4, 4), float("nan"))))
-    (image,) = _pictures(torch.full((1, 3, 1, 4, 4), -1.0))
-    assert image[0, 0].tolist() == [0, 0, 0, 255]
-    (image,) = _pictures(torch.full((1, 3, 1, 4, 4), 3.0))
-    assert image[0, 0].tolist() == [255, 255, 255, 255]
 
 
 def test_a_token_stands_for_as_many_pixels_as_vae_and_network_make_of_it() -> None:
