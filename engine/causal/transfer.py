@@ -65,7 +65,7 @@ class ImageReader:
 
     def _begun(self, chunk: Tensor) -> _Copy:
         frames = (chunk[0].permute(1, 2, 3, 0) * 127.5 + 128).clamp(0, 255)
-        usable = frames.isfinite().all()
+        usable = chunk.isfinite().all()  # before infinity is clamped
         opaque = torch.full_like(frames[..., :1], 255)
         images = torch.cat((frames, opaque), -1).to(torch.uint8)
         lane, copy = self._lane, self._buffer(images.shape)

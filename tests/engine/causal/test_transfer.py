@@ -190,11 +190,12 @@ def test_the_ring_is_bounded_for_who_takes_one_image_after_the_other(ahead: int)
 
 
 @AHEAD
-def test_a_latent_that_is_no_image_is_refused_after_the_good_ones(ahead: int) -> None:
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_latent_that_is_no_image_is_refused_after_the_good_ones(ahead: int, value: str) -> None:
     lane = Lane(ahead)
     reader = ImageReader(lane)
     chunks = [chunk(number) for number in range(4)]
-    chunks[2][0, 1, 3, 5, 5] = float("nan")
+    chunks[2][0, 1, 3, 5, 5] = float(value)
     images = reader(chunks)
     good = [next(images) for _ in range(2 * FRAMES)]
     with pytest.raises(UnusableOutput, match="NaN or infinity"):
