@@ -208,14 +208,14 @@ class Steering:
             flat = np.ones((height, width), np.float32)
         else:
             flat = mask[..., 0].astype(np.float32) / 255
-        whole = torch.as_tensor(flat).to(self._vae.device)
+        whole = uploaded(torch.as_tensor(flat), self._vae.device)
         return whole[None, None, None].repeat(1, 1, count, 1, 1)
 
     def _moving_mask(self, masks: Sequence[Image]) -> Tensor:
         """As `_mask`, for a live mask: its brightness. Alpha is ignored, as few senders set it on
         purpose.
         """
-        whole = torch.as_tensor(np.stack(masks)[..., :3]).to(self._vae.device)
+        whole = uploaded(torch.as_tensor(np.stack(masks)[..., :3]), self._vae.device)
         return (whole.float().mean(-1) / 255)[None, None]
 
     def _at(self, place: str, name: str, how: How) -> Image | None:
