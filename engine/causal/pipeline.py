@@ -48,10 +48,10 @@ class CausalPipeline:
         self._load = load
         self._parts, self.spec = parts, parts.spec
         self._assets = Pictures(context.assets)
-        self._prompts = Prompts(self._parts.encode, self._parts.note)
+        device = parts.network.device
+        self._prompts = Prompts(parts.encode, parts.note, lane(device))
         self._schedule = Schedule(self.spec.shift)
         self._embedding: Tensor | None = None
-        device = parts.network.device
         self._reader = ImageReader(lane(device))
         record = Record(context.cache, about(device, parts.spec.id))
         self._ladder = Ladder(rungs(load, device), record, context.trying)

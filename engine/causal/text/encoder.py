@@ -5,8 +5,7 @@ mask all but the prompt's own and set them to zero at the end: the same result f
 network is that of Chung et al. 2023 ("UniMax"), in transformers' implementation.
 """
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,6 @@ class TextEncoder:
         self.size = size
         self.dtype = dtype
         self.device = device
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def __call__(self, text: str) -> Tensor:
         """The embedding of a prompt, which may be any text, even empty; see `embed`."""
@@ -78,31 +76,14 @@ class TextEncoder:
     @torch.no_grad()
     def embed(self, ids: Sequence[int]) -> Tensor:
         """The embedding (1, text tokens, width) of a prompt's tokens, zero beyond them, in the
-        encoder's dtype on its device. It is complete on return, for every CUDA stream.
+        encoder's dtype on its device; queued in the caller's CUDA stream.
         """
-        # Allocated on the caller's stream: memory allocated on the encoder's own could be
-        # overwritten by a later prompt while the frames' stream still reads it.
         padded = torch.zeros(
             1, self.size.tokens, self.size.width, dtype=self.dtype, device=self.device
         )
-        words = self.model.shared.weight[torch.tensor(ids)][None]
-        with self._aside():
-            words = words.to(self.device).to(self.dtype)
-            padded[:, : len(ids)] = self.model.encoder(inputs_embeds=words).last_hidden_state
+        words = self.model.shared.weight[torch.tensor(ids)][None].to(self.device).to(self.dtype)
+        padded[:, : len(ids)] = self.model.encoder(inputs_embeds=words).last_hidden_state
         return padded
-
-    @contextmanager
-    def _aside(self) -> Generator[None, None, None]:
-        """On CUDA, use the encoder's own stream: on the frames' stream, frames would queue up
-        behind it.
-        """
-        if self._stream is None:
-            yield
-            return
-        self._stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(self._stream):
-            yield
-        self._stream.synchronize()
 
 
 class OffloadedLayer(nn.Module):

@@ -1,7 +1,7 @@
 """Turn up to three weighted prompts into one embedding per block.
 
-Texts are encoded in a separate thread. The old prompts stay until all new ones are encoded; then
-the embedding fades from its current value to the new one.
+Texts are encoded in a separate thread and lane. The old prompts stay until all new ones are
+encoded; then the embedding fades from its current value to the new one.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -9,10 +9,10 @@ from functools import partial
 from time import perf_counter
 from typing import NamedTuple, TypeAlias
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.causal.lanes import Inline, Lane, Point
 from engine.causal.text.blending import Method, between, blend, norm
 from engine.causal.text.tokens import clean, named
 from engine.system.background import BackgroundCache
@@ -39,13 +39,17 @@ class Prompts:
     and none of them waits for the encoder.
 
     `encode` returns the embedding (1, text tokens, width) of a text, zero beyond its own tokens,
-    and `note` a sentence on that text for the user, or "". Both run in a separate thread.
+    and `note` a sentence on that text for the user, or "". Both run in a separate thread, and what
+    they compute in `lane`: in the lane of the frames, frames would queue up behind it.
     """
 
     def __init__(
-        self, encode: Callable[[str], Tensor], note: Callable[[str], str] = lambda text: ""
+        self,
+        encode: Callable[[str], Tensor],
+        note: Callable[[str], str] = lambda text: "",
+        lane: Lane | None = None,
     ) -> None:
-        self._texts = EmbeddingCache(encode, note)
+        self._texts = EmbeddingCache(encode, note, lane or Inline())
         self._way = PromptTransition()
         self._asked: tuple[object, ...] | None = None
         self._wish = self._reached = PromptMix(
@@ -179,18 +183,25 @@ class PromptTransition:
 
 
 class Known(NamedTuple):
-    """An embedding without its zero padding, its length with padding, and a note."""
+    """An embedding without its zero padding, its length with padding, and a note; `ready` is the
+    point in the lane after which it is complete.
+    """
 
     own: Tensor
     length: int
     note: str
+    ready: Point
 
 
 class EmbeddingCache:
-    """Embeddings by cleaned text: encoded in a separate thread, the last `KEPT` are kept."""
+    """Embeddings by cleaned text: encoded in a separate thread and lane, the last `KEPT` are
+    kept.
+    """
 
-    def __init__(self, encode: Callable[[str], Tensor], note: Callable[[str], str]) -> None:
-        self._encode, self._note = encode, note
+    def __init__(
+        self, encode: Callable[[str], Tensor], note: Callable[[str], str], lane: Lane
+    ) -> None:
+        self._encode, self._note, self._lane = encode, note, lane
         self._known = BackgroundCache[Known]("prompts", KEPT, _full)
         self._wanted: set[str] = set()
 
@@ -212,10 +223,11 @@ class EmbeddingCache:
         return self._known.is_coming(text)
 
     def all(self, texts: Sequence[str]) -> list[Tensor]:
-        """The embeddings in float32 if all of them are known; else an empty list."""
+        """The embeddings in float32 if all of them are known; else an empty list. What the caller
+        queues next waits for them on the device.
+        """
         known = [known for text in texts if isinstance(known := self._known.known(text), Known)]
-        padded = (F.pad(own.float(), (0, 0, 0, length - own.shape[1])) for own, length, _ in known)
-        return list(padded) if len(known) == len(texts) else []
+        return [_padded(each) for each in known] if len(known) == len(texts) else []
 
     def said(self, text: str) -> str:
         """The note or error of a text; empty if none."""
@@ -229,24 +241,28 @@ class EmbeddingCache:
     def _encoded(self, text: str) -> Known:
         """The embedding and note of a text; ValueError, as one sentence, if that fails."""
         try:
-            embedding, note = self._encode(text), self._note(text)
-            if not all_finite([embedding]):
-                raise ValueError("its embedding contains NaN or infinity")
+            with self._lane.queued():
+                embedding, note = self._encode(text), self._note(text)
+                if not all_finite([embedding]):  # waits, in this thread and for this lane only
+                    raise ValueError("its embedding contains NaN or infinity")
+                own = _without_padding(embedding)
+            return Known(own, embedding.shape[1], note, self._lane.point())
         except FAILURES as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-        else:
-            return _known(embedding, note)
         # raised outside `except`, because the first error keeps the failed call's memory alive
         what = f"The prompt {named(clean(text))} could not be encoded ({reason})"
         raise ValueError(f"{what}; the previous prompt stays.")
 
 
-def _known(embedding: Tensor, note: str) -> Known:
+def _without_padding(embedding: Tensor) -> Tensor:
     rows = embedding[0].any(-1).nonzero()
-    own = embedding[:, : int(rows[-1]) + 1 if len(rows) else 0].clone()
-    if own.is_cuda:  # it may be read on another stream
-        torch.cuda.current_stream(own.device).synchronize()
-    return Known(own, embedding.shape[1], note)
+    return embedding[:, : int(rows[-1]) + 1 if len(rows) else 0].clone()
+
+
+def _padded(known: Known) -> Tensor:
+    own = known.own
+    known.ready.precede(own)
+    return F.pad(own.float(), (0, 0, 0, known.length - own.shape[1]))
 
 
 def _full(known: Mapping[Hashable, Known | str]) -> bool:

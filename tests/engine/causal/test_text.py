@@ -1,7 +1,8 @@
 """Text equals the authors' encoder, and no prompt delays a block."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from time import sleep
@@ -14,6 +15,7 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
 
+from engine.causal.lanes import Inline, Passed
 from engine.causal.text import prompts
 from engine.causal.text.blending import between, blend
 from engine.causal.text.encoder import UMT5_XXL, TextEncoder, TextSize, load_text_encoder
@@ -566,6 +568,69 @@ def test_prompts_of_a_real_encoder(golden: Fixture, folder: Path) -> None:
     shown = arrived(asked)
     assert same(shown, made("a red fox & " * 9).float())
     assert len(asked.problems) == 1
+    asked.close()
+
+
+class Beside(Inline):
+    """A lane that writes down what is done in it, and what waits for it."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    @contextmanager
+    def queued(self) -> Generator[None]:
+        self.log.append("in")
+        try:
+            yield
+        finally:
+            self.log.append("out")
+
+    def point(self) -> "Beside.End":
+        self.log.append("end")
+        return Beside.End(self.log)
+
+    class End(Passed):
+        def __init__(self, log: list[str]) -> None:
+            self._log = log
+
+        def wait(self) -> None:
+            raise AssertionError("the frames do not wait on the host")
+
+        def precede(self, result: Tensor) -> None:
+            self._log.append(f"precede {result.shape[1]}")
+
+
+def test_prompts_are_encoded_in_their_lane_and_blocks_that_use_them_come_after(
+    encoder: Encoder,
+) -> None:
+    """The stand-in proves the order in which things are queued, not that anything is faster."""
+    lane = Beside()
+
+    def encode(text: str) -> Tensor:
+        lane.log.append(text)
+        return encoder(text)
+
+    asked = Prompts(encode, lane=lane)
+    asked.wish([("fox", 1)])
+    assert same(arrived(asked), embedding("fox"))
+    assert lane.log == ["in", "fox", "out", "end", "precede 6"]
+    lane.log.clear()
+    asked.now()
+    assert not lane.log, "what is shown already needs no waiting"
+    asked.wish([("fox", 1), ("deer", 1)])
+    arrived(asked)
+    assert lane.log == ["in", "deer", "out", "end", "precede 6", "precede 3"]
+    lane.log.clear()
+    encoder.error = RuntimeError("CUDA error")
+    asked.wish([("bad", 1)])
+    arrived(asked)
+    assert lane.log == ["in", "bad", "out"]
+    assert "CUDA error" in asked.problems[0]
+    encoder.error = None
+    lane.log.clear()
+    asked.wish([("fox", 1)])
+    asked.now()
+    assert lane.log == ["precede 6"], "a text that is known"
     asked.close()
 
 
