@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _refuse(options: argparse.Namespace) -> None:
-    """Choose the device; ValueError, RuntimeError or ImportError, with the cure, if it cannot run."""
+    """Choose the device; ValueError, RuntimeError or ImportError, with the cure, if it cannot."""
     if options.device is None:
         options.device = torch.device(builds.device(cuda=torch.cuda.is_available()))
     way(options.how, options.device.type)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.catalog.controls import CausalParameters
 from engine.causal.motion import Motion
+from engine.causal.network.upload import uploaded
 from engine.causal.schedule import Level, Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.causal.transfer import to_tensor
