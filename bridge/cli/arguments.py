@@ -107,7 +107,12 @@ def parser_of(lists: Collection[str], models: Collection[str]) -> Parser:
     _view(commands.add_parser)
     _layouts(commands.add_parser)
     _models(commands.add_parser, models)
+<<<<<<< HEAD
     for command in (_td, _state, _doctor, _gpu_check, _bench, _completion):
+=======
+    _prepare(commands.add_parser)
+    for command in (_td, _state, _doctor, _bench, _completion):
+>>>>>>> 16ba939 (Prepare a show: files, compiled programs and caches, and a timed start)
         command(commands.add_parser)
     whole.commands = commands.choices
     return whole
@@ -228,6 +233,36 @@ def _models(add: Adder, whats: Collection[str]) -> None:
     models.set_defaults(command="models")
 
 
+def _prepare(add: Adder) -> None:
+    prepare = add(
+        "prepare",
+        help="download, compile and cache what a show needs, so that it starts in seconds",
+        description="Runs the pipeline until all is warm, and once more to measure a start.",
+        epilog=_examples(
+            "prepare --pipeline longlive --size 576x320 --references 2 --lora style",
+            "prepare --pipeline longlive --set vae=tae --set input_mode=text --yes",
+        ),
+    )
+    for name in ("pipeline", "size"):
+        _add_setting(prepare.add_argument, name, Settings.model_fields[name])
+    prepare.add_argument(
+        "--references", type=_count, default=0, metavar="NUMBER",
+        help="reference images that the show will use; loads VACE",
+    )  # fmt: skip
+    prepare.add_argument(
+        "--lora", action="append", default=[], metavar="NAME", help="a LoRA; once for each"
+    )
+    prepare.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE",
+        help="value of a parameter, as for run",
+    )  # fmt: skip
+    prepare.add_argument("--yes", action="store_true", help="download without asking")
+    prepare.add_argument("--json", action="store_true", help=f"{JSON}; needs --yes to download")
+    for name in ("models", "more_models", "cache", "device", "gpu", "load_s", "folder"):
+        _add_setting(prepare.add_argument, name, Settings.model_fields[name])
+    prepare.set_defaults(command="prepare")
+
+
 def _doctor(add: Adder) -> None:
     doctor = add("doctor", help="check this machine, and print what a bug report needs")
     for name in ("host", "port", "output_size", "gpu", "device", "folder"):
@@ -316,11 +351,19 @@ def _seconds(text: str) -> float:
     raise ArgumentTypeError(f"takes a time in seconds above 0, not {text!r}.")
 
 
+<<<<<<< HEAD
 def _minutes(text: str) -> float:
     with suppress(ValueError):
         if LEAST_MINUTES <= (minutes := float(text)) < float("inf"):
             return minutes
     raise ArgumentTypeError(f"takes a number of minutes from {LEAST_MINUTES}, not {text!r}.")
+=======
+def _count(text: str) -> int:
+    with suppress(ValueError):
+        if (count := int(text)) >= 0:
+            return count
+    raise ArgumentTypeError(f"takes a whole number from 0 on, not {text!r}.")
+>>>>>>> 16ba939 (Prepare a show: files, compiled programs and caches, and a timed start)
 
 
 def _port(text: str) -> int:

@@ -308,6 +308,16 @@ def _models(options: argparse.Namespace, console: Console) -> None:
     sys.exit(command(asked, Console(markup=False, highlight=False)))
 
 
+def _prepare(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.prepare import Wish, prepare
+
+    wish = Wish(
+        _assignments(options.set), options.references, options.lora,
+        yes=options.yes, json=options.json,
+    )  # fmt: skip
+    sys.exit(prepare(_settings(options), wish))
+
+
 def _doctor(options: argparse.Namespace, console: Console) -> None:
     from bridge.doctor.checks import doctor
 
@@ -372,6 +382,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
     "view": _view,
     "layouts": _layouts,
     "models": _models,
+    "prepare": _prepare,
     "td": _td,
     "state": _state,
     "doctor": _doctor,

@@ -74,7 +74,7 @@ def job(
         rows = [catalog[name] for name in pipelines] or list(catalog.rows.values())
     except LookupError as error:
         raise UsageError(str(error.args[0])) from None
-    loads = [(row, _load(row, values)) for row in rows]
+    loads = [(row, load_of(row, values)) for row in rows]
     loads = [(row, load) for row, load in loads if row.needs(load)]
     if not loads:
         raise UsageError(f"{', '.join(pipelines)} needs no weights.")
@@ -82,7 +82,8 @@ def job(
     return Job(library, loads, to, headers, yes, refused)
 
 
-def _load(row: PipelineRow, values: Mapping[str, str]) -> Load:
+def load_of(row: PipelineRow, values: Mapping[str, str]) -> Load:
+    """What a pipeline would be loaded with; CommandError for a value it does not accept."""
     given = [spec for spec in describe(row.load) if spec.name in values]
     try:
         return row.load(**{spec.name: spec.coerce(values[spec.name]) for spec in given})
@@ -225,8 +226,9 @@ def verify(job: Job, console: Console) -> int:
         "pipelines": {row.id: load.model_dump() for row, load in job.loads},
     }
     command = [sys.executable, "-P", "-m", "engine.verify"]
-    told = json.dumps(order).encode()
-    return subprocess.run(command, input=told, check=False, env=speaking_utf8()).returncode
+    told, out = json.dumps(order).encode(), sys.stderr if console.stderr else None
+    done = subprocess.run(command, input=told, stdout=out, check=False, env=speaking_utf8())
+    return done.returncode
 
 
 def copy(job: Job, console: Console) -> int:

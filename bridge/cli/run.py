@@ -62,7 +62,7 @@ def run_bridge(settings: Settings, values: Mapping[str, str], console: Console) 
     wake_in_time()
     with ExitStack() as running:
         running.enter_context(awake(not settings.allow_sleep))
-        session = _session(settings, values)
+        session = session_of(settings, values)
         # The surfaces are bound first: a port in use must not waste a loaded pipeline.
         http = HttpServer(session, settings, token)
         running.callback(http.close)
@@ -73,7 +73,7 @@ def run_bridge(settings: Settings, values: Mapping[str, str], console: Console) 
             raise UsageError(str(error)) from None
         running.callback(osc.close)
         _bind(partial(osc.bind, http.port), socket.SOCK_DGRAM, http.port, session, stop)
-        _start(session, values)
+        start(session, values)
         running.push(partial(_stop, session))
         osc.start()
         http.start()
@@ -112,7 +112,8 @@ def _token(settings: Settings) -> str:
     return settings.token
 
 
-def _session(settings: Settings, values: Mapping[str, str]) -> Session:
+def session_of(settings: Settings, values: Mapping[str, str]) -> Session:
+    """A session that is not started yet; UsageError or CommandError for what it cannot use."""
     try:
         check_sink(settings.sink_uri)
         session = Session(settings, installed_catalog())
@@ -186,7 +187,8 @@ def _takes_over(session: Session) -> bool:
         return False
 
 
-def _start(session: Session, values: Mapping[str, str]) -> None:
+def start(session: Session, values: Mapping[str, str]) -> None:
+    """Start it with the values of the command line; CommandError if that fails."""
     try:
         session.start(values)
     except (TransportError, MissingWeights, RingError, OSError) as error:

@@ -18,6 +18,7 @@ RUNGS = ("rung 4", "rung 3", "rung 2", "rung 1", "rung 0")
 class ClimberLoad(Load):
     deadly: int = control(0, "Rungs that kill, from the highest on.", minimum=0, maximum=4)
     forgets: bool = control(False, "Writes nothing down.")
+    warm: int = control(8, "Shapes that become warm of the 8 that it has.", minimum=1, maximum=8)
     warms: float = control(0.0, "Seconds that a step of warming up takes.", minimum=0, maximum=60)
 
 
@@ -32,8 +33,9 @@ class Climber:
         assert context.cache
         self._load, self._context = load, context
         self._record = context.cache / "climber.txt"
-        self._rung = ""
+        self._rung, self._tried = "", list[str]()
         self._warm: set[int] = set()
+        self._blocks = 0
 
     def wanted(self, parameters: ClimberParameters) -> int:
         return 1
@@ -46,17 +48,21 @@ class Climber:
                 self._context.progress(f"compiling {step + 1} of 4", step, 4)
                 time.sleep(self._load.warms)
             self._warm.add(parameters.steps)
+        self._blocks += 1
         yield images[0].copy()
-        self._context.trying("")
+        if self._blocks == 1:
+            self._record.parent.mkdir(parents=True, exist_ok=True)
+            self._record.write_text("\n".join(self._tried))  # this one holds
+            self._context.trying("")
 
     def _climb(self) -> None:
-        tried = self._record.read_text().splitlines() if self._record.exists() else []
-        self._rung = next(rung for rung in RUNGS if rung not in tried)
+        self._tried = self._record.read_text().splitlines() if self._record.exists() else []
+        self._rung = next(rung for rung in RUNGS if rung not in self._tried)
         if self._rung == RUNGS[-1]:
             return
         if not self._load.forgets:
             self._record.parent.mkdir(parents=True, exist_ok=True)
-            self._record.write_text("\n".join([*tried, self._rung]))
+            self._record.write_text("\n".join([*self._tried, self._rung]))
         self._context.trying(self._rung)
         if RUNGS.index(self._rung) < self._load.deadly:
             self._die()
@@ -74,7 +80,7 @@ class Climber:
         pass
 
     def report(self) -> dict[str, Any]:
-        return {"rung": self._rung, "warm": f"warm {len(self._warm)} of 8"}
+        return {"rung": self._rung, "warm": f"warm {min(self._blocks, self._load.warm)} of 8"}
 
     def close(self) -> None:
         pass

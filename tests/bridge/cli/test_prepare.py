@@ -1,0 +1,166 @@
+"""`spout-bridge prepare`: all that a show needs is there and cached, or what is missing is said."""
+
+import json
+import re
+
+import cv2
+import pytest
+from rich.console import Console
+
+from bridge.cli.commands import main
+from bridge.cli.prepare import Report, Steps, Wish, _references
+from bridge.errors import CommandError
+from bridge.state.status import Status
+from engine.catalog.rows import BUILT_IN, Catalog
+from tests.support.climber import CLIMBER, RUNGS
+
+ROWS = Catalog((*BUILT_IN, CLIMBER))
+
+
+@pytest.fixture
+def prepare(monkeypatch, tmp_path, capsys):
+    """The command in this process, with the climber installed: its status, output and errors."""
+    for name in ("prepare", "models", "run"):
+        monkeypatch.setattr(f"bridge.cli.{name}.installed_catalog", lambda: ROWS)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+
+    def run(*words):
+        status = 0
+        try:
+            main(["prepare", "--folder", str(tmp_path / "data"), *words])
+        except SystemExit as end:
+            status = end.code
+        said = capsys.readouterr()
+        return status, said.out, " ".join(said.err.split())
+
+    return run
+
+
+@pytest.mark.slow
+def test_all_becomes_warm_down_the_ladder_and_the_next_start_finds_it(prepare, tmp_path):
+    cache = tmp_path / "on a volume"
+    status, out, _ = prepare(
+        "--pipeline", "climber", "--set", "deadly=2", "--set", "warms=0.2", "--cache", str(cache)
+    )
+    lines = out.splitlines()
+    assert status == 0, out
+    steps = [line.split("  ")[0] for line in lines[:-1]]
+    assert steps == ["compiling", "first frame, from the start", "warm 8 of 8"]
+    assert all(re.fullmatch(r".+ +[0-9.]+ s", line) for line in lines[:-1])
+    assert re.fullmatch(r"ready: first frame after [0-9.]+ s from now on", lines[-1])
+    assert (cache / "climber.txt").read_text().split("\n") == [*RUNGS[:2]]
+    assert not (tmp_path / "data").exists(), "the look of shows and their images are not touched"
+
+
+@pytest.mark.slow
+def test_what_never_runs_or_never_becomes_warm_is_said_and_fails(prepare, monkeypatch):
+    monkeypatch.setattr("bridge.cli.prepare.STALLED", 0.3)
+    status, out, said = prepare("--pipeline", "climber", "--set", "warm=3")
+    assert status == 1
+    assert "ready" not in out
+    assert re.search(r"Only warm 3 of 8 after \d+ s: the rest does not fit", said)
+    dies = ("--set", "deadly=1", "--set", "forgets=true")
+    status, out, _ = prepare("--pipeline", "climber", *dies, "--json")
+    told = json.loads(out)
+    assert (status, told["ready"], told["first_frame_s"]) == (1, False, None)
+    assert told["error"] == "The engine worker died while trying rung 4."
+
+
+@pytest.mark.slow
+def test_a_causal_pipeline_is_prepared_without_a_gpu(prepare):
+    pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+    status, out, _ = prepare(
+        "--pipeline", "longlive", "--set", "weights=demo", "--set", "vae=tae", "--size", "48x32",
+        "--device", "cpu", "--json",
+    )  # fmt: skip
+    told = json.loads(out)
+    assert (status, told["ready"], told["error"]) == (0, True, "")
+    assert (told["pipeline"], told["size"], told["references"]) == ("longlive", "48x32", 0)
+    assert told["first_frame_s"] > 0
+    steps = [step["step"] for step in told["steps"]]
+    assert steps[-1] == "first frame, from the start"
+    assert told["problems"] == []
+
+
+def test_references_are_drawn_and_the_network_for_them_is_loaded(tmp_path):
+    wish = Wish({}, 2, (), yes=False, json=False)
+    values = _references(ROWS["longlive"], wish, tmp_path)
+    assert values.pop("vace_load") == "true"
+    assert [*values] == ["reference", "reference_2"]
+    assert [cv2.imread(path).shape for path in values.values()] == [(256, 256, 3)] * 2
+    assert [*_references(ROWS["stylize"], wish, tmp_path)] == ["reference", "reference_2"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["--pipeline", "nope"], 2, "nope"),
+        (["--pipeline", "passthrough", "--references", "1"], 2,
+         "--references: passthrough takes no references."),
+        (["--pipeline", "stylize", "--references", "9"], 2, "--references: stylize takes"),
+        (["--references", "two"], 2, "takes a whole number from 0 on, not 'two'."),
+        (["--pipeline", "stylize", "--lora", "x"], 2, "--lora: stylize takes no LoRAs."),
+        (["--pipeline", "longlive", "--set", "weights=demo", "--lora", "x"], 2,
+         "LoRA 'x' not found in"),
+        (["--set", "prompt"], 2, "--set takes NAME=VALUE, not 'prompt'."),
+        (["--device", "cpu", "--gpu", "0"], 2, "leave it or --gpu out"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_prepared_is_said_before_anything_starts(prepare, words, status, said):
+    if "longlive" in words:
+        pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+    assert prepare(*words)[0] == status
+    assert said in prepare(*words)[2]
+
+
+def test_files_that_are_missing_are_named_with_the_command_and_not_downloaded(prepare):
+    pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+    status, out, _ = prepare("--pipeline", "longlive", "--device", "cpu", "--json")
+    told = json.loads(out)
+    assert (status, told["ready"], told["steps"]) == (1, False, [])
+    assert told["error"].startswith("longlive is missing 5 files")
+    assert "`spout-bridge models download longlive`" in told["error"]
+
+
+def state(name: str = "RUNNING", **more) -> Status:
+    return Status(state=name, pipeline="climber", **more)
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (state("DEGRADED", reason="Out of memory: now running at half the size."),
+         "Out of memory: now running at half the size. Choose a smaller --size."),
+        (state("FAILED", error="It broke."), "It broke."),
+        (state("FAILED", reason="It died."), "It died."),
+        (state("IDLE", error="No memory."), "No memory."),
+        (state(pipeline_asked="climber", error="Its files cannot be used."),
+         "Its files cannot be used."),
+    ],
+)  # fmt: skip
+def test_a_run_that_will_never_be_as_asked_ends_with_its_sentence(seen, said):
+    with pytest.raises(CommandError, match=re.escape(said)):
+        Steps(None).done(seen, CLIMBER)
+
+
+def test_the_steps_are_the_phases_and_only_frames_of_the_pipeline_are_its_first():
+    report = Report(Console(quiet=True), {})
+    steps = Steps(report)
+    seen = [
+        state("IDLE"),
+        state("LOADING", phase="network"),
+        state("LOADING", phase="LoRAs"),
+        state("WARMUP", phase="compiling 1 of 9"),
+        state("WARMUP", phase="compiling 2 of 9, about 40 s"),
+        Status(state="RUNNING", pipeline="stylize", frames_new=3),
+        state(frames_new=0),
+        state(frames_new=1, notes={"warm": "warm 4 of 9"}),
+        state(frames_new=2, notes={"warm": "warm 8 of 9"}),
+    ]
+    assert not any(steps.done(status, CLIMBER) for status in seen)
+    assert steps.done(state(frames_new=3, notes={"warm": "warm 9 of 9"}), CLIMBER)
+    names = ["network", "LoRAs", "compiling", "first frame, from the start", "warm 9 of 9"]
+    assert [step["step"] for step in report.steps] == names
+    assert Steps(None).done(state(frames_new=1, notes={"warm": "warm 4 of 9"}), CLIMBER)
+    assert Steps(report).done(state(frames_new=1), CLIMBER), "nothing to warm"
