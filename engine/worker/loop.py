@@ -274,7 +274,7 @@ class Worker:
         else:
             self._close()
             self._pipeline, self._loaded, self._bad = built, order, 0
-            self._reduced = None  # its memory needs differ from the previous one's
+            self._reduce_no_more()  # its memory needs differ from the previous one's
             return None
         release_memory()  # what was built so far; freed here, as the error referred to it
         if failure.code is Exit.CUDA:
@@ -424,10 +424,14 @@ class Worker:
         """Run at the requested size again once another one is requested."""
         if self._reduced is None or self._reduced == requested(parameters):
             return
-        self._reduced = None
         if halve := getattr(self._pipeline, "halve", None):
             halve(False)
-        self._tell(QualityReduced(text=""))
+        self._reduce_no_more()
+
+    def _reduce_no_more(self) -> None:
+        if self._reduced is not None:
+            self._reduced = None
+            self._tell(QualityReduced(text=""))
 
     def _generate(self, taken: Taken, steering: Steering) -> int:
         made, number = 0, steering.snapshot.number
