@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors import safe_open
 from torch import Tensor
@@ -27,15 +28,20 @@ from engine.causal.text.blending import Method, between
 torch.set_num_threads(1)  # tensors this small only wait for each other
 
 FOLDER = Path(__file__).parents[1] / "golden"
-TOLERANCE = 1e-4
+TOLERANCE = 1e-4  # in float32, on every device
+DEVICES = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=[
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+])])  # fmt: skip
 CORNERS = [0, -1]  # the tokens and heads of a frame that the files hold
 
 
 class Fixture:
-    """One file: `config` from its header, tensors by name."""
+    """One file: `config` from its header, tensors by name, all on one device."""
 
-    def __init__(self, name: str) -> None:
-        with safe_open(FOLDER / f"{name}.safetensors", "pt") as file:
+    def __init__(self, name: str, device: str = "cpu") -> None:
+        self.device = device
+        with safe_open(FOLDER / f"{name}.safetensors", "pt", device=device) as file:
             self.config: dict[str, Any] = json.loads(file.metadata()["config"])
             self._tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
 
@@ -71,7 +77,7 @@ class Fixture:
     def stream(self, spec: CausalSpec, kind: type[LatentStream] = LatentStream) -> LatentStream:
         """A stream of that row with the file's weights in float32."""
         size = self.size()
-        wan = load_transformer(size, self.weights(), torch.float32, "cpu")
+        wan = load_transformer(size, self.weights(), torch.float32, self.device)
         network = CausalTransformer(wan, sdpa)
         return kind(replace(spec, network=size), network, *self.config["latent_hw"])
 

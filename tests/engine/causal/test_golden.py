@@ -18,7 +18,7 @@ from engine.catalog.specs import (
 from engine.causal.schedule import Schedule, denoised, noised
 from engine.causal.stream import LatentStream
 from engine.causal.text.blending import between, blend
-from tests.support.golden import TOLERANCE, Batch, Fixture, Replay, transition
+from tests.support.golden import DEVICES, TOLERANCE, Batch, Fixture, Replay, transition
 from tests.support.scope_rows import STREAMDIFFUSIONV2_SEQUENTIAL
 
 WRONG = 10 * TOLERANCE  # what a wrong rule differs by at least; the files' own tries: 9e-3
@@ -70,9 +70,10 @@ class Rolling(LatentStream):
         return self.frame
 
 
+@DEVICES
 @pytest.mark.parametrize("name", SEQUENCES)
-def test_every_pass_and_the_cache_equal_the_authors(name: str) -> None:
-    assert Replay(Fixture(name), SEQUENCES[name]).worst() < TOLERANCE
+def test_every_pass_and_the_cache_equal_the_authors(name: str, device: str) -> None:
+    assert Replay(Fixture(name, device), SEQUENCES[name]).worst() < TOLERANCE
 
 
 def unwarped(spec: CausalSpec) -> Any:
@@ -119,8 +120,10 @@ def test_a_wrong_rule_is_noticed_in_what_comes_out(rule: str) -> None:
     assert max(latents) > WRONG
 
 
-def test_a_batch_of_steps_equals_the_authors() -> None:
-    assert Batch(Fixture("streamdiffusionv2_batch"), STREAMDIFFUSIONV2).worst() < TOLERANCE
+@DEVICES
+def test_a_batch_of_steps_equals_the_authors(device: str) -> None:
+    fixture = Fixture("streamdiffusionv2_batch", device)
+    assert Batch(fixture, STREAMDIFFUSIONV2).worst() < TOLERANCE
 
 
 class SamePlace(LatentStream):

@@ -17,7 +17,7 @@ from engine.causal.network.wan_weights import load_transformer
 from engine.causal.schedule import Schedule
 from engine.causal.stream import BlockInputs, LatentStream, seeded
 from engine.causal.vace_context import control_context, folded, reference_context, split
-from tests.support.golden import TOLERANCE, Fixture
+from tests.support.golden import DEVICES, TOLERANCE, Fixture
 from tests.support.slow_cases import rest_slow
 from tests.support.tiny import LATENT, prompt, run, tiny_vace_stream
 
@@ -27,8 +27,8 @@ def flows(fixture: Fixture, **wrong: Any) -> list[torch.Tensor]:
     layers = tuple(wrong.get("layers", fixture.config["model"]["vace_layers"]))
     size = replace(fixture.size(), vace_layers=layers)
     weights = fixture.weights()
-    wan = load_transformer(size, weights, torch.float32, "cpu")
-    vace = load_vace(size, weights, torch.float32, "cpu")
+    wan = load_transformer(size, weights, torch.float32, fixture.device)
+    vace = load_vace(size, weights, torch.float32, fixture.device)
     network = CausalTransformer(wan, sdpa, vace)
     stream = LatentStream(replace(LONGLIVE, network=size), network, *fixture.config["latent_hw"])
     stream.prompt(fixture["in.text.0"])
@@ -43,7 +43,9 @@ def flows(fixture: Fixture, **wrong: Any) -> list[torch.Tensor]:
         stream.hints.write(None, network.embedded(context))
         stream.hints.scale.fill_(wrong.get("scale", call["context_scale"]))
         plan = stream.window.begin([0], 4)._replace(hinted=True)
-        found.append(stream.run(plan, fixture["in.x"], torch.full((1, 4), call["t"])))
+        found.append(
+            stream.run(plan, fixture["in.x"], torch.full((1, 4), call["t"], device=fixture.device))
+        )
     return found
 
 
@@ -51,8 +53,9 @@ def worst(fixture: Fixture, found: list[torch.Tensor]) -> float:
     return max((f - fixture[f"out.{i}.flow"]).abs().max().item() for i, f in enumerate(found))
 
 
-def test_hints_equal_the_authors_network() -> None:
-    fixture = Fixture("vace_model")
+@DEVICES
+def test_hints_equal_the_authors_network(device: str) -> None:
+    fixture = Fixture("vace_model", device)
     assert worst(fixture, flows(fixture)) < TOLERANCE
 
 
