@@ -15,6 +15,7 @@ from typing import Any
 
 from engine.gpu_check.report import Figure, NotRun, as_json
 from engine.system import by_hand, loading
+from engine.system.commit import short_of_memory
 from engine.system.parent import die_with_parent
 
 
@@ -50,7 +51,10 @@ def main() -> None:
             write("not run", str(why))
         except Exception as error:  # noqa: BLE001 - whatever a card or driver raises is a result
             traceback.print_exc()
-            write("error", _sentence(error))
+            if short_of_memory(error):
+                write("no memory", _sentence(error))
+            else:
+                write("error", _sentence(error))
         else:
             write("end", True)
 

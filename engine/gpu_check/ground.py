@@ -7,6 +7,7 @@ milliseconds.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
 from zlib import crc32
@@ -82,6 +83,11 @@ class Ground:
     def left(self) -> float:
         """Seconds until this step is ended."""
         return self.end - perf_counter()
+
+    @property
+    def compiles(self) -> bool:
+        """Whether layers can be compiled: with Triton, or only traced where this is toy."""
+        return self.toy or find_spec("triton") is not None
 
     def __str__(self) -> str:
         if self.toy:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,21 +88,8 @@ class _Process:
         lines = list(self._lines())
         figures = [figure_of(line["figure"]) for line in lines if "figure" in line]
         said = {name: str(value) for line in lines for name, value in line.items()}
-        at = f" at {said['at']}" if "at" in said else ""
+        outcome = _ending(status, said, seconds, in_time=left >= budget)
         wrong = [figure.wrong for figure in figures if figure.wrong]
-        if status is None:
-            if left < budget and not wrong:
-                outcome = Outcome(NOT_RUN, f"{TIME}, ended after {seconds:.0f} s{at}")
-            else:
-                outcome = Outcome(FAILED, f"no end within {seconds:.0f} s{at}")
-        elif "not run" in said:
-            outcome = Outcome(NOT_RUN, said["not run"])
-        elif "error" in said:
-            outcome = Outcome(FAILED, f"{said['error']}{at}")
-        elif "end" not in said:
-            outcome = Outcome(FAILED, f"its process {_death(status)}{at}")
-        else:
-            outcome = Outcome(FAILED if wrong else PASSED)
         if wrong:
             outcome.result = FAILED
             outcome.why = "; ".join(filter(None, [*wrong, outcome.why]))
@@ -142,6 +129,28 @@ class _Process:
     def _last_lines(self) -> list[str]:
         text = self._printed.read_text(encoding="utf-8", errors="replace")
         return [line.rstrip() for line in text.splitlines() if line.strip()][-PRINTED:]
+
+
+def _ending(
+    status: int | None, said: Mapping[str, str], seconds: float, *, in_time: bool
+) -> Outcome:
+    """How a step ended by its exit status, None if it was ended, and the newest of each kind of
+    line that it wrote; `in_time` if its whole budget was there.
+    """
+    at = f" at {said['at']}" if "at" in said else ""
+    if status is None and in_time:
+        return Outcome(FAILED, f"no end within {seconds:.0f} s{at}")
+    if status is None:
+        return Outcome(NOT_RUN, f"{TIME}, ended after {seconds:.0f} s{at}")
+    if "not run" in said:
+        return Outcome(NOT_RUN, said["not run"])
+    if "no memory" in said:
+        return Outcome(NOT_RUN, f"memory: {said['no memory']}{at}")
+    if "error" in said:
+        return Outcome(FAILED, f"{said['error']}{at}")
+    return (
+        Outcome(PASSED) if "end" in said else Outcome(FAILED, f"its process {_death(status)}{at}")
+    )
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

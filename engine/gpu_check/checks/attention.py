@@ -56,11 +56,13 @@ def sage(ground: Ground) -> Iterator[Figure]:
 def _kernel(ground: Ground, name: str) -> Iterator[Figure]:
     kernel = attention(name, ground.device)
     limit = APPROXIMATE.get(name, EXACT[ground.dtype])
-    ways: dict[str, Callable[[Ground, Attention, list[Given]], list[Tensor]]] = {
-        "plain": _plain, "compiled": _compiled
-    }  # fmt: skip
+    ways: dict[str, Callable[[Ground, Attention, list[Given]], list[Tensor]]] = {"plain": _plain}
+    if ground.compiles:
+        ways |= {"compiled": _compiled}
     if not ground.toy:
-        ways |= {"graphs": _graphs, "compiled in graphs": _compiled_graphs}
+        ways |= {"graphs": _graphs}
+    if ground.compiles and not ground.toy:
+        ways |= {"compiled in graphs": _compiled_graphs}
     for case in _cases(ground):
         inputs = [_inputs(ground, case, seed) for seed in range(3)]
         wanted = [exact(*given) for given in inputs]

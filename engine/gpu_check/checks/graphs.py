@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -68,7 +67,7 @@ def ways(ground: Ground) -> Sequence[How]:
     """The ways beside plain that run here."""
     if ground.toy:
         return ("compiled",)
-    return ("graphs", "compiled") if find_spec("triton") else ("graphs",)
+    return ("graphs", "compiled") if ground.compiles else ("graphs",)
 
 
 def quicken(ground: Ground, stream: LatentStream, way: How) -> None:

@@ -162,6 +162,7 @@ def _full(ground: Ground) -> Iterator[Figure]:
     pipeline = pipeline_of(ground.parts(spec), load)
     try:
         images(pipeline, small)
+        torch.cuda.empty_cache()
         free = torch.cuda.mem_get_info(ground.device)[0]
         ballast = torch.empty(max(1, free - BESIDE), dtype=torch.uint8, device=ground.device)
         ground.at("a size that does not fit")

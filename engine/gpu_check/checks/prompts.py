@@ -1,6 +1,7 @@
 """Prompts that are encoded, in a thread of their own, while shapes of pass are captured."""
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ BLOCKS = 12
 LAYERS = 2
 TOY = TextSize(name="toy", vocabulary=200, width=64, inner=64, ffn=96, heads=4, layers=2, tokens=32)
 TEXTS = [f"prompt {number} of a few words" for number in range(4)]
+KEPT = 64  # embeddings, the newest, of 4 MB each
 CLOSE = 1e-2
 
 
@@ -37,10 +39,8 @@ def during_captures(ground: Ground) -> Iterator[Figure]:
             fast = [latents.clone() for latents in blocks(stream, BLOCKS)]
         if beside.problem:
             yield Figure(f"{way}: encoder", beside.problem, most=0)
-        yield Figure(f"{way}: texts encoded meanwhile", float(len(beside.found)), least=1)
-        texts = max(
-            error(found, alone[place % len(TEXTS)]) for place, found in enumerate(beside.found)
-        )
+        yield Figure(f"{way}: texts encoded meanwhile", beside.count, least=1)
+        texts = max(error(found, alone[place]) for place, found in beside.found)
         yield Figure(f"{way}: error of the embeddings", texts, most=CLOSE, higher=False)
         worst = max(error(*pair) for pair in zip(fast, plain, strict=True))
         yield Figure(f"{way}: error of the blocks", worst, most=CLOSE, higher=False)
@@ -57,7 +57,8 @@ class _Beside:
         self._encoder = encoder
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="encoder")
-        self.found: list[Tensor] = []
+        self.found: deque[tuple[int, Tensor]] = deque(maxlen=KEPT)  # which text, and its embedding
+        self.count = 0
         self.problem = ""
 
     def __enter__(self) -> None:
@@ -69,7 +70,9 @@ class _Beside:
 
     def _run(self) -> None:
         try:
-            while len(self.found) < len(TEXTS) or not self._over.is_set():
-                self.found.append(self._encoder(TEXTS[len(self.found) % len(TEXTS)]))
+            while self.count < len(TEXTS) or not self._over.is_set():
+                place = self.count % len(TEXTS)
+                self.found.append((place, self._encoder(TEXTS[place])))
+                self.count += 1
         except RuntimeError as error:  # of CUDA: told as a figure
             self.problem = str(error).partition("\n")[0]

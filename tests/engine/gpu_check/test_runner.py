@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engine.gpu_check import runner
 from engine.gpu_check.report import FAILED, NOT_RUN, PASSED, Outcome, Report
 from engine.gpu_check.runner import Order, run, unfinished
 from engine.gpu_check.steps import QUICK, STEPS, Step
@@ -61,6 +62,25 @@ def test_a_wrong_kernel_a_leak_a_hang_and_a_crash_are_found_and_named(
     assert "Segmentation" in " ".join(found["crash"].printed) or sys.platform == "win32"
     child = next(each.value for each in found["hang"].figures if each.name == "its child")
     assert gone(int(child))
+
+
+@pytest.mark.parametrize(("status", "said", "in_time", "result", "why"), [
+    (0, {"end": "True"}, True, PASSED, ""),
+    (0, {"not run": "fp8 needs a newer card", "at": "x"}, True, NOT_RUN, "fp8 needs a newer card"),
+    (0, {"no memory": "OutOfMemoryError: 2 GB", "at": "VACE"}, True, NOT_RUN,
+     "memory: OutOfMemoryError: 2 GB at VACE"),
+    (0, {"error": "RuntimeError: no kernel", "at": "flex"}, True, FAILED,
+     "RuntimeError: no kernel at flex"),
+    (1, {}, True, FAILED, "its process ended with status 1"),
+    (0, {"at": "flex"}, True, FAILED, "its process ended with status 0 at flex"),
+    (0xC0000005, {"at": "flex"}, True, FAILED,
+     "its process crashed (Windows says 0xc0000005) at flex"),
+    (None, {"at": "flex"}, True, FAILED, "no end within 7 s at flex"),
+    (None, {}, False, NOT_RUN, "time, ended after 7 s"),
+])  # fmt: skip
+def test_how_a_process_ended_is_told(status, said, in_time, result, why) -> None:
+    ended = runner._ending(status, said, 7.0, in_time=in_time)
+    assert (ended.result, ended.why) == (result, why)
 
 
 def test_time_that_runs_out_is_a_result_and_not_a_failure(tmp_path: Path) -> None:
