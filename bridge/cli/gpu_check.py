@@ -15,7 +15,7 @@ from bridge import __version__
 from bridge.errors import CommandError
 from bridge.system.paths import place
 from bridge.system.processes import kill_with_parent, speaking_utf8
-from engine.system.devices import environment, gpus
+from engine.system.devices import driver, environment, gpus
 from engine.system.installation import with_extra
 
 QUICK = 1.5  # minutes
@@ -58,6 +58,7 @@ def machine() -> dict[str, str]:
         "torch": version("torch"),
         "system": f"{platform.system()} {platform.machine()}",
         "cards": ", ".join(gpu.name for gpu in gpus()) or "none",
+        "driver": driver().version or "none",
     }
 
 

@@ -1,18 +1,17 @@
 """What is installed, and whether it is made for this card."""
 
 import platform
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-import pynvml
 import torch
 
 from engine.catalog.controls import ATTENTION
 from engine.causal.network.torch_typed import compile_static
 from engine.gpu_check.ground import Ground
 from engine.gpu_check.report import Figure
+from engine.system.devices import driver, gpus, hidden
 
 PACKAGES = ("torch", "diffusers", "transformers", "numpy")
 
@@ -49,45 +48,15 @@ def _card(ground: Ground) -> Iterator[Figure]:
     yield Figure("memory free", free / 1e9, "GB")
     yield Figure("cuDNN", str(torch.backends.cudnn.version()))
     yield Figure("torch is built for", " ".join(torch.cuda.get_arch_list()))
-    yield Figure("driver", _driver())
+    yield Figure("driver", driver().version or "unknown")
 
 
 def _unused() -> Iterator[Figure]:
     """Cards that the driver knows of and torch does not use: the CPU only by accident."""
-    names = ", ".join(_cards())
-    if names:
+    names = ", ".join(gpu.name for gpu in gpus())
+    if names and not hidden():
         why = f"torch {torch.__version__} does not use it; see `spout-bridge doctor`"
         yield Figure("cards not used", f"{names}: {why}", most=0)
-
-
-def _driver() -> str:
-    with _nvml() as there:
-        return str(pynvml.nvmlSystemGetDriverVersion()) if there else "unknown"
-
-
-def _name(number: int) -> str:
-    handle = pynvml.nvmlDeviceGetHandleByIndex(number)  # pyright: ignore[reportUnknownMemberType]  # untyped
-    return str(pynvml.nvmlDeviceGetName(handle))  # pyright: ignore[reportUnknownMemberType]  # untyped
-
-
-def _cards() -> list[str]:
-    with _nvml() as there:
-        count = pynvml.nvmlDeviceGetCount() if there else 0
-        return [_name(number) for number in range(count)]
-
-
-@contextmanager
-def _nvml() -> Generator[bool]:
-    """Whether NVIDIA's driver answers; open while inside."""
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        pynvml.nvmlShutdown()
 
 
 def _there(package: str) -> str:

@@ -9,9 +9,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
+from engine.gpu_check.checks import builds
 from engine.gpu_check.ground import Ground
 from engine.gpu_check.report import Figure, NotRun
 from engine.gpu_check.steps import STEPS, Step
+from engine.system.devices import Gpu
 
 LONG = 600.0  # seconds
 # Each kind of step once; the others differ by their row or package, or start processes.
@@ -62,3 +64,21 @@ def test_a_card_that_is_asked_for_and_missing_is_not_run() -> None:
         pytest.skip("there is a card")
     with pytest.raises(NotRun, match="no CUDA device"):
         Ground.of("cuda", LONG, lambda what: None)
+
+
+def test_a_card_that_torch_does_not_use_is_a_failure_of_the_first_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("torch uses the card")
+    monkeypatch.setattr(builds, "gpus", lambda: [Gpu(0, "NVIDIA GeForce RTX 4090", None)])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def wrong(device: str) -> list[str]:
+        return [figure.wrong for figure in figures(BY_NAME["builds"], device) if figure.wrong]
+
+    (found,) = wrong("auto")
+    assert found.startswith("cards not used: NVIDIA GeForce RTX 4090: torch 2")
+    assert wrong("cpu") == []  # which was asked for
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert wrong("auto") == []
