@@ -32,7 +32,7 @@ STEADY = 5  # blocks whose median is a block
 
 def first_frame(ground: Ground) -> Iterator[Figure]:
     """Cold, then warm; random weights are made, not read."""
-    load = CausalLoad(vae="tae", passes="graphs" if ground.quick else "auto")
+    load = CausalLoad(vae="tae", passes="graphs" if ground.quick and not ground.toy else "auto")
     enough_memory(ground, ground.spec(LONGLIVE.id), load, ground.sizes[0])
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         caches = {name: str(Path(folder) / part) for name, part in CACHES.items()}

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 from engine.gpu_check.checks import builds
 from engine.gpu_check.ground import Ground
 from engine.gpu_check.report import Figure, NotRun
-from engine.gpu_check.steps import STEPS, Step
+from engine.gpu_check.steps import QUICK, STEPS, Step
 from engine.system.devices import Gpu
 
 LONG = 600.0  # seconds
@@ -23,9 +23,9 @@ QUICKLY = ("builds", "attention sdpa", "fp8", "prompts during captures", "switch
 BY_NAME = {step.name: step for step in STEPS}
 
 
-def figures(step: Step, device: str) -> list[Figure]:
+def figures(step: Step, device: str, *, quick: bool = False) -> list[Figure]:
     module, _, name = step.target.partition(":")
-    ground = Ground.of(device, LONG, lambda what: None)
+    ground = Ground.of(device, LONG, lambda what: None, quick=quick)
     with torch.no_grad():
         return list(getattr(import_module(module), name)(ground))
 
@@ -37,6 +37,14 @@ def test_a_step_passes_at_toy_size(name: str) -> None:
     found = figures(BY_NAME[name], "cpu")
     assert [figure.wrong for figure in found if figure.wrong] == []
     assert len({figure.name for figure in found}) == len(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", QUICK[2:], ids=lambda step: step.name)
+def test_a_quick_step_passes_at_toy_size(step: Step) -> None:
+    found = figures(step, "cpu", quick=True)
+    assert [figure.wrong for figure in found if figure.wrong] == []
+    assert len(found) > 5
 
 
 @pytest.mark.gpu
