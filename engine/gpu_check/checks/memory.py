@@ -34,7 +34,8 @@ FILLED, TOY_FILLED = 6, 2  # blocks of a prompt; until the window has wrapped
 NEAR, TOY_NEAR = 0.1, 0.2  # share by which a prediction may be off
 KEPT = 0.5  # windows: less than one
 IMPOSSIBLE = 2**60  # bytes
-BESIDE = 256_000_000  # bytes left free, too few for a larger size
+BESIDE = 256 * 2**20  # bytes left free, at least; with a PIECE too few for a larger size
+PIECE = 256 * 2**20
 CLOSE = 1e-5
 ROOM = 1_000_000  # bytes that may stay
 
@@ -163,8 +164,7 @@ def _full(ground: Ground) -> Iterator[Figure]:
     try:
         images(pipeline, small)
         torch.cuda.empty_cache()
-        free = torch.cuda.mem_get_info(ground.device)[0]
-        ballast = torch.empty(max(1, free - BESIDE), dtype=torch.uint8, device=ground.device)
+        ballast = _ballast(ground.device)
         ground.at("a size that does not fit")
         try:
             images(pipeline, large)
@@ -179,6 +179,14 @@ def _full(ground: Ground) -> Iterator[Figure]:
         yield Figure("frames of the size before it", len(images(pipeline, small)), least=1)
     finally:
         pipeline.close()
+
+
+def _ballast(device: torch.device) -> list[Tensor]:
+    """All of the card's free memory but for a little, in pieces, for one may be too large."""
+    pieces: list[Tensor] = []
+    while torch.cuda.mem_get_info(device)[0] > PIECE + BESIDE:
+        pieces.append(torch.empty(PIECE, dtype=torch.uint8, device=device))
+    return pieces
 
 
 def _run_all(ground: Ground, load: CausalLoad) -> None:
