@@ -4,6 +4,7 @@ A change takes effect in the next block: what is measured is that block, from it
 frame, and to the end of its work. A change just after a block has begun waits for the rest of it.
 """
 
+import re
 import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,26 +37,36 @@ class Changed:
     block: float
 
 
-def changes(pipeline: CausalPipeline, size: tuple[int, int], filled: int) -> Iterator[Changed]:
+def changes(
+    pipeline: CausalPipeline, size: tuple[int, int], filled: int, patience: float = 60.0
+) -> Iterator[Changed]:
     """Each fader once; `filled` blocks come first. What a change needs for the first time, such as
-    a prompt's encoding or a shape's capture, is done before by changing it there and back.
+    a prompt's encoding or a shape's capture, is done before by changing it there and back. Ends
+    where a shape is not ready after `patience` seconds in all.
     """
     plain: dict[str, object] = {
-        "prompt": "before",
-        "fade": 0,
-        "size": "{}x{}".format(*size),
-        "input_mode": "text",
-    }
+        "prompt": "before", "fade": 0, "size": "{}x{}".format(*size), "input_mode": "text"
+    }  # fmt: skip
+    until = perf_counter() + patience
     for _ in range(filled):
         _frames(pipeline, plain)
     for name, values in FADERS:
         for changed in ({**plain, **values}, plain) * 2:
             _frames(pipeline, changed)
-            while pipeline.report()["arriving"]:
+            while _awaited(pipeline):
                 _frames(pipeline, changed)
+                if perf_counter() > until:
+                    return
         block = statistics.median(_frames(pipeline, plain)[1] for _ in range(STEADY))
         first, whole = _frames(pipeline, {**plain, **values})
         yield Changed(name, first, whole, block)
+
+
+def _awaited(pipeline: CausalPipeline) -> bool:
+    """Whether a text is being encoded, or a shape of pass that a change may need is not warm."""
+    report = pipeline.report()
+    warm = re.fullmatch(r"warm (\d+) of (\d+)", str(report.get("warm")))
+    return bool(report["arriving"]) or (warm is not None and warm[1] != warm[2])
 
 
 def _frames(pipeline: CausalPipeline, values: Mapping[str, Any]) -> tuple[float, float]:

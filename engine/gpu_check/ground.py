@@ -138,8 +138,9 @@ def images(
     control: bool = False,
     **values: object,
 ) -> list[Image]:
-    """The next block of a pipeline in text mode, or with a `control` video of grey; `values` are
-    further parameters.
+    """The next block of that size of a pipeline in text mode, or with a `control` video of grey;
+    `values` are further parameters. After a change, blocks of the size before it come first, until
+    the new one is ready.
     """
     width, height = size
     parameters = CausalParameters.model_validate(
@@ -147,11 +148,14 @@ def images(
         | {"input_mode": "auto" if control else "text"}
         | values
     )
-    guides = NO_GUIDES
-    if control:
-        count = pipeline.guided(parameters)
-        guides = Guides(control=[np.full((height, width, 4), 128, np.uint8)] * count)
-    return list(pipeline((), parameters, guides))
+    while True:  # the step's budget ends what is never ready
+        guides = NO_GUIDES
+        if control:
+            count = pipeline.guided(parameters)
+            guides = Guides(control=[np.full((height, width, 4), 128, np.uint8)] * count)
+        shown = list(pipeline((), parameters, guides))
+        if not shown or shown[0].shape[:2] == (height, width):
+            return shown
 
 
 def embedding(size: NetworkSize, seed: int) -> Tensor:

@@ -32,7 +32,7 @@ STEPS = (
     step("builds", "builds:builds", 30, quick=15),
     step("attention sdpa", "attention:sdpa", 40, quick=20),
     step("first frame", "first_frame:first_frame", 120, quick=45),
-    step("speed longlive", "speed:longlive", 90, quick=45),
+    step("speed longlive", "speed:longlive", 150, quick=45),
     step("parity", "parity:parity", 50),
     step("graphs", "graphs:graphs", 80),
     step("attention flash3", "attention:flash3", 40, package="flash_attn_interface"),
@@ -46,8 +46,8 @@ STEPS = (
     step("fp8", "fp8:fp8", 40),
     step("prompts during captures", "prompts:during_captures", 40),
     step("switch under load", "switch:under_load", 50),
-    step("speed streamdiffusionv2", "speed:streamdiffusionv2", 60),
-    step("speed reward-forcing", "speed:reward_forcing", 60),
-    step("speed krea-realtime-video", "speed:krea", 90),
+    step("speed streamdiffusionv2", "speed:streamdiffusionv2", 90),
+    step("speed reward-forcing", "speed:reward_forcing", 90),
+    step("speed krea-realtime-video", "speed:krea", 120),
 )
 QUICK = tuple(each for each in STEPS if each.quick)

@@ -27,6 +27,7 @@ from engine.gpu_check.ground import (
     small_stream,
 )
 from engine.gpu_check.report import Figure
+from engine.system.commit import short_of_memory
 
 CHANGES = 8
 BLOCKS, TOY_BLOCKS = 2, 1  # of a size
@@ -169,7 +170,9 @@ def _full(ground: Ground) -> Iterator[Figure]:
         try:
             images(pipeline, large)
             refused = 0
-        except torch.OutOfMemoryError:
+        except Exception as failed:
+            if not short_of_memory(failed):
+                raise
             refused = 1
         del ballast
         gc.collect()

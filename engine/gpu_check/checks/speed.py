@@ -2,7 +2,7 @@
 
 import gc
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from time import perf_counter
 
@@ -25,11 +25,13 @@ from engine.causal.vae.streams import VaeKind
 from engine.cost.roofline import PICTURES
 from engine.gpu_check.ground import Ground, embedding, enough_memory, error, images
 from engine.gpu_check.report import Figure, NotRun
+from engine.system.json_values import is_list
 
 BLOCKS, TOY_BLOCKS = 20, 3  # timed
 PLAIN_BLOCKS = 3  # of diffusers' forward, which is slow
 CLOSE = {torch.float32: 1e-3, torch.bfloat16: 0.03}  # largest error of a flow, against diffusers'
 VAES: tuple[VaeKind, ...] = ("wan", "tae")  # the default, and the lightest
+PATIENCE = 0.5  # share of the time left that shapes may take to be ready for the faders
 PIXELS = 8  # of a latent, each way
 
 
@@ -155,8 +157,17 @@ def _whole(
         ground.synchronize()
         fps = frames / (perf_counter() - began)
         yield Figure(f"{name}: with VAE {vae}", fps, "frames/s", higher=True)
+        report = pipeline.report()
+        told = f"passes {report['passes']}, attention {report['attention']}"
+        yield Figure(f"{name}: with VAE {vae}, runs", told, beside=_problems(report))
     finally:
         pipeline.close()
+
+
+def _problems(report: Mapping[str, object]) -> str:
+    """What a pipeline says of itself, such as of a way that failed."""
+    problems = report["problems"]
+    return " ".join(map(str, problems)) if is_list(problems) else ""
 
 
 def _faders(
@@ -164,7 +175,8 @@ def _faders(
 ) -> Iterator[Figure]:
     pipeline = pipeline_of(parts, load)
     try:
-        for changed in changes(pipeline, size, parts.spec.window // parts.spec.block + 2):
+        filled, patience = parts.spec.window // parts.spec.block + 2, PATIENCE * ground.left
+        for changed in changes(pipeline, size, filled, patience):
             ground.at(f"faders, after {changed.name}")
             beside = f"{changed.first / changed.block:.2f} block times"
             name = f"{changed.name} changed: its first frame"

@@ -17,17 +17,19 @@ class Blocks:
         self.seen: list[CausalParameters] = []
         self.empty = 0  # blocks without frames that come next
         self.arriving = 0
+        self.cold = 0  # shapes of pass that are not warm; each block warms one
 
     def __call__(self, images: Any, parameters: CausalParameters) -> Any:
         self.seen.append(parameters)
         self.arriving = max(0, self.arriving - 1)
+        self.cold = max(0, self.cold - 1)
         if self.empty:
             self.empty -= 1
             return
         yield from (object(), object())
 
-    def report(self) -> dict[str, int]:
-        return {"arriving": self.arriving}
+    def report(self) -> dict[str, Any]:
+        return {"arriving": self.arriving, "warm": f"warm {max(0, 10 - self.cold)} of 10"}
 
 
 class Ticks:
@@ -64,8 +66,16 @@ def test_a_batch_that_has_just_begun_is_waited_for(monkeypatch: pytest.MonkeyPat
     assert len(pipeline.seen) > 3
 
 
-def test_a_prompt_that_is_still_being_encoded_is_waited_for() -> None:
+@pytest.mark.parametrize("what", ["arriving", "cold"])
+def test_a_prompt_that_is_encoded_or_a_shape_that_is_captured_is_waited_for(what: str) -> None:
     pipeline = Blocks()
-    pipeline.arriving = 40
+    setattr(pipeline, what, 40)
     next(iter(faders.changes(pipeline, (64, 48), filled=1)))  # type: ignore[arg-type]
     assert len(pipeline.seen) > 40
+
+
+def test_what_is_never_ready_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faders, "perf_counter", Ticks())
+    pipeline = Blocks()
+    pipeline.cold = 10_000
+    assert list(faders.changes(pipeline, (64, 48), filled=1, patience=100)) == []  # type: ignore[arg-type]

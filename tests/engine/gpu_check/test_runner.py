@@ -42,6 +42,7 @@ def checked(steps: list[Step], folder: Path, seconds: float = LONG) -> dict[str,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2 * LONG)
 def test_a_wrong_kernel_a_leak_a_hang_and_a_crash_are_found_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
