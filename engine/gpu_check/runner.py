@@ -1,11 +1,13 @@
 """Runs the steps one after the other, each in a process of its own with a budget."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +20,8 @@ from engine.gpu_check.report import FAILED, NOT_RUN, PASSED, Outcome, Report, fi
 from engine.gpu_check.steps import START, Step
 from engine.system.json_values import is_object
 
+STARTING = 120.0  # seconds for a process to import torch, from a cold disk
+LOOK = 0.1  # seconds between looks at it
 PRINTED = 20  # last lines of a failed step's process that the report keeps
 TIME = "time"  # why a step was not run, or not to its end
 Told = Callable[[str, Outcome | None], None]  # a step's name; None as it begins
@@ -73,7 +77,7 @@ class _Process:
 
     def __init__(self, step: Step, order: Order, folder: Path) -> None:
         self._results, self._printed = folder / "results", folder / "printed"
-        self._order = {
+        self._order: dict[str, object] = {
             "target": step.target,
             "device": order.device,
             "quick": order.quick,
@@ -81,14 +85,14 @@ class _Process:
         }
 
     def outcome(self, budget: float, left: float) -> tuple[Outcome, str]:
-        """Run it for `budget` seconds at most, of which `left` are there."""
+        """Run it for at most `budget` seconds from when torch is imported, and `left` in all."""
         began = perf_counter()
-        status = self._run(min(budget, left))
+        status, in_time = self._run(budget, began + left)
         seconds = perf_counter() - began
         lines = list(self._lines())
         figures = [figure_of(line["figure"]) for line in lines if "figure" in line]
         said = {name: str(value) for line in lines for name, value in line.items()}
-        outcome = _ending(status, said, seconds, in_time=left >= budget)
+        outcome = _ending(status, said, seconds, in_time=in_time)
         wrong = [figure.wrong for figure in figures if figure.wrong]
         if wrong:
             outcome.result = FAILED
@@ -98,22 +102,27 @@ class _Process:
             outcome.printed = self._last_lines()
         return outcome, said.get("device", "")
 
-    def _run(self, seconds: float) -> int | None:
-        """The exit status; None if it had to be ended, with its children."""
+    def _run(self, budget: float, end: float) -> tuple[int | None, bool]:
+        """The exit status, None if it had to be ended, with its children; and whether it had all of
+        its own time before `end`.
+        """
         command = [sys.executable, "-P", "-m", "engine.gpu_check.child"]
+        self._order["seconds"] = budget
         with self._printed.open("wb") as printed:
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=printed, stderr=subprocess.STDOUT
             )
             try:
-                process.communicate(
-                    json.dumps(self._order | {"seconds": seconds}).encode(), seconds
-                )
-                return process.returncode
-            except subprocess.TimeoutExpired:
-                return None
+                assert process.stdin is not None
+                with suppress(BrokenPipeError), process.stdin as pipe:  # one that ended at once
+                    pipe.write(json.dumps(self._order).encode())
+                return _waited(process, self._begun, budget, end)
             finally:  # after Ctrl-C too
                 _end(process)
+
+    def _begun(self) -> bool:
+        """Whether torch is imported, and the step's own time runs."""
+        return self._results.is_file() and self._results.stat().st_size > 0
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         if not self._results.is_file():
@@ -128,7 +137,21 @@ class _Process:
 
     def _last_lines(self) -> list[str]:
         text = self._printed.read_text(encoding="utf-8", errors="replace")
+        text = text.replace(os.path.expanduser("~"), "~")  # noqa: PTH111 - never fails, without a home
         return [line.rstrip() for line in text.splitlines() if line.strip()][-PRINTED:]
+
+
+def _waited(
+    process: "subprocess.Popen[bytes]", begun: Callable[[], bool], budget: float, end: float
+) -> tuple[int | None, bool]:
+    """See `_Process._run`; `begun` says whether the budget has begun."""
+    limit, runs = perf_counter() + STARTING, False
+    while (now := perf_counter()) < min(limit, end):
+        if not runs and begun():
+            limit, runs = now + budget, True
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(LOOK), True
+    return None, limit <= end
 
 
 def _ending(
@@ -139,7 +162,8 @@ def _ending(
     """
     at = f" at {said['at']}" if "at" in said else ""
     if status is None and in_time:
-        return Outcome(FAILED, f"no end within {seconds:.0f} s{at}")
+        what = "no end" if "device" in said else "torch was not imported"
+        return Outcome(FAILED, f"{what} within {seconds:.0f} s{at}")
     if status is None:
         return Outcome(NOT_RUN, f"{TIME}, ended after {seconds:.0f} s{at}")
     if "not run" in said:

@@ -39,6 +39,8 @@ def under_load(ground: Ground) -> Iterator[Figure]:
     yield Figure("blocks meanwhile", float(len(beside)), least=1)
     yield Figure("the longest of them", max(beside) / alone, "block times", higher=False)
     yield Figure("pipelines made", float(len(made)), least=1)
+    if not made:
+        return
     playing.close()
     del playing
     gc.collect()

@@ -21,7 +21,7 @@ def wrong_kernel(ground: Ground) -> Iterator[Figure]:
     def louder(*given: Any) -> Any:
         return attention.sdpa(*given) * 1.01
 
-    attention.KERNELS["sdpa"] = louder
+    attention.KERNELS["sdpa"] = lambda: louder
     return attention_step.sdpa(ground)
 
 
