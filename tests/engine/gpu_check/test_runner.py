@@ -47,7 +47,7 @@ def missing(name: str) -> Step:
     return Step(name, "no.module:step", 10, package="no_such_package")
 
 
-def checked(steps: list[Step], folder: Path, seconds: float = LONG) -> dict[str, Outcome]:
+def checked(steps: list[Step], folder: Path, seconds: float = 10 * LONG) -> dict[str, Outcome]:
     report, path = Report({}, {}), folder / f"{steps[0].name}.json"
     run(steps, Order(seconds=seconds, device="cpu"), report, path, lambda *_: None)
     assert Report.load(path).steps == report.steps
