@@ -31,6 +31,7 @@ from bridge.frames.pixels import Fit, fit_into
 from bridge.state.status import EngineState
 from bridge.system import logs
 from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent, speaking_utf8
+from bridge.workers.cache import PARTS
 from engine.catalog.rows import PipelineRow
 from engine.ipc.channel import BridgeChannel, bridge_end
 from engine.ipc.messages import (
@@ -77,8 +78,6 @@ log = logging.getLogger(__name__)
 WORKER = "engine.worker"  # the module that a worker's process runs
 SILENCE = 3.0  # seconds without a message beyond a worker's own limit until it counts as hung
 LOG_LINES = 200
-# where torch's compiler and Triton keep their programs, below the cache folder
-CACHES = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
 LAST_WORDS = 0.3  # seconds to read a dead worker's last output
 HELD = 1.0  # seconds that its pipe is read after its death; others holding it write nothing more
 LINES_A_SECOND = 200  # of a worker that go into the bridge's own log
@@ -415,7 +414,7 @@ class WorkerClient:
         chosen = devices.environment(self._place.gpu, cpu=self._place.cpu)
         environment = {**speaking_utf8(), "PYTHONUNBUFFERED": "1", **chosen}
         if self._place.cache:
-            environment |= {name: str(self._place.cache / part) for name, part in CACHES.items()}
+            environment |= {name: str(self._place.cache / part) for name, part in PARTS.items()}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", WORKER],  # no modules from the current folder
             stdin=subprocess.PIPE,

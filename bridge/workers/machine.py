@@ -6,10 +6,12 @@ in `engine/system/devices.py`, what a pipeline needs in `engine/cost/`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from bridge.downloads.weights import Weights
 from bridge.settings import Settings
+from bridge.workers.cache import CacheFolder
 from bridge.workers.card import CardCheck
 from bridge.workers.client import News, WorkerClient, WorkerConfig, WorkerPlace
 from bridge.workers.fit import Free, alone, fit_within, gpu_fit, now
@@ -95,6 +97,7 @@ class LocalMachine:
         card = CardCheck(settings.folder, settings.gpu, self.gpus, cpu=cpu)
         self.weights = Weights(catalog, library, chosen, came, card.trouble)
         self._loras = LoraSizes(library)
+        self._cache = CacheFolder(settings.cache_folder)
         self._place = WorkerPlace(
             assets=settings.assets,
             models=settings.models_folder,
@@ -102,7 +105,6 @@ class LocalMachine:
             in_process=settings.engine == "process",
             gpu=settings.gpu,
             cpu=cpu,
-            cache=settings.cache_folder,
         )
         self._gpu_at_first = self._gpu_free()
         self._watch = GpuWatch(self.gpus(), settings.gpu)
@@ -145,7 +147,7 @@ class LocalMachine:
         values: Mapping[str, Value],
     ) -> WorkerClient:
         """See `Machine.start`."""
-        worker = WorkerClient(config, self._place, heard)
+        worker = WorkerClient(config, replace(self._place, cache=self._cache.usable()), heard)
         worker.start(number, values)
         return worker
 
