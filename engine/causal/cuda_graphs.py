@@ -152,26 +152,38 @@ class CudaGraphs:
     """Captures passes as CUDA graphs that share one pool of memory."""
 
     def __init__(self) -> None:
-        self._pool = torch.cuda.graph_pool_handle()
+        self._pool = GraphPool()
 
     def __call__(
         self, run: Run, plan: PassShape, latents: Tensor, timesteps: Tensor
     ) -> "CudaGraph":
         """Warm up and capture a pass; `latents` and `timesteps` are the graph's own from now on."""
+        graph, flow = self._pool(lambda: run(plan, latents, timesteps))
+        return CudaGraph(graph, latents, timesteps, flow)
+
+
+class GraphPool:
+    """Captures calls as CUDA graphs that share memory: a result holds until the next replay."""
+
+    def __init__(self) -> None:
+        self._handle = torch.cuda.graph_pool_handle()
+
+    def __call__(self, call: Callable[[], Tensor]) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+        """Warm up and capture a call: the graph, and the tensor that holds each replay's result."""
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             for _ in range(WARM_UPS):
-                run(plan, latents, timesteps)
+                call()
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         # only this thread's calls matter: another may be encoding a prompt meanwhile
         with (
             nothing_collected(),
-            torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"),
+            torch.cuda.graph(graph, pool=self._handle, capture_error_mode="thread_local"),
         ):
-            flow = run(plan, latents, timesteps)
-        return CudaGraph(graph, latents, timesteps, flow)
+            result = call()
+        return graph, result
 
 
 @dataclass(frozen=True, slots=True)
