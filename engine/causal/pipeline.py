@@ -149,6 +149,7 @@ class CausalPipeline:
             "notice": DEMO_NOTICE if self._load.weights == "demo" else "",
             "mode": run.mode if run else "",
             "passes": run.how if run else "",
+            "vae": run.vae_graphs.how if run else "",
             "attention": self._ladder.rung.kernel,
             "warm": self._runs.warmth,
             "device": str(parts.network.device),

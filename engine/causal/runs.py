@@ -19,7 +19,8 @@ from engine.causal.ladder import Ladder
 from engine.causal.network.attention import attention
 from engine.causal.network.cache import PassShape
 from engine.causal.stream import LatentStream
-from engine.causal.vae.streams import SIDE
+from engine.causal.vae.streams import SIDE, Vae
+from engine.causal.vae_graphs import VaeGraphs
 from engine.causal.warmup import Controls, compile_layers, shapes, warm
 from engine.images.assets import Pictures
 from engine.system.commit import short_of_memory
@@ -53,7 +54,9 @@ class StreamRun:
         self.prompted = False  # whether it has the current prompt
         self._known: dict[Controls, tuple[PassShape, ...]] = {}
         self.compiled: set[PassShape] = set()  # passes whose layers were compiled beside it
-        self._vae, self._assets = parts.vae, assets
+        self.vae_graphs = VaeGraphs(parts.vae.codec)
+        self._vae = Vae(parts.vae.codec, parts.vae.normalised, self.vae_graphs)
+        self._assets = assets
         self.begin("text")
 
     def begin(self, mode: Mode) -> None:
@@ -90,6 +93,12 @@ class StreamRun:
             progress(f"compiling {number + 1} of {len(plans)}{told}", number, len(plans))
             warm(self.stream, plan)
             self.warm.add(plan)
+
+    def warm_up_vae(self, progress: Progress) -> None:
+        """Have the VAE run as graphs too, where that is faster; it never fails for it."""
+        if self.compiles:
+            progress("VAE", 0.0, 1.0)
+            self.vae_graphs.warm(*self.stream.shape[1:])
 
 
 class Runs:
@@ -172,9 +181,12 @@ class Runs:
 
     @property
     def problem(self) -> str:
-        """Which passes run plainly because their graphs differed, in a sentence; else empty."""
+        """What runs plainly because its graphs failed or differed, in sentences; else empty."""
         run = self.current
-        return run.stream.run.problem if run and isinstance(run.stream.run, Graphs) else ""
+        if run is None:
+            return ""
+        passes = run.stream.run.problem if isinstance(run.stream.run, Graphs) else ""
+        return " ".join(filter(None, (passes, run.vae_graphs.problem)))
 
     def close(self) -> None:
         """Let go of everything; a thread that still prepares ends by itself."""
@@ -190,6 +202,7 @@ class Runs:
                 run = StreamRun(self._parts, self._assets, ladder, request.size, request.rows)
                 if run.compiles or ladder.has_lower:
                     run.warm_up(run.missing(request.controls), self._progress)
+                    run.warm_up_vae(self._progress)
                 return run
             except Exception as error:  # noqa: BLE001 - of a compiler or a kernel, which may raise anything
                 ladder.failed(error)
@@ -206,6 +219,7 @@ class Runs:
         """In the thread: a new run, warm."""
         run = StreamRun(self._parts, self._assets, self._ladder, request.size, request.rows)
         run.warm_up(run.missing(request.controls), _silent)
+        run.warm_up_vae(_silent)
         return run
 
     def _start(

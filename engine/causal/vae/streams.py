@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -53,11 +53,29 @@ KINDS: dict[VaeKind, Row] = {
 }
 
 
+class Past(list[object]):
+    """The state of one stream, by slot, which each step reads and replaces."""
+
+
+class Coder(Protocol):
+    """Codes the images of one latent at a time; see `WanCodec` and `TinyCodec`."""
+
+    def encode(self, pixels: Tensor, past: list[object]) -> Tensor:
+        """One latent."""
+        ...
+
+    def decode(self, latent: Tensor, past: list[object]) -> Tensor:
+        """The pixels of one latent."""
+        ...
+
+
 class Vae:
     """One set of weights, on which streams are opened. It has no state itself."""
 
-    def __init__(self, codec: Codec, normalised: bool) -> None:
+    def __init__(self, codec: Codec, normalised: bool, coder: Coder | None = None) -> None:
+        """`coder` runs the codec's steps in another way than the codec itself."""
         self.codec, self.normalised = codec, normalised
+        self.coder: Coder = coder or codec
         # always float32: in bfloat16 they would shift every latent
         shape = (1, CHANNELS, 1, 1, 1)
         self.mean = torch.tensor(MEAN, device=self.device).view(shape)
@@ -98,7 +116,7 @@ class Stream:
 
     def reset(self) -> None:
         """Return to the state after opening; frees the memory of the state."""
-        self._past: list[object] = [None] * self._slots
+        self._past = Past([None] * self._slots)
         self._size: tuple[int, ...] | None = None
 
     def _check(self, given: Tensor, channels: int, side: int) -> None:
@@ -152,7 +170,7 @@ class Encoder(Stream):
 
     def _encoded(self, group: Tensor) -> Tensor:
         vae = self.vae
-        latent = vae.codec.encode(group, self._past)
+        latent = vae.coder.encode(group, self._past)
         if self.normalised and not vae.normalised:
             return (latent - vae.mean) / vae.deviation
         if vae.normalised and not self.normalised:
@@ -180,12 +198,12 @@ class Decoder(Stream):
         self._size = tuple(latents.shape[3:])
         return self._decoded(latents.to(self.vae.device, torch.float32), self._past)
 
-    def _decoded(self, latents: Tensor, past: list[object]) -> Iterator[Tensor]:
+    def _decoded(self, latents: Tensor, past: Past) -> Iterator[Tensor]:
         vae = self.vae
         if not vae.normalised:
             latents = latents * vae.deviation + vae.mean
         for latent in torch.split(latents, 1, 2):
-            yield vae.codec.decode(latent, past)
+            yield vae.coder.decode(latent, past)
 
 
 def empty_vae(kind: VaeKind, *, width: int | None = None) -> Vae:
