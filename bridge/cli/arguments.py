@@ -107,12 +107,8 @@ def parser_of(lists: Collection[str], models: Collection[str]) -> Parser:
     _view(commands.add_parser)
     _layouts(commands.add_parser)
     _models(commands.add_parser, models)
-<<<<<<< HEAD
-    for command in (_td, _state, _doctor, _gpu_check, _bench, _completion):
-=======
     _prepare(commands.add_parser)
-    for command in (_td, _state, _doctor, _bench, _completion):
->>>>>>> 16ba939 (Prepare a show: files, compiled programs and caches, and a timed start)
+    for command in (_td, _state, _doctor, _gpu_check, _bench, _completion):
         command(commands.add_parser)
     whole.commands = commands.choices
     return whole
@@ -351,19 +347,18 @@ def _seconds(text: str) -> float:
     raise ArgumentTypeError(f"takes a time in seconds above 0, not {text!r}.")
 
 
-<<<<<<< HEAD
 def _minutes(text: str) -> float:
     with suppress(ValueError):
         if LEAST_MINUTES <= (minutes := float(text)) < float("inf"):
             return minutes
     raise ArgumentTypeError(f"takes a number of minutes from {LEAST_MINUTES}, not {text!r}.")
-=======
+
+
 def _count(text: str) -> int:
     with suppress(ValueError):
         if (count := int(text)) >= 0:
             return count
     raise ArgumentTypeError(f"takes a whole number from 0 on, not {text!r}.")
->>>>>>> 16ba939 (Prepare a show: files, compiled programs and caches, and a timed start)
 
 
 def _port(text: str) -> int:
