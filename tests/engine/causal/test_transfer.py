@@ -265,3 +265,14 @@ def test_a_pipeline_makes_the_same_in_whatever_lane(
     assert settles[-1] < waits[-1]
     if name == "longlive":  # three latents a block
         assert waits[-2] < settles[-1]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_on_a_gpu_images_are_those_of_the_cpu() -> None:
+    reader = ImageReader(lane(torch.device("cuda")))
+    chunks = [chunk(number) for number in range(20)]
+    found = [*reader(each.cuda() for each in chunks)]
+    wanted = [image for each in chunks for image in expected(each)]
+    for one, other in zip(found, wanted, strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1  # rounding

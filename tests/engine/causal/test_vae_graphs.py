@@ -270,3 +270,18 @@ def test_a_pipeline_says_how_its_vae_runs_and_never_fails_for_it(
         pipeline.close()
     assert len(found[0]) == len(found[1]) > 40
     assert all(map(np.array_equal, *found))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("kind", ["wan", "tae"])
+def test_on_a_gpu_graphs_make_what_the_plain_vae_makes(kind: VaeKind) -> None:
+    plain = random_vae(kind, torch.float32, "cuda", width=8)
+    times = iter([1.0, 2.0] * 100)  # the graph's, the plain step's
+    graphs = VaeGraphs(plain.codec, clock=lambda call: (call(), next(times))[1])
+    graphs.warm(HEIGHT, WIDTH)
+    assert (graphs.how, graphs.problem) == ("graphs", "")
+    one, other = plain.decoder(), Vae(plain.codec, plain.normalised, graphs).decoder()
+    for block in range(4):
+        given = latents(3, block).cuda()
+        torch.testing.assert_close(decoded(one, given), decoded(other, given), rtol=0, atol=1e-3)
