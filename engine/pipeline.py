@@ -30,7 +30,8 @@ class Context:
     requested at any time. `shared` is the same for all pipelines of a worker: what one leaves there
     under its family's name, the next of that family need not load again. `cache` is a folder for
     what is faster the second time, or None. `trying(what)` reports what the process may die of now,
-    and "" once it held.
+    and "" once it held. `stopping(call)` has `call` made, by another thread, when the process is
+    asked to end: it may be killed soon after.
     """
 
     assets: Path
@@ -41,6 +42,7 @@ class Context:
     shared: dict[str, Any] = field(default_factory=dict[str, Any])
     cache: Path | None = None
     trying: Callable[[str], None] = lambda what: None
+    stopping: Callable[[Callable[[], None]], None] = lambda call: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -76,6 +77,7 @@ class Record:
         digest = hashlib.sha256(named.encode()).hexdigest()[:16]
         self.file = folder / f"{digest}.json" if folder else None
         self._about = dict(about)
+        self._writing = threading.Lock()
         self._known = self._read()
 
     def failure(self, rung: Rung) -> str:
@@ -98,13 +100,26 @@ class Record:
             entry |= {"pid": os.getpid(), "born": psutil.Process().create_time()}
         elif state == "failed":
             entry["why"] = why[:WHY]
-        self._known = self._read() | {str(rung): entry}
+        with self._writing:
+            self._known = self._read() | {str(rung): entry}
+            return self._write(self._known)
+
+    def forget(self, rung: Rung) -> None:
+        """Forget that this process tries a rung. Any thread."""
+        with self._writing:
+            known = self._read()
+            entry = known.get(str(rung), {})
+            if entry.get("state") == "trying" and entry.get("pid") == os.getpid():
+                del known[str(rung)]
+                self._write(known)
+
+    def _write(self, known: Mapping[str, Mapping[str, Any]]) -> bool:
         if self.file is None:
             return False
         part = self.file.with_suffix(f".{os.getpid()}")
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(self._about | {"rungs": self._known}, indent=1))
+            part.write_text(json.dumps(self._about | {"rungs": known}, indent=1))
             part.replace(self.file)
         except OSError as error:
             sys.stderr.write(f"{self.file} could not be written: {error}\n")
@@ -150,6 +165,10 @@ class Ladder:
         if self.has_lower and not self._record.works(self.rung):
             written = self._record.note(self.rung, "trying")
             self._trying(str(self.rung) if written else "")
+
+    def stop(self) -> None:
+        """The process is asked to end: dying of that says nothing about the rung. Any thread."""
+        self._record.forget(self.rung)
 
     def held(self) -> None:
         """A block was made on this rung."""

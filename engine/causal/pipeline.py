@@ -55,6 +55,7 @@ class CausalPipeline:
         self._reader = ImageReader(lane(device))
         record = Record(context.cache, about(device, parts.spec.id))
         self._ladder = Ladder(rungs(load, device), record, context.trying)
+        context.stopping(self._ladder.stop)
         self._runs = Runs(parts, self._assets, self._ladder, context.progress, self._fits_beside)
         self._held: dict[str, object] = {}  # values that shaped the last block, by name
         self._problems: list[str] = []

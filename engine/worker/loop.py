@@ -171,6 +171,7 @@ class Worker:
         self._odd_report: type[Exception] | None = None  # the error of the last report that failed
         self._watchdog = Watchdog(armed=own_process)
         self._agreed = 0.0  # the limit last sent to the bridge
+        self._at_stop: Callable[[], None] = lambda: None  # see Context; of the newest pipeline
 
     def run(self) -> Exit:
         """The whole life of a worker; returns its exit status."""
@@ -228,6 +229,7 @@ class Worker:
             shared=self._shared,
             cache=Path(self._hello.cache) if self._hello.cache else None,
             trying=self._trying,
+            stopping=self._stopping,
         )
         self._agree(order.load_s)
         with self._watchdog.within(order.load_s):
@@ -554,11 +556,14 @@ class Worker:
         try:
             while (message := self._channel.receive()) is not None:
                 self._commands.put(message)
+                if isinstance(message, Stop):
+                    self._at_stop()
         except ProtocolError as error:
             sys.stderr.write(f"{error}\n")  # into the bridge's log
             last = WorkerEnd(Exit.PROTOCOL, str(error))
             self._channel.hang_up()
         self._commands.put(last)
+        self._at_stop()
         if self._own_process and not self._stopped.wait(2):  # the model does not return
             if isinstance(last, WorkerEnd):
                 self._tell(last.last_words)
@@ -576,6 +581,9 @@ class Worker:
 
     def _trying(self, what: str) -> None:
         self._tell(RungTried(what=brief(what)))
+
+    def _stopping(self, call: Callable[[], None]) -> None:
+        self._at_stop = call
 
     def _tell(self, message: WorkerMessage) -> None:
         try:

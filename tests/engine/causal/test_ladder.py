@@ -142,6 +142,18 @@ def test_a_process_that_dies_on_a_rung_is_followed_by_one_on_the_next(tmp_path: 
     assert out.count("the engine died on it") == 2
 
 
+def test_no_rung_is_blamed_for_a_process_that_was_asked_to_end(tmp_path: Path) -> None:
+    """As by Ctrl-C or another choice while layers are compiled: it may be killed soon after."""
+    record = Record(tmp_path, ABOUT)
+    for state in ("trying", "failed", "works"):
+        first = Ladder((FAST, NEXT, LAST), record, lambda what: None)
+        record.note(FAST, state)  # type: ignore[arg-type]  # one of three words
+        first.stop()
+        assert record.file
+        assert (str(FAST) in record.file.read_text()) is (state != "trying")
+    ladder(None).stop()
+
+
 def test_a_rung_that_another_living_process_tries_is_not_taken_for_dead(tmp_path: Path) -> None:
     first = ladder(tmp_path)
     first.begin()

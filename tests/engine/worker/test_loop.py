@@ -502,3 +502,30 @@ def test_ctrl_c_while_a_worker_is_imported_is_the_bridges_to_hear():
     )
     assert (ran.returncode, ran.stderr) == (Exit.DONE, b"")
     assert b"WorkerHello" in ran.stdout
+
+
+@pytest.mark.parametrize("how", ["asked", "deserted"])
+def test_a_pipeline_hears_at_once_that_it_is_asked_to_end_even_within_a_block(monkeypatch, how):
+    told, inside = threading.Event(), threading.Event()
+
+    class Busy(Counter):
+        def __init__(self, load, context):
+            self.size, self.resets, self.seen, self.asked = context.size, 0, {}, 0
+            context.stopping(told.set)
+
+        def __call__(self, images, parameters):
+            inside.set()
+            assert told.wait(WAIT)
+            yield scene(16, 16)
+
+    monkeypatch.setattr("tests.engine.worker.test_loop.Counter", Busy)
+    Busy.__name__ = "Counter"  # under which it is found
+    with talking(HELLO, load()) as talk:
+        talk.begins()
+        talk.grant()
+        assert inside.wait(WAIT)
+        if how == "asked":
+            talk.say(Stop())
+        else:
+            talk.channel.close()
+        assert told.wait(WAIT)
