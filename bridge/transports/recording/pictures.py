@@ -18,8 +18,10 @@ HOW[".jpeg"] = HOW[".jpg"]
 class PictureFiles:
     """Written by one thread. Failures raise OSError; a file gets its name once complete."""
 
-    def __init__(self, path: Path) -> None:
-        """Continue after existing files; TransportError if none can be written."""
+    def __init__(self, path: Path, number: int = 0) -> None:
+        """Continue after existing files and after `number`; TransportError if none can be
+        written.
+        """
         self.count = 0
         self.bytes = 0
         self.began = 0.0
@@ -27,7 +29,7 @@ class PictureFiles:
         self._ending = path.suffix.lower()
         self._beside = path.with_name(NUMBER.sub("", path.name, count=1) + ".part")
         try:
-            self._number = newest(path)
+            self.number = max(number, newest(path))  # of the last image
             self._beside.write_bytes(self._encoded(blank(8, 8)))
             held.remove(self._beside)
         except OSError as error:
@@ -42,8 +44,8 @@ class PictureFiles:
         self.began = self.began or now
         data = self._encoded(image)
         self._beside.write_bytes(data)
-        self._number += 1
-        held.replace(self._beside, numbered(self._path, self._number))
+        held.replace(self._beside, numbered(self._path, self.number + 1))
+        self.number += 1
         self.count += 1
         self.bytes += len(data)
 

@@ -3,8 +3,9 @@
 import errno
 import logging
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from time import perf_counter
 from typing import Protocol
@@ -16,6 +17,7 @@ from bridge.transports import Options, TransportError
 from bridge.transports.base import TransportBase
 from bridge.transports.recording.film import FilmFile, working
 from bridge.transports.recording.kinds import NUMBER, Wishes, chosen, newest, numbered
+from bridge.transports.recording.lookout import Lookout
 from bridge.transports.recording.pictures import PictureFiles
 from engine.system import drives, held
 
@@ -29,6 +31,7 @@ ENOUGH = 2  # times as much to continue a recording that stopped for lack of spa
 SOON = 300.0  # seconds of remaining space from which a warning is shown
 KNOWN = 10.0  # seconds of recording after which its rate of growth is known
 RETRY, LONGEST = 2.0, 10.0  # seconds until a stopped recording is retried; the maximum
+TOLD = 60.0  # seconds for which a lost file is reported once the recording continues
 
 
 class Writer(Protocol):
@@ -53,7 +56,8 @@ class Recording(TransportBase):
     """One video after another, or one image after another. Existing recordings are kept.
 
     A full disk stops the recording, not the show: `problem` reports it meanwhile, and the recording
-    continues in a new file once one can be written.
+    continues in a new file once one can be written. So it does, at once, when another program
+    deletes, moves or replaces the file.
     """
 
     keeps_last, needs_beat = False, True
@@ -73,11 +77,18 @@ class Recording(TransportBase):
                 f"Only {_megabytes(room.free)} are free on the disk for {path}, which needs "
                 f"{_megabytes(room.least)}; make room, or choose another folder."
             )
+        self._lookout: Lookout | None = None  # for the current video, once it is on the disk
+        self._lost: list[Path] = []  # names that are not used again
+        self._number = 0  # of the last file written, if they are numbered
+        self._part = 0  # of the current video
+        self._device = _device(path.parent)
         self._writer: Writer | None = self._next()
         self._index: int | None = None
         self._seen = self._looked = 0.0
         self._count = 0
         self._trouble = self._warning = ""
+        self._loss = ""  # how the last file was lost
+        self._notice, self._notice_until = "", 0.0
         self._continues = ""  # when it does
         self._ended: Path | None = None  # the file in which it stopped
         self._again_at, self._pause = 0.0, RETRY
@@ -93,6 +104,11 @@ class Recording(TransportBase):
                 writer.hold(now)
                 return
             writer.write(frame.image, now)
+            if self._film and writer.bytes and not self._lookout:
+                self._lookout = Lookout(self._path)
+        except FileNotFoundError:  # a moved folder
+            self._lose()
+            return
         except (FFmpegError, OSError) as error:
             full = error.errno == errno.ENOSPC
             why = f"{error.strerror or error}{', so make room' if full else ''}"
@@ -108,7 +124,10 @@ class Recording(TransportBase):
         self._count += 1
         if self._trouble:
             log.warning("recording continues in %s", self._path)
-            self._trouble, self._ended, self._pause = "", None, RETRY
+            if self._loss:
+                self._notice = f"{self._loss}; it continues in {self._path}."
+                self._notice_until = now + TOLD
+            self._trouble, self._loss, self._ended, self._pause = "", "", None, RETRY
 
     def close(self) -> None:
         """Finish the file; the last frame lasts until now."""
@@ -130,18 +149,22 @@ class Recording(TransportBase):
     def problem(self) -> str:
         """That recording has stopped or soon will, and why, in a sentence; else empty."""
         if not self._trouble:
-            return self._warning
+            return self._notice if self._seen < self._notice_until else self._warning
         trouble = f"{self._trouble[0].upper()}{self._trouble[1:]}"
         return f"{trouble}; it continues in a new file {self._continues}."
 
     def _ready(self, now: float) -> Writer | None:
         """The current writer; None while recording is stopped."""
+        if self._lookout and self._lookout.gone:
+            self._lose()
         if self._writer is None:
             if now < self._again_at:
                 return None
             self._resume()
         elif now - self._looked >= LOOK:
             self._looked = now
+            if self._lookout:
+                self._lookout.look()
             self._watch(self._writer, now)
         if self._writer and self._full(self._writer, now):
             writer, self._writer = self._writer, None
@@ -169,6 +192,17 @@ class Recording(TransportBase):
             soon = f"{self._path} has room for {max(1, round(left / 60))} more min; make room."
             self._warning = soon if left < SOON else ""
 
+    def _lose(self) -> None:
+        """The file, or an image's folder, lost its name: continue in a new one, at once unless that
+        was tried before.
+        """
+        first = not self._trouble
+        self._lost.append(self._path)
+        self._end(f"{'the file' if self._film else 'its folder'} was deleted or moved")
+        self._loss = f"{self._trouble[0].upper()}{self._trouble[1:]}"
+        if first:
+            self._again_at = self._seen
+
     def _end(self, why: str, full: "Room | None" = None) -> None:
         """Stop recording for now; `full` is the state of the disk if that is the reason."""
         self._ended = self._ended or self._path
@@ -190,6 +224,11 @@ class Recording(TransportBase):
 
     def _resume(self) -> None:
         """Start a new file; TransportError while that is not possible."""
+        folder = self._wanted.parent
+        # A disk's own folder comes back with the disk.
+        if not drives.is_folder(folder) and _device(folder.parent) == self._device:
+            with suppress(OSError):  # told by `_check_place`
+                folder.mkdir()
         _check_place(self._wanted)
         room = Room.of(self._wanted.parent)
         if room and room.free < room.enough:
@@ -199,14 +238,30 @@ class Recording(TransportBase):
     def _next(self) -> Writer:
         """A new file; TransportError if it cannot be created."""
         if not self._film or not self._encoder:
-            return PictureFiles(self._path)
+            return PictureFiles(self._path, self._number)
         try:
-            self._path = _free(self._wanted)
+            self._path = self._free(self._wanted)
             return FilmFile(self._path, self._film, self._encoder, self._fps)
         except (FFmpegError, OSError) as error:
             raise TransportError(f"{self._path} cannot be written: {error.strerror}.") from error
 
+    def _free(self, path: Path) -> Path:
+        """An unused path: `show.mp4`, then `show-2.mp4` …; for `show-%04d.mp4` the next number,
+        from `show-0001.mp4`. OSError if the folder cannot be read.
+        """
+        if NUMBER.search(path.name):
+            self._part = max(newest(path), self._number) + 1
+            return numbered(path, self._part)
+        others = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+        free = (one for one in chain((path,), others) if not one.exists())
+        return next(one for one in free if one not in self._lost)
+
     def _finish(self, writer: Writer) -> None:
+        self._lookout = None
+        if isinstance(writer, PictureFiles):
+            self._number = writer.number
+        elif writer.count:
+            self._number = self._part
         try:
             writer.finish(self._seen)
         except (FFmpegError, OSError):
@@ -235,14 +290,12 @@ def _check_place(path: Path) -> None:
         raise TransportError(f"{path} is not a file to record to; choose another path.")
 
 
-def _free(path: Path) -> Path:
-    """An unused path: `show.mp4`, then `show-2.mp4` …; for `show-%04d.mp4` the next number, from
-    `show-0001.mp4`. OSError if the folder cannot be read.
-    """
-    if NUMBER.search(path.name):
-        return numbered(path, newest(path) + 1)
-    others = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
-    return path if not path.is_file() else next(free for free in others if not free.exists())
+def _device(folder: Path) -> int | None:
+    """The disk of a folder; None if it is missing."""
+    try:
+        return folder.stat().st_dev
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 import errno
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections import namedtuple
 from itertools import pairwise, product
@@ -22,6 +24,7 @@ from bridge.transports import Options, TransportError, open_sink
 from bridge.transports.pattern import draw, read_counter
 from bridge.transports.recording import Recording, Wishes, asked, film, kinds, sink
 from bridge.transports.recording.film import FilmFile
+from bridge.transports.recording.lookout import Lookout
 from tests.support.bridge import running
 from tests.support.killed_recordings import BEATS, FILMS, PICTURES, RATES, played, record, shown
 from tests.support.rig import running_session
@@ -496,22 +499,147 @@ def test_there_must_be_room_to_begin(tmp_path, disk):
     open_sink(f"file:{tmp_path}/show.mp4", OPTIONS).close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there no folder goes that has open files")
-def test_a_folder_that_goes_ends_the_recording_until_it_is_back(tmp_path, clock, monkeypatch):
-    folder, away = tmp_path / "stick", tmp_path / "away"
-    folder.mkdir()
+MOVES = pytest.mark.skipif(sys.platform == "win32", reason="an open file keeps its name there")
+
+
+def until_told(recording, clock, first: int) -> int:
+    """Send until a thread has seen what happened to the file; the number after the last."""
+    end = perf_counter() + 20
+    while not recording.problem:
+        assert perf_counter() < end
+        first = clock.run(recording, 0.5, first=first)
+        time.sleep(0.01)
+    return first
+
+
+@MOVES
+def test_a_folder_that_goes_ends_the_recording_until_it_is_back(tmp_path, clock):
+    """It is created again in its parent, but its parent is not."""
+    stick, away = tmp_path / "stick", tmp_path / "away"
+    folder = stick / "rec"
+    folder.mkdir(parents=True)
     with open_sink(f"file:{folder}/show.mkv", OPTIONS) as recording:
         last = clock.run(recording, 1)
-        folder.rename(away)
-        monkeypatch.setattr(FilmFile, "write", full)
-        last = clock.run(recording, 4, first=last)
+        stick.rename(away)
+        last = until_told(recording, clock, last)
         assert f"Folder not found: {folder}; create it" in recording.problem
-        monkeypatch.undo()
-        monkeypatch.setattr(sink, "perf_counter", lambda: clock.now)
-        away.rename(folder)
-        clock.run(recording, 10, first=last)
+        last = clock.run(recording, 4, first=last)
+        assert not stick.exists()
+        away.rename(stick)
+        last = clock.run(recording, 10, first=last)
+        assert "deleted or moved; it continues in" in recording.problem
+        clock.run(recording, sink.TOLD + 1, rate=1, first=last)
         assert recording.problem == ""
     assert seconds(folder / "show-2.mkv") > 3
+
+
+def removed(file):
+    file.unlink()
+
+
+def renamed(file):
+    file.rename(file.with_name("take.bin"))
+
+
+def replaced(file):
+    other = file.with_name("other")
+    other.write_bytes(b"precious")
+    other.replace(file)
+
+
+def folder_renamed(file):
+    file.parent.rename(file.parent.with_name("moved"))
+
+
+def folder_removed(file):
+    shutil.rmtree(file.parent)
+
+
+@MOVES
+@pytest.mark.parametrize("harm", [removed, renamed, replaced, folder_renamed, folder_removed])
+@pytest.mark.parametrize(
+    ("name", "at", "then"),
+    [
+        ("show.mp4", "show.mp4", "show-2.mp4"),
+        ("show-%02d.mkv?minutes=0.1", "show-02.mkv", "show-03.mkv"),
+    ],
+)
+def test_a_video_that_loses_its_name_continues_in_a_new_one(tmp_path, clock, harm, name, at, then):
+    folder = tmp_path / "rec"
+    folder.mkdir()
+    with open_sink(f"file:{folder / name}", OPTIONS) as recording:
+        last = clock.run(recording, 8)
+        harm(folder / at)
+        last = until_told(recording, clock, last)
+        assert recording.problem == (
+            f"Recording to {folder / at} stopped: the file was deleted or moved; "
+            f"it continues in {folder / then}."
+        )
+        assert recording.status.startswith(f"{then}, H.264")
+        clock.run(recording, 4, first=last)
+    assert seconds(folder / then) > 3
+    kept = [*folder.glob("take.bin"), *tmp_path.glob(f"moved/{at}")]
+    assert len(kept) == (harm in (renamed, folder_renamed))
+    assert all(seconds(film) > 1 for film in kept), "what was moved is whole"
+    if harm is replaced:
+        assert (folder / at).read_bytes() == b"precious"
+
+
+@MOVES
+@pytest.mark.parametrize("harm", [folder_renamed, folder_removed])
+def test_images_whose_folder_goes_continue_in_a_new_one(tmp_path, clock, harm):
+    folder = tmp_path / "rec"
+    folder.mkdir()
+    with open_sink(f"file:{folder}/show-%03d.png", OPTIONS) as recording:
+        last = clock.run(recording, 0.4)
+        count = len([*folder.iterdir()])
+        harm(folder / "show-001.png")
+        clock.run(recording, 0.4, first=last)
+        assert "show-%03d.png stopped: its folder was deleted or moved" in recording.problem
+    names = sorted(file.name for file in folder.iterdir())
+    assert names[0] == f"show-{count + 1:03}.png", "no number twice"
+    assert len(names) > 5
+
+
+@MOVES
+def test_a_disk_that_does_not_answer_holds_up_no_frame(tmp_path, clock, monkeypatch):
+    """Who looks for the file waits for it, in a thread."""
+    asked, answers = threading.Event(), threading.Event()
+
+    def never(lookout):
+        asked.set()
+        answers.wait(20)
+        return True
+
+    monkeypatch.setattr(Lookout, "has_name", never)
+    try:
+        with open_sink(f"file:{tmp_path}/show.mp4", OPTIONS) as recording:
+            clock.run(recording, 3)
+            assert asked.wait(20)
+            assert not answers.is_set()
+            assert recording.problem == ""
+    finally:
+        answers.set()
+    assert seconds(tmp_path / "show.mp4") > 2.9
+
+
+@MOVES
+@pytest.mark.slow
+def test_a_bridge_whose_recording_is_deleted_says_so_and_continues(tmp_path):
+    film = tmp_path / "rec" / "show.mp4"
+    film.parent.mkdir()
+    with running(tmp_path, "--source", "pattern:", "--sink", f"file:{film}", "--pipeline",
+                 "passthrough", "--output-size", "128x96") as bridge:  # fmt: skip
+        bridge.until(lambda state: state["frames_new"] > 5 and film.exists())
+        film.unlink()
+        state = bridge.until(lambda state: "was deleted or moved" in state["error"])
+        assert "show.mp4 stopped: the file was deleted or moved" in state["error"]
+        film.parent.rename(tmp_path / "moved")
+        bridge.until(lambda state: "show-3.mp4" in state["sink"])
+        before = bridge.state()["frames_new"]
+        bridge.until(lambda state: state["frames_new"] > before + 30)
+    assert seconds(tmp_path / "moved" / "show-2.mp4") > 0
+    assert seconds(film.with_name("show-3.mp4")) > 0
 
 
 def full(*_):
