@@ -189,7 +189,8 @@ class Recording(TransportBase):
             self._end(str(FullError(room)), room)
         elif writer.count and lasted > KNOWN and writer.bytes:
             left = (room.free - room.least) / (writer.bytes / lasted)
-            soon = f"{self._path} has room for {max(1, round(left / 60))} more min; make room."
+            more = f"{round(left / 60)} more min" if left >= 60 else "less than a minute"
+            soon = f"{self._path} has room for {more}; make room."
             self._warning = soon if left < SOON else ""
 
     def _lose(self) -> None:

@@ -483,6 +483,10 @@ def test_a_disk_that_is_nearly_full_is_told_in_time(tmp_path, clock, disk):
         disk["free"] = int(sink.LEAST + size / 12 * 120)  # for two minutes
         last = clock.run(recording, 2, first=last)
         assert recording.problem.endswith("show.mov has room for 2 more min; make room.")
+        for left, told in ((70, "1 more min"), (50, "less than a minute"), (5, "less than a min")):
+            disk["free"] = int(sink.LEAST + size / 12 * left)
+            last = clock.run(recording, 2, first=last)
+            assert f"show.mov has room for {told}" in recording.problem
         disk["free"] = 10**11
         clock.run(recording, 2, first=last)
         assert recording.problem == ""
