@@ -16,7 +16,7 @@ from time import perf_counter
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.inbox import Sender
 from bridge.control.osc.packets import PacketError, encoded
-from bridge.control.osc.routes import ROOT, addresses
+from bridge.control.osc.routes import ROOT, addresses, former_words
 from bridge.state.change import Change
 from bridge.state.inputs import ROLES
 from bridge.state.status import STATUS, Status
@@ -54,6 +54,7 @@ class Feedback:
         self._targets = tuple(targets)
         self._subscribers: dict[Sender, float] = {}
         self._names = {a: spec.name for a, spec in addresses(desk.store.specs.values()).items()}
+        self._words = former_words(desk.store.specs.values())
         # None means the value at the time of sending.
         self._pending: dict[Sender, dict[str, Value | None]] = {}
         self._wholes: dict[Sender, None] = {}  # targets waiting for a full dump
@@ -277,7 +278,7 @@ class Feedback:
         self._burst_at = now
         with self._lock:
             known = {target: self._known(target) for target in self._pending}
-        holds = _Holding(self._desk, self._names)
+        holds = _Holding(self._desk, self._names, self._words)
         for target, of_ours in known.items():
             if of_ours or self._credit > 0:
                 sent = self._serve(target, holds)
@@ -321,18 +322,25 @@ class Feedback:
 
 
 class _Holding:
-    """Current values during one burst: read once, and only when needed."""
+    """Current values during one burst: read once, and only when needed. A former address gets its
+    former words.
+    """
 
-    def __init__(self, desk: BridgeApi, names: Mapping[str, str]) -> None:
+    def __init__(
+        self, desk: BridgeApi, names: Mapping[str, str], words: Mapping[str, Mapping[str, str]]
+    ) -> None:
         self._desk = desk
         self._names = names
+        self._words = words
         self._values: Mapping[str, Value] | None = None
         self._status: Status | None = None
 
     def __call__(self, address: str, value: Value | None) -> Value:
         """`value`, or the current value of its address."""
-        if value is not None:
-            return value
+        held = self._held(address) if value is None else value
+        return self._words.get(address, {}).get(held, held) if isinstance(held, str) else held
+
+    def _held(self, address: str) -> Value:
         if address in self._names:
             if self._values is None:
                 self._values = self._desk.store.snapshot.values

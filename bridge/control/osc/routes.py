@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.inbox import Sender
 from bridge.control.osc.packets import Arguments
-from bridge.state.renamed import renamed
+from bridge.state.renamed import RENAMED, renamed
 from engine.parameters import ALL_UNITS, Kind, ParameterSpec, digits
 
 ROOT = "/bridge/"
@@ -53,6 +53,16 @@ def _former(known: Collection[str]) -> dict[str, str]:
     names = {address.removeprefix(ROOT) for address in known}
     found = (*renamed("parameter", names), *renamed("address", names))
     return {ROOT + old: ROOT + new for old, new in found}
+
+
+def former_words(specs: Iterable[ParameterSpec]) -> dict[str, dict[str, str]]:
+    """The former words for values at former addresses, by current word; only where they differ."""
+    there = _former(_addresses(specs))
+    return {
+        ROOT + row.old: {new: old for old, new in row.values.items()}
+        for row in RENAMED
+        if row.values and ROOT + row.old in there
+    }
 
 
 def triggered(arguments: Arguments) -> bool:

@@ -100,11 +100,40 @@ def test_osc_takes_an_old_address_and_answers_there_too(tmp_path, row):
         o.send(f"/bridge/{row.old}", value)
         o.until(lambda: o.value(name) == value)
         o.desk.store.update({name: SPECS[name].default})
-        both, heard = {f"/bridge/{row.old}", f"/bridge/{SPECS[name].osc}"}, dict[str, object]()
-        while not (both <= heard.keys() and {*heard.values()} == {SPECS[name].default}):
+        new = SPECS[name].default
+        old = next((old for old, now in row.values.items() if now == new), new)
+        due, heard = {f"/bridge/{row.old}": old, f"/bridge/{SPECS[name].osc}": new}, {}
+        while heard != due:
             message = OscMessage(o.feedback.recv(65507))
-            if message.address in both:
+            if message.address in due:
                 heard[message.address] = message.params[0]
+
+
+WITH_VALUES = [row for row in PARAMETERS if row.values]
+
+
+@pytest.mark.parametrize("row", WITH_VALUES, ids=lambda row: row.old)
+def test_an_old_address_answers_in_its_old_words(tmp_path, row):
+    was, now = f"/bridge/{row.old}", f"/bridge/{SPECS[row.new].osc}"
+    with osc(tmp_path) as o:
+
+        def told(old, new):
+            heard = dict[str, object]()
+            while (heard.get(was), heard.get(now)) != (old, new):
+                message = OscMessage(o.feedback.recv(65507))
+                if message.address in (was, now):
+                    heard[message.address] = message.params[0]
+
+        for old, new in (*row.values.items(), *reversed(row.values.items())):
+            o.send(was, old)
+            told(old, new)
+        for old, new in reversed(row.values.items()):
+            o.desk.store.update({row.new: new})
+            told(old, new)
+            o.send(was, "?")
+            o.hears(was, old)
+            o.send(now, "?")
+            o.hears(now, new)
 
 
 def test_an_old_address_is_silent_until_it_is_used(tmp_path):
