@@ -40,6 +40,9 @@ RENAMED = (
     Renamed("address", "lora/1", "lora/1/strength"),
     Renamed("address", "lora/2", "lora/2/strength"),
     Renamed("address", "lora/3", "lora/3/strength"),
+    Renamed("address", "lora_1", "lora/1/file"),
+    Renamed("address", "lora_2", "lora/2/file"),
+    Renamed("address", "lora_3", "lora/3/file"),
     Renamed("action", "calm", "live"),
     Renamed("state", "report", "notes"),
 )

@@ -3,7 +3,7 @@ a message presses a button: `triggered`.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.inbox import Sender
@@ -23,16 +23,15 @@ BETWEEN = {
 
 def addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
     """Every address of every parameter, former ones included."""
+    specs = list(specs)
     found = _addresses(specs)
-    return found | {old: found[new] for old, new in _former(found).items()}
+    return found | {old: found[new] for old, new in _former(specs).items()}
 
 
 def former(desk: BridgeApi) -> dict[str, str]:
     """The former addresses of parameters and actions, each with its current one."""
     pressed = renamed("action", desk.actions.keys())
-    return _former(_addresses(desk.store.specs.values())) | {
-        ROOT + old: ROOT + new for old, new in pressed
-    }
+    return _former(desk.store.specs.values()) | {ROOT + old: ROOT + new for old, new in pressed}
 
 
 def _addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
@@ -49,15 +48,18 @@ def _addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
     return found
 
 
-def _former(known: Collection[str]) -> dict[str, str]:
-    names = {address.removeprefix(ROOT) for address in known}
-    found = (*renamed("parameter", names), *renamed("address", names))
+def _former(specs: Iterable[ParameterSpec]) -> dict[str, str]:
+    specs = list(specs)
+    names = {address.removeprefix(ROOT) for address in _addresses(specs)}
+    # An address that was a long name may now be the short one: lora_1.
+    own = {spec.osc for spec in specs}
+    found = (*renamed("parameter", names), *renamed("address", own))
     return {ROOT + old: ROOT + new for old, new in found}
 
 
 def former_words(specs: Iterable[ParameterSpec]) -> dict[str, dict[str, str]]:
     """The former words for values at former addresses, by current word; only where they differ."""
-    there = _former(_addresses(specs))
+    there = _former(specs)
     return {
         ROOT + row.old: {new: old for old, new in row.values.items()}
         for row in RENAMED

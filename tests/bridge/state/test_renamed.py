@@ -34,6 +34,8 @@ def another(name):
             return not spec.default
         case Kind.CHOICE:
             return next(choice for choice in spec.choices if choice != spec.default)
+        case Kind.TEXT:
+            return "another"
         case _:
             return 0.25
 
@@ -165,6 +167,24 @@ def test_a_pattern_means_an_old_address_only_if_it_says_so(tmp_path, caplog, pat
             heard.add(OscMessage(o.feedback.recv(65507)).address)
     assert [line.partition(" is now")[0].removeprefix("/bridge/") for line in told(caplog)] == said
     assert heard & {f"/bridge/{row.old}" for row in RENAMED} == meant
+
+
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_the_file_of_a_lora_at_its_old_address_is_told_once_and_echoed(tmp_path, caplog, place):
+    was, now, name = f"/bridge/lora_{place}", f"/bridge/lora/{place}/file", f"lora_{place}"
+    with caplog.at_level(logging.WARNING), osc(tmp_path) as o:
+        for _ in range(2):
+            o.send(was, "style.safetensors")
+        o.until(lambda: o.value(name) == "style.safetensors")
+        o.hears(was, "style.safetensors")
+        o.desk.store.update({name: ""})
+        o.hears(was, "")
+        o.send(f"/bridge/lora/{place}", 0.5)
+        o.until(lambda: o.value(f"{name}_strength") == 0.5)
+    assert [line.partition("; ")[0] for line in told(caplog)] == [
+        f"{was} is now called {now}",
+        f"/bridge/lora/{place} is now called /bridge/lora/{place}/strength",
+    ]
 
 
 def test_an_action_pressed_by_its_old_address_is_told_once(tmp_path, caplog):
