@@ -179,11 +179,15 @@ def _run(options: argparse.Namespace, console: Console) -> None:
 
 
 def _assignments(texts: Sequence[str], flag: str = "--set", kind: str = "VALUE") -> dict[str, str]:
-    pairs = [text.partition("=") for text in texts]
-    for name, equals, _ in pairs:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"{flag} takes NAME={kind}, not {name!r}.")
-    return {name.strip(): value for name, _, value in pairs}
+        if (name := name.strip()) in found:
+            raise UsageError(f"{flag} {name} appears twice; give it once.")
+        found[name] = value
+    return found
 
 
 def _list(options: argparse.Namespace, console: Console) -> None:
