@@ -25,8 +25,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from bridge import __version__, transports
-from bridge.cli import tables
+from bridge.cli import main, tables
 from bridge.cli.arguments import parser_of
+from bridge.cli.commands import COMMANDS as RUNNABLE
 from bridge.cli.commands import LISTS, MODELS, _settings
 from bridge.control.http.app import create_app
 from bridge.control.http.guard import Rules
@@ -35,10 +36,12 @@ from bridge.control.layouts import layout
 from bridge.control.osc.routes import addresses
 from bridge.control.osc.server import OscServer
 from bridge.control.schema import installed, schema
+from bridge.errors import ExitStatus
 from bridge.frames.frame import Frame
 from bridge.settings import Settings
 from bridge.state.actions import ACTIONS, COMMANDS
 from bridge.state.controls import OutputParameters, all_specs
+from bridge.state.renamed import RENAMED
 from bridge.state.store import merged
 from bridge.transports import Options, TransportError, open_sink, open_source, schemes
 from engine.catalog import artifacts, controls, rows, specs
@@ -371,6 +374,21 @@ def test_every_promise_has_its_tests_or_says_why_not(document, letter, count):
         assert all(map(is_there, named)), (number, named)
 
 
+@pytest.mark.parametrize("document", [name for name, _, _ in PROMISES])
+def test_a_cell_in_bold_ends_so(document):
+    for line in text(document).splitlines():
+        cells = CELL.split(line) if line.startswith("|") else []
+        assert not [cell for cell in cells if re.sub("`[^`]*`", "", cell).count("**") % 2], line
+
+
+def test_an_address_without_a_token_ends_as_the_promise_says(tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["run", "--host", "0.0.0.0", "--folder", str(tmp_path)])
+    assert end.value.code == ExitStatus.UNSAFE
+    promise = next(line for line in text("SECURITY.md").splitlines() if line.startswith("| S2 |"))
+    assert f"exit status {ExitStatus.UNSAFE:d};" in promise
+
+
 def test_the_frame_path_reads_no_wall_clock():
     modules = [ROOT / "bridge" / "session.py"]
     for place in ("bridge/playout", "bridge/workers", "bridge/frames", "engine/worker"):
@@ -690,6 +708,27 @@ def test_the_changelog_has_the_form_and_the_version_that_it_should():
     assert all(re.fullmatch(r" - \d{4}-\d\d-\d\d", date) for _, date in titles[1:])
     kinds = set(re.findall(r"^### (.+)$", text("CHANGELOG.md"), re.MULTILINE))
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_changelog_names_every_command_and_every_new_name():
+    listed = set(re.findall(r"`(?:spout-bridge )?([^`]+)`", text("CHANGELOG.md")))
+    assert not {name.split()[0] for name in RUNNABLE} - listed
+    assert not {name for row in RENAMED for name in (row.old, row.new)} - listed
+
+
+def test_the_number_of_words_is_the_same_in_every_document():
+    said = [re.findall(r"some\s+([\d,]+)\s+words", text(name)) for name in
+            ("CHANGELOG.md", "docs/manual.md")]  # fmt: skip
+    assert said[0] == said[1] != []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_an_install_is_of_this_folder_with_the_versions_of_the_tests(name):
+    written = text(name)
+    assert not re.search(r"pip\S* install (-U )?spout-bridge", written), "it is not published"
+    if name != "docs/plugins.md":  # whose package is the reader's own
+        lines = re.findall(r"pip\"? install .*-e .*", written)
+        assert all("-c " in line and "constraints.txt" in line for line in lines)
 
 
 def test_the_version_stands_in_one_place_and_types_are_marked():
