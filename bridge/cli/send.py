@@ -24,7 +24,8 @@ from engine.system.waking import wake_in_time
 GLANCE = 0.1  # seconds: Windows handles Ctrl-C between two waits only
 TELL = 2.0  # seconds of silence before it is reported
 FIRST = 1.0  # seconds that the sink waits for the first frame
-GRACE = 1.5  # seconds allowed for closing
+OPENING, WAITING = 60.0, 10.0  # seconds allowed for opening, then for the first frame, at least
+GRACE, CLOSING = 1.5, 10.0  # seconds allowed for closing: without and with frames written
 
 
 class Limit:
@@ -32,11 +33,12 @@ class Limit:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self.start()
+        self.start(OPENING)
 
-    def start(self) -> None:
-        """Count from now."""
-        self._until = perf_counter() + self._seconds
+    def start(self, least: float = 0.0) -> None:
+        """Count from now, up to `least` seconds if more were asked for."""
+        self.allowed = max(least, self._seconds)
+        self._until = perf_counter() + self.allowed
 
     @property
     def reached(self) -> bool:
@@ -44,10 +46,51 @@ class Limit:
         return perf_counter() >= self._until
 
 
+class Passing:
+    """Passes a source's frames on to a sink, and keeps count."""
+
+    def __init__(self, source: Source, sink: Sink, console: Console) -> None:
+        self.source, self.sink = source, sink
+        self._console = console
+        self._taken = 0
+        self._trouble = ""  # with the last frame
+
+    @property
+    def written(self) -> int:
+        """How many frames the sink wrote; of one that does not count them, how many it took."""
+        return getattr(self.sink, "written", self._taken)
+
+    @property
+    def why_none(self) -> str:
+        """Why no frame was written, as far as known. A plug-in may predate some attributes."""
+        problem = self._trouble or getattr(self.sink, "problem", "")
+        return problem or self.away or f"{self.source.status} sent no frame"
+
+    @property
+    def away(self) -> str:
+        """Why the source delivers nothing, in a few words; empty if it is connected and still."""
+        problem, there = getattr(self.source, "problem", ""), getattr(self.source, "there", True)
+        return problem or ("" if there else self.source.status)
+
+    def send(self, frame: Frame) -> None:
+        """Pass one frame on; a problem is reported once."""
+        try:
+            self.sink.send(frame)
+        except TransportError as error:
+            if str(error) != self._trouble:
+                _tell(self._console, str(error))
+            self._trouble = str(error)
+            return
+        if self._trouble:
+            _tell(self._console, "Sending again.")
+        self._trouble = ""
+        self._taken += 1
+
+
 def send_frames(uri: str, to: str, seconds: float, stop: threading.Event, console: Console) -> None:
-    """Pass on every frame until `stop` is set, or `seconds` have passed since the first one was
-    sent, or without one. Source and sink are opened, used and closed in another thread: whatever a
-    driver or disk does, Ctrl-C works.
+    """Pass on every frame until `stop` is set, or `seconds` have passed since the sink wrote the
+    first one; CommandError if it wrote none by itself. Source and sink are opened, used and closed
+    in another thread: whatever a driver or disk does, Ctrl-C works.
     """
     try:
         check_sink(to)
@@ -55,7 +98,8 @@ def send_frames(uri: str, to: str, seconds: float, stop: threading.Event, consol
         raise CommandError(str(error)) from None
     wake_in_time()
     limit = Limit(seconds)
-    opened, done = threading.Event(), threading.Event()
+    done = threading.Event()
+    opened: list[Passing] = []
     failure: list[BaseException] = []
 
     def work() -> None:
@@ -66,10 +110,12 @@ def send_frames(uri: str, to: str, seconds: float, stop: threading.Event, consol
                 height, width = first.image.shape[:2] if first else (0, 0)
                 known = Options(width=width, height=height) if first else Options()
                 with open_sink(to, known) as sink:
-                    opened.set()
+                    passing = Passing(source, sink, console)
+                    limit.start(WAITING)
+                    opened.append(passing)
                     told = f"{uri} → {to}" + (f" ({sink.status})" if first else "")
                     _tell(console, f"{told}; Ctrl-C to stop.")
-                    _hand_on(source, sink, first, limit, over, console)
+                    _hand_on(passing, first, limit, over, console)
         except BaseException as error:  # noqa: BLE001 - raised again below
             failure.append(error)
         finally:
@@ -78,14 +124,22 @@ def send_frames(uri: str, to: str, seconds: float, stop: threading.Event, consol
     threading.Thread(target=work, name="send", daemon=True).start()
     tell_at = perf_counter() + TELL
     while not done.wait(GLANCE) and not stop.is_set() and not limit.reached:
-        if perf_counter() > tell_at and not opened.is_set():
+        if perf_counter() > tell_at and not opened:
             tell_at = float("inf")
             _tell(console, f"{uri} or {to} has not opened for {TELL:.0f} s; Ctrl-C to stop.")
-    done.wait(GRACE)
+    written = opened[0].written if opened else 0
+    closed = done.wait(CLOSING if written else GRACE)
     if failure and isinstance(failure[0], TransportError):
         raise CommandError(str(failure[0])) from failure[0]
     if failure:
         raise failure[0]
+    written = opened[0].written if opened else 0
+    if not written and not stop.is_set():
+        why = opened[0].why_none if opened else f"{uri} or {to} has not opened"
+        raise CommandError(f"No frame was written in {limit.allowed:.0f} s: {why.rstrip('.')}.")
+    if written and not closed:
+        raise CommandError(f"{uri} or {to} has not closed for {CLOSING:.0f} s.")
+    _tell(console, f"{written} {'frame' if written == 1 else 'frames'} written.")
 
 
 def _first(source: Source, over: Callable[[], bool]) -> Frame | None:
@@ -97,51 +151,26 @@ def _first(source: Source, over: Callable[[], bool]) -> Frame | None:
 
 
 def _hand_on(
-    source: Source,
-    sink: Sink,
-    first: Frame | None,
-    limit: Limit,
-    over: Callable[[], bool],
-    console: Console,
+    passing: Passing, frame: Frame | None, limit: Limit, over: Callable[[], bool], console: Console
 ) -> None:
-    trouble = _sent(sink, first, "", console) if first else ""
-    away, sent = "", first is not None
+    """Pass on this first frame, if it arrived in time, and those that follow."""
+    begun, late, away = False, frame is None, ""
     came = perf_counter()
-    if sent:
-        limit.start()
-    while not over():
-        frame = source.receive(GLANCE)
+    while True:
         if frame:
             came, away = perf_counter(), ""
-            trouble = _sent(sink, frame, trouble, console)
-            if not sent:
-                sent = True
+            passing.send(frame)
+            if not begun and passing.written:
+                begun = True
                 limit.start()
-                _tell(console, f"First frame received ({sink.status}).")
-        elif perf_counter() - came > TELL and (why := _away(source)) and why != away:
+                if late:
+                    _tell(console, f"First frame received ({passing.sink.status}).")
+        elif perf_counter() - came > TELL and (why := passing.away) and why != away:
             away = why
             _tell(console, f"No frames: {why.rstrip('.')}. Ctrl-C to stop.")
-
-
-def _away(source: Source) -> str:
-    """Why a source delivers nothing, in a few words; empty if it is connected and still. A plug-in
-    may predate some of these attributes.
-    """
-    problem, there = getattr(source, "problem", ""), getattr(source, "there", True)
-    return problem or ("" if there else source.status)
-
-
-def _sent(sink: Sink, frame: Frame, trouble: str, console: Console) -> str:
-    """Pass one frame on; a problem is reported once, and returned."""
-    try:
-        sink.send(frame)
-    except TransportError as error:
-        if str(error) != trouble:
-            _tell(console, str(error))
-        return str(error)
-    if trouble:
-        _tell(console, "Sending again.")
-    return ""
+        if over():
+            return
+        frame = passing.source.receive(GLANCE)
 
 
 def _tell(console: Console, text: str) -> None:

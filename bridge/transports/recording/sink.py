@@ -139,6 +139,11 @@ class Recording(TransportBase):
         self._writer = None
 
     @property
+    def written(self) -> int:
+        """How many new frames were recorded, in all files."""
+        return self._count
+
+    @property
     def status(self) -> str:
         """The file, its format and how much was recorded, or why it stopped."""
         film, encoder = self._film, self._encoder

@@ -1,5 +1,6 @@
 """The commands as a user types them: each a process of its own."""
 
+import errno
 import io
 import json
 import os
@@ -26,9 +27,11 @@ from bridge.cli.arguments import parser_of
 from bridge.cli.commands import LISTS, MODELS, main
 from bridge.cli.run import where_osc
 from bridge.cli.send import send_frames
-from bridge.errors import ExitStatus
+from bridge.errors import CommandError, ExitStatus
 from bridge.settings import Settings, unknown_variables
-from bridge.transports import Options, open_source
+from bridge.transports import Options, TransportError, open_sink, open_source
+from bridge.transports.pattern import read_counter
+from bridge.transports.recording.pictures import PictureFiles
 from engine.ipc.ring import RingWriter
 from engine.ipc.segments import PREFIX, folder
 from engine.system.texts import quoted
@@ -96,19 +99,62 @@ def test_a_send_whose_sender_is_not_there_says_what_it_waits_for(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
-def test_a_send_counts_its_seconds_from_the_first_frame(monkeypatch, tmp_path):
-    """However long its source takes to open."""
+def test_a_send_counts_its_seconds_from_the_first_frame_written(monkeypatch, tmp_path):
+    """However long its source and its sink take to open, and the sink to take one."""
+    refusals = iter([TransportError("not yet")] * 20)
 
     def slow(uri, options):
-        time.sleep(1)
+        time.sleep(1.2)
         return open_source(uri, options)
 
+    def slow_too(uri, options):
+        sink = open_sink(uri, options)
+        send = sink.send
+        time.sleep(1.2)
+
+        def balking(frame):
+            if error := next(refusals, None):
+                raise error
+            send(frame)
+
+        sink.send = balking
+        return sink
+
     monkeypatch.setattr("bridge.cli.send.open_source", slow)
-    film = tmp_path / "a.mp4"
-    send_frames("pattern:", f"file:{film}", 1.5, threading.Event(), Console(file=io.StringIO()))
+    monkeypatch.setattr("bridge.cli.send.open_sink", slow_too)
+    film, told = tmp_path / "a.mp4", io.StringIO()
+    send_frames("pattern:", f"file:{film}", 0.7, threading.Event(), Console(file=told))
     with av.open(str(film)) as container:
-        assert 1.3 < container.duration / 1e6 < 10
+        numbers = {read_counter(one.to_ndarray(format="rgba")) for one in container.decode(video=0)}
+        assert 0.5 < container.duration / 1e6 < 10
+    assert told.getvalue().splitlines()[-1] == f"{len(numbers)} frames written."
+
+
+@pytest.mark.parametrize(
+    ("source", "to", "why"),
+    [
+        ("shm:test-nobody", "null:", "waiting for shm:test-nobody"),
+        ("pattern:", "file:{}/%d.png", "Recording to .*png stopped: No space left on device"),
+        ("pattern:", "balky:none", "balky refuses"),
+    ],
+)
+def test_a_send_that_wrote_nothing_fails_and_says_why(monkeypatch, tmp_path, source, to, why):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def refuse(*_):
+        raise TransportError("balky refuses.")
+
+    monkeypatch.setitem(bridge.transports.BUILT_IN, "balky", "tests.support.balky")
+    monkeypatch.setitem(balky.places, "none", balky.Place())
+    monkeypatch.setattr(balky.Balky, "send", refuse)
+    monkeypatch.setattr(PictureFiles, "write", full)
+    monkeypatch.setattr("bridge.cli.send.WAITING", 0.5)
+    monkeypatch.setattr("bridge.cli.send.FIRST", 0.2)
+    told = Console(file=io.StringIO())
+    with pytest.raises(CommandError, match=rf"No frame was written in .* s: {why}.*\.$") as caught:
+        send_frames(source, to.format(tmp_path), 0.1, threading.Event(), told)
+    assert caught.value.status == ExitStatus.FAILED
 
 
 def test_a_send_refuses_its_sink_before_it_waits_for_a_sender(capsys, tmp_path):
