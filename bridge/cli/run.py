@@ -19,11 +19,13 @@ from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
 from bridge.control.osc.server import OscServer
 from bridge.downloads.weights import MissingWeights
 from bridge.errors import CommandError, ExitStatus, UsageError
+from bridge.playout.fallback import FILE
 from bridge.session import Session
 from bridge.settings import Settings, new_token
 from bridge.state import references
 from bridge.state.catalog import installed_catalog
 from bridge.state.change import By, Setter
+from bridge.state.inputs import GUIDES, named
 from bridge.state.store import ParameterError
 from bridge.system import logs
 from bridge.system.aside import Aside, SlowError
@@ -33,7 +35,7 @@ from bridge.system.faults import Faults
 from bridge.system.paths import place
 from bridge.system.ports import taken, tried
 from bridge.system.windows import awake
-from bridge.transports import TransportError, check_sink
+from bridge.transports import TransportError, check_sink, check_source
 from engine.ipc.ring import sweep
 from engine.ipc.segments import RingError
 from engine.system.waking import wake_in_time
@@ -114,8 +116,8 @@ def _token(settings: Settings) -> str:
 
 def session_of(settings: Settings, values: Mapping[str, str]) -> Session:
     """A session that is not started yet; UsageError or CommandError for what it cannot use."""
+    _check_uris(settings)
     try:
-        check_sink(settings.sink_uri)
         session = Session(settings, installed_catalog())
         try:
             given = _with_assets(session, values)
@@ -131,6 +133,22 @@ def session_of(settings: Settings, values: Mapping[str, str]) -> Session:
     except (TransportError, OSError) as error:
         raise CommandError(_sentence(error)) from None
     return session
+
+
+def _check_uris(settings: Settings) -> None:
+    """UsageError for a URI that is wrong whatever it names."""
+    others = {role: uri for role in GUIDES if named(uri := getattr(settings, role))}
+    if settings.fallback.startswith(FILE):
+        others["fallback"] = settings.fallback
+    about = ""
+    try:
+        check_source(settings.source_uri, whole=True)
+        check_sink(settings.sink_uri, whole=True)
+        for name, uri in others.items():
+            about = f"{settings.said(name)}: "
+            check_source(uri, whole=True)
+    except TransportError as error:
+        raise UsageError(f"{about}{error}") from None
 
 
 def _with_assets(session: Session, values: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from bridge.workers.client import WorkerClient
 from bridge.workers.host import EngineHost
 from engine.catalog.rows import Catalog
 from engine.parameters import Value
+from engine.system.texts import did_you_mean
 
 
 class Input:
@@ -126,6 +127,12 @@ class Show(Scene):
         if chosen.startswith(FILE):
             width, height = self._settings.output
             return Clip(chosen, Options(width=width, height=height), self._fit)
+        if chosen not in self._catalog.rows:
+            known = (HOLD, CARD, *self._catalog.rows)
+            raise LookupError(
+                f"--fallback: unknown {chosen!r:.80}; choose {', '.join(known)} or file:CLIP."
+                f"{did_you_mean(chosen, known)}"
+            )
         row = self._catalog[chosen]
 
         def want(wanted: bool) -> None:

@@ -11,6 +11,7 @@ source cannot be opened twice it sets `EXCLUSIVE = True`.
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -185,19 +186,20 @@ def open_source(uri: str, options: Options) -> Source:
     return cast(Source, _opened(uri, SOURCE, options))  # a module of a plug-in has no type
 
 
-def check_source(uri: str) -> None:
+def check_source(uri: str, *, whole: bool = False) -> None:
     """TransportError if a URI is not a usable source, as far as known without reading the disk:
-    the caller must not wait. If the URI has options, a built-in module may be imported.
+    the caller must not wait. If the URI has options, a built-in module may be imported; if
+    `whole`, always, and so its name is checked too.
     """
-    _check(uri, SOURCE)
+    _check(uri, SOURCE, whole)
 
 
-def check_sink(uri: str) -> None:
+def check_sink(uri: str, *, whole: bool = False) -> None:
     """The same for a sink."""
-    _check(uri, SINK)
+    _check(uri, SINK, whole)
 
 
-def _check(uri: str, side: Side) -> None:
+def _check(uri: str, side: Side, whole: bool) -> None:
     if len(uri) > LONGEST_URI:
         raise TransportError(f"A {side.noun}'s URI has at most {LONGEST_URI} characters.")
     name = _module_of(uri, _known(), side)
@@ -205,6 +207,9 @@ def _check(uri: str, side: Side) -> None:
     module = _imported.get(name)
     if module is None and scheme in BUILT_IN and "?" in rest:
         module = _module(scheme, name)
+    elif module is None and scheme in BUILT_IN and whole:
+        with suppress(TransportError):  # of a missing package, which is no fault of the URI
+            module = _module(scheme, name)
     if module is None:
         return
     _checked(uri, module, side)

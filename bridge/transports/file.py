@@ -19,7 +19,10 @@ SLOWEST, FASTEST = 0.001, 240.0  # images per second
 
 
 def check_source(name: str) -> None:
-    """TransportError for invalid options of an image folder; does not read the disk."""
+    """TransportError for a name that no file can have, or invalid options of an image folder; does
+    not read the disk.
+    """
+    _path(name)
     if PACED.fullmatch(name):
         _paced(name)
 

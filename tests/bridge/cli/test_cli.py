@@ -186,7 +186,7 @@ def test_quiet_is_quiet(tmp_path):
         assert process.communicate(timeout=20)[0] == ""
         assert process.returncode == 0
     status, text = refused("run", "-q", "--source", "nothing:", "--folder", str(tmp_path))
-    assert (status, "is not a source" in text) == (1, True)
+    assert (status, "is not a source" in text) == (2, True)
 
 
 @pytest.mark.slow
@@ -238,9 +238,9 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words", "wanted"),
     [
-        ("--source nothing", "is not a source; use one of", 1),
-        ("--source null", "is not a source", 1),
-        ("--sink demo:", "cannot be sent to", 1),
+        ("--source nothing", "is not a source; use one of", 2),
+        ("--source null", "is not a source", 2),
+        ("--sink demo:", "cannot be sent to", 2),
         ("--source file:none.mp4", "none.mp4", 1),
         ("--sink shm:a/b", "not a valid shared memory name", 1),
         ("--pipeline nothing", "choose stylize, passthrough", 2),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -68,6 +69,49 @@ def test_a_wrong_line_is_answered_with_the_cure(typed, told, capsys, tmp_path, m
     assert told in said.err
     assert "usage:" not in said.err, "one sentence, not a page"
     assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    ("flag", "given", "told"),
+    [
+        ("--source", "ftp://x", "'ftp://x' is not a source; use one of spout:, demo:"),
+        ("--source", "spuot:Foo", "Did you mean spout:?"),
+        ("--source", "webcam:0", "'webcam:0' is not a source"),
+        ("--source", "shm:", "shm: is not a valid shared memory name"),
+        ("--source", "file:", "file: needs a path"),
+        ("--control", "shm:a/b", "--control: shm:a/b is not a valid shared memory name"),
+        ("--mask", "smh:x", "Did you mean shm:?"),
+        ("--sink", "out.mp4x", "'out.mp4x' is not a sink"),
+        ("--sink", "camera:0", "camera: cannot be sent to"),
+        ("--fallback", "crad", "--fallback: unknown 'crad'; choose hold, card, "),
+        ("--fallback", "crad", "longlive, streamdiffusionv2, "),
+        ("--fallback", "crad", " or file:CLIP. Did you mean card?"),
+        ("--fallback", "file:", "--fallback: file: needs a path"),
+    ],
+)
+def test_a_wrong_uri_is_a_usage_error_told_before_a_busy_port(
+    flag, given, told, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SPOUT_BRIDGE_FOLDER", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        ends = {"--source": "demo:", "--sink": "null:", flag: given}
+        port = str(busy.getsockname()[1])
+        with pytest.raises(SystemExit) as end:
+            main(["run", "--port", port, *(word for pair in ends.items() for word in pair)])
+    assert told in capsys.readouterr().err
+    assert end.value.code == ExitStatus.USAGE
+
+
+@pytest.mark.parametrize(
+    ("flag", "given"), [("--source", "file:gone.mp4"), ("--fallback", "file:gone.mp4")]
+)
+def test_what_a_right_uri_names_may_be_missing(flag, given, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPOUT_BRIDGE_FOLDER", str(tmp_path))
+    ends = {"--source": "demo:", "--sink": "null:", flag: given}
+    with pytest.raises(SystemExit) as end:
+        main(["run", "--port", "0", *(word for pair in ends.items() for word in pair)])
+    assert "File not found" in capsys.readouterr().err
+    assert end.value.code == ExitStatus.FAILED
 
 
 @pytest.mark.parametrize("words", [["run"], ["bench", "bridge"], []])

@@ -247,7 +247,7 @@ def test_a_fallback_that_cannot_be_is_refused_at_the_start(tmp_path, monkeypatch
     base = ("run", "--port", "0", "--folder", str(tmp_path), "--source", "pattern:",
             "--sink", "null:", "--fallback")  # fmt: skip
     for fallback, words in (
-        ("nonsense", "Unknown pipeline 'nonsense'"),
+        ("nonsense", "unknown 'nonsense'"),
         (f"file:{tmp_path / 'none.mp4'}", "File not found"),
         (f"file:{tmp_path / 'text.mp4'}", "cannot be played"),
         ("longlive", "longlive"),

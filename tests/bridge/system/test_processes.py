@@ -156,7 +156,7 @@ def test_a_console_that_takes_nothing_keeps_no_dead_bridge_dead(tmp_path):
 @pytest.mark.slow
 def test_a_refusal_that_nobody_reads_is_one_all_the_same(tmp_path):
     with unread(tmp_path, "--source", "nothing") as bridge:
-        assert bridge.process.wait(20) == 1
+        assert bridge.process.wait(20) == 2
 
 
 class Held(io.StringIO):
