@@ -12,13 +12,15 @@ from bridge import __version__
 from bridge.cli.completion import SHELLS
 from bridge.errors import UsageError
 from bridge.settings import GROUPS, Settings, shown_default
+from bridge.system.paths import meant
 from engine.parameters import measured
-from engine.system.texts import did_you_mean
+from engine.system.texts import did_you_mean, quoted
 
 Adder: TypeAlias = Callable[..., "Parser"]  # `add_parser` of a group of commands
 
 FOR_EVER = float("inf")
 JSON = "print JSON, for other programs"
+SYNONYMS = {"start": "run", "cameras": "sources"}  # words that others use, and ours
 LEAST_MINUTES = 6  # of `gpu-check`, which is of little use in less
 
 
@@ -60,21 +62,45 @@ class Parser(argparse.ArgumentParser):
         """The parser of the command at the start of these words; UsageError, with a guess, for an
         unknown one.
         """
-        if not self.commands or not words or words[0].startswith("-"):
+        if not self.commands or not words:
             return self
         name, *rest = words
+        if name.startswith("-"):
+            self._check_own(name, rest)
+            return self
         if name not in self.commands:
-            names, guess = ", ".join(self.commands), did_you_mean(name, self.commands)
+            names, guess = ", ".join(self.commands), _guess(name, self.commands)
             of = f"{self.prog.partition(' ')[2]} " if " " in self.prog else ""
             raise UsageError(f"Unknown command {f'{of}{name}'!r:.130}; choose {names}.{guess}")
         return self.commands[name].of(rest)
+
+    def _check_own(self, word: str, rest: Sequence[str]) -> None:
+        """UsageError for a flag before the command, unless it is a flag of this parser."""
+        flag = word.partition("=")[0]
+        if flag == "-h" or any(own.startswith(flag) for own in self.flags):
+            return
+        command = next((word for word in rest if word in self.commands), "COMMAND")
+        raise UsageError(
+            f"{self.prog} does not accept {flag!r:.130} before its command; write "
+            f"`{self.prog} {command}` first, then its flags."
+        )
 
     def refuse_flags(self, unknown: Sequence[str]) -> NoReturn:
         """Raise UsageError for an argument this command does not accept."""
         first = unknown[0]
         flag = first.partition("=")[0]
-        guess = did_you_mean(flag, self.flags) if flag.startswith("-") else ""
+        if flag.startswith("-"):
+            guess = did_you_mean(flag, self.flags)
+        else:
+            source = "--source" in self.flags and ":" in meant(first)
+            guess = f" Did you mean --source {quoted(first)}?" if source else ""
         raise UsageError(f"{self.prog} does not accept {first!r}.{guess} See `{self.prog} --help`.")
+
+
+def _guess(word: str, known: Collection[str]) -> str:
+    """As `did_you_mean`, also for a word that others use."""
+    ours = SYNONYMS.get(word, "")
+    return f" Did you mean {ours}?" if ours in known else did_you_mean(word, known)
 
 
 def one_of(choices: Collection[str], what: str) -> Callable[[str], str]:
@@ -83,7 +109,7 @@ def one_of(choices: Collection[str], what: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text in choices:
             return text
-        guess = did_you_mean(text, choices)
+        guess = _guess(text, choices)
         raise ArgumentTypeError(f"unknown {what} {text!r}; choose {', '.join(choices)}.{guess}")
 
     return read

@@ -30,6 +30,8 @@ from engine.system.installation import pip, with_extra
 
 log = logging.getLogger(__name__)
 
+HELP = {"-h", "--help"}
+
 # Flags of `run` without an environment variable, and what to do instead
 FLAGS_ONLY = {
     "SET": "use `run --set NAME=VALUE`, once for each parameter",
@@ -373,9 +375,12 @@ def _bench_bridge(options: argparse.Namespace, console: Console) -> None:
 
 def _bench_engine(options: argparse.Namespace, console: Console) -> None:
     """In a separate process, which alone may import torch and parses its own flags."""
+    module = "engine.bench"
     if find_spec("torch") is None:
-        raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}.")
-    command = [sys.executable, "-m", "engine.bench", *options.rest]
+        if not HELP.intersection(options.rest):
+            raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}.")
+        module = "engine.bench.options"
+    command = [sys.executable, "-m", module, *options.rest]
     sys.exit(subprocess.run(command, check=False, env=speaking_utf8()).returncode)
 
 

@@ -12,24 +12,23 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from engine import sizes
 from engine.bench import figures
 from engine.bench.faders import changes
 from engine.bench.figures import Figure, Runner
 from engine.bench.machine import Watched, described
+from engine.bench.options import parser_of
 from engine.bench.prompts import pipeline_of, prompt_to_picture, random_text_encoder
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import SPECS, CausalSpec
 from engine.causal.assembly import Parts
 from engine.causal.cuda_graphs import accelerate, way
-from engine.causal.network.attention import KERNELS, attention
+from engine.causal.network.attention import attention
 from engine.causal.network.quantization import measured, quantise, scaled_by_row
 from engine.causal.network.transformer import CausalTransformer
 from engine.causal.network.vace import CONTEXT, Vace, empty_vace
 from engine.causal.network.wan_weights import load_transformer, random_transformer
 from engine.causal.stream import LatentStream
-from engine.causal.vae.streams import KINDS, random_vae
-from engine.cost.fit import pixels
+from engine.causal.vae.streams import random_vae
 from engine.cost.roofline import floor_size, frame_tokens
 from engine.system import builds
 from engine.weights.checkpoint import randomised, read
@@ -39,7 +38,7 @@ TOKENS_OF_A_PROMPT = 24
 
 def main() -> None:
     """Measure and print."""
-    parser = _options()
+    parser = parser_of(_device)
     options = parser.parse_args()
     try:
         _refuse(options)
@@ -199,13 +198,6 @@ def _prompt(stream: LatentStream) -> torch.Tensor:
     return embeddings.to(stream.network.device)
 
 
-def _size(text: str) -> tuple[int, int]:
-    try:
-        return pixels(sizes.exact(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _device(text: str) -> torch.device:
     try:
         device = torch.device(text)
@@ -217,32 +209,6 @@ def _device(text: str) -> torch.device:
     if (device.index or 0) >= count:
         raise argparse.ArgumentTypeError(f"takes {text!r} only where torch finds that device")
     return device
-
-
-def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="spout-bridge bench engine",
-        description="Benchmark a causal pipeline on this machine: its network, then the time "
-        "from a prompt change to its first image.",
-    )
-    parser.add_argument("--pipeline", choices=SPECS, default="longlive")
-    parser.add_argument("--weights", default="random", help="random, or the path of a checkpoint")
-    parser.add_argument("--size", type=_size, default=(576, 320), metavar="WIDTHxHEIGHT")
-    parser.add_argument("--blocks", type=int, default=50, help="number of timed blocks")
-    parser.add_argument("--layers", type=int, default=0, help="default all on CUDA, else 2")
-    parser.add_argument(
-        "--device",
-        type=_device,
-        metavar="DEVICE",
-        help="default: the GPU if any, else cpu",
-    )
-    parser.add_argument("--quantization", choices=["none", "fp8"], default="none")
-    parser.add_argument("--vace", action="store_true", help="with VACE, steering every block")
-    parser.add_argument("--how", choices=["auto", "plain", "graphs", "compiled"], default="auto")
-    parser.add_argument("--attention", choices=["auto", *KERNELS], default="auto")
-    parser.add_argument("--vae", choices=KINDS, help="default wan on CUDA, else tae")
-    parser.add_argument("--json", action="store_true")
-    return parser
 
 
 if __name__ == "__main__":

@@ -31,6 +31,15 @@ UV = f"{PYTHON} -m uv pip install --python {PYTHON}"
         ("runn", "Did you mean run?"),
         ("run --sorce demo:", "spout-bridge run does not accept '--sorce'. Did you mean --source?"),
         ("run --pipline=longlive", "Did you mean --pipeline?"),
+        ("start", "Did you mean run?"),
+        ("start --source demo:", "Did you mean run?"),
+        ("list cameras", "Did you mean sources?"),
+        ("run films/a.mp4", "does not accept 'films/a.mp4'. Did you mean --source films/a.mp4?"),
+        ("run camera:0", "Did you mean --source camera:0?"),
+        ("--fps 30 run", "'--fps' before its command; write `spout-bridge run` first, then"),
+        ("--source=demo:", "'--source' before its command; write `spout-bridge COMMAND` first"),
+        ("-q run", "does not accept '-q' before its command"),
+        ("bench --only osc bridge", "write `spout-bridge bench bridge` first"),
         ("run extra", "spout-bridge run does not accept 'extra'. See `spout-bridge run --help`"),
         ("run --pipeline longlve", "Did you mean longlive?"),
         ("run --set promt=x", "Unknown parameter 'promt'. Did you mean prompt?"),
@@ -124,6 +133,22 @@ def test_help_with_a_command_is_its_help(words, capsys):
         told.append(capsys.readouterr().out)
     assert told[0] == told[1]
     assert " ".join(["usage: spout-bridge", *words]) in told[0]
+
+
+def test_the_help_of_bench_engine_needs_no_extra(monkeypatch, capfd):
+    monkeypatch.setattr("bridge.cli.commands.find_spec", lambda name: None)
+    for flag in ("--help", "-h"):
+        main(["bench", "engine", flag])
+        assert "usage: spout-bridge bench engine" in capfd.readouterr().out
+    with pytest.raises(SystemExit) as end:
+        main(["bench", "engine", "--blocks", "1"])
+    assert end.value.code == ExitStatus.FAILED
+    assert "needs the extra `engine`" in capfd.readouterr().err
+
+
+def test_the_help_of_bench_engine_imports_no_torch():
+    code = "import sys, engine.bench.options as o; o.parser_of(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_a_scheme_that_is_mistyped_is_guessed(capsys, tmp_path, monkeypatch):
