@@ -40,6 +40,12 @@ RATE = 256_000  # bytes per second for all guests
 CREDIT = 16_000  # bytes that guests may receive at once
 PIPELINE = ROOT + "pipeline"
 INPUTS = {ROOT + role: role for role in ROLES}
+PLAIN = (bool, int, float, str)  # types that OSC can carry
+STATES = {
+    f"{ROOT}state/{row.name}": row.name
+    for row in STATUS
+    if isinstance(getattr(Status(), row.name), PLAIN)
+}
 
 Send = Callable[[bytes, Sender], bool]
 
@@ -175,7 +181,7 @@ class Feedback:
         """Answer with the current value of an address; False if it cannot be queried. ValueError
         for too many queries.
         """
-        if address not in self._names and address not in (PIPELINE, *INPUTS):
+        if address not in self._names and address not in (PIPELINE, *INPUTS, *STATES):
             return False
         self.answer({address: None}, asker)
         return True
@@ -206,12 +212,8 @@ class Feedback:
 
     def _state(self) -> dict[str, Value]:
         status = self._desk.status()
-        every = {row.name: getattr(status, row.name) for row in STATUS}
-        told = {n: v for n, v in every.items() if isinstance(v, (bool, int, float, str))}
-        return {
-            **{f"{ROOT}state/{n}": v for n, v in told.items()},
-            f"{ROOT}pipeline": status.pipeline,
-        }
+        told = {address: getattr(status, name) for address, name in STATES.items()}
+        return {**told, PIPELINE: status.pipeline}
 
     def _run(self) -> None:
         repeat(self._step, self._stopped, self._failed, LOOK)
@@ -349,4 +351,6 @@ class _Holding:
             self._status = self._desk.status()
         if address == PIPELINE:
             return self._status.pipeline
+        if address in STATES:
+            return getattr(self._status, STATES[address])
         return self._status.uri_of(INPUTS[address])

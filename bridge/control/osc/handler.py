@@ -423,7 +423,7 @@ class Handler:
                 self._press(address)
         elif address in self._commands:
             self._then.append((address, partial(self._commands[address], arguments, sender)))
-        elif not address.startswith(OURS):
+        elif not address.startswith(OURS) or arguments == ["?"]:
             guess = partial(self._guess, address)
             self.refuse("address", f"Unknown address {address[:80]!r}.", guess=guess)
 

@@ -322,6 +322,25 @@ def test_questions_and_subscriptions_are_answered(o):
         o.heard("/bridge/mix", o.sender)
 
 
+@pytest.mark.parametrize("name", ["state", "fps", "uptime", "frames_new", "error"])
+def test_a_value_of_the_state_is_answered(o, name):
+    o.send(f"/bridge/state/{name}", "?")
+    told = OscMessage(o.sender.recv(65507))
+    assert told.address == f"/bridge/state/{name}"
+    assert isinstance(told.params[0], type(getattr(o.desk.status(), name)))
+
+
+@pytest.mark.parametrize("name", ["nothing", "notes"])
+def test_a_question_for_what_the_state_does_not_send_is_refused(o, name):
+    o.send(f"/bridge/state/{name}", "?")
+    assert f"/bridge/state/{name}" in o.heard("/bridge/error")
+    refused = o.desk.counters.osc_refused
+    o.send(f"/bridge/state/{name}", 1.0)  # as another bridge sends
+    o.send("/bridge/ping")
+    o.heard("/bridge/pong", o.sender)
+    assert o.desk.counters.osc_refused == refused
+
+
 def test_of_too_many_subscribers_the_longest_silent_gives_way_and_is_told(o, monkeypatch):
     socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(9)]
     try:
