@@ -249,7 +249,7 @@ class Session:
             chosen, before = str(getattr(self.settings, guide.role)), left[guide.role]
             why = unguided(row, self._checked(row)) if named(chosen) and not before else ""
             if why:
-                raise TransportError(f"--{guide.role} needs VACE, and {why}.")
+                raise TransportError(f"--{guide.role} cannot be used: {why}.")
             guide.start(before, self._keep)
 
     # The frame path.
@@ -371,7 +371,7 @@ class Session:
             self._receiving.set_source(uri, self._keep)
         else:
             if named(uri) and (why := self._unguided()):
-                raise NotNowError(f"{role} needs VACE, and {why}.")
+                raise NotNowError(f"{role} cannot be used: {why}.")
             self._guides[role].set_source(uri, self._keep)
         self._missed.drop(role)
 
@@ -526,8 +526,8 @@ class Session:
         """What is wrong with control and mask: a sender, or a pipeline without VACE."""
         asked = [guide for guide in self._guides.each if guide.asked]
         if asked and (why := self._unguided()):
-            which = " and ".join(f"{guide.role} {guide.wanted}" for guide in asked)
-            return f"{which} has no effect: {why}."
+            which = " and ".join(f"the {guide.role} {guide.wanted}" for guide in asked)
+            return f"T{which[1:]} {'has' if len(asked) == 1 else 'have'} no effect: {why}."
         return " ".join(guide.trouble for guide in self._guides.each).strip()
 
     def _resumed(self, now: float) -> str:
@@ -712,9 +712,11 @@ def bound(does: Mapping[str, Callable[[], None]]) -> Mapping[str, Action]:
 def unguided(row: PipelineRow, load: Load) -> str:
     """Why a pipeline loaded like this takes no control video or mask; empty if it does."""
     if not row.guided:
-        return f"{row.id} has none; switch to longlive or another that has, with vace_load=true"
+        return (
+            f"{row.id} has no VACE; switch to longlive or another that has it, with vace_load=true"
+        )
     if not getattr(load, row.guided):
-        return f"{row.id} was loaded without it; set {row.guided} first"
+        return f"{row.id} was loaded without VACE; set {row.guided} first"
     return ""
 
 

@@ -68,14 +68,14 @@ class GuideInput(Receiving):
     @property
     def trouble(self) -> str:
         """What is wrong with it, in sentences; empty if all is well."""
-        then = "its last frame is held" if self.newest else "it has no effect before its first"
+        then = "its last frame is held" if self.newest else "it has no effect until its first frame"
         if problem := self.problem:
-            return f"The {self.role} fails; {then}: {problem}"
+            return f"The {self.role} cannot be received: {problem} I{then[1:]}."
         if self.condition != "waiting":
             return ""
         if self.heard:
             return f"The {self.role} {self.wanted} is lost; {then}."
-        then = "the last frame of the one before is held" if self.newest else then
+        then = "the last frame of the previous one is held" if self.newest else then
         return f"The {self.role} {self.wanted} has sent no frame yet; {then}."
 
     def _opened(self, uri: str) -> Source:

@@ -63,7 +63,7 @@ class Receiving(Endpoint[Source]):
             return f"The input {self.uri} is lost; its last frame is held until it is back."
         if self._switched_at is None or perf_counter() - self._switched_at < STILL:
             return ""
-        then = "; the last frame of the input before is held" if self.newest else ""
+        then = "; the last frame of the previous input is held" if self.newest else ""
         return f"The input {self.uri} has sent no frame yet{then}."
 
     @property

@@ -603,7 +603,7 @@ def test_what_only_the_patch_wanted_ends_and_what_was_chosen_since_stays(line, s
 
 
 def test_a_refusal_is_told_while_it_is_wanted_and_tried_again_with_another_pipeline(line, steered):
-    why = "control needs VACE, and one has none."
+    why = "control cannot be used: one has no VACE; switch to two."
     steered("", control="shm:depth")
     line.web.answer(409, why)
     [event] = [event for event in line.tick() if event.kind == "wrong"]

@@ -190,7 +190,7 @@ def test_input_control_and_mask_go_to_a_bridge_and_a_lost_one_is_told(patch, top
         patch.connect(real.port)
         patch.par.Controltop = patch.par.Masktop = top
         # Passthrough has no use for them, and says so for as long as they are wanted.
-        patch.until(lambda: "passthrough has none" in patch.par.Lasterror.eval())
+        patch.until(lambda: "passthrough has no VACE" in patch.par.Lasterror.eval())
         assert patch.par.Controlinput.eval() == ""
         patch.par.Pipeline = "stripes"
         patch.until(lambda: patch.par.Controlinput.eval().startswith(f"live: shm:{name}Control"))

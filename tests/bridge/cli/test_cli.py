@@ -45,7 +45,7 @@ def test_control_and_mask_without_vace_are_refused(monkeypatch, capsys, tmp_path
     begun = ("run", f"--{role}", "pattern:depth", "--sink", "null:", "--folder", str(tmp_path))
     code, told = refused_here(monkeypatch, capsys, *begun, "--port", "0")
     assert code == 1
-    assert f"--{role} needs VACE, and stylize has none; switch to longlive" in told
+    assert f"--{role} cannot be used: stylize has no VACE; switch to longlive" in told
     assert "Traceback" not in told
 
 

@@ -202,8 +202,9 @@ def test_they_are_changed_while_it_runs_and_kept(tmp_path):
             rig.until(lambda: seen(rig, 3)[-1].control in two)
             assert NOTHING not in {each.control for each in made}
             session.set_source(f"file:{tmp_path / 'nothing.mp4'}", "mask")
-            rig.until(lambda: session.status().error.startswith("The mask fails; it has no effect")
+            rig.until(lambda: session.status().error.startswith("The mask cannot be received: ")
                       and "File not found" in session.status().error)  # fmt: skip
+            assert session.status().error.endswith(" It has no effect until its first frame.")
             assert "stays in use" not in session.status().error, "nothing does"
             assert session.status().mask == ""
             session.set_source("none", "mask")
@@ -251,7 +252,7 @@ def test_a_control_that_hangs_or_cannot_be_had_keeps_nobody(tmp_path, monkeypatc
 
 def test_without_vace_they_are_refused_in_a_sentence(tmp_path):
     without = {"load": {"guides": False}, **SIZE}
-    why = "control needs VACE, and stripes was loaded without it; set guides first."
+    why = "control cannot be used: stripes was loaded without VACE; set guides first."
     begins = running_session(tmp_path, CATALOG, control="pattern:depth", **without)
     with pytest.raises(TransportError, match=f"^--{why}$"), begins:
         pass
@@ -266,9 +267,15 @@ def test_without_vace_they_are_refused_in_a_sentence(tmp_path):
         rig.until(lambda: session.status().control_input == "live")
         rig.until(lambda: not session.status().error)
         # A pipeline that has no use for them leaves them as they are, and that is told.
+        session.set_source("pattern:white", "mask")
         session.switch("passthrough")
         rig.until(lambda: session.status().error.startswith(
-            "control pattern:depth has no effect: passthrough has none;"))  # fmt: skip
+            "The control pattern:depth and the mask pattern:white have no effect: passthrough has "
+            "no VACE;"
+        ))  # fmt: skip
+        session.set_source("none", "mask")
+        rig.until(lambda: session.status().error.startswith(
+            "The control pattern:depth has no effect: passthrough has no VACE;"))  # fmt: skip
         assert session.status().control.startswith("pattern:depth")
 
 

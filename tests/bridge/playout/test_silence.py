@@ -13,7 +13,7 @@ from tests.support.guided import CATALOG
 from tests.support.rig import running_session, scene
 
 HERE = "http://127.0.0.1:8000"
-HELD = "; the last frame of the input before is held."
+HELD = "; the last frame of the previous input is held."
 start = partial(running_session, pipeline="passthrough", osc_feedback=())
 
 
@@ -68,8 +68,8 @@ def test_a_control_that_is_switched_to_and_sends_nothing_is_not_called_lost(tmp_
         rig.until(lambda: rig.session.status().control_input == "live")
         rig.session.set_source(f"shm:{second}", "control")
         rig.until(lambda: rig.session.status().error == (
-            f"The control shm:{second} has sent no frame yet; the last frame of the one before is "
-            "held."
+            f"The control shm:{second} has sent no frame yet; the last frame of the previous one "
+            "is held."
         ))  # fmt: skip
         with shm(second, 20):
             rig.until(lambda: not rig.session.status().error)
