@@ -126,7 +126,7 @@ def send_frames(uri: str, to: str, seconds: float, stop: threading.Event, consol
     while not done.wait(GLANCE) and not stop.is_set() and not limit.reached:
         if perf_counter() > tell_at and not opened:
             tell_at = float("inf")
-            _tell(console, f"{uri} or {to} has not opened for {TELL:.0f} s; Ctrl-C to stop.")
+            _tell(console, f"Still waiting for {uri} or {to} to open; Ctrl-C to stop.")
     written = opened[0].written if opened else 0
     closed = done.wait(CLOSING if written else GRACE)
     if failure and isinstance(failure[0], TransportError):

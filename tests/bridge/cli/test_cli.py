@@ -67,7 +67,7 @@ def test_a_send_whose_source_does_not_answer_ends_by_ctrl_c(monkeypatch, kept):
         place.until(f"{kept} begun")
         if kept == "open":
             end = perf_counter() + 10
-            while "balky:send or null: has not opened" not in told.getvalue():
+            while "waiting for balky:send or null: to open;" not in told.getvalue():
                 assert perf_counter() < end, told.getvalue()
                 time.sleep(0.01)
         stop.set()
