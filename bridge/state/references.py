@@ -136,8 +136,8 @@ def refer(folder: Path, given: str) -> str:
             return found[0]
         if (folder / name).is_file():
             raise ValueError(
-                f"{name} is not an image for a reference, which is {KINDS}; for a film or a moving "
-                "image use the input, --source file:PATH."
+                f"{name} is not an image: a reference is {KINDS}. To use a video, make it the "
+                "input: --source file:PATH."
             )
         guess = did_you_mean(name, [text for kept in there for text in (kept, Path(kept).stem)])
         raise ValueError(f"Image {given!r:.130} not found in the assets folder.{guess}")
@@ -182,6 +182,8 @@ def safe(name: str) -> str:
 def check_name(name: str) -> None:
     """Refuse a name that could lead outside the folder, or mean another name on some system."""
     if not _may_be_given(name):
+        if DEVICE.fullmatch(name):
+            raise AssetError(f"{name} is the name of a device on Windows; choose another name.")
         raise AssetError(f"{name!r:.60} is not a valid asset name; {CURE}.")
 
 

@@ -47,7 +47,7 @@ SPELLED = str.maketrans({
     "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D",
     "’": "'", "–": "-", "—": "-",
 })  # fmt: skip
-NAME_TAKES = 'letters (A to Z), digits, inner spaces and signs except / \\ : * ? " < > |'
+NAME_TAKES = 'letters from A to Z, digits, signs except / \\ : * ? " < > |, and spaces between them'
 
 
 def bare(text: str) -> str:

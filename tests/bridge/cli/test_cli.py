@@ -255,7 +255,7 @@ def test_a_port_in_use_is_said_with_who_has_it(tmp_path):
         ("--port 70000", "--port takes a whole number from 0 to 65535, not '70000'.", 2),
         (
             "--name=",
-            "--name takes 1 to 40 letters (A to Z), digits, inner spaces and signs except / \\ :",
+            "--name takes 1 to 40 letters from A to Z, digits, signs except / \\ :",
             2,
         ),
         ("--gpu -1", "--gpu takes a whole number from 0 on, not '-1'.", 2),

@@ -1,6 +1,7 @@
 """Reference images under any file name: saved, listed and found."""
 
 import random
+import re
 import unicodedata
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def test_a_name_that_is_one_s_own_wins_over_one_that_reads_like_it(tmp_path: Pat
     "name",
     [
         "", ".hidden.png", " a.png", "../a.png", "a/b.png", "a\\b.png", "C:a.png", "a*.png",
-        "a?.png", 'a".png', "a<b>.png", "a|b.png", "a\nb.png", "a\x00.png", "con.png", "LPT1",
+        "a?.png", 'a".png', "a<b>.png", "a|b.png", "a\nb.png", "a\x00.png",
         "a..png", "a\u2028b.png", "gnp\u202eexe.png", "\ud83d.png", "x" * 121,
     ],
 )  # fmt: skip
@@ -101,12 +102,22 @@ def test_a_name_that_some_system_takes_otherwise_is_refused_with_the_cure(
         find(tmp_path, name)
 
 
+@pytest.mark.parametrize("name", ["CON.png", "con", "lpt1.jpg", "nul", "Aux.tar.png"])
+def test_a_name_of_a_device_is_refused_as_one(tmp_path: Path, name: str) -> None:
+    device = f"^{re.escape(name)} is the name of a device on Windows; choose another name.$"
+    with pytest.raises(AssetError, match=device) as refused:
+        check_name(name)
+    assert refused.value.status == 400
+    with pytest.raises(ValueError, match="not found in the assets"):
+        refer(tmp_path, name)
+
+
 @pytest.mark.parametrize("name", ["loop.gif", "film.mp4", "scan.tiff"])
 def test_a_file_that_is_no_image_we_read_is_refused_by_its_kind(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"GIF89a")
-    with pytest.raises(ValueError, match="is not an image for a reference, which is PNG") as told:
+    with pytest.raises(ValueError, match="is not an image: a reference is PNG") as told:
         refer(tmp_path, name)
-    assert "use the input, --source file:PATH." in str(told.value)
+    assert str(told.value).endswith(" To use a video, make it the input: --source file:PATH.")
     (tmp_path / "my fox.png").write_bytes(picture())
     with pytest.raises(ValueError, match=r"not found in the assets folder\. Did you mean my fox\?"):
         refer(tmp_path, "my fxo")
