@@ -23,6 +23,7 @@ from engine.files.kinds import LOOK, SUFFIXES, foreign
 from engine.files.loras import ListedLora, LoraFile, LoraFolder
 from engine.system import drives, held
 from engine.system.json_values import is_object
+from engine.system.texts import counted
 
 RECORD = "hashes.json"
 BLOCK = 1 << 22
@@ -334,7 +335,7 @@ def _candidates(folder: Path, artifact: Artifact) -> Iterator[Path]:
 @dataclass(frozen=True, slots=True)
 class MissingFiles:
     """The files that a pipeline is missing, and the free space for them. Sizes in bytes. `unfit`
-    says why those of them that are there cannot be used.
+    says why those that exist cannot be used.
     """
 
     pipeline: str
@@ -351,7 +352,7 @@ class MissingFiles:
         beside = "".join(f" {text}" for text in (*self.unfit.values(), *self.partly))
         room = f" ({size_text(self.free)} free)"
         lacks = (
-            f"{self.pipeline} is missing {_count(len(gone), 'file')}"
+            f"{self.pipeline} is missing {counted(len(gone), 'file')}"
             f"{f' of about {size_text(self.size)}' if self.size else ''}"
         )
         if self.away:
@@ -359,7 +360,7 @@ class MissingFiles:
         if gone:
             lacks = f"{lacks}{room}: {names}."
         else:
-            lacks = f"{self.pipeline} has {_count(len(self.files), 'file')} it cannot use{room}."
+            lacks = f"{self.pipeline} has {counted(len(self.files), 'file')} it cannot use{room}."
         return (
             f"{lacks}{beside} Get "
             f"{'it' if len(self.files) == 1 else 'them'} with `spout-bridge models download "
@@ -381,7 +382,3 @@ def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> Miss
     ]
     free, size = drives.free(library.models), sum(artifact.size for artifact in gone)
     return MissingFiles(pipeline, gone, size, free, unfit, tuple(partly), library.away)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

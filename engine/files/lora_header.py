@@ -25,6 +25,7 @@ from engine.files.lora_keys import (
 )
 from engine.files.safetensors_header import Entry, entries, length_of
 from engine.system import held
+from engine.system.texts import counted
 
 MOST = 5000  # files cached
 HEADER = 1 << 20  # bytes of a header read for a list: parsing more would block
@@ -33,7 +34,7 @@ WAN22_5B = 3072  # its width
 MADE_FOR = {size.dim: f"Wan2.1 {size.name}" for size in (WAN_1_3B, WAN_14B)} | {
     WAN22_5B: "Wan2.2 5B", DEMO.dim: "the demo weights",
 }  # fmt: skip
-NOBODY = "no pipeline here: it "
+NOBODY = "none of these pipelines: it "
 ANOTHER = "another network"
 HALVES = {"down", "up"}
 BLOCK = r"(?:vace_)?blocks_\d+_"
@@ -119,7 +120,9 @@ def _of(tensors: Mapping[str, Entry], name: str) -> LoraHeader:
         told = f"{name} has no values in {nothing:.120}; download it again."
         return LoraHeader(f"{NOBODY}has no values", 0, told)
     if halves <= spoiled:
-        told = ", ".join(f"{count} {why}" for why, count in unused.items() if count)
+        told = ", ".join(
+            f"{why} ({counted(count, 'tensor')})" for why, count in unused.items() if count
+        )
         return LoraHeader(_made_for_others(unused), 0, (
             f"{name} contains no usable LoRA: {told or 'only alphas'}; choose a LoRA made for "
             "Wan2.1 text to video."

@@ -45,9 +45,9 @@ BESIDE = {  # parts that act in addition to the pairs
     "bias": "biases, which are not supported",
     "diff": "full weight differences (.diff), which are not supported",
 }
-INPUTS = "for image or face inputs, which are not supported"
-SECOND = "for the second network of Wan2.2, which is not supported"
-OTHER = "for a network other than the video transformer"
+INPUTS = "tensors for image or face inputs, which are not supported"
+SECOND = "tensors for the second network of Wan2.2, which is not supported"
+OTHER = "tensors for a network other than the video transformer"
 
 BLOCKS = {"blocks", "vace_blocks"}
 WITHIN = ANYWHERE | {"processor"}  # in diffusers' attention layers

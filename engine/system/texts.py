@@ -15,6 +15,11 @@ INSTEAD = "\ufffd"
 LONGEST_GUESSED = 80  # characters of a word that is compared with others
 
 
+def counted(number: int, what: str) -> str:
+    """A number with its noun: 1 layer, 2 layers."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def mended(text: str) -> str:
     """The text with each lone surrogate as U+FFFD; a pair becomes one character."""
     if text.isascii() or not HALF.search(text):

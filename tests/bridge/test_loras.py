@@ -106,7 +106,7 @@ def test_what_does_not_fit_is_refused_at_every_door_before_anything_loads(tmp_pa
         large = "large.safetensors is for Wan2.1 14B and does not fit longlive, which runs Wan2.1"
         for name, status, words in (
             ("large", 409, f"lora_2: {large} 1.3B; choose a LoRA made for Wan2.1 1.3B."),
-            ("lokr", 422, "lokr.safetensors contains no usable LoRA: 1 parts of a LoKr"),
+            ("lokr", 422, "lokr.safetensors contains no usable LoRA: parts of a LoKr"),
             ("page", 422, "page.safetensors is a web page, not the file itself; download it"),
         ):
             answer = client.patch("/api/v1/parameters", json={"lora_2": name})

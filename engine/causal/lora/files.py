@@ -29,6 +29,7 @@ from engine.files.lora_keys import (
     flattened,
     parsed,
 )  # fmt: skip
+from engine.system.texts import counted
 from engine.weights.checkpoint import read
 from engine.weights.finite import largest
 from engine.weights.headers import NESTS
@@ -38,7 +39,7 @@ STEEPEST = 1000.0  # maximum of alpha / rank: trainers write up to about 10
 LORA_NESTS = ("generator_lora", *NESTS)  # the first is used by LongLive's own file
 
 LONE = "alphas without matrices"
-UNKNOWN = "not of a linear layer of this network"
+UNKNOWN = "tensors that belong to no linear layer of this network"
 
 # Parts of a layer's path, diffusers' to Wan's, replaced in this order
 WAN_NAMES = {
@@ -304,18 +305,18 @@ def _strength(
 
 def _summary(strengths: list[_Strength]) -> str:
     """How strong the layers of a LoRA are, and where that is stored, in a few words."""
-    layers = f"{len(strengths)} layers"
+    layers = counted(len(strengths), "layer")
     told = [strength for strength in strengths if strength.alpha is not None]
     if not told:
-        return f"{layers} without an alpha, used unscaled"
+        return f"{layers} without an alpha, so with a scale of 1"
     alphas = _range([strength.alpha or 0.0 for strength in told])
     ranks = _range([strength.rank for strength in told])
     stabilised = ", rank-stabilised" if any(strength.stabilised for strength in told) else ""
     origins = " and ".join(dict.fromkeys(strength.origin for strength in told))
     lacks = len(strengths) - len(told)
-    rest = f"; {lacks} of them without one, used unscaled" if lacks else ""
+    rest = f"; {lacks} of them without an alpha, so with a scale of 1" if lacks else ""
     idle = sum(strength.alpha == 0 for strength in told)
-    still = f"; {idle} of them have no effect, because their alpha is 0" if idle else ""
+    still = f"; {idle} of them without effect (alpha 0)" if idle else ""
     return f"{layers} with alpha {alphas} of rank {ranks}{stabilised}, from {origins}{rest}{still}"
 
 
@@ -373,4 +374,6 @@ def _told(unused: Mapping[str, str]) -> str:
     """The unused keys by reason: a count and the first few keys of each."""
     reasons = dict.fromkeys(unused.values())
     groups = {why: [key for key, reason in unused.items() if reason == why] for why in reasons}
-    return ", ".join(f"{len(keys)} {why} ({first_few(keys)})" for why, keys in groups.items())
+    return ", ".join(
+        f"{why} ({counted(len(keys), 'tensor')}: {first_few(keys)})" for why, keys in groups.items()
+    )

@@ -258,7 +258,7 @@ def test_keys_of_vace_without_vace_are_told() -> None:
     adapter = match_adapter(tensors, wan)
     assert set(adapter.pairs) == {"blocks.0.attn1.to_q"}
     assert set(adapter.unused) == {key for key in tensors if key.startswith("vace_blocks")}
-    assert "2 not of a linear layer of this network (vace_blocks.0.self" in adapter.remark
+    assert "linear layer of this network (2 tensors: vace_blocks.0.self" in adapter.remark
 
 
 def test_a_file_of_another_network_names_itself_and_its_keys(tmp_path: Path) -> None:
@@ -268,7 +268,8 @@ def test_a_file_of_another_network_names_itself_and_its_keys(tmp_path: Path) -> 
     with pytest.raises(CheckpointError) as told:
         load_adapter(path, empty_network())
     message = str(told.value)
-    assert message.startswith(f"{path} contains no LoRA for this network: 5 not of a linear layer")
+    assert message.startswith(f"{path} contains no LoRA for this network: tensors that")
+    assert "linear layer of this network (5 tensors: " in message
     assert all(key in message for key in keys[:3])
     assert "and 2 more" in message
     assert "choose a LoRA" in message
@@ -287,12 +288,12 @@ def test_what_is_not_supported_is_named_and_the_rest_is_used() -> None:
         "blocks.0.self_attn.k.diff": "full weight differences",
         "blocks.0.ffn.2.diff_b": "full weight differences",
         "diffusion_model.patch_embedding.diff": "full weight differences",
-        "blocks.0.cross_attn.k_img.lora_A.weight": "for image or face inputs",
-        "diffusion_model.img_emb.proj.1.lora_down.weight": "for image or face inputs",
-        "face_adapter.fuser_blocks.0.linear2.lora_A.weight": "for image or face inputs",
+        "blocks.0.cross_attn.k_img.lora_A.weight": "tensors for image or face inputs",
+        "diffusion_model.img_emb.proj.1.lora_down.weight": "tensors for image or face inputs",
+        "face_adapter.fuser_blocks.0.linear2.lora_A.weight": "tensors for image or face inputs",
         "blocks.0.self_attn.v.alpha": "alphas without matrices",
         "blocks.0.self_attn.o.hada_w1_a": "parts of a LoHa",
-        "patch_embedding.lora_A.weight": "not of a linear layer",
+        "patch_embedding.lora_A.weight": "tensors that belong to no linear layer",
     }
     dora = pairs(names, wan)
     adapter = match_adapter(plain | dora | dict.fromkeys(reasons, torch.ones(1)), wan)
@@ -302,7 +303,9 @@ def test_what_is_not_supported_is_named_and_the_rest_is_used() -> None:
         assert adapter.unused[key].startswith(reason)
         assert reason in adapter.remark
     assert all(adapter.unused[key].startswith("parts of a DoRA") for key in dora)
-    with pytest.raises(CheckpointError, match=r"6 parts of a DoRA.*2 full weight differences"):
+    with pytest.raises(
+        CheckpointError, match=r"parts of a DoRA.*\(6 tensors: .*differences.*\(2 tensors: "
+    ):
         match_adapter(dora | dict.fromkeys(list(reasons)[:4], torch.ones(1)), wan)
 
 

@@ -98,7 +98,7 @@ def test_the_report_says_the_alpha_and_where_it_stands(tmp_path: Path) -> None:
         path = spelling.save(tmp_path / str(number))
         told[spelling.name] = load_adapter(path, network()).alphas
     assert told["kohya"] == "20 layers with alpha 2 of rank 4, from its tensors"
-    assert told["prefix ''"] == "20 layers without an alpha, used unscaled"
+    assert told["prefix ''"] == "20 layers without an alpha, so with a scale of 1"
     assert told["patterns in diffusers' metadata"] == (
         "20 layers with alpha 1 to 8 of rank 4, from its metadata"
     )
@@ -124,7 +124,8 @@ def test_two_networks_of_a_file_are_told_apart(tmp_path: Path) -> None:
         adapter = match_adapter(tensors, network())
         assert len(adapter.pairs) == 20
         assert set(adapter.unused) == {key for key in tensors if key.startswith(other)}
-        assert f"40 {why}" in adapter.remark
+        assert f"tensors {why}" in adapter.remark
+        assert "(40 tensors: " in adapter.remark
 
 
 def test_a_config_counts_for_its_own_file_alone(tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ def test_a_config_that_does_not_count_is_noted(tmp_path: Path) -> None:
     """Of another rank, of one of several files, or no file at all."""
     spelling = Spelling("its", peft(""), config={"lora_alpha": 64, "r": 64})
     path, config = spelling.save(tmp_path), tmp_path / "adapter_config.json"
-    beside = "20 layers without an alpha, used unscaled; adapter_config.json next to it "
+    beside = "20 layers without an alpha, so with a scale of 1; adapter_config.json next to it "
     for prepare, words in (
         (lambda: None, "is for a LoRA of rank 64, but this one has rank 4, so it is ignored"),
         (lambda: (config.unlink(), config.mkdir()), "is not a file and is ignored"),
@@ -207,8 +208,7 @@ def test_a_config_that_does_not_count_is_noted(tmp_path: Path) -> None:
 def test_alphas_that_silence_or_deafen_are_told(tmp_path: Path) -> None:
     still = load_adapter(Spelling("0", kohya("lora_unet_", value=0.0)).save(tmp_path), network())
     assert still.alphas == (
-        "20 layers with alpha 0 of rank 4, from its tensors; 20 of them have no effect, because "
-        "their alpha is 0"
+        "20 layers with alpha 0 of rank 4, from its tensors; 20 of them without effect (alpha 0)"
     )
     for number, loud in enumerate((
         Spelling("tensors", kohya("lora_unet_", value=1e30)),
@@ -300,3 +300,16 @@ def test_matrices_of_fewer_bits_count_as_they_are(dtype: torch.dtype, tmp_path: 
         key, (down, up) = f"{layer.path}.weight", (layer.down.to(dtype), layer.up.to(dtype))
         wanted = state[key].double() + 0.5 * up.double() @ down.double()
         torch.testing.assert_close(found[key].double(), wanted, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spell", "words"),
+    [
+        (peft(""), "1 layer without an alpha, so with a scale of 1"),
+        (kohya("lora_unet_"), "1 layer with alpha 2 of rank 4, from its tensors"),
+        (kohya("lora_unet_", value=0.0), "1 layer with alpha 0 of rank 4, from its tensors; 1 of "
+                                         "them without effect (alpha 0)"),
+    ],
+)  # fmt: skip
+def test_a_single_layer_is_told_as_one(spell: Any, words: str) -> None:
+    assert match_adapter(spell(next(layers())), network()).alphas == words

@@ -151,14 +151,16 @@ def test_the_list_says_size_date_and_what_fits(home, library):
     assert (found["13"].size, found["13"].modified) == (seen.st_size, seen.st_mtime)
     assert {name: lora.made_for for name, lora in found.items()} == {
         "13": "Wan2.1 1.3B", "14": "Wan2.1 14B", "22": "Wan2.2 5B", "flux": "another network",
-        "kohya": "Wan2.1 1.3B", "diffusers": "Wan2.1 14B", "lokr": "no pipeline here: it is a LoKr",
-        "dora": "no pipeline here: it is a DoRA", "high": "Wan2.2",
+        "kohya": "Wan2.1 1.3B", "diffusers": "Wan2.1 14B", "high": "Wan2.2",
+        "lokr": "none of these pipelines: it is a LoKr",
+        "dora": "none of these pipelines: it is a DoRA",
         **dict.fromkeys(
             ("broken", "odd"),
-            "no pipeline here: it is damaged, truncated or not a .safetensors file",
+            "none of these pipelines: it is damaged, truncated or not a .safetensors file",
         ),
-        "pickle": "", "empty": "no pipeline here: it is empty", "ffn": "Wan2.1 14B",
-        "page": "no pipeline here: it is a web page, not the file itself", "cross": "Wan2.1 14B",
+        "pickle": "", "empty": "none of these pipelines: it is empty", "ffn": "Wan2.1 14B",
+        "page": "none of these pipelines: it is a web page, not the file itself",
+        "cross": "Wan2.1 14B",
     }  # fmt: skip
     assert set(found["13"].fits) == {"longlive", "streamdiffusionv2", "reward-forcing"}
     assert found["14"].fits == ["krea-realtime-video"]
@@ -200,15 +202,15 @@ def shortened(path):
 
 NO_LORAS = {
     "a LoKr": (lambda path: lora_file(path, 0, **{"lycoris_blocks_0_attn1_to_k.lokr_w1": [4, 4]}),
-               r": 1 parts of a LoKr, which is not supported; choose"),
+               r": parts of a LoKr, which is not supported \(1 tensor\); choose"),
     "a GLoRA": (lambda path: lora_file(path, 0, **{"blocks.0.self_attn.q.a1.weight": [4, 4]}),
-                r": 1 parts of a GLoRA, which is not supported; choose"),
+                r": parts of a GLoRA, which is not supported \(1 tensor\); choose"),
     "whole differences": (lambda path: lora_file(path, 0, **{"blocks.0.ffn.0.diff": [4, 4]}),
-                          r": 1 full weight differences \(.diff\), which are not supported"),
+                          r": full weight differences \(.diff\), which are not supported \(1 t"),
     "Flux": (lambda path: lora_file(path, 3072, "transformer.single_transformer_blocks.0.to_q"),
-             ": 2 for a network other than the video transformer; choose"),
+             r": tensors for a network other than the video transformer \(2 tensors\); choose"),
     "Wan2.2": (lambda path: lora_file(path, 5120, "transformer_2.blocks.0.attn1.to_q"),
-               ": 2 for the second network of Wan2.2, which is not supported; choose"),
+               r": tensors for the second .* Wan2.2, which is not supported \(2 tensors\); choose"),
     "bits": (lambda path: lora_file(path, 1536, dtype="I8"),
              r"is quantised: blocks.0.* contains integers \(int8\); choose the bf16"),
     "a page": (lambda path: path.write_text("<html>Sign in</html>"), "is a web page, not the file"),

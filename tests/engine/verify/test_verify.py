@@ -129,7 +129,7 @@ def test_a_lora_with_scales_is_checked_without_reading_them() -> None:
     tensors = {f"{key}.lora_{name}.weight": tensor for name, tensor in pair.items()}
     tensors |= {f"{key}.alpha": torch.tensor(4.0), "other": torch.zeros(1)}
     remark = check("lora", ROW, {k: t.to("meta") for k, t in tensors.items()}, "x.safetensors")
-    assert remark.startswith("Not used from x.safetensors: 1 not of a linear layer")
+    assert remark.startswith("Not used from x.safetensors: tensors that belong to no linear")
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
