@@ -88,5 +88,5 @@ class CurrentNames:
         values = self.values.get(name, {})
         if not isinstance(value, str) or value not in values:
             return value
-        tell_once(f"{name} {value}", f"{name} {values[value]}")
+        tell_once(f"{name}: {value}", str(values[value]))
         return values[value]

@@ -62,8 +62,8 @@ class Restore:
         elif self._journal.unread:
             self.told = self._journal.unread
         elif left:
-            end, wins = ("ended normally", "the command line wins over it") if left.well else (
-                "crashed", "it wins over the command line")  # fmt: skip
+            end, wins = ("ended normally", "the command line overrides it") if left.well else (
+                "crashed", "it overrides the command line")  # fmt: skip
             self.told = f"Restored the look of the last run, which {end}: {wins}."
         if self.told:
             log.info("%s", self.told)

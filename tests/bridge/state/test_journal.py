@@ -75,7 +75,9 @@ def test_after_a_normal_end_what_the_command_names_wins(tmp_path):
     assert (session.store.snapshot.values["mix"], pipeline, source) == (
         0.25, "painter", "pattern:kept")  # fmt: skip
     assert session.store.snapshot.values["size"] == "32x32"
-    assert "ended normally" in session.restored
+    assert session.restored == (
+        "Restored the look of the last run, which ended normally: the command line overrides it."
+    )
     session, pipeline, source = restored(
         tmp_path, {"mix": 0.75}, pipeline="passthrough", source="demo:", size="64x64"
     )

@@ -73,8 +73,10 @@ def test_a_store_takes_both_names_and_tells_once(row, caplog):
     assert store.snapshot.values[row.new] == value
     assert row.old not in store.snapshot.values
     for old, new in row.values.items():
+        caplog.clear()
         assert store.update({row.old: old}) == {row.new: new}
         assert store.update({row.new: old}, lenient=True) == {row.new: new}
+        assert told(caplog)[0].startswith(f"{row.new}: {old} is now called {new}; the old name ")
 
 
 def test_a_name_and_its_name_of_before_at_once_are_refused():
