@@ -14,7 +14,7 @@ WITH_COMMAS = re.compile(r"\s*[0-9]{1,4}(?:,[0-9]{1,2})?\s*")
 AROUND = "[](){}<>\"'` \t\r\n"  # brackets and quotes that may surround a list
 OPENS = "[({<"  # these begin a list, even of one level
 EXAMPLE = "1000,750,500"
-KIND = f"at most {MOST} numbers falling from {NOISIEST} to 0 such as {EXAMPLE}, or a count"
+KIND = f"at most {MOST} levels from {NOISIEST} down such as {EXAMPLE}, or a number of steps"
 
 
 def canonical(text: str) -> str:
@@ -41,15 +41,15 @@ def levels(text: str) -> tuple[float, ...]:
     if len(found) == 1 and (found[0] <= MOST or listed.strip(" '\"`\t\r\n")[0] not in OPENS):
         return _alone(found[0], parts[0])
     if len(found) > MOST:
-        raise ValueError(f"takes at most {MOST} numbers, not {len(found)}")
+        raise ValueError(f"takes at most {MOST} levels, not {len(found)}")
     if max(found) <= 1 and any("." in part for part in parts):
         whole = canonical(",".join(f"{NOISIEST * level:g}" for level in found))
         raise ValueError(f"counts from {NOISIEST} down, not from 1; write {whole}")
     if found[0] > NOISIEST:
         raise ValueError(f"takes {KIND}, not {text!r:.80}")
     if list(found) != sorted(found, reverse=True):
-        falling = ",".join(f"{level:g}" for level in sorted(found, reverse=True))
-        raise ValueError(f"falls from noise to image; write {falling}")
+        descending = ",".join(f"{level:g}" for level in sorted(found, reverse=True))
+        raise ValueError(f"must descend from noise to image; write {descending}")
     return found
 
 
@@ -68,7 +68,7 @@ def _alone(number: float, written: str) -> tuple[float, ...]:
         return evenly(int(number))
     one = f"; [{number:g}] is one level" if MOST < number < NOISIEST else ""
     raise ValueError(
-        f"takes how many steps, 1 to {MOST}, or their levels such as {EXAMPLE}, not "
+        f"takes a number of steps from 1 to {MOST}, or levels such as {EXAMPLE}, not "
         f"{written!r:.80} alone{one}"
     )
 
