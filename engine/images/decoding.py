@@ -32,7 +32,7 @@ THINNEST = 4096  # largest aspect ratio of an image, either way
 # Files often mistaken for images or videos, by their first bytes, and the cure
 INSTEAD = f"save it as one of {KINDS}"
 PAGE = "a web page", "get the file itself, with the download link on that page"
-POINTER = "a Git LFS pointer, not the file itself", "get the file with `git lfs pull`"
+POINTER = "a Git LFS pointer", "get the file itself with `git lfs pull`"
 ANSWER = "a server's response saved as a file", "get the file itself"
 NO_FILMS = {
     b"<!doctype html": PAGE, b"<html": PAGE, b"<head": PAGE, b"<body": PAGE,
@@ -174,7 +174,9 @@ def checked(data: bytes, name: str = "The image") -> Header:
         what, cure = otherwise(data, NO_PICTURES) or ("", "save it as one of these")
         raise PictureError(f"{name} is {what and f'{what}, '}not {KINDS}; {cure}.", 415)
     if found.width < 1 or found.height < 1:
-        raise PictureError(f"{name} is {found.kind} without a size; save it again.", 415)
+        raise PictureError(
+            f"{name} is damaged: its {found.kind} header gives no size; save it again.", 415
+        )
     if thin := too_thin(found.width, found.height):
         raise PictureError(f"{name} is {found.kind} of {thin}.", 413)
     if found.width * found.height > found.most:

@@ -333,6 +333,13 @@ def test_what_is_no_such_picture_is_refused_in_a_sentence(data, status):
     assert re.fullmatch(r"The image .*\.", str(refused.value))
 
 
+def test_an_image_whose_header_gives_no_size_is_damaged():
+    data = bytearray(encoded(".png"))
+    data[16:24] = bytes(8)
+    with pytest.raises(PictureError, match=r"is damaged: its PNG header gives no size; save it ag"):
+        decoded(bytes(data), WHOLE)
+
+
 FOREIGN = {
     "a web page": [b"<!DOCTYPE html><html>", b"\xef\xbb\xbf\r\n <html lang=en>", b"<HEAD><title>x"],
     "a Git LFS pointer": [b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2"],
@@ -352,6 +359,7 @@ def test_what_is_no_picture_is_called_by_its_true_name(name, data):
         decoded(data, WHOLE, "The image 'a.png'")
     told = str(caught.value)
     assert told.startswith(f"The image 'a.png' is {name}")
+    assert told.count(", not ") == 1
     assert ", not PNG, JPEG, WebP, BMP or AVIF; " in told
     assert caught.value.status == 415
 
