@@ -111,7 +111,7 @@ class Recording(TransportBase):
             return
         except (FFmpegError, OSError) as error:
             full = error.errno == errno.ENOSPC
-            why = f"{error.strerror or error}{', so make room' if full else ''}"
+            why = f"{error.strerror or error}{'. Make room' if full else ''}"
             self._end(why, Room.of(self._path.parent) if full else None)
             return
         except FullError as error:
@@ -332,7 +332,7 @@ class FullError(TransportError):
     """The disk is too full; the text asks for room."""
 
     def __init__(self, room: Room) -> None:
-        super().__init__(f"only {_megabytes(room.free)} are free on the disk, so make room")
+        super().__init__(f"only {_megabytes(room.free)} are free on the disk. Make room")
         self.room = room
 
 

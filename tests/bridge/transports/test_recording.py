@@ -428,7 +428,7 @@ def test_a_disk_that_fills_ends_the_recording_until_there_is_room(tmp_path, cloc
         disk["free"] = sink.LEAST - 1
         last = clock.run(recording, 3, first=last)
         left = {file: file.stat().st_size for file in tmp_path.iterdir()}
-        why = f"to {tmp_path / name} stopped: only 199 MB are free on the disk, so make room"
+        why = f"to {tmp_path / name} stopped: only 199 MB are free on the disk. Make room"
         assert why in recording.problem
         assert recording.problem.endswith("it continues in a new file once 400 MB are free.")
         disk["free"] = sink.LEAST + 1  # no room to speak of
@@ -666,7 +666,7 @@ def test_a_recording_that_ended_is_told_until_it_goes_on(tmp_path, monkeypatch):
             count = len(sent)
             while len(sent) < count + 60:  # a second, with several tries
                 assert rig.session.status().error == (
-                    f"Recording to {path} stopped: No space left on device, so make room; it "
+                    f"Recording to {path} stopped: No space left on device. Make room; it "
                     "continues in a new file as soon as one can be written."
                 )
                 time.sleep(0.02)
