@@ -101,7 +101,7 @@ class Status:
     source: str = status_field("", "URI and status of the source.")
     sink: str = status_field("", "Where frames are sent, under the name to pick.")
     stuck: int = status_field(
-        0, "Sources and sinks abandoned in a driver or disk that does not respond.", "", "gauge"
+        0, "Sources and sinks given up because a driver or disk does not respond.", "", "gauge"
     )
     alarm_problem: str = status_field("", "Why the last alarm was not delivered; empty if it was.")
     engine_size: str = status_field("", "Size the engine works at.", "px")
