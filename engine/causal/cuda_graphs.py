@@ -2,8 +2,8 @@
 
 A pass launches hundreds of kernels; at small sizes launching them one by one takes longer than
 they run. A graph launches them at once. It is captured when the stream is warmed up
-(`engine/causal/warmup.py`), or when its shape is seen for the second time; a pass writes the same
-slots each time it runs, so warming up on it changes nothing.
+(`engine/causal/warmup.py`), or when its shape is seen for the second time. A pass writes the same
+slots each time it runs, so warming up with it changes nothing.
 
 Some kernels escape a capture, and the graph then replays a stale result without an error. So each
 graph is compared with plain passes before it is used, and one pass in `CHECK_EVERY` after that.
@@ -37,7 +37,7 @@ class Captured(Protocol):
     """A captured pass."""
 
     def replay(self, latents: Tensor, timesteps: Tensor) -> Tensor:
-        """The flow of a pass; it holds until the next replay of any graph."""
+        """The flow of a pass, valid until the next replay of any graph."""
         ...
 
 
@@ -45,11 +45,11 @@ Capture: TypeAlias = Callable[[Run, PassShape, Tensor, Tensor], Captured]
 
 
 def accelerate(stream: LatentStream, how: How = "auto", capture: Capture | None = None) -> str:
-    """Make a stream run its passes the fastest way that its device has; return the way's name.
+    """Make a stream run its passes in the fastest way on its device; return the way's name.
 
-    `auto` takes CUDA graphs on CUDA, of compiled layers where Triton is installed, and plain
-    passes elsewhere. ImportError or RuntimeError, with the cure, where one that is asked for by
-    name cannot run.
+    `auto` chooses CUDA graphs on CUDA, with compiled layers if Triton is installed, and plain
+    passes elsewhere. ImportError or RuntimeError, with the cure, if a way requested by name
+    cannot run.
     """
     chosen = way(how, stream.network.device.type)
     if chosen == "compiled":
@@ -73,8 +73,8 @@ def way(how: How, device: str) -> How:
 
 
 class Graphs:
-    """Runs the passes of `run` as graphs that were proven to equal it. A flow holds until the next
-    pass.
+    """Runs the passes of `run` as graphs that were proven to give equal results. A flow is valid
+    until the next pass.
     """
 
     def __init__(self, run: Run, capture: Capture, check_every: int = CHECK_EVERY) -> None:
@@ -95,8 +95,8 @@ class Graphs:
         return f"A captured CUDA graph gave another result than the pass itself, so {told} plainly."
 
     def __call__(self, plan: PassShape, latents: Tensor, timesteps: Tensor) -> Tensor:
-        """The flow of a pass; see `CausalTransformer.forward`. RungFailed where a graph differs
-        from the pass, now that its results are shown.
+        """The flow of a pass; see `CausalTransformer.forward`. RungFailed if a graph differs
+        from the pass, because frames are already shown.
         """
         graph = self._captured.get(plan)
         if graph is None:
@@ -119,8 +119,8 @@ class Graphs:
         return flow
 
     def warm(self, plan: PassShape, latents: Tensor, timesteps: Tensor) -> None:
-        """Capture a pass and prove the graph, before anything of it is shown; a graph that differs
-        is thrown away, and `problem` says so.
+        """Capture a pass and prove its graph before any result is shown; a graph that differs is
+        thrown away, and `problem` says so.
         """
         if plan not in self._captured and len(self._captured) < MOST_GRAPHS:
             self._proven(plan, latents, timesteps)
@@ -163,7 +163,7 @@ class CudaGraphs:
 
 
 class GraphPool:
-    """Captures calls as CUDA graphs that share memory: a result holds until the next replay."""
+    """Captures calls as CUDA graphs that share memory: a result is valid until the next replay."""
 
     def __init__(self) -> None:
         self._handle = torch.cuda.graph_pool_handle()
@@ -205,7 +205,7 @@ class CudaGraph:
 
 @contextmanager
 def nothing_collected() -> Generator[None]:
-    """No cycle is collected meanwhile: to destroy one graph invalidates another's capture."""
+    """Pause garbage collection: destroying one graph would invalidate another's capture."""
     collects = gc.isenabled()
     gc.disable()
     try:

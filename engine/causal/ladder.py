@@ -1,10 +1,10 @@
-"""The ladder: from the fastest way to run passes down to the plainest, and what failed before.
+"""The ladder: ways to run passes, from the fastest to the plainest, and those that failed before.
 
 A rung is a way (compiled layers, CUDA graphs, plain passes) with an attention kernel. A stream is
-warmed up on the highest rung that is not known to fail here; where that fails with an error, the
-next lower one is tried in place. A rung that takes the whole process down cannot report that, so it
-is written down as being tried before, and the next worker finds that and starts one rung lower.
-Once frames are shown the rung never changes: the worker ends, and the next one starts lower.
+warmed up on the highest rung that is not known to fail here; if that fails with an error, the next
+lower one is tried in the same process. A rung that crashes the process cannot report that, so it is
+noted as `trying` first; the next worker reads the note and starts one rung lower. Once frames are
+shown the rung never changes: the worker ends, and the next one starts lower.
 """
 
 import hashlib
@@ -53,9 +53,9 @@ class Rung:
 
 
 def rungs(load: CausalLoad, device: torch.device) -> tuple[Rung, ...]:
-    """The rungs of a device, from what `load` asks for down to plain passes with torch's kernel.
+    """The rungs of a device, from what `load` requests down to plain passes with torch's kernel.
 
-    What is asked for by name is kept longest. Errors as `way` and `kernel_for`.
+    What was requested by name is given up last. Raises as `way` and `kernel_for`.
     """
     first, kernel = way(load.passes, device.type), kernel_for(load.attention, device)
     ways = list(WAYS)[list(WAYS).index(first) :]
@@ -66,13 +66,13 @@ def rungs(load: CausalLoad, device: torch.device) -> tuple[Rung, ...]:
 
 
 class Record:
-    """What is known of the rungs on this card with these versions, kept in a file.
+    """What is known about the rungs on this card with these versions, kept in a file.
 
     Each rung is `trying`, with the process that tries it, `works`, or `failed`, with the reason.
     """
 
     def __init__(self, folder: Path | None, about: Mapping[str, str]) -> None:
-        """`folder` is made when it is needed; without one nothing outlives this process."""
+        """`folder` is created when needed; without one the record lasts as long as this process."""
         named = json.dumps(about, sort_keys=True)
         digest = hashlib.sha256(named.encode()).hexdigest()[:16]
         self.file = folder / f"{digest}.json" if folder else None
@@ -81,7 +81,7 @@ class Record:
         self._known = self._read()
 
     def failure(self, rung: Rung) -> str:
-        """Why a rung is not used, or empty."""
+        """Why a rung is not used; empty if it may be."""
         entry = self._known.get(str(rung), {})
         if entry.get("state") == "failed":
             return str(entry.get("why", "")) or "it failed"
@@ -94,7 +94,7 @@ class Record:
         return self._known.get(str(rung), {}).get("state") == "works"
 
     def note(self, rung: Rung, state: Literal["trying", "works", "failed"], why: str = "") -> bool:
-        """Write down the state of a rung; False where that could not be written."""
+        """Write down the state of a rung; False if it could not be written."""
         entry: dict[str, Any] = {"state": state}
         if state == "trying":
             entry |= {"pid": os.getpid(), "born": psutil.Process().create_time()}
@@ -105,7 +105,7 @@ class Record:
             return self._write(self._known)
 
     def forget(self, rung: Rung) -> None:
-        """Forget that this process tries a rung. Any thread."""
+        """Remove the note that this process tries a rung. Any thread."""
         with self._writing:
             known = self._read()
             entry = known.get(str(rung), {})
@@ -138,12 +138,12 @@ class Record:
 
 
 class Ladder:
-    """Where a pipeline stands. Used by the worker's main thread."""
+    """The rung that a pipeline runs on. Used by the worker's main thread."""
 
     def __init__(
         self, rungs: tuple[Rung, ...], record: Record, trying: Callable[[str], None]
     ) -> None:
-        """`trying` is told what is being tried, if that is written down, and "" once it works."""
+        """`trying` is called with the rung being tried, if that was noted, and "" once it works."""
         self._rungs, self._record, self._trying = list(rungs), record, trying
         self.remarks: list[str] = []
         self._shown = False
@@ -167,7 +167,7 @@ class Ladder:
             self._trying(str(self.rung) if written else "")
 
     def stop(self) -> None:
-        """The process is asked to end: dying of that says nothing about the rung. Any thread."""
+        """The process was asked to end: its end says nothing about the rung. Any thread."""
         self._record.forget(self.rung)
 
     def held(self) -> None:
@@ -179,9 +179,9 @@ class Ladder:
             self._trying("")
 
     def failed(self, error: Exception) -> None:
-        """Take the next lower rung after an error; RungFailed where frames are shown already. The
-        error itself where no rung is left, and where none is to blame: memory ran out, or the
-        CUDA context is lost, so that the next process finds this rung marked as being tried.
+        """Take the next lower rung after an error; RungFailed if frames are already shown. Raises
+        the error itself if no rung is left or the rung is not to blame: memory ran out, or the CUDA
+        context is lost, and then the next process finds this rung noted as `trying`.
         """
         words = str(error).strip() or "no reason given"
         why = f"{type(error).__name__}: {words.splitlines()[0]}"
@@ -198,7 +198,7 @@ class Ladder:
 
     @contextmanager
     def watched(self) -> Generator[None]:
-        """What fails in here while frames are made is the rung's fault; raises as `failed`."""
+        """An error inside, while frames are made, is blamed on the rung; raises as `failed`."""
         try:
             yield
         except Exception as error:
@@ -213,7 +213,7 @@ class Ladder:
 
 
 def about(device: torch.device, row: str) -> dict[str, str]:
-    """What the rungs of a row depend on: card, driver and versions."""
+    """What decides whether a row's rungs work: card, CUDA and package versions."""
     found = {"row": row, "device": device.type}
     if device.type == "cuda":
         found["card"] = torch.cuda.get_device_name(device)

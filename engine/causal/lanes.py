@@ -1,4 +1,4 @@
-"""Lanes: queues of work on the device, beside the one in which frames are made.
+"""Lanes: queues of work on the device, next to the one in which frames are made.
 
 A lane is a CUDA stream (here a stream is a series of latents). On a CPU work is done when the call
 returns, so there is nothing to queue and nothing to wait for: the same code runs with `Inline`.
@@ -20,8 +20,8 @@ class Point(Protocol):
         ...
 
     def precede(self, result: Tensor) -> None:
-        """Let all that the caller queues from now on come after it. `result`, which was made before
-        it in the lane, may be used there.
+        """Make everything that the caller queues from now on wait for it. `result`, which was made
+        before it in the lane, may be used there.
         """
         ...
 
@@ -34,19 +34,19 @@ class Lane(Protocol):
     ahead: int
 
     def queued(self) -> AbstractContextManager[object]:
-        """Work that is called in here is queued in this lane."""
+        """Work launched inside is queued in this lane."""
         ...
 
     def follow(self) -> None:
-        """Let what is queued here next come after all that the caller has queued."""
+        """Make what is queued here next wait for everything that the caller has queued."""
         ...
 
     def point(self) -> Point:
-        """The end of the queue as it is now."""
+        """The current end of the queue."""
         ...
 
     def buffer(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """Memory on the host that the device copies to without anybody waiting."""
+        """Memory on the host that the device can copy to in the background."""
         ...
 
 
@@ -56,7 +56,7 @@ def lane(device: torch.device) -> Lane:
 
 
 class CudaLane:
-    """A CUDA stream. What its device has queued when it is made is done before anything in it."""
+    """A CUDA stream. It starts after all work that its device had queued when it was created."""
 
     ahead = 1
 
@@ -124,10 +124,10 @@ class Inline:
 
 
 class Passed:
-    """A point before which all is done."""
+    """A point that has been reached already."""
 
     def wait(self) -> None:
         """There is nothing to wait for."""
 
     def precede(self, result: Tensor) -> None:
-        """Everything comes after it."""
+        """Nothing to do: all later work runs after it."""

@@ -1,9 +1,9 @@
 """Runs: the stream that is shown, and the one being prepared to replace it.
 
 A run has one size and one number of batched steps. What it needs is compiled and captured before
-it is shown: of the very first run while the pipeline warms up, of any later one in a thread, while
-the old run goes on. So a change that needs new programs is shown when they are ready, and nothing
-is compiled in between.
+it is shown: for the very first run while the pipeline warms up, for any later one in a thread while
+the old run continues. So a change that needs new programs is shown once they are ready, and frames
+never wait for a compiler.
 """
 
 import threading
@@ -69,7 +69,7 @@ class StreamRun:
 
     @property
     def compiles(self) -> bool:
-        """Whether a pass takes long when it runs for the first time."""
+        """Whether the first run of a pass takes long."""
         return self.how != "plain"
 
     def passes(self, controls: Controls) -> tuple[PassShape, ...]:
@@ -81,7 +81,7 @@ class StreamRun:
         return self._known[controls]
 
     def missing(self, controls: Controls) -> list[PassShape]:
-        """Those that are not warm."""
+        """The passes that are not warm."""
         return [plan for plan in self.passes(controls) if plan not in self.warm]
 
     def warm_up(self, plans: Iterable[PassShape], progress: Progress) -> None:
@@ -95,7 +95,7 @@ class StreamRun:
             self.warm.add(plan)
 
     def warm_up_vae(self, progress: Progress) -> None:
-        """Have the VAE run as graphs too, where that is faster; it never fails for it."""
+        """Run the VAE as graphs too, if that is faster; if they fail, it runs without."""
         if self.compiles:
             progress("VAE", 0.0, 1.0)
             self.vae_graphs.warm(*self.stream.shape[1:])
@@ -171,7 +171,7 @@ class Runs:
 
     @property
     def warmth(self) -> str:
-        """How many of the passes that may come are warm; empty where passes need no warming."""
+        """How many of the expected passes are warm; empty if passes need no warming."""
         run, asked = self.current, self._asked
         if run is None or asked is None or not run.compiles:
             return ""
@@ -189,7 +189,7 @@ class Runs:
         return " ".join(filter(None, (passes, run.vae_graphs.problem)))
 
     def close(self) -> None:
-        """Let go of everything; a thread that still prepares ends by itself."""
+        """Release everything; a thread that is still preparing ends by itself."""
         self.current = self._job = None
 
     def _built(self, request: Request) -> StreamRun:
@@ -228,12 +228,12 @@ class Runs:
         run: StreamRun | None,
         about: Sequence[PassShape] | Request,
     ) -> None:
-        """Start a job, unless one runs: then what is still wanted after it starts later."""
+        """Start a job unless one is running; what is still needed then starts later."""
         if self._job is None:
             self._job = _Job(work, run, about)
 
     def _collect(self) -> None:
-        """Take over what the thread has prepared."""
+        """Use what the thread has prepared."""
         job = self._job
         if job is None or not job.done:
             return

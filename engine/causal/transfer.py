@@ -1,7 +1,7 @@
-"""Images to the device, as the tensor that the VAE takes, and decoded pixels back as images.
+"""Copy images to the device, as the VAE's input tensor, and decoded pixels back as images.
 
 The copies to the host run in a lane of their own: while one latent's pixels are copied, the next
-latent is decoded. Nothing here waits for more than the copy that it hands over.
+latent is decoded. Nothing here waits for any copy but the one that it returns.
 """
 
 import weakref
@@ -30,7 +30,7 @@ def to_tensor(images: Sequence[Image], device: torch.device) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """A latent's images on their way: `done` is passed once both host tensors are complete."""
+    """A latent's images being copied: `done` is reached once both host tensors are complete."""
 
     images: Tensor  # (frames, H, W, 4), bytes, on the host
     usable: Tensor  # a bool, on the host
@@ -41,7 +41,7 @@ class _Copy:
 class ImageReader:
     """Decoded pixels to images: the bytes are made on the device and copied in a lane.
 
-    The host memory is a ring: a buffer is used again once none of its images is in use any more.
+    The host memory is a ring: a buffer is reused once none of its images is in use.
     """
 
     def __init__(self, lane: Lane) -> None:
@@ -77,7 +77,7 @@ class ImageReader:
         return _Copy(copy, flag, (images, usable), lane.point())
 
     def _buffer(self, shape: torch.Size) -> Tensor:
-        """A free buffer of that shape; those of another are given up."""
+        """A free buffer of that shape; buffers of other shapes are dropped."""
         while self._free:
             buffer = self._free.popleft()
             if buffer.shape == shape:

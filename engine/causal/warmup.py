@@ -1,8 +1,8 @@
 """Warming up: which shapes of pass a stream will run, and running each once before it is shown.
 
 The first pass of a shape compiles layers and captures a graph, which takes seconds. The shapes are
-found by a rehearsal: the same `LatentStream` makes a few blocks on `meta`, where nothing is
-computed, and notes its passes. So they are what the stream does, and no list beside it.
+found by a rehearsal: the same `LatentStream` makes a few blocks on the `meta` device, where nothing
+is computed, and notes its passes. So no separate list of shapes has to be kept in step with it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ META = torch.device("meta")
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What of the controls decides the shapes of a stream's passes.
+    """The controls that decide the shapes of a stream's passes.
 
     video           whether blocks start from a video
     references      images that VACE is shown; None where it rests
@@ -90,7 +90,7 @@ def shapes(
 
 
 def _inputs(stream: LatentStream, controls: Controls) -> BlockInputs:
-    """Inputs of a block that hold no numbers."""
+    """Inputs of a block on the `meta` device, which have shapes but no values."""
     spec, (channels, height, width) = stream.spec, stream.shape
     levels = Schedule(spec.shift).levels(next(iter(spec.steps.values())))
     levels = levels[:1] * stream.rows if spec.batch_steps else levels[:1]
@@ -112,8 +112,8 @@ def _inputs(stream: LatentStream, controls: Controls) -> BlockInputs:
 
 
 def warm(stream: LatentStream, plan: PassShape) -> None:
-    """Run a pass of that shape, whose result is not used: its layers are compiled, its graph is
-    captured. What the stream remembers stays as it is.
+    """Run a pass of that shape and discard its result: its layers are compiled and its graph is
+    captured. The stream's history does not change.
     """
     channels, height, width = stream.shape
     device = stream.network.device
@@ -130,8 +130,8 @@ def warm(stream: LatentStream, plan: PassShape) -> None:
 def compile_layers(stream: LatentStream, plans: Iterable[PassShape]) -> None:
     """Compile the layers of these passes beside a stream that is in use, in another thread.
 
-    It takes a stream of its own with two layers, which share the weights: the first layer of a
-    network and a later one are given tensors of different strides.
+    It uses a stream of its own with two layers, which share the weights: the tensors that the first
+    layer of a network gets have other strides than those of later layers.
     """
     spec = stream.spec
     size = replace(spec.network, layers=2, vace_layers=(0, 1) if stream.hints else ())
