@@ -25,7 +25,7 @@ log = logging.getLogger("SpoutBridge")
 PATIENCE = 3.0  # seconds for an answer
 LOOK = 0.5  # seconds between process checks
 LAST_LINES = 3  # of a log, shown in a message
-ELSE = "\0"  # instead of a line: connected to another bridge
+ELSE = "\0"  # in place of a log line: the component is connected to another bridge
 ELSEWHERE = (
     "Install spout-bridge here, then paste the line from `spout-bridge td` into the Textport."
 )

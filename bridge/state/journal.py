@@ -187,7 +187,7 @@ class Journal:
             pause.wait(PERIOD)
 
     def _write(self, kept: Kept) -> str:
-        """Replace the file; why that failed, in one sentence."""
+        """Replace the file. Return why that failed, in a sentence; empty if it did not."""
         data = {"values": dict(kept.values), "pipeline": kept.pipeline,
                 **{role: getattr(kept, role) for role in ROLES}, "ended": kept.ended}  # fmt: skip
         try:

@@ -51,7 +51,9 @@ class Missed:
     def __init__(
         self, store: ParameterStore, stamp: Callable[[str], object] = lambda name: None
     ) -> None:
-        """`stamp` returns what changes with the LoRA of a name, None if it cannot be read now."""
+        """`stamp` returns a value that changes whenever the named LoRA's file does, or None if the
+        file cannot be read now.
+        """
         self._store = store
         self._stamp = stamp
         self._gone: dict[str, _Gone] = {}

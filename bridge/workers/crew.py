@@ -67,13 +67,13 @@ class Crew:
             self._retire(old)
 
     def end_coming(self) -> None:
-        """The coming worker is no longer wanted."""
+        """End the coming worker, which is no longer needed."""
         given_up, self.coming = self.coming, None
         if given_up:
             self._retire(given_up)
 
     def end_spare(self) -> None:
-        """The fallback is no longer wanted."""
+        """End the fallback's worker, which is no longer needed."""
         spare, self.spare = self.spare, None
         if spare:
             self._retire(spare)

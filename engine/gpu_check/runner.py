@@ -85,7 +85,7 @@ class _Process:
         }
 
     def outcome(self, budget: float, left: float) -> tuple[Outcome, str]:
-        """Run it for at most `budget` seconds from when torch is imported, and `left` in all."""
+        """Run it: `budget` seconds at most once torch is imported, and `left` seconds in all."""
         began = perf_counter()
         status, in_time = self._run(budget, began + left)
         seconds = perf_counter() - began

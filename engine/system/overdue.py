@@ -1,5 +1,5 @@
-"""How long a worker or a block may give no sign of life, judged by a process that may itself have
-been suspended.
+"""How long a worker or a block may give no sign of life, as measured by a process that may itself
+have been suspended.
 
 Pure logic with times in seconds, so that it can be tested without a clock; the bridge uses it for
 its workers, and a worker for its own passes.
@@ -29,7 +29,7 @@ class Overdue:
         self._doubted: tuple[float, float] | None = None  # the last sign, and since when
 
     def sign(self, now: float) -> None:
-        """There was a sign of life."""
+        """Note a sign of life."""
         self._since = now
 
     def late(self, now: float) -> bool:

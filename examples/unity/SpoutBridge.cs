@@ -350,8 +350,8 @@ public sealed class SpoutBridgeOsc : IDisposable
         return whole.ToArray();
     }
 
-    /// <summary>All messages in a packet whose first value is of type i, f or s. Damaged data ends
-    /// the reading.</summary>
+    /// <summary>All messages in a packet whose first value is of type i, f or s. Reading stops at
+    /// damaged data.</summary>
     public static List<KeyValuePair<string, object>> Decode(byte[] data)
     {
         var found = new List<KeyValuePair<string, object>>();
