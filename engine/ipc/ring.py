@@ -50,6 +50,7 @@ from engine.system.closing import Closing
 
 VERSION = 1
 LARGEST = 8192 * 8192  # pixels; never allocate more on another program's word
+CURE = "correct its sender or choose another name"
 LAYOUT = struct.Struct("<8s4I5Q")  # of the header
 HEAD, PID, STALE = 4, 5, 7  # offsets in the header, in u64
 LOCK, INDEX, TIME, TAG = 0, 1, 2, 3  # offsets in a slot, in u64
@@ -92,16 +93,29 @@ class Header:
         """Read the first bytes of a segment of `size` bytes; NoRing if it is not a ring, or claims
         to be larger than it is.
         """
-        if len(data) == HEADER:
-            magic, version, *numbers = LAYOUT.unpack(data)
-            found = cls(*numbers)
-            if magic == MAGIC and version == VERSION and found.size <= size and found._is_sound():
-                return found
-        raise NoRing(f"{PREFIX}{name} is no frame segment of spout-bridge, version {VERSION}.")
+        if len(data) < HEADER or data[:8] != MAGIC:
+            raise NoRing(f"{PREFIX}{name} is not a frame segment of spout-bridge; {CURE}.")
+        _, version, *numbers = LAYOUT.unpack(data)
+        if version != VERSION:
+            raise NoRing(f"{PREFIX}{name} has version {version} instead of {VERSION}; {CURE}.")
+        found = cls(*numbers)
+        if flaw := found._flaw(size):
+            raise NoRing(f"The header of {PREFIX}{name} is wrong: {flaw}; {CURE}.")
+        return found
 
-    def _is_sound(self) -> bool:
-        fits = self.stride % 8 == 0 and self.stride >= 64 + self.width * self.height * 4
-        return fits and min(self.slots, self.width, self.height) > 0
+    def _flaw(self, size: int) -> str:
+        """What cannot be true of a segment of this size, in a few words; else empty."""
+        for what in ("slots", "width", "height"):
+            if getattr(self, what) == 0:
+                return f"{what} is 0"
+        needed = 64 + self.width * self.height * 4
+        if self.stride < needed:
+            return f"stride is {self.stride}, and {self.width}x{self.height} needs {needed}"
+        if self.stride % 8:
+            return f"stride is {self.stride}, not a multiple of 8"
+        if self.size > size:
+            return f"its {self.slots} slots need {self.size} bytes, and the segment has {size}"
+        return ""
 
     def pack(self) -> bytes:
         """The header's bytes in a segment."""

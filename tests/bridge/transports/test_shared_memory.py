@@ -5,6 +5,8 @@ the docstring of engine/ipc/ring.py.
 """
 
 import os
+import random
+import re
 import shutil
 import stat
 import struct
@@ -384,6 +386,28 @@ def test_whatever_has_the_name_nobody_waits_or_ends(kind):
                 sink.send(Frame(base(64, 48), 0.0, 1))
                 assert np.array_equal(source.receive(30).image, base(64, 48))
                 assert source.problem == ""
+
+
+@FILES
+def test_whatever_a_header_says_is_read_or_refused_in_a_sentence():
+    """Fields of any value, in a file of any length."""
+    chance = random.Random(7)
+    values = [0, 1, 2, 8, 48, 64, 12_352, 60_000, 2**31, 2**32 - 1]
+    path = path_of("test-any")
+    try:
+        for _ in range(300):
+            slots, width, height, at = chance.choices(values, k=4)
+            stride = chance.choice([*values[1:], 2**63, 2**64 - 1])
+            size = chance.randrange(100_000)
+            sparse(path, header(slots, width, height, head=at, stride=stride), size)
+            try:
+                with PublicReader("test-any") as reader:
+                    assert reader.newest() is None
+            except RingError as error:
+                told = str(error)
+                assert re.fullmatch("The header of .* is wrong: .*; correct .*|.* says .*", told)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @FILES
