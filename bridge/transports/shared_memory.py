@@ -9,7 +9,7 @@ from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import TransportBase
 from engine.ipc.public_ring import PublicReader, PublicWriter
 from engine.ipc.ring import Header, Slot, is_alive, look
-from engine.ipc.segments import RingError, is_young, public_names
+from engine.ipc.segments import YOUNG, RingError, is_young, public_names
 
 LONGEST_NAME = 80  # characters
 SLOTS = 4
@@ -20,6 +20,7 @@ MOST_NAMES = 9  # tried in place of a lost name
 LOOK_AROUND, LOOK_FOR = 0.25, 0.02  # seconds between checks of who owns the name: attached, waiting
 
 
+TORN = "its newest frame is never complete; its sender must set stride, head and lock correctly."
 HOLES = "its frames have holes; another program cut the file, or its sender skips bytes."
 
 
@@ -32,7 +33,8 @@ class SharedMemorySource(TransportBase):
         self._last: Slot | None = None  # of this segment
         self._index = 0
         self._came = self._look_at = 0.0
-        self._problem = ""
+        self._flaw = ""  # of the segment
+        self._flawed_at = 0.0  # since when; 0 while it has none
 
     def receive(self, timeout: float) -> Frame | None:
         """The newest frame if it differs from the last one."""
@@ -62,7 +64,9 @@ class SharedMemorySource(TransportBase):
     @property
     def status(self) -> str:
         """Who sends what."""
-        ring = self._ring
+        ring, flaw = self._ring, self._flaw
+        if flaw:
+            return f"invalid: {flaw.rstrip('.')}"
         if ring is None:
             return f"waiting for shm:{self._name}"
         return f"{ring.width}x{ring.height} from process {ring.writer}"
@@ -70,7 +74,8 @@ class SharedMemorySource(TransportBase):
     @property
     def problem(self) -> str:
         """Why the segment gives no frames."""
-        return self._problem
+        flaw = self._flaw
+        return f"shm:{self._name}: {flaw}" if flaw else ""
 
     def _pause(self, now: float) -> float:
         if self._ring is None:
@@ -96,10 +101,11 @@ class SharedMemorySource(TransportBase):
         if head == (last.number + 1 if last else 0):
             return None
         slot = ring.newest()
-        self._problem = f"shm:{self._name}: {HOLES}" if ring.has_holes else ""
         if slot is None:
+            self._tell(HOLES if ring.has_holes else TORN, at_once=ring.has_holes)
             return None
         self._last = slot
+        self._flaw, self._flawed_at = "", 0.0
         # Index 0 means that the sender does not count images: all of its frames are new.
         return None if last and slot.index == last.index != 0 else slot
 
@@ -122,19 +128,26 @@ class SharedMemorySource(TransportBase):
 
     def _attach(self) -> PublicReader | None:
         """The segment of this name if its writer is running."""
-        self._problem = ""
         try:
             ring = PublicReader(self._name)
         except FileNotFoundError:
+            self._flaw, self._flawed_at = "", 0.0
             return None
         except RingError as error:
             # A segment being created is not a ring yet.
-            self._problem = "" if is_young(self._name) else f"shm:{self._name}: {error}"
+            self._tell(str(error), at_once=not is_young(self._name))
             return None
+        self._flaw, self._flawed_at = "", 0.0
         if is_alive(ring.writer):
             return ring
         ring.close()
         return None
+
+    def _tell(self, flaw: str, at_once: bool) -> None:
+        """Report what is wrong with the segment, if it may not pass, or has not yet."""
+        now = perf_counter()
+        self._flawed_at = self._flawed_at or now
+        self._flaw = flaw if at_once or now - self._flawed_at >= YOUNG else ""
 
 
 class SharedMemorySink(TransportBase):

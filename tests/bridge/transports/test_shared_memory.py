@@ -388,6 +388,50 @@ def test_whatever_has_the_name_nobody_waits_or_ends(kind):
                 assert source.problem == ""
 
 
+LIES = {
+    "wide": (header(width=60_000, stride=12_352), "stride is 12352, and 60000x48 needs 11520064"),
+    "flat": (header(height=0), "height is 0"),
+    "no slots": (header(slots=0), "slots is 0"),
+    "many slots": (header(slots=9), "its 9 slots need 111232 bytes, and the segment has 37120"),
+    "short stride": (header(stride=12_000), "stride is 12000, and 64x48 needs 12352"),
+    "odd stride": (header(stride=12_353), "stride is 12353, not a multiple of 8"),
+    "other version": (b"SPBRIDGE\x02" + header()[9:], "has version 2 instead of 1"),
+    "noise": (np.random.default_rng(5).bytes(64), "is not a frame segment of spout-bridge"),
+    "large": (header(60_000, 60_000, 60_000, stride=8), "stride is 8, and 60000x60000 needs"),
+    "no lock": (header(head=7), "its newest frame is never complete"),
+    "wrong stride": (header(stride=12_360, slots=2, head=7), "its newest frame is never complete"),
+    "lying head": (header(head=2**64 - 1), "its newest frame is never complete"),
+}
+
+
+@FILES
+@pytest.mark.parametrize("kind", LIES)
+def test_a_sender_that_lies_is_told_what_is_wrong_even_while_it_writes(monkeypatch, kind):
+    monkeypatch.setattr("bridge.transports.shared_memory.YOUNG", 0.1)
+    head, why = LIES[kind]
+    path = path_of("test-lie")
+    try:
+        sparse(path, head, 64 + 3 * (64 + 64 * 48 * 4))
+        with open_source("shm:test-lie", Options()) as source:
+            end = perf_counter() + 20
+            while not source.problem:
+                assert perf_counter() < end
+                path.touch()  # as a sender does: never older than a moment
+                assert source.receive(0.02) is None
+            assert why in source.status
+            assert source.status.startswith("invalid: ")
+            assert source.problem.startswith("shm:test-lie: ")
+            assert why in source.problem
+            with open_sink("shm:test-lie-2", Options(width=64, height=48)) as sink:
+                sink.send(Frame(base(64, 48), 0.0, 1))
+                path_of("test-lie-2").replace(path)
+                assert np.array_equal(source.receive(30).image, base(64, 48))
+                assert source.problem == ""
+                assert source.status == f"64x48 from process {os.getpid()}"
+    finally:
+        path.unlink(missing_ok=True)
+
+
 @FILES
 def test_whatever_a_header_says_is_read_or_refused_in_a_sentence():
     """Fields of any value, in a file of any length."""
@@ -430,7 +474,10 @@ def test_the_bridge_starts_among_odd_files_says_so_and_takes_up_a_sender_who_com
          odd("test-among", "fifo") as path:  # fmt: skip
         options = "--source", "shm:test-among", "--sink", "null:", "--pipeline", "passthrough"
         with running(tmp_path, *options) as bridge:
-            bridge.until(lambda state: "spout-bridge-test-among is not a file" in state["error"])
+            state = bridge.until(
+                lambda state: "spout-bridge-test-among is not a file" in state["error"]
+            )
+            assert state["source"].startswith("shm:test-among · invalid: ")
             offered = {row["uri"] for row in bridge.ask("sources")}
             assert not any("test-among" in uri for uri in offered)
             with open_sink("shm:test-among", Options(width=64, height=48)) as sink:
