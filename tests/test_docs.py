@@ -496,7 +496,9 @@ def test_every_command_line_is_one_that_the_program_takes(name, shown, capsys, m
                 pytest.fail(f"spout-bridge {shlex.join(words)}: {told}")
             continue
         if options.command == "bench engine":
-            flags = "".join(path.read_text("utf-8") for path in (ROOT / "engine/bench").glob("*.py"))
+            flags = "".join(
+                path.read_text("utf-8") for path in (ROOT / "engine/bench").glob("*.py")
+            )
             assert all(f'"{word}"' in flags for word in rest if word.startswith("--")), words
             continue
         assert not rest, words
