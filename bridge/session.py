@@ -609,17 +609,27 @@ class Session:
         new = {**old, **changes}
         before, after = checked_load(row, old, {}), checked_load(row, new, {})
         size, was = (str(values.get("size", AUTO)) for values in (new, old))
-        name = "size" if "size" in changes else concerned[0]
+
+        def cause(fault: Callable[[Load, str], object]) -> str:
+            """The change without which there is no fault; the first if there are more."""
+            for name in concerned:
+                other = {**new, name: old[name]}
+                if not fault(checked_load(row, other, {}), str(other.get("size", AUTO))):
+                    return name
+            return concerned[0]
+
         if misfits := self.weights.misfits(row, after):
+            name = cause(lambda load, _: self.weights.misfits(row, load))
             return {place if place in changes else name: why for place, why in misfits.items()}
         why = self._too_much(row, after, size)
         # a change that frees memory is allowed even if it does not free enough
         helps = _area(size) < _area(was) or (size == was and self._too_much(row, before, was))
         if why and not helps:
+            name = cause(lambda load, size: self._too_much(row, load, size))
             return {name: f"{name} {changes[name]}: {why}."}
         had_all = before != after and not self.weights.lack(row, before)
         if had_all and (lack := self.weights.lack(row, after)):
-            return {name: str(lack)}
+            return {cause(lambda load, _: self.weights.lack(row, load)): str(lack)}
         return {}
 
     def _too_much(self, row: PipelineRow, load: Load, size: str) -> str:

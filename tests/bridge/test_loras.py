@@ -14,8 +14,10 @@ from bridge.control.http.guard import Rules
 from bridge.state.change import By, Setter
 from bridge.state.store import ParameterError
 from bridge.workers.machine import LocalMachine
+from engine.catalog.artifacts import Artifact
 from engine.catalog.controls import PassthroughParameters
 from engine.catalog.rows import BUILT_IN, Catalog
+from engine.catalog.specs import DEMO
 from tests.support.lora_files import lora_file
 from tests.support.machine import PLENTY, StagedMachine
 from tests.support.rig import running_session, scene
@@ -130,6 +132,32 @@ def test_what_does_not_fit_is_refused_at_every_door_before_anything_loads(tmp_pa
         offered = {row["name"]: row["fits"] for row in client.get("/api/v1/loras").json()}
         assert not any(offered.values()), "none is for the demo weights, which any would run now"
         assert rig.session.status().worker == worker, "nothing was loaded in vain"
+
+
+def test_the_change_that_lacks_files_is_named_among_others(tmp_path, comfy):
+    lora_file(comfy / "toy.safetensors", DEMO.dim)
+    file = Artifact("authors/model", "files/net.safetensors", 1)
+    row = replace(
+        shown("longlive"), needs=lambda load: {"network": file} if load.weights == "real" else {}
+    )
+    given = {"weights": "demo", "lora_1": "toy"}
+    machine = partial(StagedMachine, there=PLENTY)
+    with (
+        running_session(tmp_path / "data", Catalog((row,)), given, machine, pipeline="longlive",
+                        osc_feedback=()) as rig,
+        TestClient(create_app(rig.session, Rules()), HERE) as client,
+    ):  # fmt: skip
+        rig.put(scene(64, 48))
+        rig.running("longlive")
+        for changes in (
+            {"lora_1": "", "weights": "real"},
+            {"weights": "real", "lora_1": ""},
+            {"vae": "tae", "lora_1": "", "weights": "real", "quantization": "fp8"},
+        ):
+            answer = client.patch("/api/v1/parameters", json=changes)
+            assert answer.status_code == 409
+            assert [each["loc"] for each in answer.json()["detail"]] == [["body", "weights"]]
+            assert "longlive is missing 1 file" in answer.text
 
 
 def test_one_that_is_still_coming_is_refused_and_taken_when_it_is_whole(tmp_path, comfy):
