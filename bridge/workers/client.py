@@ -33,6 +33,7 @@ from bridge.system import logs
 from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent, speaking_utf8
 from bridge.workers.cache import PARTS
 from engine.catalog.rows import PipelineRow
+from engine.files.library import PLACES
 from engine.ipc.channel import BridgeChannel, bridge_end
 from engine.ipc.messages import (
     MEANING,
@@ -98,6 +99,22 @@ class WorkerConfig:
     load: Load
     hang_s: float
     load_s: float
+
+
+def not_loaded(orders: WorkerConfig, runs: WorkerConfig, why: str) -> str:
+    """The sentence for a request that failed while `runs` continues; `why` is a sentence. If only
+    LoRAs differ, they are named: the pipeline itself is loaded.
+    """
+    old, new = runs.load.model_dump(), orders.load.model_dump()
+    changed = [name for name in new if new[name] != old.get(name)]
+    loras = [str(new[name]) for name in changed if new[name]]
+    if runs.row.id != orders.row.id or not loras or not {*PLACES}.issuperset(changed):
+        return f"{orders.row.id} could not be loaded: {why}"
+    kept = [str(old[name]) for name in changed if old[name]]
+    what, them = ("LoRA", "it") if len(loras) == 1 else ("LoRAs", "them")
+    stays = "stays" if len(kept) == 1 else "stay"
+    rest = f"{' and '.join(kept)} {stays}" if kept else f"{orders.row.id} continues without {them}"
+    return f"{what} {' and '.join(loras)} could not be loaded: {why.rstrip('.')}; {rest}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -611,7 +628,7 @@ class WorkerClient:
         self.state, self.loaded = EngineState.WARMUP, True  # as the worker reports next
         if isinstance(message, PipelineKept):
             text = message.text + (logs.see() if message.unforeseen else "")
-            return SwapFailed(orders, f"{orders.row.id} could not be loaded: {text}")
+            return SwapFailed(orders, not_loaded(orders, self.orders, text))
         self.orders, self.row = orders, orders.row
         self.inbox = Mailbox(max(4, 4 * self.row.block))
         return SwapDone(orders)

@@ -32,6 +32,7 @@ from bridge.workers.client import (
     WorkerClient,
     WorkerConfig,
     WorkerGone,
+    not_loaded,
 )
 from bridge.workers.crew import Crew
 from bridge.workers.feeder import Feeder
@@ -503,7 +504,7 @@ class EngineHost:
             self._spare_ended(link.why())
             return
         if loading:
-            self._troubles.refuse(f"{loading.row.id} could not be loaded: {link.why()}")
+            self._troubles.refuse(not_loaded(loading, link.orders, link.why()))
         if link.swapping and link.swapping is not loading:
             link.orders = link.swapping  # requested, and not the cause of death
         link.swapping = None
@@ -513,11 +514,12 @@ class EngineHost:
             self._seed()
         elif link is self.coming and self.current:
             self._crew.coming = None
-            self._troubles.refuse(f"{link.row.id} could not be loaded: {link.why()}")
+            runs = self.current.orders
+            self._troubles.refuse(not_loaded(link.orders, runs, link.why()))
             log.error(self.refused)
-            self._kept(Unloadable.of(link), self.current.orders)
+            self._kept(Unloadable.of(link), runs)
         elif link is self.coming and self._before:
-            self._troubles.refuse(f"{link.row.id} could not be loaded: {link.why()}")
+            self._troubles.refuse(not_loaded(link.orders, self._before, link.why()))
             orders, self._before, self._rolled_back = self._before, None, True
             self._kept(Unloadable.of(link), orders)
             self._crew.coming = self._try(orders)

@@ -114,7 +114,9 @@ def test_one_that_is_replaced_by_another_bad_one_is_waited_for_further(start, mo
         shown(rig)
         worker = rig.session.status().worker
         spoiled(style, math.inf)
-        rig.until(lambda: "longlive could not be loaded: " in rig.session.status().error)
+        told = f"LoRA {style.name} could not be loaded: {style} holds numbers"
+        rig.until(lambda: told in rig.session.status().error)
+        assert "; longlive continues without it." in rig.session.status().error
         rig.until(lambda: loras(rig) == ("", "", ""))
         assert rig.session._kept().values["lora_2"] == style.name
         assert rig.session.status().worker == worker, "what runs stays"
@@ -228,7 +230,8 @@ def test_one_that_cannot_be_loaded_live_is_named_and_the_value_goes_back(start, 
         assert answer.status_code == 200, "its header is good"
         rig.until(lambda: loras(rig)[0] == "good.safetensors")
         status = rig.session.status()
-        assert f"longlive could not be loaded: {bad} holds numbers" in status.error
+        assert f"LoRA {bad.name} could not be loaded: {bad} holds numbers" in status.error
+        assert status.error.endswith("; good.safetensors stays.")
         assert (status.worker, status.restarts) == (worker, 0)
         shown_by = client.get("/api/v1/parameters").json()
         assert shown_by["lora_1"] == "good.safetensors"

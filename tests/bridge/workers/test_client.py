@@ -3,12 +3,13 @@
 import logging
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 
 from bridge.frames.frame import Frame
 from bridge.state.status import EngineState
-from bridge.workers.client import SwapDone, SwapFailed, WorkerGone
+from bridge.workers.client import SwapDone, SwapFailed, WorkerConfig, WorkerGone, not_loaded
 from engine.ipc.messages import (
     VERSION,
     BridgeHello,
@@ -121,6 +122,30 @@ def test_another_pipeline_takes_the_place():
         assert client.swapping is sow, "the host's thread ends that"
         client.end_swap(sow)
         assert client.swapping is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ({"lora_1": "a"}, {"lora_1": "b"}, "LoRA b could not be loaded: It is bad; a stays."),
+        ({}, {"lora_3": "b"}, "LoRA b could not be loaded: It is bad; longlive continues without"),
+        (
+            {"lora_1": "a", "lora_2": "b"},
+            {"lora_1": "c", "lora_2": "d"},
+            "LoRAs c and d could not be loaded: It is bad; a and b stay.",
+        ),
+        ({"lora_1": "a"}, {"lora_1": ""}, "longlive could not be loaded: It is bad."),
+        ({}, {"lora_1": "b", "vae": "tae"}, "longlive could not be loaded: It is bad."),
+    ],
+)
+def test_a_lora_that_fails_is_named_with_what_stays(old, new, told):
+    runs, asked = (
+        WorkerConfig(row=LONGLIVE, load=LONGLIVE.load(**load), hang_s=1, load_s=1)
+        for load in (old, new)
+    )
+    assert not_loaded(asked, runs, "It is bad.").startswith(told)
+    other = replace(runs, row=CATALOG["reward-forcing"])
+    assert not_loaded(asked, other, "It is bad.") == "longlive could not be loaded: It is bad."
 
 
 def test_what_could_not_be_loaded_is_told_and_what_is_asked_for_meanwhile_still_to_come():
