@@ -3,7 +3,7 @@
 import os
 import secrets
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bridge.system.paths import bare, bridge_name, meant, path_of, place
 from engine import sizes
 from engine.parameters import Size, digits, measured
+from engine.system.data_folder import data_folder
 from engine.system.texts import mended
 
 PREFIX = "SPOUT_BRIDGE_"  # of environment variables
@@ -47,26 +48,6 @@ def webhook(url: str) -> str:
 ExactSize: TypeAlias = Annotated[str, AfterValidator(sizes.exact)]
 Uri: TypeAlias = Annotated[str, AfterValidator(meant)]
 NoSize: TypeAlias = Annotated[str, AfterValidator(lambda text: text and sizes.exact(text))]
-
-
-def data_folder() -> Path:
-    """The folder for this program's own files; RuntimeError if there is no home folder.
-
-    Not platformdirs, which honours XDG_DATA_HOME on macOS and ignores LOCALAPPDATA on Windows:
-    journals would be lost, and TouchDesigner's loader, which has no packages, must find the same
-    folder.
-    """
-    if sys.platform == "win32":
-        return _named("LOCALAPPDATA", Path.home) / "spout-bridge"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "spout-bridge"
-    return _named("XDG_DATA_HOME", lambda: Path.home() / ".local" / "share") / "spout-bridge"
-
-
-def _named(variable: str, usual: Callable[[], Path]) -> Path:
-    """The folder named by an environment variable; a relative path is ignored."""
-    named = Path(os.environ.get(variable, ""))
-    return named if named.is_absolute() else usual()
 
 
 def unknown_variables() -> dict[str, str]:

@@ -223,7 +223,7 @@ class Weights:
             "size": sum(file["size"] for file in files),
             "missing": sum(file["size"] for file in files if not file["path"]),
             "lacks": [file["file"] for file in files if not file["path"]],
-            "command": f"spout-bridge models download {row.id}",
+            "command": self.library.command(row.id),
             "files": files,
         }
 

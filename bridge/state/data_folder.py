@@ -1,5 +1,5 @@
 """Makes the assets folder, and with it the folder of everything a run saves; where that is by
-default: `data_folder` in bridge/settings.py.
+default: `data_folder` in engine/system/data_folder.py.
 """
 
 import logging

@@ -22,8 +22,9 @@ from engine.files.errors import FileError
 from engine.files.kinds import LOOK, SUFFIXES, foreign
 from engine.files.loras import ListedLora, LoraFile, LoraFolder
 from engine.system import drives, held
+from engine.system.data_folder import data_folder
 from engine.system.json_values import is_object
-from engine.system.texts import counted
+from engine.system.texts import counted, quoted
 
 RECORD = "hashes.json"
 BLOCK = 1 << 22
@@ -167,6 +168,14 @@ class Library:
         return (
             what and f"{what}: {drives.cure(self.models)}, or choose another folder with --models."
         )
+
+    def command(self, pipeline: str) -> str:
+        """The command that downloads a pipeline's files into the models folder."""
+        usual = None
+        with suppress(RuntimeError):  # of an account without a home folder
+            usual = data_folder() / "models"
+        flag = "" if self.models == usual else f" --models {quoted(self.models)}"
+        return f"spout-bridge models download {pipeline}{flag}"
 
     def lora(self, name: str) -> LoraFile:
         """The LoRA with this name or full path, in our folders or another program's. ValueError,
@@ -335,7 +344,7 @@ def _candidates(folder: Path, artifact: Artifact) -> Iterator[Path]:
 @dataclass(frozen=True, slots=True)
 class MissingFiles:
     """The files that a pipeline is missing, and the free space for them. Sizes in bytes. `unfit`
-    says why those that exist cannot be used.
+    says why those that exist cannot be used. `command` downloads them.
     """
 
     pipeline: str
@@ -343,6 +352,7 @@ class MissingFiles:
     size: int
     free: int
     unfit: Mapping[Artifact, str]
+    command: str
     partly: tuple[str, ...] = ()
     away: str = ""
 
@@ -362,9 +372,8 @@ class MissingFiles:
         else:
             lacks = f"{self.pipeline} has {counted(len(self.files), 'file')} it cannot use{room}."
         return (
-            f"{lacks}{beside} Get "
-            f"{'it' if len(self.files) == 1 else 'them'} with `spout-bridge models download "
-            f"{self.pipeline}`, the button on the page or /bridge/download {self.pipeline}; or "
+            f"{lacks}{beside} Get {'it' if len(self.files) == 1 else 'them'} with "
+            f"`{self.command}`, the button on the page or /bridge/download {self.pipeline}; or "
             "use weights=demo."
         )
 
@@ -381,4 +390,6 @@ def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> Miss
         f"{what} (--more-models)." for folder in library.more if (what := drives.away(folder))
     ]
     free, size = drives.free(library.models), sum(artifact.size for artifact in gone)
-    return MissingFiles(pipeline, gone, size, free, unfit, tuple(partly), library.away)
+    return MissingFiles(
+        pipeline, gone, size, free, unfit, library.command(pipeline), tuple(partly), library.away
+    )

@@ -30,6 +30,10 @@ from engine.weights.headers import header
 ROLES = frozenset(get_args(Role))
 
 
+class NotHereError(Exception):
+    """A file is missing; the text says where it belongs, and the cure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Needed:
     """A file that a pipeline needs with a `load`, and as what."""
@@ -71,6 +75,9 @@ def main() -> int:
             seen.add((network, artifact.name))
             try:
                 text = f"good   {artifact.name}: {one(library, Needed(row, load, role, artifact))}"
+            except NotHereError as error:
+                wrong += 1
+                text = f"missing  {artifact.name}: {error}"
             except (CheckpointError, WeightsError, OSError, InsufficientMemory) as error:
                 wrong += 1
                 text = f"WRONG  {artifact.name}: {error}"
@@ -82,9 +89,10 @@ def main() -> int:
 def _local(library: Library, one: Needed) -> str:
     artifact, found = one.artifact, library.find(one.artifact)
     if found is None:
-        unfit = library.unfit(artifact) or f"missing; it belongs at {library.home(artifact)}."
-        again = f" Get it with `spout-bridge models download {one.row.id}`."
-        raise WeightsError(unfit if AGAIN in unfit else f"{unfit}{again}")
+        again = f" Get it with `{library.command(one.row.id)}`."
+        if unfit := library.unfit(artifact):
+            raise WeightsError(unfit if AGAIN in unfit else f"{unfit}{again}")
+        raise NotHereError(f"it belongs at {library.home(artifact)}.{again}")
     if one.known:
         spec, load = one.known
         fits = "keys and shapes fit"

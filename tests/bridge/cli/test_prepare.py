@@ -120,7 +120,7 @@ def test_files_that_are_missing_are_named_with_the_command_and_not_downloaded(pr
     told = json.loads(out)
     assert (status, told["ready"], told["steps"]) == (1, False, [])
     assert told["error"].startswith("longlive is missing 5 files")
-    assert "`spout-bridge models download longlive`" in told["error"]
+    assert "`spout-bridge models download longlive" in told["error"]
 
 
 def state(name: str = "RUNNING", **more) -> Status:

@@ -10,6 +10,7 @@ import pytest
 from engine.catalog.artifacts import Artifact
 from engine.catalog.rows import BUILT_IN
 from engine.files.library import Library, WeightsError, lack, other_places, size_text
+from engine.system.texts import quoted
 from tests.bridge.downloads.files import ARCHIVE, CONTENT, HASH, NET, SMALL, put
 
 # Where files lie.
@@ -112,7 +113,8 @@ def test_a_file_of_another_size_is_there_and_not_missing(
         put(path, content)
         said = str(lack(library, "longlive", [NET]))
         assert said.startswith("longlive has 1 file it cannot use (")
-        assert f" free). {path} {says} Get it with `spout-bridge models download longlive`" in said
+        command = f"spout-bridge models download longlive --models {quoted(tmp_path / 'models')}"
+        assert f" free). {path} {says} Get it with `{command}`" in said
         assert "missing" not in said
         path.unlink()
     put(library.home(NET), content)
@@ -178,6 +180,16 @@ def test_the_folders_of_others_can_be_named_in_the_environment(tmp_path: Path) -
     assert found["ComfyUI"] == tmp_path / "comfy/models"
 
 
+@pytest.mark.parametrize("name", ["models", "my models"])
+def test_the_cure_downloads_into_the_folder_in_use(
+    name: str, tmp_path: Path, alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.files.library.data_folder", lambda: tmp_path)
+    text = str(lack(Library(tmp_path / name), "longlive", [NET]))
+    flag = "" if name == "models" else f' --models "{tmp_path / name}"'
+    assert f"`spout-bridge models download longlive{flag}`" in text
+
+
 def test_what_is_missing_is_said_with_size_room_and_cure(tmp_path: Path, alone: Path) -> None:
     found = lack(Library(tmp_path), "longlive", [NET, SMALL])
     assert found
@@ -185,7 +197,7 @@ def test_what_is_missing_is_said_with_size_room_and_cure(tmp_path: Path, alone: 
     text = str(found)
     assert text.startswith(f"longlive is missing 2 files of about {size_text(NET.size)} (")
     assert "files/net.pt of authors/model" in text
-    assert "`spout-bridge models download longlive`" in text
+    assert f"`spout-bridge models download longlive --models {quoted(tmp_path)}`" in text
     put(tmp_path / NET.name)
     put(tmp_path / SMALL.name, ARCHIVE)
     assert lack(Library(tmp_path), "longlive", [NET, SMALL]) is None

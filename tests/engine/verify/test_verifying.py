@@ -23,6 +23,7 @@ from engine.causal.network.vace import empty_vace
 from engine.causal.network.wan_weights import empty_transformer, transformer_state, vace_state
 from engine.causal.vae.tiny import TinyCodec
 from engine.files.hub_file import hub_file
+from engine.system.texts import quoted
 from engine.verify import __main__ as verifying
 from tests.support.golden import Fixture
 from tests.support.hub import Hub, running
@@ -178,8 +179,8 @@ def test_the_files_of_plug_ins_are_checked_as_far_as_anyone_knows_them(
     assert verified(monkeypatch, tmp_path, PLUG_IN) == 1
     lines = told(capfd.readouterr().out)
     assert lines["net.safetensors"] == (
-        f"WRONG  model/net.safetensors: missing; it belongs at {at / 'net.safetensors'}. Get it "
-        "with `spout-bridge models download oddity`."
+        f"missing  model/net.safetensors: it belongs at {at / 'net.safetensors'}. Get it "
+        f"with `spout-bridge models download oddity --models {quoted(tmp_path)}`."
     )
     save_file({"a": torch.zeros(2)}, at / "net.safetensors")
     (at / "words.json").write_text("[]")
@@ -193,7 +194,8 @@ def test_the_files_of_plug_ins_are_checked_as_far_as_anyone_knows_them(
     assert lines["words.json"].startswith("good   model/words.json: present, SHA-256 ")
     assert lines["extra.safetensors"] == (
         f"WRONG  model/extra.safetensors: {at / 'extra.safetensors'} is another file: it has 101 "
-        "bytes, not 100. Get it with `spout-bridge models download oddity`."
+        "bytes, not 100. Get it with `spout-bridge models download oddity --models "
+        f"{quoted(tmp_path)}`."
     )
     (at / "net.safetensors").write_bytes((at / "net.safetensors").read_bytes()[:-1])
     assert verified(monkeypatch, tmp_path, PLUG_IN) == 1
