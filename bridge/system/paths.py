@@ -1,7 +1,8 @@
 """Paths as people paste them: quoted, padded with blanks, as URLs, plain; and those that cannot be
 files on Windows.
 
-Only `typed` and `called` touch the disk. The data folder: `data_folder` in engine/system/data_folder.py.
+Only `typed` and `called` touch the disk. The data folder: `data_folder` in
+engine/system/data_folder.py.
 """
 
 import os
