@@ -79,7 +79,7 @@ def test_the_command_and_the_journal(tmp_path, monkeypatch):
     settings = Settings(folder=tmp_path, source="demo:", sink="null:")
     left = {"values": {"mix": 0.25}, "pipeline": "passthrough", "source": "demo:", "ended": True}
     (tmp_path / f"{settings.name}.journal.json").write_text(json.dumps(left))
-    session = run._session(settings, {"vace_scale": "0.5"})
+    session = run.session_of(settings, {"vace_scale": "0.5"})
     session._restore.take_up({"vace_scale"})
     session.let_go()
     assert heard == [

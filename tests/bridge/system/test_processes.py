@@ -344,7 +344,7 @@ def test_no_machine_sleeps_while_it_runs_but_where_that_is_allowed(tmp_path, mon
     def session(*_):
         raise CommandError("nothing is there")
 
-    monkeypatch.setattr("bridge.cli.run._session", session)
+    monkeypatch.setattr("bridge.cli.run.session_of", session)
     with pytest.raises(CommandError):
         run_bridge(Settings(folder=tmp_path, allow_sleep=allowed), {}, Console(file=io.StringIO()))
     states = [call[1] for call in windows.asked if call[0] == "state"]

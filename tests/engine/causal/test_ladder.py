@@ -121,6 +121,7 @@ def test_once_frames_are_shown_the_rung_stays_and_the_next_worker_is_lower(tmp_p
     assert ladder(tmp_path).rung == NEXT
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_on_a_rung_is_followed_by_one_on_the_next(tmp_path: Path) -> None:
     """Three in turn, each killed as by a kernel; the rung that holds is used from then on."""
     program = (
@@ -194,7 +195,8 @@ def test_another_card_or_version_begins_at_the_top(tmp_path: Path) -> None:
     assert json.loads(Record(tmp_path, ABOUT).file.read_text())["card"] == "a card"  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("way", ["compiled", "graphs", "plain"])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["compiled", "plain"])
 @pytest.mark.parametrize("kernel", ["flash3", "sage"])
 def test_each_kernel_is_imported_when_chosen_and_never_in_a_pass(
     way: str, kernel: str, monkeypatch: pytest.MonkeyPatch
