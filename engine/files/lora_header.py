@@ -41,7 +41,8 @@ BLOCK = r"(?:vace_)?blocks_\d+_"
 # Layers as wide as the network: by the input of the down half, and by the output of the up half
 INTO = re.compile(f"{BLOCK}(?:(?:self|cross)_attn_[qkvo]|attn[12]_to_(?:q|k|v|out(?:_0)?)"
                   "|ffn_0|ffn_net_0_proj)")  # fmt: skip
-OUT_OF = re.compile(f"{BLOCK}(?:ffn_2|ffn_net_2)")
+OUT_OF = re.compile(f"{BLOCK}(?:(?:self|cross)_attn_[qkvo]|attn[12]_to_(?:q|k|v|out(?:_0)?)"
+                    "|ffn_2|ffn_net_2)")  # fmt: skip
 OURS = re.compile(f"{BLOCK}|condition_embedder_|(?:time|text)_embedding_|time_projection_"
                   "|head_head|proj_out|patch_embedding|vace_patch_embedding")  # fmt: skip
 WHOLE = {"I": "int", "U": "uint"}  # integer types, by first letter
@@ -100,7 +101,8 @@ def _of(tensors: Mapping[str, Entry], name: str) -> LoraHeader:
     halves: set[str] = set()  # layers with a matrix
     spoiled: set[str] = set()  # layers whose matrices alone mean nothing
     unused: Counter[str] = Counter()
-    packed, nothing, width = "", "", 0
+    packed, nothing = "", ""
+    widths: dict[int, str] = {}  # each with the first key that says it
     for key, entry in tensors.items():
         layer, part, stranger = parsed(key)
         if part == "scale":
@@ -112,7 +114,8 @@ def _of(tensors: Mapping[str, Entry], name: str) -> LoraHeader:
             halves.add(layer)
             packed = packed or _packed(key, entry)
             nothing = nothing or (key if 0 in entry.shape else "")
-            width = _width(layer, part, entry.shape) or width
+            if width := _width(layer, part, entry.shape):
+                widths.setdefault(width, key)
     if packed:
         told = f"{name} is quantised{packed}; choose the bf16 or fp16 version."
         return LoraHeader(f"{NOBODY}is quantised", 0, told)
@@ -127,6 +130,13 @@ def _of(tensors: Mapping[str, Entry], name: str) -> LoraHeader:
             f"{name} contains no usable LoRA: {told or 'only alphas'}; choose a LoRA made for "
             "Wan2.1 text to video."
         ))  # fmt: skip
+    if len(widths) > 1:
+        told = " and ".join(f"{width} ({key:.120})" for width, key in [*widths.items()][:2])
+        return LoraHeader(f"{NOBODY}mixes networks", 0, (
+            f"{name} contains layers of networks of different widths, {told}; download it again, "
+            "or choose another LoRA."
+        ))  # fmt: skip
+    width = next(iter(widths), 0)
     return LoraHeader(MADE_FOR.get(width, ANOTHER) if width else "", width)
 
 

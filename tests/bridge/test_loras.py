@@ -94,6 +94,10 @@ CATALOG = Catalog((*(shown(row) for row in ("longlive", "krea-realtime-video")),
 def test_what_does_not_fit_is_refused_at_every_door_before_anything_loads(tmp_path, comfy):
     lora_file(comfy / "small.safetensors", 1536)
     lora_file(comfy / "large.safetensors", 5120)
+    up = "blocks.1.{}.lora_B.weight".format
+    lora_file(comfy / "mixed.safetensors", 1536, **{up("self_attn.q"): [5120, 4]})
+    lora_file(comfy / "cut.safetensors", 1536, **{up("ffn.2"): [1535, 4]})
+    lora_file(comfy / "wide.safetensors", 1536, **{"blocks.1.ffn.0.lora_A.weight": [4, 1600]})
     lora_file(comfy / "lokr.safetensors", 0, **{"lycoris_blocks_0_attn1_to_k.lokr_w1": [4, 4]})
     (comfy / "page.safetensors").write_text("<!DOCTYPE html><title>Sign in</title>")
     machine = partial(StagedMachine, there=PLENTY)
@@ -109,6 +113,13 @@ def test_what_does_not_fit_is_refused_at_every_door_before_anything_loads(tmp_pa
         for name, status, words in (
             ("large", 409, f"lora_2: {large} 1.3B; choose a LoRA made for Wan2.1 1.3B."),
             ("lokr", 422, "lokr.safetensors contains no usable LoRA: parts of a LoKr"),
+            (
+                "mixed",
+                422,
+                "mixed.safetensors contains layers of networks of different widths, 1536 (",
+            ),
+            ("cut", 422, "and 1535 (blocks.1.ffn.2.lora_B.weight); download it again"),
+            ("wide", 422, "and 1600 (blocks.1.ffn.0.lora_A.weight)"),
             ("page", 422, "page.safetensors is a web page, not the file itself; download it"),
         ):
             answer = client.patch("/api/v1/parameters", json={"lora_2": name})
@@ -123,6 +134,7 @@ def test_what_does_not_fit_is_refused_at_every_door_before_anything_loads(tmp_pa
         assert offered == {
             "large.safetensors": ["krea-realtime-video"], "small.safetensors": ["longlive"],
             "lokr.safetensors": [], "page.safetensors": [],
+            "mixed.safetensors": [], "cut.safetensors": [], "wide.safetensors": [],
         }  # fmt: skip
         answer = client.patch("/api/v1/parameters", json={"weights": "demo"})
         assert answer.status_code == 409
