@@ -249,8 +249,8 @@ def test_a_pipeline_makes_the_same_in_whatever_lane(
     for ahead in (None, 1):
         lane = Lane(ahead or 0)
         lane.log = log
-        made = Inline() if ahead is None else lane
-        monkeypatch.setattr("engine.causal.pipeline.lane", lambda device, made=made: made)
+        made = iter([Inline(), Inline() if ahead is None else lane])  # of prompts, of images
+        monkeypatch.setattr("engine.causal.pipeline.lane", lambda device, made=made: next(made))
         row = CATALOG[name]
         context = Context(tmp_path, tmp_path, lambda *_: None)
         load = CausalLoad(weights="demo", vae="tae")
