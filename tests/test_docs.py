@@ -51,6 +51,7 @@ from engine.parameters import describe
 from engine.pipeline import Context, build
 from tests.support.bridge import COMMAND, running
 from tests.support.desk import FakeDesk
+from tests.support.slow_cases import rest_slow
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -483,7 +484,7 @@ def test_there_is_enough_to_look_at():
     assert sum(len(command_lines(name)) for name in DOCUMENTS) > 40
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", rest_slow(DOCUMENTS))
 def test_every_command_line_is_one_that_the_program_takes(name, shown, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     for words in command_lines(name):
@@ -557,7 +558,7 @@ def test_every_file_that_is_named_is_there(name):
             assert any([*place.glob(span.rstrip("/"))] for place in (ROOT, ROOT / "tests")), span
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", rest_slow(DOCUMENTS))
 def test_every_method_that_is_named_is_there(name):
     for span in spans(name):
         match = re.fullmatch(r"([A-Z]\w+)\.(\w+)(?:\(.*\))?", span)

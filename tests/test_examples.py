@@ -83,6 +83,7 @@ def address_of(message) -> str:
     return whole.value
 
 
+@pytest.mark.slow
 def test_a_foreign_reader_finds_every_address_of_the_schema_in_the_touchosc_file(shown, tmp_path):
     touchosc, _ = write(layout(shown), tmp_path)
     found = messages_of(touchosc)
@@ -338,6 +339,7 @@ def unity_server(desk, folder):
         server.close()
 
 
+@pytest.mark.slow
 @pytest.mark.foreign
 def test_unity_survives_damaged_answers(play):
     bundle = OscBundleBuilder(IMMEDIATELY)

@@ -19,6 +19,7 @@ def same(old, new) -> None:
     assert not lines, "\n".join(["the public names differ", *lines, ACCEPT])
 
 
+@pytest.mark.slow
 def test_the_public_names_are_those_of_before():
     same({name: about for name, about in KNOWN.items() if name not in OF_BENCH}, names())
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bridge.state.status import Status
 from tests.support.plugins import install, without
 
@@ -43,6 +45,7 @@ def test_the_reference_is_what_the_program_prints(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_estimates_follow_the_limits():
     assert part(README, "<!-- cards -->", "<!-- end of cards -->") == printed("cards")
 

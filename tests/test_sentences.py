@@ -16,6 +16,7 @@ def every() -> list[Sentence]:
     return sentences(ROOT)
 
 
+@pytest.mark.slow
 def test_every_kind_is_drawn_from_and_tests_are_not(every):
     kinds = {"message", "docstring", "comment", "document", "page", "example", "touchdesigner"}
     assert {one.kind for one in every} == kinds
@@ -45,6 +46,7 @@ def test_a_sentence_is_found_at_its_line(every, place, kind, text):
     assert text.split()[-1].rstrip(".") in "\n".join(lines[one.line - 1 : one.line + 3])
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same(every):
     command = [sys.executable, "-m", "tests.sentences", "--seed", "7", "--count", "20"]
     first, again = (subprocess.check_output(command, cwd=ROOT, text=True) for _ in range(2))

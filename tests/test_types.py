@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.slow_cases import rest_slow
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bridge", "engine")
 IGNORE = re.compile(r"#\s*(?:pyright|type):\s*ignore(?:\[[\w, -]+\])?(?P<reason>.*)")
@@ -56,7 +58,7 @@ def files(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", rest_slow(PACKAGES))
 def test_few_lines_are_let_pass_and_each_says_why(package: str) -> None:
     texts = {file.relative_to(ROOT): file.read_text("utf-8") for file in files(package)}
     found = [(file, each) for file, text in texts.items() for each in passed(text)]
@@ -65,7 +67,7 @@ def test_few_lines_are_let_pass_and_each_says_why(package: str) -> None:
     assert len(found) <= sum(len(text.splitlines()) for text in texts.values()) / LINES
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", rest_slow(PACKAGES))
 def test_no_file_is_checked_less_than_the_others(package: str) -> None:
     loose = [
         f"{file.relative_to(ROOT)}:{line}"

@@ -37,6 +37,7 @@ from tests.bridge.control.osc.test_osc import osc
 from tests.support.desk import FakeDesk
 from tests.support.machine import PLENTY, StagedMachine
 from tests.support.rig import running_session, scene
+from tests.support.slow_cases import rest_slow
 
 HALF = "\ud83d"
 JSON = {"content-type": "application/json"}
@@ -179,7 +180,7 @@ NO_NUMBERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "given", "kept"), TYPED_NUMBERS + WORDS_TYPED)
+@pytest.mark.parametrize(("name", "given", "kept"), rest_slow(TYPED_NUMBERS + WORDS_TYPED))
 def test_a_value_is_taken_as_it_is_typed_at_every_door(client, tmp_path, name, given, kept):
     answer = client.patch("/api/v1/parameters", json={name: given})
     assert answer.json() == {name: kept}, answer.text
@@ -204,23 +205,25 @@ def test_a_switch_takes_by_rest_what_osc_takes(client, name):
 
 @pytest.mark.parametrize(
     ("name", "given", "words"),
-    [
-        ("mix", None, "a number from 0 to 1, not null."),
-        ("mix", True, "a number from 0 to 1, not true."),
-        ("prompt", False, "text, not false."),
-        ("prompt", ["a", None], 'text, not ["a", null].'),
-        ("freeze", None, "true or false, not null."),
-        ("freeze", 2, "true or false, not 2."),
-        ("freeze", "maybe", "true or false, not 'maybe'."),
-        ("on_loss", True, "not true."),
-        ("size", [832], "not '832'"),
-        ("size", [832, 480, 3], "not '832x480x3'"),
-        ("size", [9000, 480], "not '9000x480'"),
-        ("size", [True, 480], "not [true, 480]."),
-        ("size", {"width": 832}, 'not {"width": 832}.'),
-        ("size", 832, "not 832."),
-        ("seed", 1.5, "not 1.5."),
-    ],
+    rest_slow(
+        [
+            ("mix", None, "a number from 0 to 1, not null."),
+            ("mix", True, "a number from 0 to 1, not true."),
+            ("prompt", False, "text, not false."),
+            ("prompt", ["a", None], 'text, not ["a", null].'),
+            ("freeze", None, "true or false, not null."),
+            ("freeze", 2, "true or false, not 2."),
+            ("freeze", "maybe", "true or false, not 'maybe'."),
+            ("on_loss", True, "not true."),
+            ("size", [832], "not '832'"),
+            ("size", [832, 480, 3], "not '832x480x3'"),
+            ("size", [9000, 480], "not '9000x480'"),
+            ("size", [True, 480], "not [true, 480]."),
+            ("size", {"width": 832}, 'not {"width": 832}.'),
+            ("size", 832, "not 832."),
+            ("seed", 1.5, "not 1.5."),
+        ]
+    ),
 )
 def test_a_value_is_refused_by_rest_in_jsons_own_words(client, desk, name, given, words):
     before = desk.store.snapshot.values[name]
@@ -262,7 +265,7 @@ def test_osc_says_once_for_each_address_that_a_value_was_clamped(
     assert sum(told in record.message for record in caplog.records) == 1
 
 
-@pytest.mark.parametrize(("name", "given", "cure"), NO_NUMBERS)
+@pytest.mark.parametrize(("name", "given", "cure"), rest_slow(NO_NUMBERS))
 def test_what_is_no_number_is_refused_with_the_cure_at_every_door(
     client, desk, tmp_path, name, given, cure
 ):
@@ -343,22 +346,24 @@ def test_wishes_and_question_marks_that_may_be_are_taken(client, desk, uri):
 
 @pytest.mark.parametrize(
     ("address", "arguments", "name", "kept"),
-    [
-        ("/bridge/size", [832, 480], "size", "832x480"),
-        ("/bridge/size", [832.0, 480.0], "size", "832x480"),
-        ("/bridge/size", ["832 × 480"], "size", "832x480"),
-        ("/bridge/denoising_steps", [1000, 500], "denoising_steps", "1000,500"),
-        ("/bridge/denoising_steps", ["Scope"], "denoising_steps", "scope"),
-        ("/bridge/denoising_steps", ["[1000; 750.0]"], "denoising_steps", "1000,750"),
-        ("/bridge/denoising_steps", [4], "denoising_steps", "1000,750,500,250"),
-        ("/bridge/prompt", ["a red", "fox"], "prompt", "a red fox"),
-        ("/bridge/mix", [50, "%"], "mix", 0.5),
-        ("/bridge/fade", [2.5, "s"], "fade", 2.5),
-        ("/bridge/fade", [250, "ms", "x"], "fade", 0.25),
-        ("/bridge/vace", [0.5, "name of a fader"], "vace_scale", 0.5),
-        ("/bridge/denoising_steps", [2, "steps"], "denoising_steps", "1000,500"),
-        ("/bridge/prompt", [1234567], "prompt", "1234567"),
-    ],
+    rest_slow(
+        [
+            ("/bridge/size", [832, 480], "size", "832x480"),
+            ("/bridge/size", [832.0, 480.0], "size", "832x480"),
+            ("/bridge/size", ["832 × 480"], "size", "832x480"),
+            ("/bridge/denoising_steps", [1000, 500], "denoising_steps", "1000,500"),
+            ("/bridge/denoising_steps", ["Scope"], "denoising_steps", "scope"),
+            ("/bridge/denoising_steps", ["[1000; 750.0]"], "denoising_steps", "1000,750"),
+            ("/bridge/denoising_steps", [4], "denoising_steps", "1000,750,500,250"),
+            ("/bridge/prompt", ["a red", "fox"], "prompt", "a red fox"),
+            ("/bridge/mix", [50, "%"], "mix", 0.5),
+            ("/bridge/fade", [2.5, "s"], "fade", 2.5),
+            ("/bridge/fade", [250, "ms", "x"], "fade", 0.25),
+            ("/bridge/vace", [0.5, "name of a fader"], "vace_scale", 0.5),
+            ("/bridge/denoising_steps", [2, "steps"], "denoising_steps", "1000,500"),
+            ("/bridge/prompt", [1234567], "prompt", "1234567"),
+        ]
+    ),
 )
 def test_a_value_may_be_several_arguments(tmp_path, address, arguments, name, kept):
     with osc(tmp_path) as held:

@@ -21,6 +21,7 @@ from engine.catalog.specs import DEMO
 from tests.support.lora_files import lora_file
 from tests.support.machine import PLENTY, StagedMachine
 from tests.support.rig import running_session, scene
+from tests.support.slow_cases import rest_slow
 
 HERE = "http://127.0.0.1:8000"
 
@@ -189,7 +190,7 @@ def test_one_that_is_still_coming_is_refused_and_taken_when_it_is_whole(tmp_path
         assert client.patch("/api/v1/parameters", json={"lora_1": "style"}).status_code == 200
 
 
-@pytest.mark.parametrize("left", ["gone", "half", "pointer"])
+@pytest.mark.parametrize("left", rest_slow(["gone", "half", "pointer"]))
 def test_one_of_the_run_before_is_told_by_its_name_and_taken_when_it_is_back(
     tmp_path, comfy, monkeypatch, left
 ):

@@ -594,6 +594,7 @@ def test_nothing_is_left_behind(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_after_a_stall_of_the_clock_no_picture_stands_behind_the_one_shown(tmp_path):
     """60 in and 60 out: what waited once waited for ever, and all later pictures were late."""
     with running_session(tmp_path, pipeline="passthrough", output_fps=60) as rig:
@@ -670,6 +671,7 @@ def test_what_cannot_be_told_ends_no_show(terminal, error, monkeypatch):
     assert len(tried) == 3, "it went on until it was told to stop"
 
 
+@pytest.mark.slow
 def test_the_own_output_may_be_the_input_as_video_feedback(tmp_path):
     own = f"shm:test-feedback-{os.getpid()}"
     with running_session(tmp_path, **FAST, sink=own) as rig:

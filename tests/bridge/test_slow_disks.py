@@ -226,6 +226,7 @@ def test_rest_goes_on_while_a_reference_is_looked_for_and_the_last_wish_counts(t
         assert answers == [{"reference": ""}, {"reference": ""}], "told what holds"
 
 
+@pytest.mark.slow
 def test_a_disk_that_never_answers_is_a_sentence(tmp_path, disk, monkeypatch):
     monkeypatch.setattr(bridge.session, "LATER", 0.3)
     monkeypatch.setattr("bridge.control.http.app.PATIENCE", 0.3)
@@ -307,6 +308,7 @@ def _warmth(rig):
     return image[..., 0].mean() - image[..., 2].mean()
 
 
+@pytest.mark.slow
 def test_a_reference_that_is_shown_needs_no_disk(tmp_path, files):
     with _painting(tmp_path) as rig:
         rig.until(lambda: _warmth(rig) > 20)
@@ -388,6 +390,7 @@ def test_a_models_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkey
         looks.wake()
 
 
+@pytest.mark.slow
 def test_a_fallback_whose_disk_does_not_answer_is_no_reason_not_to_start(tmp_path, monkeypatch):
     looks = Sleeper(engine.files.library._may_be)
     monkeypatch.setattr(engine.files.library, "_may_be", looks)
@@ -403,6 +406,7 @@ def test_a_fallback_whose_disk_does_not_answer_is_no_reason_not_to_start(tmp_pat
         looks.wake()
 
 
+@pytest.mark.slow
 def test_a_data_folder_that_does_not_answer_holds_up_no_start(tmp_path, monkeypatch):
     make = Path.mkdir
     looks = Sleeper(lambda path: make(path, parents=True, exist_ok=True))

@@ -303,6 +303,7 @@ def with_bridge(double, desk, **more):
         return run(double)
 
 
+@pytest.mark.slow
 def test_words_and_a_picture_go_to_the_bridge_and_back(double, desk):
     double.spout, double.osc_is_ascii = (lambda sent, u, v: sent(u, v)), False
     before = desk.store.snapshot.values["prompt"]
@@ -322,6 +323,7 @@ def test_words_and_a_picture_go_to_the_bridge_and_back(double, desk):
     assert not [op for op in everything(double.root) if op.name.startswith("selftest_")]
 
 
+@pytest.mark.slow
 def test_a_picture_that_comes_back_otherwise_is_named(double, desk):
     def other(sent, u, v):
         red, green, blue, _ = sent(u, 1 - v)
@@ -355,6 +357,7 @@ def test_words_that_are_spoilt_on_the_way_are_named(double, desk, monkeypatch):
     assert desk.store.snapshot.values["prompt"] == before
 
 
+@pytest.mark.slow
 def test_control_and_mask_that_did_not_come_are_named(double, desk):
     comp = double.place.op("SpoutBridge")
     comp.par.Controltop = double.place.create("rampTOP", "depth")

@@ -19,6 +19,7 @@ from bridge import __version__
 from bridge.cli import td
 from bridge.cli.arguments import parser_of
 from bridge.cli.commands import main
+from tests.support.slow_cases import rest_slow
 from tests.td.double import (
     NAMES,
     Comp,
@@ -508,17 +509,19 @@ def test_an_extension_that_does_not_start_is_noticed(double, kit):
 
 @pytest.mark.parametrize(
     "wrong",
-    [
-        lambda op: setattr(op.par, "sendName", "x"),
-        lambda op: op.parent().op("osc_in").par.__setattr__("protocol", "udp"),
-        lambda op: op.parent().customPages[0].appendStr("negPrompt"),
-        lambda op: op.parent().create("spoutinTOP", "x"),
-        lambda op: op.inputConnectors[1].connect(op),
-        lambda op: op.inputConnectors[0].connect(op.parent().op("status")),
-        lambda op: setattr(op.parent().par.Active, "tooltip", "x"),
-        lambda op: bool(op.parent().par.Active),
-        lambda op: setattr(op.parent().par, "Port", "eight thousand"),
-    ],
+    rest_slow(
+        [
+            lambda op: setattr(op.par, "sendName", "x"),
+            lambda op: op.parent().op("osc_in").par.__setattr__("protocol", "udp"),
+            lambda op: op.parent().customPages[0].appendStr("negPrompt"),
+            lambda op: op.parent().create("spoutinTOP", "x"),
+            lambda op: op.inputConnectors[1].connect(op),
+            lambda op: op.inputConnectors[0].connect(op.parent().op("status")),
+            lambda op: setattr(op.parent().par.Active, "tooltip", "x"),
+            lambda op: bool(op.parent().par.Active),
+            lambda op: setattr(op.parent().par, "Port", "eight thousand"),
+        ]
+    ),
 )
 def test_the_double_refuses(double, wrong):
     paste()

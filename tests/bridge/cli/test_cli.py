@@ -38,6 +38,7 @@ from engine.system.texts import quoted
 from tests.support import balky
 from tests.support.bridge import COMMAND, Running, read, refused, refused_here, running
 from tests.support.chromium import chromium
+from tests.support.slow_cases import rest_slow
 
 
 @pytest.mark.parametrize("role", ["control", "mask"])
@@ -78,6 +79,7 @@ def test_a_send_whose_source_does_not_answer_ends_by_ctrl_c(monkeypatch, kept):
         del balky.places["send"]
 
 
+@pytest.mark.slow
 def test_a_send_whose_sender_is_not_there_says_what_it_waits_for(monkeypatch):
     monkeypatch.setattr("bridge.cli.send.TELL", 0.05)
     told, stop = io.StringIO(), threading.Event()
@@ -132,11 +134,13 @@ def test_a_send_counts_its_seconds_from_the_first_frame_written(monkeypatch, tmp
 
 @pytest.mark.parametrize(
     ("source", "to", "why"),
-    [
-        ("shm:test-nobody", "null:", "waiting for shm:test-nobody"),
-        ("pattern:", "file:{}/%d.png", "Recording to .*png stopped: No space left on device"),
-        ("pattern:", "balky:none", "balky refuses"),
-    ],
+    rest_slow(
+        [
+            ("shm:test-nobody", "null:", "waiting for shm:test-nobody"),
+            ("pattern:", "file:{}/%d.png", "Recording to .*png stopped: No space left on device"),
+            ("pattern:", "balky:none", "balky refuses"),
+        ]
+    ),
 )
 def test_a_send_that_wrote_nothing_fails_and_says_why(monkeypatch, tmp_path, source, to, why):
     def full(*_):
@@ -164,6 +168,7 @@ def test_a_send_refuses_its_sink_before_it_waits_for_a_sender(capsys, tmp_path):
     assert "minutes=abc is not valid; write a number" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.slow
 def test_quiet_is_quiet(tmp_path):
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -405,7 +410,7 @@ def test_a_send_makes_its_sink_for_the_pictures_that_come(tmp_path):
     assert "640x360" not in told.getvalue()
 
 
-@pytest.mark.parametrize("table", ["parameters", "settings"])
+@pytest.mark.parametrize("table", rest_slow(["parameters", "settings"]))
 def test_a_list_for_another_program_cuts_nothing(table):
     done = subprocess.run([*COMMAND, "list", table], capture_output=True, text=True, check=True)
     lines = [line.split("│")[1:-1] for line in done.stdout.splitlines() if "│" in line]

@@ -76,13 +76,15 @@ print("it went on")
 @pytest.mark.skipif(sys.platform == "win32", reason="has no way to send oneself a Ctrl-C")
 @pytest.mark.parametrize(
     ("command", "module", "status"),
-    [
-        ("run", "bridge.cli.commands", 0),
-        ("run", "numpy", 0),
-        ("run", "uvicorn", 0),
-        ("view", "bridge.settings", 0),
-        ("doctor", "bridge.cli.commands", 1),
-    ],
+    rest_slow(
+        [
+            ("run", "bridge.cli.commands", 0),
+            ("run", "numpy", 0),
+            ("run", "uvicorn", 0),
+            ("view", "bridge.settings", 0),
+            ("doctor", "bridge.cli.commands", 1),
+        ]
+    ),
 )
 def test_ctrl_c_while_a_command_is_being_imported_says_nothing(tmp_path, command, module, status):
     words = [command, *(["--folder", str(tmp_path)] if command == "run" else [])]

@@ -84,6 +84,7 @@ def test_verify_names_the_plug_ins_that_cannot_be_used(
     assert [order["pipelines"] for order in asked] == [{"needy": {}}] * 2
 
 
+@pytest.mark.slow
 def test_the_command_lists_downloads_finds_and_copies(
     hub: Hub, needy: None, tmp_path: Path, alone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

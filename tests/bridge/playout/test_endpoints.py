@@ -61,6 +61,7 @@ def other(place):
     return balky.places["other"]
 
 
+@pytest.mark.slow
 def test_a_source_that_does_not_open_keeps_no_start_and_comes_when_it_comes(tmp_path, place):
     place.keep("open")
     began = perf_counter()
@@ -120,6 +121,7 @@ def test_one_that_is_refused_late_leaves_the_old_one_and_says_so(tmp_path, place
         assert place.done["open begun"] == 1, "it is not tried again unasked"
 
 
+@pytest.mark.slow
 def test_a_choice_that_cannot_be_had_is_told_for_a_while_and_no_longer(
     tmp_path, place, monkeypatch
 ):
@@ -180,6 +182,7 @@ def test_what_is_refused_at_once_refuses_the_start(tmp_path, place):
     assert threading.active_count() <= threads, "nothing is half-started"
 
 
+@pytest.mark.slow
 def test_a_source_that_stalls_is_told_and_a_newer_choice_is_taken(tmp_path, place):
     with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:
         rig.until(lambda: rig.session.status().frames_new > 3)
@@ -246,6 +249,7 @@ def test_one_that_cannot_be_had_twice_is_closed_first(tmp_path, place, other, mo
         rig.until(lambda: rig.session.status().source.startswith("balky:place"))
 
 
+@pytest.mark.slow
 def test_a_sink_that_does_not_open_or_take_pictures_stops_nothing(tmp_path, place):
     place.keep("open")
     with running_session(

@@ -250,6 +250,7 @@ def test_a_control_that_hangs_or_cannot_be_had_keeps_nobody(tmp_path, monkeypatc
     balky.places.clear()
 
 
+@pytest.mark.slow
 def test_without_vace_they_are_refused_in_a_sentence(tmp_path):
     without = {"load": {"guides": False}, **SIZE}
     why = "control cannot be used: stripes was loaded without VACE; set guides first."

@@ -15,6 +15,7 @@ from bridge.control.http.guard import Rules
 from bridge.state.references import AssetError, add_file, check_name, find, names, refer, safe
 from engine.images.assets import find as find_picture
 from tests.support.desk import FakeDesk
+from tests.support.slow_cases import rest_slow
 
 ROOM = "ACDEFG abcdef012[](){}'!+,;=@#$%&~^äßéñøŁюжя가漢字あ🦊-_."
 NAMES = [
@@ -55,7 +56,7 @@ def test_a_file_laid_into_the_folder_is_listed_and_found_however_its_name_is_typ
             assert find(tmp_path, typed) == tmp_path / kept
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", rest_slow(NAMES))
 def test_an_upload_keeps_its_name_and_is_shown(tmp_path: Path, name: str) -> None:
     desk = FakeDesk(tmp_path)
     with TestClient(create_app(desk, Rules()), "http://127.0.0.1") as client:

@@ -16,6 +16,7 @@ from engine.catalog.rows import BUILT_IN, Catalog
 from engine.parameters import Kind, Parameters, control, describe
 from tests.bridge.control.osc.test_osc import osc
 from tests.support.bridge import running
+from tests.support.slow_cases import rest_slow
 
 PARAMETERS = [row for row in RENAMED if row.what == "parameter"]
 SPECS = {spec.name: spec for spec in all_specs(Catalog(BUILT_IN))}
@@ -95,8 +96,11 @@ def test_a_plug_ins_own_parameter_keeps_its_name():
     assert store.snapshot.values["anti_flicker"] == 0.5
 
 
-@pytest.mark.parametrize("row", [r for r in RENAMED if r.what in ("parameter", "address")],
-                         ids=lambda row: row.old)  # fmt: skip
+@pytest.mark.parametrize(
+    "row",
+    rest_slow(row for row in RENAMED if row.what in ("parameter", "address")),
+    ids=lambda row: row.old,
+)
 def test_osc_takes_an_old_address_and_answers_there_too(tmp_path, row):
     name = next(s.name for s in SPECS.values() if row.new in (s.name, s.osc))
     with osc(tmp_path) as o:

@@ -200,6 +200,7 @@ def test_settings_take_paths_with_their_quotes(tmp_path, monkeypatch):
     assert unquoted('say "hi" twice "') == 'say "hi" twice "'
 
 
+@pytest.mark.slow
 def test_a_running_bridge_takes_a_plain_path_and_says_what_holds(tmp_path):
     film = tmp_path / "my film.png"
     cv2.imwrite(str(film), np.full((48, 64, 3), 90, np.uint8))

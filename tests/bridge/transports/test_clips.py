@@ -383,7 +383,7 @@ def patches(path, width, matrix, limited, bits):
     return path
 
 
-@pytest.mark.parametrize("matrix", LUMA)
+@pytest.mark.parametrize("matrix", rest_slow(LUMA))
 @pytest.mark.parametrize("limited", [True, False])
 @pytest.mark.parametrize("bits", [8, 10])
 @pytest.mark.parametrize("width", [64, 62, 61])
@@ -420,6 +420,7 @@ def test_what_is_cut_off_is_played_as_far_as_it_goes(tmp_path):
     assert 10 < len(drawn(path)) < 50
 
 
+@pytest.mark.slow
 def test_a_small_file_of_huge_pictures_is_refused(tmp_path, monkeypatch):
     """A GIF of 11 kB may hold hundreds of 64 megapixels each."""
     frames = [Image.new("P", (8000, 5001), colour) for colour in (1, 2)]

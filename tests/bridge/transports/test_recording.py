@@ -28,6 +28,7 @@ from bridge.transports.recording.lookout import Lookout
 from tests.support.bridge import running
 from tests.support.killed_recordings import BEATS, FILMS, PICTURES, RATES, played, record, shown
 from tests.support.rig import running_session
+from tests.support.slow_cases import rest_slow
 
 OPTIONS = Options(width=64, height=48, fps=60)
 LOST = 2.0  # seconds at most
@@ -95,7 +96,9 @@ def test_an_older_recording_is_left_alone(tmp_path):
 
 @pytest.mark.parametrize(
     ("rate", "ending"),
-    [*product(RATES, ["mp4", "mkv"]), *product([4], ["mov", "ts", "webm"]), (0.1, "mp4")],
+    rest_slow(
+        [*product(RATES, ["mp4", "mkv"]), *product([4], ["mov", "ts", "webm"]), (0.1, "mp4")]
+    ),
 )
 def test_a_recording_that_is_never_closed_plays_but_for_its_last_second(tmp_path, rate, ending):
     """What other processes can read of it while it runs is what a kill would leave."""
@@ -356,6 +359,7 @@ def test_the_encoder_is_told(tmp_path):
 # Parts
 
 
+@pytest.mark.slow
 def test_a_recording_is_split_by_minutes_and_no_picture_is_lost(tmp_path, clock):
     (tmp_path / "show-2.mp4").write_bytes(b"precious")
     with open_sink(f"file:{tmp_path}/show.mp4?minutes=0.1", OPTIONS) as recording:
@@ -421,7 +425,7 @@ def disk(monkeypatch):
     return told
 
 
-@pytest.mark.parametrize("name", ["show.mp4", "show.webm", "show-%03d.png"])
+@pytest.mark.parametrize("name", rest_slow(["show.mp4", "show.webm", "show-%03d.png"]))
 def test_a_disk_that_fills_ends_the_recording_until_there_is_room(tmp_path, clock, disk, name):
     with open_sink(f"file:{tmp_path / name}", OPTIONS) as recording:
         last = clock.run(recording, 3)
@@ -560,7 +564,9 @@ def folder_removed(file):
 
 
 @MOVES
-@pytest.mark.parametrize("harm", [removed, renamed, replaced, folder_renamed, folder_removed])
+@pytest.mark.parametrize(
+    "harm", rest_slow([removed, renamed, replaced, folder_renamed, folder_removed])
+)
 @pytest.mark.parametrize(
     ("name", "at", "then"),
     [
@@ -650,6 +656,7 @@ def full(*_):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+@pytest.mark.slow
 def test_a_recording_that_ended_is_told_until_it_goes_on(tmp_path, monkeypatch):
     sent, send = [], Recording.send
     monkeypatch.setattr(Recording, "send", lambda *given: sent.append(send(*given)))

@@ -26,6 +26,7 @@ from engine.ipc.public_ring import PublicReader, PublicWriter
 from engine.ipc.ring import LARGEST, RingReader, RingWriter, look, owner, sweep
 from engine.ipc.segments import PREFIX, RingError, folder
 from tests.support.bridge import running
+from tests.support.slow_cases import rest_slow
 
 FILES = pytest.mark.skipif(sys.platform == "win32", reason="segments there are no files")
 SIZE = (320, 180)
@@ -367,7 +368,7 @@ def odd(name: str, kind: str):
 
 
 @FILES
-@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("kind", rest_slow(ODD))
 def test_whatever_has_the_name_nobody_waits_or_ends(kind):
     with odd("test-odd", kind) as path:
         assert "shm:test-odd" not in {offer.uri for offer in offers()}
@@ -405,7 +406,7 @@ LIES = {
 
 
 @FILES
-@pytest.mark.parametrize("kind", LIES)
+@pytest.mark.parametrize("kind", rest_slow(LIES))
 def test_a_sender_that_lies_is_told_what_is_wrong_even_while_it_writes(monkeypatch, kind):
     monkeypatch.setattr("bridge.transports.shared_memory.YOUNG", 0.1)
     head, why = LIES[kind]
@@ -515,6 +516,7 @@ def test_a_header_that_changes_while_it_is_read_is_another_segment():
         writer.close()
 
 
+@pytest.mark.slow
 @FILES
 def test_a_sender_who_begins_anew_in_the_same_file_is_seen_even_with_the_same_numbers():
     """The same process, generation and numbers; the picture and its time are others."""

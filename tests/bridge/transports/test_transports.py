@@ -348,6 +348,7 @@ def test_a_still_keeps_its_alpha(tmp_path):
 # Cameras
 
 
+@pytest.mark.slow
 def test_a_camera_gives_its_newest_picture_and_comes_back_when_it_was_pulled_out(
     tmp_path, monkeypatch
 ):

@@ -17,6 +17,7 @@ from engine.system import builds, devices
 from engine.system.builds import Build, Found
 from tests.support.cards import CU126, MACHINES, Planted
 from tests.support.rig import running_session
+from tests.support.slow_cases import rest_slow
 
 PLAIN = next(row for row in BUILT_IN if row.id == "passthrough")
 NEEDS_TORCH = replace(PLAIN, id="paints", packages=("torch",), extra="engine")
@@ -196,7 +197,7 @@ PROBES = {
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a crash is told by another number there")
-@pytest.mark.parametrize(("code", "words"), PROBES.values(), ids=PROBES)
+@pytest.mark.parametrize(("code", "words"), rest_slow(PROBES.values()), ids=PROBES)
 def test_a_driver_that_crashes_or_hangs_takes_only_the_process_that_tries_it(
     monkeypatch, tmp_path, code, words
 ):

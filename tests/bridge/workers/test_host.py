@@ -2,10 +2,13 @@
 
 import threading
 
+import pytest
+
 from bridge.workers.troubles import Troubles
 from tests.support.rig import running_session, scene
 
 
+@pytest.mark.slow
 def test_what_workers_complain_of_is_written_by_the_hosts_thread_alone(tmp_path, monkeypatch):
     written: list[tuple[str, str]] = []
 

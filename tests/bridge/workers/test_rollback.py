@@ -115,6 +115,7 @@ def test_with_nothing_good_before_the_worker_ends(tmp_path):
         stop()
 
 
+@pytest.mark.slow
 def test_a_fault_that_goes_on_after_it_ends_the_worker(tmp_path):
     with running_session(tmp_path, pipeline="painter", load={**SLOW, "prompt": "sea"}) as rig:
         session = rig.session

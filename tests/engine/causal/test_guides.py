@@ -12,6 +12,7 @@ from engine.causal.block_inputs import MASKS_NOTHING, Mode
 from engine.causal.transfer import to_tensor
 from engine.pipeline import Guides, Image
 from tests.engine.causal.test_block_inputs import HEIGHT, LEVELS, WIDTH, conditioning
+from tests.support.slow_cases import rest_slow
 
 COUNT = 9  # pictures of a stream's first block
 
@@ -63,7 +64,7 @@ def test_with_a_control_that_is_what_the_mask_is_of(tmp_path: Path) -> None:
     assert torch.equal(masked, context(tmp_path, clip(2), Guides(mask=left())))
 
 
-@pytest.mark.parametrize(("alpha", "grey"), [(0, 255), (255, 200), (7, 129)])
+@pytest.mark.parametrize(("alpha", "grey"), rest_slow([(0, 255), (255, 200), (7, 129)]))
 def test_a_mask_is_how_bright_it_is(tmp_path: Path, alpha: int, grey: int) -> None:
     plain = context(tmp_path, clip(1), Guides(mask=left()))
     assert torch.equal(plain, context(tmp_path, clip(1), Guides(mask=left(alpha=alpha, grey=grey))))

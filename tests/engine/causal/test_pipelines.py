@@ -311,6 +311,7 @@ def test_a_lora_counts(made: Made, mode: str) -> None:
         assert far(plain, silent) == 0
 
 
+@pytest.mark.slow
 def test_denoising_steps_that_another_pipeline_has_are_told_and_the_authors_run(made: Made) -> None:
     pipeline = made("longlive")
     wrong = block(pipeline, denoising_steps="many")
@@ -347,6 +348,7 @@ def test_a_token_stands_for_as_many_pixels_as_vae_and_network_make_of_it() -> No
     assert TOKEN_SIDE == SIDE * PATCH
 
 
+@pytest.mark.slow
 def test_the_size_is_followed_from_block_to_block(made: Made) -> None:
     pipeline = made("longlive")
     for size, shape in (("64x48", (48, 64)), ("80x50", (48, 80))):

@@ -181,7 +181,9 @@ def test_the_clock_tells_the_faster_layer() -> None:
     assert not faster(layer(32, 32), Slow())
 
 
-@pytest.mark.parametrize("spec", [LONGLIVE, REWARD_FORCING, KREA], ids=lambda spec: spec.id)
+@pytest.mark.parametrize(
+    "spec", rest_slow([LONGLIVE, REWARD_FORCING, KREA]), ids=lambda spec: spec.id
+)
 def test_a_block_in_8_bits_reads_nothing_back(spec: Any) -> None:
     stream = small_stream(spec)
     run(stream, 4)

@@ -73,6 +73,7 @@ def test_a_block_reads_nothing_back(spec: CausalSpec) -> None:
     assert counted.reads_back == 0
 
 
+@pytest.mark.slow
 @ROWS
 def test_a_pass_takes_no_more_kernels_than_before(spec: CausalSpec) -> None:
     """As counted on a CPU, where a norm over all heads is 6 operations; the authors': 68."""
@@ -276,7 +277,9 @@ def test_a_late_recache_leaves_the_window_that_an_early_one_would(count: int) ->
     assert torch.equal(*second)
 
 
-@pytest.mark.parametrize("spec", [LONGLIVE, STREAMDIFFUSIONV2_SEQUENTIAL, STREAMDIFFUSIONV2])
+@pytest.mark.parametrize(
+    "spec", rest_slow([LONGLIVE, STREAMDIFFUSIONV2_SEQUENTIAL, STREAMDIFFUSIONV2])
+)
 def test_a_stream_goes_on_beyond_the_last_position(spec: CausalSpec) -> None:
     stream = tiny_stream(replace(spec, last_position=20))
     places: list[float] = []

@@ -128,6 +128,7 @@ def test_a_stream_of_graphs_makes_what_a_plain_one_makes(kind: VaeKind) -> None:
     assert not graphs.problem
 
 
+@pytest.mark.slow
 @KINDS
 def test_streams_that_take_turns_keep_their_own_state(kind: VaeKind) -> None:
     """Any number of them, in any order, reset at any time, as control video and mask are."""

@@ -41,7 +41,7 @@ def foreseen(stream: LatentStream, controls: Controls) -> tuple[PassShape, ...]:
 
 
 @FEW_ROWS
-@pytest.mark.parametrize("late", [False, True], ids=["early", "late"])
+@pytest.mark.parametrize("late", rest_slow([False, True]), ids=["early", "late"])
 @pytest.mark.parametrize("biased", [False, True], ids=["plain", "biased"])
 def test_every_pass_of_a_stream_is_foreseen_prompts_included(
     spec: CausalSpec, biased: bool, late: bool
@@ -57,6 +57,7 @@ def test_every_pass_of_a_stream_is_foreseen_prompts_included(
     assert not seen - {*foreseen(stream, Controls(biased=biased, late=late))}
 
 
+@pytest.mark.slow
 @ROWS
 def test_positions_that_end_are_foreseen(spec: CausalSpec) -> None:
     """After minutes: with a last position that comes soon, the stream runs nothing else."""
@@ -87,6 +88,7 @@ def test_passes_with_hints_and_references_are_foreseen(references: int) -> None:
     assert not seen - {plan for controls in steered for plan in foreseen(stream, controls)}
 
 
+@pytest.mark.slow
 @FEW_ROWS
 def test_warming_up_changes_nothing_of_a_stream_in_use(spec: CausalSpec) -> None:
     plain, warmed = tiny_stream(spec), tiny_stream(spec)

@@ -10,6 +10,7 @@ from bridge.cli import commands as cli
 from bridge.cli import gpu_check
 from engine.gpu_check.report import FAILED, PASSED, Figure, Outcome, Report
 from engine.gpu_check.steps import STEPS
+from tests.support.slow_cases import rest_slow
 
 
 def typed(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[Any, str]:
@@ -108,12 +109,12 @@ def test_what_cannot_be_is_refused_in_a_sentence(
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize(("words", "sentence"), [
+@pytest.mark.parametrize(("words", "sentence"), rest_slow([
     (("--only", "attention sgae"), "Did you mean attention sage?"),
     (("--write", "no/such/folder.json"), "is not writable (No such file or directory)"),
     (("--resume", "none.json"), "none.json cannot be read"),
     (("--quick", "--only", "fp8"), "There is no step 'fp8'; choose builds"),
-])  # fmt: skip
+]))  # fmt: skip
 def test_what_only_its_process_knows_is_refused_too(
     capfd: pytest.CaptureFixture[str],
     machine: dict[str, str],

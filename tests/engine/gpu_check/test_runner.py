@@ -99,6 +99,7 @@ def test_how_a_process_ended_is_told(status, said, in_time, result, why) -> None
     assert (ended.result, ended.why) == (result, why)
 
 
+@pytest.mark.slow
 def test_time_that_runs_out_is_a_result_and_not_a_failure(tmp_path: Path) -> None:
     steps = [planted("hang", 6), planted("crash"), planted("leak")]
     found = checked(steps, tmp_path, seconds=2)

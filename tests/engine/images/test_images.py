@@ -583,6 +583,7 @@ def test_the_same_picture_by_many_at_once_is_kept_once(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_uploads_wait_aside_and_are_refused_beyond_eight(tmp_path):
     with running_session(tmp_path, pipeline="passthrough") as rig:
         server = HttpServer(rig.session, rig.session.settings.model_copy(update={"port": 0}))

@@ -128,6 +128,7 @@ def test_what_is_said_is_what_is_heard_and_nobody_can_change_it(vocabulary, mess
             setattr(heard, each.name, None)
 
 
+@pytest.mark.slow
 @EVERY
 def test_a_field_too_many_one_too_few_and_one_that_it_cannot_hold_are_refused(vocabulary, message):
     told = json.loads(encode(message))
@@ -226,6 +227,7 @@ ANYTHING = st.recursive(
 )
 
 
+@pytest.mark.slow
 @EVERY
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)

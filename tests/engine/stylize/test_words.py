@@ -33,6 +33,7 @@ from engine.stylize.pipeline import Stylize
 from engine.stylize.recipes import Recipe, read
 from tests.engine.stylize import words_drawn
 from tests.engine.stylize.words_drawn import FAMILIES, SEEDS, SIXTY
+from tests.support.slow_cases import rest_slow
 
 DRAWN = {**LOOKS, **FORMS, **MODIFIERS}
 TABLES = {"colours": COLOURS, "looks": LOOKS, "forms": FORMS, "modifiers": MODIFIERS, "same": SAME}
@@ -66,6 +67,7 @@ def test_what_is_painted_has_colours(prompt):
     assert len(set(recipe.colours)) >= 4
 
 
+@pytest.mark.slow
 def test_weather_lies_over_what_it_stands_at():
     assert shown("wet asphalt")[0].max() < 90, "asphalt is dark, and darker when it is wet"
     assert shown("wet sand")[0].mean() < shown("sand")[0].mean() - 20
@@ -334,11 +336,11 @@ def test_a_colour_that_is_not_wanted_goes_out_of_a_look():
 
 @pytest.mark.parametrize(
     ("less", "more"),
-    [
+    rest_slow([
         ("less {}", "more {}"), ("weniger {}", "mehr {}"), ("moins de {}", "plus de {}"),
         ("menos {}", "más {}"), ("a bit of {}", "very {}"), ("a hint of {}", "a lot of {}"),
         ("etwas {}", "sehr {}"), ("un peu de {}", "très {}"), ("少し{}", "もっと{}"),
-    ],
+    ]),
 )  # fmt: skip
 def test_more_and_less_weigh(less, more):
     green = [read(f"{way.format('赤' if '少' in less else 'red')}, green") for way in (less, more)]
@@ -435,6 +437,7 @@ def test_every_word_that_is_offered_acts_and_is_offered_once():
         assert not recipe.unused, word
 
 
+@pytest.mark.slow
 def test_every_drawing_shows_its_colours():
     for number, name in enumerate(PATTERNS):
         word = next(word for word, row in DRAWN.items() if row.pattern == name)
@@ -443,7 +446,7 @@ def test_every_drawing_shows_its_colours():
         assert image[..., :3].std() > 8, name
 
 
-@pytest.mark.parametrize("name", sorted({*PATTERNS} - {"hatch", "sheen"}))
+@pytest.mark.parametrize("name", rest_slow(sorted({*PATTERNS} - {"hatch", "sheen"})))
 def test_a_drawing_has_all_colours_of_its_palette(name):
     """But paper under ink, and wet ground with its lights."""
     colours = ((30, 30, 90), (200, 40, 40), (60, 160, 70), (240, 200, 60), (250, 250, 250))
@@ -481,6 +484,7 @@ def test_known_words_act_in_any_company_and_spelling(words, rng):
     assert not recipe.unused
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=8)), min_size=1, max_size=9))
 def test_five_thousand_letters_of_any_kind_are_read_at_once(pieces):
@@ -490,6 +494,7 @@ def test_five_thousand_letters_of_any_kind_are_read_at_once(pieces):
     assert time.process_time() - began < 1
 
 
+@pytest.mark.slow
 def test_a_long_prompt_is_read_in_no_time():
     words = " ".join([*WORDS, "qwxyz", "unseen"] * 4)
     began = time.perf_counter()

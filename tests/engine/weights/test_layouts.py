@@ -79,7 +79,7 @@ def loaded(path: Path) -> Tensors:
     return load_transformer(TINY, read(path), torch.float32, "cpu", source=path).state_dict()
 
 
-@pytest.mark.parametrize("name", USED)
+@pytest.mark.parametrize("name", rest_slow(USED))
 def test_a_checkpoint_is_used_whatever_is_around_it(
     tmp_path: Path, base: Tensors, name: str
 ) -> None:

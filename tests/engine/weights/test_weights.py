@@ -30,6 +30,7 @@ from engine.pipeline import InsufficientMemory
 from engine.system import commit
 from engine.weights import checkpoint as weights
 from engine.weights.checkpoint import read
+from tests.support.slow_cases import rest_slow
 from tests.support.tiny import SIZE as TINY
 
 # Wan's names to diffusers', written down here by hand: the tests must not ask the converter.
@@ -179,7 +180,7 @@ def by_diffusers(tensors, names):
     return {names[key]: tensor for key, tensor in tensors.items()}
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", rest_slow(LAYOUTS))
 def test_every_layout_loads_to_the_same_network(tmp_path, base, layout):
     path = save(tmp_path / layout, LAYOUTS[layout](base))
     model = load_transformer(TINY, read(path), torch.float32, "cpu", source=path)

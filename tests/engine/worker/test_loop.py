@@ -261,6 +261,7 @@ def test_a_pipeline_is_put_in_place_or_the_old_one_kept_each_with_its_values():
         assert (report["words"], report["size"]) == ("on", "32x32")
 
 
+@pytest.mark.slow
 def test_a_file_of_the_users_is_one_sentence_in_the_log_and_what_is_ours_is_traced(
     monkeypatch, capsys
 ):

@@ -27,6 +27,7 @@ from bridge.control.http.server import HttpServer
 from bridge.settings import Settings
 from tests.support.bridge import COMMAND, refused_here, running
 from tests.support.desk import FakeDesk
+from tests.support.slow_cases import rest_slow
 
 SOON = 40.0  # seconds after which something that must come will not
 
@@ -330,12 +331,14 @@ UPLOAD = b"POST /api/v1/assets?name=a.png" + HEADERS + b"image/png\r\n"
 
 @pytest.mark.parametrize(
     ("first", "then", "status"),
-    [
-        (b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ", b"a", 408),
-        (PATCH + b"content-length: 90\r\n\r\n", b" ", 408),
-        (PATCH + b"transfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n", 408),
-        (b"", b"", None),
-    ],
+    rest_slow(
+        [
+            (b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ", b"a", 408),
+            (PATCH + b"content-length: 90\r\n\r\n", b" ", 408),
+            (PATCH + b"transfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n", 408),
+            (b"", b"", None),
+        ]
+    ),
 )
 def test_a_request_that_trickles_ends(one_port, first, then, status):
     with opened(one_port, first) as sock:
@@ -363,6 +366,7 @@ def test_a_kept_connection_ends_when_it_is_not_used(one_port):
         assert perf_counter() - began > QUICK.kept / 2, "it is kept for a while"
 
 
+@pytest.mark.slow
 def test_an_answer_that_nobody_takes_is_given_up(tmp_path):
     (tmp_path / "big.png").write_bytes(b"x" * (20 << 20))
     with serving(tmp_path) as (port, _), socket.socket() as sock:
@@ -373,7 +377,7 @@ def test_an_answer_that_nobody_takes_is_given_up(tmp_path):
         wait(lambda: inside(port) == 0)
 
 
-@pytest.mark.parametrize("path", ["events", "preview?side=output"])
+@pytest.mark.parametrize("path", rest_slow(["events", "preview?side=output"]))
 def test_a_socket_that_reads_nothing_is_left_and_one_that_does_stays(port, path):
     upgrade = (
         b"GET /api/v1/%s HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n"
@@ -672,7 +676,9 @@ def _raise(error):
 
 
 @pytest.mark.parametrize(
-    "end", [OSError(10038, "not a socket"), SystemExit(3), RuntimeError("made up")], ids=repr
+    "end",
+    rest_slow([OSError(10038, "not a socket"), SystemExit(3), RuntimeError("made up")]),
+    ids=repr,
 )
 def test_a_server_that_ends_is_bound_again(tmp_path, monkeypatch, caplog, end):
     monkeypatch.setattr(http_server, "AGAIN", 0.05)
@@ -686,7 +692,7 @@ def test_a_server_that_ends_is_bound_again(tmp_path, monkeypatch, caplog, end):
         assert answers(port)
 
 
-@pytest.mark.parametrize("how", ["by us", "by the system"])
+@pytest.mark.parametrize("how", rest_slow(["by us", "by the system"]))
 def test_a_listener_that_is_closed_is_bound_again(tmp_path, monkeypatch, how):
     monkeypatch.setattr(http_server, "AGAIN", 0.05)
     server = HttpServer(FakeDesk(tmp_path), Settings(port=0, folder=tmp_path), limits=QUICK)

@@ -51,6 +51,7 @@ from bridge.transports import BUILT_IN, Offer, offers
 from engine.ipc.ring import RingWriter
 from engine.sizes import engine_size
 from tests.support.desk import HERE, FakeDesk
+from tests.support.slow_cases import rest_slow
 
 SOCKETS = "ws://127.0.0.1:8000/api/v1"
 
@@ -366,7 +367,7 @@ def test_what_is_right_and_cannot_be_used_now_is_409(client, desk, monkeypatch):
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW")
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/plain", ""])
+@pytest.mark.parametrize("kind", rest_slow(["application/json", "text/plain", ""]))
 def test_a_method_that_a_path_has_not_is_405_and_says_which_it_has(still, kind):
     client, desk = still
     paths = client.get("/openapi.json").json()["paths"]
@@ -924,6 +925,7 @@ def test_why_there_is_no_thumbnail_is_one_sentence_within_a_second(client, desk)
     }
 
 
+@pytest.mark.slow
 def test_a_source_that_hangs_costs_an_asker_a_second_and_the_server_nothing(
     client, desk, monkeypatch
 ):

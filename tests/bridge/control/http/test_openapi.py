@@ -18,6 +18,7 @@ from engine.catalog.artifacts import LORAS
 from engine.parameters import Kind, ParameterSpec
 from tests.support.desk import HERE
 from tests.support.lora_files import lora_file
+from tests.support.slow_cases import rest_slow
 
 
 def document(client):
@@ -77,6 +78,7 @@ def test_a_size_is_told_as_it_is_read():
                 assert sizes.canonical(text) == text
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.from_regex(STEPS, fullmatch=True))
 def test_every_list_of_levels_that_is_told_falls_and_is_read(text):
@@ -88,7 +90,7 @@ RANGES = [(0, 1), (0, 2), (-1, 2**53 - 1), (-10, 10), (0.01, 1), (0, 3600), (1, 
 
 
 @pytest.mark.parametrize("whole", [True, False])
-@pytest.mark.parametrize(("low", "high"), RANGES)
+@pytest.mark.parametrize(("low", "high"), rest_slow(RANGES))
 def test_numbers_as_texts_are_told_as_they_are_read(low, high, whole):
     kind = Kind.INT if whole else Kind.FLOAT
     if whole and low == 0.01:
@@ -201,7 +203,7 @@ ASKED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("token", ["", "secret"])
+@pytest.mark.parametrize("token", rest_slow(["", "secret"]))
 def test_every_answer_is_one_that_the_document_has(desk, token):
     """Status, type and shape; without the token where one is needed too."""
     (desk.assets / "fox.png").write_bytes(b"picture")

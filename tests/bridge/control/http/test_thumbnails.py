@@ -15,6 +15,7 @@ from bridge.control.http.thumbnails import KEPT, MOST, PATIENCE, REST, Thumbnail
 from bridge.frames.frame import Frame
 from bridge.transports import BUILT_IN, TransportError
 from engine.ipc.ring import RingWriter
+from tests.support.slow_cases import rest_slow
 
 
 class Trial:
@@ -148,7 +149,7 @@ def test_what_takes_long_is_looked_at_more_rarely(trial):
     assert found.until - perf_counter() > 0.9 * REST * 0.6 > KEPT
 
 
-@pytest.mark.parametrize("uri", ["shm:test-thumb-mute", "shm:nobody"])
+@pytest.mark.parametrize("uri", rest_slow(["shm:test-thumb-mute", "shm:nobody"]))
 def test_a_sender_that_never_gives_a_picture_is_said_in_time(uri):
     with ring("test-thumb-mute", 64, 36):
         began = perf_counter()

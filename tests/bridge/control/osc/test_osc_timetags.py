@@ -225,6 +225,7 @@ def test_a_clock_that_is_set_or_drifts_is_followed(timed):
     assert timed.value("vace_scale") == 0.5
 
 
+@pytest.mark.slow
 @given(st.floats(-1e6, 1e6), st.lists(st.floats(0, 0.9), min_size=1, max_size=30))
 def test_the_wait_is_that_beyond_the_least_whatever_the_clock(offset, leads):
     clock, least = Clock(0.0), float("inf")
