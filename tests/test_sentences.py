@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.sentences import QUOTES, Sentence, sentences
+from tests.support.slow_cases import rest_slow
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,20 +26,22 @@ def test_every_kind_is_drawn_from_and_tests_are_not(every):
 
 @pytest.mark.parametrize(
     ("place", "kind", "text"),
-    [
-        ("bridge/state/controls.py", "message", "Fade to black, and back."),
-        ("bridge/state/store.py", "comment", "a new dict: snapshots never change"),
-        ("bridge/state/status.py", "docstring", "State of the engine."),
-        ("bridge/control/page/sources.js", "page", "No sender found."),
-        ("bridge/control/page/index.html", "page", "The OSC address of each control is beside"),
-        ("examples/pure-data/spout-bridge.pd", "example", "or type here, then Enter"),
-        ("examples/max/spout-bridge.maxpat", "example", "2 values from the bridge, port 9000"),
-        ("examples/unity/SpoutBridge.cs", "example", "Sender name that the bridge looks for."),
-        ("td_components/network.toml", "touchdesigner", "Delete the look with this name."),
-        ("td_components/assumed.json", "touchdesigner", "the tags of a copy"),
-        ("SECURITY.md", "document", "Please do not open a public issue."),
-        ("docs/glossary.md", "document", "where the output is sent"),
-    ],
+    rest_slow(
+        [
+            ("bridge/state/controls.py", "message", "Fade to black, and back."),
+            ("bridge/state/store.py", "comment", "a new dict: snapshots never change"),
+            ("bridge/state/status.py", "docstring", "State of the engine."),
+            ("bridge/control/page/sources.js", "page", "No sender found."),
+            ("bridge/control/page/index.html", "page", "The OSC address of each control is beside"),
+            ("examples/pure-data/spout-bridge.pd", "example", "or type here, then Enter"),
+            ("examples/max/spout-bridge.maxpat", "example", "2 values from the bridge, port 9000"),
+            ("examples/unity/SpoutBridge.cs", "example", "Sender name that the bridge looks for."),
+            ("td_components/network.toml", "touchdesigner", "Delete the look with this name."),
+            ("td_components/assumed.json", "touchdesigner", "the tags of a copy"),
+            ("SECURITY.md", "document", "Please do not open a public issue."),
+            ("docs/glossary.md", "document", "where the output is sent"),
+        ]
+    ),
 )
 def test_a_sentence_is_found_at_its_line(every, place, kind, text):
     (one,) = [one for one in every if one.place == place and text in one.text and one.kind == kind]

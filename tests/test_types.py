@@ -58,6 +58,7 @@ def files(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", rest_slow(PACKAGES))
 def test_few_lines_are_let_pass_and_each_says_why(package: str) -> None:
     texts = {file.relative_to(ROOT): file.read_text("utf-8") for file in files(package)}

@@ -322,7 +322,7 @@ RIGHT_URIS = ["camera:0?size=1920x1080&fps=29,97", "file:/films?fps=12.5", "file
               "file:/a.mp4?dl=1&dl=2", "camera:What? cam", "pattern:Who?", "demo:"]  # fmt: skip
 
 
-@pytest.mark.parametrize(("uri", "why"), WRONG_URIS)
+@pytest.mark.parametrize(("uri", "why"), rest_slow(WRONG_URIS))
 def test_wishes_that_cannot_be_are_refused_where_they_are_set(client, desk, tmp_path, uri, why):
     for role in ("source", "control", "mask"):
         answer = client.post(f"/api/v1/{role}", json={"uri": uri})

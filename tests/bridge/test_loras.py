@@ -213,6 +213,7 @@ def test_one_of_the_run_before_is_told_by_its_name_and_taken_when_it_is_back(
         rig.until(lambda: not rig.session.status().error)
 
 
+@pytest.mark.slow
 def test_one_that_became_another_since_the_run_before_is_left_out_and_told(
     tmp_path, comfy, monkeypatch
 ):

@@ -477,6 +477,7 @@ def test_a_worker_that_makes_no_sense_is_replaced(tmp_path):
         assert no_black(rig)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trouble", "why"),
     [
@@ -500,6 +501,7 @@ def test_a_pipeline_that_fails_beside_its_blocks_is_replaced_too(tmp_path, troub
         assert no_black(rig)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", rest_slow(["deep", "endless"]))
 def test_a_report_that_cannot_be_told_costs_nothing_else(tmp_path, trouble):
     with running_session(tmp_path, load={"frames": 1}, **FAST) as rig:
@@ -629,6 +631,7 @@ def test_after_a_stall_of_the_clock_no_picture_stands_behind_the_one_shown(tmp_p
             sender.join()
 
 
+@pytest.mark.slow
 def test_no_error_of_a_status_reaches_who_asks(tmp_path, monkeypatch, caplog):
     """No descriptor is left; then something that nobody foresaw, thousands of times."""
 

@@ -162,6 +162,7 @@ def test_defaults_are_all_of_them_and_what_comes_after_them_stays(tmp_path):
         assert rig.session.store.snapshot.values["vace_scale"] == 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("button", rest_slow(["defaults", "live", "panic"]))
 @pytest.mark.parametrize("with_picture", [False, True])
 def test_a_button_in_a_bundle_has_its_place_among_the_values(tmp_path, button, with_picture):

@@ -649,6 +649,7 @@ def test_a_live_input_is_named_by_its_sender_or_by_a_uri(typed, uri):
     assert SHOW._uri(typed) == uri
 
 
+@pytest.mark.slow
 @given_by_hypothesis(st.text())
 def test_whatever_is_typed_as_a_live_input_is_read_once(typed):
     uri = SHOW._uri(typed)

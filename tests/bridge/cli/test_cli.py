@@ -410,6 +410,7 @@ def test_a_send_makes_its_sink_for_the_pictures_that_come(tmp_path):
     assert "640x360" not in told.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", rest_slow(["parameters", "settings"]))
 def test_a_list_for_another_program_cuts_nothing(table):
     done = subprocess.run([*COMMAND, "list", table], capture_output=True, text=True, check=True)

@@ -468,6 +468,7 @@ def test_a_journal_and_a_log_on_a_hung_disk_keep_neither_start_nor_frames(tmp_pa
     assert json.loads(journal.read_text()) == look, "it is not written over unread"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("image", "why"),
     rest_slow(

@@ -430,6 +430,7 @@ def _of(name, folder):
     return {path.name: path.read_bytes() for path in folder.glob(f"{name}.journal.*")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--fresh",)], ids=["", "fresh"])
 @pytest.mark.parametrize("left", [True, False, None], ids=["ended", "crashed", "damaged"])
 @pytest.mark.parametrize(

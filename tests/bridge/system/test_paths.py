@@ -212,6 +212,7 @@ def test_a_running_bridge_takes_a_plain_path_and_says_what_holds(tmp_path):
             rig.until(lambda: rig.session.status().source.startswith("demo:"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "given"),
     [

@@ -388,6 +388,7 @@ def test_who_ended_a_download_is_told_too(tmp_path, monkeypatch, system, code, t
     assert told in downloads.now.error
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("where", rest_slow(["near", "far"]))
 def test_a_worker_that_dies_is_replaced_whoever_holds_its_pipes(tmp_path, where):

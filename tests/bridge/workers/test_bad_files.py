@@ -63,6 +63,7 @@ def loras(rig):
     return tuple(rig.session.store.snapshot.values[f"lora_{place}"] for place in (1, 2, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [math.nan, pytest.param(-math.inf, marks=pytest.mark.slow)])
 def test_a_lora_that_turned_bad_between_two_runs_is_named_and_done_without(start, models, number):
     style = models / "loras" / "style.safetensors"

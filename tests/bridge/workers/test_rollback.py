@@ -31,6 +31,7 @@ def heard(session):
     return changes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     rest_slow([("prompt", "sea", POISON), ("reference", "sea.png", f"{POISON}.png")]),
@@ -81,6 +82,7 @@ def test_what_is_loaded_is_taken_back_too(tmp_path, catalog):
         stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "catalog", ["beside it", pytest.param("in its place", marks=pytest.mark.slow)]
 )

@@ -183,6 +183,7 @@ def test_what_cannot_run_is_refused_before_anything_is_measured(
     assert sentence in capfd.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", ["engine.bench.stylize", pytest.param("engine.bench", marks=pytest.mark.slow)]
 )

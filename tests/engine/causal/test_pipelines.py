@@ -328,6 +328,7 @@ def test_files_that_are_not_there_are_told_with_where_they_go(tmp_path: Path) ->
         build(row.target, row.load(), Context(tmp_path, tmp_path, lambda *_: None))
 
 
+@pytest.mark.slow
 def test_a_lora_that_is_gone_or_leads_elsewhere_is_left_out_and_told(made: Made) -> None:
     for name in ("none.safetensors", "../LongLive-1.3B/models/lora.pt"):
         pipeline = made("longlive", lora_1=name, lora_2="style.safetensors")

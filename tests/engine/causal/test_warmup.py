@@ -40,6 +40,7 @@ def foreseen(stream: LatentStream, controls: Controls) -> tuple[PassShape, ...]:
     return shapes(stream.spec, stream.rows, *stream.shape[1:], vace, controls)
 
 
+@pytest.mark.slow
 @FEW_ROWS
 @pytest.mark.parametrize("late", rest_slow([False, True]), ids=["early", "late"])
 @pytest.mark.parametrize("biased", [False, True], ids=["plain", "biased"])

@@ -191,6 +191,7 @@ def worked(stream: LatentStream, frames: int, references: int = 0) -> int:
     return counted.peak - before
 
 
+@pytest.mark.slow
 @FEW_ROWS
 @pytest.mark.parametrize("vace", rest_slow([False, True]), ids=["plain", "vace"])
 def test_passes_work_with_what_is_said(spec: CausalSpec, vace: bool) -> None:

@@ -110,6 +110,7 @@ def test_with_that_rounding_kept_it_is_the_same_to_the_last_byte(prompt):
     assert np.abs(ours - of_the_wheel()(content, style)).mean() < 0.5 / 255
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (16, 16), (333, 201), (130, 70)])
 def test_any_size_comes_back_as_it_came_with_its_alpha(rig, size):
     image = textured(*size)
@@ -128,6 +129,7 @@ def test_strength_zero_is_exactly_the_input_and_fades_in_without_a_step(rig):
     assert np.abs(steps[-1] - image).mean() > 15, "and there is something to fade to"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", rest_slow(["starry night", "fire", "gold and black circles", "sepia"], 2)
 )

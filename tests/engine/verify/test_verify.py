@@ -52,7 +52,7 @@ FILES: list[tuple[Role, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("role", "name"), FILES)
+@pytest.mark.parametrize(("role", "name"), rest_slow(FILES))
 def test_every_file_of_the_authors_fits_its_role(models: Path, role: Role, name: str) -> None:
     assert check_path(role, ROW, named(models, name), **SMALL) == ""
 

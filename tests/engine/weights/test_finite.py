@@ -112,6 +112,7 @@ SPOILT = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", rest_slow(SPOILT, 5))
 def test_a_file_with_one_wrong_number_is_refused_by_its_name_and_key(
     models: Path, tmp_path: Path, what: str

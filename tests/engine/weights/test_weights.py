@@ -358,7 +358,7 @@ def complaint(path: Path) -> str:
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-@pytest.mark.parametrize("name", ["x.safetensors", "x.pt"])
+@pytest.mark.parametrize("name", rest_slow(["x.safetensors", "x.pt"]))
 def test_a_changed_byte_gives_tensors_or_one_sentence_and_no_other_error(tmp_path, base, name):
     path = save(tmp_path / name, {key: base[key] for key in list(base)[:4]})
     sound = path.read_bytes()

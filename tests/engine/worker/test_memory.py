@@ -16,6 +16,7 @@ from engine.ipc.messages import (
 )
 from tests.engine.worker.test_loop import HELLO, load, talking
 from tests.support.roomy import ROOMY, Roomy
+from tests.support.slow_cases import rest_slow
 
 TOLD = "Out of memory: now running at half the size."
 
@@ -43,7 +44,7 @@ def side(talk):
     return talk.rings[talk.hears(RingMade).name].width
 
 
-@pytest.mark.parametrize("text", [True, False])
+@pytest.mark.parametrize("text", rest_slow([True, False]))
 def test_half_the_size_stays_until_the_size_is_changed_however_much_memory_there_is(text):
     count, room = (0, 300) if text else (1, 100)
     with running_low(text=text, room=room) as talk:
@@ -58,6 +59,7 @@ def test_half_the_size_stays_until_the_size_is_changed_however_much_memory_there
         assert side(talk) == (48 if text else 16)
 
 
+@pytest.mark.slow
 def test_a_larger_size_that_does_not_fit_either_is_halved_again():
     with running_low(text=True, room=300) as talk:
         talk.hears(FrameRequest)

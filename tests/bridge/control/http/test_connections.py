@@ -377,6 +377,7 @@ def test_an_answer_that_nobody_takes_is_given_up(tmp_path):
         wait(lambda: inside(port) == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", rest_slow(["events", "preview?side=output"]))
 def test_a_socket_that_reads_nothing_is_left_and_one_that_does_stays(port, path):
     upgrade = (

@@ -89,6 +89,7 @@ def test_every_list_of_levels_that_is_told_falls_and_is_read(text):
 RANGES = [(0, 1), (0, 2), (-1, 2**53 - 1), (-10, 10), (0.01, 1), (0, 3600), (1, 8), (None, None)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize(("low", "high"), rest_slow(RANGES))
 def test_numbers_as_texts_are_told_as_they_are_read(low, high, whole):
