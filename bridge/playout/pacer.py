@@ -40,20 +40,27 @@ class Pacer:
         if waiting == 0:
             self._stood = 0
             return 0
-        most = max(2, frames + frames // 4)
-        taken = max(1, waiting - most)
+        taken = max(1, waiting - _most(frames))
         if frames == 1:
             taken = self._shortened(waiting, taken)
         else:
             self._stood = 0
-        if frames > 1 and intervals and taken == 1:
-            even = median(intervals) / frames
-            left = max(ended + HORIZON * median(intervals) - now, 0.0)
-            stay = min(max(left / waiting, EARLY * even), LATE * even)
-            if now - self._shown_at < stay:
-                return 0
+        if now < self.due(waiting, frames, intervals, ended):
+            return 0
         self._shown_at = now
         return taken
+
+    def due(self, waiting: int, frames: int, intervals: Sequence[float], ended: float) -> float:
+        """When the next of `waiting` frames is to be shown, if no other arrives before; -inf for at
+        once. The others are as in `pick`, and `waiting` is at least 1.
+        """
+        if frames == 1 or not intervals or waiting > _most(frames) + 1:
+            return float("-inf")
+        even = median(intervals) / frames
+        # They share the time up to the horizon: due - shown = (horizon - due) / waiting.
+        horizon = ended + HORIZON * median(intervals)
+        stay = (horizon - self._shown_at) / (waiting + 1)
+        return self._shown_at + min(max(stay, EARLY * even), LATE * even)
 
     def _shortened(self, waiting: int, taken: int) -> int:
         """One more than `taken` if what it leaves has waited for `STANDING` ticks: a stall on
@@ -64,3 +71,8 @@ class Pacer:
             return taken
         self._stood = 0
         return taken + 1
+
+
+def _most(frames: int) -> int:
+    """How many frames may wait, at most, behind the one shown."""
+    return max(2, frames + frames // 4)

@@ -28,3 +28,13 @@ class Pickup:
         slot = ring.next() if count else None
         self.dropped += ring.dropped - before
         return slot
+
+    def next_due(self, link: WorkerClient | None, now: float) -> float | None:
+        """When `take` will return a frame if no other arrives before (perf_counter, seconds); `now`
+        if it would at once, None if none waits.
+        """
+        ring = link.ring if link else None
+        if link is None or ring is None or (waiting := ring.waiting) <= 0:
+            return None
+        block = link.block
+        return max(now, self._pacer.due(waiting, block.frames, list(block.intervals), block.ended))
