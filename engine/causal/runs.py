@@ -134,6 +134,8 @@ class Runs:
         if run is None or not run.compiles:
             return True
         if (run.size, run.rows) != (request.size, request.rows):
+            if self._job:  # its run holds memory until it is shown or dropped
+                return False
             if request in self._too_big or not self._fits_beside(request.size):
                 return True  # the old run ends first; the output holds meanwhile
             self._start(lambda: self._prepared(request), None, request)

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import perf_counter, sleep
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from engine.pipeline import Context, RungFailed, build
 from tests.support.checkpoints import write_models
 from tests.support.tiny_rows import CATALOG
 
-WAIT = 60
+WAIT = 30
 
 
 class Card:
@@ -108,6 +109,14 @@ def sized(pipeline: CausalPipeline, size: str, limit: int = 2000) -> int:
         if block(pipeline, size=size)[0].shape[1] == width:
             return number
     raise AssertionError("the new size never came")
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for what another thread does."""
+    end = perf_counter() + WAIT
+    while not true():
+        assert perf_counter() < end
+        sleep(0.005)
 
 
 def windows() -> list[KVCache]:
@@ -257,6 +266,66 @@ def test_where_memory_does_not_suffice_for_two_the_old_run_ends_first(
     finally:
         gc.enable()
     assert seen == [None], "the old window is freed before the new one is made"
+
+
+def room_for_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card that holds one window more than now."""
+    gc.collect()
+    most = len(windows()) + 1
+
+    def fits(*given: object) -> bool:
+        gc.collect()
+        return len(windows()) < most
+
+    monkeypatch.setattr("engine.causal.pipeline.stream_fits", fits)
+
+
+def built(card: Card, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The shapes of all runs that are built from now on, in their order."""
+    made: list[tuple[int, ...]] = []
+    inner = card.accelerate
+
+    def accelerate(stream: LatentStream, how: str) -> str:
+        made.append(stream.shape[1:])
+        return inner(stream, how)
+
+    monkeypatch.setattr("engine.causal.runs.accelerate", accelerate)
+    return made
+
+
+@pytest.mark.slow
+def test_a_size_that_just_fits_beside_the_old_one_is_built_once_and_beside_it(
+    made: Made, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = made()
+    block(pipeline, size="64x48")
+    shapes = built(card, monkeypatch)
+    room_for_one_more(monkeypatch)
+    card.gate.clear()
+    for _ in range(3):
+        assert block(pipeline, size="80x64")[0].shape == (48, 64, 4)
+        until(lambda: shapes)
+    card.gate.set()
+    sized(pipeline, "80x64")
+    assert shapes == [(8, 10)]
+
+
+@pytest.mark.slow
+def test_another_size_meanwhile_waits_for_the_memory_of_the_one_being_prepared(
+    made: Made, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last of three sizes is shown, and the first keeps playing until then."""
+    pipeline = made()
+    block(pipeline, size="64x48")
+    shapes = built(card, monkeypatch)
+    room_for_one_more(monkeypatch)
+    card.gate.clear()
+    for size in ("80x64", "96x64", "96x80", "96x80"):
+        assert block(pipeline, size=size)[0].shape == (48, 64, 4)
+        until(lambda: shapes)
+    card.gate.set()
+    sized(pipeline, "96x80")
+    assert shapes == [(8, 10), (10, 12)]
 
 
 @pytest.mark.slow
