@@ -141,7 +141,8 @@ class Runs:
             self._start(lambda: self._prepared(request), None, request)
             return False
         if missing := run.missing(request.controls):
-            self._prepare(run, missing)
+            with self._ladder.watched():
+                self._prepare(run, missing)
         return not run.missing(request.controls)
 
     def of(self, request: Request) -> StreamRun:

@@ -245,6 +245,22 @@ def test_a_capture_that_fails_while_frames_are_shown_ends_the_worker(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("change", [{"cache_bias": 0.5}, {"vace_on": False}])
+def test_a_change_of_the_same_size_that_cannot_be_captured_lowers_the_rung(
+    made: Made, card: Card, change: dict[str, Any]
+) -> None:
+    pipeline = made(vace_load=True)
+    block(pipeline, size="64x48")
+    card.broken = RuntimeError("a kernel")
+    with pytest.raises(RungFailed, match="restarting with plain passes with sdpa"):
+        block(pipeline, size="64x48", **change)
+    card.broken = None
+    again = made(vace_load=True)
+    assert block(again, size="64x48", **change)
+    assert again.report()["passes"] == "plain"
+
+
+@pytest.mark.slow
 def test_where_memory_does_not_suffice_for_two_the_old_run_ends_first(
     made: Made, card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:
