@@ -99,10 +99,13 @@ class CausalPipeline:
     ) -> Iterator[Image]:
         """Yield the block's images, each as soon as it is decoded."""
         self._assets.begin()
-        request, mode, levels = self._request(images, parameters, guides)
+        size = self._size(images or guides.control, parameters.size)
+        request, mode, levels = self._request(images, parameters, guides, size)
         if not self._runs.ready(request) and (images or self._held["mode"] == "text"):
-            images, parameters, guides = self._as_before(images, parameters, guides)
-            request, mode, levels = self._request(images, parameters, guides)
+            run = self._runs.current
+            assert run is not None  # else all is ready
+            images, parameters, guides = self._as_before(images, parameters, guides, run.size)
+            request, mode, levels = self._request(images, parameters, guides, run.size)
         self._held = {name: getattr(parameters, name) for name in SHAPING}
         self._held["mode"] = mode
         run = self._run(request, mode)
@@ -188,9 +191,13 @@ class CausalPipeline:
         return parameters.vace_on and self._parts.network.vace is not None
 
     def _request(
-        self, images: Sequence[Image], parameters: CausalParameters, guides: Guides
+        self,
+        images: Sequence[Image],
+        parameters: CausalParameters,
+        guides: Guides,
+        size: tuple[int, int],
     ) -> tuple[Request, Mode, tuple[Level, ...]]:
-        """What a block of these needs, its mode and its noise levels."""
+        """What a block of these needs at a size, its mode and its noise levels."""
         mode = self._mode(parameters, given=bool(images))
         if guides.control and mode == "text":  # the stream continues without the input
             mode = "control"
@@ -204,21 +211,23 @@ class CausalPipeline:
             clean_hints=parameters.vace_clean_pass,
             late=parameters.prompt_change == "on_time",
         )
-        size = self._size(images or guides.control, parameters.size)
         return Request(size, len(levels) if self.spec.batch_steps else 1, controls), mode, levels
 
     def _as_before(
-        self, images: Sequence[Image], parameters: CausalParameters, guides: Guides
+        self,
+        images: Sequence[Image],
+        parameters: CausalParameters,
+        guides: Guides,
+        size: tuple[int, int],
     ) -> tuple[Sequence[Image], CausalParameters, Guides]:
-        """A block in the shape of the last one, while what it was asked to be is prepared."""
-        run = self._runs.current
-        assert run is not None  # else all is ready
-        width, height = run.size
+        """A block in the shape of the last one, which has this size, while what it was asked to be
+        is prepared.
+        """
 
         def scaled(images: Sequence[Image]) -> list[Image]:
-            return [resized(image, width, height) for image in images]
+            return [resized(image, *size) for image in images]
 
-        values = {**self._held, "size": f"{width}x{height}"}
+        values = dict(self._held)
         mode = values.pop("mode")
         if mode == "text":
             images, guides = (), NO_GUIDES

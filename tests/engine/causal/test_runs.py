@@ -378,3 +378,18 @@ def test_half_the_size_frees_the_stream_and_lasts_until_it_is_taken_back(made: M
         assert block(pipeline, size="128x96")[0].shape == (48, 64, 4)
     pipeline.halve(False)
     assert block(pipeline, size="128x96")[0].shape == (96, 128, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("longlive", {"cache_bias": 0.5}), ("streamdiffusionv2", {"denoising_steps": "1000, 500, 9"})],
+)
+def test_half_the_size_is_not_halved_again_while_a_change_is_prepared(
+    made: Made, card: Card, name: str, change: dict[str, Any]
+) -> None:
+    pipeline = made(name)
+    block(pipeline, size="128x96")
+    pipeline.halve(True)
+    for values in [{}] * 4 + [change] * 12:
+        assert {image.shape for image in block(pipeline, size="128x96", **values)} <= {(48, 64, 4)}
