@@ -22,6 +22,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bridge.cli.probe import FPS, Seen
 from bridge.control.http.streams import Streams
 from bridge.control.osc.server import OscServer
 from bridge.errors import UsageError
@@ -98,30 +99,23 @@ def _quantiles(values: list[float], *at: float) -> list[float]:
 def latency(seconds: float) -> Iterator[Figure]:
     """Added latency of passthrough, shared memory to shared memory, and its share of a core."""
     for width, height in ((1280, 720), (1920, 1080)):
-        delays, share = _latency(width, height, seconds)
-        p50, p99 = (1e3 * value for value in _quantiles(delays, 0.5, 0.99))
+        seen = _seen(width, height, seconds)
+        p50, p99 = (1e3 * value for value in _quantiles(seen.delays, 0.5, 0.99))
+        share = 100 * (seen.bridge + seen.worker)
         size = f"{height}p30"
         yield Figure(f"passthrough {size}: added latency p50, p99", f"{p50:.1f}, {p99:.1f} ms")
         yield Figure(f"passthrough {size}: share of a core, both processes", f"{share:.0f} %")
 
 
-def _latency(width: int, height: int, seconds: float) -> tuple[list[float], float]:
-    """Seconds that frames took, and the percentage of a core used by both processes."""
+def _seen(width: int, height: int, seconds: float) -> Seen:
+    """What the probe sees of passthrough."""
     given, shown, size = f"bench-in-{os.getpid()}", f"bench-out-{os.getpid()}", f"{width}x{height}"
     settings = {"source": f"shm:{given}", "sink": f"shm:{shown}", "output_size": size}
-    with _session(pipeline="passthrough", **settings) as session:
+    with _session(pipeline="passthrough", **settings):
         command = [sys.executable, "-m", "bridge.cli.probe", given, shown, size, str(seconds)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            _running(session)
-            processes = [psutil.Process(), psutil.Process(session.status().worker)]
-            before, began = _cpu(processes), perf_counter()
-            text, _ = process.communicate()
-        share = 100 * (_cpu(processes) - before) / (perf_counter() - began)
-    return json.loads(text), share
-
-
-def _cpu(processes: Sequence[psutil.Process]) -> float:
-    return sum(sum(process.cpu_times()[:2]) for process in processes)
+        command += [str(FPS), str(os.getpid())]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return Seen(**json.loads(done.stdout))
 
 
 def kills(seconds: float) -> Iterator[Figure]:

@@ -1,85 +1,236 @@
-"""An external sender and receiver, in a separate process: measures the bridge's latency.
+"""An outside program that sends and receives: it measures a bridge without being part of it.
 
-`python -m bridge.cli.probe IN OUT WIDTHxHEIGHT SECONDS` sends numbered frames to `shm:IN`, reads
-`shm:OUT`, and prints the seconds that each took as a JSON list.
+`python -m bridge.cli.probe IN OUT WIDTHxHEIGHT SECONDS [FPS [PID]]` sends numbered frames to
+`shm:IN`, reads `shm:OUT`, and prints what it saw as JSON, the fields of `Seen`; FPS 0 sends one
+frame and no more. With the PID of a bridge it also measures what its processes cost.
+
+`python -m bridge.cli.probe relay IN OUT` is the least bridge there can be: it copies each frame
+once and sends it at once. Both map the segments in the layout of `engine/ipc/ring.py`, as a program
+of another language does.
 """
 
 import json
 import sys
 import time
+from dataclasses import asdict, dataclass, field
 from time import perf_counter
 
+import numpy as np
+import psutil
+
 from bridge.frames.frame import Image
-from bridge.system.timing import Ticker
 from bridge.transports.pattern import draw, read_counter, write_counter
 from engine import sizes
-from engine.ipc.public_ring import PublicReader, PublicWriter
+from engine.ipc.ring import LOCK, RingReader, RingWriter
 from engine.ipc.segments import RingError
 
 FPS = 29.3  # not a divisor of 60: covers every phase between two output ticks
 GLANCE = 0.0003  # seconds between two polls for a frame
+SETTLE = 0.5  # seconds of exchange before anything is counted
+PATIENCE = 60.0  # seconds for a bridge to start, and to show the first frame
+COPIES = 20  # of one frame, to time the median
+INDEX = 1  # offset in a slot, in u64
 
 
-def attached(name: str, patience: float = 30.0) -> PublicReader:
+@dataclass
+class Seen:
+    """What the probe measured; times in seconds.
+
+    `delays` from before a frame was written to after it was read, for each that arrived, of `sent`;
+    `gaps` between two different frames; `memcpy` to copy one frame; `bridge` and `worker` are the
+    shares of a core that the processes used, NaN where no PID was given.
+    """
+
+    delays: list[float] = field(default_factory=list[float])
+    gaps: list[float] = field(default_factory=list[float])
+    sent: int = 0
+    memcpy: float = 0.0
+    bridge: float = float("nan")
+    worker: float = float("nan")
+
+
+class Cost:
+    """CPU time of a bridge and of the processes it started, from now on."""
+
+    def __init__(self, pid: int) -> None:
+        self._bridge = psutil.Process(pid)
+        self._workers = self._bridge.children(recursive=True)
+        self._began = perf_counter()
+        self._before = self._used()
+
+    def shares(self) -> tuple[float, float]:
+        """Shares of a core, of the bridge and of its workers together."""
+        took, now = perf_counter() - self._began, self._used()
+        bridge, workers = ((new - old) / took for new, old in zip(now, self._before, strict=True))
+        return bridge, workers
+
+    def _used(self) -> tuple[float, float]:
+        return _seconds(self._bridge), sum(map(_seconds, self._workers))
+
+
+def _seconds(process: psutil.Process) -> float:
+    return sum(process.cpu_times()[:2])
+
+
+def attached(name: str, patience: float = PATIENCE) -> RingReader:
     """The segment of that name once it exists; FileNotFoundError if it does not appear."""
     until = perf_counter() + patience
     while True:
         try:
-            return PublicReader(name)
+            return RingReader(name)
         except (FileNotFoundError, RingError):
             if perf_counter() > until:
                 raise
             time.sleep(0.01)
 
 
-def probe(given: str, shown: str, width: int, height: int, seconds: float) -> list[float]:
-    """Seconds from before a frame is written to after it is read, for each that arrived."""
-    writer, image = PublicWriter(given, width, height, 3), draw("probe", width, height, 0)
+class Receiver:
+    """Reads the newest frame of a segment into one buffer, and follows its name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._attach()
+
+    def _attach(self) -> None:
+        self._ring = attached(self._name)
+        self._head, self._index = 0, -1
+        self.image = np.empty((self._ring.height, self._ring.width, 4), np.uint8)
+
+    def look(self) -> bool:
+        """Whether another frame than the last one came; then it is in `image`."""
+        ring = self._ring
+        if ring.stale:
+            ring.close()
+            self._attach()
+            return False
+        head = ring.head
+        if head == self._head:
+            return False
+        words, _ = ring.slot_words(head - 1)
+        index = words[INDEX]
+        if words[LOCK] != 2 * head:
+            return False
+        if index != self._index:
+            np.copyto(self.image, ring.view(head - 1))
+            if words[LOCK] != 2 * head:
+                return False
+        self._head, new = head, index != self._index
+        self._index = index
+        return new
+
+    def close(self) -> None:
+        """Release the segment."""
+        self._ring.close()
+
+
+def probe(
+    given: str, shown: str, width: int, height: int, seconds: float,
+    fps: float = FPS, pid: int = 0,
+) -> Seen:  # fmt: skip
+    """Send and receive for so long; TimeoutError if the bridge shows nothing."""
+    writer, image = RingWriter(given, width, height), draw("probe", width, height, 0)
     try:
         writer.write(image, perf_counter(), 0)
-        reader = attached(shown)
-        _until_shown(reader)
-        return _exchange(writer, reader, image, seconds)
+        receiver = Receiver(shown)
+        try:
+            _until_shown(receiver)
+            seen = _exchange(writer, receiver, image, fps, seconds, pid)
+        finally:
+            receiver.close()
+        seen.memcpy = memcpy(width, height)
+        return seen
     finally:
         writer.unlink()
         writer.mark_stale()
         writer.close()
 
 
-def _until_shown(reader: PublicReader, patience: float = 30.0) -> None:
+def _until_shown(receiver: Receiver) -> None:
     """Wait until the first frame has come through."""
-    until = perf_counter() + patience
-    while not ((slot := reader.newest()) and read_counter(slot.image) == 0):
+    until = perf_counter() + PATIENCE
+    while not (receiver.look() and read_counter(receiver.image) == 0):
         if perf_counter() > until:
             raise TimeoutError("The bridge did not show the frame in time.")
-        time.sleep(0.01)
+        time.sleep(0.002)
 
 
 def _exchange(
-    writer: PublicWriter, reader: PublicReader, image: Image, seconds: float
-) -> list[float]:
+    writer: RingWriter, receiver: Receiver, image: Image, fps: float, seconds: float, pid: int
+) -> Seen:
     sent: dict[int, float] = {}
-    delays: list[float] = []
-    ticker, head = Ticker(FPS), reader.head
-    for number in range(1, int(FPS * seconds)):
-        due = ticker.wait()
-        write_counter(image, number)
-        sent[number] = perf_counter()
-        writer.write(image, sent[number], number)
-        while perf_counter() < due + 0.9 / FPS:
-            if reader.head != head and (slot := reader.newest()):
-                now, head = perf_counter(), slot.number + 1
-                seen = read_counter(slot.image)
-                if seen in sent:
-                    delays.append(now - sent.pop(seen))
-            time.sleep(GLANCE)
-    return delays
+    seen, number, last, cost = Seen(), 0, 0.0, None
+    began = due = perf_counter() + 1 / fps if fps else float("inf")
+    start = perf_counter() + SETTLE
+    while (now := perf_counter()) < start + seconds:
+        if cost is None and pid and now >= start:
+            cost = Cost(pid)
+        if now >= due:
+            number += 1
+            write_counter(image, number)
+            sent[number] = perf_counter()
+            writer.write(image, sent[number], number)
+            seen.sent += sent[number] >= start
+            due = began + number / fps
+            if perf_counter() > due:  # after a stall nothing is caught up
+                began += perf_counter() - due
+        elif receiver.look():
+            now = perf_counter()
+            began_at = sent.pop(read_counter(receiver.image) or 0, None)
+            if began_at is not None and began_at >= start:
+                seen.delays.append(now - began_at)
+            if last >= start:
+                seen.gaps.append(now - last)
+            last = now
+        else:
+            time.sleep(max(0.0, min(GLANCE, due - now)))
+    if cost:
+        seen.bridge, seen.worker = cost.shares()
+    return seen
+
+
+def memcpy(width: int, height: int) -> float:
+    """Seconds that one copy of a frame takes; the median of several, between touched buffers."""
+    one, other = (np.full((height, width, 4), shade, np.uint8) for shade in (1, 2))
+    times: list[float] = []
+    for _ in range(COPIES):
+        began = perf_counter()
+        np.copyto(one, other)
+        times.append(perf_counter() - began)
+    return sorted(times)[COPIES // 2]
+
+
+def relay(given: str, shown: str) -> None:
+    """Copy each frame of `shm:given` to `shm:shown` as it arrives, until its sender leaves."""
+    reader = attached(given)
+    writer = RingWriter(shown, reader.width, reader.height)
+    head = 0
+    try:
+        while not reader.stale:
+            now = reader.head
+            if now != head:
+                words, _ = reader.slot_words(now - 1)
+                writer.write(reader.view(now - 1), perf_counter(), words[INDEX])
+                head = now
+            else:
+                time.sleep(GLANCE)
+    finally:
+        writer.unlink()
+        writer.mark_stale()
+        writer.close()
+        reader.close()
 
 
 def main() -> None:
-    """Measure, and print the result."""
-    given, shown, size, seconds = sys.argv[1:]
-    json.dump(probe(given, shown, *sizes.exact_sides(size), float(seconds)), sys.stdout)
+    """Measure, and print the result; or relay."""
+    given, shown, *more = sys.argv[1:]
+    if given == "relay":
+        relay(shown, *more)
+        return
+    size, seconds, fps, pid = (*more, *(str(FPS), "0")[len(more) - 2 :])
+    seen = probe(
+        given, shown, *sizes.exact_sides(size), float(seconds), fps=float(fps), pid=int(pid)
+    )
+    json.dump(asdict(seen), sys.stdout)
 
 
 if __name__ == "__main__":
