@@ -28,6 +28,7 @@ FPS = 29.3  # not a divisor of 60: covers every phase between two output ticks
 GLANCE = 0.0003  # seconds between two polls for a frame
 SETTLE = 0.5  # seconds of exchange before anything is counted
 PATIENCE = 60.0  # seconds for a bridge to start, and to show the first frame
+LATE = 1.5  # seconds in which the last frames arrive, or count as lost
 COPIES = 20  # of one frame, to time the median
 INDEX = 1  # offset in a slot, in u64
 
@@ -157,34 +158,67 @@ def _until_shown(receiver: Receiver) -> None:
 def _exchange(
     writer: RingWriter, receiver: Receiver, image: Image, fps: float, seconds: float, pid: int
 ) -> Seen:
-    sent: dict[int, float] = {}
+    sent: dict[int, float] = {}  # frames that have not arrived
     seen, number, last, cost = Seen(), 0, 0.0, None
-    began = due = perf_counter() + 1 / fps if fps else float("inf")
+    period = 1 / fps if fps else float("inf")
     start = perf_counter() + SETTLE
-    while (now := perf_counter()) < start + seconds:
+    end, due = start + seconds, start - SETTLE + period
+
+    def receive() -> bool:
+        nonlocal last
+        if not receiver.look():
+            return False
+        now = perf_counter()
+        began = sent.pop(read_counter(receiver.image) or 0, 0.0)
+        if began >= start:
+            seen.delays.append(now - began)
+        if last >= start:
+            seen.gaps.append(now - last)
+        last = now
+        return True
+
+    while (now := perf_counter()) < end:
         if cost is None and pid and now >= start:
             cost = Cost(pid)
         if now >= due:
             number += 1
             write_counter(image, number)
-            sent[number] = perf_counter()
-            writer.write(image, sent[number], number)
-            seen.sent += sent[number] >= start
-            due = began + number / fps
-            if perf_counter() > due:  # after a stall nothing is caught up
-                began += perf_counter() - due
-        elif receiver.look():
-            now = perf_counter()
-            began_at = sent.pop(read_counter(receiver.image) or 0, None)
-            if began_at is not None and began_at >= start:
-                seen.delays.append(now - began_at)
-            if last >= start:
-                seen.gaps.append(now - last)
-            last = now
-        else:
+            sent[number] = began = perf_counter()
+            writer.write(image, began, number)
+            seen.sent += began >= start
+            due = max(due + period, perf_counter())  # after a stall nothing is caught up
+        elif not receive():
             time.sleep(max(0.0, min(GLANCE, due - now)))
     if cost:
         seen.bridge, seen.worker = cost.shares()
+    while sent and perf_counter() < end + LATE:
+        if not receive():
+            time.sleep(GLANCE)
+    return seen
+
+
+def watch(shown: str, seconds: float, pid: int = 0) -> Seen:
+    """Only receive, for so long: `gaps` and the cost; frames come from wherever they do."""
+    receiver, seen, last = Receiver(shown), Seen(), 0.0
+    try:
+        end = perf_counter() + PATIENCE
+        while not receiver.look() and perf_counter() < end:
+            time.sleep(GLANCE)
+        start, cost = perf_counter() + SETTLE, None
+        while (now := perf_counter()) < start + seconds:
+            if cost is None and pid and now >= start:
+                cost = Cost(pid)
+            if not receiver.look():
+                time.sleep(GLANCE)
+                continue
+            now = perf_counter()
+            if last >= start:
+                seen.gaps.append(now - last)
+            last = now
+        if cost:
+            seen.bridge, seen.worker = cost.shares()
+    finally:
+        receiver.close()
     return seen
 
 

@@ -1,0 +1,326 @@
+"""Compare the speed of two commits: their bridges run in turn on the same inputs, A B A B …, and
+one program outside them measures both.
+
+    python -m tests.compare_speed BEFORE AFTER [--seconds N] [--rounds N] [--only NAME,…]
+    python -m tests.compare_speed ba5deb9 . --only 1080p30 --seconds 3 --rounds 2
+
+BEFORE and AFTER are commits; `.` is this working tree as it is. Each case starts each bridge once
+a round, so a round of one case takes about 2 * (3 s + `--seconds`). The medians of all rounds are
+printed, their ratio, and beside them the least relay there can be (`bridge/cli/probe.py`: it copies
+once and sends at once) and one copy of a frame in memory, measured in the same rounds. `--list`
+lists the cases.
+
+The only interface is the command line, shared memory and OSC, so any commit can be compared whose
+`run` knows the flags below. The probe is that of the tree in which this runs.
+"""
+
+import argparse
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median, pstdev
+from time import perf_counter, sleep
+
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from bridge.cli.probe import FPS, INDEX, Cost, Seen, attached, probe, watch
+from tests.support import paced
+
+ROOT = Path(__file__).parents[1]
+MAIN = "from bridge.cli import main; main()"
+GIVEN, SHOWN = f"speed-in-{os.getpid()}", f"speed-out-{os.getpid()}"
+START = 60.0  # seconds for a bridge to start on a busy machine
+OSC = "/bridge/vace"  # a value that no pipeline of these cases uses
+
+Figures = dict[str, float]
+
+
+class Bridge:
+    """A `spout-bridge run` of one tree."""
+
+    def __init__(self, tree: Path, folder: Path, arguments: Sequence[str]) -> None:
+        self.began = perf_counter()
+        self.port = 0
+        self._lines: deque[str] = deque(maxlen=100)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", MAIN, "run", "--port", "0", "--folder", str(folder / "data"),
+             "--osc-feedback", "none", "--sink", f"shm:{SHOWN}", *arguments],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, errors="replace",
+            cwd=folder, env={**os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{folder}"},
+        )  # fmt: skip
+        self.pid = self._process.pid
+        self._served = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self._process.stderr
+        with self._process.stderr as lines:
+            for line in lines:
+                self._lines.append(line)
+                if found := re.search(r"page +http://[^:]+:(\d+)", line):
+                    self.port = int(found[1])
+                    self._served.set()
+        self._served.set()
+
+    def serve(self) -> None:
+        """Wait until it serves OSC."""
+        if not self._served.wait(START) or not self.port:
+            raise RuntimeError(f"the bridge did not start: {''.join(self._lines)[-2000:]}")
+
+    def close(self) -> None:
+        """End it as Ctrl-C does."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison: `arguments` of `run`, and the figures of a bridge that runs with them for
+    about so many seconds. `relay`: the least relay is measured too.
+    """
+
+    what: str
+    arguments: Sequence[str]
+    measure: Callable[[Bridge | None, float], Figures]
+    relay: bool = False
+
+
+def _figures(seen: Seen) -> Figures:
+    """What is printed of an exchange of frames."""
+    delays = sorted(seen.delays)
+    figures = {
+        "input to output, median (ms)": 1e3 * median(delays),
+        "input to output, p99 (ms)": 1e3 * delays[int(0.99 * (len(delays) - 1))],
+        "frames that arrived (%)": 100 * len(delays) / seen.sent,
+        "one copy in memory (ms)": 1e3 * seen.memcpy,
+        "between frames, standard deviation (ms)": 1e3 * pstdev(seen.gaps),
+    }
+    return figures | _cost(seen)
+
+
+def _cost(seen: Seen) -> Figures:
+    return {
+        "bridge (% of a core)": 100 * seen.bridge,
+        "worker (% of a core)": 100 * seen.worker,
+    }
+
+
+def _through(height: int, fps: float, *arguments: str) -> Case:
+    width = height * 16 // 9
+
+    def measure(bridge: Bridge | None, seconds: float) -> Figures:
+        pid = bridge.pid if bridge else 0
+        return _figures(probe(GIVEN, SHOWN, width, height, seconds, fps=fps, pid=pid))
+
+    how = ("--source", f"shm:{GIVEN}", "--output-size", f"{width}x{height}")
+    what = f"{' '.join(arguments)}, {width}x{height}, {fps:g} in, 60 out"
+    return Case(what, (*how, *arguments), measure, relay=True)
+
+
+def _idle(bridge: Bridge | None, seconds: float) -> Figures:
+    """One frame, and then nothing changes."""
+    assert bridge
+    return _cost(probe(GIVEN, SHOWN, 1920, 1080, seconds, fps=0, pid=bridge.pid))
+
+
+def _made(bridge: Bridge | None, seconds: float) -> Figures:
+    """New frames at the output."""
+    assert bridge
+    seen = watch(SHOWN, seconds, bridge.pid)
+    return {
+        "new frames per second": 1 / fmean(seen.gaps),
+        "between frames, standard deviation (ms)": 1e3 * pstdev(seen.gaps),
+    } | _cost(seen)
+
+
+def _start(bridge: Bridge | None, seconds: float) -> Figures:
+    """From the command to the first frame, a card, and to the second, which is generated."""
+    assert bridge
+    ring, times = attached(SHOWN), list[float]()
+    last, end = -1, perf_counter() + START
+    while len(times) < 2 and perf_counter() < end:
+        if head := ring.head:
+            words, _ = ring.slot_words(head - 1)
+            if words[INDEX] != last:
+                last = words[INDEX]
+                times.append(perf_counter() - bridge.began)
+        sleep(0.001)
+    ring.close()
+    return {"to the card (s)": times[0], "to the first generated frame (s)": times[1]}
+
+
+def _osc(bridge: Bridge | None, seconds: float) -> Figures:
+    """A fader at 1 kHz, with one still frame as input."""
+    assert bridge
+    bridge.serve()
+    stop, sent = threading.Event(), 0
+
+    def send() -> None:
+        nonlocal sent
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+            began = perf_counter()
+            while not stop.is_set():
+                builder = OscMessageBuilder(OSC)
+                builder.add_arg(sent % 1000 / 1000)
+                line.sendto(builder.build().dgram, ("127.0.0.1", bridge.port))
+                sent += 1
+                sleep(max(0.0, began + sent / 1000 - perf_counter()))
+
+    idle = _idle(bridge, seconds / 2)["bridge (% of a core)"]
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        sleep(0.5)
+        cost, before, began = Cost(bridge.pid), sent, perf_counter()
+        sleep(seconds)
+        share, rate = 100 * cost.shares()[0], (sent - before) / (perf_counter() - began)
+    finally:
+        stop.set()
+        thread.join()
+    return {"messages per second": rate, "bridge (% of a core)": share,
+            "bridge beyond its idle (% of a core)": share - idle}  # fmt: skip
+
+
+PASSTHROUGH = ("--pipeline", "passthrough")
+STYLIZE = ("--pipeline", "stylize")
+CASES: dict[str, Case] = {
+    "720p30": _through(720, FPS, *PASSTHROUGH),
+    "1080p30": _through(1080, FPS, *PASSTHROUGH),
+    "4k30": _through(2160, FPS, *PASSTHROUGH),
+    "720p60": _through(720, 60, *PASSTHROUGH),
+    "1080p60": _through(1080, 60, *PASSTHROUGH),
+    "bypass": _through(1080, FPS, *STYLIZE, "--set", "bypass=true"),
+    "mix": _through(720, 60, *PASSTHROUGH, "--set", "mix=0.5"),
+    "blocks": _through(720, 30, "--pipeline", "blocks_even"),
+    "uneven": _through(720, 30, "--pipeline", "blocks_uneven"),
+    "idle": Case(
+        "passthrough of one still frame, 1920x1080",
+        ("--source", f"shm:{GIVEN}", "--output-size", "1920x1080", *PASSTHROUGH), _idle,
+    ),
+    "stylize": Case(
+        "stylize of the demo at 576x320, 1280x720 out",
+        ("--source", "demo:", "--size", "576x320", *STYLIZE), _made,
+    ),
+    "start": Case("from the command to frames: stylize, demo", ("--source", "demo:"), _start),
+    "osc": Case(
+        f"{OSC} at 1 kHz, one still frame",
+        ("--source", f"shm:{GIVEN}", "--output-size", "1920x1080", *PASSTHROUGH), _osc,
+    ),
+}  # fmt: skip
+
+
+@contextmanager
+def tree(commit: str) -> Iterator[Path]:
+    """The files of a commit, or those of this working tree for `.`."""
+    if commit == ".":
+        yield ROOT
+        return
+    with tempfile.TemporaryDirectory(prefix="speed-", ignore_cleanup_errors=True) as parent:
+        folder = Path(parent, "tree")
+        _git("worktree", "add", "--quiet", "--detach", str(folder), commit)
+        try:
+            yield folder
+        finally:
+            _git("worktree", "remove", "--force", str(folder))
+
+
+def _git(*words: str) -> None:
+    subprocess.run(["git", *words], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def measured(case: Case, where: Path, seconds: float) -> Figures:
+    """The figures of a bridge of one tree."""
+    with tempfile.TemporaryDirectory(prefix="speed-", ignore_cleanup_errors=True) as folder:
+        paced.install(Path(folder))
+        bridge = Bridge(where, Path(folder), case.arguments)
+        try:
+            return case.measure(bridge, seconds)
+        finally:
+            bridge.close()
+
+
+def relayed(case: Case, seconds: float) -> Figures:
+    """The figures of the least relay."""
+    command = [sys.executable, "-m", "bridge.cli.probe", "relay", GIVEN, SHOWN]
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) as relay:
+        try:
+            return case.measure(None, seconds)
+        finally:
+            relay.terminate()
+
+
+def compare(case: Case, trees: Sequence[Path], seconds: float, rounds: int) -> list[list[Figures]]:
+    """The figures of each round: of each tree, and of the relay if the case has one."""
+    found: list[list[Figures]] = [[] for _ in range(len(trees) + case.relay)]
+    for _ in range(rounds):
+        for figures, where in zip(found, trees, strict=False):
+            figures.append(measured(case, where, seconds))
+        if case.relay:
+            found[-1].append(relayed(case, seconds))
+    return found
+
+
+def rows(found: Sequence[Sequence[Figures]]) -> Iterator[str]:
+    """The lines of a table: medians of all rounds, and their ratio."""
+    before, after, *others = (
+        {name: median(figures[name] for figures in rounds) for name in rounds[0]}
+        for rounds in found
+    )
+    for name, old in before.items():
+        new = after[name]
+        cells = [_shown(old), _shown(new), f"{new / old:.2f}" if old else "-"]
+        cells += [_shown(other[name]) for other in others] or ["-"]
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+def _shown(value: float) -> str:
+    return "-" if value != value else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        "python -m tests.compare_speed", description="Compare the speed of two commits."
+    )
+    parser.add_argument("commits", nargs="*", metavar="COMMIT")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of measuring, per bridge")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default=",".join(CASES), metavar="NAME,…")
+    parser.add_argument("--list", action="store_true", help="list the cases")
+    given = parser.parse_args(arguments)
+    if given.list:
+        print("\n".join(f"{name:10} {case.what}" for name, case in CASES.items()))
+        return
+    names = [name for name in given.only.split(",") if name]
+    if len(given.commits) != 2:
+        parser.error("two commits are needed; `.` is this working tree.")
+    for name in names:
+        if name not in CASES:
+            parser.error(f"unknown case {name!r}; choose {', '.join(CASES)}.")
+    before, after = given.commits
+    with ExitStack() as stack:
+        trees = [stack.enter_context(tree(commit)) for commit in given.commits]
+        for name in names:
+            case = CASES[name]
+            print(f"\n{name}: {case.what}; {given.rounds} rounds of {given.seconds:g} s\n")
+            print(f"| figure | {before} | {after} | ratio | least relay |\n| --- |" + " ---: |" * 4)
+            for row in rows(compare(case, trees, given.seconds, given.rounds)):
+                print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
