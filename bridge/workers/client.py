@@ -45,6 +45,7 @@ from engine.ipc.messages import (
     BridgeMessage,
     Exit,
     FrameGrant,
+    FrameMade,
     FrameRequest,
     LoadPipeline,
     LoadProgress,
@@ -575,7 +576,7 @@ class WorkerClient:
                 self.requests.put(message)
             case WorkerHello(pid=pid):
                 self._note_hello(pid)
-            case Alive() | BlockUnusable():
+            case Alive() | FrameMade() | BlockUnusable():
                 pass
             case TimeLimit(seconds=seconds):
                 self.limit = seconds

@@ -40,7 +40,7 @@ from bridge.workers.machine import Machine
 from bridge.workers.rollback import Rollback
 from bridge.workers.troubles import Troubles
 from engine.catalog.rows import PipelineRow
-from engine.ipc.messages import BlockMade, BlockUnusable, Exit, brief
+from engine.ipc.messages import BlockMade, BlockUnusable, Exit, FrameMade, brief
 from engine.ipc.segments import RingError
 from engine.parameters import Load, Value
 
@@ -128,6 +128,8 @@ class EngineHost:
         # where nothing runs, for what to load instead, None to try the same again.
         self.kept: Callable[[Unloadable, WorkerConfig], None] = lambda failed, runs: None
         self.instead: Callable[[Unloadable], WorkerConfig | None] = lambda failed: None
+        # Called in a worker's reading thread when a frame of it can be shown.
+        self.arrived: Callable[[], None] = lambda: None
 
     # Requests; any thread.
 
@@ -330,17 +332,23 @@ class EngineHost:
 
     def _heard(self, link: WorkerClient, news: News) -> None:
         """All news of a worker; those with consequences become events for the host's thread."""
+        if isinstance(news, FrameMade):
+            self.arrived()
+            return
         if self.rollback:
             self.rollback.heard(link, news)
         if isinstance(news, BlockMade):  # at once: rates depend on the moment; any thread
             for _ in range(news.frames):
                 self._counters.engine_rate.tick()
             self._counters.block_time.add(news.seconds)
+            self.arrived()  # the next block is expected from now on: other frames may be due
         if isinstance(news, BlockMade | BlockUnusable | SwapDone | SwapFailed | WorkerGone):
             self._events.put((link, news))
 
     def _heard_spare(self, link: WorkerClient, news: News) -> None:
         """The same for the fallback's worker, whose frames and errors do not count."""
+        if isinstance(news, FrameMade):
+            self.arrived()
         if isinstance(news, WorkerGone):
             self._events.put((link, news))
 
@@ -490,6 +498,7 @@ class EngineHost:
             self._troubles.succeeded()
         self._before, self._rolled_back = None, False
         self._changed_over()
+        self.arrived()
 
     def _swapped(self) -> None:
         """The current worker now runs another pipeline."""

@@ -36,7 +36,7 @@ from engine.ipc.segments import PRIVATE_NAME
 from engine.parameters import Value
 from engine.system.json_values import is_list, is_object
 
-VERSION = 5
+VERSION = 6
 
 MOST_REQUESTED = 64  # frames that a block may take
 MOST_MADE = 1000  # frames that a block may give
@@ -378,6 +378,11 @@ class RingShort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrameMade:
+    """A frame of a block is complete in the ring; sent at once, so that it can be shown at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockMade:
     """A block is done. `frames` is how many it wrote into the ring, `seconds` how long it took,
     `number` the snapshot it was made with, `report` the pipeline's report.
@@ -434,7 +439,7 @@ BridgeMessage: TypeAlias = (
 WorkerMessage: TypeAlias = (
     WorkerHello | Alive | TimeLimit | PipelineLoading | LoadProgress | PipelineSwapped
     | PipelineKept | PipelineReady | FrameRequest | RingAttached | RingLost | RingMade | RingShort
-    | BlockMade | BlockUnusable | QualityReduced | RungTried | WorkerFailed
+    | FrameMade | BlockMade | BlockUnusable | QualityReduced | RungTried | WorkerFailed
 )  # fmt: skip
 Heard = TypeVar("Heard", BridgeMessage, WorkerMessage)
 

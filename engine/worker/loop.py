@@ -42,6 +42,7 @@ from engine.ipc.messages import (
     BridgeMessage,
     Exit,
     FrameGrant,
+    FrameMade,
     FrameRequest,
     LoadPipeline,
     LoadProgress,
@@ -463,6 +464,7 @@ class Worker:
         received = times[min(place, len(times) - 1)] if times else perf_counter()
         ring.reserve()[:] = resized(image, ring.width, ring.height)
         ring.commit(received, self._made, tag)
+        self._tell(FrameMade())
         return True
 
     def _ring_for(self, width: int, height: int) -> RingWriter | None:

@@ -23,6 +23,7 @@ from engine.ipc.messages import (
     BridgeHello,
     Exit,
     FrameGrant,
+    FrameMade,
     FrameRequest,
     LoadPipeline,
     ParameterSnapshot,
@@ -286,6 +287,16 @@ def test_pictures_come_by_the_ring_with_the_number_of_their_snapshot():
         slot = ring.newest()
         assert slot.tag == 9
         assert np.array_equal(slot.image, scene(16, 16))
+
+
+def test_each_picture_is_told_of_once_it_is_in_the_ring_and_before_the_block_ends():
+    with talking(HELLO, load()) as talk:
+        talk.begins()
+        talk.grant(2)
+        assert isinstance(talk.hears((FrameMade, BlockMade)), FrameMade)
+        (ring,) = talk.rings.values()
+        assert ring.head == 1
+        assert isinstance(talk.hears((FrameMade, BlockMade)), BlockMade)
 
 
 @pytest.mark.parametrize(
