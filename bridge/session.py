@@ -32,7 +32,7 @@ from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm
 from bridge.state.awaited import Awaited
 from bridge.state.change import By, Change, Setter
-from bridge.state.controls import all_specs
+from bridge.state.controls import OutputParameters, all_specs
 from bridge.state.data_folder import DataFolder
 from bridge.state.inputs import SIDES, Guide, Role, named
 from bridge.state.journal import Journal, Kept
@@ -70,6 +70,7 @@ from engine.system.texts import mended
 log = logging.getLogger(__name__)
 
 OPENING = 3.0  # seconds that the start waits for source and sink to open or fail
+OUTPUT = frozenset(OutputParameters.model_fields)  # controls that change the frame shown
 LIVE: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
 SLOWEST = 5.0  # lowest frame rate assumed for an input, in fps
 TOLD = 60.0  # seconds for which the recovery after a crash is reported
@@ -157,8 +158,9 @@ class Session:
         self._show = Show(
             settings, self._catalog, self.store, self._host, self._input, self._awaited
         )
-        self._clock = OutputClock(settings, counters, self._show)
+        self._clock = OutputClock(settings, counters, self._show, lambda: self._sending.word)
         self._sending = Sending(settings.sink_uri, self._open_sink, counters, self._clock.outbox)
+        self._host.arrived = self._clock.stir
 
     def start(self, named: Collection[str] = ()) -> None:
         """Open source and sink, then start everything. Raises TransportError, OSError (folder) or
@@ -171,7 +173,7 @@ class Session:
             self._check_fallback()
             self._receiving.start(left["source"], self._keep)
             self._start_guides(row, left)
-            self._sending.start()
+            self._sending.start(attached=self._clock.send_again)
             until = perf_counter() + OPENING
             for end in self._ends:
                 end.check(until)
@@ -286,6 +288,7 @@ class Session:
         self.counters.input_rate.tick(frame.time)
         for link in self._host.links:
             link.inbox.put(frame)
+        self._clock.input_came()
 
     def _period(self) -> float:
         """Seconds between frames of the input."""
@@ -558,6 +561,8 @@ class Session:
 
     def _changed(self, change: Change) -> None:
         """A parameter changed. Runs in the setter's thread, so it returns at once."""
+        if not OUTPUT.isdisjoint(change.changed):
+            self._clock.stir()
         self._rollback.changed(change)
         self._host.set_parameters(
             change.snapshot.number, self._rollback.eased(change.snapshot.values)

@@ -1,27 +1,32 @@
-"""The output clock: a steady frame rate that never stops and never goes black by itself.
+"""The output clock: it composes a frame when one arrives, and never goes black by itself.
 
 At every tick it uses the first available of: a new generated frame, the last one, the input or the
 fallback (if asked for), the test card. Bypass, mix, freeze and black act here, so they work while
 the engine loads or is dead; mix lays the newest input under a frame, not the one it was made of.
-The rate comes from `Ticker` (`bridge/system/timing.py`): after a stall
-it restarts, and nothing is caught up.
+
+A sink that needs a beat gets a frame at every tick of `Ticker` (`bridge/system/timing.py`): after a
+stall it restarts, and nothing is caught up. For any other sink a tick comes when something arrives:
+a frame of the engine, a control, the input if it is shown; or when something is due: a frame of a
+block, a step of a fade, the end of someone's patience. `Tokens` limit what is new to `output_fps`,
+and the newest wins. If no message came, a look every `HELD` seconds finds what it was about.
 """
 
 import threading
-from collections.abc import Mapping
-from time import perf_counter
+from collections.abc import Callable, Mapping
+from time import perf_counter, sleep
 from typing import Protocol
 
 from bridge.frames.frame import Frame, Image
-from bridge.frames.mailbox import Mailbox
 from bridge.frames.pixels import Fit, blank, blend, darken, fit, is_black, opaque
+from bridge.playout.endpoint import Word
 from bridge.playout.fallback import Numbered
+from bridge.playout.outbox import HELD, Outbox
 from bridge.playout.pickup import Pickup
 from bridge.settings import Settings
 from bridge.state.controls import OutputParameters
 from bridge.state.status import Counters, OutputSource
 from bridge.system.loops import explained, repeat
-from bridge.system.timing import Ticker
+from bridge.system.timing import Ticker, Tokens
 from bridge.workers.client import WorkerClient
 from engine.ipc.ring import Slot
 from engine.parameters import Value
@@ -68,16 +73,29 @@ class Scene(Protocol):
 
 
 class OutputClock:
-    """Composes one frame per tick and puts it into `outbox`; runs a thread of its own."""
+    """Composes one frame per tick and puts it into `outbox`; runs a thread of its own. Any thread
+    may call `stir`, `input_came` and `send_again`, and they return at once.
+    """
 
-    def __init__(self, settings: Settings, counters: Counters, scene: Scene) -> None:
-        self.outbox: Mailbox[Frame] = Mailbox(1)
+    def __init__(
+        self, settings: Settings, counters: Counters, scene: Scene, sink: Callable[[], Word] = Word
+    ) -> None:
+        """`sink` tells what the sink in use needs."""
+        self.outbox = Outbox()
         self.newest: Frame | None = None
         self.needy = False  # the fallback is wanted
         self.trouble = ""  # why the last tick repeated the frame before it
         self._settings = settings
         self._counters = counters
         self._scene = scene
+        self._sink = sink
+        self._news = threading.Event()
+        self._tokens = Tokens(settings.output_fps)
+        self._period = 1 / settings.output_fps
+        self._put_at = float("-inf")  # when the sink was last given a frame
+        self._put_anyway = False  # the sink needs one, new or not
+        self._expires = float("inf")  # when what is shown must be decided again
+        self._shows_input = False
         self._width, self._height = settings.output
         self._how: Fit = settings.fit
         self._pickup = Pickup()
@@ -109,18 +127,65 @@ class OutputClock:
     def stop(self) -> None:
         """Stop ticking."""
         self._stopped.set()
+        self._news.set()
         if self._thread.is_alive():
             self._thread.join(1)
 
     def _run(self) -> None:
         ticker = Ticker(self._settings.output_fps)
-        repeat(lambda: self._beat(ticker), self._stopped, self._stumbled, 0)
+        repeat(lambda: self._turn(ticker), self._stopped, self._stumbled, ticker.period)
 
-    def _beat(self, ticker: Ticker) -> None:
-        now = ticker.wait()
-        self.newest = self.tick(now, ticker.period)
-        self.outbox.put(self.newest)
+    def stir(self) -> None:
+        """Something that changes the output has arrived."""
+        self._news.set()
+
+    def input_came(self) -> None:
+        """A frame was received."""
+        if self._shows_input:
+            self._news.set()
+
+    def send_again(self) -> None:
+        """Another sink is in use, which has no frame yet."""
+        self._put_anyway = True
+        self._news.set()
+
+    def _turn(self, ticker: Ticker) -> None:
+        sink = self._sink()
+        if sink.needs_beat:
+            now = ticker.wait()
+            frame = self.tick(now, ticker.period)
+        else:
+            self._news.wait(max(0.0, self.due(perf_counter()) - perf_counter()))
+            sleep(self._tokens.ahead(perf_counter()))
+            self._news.clear()
+            frame = self.arrive(perf_counter(), keeps_last=sink.keeps_last)
+        if frame:
+            self.newest = frame
+            self.outbox.put(frame)
         self.trouble = ""
+
+    def due(self, now: float) -> float:
+        """When the next tick is due if nothing arrives."""
+        times = [self._ticked + HELD, self._expires]
+        if (frame := self._pickup.next_due(self._scene.link, now)) is not None:
+            times.append(frame)
+        replaced = self._other is not None and (self.needy or self._aside > 0)
+        if replaced or any(0 < level < 1 for level in (self._level, self._away, self._aside)):
+            times.append(self._ticked + self._period)
+        return min(times)
+
+    def arrive(self, now: float, *, keeps_last: bool) -> Frame | None:
+        """Compose what has arrived; None if the sink has it already. Needs a token."""
+        before = self._index
+        fades = any(0 < level < 1 for level in (self._level, self._away, self._aside))
+        most = 2 * self._period if fades else self._period  # a fade begins with one step
+        frame = self.tick(now, min(now - self._ticked, most), newest=True)
+        if frame.index != before:
+            self._tokens.use(now)
+        elif not self._put_anyway and not (keeps_last and now - self._put_at >= HELD):
+            return None
+        self._put_anyway, self._put_at = False, now
+        return frame
 
     def _stumbled(self, error: Exception) -> None:
         """This tick's frame could not be composed: the one before it is sent again."""
@@ -129,13 +194,15 @@ class OutputClock:
         if self.newest:
             self.outbox.put(self.newest)
 
-    def tick(self, now: float, period: float) -> Frame:
-        """Compose one output frame."""
-        controls = OutputParameters.model_construct(None, **_own(self._scene.values))
+    def tick(self, now: float, period: float, *, newest: bool = False) -> Frame:
+        """Compose one output frame. Fades move by `period` seconds. With `newest`, a frame that
+        waits behind another replaces it, unless they are of one block.
+        """
         if now - self._ticked > LATE:  # we were suspended, and so was the source of frames
             self._new_at, self._owes_since = now, None
-        self._ticked = now
-        slot = self._pickup.take(self._scene.link, now)
+        self._ticked, self._expires = now, float("inf")
+        controls = OutputParameters.model_construct(None, **_own(self._scene.values))
+        slot = self._pickup.take(self._scene.link, now, newest=newest)
         if slot is not None:
             self._keep(slot, now)
         fresh = slot is not None
@@ -170,7 +237,7 @@ class OutputClock:
             return OutputSource.FALLBACK
         if self._picture is None:
             return OutputSource.CARD
-        if controls.on_loss == "hold" or now - self._new_at <= self._patience(controls):
+        if controls.on_loss == "hold" or self._lasts(self._new_at, now, controls):
             return OutputSource.HOLD
         if controls.on_loss == "passthrough" and self._scene.newest_input:
             return OutputSource.PASS
@@ -186,10 +253,17 @@ class OutputClock:
             self._owes_since = None
         if owes and self._owes_since is None:
             self._owes_since = now
-        owed = now - self._owes_since if self._owes_since is not None else 0.0
         if fresh or controls.on_loss != "hold" or controls.bypass:
             return False
-        return self._scene.stuck or owed > self._patience(controls)
+        since = now if self._owes_since is None else self._owes_since
+        return self._scene.stuck or not self._lasts(since, now, controls)
+
+    def _lasts(self, since: float, now: float, controls: OutputParameters) -> bool:
+        """Whether there is still patience with what has lasted since then; notes when it ends."""
+        ends = since + self._patience(controls)
+        if now < ends:
+            self._expires = min(self._expires, ends)
+        return now < ends
 
     def _patience(self, controls: OutputParameters) -> float:
         """Seconds that a frame is held, at least; never shorter than the engine's normal pace."""
@@ -200,13 +274,15 @@ class OutputClock:
         return max(controls.hold_s, 2 * link.block.seconds, 2 * capped)
 
     def _move_levels(self, controls: OutputParameters, shown: OutputSource, period: float) -> None:
-        fade = max(controls.black_fade, period)
-        self._level = _towards(self._level, controls.black, period / fade)
+        fade = controls.black_fade
+        self._level = _towards(self._level, controls.black, period / fade if fade else 1.0)
         self._away = _towards(self._away, shown is OutputSource.PASS, period / CROSSFADE)
         self._aside = _towards(self._aside, shown is OutputSource.FALLBACK, period / CROSSFADE)
 
     def _compose(self, controls: OutputParameters, shown: OutputSource) -> tuple[Image, object]:
         """The image before black, and a key that changes whenever the image does."""
+        amount = 0.0 if controls.bypass else controls.mix * (1 - self._away)
+        self._shows_input = amount < 1 and not controls.freeze
         if controls.freeze and self._index:
             return self._composed, self._key if self._level == 0 else "frozen"
         picture, number = self._picture, self._number
@@ -215,7 +291,6 @@ class OutputClock:
         other = self._other if self._aside > 0 else None
         if other is not None:
             picture = blend(picture, other[1], self._aside)
-        amount = 0.0 if controls.bypass else controls.mix * (1 - self._away)
         under = self._scaled_input() if amount < 1 else None
         self._composed = picture if under is None else blend(under[1], picture, amount)
         beside = other and (other[0], self._aside)

@@ -12,8 +12,10 @@ class Pickup:
         self.dropped = 0  # frames that arrived too fast to be shown
         self._pacer = Pacer()
 
-    def take(self, link: WorkerClient | None, now: float) -> Slot | None:
-        """The frame due now; None for none."""
+    def take(self, link: WorkerClient | None, now: float, *, newest: bool = False) -> Slot | None:
+        """The frame due now; None for none. Of blocks of one frame, the `newest` can be asked for:
+        then none waits behind it.
+        """
         ring = link.ring if link else None
         if link is None or ring is None:
             return None
@@ -21,6 +23,8 @@ class Pickup:
         count = self._pacer.pick(
             ring.waiting, block.frames, list(block.intervals), block.ended, now
         )
+        if newest and block.frames == 1:
+            count = ring.waiting
         if count > 1:
             ring.skip(count - 1)
             self.dropped += count - 1

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from time import perf_counter
 
 from bridge.frames.frame import Frame
-from bridge.frames.mailbox import Mailbox
-from bridge.playout.endpoint import WAIT, Endpoint
+from bridge.playout.endpoint import WAIT, Endpoint, Word
+from bridge.playout.outbox import HELD, Outbox
 from bridge.state.status import Counters
 from bridge.transports import Sink
 
@@ -16,24 +16,37 @@ class Sending(Endpoint[Sink]):
     verb = "accepted a frame"
 
     def __init__(
-        self, uri: str, open_: Callable[[str], Sink], counters: Counters, outbox: Mailbox[Frame]
+        self, uri: str, open_: Callable[[str], Sink], counters: Counters, outbox: Outbox
     ) -> None:
         super().__init__("send", uri, open_)
         self._counters = counters
         self._outbox = outbox
         self._sent_at = 0.0
 
+    @property
+    def word(self) -> Word:
+        """What the sink in use says about itself."""
+        using = self._using
+        return using.word if using else Word()
+
     def _step(self, transport: Sink, in_use: Callable[[], bool]) -> None:
         if not self._outbox.wait(1, WAIT):
             return
-        for frame in self._outbox.take(1):
+        for frame in self._outbox.fetch():
             transport.send(frame)
             self.error, self._well_at = "", perf_counter()
-            self._measure()
+            self._measure(frame)
 
-    def _measure(self) -> None:
-        now, counters = perf_counter(), self._counters
-        if self._sent_at:
-            counters.longest_gap = max(counters.longest_gap, now - self._sent_at)
-        self._sent_at = now
+    def _measure(self, frame: Frame) -> None:
+        """How long the sink lacked what was composed. One with a fixed rate lacks a frame between
+        any two; one that keeps the last frame also if it was not sent again in time.
+        """
+        now, counters, word = perf_counter(), self._counters, self.word
+        between = now - self._sent_at if self._sent_at else 0.0
+        gap = self._outbox.sent(frame)
+        if word.needs_beat:
+            gap = between
+        elif word.keeps_last:
+            gap = max(gap, between - HELD)
+        self._sent_at, counters.longest_gap = now, max(counters.longest_gap, gap)
         counters.output_rate.tick(now)

@@ -79,7 +79,13 @@ class Status:
     mask_input: str = status_field("none", "State of the mask: none, or as `input`.")
     picture_age: float = status_field(0.0, "Time since the last frame was generated.", "s", "gauge")
     shown: str = status_field("card", "What is shown now: new, hold, pass, fallback or card.")
-    longest_gap: float = status_field(0.0, "Longest time between two sent frames.", "ms", "gauge")
+    longest_gap: float = status_field(
+        0.0,
+        "Longest time for which the sink lacked what was composed; for one with a fixed rate, "
+        "between two frames.",
+        "ms",
+        "gauge",
+    )
     black_frames: int = status_field(0, "Unintended black frames sent.", "", "counter")
     frames_new: int = status_field(0, "Ticks that showed a new frame.", "", "counter")
     frames_hold: int = status_field(0, "Ticks that held the last frame.", "", "counter")

@@ -47,6 +47,29 @@ class Deadline:
         self._due = max(self._due + self._period, now)
 
 
+class Tokens:
+    """A token bucket: how often something may happen. It holds at most `MOST` tokens and gains
+    `rate` a second, so that events which come slightly unevenly at that rate all have one.
+    """
+
+    MOST = 2
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._count, self._at = float(self.MOST), float("-inf")
+
+    def ahead(self, now: float) -> float:
+        """Seconds until there is a token; 0 if there is one."""
+        return max(0.0, (1 - self._counted(now)) / self._rate)
+
+    def use(self, now: float) -> None:
+        """Take one token, which must be there."""
+        self._count, self._at = self._counted(now) - 1, now
+
+    def _counted(self, now: float) -> float:
+        return min(self.MOST, self._count + (now - self._at) * self._rate)
+
+
 class Rate:
     """Events per second over the last `span` seconds."""
 

@@ -165,7 +165,9 @@ class Sink(Transport, Protocol):
 
     @property
     def keeps_last(self) -> bool:
-        """Whether late receivers still find the last frame, as in shared memory."""
+        """Whether late receivers still find the last frame, as in shared memory. It is sent again
+        four times a second.
+        """
         ...
 
     @property

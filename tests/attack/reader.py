@@ -8,7 +8,8 @@ looks    how often it looked                seconds  in how much time
 blind    longest time between two looks     frames   frames that it saw whole
 black    of these, without any light        torn     frames overwritten while they were read
 short    reads that the file was too short for
-gap      longest time for which the frame number stood, or no segment had the name
+gap      longest time for which the frame number stood, or no segment had the name: up to 0.25 s
+         for a held frame, which is written four times a second
 still    longest time without a new picture
 rises    new pictures: how often the index went up within one segment
 """

@@ -612,8 +612,8 @@ def test_after_a_stall_of_the_clock_no_picture_stands_behind_the_one_shown(tmp_p
         pickup = clock._pickup
         real = pickup.take
 
-        def take(link, now):
-            slot = real(link, now)
+        def take(link, now, **how):
+            slot = real(link, now, **how)
             left.append(rig.session._host.current.ring.waiting)
             return slot
 
@@ -621,7 +621,7 @@ def test_after_a_stall_of_the_clock_no_picture_stands_behind_the_one_shown(tmp_p
         sender.start()
         try:
             rig.running("passthrough")
-            pickup.take = lambda *asked: time.sleep(0.2) or take(*asked)
+            pickup.take = lambda *asked, **how: time.sleep(0.2) or take(*asked, **how)
             rig.until(lambda: left and left[-1] > 0)
             pickup.take = take
             stalled = len(left) + 12

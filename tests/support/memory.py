@@ -30,6 +30,8 @@ class Place:
     inbox: Mailbox[Frame] = field(default_factory=lambda: Mailbox[Frame](8))
     seen: list[Seen] = field(default_factory=list)
     keep: int = 100_000
+    needs_beat: bool = True  # as a sink
+    keeps_last: bool = False
     source_breaks: list[Exception] = field(default_factory=list)  # raised, each once
     sink_breaks: list[Exception] = field(default_factory=list)
     index: int = 0
@@ -82,6 +84,14 @@ class MemorySource:
 
 
 class MemorySink(MemorySource):
+    @property
+    def needs_beat(self) -> bool:
+        return self._place.needs_beat
+
+    @property
+    def keeps_last(self) -> bool:
+        return self._place.keeps_last
+
     def send(self, frame: Frame) -> None:
         self._break(self._place.sink_breaks)
         with self._place.changed:

@@ -103,9 +103,14 @@ class Rig:
 
 
 @contextmanager
-def running_session(tmp_path, catalog=CATALOG, load=None, machine=LocalMachine, **settings):
-    """Start a session on `memory:` ends; `load` are values of the first pipeline's Load."""
+def running_session(
+    tmp_path, catalog=CATALOG, load=None, machine=LocalMachine, on_arrival=False, **settings
+):
+    """Start a session on `memory:` ends; `load` are values of the first pipeline's Load. The sink
+    has a beat, or with `on_arrival` keeps the last frame, as shared memory does.
+    """
     name = next(names)
+    memory.places[name].needs_beat, memory.places[name].keeps_last = not on_arrival, on_arrival
     chosen = {
         "source": f"memory:{name}",
         "sink": f"memory:{name}",

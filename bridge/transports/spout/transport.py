@@ -113,8 +113,8 @@ class SpoutSource(TransportBase):
 class SpoutSink(TransportBase):
     """One sender for the whole run; a held frame is not sent again, its texture stays."""
 
-    # Its texture stays, but receivers are not yet proven with a sender that rarely sends.
-    keeps_last, needs_beat = False, False
+    # Its texture stays, but no receiver is proven yet with a sender that rarely sends.
+    keeps_last, needs_beat = False, True
 
     def __init__(self, name: str) -> None:
         self._name = name

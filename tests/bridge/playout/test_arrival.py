@@ -1,0 +1,258 @@
+"""The output on arrival: at once, no more than the rate, and never missed for long."""
+
+import itertools
+import random
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from bridge.frames.frame import Frame
+from bridge.playout.outbox import HELD, Outbox
+from bridge.playout.output import OutputClock
+from bridge.settings import Settings
+from bridge.state.controls import OutputParameters
+from bridge.state.status import Counters
+from bridge.workers.client import Block
+from engine.ipc.ring import Slot
+from engine.parameters import describe
+from tests.support.rig import running_session, scene
+
+RATE = 60
+INPUT = np.full((48, 64, 4), (120, 120, 120, 255), np.uint8)
+
+
+@dataclass
+class Ring:
+    """What a worker made, for the clock to take."""
+
+    made: list[Slot] = field(default_factory=list)
+    dropped: int = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self.made)
+
+    def next(self) -> Slot:
+        return self.made.pop(0)
+
+    def skip(self, count: int) -> None:
+        del self.made[:count]
+
+
+class Stage:
+    """The output clock in virtual time, woken as its thread is: by news or when a tick is due."""
+
+    def __init__(self, monkeypatch, keeps_last: bool = True, **values) -> None:
+        self.now, self.ring, self.block = 1e3, Ring(), Block()
+        self.link, self.newest_input, self.stuck, self.invents = self, None, False, False
+        self.counters, self.keeps_last, self.sent, self.made = Counters(), keeps_last, [], 0
+        self.other = None
+        for module in ("playout.output", "playout.outbox", "workers.client", "system.timing"):
+            monkeypatch.setattr(f"bridge.{module}.perf_counter", lambda: self.now)
+        self.values = {spec.name: spec.default for spec in describe(OutputParameters)} | values
+        settings = Settings(output_size="64x48", output_fps=RATE)
+        self.clock = OutputClock(settings, self.counters, self)
+        self._card = np.full((48, 64, 4), 9, np.uint8)
+
+    def card(self, width, height):
+        return self._card
+
+    def fallback(self, needed, now):
+        return self.other
+
+    def picture(self) -> None:
+        """The engine makes a picture, with its time in it."""
+        self.made += 1
+        image = np.full((48, 64, 4), 255, np.uint8)
+        image[0, 0, :3] = [self.made >> 16, self.made >> 8 & 255, self.made & 255]
+        self.ring.made.append(Slot(self.made, self.made, self.now, 0, image))
+
+    def play(self, seconds, events=()) -> list[tuple[float, Frame]]:
+        """What is sent in that time; `events` are times from now with what happens."""
+        first, end = len(self.sent), self.now + seconds
+        agenda = sorted(((self.now + at, what) for at, what in events), key=lambda each: each[0])
+        news = False
+        while True:
+            tick = self.now if news else self.clock.due(self.now)
+            tick = max(tick, self.now + self.clock._tokens.ahead(self.now))
+            if agenda and agenda[0][0] <= tick:
+                self.now, what = agenda.pop(0)
+                what()
+                news = True
+                continue
+            if tick > end:
+                self.now = end
+                return self.sent[first:]
+            self.now, news = tick, False
+            if frame := self.clock.arrive(self.now, keeps_last=self.keeps_last):
+                self.sent.append((self.now, frame))
+
+
+def numbers(sent) -> list[int]:
+    return [int.from_bytes(frame.image[0, 0, :3].tobytes()) for _, frame in sent]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_pictures_at_the_output_rate_that_come_unevenly_are_all_sent_when_they_come(
+    monkeypatch, seed
+):
+    stage, chance = Stage(monkeypatch), random.Random(seed)
+    times = [0.1 + number / RATE + chance.uniform(-0.004, 0.004) for number in range(10 * RATE)]
+    sent = stage.play(11, [(at, stage.picture) for at in times])
+    new = [(at, frame) for at, frame in sent if frame.time == at]
+    assert numbers(new) == [*range(1, 10 * RATE + 1)], "each at the moment it came"
+    assert stage.clock.dropped == 0
+
+
+@pytest.mark.parametrize("rate", [61, 90, 120, 240, 1000])
+def test_of_more_pictures_than_the_output_rate_the_newest_are_sent_and_the_rest_counted(
+    monkeypatch, rate
+):
+    stage = Stage(monkeypatch)
+    stage.play(1)
+    sent = stage.play(10, [(number / rate, stage.picture) for number in range(10 * rate)])
+    new = numbers(sent)
+    assert 10 * RATE <= len(sent) <= 10 * RATE + 2
+    assert new == sorted(set(new))
+    assert stage.clock.dropped == 10 * rate - len(sent)
+    assert max(at - frame.time for at, frame in sent) < 1 / RATE, "none waits behind another"
+
+
+@pytest.mark.parametrize("rate", [3, 24, 29.97, 50, 59.94])
+def test_at_any_lower_rate_every_picture_is_sent_at_once(monkeypatch, rate):
+    stage = Stage(monkeypatch)
+    sent = stage.play(
+        10, [(0.01 + number / rate, stage.picture) for number in range(int(9 * rate))]
+    )
+    new = [(at, frame) for at, frame in sent if frame.time == at]
+    assert numbers(new) == [*range(1, int(9 * rate) + 1)]
+
+
+@pytest.mark.parametrize(("keeps_last", "times"), [(True, 40), (False, 0)])
+def test_a_held_picture_is_sent_four_times_a_second_where_it_is_kept(
+    monkeypatch, keeps_last, times
+):
+    stage = Stage(monkeypatch, keeps_last)
+    stage.play(1, [(0.5, stage.picture)])
+    sent = stage.play(10)
+    assert abs(len(sent) - times) <= 1
+    assert len({frame.index for _, frame in sent}) <= 1
+    assert stage.clock._tokens.ahead(stage.now) == 0, "that costs no token"
+
+
+@pytest.mark.parametrize("input_too", [False, True])
+@pytest.mark.parametrize("fade", [0.0, 0.25, 2.0])
+def test_a_fade_to_black_takes_its_time_in_even_steps(monkeypatch, fade, input_too):
+    stage = Stage(monkeypatch, black_fade=fade)
+    stage.play(1, [(0.5, stage.picture)])
+    events = [(0.1, lambda: stage.values.update(black=True))]
+    if input_too:
+        events += [(number / 30, stage.picture) for number in range(int(30 * (fade + 1)))]
+    start = stage.now + 0.1
+    sent = stage.play(fade + 1, events)
+    black = next(at for at, frame in sent if not frame.image[..., :3].any())
+    assert fade - 0.02 <= black - start <= fade + 0.02
+    fading = [at for at, frame in sent if start <= at <= black]
+    assert all(b - a < 1.5 / RATE for a, b in itertools.pairwise(fading))
+    assert len(fading) <= RATE * fade + 3
+
+
+def test_what_was_decided_is_decided_again_the_moment_the_patience_ends(monkeypatch):
+    stage = Stage(monkeypatch, on_loss="passthrough", hold_s=1.0)
+    stage.newest_input = Frame(INPUT, stage.now, 1)
+    stage.play(0.5, [(0.1, stage.picture)])
+    index = stage.sent[-1][1].index
+    made = next(at for at, frame in stage.sent if frame.index == index)
+    stage.play(3)
+    other = next(at for at, frame in stage.sent if frame.index > index)
+    assert other == pytest.approx(made + 1.0, abs=0.001)
+    assert np.array_equal(stage.sent[-1][1].image, INPUT)
+
+
+@pytest.mark.parametrize(
+    ("values", "stirs"),
+    [({}, False), ({"mix": 0.5}, True), ({"bypass": True}, True),
+     ({"bypass": True, "freeze": True}, False)],
+)  # fmt: skip
+def test_the_input_wakes_the_clock_only_while_it_is_shown(monkeypatch, values, stirs):
+    stage = Stage(monkeypatch, **values)
+    stage.newest_input = Frame(INPUT, stage.now, 1)
+    stage.play(1, [(0.5, stage.picture)])
+    stage.clock._news.clear()
+    stage.clock.input_came()
+    assert stage.clock._news.is_set() is stirs
+
+
+def test_an_outbox_knows_since_when_the_sink_lacks_what_was_composed(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("bridge.playout.outbox.perf_counter", lambda: now[0])
+    box, image = Outbox(), INPUT
+
+    def put(at: float, index: int) -> None:
+        now[0] = at
+        box.put(Frame(image, at, index))
+
+    def send(at: float, until: float) -> float:
+        now[0] = at
+        (frame,) = box.fetch()
+        now[0] = until
+        return box.sent(frame)
+
+    put(1.0, 1)
+    assert send(1.0, 1.25) == 0.25
+    put(2.0, 1)
+    assert send(2.5, 3.0) == 0, "held: the sink had it"
+    put(4.0, 2)
+    put(4.5, 3)
+    assert send(4.5, 5.0) == 1.0, "since the first that it lacked"
+    put(6.0, 4)
+    now[0] = 6.5
+    box.fetch()  # it fails
+    put(7.0, 4)
+    assert send(7.0, 7.5) == 1.5, "a failure owes it still"
+
+
+@pytest.mark.slow
+def test_a_message_that_never_comes_delays_a_picture_by_a_quarter_second(tmp_path):
+    with running_session(tmp_path, on_arrival=True, load={"frames": 1}, pipeline="painter") as rig:
+        stop = rig.steady_input(30)
+        rig.running()
+        rig.session._host.arrived = lambda: None
+        rig.until(lambda: rig.session.counters.shown_rate.value < 10)
+        shown = rig.session.counters.shown["new"]
+        rig.until(lambda: rig.session.counters.shown["new"] > shown + 4)
+        assert rig.session.counters.shown_rate.value > 0
+        rig.session._host.arrived = rig.session._clock.stir
+        rig.until(lambda: rig.session.counters.shown_rate.value > 15)
+        stop()
+
+
+def test_a_still_input_is_sent_rarely_and_the_next_picture_at_once(tmp_path):
+    with running_session(tmp_path, on_arrival=True, pipeline="passthrough") as rig:
+        rig.put(scene(64, 48, 1))
+        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 1)))
+        time.sleep(0.3)
+        first = len(rig.place.seen)
+        time.sleep(1.0)
+        assert 0 < len(rig.place.seen) - first <= 1.0 / HELD * 3, "not 60"
+        rig.put(scene(64, 48, 2))
+        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 2)))
+        rig.session.store.update({"black": True, "black_fade": 0.0})
+        rig.wait(lambda frame: not frame.image[..., :3].any())
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_slow_sink_is_told_in_the_longest_gap_and_a_rare_picture_is_not(tmp_path, keeps):
+    with running_session(tmp_path, on_arrival=True, pipeline="passthrough") as rig:
+        rig.place.keeps_last = keeps
+        rig.put(scene(64, 48, 1))
+        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 1)))
+        rig.session.counters.longest_gap = 0.0
+        time.sleep(1.0)
+        assert rig.session.counters.longest_gap < 0.75, "nothing was composed"
+        with rig.place.changed:  # the sink's thread waits for it
+            rig.put(scene(64, 48, 2))
+            time.sleep(1.0)
+        rig.until(lambda: rig.session.counters.longest_gap > 0.9)
