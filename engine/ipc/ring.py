@@ -46,6 +46,7 @@ import psutil
 from engine.ipc import segments
 from engine.ipc.segments import HEADER, MAGIC, PREFIX, NoRing, RingError, attach, create, unlink
 from engine.pipeline import Image
+from engine.system.buffers import Buffers
 from engine.system.closing import Closing
 
 VERSION = 1
@@ -240,6 +241,7 @@ class RingReader(_Mapping):
         super().__init__(name, memory, Header.of(name, memory[:HEADER], size))
         self.cursor = 0
         self.dropped = 0
+        self._buffers = Buffers(self.width, self.height)
 
     @property
     def stale(self) -> bool:
@@ -294,7 +296,8 @@ class RingReader(_Mapping):
         if words[LOCK] != 2 * (number + 1):
             return None
         index, seconds, tag = words[INDEX], floats[TIME], words[TAG]
-        image = self.slot_image(number).copy()
+        image = self._buffers.take()
+        np.copyto(image, self.slot_image(number))
         if words[LOCK] != 2 * (number + 1):
             return None
         return Slot(number, index, seconds, tag, image)
