@@ -2,8 +2,9 @@
 
 import math
 import re
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import lru_cache
+from struct import Struct
+from typing import Any, NamedTuple, TypeAlias
 
 from pythonosc.osc_message import OscMessage, ParseError
 from pythonosc.osc_message_builder import BuildError, OscMessageBuilder
@@ -20,6 +21,10 @@ MOST_ARGUMENTS = 64
 UNKNOWN = re.compile(rb"[^ifdhsSTFNI\[\]]")  # argument type tags
 # The codec does not know I (impulse) and S (symbol); their layout is that of T and s.
 ALIKE = bytes.maketrans(b"IS", b"Ts")
+NUMBERS = re.compile(rb",[ifhd]+")  # type tags of a message of numbers only
+LAYOUT = str.maketrans("h,", "q>")  # its type tags as `struct` spells them
+LONGEST_HEAD = 512  # bytes of an address and type tags whose layout is remembered
+LAYOUTS = 512  # of them
 LENGTHS = {"i": 4, "f": 4, "h": 8, "d": 8}  # bytes per argument; 0 for other types
 FOREIGN = "cp1252"  # text encoding of programs without UTF-8, on most Western machines
 INT32 = 1 << 31
@@ -30,8 +35,7 @@ class PacketError(ValueError):
     """The bytes are not valid OSC; `Handler.refuse` counts and reports it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message; arrays are flattened. `note` is advice for the sender on how it was read, in a
     sentence with the cure; empty for none.
     """
@@ -67,6 +71,31 @@ def parse(data: bytes) -> Message:
     """One message; PacketError if it is damaged or its first argument has an unknown type. Text
     that is not UTF-8 is read as cp1252, its undefined bytes as U+FFFD.
     """
+    # A fader's messages differ only in their numbers: address and type tags are read once.
+    head = data[: (data.find(b"\0", data.find(b"\0,") + 1) | 3) + 1]
+    numbers = _numbers(head) if len(head) <= LONGEST_HEAD else None
+    if numbers and len(data) == len(head) + numbers[1].size:
+        return Message(numbers[0], [*numbers[1].unpack_from(data, len(head))])
+    return _parsed(data)
+
+
+@lru_cache(LAYOUTS)
+def _numbers(head: bytes) -> tuple[str, Struct] | None:
+    """The address and the layout of the numbers that follow it and its type tags; None if the
+    message holds anything else, or is not valid.
+    """
+    tags = head[head.find(b"\0,") + 1 :].rstrip(b"\0")
+    if not NUMBERS.fullmatch(tags):
+        return None
+    layout = Struct(tags.decode().translate(LAYOUT))
+    try:
+        example = _parsed(head + bytes(layout.size))
+    except PacketError:
+        return None
+    return None if example.note else (example.address, layout)
+
+
+def _parsed(data: bytes) -> Message:
     try:
         data, unknown = _checked(data)
         texts = _Texts()

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+from pythonosc.osc_message_builder import OscMessageBuilder
 
+from bridge.control.osc import packets as osc_packets
 from bridge.control.osc.packets import PacketError, encoded, parse
 from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
@@ -194,3 +196,53 @@ def test_oscsend_is_understood_by_a_running_bridge(tmp_path):
                 rig.until(lambda values=values, kept=kept: values()["prompt"] == kept)
         finally:
             server.close()
+
+
+# Messages of numbers only, whose address and type tags are read once.
+
+BODIES = {"i": 4, "f": 4, "h": 8, "d": 8}
+ADDRESSES = st.sampled_from(
+    [b"/bridge/vace", b"/a", b"/abc", b"/", b"no", b"", b"/caf\xe9", "/é".encode(), b"/a,f", b"/*"]
+)
+
+
+def read_by(reader, data: bytes):
+    """What it makes of a message: repr, as NaN equals nothing."""
+    try:
+        return repr(reader(data))
+    except PacketError as error:
+        return str(error)
+
+
+@given(ADDRESSES, st.text("ifhdTsI[,x", max_size=5), st.binary(min_size=48, max_size=48),
+       st.integers(-8, 8))  # fmt: skip
+def test_they_are_read_like_any_others(address, tags, body, cut):
+    size = sum(BODIES.get(tag, 0) for tag in tags)
+    data = raw(address, tags.encode(), body[: max(0, size + cut)])
+    assert read_by(parse, data) == read_by(osc_packets._parsed, data)
+
+
+@given(st.binary(max_size=24))
+def test_and_so_are_any_bytes(data):
+    data = b"/" + data.translate(bytes.maketrans(b"0123abcd", b"\0\0\0\0,fid"))
+    assert read_by(parse, data) == read_by(osc_packets._parsed, data)
+
+
+def test_their_numbers_are_those_of_a_foreign_codec():
+    values = {"f": 0.1, "i": -7, "d": 1e300, "h": 1 << 40}
+    built = OscMessageBuilder("/bridge/vace")
+    for tag, value in values.items():
+        built.add_arg(value, tag)
+    for _ in range(2):  # the second time its head is known
+        message = parse(built.build().dgram)
+        assert message.arguments == [pytest.approx(0.1), -7, 1e300, 1 << 40]
+        assert message.address == "/bridge/vace"
+
+
+def test_a_fader_is_read_by_the_codec_once(monkeypatch):
+    real, calls = osc_packets._parsed, []
+    monkeypatch.setattr(osc_packets, "_parsed", lambda data: calls.append(data) or real(data))
+    for step in range(100):
+        data = encoded("/bridge/read/once", step / 100)
+        assert parse(data).arguments == [pytest.approx(step / 100)]
+    assert len(calls) == 1
