@@ -1,33 +1,84 @@
 """Even motion: when to show each generated frame, although they arrive in blocks.
 
 Pure logic with times in seconds, so that it can be tested without a clock.
+
+Regular blocks are played by a phase-locked clock: one frame per step, the block's time divided by
+its frames, and the clock is corrected slowly, so that each frame is due a margin after it arrived.
+Irregular blocks leave no rate to lock to: their frames share the time until the next block.
+`tests/bridge/playout/test_pacer.py` plays both over many schedules; it shows what the numbers do.
 """
 
+from collections import deque
 from collections.abc import Sequence
-from statistics import median
+from itertools import pairwise
+from statistics import mean, median
 
 EARLY = 0.3  # a frame stays at least this fraction of its even time
 LATE = 1.6  # and at most this fraction, as long as another one waits
-# Fraction of a block's usual time in which waiting frames are shown. Simulated with blocks of 4, 9
-# and 12 that take 0.3 to 0.9 s: at 1.0 delays of 1.4 blocks occur, at 0.8 the holds between blocks
-# grow; at 0.9 at least 98 % of the frames are shown and none waits longer than 1.2 blocks.
+# Fraction of an irregular block's usual time in which waiting frames are shown: at 1.0 delays of
+# 1.4 blocks occur, at 0.8 the holds between blocks grow.
 HORIZON = 0.9
-# Ticks in a row that leave a frame waiting until it counts as standing: it only delays the frames
-# behind it. Frames that arrive unevenly leave none at one tick or another.
-STANDING = 12
+# Seconds after which a frame that waits at every look counts as standing: it only delays those
+# behind it. Frames that arrive unevenly leave none at one look or another.
+STANDING = 0.18
+JITTER = 4.5  # margin for late blocks, as a multiple of the difference between two blocks' times
+REGULAR, IRREGULAR = 0.115, 0.15  # this difference in blocks: trusted below, no longer above
+GENTLE, FIRM = 0.03, 2.0  # fraction of an error that is corrected within a block: least and most
+STALL = 1.5  # a block that takes this many periods has stalled
+LAG = 0.02  # seconds by which a tick may show a frame late without shifting the clock
+
+
+class Rhythm:
+    """How long blocks take and how regularly they come, from the times between their ends."""
+
+    def __init__(self) -> None:
+        self.period = 0.0  # seconds from block to block
+        self.spread = 0.0  # seconds by which two successive blocks differ, on average
+        self.regular = False  # the period can be relied on
+        self._ended = 0.0
+        self._steady: deque[float] = deque(maxlen=60)  # what the period is the mean of
+        self._last: deque[float] = deque(maxlen=17)
+
+    def hear(self, intervals: Sequence[float], ended: float) -> None:
+        """Take in the last few blocks; `ended` is when the newest was done."""
+        if ended == self._ended or not intervals:
+            return
+        self._ended, newest = ended, intervals[-1]
+        self._last.append(newest)
+        usual = median(intervals[-3:])
+        if usual > STALL * self.period:  # two stalls in a row are no other rate
+            usual = median(intervals)
+        counted = [newest]
+        if len(intervals) > 2 and abs(usual - self.period) > 0.12 * self.period:  # another rate
+            self._steady.clear()
+            counted = intervals[-3:]
+        self._steady.extend(i for i in counted if i < STALL * usual)
+        self.period = mean(self._steady or [usual])
+        # A stall makes two large differences, a change of rate one: neither ends the trust.
+        steps = sorted(abs(later - earlier) for earlier, later in pairwise(self._last))
+        steps = steps[:-2] if len(steps) >= 8 else steps
+        if len(steps) >= 4:
+            self.spread = mean(steps)
+            few = min(1.0, len(steps) / 8)
+            limit = IRREGULAR if self.regular else REGULAR * few
+            self.regular = self.spread < limit * self.period
 
 
 class Pacer:
-    """Decides at each tick how many of the waiting frames to use up.
+    """Decides at each look how many of the waiting frames to use up, and when to look again.
 
-    Goal: show waiting frames evenly until the next block is expected, so that the delay stays
-    within a block and no frame is lost. At most a block and a quarter ever waits. With blocks of
-    one frame, a frame that waits tick after tick is skipped.
+    No frame is lost unless more than a block and a third would wait; the delay stays about a block.
+    With blocks of one frame, each is shown at once, and one that waits look after look is skipped.
     """
 
     def __init__(self) -> None:
+        self._rhythm = Rhythm()
         self._shown_at = float("-inf")
-        self._stood = 0  # ticks in a row that left a frame waiting
+        self._base = float("-inf")  # the same by the phase-locked clock
+        self._taken = 0  # frames taken so far
+        self._left = 0  # frames that waited after the last look
+        self._arrivals: deque[tuple[int, float]] = deque()  # numbers of frames, and when they came
+        self._stood_since: float | None = None  # frames waited at every look since
 
     def pick(
         self, waiting: int, frames: int, intervals: Sequence[float], ended: float, now: float
@@ -37,42 +88,90 @@ class Pacer:
         `frames` is the size of a block, `intervals` are the times between the ends of the last few
         blocks, `ended` is when the last one was done.
         """
-        if waiting == 0:
-            self._stood = 0
-            return 0
-        taken = max(1, waiting - _most(frames))
-        if frames == 1:
-            taken = self._shortened(waiting, taken)
-        else:
-            self._stood = 0
-        if now < self.due(waiting, frames, intervals, ended):
-            return 0
-        self._shown_at = now
+        taken = self._count(waiting, frames, intervals, ended, now)
+        self._taken += taken
+        self._left = waiting - taken
         return taken
 
-    def due(self, waiting: int, frames: int, intervals: Sequence[float], ended: float) -> float:
+    def due(
+        self, waiting: int, frames: int, intervals: Sequence[float], ended: float, now: float
+    ) -> float:
         """When the next of `waiting` frames is to be shown, if no other arrives before; -inf for at
         once. The others are as in `pick`, and `waiting` is at least 1.
         """
+        self._notice(waiting, frames, now)
+        self._rhythm.hear(intervals, ended)
         if frames == 1 or not intervals or waiting > _most(frames) + 1:
             return float("-inf")
-        even = median(intervals) / frames
+        if self._rhythm.regular and self._arrivals:
+            return self._base + self._locked(frames)
         # They share the time up to the horizon: due - shown = (horizon - due) / waiting.
         horizon = ended + HORIZON * median(intervals)
         stay = (horizon - self._shown_at) / (waiting + 1)
-        return self._shown_at + min(max(stay, EARLY * even), LATE * even)
+        return self._shown_at + _bounded(stay, median(intervals) / frames)
 
-    def _shortened(self, waiting: int, taken: int) -> int:
-        """One more than `taken` if what it leaves has waited for `STANDING` ticks: a stall on
-        either side leaves frames that would delay all later ones permanently.
+    def _count(
+        self, waiting: int, frames: int, intervals: Sequence[float], ended: float, now: float
+    ) -> int:
+        if waiting == 0:
+            self._stood_since = None
+            return 0
+        due = self.due(waiting, frames, intervals, ended, now)
+        if now < due:
+            return 0
+        taken = max(1, waiting - _most(frames))
+        if frames == 1:
+            taken = self._shortened(waiting, taken, now)
+        else:
+            self._stood_since = None
+        self._shown_at = now
+        self._base = max(due, now - LAG) if self._rhythm.regular else now
+        return taken
+
+    def _notice(self, waiting: int, frames: int, now: float) -> None:
+        """Note frames that arrived since the last look."""
+        if waiting < self._left:  # they wait in another ring
+            self._arrivals.clear()
+            self._left = 0
+        if waiting > self._left:
+            self._arrivals.append((self._taken + self._left, now))
+            self._left = waiting
+        oldest = self._taken + waiting - frames
+        while len(self._arrivals) > 1 and self._arrivals[1][0] <= oldest:
+            self._arrivals.popleft()
+
+    def _locked(self, frames: int) -> float:
+        """Seconds until the next frame by the phase-locked clock."""
+        period, step = self._rhythm.period, self._rhythm.period / frames
+        most = (0.075 + 0.5 / frames) * period  # the last of a block is then 1.075 blocks late
+        margin = min(JITTER * self._rhythm.spread, most)
+        late = max(
+            came + margin - self._base - (number + 1 - self._taken) * step
+            for number, came in self._arrivals
+        )
+        part = (late / most) ** 2
+        part = max(GENTLE, min(part, 1.0 if late > 0 else FIRM))
+        return _bounded(step + part * late / frames, step)
+
+    def _shortened(self, waiting: int, taken: int, now: float) -> int:
+        """One more than `taken` if what it leaves has waited for `STANDING`: a stall on either side
+        leaves frames that would delay all later ones permanently.
         """
-        self._stood = self._stood + 1 if waiting > taken else 0
-        if self._stood < STANDING:
+        if waiting <= taken:
+            self._stood_since = None
             return taken
-        self._stood = 0
+        if self._stood_since is None:
+            self._stood_since = now
+        if now - self._stood_since < STANDING:
+            return taken
+        self._stood_since = None
         return taken + 1
 
 
 def _most(frames: int) -> int:
     """How many frames may wait, at most, behind the one shown."""
-    return max(2, frames + frames // 4)
+    return frames + frames // 3 + 1
+
+
+def _bounded(stay: float, even: float) -> float:
+    return min(max(stay, EARLY * even), LATE * even)

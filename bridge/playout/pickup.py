@@ -41,4 +41,5 @@ class Pickup:
         if link is None or ring is None or (waiting := ring.waiting) <= 0:
             return None
         block = link.block
-        return max(now, self._pacer.due(waiting, block.frames, list(block.intervals), block.ended))
+        due = self._pacer.due(waiting, block.frames, list(block.intervals), block.ended, now)
+        return max(now, due)
