@@ -37,14 +37,19 @@ LOOKS = {folded(name): look for name, look in _looks.items()}
 # Their colours apply only if no other word has any: gold waves are gold.
 FORMS = {folded(name): look for name, look in _forms.items()}
 _english = {*COLOURS, *LOOKS, *FORMS, *MODIFIERS}
+_plain = {name: folded(name) for name in _foreign}
 # A word of two languages is read as English first.
 SAME = {
-    folded(name): same
+    _plain[name]: same
     for name, same in _foreign.items()
-    if folded(name) not in _english and folded(name) not in STOP_WORDS
+    if _plain[name] not in _english and _plain[name] not in STOP_WORDS
 }
 # As typed: words that without accents would be another word (bär, thé).
-SPELLED = {name: same for name, same in _foreign.items() if folded(name) not in {*SAME, name}}
+SPELLED = {
+    name: same
+    for name, same in _foreign.items()
+    if _plain[name] not in SAME and _plain[name] != name
+}
 # All German words, even those read as English first, for compounds.
 GERMAN = {folded(name): same for name, same in _languages["german"].items()}
 # Languages in which adjectives follow their noun.
