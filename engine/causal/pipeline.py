@@ -101,7 +101,7 @@ class CausalPipeline:
         self._assets.begin()
         size = self._size(images or guides.control, parameters.size)
         request, mode, levels = self._request(images, parameters, guides, size)
-        if not self._runs.ready(request) and (images or self._held["mode"] == "text"):
+        if not self._runs.ready(request):
             run = self._runs.current
             assert run is not None  # else all is ready
             images, parameters, guides = self._as_before(images, parameters, guides, run.size)

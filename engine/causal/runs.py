@@ -7,9 +7,11 @@ never wait for a compiler.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from traceback import clear_frames
+from typing import TypeAlias
 from weakref import WeakSet
 
 from engine.causal.assembly import Parts
@@ -28,6 +30,7 @@ from engine.system.commit import short_of_memory
 APART = 4  # blocks from one capture to the next while frames are shown
 
 Progress = Callable[[str, float, float], None]
+Form: TypeAlias = tuple[tuple[int, int], int]  # size and batched steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,11 @@ class Request:
     rows: int
     controls: Controls
 
+    @property
+    def form(self) -> Form:
+        """What a run cannot change."""
+        return self.size, self.rows
+
 
 class StreamRun:
     """A continuous run: one size, one mode, one number of batched steps."""
@@ -47,6 +55,7 @@ class StreamRun:
     ) -> None:
         width, height = size
         spec, self.size, self.rows = parts.spec, size, rows
+        self.form: Form = size, rows
         latent = height // SIDE, width // SIDE
         self.stream = LatentStream(spec, parts.network, *latent, rows)
         self.how = accelerate(self.stream, ladder.rung.way)
@@ -101,6 +110,9 @@ class StreamRun:
             self.vae_graphs.warm(*self.stream.shape[1:])
 
 
+Work: TypeAlias = Callable[[Progress], StreamRun | None]  # which may raise, to end the work
+
+
 class Runs:
     """The current run and what is being prepared. The worker's main thread calls all methods; the
     thread "warm-up" prepares one thing at a time.
@@ -119,6 +131,7 @@ class Runs:
         self._progress, self._fits_beside = progress, fits_beside
         self.current: StreamRun | None = None
         self._asked: Request | None = None
+        self._coming: StreamRun | None = None  # has the requested form, and not yet all passes
         self._job: _Job | None = None
         self._too_big: set[Request] = set()  # did not fit beside the current run
         self._full = WeakSet[StreamRun]()  # had no memory left to prepare more
@@ -133,23 +146,23 @@ class Runs:
         run = self.current
         if run is None or not run.compiles:
             return True
-        if (run.size, run.rows) != (request.size, request.rows):
-            if self._job:  # its run holds memory until it is shown or dropped
-                return False
-            if request in self._too_big or not self._fits_beside(request.size):
-                return True  # the old run ends first; the output holds meanwhile
-            self._start(lambda: self._prepared(request), None, request)
+        job, same = self._job, run.form == request.form
+        missing = run.missing(request.controls) if same else ()
+        if job and not self._serves(job, request, missing):
+            job.give_up()
+        if same:
+            self._coming = None
+            if not missing:
+                return True
+        if job:  # what it holds is shown, or freed, before anything else is prepared
             return False
-        if missing := run.missing(request.controls):
-            with self._ladder.watched():
-                self._prepare(run, missing)
-        return not run.missing(request.controls)
+        return self._extended(run, request.controls) if same else self._succeeded(request)
 
     def of(self, request: Request) -> StreamRun:
         """The run of a request that is ready: the current one, or a new one in its place."""
         run = self.current
-        if run is None or (run.size, run.rows) != (request.size, request.rows):
-            run = self.current = None  # its memory first
+        if run is None or run.form != request.form:
+            run = self.current = self._coming = None  # their memory first
             run = self.current = self._built(request)
         return run
 
@@ -192,44 +205,78 @@ class Runs:
         return " ".join(filter(None, (passes, run.vae_graphs.problem)))
 
     def close(self) -> None:
-        """Release everything; a thread that is still preparing ends by itself."""
-        self.current = self._job = None
+        """Release everything; a thread that is still preparing ends after the pass that it is at,
+        by itself.
+        """
+        if self._job:
+            self._job.give_up()
+        self.current = self._coming = self._job = None
+
+    def _extended(self, run: StreamRun, controls: Controls) -> bool:
+        """Prepare a little of what a run is missing; whether the next block can have it."""
+        try:
+            with self._ladder.watched():
+                self._prepare(run, run.missing(controls))
+        except Exception as error:
+            if not short_of_memory(error):
+                raise
+            self.current = None  # a new one needs less: it has nothing of what came before
+            return True
+        return not run.missing(controls)
+
+    def _succeeded(self, request: Request) -> bool:
+        """Prepare the run that follows the current one; whether there is no memory for both, and
+        the current one must end first, while the output holds.
+        """
+        coming = self._coming
+        if coming is None or coming.form != request.form:
+            coming = self._coming = None  # its memory first
+            if request in self._too_big or not self._fits_beside(request.size):
+                return True
+        self._start(lambda progress: self._prepared(request, coming, progress), None, request)
+        return False
 
     def _built(self, request: Request) -> StreamRun:
         """A new run, warm, on the highest rung that holds. Errors as `Ladder.failed`."""
-        ladder, network = self._ladder, self._parts.network
         while True:
-            ladder.begin()
+            self._ladder.begin()
             try:
-                network.attend = attention(ladder.rung.kernel, network.device)
-                run = StreamRun(self._parts, self._assets, ladder, request.size, request.rows)
-                if run.compiles or ladder.has_lower:
-                    run.warm_up(run.missing(request.controls), self._progress)
-                    run.warm_up_vae(self._progress)
-                return run
+                return self._tried(request)
             except Exception as error:  # noqa: BLE001 - of a compiler or a kernel, which may raise anything
-                ladder.failed(error)
+                self._ladder.failed(error)
+
+    def _tried(self, request: Request) -> StreamRun:
+        """A new run on the current rung. A method of its own, so that one that failed is gone
+        before the next is built.
+        """
+        ladder, network = self._ladder, self._parts.network
+        network.attend = attention(ladder.rung.kernel, network.device)
+        run = StreamRun(self._parts, self._assets, ladder, request.size, request.rows)
+        if run.compiles or ladder.has_lower:
+            run.warm_up(run.missing(request.controls), self._progress)
+            run.warm_up_vae(self._progress)
+        return run
 
     def _prepare(self, run: StreamRun, plans: Sequence[PassShape]) -> None:
         """Compile passes in the thread; capture one that is compiled."""
         raw = [plan for plan in plans if plan not in run.compiled]
         if raw and run.how == "compiled":
-            self._start(lambda: compile_layers(run.stream, raw), run, raw)
+            stream = run.stream
+            self._start(lambda told: compile_layers(stream, _each(raw, told)), run, raw)
         else:
             run.warm_up(plans[:1], _silent)
 
-    def _prepared(self, request: Request) -> StreamRun:
-        """In the thread: a new run, warm."""
-        run = StreamRun(self._parts, self._assets, self._ladder, request.size, request.rows)
-        run.warm_up(run.missing(request.controls), _silent)
-        run.warm_up_vae(_silent)
+    def _prepared(self, request: Request, run: StreamRun | None, progress: Progress) -> StreamRun:
+        """In the thread: a new run, or one that was begun, warm."""
+        new = run is None
+        run = run or StreamRun(self._parts, self._assets, self._ladder, request.size, request.rows)
+        run.warm_up(run.missing(request.controls), progress)
+        if new:
+            run.warm_up_vae(progress)
         return run
 
     def _start(
-        self,
-        work: Callable[[], StreamRun | None],
-        run: StreamRun | None,
-        about: Sequence[PassShape] | Request,
+        self, work: Work, run: StreamRun | None, about: Sequence[PassShape] | Request
     ) -> None:
         """Start a job unless one is running; what is still needed then starts later."""
         if self._job is None:
@@ -237,39 +284,73 @@ class Runs:
 
     def _collect(self) -> None:
         """Use what the thread has prepared."""
-        job = self._job
+        job, asked = self._job, self._asked
         if job is None or not job.done:
             return
-        self._job = None
+        self._job = self._coming = None
+        if job.given_up:
+            return
         if job.error:
-            if isinstance(job.about, Request) and short_of_memory(job.error):
-                self._too_big.add(job.about)
-                return
-            self._ladder.failed(job.error)
-        if job.run is not None and not isinstance(job.about, Request):
+            if not short_of_memory(job.error):
+                self._ladder.failed(job.error)
+            self._ran_out(job)
+        elif job.run is not None and not isinstance(job.about, Request):
             job.run.compiled.update(job.about)
-        fresh, asked = job.result, self._asked
-        if fresh and asked and (fresh.size, fresh.rows) == (asked.size, asked.rows):
-            self.current = fresh
+        fresh = job.result
+        if fresh and asked and fresh.form == asked.form:
+            if fresh.missing(asked.controls):  # they changed meanwhile
+                self._coming = fresh
+            else:
+                self.current = fresh
+
+    def _serves(self, job: "_Job", request: Request, missing: Sequence[PassShape]) -> bool:
+        """Whether a job prepares what is requested, or what may be requested next: `missing` are
+        the passes that the current run needs for it.
+        """
+        if isinstance(job.about, Request):
+            return job.about.form == request.form
+        run = self.current
+        if run is None or run is not job.run or run.form != request.form:
+            return False
+        return not missing or not {*missing}.isdisjoint(job.about)
+
+    def _ran_out(self, job: "_Job") -> None:
+        """There was no memory for what a job prepared."""
+        run, asked = job.run, self._asked
+        if isinstance(job.about, Request):
+            self._too_big.add(job.about)
+        elif run and asked and {*job.about} & {*run.missing(asked.controls)}:
+            self.current = None  # as in `_extended`
+        elif run:
+            self._full.add(run)
+
+
+def _each(plans: Sequence[PassShape], progress: Progress) -> Iterator[PassShape]:
+    """Yield passes, with progress before each."""
+    for number, plan in enumerate(plans):
+        progress("", number, len(plans))
+        yield plan
 
 
 def _silent(phase: str, done: float, total: float) -> None:
     """Progress that is not shown: the current run continues meanwhile."""
 
 
+class GivenUp(Exception):
+    """A job is no longer needed."""
+
+
 class _Job:
     """Work in the thread "warm-up"."""
 
     def __init__(
-        self,
-        work: Callable[[], StreamRun | None],
-        run: StreamRun | None,
-        about: Sequence[PassShape] | Request,
+        self, work: Work, run: StreamRun | None, about: Sequence[PassShape] | Request
     ) -> None:
         """`about` are the passes that are compiled for `run`, or the request of a new run."""
         self._work, self.run, self.about = work, run, about
         self.result: StreamRun | None = None
         self.error: Exception | None = None
+        self.given_up = False
         self._thread = threading.Thread(target=self._run, name="warm-up", daemon=True)
         self._thread.start()
 
@@ -278,8 +359,17 @@ class _Job:
         """Whether it has ended."""
         return not self._thread.is_alive()
 
+    def give_up(self) -> None:
+        """Its result will not be used: it ends before its next pass."""
+        self.given_up = True
+
     def _run(self) -> None:
         try:
-            self.result = self._work()
+            self.result = self._work(self._progress)
         except Exception as error:  # noqa: BLE001 - as above; the main thread deals with it
+            clear_frames(error.__traceback__)  # else they would keep the run's memory
             self.error = error
+
+    def _progress(self, phase: str, done: float, total: float) -> None:
+        if self.given_up:
+            raise GivenUp

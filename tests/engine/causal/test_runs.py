@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
+import numpy as np
 from torch import Tensor
 
 from engine.catalog.controls import CausalLoad, CausalParameters
@@ -38,15 +40,27 @@ class Card:
         self.gate.set()
         self.broken: Exception | None = None
         self.way = "graphs"
+        self.room = 1000  # graphs that fit into its memory
+        self.held = WeakSet[Card.Graph]()
+        self.at_once = [0, 0]  # captures now, and at most
 
     def __call__(
         self, run: Run, plan: PassShape, latents: Tensor, timesteps: Tensor
     ) -> "Card.Graph":
-        assert self.gate.wait(WAIT)
-        if self.broken:
-            raise self.broken
+        self.at_once[0] += 1
+        self.at_once[1] = max(self.at_once)
+        try:
+            assert self.gate.wait(WAIT)
+            if self.broken:
+                raise type(self.broken)(*self.broken.args)  # each with frames of its own
+            if len(self.held) >= self.room:
+                raise MemoryError("out of memory")
+        finally:
+            self.at_once[0] -= 1
         self.captured += 1
-        return Card.Graph(run, plan)
+        graph = Card.Graph(run, plan)
+        self.held.add(graph)
+        return graph
 
     class Graph:
         def __init__(self, run: Run, plan: PassShape) -> None:
@@ -59,7 +73,7 @@ class Card:
         if how == "plain":
             return how
         stream.run = Graphs(stream.passes, self)
-        return how
+        return self.way
 
 
 @pytest.fixture
@@ -100,6 +114,13 @@ def made(models: Path, tmp_path: Path) -> Iterator[Made]:
 
 def block(pipeline: CausalPipeline, **values: Any) -> list[Any]:
     return list(pipeline([], CausalParameters(fade=0.0, input_mode="text", **values)))
+
+
+def played(pipeline: CausalPipeline, size: tuple[int, int], **values: Any) -> list[Any]:
+    """A block from an input of that size."""
+    width, height = size
+    images = [np.zeros((height, width, 4), np.uint8)] * 13
+    return list(pipeline(images, CausalParameters(fade=0.0, **values)))
 
 
 def sized(pipeline: CausalPipeline, size: str, limit: int = 2000) -> int:
@@ -344,6 +365,161 @@ def test_another_size_meanwhile_waits_for_the_memory_of_the_one_being_prepared(
     card.gate.set()
     sized(pipeline, "96x80")
     assert shapes == [(8, 10), (10, 12)]
+
+
+@pytest.mark.slow
+def test_an_input_that_ends_is_followed_by_text_of_its_size_until_another_is_ready(
+    made: Made, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It needs another size then, which is built once, beside what is shown."""
+    pipeline = made()
+    played(pipeline, (64, 48))
+    shapes = built(card, monkeypatch)
+    room_for_one_more(monkeypatch)
+    assert block(pipeline, size="80x64")[0].shape == (48, 64, 4)
+    assert pipeline.report()["mode"] == "text"
+    sized(pipeline, "80x64")
+    assert shapes == [(8, 10)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("again", [{"vace_on": True}, {"vace_on": False, "cache_bias": 0.5}])
+def test_a_run_is_shown_once_it_has_what_was_asked_for_meanwhile(
+    made: Made, card: Card, monkeypatch: pytest.MonkeyPatch, again: dict[str, Any]
+) -> None:
+    """As a cue that changes the size, and another one soon after."""
+    monkeypatch.setattr("engine.causal.runs.APART", 10**9)  # nothing for what may come next
+    pipeline = made(vace_load=True)
+    block(pipeline, size="64x48", vace_on=False)
+    shapes = built(card, monkeypatch)
+    card.gate.clear()
+    block(pipeline, size="80x64", vace_on=False)
+    until(lambda: shapes)
+    block(pipeline, size="80x64", **again)
+    card.gate.set()
+    first = pipeline._runs.current
+    while (run := pipeline._runs.current) is first:
+        captured = card.captured
+        (image, *_) = block(pipeline, size="80x64", **again)
+    assert run is not None
+    assert image.shape == (64, 80, 4)
+    assert captured == card.captured, "nothing was left to capture for its first block"
+    assert shapes == [(8, 10)]
+
+
+@pytest.mark.slow
+def test_nothing_is_captured_in_two_threads_at_once(made: Made, card: Card) -> None:
+    """torch has one stream for all captures; so a change of the same size waits for the thread."""
+    pipeline = made(vace_load=True)
+    block(pipeline, size="64x48", vace_on=False)
+    card.gate.clear()
+    block(pipeline, size="80x64", vace_on=False)
+    until(lambda: card.at_once[0])
+    for values in ({"vace_on": True}, {"cache_bias": 0.5}, {"vace_on": False}):
+        assert block(pipeline, size="64x48", **values)[0].shape == (48, 64, 4)
+    card.gate.set()
+    for _ in range(20):
+        block(pipeline, size="64x48", cache_bias=0.5)
+    assert card.at_once == [0, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["another size", "the old size", "closed", "halved"])
+def test_what_is_no_longer_asked_for_ends_before_its_next_pass(
+    made: Made, card: Card, how: str
+) -> None:
+    pipeline = made()
+    block(pipeline, size="64x48")
+    card.gate.clear()
+    block(pipeline, size="80x64")
+    until(lambda: card.at_once[0])
+    captured, job = card.captured, pipeline._runs._job
+    assert job
+    match how:
+        case "another size":
+            block(pipeline, size="96x64")
+        case "the old size":
+            block(pipeline, size="64x48")
+        case "halved":
+            pipeline.halve(True)
+        case _:
+            pipeline.close()
+    card.gate.set()
+    job._thread.join(WAIT)
+    assert card.captured == captured + 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("why", [MemoryError("no"), RuntimeError("a kernel")])
+def test_a_run_that_failed_leaves_no_memory_behind(
+    made: Made, card: Card, monkeypatch: pytest.MonkeyPatch, why: Exception
+) -> None:
+    """Beside the current run, and in place before the next rung, without a collection."""
+    left: list[weakref.ref[KVCache]] = []
+    inner = card.accelerate
+
+    def accelerate(stream: LatentStream, how: str) -> str:
+        assert not left or left[-1]() is None
+        left.append(weakref.ref(stream.window))
+        card.broken = why if how == "graphs" else None
+        return inner(stream, how)
+
+    pipeline = made()
+    if isinstance(why, MemoryError):
+        block(pipeline, size="64x48")
+    monkeypatch.setattr("engine.causal.runs.accelerate", accelerate)
+    gc.disable()
+    try:
+        block(pipeline, size="80x64")
+        if job := pipeline._runs._job:
+            job._thread.join(WAIT)
+            del job
+            assert block(pipeline, size="64x48")
+            assert left[-1]() is None
+    finally:
+        gc.enable()
+    assert left
+
+
+@pytest.mark.slow
+def test_where_a_change_of_the_same_size_has_no_memory_the_old_run_ends_first(
+    made: Made, card: Card
+) -> None:
+    pipeline = made()
+    block(pipeline, size="64x48")
+    card.room = len(card.held)
+    for _ in range(3):
+        assert block(pipeline, size="64x48", cache_bias=0.5)[0].shape == (48, 64, 4)
+    assert pipeline._held["cache_bias"] == 0.5
+    assert not pipeline.report()["problems"]
+
+
+@pytest.mark.slow
+def test_no_memory_to_compile_what_may_come_next_changes_nothing(
+    made: Made, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[object] = []
+
+    def compiled(stream: LatentStream, plans: object) -> None:
+        tried.append(plans)
+        raise MemoryError("out of memory")
+
+    card.way = "compiled"
+    monkeypatch.setattr("engine.causal.runs.compile_layers", compiled)
+    pipeline = made()
+    block(pipeline, size="64x48")
+    run = pipeline._runs.current
+    for _ in range(20):
+        assert block(pipeline, size="64x48")[0].shape == (48, 64, 4)
+        if job := pipeline._runs._job:
+            job._thread.join(WAIT)
+    assert len(tried) == 1
+    assert pipeline._runs.current is run
+    # What is asked for is built in place of it.
+    assert block(pipeline, size="64x48", cache_bias=0.5)
+    until(lambda: not pipeline._runs._job or pipeline._runs._job.done)
+    assert block(pipeline, size="64x48", cache_bias=0.5)
+    assert pipeline._runs.current is not run
 
 
 @pytest.mark.slow
