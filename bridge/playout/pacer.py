@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import mean, median
 
+from bridge.workers.feeder import surplus
+
 EARLY = 0.3  # a frame stays at least this fraction of its even time
 LATE = 1.6  # and at most this fraction, as long as another one waits
 # Fraction of an irregular block's usual time in which waiting frames are shown: at 1.0 delays of
@@ -170,7 +172,7 @@ class Pacer:
 
 def _most(frames: int) -> int:
     """How many frames may wait, at most, behind the one shown."""
-    return frames + frames // 3 + 1
+    return frames + surplus(frames) + 1
 
 
 def _bounded(stay: float, even: float) -> float:

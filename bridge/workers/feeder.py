@@ -3,10 +3,10 @@ chosen by `engine.sizes.engine_size`.
 
 The worker requests n frames and gets them as soon as n new ones are available. A slow or still
 sender does not stall it: after a while the newest frame is repeated. In text mode (n = 0) the next
-block begins only when less than one block waits to be shown, so generation never runs ahead. No
-block begins before `max_fps` allows it. A block's parameters are sent with its frames, so a change
-of parameters ends the wait for new frames. Live control and mask frames go along with the input's:
-those received at the same time.
+block begins as soon as it would end with hardly more than itself waiting to be shown: the engine
+neither idles for the output nor runs ahead of it. No block begins before `max_fps` allows it. A
+block's parameters are sent with its frames, so a change of parameters ends the wait for new frames.
+Live control and mask frames go along with the input's: those received at the same time.
 """
 
 import threading
@@ -33,6 +33,20 @@ def patience(count: int, input_fps: float) -> float:
     if input_fps <= 0:
         return STILL_WAIT
     return min(max(1.5 * count / input_fps, STILL_WAIT), LONGEST_WAIT)
+
+
+def surplus(frames: int) -> int:
+    """How many frames may still wait, at most, when the next block of `frames` is done; the output
+    skips what is beyond (`bridge/playout/pacer.py`).
+    """
+    return frames // 3
+
+
+def room(frames: int, seconds: float, fps: float) -> int:
+    """How many frames may wait, at most, when a block begins without input: it has `frames` and
+    takes `seconds`, and `fps` frames are shown a second, at most.
+    """
+    return min(int(seconds * fps), frames) + surplus(frames)
 
 
 class Cap:
@@ -68,10 +82,12 @@ class Feeder:
         has_input: Callable[[], bool] = lambda: True,
         max_fps: Callable[[], float] = lambda: 0.0,
         guides: Callable[[Sequence[float], bool], Guided] = lambda times, fed: UNGUIDED,
+        output_fps: float = 60.0,
     ) -> None:
         """Without `has_input`, a pipeline that can generate from nothing is granted no frames.
         `max_fps` caps the frames generated per second, 0 for no cap. `guides` returns what belongs
-        to frames of some times, given also whether there are such frames.
+        to frames of some times, given also whether there are such frames. `output_fps` frames are
+        shown a second, at most.
         """
         self.trouble = ""  # why the last block was not fed as requested, or not at all
         self._link = link
@@ -81,6 +97,7 @@ class Feeder:
         self._has_input = has_input
         self._max_fps = max_fps
         self._guides = guides
+        self._output_fps = output_fps
         self._guided_at = perf_counter()  # up to when guides without frames were granted
         self._cap = Cap()
         self._stopped = threading.Event()
@@ -169,8 +186,9 @@ class Feeder:
         return True
 
     def _room(self) -> bool:
-        """Wait until less than one block waits to be shown."""
-        while self._link.waiting >= self._link.block.frames and self._link.waiting:
+        """Wait until few enough frames wait to be shown."""
+        block = self._link.block
+        while self._link.waiting > room(block.frames, block.seconds, self._output_fps):
             if self._stopped.is_set() or self._link.swap_waits:
                 return False
             sleep(GLANCE)

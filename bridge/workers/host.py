@@ -396,6 +396,7 @@ class EngineHost:
             link, lambda: str(self._values()[1].get("size", "auto")), self._settings.fit,
             lambda: self._counters.input_rate.value, self._has_input,
             lambda: float(self._values()[1].get("max_fps", 0.0)), self._guides,
+            self._settings.output_fps,
         )  # fmt: skip
 
     def _advance(self) -> None:

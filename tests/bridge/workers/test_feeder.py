@@ -1,15 +1,19 @@
 """When a worker's request is answered, and that the answer has the newest values."""
 
+import random
 import threading
 import time
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from bridge.frames.frame import Frame
+from bridge.playout.pacer import Pacer
 from bridge.workers import feeder as feeders
-from bridge.workers.feeder import Feeder
+from bridge.workers.feeder import Feeder, room
 from engine.ipc.messages import FrameGrant, FrameRequest, LoadPipeline, PipelineReady
 from engine.ipc.ring import RingReader
 from tests.support.doubles import HOGS, PAINTER
@@ -108,10 +112,63 @@ def test_a_change_while_a_request_waits_for_its_time_is_in_that_block():
         assert worker.is_told(FrameGrant).snapshot.values["prompt"] == "new"
 
 
+def generate(frames, seconds, fps, *, begins, blocks=200):
+    """Blocks without input, in virtual time: one begins as soon as `begins(waiting, seconds)`,
+    takes about `seconds`, and a pacer shows it at no more than `fps`. Returns the part of the time
+    that the engine idled, frames lost, and the times when frames were shown; without the start.
+    """
+    rng, pacer, intervals = random.Random(0), Pacer(), deque(maxlen=9)
+    now, waiting, ended, ends, began, made = 0.0, 0, 0.0, None, 0.0, 0
+    takes, idle, lost, shown = seconds, 0.0, 0, []
+    while made < blocks:
+        now += 0.001
+        if ends is None and begins(waiting, takes):
+            idle += now - began - 0.001 if made > 20 else 0.0
+            takes = seconds * rng.uniform(0.95, 1.05)
+            ends = now + takes
+        if ends is not None and now >= ends:
+            waiting, made, ends, began = waiting + frames, made + 1, None, now
+            intervals.extend([now - ended] if made > 1 else [])
+            ended = now
+        if shown and now - shown[-1] < 1 / fps - 1e-6:
+            continue
+        if taken := pacer.pick(waiting, frames, list(intervals), ended, now):
+            waiting, lost = waiting - taken, lost + taken - 1
+            shown.append(now)
+    return idle / now, lost, shown[20 * frames :]
+
+
+@pytest.mark.parametrize(
+    ("frames", "seconds"), [(3, 0.2), (4, 0.3), (9, 0.3), (12, 0.4), (1, 0.05)]
+)
+def test_without_input_the_engine_does_not_idle_for_the_output(frames, seconds):
+    idle, lost, _ = generate(
+        frames, seconds, 60.0, begins=lambda waiting, took: waiting <= room(frames, took, 60.0)
+    )
+    assert idle < 0.002
+    assert lost == 0
+    if frames > 1:
+        before, _, _ = generate(frames, seconds, 60.0, begins=lambda waiting, _: waiting < frames)
+        assert before > 0.02, "what waiting for less than a block costs"
+
+
+@pytest.mark.parametrize(
+    ("frames", "seconds", "fps"),
+    [(12, 0.1, 60.0), (9, 0.02, 30.0), (4, 0.06, 25.0), (1, 0.005, 60.0)],
+)
+def test_an_engine_faster_than_the_output_waits_for_it_and_nothing_is_lost(frames, seconds, fps):
+    _, lost, shown = generate(
+        frames, seconds, fps, begins=lambda waiting, took: waiting <= room(frames, took, fps)
+    )
+    assert lost == 0
+    assert max(later - earlier for earlier, later in pairwise(shown)) < 1.6 / fps + 0.002
+    assert len(shown) >= 0.92 * fps * (shown[-1] - shown[0])
+
+
 class FullRing:
     """So many generated pictures wait to be shown."""
 
-    waiting = 4
+    waiting = 9
 
     def close(self):
         pass
@@ -125,7 +182,7 @@ def test_a_change_while_text_mode_waits_for_room_is_in_the_next_block():
         worker.client.set_parameters(2, {"prompt": "new"})
         time.sleep(0.1)
         assert not worker.client._outbox.qsize(), "generation does not run ahead"
-        ring.waiting = 0
+        ring.waiting = 5
         granted = worker.is_told(FrameGrant)
         assert (granted.snapshot.values["prompt"], granted.count, granted.ring) == ("new", 0, "")
 
