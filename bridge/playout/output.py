@@ -112,6 +112,7 @@ class OutputClock:
         self._level = 0.0  # of black, 0 to 1
         self._away = 0.0  # from the held frame to its replacement, 0 to 1
         self._number = 0  # of the held generated frame
+        self._bypassed: int | None = None  # that number when the input was last shown by a bypass
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="output clock", daemon=True)
 
@@ -276,8 +277,21 @@ class OutputClock:
     def _move_levels(self, controls: OutputParameters, shown: OutputSource, period: float) -> None:
         fade = controls.black_fade
         self._level = _towards(self._level, controls.black, period / fade if fade else 1.0)
-        self._away = _towards(self._away, shown is OutputSource.PASS, period / CROSSFADE)
+        if controls.bypass:
+            self._away, self._bypassed = 1.0, self._number
+        elif not self._awaits_new(shown):
+            self._bypassed = None
+            self._away = _towards(self._away, shown is OutputSource.PASS, period / CROSSFADE)
         self._aside = _towards(self._aside, shown is OutputSource.FALLBACK, period / CROSSFADE)
+
+    def _awaits_new(self, shown: OutputSource) -> bool:
+        """Whether the input stays after a bypass: until the engine's next frame, or what is shown
+        in its place.
+        """
+        instead = shown is OutputSource.FALLBACK or (
+            shown is OutputSource.CARD and self._picture is not None
+        )
+        return self._bypassed == self._number and not instead
 
     def _compose(self, controls: OutputParameters, shown: OutputSource) -> tuple[Image, object]:
         """The image before black, and a key that changes whenever the image does."""
@@ -285,13 +299,16 @@ class OutputClock:
         self._shows_input = amount < 1 and not controls.freeze
         if controls.freeze and self._index:
             return self._composed, self._key if self._level == 0 else "frozen"
+        under = self._scaled_input() if amount < 1 else None
+        if under is not None and amount <= 0:
+            self._composed = under[1]
+            return self._composed, ("input", under[0])
         picture, number = self._picture, self._number
         if picture is None or shown is OutputSource.CARD:
             picture, number = self._scene.card(self._width, self._height), 0
         other = self._other if self._aside > 0 else None
         if other is not None:
             picture = blend(picture, other[1], self._aside)
-        under = self._scaled_input() if amount < 1 else None
         self._composed = picture if under is None else blend(under[1], picture, amount)
         beside = other and (other[0], self._aside)
         return self._composed, (number, beside, under and under[0], amount)

@@ -256,3 +256,57 @@ def test_a_slow_sink_is_told_in_the_longest_gap_and_a_rare_picture_is_not(tmp_pa
             rig.put(scene(64, 48, 2))
             time.sleep(1.0)
         rig.until(lambda: rig.session.counters.longest_gap > 0.9)
+
+
+def comes(stage: Stage, level: int = 120) -> None:
+    """The input's next frame."""
+    index = stage.newest_input.index + 1 if stage.newest_input else 1
+    image = np.full((48, 64, 4), (level, level, level, 255), np.uint8)
+    stage.newest_input = Frame(image, stage.now, index)
+    stage.clock.input_came()
+
+
+@pytest.mark.parametrize("bypass", [{"bypass": True}, {"mix": 0.0}])
+def test_in_bypass_each_frame_of_the_input_is_sent_once_whatever_the_engine_makes(
+    monkeypatch, bypass
+):
+    stage = Stage(monkeypatch, keeps_last=False, **bypass)
+    comes(stage)
+    stage.play(1, [(0.5, stage.picture)])
+    inputs = [(0.1 + number / 50, lambda: comes(stage)) for number in range(500)]
+    pictures = [(0.105 + number / 17, stage.picture) for number in range(170)]
+    sent = stage.play(11, inputs + pictures)
+    assert len(sent) == 500
+    assert all(frame.image[0, 0, 0] == 120 for _, frame in sent)
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05, 0.4, 5.0])
+def test_after_a_bypass_the_input_stays_until_a_new_picture_fades_in(monkeypatch, pause):
+    stage = Stage(monkeypatch)
+    comes(stage)
+    stage.play(1, [(0.5, stage.picture)])
+    stage.play(60, [(0.0, lambda: stage.values.update(bypass=True))])
+    made = stage.now + 0.1 + pause
+    sent = stage.play(
+        pause + 2,
+        [(0.1, lambda: stage.values.update(bypass=False))]
+        + [(0.1 + pause + number / 20, stage.picture) for number in range(30)],
+    )
+    levels = [int(frame.image[9, 9, 0]) for _, frame in sent]
+    assert levels == sorted(levels)
+    assert {level for (at, _), level in zip(sent, levels, strict=True) if at < made} <= {120}
+    full = next(at for (at, _), level in zip(sent, levels, strict=True) if level == 255)
+    assert 0.25 < full - made < 0.35
+    assert len({level for level in levels if 120 < level < 255}) > 10, "even steps"
+
+
+@pytest.mark.parametrize("instead", ["fallback", "card"])
+def test_after_a_bypass_what_stands_in_for_a_dead_engine_is_shown(monkeypatch, instead):
+    stage = Stage(monkeypatch, hold_s=0.5, on_loss="card" if instead == "card" else "hold")
+    comes(stage)
+    stage.play(1, [(0.5, stage.picture)])
+    stage.other = (1, np.full((48, 64, 4), 200, np.uint8)) if instead == "fallback" else None
+    stage.play(5, [(0.0, lambda: stage.values.update(bypass=True)), (1.0, lambda: comes(stage))])
+    sent = stage.play(5, [(0.0, lambda: stage.values.update(bypass=False))])
+    assert abs(int(sent[0][1].image[9, 9, 0]) - 120) < 10, "a crossfade"
+    assert sent[-1][1].image[9, 9, 0] == (200 if instead == "fallback" else 9)
