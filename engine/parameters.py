@@ -164,7 +164,7 @@ class ParameterSpec:
         text for a number (`0,7`, `2 s`, `50 %`), clamped to the range. Raise ValueError if no value
         makes sense.
         """
-        if type(value) is float and self.kind is Kind.FLOAT and self._within(value):
+        if type(value) is float and self.kind is Kind.FLOAT and self.within(value):
             return value  # the usual case, a value already accepted: each change checks all
         if self.kind in WRITTEN:
             return self._text(value)
@@ -183,7 +183,7 @@ class ParameterSpec:
         """The problem with a number out of range, and the value that `coerce` makes of it, in one
         sentence; empty for any other value. ValueError as `coerce`.
         """
-        if self.kind not in (Kind.FLOAT, Kind.INT) or self._within(self._number(value)):
+        if self.kind not in (Kind.FLOAT, Kind.INT) or self.within(self._number(value)):
             return ""
         told = str(self._refusal(value)).rstrip(".")
         return f"{told}; using {digits(float(self.coerce(value)))}."
@@ -211,7 +211,7 @@ class ParameterSpec:
     def _named(self) -> str:
         return ", ".join(suggestion.value for suggestion in self.suggestions)
 
-    def _within(self, value: float) -> bool:
+    def within(self, value: float) -> bool:
         """Whether a number is finite and in the range."""
         low, high = self.minimum, self.maximum
         return (-MOST if low is None else low) <= value <= (MOST if high is None else high)

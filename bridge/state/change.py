@@ -21,7 +21,7 @@ class By(StrEnum):
     SWITCH = "switch"  # to another pipeline, with its load parameters: its id
     SET_BACK = "set back"  # by the session, from invalid values: why
     ROLLBACK = "rollback"  # from values that gave no usable image
-    SEVERAL = "several"  # merged changes of different setters
+    SEVERAL = "several"  # merged changes of different kinds of setters
     UNSAID = "unsaid"  # a program that uses the store directly
 
 
@@ -58,5 +58,7 @@ class Change:
     def then(self, later: "Change") -> "Change":
         """This and a later change, merged."""
         changed = MappingProxyType({**self.changed, **later.changed})
-        setter = later.setter if later.setter == self.setter else Setter(By.SEVERAL)
+        setter = later.setter
+        if setter != self.setter:
+            setter = Setter(setter.kind if setter.kind is self.setter.kind else By.SEVERAL)
         return Change(later.snapshot, changed, setter)

@@ -74,6 +74,7 @@ class ParameterStore:
         self._turns = count(1)
         self._turn_of: dict[str, int] = dict.fromkeys(self.specs, 0)  # when each was last set
         self._asking = threading.local()
+        self._untold: Change | None = None  # what was `put`, merged
         self._lock = threading.Lock()
         self.listeners = Listeners()
 
@@ -119,27 +120,68 @@ class ParameterStore:
         `lenient` coerces and clamps (OSC), else a value must be exactly right (REST). Setting a
         value to itself changes nothing and is not reported.
         """
-        given = getattr(self._asking, "turn", 0)
-        turn = given or self.turn()
+        turn = getattr(self._asking, "turn", 0) or self.turn()
         checked = self.check(changes, setter, lenient=lenient)
         with self._lock:
-            old = self._snapshot
-            due = {name: v for name, v in checked.items() if self._turn_of[name] <= turn}
-            self._turn_of |= dict.fromkeys(due, turn)
-            changed = {name: v for name, v in due.items() if old.values[name] != v}
-            if changed:
-                self._values = self._values | changed  # a new dict: snapshots never change
-                self._snapshot = Snapshot(old.number + 1, MappingProxyType(self._values))
-                self.listeners.put(Change(self._snapshot, MappingProxyType(changed), setter))
+            if change := self._apply(checked, turn, setter):
+                self._queue_untold()
+                self.listeners.put(change)
             held = self._values
-        if changed:
-            log.debug("%s sets %.500s", setter, changed)
-            self._asking.turn = 0  # what a listener sets is requested now
-            try:
-                self.listeners.hand_on()
-            finally:
-                self._asking.turn = given
+        if change:
+            log.debug("%s sets %.500s", setter, change.changed)
+            self._hand_on()
         return {name: held[name] for name in checked}
+
+    def put(self, checked: Mapping[str, Value], setter: Setter, turn: int = 0) -> None:
+        """Apply values that `check` has just returned, none of which `waits`, in a turn, 0 for now.
+        Listeners hear of them with the next `update`, or `tell`: what was put until then as one
+        change.
+        """
+        turn = turn or self.turn()
+        with self._lock:
+            if change := self._apply(checked, turn, setter):
+                self._untold = self._untold.then(change) if self._untold else change
+        if change:
+            log.debug("%s sets %.500s", setter, change.changed)
+
+    @property
+    def untold(self) -> bool:
+        """Whether something was `put` that no listener has heard of."""
+        return self._untold is not None
+
+    def tell(self) -> None:
+        """Tell the listeners what was `put`."""
+        with self._lock:
+            self._queue_untold()
+        self._hand_on()
+
+    def _apply(self, checked: Mapping[str, Value], turn: int, setter: Setter) -> Change | None:
+        """Swap the snapshot, with the lock held; None if nothing changes."""
+        changed: dict[str, Value] = {}
+        for name, value in checked.items():
+            if self._turn_of[name] <= turn:
+                self._turn_of[name] = turn
+                if self._values[name] != value:
+                    changed[name] = value
+        if not changed:
+            return None
+        self._values = self._values | changed  # a new dict: snapshots never change
+        self._snapshot = Snapshot(self._snapshot.number + 1, MappingProxyType(self._values))
+        return Change(self._snapshot, MappingProxyType(changed), setter)
+
+    def _queue_untold(self) -> None:
+        """Queue what was put, with the lock held: listeners hear everything in order."""
+        if self._untold:
+            self.listeners.put(self._untold)
+            self._untold = None
+
+    def _hand_on(self) -> None:
+        """Deliver what is queued. What a listener sets is requested now."""
+        given, self._asking.turn = getattr(self._asking, "turn", 0), 0
+        try:
+            self.listeners.hand_on()
+        finally:
+            self._asking.turn = given
 
     def check(
         self, changes: Mapping[str, object], setter: Setter = UNSAID, *, lenient: bool = False
@@ -148,10 +190,10 @@ class ParameterStore:
         problems: dict[str, str] = {}
         checked: dict[str, Value] = {}
         for given, value in changes.items():
-            name = mended(given)
-            if name not in self.specs:
-                name = self.now.name(name)
-            spec = self.specs.get(name)
+            name, spec = given, self.specs.get(given)
+            if spec is None:
+                name = self.now.name(mended(given))
+                spec = self.specs.get(name)
             if spec is None:
                 guess = did_you_mean(name, self.specs) if len(problems) < GUESSES else ""
                 problems[name] = f"Unknown parameter {name!r:.130}.{guess}"

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from bridge.control.osc.inbox import Sender
+from engine.parameters import Value
 
 Errand: TypeAlias = Callable[[], object]
 Asked: TypeAlias = tuple[str, object]  # the address in the message, and the value
+Checked: TypeAlias = tuple[str, Value]  # the same, once the value has been checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Group:
     turn: int
     sender: Sender
     looks: dict[str, Asked]
-    changes: dict[str, Asked]
+    changes: dict[str, Checked]
     deeds: dict[str, Errand]
 
 

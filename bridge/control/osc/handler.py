@@ -12,15 +12,17 @@ from time import perf_counter
 from typing import Any
 
 from bridge.control.bridge_api import BridgeApi
-from bridge.control.osc.errands import Asked, Errand, Errands, Group, Groups
+from bridge.control.osc.errands import Asked, Checked, Errand, Errands, Group, Groups
 from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.inbox import WILD_BYTES, Allowance, Inbox, Item, Sender, address_of
 from bridge.control.osc.packets import BUNDLE, Arguments, PacketError, parse, split
 from bridge.control.osc.patterns import LONGEST, Patterns, is_pattern
 from bridge.control.osc.routes import (
+    FLOAT,
     ROOT,
     addresses,
     buttons,
+    faders,
     former,
     joined,
     reply_to,
@@ -38,6 +40,7 @@ from engine.parameters import ParameterSpec
 
 log = logging.getLogger(__name__)
 
+HELD = 0.005  # seconds for which listeners hear of a moving fader once, whatever its rate
 LOG_EVERY = 1.0  # seconds between log lines, and between reported errors, of one kind
 MOST_TROUBLE = 16  # of both, over all kinds, in that time
 MOST_KINDS = 512  # kinds of errors remembered
@@ -66,7 +69,8 @@ OURS = (ROOT + "error", ROOT + "pong", ROOT + "state/")  # not errors when two b
 
 class Handler:
     """Used by one thread. Values wait in `_changes` until `flush` stores them in one snapshot;
-    everything else waits in `_then` and is done afterwards, in order.
+    everything else waits in `_then` and is done afterwards, in order. The store's listeners hear of
+    values by `tell`, or before anything else is done.
 
     Anything that reads files (references, LoRAs, a pipeline's weights) is an errand, since a disk
     may be asleep: such values wait in `_looks`, and the errand stores them. A bundle with such a
@@ -78,6 +82,7 @@ class Handler:
         self._feedback = feedback
         self.specs = addresses(desk.store.specs.values())
         self._former = former(desk)
+        self._faders = faders(desk)
         self._buttons = buttons(desk)
         self._commands: dict[str, Callable[[Arguments, Sender], None]] = {
             ROOT + "pipeline": self._pipeline,
@@ -95,7 +100,8 @@ class Handler:
         self._others = frozenset(a.encode() for a in (*self._buttons, *self._commands))
         self._allowance = Allowance()
         self._by_pattern = 0  # work done for patterns of this datagram
-        self._changes: dict[str, Asked] = {}
+        self._told_at = 0.0
+        self._changes: dict[str, Checked] = {}
         self._looks: dict[str, Asked] = {}
         self._groups = Groups()
         self._then: list[tuple[str, Callable[[], object]]] = []
@@ -128,6 +134,20 @@ class Handler:
         for _, sender, _ in left:
             self.refuse("flood", f"{sender[0]} sends too much; only the newest messages are used.")
         self.flush()
+        if self.wait == 0:
+            self.tell()
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds until `tell` is due; None when there is nothing to tell."""
+        if not self._desk.store.untold:
+            return None
+        return max(0.0, self._told_at + HELD - perf_counter())
+
+    def tell(self) -> None:
+        """Tell the store's listeners what was set."""
+        self._told_at = perf_counter()
+        self._desk.store.tell()
 
     def newest(self, versions: Iterable[Item]) -> int:
         """Apply the newest valid datagram; returns how many were tried."""
@@ -162,15 +182,17 @@ class Handler:
         """
         changes, self._changes = self._changes, {}
         looks, self._looks = self._looks, {}
-        then, self._then = self._in_turn(self._then), []
+        then, self._then = self._in_turn(self._then) if self._then else [], []
         if looks and whole:
             deeds = {a: deed for a, deed in then if a in self._buttons or a in ON_DISK}
             then = [(a, deed) for a, deed in then if a not in deeds]
             self._look_aside(looks, changes, deeds)
         else:
             if changes:
-                with self._desk.store.at(self._turn):
-                    self._attempt("value", self._store, changes, self._sender)
+                values = {name: value for name, (_, value) in changes.items()}
+                self._desk.store.put(values, _setter(changes, self._sender), self._turn)
+            if (then or looks) and self._desk.store.untold:
+                self.tell()
             for place in dict.fromkeys(map(self._place, looks)):
                 self._look_aside({n: looks[n] for n in looks if self._place(n) == place})
         for address, deed in then:
@@ -199,7 +221,7 @@ class Handler:
     def _look_aside(
         self,
         looks: dict[str, Asked],
-        changes: dict[str, Asked] | None = None,
+        changes: dict[str, Checked] | None = None,
         deeds: dict[str, Errand] | None = None,
     ) -> None:
         """Off this thread, check and store values that need files, together with `changes`; then
@@ -248,7 +270,7 @@ class Handler:
         with self._desk.store.at(turn):
             self._attempt(address, deed)
 
-    def _store(self, changes: Mapping[str, Asked], sender: Sender) -> None:
+    def _store(self, changes: Mapping[str, Checked], sender: Sender) -> None:
         """Store what can be; for values that do not fit the rest, send the ones kept."""
         update = partial(self._desk.store.update, setter=_setter(changes, sender), lenient=True)
         values = {name: value for name, (_, value) in changes.items()}
@@ -364,6 +386,13 @@ class Handler:
 
     def _message(self, data: bytes, sender: Sender) -> bool:
         """Handle a message; returns whether it was valid. A pattern is valid if it matches."""
+        address, spec = self._faders.get(data[: -FLOAT.size], ("", None))
+        if spec and not self._bundled:
+            (given,) = FLOAT.unpack(data[-FLOAT.size :])
+            if spec.within(given):
+                self._changes[spec.name] = address, given
+                self._feedback.received(spec, sender, as_sent=True)
+                return True
         try:
             message = parse(data)
         except PacketError as error:

@@ -4,16 +4,18 @@ a message presses a button: `triggered`.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from struct import Struct
 
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.inbox import Sender
-from bridge.control.osc.packets import Arguments
+from bridge.control.osc.packets import Arguments, encoded
 from bridge.state.renamed import RENAMED, renamed
 from engine.parameters import ALL_UNITS, Kind, ParameterSpec, digits
 
 ROOT = "/bridge/"
 LONGEST_NAME = 4096  # characters of a text other than a prompt
 NUMBERS = (Kind.FLOAT, Kind.INT)
+FLOAT = Struct(">f")  # what follows the head of a fader's message
 BETWEEN = {
     Kind.TEXT: " ",
     Kind.SIZE: "x",
@@ -55,6 +57,18 @@ def _former(specs: Iterable[ParameterSpec]) -> dict[str, str]:
     own = {spec.osc for spec in specs}
     found = (*renamed("parameter", names), *renamed("address", own))
     return {ROOT + old: ROOT + new for old, new in found}
+
+
+def faders(desk: BridgeApi) -> dict[bytes, tuple[str, ParameterSpec]]:
+    """Address and parameter by the bytes of a message before its value, if that value is a float
+    that holds as it was sent while it is in the range.
+    """
+    old = former(desk)
+    return {
+        encoded(address, 0.0)[: -FLOAT.size]: (address, spec)
+        for address, spec in addresses(desk.store.specs.values()).items()
+        if spec.kind is Kind.FLOAT and not spec.looks and not spec.draws and address not in old
+    }
 
 
 def former_words(specs: Iterable[ParameterSpec]) -> dict[str, dict[str, str]]:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 EVERYWHERE = "0.0.0.0"
 LARGEST = 1 << 16  # bytes; the maximum size of a datagram
 BUFFER = 4 << 20  # bytes of the system's receive buffer
-APART = 0.001  # seconds between two reads of the sockets: datagrams arriving meanwhile are thinned
+APART = 0.0005  # seconds from one turn to the next: datagrams arriving meanwhile are thinned
 DRAIN = 4096  # datagrams read in one turn
 LONGEST = 0.005  # seconds per look
 PAUSE = 0.05  # seconds to wait after a failed turn
@@ -57,7 +57,7 @@ class OscServer:
         self._later = Later()
         self._sockets: dict[socket.AddressFamily, socket.socket] = {}
         self._outward: dict[socket.AddressFamily, socket.socket] = {}
-        self._looked = 0.0
+        self._looked = 0.0  # when the last turn ended
         self._trouble: set[str] = set()
         self._stopped = threading.Event()
         self._bell, self._button = socket.socketpair()
@@ -125,24 +125,29 @@ class OscServer:
                 log.warning("OSC is listening on UDP port %d again.", self.port)
 
     def _look(self, selector: selectors.BaseSelector) -> None:
-        ready = selector.select(self._later.wait)
-        # A single message is handled at once. In a flood the next turn waits a moment, so that
-        # messages can be thinned and other threads get the interpreter.
-        sleep(max(0.0, self._looked + APART - perf_counter()))
-        self._looked = perf_counter()
+        waits = [wait for wait in (self._later.wait, self._handler.wait) if wait is not None]
+        ready = selector.select(min(waits, default=None))
+        # A message that comes alone is handled at once, and no second read looks for more. In a
+        # flood the next turn waits a moment, so that messages can be thinned and other threads get
+        # the interpreter.
+        early = self._looked + APART - perf_counter()
+        if early > 0:
+            sleep(early)
         for item in self._later.due():
             self._inbox.add(*item)
         if self._timetags:
             self._now = self._turn()
+        until = perf_counter() + LONGEST
         for key, _ in ready:
             try:
-                self._drain(key.fileobj, self._looked + LONGEST)
+                self._drain(key.fileobj, until, DRAIN if early > 0 else 1)
             except OSError as error:  # this socket failed: the other one continues
                 self._failed(error)
                 self._mend(selector)
                 self._stopped.wait(PAUSE)
         # All values of one turn become one snapshot.
         self._handler.look(self._inbox)
+        self._looked = perf_counter()
 
     def _failed(self, error: Exception) -> None:
         """A turn failed; continue: a network may come back, an error may concern one message only.
@@ -153,12 +158,12 @@ class OscServer:
             self._trouble.add(kind)
             log.error("OSC continues after: %s", kind, exc_info=error)
 
-    def _drain(self, sock: Any, until: float) -> None:
+    def _drain(self, sock: Any, until: float, most: int = DRAIN) -> None:
         """Empty a socket; bounded, so that a flood cannot delay its own messages for ever."""
         if sock is self._bell:
             return
         add, later, may = self._inbox.add, self._later.add, self._may
-        for _ in range(DRAIN):
+        for _ in range(most):
             try:
                 data, sender = sock.recvfrom(LARGEST)
             except ConnectionResetError:  # how Windows reports that an answer was not received
@@ -183,6 +188,7 @@ class OscServer:
         """Handle a single datagram, as tests send it."""
         self._handler.take(data, sender)
         self._handler.flush()
+        self._handler.tell()
 
     def _may(self, host: str) -> bool:
         """Whether a sender is this machine or allowed."""

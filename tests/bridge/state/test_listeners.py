@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from bridge.state.change import By, Setter
+from bridge.state.change import UNSAID, By, Setter
 from bridge.state.listeners import MOST
 from bridge.state.store import ParameterStore
 from engine.parameters import Parameters, control, describe
@@ -155,3 +155,77 @@ def test_changes_that_become_one_have_the_newest_values_of_both(store):
     assert both.then(third).changed == {"amount": 2, "steps": 3}
     assert both.then(third).setter == Setter(By.SEVERAL)
     assert both.then(third).snapshot is store.snapshot
+
+
+# What is put is heard of later, as one change.
+
+
+def put(store, setter=UNSAID, **values):
+    store.put(store.check(values), setter)
+
+
+def test_what_is_put_holds_at_once_and_is_heard_as_one_change_when_told(store):
+    heard, osc = hearing(store), Setter(By.OSC, "127.0.0.1:50001 /bridge/amount")
+    for amount in range(1, 6):
+        put(store, osc, amount=amount)
+        assert store.snapshot.values["amount"] == amount
+    put(store, osc, steps=3)
+    assert (heard, store.untold) == ([], True)
+    store.tell()
+    (change,) = heard
+    assert (change.changed, change.setter) == ({"amount": 5, "steps": 3}, osc)
+    assert change.snapshot is store.snapshot
+    store.tell()
+    assert (len(heard), store.untold) == (1, False)
+
+
+def test_what_is_put_is_heard_before_what_is_set_after_it(store):
+    heard = hearing(store)
+    put(store, amount=1)
+    put(store, amount=2)
+    store.update({"steps": 7})
+    assert [change.changed for change in heard] == [{"amount": 2}, {"steps": 7}]
+    assert numbers(heard) == [3, 4]
+    assert not store.untold
+
+
+def test_a_value_put_as_it_is_tells_nobody_and_an_earlier_turn_loses(store):
+    heard, early = hearing(store), store.turn()
+    put(store, amount=4)
+    with store.at(early):
+        put(store, amount=9, steps=0)
+    store.tell()
+    assert [change.changed for change in heard] == [{"amount": 4}]
+
+
+def test_those_of_two_senders_stay_of_osc(store):
+    heard = hearing(store)
+    put(store, Setter(By.OSC, "127.0.0.1:1 /bridge/amount"), amount=1)
+    put(store, Setter(By.OSC, "127.0.0.1:2 /bridge/amount"), amount=2)
+    store.tell()
+    assert [change.setter for change in heard] == [Setter(By.OSC)]
+
+
+def test_what_is_put_and_set_by_many_threads_is_heard_in_order_and_ends_with_the_last(store):
+    heard = hearing(store)
+
+    def puts(first):
+        for step in range(SETS):
+            put(store, amount=first + step * SETTERS + 1)
+            if step % 7 == 0:
+                store.tell()
+
+    def sets():
+        for step in range(SETS):
+            store.update({"steps": step + 1})
+
+    in_threads(*(lambda first=first: puts(first) for first in range(SETTERS)), sets)
+    store.tell()
+    assert all(a < b for a, b in pairwise(numbers(heard)))
+    told = {}
+    for change in heard:
+        told |= change.changed
+    assert told == store.snapshot.values
+    assert [change.changed["steps"] for change in heard if "steps" in change.changed] == [
+        *range(1, SETS + 1)
+    ]

@@ -43,9 +43,11 @@ def test_an_osc_message_by_its_sender_and_address(desk):
     handler = Handler(desk, Feedback(desk, lambda *_: True, ()))
     handler.take(encoded("/bridge/vace", 0.5), SENDER)
     handler.flush()
+    handler.tell()
     for address in ("vace_scale", "mix", "hold_s", "fade"):
         handler.take(encoded(f"/bridge/{address}", 0.25), SENDER)
     handler.flush()
+    handler.tell()
     handler.close()
     assert [setter for setter, _ in heard] == [
         Setter(By.OSC, "192.168.1.7:5005 /bridge/vace"),

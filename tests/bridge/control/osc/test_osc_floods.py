@@ -600,10 +600,11 @@ def test_a_codec_that_stumbles_costs_one_message(looks, monkeypatch, caplog):
         return real(data)
 
     monkeypatch.setattr(osc_packets, "OscMessage", stumble)
-    osc_packets._numbers.cache_clear()
     for _ in range(3):
         looks.look(
-            sent("/bridge/vace", 0.5), sent("/bridge/anti_flicker", 0.1), sent("/bridge/fade", 2.0)
+            sent("/bridge/vace", 0.5),
+            sent("/bridge/anti_flicker", 0.1, "by the codec"),
+            sent("/bridge/fade", 2.0),
         )
     assert (looks.value("vace_scale"), looks.value("fade")) == (0.5, 2.0)
     assert looks.desk.counters.osc_refused == 3
