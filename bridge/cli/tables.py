@@ -12,6 +12,7 @@ from bridge.state.status import STATUS
 from bridge.transports import offers, schemes
 from engine.catalog.controls import CausalLoad
 from engine.catalog.rows import PipelineRow
+from engine.cost.elementwise import WAYS
 from engine.cost.fit import GB
 from engine.cost.gpus import GPUS, Gpu
 from engine.cost.memory import need, total
@@ -44,7 +45,8 @@ def cards() -> Table:
         for vae in ESTIMATED_VAES if row.spec else ():
             memory = _memory(row, vae=vae)
             rows.append((row.id, vae, memory, *(_ceiling(row, vae, gpu) for gpu in GPUS)))
-    return f"Estimated maximum fps at {width}x{height}, with video input", head, rows
+    ways = "/".join(WAYS.values())
+    return f"Estimated maximum fps at {width}x{height}, with video input: {ways}", head, rows
 
 
 def transports() -> Table:
@@ -121,8 +123,8 @@ def _memory(row: PipelineRow, **values: str) -> str:
 
 
 def _ceiling(row: PipelineRow, vae: str, gpu: Gpu) -> str:
-    """Upper limit of fps on this card with the kernels known today; "too large" if it lacks the
-    memory.
+    """Upper limits of fps on this card with the kernels known today, for each way of fusing them;
+    "too large" if it lacks the memory.
     """
     load = row.load().model_copy(update={"vae": vae})
     assert row.spec
@@ -135,7 +137,7 @@ def _ceiling(row: PipelineRow, vae: str, gpu: Gpu) -> str:
         spec=row.spec, width=width, height=height, steps=steps, decoder=vae, encoder=vae
     )  # fmt: skip
     found = limits(work, gpu)
-    return f"{found.kernel.fps:.0f}" if found else ""
+    return "/".join(f"{found.series[way].fps:.0f}" for way in WAYS) if found else ""
 
 
 def _users(ids: Sequence[str]) -> str:

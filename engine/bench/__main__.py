@@ -109,8 +109,8 @@ def report(options: argparse.Namespace, console: Console) -> Iterator[Figure]:
     yield Figure("window full, graphs captured", f"{sum(filled):.2f} s")
     yield figures.compiling(runner, [first, *filled])
     yield figures.cost_of(work)
-    source, limit = figures.kernel_ceiling(work, dtype, device)
-    ceilings = (f"{source}; without VACE's work" if module else source, limit)
+    source, series = figures.kernel_ceilings(work, dtype, device)
+    ceilings = (f"{source}; without VACE's work" if module else source, series)
     console.print(f"{options.blocks} blocks …", style="dim")
     with Watched(device) as watched:
         yield from figures.speed(runner, options.blocks, ceilings)

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -21,6 +21,7 @@ from engine.causal.network.transformer import CausalTransformer
 from engine.causal.network.wan_weights import empty_transformer, random_transformer
 from engine.causal.schedule import Level, Schedule
 from engine.causal.stream import BlockInputs, LatentStream, Run, seeded
+from engine.cost.elementwise import WAYS, Way
 from engine.cost.gpus import PRECISIONS, find_gpu
 from engine.cost.roofline import PICTURES, Ceiling, Work, block_cost, ceiling, limits, memory_floor
 
@@ -107,8 +108,10 @@ class Runner:
         return stages
 
 
-def speed(runner: Runner, blocks: int, ceilings: tuple[str, Ceiling]) -> Iterator[Figure]:
-    """Steady-state blocks: duration, time by stage, and share of the limit."""
+def speed(
+    runner: Runner, blocks: int, ceilings: tuple[str, Mapping[Way, Ceiling]]
+) -> Iterator[Figure]:
+    """Steady-state blocks: duration, time by stage, and share of each limit."""
     began = perf_counter()
     seen = [runner.block() for _ in range(blocks)]
     wall = perf_counter() - began
@@ -125,8 +128,10 @@ def speed(runner: Runner, blocks: int, ceilings: tuple[str, Ceiling]) -> Iterato
             inside += share
             yield Figure(f"  {stage}", _spread(times), f"{share:.1%}")
     yield Figure("  outside the passes (noise, x0, bookkeeping)", f"{1 - inside:.1%}")
-    source, limit = ceilings
-    yield Figure("share of the kernel ceiling", f"{fps / limit.fps:.2f}", source)
+    source, limits = ceilings
+    for way, limit in limits.items():
+        share = f"{fps / limit.fps:.2f}"
+        yield Figure(f"share of the limit, {WAYS[way]}", share, f"{limit.fps:.3g} fps; {source}")
 
 
 def compiling(runner: Runner, first: list[float]) -> Figure:
@@ -212,15 +217,18 @@ def memory(runner: Runner, work: Work) -> Iterator[Figure]:
     yield Figure("memory: peak after 10 resets", f"{again / 1e9:.2f} GB")
 
 
-def kernel_ceiling(work: Work, dtype: torch.dtype, device: torch.device) -> tuple[str, Ceiling]:
-    """The limit that speed is a part of, and where its rates are from."""
+def kernel_ceilings(
+    work: Work, dtype: torch.dtype, device: torch.device
+) -> tuple[str, Mapping[Way, Ceiling]]:
+    """The limits that speed is a part of, for each way of fusing; and where the rates are from."""
     gpu = find_gpu(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
     found = limits(work, gpu) if gpu else None
     if gpu and found:
-        return f"{gpu.name}; assumed rates: {', '.join(found.assumed) or 'none'}", found.kernel
+        return f"{gpu.name}; assumed rates: {', '.join(found.assumed) or 'none'}", found.series
     rates = own_rates(work.spec.network, dtype, device)
     tera = f"{rates.linear / 1e12:.3g} and {rates.attention / 1e12:.3g} TFLOP/s"
-    return f"rates of this machine, measured: {tera}", ceiling(work, rates)
+    limits_here: dict[Way, Ceiling] = {way: ceiling(work, rates, way) for way in WAYS}
+    return f"rates of this machine, measured: {tera}", limits_here
 
 
 def work_of(

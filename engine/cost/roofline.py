@@ -2,17 +2,20 @@
 
 A benchmark divides the measured frame rate by the possible one, which is
 
-spec      the data sheet's peak, compute and memory traffic overlapped: cannot be exceeded
-kernel    the best rates of real kernels, one stage after another
+spec      the data sheet's peak, compute and the products' traffic overlapped: cannot be exceeded
+series    the best rates of real kernels, one after another: products, attention, convolutions, and
+          between them norms, rotations, residuals and activations, which only move memory, fused
+          in one of three ways (`elementwise.py`)
 
-Counts a stream in its steady state, with a full window. One multiply-add is 2 FLOP. Norms,
-rotations and modulations count as traffic only, in ideally fused kernels.
+Counts a stream in its steady state, with a full window. One multiply-add is 2 FLOP.
 """
 
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 from operator import add
+from typing import Any
 
 from engine.catalog.specs import TOKEN_SIDE, CausalSpec, NetworkSize
+from engine.cost.elementwise import HEAD, WAYS, Rotate, Way, layer_traffic, part_traffic
 from engine.cost.gpus import BF16, Gpu, Precision, Rates
 
 PATCH = 2 * 2  # latent pixels of one token
@@ -21,12 +24,15 @@ PICTURES = 4  # of one latent frame
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """FLOP of weight products, of attention and of convolutions; bytes read and written."""
+    """FLOP of weight products, of attention and of convolutions; `bytes` that these read and write,
+    and bytes `between` them.
+    """
 
     linear: float = 0
     attention: float = 0
     conv: float = 0
     bytes: float = 0
+    between: float = 0
 
     @property
     def flops(self) -> float:
@@ -63,36 +69,59 @@ def frame_tokens(width: int, height: int) -> int:
 
 
 def blocks_cost(
-    size: NetworkSize, new: int, visible: int, *, precision: Precision = BF16, rows: int = 1
+    size: NetworkSize,
+    new: int,
+    visible: int,
+    *,
+    precision: Precision = BF16,
+    rows: int = 1,
+    rotate: Rotate = "write",
+    way: Way = "best",
 ) -> Cost:
     """The transformer's blocks only: `new` tokens that see `visible` ones, including themselves.
 
     The keys and values of the text already exist. Each of `rows` in a batch has that many tokens
-    and keys of its own; the weights are read once.
+    and keys of its own; the weights are read once. `rotate` and `way`: see `elementwise.py`.
     """
     dim, ffn, text = size.dim, size.ffn, size.text_tokens
     weights = 6 * dim**2 + 2 * dim * ffn  # q k v o, q and o of the text's attention, feed-forward
     values = 2 * (visible + text) * dim  # keys and values
-    values += new * (22 * dim + 2 * ffn)  # approximately: activations that even fused kernels move
+    # Inputs and outputs: 6 of q k v, 2 of each other product of that width, 2 of each attention.
+    values += new * ((6 + 3 * 2 + 2 * 2) * dim + 2 * (dim + ffn))
+    how: Any = {"precision": precision, "rotate": rotate, "way": way}
     layer = Cost(
         linear=rows * 2 * new * weights,
         attention=rows * 4 * new * (visible + text) * dim,
         bytes=weights * precision.weight_bytes + rows * values * precision.value_bytes,
+        between=rows * layer_traffic(size, new, visible, **how),
     )
     return layer * size.layers
 
 
-def ends_cost(size: NetworkSize, new: int) -> Cost:
+def ends_cost(
+    size: NetworkSize, new: int, *, precision: Precision = BF16, way: Way = "best"
+) -> Cost:
     """Patch embedding and head, before and after the blocks."""
-    return Cost(linear=2 * 2 * new * PATCH * size.channels * size.dim)
+    return Cost(
+        linear=2 * 2 * new * PATCH * size.channels * size.dim,
+        between=part_traffic(HEAD, size, new, new, precision=precision, way=way),
+    )
 
 
 def pass_cost(
-    size: NetworkSize, new: int, visible: int, *, precision: Precision = BF16, rows: int = 1
+    size: NetworkSize,
+    new: int,
+    visible: int,
+    *,
+    precision: Precision = BF16,
+    rows: int = 1,
+    rotate: Rotate = "write",
+    way: Way = "best",
 ) -> Cost:
     """One pass of the whole network; see `blocks_cost`. Without the step's embedding."""
-    blocks = blocks_cost(size, new, visible, precision=precision, rows=rows)
-    return blocks + ends_cost(size, rows * new)
+    how: Any = {"precision": precision, "way": way}
+    blocks = blocks_cost(size, new, visible, rows=rows, rotate=rotate, **how)
+    return blocks + ends_cost(size, rows * new, **how)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +154,11 @@ class Work:
         """Number of key and value streams."""
         return self.steps if self.spec.batch_steps else 1
 
-    def frames_cost(self, new: int, visible: int, rows: int = 1) -> Cost:
+    def frames_cost(self, new: int, visible: int, rows: int = 1, way: Way = "best") -> Cost:
         """One pass over `new` latent frames that see `visible` ones."""
         new, visible = new * self.tokens, visible * self.tokens
-        return pass_cost(self.spec.network, new, visible, precision=self.precision, rows=rows)
+        how: Any = {"precision": self.precision, "rotate": self.spec.rotate, "way": way}
+        return pass_cost(self.spec.network, new, visible, rows=rows, **how)
 
     def vae_cost(self, pixel: Cost) -> Cost:
         """One block's images at a cost of `pixel` per pixel."""
@@ -136,14 +166,14 @@ class Work:
         return Cost(conv=cost.conv, bytes=cost.bytes * self.precision.value_bytes / 2)
 
 
-def block_cost(work: Work) -> dict[str, Cost]:
-    """The cost of one finished block by stage, in order.
+def block_cost(work: Work, way: Way = "best") -> dict[str, Cost]:
+    """The cost of one finished block by stage, in order, fused in that way.
 
     With batched steps one pass over all rows finishes one block. A recompute only sees its
     context; the one image encoded again for it is not counted.
     """
     spec = work.spec
-    denoise = work.frames_cost(spec.block, spec.window, work.rows)
+    denoise = work.frames_cost(spec.block, spec.window, work.rows, way)
     stages = {
         "encode": work.vae_cost(VAES[work.encoder][1]),
         "recompute": Cost(),
@@ -152,9 +182,9 @@ def block_cost(work: Work) -> dict[str, Cost]:
         "decode": work.vae_cost(VAES[work.decoder][0]),
     }
     if spec.refresh == "recompute":
-        stages["recompute"] = work.frames_cost(spec.context, spec.context)
+        stages["recompute"] = work.frames_cost(spec.context, spec.context, way=way)
     elif spec.refresh == "clean":
-        stages["clean"] = work.frames_cost(spec.block, spec.window)
+        stages["clean"] = work.frames_cost(spec.block, spec.window, way=way)
     return {stage: cost for stage, cost in stages.items() if cost != Cost()}
 
 
@@ -184,7 +214,12 @@ def memory_floor(work: Work) -> dict[str, float]:
 
 
 def seconds(cost: Cost, rates: Rates) -> float:
-    """Time for `cost`: compute or traffic, whichever takes longer."""
+    """Time for `cost`: compute or its traffic, whichever takes longer, and what is between."""
+    return _overlapped(cost, rates) + cost.between / rates.bandwidth
+
+
+def _overlapped(cost: Cost, rates: Rates) -> float:
+    """The same without what is between, which perfect kernels would never write to memory."""
     computing = cost.linear / rates.linear + cost.attention / rates.attention
     computing += cost.conv / (rates.conv or rates.linear)
     return max(computing, cost.bytes / rates.bandwidth)
@@ -204,21 +239,23 @@ class Ceiling:
         return self.pictures / self.seconds
 
 
-def ceiling(work: Work, rates: Rates) -> Ceiling:
-    """The kernel ceiling on a machine with these rates: one stage after another.
+def ceiling(work: Work, rates: Rates, way: Way = "best") -> Ceiling:
+    """The limit on a machine with these rates: one kernel after another, fused in that way.
 
     For a machine without a row in `GPUS`, such as a CPU, pass measured rates.
     """
-    stages = {stage: seconds(cost, rates) for stage, cost in block_cost(work).items()}
+    stages = {stage: seconds(cost, rates) for stage, cost in block_cost(work, way).items()}
     return Ceiling(work.pictures, sum(stages.values()), stages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Both limits of a workload on a GPU; `assumed` names the unpublished kernel rates."""
+    """The limits of a workload on a GPU: by the data sheet, and in series for each way of fusing;
+    `assumed` names the unpublished kernel rates.
+    """
 
     spec: Ceiling
-    kernel: Ceiling
+    series: dict[Way, Ceiling]
     assumed: tuple[str, ...]
 
 
@@ -230,8 +267,9 @@ def limits(work: Work, gpu: Gpu) -> Limits | None:
         return None
     whole = sum(stages.values(), Cost())
     kinds = (precision.linear, precision.attention, "conv" if whole.conv else precision.linear)
+    apart = {stage: _overlapped(cost, peak) for stage, cost in stages.items()}
     return Limits(
-        spec=replace(ceiling(work, peak), seconds=seconds(whole, peak)),
-        kernel=ceiling(work, reached),
+        spec=Ceiling(work.pictures, _overlapped(whole, peak), apart),
+        series={way: ceiling(work, reached, way) for way in WAYS},
         assumed=tuple(kind for kind in dict.fromkeys(kinds) if kind not in gpu.published),
     )

@@ -112,8 +112,9 @@ def _alone(ground: Ground, parts: Parts, size: tuple[int, int], name: str) -> It
     rows = stream.rows if spec.batch_steps else 0
     work = figures.work_of(stream, width, height, rows)
     work = replace(work, steps=len(runner.levels))
-    source, limit = figures.kernel_ceiling(work, ground.dtype, ground.device)
-    yield Figure(f"{name}: of the limit", fps / limit.fps, higher=True, beside=source)
+    source, limits = figures.kernel_ceilings(work, ground.dtype, ground.device)
+    share = fps / limits["best"].fps
+    yield Figure(f"{name}: of the limit", share, higher=True, beside=source)
     ground.at(f"{name}, diffusers' forward")
     plain = Plain(network, stream.window, words)
     runner.use(plain)

@@ -28,7 +28,9 @@ from tests.support.tiny_rows import SIZES, TINY
 
 PROMISED = {
     "first block, from process start",
-    "share of the kernel ceiling",
+    "share of the limit, plain kernels",
+    "share of the limit, compiled layers",
+    "share of the limit, every known fusion",
     "speed-up over diffusers' eager blocks",
     "kernels per layer",
     "reads back to the host in a pass",
