@@ -16,14 +16,11 @@ The only interface is the command line, shared memory and OSC, so any commit can
 
 import argparse
 import os
-import re
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -33,59 +30,14 @@ from time import perf_counter, sleep
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from bridge.cli.probe import FPS, INDEX, Cost, Seen, attached, probe, watch
+from bridge.cli.probe import FPS, INDEX, PATIENCE, Cost, Seen, Started, attached, probe, watch
 from tests.support import paced
 
 ROOT = Path(__file__).parents[1]
-MAIN = "from bridge.cli import main; main()"
 GIVEN, SHOWN = f"speed-in-{os.getpid()}", f"speed-out-{os.getpid()}"
-START = 60.0  # seconds for a bridge to start on a busy machine
 OSC = "/bridge/vace"  # a value that no pipeline of these cases uses
 
 Figures = dict[str, float]
-
-
-class Bridge:
-    """A `spout-bridge run` of one tree."""
-
-    def __init__(self, tree: Path, folder: Path, arguments: Sequence[str]) -> None:
-        self.began = perf_counter()
-        self.port = 0
-        self._lines: deque[str] = deque(maxlen=100)
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", MAIN, "run", "--port", "0", "--folder", str(folder / "data"),
-             "--osc-feedback", "none", "--sink", f"shm:{SHOWN}", *arguments],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, errors="replace",
-            cwd=folder, env={**os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{folder}"},
-        )  # fmt: skip
-        self.pid = self._process.pid
-        self._served = threading.Event()
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        assert self._process.stderr
-        with self._process.stderr as lines:
-            for line in lines:
-                self._lines.append(line)
-                if found := re.search(r"page +http://[^:]+:(\d+)", line):
-                    self.port = int(found[1])
-                    self._served.set()
-        self._served.set()
-
-    def serve(self) -> None:
-        """Wait until it serves OSC."""
-        if not self._served.wait(START) or not self.port:
-            raise RuntimeError(f"the bridge did not start: {''.join(self._lines)[-2000:]}")
-
-    def close(self) -> None:
-        """End it as Ctrl-C does."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
 
 @dataclass(frozen=True)
@@ -96,7 +48,7 @@ class Case:
 
     what: str
     arguments: Sequence[str]
-    measure: Callable[[Bridge | None, float], Figures]
+    measure: Callable[[Started | None, float], Figures]
     relay: bool = False
 
 
@@ -123,7 +75,7 @@ def _cost(seen: Seen) -> Figures:
 def _through(height: int, fps: float, *arguments: str) -> Case:
     width = height * 16 // 9
 
-    def measure(bridge: Bridge | None, seconds: float) -> Figures:
+    def measure(bridge: Started | None, seconds: float) -> Figures:
         pid = bridge.pid if bridge else 0
         return _figures(probe(GIVEN, SHOWN, width, height, seconds, fps=fps, pid=pid))
 
@@ -132,13 +84,13 @@ def _through(height: int, fps: float, *arguments: str) -> Case:
     return Case(what, (*how, *arguments), measure, relay=True)
 
 
-def _idle(bridge: Bridge | None, seconds: float) -> Figures:
+def _idle(bridge: Started | None, seconds: float) -> Figures:
     """One frame, and then nothing changes."""
     assert bridge
     return _cost(probe(GIVEN, SHOWN, 1920, 1080, seconds, fps=0, pid=bridge.pid))
 
 
-def _made(bridge: Bridge | None, seconds: float) -> Figures:
+def _made(bridge: Started | None, seconds: float) -> Figures:
     """New frames at the output."""
     assert bridge
     seen = watch(SHOWN, seconds, bridge.pid)
@@ -148,11 +100,11 @@ def _made(bridge: Bridge | None, seconds: float) -> Figures:
     } | _cost(seen)
 
 
-def _start(bridge: Bridge | None, seconds: float) -> Figures:
+def _start(bridge: Started | None, seconds: float) -> Figures:
     """From the command to the first frame, a card, and to the second, which is generated."""
     assert bridge
     ring, times = attached(SHOWN), list[float]()
-    last, end = -1, perf_counter() + START
+    last, end = -1, perf_counter() + PATIENCE
     while len(times) < 2 and perf_counter() < end:
         if head := ring.head:
             words, _ = ring.slot_words(head - 1)
@@ -164,7 +116,7 @@ def _start(bridge: Bridge | None, seconds: float) -> Figures:
     return {"to the card (s)": times[0], "to the first generated frame (s)": times[1]}
 
 
-def _osc(bridge: Bridge | None, seconds: float) -> Figures:
+def _osc(bridge: Started | None, seconds: float) -> Figures:
     """A fader at 1 kHz, with one still frame as input."""
     assert bridge
     bridge.serve()
@@ -247,7 +199,7 @@ def measured(case: Case, where: Path, seconds: float) -> Figures:
     """The figures of a bridge of one tree."""
     with tempfile.TemporaryDirectory(prefix="speed-", ignore_cleanup_errors=True) as folder:
         paced.install(Path(folder))
-        bridge = Bridge(where, Path(folder), case.arguments)
+        bridge = Started(Path(folder), SHOWN, case.arguments, (where, Path(folder)))
         try:
             return case.measure(bridge, seconds)
         finally:

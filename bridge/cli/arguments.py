@@ -361,7 +361,10 @@ def _bench(add: Adder) -> None:
     whole = measured.add_parser("bridge", help="the path of frames and messages")
     whole.add_argument("--only", default="", metavar="NAME,…", help="only these figures")
     whole.add_argument("--seconds", type=_seconds, default=10, help="approximate time per figure")
+    whole.add_argument("--full", action="store_true", help="also at 4K")
     whole.set_defaults(command="bench bridge")
+    own = measured.add_parser("stylize", add_help=False, help="the pipeline stylize")
+    own.set_defaults(command="bench stylize")
     network = measured.add_parser("engine", add_help=False, help="a causal pipeline's network")
     network.set_defaults(command="bench engine")
 

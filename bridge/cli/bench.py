@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,45 +22,59 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bridge.cli.probe import FPS, Seen
+from bridge.cli.probe import Seen, Started, memcpy, probe
 from bridge.control.http.streams import Streams
 from bridge.control.osc.server import OscServer
 from bridge.errors import UsageError
+from bridge.frames.frame import Frame
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state.catalog import installed_catalog
 from bridge.state.controls import all_specs
 from bridge.state.store import ParameterStore
+from bridge.transports.pattern import draw
+from bridge.workers.client import WorkerClient, WorkerConfig, WorkerPlace
 from engine.ipc.segments import PREFIX, folder
 from engine.system.texts import did_you_mean
 
 console = Console()
 
+GLANCE = 0.00005  # seconds between polls for an image
+LONG = {"4k"}  # only when asked for
 SETS = 500  # of a parameter, timed together
+
+
+AIMS = {720: ("", ""), 1080: ("the least relay + 2 ms", "15%")}  # of latency, of a core
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the result."""
+    """One line of the result: ours, what it should be, and what no program can do better here."""
 
     name: str
     value: str
     aim: str = ""
+    limit: str = ""
 
 
-def bench(only: Sequence[str], seconds: float) -> None:
-    """Run the named benchmarks (all by default) and print a table."""
+def bench(only: Sequence[str], seconds: float, *, full: bool = False) -> None:
+    """Run the named benchmarks (all by default, without 4K unless `full`) and print a table."""
     logging.getLogger("bridge").setLevel(logging.CRITICAL)  # these crashes are intended
-    names = only or list(BENCHES)
+    names = only or [name for name in BENCHES if full or name not in LONG]
     for name in names:
         if name not in BENCHES:
             choose = f"choose {', '.join(BENCHES)}.{did_you_mean(name, BENCHES)}"
             raise UsageError(f"--only: unknown figure {name!r:.80}; {choose}")
-    table = Table("figure", "measured", "aim", title="spout-bridge bench bridge")
-    for name in names:
+    show("bench bridge", ((name, BENCHES[name](seconds)) for name in names))
+
+
+def show(title: str, figures: Iterable[tuple[str, Iterable[Figure]]]) -> None:
+    """Print a table of figures as they are measured, each group under a name."""
+    table = Table("figure", "ours", "limit here", "aim", title=f"spout-bridge {title}")
+    for name, group in figures:
         console.print(f"{name} …", style="dim")
-        for figure in BENCHES[name](seconds):
-            table.add_row(figure.name, figure.value, figure.aim)
+        for figure in group:
+            table.add_row(figure.name, figure.value, figure.limit, figure.aim)
     console.print(table)
 
 
@@ -96,26 +110,112 @@ def _quantiles(values: list[float], *at: float) -> list[float]:
     return [ordered[min(len(ordered) - 1, int(q * len(ordered)))] for q in at]
 
 
-def latency(seconds: float) -> Iterator[Figure]:
-    """Added latency of passthrough, shared memory to shared memory, and its share of a core."""
+def latency(seconds: float, sizes: Sequence[int] = (720, 1080)) -> Iterator[Figure]:
+    """Frames through passthrough, shared memory to shared memory, at 60 a second: latency and cost,
+    seen by a program outside, beside the least relay there can be. `sizes` are heights.
+    """
+    for height in sizes:
+        width, name = height * 16 // 9, f"{height}p60"
+        ours, least = (_through(width, height, seconds, relayed=it) for it in (False, True))
+        aims = AIMS.get(height, ("", ""))
+        mine, theirs = (_quantiles(seen.delays, 0.5, 0.99) for seen in (ours, least))
+        yield Figure(f"{name}: input to output, median", _ms(mine[0]), aims[0], _ms(theirs[0]))
+        yield Figure(f"{name}: input to output, p99", _ms(mine[1]), "", _ms(theirs[1]))
+        came, all_came = (f"{len(seen.delays) / seen.sent:.1%}" for seen in (ours, least))
+        yield Figure(f"{name}: frames that arrived", came, "", all_came)
+        yield Figure(f"{name}: bridge, of a core", f"{ours.bridge:.0%}", aims[1])
+        yield Figure(f"{name}: worker, of a core", f"{ours.worker:.0%}")
+        rate = f"{2 * 4e-9 * width * height / ours.memcpy:.0f} GB/s read and written"
+        yield Figure(f"{name}: one copy in memory", "", rate, _ms(ours.memcpy))
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.2f} ms"
+
+
+def large(seconds: float) -> Iterator[Figure]:
+    """The same at 4K."""
+    yield from latency(seconds, (2160,))
+
+
+def _through(width: int, height: int, seconds: float, *, relayed: bool) -> Seen:
+    """What the probe sees of passthrough in a bridge of its own, or of the least relay."""
+    given, shown = (f"bench-{way}-{os.getpid()}" for way in ("in", "out"))
+    if relayed:
+        command = [sys.executable, "-m", "bridge.cli.probe", "relay", given, shown]
+        with subprocess.Popen(command) as process:
+            try:
+                return probe(given, shown, width, height, seconds, fps=60)
+            finally:
+                process.terminate()
+    with _process(given, shown, width, height) as bridge:
+        return probe(given, shown, width, height, seconds, fps=60, pid=bridge.pid)
+
+
+@contextmanager
+def _process(given: str, shown: str, width: int, height: int) -> Generator[Started]:
+    how = ("--source", f"shm:{given}", "--output-size", f"{width}x{height}", "--fresh")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        bridge = Started(Path(folder), shown, (*how, "--pipeline", "passthrough"))
+        try:
+            yield bridge
+        finally:
+            bridge.close()
+
+
+def idle(seconds: float) -> Iterator[Figure]:
+    """What a bridge costs while its input stands still."""
+    given, shown = (f"bench-{way}-{os.getpid()}" for way in ("in", "out"))
+    with _process(given, shown, 1920, 1080) as bridge:
+        seen = probe(given, shown, 1920, 1080, seconds, fps=0, pid=bridge.pid)
+    share = f"{seen.bridge + seen.worker:.1%}"
+    yield Figure("1080p, still input: both processes, of a core", share, "2%")
+
+
+def border(seconds: float) -> Iterator[Figure]:
+    """The worker's border alone: from a frame granted until its image is here, through a worker
+    that only passes it on.
+    """
     for width, height in ((1280, 720), (1920, 1080)):
-        seen = _seen(width, height, seconds)
-        p50, p99 = (1e3 * value for value in _quantiles(seen.delays, 0.5, 0.99))
-        share = 100 * (seen.bridge + seen.worker)
-        size = f"{height}p30"
-        yield Figure(f"passthrough {size}: added latency p50, p99", f"{p50:.1f}, {p99:.1f} ms")
-        yield Figure(f"passthrough {size}: share of a core, both processes", f"{share:.0f} %")
+        times = _crossings(width, height, seconds / 2)
+        p50, p99 = map(_ms, _quantiles(times, 0.5, 0.99))
+        name = f"{height}p: across the worker's border, median, p99"
+        aim = "0.6 ms" if height == 720 else ""
+        copies = f"{_ms(2 * memcpy(width, height))}, two copies"
+        yield Figure(name, f"{p50}, {p99}", aim, copies)
 
 
-def _seen(width: int, height: int, seconds: float) -> Seen:
-    """What the probe sees of passthrough."""
-    given, shown, size = f"bench-in-{os.getpid()}", f"bench-out-{os.getpid()}", f"{width}x{height}"
-    settings = {"source": f"shm:{given}", "sink": f"shm:{shown}", "output_size": size}
-    with _session(pipeline="passthrough", **settings):
-        command = [sys.executable, "-m", "bridge.cli.probe", given, shown, size, str(seconds)]
-        command += [str(FPS), str(os.getpid())]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    return Seen(**json.loads(done.stdout))
+def _crossings(width: int, height: int, seconds: float) -> list[float]:
+    row, image = installed_catalog().rows["passthrough"], draw("bench", width, height, 0)
+    orders = WorkerConfig(row=row, load=row.load(), hang_s=10, load_s=60)
+    times: list[float] = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        place = WorkerPlace(assets=Path(folder), models=Path(folder))
+        worker = WorkerClient(orders, place, lambda client, news: None)
+        worker.start(1, {})
+        try:
+            _answered(worker, [])  # a request for parameters
+            until = perf_counter() + seconds
+            while perf_counter() < until or len(times) < 20:
+                times.append(_answered(worker, [Frame(image, perf_counter(), len(times))]))
+        finally:
+            worker.kill()
+            worker.join(10)
+    return times[1:]  # the first makes the ring
+
+
+def _answered(worker: WorkerClient, frames: list[Frame]) -> float:
+    """Seconds from answering the worker's request with a frame until its image is here."""
+    if not worker.requests.wait(1, 60):
+        raise TimeoutError(f"The worker requests no frame: {worker.error}")
+    worker.requests.take(1)
+    began = perf_counter()
+    worker.grant(frames, None, "cover")
+    while frames and not (worker.ring and worker.ring.next()):
+        time.sleep(GLANCE)
+        if perf_counter() - began > 60:
+            raise TimeoutError("The worker gives no image.")
+    return perf_counter() - began
 
 
 def kills(seconds: float) -> Iterator[Figure]:
@@ -284,6 +384,9 @@ def pacing(seconds: float) -> Iterator[Figure]:
 
 BENCHES: dict[str, Callable[[float], Iterator[Figure]]] = {
     "latency": latency,
+    "4k": large,
+    "border": border,
+    "idle": idle,
     "share": share,
     "pacing": pacing,
     "kills": kills,

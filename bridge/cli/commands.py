@@ -31,6 +31,8 @@ from engine.system.installation import pip, with_extra
 log = logging.getLogger(__name__)
 
 HELP = {"-h", "--help"}
+# Commands that run a module in a process of its own, which parses its own flags.
+MEASURED = {"bench stylize": "engine.bench.stylize", "bench engine": "engine.bench"}
 
 # Flags of `run` without an environment variable, and what to do instead
 FLAGS_ONLY = {
@@ -75,7 +77,7 @@ def _options(given: Sequence[str]) -> argparse.Namespace:
     parser = parser_of(LISTS, MODELS)
     command = parser.of(given)
     options, rest = parser.parse_known_args(given, argparse.Namespace(given=given, rest=None))
-    if rest and options.command != "bench engine":
+    if rest and options.command not in MEASURED:
         command.refuse_flags(rest)
     options.rest = rest
     for role in ROLES:
@@ -370,13 +372,14 @@ def _completion(options: argparse.Namespace, console: Console) -> None:
 def _bench_bridge(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli.bench import bench
 
-    bench([name for name in options.only.split(",") if name], options.seconds)
+    only = [name for name in options.only.split(",") if name]
+    bench(only, options.seconds, full=options.full)
 
 
-def _bench_engine(options: argparse.Namespace, console: Console) -> None:
-    """In a separate process, which alone may import torch and parses its own flags."""
-    module = "engine.bench"
-    if find_spec("torch") is None:
+def _bench_module(options: argparse.Namespace, console: Console) -> None:
+    """In a separate process, which alone may import torch."""
+    module = MEASURED[options.command]
+    if module == "engine.bench" and find_spec("torch") is None:
         if not HELP.intersection(options.rest):
             raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}.")
         module = "engine.bench.options"
@@ -398,5 +401,5 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
     "gpu-check": _gpu_check,
     "completion": _completion,
     "bench bridge": _bench_bridge,
-    "bench engine": _bench_engine,
+    **dict.fromkeys(MEASURED, _bench_module),
 }

@@ -10,9 +10,17 @@ of another language does.
 """
 
 import json
+import os
+import re
+import signal
+import subprocess
 import sys
+import threading
 import time
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -29,6 +37,10 @@ GLANCE = 0.0003  # seconds between two polls for a frame
 SETTLE = 0.5  # seconds of exchange before anything is counted
 PATIENCE = 60.0  # seconds for a bridge to start, and to show the first frame
 LATE = 1.5  # seconds in which the last frames arrive, or count as lost
+ROOT = os.fspath(Path(__file__).parents[2])
+MAIN = "from bridge.cli import main; main()"
+NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+INTERRUPT = signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT
 COPIES = 20  # of one frame, to time the median
 INDEX = 1  # offset in a slot, in u64
 
@@ -71,6 +83,55 @@ class Cost:
 
 def _seconds(process: psutil.Process) -> float:
     return sum(process.cpu_times()[:2])
+
+
+class Started:
+    """A `spout-bridge run` as a process of its own that sends to `shm:shown`, with its data in
+    `folder`. `path` is all that its Python adds to its own; by default this program and ours.
+    """
+
+    def __init__(
+        self, folder: Path, shown: str, arguments: Sequence[str], path: Sequence[Path] = ()
+    ) -> None:
+        self.began = perf_counter()
+        self.port = 0
+        self._lines: deque[str] = deque(maxlen=100)
+        before = [os.fspath(part) for part in path] or [ROOT, os.environ.get("PYTHONPATH", "")]
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", MAIN, "run", "--port", "0", "--folder", str(folder / "data"),
+             "--osc-feedback", "none", "--sink", f"shm:{shown}", *arguments],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, errors="replace",
+            cwd=folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, before))},
+            creationflags=NEW_GROUP,
+        )  # fmt: skip
+        self.pid = self._process.pid
+        self._served = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self._process.stderr
+        with self._process.stderr as lines:
+            for line in lines:
+                self._lines.append(line)
+                if found := re.search(r"page +http://[^:]+:(\d+)", line):
+                    self.port = int(found[1])
+                    self._served.set()
+        self._served.set()
+
+    def serve(self) -> None:
+        """Wait until it serves OSC and HTTP on `port`; RuntimeError if it ends instead."""
+        if not self._served.wait(PATIENCE) or not self.port:
+            raise RuntimeError(f"the bridge did not start: {''.join(self._lines)[-2000:]}")
+
+    def close(self) -> None:
+        """End it as Ctrl-C does."""
+        if self._process.poll() is None:
+            self._process.send_signal(INTERRUPT)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def attached(name: str, patience: float = PATIENCE) -> RingReader:
