@@ -16,6 +16,8 @@ from engine.stylize.network import Encoder, generator
 from engine.stylize.pipeline import Stylize
 from engine.stylize.recipes import read
 
+CONVOLUTIONS = Path(__file__).parent / "convolutions.onnx"  # nothing but convolutions
+
 
 def textured(width: int, height: int, seed: int = 3) -> Image:
     """An image with detail at every scale, like a photograph."""

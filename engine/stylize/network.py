@@ -1,7 +1,7 @@
 """The generator and the reference encoder, on this machine's fastest backend.
 
 Default: onnxruntime with one non-spinning thread, since the bridge needs the other cores. OpenVINO
-in bf16 is twice as fast on CPUs with native bf16; torch is used for CUDA.
+in bf16 is nearly twice as fast on CPUs with native bf16; torch is used for CUDA.
 """
 
 import sys
@@ -16,7 +16,7 @@ import onnxruntime
 
 from engine.pipeline import Image
 from engine.stylize.references import fitted
-from engine.stylize.weights import STYLE, Array, model_path, transform_model
+from engine.stylize.weights import GRAPH, Array, model_path
 from engine.system.installation import with_extra
 
 VECTOR = 100  # length of a style vector
@@ -47,19 +47,17 @@ class Encoder:
 
 
 class OnnxGenerator:
-    """onnxruntime, fp32, one thread."""
+    """onnxruntime, fp32."""
 
     name = "onnxruntime fp32"
 
-    def __init__(self, model: bytes | None = None, optimised: bool = True) -> None:
-        """`model` replaces that of `transform_model`, with the same inputs and output."""
-        self._session = _session(model or transform_model(), optimised)
+    def __init__(self) -> None:
+        self._session = _session(GRAPH)
 
     def __call__(self, image: Image, style: Array) -> Image:
         """See `Generator`."""
-        feeds = {"image": image, STYLE: style.reshape(1, 1, 1, VECTOR)}
-        (result,) = self._session.run(None, feeds)
-        return cast(Image, result)[0]  # the graph ends in uint8
+        (result,) = self._session.run(None, {"image": image, "style": style.reshape(1, VECTOR)})
+        return cast(Image, result)
 
 
 class OpenVinoGenerator:
@@ -71,8 +69,7 @@ class OpenVinoGenerator:
         precision = "bf16" if self.has_bf16() else "f32"
         hints = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": precision,
                  "PERFORMANCE_HINT": "LATENCY"}  # fmt: skip
-        model = core.read_model(transform_model())
-        self._request = core.compile_model(model, "CPU", hints).create_infer_request()
+        self._request = core.compile_model(GRAPH, "CPU", hints).create_infer_request()
         self.name = f"openvino {precision}"
 
     @staticmethod
@@ -83,8 +80,8 @@ class OpenVinoGenerator:
 
     def __call__(self, image: Image, style: Array) -> Image:
         """See `Generator`."""
-        feeds = {"image": image, STYLE: style.reshape(1, 1, 1, VECTOR)}
-        return cast(Image, self._request.infer(feeds)[0]).copy()[0]  # the graph ends in uint8
+        feeds = {"image": image, "style": style.reshape(1, VECTOR)}
+        return cast(Image, self._request.infer(feeds)[0]).copy()
 
 
 def generator(backend: str) -> Generator:
@@ -103,15 +100,12 @@ def generator(backend: str) -> Generator:
     return OnnxGenerator()
 
 
-def _session(model: bytes | Path, optimised: bool = True) -> onnxruntime.InferenceSession:
+def _session(model: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    if not optimised:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    source = model if isinstance(model, bytes) else str(model)
-    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def _need(package: str, extra: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.catalog.controls import StylizeLoad, StylizeParameters
 from engine.pipeline import Context, Image
+from engine.stylize.flat import FlatPaint, is_flat
 from engine.stylize.glide import StyleTransition
 from engine.stylize.looks import Looks
 from engine.stylize.network import Encoder, generator
@@ -34,7 +35,7 @@ class Stylize:
         context.progress("network", 0, 2)
         self._generator = generator(load.backend)
         context.progress("encoder", 1, 2)
-        self._encoder = Encoder()
+        self._encoder, self._flat = Encoder(), FlatPaint()
         self._looks = Looks(self._encoder, context.assets)
         self._glide = StyleTransition()
         self._steady = Steady()
@@ -120,6 +121,8 @@ class Stylize:
         """The network's output (H, W, 3) for an image of any size, padded at the right and bottom
         by repeating the edge.
         """
+        if is_flat(image):
+            return self._flat(image, style)
         height, width = image.shape[:2]
         more = [max(LEAST, -(-side // STEP) * STEP) - side for side in (height, width)]
         if any(more):

