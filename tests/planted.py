@@ -49,8 +49,8 @@ FAULTS = (
     ),
     Fault(
         "store",
-        "if self._turn_of[name] <= turn}",
-        "if True}",
+        "            if self._turn_of[name] <= turn:\n",
+        "            if True:\n",
         ("tests/bridge/test_slow_disks.py::test_rest_goes_on_while_a_reference_is_looked_for_and_the_last_wish_counts",),
         "a file that a slow disk finds late takes back what was chosen after it",
     ),

@@ -192,8 +192,7 @@ def test_what_is_put_is_heard_before_what_is_set_after_it(store):
 def test_a_value_put_as_it_is_tells_nobody_and_an_earlier_turn_loses(store):
     heard, early = hearing(store), store.turn()
     put(store, amount=4)
-    with store.at(early):
-        put(store, amount=9, steps=0)
+    store.put(store.check({"amount": 9, "steps": 0}), UNSAID, early)
     store.tell()
     assert [change.changed for change in heard] == [{"amount": 4}]
 
