@@ -30,7 +30,7 @@ from bridge.cli.arguments import parser_of
 from bridge.cli.commands import COMMANDS as RUNNABLE
 from bridge.cli.commands import LISTS, MODELS, _settings
 from bridge.control.http.app import create_app
-from bridge.control.http.guard import Rules
+from bridge.control.http.rules import Rules
 from bridge.control.http.server import HttpServer
 from bridge.control.layouts import layout
 from bridge.control.osc.routes import addresses

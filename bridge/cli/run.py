@@ -66,7 +66,10 @@ def run_bridge(settings: Settings, values: Mapping[str, str], console: Console) 
         running.enter_context(awake(not settings.allow_sleep))
         session = session_of(settings, values)
         # The surfaces are bound first: a port in use must not waste a loaded pipeline.
-        http = HttpServer(session, settings, token)
+        try:
+            http = HttpServer(session, settings, token)
+        except ValueError as error:
+            raise UsageError(f"{settings.said('allow_host')}: {error}") from None
         running.callback(http.close)
         _bind(http.bind, socket.SOCK_STREAM, settings.port, session, stop)
         try:

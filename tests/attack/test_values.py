@@ -25,7 +25,7 @@ import torch
 from safetensors.torch import save_file
 
 from bridge.control.http.app import create_app
-from bridge.control.http.guard import Rules
+from bridge.control.http.rules import Rules
 from bridge.control.osc.server import OscServer
 from bridge.state.controls import OutputParameters
 from bridge.workers.fit import Free

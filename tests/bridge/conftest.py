@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from bridge.control.http.app import create_app
-from bridge.control.http.guard import Rules
+from bridge.control.http.rules import Rules
 from tests.support.desk import HERE, FakeDesk
 
 

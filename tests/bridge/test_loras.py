@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from bridge.cli.commands import main
 from bridge.control.http.app import create_app
-from bridge.control.http.guard import Rules
+from bridge.control.http.rules import Rules
 from bridge.state.change import By, Setter
 from bridge.state.store import ParameterError
 from bridge.workers.machine import LocalMachine

@@ -20,7 +20,7 @@ from rig_tools import wait
 from starlette.testclient import TestClient
 
 from bridge.control.http.app import create_app
-from bridge.control.http.guard import Rules
+from bridge.control.http.rules import Rules
 from bridge.state.journal import Journal, Kept
 from bridge.system.logs import LogFile
 from bridge.session import Session

@@ -18,10 +18,11 @@ from bridge import __version__
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.docs import add_docs
 from bridge.control.http.files import Folder, sent
-from bridge.control.http.guard import PICTURES, Guard, Rules
+from bridge.control.http.guard import PICTURES, Guard
 from bridge.control.http.methods import allowed, takes
 from bridge.control.http.metrics import generate_latest, registry
 from bridge.control.http.openapi import document, of_type, refused
+from bridge.control.http.rules import Rules
 from bridge.control.http.sources import sources
 from bridge.control.http.streams import Streams
 from bridge.control.http.texts import JSONResponse

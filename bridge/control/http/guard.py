@@ -28,6 +28,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.control.http import json_bodies
+from bridge.control.http.rules import HOST, Rules, alike
 from bridge.state.references import MOST_BYTES
 
 JSON_LIMIT = 1 << 20  # bytes
@@ -44,7 +45,6 @@ OPEN = ("/healthz",)
 COOKIE = "spout_bridge_token"
 TRIES, PENALTY = 10, 30.0  # wrong tokens, and seconds that the address is then blocked
 GUESSERS = 1024  # addresses whose wrong tokens are remembered
-HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 OURS = ("/api/v1/", "/page/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics")
 # One of our paths behind a proxy's prefix; the page itself is recognised only by its last slash
 BEHIND = re.compile(rf"(/.+?)(?:({'|'.join(map(re.escape, OURS))}).*|/)", re.DOTALL)
@@ -59,19 +59,6 @@ ANSWER_HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """`hosts` are the names of this machine, in any spelling; ValueError for an invalid name.
-    `token` is empty on loopback.
-    """
-
-    hosts: frozenset[str] = frozenset({"localhost", "127.0.0.1", "::1"})
-    token: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hosts", frozenset(map(_known_as, self.hosts)))
 
 
 @dataclass(slots=True)
@@ -209,7 +196,7 @@ class Guard:
 
     def _own(self, origin: str) -> bool:
         try:
-            return _alike(urlsplit(origin).hostname or "?") in self.rules.hosts
+            return alike(urlsplit(origin).hostname or "?") in self.rules.hosts
         except ValueError:
             return False
 
@@ -363,21 +350,7 @@ def _no(status: int, text: str) -> JSONResponse:
 def _name(hosts: list[str]) -> str:
     """The name in a Host header; `?` if the header is repeated or malformed."""
     found = HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
-    return _alike(found[1]) if found else "?"
-
-
-def _known_as(text: str) -> str:
-    """A name as `_name` gives it, from a typed name or the system's own."""
-    with suppress(ValueError):
-        return str(ipaddress.ip_address(text.strip("[]").partition("%")[0]))
-    if found := HOST.fullmatch(text):
-        return _alike(found[1])
-    raise ValueError(f"{text!r:.80} is not a host name; write one such as studio.local.")
-
-
-def _alike(name: str) -> str:
-    """Ignore case, a trailing dot and brackets."""
-    return name.strip("[]").lower().removesuffix(".")
+    return alike(found[1]) if found else "?"
 
 
 def _network(address: str) -> str:

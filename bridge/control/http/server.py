@@ -1,42 +1,35 @@
-"""The web server: uvicorn in a thread, on sockets that are bound before anything starts.
+"""The web server in a thread, on sockets that are bound before anything starts.
 
-Connections are accepted here and not by asyncio: one by one, each with a seat from `seats`, never
-with the last file descriptors, and an error in one closes only that one.
+FastAPI and uvicorn are slow to import, so that `start` imports them: the output runs meanwhile, and
+early connections wait in the system's queue.
 """
 
-import asyncio
-import errno
 import logging
 import socket
 import threading
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 import psutil
-import uvicorn
 
 from bridge.control.bridge_api import BridgeApi
-from bridge.control.http.app import create_app
-from bridge.control.http.connections import SEND_BUFFER, HttpConnection, SocketConnection
-from bridge.control.http.guard import HOST, Rules
-from bridge.control.http.seats import Limits, Seats
+from bridge.control.http.rules import HOST, Rules
+from bridge.control.http.seats import Limits
 from bridge.settings import Settings
-from bridge.system.descriptors import scarce
 from bridge.system.faults import Faults
-from bridge.system.ports import bound, deaf
+from bridge.system.ports import bound
+
+if TYPE_CHECKING:
+    from bridge.control.http.serving import Serving
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 EVERYWHERE = ("0.0.0.0", "::")
 QUEUE = 1024  # connections that the system queues until they are accepted
-PAUSE = 0.2  # seconds until accepting is retried after a failure
-SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)  # retrying at once would fail
-GONE = 100  # consecutive connections lost before they were accepted, until there is a pause
 AGAIN = 1.0  # seconds until a stopped server restarts
-# Not Windows' default loop, which closes a listener for good when a client resets its connection
-# at the wrong moment (CPython 93821).
-LOOP = "asyncio:SelectorEventLoop"
 
 
 class HttpServer:
@@ -48,28 +41,14 @@ class HttpServer:
         """ValueError for an invalid name in `allow_host`."""
         self._host = "0.0.0.0" if settings.lan else settings.host
         self._port = settings.port
-        limits = limits or Limits()
-        self._limits = limits
-        self._config = uvicorn.Config(
-            create_app(desk, Rules(_names(self._host, settings.allow_host), token)),
-            log_config=None,
-            loop=LOOP,
-            log_level="error",  # a warning for each bad request would fill the log
-            access_log=False,
-            lifespan="off",
-            http=HttpConnection,
-            ws=SocketConnection,
-            ws_max_size=1 << 20,
-            ws_ping_interval=None,  # `Seats.look` asks
-            ws_per_message_deflate=False,  # images are compressed already
-            timeout_keep_alive=round(limits.kept),
-            timeout_graceful_shutdown=1,
-        )
-        self._server = _Server(self._config, Seats(limits))
+        self._desk = desk
+        self._limits = limits or Limits()
+        self._rules = Rules(_names(self._host, settings.allow_host), token)
         self._faults = Faults()
         self._stopped = threading.Event()
         self._sockets: list[socket.socket] = []
-        self._thread = threading.Thread(target=self._run, name="HTTP", daemon=True)
+        self._server: Serving | None = None
+        self._thread: threading.Thread | None = None
         self.port = 0
 
     def bind(self) -> None:
@@ -82,23 +61,32 @@ class HttpServer:
                 self._sockets.append(_bound("::1", self.port))
 
     def start(self) -> None:
-        """Start serving."""
+        """Start serving; takes a part of a second."""
+        from bridge.control.http.serving import Serving, configured
+
+        config = configured(self._desk, self._rules, self._limits)
+        made = partial(Serving, config, self._limits)
+        self._thread = threading.Thread(target=self._run, args=(made,), name="HTTP", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Stop serving."""
         self._stopped.set()
-        self._server.should_exit = True
-        if self._thread.is_alive():
+        if self._server:
+            self._server.should_exit = True
+        if self._thread:
             self._thread.join(1.5)
         for sock in self._sockets:
             sock.close()
 
-    def _run(self) -> None:
+    def _run(self, made: Callable[[], "Serving"]) -> None:
         """Serve until `close`; a server that stops, for whatever reason, is replaced."""
         while True:
+            self._server = server = made()
+            if self._stopped.is_set():  # `close` has stopped the one before
+                server.should_exit = True
             try:
-                self._server.run(self._sockets)
+                server.run(self._sockets)
             except (
                 BaseException
             ) as error:  # uvicorn also exits by SystemExit; the next server continues
@@ -120,77 +108,7 @@ class HttpServer:
         except OSError as error:
             self._faults.tell(f"The web server cannot reopen port {self.port}", error)
             return False
-        self._server = _Server(self._config, Seats(self._limits))
-        if self._stopped.is_set():  # `close` has stopped the one before
-            self._server.should_exit = True
         return True
-
-
-class _Server(uvicorn.Server):
-    """Accepts connections itself, and leaves signals to the main thread."""
-
-    def __init__(self, config: uvicorn.Config, seats: Seats) -> None:
-        super().__init__(config)
-        self._seats = seats
-        self._faults = Faults()
-        self._tasks: list[asyncio.Task[None]] = []
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Nothing to capture."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As in uvicorn, which is given no sockets to listen on."""
-        await super().startup(sockets=[])
-        listeners = sockets or []
-        work = [self._take(listener) for listener in listeners]
-        self._tasks = [asyncio.create_task(one) for one in (*work, self._look(listeners))]
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """As in uvicorn."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
-        await super().shutdown(sockets)
-
-    async def _take(self, listener: socket.socket) -> None:
-        """Accept connections, for ever."""
-        listener.setblocking(False)
-        gone = 0  # in a row, before they were accepted
-        while True:
-            try:
-                sock, _ = await asyncio.get_running_loop().sock_accept(listener)
-            except (OSError, ValueError) as error:
-                # Out of resources, or reset by the client; a closed listener, which fails for ever,
-                # is detected by `_look`.
-                self._faults.tell("A connection could not be accepted", error)
-                gone += 1
-                waits = getattr(error, "errno", 0) in SHORT or gone % GONE == 0
-                await asyncio.sleep(PAUSE if waits else 0)
-                continue
-            gone = 0
-            with self._faults.survived("A connection could not be served", sock.close):
-                await self._seat(sock)
-            await asyncio.sleep(0)  # existing connections get their turn between two new ones
-
-    async def _seat(self, sock: socket.socket) -> None:
-        if scarce(sock.fileno()) and not self._seats.spare():
-            sock.close()
-            return
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        await asyncio.get_running_loop().connect_accepted_socket(
-            lambda: HttpConnection(self.config, self.server_state, {}, self._seats), sock
-        )
-
-    async def _look(self, listeners: list[socket.socket]) -> None:
-        """Close overdue connections, for ever; stop this server once its listeners are dead."""
-        while True:
-            await asyncio.sleep(self._seats.limits.look)
-            if any(map(deaf, listeners)):
-                self.should_exit = True
-            with self._faults.survived("Checking the connections failed"):
-                self._seats.look()
 
 
 def _bound(host: str, port: int) -> socket.socket:

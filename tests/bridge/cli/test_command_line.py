@@ -53,6 +53,12 @@ UV = f"{PYTHON} -m uv pip install --python {PYTHON}"
         ("list parametrs", "Did you mean parameters? See `spout-bridge list --help`"),
         ("models downlod longlive", "Did you mean download?"),
         ("models download longliv", "Did you mean longlive?"),
+        (
+            "run --allow-host a/b",
+            "--allow-host: 'a/b' is not a host name; write one such as studio",
+        ),
+        ("run --allow-host http://studio", "'http://studio' is not a host name"),
+        ("run --allow-host studio.local,st_u#dio", "'st_u#dio' is not a host name"),
         ("models verify --json", "--json works with `models list` only."),
         ("view", "required: URI. See `spout-bridge view --help`."),
         ("completion fish", "choose bash, zsh, powershell."),

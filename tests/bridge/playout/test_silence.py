@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from bridge.control.http.app import create_app
-from bridge.control.http.guard import Rules
+from bridge.control.http.rules import Rules
 from tests.bridge.playout.test_guides import shm
 from tests.support.guided import CATALOG
 from tests.support.rig import running_session, scene

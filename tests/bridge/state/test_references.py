@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from bridge.control.http.app import create_app
-from bridge.control.http.guard import Rules
+from bridge.control.http.rules import Rules
 from bridge.state.references import AssetError, add_file, check_name, find, names, refer, safe
 from engine.images.assets import find as find_picture
 from tests.support.desk import FakeDesk

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from bridge.control.http.app import create_app
-from bridge.control.http.guard import Rules
+from bridge.control.http.rules import Rules
 from bridge.state.store import ParameterStore
 from engine.catalog.controls import CausalParameters
 from engine.catalog.rows import BUILT_IN, Catalog

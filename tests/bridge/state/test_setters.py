@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from bridge.cli import run
 from bridge.control.http.app import create_app
-from bridge.control.http.guard import Rules
+from bridge.control.http.rules import Rules
 from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.handler import Handler
 from bridge.control.osc.packets import encoded

@@ -13,7 +13,7 @@ from pythonosc.udp_client import SimpleUDPClient
 from starlette.testclient import TestClient
 
 from bridge.control.http.app import create_app
-from bridge.control.http.guard import Rules
+from bridge.control.http.rules import Rules
 from bridge.control.osc.server import OscServer
 from tests.support.lora_files import lora_file
 from tests.support.machine import StagedMachine

@@ -22,8 +22,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from bridge.control.http import server as http_server
+from bridge.control.http.rules import Rules
 from bridge.control.http.seats import Limits, Phase, Seats, Why
 from bridge.control.http.server import HttpServer
+from bridge.control.http.serving import configured
 from bridge.settings import Settings
 from tests.support.bridge import COMMAND, refused_here, running
 from tests.support.desk import FakeDesk
@@ -418,7 +420,7 @@ def test_the_last_descriptors_are_not_taken(tmp_path, monkeypatch):
     with serving(tmp_path) as (port, _):
         idle = opened(port)
         wait(lambda: inside(port) == 1)
-        monkeypatch.setattr(http_server, "scarce", lambda descriptor: True)
+        monkeypatch.setattr("bridge.control.http.serving.scarce", lambda descriptor: True)
         assert answers(port), "in the place of the idle one"
         assert all_of(idle) == b""
         idle.close()
@@ -665,8 +667,8 @@ def test_connections_that_are_reset_before_they_are_taken_cost_no_time(tmp_path,
 
 
 def test_the_loop_is_the_one_that_resets_do_not_end_on_windows(tmp_path):
-    server = HttpServer(FakeDesk(tmp_path), Settings(port=0, folder=tmp_path))
-    assert server._config.get_loop_factory() is asyncio.SelectorEventLoop
+    config = configured(FakeDesk(tmp_path), Rules(), Limits())
+    assert config.get_loop_factory() is asyncio.SelectorEventLoop
 
 
 def _raise(error):

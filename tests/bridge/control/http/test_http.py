@@ -40,8 +40,8 @@ from bridge.control.http.guard import (
     TRIES,
     UPLOAD_LIMIT,
     Guesses,
-    Rules,
 )
+from bridge.control.http.rules import Rules
 from bridge.control.http.server import HttpServer
 from bridge.frames.frame import Frame
 from bridge.settings import Settings

@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from bridge.control import schema
 from bridge.control.http.app import create_app
-from bridge.control.http.guard import PICTURES, Rules
+from bridge.control.http.guard import PICTURES
+from bridge.control.http.rules import Rules
 from bridge.control.schema import SIZE, STEPS
 from bridge.state.store import ParameterError
 from engine import sizes, steps

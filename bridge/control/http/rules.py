@@ -1,0 +1,37 @@
+"""The names by which this machine may be called, and the token. Free of the web framework, which
+is slow to import.
+"""
+
+import ipaddress
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+
+HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`hosts` are the names of this machine, in any spelling; ValueError for an invalid name.
+    `token` is empty on loopback.
+    """
+
+    hosts: frozenset[str] = frozenset({"localhost", "127.0.0.1", "::1"})
+    token: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hosts", frozenset(map(_known_as, self.hosts)))
+
+
+def _known_as(text: str) -> str:
+    """A name as `_name` gives it, from a typed name or the system's own."""
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(text.strip("[]").partition("%")[0]))
+    if found := HOST.fullmatch(text):
+        return alike(found[1])
+    raise ValueError(f"{text!r:.80} is not a host name; write one such as studio.local.")
+
+
+def alike(name: str) -> str:
+    """Ignore case, a trailing dot and brackets."""
+    return name.strip("[]").lower().removesuffix(".")
