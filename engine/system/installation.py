@@ -6,7 +6,6 @@ Python, and never with a name that is on no index.
 
 import json
 import sys
-import urllib.request
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -68,5 +67,7 @@ def _origin() -> tuple[str, Path | None]:
     parts = urlsplit(url)
     if parts.scheme != "file":
         return url, None
-    folder = Path(urllib.request.url2pathname(parts.path))  # pyright: ignore[reportDeprecated]  # its home on Windows is, not itself
+    from urllib.request import url2pathname  # brings ssl, which no start should wait for
+
+    folder = Path(url2pathname(parts.path))  # pyright: ignore[reportDeprecated]  # its home on Windows is, not itself
     return ("", folder) if folder.is_dir() else (url, None)
