@@ -49,7 +49,7 @@ class CausalPipeline:
         self._parts, self.spec = parts, parts.spec
         self._assets = Pictures(context.assets)
         device = parts.network.device
-        self._prompts = Prompts(parts.encode, parts.note, lane(device))
+        self._prompts = Prompts(parts.encode, parts.note, lane(device), lane(device))
         self._schedule = Schedule(self.spec.shift)
         self._embedding: Tensor | None = None
         self._reader = ImageReader(lane(device))

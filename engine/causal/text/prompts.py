@@ -5,6 +5,7 @@ encoded; then the embedding fades from its current value to the new one.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import NamedTuple, TypeAlias
@@ -40,7 +41,8 @@ class Prompts:
 
     `encode` returns the embedding (1, text tokens, width) of a text, zero beyond its own tokens,
     and `note` a sentence on that text for the user, or "". Both run in a separate thread, and what
-    they compute in `lane`: in the lane of the frames, frames would queue up behind it.
+    they compute in `lane`: in the lane of the frames, frames would queue up behind it. `measures`
+    is the lane in which the size of a change is copied to the host.
     """
 
     def __init__(
@@ -48,9 +50,10 @@ class Prompts:
         encode: Callable[[str], Tensor],
         note: Callable[[str], str] = lambda text: "",
         lane: Lane | None = None,
+        measures: Lane | None = None,
     ) -> None:
         self._texts = EmbeddingCache(encode, note, lane or Inline())
-        self._way = PromptTransition()
+        self._way = PromptTransition(measures or Inline())
         self._asked: tuple[object, ...] | None = None
         self._wish = self._reached = PromptMix(
             (), (), "linear"
@@ -82,8 +85,7 @@ class Prompts:
     def now(self, time: float | None = None) -> Shown:
         """The embedding of the next block; call once per block.
 
-        `time` defaults to `perf_counter`. The size of a change is measured when a fade begins: on a
-        GPU, that waits for earlier work in the current stream.
+        `time` defaults to `perf_counter`.
         """
         time = perf_counter() if time is None else time
         self._texts.collect()
@@ -146,12 +148,28 @@ class Pace(NamedTuple):
     blocks: int | None
 
 
-class PromptTransition:
-    """The transition from embedding to embedding; it reaches each exactly."""
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """How far a change goes, while it is copied to the host."""
 
-    def __init__(self) -> None:
+    copy: Tensor  # on the host, complete once `done` is reached
+    made: Tensor  # on the device, kept until then
+    done: Point
+
+
+class PromptTransition:
+    """The transition from embedding to embedding; it reaches each exactly.
+
+    How far a change goes is known one block after it begins, when that is on the host without a
+    wait: one too small to see ends then.
+    """
+
+    def __init__(self, lane: Lane) -> None:
+        """The distances are copied in `lane`."""
+        self._lane = lane
         self._source: Tensor | None = None  # is the target once that is reached
         self._target: Tensor | None = None
+        self._distance: Distance | None = None  # of a change that has just begun
         self._pace = Pace("linear", 0.0, None)
         self._began, self._blocks = 0.0, 0  # when; blocks since then
 
@@ -159,9 +177,10 @@ class PromptTransition:
         """Begin a transition to another target, from the current value."""
         here = self.at(time)
         at_once = pace.fade <= 0 if pace.blocks is None else pace.blocks < 2
-        if here is None or at_once or float(norm(target - here)) < UNSEEN:
+        if here is None or at_once:
             here = target
         self._source, self._target, self._pace = here, target, pace
+        self._distance = None if here is target else self._measured(target - here)
         self._began, self._blocks = time, 0
 
     def at(self, time: float) -> Tensor | None:
@@ -170,10 +189,32 @@ class PromptTransition:
             return self._source
         method, fade, blocks = self._pace
         part = (time - self._began) / fade if blocks is None else self._blocks / (blocks - 1)
+        ends = part >= 1 or (self._blocks and self._is_unseen())
         self._blocks += 1
-        if part >= 1:
+        if ends:
             self._source = self._target
-        return between(self._source, self._target, part, method) if 0 < part < 1 else self._source
+        if ends or part <= 0:
+            return self._source
+        return between(self._source, self._target, part, method)
+
+    def _measured(self, change: Tensor) -> Distance:
+        """Queue the copy of a change's norm to the host."""
+        lane, size = self._lane, norm(change)
+        copy = lane.buffer((), size.dtype)
+        lane.follow()
+        with lane.queued():
+            copy.copy_(size, non_blocking=True)
+        return Distance(copy, size, lane.point())
+
+    def _is_unseen(self) -> bool:
+        """Whether the change is too small to see; asked after its first block, whose images were
+        queued after the copy and are on the host.
+        """
+        distance, self._distance = self._distance, None
+        if distance is None:
+            return False
+        distance.done.wait()
+        return float(distance.copy) < UNSEEN
 
     def left(self, time: float) -> float:
         """The rest of the transition: seconds, or blocks if it is counted in blocks."""

@@ -15,11 +15,11 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
 
-from engine.causal.lanes import Inline, Passed
+from engine.causal.lanes import Inline, Passed, Point
 from engine.causal.text import prompts
 from engine.causal.text.blending import between, blend
 from engine.causal.text.encoder import UMT5_XXL, TextEncoder, TextSize, load_text_encoder
-from engine.causal.text.prompts import Prompts, Shown
+from engine.causal.text.prompts import Pace, Prompts, PromptTransition, Shown
 from engine.causal.text.tokens import Vocabulary, clean
 from engine.files.errors import CheckpointError
 from tests.support.golden import TOLERANCE, Fixture, transition
@@ -515,14 +515,17 @@ def test_a_fade_in_blocks_is_the_transition(asked: Prompts, count: int) -> None:
     assert not asked.now().changed
 
 
-def test_a_change_that_is_too_small_to_see_starts_no_fade(encoder: Encoder) -> None:
+@pytest.mark.parametrize("blocks", [None, 30])
+def test_a_change_that_is_too_small_to_see_ends_with_its_first_block(blocks: int | None) -> None:
     near = embedding("one") + 1e-4
     asked = Prompts(lambda text: near if text == "near" else embedding(text))
     for text in ("one", "near"):
-        asked.wish([(text, 1)], fade=60)
+        asked.wish([(text, 1)], fade=60, blocks=blocks)
         shown = arrived(asked)
-    assert same(shown, near)
+    assert same(shown, embedding("one"))
+    assert same(asked.now(), near)
     assert asked.fade_left() == 0
+    assert not asked.now().changed
     asked.close()
 
 
@@ -598,6 +601,48 @@ class Beside(Inline):
 
         def precede(self, result: Tensor) -> None:
             self._log.append(f"precede {result.shape[1]}")
+
+
+class OnDevice(Tensor):
+    """A tensor whose value the host may not read, as reading it would wait for the device."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert func.__name__ not in ("item", "__float__", "__bool__", "tolist", "cpu", "numpy")
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+@pytest.mark.parametrize("method", ["linear", "slerp"])
+def test_a_fade_reads_nothing_back_but_its_size_and_that_one_block_later(method: Any) -> None:
+    """The stand-ins prove the order, not that anything is faster."""
+
+    class Measures(Beside):
+        def follow(self) -> None:
+            self.log.append("follow")
+
+        def point(self) -> Point:
+            return Noted(self.log)
+
+    class Noted(Passed):
+        def __init__(self, log: list[str]) -> None:
+            self._log = log
+
+        def wait(self) -> None:
+            self._log.append("wait")
+
+    lane = Measures()
+    one, two = (embedding(text).as_subclass(OnDevice) for text in ("one", "two words"))
+    way = PromptTransition(lane)
+    for target in (one, two):
+        way.begin(target, 0.0, Pace(method, 2.0, None))
+    assert lane.log == ["follow", "in", "out"]
+    lane.log.clear()
+    for time, log in ((0.0, []), (0.5, ["wait"]), (1.0, [])):
+        way.at(time)
+        assert lane.log == log
+        lane.log.clear()
+    way.begin(one, 1.5, Pace(method, 0.0, None))
+    assert not lane.log, "what comes at once is not measured"
 
 
 def test_prompts_are_encoded_in_their_lane_and_blocks_that_use_them_come_after(
