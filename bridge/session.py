@@ -748,6 +748,9 @@ def _problems(link: WorkerClient | None) -> str:
 
 
 def _memory(pid: int) -> float:
+    """Of a process, in MB; 0 for none."""
+    if not pid:
+        return 0.0
     try:
         return round(psutil.Process(pid).memory_info().rss / 1e6, 1)
     except (psutil.Error, OSError):  # process gone, or out of descriptors

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from bridge.state.inputs import ROLES
 
 
+class ActionError(ValueError):
+    """An action has nothing to act on now; one sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
     """An action: its name, `/bridge/NAME` over OSC, and what it does, in one sentence."""

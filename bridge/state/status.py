@@ -111,7 +111,9 @@ class Status:
     )
     alarm_problem: str = status_field("", "Why the last alarm was not delivered; empty if it was.")
     engine_size: str = status_field("", "Size the engine works at.", "px")
-    device: str = status_field("", "What the engine computes on: a GPU's name, or CPU.")
+    device: str = status_field(
+        "", "What the engine computes on: a GPU's name, or CPU; none where no engine runs."
+    )
     gpu_temperature: int = status_field(0, "Temperature of the GPU; 0 if unknown.", "°C", "gauge")
     gpu_memory: float = status_field(0.0, "Memory in use on the GPU.", "MB", "gauge")
     gpu_slowed_by: str = status_field(

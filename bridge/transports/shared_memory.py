@@ -13,7 +13,7 @@ from engine.ipc.segments import YOUNG, RingError, is_young, public_names
 
 LONGEST_NAME = 80  # characters
 SLOTS = 4
-GLANCE, IDLE_GLANCE = 0.001, 0.005  # seconds between checks for a new frame
+GLANCE, IDLE_GLANCE = 0.001, 0.01  # seconds between checks for a new frame
 QUIET = 0.5  # seconds without a frame after which it checks less often
 RETURN = 1.0  # seconds between attempts to regain a lost name
 MOST_NAMES = 9  # tried in place of a lost name

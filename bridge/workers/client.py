@@ -21,7 +21,7 @@ from importlib import import_module
 from itertools import count
 from pathlib import Path
 from time import perf_counter
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, Protocol, TypeAlias
 
 import psutil
 
@@ -69,7 +69,7 @@ from engine.ipc.messages import (
     WorkerHello,
     WorkerMessage,
 )
-from engine.ipc.ring import RingReader, RingWriter
+from engine.ipc.ring import RingReader, RingWriter, Slot
 from engine.ipc.segments import RingError, private_name, sweep_of, unlink
 from engine.parameters import Load, Value, clamped
 from engine.system import devices
@@ -188,6 +188,25 @@ UNGUIDED = Guided()
 News: TypeAlias = WorkerMessage | SwapDone | SwapFailed | WorkerGone
 
 
+class Frames(Protocol):
+    """Frames that wait to be shown, oldest first; see `RingReader`."""
+
+    dropped: int
+
+    @property
+    def waiting(self) -> int:
+        """How many may be taken now."""
+        ...
+
+    def skip(self, count: int) -> None:
+        """Skip the next `count` frames."""
+        ...
+
+    def next(self) -> Slot | None:
+        """The next one; None if there is none."""
+        ...
+
+
 class WorkerClient:
     """Starts a worker and talks to it. Attributes may be read from any thread; unless noted, a
     method may be called from any thread and never waits.
@@ -206,7 +225,7 @@ class WorkerClient:
         self.row = orders.row
         self._place = place
         self.inbox: Mailbox[Frame] = Mailbox(max(4, 4 * orders.row.block))
-        self.ring: RingReader | None = None
+        self.ring: Frames | None = None  # of the frames to be shown
         self.state = EngineState.LOADING
         self.loaded = False
         self.degraded = ""
@@ -393,7 +412,7 @@ class WorkerClient:
     def size(self) -> tuple[int, int] | None:
         """Width and height of the engine's frames; None before the first."""
         ring = self.ring
-        return (ring.width, ring.height) if ring else None
+        return (ring.width, ring.height) if isinstance(ring, RingReader) else None
 
     def _hello(self) -> BridgeHello:
         place = self._place

@@ -8,6 +8,7 @@ from time import perf_counter
 
 from bridge.state.status import EngineState
 from bridge.workers.client import News, WorkerClient, WorkerConfig
+from bridge.workers.direct import Direct
 from bridge.workers.feeder import Feeder
 from bridge.workers.machine import Machine
 from engine.parameters import Value
@@ -50,6 +51,9 @@ class Crew:
     ) -> WorkerClient:
         """Start a worker without a role yet; as `Machine.start`."""
         link = self._machine.start(orders, heard, *self._values())
+        if isinstance(link, Direct):
+            log.info("the bridge itself passes frames on for %s", orders.row.id)
+            return link
         self._feeders[link] = self._feed(link)
         log.info("engine worker %d starts with %s", link.pid, orders.row.id)
         return link

@@ -20,6 +20,7 @@ from typing import Any
 
 from bridge.frames.frame import Frame
 from bridge.settings import Settings
+from bridge.state.actions import ActionError
 from bridge.state.status import Counters, EngineState
 from bridge.system.loops import explained, repeat
 from bridge.workers.breaker import DEATHS, Breaker
@@ -35,6 +36,7 @@ from bridge.workers.client import (
     not_loaded,
 )
 from bridge.workers.crew import Crew
+from bridge.workers.direct import Direct
 from bridge.workers.feeder import Feeder
 from bridge.workers.machine import Machine
 from bridge.workers.rollback import Rollback
@@ -177,9 +179,12 @@ class EngineHost:
             link.reset()
 
     def kill(self) -> None:
-        """Kill the worker as a crash would; it is replaced."""
-        if self.current:
-            self.current.kill(asked=True)
+        """Kill the worker as a crash would; it is replaced. ActionError if none runs."""
+        link = self.current
+        if link is None or isinstance(link, Direct):
+            why = f": {link.row.id} needs none" if link else ""
+            raise ActionError(f"No engine runs{why}.")
+        link.kill(asked=True)
 
     def set_parameters(self, number: int, values: Mapping[str, Value]) -> None:
         """Hand a new parameter snapshot to the workers. Never waits."""
@@ -290,7 +295,8 @@ class EngineHost:
         if warming := self._warming:
             return warming
         if link and link.state is EngineState.WARMUP and link.inbox.newest is None:
-            return "The engine is ready and waits for a frame."
+            who = link.row.id if isinstance(link, Direct) else "The engine is ready and"
+            return f"{who} waits for a frame."
         if loading := self.loading or (link and link.state is EngineState.LOADING and link.orders):
             return f"{loading.row.id} is loading."
         waits = perf_counter() - link.block.ended if link and link.block.made else 0.0

@@ -14,6 +14,7 @@ from bridge.settings import Settings
 from bridge.workers.cache import CacheFolder
 from bridge.workers.card import CardCheck
 from bridge.workers.client import News, WorkerClient, WorkerConfig, WorkerPlace
+from bridge.workers.direct import Direct
 from bridge.workers.fit import Free, alone, fit_within, gpu_fit, now
 from bridge.workers.gpu_watch import GpuWatch
 from bridge.workers.lora_sizes import LoraSizes
@@ -147,7 +148,8 @@ class LocalMachine:
         values: Mapping[str, Value],
     ) -> WorkerClient:
         """See `Machine.start`."""
-        worker = WorkerClient(config, replace(self._place, cache=self._cache.usable()), heard)
+        kind = Direct if config.row.direct else WorkerClient
+        worker = kind(config, replace(self._place, cache=self._cache.usable()), heard)
         worker.start(number, values)
         return worker
 

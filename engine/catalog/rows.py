@@ -70,7 +70,8 @@ class PipelineRow:
     `packages` are the modules that it imports and the first install lacks; `extra` brings them.
     `spec` is used to compute the GPU memory of a causal pipeline. `memory` is the memory of a
     worker in bytes; 0 for little. `pixel_bytes` is the memory per pixel of its size, if there is
-    no `spec`.
+    no `spec`. `direct`: its images are its frames, so that the bridge passes them on by itself and
+    no worker runs.
     """
 
     id: str
@@ -92,6 +93,7 @@ class PipelineRow:
     spec: CausalSpec | None = None
     memory: int = 0
     pixel_bytes: int = 0
+    direct: bool = False
     missing: str = ""
 
 
@@ -133,6 +135,7 @@ BUILT_IN = (
         parameters=PassthroughParameters,
         multiple=1,
         native_size=True,
+        direct=True,
     ),
     _causal(LONGLIVE, "LongLive 1.3B: video from prompts that can change live"),
     _causal(STREAMDIFFUSIONV2, "StreamDiffusionV2 1.3B: repaints the input, four frames at a time"),

@@ -571,14 +571,14 @@ def test_before_the_first_picture_a_card_says_why(tmp_path):
 
 
 def test_the_engine_may_also_be_a_thread(tmp_path):
-    with running_session(tmp_path, pipeline="passthrough", engine="thread") as rig:
+    with running_session(tmp_path, pipeline="relay", engine="thread") as rig:
         image = scene(64, 48, 3)
         rig.put(image)
         rig.wait(lambda frame: np.array_equal(frame.image, image))
 
 
 def test_nothing_is_left_behind(tmp_path):
-    with running_session(tmp_path, pipeline="passthrough") as rig:
+    with running_session(tmp_path, pipeline="relay") as rig:
         stop = rig.steady_input()
         rig.running()
         workers = [rig.session.status().worker]

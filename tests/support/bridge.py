@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from time import perf_counter
@@ -39,6 +40,14 @@ class Running:
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
+
+    def refused(self, path: str, body=None, method: str | None = None) -> tuple[int, str]:
+        """The status and the sentence with which it refuses."""
+        try:
+            done = self.ask(path, body, method)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)["detail"]
+        raise AssertionError(f"{path} was accepted: {done}")
 
     def state(self):
         return self.ask("state")

@@ -9,6 +9,7 @@ import stat
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal
 from weakref import WeakSet
 
@@ -261,5 +262,7 @@ HOGS = tuple(
     )
     for name in ("hog", "sow", "boar")
 )
-CATALOG = Catalog((*BUILT_IN, PAINTER, TOO_BIG))
+# Every frame unchanged, by a worker.
+RELAY = replace(next(row for row in BUILT_IN if row.direct), id="relay", direct=False)
+CATALOG = Catalog((*BUILT_IN, PAINTER, TOO_BIG, RELAY))
 FARM = Catalog(HOGS)

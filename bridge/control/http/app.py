@@ -32,6 +32,7 @@ from bridge.control.schema import schema
 from bridge.downloads.weights import MissingWeights
 from bridge.frames.encode import png
 from bridge.state import references
+from bridge.state.actions import ActionError
 from bridge.state.change import By, Setter
 from bridge.state.inputs import SIDES
 from bridge.state.renamed import renamed, tell_once
@@ -235,7 +236,7 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
             raise HTTPException(404, f"Unknown action {name!r:.80}; {choose}")
         try:
             action.run()
-        except MissingWeights as error:
+        except (ActionError, MissingWeights) as error:
             raise HTTPException(409, str(error)) from error
         return {"done": name}
 

@@ -212,7 +212,7 @@ def test_ctrl_c_ends_everything_in_under_two_seconds(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_bridge_takes_its_worker_along_and_is_swept_up_after(tmp_path):
-    arguments = "--sink", "shm:test-killed", "--pipeline", "passthrough"
+    arguments = "--sink", "shm:test-killed", "--size", "64x48"
     with running(tmp_path, *arguments) as bridge:
         worker = bridge.until(lambda state: state["state"] == "RUNNING")["worker"]
         bridge.osc("/bridge/vace", 0.5)

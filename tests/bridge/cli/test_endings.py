@@ -38,7 +38,7 @@ def started(folder, *arguments, stderr, **more):
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
     command = [*COMMAND, "run", "--port", str(port), "--folder", str(folder), "--name", "Xends",
-               "--source", "pattern:", "--sink", "null:", "--pipeline", "passthrough",
+               "--source", "pattern:", "--sink", "null:", "--size", "64x48",
                "--output-size", "64x48", "--osc-feedback", "none", *arguments]  # fmt: skip
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, **more

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 BACK = 60.0  # seconds that a start may take on a busy machine
 PLAIN = ("--keep", "--sink", "null:", "--pipeline", "passthrough", "--output-size", "64x48")
+ENGINE = ("--pipeline", "stylize", "--size", "64x48")  # with a worker
 
 
 def free_port() -> str:
@@ -86,7 +87,7 @@ def test_a_killed_bridge_is_back_with_its_sink_and_its_look(tmp_path):
 @pytest.mark.parametrize("everyone", [False, True], ids=["told by us", "told by the console"])
 def test_ctrl_c_ends_the_bridge_and_its_keeper_in_under_two_seconds(tmp_path, everyone):
     before = set(folder().glob(PREFIX + "*"))
-    with running(tmp_path, *PLAIN, "--sink", "shm:test-keep-end") as keeper:
+    with running(tmp_path, *PLAIN, *ENGINE, "--sink", "shm:test-keep-end") as keeper:
         state = keeper.until(lambda state: state["state"] == "RUNNING")
         family = [*bridges(keeper), psutil.Process(state["worker"])]
         began = perf_counter()
@@ -109,7 +110,7 @@ def test_ctrl_c_while_the_bridge_starts(tmp_path):
 
 
 def test_a_killed_keeper_takes_everything_along(tmp_path):
-    with running(tmp_path, *PLAIN) as keeper:
+    with running(tmp_path, *PLAIN, *ENGINE) as keeper:
         state = keeper.until(lambda state: state["state"] == "RUNNING")
         family = [*bridges(keeper), psutil.Process(state["worker"])]
         keeper.process.kill()

@@ -126,7 +126,8 @@ def answering(bridge):
 
 @pytest.mark.slow
 def test_a_console_that_takes_nothing_keeps_no_dead_engine_dead_and_no_end(tmp_path):
-    with unread(tmp_path, *SMALL, "--sink", "null:", "--name", "Xfull", "-vv") as bridge:
+    more = "--pipeline", "stylize", "--sink", "null:", "--name", "Xfull", "-vv"
+    with unread(tmp_path, *SMALL, *more) as bridge:
         for _ in range(2):
             old = answering(bridge)
             os.kill(old["worker"], signal.SIGKILL)
@@ -236,7 +237,7 @@ def in_venv(tmp_path, *arguments):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs sh, and a child that ends with it")
 def test_where_python_is_only_a_launcher_the_worker_itself_is_measured_and_ended(tmp_path):
-    with in_venv(tmp_path, "--sink", "null:", "--pipeline", "passthrough", "--name", "Xvenv",
+    with in_venv(tmp_path, "--sink", "null:", "--size", "64x48", "--name", "Xvenv",
                  "--output-size", "64x48") as bridge:  # fmt: skip
         first = bridge.until(lambda state: state["state"] == "RUNNING")
         worker = psutil.Process(first["worker"])

@@ -569,7 +569,7 @@ def test_private_segments_have_names_that_nobody_can_have_taken(tmp_path):
     from tests.support.rig import running_session, scene
 
     before = set(folder().glob(f"{PREFIX}*"))
-    with running_session(tmp_path, pipeline="passthrough") as rig:
+    with running_session(tmp_path, pipeline="relay") as rig:
         rig.put(scene(64, 48, 1))
         rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 1)))
         assert set(folder().glob(f"{PREFIX}{os.getpid()}-*")) <= before, "no name is left"

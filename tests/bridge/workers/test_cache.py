@@ -101,7 +101,7 @@ def test_a_folder_that_cannot_be_written_is_said_once_and_not_used(tmp_path, cap
 
 def test_a_worker_runs_without_a_cache_that_cannot_be_written(tmp_path, caplog):
     (tmp_path / "file").write_text("no folder")
-    with running_session(tmp_path, pipeline="passthrough", cache=tmp_path / "file") as rig:
+    with running_session(tmp_path, pipeline="relay", cache=tmp_path / "file") as rig:
         rig.put(scene(64, 48))
         rig.running()
         assert rig.session._host.current._place.cache is None
@@ -115,7 +115,7 @@ def test_a_worker_finds_what_the_compilers_kept_and_the_folder_is_trimmed_at_the
     monkeypatch.setattr("bridge.workers.cache.MOST", 100)
     old = put(tmp_path / "c" / "triton" / "OLD" / "kernel", 90, days=9)
     new = put(tmp_path / "c" / "triton" / "NEW" / "kernel", 90, days=1)
-    with running_session(tmp_path, pipeline="passthrough", cache=tmp_path / "c") as rig:
+    with running_session(tmp_path, pipeline="relay", cache=tmp_path / "c") as rig:
         rig.put(scene(64, 48))
         rig.running()
         rig.until(lambda: not old.exists())

@@ -281,7 +281,7 @@ def test_a_worker_that_says_what_is_no_message_is_ended_and_told_of(caplog, said
 def test_a_mad_workers_word_ends_that_worker_and_no_more(tmp_path, monkeypatch):
     monkeypatch.setenv(mad_worker.SAYS, mad_worker.LONG)
     monkeypatch.setattr("bridge.workers.client.WORKER", mad_worker.__name__)
-    with running_session(tmp_path, pipeline="passthrough") as rig:
+    with running_session(tmp_path, pipeline="relay") as rig:
         rig.until(lambda: "it must be at most 4000 characters" in rig.session.status().error)
         monkeypatch.undo()
         rig.session._host.reload()
@@ -319,7 +319,7 @@ def test_the_user_is_told_both_versions_where_the_worker_is_of_another(
         f"it uses version {other_version.VERSION} of their messages, "
         f"this bridge version {VERSION}; restart the bridge, or reinstall spout-bridge"
     )
-    with running_session(tmp_path, pipeline="passthrough") as rig:
+    with running_session(tmp_path, pipeline="relay") as rig:
         rig.until(lambda: both in rig.session.status().error)
         rig.until(lambda: rig.session.status().restarts)
     assert both in caplog.text

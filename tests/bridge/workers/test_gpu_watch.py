@@ -28,7 +28,7 @@ def until(holds: Callable[[], bool]) -> None:
 def test_the_state_has_the_device_and_how_the_gpu_is_doing(monkeypatch, tmp_path):
     nvml = Nvml(monkeypatch, [WARM])
     monkeypatch.setattr(gpu_watch, "EVERY", 0.05)
-    with running_session(tmp_path, pipeline="passthrough") as rig:
+    with running_session(tmp_path, pipeline="relay") as rig:
         stop = rig.steady_input()
         rig.running()
         rig.until(lambda: rig.session.status().gpu_temperature == 61)

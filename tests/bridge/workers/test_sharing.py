@@ -212,7 +212,7 @@ def test_workers_start_on_the_machine_and_failed_starts_open_the_breaker(tmp_pat
         machines.append(StagedMachine(*given))
         return machines[-1]
 
-    with running_session(tmp_path, pipeline="passthrough", machine=made) as rig:
+    with running_session(tmp_path, pipeline="relay", machine=made) as rig:
         stop, (machine,) = rig.steady_input(), machines
         rig.running()
         assert [worker.pid for worker in machine.started] == [rig.session.status().worker]
