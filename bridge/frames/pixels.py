@@ -18,8 +18,9 @@ Fit: TypeAlias = Literal["cover", "contain", "stretch"]
 
 OPAQUE = 255
 PIXEL = "<u4"  # four bytes as one number, alpha the highest
-ALPHA = np.uint32(0xFF000000)  # also opaque black
+ALPHA, COLOUR = np.uint32(0xFF000000), np.uint32(0x00FFFFFF)  # ALPHA is also opaque black
 SKIPS = 2.3  # times more pixels, from which linear interpolation skips some: 1.5 a side uses all
+STRIP = 256 << 10  # bytes that several steps work on before the next ones, to stay in a cache
 
 
 def blank(width: int, height: int) -> Image:
@@ -29,17 +30,21 @@ def blank(width: int, height: int) -> Image:
     return image
 
 
-def fit(image: Image, width: int, height: int, how: Fit = "cover") -> Image:
-    """Scale an image to `width` x `height` pixels in one pass; the same object if it fits already.
+def fit(
+    image: Image, width: int, height: int, how: Fit = "cover", out: Image | None = None
+) -> Image:
+    """Scale an image to `width` x `height` pixels, into `out` if given; without it, the result is
+    the same object if it fits already.
 
     `cover` fills and crops to the centre, `contain` keeps everything and adds opaque black bars,
     `stretch` ignores the aspect ratio.
     """
-    if image.shape[:2] == (height, width):
-        return image
-    result = np.empty((height, width, 4), np.uint8)
-    fit_into(result, image, how)
-    return result
+    if out is None:
+        if image.shape[:2] == (height, width):
+            return image
+        out = np.empty((height, width, 4), np.uint8)
+    fit_into(out, image, how)
+    return out
 
 
 def fit_into(place: Image, image: Image, how: Fit = "cover") -> None:
@@ -63,34 +68,70 @@ def fit_into(place: Image, image: Image, how: Fit = "cover") -> None:
             bar.view(PIXEL)[:] = ALPHA
 
 
-def blend(under: Image, over: Image, amount: float) -> Image:
-    """Mix two images of the same size: 0 is exactly `under`, 1 exactly `over`."""
+def draw(out: Image, image: Image, how: Fit = "cover") -> None:
+    """`fit_into` with full alpha, in one pass; the image may be overwritten afterwards."""
+    if image.shape == out.shape:
+        np.bitwise_or(image.view(PIXEL), ALPHA, out=out.view(PIXEL))
+    elif image.size < out.size:
+        fit_into(out, opaque(image), how)
+    else:
+        fit_into(out, image, how)
+        np.bitwise_or(out.view(PIXEL), ALPHA, out=out.view(PIXEL))
+
+
+def blend(under: Image, over: Image, amount: float, out: Image | None = None) -> Image:
+    """Mix two images of the same size: 0 is exactly `under`, 1 exactly `over`; anything between is
+    a new image, in `out` if given.
+    """
     if amount <= 0:
         return under
     if amount >= 1:
         return over
     # cast: cv2's types say any array
-    return cast(Image, cv2.addWeighted(under, 1 - amount, over, amount, 0))
+    place = cast("cv2.Mat | None", out)
+    return cast(Image, cv2.addWeighted(under, 1 - amount, over, amount, 0, place))
 
 
-def darken(image: Image, amount: float) -> Image:
-    """Fade to black: 0 is exactly the image, 1 all black; alpha is unchanged."""
+def darken(image: Image, amount: float, out: Image | None = None) -> Image:
+    """Fade to black: 0 is exactly the image, 1 all black; alpha is unchanged. A new image, in `out`
+    if given, unless `amount` is 0.
+    """
     if amount <= 0:
         return image
-    table = np.round(np.arange(256) * (1 - min(amount, 1.0))).astype(np.uint8)
-    keep = np.arange(256, dtype=np.uint8)
-    # cast: cv2's types say any array
-    return cast(Image, cv2.LUT(image, np.stack([table, table, table, keep], -1)[None]))
+    out = np.empty_like(image) if out is None else out
+    if amount >= 1:
+        np.bitwise_and(image.view(PIXEL), ALPHA, out=out.view(PIXEL))
+        return out
+    rows = max(1, STRIP // (image.shape[1] * 4))
+    for top in range(0, image.shape[0], rows):
+        part, place = image[top : top + rows], out[top : top + rows]
+        # cast: cv2's types say Mat
+        cv2.convertScaleAbs(part, cast("cv2.Mat", place), 1 - amount)
+        alpha, pixels = ALPHA, place.view(PIXEL)
+        if not is_opaque(part):
+            alpha = np.bitwise_and(part.view(PIXEL), ALPHA)
+            np.bitwise_and(pixels, COLOUR, out=pixels)
+        np.bitwise_or(pixels, alpha, out=pixels)
+    return out
 
 
-def opaque(image: Image) -> Image:
-    """The image with full alpha; the same object if it already has that."""
-    # Four times as fast as checking each alpha: whole pixels, with alpha as their highest byte.
-    if int(np.bitwise_and.reduce(image.view("<u4"), axis=None)) >> 24 == OPAQUE:
+def opaque(image: Image, out: Image | None = None) -> Image:
+    """The image with full alpha: the same object if it already has that, else a new one, in `out`
+    if given.
+    """
+    if is_opaque(image):
         return image
-    result = image.copy()
-    result[..., 3] = OPAQUE
-    return result
+    out = np.empty_like(image) if out is None else out
+    np.bitwise_or(image.view(PIXEL), ALPHA, out=out.view(PIXEL))
+    return out
+
+
+def is_opaque(image: Image) -> bool:
+    """Whether every alpha is full."""
+    # Four times as fast as checking each alpha: whole pixels, with alpha as their highest byte. If
+    # any is not full, the first row mostly shows it.
+    pixels = image.view(PIXEL)
+    return all(np.bitwise_and.reduce(part, axis=None) >= ALPHA for part in (pixels[:1], pixels))
 
 
 def is_black(image: Image) -> bool:

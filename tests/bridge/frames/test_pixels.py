@@ -1,4 +1,4 @@
-"""Images scaled: as exact as slower ways, into any memory."""
+"""Images scaled, made opaque, darkened: as exact as slower ways, into any memory."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.frames.pixels import fit, fit_into
+from bridge.frames.pixels import blend, darken, draw, fit, fit_into, is_opaque, opaque
 
 HOWS = ("cover", "contain", "stretch")
 SIDES = st.integers(1, 60)
@@ -104,6 +104,20 @@ def test_nothing_moves_sideways(w, h, width, height, how):
         assert abs(made[..., place].mean() - 127.5) <= 1 + pixel
 
 
+@given(SIDES, SIDES, SIDES, SIDES, st.sampled_from(HOWS), st.integers(0, 3))
+def test_an_image_drawn_is_the_fitted_one_with_full_alpha(w, h, width, height, how, seed):
+    image = noise(w, h, seed)
+    if seed:
+        image[..., 3] = 255
+    out = np.full((height, width, 4), 9, np.uint8)
+    before = image.copy()
+    draw(out, image, how)
+    assert (image == before).all()
+    assert is_opaque(out)
+    assert (out == opaque(fit(image, width, height, how))).all() or seed == 0
+    assert (out[..., :3] == fit(image, width, height, how)[..., :3]).all()
+
+
 @given(SIDES, SIDES, SIDES, SIDES, st.sampled_from(HOWS))
 def test_it_scales_into_part_of_an_image_and_nowhere_else(w, h, width, height, how):
     around = np.full((height + 2, width + 2, 4), 3, np.uint8)
@@ -111,3 +125,55 @@ def test_it_scales_into_part_of_an_image_and_nowhere_else(w, h, width, height, h
     assert (around[1:-1, 1:-1] == fit(noise(w, h), width, height, how)).all()
     around[1:-1, 1:-1] = 3
     assert (around == 3).all()
+
+
+def test_results_go_into_the_memory_that_is_given():
+    one, other, out = noise(30, 20), noise(30, 20, 1), np.empty((20, 30, 4), np.uint8)
+    assert fit(one, 30, 20, out=out) is out
+    assert (out == one).all()
+    for change in (
+        lambda into: opaque(one, into),
+        lambda into: blend(one, other, 0.3, into),
+        lambda into: darken(one, 0.3, into),
+        lambda into: darken(one, 1, into),
+    ):
+        result = change(out)
+        assert np.shares_memory(result, out)
+        assert (result == change(None)).all()
+    assert opaque(opaque(one), out) is not out
+
+
+def test_opaque_sees_any_single_pixel():
+    image = noise(90, 70)
+    image[..., 3] = 255
+    assert is_opaque(image)
+    draw_of = np.random.default_rng(2)
+    for row, column in [(0, 0), (69, 89), *zip(*draw_of.integers(0, 70, (2, 30)), strict=True)]:
+        image[row, column, 3] = draw_of.integers(0, 255)
+        assert not is_opaque(image)
+        made = opaque(image)
+        assert is_opaque(made)
+        assert (made[..., :3] == image[..., :3]).all()
+        image[row, column, 3] = 255
+
+
+@given(st.floats(0, 1, exclude_min=True))
+def test_every_value_is_darkened_within_one_step(amount):
+    values = np.zeros((2, 256, 4), np.uint8)
+    values[..., :3] = np.arange(256)[None, :, None]
+    values[0, :, 3], values[1, :, 3] = 255, np.arange(256)
+    made = darken(values, amount)
+    assert (made[..., 3] == values[..., 3]).all()
+    assert np.abs(made[..., :3] - values[..., :3] * (1 - amount)).max() <= 0.5 + 1e-4
+    assert (np.diff(made[0, :, 0].astype(int)) >= 0).all()
+
+
+def test_darkening_takes_an_image_in_any_part():
+    whole = noise(700, 300)  # larger than what is done at once
+    whole[:150, :, 3] = 255
+    plain = np.round(whole * 0.75).astype(int)
+    made = darken(whole, 0.25)
+    assert np.abs(made[..., :3].astype(int) - plain[..., :3]).max() <= 1
+    assert (made[..., 3] == whole[..., 3]).all()
+    part = whole[7:200, 30:400]
+    assert (darken(part, 0.25) == made[7:200, 30:400]).all()
