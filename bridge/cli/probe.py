@@ -187,16 +187,18 @@ class Receiver:
 
 def probe(
     given: str, shown: str, width: int, height: int, seconds: float,
-    fps: float = FPS, pid: int = 0,
+    fps: float = FPS, pid: int = 0, settle: float = SETTLE,
 ) -> Seen:  # fmt: skip
-    """Send and receive for so long; TimeoutError if the bridge shows nothing."""
+    """Send and receive for so long, after `settle` seconds that do not count; TimeoutError if the
+    bridge shows nothing.
+    """
     writer, image = RingWriter(given, width, height), draw("probe", width, height, 0)
     try:
         writer.write(image, perf_counter(), 0)
         receiver = Receiver(shown)
         try:
             _until_shown(receiver)
-            seen = _exchange(writer, receiver, image, fps, seconds, pid)
+            seen = _exchange(writer, receiver, image, fps, seconds, pid, settle)
         finally:
             receiver.close()
         seen.memcpy = memcpy(width, height)
@@ -217,44 +219,53 @@ def _until_shown(receiver: Receiver) -> None:
 
 
 def _exchange(
-    writer: RingWriter, receiver: Receiver, image: Image, fps: float, seconds: float, pid: int
+    writer: RingWriter,
+    receiver: Receiver,
+    image: Image,
+    fps: float,
+    seconds: float,
+    pid: int,
+    settle: float,
 ) -> Seen:
-    sent: dict[int, float] = {}  # frames that have not arrived
-    seen, number, last, cost = Seen(), 0, 0.0, None
+    """Frames sent before or after the counted seconds only keep the bridge busy as during them."""
+    sent: dict[int, float] = {}  # counted frames that have not arrived
+    seen, number, last = Seen(), 0, 0.0
     period = 1 / fps if fps else float("inf")
-    start = perf_counter() + SETTLE
-    end, due = start + seconds, start - SETTLE + period
+    due = perf_counter() + period
+    start = perf_counter() + settle
+    end = start + seconds
 
-    def receive() -> bool:
-        nonlocal last
-        if not receiver.look():
-            return False
+    def step() -> None:
+        nonlocal number, due, last
         now = perf_counter()
-        began = sent.pop(read_counter(receiver.image) or 0, 0.0)
-        if began >= start:
-            seen.delays.append(now - began)
-        if last >= start:
-            seen.gaps.append(now - last)
-        last = now
-        return True
-
-    while (now := perf_counter()) < end:
-        if cost is None and pid and now >= start:
-            cost = Cost(pid)
         if now >= due:
             number += 1
             write_counter(image, number)
-            sent[number] = began = perf_counter()
+            began = perf_counter()
+            if start <= began < end:
+                seen.sent += 1
+                sent[number] = began
             writer.write(image, began, number)
-            seen.sent += began >= start
             due = max(due + period, perf_counter())  # after a stall nothing is caught up
-        elif not receive():
+        elif receiver.look():
+            now = perf_counter()
+            if began := sent.pop(read_counter(receiver.image) or 0, None):
+                seen.delays.append(now - began)
+            if last >= start and now < end:
+                seen.gaps.append(now - last)
+            last = now
+        else:
             time.sleep(max(0.0, min(GLANCE, due - now)))
+
+    while perf_counter() < start:
+        step()
+    cost = Cost(pid) if pid else None
+    while perf_counter() < end:
+        step()
     if cost:
         seen.bridge, seen.worker = cost.shares()
     while sent and perf_counter() < end + LATE:
-        if not receive():
-            time.sleep(GLANCE)
+        step()
     return seen
 
 
