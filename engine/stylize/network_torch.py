@@ -29,6 +29,9 @@ class TorchGenerator:
         result = self._network(pixels.permute(2, 0, 1)[None].float(), look)
         return result[0].permute(1, 2, 0).contiguous().cpu().numpy()
 
+    def close(self) -> None:
+        """See `Generator`."""
+
     def _network(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         """The graph's layers, one by one: `tests/engine/stylize/graph.py` explains their cells."""
         looks = F.linear(style, self._weights["style/weight"], self._weights["style/bias"])

@@ -90,8 +90,9 @@ class Stylize:
         }
 
     def close(self) -> None:
-        """End the threads that read references and draw recipes."""
+        """End the threads that read references, draw recipes and make networks."""
         self._looks.close()
+        self._generator.close()
 
     def _style(self, image: Image, look: Array, scale: float) -> Array:
         """From the input's own style (0) to the look (1) and beyond."""

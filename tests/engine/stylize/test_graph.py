@@ -48,11 +48,12 @@ def style(prompt: str) -> np.ndarray:
 
 @pytest.mark.parametrize(("width", "height"), rest_slow(SIZES, 3))
 def test_it_paints_what_the_packages_network_paints(width, height):
-    ours, theirs = OnnxGenerator(), of_the_package()
+    ours, theirs = OnnxGenerator(threads=lambda: 1), of_the_package()
     for image in (textured(width, height), noise(width, height), edges(width, height)):
         for look in (style("starry night"), style("gold circles")):
             wanted = theirs(image, look)
             assert np.abs(ours(image, look).astype(int) - wanted).max() <= 1
+    ours.close()
 
 
 def test_the_files_are_those_that_the_script_writes():
@@ -65,6 +66,13 @@ def test_the_weights_for_other_frameworks_are_those_of_the_graph():
     assert epsilon == epsilon_too
     assert found.keys() == wanted.keys()
     assert all(np.array_equal(found[name], value) for name, value in wanted.items())
+
+
+def test_more_threads_paint_the_same_bytes():
+    image = textured(160, 96)
+    one, two = (OnnxGenerator(threads=lambda count=count: count) for count in (1, 2))
+    assert np.array_equal(one(image, style("fire")), two(image, style("fire")))
+    assert (one.name, two.name) == ("onnxruntime fp32", "onnxruntime fp32, 2 threads")
 
 
 def test_it_runs_where_the_package_onnx_is_not_installed():

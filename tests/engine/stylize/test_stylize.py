@@ -412,6 +412,23 @@ def test_openvino_paints_nearly_the_same(rig):
     assert np.abs(ours.astype(int) - theirs).mean() < 4
 
 
+@pytest.mark.skipif(find_spec("openvino") is None, reason="the extra `openvino` is not installed")
+def test_openvino_paints_a_new_size_at_once_and_then_by_a_network_for_that_size(rig):
+    style, painter = Encoder()(draw(read("starry night"))), generator("openvino")
+    for width, height in ((160, 96), (96, 160)):
+        image = textured(width, height)
+        first = painter(image, style).astype(int)
+        assert first.shape == (height, width, 3)
+        for _ in range(2000):  # some 20 s
+            again = painter(image, style)
+            if painter._fixed.key[0] == (height, width):
+                break
+            time.sleep(0.01)
+        assert painter._fixed.key[0] == (height, width)
+        assert np.abs(first - again).mean() < 1
+    painter.close()
+
+
 @pytest.mark.parametrize("backend", ["torch", "openvino"])
 def test_a_missing_extra_is_said(backend):
     if find_spec(backend) is None:
