@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import ceil, floor
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -20,6 +21,7 @@ from bridge.control.bridge_api import Action
 from bridge.downloads.weights import MissingWeights, Silence
 from bridge.frames.encode import png
 from bridge.frames.frame import Frame
+from bridge.playout.delay import longest
 from bridge.playout.fallback import HOLD
 from bridge.playout.guides import GuideInput, GuideInputs
 from bridge.playout.output import OutputClock
@@ -41,7 +43,7 @@ from bridge.state.missed import Missed
 from bridge.state.named_files import LATER, NamedFiles
 from bridge.state.restore import Restore
 from bridge.state.status import Counters, EngineState, Status
-from bridge.state.store import ParameterStore, UnusableError
+from bridge.state.store import ParameterError, ParameterStore, UnusableError
 from bridge.system.faults import Faults
 from bridge.system.paths import bare, meant
 from bridge.transports import (
@@ -288,6 +290,7 @@ class Session:
         self.counters.input_rate.tick(frame.time)
         for link in self._host.links:
             link.inbox.put(frame)
+        self._input.took(frame)
         self._clock.input_came()
 
     def _period(self) -> float:
@@ -490,6 +493,7 @@ class Session:
 
     def _ends_told(self, link: WorkerClient | None) -> dict[str, Any]:
         """The part of `Status` about source, sink and output clock."""
+        least, most = self._delays()
         return {
             "input": self._input_state(link),
             "input_problem": self._receiving.problem or self._receiving.silence,
@@ -498,6 +502,8 @@ class Session:
             **{f"{guide.role}_input": guide.condition for guide in self._guides.each},
             "sink": self._sending.status,
             "stuck": sum(end.stuck for end in self._ends),
+            "delay_least": least,
+            "delay_most": most,
             "dropped_output": self._clock.dropped,
             "dropped_send": self._clock.outbox.dropped,
         }
@@ -522,6 +528,7 @@ class Session:
             or self._awaited.told
             or self._missed.told
             or self._alarm_problem
+            or self._late()
             or _problems(link)
         )
 
@@ -532,6 +539,14 @@ class Session:
             which = " and ".join(f"the {guide.role} {guide.wanted}" for guide in asked)
             return f"T{which[1:]} {'has' if len(asked) == 1 else 'have'} no effect: {why}."
         return " ".join(guide.trouble for guide in self._guides.each).strip()
+
+    def _late(self) -> str:
+        """That frames come later than the delay allows, in a sentence; else empty."""
+        delay, (least, most) = cast(float, self.store.snapshot.values["delay"]), self._delays()
+        if not 0 < delay < least:
+            return ""
+        cure = f"set {least:g} or more, or 0" if least <= most else "set 0"
+        return f"Frames take longer than the delay of {delay:g} ms; {cure}."
 
     def _resumed(self, now: float) -> str:
         """What was or was not restored over the command line; shown for a while."""
@@ -605,10 +620,14 @@ class Session:
         LoRA for another network, not enough memory, missing files. Runs in the setter's thread; may
         wait for a disk.
         """
+        if setter.kind in LOOKED:
+            return {}
+        if why := self._delay_impossible(changes):
+            raise ParameterError({"delay": why})
         link = self._host.current
         row = link.row if link else self._catalog.rows[self._first]
         concerned = [name for name in changes if name == "size" or name in row.load.model_fields]
-        if setter.kind in LOOKED or not concerned:
+        if not concerned:
             return {}
         old = self.store.snapshot.values
         new = {**old, **changes}
@@ -636,6 +655,30 @@ class Session:
         if had_all and (lack := self.weights.lack(row, after)):
             return {cause(lambda load, _: self.weights.lack(row, load)): str(lack)}
         return {}
+
+    def _delay_impossible(self, changes: Mapping[str, Value]) -> str:
+        """Why the changes' delay is impossible now, in a sentence; empty if it is possible."""
+        delay = cast(float, changes.get("delay", 0.0))  # its kind
+        least, most = self._delays()
+        if 0 < delay < least:
+            return f"delay {delay:g}: the least possible now is {least:g} ms; or set 0."
+        if delay > most:
+            return f"delay {delay:g}: the longest that fits into memory now is {most:g} ms."
+        return ""
+
+    def _delays(self) -> tuple[float, float]:
+        """The least and the longest constant delay possible now, in ms. Without an input, and
+        before its first frame, nothing is known to be impossible.
+        """
+        link, frame, rates = self._host.current, self._receiving.newest, self.counters
+        width, height = (link.size if link else None) or (0, 0)
+        most = min(
+            longest(width * height * 4, rates.engine_rate.value),
+            longest(frame.image.nbytes if frame else 0, rates.input_rate.value),
+        )
+        least = 0.0 if link and link.invents else self._clock.least_delay
+        highest = self.store.specs["delay"].maximum or 0.0
+        return float(ceil(least * 1e3)), float(floor(min(most * 1e3, highest)))
 
     def _too_much(self, row: PipelineRow, load: Load, size: str) -> str:
         """Why a pipeline does not fit into memory now at a size; empty if it does."""

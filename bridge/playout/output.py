@@ -14,7 +14,7 @@ and the newest wins. If no message came, a look every `HELD` seconds finds what 
 import threading
 from collections.abc import Callable, Mapping
 from time import perf_counter, sleep
-from typing import Protocol
+from typing import Protocol, cast
 
 from bridge.frames.frame import Frame, Image
 from bridge.frames.pixels import Fit, blank, blend, darken, fit, is_black, opaque
@@ -50,7 +50,12 @@ class Scene(Protocol):
 
     @property
     def newest_input(self) -> Frame | None:
-        """The newest received frame; None before the first."""
+        """The newest received frame that is due after the delay; None before the first."""
+        ...
+
+    @property
+    def input_due(self) -> float | None:
+        """When another one will be due (perf_counter, seconds); None if none waits."""
         ...
 
     @property
@@ -121,6 +126,12 @@ class OutputClock:
         """Generated frames that were never shown."""
         return self._pickup.dropped
 
+    @property
+    def least_delay(self) -> float:
+        """The least constant delay possible now, in seconds; 0 before the first frame."""
+        longest = self._pickup.latencies.most(perf_counter())
+        return longest + self._period if longest else 0.0
+
     def start(self) -> None:
         """Start ticking."""
         self._thread.start()
@@ -168,8 +179,11 @@ class OutputClock:
     def due(self, now: float) -> float:
         """When the next tick is due if nothing arrives."""
         times = [self._ticked + HELD, self._expires]
-        if (frame := self._pickup.next_due(self._scene.link, now)) is not None:
+        delay = cast(float, self._scene.values["delay"]) / 1e3  # its kind
+        if (frame := self._pickup.next_due(self._scene.link, now, delay=delay)) is not None:
             times.append(frame)
+        if delay and self._shows_input and (due := self._scene.input_due) is not None:
+            times.append(due)
         replaced = self._other is not None and (self.needy or self._aside > 0)
         if replaced or any(0 < level < 1 for level in (self._level, self._away, self._aside)):
             times.append(self._ticked + self._period)
@@ -203,7 +217,8 @@ class OutputClock:
             self._new_at, self._owes_since = now, None
         self._ticked, self._expires = now, float("inf")
         controls = OutputParameters.model_construct(None, **_own(self._scene.values))
-        slot = self._pickup.take(self._scene.link, now, newest=newest)
+        delay = controls.delay / 1e3
+        slot = self._pickup.take(self._scene.link, now, newest=newest, delay=delay)
         if slot is not None:
             self._keep(slot, now)
         fresh = slot is not None

@@ -1,10 +1,13 @@
 """What can be shown beside generated frames: the input, the fallback, the test card."""
 
 from collections.abc import Mapping
+from time import perf_counter
+from typing import cast
 
 from bridge.downloads.weights import Weights
 from bridge.frames.frame import Frame, Image
 from bridge.frames.pixels import fit, opaque
+from bridge.playout.delay import DelayedInput
 from bridge.playout.fallback import CARD, FILE, HOLD, Clip, Fallback, Numbered, Spare, nothing
 from bridge.playout.output import Scene
 from bridge.playout.receive import Receiving
@@ -28,10 +31,30 @@ class Input:
     def __init__(self, receiving: Receiving, store: ParameterStore) -> None:
         self._receiving = receiving
         self._store = store
+        self._delayed = DelayedInput()
 
     def newest(self) -> Frame | None:
         """The newest frame; None before the first."""
         return self._receiving.newest
+
+    def took(self, frame: Frame) -> None:
+        """A frame was received. Called in the receiving thread."""
+        self._delayed.put(frame, self._delay)
+
+    def shown(self) -> Frame | None:
+        """The newest frame that is due after the delay; None before the first. The output clock's
+        thread.
+        """
+        return self._delayed.shown(perf_counter(), self._delay)
+
+    def due(self) -> float | None:
+        """When another one will be due (perf_counter, seconds); None if none waits."""
+        return self._delayed.due(self._delay)
+
+    @property
+    def _delay(self) -> float:
+        """Seconds."""
+        return cast(float, self._store.snapshot.values["delay"]) / 1e3  # its kind
 
     def there(self) -> bool:
         """Whether it is a real source; the demo counts if video mode is chosen explicitly."""
@@ -70,7 +93,11 @@ class Show(Scene):
 
     @property
     def newest_input(self) -> Frame | None:
-        return self._input.newest()
+        return self._input.shown()
+
+    @property
+    def input_due(self) -> float | None:
+        return self._input.due()
 
     @property
     def stuck(self) -> bool:

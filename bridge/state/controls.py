@@ -23,6 +23,15 @@ class OutputParameters(Parameters):
     black_fade: float = control(
         0.5, "Duration of the fade to black.", minimum=0, maximum=60, unit="s", page="Show"
     )
+    delay: float = control(
+        0.0,
+        "Time from input to output, from `delay_least` to `delay_most`; 0: as short as possible.",
+        minimum=0,
+        maximum=10_000,
+        unit="ms",
+        page="Show",
+        by_pattern=False,
+    )
     on_loss: Literal["hold", "passthrough", "card"] = control(
         "hold", "What to show after `hold_s` without a new frame.", page="Show"
     )

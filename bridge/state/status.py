@@ -65,6 +65,12 @@ class Status:
         0.0, "Time from a frame received to its result shown, median.", "ms", "gauge"
     )
     latency_p95: float = status_field(0.0, "The same, 95th percentile.", "ms", "gauge")
+    delay_least: float = status_field(
+        0.0, "Least `delay` possible: the longest latency of the last seconds.", "ms", "gauge"
+    )
+    delay_most: float = status_field(
+        0.0, "Longest `delay` for which the frames fit into memory.", "ms", "gauge"
+    )
     block_time: float = status_field(0.0, "Time the engine takes for one block.", "ms", "gauge")
     input_age: float = status_field(0.0, "Time since the last frame was received.", "s", "gauge")
     input: str = status_field(

@@ -1,0 +1,115 @@
+"""Constant delay through a running bridge: exact for every frame, and refused where impossible."""
+
+import json
+import socket
+import urllib.error
+from itertools import pairwise
+from time import perf_counter
+
+import numpy as np
+import pytest
+from pythonosc.osc_message import OscMessage
+
+from bridge.state.store import ParameterError
+from tests.support.bridge import running
+from tests.support.rig import running_session, scene
+
+PAINTER = {"pipeline": "painter", "output_fps": 60.0}
+
+
+def shown(rig, since):
+    """When each new frame was sent after that moment, and how long after its input."""
+    seen = [one for one in rig.place.seen if one.time > since]
+    new = [b for a, b in pairwise(seen) if b.frame.index != a.frame.index]
+    return [(one.time, one.time - one.frame.time) for one in new]
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.parametrize("on_arrival", [True, False])
+def test_blocks_that_take_ever_another_time_are_shown_at_a_constant_delay(tmp_path, on_arrival):
+    load = {"frames": 12, "shortest": 0.4, "longest": 0.52}
+    with running_session(tmp_path, load=load, on_arrival=on_arrival, **PAINTER) as rig:
+        stop = rig.steady_input()
+        rig.running()
+        rig.until(lambda: rig.session._host.current.block.made >= 4)
+        status = rig.session.status()
+        assert 800 < status.delay_least < status.delay_most == 10_000
+        delay = status.delay_least + 200
+        rig.session.store.update({"delay": delay})
+        begun = perf_counter()
+        rig.until(lambda: len(shown(rig, begun + delay / 1e3)) >= 40)
+        stop()
+        delays = sorted(late for _, late in shown(rig, begun + delay / 1e3))
+        assert delays[0] >= delay / 1e3 - 0.001, "never early"
+        assert delays[len(delays) // 2] <= delay / 1e3 + 1 / 60 + 0.005
+        assert rig.session.status().dropped_output == 0
+
+
+@pytest.mark.slow
+def test_the_input_of_a_bypass_is_as_late(tmp_path):
+    with running_session(tmp_path, on_arrival=True, **PAINTER) as rig:
+        rig.session.store.update({"bypass": True})
+        stop = rig.steady_input()
+        rig.running()
+        rig.until(lambda: rig.session.status().delay_least > 0)
+        rig.session.store.update({"delay": 1000.0})
+        begun = perf_counter()
+        marked = np.full((48, 64, 4), 200, np.uint8)
+        rig.put(marked)
+        put = perf_counter()
+        rig.wait(lambda frame: bool((frame.image[..., :3] == 200).all()))
+        assert perf_counter() - put >= 0.99
+        rig.session.store.update({"delay": 0.0})
+        rig.put(scene(64, 48, 99))
+        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 99)))
+        assert perf_counter() - begun < 20
+        stop()
+
+
+@pytest.mark.slow
+def test_an_impossible_delay_is_refused_at_every_door_with_the_least_that_holds(tmp_path):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ears:
+        ears.bind(("127.0.0.1", 0))
+        ears.settimeout(20)
+        more = ("--source", "demo:", "--sink", "null:", "--pipeline", "stylize")
+        with running(tmp_path, *more) as bridge:
+            bridge.osc("/bridge/subscribe", ears.getsockname()[1])
+            state = bridge.until(lambda state: state["delay_least"] > 0)
+            with pytest.raises(urllib.error.HTTPError) as refusal:
+                bridge.ask("parameters", {"delay": 1}, "PATCH")
+            assert refusal.value.code == 422
+            told = json.load(refusal.value)
+            assert "delay 1: the least possible now is" in json.dumps(told)
+            bridge.osc("/bridge/delay", 1.0)
+            while "the least possible now is" not in str(OscMessage(ears.recv(1 << 16)).params):
+                pass
+            bridge.osc("/bridge/delay", 5000.0)
+            while (heard := OscMessage(ears.recv(1 << 16))).params != [5000.0]:
+                assert heard.address != "/bridge/delay" or heard.params == [0.0], "what held"
+            bridge.ask("parameters", {"delay": 0}, "PATCH")
+            assert state["delay_most"] > 1000
+
+
+def test_a_delay_restored_or_set_before_the_first_frame_is_accepted(tmp_path):
+    with running_session(tmp_path, on_arrival=True) as rig:
+        rig.session.store.update({"delay": 50.0})
+        assert rig.session.status().delay_least == 0
+        assert rig.session.store.snapshot.values["delay"] == 50.0
+
+
+@pytest.mark.slow
+def test_a_delay_that_became_too_short_is_told_and_nothing_is_lost(tmp_path):
+    load = {"frames": 4, "shortest": 0.2, "longest": 0.2}
+    with running_session(tmp_path, load=load, on_arrival=True, **PAINTER) as rig:
+        rig.session.store.update({"delay": 100.0})
+        stop = rig.steady_input()
+        rig.running()
+        rig.until(lambda: "set" in rig.session.status().error)
+        assert "Frames take longer than the delay of 100 ms" in rig.session.status().error
+        with pytest.raises(ParameterError, match="the least possible now is"):
+            rig.session.store.update({"delay": 110.0})
+        assert rig.session.status().dropped_output == 0
+        rig.session.store.update({"delay": 0.0})
+        rig.until(lambda: not rig.session.status().error)
+        stop()
