@@ -5,8 +5,8 @@ from statistics import median
 
 from bridge.playout.delay import Latencies, Line
 from bridge.playout.pacer import Pacer
-from bridge.workers.client import Block, WorkerClient
-from engine.ipc.ring import RingReader, Slot
+from bridge.workers.client import Block, Frames, WorkerClient
+from engine.ipc.ring import Slot
 
 
 class Pickup:
@@ -87,7 +87,7 @@ class Pickup:
                 self.line.put(slot, self._clocked(slot, link.block, self._arrived(1, now)))
         return delayed
 
-    def _next(self, ring: RingReader) -> Slot | None:
+    def _next(self, ring: Frames) -> Slot | None:
         """The next frame in the ring; those that it has lost are counted."""
         before = ring.dropped
         slot = ring.next()

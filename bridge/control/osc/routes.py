@@ -61,13 +61,15 @@ def _former(specs: Iterable[ParameterSpec]) -> dict[str, str]:
 
 def faders(desk: BridgeApi) -> dict[bytes, tuple[str, ParameterSpec]]:
     """Address and parameter by the bytes of a message before its value, if that value is a float
-    that holds as it was sent while it is in the range.
+    that holds as it was sent whenever it is in the range.
     """
     old = former(desk)
     return {
         encoded(address, 0.0)[: -FLOAT.size]: (address, spec)
         for address, spec in addresses(desk.store.specs.values()).items()
-        if spec.kind is Kind.FLOAT and not spec.looks and not spec.draws and address not in old
+        if spec.kind is Kind.FLOAT
+        and not (spec.looks or spec.judged or spec.draws)
+        and address not in old
     }
 
 
