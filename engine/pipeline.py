@@ -4,7 +4,7 @@ A pipeline is built once with its `Load`, then called once per block by the engi
 from the same thread. It knows nothing about OSC, HTTP, Spout or the output clock.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -31,7 +31,8 @@ class Context:
     under its family's name, the next of that family need not load again. `cache` is a folder for
     what is faster the second time, or None. `trying(what)` reports what the process may die of now,
     and "" once it held. `stopping(call)` has `call` made, by another thread, when the process is
-    asked to end: it may be killed soon after.
+    asked to end: it may be killed soon after. `dismissed` are the ids of processes that were ended
+    on request: their end says nothing about what they were trying.
     """
 
     assets: Path
@@ -43,6 +44,7 @@ class Context:
     cache: Path | None = None
     trying: Callable[[str], None] = lambda what: None
     stopping: Callable[[Callable[[], None]], None] = lambda call: None
+    dismissed: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ log = logging.getLogger(__name__)
 WORKER = "engine.worker"  # the module that a worker's process runs
 SILENCE = 3.0  # seconds without a message beyond a worker's own limit until it counts as hung
 LOG_LINES = 200
+DISMISSED = 32  # ended workers that are remembered
 LAST_WORDS = 0.3  # seconds to read a dead worker's last output
 HELD = 1.0  # seconds that its pipe is read after its death; others holding it write nothing more
 LINES_A_SECOND = 200  # of a worker that go into the bridge's own log
@@ -121,7 +122,8 @@ def not_loaded(orders: WorkerConfig, runs: WorkerConfig, why: str) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerPlace:
     """Where a worker runs: the machine's folders and which of its GPUs; with `cpu`, none. A worker
-    that is not `in_process` is a thread of the bridge.
+    that is not `in_process` is a thread of the bridge. `dismissed` has the process ids of the last
+    workers that a user had ended, which say nothing about what they were trying.
     """
 
     assets: Path
@@ -131,6 +133,7 @@ class WorkerPlace:
     gpu: int | None = None
     cpu: bool = False
     cache: Path | None = None
+    dismissed: deque[int] = field(default_factory=lambda: deque[int](maxlen=DISMISSED))
 
 
 @dataclass(slots=True)
@@ -366,6 +369,8 @@ class WorkerClient:
         if self._process and not self.gone:
             self._killed = True
             self.asked_to_die = self.asked_to_die or asked
+            if asked:
+                self._place.dismissed.append(self.pid)
             if self._launched:
                 with suppress(psutil.Error):
                     self._launched.kill()
@@ -419,7 +424,7 @@ class WorkerClient:
         return BridgeHello(
             version=VERSION, worker=self._serial, assets=str(place.assets),
             models=str(place.models), more_models=tuple(map(str, place.more_models)),
-            cache=str(place.cache or ""),
+            cache=str(place.cache or ""), dismissed=tuple(place.dismissed),
         )  # fmt: skip
 
     def _load(self, orders: WorkerConfig) -> LoadPipeline:

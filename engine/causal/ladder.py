@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -71,12 +71,16 @@ class Record:
     Each rung is `trying`, with the process that tries it, `works`, or `failed`, with the reason.
     """
 
-    def __init__(self, folder: Path | None, about: Mapping[str, str]) -> None:
-        """`folder` is created when needed; without one the record lasts as long as this process."""
+    def __init__(
+        self, folder: Path | None, about: Mapping[str, str], dismissed: Collection[int] = ()
+    ) -> None:
+        """`folder` is created when needed; without one the record lasts as long as this process.
+        No rung is blamed for the end of the processes `dismissed`.
+        """
         named = json.dumps(about, sort_keys=True)
         digest = hashlib.sha256(named.encode()).hexdigest()[:16]
         self.file = folder / f"{digest}.json" if folder else None
-        self._about = dict(about)
+        self._about, self._dismissed = dict(about), dismissed
         self._writing = threading.Lock()
         self._known = self._read()
 
@@ -85,7 +89,8 @@ class Record:
         entry = self._known.get(str(rung), {})
         if entry.get("state") == "failed":
             return str(entry.get("why", "")) or "it failed"
-        if entry.get("state") == "trying" and not _runs(entry):
+        tried = entry.get("state") == "trying" and entry.get("pid") not in self._dismissed
+        if tried and not _runs(entry):
             return "the engine died on it"
         return ""
 
@@ -167,8 +172,9 @@ class Ladder:
             self._trying(str(self.rung) if written else "")
 
     def stop(self) -> None:
-        """The process was asked to end: its end says nothing about the rung. Any thread."""
+        """The process ends for another reason: its end says nothing about the rung. Any thread."""
         self._record.forget(self.rung)
+        self._trying("")
 
     def held(self) -> None:
         """A block was made on this rung."""
@@ -185,6 +191,8 @@ class Ladder:
         """
         words = str(error).strip() or "no reason given"
         why = f"{type(error).__name__}: {words.splitlines()[0]}"
+        if short_of_memory(error):
+            self.stop()
         if not self.has_lower or short_of_memory(error) or is_cuda_error(error):
             raise error
         traceback.print_exception(error)  # into the bridge's log

@@ -53,7 +53,7 @@ class CausalPipeline:
         self._schedule = Schedule(self.spec.shift)
         self._embedding: Tensor | None = None
         self._reader = ImageReader(lane(device))
-        record = Record(context.cache, about(device, parts.spec.id))
+        record = Record(context.cache, about(device, parts.spec.id), context.dismissed)
         self._ladder = Ladder(rungs(load, device), record, context.trying)
         context.stopping(self._ladder.stop)
         self._runs = Runs(parts, self._assets, self._ladder, context.progress, self._fits_beside)
@@ -268,6 +268,7 @@ class CausalPipeline:
         embedding, changed = self._prompts.now()
         while embedding is None:
             if not self._prompts.arriving:
+                self._ladder.stop()
                 raise ValueError(" ".join(self._prompts.problems) or "No prompt could be encoded.")
             sleep(GLANCE)
             embedding, changed = self._prompts.now()

@@ -211,6 +211,7 @@ class ParameterSnapshot:
 class BridgeHello:
     """The bridge's first message. `worker` is the worker's number, used to name its rings. The
     folders are on the machine where the worker runs; all later messages are values only.
+    `dismissed` are the process ids of workers that a user had ended.
     """
 
     version: int
@@ -219,6 +220,7 @@ class BridgeHello:
     models: str
     more_models: tuple[str, ...]
     cache: str
+    dismissed: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -609,6 +611,10 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(map(_exactly(str), _list(value)))
 
 
+def _numbers(value: object) -> tuple[int, ...]:
+    return tuple(map(_exactly(int), _list(value)))
+
+
 def _texts_by_name(value: object) -> Mapping[str, str]:
     values = _object(value)
     if not {*map(type, values.values())} <= {str}:
@@ -635,6 +641,7 @@ READERS: dict[object, Callable[[object], object]] = {
     str: _exactly(str),
     Exit: _exit,
     tuple[str, ...]: _texts,
+    tuple[int, ...]: _numbers,
     Mapping[str, str]: _texts_by_name,
     Mapping[str, Value]: _values,
     Mapping[str, Any]: _object,

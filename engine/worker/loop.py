@@ -231,6 +231,7 @@ class Worker:
             cache=Path(self._hello.cache) if self._hello.cache else None,
             trying=self._trying,
             stopping=self._stopping,
+            dismissed=self._hello.dismissed,
         )
         self._agree(order.load_s)
         with self._watchdog.within(order.load_s):

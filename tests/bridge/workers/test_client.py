@@ -34,7 +34,9 @@ from tests.support.rig import running_session, scene
 
 HOG, SOW, BOAR = HOGS
 LONGLIVE = CATALOG["longlive"]
-HELLO = BridgeHello(version=VERSION, worker=1, assets="a", models="m", more_models=(), cache="c")
+HELLO = BridgeHello(
+    version=VERSION, worker=1, assets="a", models="m", more_models=(), cache="c", dismissed=()
+)
 REQUEST = FrameRequest(count=0)
 
 
@@ -323,3 +325,20 @@ def test_the_user_is_told_both_versions_where_the_worker_is_of_another(
         rig.until(lambda: both in rig.session.status().error)
         rig.until(lambda: rig.session.status().restarts)
     assert both in caplog.text
+
+
+@pytest.mark.slow
+def test_a_worker_is_told_which_ones_before_it_a_user_ended(tmp_path):
+    """So that what they were trying is not held against it; a crash is."""
+    with running_session(tmp_path, CATALOG, pipeline="painter") as rig:
+        host, ended = rig.session._host, []
+        for asked in (True, False, True):
+            rig.until(lambda: host.current and host.current.loaded, 60)
+            link = host.current
+            assert [*link._hello().dismissed] == ended
+            if asked:
+                ended.append(link.pid)
+                rig.session.actions["kill_engine"].run()
+            else:
+                link.kill()
+            rig.until(lambda link=link: host.current is not link, 60)

@@ -155,6 +155,31 @@ def test_no_rung_is_blamed_for_a_process_that_was_asked_to_end(tmp_path: Path) -
     ladder(None).stop()
 
 
+def test_no_rung_is_blamed_for_a_process_that_a_user_ended(tmp_path: Path) -> None:
+    """Killed at once, as it may hang: it could not write anything down."""
+    file = Record(tmp_path, ABOUT).file
+    assert file
+    tried = {str(FAST): {"state": "trying", "pid": 4242, "born": 1.0}}
+    file.write_text(json.dumps(ABOUT | {"rungs": tried}))
+    first = Ladder((FAST, NEXT, LAST), Record(tmp_path, ABOUT, (17, 4242)), lambda what: None)
+    assert first.rung == FAST
+    assert ladder(tmp_path).rung == NEXT, "another process that died is blamed on the rung"
+
+
+def test_no_rung_is_blamed_for_a_process_that_ended_for_lack_of_memory(tmp_path: Path) -> None:
+    trying: list[str] = []
+    first = ladder(tmp_path, trying=trying)
+    first.begin()
+    with pytest.raises(MemoryError):
+        first.failed(MemoryError("out of memory"))
+    file = Record(tmp_path, ABOUT).file
+    assert file
+    assert "trying" not in file.read_text()
+    assert trying == [str(FAST), ""]
+    first.begin()  # at half the size
+    assert "trying" in file.read_text()
+
+
 def test_a_rung_that_another_living_process_tries_is_not_taken_for_dead(tmp_path: Path) -> None:
     first = ladder(tmp_path)
     first.begin()

@@ -46,7 +46,7 @@ SNAPSHOT = ParameterSnapshot(
 )
 GIVEN = {"number": 7, "values": {}}
 HELLO = BridgeHello(
-    version=VERSION, worker=3, assets="a", models="m", more_models=("n",), cache="c"
+    version=VERSION, worker=3, assets="a", models="m", more_models=("n",), cache="c", dismissed=()
 )
 # Of each type that a field may be: a value, and what cannot be one.
 VALUES = {
@@ -56,6 +56,7 @@ VALUES = {
     str: ("a word", None, 1, ["a"]),
     Exit: (Exit.CUDA, None, 3, "76", True),
     tuple[str, ...]: (("a", "b"), None, "ab", [1], {"a": 1}),
+    tuple[int, ...]: ((7, 42), None, 7, ["a"], [1.0], [True], {"a": 1}),
     Mapping[str, str]: ({"lora_1": "It holds NaN."}, None, [], "x", {"a": None}, {"a": 1}),
     Mapping[str, Value]: ({"size": "64x48", "n": 4}, None, [], {"a": None}, {"a": ["b"]}),
     Mapping[str, Any]: ({"notice": "…", "deep": [[[{}]], None]}, None, [], "x"),

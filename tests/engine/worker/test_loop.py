@@ -155,7 +155,13 @@ class Talk:
 
 
 HELLO = BridgeHello(
-    version=VERSION, worker=1, assets=".", models="models", more_models=("m",), cache="c"
+    version=VERSION,
+    worker=1,
+    assets=".",
+    models="models",
+    more_models=("m",),
+    cache="c",
+    dismissed=(),
 )
 
 
