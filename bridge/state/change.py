@@ -35,6 +35,12 @@ class Setter:
     def __str__(self) -> str:
         return f"{self.kind} {self.detail}".rstrip()
 
+    def then(self, later: "Setter") -> "Setter":
+        """Who set merged changes."""
+        if later == self:
+            return self
+        return Setter(self.kind if self.kind is later.kind else By.SEVERAL)
+
 
 UNSAID = Setter(By.UNSAID)
 
@@ -58,7 +64,4 @@ class Change:
     def then(self, later: "Change") -> "Change":
         """This and a later change, merged."""
         changed = MappingProxyType({**self.changed, **later.changed})
-        setter = later.setter
-        if setter != self.setter:
-            setter = Setter(setter.kind if setter.kind is self.setter.kind else By.SEVERAL)
-        return Change(later.snapshot, changed, setter)
+        return Change(later.snapshot, changed, self.setter.then(later.setter))

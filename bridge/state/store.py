@@ -74,7 +74,8 @@ class ParameterStore:
         self._turns = count(1)
         self._turn_of: dict[str, int] = dict.fromkeys(self.specs, 0)  # when each was last set
         self._asking = threading.local()
-        self._untold: Change | None = None  # what was `put`, merged
+        self._untold: dict[str, Value] = {}  # what was `put`
+        self._putter = UNSAID  # by whom
         self._lock = threading.Lock()
         self.listeners = Listeners()
 
@@ -123,12 +124,14 @@ class ParameterStore:
         turn = getattr(self._asking, "turn", 0) or self.turn()
         checked = self.check(changes, setter, lenient=lenient)
         with self._lock:
-            if change := self._apply(checked, turn, setter):
-                self._queue_untold()
-                self.listeners.put(change)
+            if changed := self._changed_by(checked, turn):
+                if self._untold:
+                    self._queue_untold()
+                self._swap(changed)
+                self.listeners.put(Change(self._snapshot, MappingProxyType(changed), setter))
             held = self._values
-        if change:
-            log.debug("%s sets %.500s", setter, change.changed)
+        if changed:
+            log.debug("%s sets %.500s", setter, changed)
             self._hand_on()
         return {name: held[name] for name in checked}
 
@@ -139,41 +142,44 @@ class ParameterStore:
         """
         turn = turn or self.turn()
         with self._lock:
-            if change := self._apply(checked, turn, setter):
-                self._untold = self._untold.then(change) if self._untold else change
-        if change:
-            log.debug("%s sets %.500s", setter, change.changed)
+            if changed := self._changed_by(checked, turn):
+                self._putter = self._putter.then(setter) if self._untold else setter
+                self._untold |= changed
+                self._swap(changed)
+        if changed:
+            log.debug("%s sets %.500s", setter, changed)
 
     @property
     def untold(self) -> bool:
         """Whether something was `put` that no listener has heard of."""
-        return self._untold is not None
+        return bool(self._untold)
 
     def tell(self) -> None:
         """Tell the listeners what was `put`."""
         with self._lock:
-            self._queue_untold()
+            if self._untold:
+                self._queue_untold()
         self._hand_on()
 
-    def _apply(self, checked: Mapping[str, Value], turn: int, setter: Setter) -> Change | None:
-        """Swap the snapshot, with the lock held; None if nothing changes."""
+    def _changed_by(self, checked: Mapping[str, Value], turn: int) -> dict[str, Value]:
+        """The values that change now, with the lock held: those that no later turn has set."""
         changed: dict[str, Value] = {}
         for name, value in checked.items():
             if self._turn_of[name] <= turn:
                 self._turn_of[name] = turn
                 if self._values[name] != value:
                     changed[name] = value
-        if not changed:
-            return None
+        return changed
+
+    def _swap(self, changed: dict[str, Value]) -> None:
+        """Replace the snapshot, with the lock held."""
         self._values = self._values | changed  # a new dict: snapshots never change
         self._snapshot = Snapshot(self._snapshot.number + 1, MappingProxyType(self._values))
-        return Change(self._snapshot, MappingProxyType(changed), setter)
 
     def _queue_untold(self) -> None:
         """Queue what was put, with the lock held: listeners hear everything in order."""
-        if self._untold:
-            self.listeners.put(self._untold)
-            self._untold = None
+        changed, self._untold = MappingProxyType(self._untold), {}
+        self.listeners.put(Change(self._snapshot, changed, self._putter))
 
     def _hand_on(self) -> None:
         """Deliver what is queued. What a listener sets is requested now."""

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from itertools import islice
 from time import perf_counter
@@ -14,7 +14,15 @@ from typing import Any
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.errands import Asked, Checked, Errand, Errands, Group, Groups
 from bridge.control.osc.feedback import Feedback
-from bridge.control.osc.inbox import WILD_BYTES, Allowance, Inbox, Item, Sender, address_of
+from bridge.control.osc.inbox import (
+    WILD_BYTES,
+    Allowance,
+    Inbox,
+    Item,
+    Sender,
+    address_of,
+    unwrapped,
+)
 from bridge.control.osc.packets import BUNDLE, Arguments, PacketError, parse, split
 from bridge.control.osc.patterns import LONGEST, Patterns, is_pattern
 from bridge.control.osc.routes import (
@@ -40,7 +48,7 @@ from engine.parameters import ParameterSpec
 
 log = logging.getLogger(__name__)
 
-HELD = 0.005  # seconds for which listeners hear of a moving fader once, whatever its rate
+HELD = 0.008  # seconds for which listeners hear of a moving fader once, whatever its rate
 LOG_EVERY = 1.0  # seconds between log lines, and between reported errors, of one kind
 MOST_TROUBLE = 16  # of both, over all kinds, in that time
 MOST_KINDS = 512  # kinds of errors remembered
@@ -125,24 +133,34 @@ class Handler:
         """Start nothing more."""
         self._errands.close()
 
-    def look(self, inbox: Inbox) -> None:
-        """Handle all that arrived, within the allowance; count and refuse the rest."""
+    def look(self, inbox: Inbox) -> float | None:
+        """Handle all that arrived, within the allowance; count and refuse the rest. Returns what
+        `done` does.
+        """
         self._allowance.renew()
         kept, left = inbox.afford(self._allowance, self._cost)
         for versions in kept:
             self._desk.counters.osc_coalesced += len(versions) - self.newest(versions)
         for _, sender, _ in left:
             self.refuse("flood", f"{sender[0]} sends too much; only the newest messages are used.")
-        self.flush()
-        if self.wait == 0:
-            self.tell()
+        return self.done()
 
-    @property
-    def wait(self) -> float | None:
-        """Seconds until `tell` is due; None when there is nothing to tell."""
+    def alone(self, data: bytes, sender: Sender, turn: int = 0) -> None:
+        """Handle a datagram with which no other arrived, as `take`."""
+        self.take(unwrapped(data), sender, turn)
+
+    def done(self) -> float | None:
+        """End a turn: store its values. Returns the seconds until a turn must follow, in which the
+        listeners hear of them; None if they have.
+        """
+        self.flush()
         if not self._desk.store.untold:
             return None
-        return max(0.0, self._told_at + HELD - perf_counter())
+        wait = self._told_at + HELD - perf_counter()
+        if wait > 0:
+            return wait
+        self.tell()
+        return None
 
     def tell(self) -> None:
         """Tell the store's listeners what was set."""
@@ -180,19 +198,19 @@ class Handler:
         """Store the collected values in one snapshot, then do the rest. If `whole`, nothing is
         stored before everything can be.
         """
-        changes, self._changes = self._changes, {}
+        if not self._looks and not self._then:  # as a rule
+            self._put()
+            return
         looks, self._looks = self._looks, {}
-        then, self._then = self._in_turn(self._then) if self._then else [], []
+        then, self._then = self._in_turn(self._then), []
         if looks and whole:
+            changes, self._changes = self._changes, {}
             deeds = {a: deed for a, deed in then if a in self._buttons or a in ON_DISK}
             then = [(a, deed) for a, deed in then if a not in deeds]
             self._look_aside(looks, changes, deeds)
         else:
-            if changes:
-                values = {name: value for name, (_, value) in changes.items()}
-                self._desk.store.put(values, _setter(changes, self._sender), self._turn)
-            if (then or looks) and self._desk.store.untold:
-                self.tell()
+            self._put()
+            self.tell()
             for place in dict.fromkeys(map(self._place, looks)):
                 self._look_aside({n: looks[n] for n in looks if self._place(n) == place})
         for address, deed in then:
@@ -203,6 +221,13 @@ class Handler:
             turn = self._turn or self._desk.store.turn()
             if self._errands.put(kind, partial(self._attempt_at, turn, address, deed)):
                 self._desk.counters.osc_coalesced += 1
+
+    def _put(self) -> None:
+        """Store the collected values."""
+        if self._changes:
+            changes, self._changes = self._changes, {}
+            values = {name: value for name, (_, value) in changes.items()}
+            self._desk.store.put(values, _setter(changes, self._sender), self._turn)
 
     def _in_turn(self, then: list[tuple[str, Errand]]) -> list[tuple[str, Errand]]:
         """Without delayed choices of a pipeline or source that a later choice has overridden."""
@@ -555,9 +580,13 @@ class Handler:
 
 
 def _setter(changes: Mapping[str, Asked], sender: Sender) -> Setter:
-    addresses = [address for address, _ in islice(changes.values(), SHOWN)]
-    more = ["…"] if len(changes) > SHOWN else []
-    return Setter(By.OSC, " ".join([f"{sender[0]}:{sender[1]}", *addresses, *more]))
+    shown = [address for address, _ in islice(changes.values(), SHOWN)]
+    return _named_setter(sender, *shown, *(["…"] if len(changes) > SHOWN else []))
+
+
+@lru_cache(MOST_KINDS)  # a fader sends thousands
+def _named_setter(sender: Sender, *shown: str) -> Setter:
+    return Setter(By.OSC, " ".join([f"{sender[0]}:{sender[1]}", *shown]))
 
 
 def _errand(address: str) -> str:

@@ -89,8 +89,7 @@ class Inbox:
 
     def add(self, data: bytes, sender: Sender, turn: int = 0) -> None:
         """Keep a datagram."""
-        if data.startswith(BUNDLE):
-            data = _unwrapped(data)
+        data = unwrapped(data)
         address, item = address_of(data), Item(data, sender, turn)
         if data.endswith(QUESTION) and not data.startswith(BUNDLE):
             self._newest[data, sender] = [item]
@@ -149,8 +148,10 @@ def address_of(data: bytes) -> bytes:
     return data[: max(0, data.find(b"\x00", 0, LONGEST + 1))]
 
 
-def _unwrapped(data: bytes) -> bytes:
+def unwrapped(data: bytes) -> bytes:
     """Treat a bundle of one message as that message: some programs send only bundles."""
+    if not data.startswith(BUNDLE):
+        return data
     inner = data[HEAD + 4 :]
     if not inner.startswith(b"/"):
         return data

@@ -57,7 +57,8 @@ class OscServer:
         self._later = Later()
         self._sockets: dict[socket.AddressFamily, socket.socket] = {}
         self._outward: dict[socket.AddressFamily, socket.socket] = {}
-        self._looked = 0.0  # when the last turn ended
+        self._ended = 0.0  # when the last turn did
+        self._wait: float | None = None  # seconds until the next must begin, message or not
         self._trouble: set[str] = set()
         self._stopped = threading.Event()
         self._bell, self._button = socket.socketpair()
@@ -125,29 +126,33 @@ class OscServer:
                 log.warning("OSC is listening on UDP port %d again.", self.port)
 
     def _look(self, selector: selectors.BaseSelector) -> None:
-        waits = [wait for wait in (self._later.wait, self._handler.wait) if wait is not None]
-        ready = selector.select(min(waits, default=None))
+        wait = self._wait
+        if (later := self._later.wait) is not None:
+            wait = later if wait is None else min(wait, later)
+        ready = selector.select(wait)
         # A message that comes alone is handled at once, and no second read looks for more. In a
         # flood the next turn waits a moment, so that messages can be thinned and other threads get
         # the interpreter.
-        early = self._looked + APART - perf_counter()
+        early = self._ended + APART - perf_counter()
         if early > 0:
             sleep(early)
-        for item in self._later.due():
+        due = self._later.due()
+        for item in due:
             self._inbox.add(*item)
         if self._timetags:
             self._now = self._turn()
+        alone = early <= 0 and not due
         until = perf_counter() + LONGEST
         for key, _ in ready:
             try:
-                self._drain(key.fileobj, until, DRAIN if early > 0 else 1)
+                self._drain(key.fileobj, until, alone)
             except OSError as error:  # this socket failed: the other one continues
                 self._failed(error)
                 self._mend(selector)
                 self._stopped.wait(PAUSE)
         # All values of one turn become one snapshot.
-        self._handler.look(self._inbox)
-        self._looked = perf_counter()
+        self._wait = self._handler.done() if alone else self._handler.look(self._inbox)
+        self._ended = perf_counter()
 
     def _failed(self, error: Exception) -> None:
         """A turn failed; continue: a network may come back, an error may concern one message only.
@@ -158,11 +163,14 @@ class OscServer:
             self._trouble.add(kind)
             log.error("OSC continues after: %s", kind, exc_info=error)
 
-    def _drain(self, sock: Any, until: float, most: int = DRAIN) -> None:
-        """Empty a socket; bounded, so that a flood cannot delay its own messages for ever."""
+    def _drain(self, sock: Any, until: float, alone: bool = False) -> None:
+        """Empty a socket; bounded, so that a flood cannot delay its own messages for ever. If a
+        datagram is likely to be `alone`, handle one, and leave any others to the next turn.
+        """
         if sock is self._bell:
             return
-        add, later, may = self._inbox.add, self._later.add, self._may
+        take, most = (self._handler.alone, 1) if alone else (self._inbox.add, DRAIN)
+        later, may = self._later.add, self._may
         for _ in range(most):
             try:
                 data, sender = sock.recvfrom(LARGEST)
@@ -180,7 +188,7 @@ class OscServer:
             elif self._timetags and later(data, sender[:2], self._turn):
                 self._now = self._turn()
             else:
-                add(data, sender[:2], self._now)
+                take(data, sender[:2], self._now)
             if perf_counter() > until:
                 return
 
