@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any, cast
 
@@ -175,11 +176,16 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logs.to_file(settings.folder, settings.name, level)
     _tell_unknown()
-    from bridge.cli.run import (
-        run_bridge,  # the web server is slow to import
-    )
+    from bridge.workers.launch import Ahead
 
-    run_bridge(settings, values, Console(stderr=True, quiet=True) if options.quiet else console)
+    with Ahead() as ahead:
+        if settings.engine == "process":
+            with suppress(OSError):  # the session tries again, and reports it
+                ahead.start(settings.gpu, cpu=settings.device == "cpu")
+        from bridge.cli.run import run_bridge  # takes as long to import as the worker
+
+        console = Console(stderr=True, quiet=True) if options.quiet else console
+        run_bridge(settings, values, console, ahead)
 
 
 def _assignments(texts: Sequence[str], flag: str = "--set", kind: str = "VALUE") -> dict[str, str]:

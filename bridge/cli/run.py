@@ -36,6 +36,8 @@ from bridge.system.paths import place
 from bridge.system.ports import taken, tried
 from bridge.system.windows import awake
 from bridge.transports import TransportError, check_sink, check_source
+from bridge.workers.launch import Ahead
+from bridge.workers.machine import LocalMachine
 from engine.ipc.ring import sweep
 from engine.ipc.segments import RingError
 from engine.system.waking import wake_in_time
@@ -50,9 +52,11 @@ PORT_AGAIN = 5.0  # seconds to retry the ports of a crashed bridge
 TELL = 5.0  # seconds between lines if not on a terminal
 
 
-def run_bridge(settings: Settings, values: Mapping[str, str], console: Console) -> None:
+def run_bridge(
+    settings: Settings, values: Mapping[str, str], console: Console, ahead: Ahead | None = None
+) -> None:
     """Run until Ctrl-C, then close session, OSC and HTTP. Errors are raised before anything is
-    started.
+    started; the first worker is the process started `ahead`.
     """
     stop = stop_event()
     if settings.stop_on_stdin_end:
@@ -64,7 +68,7 @@ def run_bridge(settings: Settings, values: Mapping[str, str], console: Console) 
     wake_in_time()
     with ExitStack() as running:
         running.enter_context(awake(not settings.allow_sleep))
-        session = session_of(settings, values)
+        session = session_of(settings, values, ahead)
         # The surfaces are bound first: a port in use must not waste a loaded pipeline.
         try:
             http = HttpServer(session, settings, token)
@@ -82,6 +86,8 @@ def run_bridge(settings: Settings, values: Mapping[str, str], console: Console) 
         running.push(partial(_stop, session))
         osc.start()
         http.start()
+        if ahead:
+            ahead.let_go()  # the host starts a worker at once, or the next one much later
         with Faults().survived("The start message cannot be printed"):
             _greet(console, session, http.port, token)
         _watch(console, session, stop)
@@ -117,11 +123,14 @@ def _token(settings: Settings) -> str:
     return settings.token
 
 
-def session_of(settings: Settings, values: Mapping[str, str]) -> Session:
+def session_of(
+    settings: Settings, values: Mapping[str, str], ahead: Ahead | None = None
+) -> Session:
     """A session that is not started yet; UsageError or CommandError for what it cannot use."""
     _check_uris(settings)
     try:
-        session = Session(settings, installed_catalog())
+        machine = partial(LocalMachine, ahead=ahead)
+        session = Session(settings, installed_catalog(), machine)
         try:
             given = _with_assets(session, values)
             session.store.update(given, Setter(By.START, "--set"))

@@ -14,8 +14,6 @@ from engine.system import drives
 
 log = logging.getLogger(__name__)
 
-# Where torch's compiler and Triton keep their programs, below the cache folder.
-PARTS = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
 MOST = 8 << 30  # bytes
 PATIENCE = 3.0  # seconds that a start of a worker waits for the disk
 GOING = ".going-"  # begins the name of an entry that is being removed

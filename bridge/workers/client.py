@@ -30,8 +30,8 @@ from bridge.frames.mailbox import Mailbox
 from bridge.frames.pixels import Fit, fit_into
 from bridge.state.status import EngineState
 from bridge.system import logs
-from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent, speaking_utf8
-from bridge.workers.cache import PARTS
+from bridge.system.processes import OUTSIDE, death, from_outside
+from bridge.workers.launch import Ahead, launch
 from engine.catalog.rows import PipelineRow
 from engine.files.library import PLACES
 from engine.ipc.channel import BridgeChannel, bridge_end
@@ -72,12 +72,10 @@ from engine.ipc.messages import (
 from engine.ipc.ring import RingReader, RingWriter, Slot
 from engine.ipc.segments import RingError, private_name, sweep_of, unlink
 from engine.parameters import Load, Value, clamped
-from engine.system import devices
 from engine.system.overdue import Overdue
 
 log = logging.getLogger(__name__)
 
-WORKER = "engine.worker"  # the module that a worker's process runs
 SILENCE = 3.0  # seconds without a message beyond a worker's own limit until it counts as hung
 LOG_LINES = 200
 DISMISSED = 32  # ended workers that are remembered
@@ -87,9 +85,6 @@ LINES_A_SECOND = 200  # of a worker that go into the bridge's own log
 LONGEST_LINE = 16 << 10  # bytes
 IDLE = "", 1.0  # progress of nothing
 ROOM_AGAIN = 1.0  # seconds until a ring that did not fit is tried again
-# Ctrl-C reaches every process of a console; the worker ends only on our request.
-NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
-GROUP = None if sys.platform == "win32" else 0
 serials = count(1)
 
 
@@ -220,10 +215,13 @@ class WorkerClient:
         orders: WorkerConfig,
         place: WorkerPlace,
         heard: Callable[["WorkerClient", News], None],
+        ahead: Ahead | None = None,
     ) -> None:
         """`heard` is called with all news by the thread "from worker", and last with a `WorkerGone`
-        by the thread that noticed it first. Raises nothing: a worker that cannot start just ends.
+        by the thread that noticed it first. Its process is the one started `ahead`, if there is
+        one. Raises nothing: a worker that cannot start just ends.
         """
+        self._ahead = ahead
         self.orders = orders
         self.row = orders.row
         self._place = place
@@ -453,23 +451,11 @@ class WorkerClient:
     def _open(self) -> BridgeChannel:
         if not self._place.in_process:
             return self._open_thread()
-        chosen = devices.environment(self._place.gpu, cpu=self._place.cpu)
-        environment = {**speaking_utf8(), "PYTHONUNBUFFERED": "1", **chosen}
-        if self._place.cache:
-            environment |= {name: str(self._place.cache / part) for name, part in PARTS.items()}
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", WORKER],  # no modules from the current folder
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            creationflags=NEW_GROUP,
-            process_group=GROUP,
-        )
+        process = self._ahead.take() if self._ahead else None
+        process = process or launch(self._place.gpu, cpu=self._place.cpu)
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        kill_with_parent(process)
         self._process, self.pid = process, process.pid
         self._logging = threading.Thread(
             target=self._keep_log, args=(process.stderr,), name="worker log", daemon=True

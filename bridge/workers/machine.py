@@ -17,6 +17,7 @@ from bridge.workers.client import News, WorkerClient, WorkerConfig, WorkerPlace
 from bridge.workers.direct import Direct
 from bridge.workers.fit import Free, alone, fit_within, gpu_fit, now
 from bridge.workers.gpu_watch import GpuWatch
+from bridge.workers.launch import Ahead
 from bridge.workers.lora_sizes import LoraSizes
 from engine.catalog.rows import Catalog, PipelineRow
 from engine.cost.fit import Fit
@@ -87,10 +88,13 @@ class LocalMachine:
         catalog: Catalog,
         chosen: Callable[[PipelineRow], Load],
         came: Callable[[str], None],
+        ahead: Ahead | None = None,
     ) -> None:
-        """`chosen` and `came` as in `Weights`. Make it before any worker runs. ValueError if the
-        GPU in the settings does not exist, or the CPU is chosen beside it.
+        """`chosen` and `came` as in `Weights`. Make it before any worker loads a pipeline; the
+        first one is the process started `ahead`. ValueError if the GPU in the settings does not
+        exist, or the CPU is chosen beside it.
         """
+        self._ahead = ahead
         cpu = settings.device == "cpu"
         if cpu and settings.gpu is not None:
             raise ValueError("--device cpu uses no GPU; leave it or --gpu out.")
@@ -148,8 +152,11 @@ class LocalMachine:
         values: Mapping[str, Value],
     ) -> WorkerClient:
         """See `Machine.start`."""
-        kind = Direct if config.row.direct else WorkerClient
-        worker = kind(config, replace(self._place, cache=self._cache.usable()), heard)
+        place = replace(self._place, cache=self._cache.usable())
+        if config.row.direct:
+            worker: WorkerClient = Direct(config, place, heard)
+        else:
+            worker = WorkerClient(config, place, heard, self._ahead)
         worker.start(number, values)
         return worker
 

@@ -81,7 +81,7 @@ from engine.pipeline import (
     UnusableOutput,
     build,
 )
-from engine.system import loading
+from engine.system import caches, loading
 from engine.system.commit import MORE, short_of_memory
 from engine.system.gpu_errors import is_cuda_error
 from engine.system.overdue import Limits
@@ -200,6 +200,8 @@ class Worker:
             match self._order():
                 case BridgeHello() as hello:
                     self._hello = hello
+                    if self._own_process and hello.cache:
+                        os.environ.update(caches.environment(Path(hello.cache)))
                 case LoadPipeline() as order:
                     self._load(order)
                     return True

@@ -22,10 +22,9 @@ from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import LONGLIVE
 from engine.gpu_check.ground import Ground, enough_memory, images
 from engine.gpu_check.report import Figure
-from engine.system import by_hand
+from engine.system import by_hand, caches
 from engine.system.parent import die_with_parent
 
-CACHES = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
 BLOCKS = 8  # until the window has wrapped
 STEADY = 5  # blocks whose median is a block
 
@@ -35,19 +34,19 @@ def first_frame(ground: Ground) -> Iterator[Figure]:
     load = CausalLoad(vae="tae", passes="graphs" if ground.quick and not ground.toy else "auto")
     enough_memory(ground, ground.spec(LONGLIVE.id), load, ground.sizes[0])
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        caches = {name: str(Path(folder) / part) for name, part in CACHES.items()}
+        variables = caches.environment(Path(folder))
         for name in ("cold", "warm"):
             ground.at(name)
             order = {"device": ground.device.type, "passes": load.passes}
-            for what, seconds in _child(order, caches).items():
+            for what, seconds in _child(order, variables).items():
                 yield Figure(f"{name}: {what}", seconds, "s", higher=False)
 
 
-def _child(order: dict[str, Any], caches: dict[str, str]) -> dict[str, float]:
+def _child(order: dict[str, Any], variables: dict[str, str]) -> dict[str, float]:
     command = [sys.executable, "-P", "-m", __name__]
     done = subprocess.run(
         command, input=json.dumps(order).encode(), stdout=subprocess.PIPE, check=True,
-        env=os.environ | caches,
+        env=os.environ | variables,
     )  # fmt: skip
     return json.loads(done.stdout.splitlines()[-1])
 

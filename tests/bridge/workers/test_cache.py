@@ -7,7 +7,8 @@ import time
 import pytest
 
 from bridge.settings import Settings
-from bridge.workers.cache import GOING, PARTS, CacheFolder, trim
+from bridge.workers.cache import GOING, CacheFolder, trim
+from engine.system.caches import PARTS
 from tests.support.rig import running_session, scene
 
 DAY = 86_400

@@ -282,7 +282,7 @@ def test_a_worker_that_says_what_is_no_message_is_ended_and_told_of(caplog, said
 @pytest.mark.slow
 def test_a_mad_workers_word_ends_that_worker_and_no_more(tmp_path, monkeypatch):
     monkeypatch.setenv(mad_worker.SAYS, mad_worker.LONG)
-    monkeypatch.setattr("bridge.workers.client.WORKER", mad_worker.__name__)
+    monkeypatch.setattr("bridge.workers.launch.WORKER", mad_worker.__name__)
     with running_session(tmp_path, pipeline="relay") as rig:
         rig.until(lambda: "it must be at most 4000 characters" in rig.session.status().error)
         monkeypatch.undo()
@@ -316,7 +316,7 @@ def test_a_worker_that_only_makes_noise_is_ended_and_told_of():
 def test_the_user_is_told_both_versions_where_the_worker_is_of_another(
     tmp_path, monkeypatch, caplog
 ):
-    monkeypatch.setattr("bridge.workers.client.WORKER", other_version.__name__)
+    monkeypatch.setattr("bridge.workers.launch.WORKER", other_version.__name__)
     both = (
         f"it uses version {other_version.VERSION} of their messages, "
         f"this bridge version {VERSION}; restart the bridge, or reinstall spout-bridge"
