@@ -6,10 +6,12 @@ OpenCV); where it does not explain the new input, only the new paint is used, so
 trail.
 """
 
+from functools import lru_cache
 from typing import Any, cast
 
 import cv2 as opencv
 import numpy as np
+import numpy.typing as npt
 
 from engine.pipeline import Image
 
@@ -19,6 +21,8 @@ KEEP = 0.8  # largest share of the old paint, at strength 1
 AGREES, DIFFERS = 6.0, 26.0  # of 255: differences at which old paint starts to fade, and is gone
 SMALL = 4  # motion is estimated at 1/4 of the size
 LEAST = 48  # pixels; smaller frames are unchanged
+SHARES = 128  # steps in which old and new paint are blended: products of them fit 16 bits
+NEAR = np.ones((3, 3), np.uint8)  # pixels around one, in which the largest difference counts
 
 
 class Steady:
@@ -26,50 +30,58 @@ class Steady:
 
     def __init__(self) -> None:
         self._flow: Any = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._places = lru_cache(2)(_places)
         self.reset()
 
     def reset(self) -> None:
         """Forget the last frame."""
         self._grey: Image | None = None
         self._input: Image | None = None
-        self._paint: Image | None = None
+        self._paint: Image | None = None  # (H, W, 4): cv2 moves that twice as fast as (H, W, 3)
 
     def __call__(self, image: Image, paint: Image, strength: float) -> Image:
         """Stabilise `paint` (H, W, 3) of the input `image` (H, W, 4); strength 0 to 1."""
         if strength <= 0 or min(image.shape[:2]) < LEAST:
             self.reset()
             return paint
-        size = image.shape[1] // SMALL, image.shape[0] // SMALL
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        height, width = image.shape[0] // SMALL, image.shape[1] // SMALL
+        half: Any = image[: height * SMALL, : width * SMALL]
+        half = cv2.resize(half, (width * 2, height * 2), interpolation=cv2.INTER_AREA)
+        # in halves: cv2 has a fast way for these
+        small: Any = cv2.resize(half, (width, height), interpolation=cv2.INTER_AREA)
         grey = cast(Image, cv2.cvtColor(small, cv2.COLOR_RGBA2GRAY))  # cv2's types say any array
         if self._grey is not None and self._grey.shape == grey.shape:
             paint = self._kept(grey, small, paint, strength)
         # cast: what cv2 gives is untyped here
-        self._grey, self._input, self._paint = grey, cast(Image, small), paint
+        self._grey, self._input = grey, cast(Image, small)
+        self._paint = cast(Image, cv2.cvtColor(paint, cv2.COLOR_RGB2RGBA))
         return paint
 
     def _kept(self, grey: Image, small: Any, paint: Image, strength: float) -> Image:
+        size = paint.shape[1], paint.shape[0]
         flow = self._flow.calc(grey, self._grey, None)
-        rows: int = grey.shape[0]
-        columns: int = grey.shape[1]
-        grid = np.dstack(np.meshgrid(np.arange(columns), np.arange(rows))).astype(np.float32)
-        moved = cv2.remap(self._input, grid + flow, None, cv2.INTER_LINEAR,
-                          borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
-        difference = cv2.absdiff(moved, small)[..., :3].max(-1).astype(np.float32)
-        difference = cv2.GaussianBlur(cv2.dilate(difference, np.ones((3, 3))), (0, 0), 1.0)
-        gate = np.clip((DIFFERS - difference) / (DIFFERS - AGREES), 0, 1) * (KEEP * strength)
-        height, width = paint.shape[:2]
-        where = _enlarged(flow, width, height)
-        old = cv2.remap(self._paint, where, None, cv2.INTER_LINEAR,
-                        borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
-        gate = cv2.resize(gate, (width, height), interpolation=cv2.INTER_LINEAR)
-        # cast: what cv2 gives is untyped here
-        return cast(Image, cv2.blendLinear(old, paint, gate, 1 - gate))
+        moved = self._moved(self._input, flow)
+        red, green, blue, _ = cv2.split(cv2.absdiff(moved, small))
+        difference = cv2.dilate(cv2.max(cv2.max(red, green), blue), NEAR).astype(np.float32)
+        difference = cv2.GaussianBlur(difference, (0, 0), 1.0)
+        gate = np.clip((DIFFERS - difference) / (DIFFERS - AGREES), 0, 1)
+        old = self._moved(self._paint, cv2.resize(flow, size), SMALL)
+        old = cv2.cvtColor(old, cv2.COLOR_RGBA2RGB)
+        share = (gate * (KEEP * strength * SHARES)).astype(np.int16)
+        share = cv2.merge([cv2.resize(share, size)] * 3)
+        change = old.astype(np.int16)
+        change -= paint.astype(np.int16)
+        change *= share
+        change += SHARES // 2
+        change >>= 7
+        return paint + change.astype(np.uint8)  # modulo 256, from which the sum never differs
+
+    def _moved(self, image: Any, flow: Any, scale: float = 1) -> Any:
+        """The last image (H, W, 4) where `flow` (H, W, 2), times `scale`, says that it was."""
+        where = cv2.scaleAdd(flow, scale, self._places(flow.shape[1], flow.shape[0]))
+        return cv2.remap(image, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _enlarged(flow: Any, width: int, height: int) -> Any:
-    """Positions in the last frame from which the pixels of a full-size frame come."""
-    large = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * SMALL
-    large[..., 0] += np.arange(width, dtype=np.float32)
-    large[..., 1] += np.arange(height, dtype=np.float32)[:, None]
-    return large
+def _places(width: int, height: int) -> npt.NDArray[np.float32]:
+    """The position (height, width, 2) of each pixel: x, y."""
+    return np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)

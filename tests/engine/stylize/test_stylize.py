@@ -21,6 +21,7 @@ from engine.stylize.glide import StyleTransition
 from engine.stylize.network import Encoder, generator
 from engine.stylize.pipeline import CROSSFADE, Stylize
 from engine.stylize.recipes import read
+from engine.stylize.steady import KEEP, Steady
 from engine.stylize.weights import model_path
 from tests.engine.stylize.wheel import STYLE, plain, transform_model
 from tests.support.slow_cases import rest_slow
@@ -366,6 +367,31 @@ def test_steady_halves_the_flicker(frames, step):
         flicker(frames(), step, anti_flicker, "starry night") for anti_flicker in (0.0, 1.0)
     )
     assert calm < 0.5 * wild
+
+
+@pytest.mark.parametrize("size", [(48, 48), (50, 51), (333, 201), (576, 320)])
+@pytest.mark.parametrize("strength", [0.3, 1.0])
+def test_steady_keeps_its_share_of_the_old_paint_where_the_input_is_still(size, strength):
+    """Whatever the paint: black beside white, and noise."""
+    rng, image, steady = np.random.default_rng(4), textured(*size), Steady()
+    shape, share = (size[1], size[0], 3), KEEP * strength
+    old = rng.choice(np.array([0, 255, 254, 1, 128], np.uint8), shape)
+    new = rng.choice(np.array([0, 255, 254, 1, 128], np.uint8), shape)
+    assert np.array_equal(steady(image, old, strength), old)
+    wanted = old * share + new * (1 - share)
+    assert np.abs(steady(image, new, strength) - wanted).max() <= 3
+
+
+def test_steady_moves_the_old_paint_with_the_input():
+    wide, steady = textured(336, 192), Steady()
+    before, after = (np.ascontiguousarray(wide[:, at : at + 320]) for at in (0, 8))
+    paint = 255 - before[..., :3]
+    steady(before, paint, 1.0)
+    kept = steady(after, np.zeros_like(paint), 1.0).astype(int)
+    wanted = KEEP * np.roll(paint, -8, 1)
+    inside = np.abs(kept - wanted)[16:-16, 16:-24]
+    assert np.median(inside) < 4
+    assert np.median(np.abs(kept - KEEP * paint)[16:-16, 16:-24]) > 8, "not where it was"
 
 
 def test_steady_leaves_no_trail_after_a_cut(rig):
