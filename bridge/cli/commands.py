@@ -24,6 +24,7 @@ from bridge.settings import PREFIX, Settings, accepts, said, unknown_variables
 from bridge.state.inputs import ROLES
 from bridge.system import logs
 from bridge.system.endings import stop_event
+from bridge.system.garbage import not_yet
 from bridge.system.paths import meant, place, typed
 from bridge.system.processes import speaking_utf8
 from engine.system import drives, loading
@@ -178,7 +179,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     _tell_unknown()
     from bridge.workers.launch import Ahead
 
-    with Ahead() as ahead:
+    with not_yet(), Ahead() as ahead:
         if settings.engine == "process":
             with suppress(OSError):  # the session tries again, and reports it
                 ahead.start(settings.gpu, cpu=settings.device == "cpu")

@@ -32,6 +32,7 @@ from bridge.system.aside import Aside, SlowError
 from bridge.system.descriptors import raise_limit
 from bridge.system.endings import stop_event, stop_with_stdin
 from bridge.system.faults import Faults
+from bridge.system.garbage import settled
 from bridge.system.paths import place
 from bridge.system.ports import taken, tried
 from bridge.system.windows import awake
@@ -88,6 +89,7 @@ def run_bridge(
         http.start()
         if ahead:
             ahead.let_go()  # the host starts a worker at once, or the next one much later
+        settled()
         with Faults().survived("The start message cannot be printed"):
             _greet(console, session, http.port, token)
         _watch(console, session, stop)

@@ -2,14 +2,19 @@
 fails leaves behind.
 """
 
+import gc
 import socket
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from functools import partial
 
 import psutil
 import pytest
 
+from bridge.cli import run
+from bridge.cli.commands import main
 from bridge.errors import ExitStatus
 from bridge.workers import launch
 from bridge.workers.launch import WORKER, Ahead
@@ -55,6 +60,33 @@ def test_the_process_started_first_is_the_first_worker(tmp_path):
             assert ahead.take() is None
             rig.session.actions["kill_engine"].run()
             rig.until(lambda: rig.session.status().worker not in (0, first.pid))
+
+
+@pytest.mark.parametrize("more", [[], ["--sink", "camera:0"], ["--pipeline", "longlve"]])
+def test_garbage_is_looked_for_once_it_runs_and_not_in_what_it_started_with(
+    more, tmp_path, monkeypatch, capsys
+):
+    def watched(*_):
+        seen.append((gc.isenabled(), gc.get_freeze_count()))
+
+    def checked(*given):
+        seen.append((gc.isenabled(), gc.get_freeze_count()))
+        return session_of(*given)
+
+    seen = []
+    session_of = run.session_of
+    monkeypatch.setattr(run, "_watch", watched)
+    monkeypatch.setattr(run, "session_of", checked)
+    monkeypatch.setenv("SPOUT_BRIDGE_FOLDER", str(tmp_path))
+    stop = threading.Event()
+    monkeypatch.setattr(run, "stop_event", lambda: stop)
+    ends = ["--source", "demo:", "--sink", "null:", "--port", "0", "--osc-feedback", "none"]
+    with suppress(SystemExit):
+        main(["run", *ends, *more])
+    assert not seen[0][0]
+    assert more or seen[1][0]
+    assert more or seen[1][1] > seen[0][1], "what it started with is left out"
+    assert gc.isenabled(), capsys.readouterr().err
 
 
 @pytest.fixture
