@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeAlias
 
+from bridge.frames.canvas import Canvas
 from bridge.frames.frame import Image
 from bridge.playout.pickup import Pickup
 from bridge.system.loops import explained, repeat
@@ -110,12 +111,12 @@ class Spare:
         self,
         want: Callable[[bool], None],
         link: Callable[[], WorkerClient | None],
-        fit: Callable[[Image], Image],
+        canvas: Canvas,
     ) -> None:
         """`want` tells the host whether to run the worker; `link` returns it while it runs."""
         self._want = want
         self._link = link
-        self._fit = fit
+        self._canvas = canvas
         self._pickup = Pickup()
         self._known: WorkerClient | None = None
         self._newest: Numbered | None = None
@@ -132,7 +133,8 @@ class Spare:
             self._newest = None
         self._known = link
         slot = self._pickup.take(link, now) if needed else None
-        if slot is not None:
+        image = self._canvas.fit(slot.image, borrowed=slot.borrowed) if slot else None
+        if slot and image is not None and slot.is_whole:
             self._number += 1
-            self._newest = self._number, self._fit(slot.image)
+            self._newest = self._number, image
         return self._newest

@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from time import perf_counter, sleep
 from typing import Protocol, cast
 
+from bridge.frames.canvas import Canvas
 from bridge.frames.frame import Frame, Image
-from bridge.frames.pixels import Fit, blank, blend, darken, fit, is_black, opaque
+from bridge.frames.pixels import blank, is_black
 from bridge.playout.endpoint import Word
 from bridge.playout.fallback import Numbered
 from bridge.playout.outbox import HELD, Outbox
@@ -102,7 +103,7 @@ class OutputClock:
         self._expires = float("inf")  # when what is shown must be decided again
         self._shows_input = False
         self._width, self._height = settings.output
-        self._how: Fit = settings.fit
+        self._canvas = Canvas(settings.output, settings.fit, alpha=settings.alpha == "input")
         self._pickup = Pickup()
         self._other: Numbered | None = None  # the fallback's image
         self._aside = 0.0  # from the held frame to that one, 0 to 1
@@ -219,28 +220,31 @@ class OutputClock:
         controls = OutputParameters.model_construct(None, **_own(self._scene.values))
         delay = controls.delay / 1e3
         slot = self._pickup.take(self._scene.link, now, newest=newest, delay=delay)
-        if slot is not None:
-            self._keep(slot, now)
-        fresh = slot is not None
+        fresh = slot is not None and self._keep(slot, now)
         shown = self._what(now, controls, fresh)
         self._move_levels(controls, shown, period)
         image, content = self._compose(controls, shown)
         if self._level > 0:
-            image, content = darken(image, self._level), (content, self._level)
+            image, content = self._canvas.darken(image, self._level), (content, self._level)
         if content != self._key:
             self._key = content
             self._index += 1
         self._note(shown, image, controls)
         return Frame(image, self._received if self._picture is not None else now, self._index)
 
-    def _keep(self, slot: Slot, now: float) -> None:
-        picture = fit(slot.image, self._width, self._height, self._how)
-        self._picture = picture if self._settings.alpha == "input" else opaque(picture)
+    def _keep(self, slot: Slot, now: float) -> bool:
+        """Use this frame from now on; False if its worker has written over it."""
+        picture = self._canvas.fit(slot.image, borrowed=slot.borrowed)
+        if not slot.is_whole:
+            self._pickup.dropped += 1
+            return False
+        self._picture = picture
         self._received, self._new_at, self._number = slot.time, now, self._number + 1
         counters = self._counters
         counters.shown_rate.tick()
         counters.latency.add(perf_counter() - slot.time)
         counters.snapshot = slot.tag
+        return True
 
     def _what(self, now: float, controls: OutputParameters, fresh: bool) -> OutputSource:
         self.needy = self._needs(now, controls, fresh)
@@ -323,8 +327,10 @@ class OutputClock:
             picture, number = self._scene.card(self._width, self._height), 0
         other = self._other if self._aside > 0 else None
         if other is not None:
-            picture = blend(picture, other[1], self._aside)
-        self._composed = picture if under is None else blend(under[1], picture, amount)
+            picture = self._canvas.blend(picture, other[1], self._aside)
+        self._composed = picture
+        if under is not None:
+            self._composed = self._canvas.blend(under[1], picture, amount)
         beside = other and (other[0], self._aside)
         return self._composed, (number, beside, under and under[0], amount)
 
@@ -333,8 +339,7 @@ class OutputClock:
         if frame is None:
             return None
         if self._input is None or self._input[0] != frame.index:
-            image = fit(frame.image, self._width, self._height, self._how)
-            self._input = frame.index, image if self._settings.alpha == "input" else opaque(image)
+            self._input = frame.index, self._canvas.fit(frame.image)
         return self._input
 
     def _note(self, shown: OutputSource, image: Image, controls: OutputParameters) -> None:

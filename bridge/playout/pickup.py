@@ -30,7 +30,7 @@ class Pickup:
     ) -> Slot | None:
         """The frame due now; None for none. Of blocks of one frame, the `newest` can be asked for:
         then none waits behind it. With a `delay` in seconds, frames made of an input are due that
-        long after it.
+        long after it. The image may be borrowed: it is copied before the next call.
         """
         delayed = self._gather(link, now, delay)
         if len(self.line):
@@ -47,7 +47,7 @@ class Pickup:
         if count > 1:
             ring.skip(count - 1)
             self.dropped += count - 1
-        slot = self._next(ring) if count else None
+        slot = self._next(ring, borrowed=True) if count else None
         if slot:
             self._clocked(slot, block, self._arrived(count, now))
         return slot
@@ -87,10 +87,10 @@ class Pickup:
                 self.line.put(slot, self._clocked(slot, link.block, self._arrived(1, now)))
         return delayed
 
-    def _next(self, ring: Frames) -> Slot | None:
+    def _next(self, ring: Frames, *, borrowed: bool = False) -> Slot | None:
         """The next frame in the ring; those that it has lost are counted."""
         before = ring.dropped
-        slot = ring.next()
+        slot = ring.next(borrowed=borrowed)
         self.dropped += ring.dropped - before
         return slot
 

@@ -5,8 +5,8 @@ from time import perf_counter
 from typing import cast
 
 from bridge.downloads.weights import Weights
+from bridge.frames.canvas import Canvas
 from bridge.frames.frame import Frame, Image
-from bridge.frames.pixels import fit, opaque
 from bridge.playout.delay import DelayedInput
 from bridge.playout.fallback import CARD, FILE, HOLD, Clip, Fallback, Numbered, Spare, nothing
 from bridge.playout.output import Scene
@@ -80,6 +80,7 @@ class Show(Scene):
         self._host = host
         self._input = input_
         self._awaited = awaited
+        self._canvas = Canvas(settings.output, settings.fit, alpha=settings.alpha == "input")
         self._fallback = self._chosen()
         self._card: tuple[object, Image] | None = None
 
@@ -153,7 +154,7 @@ class Show(Scene):
             return self._card_instead
         if chosen.startswith(FILE):
             width, height = self._settings.output
-            return Clip(chosen, Options(width=width, height=height), self._fit)
+            return Clip(chosen, Options(width=width, height=height), self._canvas.fit)
         if chosen not in self._catalog.rows:
             known = (HOLD, CARD, *self._catalog.rows)
             raise LookupError(
@@ -166,12 +167,8 @@ class Show(Scene):
             load = checked_load(row, self.values, {}) if wanted else None
             self._host.want_spare(self._host.orders(row, load) if load else None)
 
-        return Spare(want, lambda: self._host.spare, self._fit)
+        return Spare(want, lambda: self._host.spare, self._canvas)
 
     def _card_instead(self, needed: bool, now: float) -> Numbered | None:
         image = self.card(*self._settings.output)
         return id(image), image
-
-    def _fit(self, image: Image) -> Image:
-        fitted = fit(image, *self._settings.output, self._settings.fit)
-        return fitted if self._settings.alpha == "input" else opaque(fitted)

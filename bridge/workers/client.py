@@ -200,8 +200,8 @@ class Frames(Protocol):
         """Skip the next `count` frames."""
         ...
 
-    def next(self) -> Slot | None:
-        """The next one; None if there is none."""
+    def next(self, *, borrowed: bool = False) -> Slot | None:
+        """The next one; None if there is none. A `borrowed` one may lie in the ring."""
         ...
 
 

@@ -56,8 +56,8 @@ class Passage(Mailbox[Frame]):
             for _ in range(min(count, len(self._items))):
                 self._items.popleft()
 
-    def next(self) -> Slot | None:
-        """The next frame, itself and no copy; None if there is none."""
+    def next(self, *, borrowed: bool = False) -> Slot | None:
+        """The next frame, itself and never a `borrowed` one; None if there is none."""
         with self._changed:
             if not self._items:
                 return None

@@ -59,13 +59,26 @@ LOCK, INDEX, TIME, TAG = 0, 1, 2, 3  # offsets in a slot, in u64
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One frame in a ring: `number` counts writes, `index` new frames; `image` (H, W, 4) uint8."""
+    """One frame in a ring: `number` counts writes, `index` new frames; `image` (H, W, 4) uint8.
+    A borrowed one still lies in the ring, and its writer may write over it.
+    """
 
     number: int
     index: int
     time: float
     tag: int
     image: Image
+    lock: "memoryview[int] | None" = None  # of a borrowed one
+
+    @property
+    def borrowed(self) -> bool:
+        """Whether the image must be copied before the writer comes round."""
+        return self.lock is not None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the image has not been written over so far: ask after copying it."""
+        return self.lock is None or self.lock[0] == 2 * (self.number + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +277,9 @@ class RingReader(_Mapping):
                 return slot
         return None
 
-    def next(self) -> Slot | None:
-        """The oldest frame not returned yet, copied; None if there is none.
+    def next(self, *, borrowed: bool = False) -> Slot | None:
+        """The oldest frame not returned yet, copied unless it is to be `borrowed`; None if there is
+        none.
 
         Frames that the writer has overwritten are skipped and counted in `dropped`.
         """
@@ -274,7 +288,7 @@ class RingReader(_Mapping):
             if self.cursor < oldest:
                 self.dropped += oldest - self.cursor
                 self.cursor = oldest
-            slot = self._read(self.cursor)
+            slot = self._read(self.cursor, borrowed)
             if slot:
                 self.cursor += 1
                 return slot
@@ -291,16 +305,19 @@ class RingReader(_Mapping):
         """The pixels of frame `number` in place, for a reader that knows the writer is waiting."""
         return self.slot_image(number)
 
-    def _read(self, number: int) -> Slot | None:
+    def _read(self, number: int, borrowed: bool = False) -> Slot | None:
         words, floats = self.slot_words(number)
         if words[LOCK] != 2 * (number + 1):
             return None
         index, seconds, tag = words[INDEX], floats[TIME], words[TAG]
-        image = self._buffers.take()
-        np.copyto(image, self.slot_image(number))
+        image = self.slot_image(number)
+        if borrowed:
+            return Slot(number, index, seconds, tag, image, words[LOCK : LOCK + 1])
+        own = self._buffers.take()
+        np.copyto(own, image)
         if words[LOCK] != 2 * (number + 1):
             return None
-        return Slot(number, index, seconds, tag, image)
+        return Slot(number, index, seconds, tag, own)
 
 
 def is_alive(pid: int) -> bool:

@@ -34,7 +34,7 @@ class Ring:
     def waiting(self) -> int:
         return len(self.made)
 
-    def next(self) -> Slot:
+    def next(self, *, borrowed: bool = False) -> Slot:
         return self.made.pop(0)
 
     def skip(self, count: int) -> None:

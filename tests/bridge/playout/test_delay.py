@@ -27,7 +27,7 @@ class Ring:
     def waiting(self):
         return len(self.slots)
 
-    def next(self):
+    def next(self, *, borrowed=False):
         return self.slots.pop(0) if self.slots else None
 
     def skip(self, count):
