@@ -41,7 +41,7 @@ class Ring:
     def waiting(self) -> int:
         return len(self.made)
 
-    def next(self, *, borrowed: bool = False) -> Slot:
+    def next(self) -> Slot:
         return self.made.pop(0)
 
 
@@ -200,7 +200,7 @@ def test_a_fallback_that_dies_is_started_again_and_ends_with_the_need(tmp_path, 
     monkeypatch.setattr("bridge.workers.breaker.BACKOFF", (0.0, 0.05, 0.05))
     monkeypatch.setattr("bridge.workers.host.SPARE_RETRY", 0.2)
     monkeypatch.setattr("bridge.playout.fallback.LINGER", 0.5)
-    chosen = {"pipeline": "painter", "settle_s": 60, "fallback": "stylize"}
+    chosen = {"pipeline": "painter", "settle_s": 60, "fallback": "relay"}
     with running_session(tmp_path, load={"frames": 1}, **chosen) as rig:
         stop = rig.steady_input()
         rig.running()
