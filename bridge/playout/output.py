@@ -111,6 +111,8 @@ class OutputClock:
         self._ticked = perf_counter()
         self._picture: Image | None = None
         self._received = self._new_at = perf_counter()
+        self._card: Image | None = None
+        self._cards = 0  # how many different ones there were
         self._composed = blank(self._width, self._height)
         self._key: object = None
         self._input: tuple[int, Image] | None = None
@@ -324,7 +326,7 @@ class OutputClock:
             return self._composed, ("input", under[0])
         picture, number = self._picture, self._number
         if picture is None or shown is OutputSource.CARD:
-            picture, number = self._scene.card(self._width, self._height), 0
+            picture, number = self._newest_card(), -self._cards
         other = self._other if self._aside > 0 else None
         if other is not None:
             picture = self._canvas.blend(picture, other[1], self._aside)
@@ -333,6 +335,12 @@ class OutputClock:
             self._composed = self._canvas.blend(under[1], picture, amount)
         beside = other and (other[0], self._aside)
         return self._composed, (number, beside, under and under[0], amount)
+
+    def _newest_card(self) -> Image:
+        card = self._scene.card(self._width, self._height)
+        if card is not self._card:  # it says something else
+            self._card, self._cards = card, self._cards + 1
+        return card
 
     def _scaled_input(self) -> tuple[int, Image] | None:
         frame = self._scene.newest_input

@@ -243,6 +243,15 @@ def test_a_still_input_is_sent_rarely_and_the_next_picture_at_once(tmp_path):
         rig.wait(lambda frame: not frame.image[..., :3].any())
 
 
+def test_a_card_that_says_something_else_is_a_new_frame(monkeypatch):
+    stage = Stage(monkeypatch)
+    first = stage.play(1)
+    stage._card = np.full((48, 64, 4), 11, np.uint8)
+    second = stage.play(1)
+    assert len({frame.index for _, frame in first}) == 1
+    assert {frame.index for _, frame in second} == {first[0][1].index + 1}
+
+
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_slow_sink_is_told_in_the_longest_gap_and_a_rare_picture_is_not(tmp_path, keeps):
     with running_session(tmp_path, on_arrival=True, pipeline="passthrough") as rig:
