@@ -235,11 +235,24 @@ else:
             """Copy in one image (H, W, 4); it replaces the oldest. OSError if there is no room left
             to refill a truncated file.
             """
-            number = WORD.unpack_from(self._head, 8 * HEAD)[0]
-            at, image = self._at(number), np.ascontiguousarray(image)
-            os.pwrite(self._file, SLOT.pack(2 * number + 1, index, time, tag), at)
+            number, at = self._reserve(time, index, tag)
+            image = np.ascontiguousarray(image)
             if _write_from(self._file, image, at + 64) != image.nbytes:
                 raise RingError(f"No room left in {PREFIX}{self.name}.")
+            self._commit(number, at)
+
+        def repeat(self, time: float, index: int, tag: int = 0) -> None:
+            """Publish one more frame of the image that every slot holds: nothing is copied."""
+            self._commit(*self._reserve(time, index, tag))
+
+        def _reserve(self, time: float, index: int, tag: int) -> tuple[int, int]:
+            """Lock the slot of the next frame; its number and where it is in the file."""
+            number = WORD.unpack_from(self._head, 8 * HEAD)[0]
+            at = self._at(number)
+            os.pwrite(self._file, SLOT.pack(2 * number + 1, index, time, tag), at)
+            return number, at
+
+        def _commit(self, number: int, at: int) -> None:
             os.pwrite(self._file, WORD.pack(2 * (number + 1)), at)
             WORD.pack_into(self._head, 8 * HEAD, number + 1)
             os.pwrite(self._file, WORD.pack(number + 1), 8 * HEAD)

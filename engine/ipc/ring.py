@@ -214,6 +214,11 @@ class RingWriter(_Mapping):
         place[:] = image
         self.commit(time, index, tag)
 
+    def repeat(self, time: float, index: int, tag: int = 0) -> None:
+        """Publish one more frame of the image that every slot holds: nothing is copied."""
+        self.reserve()
+        self.commit(time, index, tag)
+
     def reserve(self) -> Image:
         """The pixels of the next frame, to be drawn into; `commit` publishes them."""
         number = self.head

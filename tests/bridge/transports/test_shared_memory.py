@@ -181,6 +181,32 @@ def test_a_source_reads_only_whole_pictures_of_a_file_that_is_cut_at_full_rate()
 
 
 @FILES
+def test_a_held_frame_is_copied_until_every_slot_has_it_and_reads_the_same_ever_after():
+    size = Options(width=SIZE[0], height=SIZE[1])
+    with open_sink("shm:test-held", size) as sink:
+        reader, copied, write = PublicReader("test-held"), [], sink._ring.write
+        sink._ring.write = lambda *what: copied.append(what) or write(*what)
+        for index in (1, 2, 3):
+            image = base(*SIZE) + np.uint8(index)
+            for number in range(10):
+                sink.send(Frame(image, perf_counter(), index))
+                slot = reader.newest()
+                assert (slot.number, slot.index) == (10 * (index - 1) + number, index)
+                assert np.array_equal(slot.image, image)
+        assert len(copied) == 3 * 4
+        for index in (3, 4):  # another image under that number, then that image under another
+            image = base(*SIZE) + np.uint8(9)
+            for _ in range(6):
+                sink.send(Frame(image, perf_counter(), index))
+                assert np.array_equal(reader.newest().image, image)
+        sink._renew(*SIZE)
+        sink.send(Frame(image, perf_counter(), index))
+        again = PublicReader("test-held")
+        assert np.array_equal(again.newest().image, image), "a new segment has none yet"
+        reader.close()
+        again.close()
+
+
 def test_a_cut_sink_is_made_anew_before_the_next_picture():
     """Cut to a part, cut and lengthened, removed, replaced, written over: the next picture is
     there for who looks by the name, and who reads sees none that is not whole.
