@@ -132,7 +132,10 @@ class Settings(BaseSettings):
         default="1280x720", description="size of the frames sent, for the whole run"
     )
     output_fps: float = Field(
-        default=60, ge=1, le=240, description="frames sent per second, for the whole run"
+        default=60,
+        ge=1,
+        le=240,
+        description="most frames sent per second, for the whole run; the rate of Spout and files",
     )
     gpu_scale: NoSize = Field(
         default="",
