@@ -319,3 +319,48 @@ def test_after_a_bypass_what_stands_in_for_a_dead_engine_is_shown(monkeypatch, i
     sent = stage.play(5, [(0.0, lambda: stage.values.update(bypass=False))])
     assert abs(int(sent[0][1].image[9, 9, 0]) - 120) < 10, "a crossfade"
     assert sent[-1][1].image[9, 9, 0] == (200 if instead == "fallback" else 9)
+
+
+@pytest.mark.parametrize("control", ["mix", "black", "bypass", "hold_s"])
+def test_a_storm_of_controls_sends_no_more_than_the_rate_and_ends_with_the_last_value(
+    monkeypatch, control
+):
+    stage, chance = Stage(monkeypatch, keeps_last=False, black_fade=0.0), random.Random(5)
+    comes(stage)
+    stage.play(1, [(0.5, stage.picture)])
+    kind = type(stage.values[control])
+
+    def moves() -> None:
+        stage.values[control] = kind(round(chance.random(), 3) > 0.5) if kind is bool else (
+            kind(chance.random()))  # fmt: skip
+
+    end = {"mix": 1.0, "black": True, "bypass": True, "hold_s": 1.0}
+    storm = [(number / 1000, moves) for number in range(3000)]
+    sent = stage.play(4, [*storm, (3.0, lambda: stage.values.update({control: end[control]}))])
+    assert len(sent) <= 3 * RATE + 3
+    shown = {"mix": 255, "black": 0, "bypass": 120, "hold_s": 255}
+    assert stage.sent[-1][1].image[9, 9, 0] == shown[control]
+
+
+def test_a_sink_that_needs_a_beat_gets_held_frames_at_the_rate(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough") as rig:
+        rig.put(scene(64, 48, 1))
+        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 1)))
+        first, index = len(rig.place.seen), rig.place.seen[-1].frame.index
+        rig.until(lambda: len(rig.place.seen) >= first + 40)
+        assert {seen.frame.index for seen in rig.place.seen[first:]} == {index}
+        assert rig.session.counters.output_rate.value > 6, "not four a second"
+
+
+def test_a_faster_input_is_sent_at_the_output_rate_by_a_whole_session(tmp_path):
+    chosen = {"pipeline": "passthrough", "output_fps": 10}
+    with running_session(tmp_path, on_arrival=True, **chosen) as rig:
+        stop = rig.steady_input(100)
+        rig.running()
+        first = rig.place.seen[-1]
+        rig.until(lambda: rig.place.seen[-1].frame.index >= first.frame.index + 12)
+        last = rig.place.seen[-1]
+        stop()
+        most = 10 * (last.time - first.time) + 3
+        assert last.frame.index - first.frame.index <= most
+        assert rig.session.status().dropped_output > 0
