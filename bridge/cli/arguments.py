@@ -79,7 +79,8 @@ class Parser(argparse.ArgumentParser):
         flag = word.partition("=")[0]
         if flag == "-h" or any(own.startswith(flag) for own in self.flags):
             return
-        command = next((word for word in rest if word in self.commands), "COMMAND")
+        words = rest[1:] if {*rest[1:2]} & {*self.commands} else rest  # the first is its value
+        command = next((word for word in words if word in self.commands), "COMMAND")
         raise UsageError(
             f"{self.prog} does not accept {flag!r:.130} before its command; write "
             f"`{self.prog} {command}` first, then its flags."
@@ -363,6 +364,9 @@ def _bench(add: Adder) -> None:
     whole.add_argument("--seconds", type=_seconds, default=10, help="approximate time per figure")
     whole.add_argument("--full", action="store_true", help="also at 4K")
     whole.set_defaults(command="bench bridge")
+    port = measured.add_parser("osc", help="messages and their cost, beside python-osc")
+    port.add_argument("--seconds", type=_seconds, default=10, help="approximate time per figure")
+    port.set_defaults(command="bench osc")
     own = measured.add_parser("stylize", add_help=False, help="the pipeline stylize")
     own.set_defaults(command="bench stylize")
     network = measured.add_parser("engine", add_help=False, help="a causal pipeline's network")

@@ -68,9 +68,13 @@ def bench(only: Sequence[str], seconds: float, *, full: bool = False) -> None:
     show("bench bridge", ((name, BENCHES[name](seconds)) for name in names))
 
 
-def show(title: str, figures: Iterable[tuple[str, Iterable[Figure]]]) -> None:
-    """Print a table of figures as they are measured, each group under a name."""
-    table = Table("figure", "ours", "limit here", "aim", title=f"spout-bridge {title}")
+def show(
+    title: str, figures: Iterable[tuple[str, Iterable[Figure]]], limit: str = "limit here"
+) -> None:
+    """Print a table of figures as they are measured, each group under a name; `limit` is what
+    stands beside ours.
+    """
+    table = Table("figure", "ours", limit, "aim", title=f"spout-bridge {title}")
     for name, group in figures:
         console.print(f"{name} …", style="dim")
         for figure in group:
@@ -105,7 +109,7 @@ def _running(session: Session) -> float:
     return _wait(lambda: session.status().state == "RUNNING")
 
 
-def _quantiles(values: list[float], *at: float) -> list[float]:
+def quantiles(values: list[float], *at: float) -> list[float]:
     ordered = sorted(values)
     return [ordered[min(len(ordered) - 1, int(q * len(ordered)))] for q in at]
 
@@ -118,7 +122,7 @@ def latency(seconds: float, sizes: Sequence[int] = (720, 1080)) -> Iterator[Figu
         width, name = height * 16 // 9, f"{height}p60"
         ours, least = (_through(width, height, seconds, relayed=it) for it in (False, True))
         aims = AIMS.get(height, ("", ""))
-        mine, theirs = (_quantiles(seen.delays, 0.5, 0.99) for seen in (ours, least))
+        mine, theirs = (quantiles(seen.delays, 0.5, 0.99) for seen in (ours, least))
         yield Figure(f"{name}: input to output, median", _ms(mine[0]), aims[0], _ms(theirs[0]))
         yield Figure(f"{name}: input to output, p99", _ms(mine[1]), "", _ms(theirs[1]))
         came, all_came = (f"{len(seen.delays) / seen.sent:.1%}" for seen in (ours, least))
@@ -178,7 +182,7 @@ def border(seconds: float) -> Iterator[Figure]:
     """
     for width, height in ((1280, 720), (1920, 1080)):
         times = _crossings(width, height, seconds / 2)
-        p50, p99 = map(_ms, _quantiles(times, 0.5, 0.99))
+        p50, p99 = map(_ms, quantiles(times, 0.5, 0.99))
         name = f"{height}p: across the worker's border, median, p99"
         aim = "0.6 ms" if height == 720 else ""
         copies = f"{_ms(2 * memcpy(width, height))}, two copies"
@@ -254,7 +258,7 @@ def share(seconds: float) -> Iterator[Figure]:
             made = (link.block.made if link else 0) - blocks
             shown = session.status().frames_new - first
         bare += [1 / cost for cost in _bare(size, seconds / 2)]
-        alone = _quantiles(bare, 0.5)[0]
+        alone = quantiles(bare, 0.5)[0]
         yield Figure(
             f"stylize {size}: through the bridge / bare generator",
             f"{made / took:.1f} / {alone:.1f} fps = {made / took / alone:.2f}, "
@@ -294,7 +298,7 @@ def osc(seconds: float) -> Iterator[Figure]:
                 time.sleep(0.05)
         finally:
             server.close()
-    p50, p95 = (1e3 * value for value in _quantiles(delays, 0.5, 0.95))
+    p50, p95 = (1e3 * value for value in quantiles(delays, 0.5, 0.95))
     yield Figure(
         "OSC message to frame shown, stylize 256x256: p50, p95", f"{p50:.0f}, {p95:.0f} ms"
     )
@@ -376,7 +380,7 @@ def pacing(seconds: float) -> Iterator[Figure]:
             shown = session.status().frames_new
             times.append(perf_counter())
     gaps = [1e3 * (b - a) for a, b in pairwise(times)]
-    p5, p50, p95 = _quantiles(gaps, 0.05, 0.5, 0.95)
+    p5, p50, p95 = quantiles(gaps, 0.05, 0.5, 0.95)
     yield Figure(
         "stylize: time between new frames p5, p50, p95", f"{p5:.0f}, {p50:.0f}, {p95:.0f} ms"
     )

@@ -383,6 +383,13 @@ def _bench_bridge(options: argparse.Namespace, console: Console) -> None:
     bench(only, options.seconds, full=options.full)
 
 
+def _bench_osc(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.bench import show
+    from bridge.cli.bench_osc import measure
+
+    show("bench osc", [("osc", measure(options.seconds))], "python-osc")
+
+
 def _bench_module(options: argparse.Namespace, console: Console) -> None:
     """In a separate process, which alone may import torch."""
     module = MEASURED[options.command]
@@ -408,5 +415,6 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
     "gpu-check": _gpu_check,
     "completion": _completion,
     "bench bridge": _bench_bridge,
+    "bench osc": _bench_osc,
     **dict.fromkeys(MEASURED, _bench_module),
 }
