@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from tests.attack.reader import Figures
-from tests.soak import HEAD, Held, grown, row, soak
+from tests.soak import HEAD, Held, grown, peak, row, soak
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /dev/shm")
 
@@ -31,6 +31,13 @@ def test_growth_is_told_for_each_process_with_its_sign():
     )
 
 
+def test_what_is_freed_and_taken_again_is_no_growth():
+    high, low = [Held(142.0, 10, 9)], [Held(120.0, 9, 10)]
+    assert peak([], low) == low
+    assert peak(high, low) == peak(low, high) == [Held(142.0, 10, 10)]
+    assert grown(peak(high, low), high) == "bridge +0.0 MB, +0 descriptors, -1 threads"
+
+
 @pytest.mark.slow
 def test_a_short_soak_sees_new_frames_and_none_that_is_black():
     arguments = ("--source", "demo:", "--pipeline", "passthrough", "--output-size", "320x180")
@@ -39,4 +46,4 @@ def test_a_short_soak_sees_new_frames_and_none_that_is_black():
         cells = line.strip("| ").split(" | ")
         assert int(cells[-5]) > 2
         assert cells[-2] == "0"
-    assert last.startswith("\nGrown since minute 0.0: bridge ")
+    assert last.startswith("\nGrown beyond minute 0.0: bridge ")
