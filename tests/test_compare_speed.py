@@ -2,14 +2,15 @@
 
 import os
 import subprocess
+import sys
 import threading
 from dataclasses import replace
-from time import sleep
+from time import perf_counter, sleep
 
 import numpy as np
 import pytest
 
-from bridge.cli.probe import Receiver, Seen, memcpy, probe, relay
+from bridge.cli.probe import Cost, Receiver, Seen, memcpy, probe, relay
 from bridge.transports.pattern import draw, read_counter
 from engine.ipc.ring import RingWriter
 from tests.compare_speed import CASES, ROOT, _figures, compare, main, measured, rows, tree
@@ -96,6 +97,21 @@ def test_the_relay_copies_the_frame_as_it_is():
     between.join(10)
     receiver.close()
     sender.close()
+
+
+def test_a_child_that_comes_or_goes_is_counted_while_it_is_there():
+    burn = "import time; e = time.process_time() + 0.2\nwhile time.process_time() < e: pass"
+    code = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {burn!r}]); "
+    code += f"subprocess.Popen([sys.executable, '-c', {burn!r}]); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code]) as parent:
+        try:
+            cost = Cost(parent.pid)
+            until = perf_counter() + 30
+            while cost.shares()[1] <= 0:  # never an error, whoever has ended meanwhile
+                assert perf_counter() < until
+                sleep(0.01)
+        finally:
+            parent.kill()
 
 
 def test_a_larger_frame_takes_longer_to_copy():

@@ -19,6 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -63,11 +64,13 @@ class Seen:
 
 
 class Cost:
-    """CPU time of a bridge and of the processes it started, from now on."""
+    """CPU time of a bridge and of the processes it starts, from now on; one that ends counts up to
+    the last look at it.
+    """
 
     def __init__(self, pid: int) -> None:
         self._bridge = psutil.Process(pid)
-        self._workers = self._bridge.children(recursive=True)
+        self._workers: dict[psutil.Process, float] = {}  # seconds of each
         self._began = perf_counter()
         self._before = self._used()
 
@@ -78,7 +81,10 @@ class Cost:
         return bridge, workers
 
     def _used(self) -> tuple[float, float]:
-        return _seconds(self._bridge), sum(map(_seconds, self._workers))
+        for process in self._bridge.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                self._workers[process] = _seconds(process)
+        return _seconds(self._bridge), sum(self._workers.values())
 
 
 def _seconds(process: psutil.Process) -> float:
