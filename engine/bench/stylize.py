@@ -2,9 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -12,11 +13,20 @@ import numpy as np
 from engine.catalog.controls import StylizeLoad, StylizeParameters
 from engine.pipeline import Context, Image
 from engine.stylize.drawing import draw
-from engine.stylize.network import Encoder, generator
+from engine.stylize.network import Encoder, Generator, OnnxGenerator, generator, session_of
 from engine.stylize.pipeline import Stylize
 from engine.stylize.recipes import read
 
-CONVOLUTIONS = Path(__file__).parent / "convolutions.onnx"  # nothing but convolutions
+CONVOLUTIONS = Path(__file__).parent / "convolutions.onnx"
+LAYERS, CHANNELS, TAPS = 4, 64, 9  # of that file: convolutions and nothing else
+OPERATIONS = (
+    2 * 12_528
+)  # per pixel of the network as it was trained, in whatever order they are done
+AIM = 0.45  # of this machine's fp32 convolutions
+TURNS = 3
+SIZES = ((256, 256), (384, 224), (576, 320), (640, 360))
+
+Times: TypeAlias = list[tuple[float, float]]
 
 
 def textured(width: int, height: int, seed: int = 3) -> Image:
@@ -37,16 +47,54 @@ def textured(width: int, height: int, seed: int = 3) -> Image:
 
 def bare(width: int, height: int, seconds: float, backend: str = "auto") -> list[float]:
     """Seconds per image in the generator alone."""
-    network, image = generator(backend), textured(width, height)
-    style = Encoder()(draw(read("starry night")))
-    network(image, style)
-    times: list[float] = []
+    network = generator(backend)
+    times = [clock for clock, _ in _painting(network, width, height, seconds)]
+    network.close()
+    return times
+
+
+def peak(seconds: float) -> float:
+    """Operations per second of one thread in fp32 convolutions, of which a CPU does most."""
+    width, height = 144, 80
+    session = session_of(CONVOLUTIONS)
+    image = np.ones((1, CHANNELS, height, width), np.float32)
+    times = _timed(lambda: session.run(None, {"image": image}), seconds)
+    return 2 * LAYERS * TAPS * CHANNELS**2 * width * height / _processor(times)
+
+
+def part_of_peak(width: int, height: int, seconds: float) -> tuple[float, float]:
+    """Images per second by onnxruntime on one thread of this machine, and the part of its
+    convolutions' rate that they use. Both are measured in processor time, in turns.
+    """
+    network, parts = OnnxGenerator(threads=lambda: 1), list[tuple[float, float]]()
+    for _ in range(TURNS):
+        rate = peak(seconds / TURNS / 2)
+        taken = _processor(_painting(network, width, height, seconds / TURNS / 2))
+        parts.append((1 / taken, OPERATIONS * width * height / taken / rate))
+    network.close()
+    rates, shares = zip(*parts, strict=True)
+    return float(np.median(rates)), float(np.median(shares))
+
+
+def _painting(network: Generator, width: int, height: int, seconds: float) -> Times:
+    image, style = textured(width, height), Encoder()(draw(read("starry night")))
+    return _timed(lambda: network(image, style), seconds)
+
+
+def _timed(call: Callable[[], object], seconds: float) -> Times:
+    """Seconds of each call: of the clock, and of the processor."""
+    call()
+    times: Times = []
     until = perf_counter() + seconds
     while perf_counter() < until or len(times) < 3:
-        began = perf_counter()
-        network(image, style)
-        times.append(perf_counter() - began)
+        began, spent = perf_counter(), process_time()
+        call()
+        times.append((perf_counter() - began, process_time() - spent))
     return times
+
+
+def _processor(times: Times) -> float:
+    return float(np.median([spent for _, spent in times]))
 
 
 def pan(frames: int = 12, step: int = 2) -> Iterator[Image]:
@@ -85,15 +133,19 @@ def flicker(frames: Iterator[Image], step: int, anti_flicker: float, prompt: str
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     argparse.ArgumentParser(
         prog="python -m engine.bench.stylize",
         description="Measure the speed and flicker of stylize; takes a minute.",
     ).parse_args()
     write = sys.stdout.write
-    for width, height in ((256, 256), (320, 576), (512, 512)):
-        milliseconds = 1e3 * float(np.median(bare(width, height, 1.5)))
-        write(f"{generator('auto').name}  {width}x{height}  {milliseconds:.1f} ms\n")
+    for width, height in SIZES:
+        rate, part = part_of_peak(width, height, 3.0)
+        write(f"onnxruntime fp32, one thread  {width}x{height}  {rate:.1f} fps, {part:.2f} of ")
+        write(f"this core's fp32 convolutions (aim {AIM:.2f})\n")
+    name = generator("auto").name
+    for width, height in SIZES:
+        write(f"{name}  {width}x{height}  {1 / np.median(bare(width, height, 1.5)):.1f} fps\n")
     for prompt in ("starry night", "ocean waves"):
         for name, frames, step in (("pan of 2 pixels", pan, 2), ("still, with noise", still, 0)):
             figures = [

@@ -50,7 +50,7 @@ class Encoder:
     """Reference image to style vector, with the package's int8 network (about 20 ms)."""
 
     def __init__(self) -> None:
-        self._session = _session(model_path("arbitrary_predict.onnx"))
+        self._session = session_of(model_path("arbitrary_predict.onnx"))
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, image: Image) -> Array:
@@ -92,7 +92,7 @@ class OnnxGenerator:
         """`threads` is asked for each image; by default idle cores are used."""
         self._threads = threads or SpareCores()
         first = self._threads()
-        self._sessions = Renewed(first, _session(GRAPH, first), partial(_session, GRAPH))
+        self._sessions = Renewed(first, session_of(GRAPH, first), partial(session_of, GRAPH))
 
     @property
     def name(self) -> str:
@@ -179,7 +179,8 @@ def generator(backend: str) -> Generator:
     return OnnxGenerator()
 
 
-def _session(model: Path, threads: int = 1) -> onnxruntime.InferenceSession:
+def session_of(model: Path, threads: int = 1) -> onnxruntime.InferenceSession:
+    """A model in onnxruntime on threads that do not spin."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

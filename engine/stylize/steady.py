@@ -73,7 +73,7 @@ class Steady:
         change -= paint.astype(np.int16)
         change *= share
         change += SHARES // 2
-        change >>= 7
+        change //= SHARES
         return paint + change.astype(np.uint8)  # modulo 256, from which the sum never differs
 
     def _moved(self, image: Any, flow: Any, scale: float = 1) -> Any:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.bench.stylize import CONVOLUTIONS
+from engine.bench.stylize import CHANNELS, CONVOLUTIONS, LAYERS
 from engine.stylize.weights import FOLDER, GRAPH, NORMS, PLACES, Array
 from tests.engine.stylize.wheel import convolutions
 
@@ -48,7 +48,7 @@ PLAIN9, PLAIN3 = Axis(1, 1, 9, 1), Axis(1, 1, 3, 1)
 PAIRS = Axis(2, 2, 5, 2)  # 9 taps, from cells to cells
 HALVED = Axis(1, 2, 2, 2, 1)  # 3 taps with stride 2, from cells
 DOUBLED = Axis(2, 1, 2, 2)  # 3 taps after doubling the size, to cells that begin at odd pixels
-LAYERS = (
+ARRANGED = (
     ("contract/conv1", PLAIN9, PAIRS),
     ("contract/conv2", PLAIN3, HALVED),
     ("contract/conv3", PLAIN3, PLAIN3),
@@ -80,7 +80,7 @@ def network_weights() -> tuple[dict[str, Array], float]:
     """The weights by name, rearranged, and the epsilon of the norms."""
     layers, epsilon = convolutions()
     found: dict[str, Array] = {}
-    for name, rows, columns in LAYERS:
+    for name, rows, columns in ARRANGED:
         kernel, bias = layers[name]
         found[name] = rearranged(kernel, rows, columns)
         if name not in NORMS:
@@ -303,7 +303,7 @@ def files() -> dict[Path, bytes]:
     return {
         GRAPH: graph,
         PLACES: places(graph, found, epsilon).encode(),
-        CONVOLUTIONS: convolutions_alone(64, 4),
+        CONVOLUTIONS: convolutions_alone(CHANNELS, LAYERS),
     }
 
 

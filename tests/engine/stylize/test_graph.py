@@ -7,13 +7,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from engine.bench.stylize import textured
+from engine.bench.stylize import OPERATIONS, part_of_peak, textured
 from engine.stylize.drawing import draw
 from engine.stylize.network import Encoder, OnnxGenerator
 from engine.stylize.recipes import read
 from engine.stylize.weights import weights
 from tests.engine.stylize.graph import files, network_weights
-from tests.engine.stylize.wheel import STYLE, plain, transform_model
+from tests.engine.stylize.wheel import STYLE, convolutions, plain, transform_model
 from tests.support.slow_cases import rest_slow
 
 SIZES = [(132, 100), (16, 16), (20, 36), (256, 256), (384, 224), (576, 320), (640, 360), (364, 204)]
@@ -85,3 +85,20 @@ def test_it_runs_where_the_package_onnx_is_not_installed():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "(16, 16, 3)", done.stderr
+
+
+def test_its_operations_per_pixel_are_those_that_the_bench_counts():
+    image, per_pixel = (64, 64), 0.0
+    layers, _ = convolutions()
+    for name, (kernel, _) in layers.items():
+        if "StyleNorm" not in name:
+            at = {"contract/conv2": 2, "contract/conv3": 4, "expand/conv1/conv": 2}
+            scale = 4 if name.startswith("residual") else at.get(name, 1)
+            per_pixel += 2 * kernel.size * (image[0] // scale) * (image[1] // scale)
+    assert per_pixel / 64**2 == OPERATIONS
+
+
+def test_the_bench_measures_a_part_of_this_core():
+    rate, part = part_of_peak(64, 64, 0.1)
+    assert rate > 0
+    assert 0 < part < 1.5
