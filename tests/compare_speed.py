@@ -16,6 +16,7 @@ The only interface is the command line, shared memory and OSC, so any commit can
 
 import argparse
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -266,6 +267,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if name not in CASES:
             parser.error(f"unknown case {name!r}; choose {', '.join(CASES)}.")
     before, after = given.commits
+    # Ended as by Ctrl-C, with its bridges, and its trees removed.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with ExitStack() as stack:
         trees = [stack.enter_context(tree(commit)) for commit in given.commits]
         for name in names:
