@@ -52,7 +52,7 @@ def fit_into(place: Image, image: Image, how: Fit = "cover") -> None:
     rows, columns = image.shape[:2]
     height, width = place.shape[:2]
     if (rows, columns) == (height, width):
-        place[:] = image
+        np.copyto(place, image)
     elif how == "stretch" or columns * height == rows * width:
         _resize(image, place)
     elif how == "cover":

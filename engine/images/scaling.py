@@ -1,5 +1,7 @@
 """Images at other sizes."""
 
+from typing import cast
+
 import cv2
 import numpy as np
 
@@ -17,3 +19,13 @@ def resized(image: Image, width: int, height: int) -> Image:
     if image.shape[:2] == (height, width):
         return image
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def resize_into(place: Image, image: Image) -> None:
+    """Copy an image into another one's pixels, at that one's size."""
+    if image.shape == place.shape:
+        np.copyto(place, image)
+    else:
+        # cast: cv2's types say Mat
+        target = cast("cv2.Mat", place)
+        cv2.resize(image, place.shape[1::-1], target, interpolation=cv2.INTER_AREA)

@@ -26,7 +26,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from engine.files.errors import FileError
-from engine.images.scaling import half_size, resized
+from engine.images.scaling import half_size, resize_into
 from engine.ipc.channel import WorkerChannel, worker_end
 from engine.ipc.messages import (
     LONGEST_LIMIT,
@@ -465,7 +465,7 @@ class Worker:
             return False
         self._made += 1
         received = times[min(place, len(times) - 1)] if times else perf_counter()
-        ring.reserve()[:] = resized(image, ring.width, ring.height)
+        resize_into(ring.reserve(), image)
         ring.commit(received, self._made, tag)
         self._tell(FrameMade())
         return True
