@@ -104,7 +104,7 @@ class ParameterSpec:
     must be installed for some of the choices. `suggestions` are common values of a text; others are
     accepted too. `by_pattern` tells whether OSC patterns can set it, `reverts` that it returns to
     its previous value if no block made with the new one is usable. `shapes` means that a new value
-    changes the shape of passes; the first one of a shape may take as long as loading. `judged`
+    changes the shape of passes; the first one of a shape may take as long as loading. `conditional`
     means that a value in the range may still not suit what runs. If it `draws`, DRAW stands for a
     random value that every surface can show. `help` is one sentence.
     """
@@ -127,7 +127,7 @@ class ParameterSpec:
     live: bool = True
     by_pattern: bool = True
     shapes: bool = False
-    judged: bool = False
+    conditional: bool = False
     draws: bool = False
 
     @property
@@ -386,7 +386,7 @@ def control(
     lora: bool = False,
     packages: Mapping[str, str] | None = None,
     shapes: bool = False,
-    judged: bool = False,
+    conditional: bool = False,
     draws: bool = False,
     suggestions: Sequence[Suggestion] = (),
     by_pattern: bool = True,
@@ -412,7 +412,7 @@ def control(
             "lora": lora,
             "packages": dict(packages or {}),
             "shapes": shapes,
-            "judged": judged,
+            "conditional": conditional,
             "draws": draws,
             "suggestions": [asdict(suggestion) for suggestion in suggestions],
             "by_pattern": by_pattern,
@@ -479,7 +479,7 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
         live=live,
         by_pattern=live and extra.get("by_pattern", True),
         shapes=extra.get("shapes", False),
-        judged=extra.get("judged", False),
+        conditional=extra.get("conditional", False),
         draws=extra.get("draws", False),
     )
     try:

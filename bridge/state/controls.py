@@ -31,7 +31,7 @@ class OutputParameters(Parameters):
         unit="ms",
         page="Show",
         by_pattern=False,
-        judged=True,
+        conditional=True,
     )
     on_loss: Literal["hold", "passthrough", "card"] = control(
         "hold", "What to show after `hold_s` without a new frame.", page="Show"

@@ -53,18 +53,17 @@ def test_the_input_of_a_bypass_is_as_late(tmp_path):
         stop = rig.steady_input()
         rig.running()
         rig.until(lambda: rig.session.status().delay_least > 0)
-        rig.session.store.update({"delay": 1000.0})
-        begun = perf_counter()
-        marked = np.full((48, 64, 4), 200, np.uint8)
+        rig.session.store.update({"delay": 3000.0})
+        marked = np.full((48, 64, 4), 255, np.uint8)
         rig.put(marked)
         put = perf_counter()
-        rig.wait(lambda frame: bool((frame.image[..., :3] == 200).all()))
-        assert perf_counter() - put >= 0.99
+        found = lambda: [one.time for one in rig.place.seen if (one.frame.image == marked).all()]  # noqa: E731
+        rig.until(found)
+        assert found()[0] - put >= 2.99
+        stop()
         rig.session.store.update({"delay": 0.0})
         rig.put(scene(64, 48, 99))
         rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 99)))
-        assert perf_counter() - begun < 20
-        stop()
 
 
 @pytest.mark.slow
@@ -81,12 +80,21 @@ def test_an_impossible_delay_is_refused_at_every_door_with_the_least_that_holds(
             assert refusal.value.code == 422
             told = json.load(refusal.value)
             assert "delay 1: the least possible now is" in json.dumps(told)
-            bridge.osc("/bridge/delay", 1.0)
-            while "the least possible now is" not in str(OscMessage(ears.recv(1 << 16)).params):
-                pass
-            bridge.osc("/bridge/delay", 5000.0)
-            while (heard := OscMessage(ears.recv(1 << 16))).params != [5000.0]:
-                assert heard.address != "/bridge/delay" or heard.params == [0.0], "what held"
+
+            def hears(value: float, wanted: str) -> None:
+                """Send the delay until the answer comes; datagrams may be lost."""
+                for _ in range(20):
+                    bridge.osc("/bridge/delay", value)
+                    end = perf_counter() + 1
+                    while perf_counter() < end:
+                        heard = OscMessage(ears.recv(1 << 16))
+                        if wanted in f"{heard.address} {heard.params}":
+                            return
+                raise AssertionError(wanted)
+
+            hears(1.0, "the least possible now is")
+            hears(1.0, "/bridge/delay [0.0]")
+            hears(5000.0, "/bridge/delay [5000.0]")
             bridge.ask("parameters", {"delay": 0}, "PATCH")
             assert state["delay_most"] > 1000
 

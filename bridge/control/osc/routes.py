@@ -68,7 +68,7 @@ def faders(desk: BridgeApi) -> dict[bytes, tuple[str, ParameterSpec]]:
         encoded(address, 0.0)[: -FLOAT.size]: (address, spec)
         for address, spec in addresses(desk.store.specs.values()).items()
         if spec.kind is Kind.FLOAT
-        and not (spec.looks or spec.judged or spec.draws)
+        and not (spec.looks or spec.conditional or spec.draws)
         and address not in old
     }
 
