@@ -238,7 +238,7 @@ class WorkerClient:
         self.blames: Mapping[str, str] = {}  # load parameters whose files cannot be used, and why
         self.progress: tuple[str, float] = ("", 0.0)  # of loading, then of what a block prepares
         self.report: Mapping[str, Any] = {}
-        self.block = Block()
+        self.block = Block(frames=orders.row.block)  # until one is done
         # What replaces this pipeline; written only by the host's thread. Each one goes to the
         # feeder, which uses the newest, and on to the thread that receives the result.
         self.swapping: WorkerConfig | None = None

@@ -1,14 +1,18 @@
-"""Even motion over blocks of many lengths, in virtual time, beside the rule of before the lock."""
+"""Even motion over blocks of many lengths, in virtual time, beside the rule of before the lock; and
+of real workers.
+"""
 
 import random
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import mean, median, pstdev
+from time import perf_counter
 
 import pytest
 
 from bridge.playout.pacer import Pacer
+from tests.support.rig import running_session
 
 TICK = 1 / 60
 
@@ -232,3 +236,21 @@ def test_another_worker_of_another_block_is_not_paced_by_the_one_before():
     played = play(pacer, 3, later)
     assert played.lost == 0
     assert played.std() <= 3
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.parametrize(("frames", "seconds"), [(12, 0.4), (9, 0.3), (3, 0.2)])
+def test_a_real_worker_is_shown_without_holds_and_from_its_first_frame(tmp_path, frames, seconds):
+    about = {"frames": frames, "shortest": 0.95 * seconds, "longest": 1.05 * seconds, "text": True}
+    with running_session(tmp_path, load=about, on_arrival=True, pipeline="painter") as rig:
+        rig.running()
+        rig.until(lambda: rig.session._host.current.block.made >= 10)
+        since = perf_counter()
+        rig.until(lambda: perf_counter() - since > 6 * seconds)
+        assert rig.session.status().dropped_output == 0
+        seen = [one for one in rig.place.seen if one.time > since]
+        times = [b.time for a, b in pairwise(seen) if b.frame.index != a.frame.index]
+        steps = [later - earlier for earlier, later in pairwise(times)]
+        longest = [max(steps[at : at + frames]) for at in range(0, len(steps), frames)]
+        assert median(longest) <= 1.7 * seconds / frames, "else a tenth of each block is held"
