@@ -116,6 +116,7 @@ class OutputClock:
         self._composed = blank(self._width, self._height)
         self._key: object = None
         self._input: tuple[int, Image] | None = None
+        self._input_time = self._time = 0.0  # when that was received, and the frame shown
         self._index = 0
         self._level = 0.0  # of black, 0 to 1
         self._away = 0.0  # from the held frame to its replacement, 0 to 1
@@ -225,6 +226,7 @@ class OutputClock:
         fresh = slot is not None and self._keep(slot, now)
         shown = self._what(now, controls, fresh)
         self._move_levels(controls, shown, period)
+        self._time = self._received if self._picture is not None else now
         image, content = self._compose(controls, shown)
         if self._level > 0:
             image, content = self._canvas.darken(image, self._level), (content, self._level)
@@ -232,7 +234,7 @@ class OutputClock:
             self._key = content
             self._index += 1
         self._note(shown, image, controls)
-        return Frame(image, self._received if self._picture is not None else now, self._index)
+        return Frame(image, self._time, self._index)
 
     def _keep(self, slot: Slot, now: float) -> bool:
         """Use this frame from now on; False if its worker has written over it."""
@@ -322,7 +324,7 @@ class OutputClock:
             return self._composed, self._key if self._level == 0 else "frozen"
         under = self._scaled_input() if amount < 1 else None
         if under is not None and amount <= 0:
-            self._composed = under[1]
+            self._composed, self._time = under[1], self._input_time
             return self._composed, ("input", under[0])
         picture, number = self._picture, self._number
         if picture is None or shown is OutputSource.CARD:
@@ -347,6 +349,7 @@ class OutputClock:
         if frame is None:
             return None
         if self._input is None or self._input[0] != frame.index:
+            self._input_time = frame.time
             self._input = frame.index, self._canvas.fit(frame.image)
         return self._input
 

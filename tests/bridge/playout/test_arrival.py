@@ -286,6 +286,7 @@ def test_in_bypass_each_frame_of_the_input_is_sent_once_whatever_the_engine_make
     pictures = [(0.105 + number / 17, stage.picture) for number in range(170)]
     sent = stage.play(11, inputs + pictures)
     assert len(sent) == 500
+    assert all(frame.time == at for at, frame in sent), "when it was received"
     assert all(frame.image[0, 0, 0] == 120 for _, frame in sent)
 
 
@@ -357,6 +358,7 @@ def test_a_faster_input_is_sent_at_the_output_rate_by_a_whole_session(tmp_path):
     with running_session(tmp_path, on_arrival=True, **chosen) as rig:
         stop = rig.steady_input(100)
         rig.running()
+        rig.until(lambda: rig.place.seen)
         first = rig.place.seen[-1]
         rig.until(lambda: rig.place.seen[-1].frame.index >= first.frame.index + 12)
         last = rig.place.seen[-1]
