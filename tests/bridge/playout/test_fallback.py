@@ -41,7 +41,7 @@ class Ring:
     def waiting(self) -> int:
         return len(self.made)
 
-    def next(self) -> Slot:
+    def next(self, *, borrowed: bool = False) -> Slot:
         return self.made.pop(0)
 
 
