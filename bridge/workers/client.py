@@ -248,6 +248,7 @@ class WorkerClient:
         self.running_since = 0.0
         self.requests: Mailbox[FrameRequest | PipelineReady] = Mailbox(1)
         self.limit = orders.load_s  # seconds that its next block may take, as it reports
+        self.block_since = 0.0  # when the block that it makes was granted; 0 while it makes none
         self.parameters_number = 0
         self.pid = 0
         self.log: deque[str] = deque(maxlen=LOG_LINES)
@@ -348,6 +349,7 @@ class WorkerClient:
             snapshot=snapshot, count=len(frames), control=len(guides.control),
             mask=len(guides.mask), first=first, ring=name,
         )  # fmt: skip
+        self.block_since = perf_counter()
         self._outbox.put(granted)
         return snapshot.number
 
@@ -583,6 +585,7 @@ class WorkerClient:
             case BlockMade():
                 self._note_block(message)
             case FrameRequest():
+                self.block_since = 0.0
                 self.requests.put(message)
             case WorkerHello(pid=pid):
                 self._note_hello(pid)

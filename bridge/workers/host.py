@@ -294,17 +294,13 @@ class EngineHost:
             return link.degraded
         if warming := self._warming:
             return warming
+        if first := self._first_block:
+            return first
         if link and link.state is EngineState.WARMUP and link.inbox.newest is None:
             who = link.row.id if isinstance(link, Direct) else "The engine is ready and"
             return f"{who} waits for a frame."
         if loading := self.loading or (link and link.state is EngineState.LOADING and link.orders):
             return f"{loading.row.id} is loading."
-        waits = perf_counter() - link.block.ended if link and link.block.made else 0.0
-        if link and waits > TELL and link.limit >= link.orders.load_s:
-            return (
-                f"The first block after a change of size, steps or inputs has taken {waits:.0f} s "
-                f"of at most {link.limit:.0f} s; `kill_engine` ends it."
-            )
         return brief(str(link.report.get("notice", ""))) if link else ""
 
     @property
@@ -314,6 +310,22 @@ class EngineHost:
         phase, loads = self.progress[0], EngineState.LOADING
         warms = link and link.state is not loads and not link.swapping
         return f"{link.row.id} is warming up: {phase}." if link and warms and phase else ""
+
+    @property
+    def _first_block(self) -> str:
+        """How long the first block of a shape has taken, in a sentence; empty if none is made."""
+        link = self.coming or self.current
+        seconds = _first_takes(link) if link else 0.0
+        begins = link and link.state is EngineState.WARMUP
+        if link is None or not seconds or (seconds <= TELL and not begins):
+            return ""
+        if seconds <= TELL:
+            return f"{link.row.id} makes its first block."
+        after = f" of {link.row.id}" if begins else " after a change of size, steps or inputs"
+        cure = "; `kill_engine` ends it" if link is self.current else ""
+        return (
+            f"The first block{after} has taken {seconds:.0f} s of at most {link.limit:.0f} s{cure}."
+        )
 
     def told(self) -> dict[str, Any]:
         """Its part of `Status`, without the errors."""
@@ -599,6 +611,12 @@ def _warm(link: WorkerClient) -> bool:
     if link.state is EngineState.RUNNING:
         return True
     return link.loaded and link.inbox.newest is None and perf_counter() - link.started > 0.5
+
+
+def _first_takes(link: WorkerClient) -> float:
+    """Seconds for which a worker has been making the first block of a shape; 0 if it is not."""
+    since, first = link.block_since, link.limit >= link.orders.load_s
+    return perf_counter() - since if since and first and link.state in SOUND else 0.0
 
 
 def _takes_in(link: WorkerClient, row: PipelineRow) -> bool:

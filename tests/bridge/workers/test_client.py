@@ -4,6 +4,7 @@ import logging
 import re
 import threading
 from dataclasses import replace
+from time import perf_counter
 
 import pytest
 
@@ -12,6 +13,7 @@ from bridge.state.status import EngineState
 from bridge.workers.client import SwapDone, SwapFailed, WorkerConfig, WorkerGone, not_loaded
 from engine.ipc.messages import (
     VERSION,
+    BlockUnusable,
     BridgeHello,
     FrameGrant,
     FrameRequest,
@@ -67,6 +69,25 @@ def test_what_it_computes_on_is_known_once_it_is_ready_and_logged(caplog):
         worker.news_of(PipelineReady)
         assert worker.client.device == "CPU"
     assert "painter runs on NVIDIA GeForce RTX 4090" in caplog.messages
+
+
+def test_a_block_is_under_way_from_its_grant_to_the_next_request():
+    """Neither while the worker loads, nor while it waits for frames."""
+    with played(PAINTER) as worker:
+        client = worker.client
+        worker.says(PipelineReady())
+        worker.news_of(PipelineReady)
+        assert not client.block_since
+        client.grant([], None, "cover")  # values, which the worker answers with a request
+        for count in (1, 2):
+            worker.says(REQUEST)
+            worker.news_of(FrameRequest, count)
+            assert not client.block_since, "it waits"
+            before = perf_counter()
+            client.grant([], None, "cover")
+            assert before <= client.block_since <= perf_counter()
+            worker.says(BlockUnusable(text="flat", snapshot=1))
+            worker.news_of(BlockUnusable, count)
 
 
 def test_only_the_newest_values_go_out_and_only_with_a_grant():

@@ -1,5 +1,6 @@
 """A worker that hangs is ended, one that slept is not: the watchdogs inside and outside."""
 
+import re
 import signal
 import sys
 import time
@@ -99,6 +100,29 @@ def test_the_first_block_of_a_shape_is_no_hang_and_what_hangs_after_it_is(tmp_pa
         rig.until(lambda: rig.session.status().restarts == 1)
         assert perf_counter() - began < 10, "by the short limit, not by that of loading"
         stop()
+
+
+FIRST = re.compile(r"The first block of painter has taken (\d+) s of at most \d+ s(; .+)?\.")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", [False, True])
+def test_a_first_block_longer_than_a_hang_is_waited_for_and_counted(tmp_path, text):
+    """With frames the worker is still the coming one; in text mode it is already the current."""
+    arguments = (
+        "--pipeline", "painter", "--source", "null:" if text else "pattern:", "--sink", "null:",
+        "--hang-s", "1", "--set", "first=5", "--set", f"text={text}",
+    )  # fmt: skip
+    impatient = [sys.executable, "-c", "from tests.support.impatient import main; main()"]
+    with running(tmp_path, *arguments, command=impatient) as bridge:
+        told = bridge.until(lambda state: FIRST.fullmatch(state["reason"]))
+        assert told["state"] == "WARMUP"
+        found = FIRST.fullmatch(told["reason"])
+        assert int(found[1]) >= 3
+        assert (found[2] is not None) == text, "kill_engine ends only the current one"
+        state = bridge.until(lambda state: state["frames_new"])
+        assert (state["state"], state["reason"], state["error"]) == ("RUNNING", "", "")
+        assert state["restarts"] == 0
 
 
 @pytest.mark.slow
