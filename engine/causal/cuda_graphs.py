@@ -11,6 +11,7 @@ graph is compared with plain passes before it is used, and one pass in `CHECK_EV
 
 import gc
 import random
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ MOST_GRAPHS = 64  # of one stream; a further shape runs plainly
 CHECK_EVERY = 5000  # passes of which one is compared: a thousand blocks of four steps
 PROOFS = 2  # replays compared with plain passes before a graph is used
 DIFFERENCE = 0.02  # relative, that rounding in 16 bits explains
+CAPTURING, NEXT = threading.Lock(), threading.Lock()  # see `alone`
 
 
 class Captured(Protocol):
@@ -179,6 +181,7 @@ class GraphPool:
         graph = torch.cuda.CUDAGraph()
         # only this thread's calls matter: another may be encoding a prompt meanwhile
         with (
+            alone(),
             nothing_collected(),
             torch.cuda.graph(graph, pool=self._handle, capture_error_mode="thread_local"),
         ):
@@ -201,6 +204,19 @@ class CudaGraph:
         self.timesteps.copy_(timesteps)
         self.graph.replay()
         return self.flow
+
+
+@contextmanager
+def alone() -> Generator[None]:
+    """Capture in one thread at a time, as CUDA requires of a process. Whoever waits is next: a
+    block waits for one capture of a warm-up, never for all of them.
+    """
+    with NEXT:
+        CAPTURING.acquire()
+    try:
+        yield
+    finally:
+        CAPTURING.release()
 
 
 @contextmanager

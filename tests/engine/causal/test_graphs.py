@@ -1,6 +1,11 @@
 """A captured graph is used only where it equals the pass: a stale one is found and thrown away."""
 
-from collections.abc import Callable
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from time import perf_counter, sleep
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -9,13 +14,15 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 from torch import Tensor
 
 from engine.catalog.specs import LONGLIVE
-from engine.causal.cuda_graphs import Graphs, nothing_collected
+from engine.causal import cuda_graphs
+from engine.causal.cuda_graphs import GraphPool, Graphs, nothing_collected
 from engine.causal.network.cache import PassShape
 from engine.causal.stream import Run
 from engine.causal.warmup import Controls, shapes, warm
 from engine.pipeline import RungFailed
 from tests.support.tiny import blocks, run, tiny_stream
 
+WAIT = 30  # seconds for what comes at once
 FLOW = (1, 4, 3, 2, 2)
 PLAN = PassShape(1, 3, 0, 3, False)
 Answer = Callable[[Tensor], Tensor]
@@ -143,9 +150,72 @@ def test_checks_in_between_change_nothing() -> None:
         assert torch.equal(one, other)
 
 
-def test_nothing_is_collected_during_a_capture() -> None:
-    import gc
+class FakeCuda:
+    """What a capture uses of `torch.cuda`; notes which threads capture, and finds overlaps."""
 
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.captured: list[str] = []
+        self.now = self.most = 0
+        self.inside = threading.Semaphore(0)
+        self.may_end = threading.Semaphore(0)
+        self.broken = False
+        for name in ("Stream", "current_stream", "CUDAGraph", "stream"):
+            monkeypatch.setattr(torch.cuda, name, MagicMock())
+        monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 0))
+        monkeypatch.setattr(torch.cuda, "graph", self.graph)
+
+    @contextmanager
+    def graph(self, graph: object, **_: object) -> Iterator[None]:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        self.captured.append(threading.current_thread().name)
+        self.inside.release()
+        assert self.may_end.acquire(timeout=WAIT)
+        self.now -= 1
+        if self.broken:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        yield
+
+
+def captures(name: str, count: int) -> threading.Thread:
+    """A thread that captures so often, each time for a stream of its own."""
+
+    def work() -> None:
+        for _ in range(count):
+            with suppress(RuntimeError):
+                GraphPool()(lambda: torch.zeros(1))
+
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["captured", "failed"])
+@pytest.mark.parametrize("others", [1, 3])
+def test_captures_never_overlap_and_a_block_waits_for_one_at_most(
+    monkeypatch: pytest.MonkeyPatch, others: int, broken: bool
+) -> None:
+    """Those of a warm-up, and of a block that needs one meanwhile."""
+    cuda = FakeCuda(monkeypatch)
+    cuda.broken = broken
+    warm_up = captures("warm-up", 20)
+    assert cuda.inside.acquire(timeout=WAIT)
+    blocks = [captures("block", 1) for _ in range(others)]
+    end = perf_counter() + WAIT
+    while not cuda_graphs.NEXT.locked():  # a block waits
+        assert perf_counter() < end
+        sleep(0.001)
+    for _ in range(20 + others):
+        cuda.may_end.release()
+    for thread in (warm_up, *blocks):
+        thread.join(WAIT)
+    assert cuda.most == 1
+    assert cuda.captured[:2] == ["warm-up", "block"]
+    assert sorted(cuda.captured) == ["block"] * others + ["warm-up"] * 20
+    assert gc.isenabled()
+
+
+def test_nothing_is_collected_during_a_capture() -> None:
     with nothing_collected():
         assert not gc.isenabled()
         with pytest.raises(ZeroDivisionError), nothing_collected():
