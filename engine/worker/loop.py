@@ -418,12 +418,12 @@ class Worker:
             halves = taken.images or halve
             if not is_out_of_memory(error) or self._reduced is not None or not halves:
                 raise
-            self._reduced = requested(steering.parameters)
-            self._pipeline.reset()
-            if halve:
-                halve(True)
-            self._tell(QualityReduced(text="Out of memory: now running at half the size."))
+        self._reduced = requested(steering.parameters)
+        if halve:
+            halve(True)
         release_memory()  # here, because the error kept it alive
+        self._pipeline.reset()  # last: it may need memory itself
+        self._tell(QualityReduced(text="Out of memory: now running at half the size."))
         return self._guarded(taken.halved(), steering)
 
     def _restore(self, parameters: Parameters) -> None:
