@@ -7,7 +7,7 @@ import ctypes
 import errno
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -44,7 +44,24 @@ def little_left() -> bool:
 
 
 def short_of_memory(error: BaseException) -> bool:
-    """Whether an error from any library means that memory ran out, so that no file is to blame."""
+    """Whether an error from any library means that memory ran out, so that no file is to blame. It
+    may be wrapped in another one, as compilers do.
+    """
+    return any(map(_refused, _with_causes(error)))
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it, hidden (`from None`) or not."""
+    left, seen = [error], set[int]()
+    while left:
+        found = left.pop()
+        if id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            left += filter(None, (found.__cause__, found.__context__))
+
+
+def _refused(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     if isinstance(error, OSError):

@@ -6,6 +6,7 @@ from typing import cast
 
 import numpy as np
 
+from engine.files.errors import FileError
 from engine.pipeline import Image, Output, UnusableOutput
 from engine.system.commit import short_of_memory
 
@@ -33,8 +34,10 @@ def checked_output(output: Output, model: Image | None) -> Image:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of the system, numpy, torch or onnxruntime means that memory ran out."""
-    return short_of_memory(error)
+    """Whether an error of the system, numpy, torch or onnxruntime means that memory ran out. A file
+    that asked for too much is to blame itself.
+    """
+    return not isinstance(error, FileError) and short_of_memory(error)
 
 
 def device_name() -> str:

@@ -97,9 +97,18 @@ def test_the_last_rung_raises_its_own_error(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
+def wrapped(error: Exception) -> Exception:
+    """As torch's compiler raises it: `raise … from None`."""
+    outer = RuntimeError(f"backend='inductor' raised:\n{error}")
+    outer.__context__, outer.__suppress_context__ = error, True
+    return outer
+
+
 @pytest.mark.parametrize(
-    "error", [MemoryError("no"), RuntimeError("CUDA error: unspecified launch failure")]
-)
+    "error",
+    [MemoryError("no"), wrapped(torch.OutOfMemoryError("CUDA out of memory")),
+     wrapped(wrapped(MemoryError())), RuntimeError("CUDA error: unspecified launch failure")],
+)  # fmt: skip
 def test_no_rung_is_blamed_for_memory_or_a_lost_context(error: Exception, tmp_path: Path) -> None:
     first = ladder(tmp_path)
     with pytest.raises(type(error)):

@@ -2,6 +2,7 @@
 
 import errno
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 
 from bridge.workers.fit import fit_within, now
 from engine.catalog.rows import Catalog
+from engine.files.errors import damaged
 from engine.images import decoding
 from engine.ipc.channel import worker_end
 from engine.ipc.messages import Exit
@@ -48,6 +50,51 @@ REFUSED = [
 def test_refused_memory_is_known_however_it_is_said(error):
     assert short_of_memory(error)
     assert is_out_of_memory(error), "the worker makes room and tries again"
+
+
+def from_none(error, wrapped):
+    """As torch's compiler has it."""
+    wrapped.__context__, wrapped.__suppress_context__ = error, True
+    return wrapped
+
+
+def from_cause(error, wrapped):
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def in_handler(error, wrapped):
+    wrapped.__context__ = error
+    return wrapped
+
+
+WAYS = pytest.mark.parametrize("way", [from_none, from_cause, in_handler])
+
+
+@WAYS
+@pytest.mark.parametrize("error", REFUSED, ids=lambda error: str(error)[:40] or "MemoryError")
+def test_refused_memory_is_known_however_it_is_wrapped(error, way):
+    error = copy(error)
+    assert short_of_memory(way(error, RuntimeError("backend='inductor' raised:")))
+    twice = way(way(error, ValueError("inner")), RuntimeError("outer"))
+    assert short_of_memory(twice)
+    assert is_out_of_memory(twice)
+
+
+@WAYS
+def test_what_wraps_another_error_is_no_lack_of_memory(way):
+    inner = ValueError("no such kernel")
+    wrapped = way(inner, RuntimeError("backend='inductor' raised:"))
+    inner.__context__ = wrapped  # a circle
+    assert not short_of_memory(wrapped)
+
+
+@WAYS
+def test_a_file_that_asks_for_too_much_stays_to_blame(tmp_path, way):
+    with worker(tmp_path) as made:
+        end = made._end(way(MemoryError(), damaged("x.pt")), Exit.LOAD)
+    assert end.code is Exit.FILE
+    assert "x.pt is damaged" in str(end)
 
 
 @pytest.mark.parametrize(
