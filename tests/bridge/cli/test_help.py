@@ -80,7 +80,7 @@ print("it went on")
         [
             ("run", "bridge.cli.commands", 0),
             ("run", "numpy", 0),
-            ("run", "uvicorn", 0),
+            ("run", "bridge.session", 0),
             ("view", "bridge.settings", 0),
             ("doctor", "bridge.cli.commands", 1),
         ]
