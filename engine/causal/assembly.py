@@ -48,7 +48,8 @@ class Parts:
     """The parts of a causal pipeline. `encode` returns a text's embedding, `note` a remark on it
     for the user; `loras` are the handles of live LoRAs by slot, and `strengths` describe how
     strong each LoRA is according to its file. `memory` and `precision` describe how much memory
-    the pipeline uses and which layers compute in 8 bits.
+    the pipeline uses and which layers compute in 8 bits; `vae_width` is that of the VAE's
+    narrowest layer if not the released one.
     """
 
     spec: CausalSpec
@@ -61,6 +62,7 @@ class Parts:
     strengths: list[str] = field(default_factory=list[str])
     memory: str = ""
     precision: str = ""
+    vae_width: int | None = None
 
 
 class SharedPart(Generic[T]):
@@ -146,7 +148,7 @@ def assemble(spec: CausalSpec, sizes: Sizes, load: CausalLoad, context: Context)
     ))  # fmt: skip
     context.progress("LoRAs", 4, STEPS)
     network = CausalTransformer(wan, attention(load.attention, device), vace)
-    parts = Parts(spec, network, vae, text, text.note, memory=str(fit))
+    parts = Parts(spec, network, vae, text, text.note, memory=str(fit), vae_width=sizes.vae_width)
     _add_loras(parts, load, context)
     context.progress("ready", STEPS, STEPS)
     return parts
@@ -186,7 +188,8 @@ def _demo(
     if load.vace_load:
         vace = randomised(empty_vace(spec.network), dtype, device, std=DEMO_STD)
     network = CausalTransformer(wan, attention(load.attention, device), vace)
-    vae = random_vae(load.vae, dtype, device, width=DEMO_VAE_WIDTH[load.vae])
+    vae_width = DEMO_VAE_WIDTH[load.vae]
+    vae = random_vae(load.vae, dtype, device, width=vae_width)
 
     def encode(text: str) -> Tensor:
         words = text.split()[: spec.network.text_tokens]
@@ -196,7 +199,7 @@ def _demo(
             embedding[0, place].normal_(generator=generator)
         return embedding
 
-    parts = Parts(spec, network, vae, encode, lambda text: "")
+    parts = Parts(spec, network, vae, encode, lambda text: "", vae_width=vae_width)
     _add_loras(parts, load, context)
     context.progress("ready", 1, 1)
     return parts

@@ -8,7 +8,8 @@ import torch
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import CausalSpec
 from engine.cost.fit import Fit, fit_of, pixels
-from engine.cost.memory import Setting, need
+from engine.cost.memory import Setting, need, vae_graph_bytes
+from engine.cost.vae_layers import VAES
 from engine.files.library import Library
 from engine.pipeline import Context, InsufficientMemory
 from engine.system import commit
@@ -30,7 +31,7 @@ def checked_fit(
     """
     library = Library(context.models, context.more_models)
     setting = replace(setting, loras=library.lora_bytes(load))
-    fit = fit_of(spec, load, pixels(context.size), _free(device), setting, kept)
+    fit = fit_of(spec, load, pixels(context.size), free_bytes(device), setting, kept)
     if not fit.fits:
         cure = commit.cure() if device.type == "cpu" else ""
         raise InsufficientMemory(f"{replace(fit, cure=cure).told(spec.id)}.")
@@ -47,7 +48,22 @@ def stream_fits(
     """Whether one more stream of a size fits into the free memory, beside what is loaded."""
     setting = Setting(value=dtype.itemsize, gpu=device.type == "cuda")
     parts = need(spec, load, *size, setting)
-    return sum(parts.get(name, 0) for name in STREAM) <= _free(device)
+    return sum(parts.get(name, 0) for name in STREAM) <= free_bytes(device)
+
+
+def vae_graphs_fit(
+    load: CausalLoad,
+    size: tuple[int, int],
+    device: torch.device,
+    dtype: torch.dtype,
+    width: int | None,
+) -> Fit:
+    """How much of the free memory the VAE's graphs need for images of a size; `width` is that of
+    the VAE's narrowest layer if not the released one.
+    """
+    area = size[0] * size[1]
+    needed = vae_graph_bytes(VAES[load.vae], area, dtype.itemsize, width)
+    return Fit(needed, free_bytes(device), part="CUDA graphs")
 
 
 def kept_parts(load: CausalLoad, vae: str, text_encoder: str) -> list[str]:
@@ -59,7 +75,8 @@ def kept_parts(load: CausalLoad, vae: str, text_encoder: str) -> list[str]:
     return ["CUDA", *(part for part, same in here.items() if same)]
 
 
-def _free(device: torch.device) -> int:
+def free_bytes(device: torch.device) -> int:
+    """Memory of a device that can be allocated now."""
     if device.type != "cuda":
         return commit.available()
     # memory that torch has reserved but does not use is free as well

@@ -15,12 +15,13 @@ from engine.causal.assembly import Parts, Sizes, assemble
 from engine.causal.block_inputs import PLACES, Mode, pictures_of
 from engine.causal.ladder import Ladder, Record, about, rungs
 from engine.causal.lanes import lane
-from engine.causal.memory_check import stream_fits
+from engine.causal.memory_check import stream_fits, vae_graphs_fit
 from engine.causal.runs import Request, Runs, StreamRun
 from engine.causal.schedule import Level, Schedule
 from engine.causal.text.prompts import Prompts
 from engine.causal.transfer import ImageReader
 from engine.causal.warmup import Controls
+from engine.cost.fit import Fit
 from engine.images.assets import Pictures
 from engine.images.scaling import resized
 from engine.parameters import describe
@@ -56,7 +57,9 @@ class CausalPipeline:
         record = Record(context.cache, about(device, parts.spec.id), context.dismissed)
         self._ladder = Ladder(rungs(load, device), record, context.trying)
         context.stopping(self._ladder.stop)
-        self._runs = Runs(parts, self._assets, self._ladder, context.progress, self._fits_beside)
+        self._runs = Runs(
+            parts, self._assets, self._ladder, context.progress, self._fits_beside, self._vae_fit
+        )
         self._held: dict[str, object] = {}  # values that shaped the last block, by name
         self._problems: list[str] = []
         self._ran: tuple[Level, ...] = ()  # the levels of the last block
@@ -238,6 +241,11 @@ class CausalPipeline:
         """Whether a second run of a size fits into the free memory."""
         parts = self._parts
         return stream_fits(parts.spec, self._load, size, parts.network.device, parts.network.dtype)
+
+    def _vae_fit(self, size: tuple[int, int]) -> Fit:
+        """How much of the free memory the VAE's graphs need at a size."""
+        network, width = self._parts.network, self._parts.vae_width
+        return vae_graphs_fit(self._load, size, network.device, network.dtype, width)
 
     def _run(self, request: Request, mode: Mode) -> StreamRun:
         """The run that a block continues: the last one, or a new one if that is not possible."""

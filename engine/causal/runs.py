@@ -24,6 +24,7 @@ from engine.causal.stream import LatentStream
 from engine.causal.vae.streams import SIDE, Vae
 from engine.causal.vae_graphs import VaeGraphs
 from engine.causal.warmup import Controls, compile_layers, shapes, warm
+from engine.cost.fit import Fit
 from engine.images.assets import Pictures
 from engine.system.commit import short_of_memory
 
@@ -103,11 +104,18 @@ class StreamRun:
             warm(self.stream, plan)
             self.warm.add(plan)
 
-    def warm_up_vae(self, progress: Progress) -> None:
-        """Run the VAE as graphs too, if that is faster; if they fail, it runs without."""
-        if self.compiles:
-            progress("VAE", 0.0, 1.0)
+    def warm_up_vae(self, progress: Progress, fit_of: Callable[[tuple[int, int]], Fit]) -> None:
+        """Run the VAE as graphs too, if they fit into memory and are faster; if they fail, it runs
+        without.
+        """
+        if not self.compiles:
+            return
+        progress("VAE", 0.0, 1.0)
+        fit = fit_of(self.size)
+        if fit.fits:
             self.vae_graphs.warm(*self.stream.shape[1:])
+        else:
+            self.vae_graphs.problem = f"The VAE runs plainly: its {fit.part} {fit}."
 
 
 Work: TypeAlias = Callable[[Progress], StreamRun | None]  # which may raise, to end the work
@@ -125,10 +133,13 @@ class Runs:
         ladder: Ladder,
         progress: Progress,
         fits_beside: Callable[[tuple[int, int]], bool],
+        vae_fit: Callable[[tuple[int, int]], Fit],
     ) -> None:
-        """`fits_beside` says whether a second run of a size fits into the free memory."""
+        """`fits_beside` says whether a second run of a size fits into the free memory, `vae_fit`
+        how much of it the VAE's graphs need.
+        """
         self._parts, self._assets, self._ladder = parts, assets, ladder
-        self._progress, self._fits_beside = progress, fits_beside
+        self._progress, self._fits_beside, self._vae_fit = progress, fits_beside, vae_fit
         self.current: StreamRun | None = None
         self._asked: Request | None = None
         self._coming: StreamRun | None = None  # has the requested form, and not yet all passes
@@ -254,7 +265,7 @@ class Runs:
         run = StreamRun(self._parts, self._assets, ladder, request.size, request.rows)
         if run.compiles or ladder.has_lower:
             run.warm_up(run.missing(request.controls), self._progress)
-            run.warm_up_vae(self._progress)
+            run.warm_up_vae(self._progress, self._vae_fit)
         return run
 
     def _prepare(self, run: StreamRun, plans: Sequence[PassShape]) -> None:
@@ -272,7 +283,7 @@ class Runs:
         run = run or StreamRun(self._parts, self._assets, self._ladder, request.size, request.rows)
         run.warm_up(run.missing(request.controls), progress)
         if new:
-            run.warm_up_vae(progress)
+            run.warm_up_vae(progress, self._vae_fit)
         return run
 
     def _start(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import UMT5_XXL, CausalSpec, NetworkSize, TextSize
 from engine.cost.roofline import PATCH, PICTURES, floor_size, frame_tokens, parameters
-from engine.cost.vae_layers import VAES
+from engine.cost.vae_layers import COLOURS, LATENTS, VAES, VaeSize
 
 CONTEXT = 96  # input channels of VACE
 REFERENCES = 3  # at most; images that precede a block in VACE
@@ -68,6 +68,20 @@ def need(
         graphs = 0 if load.passes == "plain" else pass_bytes(spec, load, tokens, value)
         parts |= {"graphs": graphs + SPARE, "CUDA": CONTEXT_BYTES}
     return {name: size for name, size in parts.items() if size}
+
+
+def vae_graph_bytes(vae: VaeSize, pixels: int, value: int, width: int | None = None) -> int:
+    """What the VAE's graphs hold for themselves: working memory, which both directions share and
+    which ends with the step's new state, the state of one stream of each, and the images and
+    latents that go in and come out. Not a part of `need`: without it the VAE runs plainly.
+    """
+    width = width or vae.width
+    past = vae.past(pixels, width)
+    ways = zip((vae.encode, vae.decode), past, strict=True)
+    working = max(int(each * width * pixels) + kept for each, kept in ways)
+    latents = 2 * LATENTS * pixels // 8**2
+    images = 2 * PICTURES * COLOURS * pixels
+    return (working + sum(past)) * value + (images + latents) * FULL
 
 
 def total(parts: Mapping[str, int], kept: Collection[str] = ()) -> int:

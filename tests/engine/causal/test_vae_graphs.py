@@ -5,9 +5,11 @@ step is used when; that CUDA's graphs do the same is proven on the card, before 
 """
 
 import random
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,11 +18,15 @@ torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[eng
 
 from torch import Tensor
 
+from engine.bench.op_counts import Counted
 from engine.catalog.controls import CausalLoad, CausalParameters
-from engine.causal import vae_graphs
+from engine.catalog.specs import DEMO_VAE_WIDTH
+from engine.causal import memory_check, vae_graphs
 from engine.causal.ladder import Rung
 from engine.causal.vae.streams import Stream, Vae, VaeKind, random_vae
 from engine.causal.vae_graphs import VaeGraphs
+from engine.cost import memory
+from engine.cost.vae_layers import VAES
 from engine.pipeline import Context, Image, build
 from tests.support.tiny_rows import CATALOG
 
@@ -240,6 +246,26 @@ def test_a_graph_that_goes_wrong_later_is_thrown_away_and_never_shown(
     assert "another result" in graphs.problem
 
 
+def played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, card: Card | None
+) -> tuple[list[Image], dict[str, Any]]:
+    """Blocks of a pipeline, whose passes are graphs if there is a card, and its report."""
+    if card:
+        made = partial(VaeGraphs, capture=card, clock=card.clock)
+        ways = (Rung("graphs", "sdpa"), Rung("plain", "sdpa"))
+        monkeypatch.setattr("engine.causal.runs.VaeGraphs", made)
+        monkeypatch.setattr("engine.causal.runs.accelerate", lambda stream, how: how)
+        monkeypatch.setattr("engine.causal.pipeline.rungs", lambda load, device: ways)
+    load = CausalLoad(weights="demo", vae="tae")
+    pipeline = build(CATALOG["longlive"].target, load, Context(tmp_path, tmp_path, lambda *_: None))
+    images: list[Image] = []
+    for _ in range(4):
+        images += pipeline([], CausalParameters(fade=0.0, input_mode="text", size="64x48"))
+    report = dict(pipeline.report())
+    pipeline.close()
+    return images, report
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_pipeline_says_how_its_vae_runs_and_never_fails_for_it(
@@ -249,28 +275,62 @@ def test_a_pipeline_says_how_its_vae_runs_and_never_fails_for_it(
     for card in (None, Card()):
         if card:
             card.broken = RuntimeError("no kernel") if broken else None
-            made = partial(VaeGraphs, capture=card, clock=card.clock)
-            ways = (Rung("graphs", "sdpa"), Rung("plain", "sdpa"))
-            monkeypatch.setattr("engine.causal.runs.VaeGraphs", made)
-            monkeypatch.setattr("engine.causal.runs.accelerate", lambda stream, how: how)
-            monkeypatch.setattr("engine.causal.pipeline.rungs", lambda load, device, w=ways: w)
-        row = CATALOG["longlive"]
-        load = CausalLoad(weights="demo", vae="tae")
-        pipeline = build(row.target, load, Context(tmp_path, tmp_path, lambda *_: None))
-        images: list[Image] = []
-        for _ in range(4):
-            images += pipeline([], CausalParameters(fade=0.0, input_mode="text", size="64x48"))
+        images, report = played(tmp_path, monkeypatch, card)
         found.append(images)
-        report = pipeline.report()
         assert report["vae"] == ("graphs" if card and not broken else "plain")
         told = "The VAE runs plainly: it could not be captured as CUDA graphs (RuntimeError: no ke"
-        assert any(told in str(each) for each in report["problems"]) == bool(card and broken)
+        assert any(told in each for each in report["problems"]) == bool(card and broken)
         assert report["passes"] == ("graphs" if card else "plain")
         if card:
             assert bool(card.replays) != broken
-        pipeline.close()
     assert len(found[0]) == len(found[1]) > 40
     assert all(map(np.array_equal, *found))
+
+
+@pytest.mark.parametrize("kind", ["tae", pytest.param("lightvae", marks=pytest.mark.slow)])
+def test_what_the_graphs_hold_is_what_is_predicted(kind: VaeKind) -> None:
+    """Each allocation is counted, on the released network."""
+    codec = random_vae(kind, torch.float32, "cpu").codec
+    working: list[int] = []
+    card = Card()
+    with Counted() as counted:
+
+        def capture(call: Callable[[], Tensor]) -> tuple[Card.Graph, Tensor]:
+            before = counted.peak = counted.alive
+            call()
+            working.append(counted.peak - before)
+            return card(call)
+
+        graphs = VaeGraphs(codec, capture, card.clock)
+        graphs.warm(HEIGHT, WIDTH)
+    steps = graphs._steps.values()
+    held = sum(
+        each.nbytes for step in steps for each in (step._given, step._result, *step._held.values())
+    )
+    pixels = 64 * HEIGHT * WIDTH
+    assert len(steps) == 2
+    assert memory.vae_graph_bytes(VAES[kind], pixels, 4) == pytest.approx(
+        held + max(working), rel=0.07
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("short", [-1, 0, 1, 3 << 30])
+def test_graphs_of_the_vae_that_do_not_fit_are_not_tried_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short: int
+) -> None:
+    width = DEMO_VAE_WIDTH["tae"]
+    needed = memory.vae_graph_bytes(VAES["tae"], 64 * 48, 4, width)
+    monkeypatch.setattr(memory_check, "free_bytes", lambda device: max(0, needed - short))
+    card = Card()
+    images, report = played(tmp_path, monkeypatch, card)
+    fits = short <= 0
+    assert (report["vae"], card.captured) == (("graphs", 2) if fits else ("plain", 0))
+    told = [each for each in report["problems"] if "VAE" in each]
+    free = "nothing is" if short > needed else r"\d MB are"
+    wanted = rf"The VAE runs plainly: its CUDA graphs need \d MB, but {free} free\."
+    assert [bool(re.fullmatch(wanted, each)) for each in told] == ([] if fits else [True])
+    assert len(images) > 40
 
 
 @pytest.mark.gpu
