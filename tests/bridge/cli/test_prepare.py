@@ -7,6 +7,7 @@ import cv2
 import pytest
 from rich.console import Console
 
+from bridge.cli import prepare as prepare_module
 from bridge.cli.commands import main
 from bridge.cli.prepare import Report, Steps, Wish, _references
 from bridge.errors import CommandError
@@ -81,6 +82,36 @@ def test_a_causal_pipeline_is_prepared_without_a_gpu(prepare):
     steps = [step["step"] for step in told["steps"]]
     assert steps[-1] == "first frame, from the start"
     assert told["problems"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "controls"),
+    [
+        (["--references", "2", "--set", "input_mode=text"], {"references": 2}),
+        (["--references", "1", "--set", "cache_bias=0.5", "--set", "control_from_input=false"],
+         {"references": 1, "biased": True, "video": True}),
+    ],
+)  # fmt: skip
+def test_what_is_asked_for_together_is_warmed_together(prepare, monkeypatch, words, controls):
+    """From the first block on: what it needs is what is warmed up, and then what is close to it."""
+    pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+    from engine.causal.runs import Runs
+    from engine.causal.warmup import Controls
+
+    asked, of, show = [], Runs.of, prepare_module._show
+    in_thread = {"engine": "thread"}  # the worker, here
+    monkeypatch.setattr(prepare_module, "_show", lambda *a: show(*a).model_copy(update=in_thread))
+    monkeypatch.setattr(
+        Runs, "of", lambda runs, request: (asked.append(request.controls), of(runs, request))[1]
+    )
+    status, out, said = prepare(
+        "--pipeline", "longlive", "--set", "weights=demo", "--set", "vae=tae", "--size", "48x32",
+        "--device", "cpu", *words,
+    )  # fmt: skip
+    assert status == 0, said
+    assert "ready: first frame" in out
+    assert {*asked} == {Controls(**controls)}
 
 
 def test_references_are_drawn_and_the_network_for_them_is_loaded(tmp_path):
