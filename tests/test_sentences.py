@@ -24,6 +24,7 @@ def test_every_kind_is_drawn_from_and_tests_are_not(every):
     assert not [one for one in every if one.place.startswith(("tests/", "pyproject"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "kind", "text"),
     rest_slow(

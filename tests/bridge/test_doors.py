@@ -97,6 +97,7 @@ def test_a_size_is_its_two_numbers_however_it_is_written(width, height, between)
     assert all(side % 16 == 0 and side >= 16 for side in floored)
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_other_text_is_no_size_and_nothing_else_is_raised(text):
     with suppress(ValueError):

@@ -484,6 +484,7 @@ def test_a_report_of_which_a_part_is_odd_is_called_that(tmp_path):
                 td_report.read(path)
 
 
+@pytest.mark.slow
 def test_whatever_is_odd_within_a_part_is_no_defect_of_the_reader(tmp_path):
     """Anything may stand in a file that went through other hands."""
     path, whole = tmp_path / "odd.json", report()

@@ -18,6 +18,7 @@ from bridge.workers.client import Block
 from engine.ipc.ring import Slot
 from engine.parameters import describe
 from tests.support.rig import running_session, scene
+from tests.support.slow_cases import rest_slow
 
 RATE = 60
 INPUT = np.full((48, 64, 4), (120, 120, 120, 255), np.uint8)
@@ -252,7 +253,7 @@ def test_a_card_that_says_something_else_is_a_new_frame(monkeypatch):
     assert {frame.index for _, frame in second} == {first[0][1].index + 1}
 
 
-@pytest.mark.parametrize("keeps", [True, False])
+@pytest.mark.parametrize("keeps", rest_slow([True, False]))
 def test_a_slow_sink_is_told_in_the_longest_gap_and_a_rare_picture_is_not(tmp_path, keeps):
     with running_session(tmp_path, on_arrival=True, pipeline="passthrough") as rig:
         rig.place.keeps_last = keeps

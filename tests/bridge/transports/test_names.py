@@ -40,6 +40,7 @@ def test_pictures_pass_under_a_name_as_people_give_it(name):
         assert (from_.receive(10).image == image).all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="segments cannot be listed there")
 def test_who_sends_under_such_a_name_is_offered_by_it():
     uri = f"shm:test {os.getpid()} My Cam [2]"

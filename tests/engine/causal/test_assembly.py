@@ -54,6 +54,7 @@ def test_of_a_part_that_cannot_be_loaded_nothing_is_kept(tmp_path: Path):
     assert part.read(file, "wan", lambda file: 2) == 2
 
 
+@pytest.mark.slow
 def test_pipelines_of_a_worker_share_vae_and_text_encoder_and_those_of_another_do_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -83,6 +84,7 @@ def spoiled(path: Path, name: str) -> Path:
     return path.with_name(name)
 
 
+@pytest.mark.slow
 def test_every_lora_that_cannot_be_used_is_blamed_by_its_parameter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

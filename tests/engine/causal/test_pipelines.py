@@ -359,6 +359,7 @@ def test_the_size_is_followed_from_block_to_block(made: Made) -> None:
         pipeline._size([], "nonsense")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", rest_slow(["fp8", "offloaded"]))
 def test_the_text_encoder_may_be_small_or_elsewhere(made: Made, encoder: str) -> None:
     resident, other = made("longlive"), made("longlive", text_encoder=encoder)

@@ -50,6 +50,7 @@ def test_the_layers_compile_without_a_break(spec: CausalSpec) -> None:
         torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_read_back_would_be_noticed_by_the_compiler_and_by_the_count() -> None:
     def reads(x: torch.Tensor) -> torch.Tensor:
         return x * x.sum().item() if x.sum() > 0 else x

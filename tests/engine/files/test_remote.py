@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from engine.files.hub_file import BLOCK, RemoteError, RemoteFile, hub_file
 from engine.weights.headers import header
+from tests.support.slow_cases import rest_slow
 
 SIZE = 50_000_000
 
@@ -128,7 +129,9 @@ def files(tmp_path_factory: pytest.TempPathFactory, tensors: dict[str, torch.Ten
     return folder
 
 
-@pytest.mark.parametrize(("name", "most"), [("x.safetensors", 4 * BLOCK), ("x.pt", 8 * BLOCK)])
+@pytest.mark.parametrize(
+    ("name", "most"), rest_slow([("x.safetensors", 4 * BLOCK), ("x.pt", 8 * BLOCK)])
+)
 def test_a_header_of_50_mb_comes_as_some_100_kb(
     hub: Hub, files: Path, tensors: dict[str, torch.Tensor], name: str, most: int
 ) -> None:

@@ -39,6 +39,7 @@ def figures(step: Step, device: str, *, quick: bool = False) -> list[Figure]:
         return list(getattr(import_module(module), name)(ground))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [*QUICKLY, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 )

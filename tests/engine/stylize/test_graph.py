@@ -98,6 +98,7 @@ def test_its_operations_per_pixel_are_those_that_the_bench_counts():
     assert per_pixel / 64**2 == OPERATIONS
 
 
+@pytest.mark.slow
 def test_the_bench_measures_a_part_of_this_core():
     rate, part = part_of_peak(64, 64, 0.1)
     assert rate > 0

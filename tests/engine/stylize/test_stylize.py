@@ -99,6 +99,7 @@ def test_ours_differs_by_no_more_than_the_rounding_of_the_wheels_model(seed):
     assert np.abs(other.astype(np.float32) / 255 - wanted).mean() > 0.06, "styles do differ"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt", rest_slow(["starry night", "ocean waves"]))
 def test_with_that_rounding_kept_it_is_the_same_to_the_last_byte(prompt):
     content, style = textured(384, 384, 11), Encoder()(draw(read(prompt)))
@@ -345,6 +346,7 @@ class TestGlide:
         assert glide.at(None, 1, now=3).presence == 0
 
 
+@pytest.mark.slow
 def test_a_look_glides_over_the_fade(rig, monkeypatch):
     image, clock = textured(96, 64), [100.0]
     monkeypatch.setattr("engine.stylize.glide.perf_counter", lambda: clock[0])
