@@ -1,8 +1,14 @@
-"""The cache folder: compiled programs that make later starts faster, kept below `MOST` bytes."""
+"""The cache folder: compiled programs that make later starts faster, kept below `MOST` bytes.
+
+Whoever chooses it may keep other files in it. Programs are only kept in, and only removed from,
+subfolders that we made and marked with a `TAG`.
+"""
 
 import logging
 import os
+import re
 import shutil
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -11,12 +17,20 @@ from pathlib import Path
 
 from bridge.system.aside import Aside, SlowError
 from engine.system import drives
+from engine.system.caches import PARTS
 
 log = logging.getLogger(__name__)
 
 MOST = 8 << 30  # bytes
 PATIENCE = 3.0  # seconds that a start of a worker waits for the disk
-GOING = ".going-"  # begins the name of an entry that is being removed
+GOING = ".going-"  # begins the name of an entry that is being removed, or of a part being made
+TAG = "CACHEDIR.TAG"  # known to programs that make backups, which then leave the folder out
+MARK = b"""Signature: 8a477f597d28d172789f06886806bc55
+# Made by spout-bridge, which removes the oldest files of this folder when it becomes too large.
+"""
+BESIDE = "spout-bridge"  # the folder used instead if another program has parts of the same names
+RECORD = re.compile(r"[0-9a-f]{16}\.(json|\d+)")  # a record of the ladder
+JUNCTION = 0xA0000003  # the reparse tag of a link between folders on Windows
 
 
 class CacheFolder:
@@ -28,11 +42,11 @@ class CacheFolder:
         self._said = self._trimmed = False
 
     def usable(self) -> Path | None:
-        """The folder, or None if nothing can be written there now, which is logged once. It is
-        trimmed the first time, in a thread of its own.
+        """Where programs are kept: the folder or its `BESIDE`. None if nothing can be written
+        there now, which is logged once. It is trimmed the first time, in a thread of its own.
         """
         try:
-            self._aside.ask(f"The cache folder {self.folder}", self._try, PATIENCE)
+            place = self._aside.ask(f"The cache folder {self.folder}", self._try, PATIENCE)
         except SlowError as error:
             self._say(str(error))
             return None
@@ -42,22 +56,15 @@ class CacheFolder:
             return None
         if not self._trimmed:
             self._trimmed = True
-            threading.Thread(target=self._trim, name="cache", daemon=True).start()
-        return self.folder
+            threading.Thread(target=_trim, args=(place,), name="cache", daemon=True).start()
+        return place
 
-    def _trim(self) -> None:
-        try:
-            gone = trim(self.folder, MOST)
-        except OSError as error:
-            log.warning("The cache folder %s cannot be trimmed: %s.", self.folder, error)
-        else:
-            if gone:
-                log.info("%d MB of old programs removed from %s", gone >> 20, self.folder)
-
-    def _try(self) -> None:
+    def _try(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=self.folder):
+        place = _claimed(self.folder)
+        with tempfile.TemporaryFile(dir=place):
             pass
+        return place
 
     def _say(self, why: str) -> None:
         if not self._said:
@@ -67,10 +74,11 @@ class CacheFolder:
 
 
 def trim(folder: Path, most: int) -> int:
-    """Remove whole entries, those accessed least recently first, until at most `most` bytes are
-    left; returns the bytes removed. What is in use elsewhere stays.
+    """Remove whole entries of our parts, those accessed least recently first, until at most `most`
+    bytes are left in them; returns the bytes removed. What is in use elsewhere stays.
     """
-    entries = sorted((_used(entry), str(entry)) for entry in _entries(folder))
+    parts = [part for name in PARTS.values() if _ours(part := folder / name)]
+    entries = sorted((_used(entry), str(entry)) for part in parts for entry in _entries(part))
     whole = sum(size for (_, size), _ in entries)
     gone = 0
     for (_, size), name in entries:
@@ -82,29 +90,105 @@ def trim(folder: Path, most: int) -> int:
     return gone
 
 
-def _entries(folder: Path, depth: int = 0) -> Iterator[Path]:
-    """Files of the folder and of its parts, and below those the uppermost folders with a file."""
-    if not folder.is_dir():
-        return
-    found = [*folder.iterdir()]
-    if depth > 1 and any(path.is_file() for path in found):
+def _trim(place: Path) -> None:
+    try:
+        gone = trim(place, MOST)
+    except OSError as error:
+        log.warning("The cache folder %s cannot be trimmed: %s.", place, error)
+    else:
+        if gone:
+            log.info("%d MB of old programs removed from %s", gone >> 20, place)
+
+
+def _claimed(folder: Path) -> Path:
+    """The folder or its `BESIDE`, with all parts made and marked by us; OSError if neither."""
+    _adopt(folder)
+    for place in (folder, folder / BESIDE):
+        parts = [place / name for name in PARTS.values()]
+        if all(_ours(part) or _unused(part) for part in parts):
+            for part in parts:
+                if not _ours(part):
+                    _make(part)
+            return place
+    names = " and ".join(PARTS.values())
+    raise OSError(f"{folder / BESIDE} has folders {names} of another program")
+
+
+def _adopt(folder: Path) -> None:
+    """Mark the parts of versions that did not: a folder with nothing else in it, and a record."""
+    names = {path.name for path in folder.iterdir()}
+    records = {name for name in names if RECORD.fullmatch(name)}
+    parts = names.intersection(PARTS.values())
+    if records and parts and names == records | parts:
+        for part in (folder / name for name in parts):
+            if _is_folder(part) and not (part / TAG).exists():
+                (part / TAG).write_bytes(MARK)
+
+
+def _ours(part: Path) -> bool:
+    """Whether we made a folder."""
+    with suppress(OSError):
+        return _is_folder(part) and (part / TAG).read_bytes() == MARK
+    return False
+
+
+def _unused(part: Path) -> bool:
+    """Whether there is nothing of that name, or an empty folder."""
+    return not os.path.lexists(part) or (_is_folder(part) and not any(part.iterdir()))
+
+
+def _make(part: Path) -> None:
+    """With its mark from the first moment: another bridge may look."""
+    making = part.with_name(f"{GOING}{os.getpid()}-{part.name}")
+    making.mkdir(parents=True, exist_ok=True)
+    try:
+        (making / TAG).write_bytes(MARK)
+        with suppress(FileNotFoundError):
+            part.rmdir()
+        making.rename(part)
+    except OSError:
+        shutil.rmtree(making, ignore_errors=True)
+        if not _ours(part):  # which another bridge made meanwhile
+            raise
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder, and no link to one."""
+    with suppress(OSError):  # gone meanwhile
+        about = path.lstat()
+        return stat.S_ISDIR(about.st_mode) and getattr(about, "st_reparse_tag", 0) != JUNCTION
+    return False
+
+
+def _entries(folder: Path, depth: int = 1) -> Iterator[Path]:
+    """Files of a part and of its folders, and below those the uppermost folders with a file. Links
+    are left alone.
+    """
+    files, folders = list[Path](), list[Path]()
+    with suppress(OSError):  # gone meanwhile
+        for path in folder.iterdir():
+            if _is_folder(path):
+                folders.append(path)
+            elif path.is_file() and not path.is_symlink() and (depth > 1 or path.name != TAG):
+                files.append(path)
+    if depth > 1 and files:
         yield folder
         return
-    for path in found:
-        if path.is_dir() and not path.is_symlink():
-            yield from _entries(path, depth + 1)
-        else:
-            yield path
+    yield from files
+    for path in folders:
+        yield from _entries(path, depth + 1)
 
 
 def _used(entry: Path) -> tuple[float, int]:
     """When an entry was accessed last, and its size in bytes."""
     last, size = 0.0, 0
-    for path in (entry, *entry.rglob("*")):
-        with suppress(OSError):  # gone meanwhile
-            about = path.lstat()
-            if path.is_file() or path.is_symlink():
-                last, size = max(last, about.st_atime, about.st_mtime), size + about.st_size
+    with suppress(OSError):  # gone meanwhile
+        about = entry.lstat()
+        if stat.S_ISREG(about.st_mode):
+            return max(about.st_atime, about.st_mtime), about.st_size
+        for path in entry.iterdir() if _is_folder(entry) else ():
+            when, more = _used(path)
+            last, size = max(last, when), size + more
     return last, size
 
 
@@ -114,7 +198,7 @@ def _remove(entry: Path) -> None:
     if not entry.name.startswith(GOING):
         going = entry.with_name(f"{GOING}{os.getpid()}-{entry.name}")
         entry.rename(going)
-    if going.is_dir():
+    if _is_folder(going):
         shutil.rmtree(going)
     else:
         going.unlink()
