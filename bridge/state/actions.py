@@ -23,7 +23,9 @@ class ActionSpec:
 ACTIONS = (
     ActionSpec("reset", "Restart the stream: the pipeline forgets its past frames."),
     ActionSpec("reload", "Reload the pipeline."),
-    ActionSpec("kill_engine", "Kill the engine worker, to test that the output keeps running."),
+    ActionSpec(
+        "kill_engine", "Kill the engine worker: the one being prepared, else the one that runs."
+    ),
     ActionSpec("panic", "Fade to black and hold: black and freeze on."),
     ActionSpec("live", "Back to live: black, freeze and bypass off."),
     ActionSpec("ref/snap", "Use the current input frame as the reference."),

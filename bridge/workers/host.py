@@ -179,12 +179,16 @@ class EngineHost:
             link.reset()
 
     def kill(self) -> None:
-        """Kill the worker as a crash would; it is replaced. ActionError if none runs."""
-        link = self.current
-        if link is None or isinstance(link, Direct):
-            why = f": {link.row.id} needs none" if link else ""
-            raise ActionError(f"No engine runs{why}.")
-        link.kill(asked=True)
+        """Kill a worker as a crash would: the coming one, else the current one. What is shown
+        continues or is restarted. ActionError if there is none.
+        """
+        links = [link for link in (self.coming, self.current) if link]
+        for link in links:
+            if not isinstance(link, Direct):
+                link.kill(asked=True)
+                return
+        why = f": {links[-1].row.id} needs none" if links else ""
+        raise ActionError(f"No engine runs{why}.")
 
     def set_parameters(self, number: int, values: Mapping[str, Value]) -> None:
         """Hand a new parameter snapshot to the workers. Never waits."""
@@ -322,9 +326,9 @@ class EngineHost:
         if seconds <= TELL:
             return f"{link.row.id} makes its first block."
         after = f" of {link.row.id}" if begins else " after a change of size, steps or inputs"
-        cure = "; `kill_engine` ends it" if link is self.current else ""
         return (
-            f"The first block{after} has taken {seconds:.0f} s of at most {link.limit:.0f} s{cure}."
+            f"The first block{after} has taken {seconds:.0f} s of at most {link.limit:.0f} s; "
+            "`kill_engine` ends it."
         )
 
     def told(self) -> dict[str, Any]:
@@ -544,7 +548,7 @@ class EngineHost:
             self._crew.coming = None
             runs = self.current.orders
             self._troubles.refuse(not_loaded(link.orders, runs, link.why()))
-            log.error(self.refused)
+            log.log(_severity(link), "%s", self.refused)
             self._kept(Unloadable.of(link), runs)
         elif link is self.coming and self._before:
             self._troubles.refuse(not_loaded(link.orders, self._before, link.why()))
@@ -580,7 +584,7 @@ class EngineHost:
         self.restarts += 1
         if link.asked_to_die or self._excused(link):
             self._breaker.dismissed(link.started, now)
-            log.log(logging.INFO if link.asked_to_die else logging.ERROR, "%s", link.why())
+            log.log(_severity(link), "%s", link.why())
             return
         self._breaker.died(now)
         words = " | ".join(list(link.log)[-30:]) or "none"
@@ -591,6 +595,8 @@ class EngineHost:
         written down and uses a slower way.
         """
         rung = link.row.id, link.trying
+        if link.asked_to_die:
+            return False
         excused = bool(link.trying) and rung not in self._tried and len(self._tried) < MOST_TRIED
         self._tried.add(rung)
         return excused
@@ -604,6 +610,11 @@ class EngineHost:
         self._breaker.started()
         self._crew.current = fresh
         self._seed()
+
+
+def _severity(link: WorkerClient) -> int:
+    """How the end of a worker is logged."""
+    return logging.INFO if link.asked_to_die else logging.ERROR
 
 
 def _warm(link: WorkerClient) -> bool:

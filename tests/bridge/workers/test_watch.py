@@ -102,7 +102,9 @@ def test_the_first_block_of_a_shape_is_no_hang_and_what_hangs_after_it_is(tmp_pa
         stop()
 
 
-FIRST = re.compile(r"The first block of painter has taken (\d+) s of at most \d+ s(; .+)?\.")
+FIRST = re.compile(
+    r"The first block of painter has taken (\d+) s of at most \d+ s; `kill_engine` ends it\."
+)
 
 
 @pytest.mark.slow
@@ -117,9 +119,7 @@ def test_a_first_block_longer_than_a_hang_is_waited_for_and_counted(tmp_path, te
     with running(tmp_path, *arguments, command=impatient) as bridge:
         told = bridge.until(lambda state: FIRST.fullmatch(state["reason"]))
         assert told["state"] == "WARMUP"
-        found = FIRST.fullmatch(told["reason"])
-        assert int(found[1]) >= 3
-        assert (found[2] is not None) == text, "kill_engine ends only the current one"
+        assert int(FIRST.fullmatch(told["reason"])[1]) >= 3
         state = bridge.until(lambda state: state["frames_new"])
         assert (state["state"], state["reason"], state["error"]) == ("RUNNING", "", "")
         assert state["restarts"] == 0
