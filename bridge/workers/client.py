@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -71,7 +72,7 @@ from engine.ipc.messages import (
 )
 from engine.ipc.ring import RingReader, RingWriter, Slot
 from engine.ipc.segments import RingError, private_name, sweep_of, unlink
-from engine.parameters import Load, Value, clamped
+from engine.parameters import Load, Parameters, Value, clamped, describe
 from engine.system.overdue import Overdue
 
 log = logging.getLogger(__name__)
@@ -148,6 +149,15 @@ class Block:
             self.intervals.append(now - self.ended)
         self.made, self.ended, self.seconds = self.made + 1, now, seconds
         self.frames = max(1, frames)
+
+
+@dataclass(frozen=True, slots=True)
+class Reshaping:
+    """A change that gives passes another shape: the number of its snapshot, its time, the names."""
+
+    number: int = 0
+    time: float = 0.0
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +269,8 @@ class WorkerClient:
         self.asked_to_die = False  # by a button: not an error
         self._outbox: queue.SimpleQueue[BridgeMessage | None] = queue.SimpleQueue()
         self._newest: tuple[int, Mapping[str, Value]] = 0, {}
+        self.reshaping = Reshaping()
+        self._shown = 0  # the newest snapshot that a block was made with
         # The same within the pipeline's own ranges, and its source; the feeder's.
         self._fitted: tuple[object, PipelineRow, ParameterSnapshot] | None = None
         self._input: RingWriter | None = None
@@ -297,8 +309,22 @@ class WorkerClient:
         """
         with self._setting:
             if number >= self.parameters_number:
+                self._note_reshaping(number, values)
                 self._newest = number, values
                 self.parameters_number = number
+
+    def _note_reshaping(self, number: int, values: Mapping[str, Value]) -> None:
+        """Note when values were changed that give passes another shape."""
+        before, shaping = self._newest[1], _shaping(self.row.parameters)
+        names = {name for name in shaping & before.keys() if values.get(name) != before[name]}
+        if names:
+            pending = self.reshaping.names if self.reshaping.number > self._shown else ()
+            self.reshaping = Reshaping(number, perf_counter(), tuple(sorted({*pending, *names})))
+
+    @property
+    def reshapes(self) -> Reshaping | None:
+        """The newest change that gives passes another shape, until a block is made with it."""
+        return self.reshaping if self.reshaping.number > self._shown else None
 
     def swap(self, orders: WorkerConfig) -> None:
         """Swap in another pipeline of the family between two blocks, replacing any earlier request
@@ -666,6 +692,7 @@ class WorkerClient:
 
     def _note_block(self, block: BlockMade) -> None:
         self.block.end(block.frames, block.seconds)
+        self._shown = max(self._shown, block.snapshot)
         self.report = block.report
         if block.frames:
             self.progress = IDLE
@@ -717,6 +744,12 @@ def _runs(process: psutil.Process | None) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+@cache
+def _shaping(parameters: type[Parameters]) -> frozenset[str]:
+    """The parameters that give passes another shape."""
+    return frozenset({"size", *(spec.name for spec in describe(parameters) if spec.shapes)})
 
 
 def _target(model: type) -> str:

@@ -49,6 +49,7 @@ from engine.parameters import Load, Value
 log = logging.getLogger(__name__)
 
 TELL = 3.0  # seconds without a block until the reason for waiting is shown
+CALM = 60.0  # seconds until a way to end the first block after a change is mentioned
 TICK = 0.05  # seconds between checks of the clock
 HANG = 3.0  # seconds without a frame until a worker is ended, or five blocks' time if longer
 SOUND = (EngineState.RUNNING, EngineState.WARMUP)
@@ -305,6 +306,9 @@ class EngineHost:
             return f"{who} waits for a frame."
         if loading := self.loading or (link and link.state is EngineState.LOADING and link.orders):
             return f"{loading.row.id} is loading."
+        if link and link.state is not EngineState.RUNNING:
+            what = "is restarting" if link.gone else "is warming up"
+            return f"{link.row.id} {what}."
         return brief(str(link.report.get("notice", ""))) if link else ""
 
     @property
@@ -323,12 +327,21 @@ class EngineHost:
         begins = link and link.state is EngineState.WARMUP
         if link is None or not seconds or (seconds <= TELL and not begins):
             return ""
+        what, cure = f"{link.row.id} makes its first block", "; `kill_engine` ends it"
         if seconds <= TELL:
-            return f"{link.row.id} makes its first block."
-        after = f" of {link.row.id}" if begins else " after a change of size, steps or inputs"
+            return f"{what}."
+        if begins:
+            return (
+                f"The first block of {link.row.id} has taken {seconds:.0f} s of at most "
+                f"{link.limit:.0f} s{cure}."
+            )
+        changed = link.reshapes
+        after = " and ".join(changed.names) if changed else "inputs"
+        seconds = perf_counter() - changed.time if changed else seconds
+        cure = cure if seconds > CALM else ""
         return (
-            f"The first block{after} has taken {seconds:.0f} s of at most {link.limit:.0f} s; "
-            "`kill_engine` ends it."
+            f"{what} after a change of {after}: {seconds:.0f} s so far, "
+            f"at most {link.limit:.0f} s{cure}."
         )
 
     def told(self) -> dict[str, Any]:

@@ -1,21 +1,25 @@
-"""What `kill_engine` ends, and how the end of a worker is told. The workers of the quick tests are
-no processes: the test says what they report, and steps the host itself.
+"""What `kill_engine` ends, and what is said of a worker that ended, or makes its first block. The
+workers of the quick tests are no processes: the test says what they report, and steps the host.
 """
 
 from collections.abc import Iterator
+from time import perf_counter
 from types import SimpleNamespace
 
 import pytest
 
+from bridge.frames.frame import Frame
 from bridge.settings import Settings
 from bridge.state.actions import ActionError
 from bridge.state.status import Counters, EngineState
 from bridge.workers.client import UNGUIDED, WorkerClient, WorkerGone, WorkerPlace
 from bridge.workers.host import EngineHost
+from engine.ipc.messages import BlockMade
 from tests.support.climber import CLIMBER
 from tests.support.doubles import CATALOG
-from tests.support.rig import running_session
+from tests.support.rig import running_session, scene
 
+VALUES = {"size": "64x48", "steps": 4, "prompt": ""}
 PAINTER, LOAD = CATALOG["painter"], CATALOG["painter"].load()
 
 
@@ -61,7 +65,7 @@ class Stage:
     def __init__(self, folder) -> None:
         self.machine = Machine(folder)
         self.host = EngineHost(
-            Settings(folder=folder), self.machine, Counters(), lambda: (1, {}),
+            Settings(folder=folder), self.machine, Counters(), lambda: (1, VALUES),
             lambda: None, lambda: True, lambda times, fed: UNGUIDED, lambda: None,
         )  # fmt: skip
 
@@ -129,6 +133,45 @@ def test_kill_engine_at_a_cold_start_ends_the_worker_and_another_starts(stage):
         stage.steps(lambda count=count: len(stage.machine.started) == count + 1)
         assert (stage.host.restarts, stage.host.state) == (count, EngineState.RESTARTING)
     assert stage.host._tried == set()
+
+
+def test_a_first_block_is_counted_from_the_change_that_is_waited_for(stage):
+    stage.shown(worker := stage.begin())
+    worker.block_since = perf_counter() - 12
+
+    def says(after: str, seconds: int) -> bool:
+        told = f"painter makes its first block after a change of {after}: {seconds} s so far, "
+        return stage.host.reason == f"{told}at most 600 s."
+
+    assert says("inputs", 12), "without a change of a parameter"
+    worker.set_parameters(2, VALUES | {"prompt": "one"})
+    assert says("inputs", 12), "a prompt has no part in it"
+    worker.set_parameters(3, VALUES | {"size": "96x64"})
+    assert says("size", 0), "the block of another size is still being made"
+    worker.set_parameters(4, VALUES | {"size": "96x64", "steps": 2})
+    assert says("size and steps", 0)
+    worker._note(BlockMade(frames=1, seconds=1.0, snapshot=3, report={}))
+    assert says("size and steps", 0), "that block was made without the last change"
+    worker._note(BlockMade(frames=1, seconds=1.0, snapshot=4, report={}))
+    assert says("inputs", 12)
+    worker.block_since -= 60
+    assert stage.host.reason.endswith(": 72 s so far, at most 600 s; `kill_engine` ends it.")
+
+
+def test_a_worker_that_is_restarted_has_a_reason_all_the_time(stage):
+    stage.shown(stage.begin())
+    for _ in range(2):  # the second time the next one waits for a second
+        worker = stage.host.current
+        worker.report = {"notice": "DEMO WEIGHTS"}  # of its last block
+        worker.kill()
+        stage.steps(lambda worker=worker: stage.host.current is not worker or worker.gone)
+        stage.steps(lambda: stage.host.state is EngineState.RESTARTING)
+    assert stage.host.current is worker
+    assert stage.host.reason == "painter is restarting."
+    worker.state = EngineState.WARMUP
+    worker.inbox.put(Frame(scene(64, 48), 0.0, 1))
+    worker._over = False
+    assert stage.host.reason == "painter is warming up.", "no block of it was granted yet"
 
 
 @pytest.mark.slow
