@@ -288,7 +288,7 @@ def _prepare(add: Adder) -> None:
 
 def _doctor(add: Adder) -> None:
     doctor = add("doctor", help="check this machine, and print what a bug report needs")
-    for name in ("host", "port", "output_size", "gpu", "device", "folder"):
+    for name in ("host", "port", "output_size", "gpu", "device", "folder", "models", "more_models"):
         _add_setting(doctor.add_argument, name, Settings.model_fields[name])
     doctor.add_argument("--json", action="store_true", help=JSON)
     doctor.set_defaults(command="doctor")

@@ -1,18 +1,24 @@
 """GPU checks of `spout-bridge doctor`: is there one, does torch run on it, how fast."""
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 
 from bridge.doctor.check import Check
 from bridge.settings import Settings
 from bridge.workers.card import tried, verdict
-from engine.catalog.rows import BUILT_IN
+from bridge.workers.fit import gpu_fit
+from engine.catalog.rows import BUILT_IN, PipelineRow
+from engine.files.library import Library, size_text
 from engine.system import devices
 from engine.system.devices import Gpu
 from engine.system.installation import pip, with_extra
+from engine.system.texts import counted
 
 RUNS = "torch runs on"
+NOWHERE = "no GPU of this machine"
+PIPELINES = "pipelines"
 NO_ANSWER = "none: no NVIDIA driver answers, so pipelines run on the CPU"
 
 
@@ -22,11 +28,16 @@ def card(settings: Settings) -> Iterator[Check]:
     yield from (_gpu(gpu) for gpu in found)
     if not found:
         yield Check("NVIDIA GPU", NO_ANSWER)
+    environment = devices.environment(settings.gpu, cpu=settings.device == "cpu")
+    gpu = devices.first_shown(found, {**os.environ, **environment})
+    library = Library(settings.models_folder, settings.more_models)
+    needs = {row.id: _need(row, library, settings.size, gpu) for row in BUILT_IN if row.packages}
+    yield from needs.values()  # before any advice on torch: the GPU may be too small anyway
     usable = True
     for check in _torch(settings, found):
         usable = usable and not (check.name == RUNS and check.problem)
         yield check
-    yield _pipelines(usable=usable)
+    yield _pipelines(needs, usable=usable)
 
 
 def missing() -> str:
@@ -59,7 +70,7 @@ def _torch(settings: Settings, found: Sequence[Gpu]) -> Iterator[Check]:
     try:
         devices.chosen(settings.gpu, found)
     except ValueError as error:
-        yield Check(RUNS, "nothing", str(error))
+        yield Check(RUNS, NOWHERE, str(error))
         return
     environment = devices.environment(settings.gpu, cpu=settings.device == "cpu")
     seen = verdict(found, environment, lambda _: tried(environment))
@@ -68,7 +79,7 @@ def _torch(settings: Settings, found: Sequence[Gpu]) -> Iterator[Check]:
     if seen.gpu is None:
         yield Check(RUNS, "the CPU, as chosen" if found else "the CPU")
     elif seen.why:
-        yield Check(RUNS, "nothing", f"The generating pipelines cannot run on {seen.why}.")
+        yield Check(RUNS, NOWHERE, f"The generating pipelines cannot run on {seen.why}.")
     else:
         yield Check(RUNS, f"{seen.gpu.name}, {seen.build}")
         yield from _triton()
@@ -85,7 +96,25 @@ def _triton() -> Iterator[Check]:
     )  # fmt: skip
 
 
-def _pipelines(*, usable: bool) -> Check:
-    """The pipelines that could run here, weights aside."""
-    able = [row.id for row in BUILT_IN if not row.packages or (usable and not missing())]
-    return Check("pipelines", ", ".join(able))
+def _need(row: PipelineRow, library: Library, size: str, gpu: Gpu | None) -> Check:
+    """The files of a generating pipeline, and whether it fits into the GPU's memory."""
+    load = row.load()
+    gone = library.missing(row.needs(load).values())
+    fit = gpu_fit(row, load, size, gpu.free if gpu else None, 0)
+    files = f"{counted(len(gone), 'file')} of {size_text(sum(one.size for one in gone))}"
+    names = ", ".join(one.file for one in gone)
+    there = f"missing {files}: {names}" if gone else "all files downloaded"
+    small = "" if fit.fits else f"{fit.told(row.id)}."
+    lost = f"{row.id} is missing {files}: run `{library.command(row.id)}`." if gone else ""
+    return Check(row.id, f"{there}; {fit}", lacks=f"{small} {lost}".strip())
+
+
+def _pipelines(needs: Mapping[str, Check], *, usable: bool) -> Check:
+    """The pipelines that could run here. If none of those that generate could, what they lack
+    beside a torch that is `usable`.
+    """
+    installs = missing()
+    runs = [name for name, need in needs.items() if usable and not installs and not need.lacks]
+    others = [row.id for row in BUILT_IN if row.id not in needs]
+    lacks = [] if runs else [*(need.lacks for need in needs.values()), installs]
+    return Check(PIPELINES, ", ".join([*others, *runs]), lacks=" ".join(filter(None, lacks)))

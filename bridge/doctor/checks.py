@@ -16,7 +16,7 @@ import psutil
 from rich.console import Console
 
 from bridge import __version__
-from bridge.doctor.card import card, missing
+from bridge.doctor.card import PIPELINES, card
 from bridge.doctor.check import Check
 from bridge.errors import ExitStatus
 from bridge.settings import Settings
@@ -42,18 +42,22 @@ def doctor(settings: Settings, *, as_json: bool = False) -> ExitStatus:
         sys.stdout.write(json.dumps([asdict(finding) for finding in found], indent=2) + "\n")
         return ExitStatus.FAILED if any(f.problem for f in found) else ExitStatus.DONE
     console = Console(markup=False, highlight=False, soft_wrap=True)
-    problems: dict[str, None] = {}  # each once: two sizes may share one
+    found: list[Check] = []
     for finding in _findings(settings):
         console.print(f"{finding.name:<16} {finding.value}")
-        if finding.problem:
-            problems[finding.problem] = None
+        found.append(finding)
     console.print()
+    # each once: two sizes may share one
+    problems = dict.fromkeys(finding.problem for finding in found if finding.problem)
+    lacks = next((finding.lacks for finding in found if finding.name == PIPELINES), "")
+    if not problems:
+        console.print(f"No problems found, but {lacks}" if lacks else "No problems found.")
+        return ExitStatus.DONE
+    if lacks:
+        console.print(f"Not ready: {lacks}")
     for problem in problems:
         console.print(f"Problem: {problem}", style="red")
-    if not problems:
-        lacking = missing()
-        console.print(f"No problems found, but {lacking}" if lacking else "No problems found.")
-    return ExitStatus.FAILED if problems else ExitStatus.DONE
+    return ExitStatus.FAILED
 
 
 def _findings(settings: Settings) -> Iterator[Check]:

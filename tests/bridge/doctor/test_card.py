@@ -1,6 +1,8 @@
 """What `spout-bridge doctor` says of the card: of twelve planted machines, and of some parts."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,16 +13,20 @@ from bridge.errors import ExitStatus
 from bridge.settings import Settings
 from bridge.workers.card import CardCheck
 from engine.catalog.rows import BUILT_IN
+from engine.files.library import Library
 from engine.system import builds, devices
-from tests.support.cards import MACHINES, Planted
+from tests.support.cards import MACHINES, RTX_4090, Planted
+from tests.support.nvml import GB
 
 GENERATING = [row.id for row in BUILT_IN if row.packages]
+FITTING = [name for name in GENERATING if name != "krea-realtime-video"]  # into 20 GB
 
 
 @pytest.fixture(autouse=True)
 def packages_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether this machine has torch and Triton does not matter here."""
+    """Whether this machine has torch, Triton and weights does not matter here."""
     monkeypatch.setattr(card, "find_spec", lambda name: object())
+    monkeypatch.setattr(Library, "missing", lambda library, artifacts: [])
 
 
 def said(settings: Settings) -> tuple[dict[str, str], list[str]]:
@@ -47,12 +53,12 @@ def test_of_each_machine_the_doctor_says_what_is_in_the_way(monkeypatch, tmp_pat
         assert problem.startswith(f"The generating pipelines cannot run on {name}: ")
         assert problem.endswith(".")
         assert [words for words in machine.says if words not in problem] == []
-        assert values["torch runs on"] == "nothing"
+        assert values["torch runs on"] == "no GPU of this machine"
         assert able[2:] == []
     else:
         assert problems == []
         assert values["torch runs on"].startswith(f"{name}, torch {machine.build.version}")
-        assert able[2:] == GENERATING
+        assert able[2:] == FITTING
 
 
 def test_without_a_card_the_cpu_is_named_and_nothing_is_in_the_way(monkeypatch, tmp_path):
@@ -90,7 +96,7 @@ def test_a_card_without_triton_is_slower_and_told_the_cure(monkeypatch, tmp_path
     assert values["triton"] == "not installed"
     assert problem.startswith("Triton is missing, so no layer is compiled and frames are made more")
     assert problem.endswith(f"-m pip install {package}`.")
-    assert values["pipelines"].split(", ")[2:] == GENERATING  # they run all the same
+    assert values["pipelines"].split(", ")[2:] == FITTING  # they run all the same
     MACHINES["4090, PyPI's torch on Windows"].plant(monkeypatch)
     assert "triton" not in said(Settings(folder=tmp_path))[0]  # first a torch that runs
 
@@ -117,13 +123,65 @@ def test_no_problems_is_said_only_where_a_generating_pipeline_could_run(
     if packages:
         assert last == "No problems found."
     else:
-        assert last.startswith(
-            f"No problems found, but {', '.join(GENERATING)} need the extra `engine`: "
-        )
-    checks.doctor(Settings(folder=tmp_path, port=0), as_json=True)
-    told = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+        assert f"{', '.join(GENERATING)} need the extra `engine`: " in last
+    told = as_json(tmp_path, capsys)
     able = told["pipelines"]["value"].split(", ")[2:]
-    assert able == (GENERATING if packages else [])
+    assert able == (
+        (FITTING if machine.says or planted == "T4" else GENERATING) if packages else []
+    )
+    # programs get the sentence that people get
+    assert last.removeprefix("No problems found, but ") == (
+        told["pipelines"]["lacks"] or "No problems found."
+    )
+
+
+def as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
+    checks.doctor(Settings(folder=folder, port=0), as_json=True)
+    return {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+
+
+def test_weights_that_are_missing_are_said_of_each_pipeline(monkeypatch, tmp_path, capsys):
+    Planted((), ("", 0), MACHINES["T4"].build).plant(monkeypatch)
+    monkeypatch.setattr(Library, "missing", lambda library, artifacts: [*artifacts])
+    for findings in ("_packages", "_runtime"):
+        monkeypatch.setattr(checks, findings, list)
+    assert checks.doctor(Settings(folder=tmp_path, port=0)) == ExitStatus.DONE
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("No problems found, but longlive is missing 5 files of 20.4 GB: run `")
+    told = as_json(tmp_path, capsys)
+    assert told["pipelines"]["value"] == "stylize, passthrough"
+    for name in GENERATING:
+        assert re.match(r"missing \d files of \d+\.\d GB: .+", told[name]["value"])
+        assert f"`spout-bridge models download {name} --models {tmp_path}" in told[name]["lacks"]
+        assert told[name]["lacks"] in last
+    # one that is complete suffices
+    here = {
+        one for row in BUILT_IN if row.id == "longlive" for one in row.needs(row.load()).values()
+    }
+    monkeypatch.setattr(
+        Library, "missing", lambda library, files: [x for x in files if x not in here]
+    )
+    checks.doctor(Settings(folder=tmp_path, port=0))
+    assert capsys.readouterr().out.splitlines()[-1] == "No problems found."
+    assert as_json(tmp_path, capsys)["pipelines"]["value"] == "stylize, passthrough, longlive"
+
+
+@pytest.mark.parametrize("build", ["4090, PyPI's torch on Windows", "4090, code of 8.6"])
+def test_a_card_too_small_is_said_before_any_advice_on_torch(monkeypatch, tmp_path, capsys, build):
+    small = replace(MACHINES[build], cards=(replace(RTX_4090, free=6 * GB),))
+    small.plant(monkeypatch)
+    monkeypatch.setattr(card, "tried", lambda chosen: small.tried())
+    for findings in ("_packages", "_runtime"):
+        monkeypatch.setattr(checks, findings, list)
+    checks.doctor(Settings(folder=tmp_path, port=0))
+    *_, lacks, last = capsys.readouterr().out.splitlines()
+    if not small.says:
+        lacks = last
+    assert "longlive needs 19.5 GB, but 6.0 GB are free; it would fit with " in lacks
+    assert last.startswith("Problem: " if small.says else "No problems found, but longlive needs")
+    # on the CPU its memory does not matter
+    checks.doctor(Settings(folder=tmp_path, port=0, device="cpu"))
+    assert capsys.readouterr().out.splitlines()[-1] == "No problems found."
 
 
 def test_the_doctor_says_what_the_check_before_a_start_says(monkeypatch, tmp_path: Path):
