@@ -27,7 +27,13 @@ from bridge.errors import CommandError, ExitStatus, UsageError
 from bridge.frames.encode import png
 from bridge.settings import Settings
 from bridge.state.catalog import installed_catalog
+from bridge.state.controls import all_specs
+from bridge.state.journal import Journal
+from bridge.state.missed import Missed
+from bridge.state.named_files import NamedFiles
+from bridge.state.restore import Restore
 from bridge.state.status import EngineState, Status
+from bridge.state.store import ParameterStore
 from bridge.system.aside import SlowError
 from bridge.system.windows import awake
 from bridge.transports.pattern import draw
@@ -35,6 +41,7 @@ from bridge.workers.card import RECORD, CardCheck
 from engine.catalog.rows import PipelineRow
 from engine.files.library import Library
 from engine.parameters import Load, describe
+from engine.sizes import AUTO
 from engine.system import devices
 from engine.system.json_values import is_list
 
@@ -79,12 +86,14 @@ class Report:
 def prepare(settings: Settings, wish: Wish) -> int:
     """Prepare a show; the exit status. CommandError with what is missing and its cure."""
     console = Console(markup=False, highlight=False, stderr=wish.json)
-    about = {"pipeline": settings.pipeline, "size": settings.size, "references": wish.references,
-             "loras": [*wish.loras]}  # fmt: skip
+    about: dict[str, Any] = {
+        "pipeline": settings.pipeline, "size": settings.size, "references": wish.references,
+        "loras": [*wish.loras],
+    }  # fmt: skip
     report = Report(console, about)
     try:
         with awake(True):
-            found = _prepared(settings, wish, report)
+            found = _prepared(*_restored(settings, wish, report), report)
     except KeyboardInterrupt:
         return _failed(report, wish, CommandError("Stopped; what is ready so far is kept."))
     except CommandError as error:
@@ -108,7 +117,39 @@ class Found:
 
     first_frame: float
     warm: str
+    device: str
     problems: Sequence[str]
+
+
+def _restored(settings: Settings, wish: Wish, report: Report) -> tuple[Settings, Wish]:
+    """What `run` would start with in this folder, unless a pipeline is named: that of the previous
+    run, its size, and its values of the pipeline's parameters where none are given.
+    """
+    catalog = installed_catalog()
+    if "pipeline" in settings.model_fields_set or settings.pipeline not in catalog.rows:
+        return settings, wish
+    library = Library(settings.models_folder, settings.more_models)
+    files = NamedFiles(settings.assets, library)
+    store = ParameterStore(all_specs(catalog), files.picture, files.lora)
+    journal = Journal(settings.folder / f"{settings.name}.journal.json")
+    restore = Restore(settings, catalog, store, journal, Missed(store, files.lora_stamp))
+    try:
+        row, _ = restore.take_up({*wish.values, *settings.model_fields_set})
+    finally:
+        journal.end()
+    if restore.told:
+        report.console.print(restore.told, soft_wrap=True)
+    if not restore.left.pipeline:
+        return settings, wish
+    values: dict[str, str] = {}
+    for spec in (*describe(row.load), *describe(row.parameters)):
+        value = store.snapshot.values[spec.name]
+        if spec.name != "size" and value != store.specs[spec.name].default:
+            values[spec.name] = str(settings.assets / str(value) if spec.asset else value)
+    size = settings.size if "size" in settings.model_fields_set else store.snapshot.values["size"]
+    report.about |= {"pipeline": row.id, "size": size}
+    changed = settings.model_copy(update={"pipeline": row.id, "size": size})
+    return changed, replace(wish, values=values | dict(wish.values))
 
 
 def _prepared(settings: Settings, wish: Wish, report: Report) -> Found:
@@ -130,7 +171,12 @@ def _prepared(settings: Settings, wish: Wish, report: Report) -> Found:
         again = _run(show, values, row, None)
     seconds = again.first_frame
     told = f"{seconds:.0f}" if seconds >= 1 else f"{seconds:.1f}"
-    report.console.print(f"ready: first frame after {told} s from now on")
+    what = ", ".join(filter(None, (
+        f"{row.id} at {settings.size}{' size' if settings.size == AUTO else ''}",
+        "DEMO WEIGHTS" if getattr(load, "weights", "") == "demo" else "",
+        again.device and f"on {again.device}",
+    )))  # fmt: skip
+    report.console.print(f"{what} is ready: first frame after {told} s from now on", soft_wrap=True)
     return replace(found, first_frame=seconds)
 
 
@@ -227,7 +273,7 @@ def _run(
         session.stop()
     problems = status.notes.get("problems")
     told = [str(problem) for problem in problems] if is_list(problems) else []
-    return Found(steps.first_frame, steps.warm, told)
+    return Found(steps.first_frame, steps.warm, status.device, told)
 
 
 class Steps:

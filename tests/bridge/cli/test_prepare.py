@@ -9,6 +9,7 @@ from rich.console import Console
 
 from bridge.cli import prepare as prepare_module
 from bridge.cli.commands import main
+from bridge.cli.models import load_of as models_load
 from bridge.cli.prepare import Report, Steps, Wish, _references
 from bridge.errors import CommandError
 from bridge.state.status import Status
@@ -49,7 +50,8 @@ def test_all_becomes_warm_down_the_ladder_and_the_next_start_finds_it(prepare, t
     steps = [line.split("  ")[0] for line in lines[:-1]]
     assert steps == ["compiling", "first frame, from the start", "warm 8 of 8"]
     assert all(re.fullmatch(r".+ +[0-9.]+ s", line) for line in lines[:-1])
-    assert re.fullmatch(r"ready: first frame after [0-9.]+ s from now on", lines[-1])
+    said = r"climber at auto size, on CPU is ready: first frame after [0-9.]+ s from now on"
+    assert re.fullmatch(said, lines[-1]) or "first frame takes" in lines[-1]
     assert (cache / "climber.txt").read_text().split("\n") == [*RUNGS[:2]]
     assert not (tmp_path / "data").exists(), "the look of shows and their images are not touched"
 
@@ -110,8 +112,46 @@ def test_what_is_asked_for_together_is_warmed_together(prepare, monkeypatch, wor
         "--device", "cpu", *words,
     )  # fmt: skip
     assert status == 0, said
-    assert "ready: first frame" in out
+    assert "longlive at 48x32, DEMO WEIGHTS, on CPU is ready: first frame" in out
     assert {*asked} == {Controls(**controls)}
+
+
+def left_behind(folder, pipeline: str, values: dict[str, object], *, ended: bool = True) -> None:
+    folder.mkdir()
+    kept = {"values": values, "pipeline": pipeline, "source": "demo:", "control": "none",
+            "mask": "none", "ended": ended}  # fmt: skip
+    (folder / "Bridge.journal.json").write_text(json.dumps(kept))
+
+
+@pytest.mark.parametrize("ended", [True, False])
+@pytest.mark.parametrize(
+    ("words", "pipeline", "size", "values"),
+    [
+        ([], "longlive", "576x320", {"weights": "demo", "vace_load": "True"}),
+        (["--size", "64x64", "--set", "vae=tae", "--set", "vace_load=false"], "longlive", "64x64",
+         {"weights": "demo", "vae": "tae", "vace_load": "false"}),
+        (["--pipeline", "stylize"], "stylize", "auto", {}),
+    ],
+)  # fmt: skip
+def test_without_a_pipeline_it_prepares_what_run_would_start_in_this_folder(
+    prepare, monkeypatch, tmp_path, words, pipeline, size, values, ended
+):
+    seen = []
+
+    def prepared(settings, wish, report):
+        seen.append((settings.pipeline, settings.size, dict(wish.values)))
+        return prepare_module.Found(1.0, "", "CPU", [])
+
+    monkeypatch.setattr(prepare_module, "_prepared", prepared)
+    left = {"size": "576x320", "weights": "demo", "vace_load": True, "black": True}
+    left_behind(tmp_path / "data", "longlive", left, ended=ended)
+    before = sorted(path.name for path in (tmp_path / "data").glob("*.json"))
+    status, out, _ = prepare(*words, "--json")
+    assert (status, seen) == (0, [(pipeline, size, values)])
+    assert (json.loads(out)["pipeline"], json.loads(out)["size"]) == (pipeline, size)
+    assert sorted(path.name for path in (tmp_path / "data").glob("*.json")) == before
+    row = ROWS[pipeline]
+    assert str(models_load(row, values).model_dump().get("weights")) in ("demo", "None")
 
 
 def test_references_are_drawn_and_the_network_for_them_is_loaded(tmp_path):
