@@ -47,6 +47,7 @@ from engine.system.json_values import is_list
 
 CARD = 120.0  # seconds that torch may take to try the GPU
 LOOK = 0.05  # seconds between two looks at the state
+SLOWER = 1.1  # ratio, and a second more, above which a prepared start is not faster
 STALLED = 600.0  # seconds in which nothing becomes warm, until the rest is given up
 WARM = re.compile(r"warm (\d+) of (\d+)")
 NUMBERS = re.compile(r"[\s,]*\d.*")  # of a phase: `compiling 3 of 10, about 40 s`
@@ -176,7 +177,13 @@ def _prepared(settings: Settings, wish: Wish, report: Report) -> Found:
         "DEMO WEIGHTS" if getattr(load, "weights", "") == "demo" else "",
         again.device and f"on {again.device}",
     )))  # fmt: skip
-    report.console.print(f"{what} is ready: first frame after {told} s from now on", soft_wrap=True)
+    slower = seconds > max(SLOWER * found.first_frame, found.first_frame + 1)
+    report.console.print(
+        f"{what}: the first frame takes {told} s; nothing is left to prepare"
+        if slower
+        else f"{what} is ready: first frame after {told} s from now on",
+        soft_wrap=True,
+    )
     return replace(found, first_frame=seconds)
 
 
