@@ -186,12 +186,11 @@ def download(job: Job, console: Console) -> int:
         f"({size_text(_free(job.library))} free), {_duration(size / COMMON_LINE)} at 100 Mbit/s.",
         soft_wrap=True,
     )
-    if (
-        not job.yes
-        and sys.stdin.isatty()
-        and input("Proceed? [Y/n] ").lower() not in ("", "y", "yes")
-    ):
-        return ExitStatus.FAILED
+    if not job.yes:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise CommandError("Nothing is downloaded without a yes: add --yes.")
+        if input("Proceed? [Y/n] ").lower() not in ("", "y", "yes"):
+            return ExitStatus.FAILED
     downloads = Downloads(job.library.models)
     try:
         downloads.start(", ".join(row.id for row, _ in job.loads), gone)

@@ -1,5 +1,6 @@
 """`spout-bridge models`."""
 
+import io
 import json
 import os
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 pytest.importorskip("huggingface_hub", reason="needs pip install 'spout-bridge[engine]'")
 
 from bridge.cli.commands import main
+from bridge.downloads.downloads import Downloads
 from engine.catalog.rows import Catalog
 from tests.bridge.downloads.files import CONTENT, NET, PASSTHROUGH, ROWS, put
 from tests.support.hub import Hub
@@ -105,10 +107,40 @@ def test_the_command_lists_downloads_finds_and_copies(
     assert (status, said) == (0, f"{home / 'models' / NET.name}\n")
     assert command(capsys, "copy", "needy", "--to", stick, folder=home)[0] == 0
     assert (stick / NET.name).read_bytes() == CONTENT
-    command(capsys, "download", "needy", "--models", stick, folder=tmp_path / "else")
+    command(capsys, "download", "needy", "--yes", "--models", stick, folder=tmp_path / "else")
     assert command(capsys, "where", "needy", "--more-models", stick, folder=tmp_path / "else") == (
         0, f"{stick / NET.name}\n",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("terminal", "answer", "starts"),
+    [(False, "y", False), (True, "n", False), (True, "y", True), (True, "", True)],
+)
+def test_only_a_terminal_can_say_yes(
+    needy: None,
+    tmp_path: Path,
+    alone: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,
+    answer: str,
+    starts: bool,
+) -> None:
+    class Stdin(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+    def start(downloads: Downloads, *given: object) -> None:
+        raise ValueError("It has started.")  # which ends the command
+
+    monkeypatch.setattr(Downloads, "start", start)
+    monkeypatch.setattr("sys.stdin", Stdin(f"{answer}\n"))
+    status, said = command(capsys, "download", "needy", folder=tmp_path)
+    assert status == 1
+    assert ("add --yes" in said) is not terminal
+    assert ("It has started." in said) is starts
+    assert f"{NET.name}  5 MB" in said
 
 
 def test_a_spoilt_file_is_not_copied(
