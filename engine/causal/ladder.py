@@ -14,7 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -77,6 +77,7 @@ class Record:
         """`folder` is created when needed; without one the record lasts as long as this process.
         No rung is blamed for the end of the processes `dismissed`.
         """
+        self._said = False
         named = json.dumps(about, sort_keys=True)
         digest = hashlib.sha256(named.encode()).hexdigest()[:16]
         self.file = folder / f"{digest}.json" if folder else None
@@ -88,7 +89,7 @@ class Record:
         """Why a rung is not used; empty if it may be."""
         entry = self._known.get(str(rung), {})
         if entry.get("state") == "failed":
-            return str(entry.get("why", "")) or "it failed"
+            return entry["why"] or "it failed"
         tried = entry.get("state") == "trying" and entry.get("pid") not in self._dismissed
         if tried and not _runs(entry):
             return "the engine died on it"
@@ -102,7 +103,7 @@ class Record:
         """Write down the state of a rung; False if it could not be written."""
         entry: dict[str, Any] = {"state": state}
         if state == "trying":
-            entry |= {"pid": os.getpid(), "born": psutil.Process().create_time()}
+            entry |= {"pid": os.getpid(), "born": _born(os.getpid())}
         elif state == "failed":
             entry["why"] = why[:WHY]
         with self._writing:
@@ -133,13 +134,15 @@ class Record:
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
-            text = self.file.read_text() if self.file else "{}"
-            found: object = json.loads(text)
-        except (OSError, ValueError):
+            return _rungs(self.file.read_bytes()) if self.file else {}
+        except FileNotFoundError:
             return {}
-        known = found.get("rungs") if is_object(found) else None
-        entries = known.items() if is_object(known) else ()
-        return {name: entry for name, entry in entries if is_object(entry)}
+        except (OSError, ValueError, LookupError, RecursionError) as why:
+            if not self._said:
+                self._said = True
+                told = f"{type(why).__name__}: {why}"[:WHY]
+                sys.stderr.write(f"{self.file} cannot be read and is not used ({told}).\n")
+            return {}
 
 
 class Ladder:
@@ -235,9 +238,46 @@ def about(device: torch.device, row: str) -> dict[str, str]:
     return found
 
 
+def _rungs(data: bytes) -> dict[str, dict[str, Any]]:
+    """The rungs of a record; ValueError, LookupError or RecursionError if it is none."""
+    found: object = json.loads(data)
+    known: object = found["rungs"] if is_object(found) else None
+    if not is_object(known):
+        raise ValueError("it has no rungs")
+    return {name: _entry(entry) for name, entry in known.items()}
+
+
+def _entry(found: object) -> dict[str, Any]:
+    """What is known about a rung, from a file with anything in it; ValueError or LookupError."""
+    if not is_object(found):
+        raise ValueError("an entry is no object")
+    state = found["state"]
+    if state == "trying" and type(found["pid"]) is int:
+        return {"state": state, "pid": found["pid"], "born": str(found["born"])[:WHY]}
+    if state == "failed":
+        why = str(found["why"])[:WHY].encode("utf-8", "replace").decode()
+        return {"state": state, "why": " ".join(why.split())}
+    if state == "works":
+        return {"state": state}
+    raise ValueError("an entry has an unknown state")
+
+
 def _runs(entry: Mapping[str, Any]) -> bool:
     """Whether the process that wrote an entry still runs."""
     try:
-        return psutil.Process(int(entry["pid"])).create_time() == float(entry["born"])
-    except (psutil.Error, KeyError, TypeError, ValueError):
+        return _born(entry["pid"]) == entry["born"]
+    except (psutil.Error, OSError, ValueError, OverflowError):
         return False
+
+
+def _born(pid: int) -> str:
+    """When a process started, where no change of the clock moves it: on Linux psutil adds the
+    clock's time of the boot. OSError, psutil.Error, ValueError or OverflowError if none has the id.
+    """
+    if sys.platform != "linux":
+        return repr(psutil.Process(pid).create_time())
+    boot = ""
+    with suppress(OSError):  # some sandboxes have none
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    about = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    return f"{boot} {about.rpartition(')')[2].split()[19]}"

@@ -4,10 +4,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
+import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
@@ -211,14 +215,82 @@ def test_what_is_tried_is_told_only_where_it_is_written_down(tmp_path: Path) -> 
     assert trying == [""]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"rungs": 3}', '{"rungs": {"plain passes with sdpa": 5}}', "\udcff"]
-)
-def test_a_damaged_record_is_as_none(text: str, tmp_path: Path) -> None:
-    file = Record(tmp_path, ABOUT).file
-    assert file
-    file.write_text(text, errors="surrogateescape")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the clock moves no start")
+def test_a_living_process_is_known_although_the_clock_was_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start that psutil reports on Linux moves with the clock."""
+    ladder(tmp_path).begin()
+    born = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: born(process) - 3600)
     assert ladder(tmp_path).rung == FAST
+
+
+def tried(**entry: object) -> str:
+    return json.dumps({"rungs": {str(FAST): {"state": "trying", "pid": 4242, "born": ""} | entry}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"rungs": 3}', '{"rungs": {"plain passes with sdpa": 5}}', "\udcff",
+     "[" * 200_000, '{"rungs":' * 50_000, tried(pid=float("inf")), tried(pid={}), tried(pid=None),
+     tried(pid="7"), tried(state=[]), tried(state="failed"), "9" * 5000, "\udcff\udcfe[\0"],
+)  # fmt: skip
+def test_a_damaged_record_is_as_none_and_told_once(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = Record(tmp_path, ABOUT)
+    assert record.file
+    record.file.write_bytes(text.encode(errors="surrogateescape"))
+    capsys.readouterr()
+    first = ladder(tmp_path)
+    assert first.rung == FAST
+    first.begin()
+    assert capsys.readouterr().err.count(f"{record.file} cannot be read and is not used (") == 1
+    first.held()
+    assert Record(tmp_path, ABOUT).works(FAST), "the next note replaces it"
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("pid", [-1, 0, 2**31, 2**64, 10**4000, 4242])
+def test_a_process_id_that_none_has_is_a_process_that_died(pid: int, tmp_path: Path) -> None:
+    record = Record(tmp_path, ABOUT)
+    assert record.file
+    record.file.write_text(tried(pid=pid))
+    assert (
+        ladder(tmp_path)
+        .remarks[0]
+        .endswith("(the engine died on it); running compiled layers with sdpa.")
+    )
+
+
+STATES = st.sampled_from(["trying", "failed", "works"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | STATES,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+ENTRIES = st.fixed_dictionaries(
+    {}, optional={"state": STATES | VALUES, "pid": VALUES, "born": VALUES, "why": VALUES}
+)
+RECORDS = st.fixed_dictionaries(
+    {"rungs": VALUES | st.dictionaries(st.sampled_from([str(FAST), str(NEXT)]), ENTRIES)}
+)
+
+
+@pytest.mark.slow
+@given(st.binary() | (RECORDS | VALUES).map(lambda found: json.dumps(found).encode()))
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_are_a_record_or_none(data: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        record = Record(Path(folder), ABOUT)
+        assert record.file
+        record.file.write_bytes(data)
+        first = ladder(Path(folder))
+        first.begin()
+        first.held()
+        "".join(first.remarks).encode()  # they are shown, which a half of a character cannot be
+        assert ladder(Path(folder)).rung == first.rung
 
 
 def test_another_card_or_version_begins_at_the_top(tmp_path: Path) -> None:
