@@ -37,6 +37,7 @@ from bridge.state.store import ParameterStore
 from bridge.system.aside import SlowError
 from bridge.system.windows import awake
 from bridge.transports.pattern import draw
+from bridge.workers.cache import CacheFolder
 from bridge.workers.card import RECORD, CardCheck
 from engine.catalog.rows import PipelineRow
 from engine.files.library import Library
@@ -158,6 +159,7 @@ def _prepared(settings: Settings, wish: Wish, report: Report) -> Found:
         row = installed_catalog()[settings.pipeline]
     except LookupError as error:
         raise UsageError(str(error.args[0])) from None
+    _check_cache(settings)
     # a virus scanner may hold its files; closing must not fail
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -170,6 +172,7 @@ def _prepared(settings: Settings, wish: Wish, report: Report) -> Found:
         for problem in found.problems:
             report.console.print(problem, soft_wrap=True)
         again = _run(show, values, row, None)
+    _check_cache(settings)  # the disk may be full by now
     seconds = again.first_frame
     told = f"{seconds:.0f}" if seconds >= 1 else f"{seconds:.1f}"
     what = ", ".join(filter(None, (
@@ -185,6 +188,11 @@ def _prepared(settings: Settings, wish: Wish, report: Report) -> Found:
         soft_wrap=True,
     )
     return replace(found, first_frame=seconds)
+
+
+def _check_cache(settings: Settings) -> None:
+    if problem := CacheFolder(settings.cache_folder).problem():
+        raise CommandError(problem)
 
 
 def _loras(row: PipelineRow, wish: Wish) -> dict[str, str]:

@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from bridge.system.aside import Aside, SlowError
@@ -22,6 +23,7 @@ from engine.system.caches import PARTS
 log = logging.getLogger(__name__)
 
 MOST = 8 << 30  # bytes
+SAMPLE = 100_000  # bytes
 PATIENCE = 3.0  # seconds that a start of a worker waits for the disk
 GOING = ".going-"  # begins the name of an entry that is being removed, or of a part being made
 TAG = "CACHEDIR.TAG"  # known to programs that make backups, which then leave the folder out
@@ -45,32 +47,45 @@ class CacheFolder:
         """Where programs are kept: the folder or its `BESIDE`. None if nothing can be written
         there now, which is logged once. It is trimmed the first time, in a thread of its own.
         """
-        try:
-            place = self._aside.ask(f"The cache folder {self.folder}", self._try, PATIENCE)
-        except SlowError as error:
-            self._say(str(error))
-            return None
-        except OSError as error:
-            why = f"The cache folder {self.folder} is not writable ({error.strerror or error})"
-            self._say(f"{drives.away(self.folder) or why}.")
+        place = self._ask(b"")
+        if isinstance(place, str):
+            if not self._said:
+                self._said = True
+                log.warning("%s", place)
             return None
         if not self._trimmed:
             self._trimmed = True
             threading.Thread(target=_trim, args=(place,), name="cache", daemon=True).start()
         return place
 
-    def _try(self) -> Path:
+    def problem(self) -> str:
+        """Why nothing can be kept there, with the cure, or "". Some data is written to see it."""
+        place = self._ask(bytes(SAMPLE))
+        return place if isinstance(place, str) else ""
+
+    def _ask(self, sample: bytes) -> Path | str:
+        """Where programs are kept, or why that is nowhere."""
+        try:
+            call = partial(self._try, sample)
+            return self._aside.ask(f"The cache folder {self.folder}", call, PATIENCE)
+        except SlowError as error:
+            why = str(error)
+        except OSError as error:
+            why = f"The cache folder {self.folder} is not writable ({error.strerror or error})."
+            why = drives.away(self.folder) or why
+        return f"{why} Compiled programs are not kept there; choose another folder with --cache."
+
+    def _try(self, sample: bytes) -> Path:
+        if self.folder.is_file():
+            raise OSError("it is a file")
         self.folder.mkdir(parents=True, exist_ok=True)
         place = _claimed(self.folder)
-        with tempfile.TemporaryFile(dir=place):
-            pass
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(sample)
+            file.flush()
+            if sample:
+                os.fsync(file.fileno())
         return place
-
-    def _say(self, why: str) -> None:
-        if not self._said:
-            self._said = True
-            cure = "Compiled programs are not kept there; choose another folder with --cache."
-            log.warning("%s %s", why, cure)
 
 
 def trim(folder: Path, most: int) -> int:

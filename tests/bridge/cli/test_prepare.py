@@ -10,9 +10,10 @@ from rich.console import Console
 from bridge.cli import prepare as prepare_module
 from bridge.cli.commands import main
 from bridge.cli.models import load_of as models_load
-from bridge.cli.prepare import Report, Steps, Wish, _references
+from bridge.cli.prepare import Found, Report, Steps, Wish, _references
 from bridge.errors import CommandError
 from bridge.state.status import Status
+from bridge.workers.cache import CacheFolder
 from engine.catalog.rows import BUILT_IN, Catalog
 from tests.support.climber import CLIMBER, RUNGS
 
@@ -169,6 +170,29 @@ def test_without_a_pipeline_it_prepares_what_run_would_start_in_this_folder(
     assert sorted(path.name for path in (tmp_path / "data").glob("*.json")) == before
     row = ROWS[pipeline]
     assert str(models_load(row, values).model_dump().get("weights")) in ("demo", "None")
+
+
+def test_a_cache_that_keeps_nothing_is_said_at_once_and_is_not_ready(prepare, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    words = "--pipeline", "passthrough", "--cache", str(tmp_path / "file")
+    status, out, said = prepare(*words)
+    assert (status, out) == (1, "")
+    assert (
+        "file is not writable (it is a file). Compiled programs are not kept there; choose" in said
+    )
+    status, out, _ = prepare(*words, "--json")
+    assert (status, json.loads(out)["ready"]) == (1, False)
+
+
+def test_a_cache_that_is_full_after_preparing_is_not_ready(prepare, monkeypatch):
+    found = Found(9.0, "", "", ())
+    monkeypatch.setattr(prepare_module, "_run", lambda *_: (full.append(1), found)[1])
+    full = []
+    monkeypatch.setattr(CacheFolder, "problem", lambda cache: "It is full." if full else "")
+    status, out, said = prepare("--pipeline", "passthrough")
+    assert (status, "ready" in out) == (1, False)
+    assert "It is full." in said
+    assert full, "it was well before"
 
 
 def test_references_are_drawn_and_the_network_for_them_is_loaded(tmp_path):

@@ -170,6 +170,21 @@ def test_a_folder_that_cannot_be_written_is_said_once_and_not_used(tmp_path, cap
     assert cache.usable() == cache.folder, "once it can be"
 
 
+def test_a_full_disk_is_a_problem_and_leaves_nothing(tmp_path, monkeypatch):
+    cache = CacheFolder(tmp_path / "c")
+    assert cache.problem() == ""
+
+    def full(file):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bridge.workers.cache.os.fsync", full)
+    assert cache.problem() == (
+        f"The cache folder {cache.folder} is not writable (No space left on device). Compiled "
+        "programs are not kept there; choose another folder with --cache."
+    )
+    assert sorted(path.name for path in cache.folder.iterdir()) == sorted(PARTS.values())
+
+
 def test_a_worker_runs_without_a_cache_that_cannot_be_written(tmp_path, caplog):
     (tmp_path / "file").write_text("no folder")
     with running_session(tmp_path, pipeline="relay", cache=tmp_path / "file") as rig:
