@@ -5,6 +5,7 @@ then another one, which shows how long a start takes from now on.
 """
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -41,11 +42,13 @@ from bridge.workers.cache import CacheFolder
 from bridge.workers.card import RECORD, CardCheck
 from engine.catalog.rows import PipelineRow
 from engine.files.library import Library
+from engine.ipc.ring import is_alive
 from engine.parameters import Load, describe
 from engine.sizes import AUTO
 from engine.system import devices
 from engine.system.json_values import is_list
 
+FOLDER = "spout-bridge-prepare-"  # begins the name of a run's folder; the process id follows
 CARD = 120.0  # seconds that torch may take to try the GPU
 LOOK = 0.05  # seconds between two looks at the state
 SLOWER = 1.1  # ratio, and a second more, above which a prepared start is not faster
@@ -160,8 +163,11 @@ def _prepared(settings: Settings, wish: Wish, report: Report) -> Found:
     except LookupError as error:
         raise UsageError(str(error.args[0])) from None
     _check_cache(settings)
+    _sweep()
     # a virus scanner may hold its files; closing must not fail
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(
+        prefix=f"{FOLDER}{os.getpid()}-", ignore_cleanup_errors=True
+    ) as name:
         folder = Path(name)
         values = {**wish.values, **_loras(row, wish), **_references(row, wish, folder)}
         load = models.load_of(row, values)
@@ -188,6 +194,14 @@ def _prepared(settings: Settings, wish: Wish, report: Report) -> Found:
         soft_wrap=True,
     )
     return replace(found, first_frame=seconds)
+
+
+def _sweep() -> None:
+    """Remove the folders of runs that were killed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{FOLDER}*-*"):
+        pid = path.name.removeprefix(FOLDER).partition("-")[0]
+        if pid.isdecimal() and not is_alive(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)  # it may be another user's
 
 
 def _check_cache(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """`spout-bridge prepare`: all that a show needs is there and cached, or what is missing is said."""
 
 import json
+import os
 import re
 
 import cv2
@@ -10,7 +11,7 @@ from rich.console import Console
 from bridge.cli import prepare as prepare_module
 from bridge.cli.commands import main
 from bridge.cli.models import load_of as models_load
-from bridge.cli.prepare import Found, Report, Steps, Wish, _references
+from bridge.cli.prepare import FOLDER, Found, Report, Steps, Wish, _references
 from bridge.errors import CommandError
 from bridge.state.status import Status
 from bridge.workers.cache import CacheFolder
@@ -193,6 +194,29 @@ def test_a_cache_that_is_full_after_preparing_is_not_ready(prepare, monkeypatch)
     assert (status, "ready" in out) == (1, False)
     assert "It is full." in said
     assert full, "it was well before"
+
+
+def test_the_folder_of_a_run_that_was_killed_is_removed_by_the_next(prepare, monkeypatch, tmp_path):
+    temporary = tmp_path / "tmp"
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    killed = temporary / f"{FOLDER}{2**22 + 7}-abcdefgh"  # no process has such an id
+    others = [temporary / name for name in (
+        f"{FOLDER}{os.getpid()}-abcdefgh", f"{FOLDER}mine-abcdefgh", f"{FOLDER}7", "tmpabcdefgh",
+    )]  # fmt: skip
+    for folder in (killed, *others):
+        folder.mkdir(parents=True)
+        (folder / "reference.png").write_bytes(b"x")
+    made = []
+
+    def run(settings, *_):
+        made.append(settings.folder)
+        return Found(9.0, "", "", ())
+
+    monkeypatch.setattr(prepare_module, "_run", run)
+    assert prepare("--pipeline", "passthrough")[0] == 0
+    assert made[0].name.startswith(f"{FOLDER}{os.getpid()}-"), "which the next one knows"
+    assert sorted(temporary.iterdir()) == sorted(others)
+    assert all((folder / "reference.png").is_file() for folder in others)
 
 
 def test_references_are_drawn_and_the_network_for_them_is_loaded(tmp_path):
