@@ -528,6 +528,7 @@ class Session:
             or self._awaited.told
             or self._missed.told
             or self._alarm_problem
+            or host.lowered
             or self._late()
             or _problems(link)
         )

@@ -241,6 +241,7 @@ class WorkerClient:
         self.loaded = False
         self.degraded = ""
         self.trying = ""  # what may take the process down now; it is written down
+        self.tried = ""  # the last such, which holds if the process lives
         self.invents = False  # generates without input: it was granted no frames
         self.device = ""
         self.error = ""
@@ -642,7 +643,7 @@ class WorkerClient:
             case QualityReduced(text=text):
                 self.degraded = text
             case RungTried(what=what):
-                self.trying = what
+                self.trying, self.tried = what, what or self.tried
             case WorkerFailed(text=text, code=code, unforeseen=unforeseen, blames=blames):
                 self.error = text + (logs.see() if unforeseen else "")
                 self.code, self.blames = code, blames

@@ -281,6 +281,22 @@ class EngineHost:
         return self.refused or self.trouble or self.unfed
 
     @property
+    def lowered(self) -> str:
+        """What workers died of trying, and what is used instead, in a sentence; told for a while
+        once that runs.
+        """
+        link, lost = self.coming or self.current, self._troubles.lost
+        if link is None or not lost:
+            return ""
+        if link.gone:
+            now = "is restarting"
+        elif link.tried:
+            now = f"now {'tries' if link.trying else 'runs'} {link.tried}"
+        else:
+            now = "now uses a slower way"
+        return f"The engine worker died while trying {', then '.join(lost)}; {link.row.id} {now}."
+
+    @property
     def unfed(self) -> str:
         """Why blocks are not made as requested, or not at all; empty if they are."""
         link = self.current or self.coming
@@ -467,6 +483,7 @@ class EngineHost:
         """A request is being carried out, which also clears the count of deaths."""
         self._breaker.reset()
         self._tried.clear()
+        self._troubles.forget_lost()
         with self._wishing:
             if self._wish is wish:  # else a newer one is pending
                 self._wish = None
@@ -554,7 +571,6 @@ class EngineHost:
             link.orders = link.swapping  # requested, and not the cause of death
         link.swapping = None
         if link is self.coming and self._wish is None and self._excused(link):
-            log.error("%s", link.why())
             self._crew.coming = self._try(link.orders)  # on a lower rung
             self._seed()
         elif link is self.coming and self.current:
@@ -579,6 +595,7 @@ class EngineHost:
         """A request could not be loaded: keep what was loaded before, unless there is a newer
         request.
         """
+        self._troubles.forget_lost()
         if self._wish is None:
             self.kept(failed, runs)
 
@@ -595,9 +612,10 @@ class EngineHost:
         now = perf_counter()
         (self._troubles.note if requested else self._troubles.died)(link.why(), now)
         self.restarts += 1
+        if link.asked_to_die:
+            log.info("%s", link.why())
         if link.asked_to_die or self._excused(link):
             self._breaker.dismissed(link.started, now)
-            log.log(_severity(link), "%s", link.why())
             return
         self._breaker.died(now)
         words = " | ".join(list(link.log)[-30:]) or "none"
@@ -612,6 +630,9 @@ class EngineHost:
             return False
         excused = bool(link.trying) and rung not in self._tried and len(self._tried) < MOST_TRIED
         self._tried.add(rung)
+        if excused:
+            log.error("%s The next one uses a slower way.", link.why())
+            self._troubles.lose(link.trying)
         return excused
 
     def _revive(self, link: WorkerClient) -> None:

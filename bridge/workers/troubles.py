@@ -12,12 +12,14 @@ class Troubles:
     `refused` is a request that failed; it stays until the next success, until a worker dies of
     something else, or for a while if the current pipeline runs well, so as not to hide later
     errors. `trouble` is a failure without a
-    request; it stays until the engine runs well again.
+    request; it stays until the engine runs well again. `lost` is what workers died of trying, for
+    the same while.
     """
 
     def __init__(self, settle: float) -> None:
         """An engine that runs well for `settle` seconds clears `trouble`."""
         self.refused = self.trouble = ""
+        self.lost: tuple[str, ...] = ()
         self._settle = settle
         self._troubled = 0.0
         self._refused_since: float | None = None  # while another pipeline runs well
@@ -37,6 +39,15 @@ class Troubles:
             self._refused_since = None
         self.refused = text
 
+    def lose(self, what: str) -> None:
+        """A worker died while trying this; the next one uses a slower way."""
+        self.lost = *self.lost, what
+        self._refused_since = None
+
+    def forget_lost(self) -> None:
+        """Something else was requested, or is kept."""
+        self.lost = ()
+
     def succeeded(self) -> None:
         """A request succeeded."""
         self.refuse("")
@@ -48,4 +59,4 @@ class Troubles:
         if self._refused_since is None or loading:
             self._refused_since = now
         if now - self._refused_since > TOLD:
-            self.refused = ""
+            self.refused, self.lost = "", ()

@@ -14,7 +14,7 @@ from bridge.state.actions import ActionError
 from bridge.state.status import Counters, EngineState
 from bridge.workers.client import UNGUIDED, WorkerClient, WorkerGone, WorkerPlace
 from bridge.workers.host import EngineHost
-from engine.ipc.messages import BlockMade
+from engine.ipc.messages import BlockMade, RungTried
 from tests.support.climber import CLIMBER
 from tests.support.doubles import CATALOG
 from tests.support.rig import running_session, scene
@@ -172,6 +172,37 @@ def test_a_worker_that_is_restarted_has_a_reason_all_the_time(stage):
     worker.inbox.put(Frame(scene(64, 48), 0.0, 1))
     worker._over = False
     assert stage.host.reason == "painter is warming up.", "no block of it was granted yet"
+
+
+def test_what_a_worker_died_of_trying_and_what_runs_instead_is_told_and_logged(stage, caplog):
+    died = "The engine worker died while trying rung 4"
+    first = stage.begin(CLIMBER, CLIMBER.load())
+    first._note(RungTried(what="rung 4"))
+    first.kill()
+    stage.steps(lambda: stage.host.coming is not first)
+    assert f"{died}. The next one uses a slower way." in caplog.text
+    second = stage.host.coming
+    assert stage.host.lowered == f"{died}; climber now uses a slower way."
+    second._note(RungTried(what="rung 3"))
+    assert stage.host.lowered == f"{died}; climber now tries rung 3."
+    second._note(RungTried(what=""))
+    stage.shown(second)
+    assert stage.host.lowered == f"{died}; climber now runs rung 3."
+    stage.begin()
+    assert stage.host.lowered == "", "another pipeline was requested"
+
+
+def test_a_switch_that_died_of_trying_says_nothing_of_the_pipeline_that_stays(stage):
+    stage.shown(stage.begin())
+    coming = stage.begin(CLIMBER, CLIMBER.load())
+    for _ in range(2):  # of the same twice: it is refused
+        coming._note(RungTried(what="rung 4"))
+        coming.kill()
+        stage.steps(lambda was=coming: stage.host.coming is not was)
+        coming = stage.host.coming
+    assert coming is None
+    told = "climber could not be loaded: The engine worker died while trying rung 4."
+    assert (stage.host.error, stage.host.lowered) == (told, "")
 
 
 @pytest.mark.slow

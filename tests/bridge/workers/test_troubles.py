@@ -42,6 +42,18 @@ def test_what_was_refused_is_told_for_a_minute_of_another_that_runs_well():
     assert not troubles.refused
 
 
+def test_what_workers_died_of_trying_is_told_for_a_minute_of_the_one_that_runs_instead():
+    troubles = Troubles(settle=5)
+    troubles.lose("rung 4")
+    troubles.runs_well(1000, loading=True)
+    troubles.lose("rung 3")
+    troubles.runs_well(2000, loading=False)
+    troubles.runs_well(2000 + LONG, loading=False)
+    assert troubles.lost == ("rung 4", "rung 3")
+    troubles.runs_well(2001 + LONG, loading=False)
+    assert troubles.lost == ()
+
+
 def test_the_minute_begins_anew_with_every_other_refusal_and_with_what_is_loading():
     troubles = Troubles(settle=5)
     for text in ("one", "two"):
