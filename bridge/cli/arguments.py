@@ -299,7 +299,8 @@ def _gpu_check(add: Adder) -> None:
         "gpu-check",
         help="check that the engine computes correctly and fast on this graphics card",
         description="Runs each step in a process of its own and writes a report, complete after "
-        "every step. Without a card it runs its steps on the CPU at toy size.",
+        "every step. Without a card it runs its steps on the CPU at toy size. The exit status is 1 "
+        "if a step failed, or if time did not suffice for the first frame or the speed.",
         epilog=_examples(
             "gpu-check --quick", "gpu-check", "gpu-check --resume gpu-check-20261130-2015.json",
             "gpu-check --compare before.json after.json",

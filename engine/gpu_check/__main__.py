@@ -11,11 +11,11 @@ from rich.table import Table
 
 from engine.gpu_check.compare import differences
 from engine.gpu_check.report import FAILED, NOT_RUN, PASSED, Outcome, Report, ReportError
-from engine.gpu_check.runner import Order, run, unfinished
+from engine.gpu_check.runner import Order, out_of_time, run, unfinished
 from engine.gpu_check.steps import QUICK, STEPS, Step
 from engine.system import by_hand
 from engine.system.parent import die_with_parent
-from engine.system.texts import did_you_mean
+from engine.system.texts import did_you_mean, quoted
 
 COLOURS = {PASSED: "green", FAILED: "red", NOT_RUN: "yellow"}
 WIDE = 200  # characters of a line for a file or another program
@@ -23,7 +23,7 @@ INTERRUPTED = 130  # exit status after Ctrl-C
 
 
 def main() -> int:
-    """What standard input asks for; 0 if no step failed."""
+    """What standard input asks for; 0 if no step failed and time sufficed for the essential."""
     by_hand.refuse("the card's check of a command", "spout-bridge gpu-check")
     die_with_parent()
     order: dict[str, Any] = json.load(sys.stdin)
@@ -65,11 +65,20 @@ def _check(order: dict[str, Any], console: Console) -> int:
     except OSError as error:
         return _refused(f"{path} is not writable ({error.strerror or error}); choose another file.")
     except KeyboardInterrupt:
-        console.print(f"\nStopped. Continue with: spout-bridge gpu-check --resume {path}")
+        console.print(f"\nStopped. Continue with: spout-bridge gpu-check --resume {quoted(path)}")
         return INTERRUPTED
     _summary(report, console)
     console.print(f"The report is {path}.", soft_wrap=True)
-    return 1 if report.failed else 0
+    late = [step.name for step in steps if step.essential and out_of_time(report, step.name)]
+    if late:
+        names = " and ".join(late)
+        console.print(
+            f"It is incomplete: time did not suffice for {names}. Continue with: spout-bridge "
+            f"gpu-check --resume {quoted(path)}",
+            style="red",
+            soft_wrap=True,
+        )
+    return 1 if report.failed or late else 0
 
 
 def _steps(only: Sequence[str], *, quick: bool) -> Sequence[Step]:

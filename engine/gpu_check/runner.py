@@ -61,6 +61,12 @@ def unfinished(report: Report) -> None:
         del report.steps[name]
 
 
+def out_of_time(report: Report, name: str) -> bool:
+    """Whether time did not suffice for a step, or for its end."""
+    outcome = report.steps[name]
+    return outcome.result == NOT_RUN and outcome.why.partition(",")[0] == TIME
+
+
 def _outcome(step: Step, order: Order, left: float) -> tuple[Outcome, str]:
     """How a step ended, and the device that it ran on where it got so far."""
     if step.package and find_spec(step.package) is None:

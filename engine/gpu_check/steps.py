@@ -13,7 +13,8 @@ START = 0.3  # share of a step's budget that must be left, or it is not started
 class Step:
     """One step. `target` is `module:function`, called with a `Ground` in a process of its own,
     which is ended after `budget` seconds. `package` must be importable, or the step is not run;
-    `quick` steps are those of `--quick`, with a budget of their own there.
+    `quick` steps are those of `--quick`, with a budget of their own there. Without an `essential`
+    one a report is incomplete.
     """
 
     name: str
@@ -21,18 +22,27 @@ class Step:
     budget: float
     package: str = ""
     quick: float = 0
+    essential: bool = False
 
 
-def step(name: str, target: str, budget: float, package: str = "", quick: float = 0) -> Step:
+def step(
+    name: str,
+    target: str,
+    budget: float,
+    package: str = "",
+    quick: float = 0,
+    *,
+    essential: bool = False,
+) -> Step:
     """A step of this package."""
-    return Step(name, f"{CHECKS}.{target}", budget, package, quick)
+    return Step(name, f"{CHECKS}.{target}", budget, package, quick, essential)
 
 
 STEPS = (
     step("builds", "builds:builds", 30, quick=15),
     step("attention sdpa", "attention:sdpa", 40, quick=20),
-    step("first frame", "first_frame:first_frame", 120, quick=45),
-    step("speed longlive", "speed:longlive", 150, quick=45),
+    step("first frame", "first_frame:first_frame", 120, quick=45, essential=True),
+    step("speed longlive", "speed:longlive", 150, quick=45, essential=True),
     step("parity", "parity:parity", 50),
     step("graphs", "graphs:graphs", 80),
     step("attention flash3", "attention:flash3", 40, package="flash_attn_interface"),

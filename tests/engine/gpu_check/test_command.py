@@ -1,15 +1,19 @@
 """`spout-bridge gpu-check` as it is typed."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from bridge.cli import commands as cli
 from bridge.cli import gpu_check
-from engine.gpu_check.report import FAILED, PASSED, Figure, Outcome, Report
-from engine.gpu_check.steps import STEPS
+from engine.gpu_check import __main__ as main
+from engine.gpu_check.report import FAILED, NOT_RUN, PASSED, Figure, Outcome, Report
+from engine.gpu_check.runner import Order
+from engine.gpu_check.steps import STEPS, Step
 from tests.support.slow_cases import rest_slow
 
 
@@ -64,6 +68,38 @@ def test_the_exit_status_says_whether_a_step_failed(
     path = tmp_path / "report.json"
     finished(path, result, machine)
     assert typed(capfd, "--resume", str(path))[0] == status
+
+
+@pytest.mark.parametrize(
+    ("name", "why", "status"),
+    [
+        ("first frame", "time", 1),
+        ("speed longlive", "time, ended after 45 s at compiling", 1),
+        ("speed longlive", "memory: 4 GB", 0),
+        ("parity", "time", 0),
+    ],
+)
+def test_without_a_first_frame_or_speed_for_lack_of_time_it_fails(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    why: str,
+    status: int,
+) -> None:
+    def run(steps: Sequence[Step], order: Order, report: Report, *_: object) -> None:
+        report.steps |= {step.name: Outcome(PASSED) for step in steps}
+        report.steps[name] = Outcome(NOT_RUN, why)
+
+    monkeypatch.setattr(main, "run", run)
+    path = tmp_path / "my report.json"
+    order = {"quick": False, "minutes": 10, "device": "cpu", "path": str(path), "machine": {},
+             "resume": False, "only": []}  # fmt: skip
+    assert main._check(order, Console(width=200)) == status
+    end = (
+        f'time did not suffice for {name}. Continue with: spout-bridge gpu-check --resume "{path}"'
+    )
+    assert (end in capsys.readouterr().out) is bool(status)
 
 
 def test_a_report_of_another_machine_is_not_continued(
