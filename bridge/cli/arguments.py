@@ -319,10 +319,8 @@ def _gpu_check(add: Adder) -> None:
         metavar="STEP",
         help="only this step; may be repeated",
     )
-    check.add_argument(
-        "--device", choices=["auto", "cuda", "cpu"], default="auto", help="cpu: toy size, anywhere"
-    )
-    _add_setting(check.add_argument, "gpu", Settings.model_fields["gpu"])
+    for name in ("device", "gpu"):
+        _add_setting(check.add_argument, name, Settings.model_fields[name])
     check.set_defaults(command="gpu-check")
 
 

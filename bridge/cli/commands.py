@@ -342,7 +342,7 @@ def _doctor(options: argparse.Namespace, console: Console) -> None:
 def _gpu_check(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli.gpu_check import check
 
-    sys.exit(check(options, _settings(options).gpu))
+    sys.exit(check(options, _settings(options)))
 
 
 def _td(options: argparse.Namespace, console: Console) -> None:

@@ -12,28 +12,33 @@ from pathlib import Path
 from typing import Any
 
 from bridge import __version__
-from bridge.errors import CommandError
+from bridge.errors import CommandError, UsageError
+from bridge.settings import Settings
 from bridge.system.paths import place
 from bridge.system.processes import kill_with_parent, speaking_utf8
-from engine.system.devices import driver, environment, gpus
+from engine.system.devices import chosen, driver, environment, gpus
 from engine.system.installation import with_extra
 
 QUICK = 1.5  # minutes
 
 
-def check(options: Namespace, gpu: int | None) -> int:
+def check(options: Namespace, settings: Settings) -> int:
     """Run it in a separate process, which may import torch; its exit status. CommandError without
-    torch, which reading reports does not need.
+    torch, which reading reports does not need, UsageError for a GPU that is not there.
     """
     order: dict[str, Any] = {"compare": [str(place(path)) for path in options.compare or ()]}
     if not options.compare:
         if find_spec("torch") is None:
             raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}.")
+        try:
+            chosen(settings.gpu, gpus(), cpu=settings.device == "cpu")
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         order |= {
             "quick": options.quick,
             "minutes": QUICK if options.quick else options.minutes,
             "only": options.only,
-            "device": options.device,
+            "device": settings.device,
             "resume": bool(options.resume),
             "path": str(_path(options)),
             "machine": machine(),
@@ -41,7 +46,7 @@ def check(options: Namespace, gpu: int | None) -> int:
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "engine.gpu_check"],
         stdin=subprocess.PIPE,
-        env=speaking_utf8() | environment(gpu),
+        env=speaking_utf8() | environment(settings.gpu),
     )
     kill_with_parent(process)
     try:

@@ -68,7 +68,7 @@ def _gpu(gpu: Gpu) -> Check:
 def _torch(settings: Settings, found: Sequence[Gpu]) -> Iterator[Check]:
     """Whether torch runs on the GPU, tried in another process; nothing without either."""
     try:
-        devices.chosen(settings.gpu, found)
+        devices.chosen(settings.gpu, found, cpu=settings.device == "cpu")
     except ValueError as error:
         yield Check(RUNS, NOWHERE, str(error))
         return

@@ -96,8 +96,6 @@ class LocalMachine:
         """
         self._ahead = ahead
         cpu = settings.device == "cpu"
-        if cpu and settings.gpu is not None:
-            raise ValueError("--device cpu uses no GPU; leave it or --gpu out.")
         library = Library(settings.models_folder, settings.more_models)
         card = CardCheck(settings.folder, settings.gpu, self.gpus, cpu=cpu)
         self.weights = Weights(catalog, library, chosen, came, card.trouble)
@@ -161,10 +159,10 @@ class LocalMachine:
         return worker
 
     def _gpu_free(self) -> int | None:
-        if self._place.cpu or (self._place.gpu is None and devices.hidden()):
-            return None
-        card = devices.chosen(self._place.gpu, self.gpus())
-        return card.free if card else None
+        place = self._place
+        card = devices.chosen(place.gpu, self.gpus(), cpu=place.cpu)
+        hidden = place.cpu or (place.gpu is None and devices.hidden())
+        return card.free if card and not hidden else None
 
 
 # From the settings, the catalog, and `chosen` and `came` of `Weights` to a machine

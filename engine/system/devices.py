@@ -101,12 +101,14 @@ def load_of(number: int) -> Load:
     return Load(temperature, int(memory.used) if memory else None, " and ".join(words))
 
 
-def chosen(number: int | None, found: Sequence[Gpu]) -> Gpu | None:
+def chosen(number: int | None, found: Sequence[Gpu], *, cpu: bool = False) -> Gpu | None:
     """The GPU among those `found` that engines run on; None without a GPU, or with several and no
     choice.
 
-    ValueError if there is no GPU of that number.
+    ValueError if there is no GPU of that number, or the CPU is chosen beside it.
     """
+    if cpu and number is not None:
+        raise ValueError("--device cpu uses no GPU; leave it or --gpu out.")
     if number is None:
         return found[0] if len(found) == 1 else None
     if number < len(found):

@@ -14,6 +14,7 @@ from engine.gpu_check import __main__ as main
 from engine.gpu_check.report import FAILED, NOT_RUN, PASSED, Figure, Outcome, Report
 from engine.gpu_check.runner import Order
 from engine.gpu_check.steps import STEPS, Step
+from tests.support.nvml import Card, Nvml
 from tests.support.slow_cases import rest_slow
 
 
@@ -133,7 +134,9 @@ def test_two_reports_are_compared_without_torch(
     (("--minutes", "inf"), 2, "takes a number of minutes from 6, not 'inf'"),
     (("--quick", "--minutes", "7"), 2, "not allowed with argument --quick"),
     (("--quik",), 2, "--quick"),
-    (("--device", "tpu"), 2, "tpu"),
+    (("--device", "tpu"), 2, "--device takes auto or cpu, not 'tpu'."),
+    (("--device", "cuda"), 2, "--device takes auto or cpu, not 'cuda'."),
+    (("--device", "cpu", "--gpu", "0"), 2, "leave it or --gpu out"),
     (("--compare", "no.json", "none.json"), 1, "no.json cannot be read"),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused_in_a_sentence(
@@ -161,6 +164,20 @@ def test_what_only_its_process_knows_is_refused_too(
     assert status == 1
     assert sentence.lower() in told.lower()
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("cards", "cure"),
+    [(0, "no NVIDIA driver answers; leave --gpu out"), (1, "choose 0 (NVIDIA GeForce RTX 4090)")],
+)
+def test_a_card_that_is_not_there_is_refused_as_by_run(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, cards: int, cure: str
+) -> None:
+    Nvml(monkeypatch, [Card()] * cards)
+    monkeypatch.setattr(gpu_check, "find_spec", lambda name: object())
+    status, told = typed(capfd, "--quick", "--gpu", "3")
+    assert status == 2
+    assert f"There is no GPU 3 on this machine: {cure}." in told
 
 
 def test_without_torch_it_says_what_to_install(
