@@ -12,6 +12,8 @@ class Memory(Protocol):
 
 class Handle: ...
 
+NVML_ERROR_DRIVER_NOT_LOADED: int
+NVML_ERROR_LIBRARY_NOT_FOUND: int
 NVML_TEMPERATURE_GPU: int
 nvmlClocksThrottleReasonSwThermalSlowdown: int
 nvmlClocksThrottleReasonHwThermalSlowdown: int

@@ -25,9 +25,12 @@ NO_ANSWER = "none: no NVIDIA driver answers, so pipelines run on the CPU"
 def card(settings: Settings) -> Iterator[Check]:
     """Each GPU, whether torch runs on the one used by engines, and which pipelines can run."""
     found = devices.gpus()
-    yield from (_gpu(gpu) for gpu in found)
-    if not found:
-        yield Check("NVIDIA GPU", NO_ANSWER)
+    if trouble := devices.trouble():
+        yield Check("NVIDIA GPU", f"unknown: {trouble}")
+    else:
+        yield from (_gpu(gpu) for gpu in found)
+        if not found:
+            yield Check("NVIDIA GPU", NO_ANSWER)
     environment = devices.environment(settings.gpu, cpu=settings.device == "cpu")
     gpu = devices.first_shown(found, {**os.environ, **environment})
     library = Library(settings.models_folder, settings.more_models)
@@ -68,7 +71,8 @@ def _gpu(gpu: Gpu) -> Check:
 def _torch(settings: Settings, found: Sequence[Gpu]) -> Iterator[Check]:
     """Whether torch runs on the GPU, tried in another process; nothing without either."""
     try:
-        devices.chosen(settings.gpu, found, cpu=settings.device == "cpu")
+        wanted = None if devices.trouble() else settings.gpu
+        devices.chosen(wanted, found, cpu=settings.device == "cpu")
     except ValueError as error:
         yield Check(RUNS, NOWHERE, str(error))
         return
@@ -76,10 +80,10 @@ def _torch(settings: Settings, found: Sequence[Gpu]) -> Iterator[Check]:
     seen = verdict(found, environment, lambda _: tried(environment))
     if seen.build is None:
         return
-    if seen.gpu is None:
-        yield Check(RUNS, "the CPU, as chosen" if found else "the CPU")
-    elif seen.why:
+    if seen.why:
         yield Check(RUNS, NOWHERE, f"The generating pipelines cannot run on {seen.why}.")
+    elif seen.gpu is None:
+        yield Check(RUNS, "the CPU, as chosen" if found else "the CPU")
     else:
         yield Check(RUNS, f"{seen.gpu.name}, {seen.build}")
         yield from _triton()

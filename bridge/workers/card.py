@@ -71,8 +71,11 @@ def verdict(
     """Whether a worker with this `environment` can use the GPU that it would see of those `found`.
     `seen` tries it, if need be; it gets a text that differs for each torch, driver and GPU.
     """
-    gpu = devices.first_shown(found, {**os.environ, **environment})
+    sees = {**os.environ, **environment}
+    gpu = devices.first_shown(found, sees)
     build = builds.installed()
+    if build and (why := builds.unseen(sees)):
+        return Verdict(gpu, build, why)
     if gpu is None or build is None:
         return Verdict(gpu, build)
     driver = devices.driver()

@@ -5,7 +5,9 @@ pass pipelines and values; folders and GPUs are the machine's own. Free memory i
 in `engine/system/devices.py`, what a pipeline needs in `engine/cost/`.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -25,6 +27,10 @@ from engine.files.library import Library
 from engine.parameters import Load, Value
 from engine.system import commit, devices
 
+log = logging.getLogger(__name__)
+
+GLANCE = 0.25  # seconds that the engine host, which watches its workers, waits for GPU memory
+
 
 class Machine(Protocol):
     """All methods may be called from any thread. `size` is WIDTHxHEIGHT or auto; a Fit may take a
@@ -36,8 +42,10 @@ class Machine(Protocol):
         """What each pipeline is loaded from there, what is missing, and the downloads."""
         ...
 
-    def gpus(self) -> Sequence[devices.Gpu]:
-        """Its GPUs, with their free memory now."""
+    def gpus(self, patience: float | None = None) -> Sequence[devices.Gpu]:
+        """Its GPUs, with their free memory now, or as last known if the driver takes longer than
+        `patience` seconds; None: `devices.PATIENCE`.
+        """
         ...
 
     def gpu_load(self, device: str) -> devices.Load:
@@ -95,9 +103,10 @@ class LocalMachine:
         exist, or the CPU is chosen beside it.
         """
         self._ahead = ahead
+        self._trouble = ""  # of the GPU's driver
         cpu = settings.device == "cpu"
         library = Library(settings.models_folder, settings.more_models)
-        card = CardCheck(settings.folder, settings.gpu, self.gpus, cpu=cpu)
+        card = CardCheck(settings.folder, settings.gpu, self._gpus_checked, cpu=cpu)
         self.weights = Weights(catalog, library, chosen, came, card.trouble)
         self._loras = LoraSizes(library)
         self._cache = CacheFolder(settings.cache_folder)
@@ -109,12 +118,20 @@ class LocalMachine:
             gpu=settings.gpu,
             cpu=cpu,
         )
-        self._gpu_at_first = self._gpu_free()
-        self._watch = GpuWatch(self.gpus(), settings.gpu)
+        found = self.gpus()
+        self._late = not found and bool(devices.trouble())  # the driver may yet answer
+        if cpu or not self._late:
+            devices.chosen(settings.gpu, found, cpu=cpu)
+        self._watch = GpuWatch(found, None if self._late else settings.gpu)
+        self._gpu_at_first = self._gpu_free(found)
 
-    def gpus(self) -> Sequence[devices.Gpu]:
+    def gpus(self, patience: float | None = None) -> Sequence[devices.Gpu]:
         """See `Machine.gpus`."""
-        return devices.gpus()
+        found, trouble = devices.gpus(patience), devices.trouble()
+        if trouble and not self._trouble:  # once: its text may differ each time
+            log.warning("The NVIDIA GPU cannot be used: %s.", trouble)
+        self._trouble = trouble
+        return found
 
     def gpu_load(self, device: str) -> devices.Load:
         """See `Machine.gpu_load`."""
@@ -135,7 +152,8 @@ class LocalMachine:
 
     def fit_beside(self, row: PipelineRow, load: Load, size: str) -> Fit:
         """See `Machine.fit_beside`."""
-        fit = gpu_fit(row, load, size, self._gpu_free(), self._loras.bytes(load))
+        free = self._gpu_free(self.gpus(GLANCE)) if row.spec else None
+        fit = gpu_fit(row, load, size, free, self._loras.bytes(load))
         return Fit(row.memory, commit.available(), memory="memory") if fit.fits else fit
 
     def gpu_fit(self, row: PipelineRow, load: Load, size: str) -> Fit:
@@ -158,11 +176,23 @@ class LocalMachine:
         worker.start(number, values)
         return worker
 
-    def _gpu_free(self) -> int | None:
-        place = self._place
-        card = devices.chosen(place.gpu, self.gpus(), cpu=place.cpu)
-        hidden = place.cpu or (place.gpu is None and devices.hidden())
-        return card.free if card and not hidden else None
+    def _gpus_checked(self) -> Sequence[devices.Gpu]:
+        """The GPUs, before any worker uses one: also the first answer of a driver that is late."""
+        found = self.gpus()
+        if self._late and found:
+            self._late = False
+            number = self._place.gpu
+            self._watch = GpuWatch(found, number if number in range(len(found)) else None)
+            self._gpu_at_first = self._gpu_free(found)
+        return found
+
+    def _gpu_free(self, found: Sequence[devices.Gpu]) -> int | None:
+        if self._place.cpu or (self._place.gpu is None and devices.hidden()):
+            return None
+        with suppress(ValueError):  # it is gone, which `CardCheck` tells
+            card = devices.chosen(self._place.gpu, found, cpu=self._place.cpu)
+            return card.free if card else None
+        return None
 
 
 # From the settings, the catalog, and `chosen` and `came` of `Weights` to a machine

@@ -3,8 +3,9 @@ it. Free of torch: its files say what it was built for, `engine/worker/probe.py`
 """
 
 import json
+import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import invalidate_caches
@@ -22,6 +23,7 @@ from engine.system.texts import quoted
 LEAST_DRIVER = {11: "452", 12: "528", 13: "580"}  # that runs a CUDA of this major version
 LEAST_CUDA = 12  # of the torch that we need
 OLDEST = (5, 0)  # no build has code for older chips
+CPU = "or start with `--device cpu`"  # the end of each refusal
 DRIVERS = "https://www.nvidia.com/drivers"
 
 
@@ -127,7 +129,18 @@ def refusal(gpu: Gpu, build: Build, driver: Driver, error: str = "") -> str:
     as the end of a sentence. `error` is what torch itself said, in one line.
     """
     why, cure = _reason(gpu, build, driver, error)
-    return f"{gpu.name}: {why}; {cure}, or start with `--device cpu`"
+    return f"{gpu.name}: {why}; {cure}, {CPU}"
+
+
+def unseen(environment: Mapping[str, str] = os.environ) -> str:
+    """Why CUDA shows no GPU to a worker with this `environment`, although the user does not hide
+    all; in the form of `refusal`, empty if it shows one or there is none.
+    """
+    if devices.hidden(environment):
+        return ""
+    if trouble := devices.trouble():
+        return f"the NVIDIA GPU: {trouble}; restart the machine, {CPU}"
+    return ""
 
 
 def _reason(gpu: Gpu, build: Build, driver: Driver, error: str) -> tuple[str, str]:
@@ -160,7 +173,10 @@ def device(*, cuda: bool) -> Literal["cuda", "cpu"]:
     """
     if cuda:
         return "cuda"
-    gpu, build = devices.first_shown(devices.gpus()), installed()
+    found, build = devices.gpus(), installed()
+    if build and (why := unseen()):
+        raise UnusableGpu(f"torch cannot run on {why}.")
+    gpu = devices.first_shown(found)
     if gpu is None or build is None:
         return "cpu"
     raise UnusableGpu(f"torch cannot run on {refusal(gpu, build, devices.driver())}.")

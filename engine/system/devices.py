@@ -1,7 +1,8 @@
 """The GPUs of this machine, as reported by NVIDIA's driver. Free of torch.
 
 Read through NVML, which needs no CUDA context and so no GPU memory. Without an NVIDIA driver there
-is no GPU; that is not an error.
+is no GPU; that is not an error. A driver that is installed but fails or hangs is one (`trouble`):
+nobody waits for it longer than `PATIENCE`, and the last answer counts until it answers again.
 
 Programs share a GPU in time slices: CUDA's default priority is the lowest, and priorities apply
 only to the streams of one program. So an engine cannot yield to the program beside it. What helps
@@ -10,14 +11,21 @@ is asking less of the GPU: `max_fps`, a smaller size, or another GPU (`--gpu`).
 
 import os
 import re
+import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from time import perf_counter
+from typing import Any, TypeVar, cast
 
 import pynvml
 
 T = TypeVar("T")
+
+PATIENCE = 2.0  # seconds that a caller waits for the driver
+# NVML's errors that mean there is no driver, and so no GPU
+NO_DRIVER = (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
+LONGEST = 160  # characters of an error's text
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 LOST = "a GPU that does not answer"  # in place of its name: it needs a restart of the machine
@@ -68,15 +76,84 @@ class Load:
     slowed_by: str = ""
 
 
-def gpus() -> list[Gpu]:
-    """Every NVIDIA GPU; none without a driver."""
-    with _nvml() as there:
-        count = _asked(pynvml.nvmlDeviceGetCount) if there else None
-        return [_gpu(number) for number in range(count or 0)]
+class Questions:
+    """Asks the driver, each question in a thread of its own and one at a time, so that a driver
+    that hangs costs one thread each, and delays a caller once. Any thread may ask.
+    """
+
+    def __init__(self) -> None:
+        self._running: dict[str, tuple[float, threading.Event]] = {}
+        self._answers: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self.trouble = ""  # see `trouble`
+
+    def ask(self, name: str, call: Callable[[], T], otherwise: T, patience: float) -> T:
+        """The result of `call`. If it fails, or takes longer than `patience` seconds: its last
+        result, or else `otherwise`.
+        """
+        with self._lock:
+            began, done = self._running.get(name, (0.0, None))
+            if done is None or done.is_set():
+                began, done = perf_counter(), threading.Event()
+                self._running[name] = began, done
+                threading.Thread(
+                    target=self._call, args=(name, call, done), name=name, daemon=True
+                ).start()
+        done.wait(max(0.0, began + patience - perf_counter()))
+        with self._lock:
+            if not done.is_set() and perf_counter() - began >= PATIENCE:  # not after a glance
+                self.trouble = "its driver does not answer"
+            return cast(T, self._answers.get(name, otherwise))  # one name is one call
+
+    def _call(self, name: str, call: Callable[[], object], done: threading.Event) -> None:
+        answers, trouble = dict[str, object](), ""
+        try:
+            answers[name] = call()
+        except Exception as error:  # noqa: BLE001 - a broken driver raises anything
+            text = " ".join(str(error).split())[:LONGEST].rstrip(".") or type(error).__name__
+            trouble = f"its driver fails ({text})"
+        with self._lock:
+            self._answers |= answers
+            self.trouble = trouble
+            done.set()
+
+
+_questions = Questions()
+
+
+def gpus(patience: float | None = None) -> list[Gpu]:
+    """Every NVIDIA GPU; none without a driver. With a `trouble`, or if the driver takes longer
+    than `patience` seconds, those of its last answer. None: `PATIENCE`.
+    """
+    return _questions.ask("GPUs", _gpus, [], PATIENCE if patience is None else patience)
 
 
 def driver() -> Driver:
-    """The driver of this machine; an empty one without."""
+    """The driver of this machine; an empty one without, or with a `trouble`."""
+    return _questions.ask("GPU driver", _driver, Driver(), PATIENCE)
+
+
+def trouble() -> str:
+    """Why the installed driver gave no answer to the last question, to follow "the NVIDIA GPU: ";
+    empty if it did, or if there is none.
+    """
+    return _questions.trouble
+
+
+def load_of(number: int) -> Load:
+    """The load of the GPU of that number; an empty `Load` if the driver fails. May hang with it."""
+    try:
+        return _load(number)
+    except Exception:  # noqa: BLE001 - a broken driver raises anything; `gpus` tells it
+        return Load()
+
+
+def _gpus() -> list[Gpu]:
+    with _nvml() as there:
+        return [_gpu(number) for number in range(pynvml.nvmlDeviceGetCount() if there else 0)]
+
+
+def _driver() -> Driver:
     with _nvml() as there:
         if not there:
             return Driver()
@@ -85,8 +162,7 @@ def driver() -> Driver:
     return Driver(str(version or ""), (cuda // 1000, cuda % 1000 // 10))
 
 
-def load_of(number: int) -> Load:
-    """The load of the GPU of that number; an empty `Load` if the driver does not answer."""
+def _load(number: int) -> Load:
     with _nvml() as there:
         handle = _asked(lambda: pynvml.nvmlDeviceGetHandleByIndex(number)) if there else None
         if handle is None:
@@ -149,10 +225,12 @@ def hidden(environment: Mapping[str, str] = os.environ) -> bool:
 
 @contextmanager
 def _nvml() -> Generator[bool]:
-    """Whether the driver answers; open while inside."""
+    """Whether there is a driver; open while inside. Any error of one that fails."""
     try:
         pynvml.nvmlInit()
-    except pynvml.NVMLError:
+    except pynvml.NVMLError as error:
+        if getattr(error, "value", None) not in NO_DRIVER:
+            raise
         yield False
         return
     try:

@@ -20,7 +20,7 @@ class StagedMachine(LocalMachine):
         self.started: list[WorkerClient] = []
         super().__init__(*given)
 
-    def gpus(self) -> Sequence[Gpu]:
+    def gpus(self, patience: float | None = None) -> Sequence[Gpu]:
         return self.cards
 
     def free(self, mine: float = 0) -> Free:

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 
+from engine.system import devices
+
 GB = 10**9
 
 
@@ -47,6 +49,7 @@ class Nvml:
         }
         for name, call in calls.items():
             monkeypatch.setattr(pynvml, name, call)
+        monkeypatch.setattr(devices, "_questions", devices.Questions())  # nothing was answered yet
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
     def count(self, by: int) -> None:

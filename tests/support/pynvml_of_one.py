@@ -5,6 +5,8 @@ PYTHONPATH under that name.
 from types import SimpleNamespace
 
 NVML_TEMPERATURE_GPU = 0
+NVML_ERROR_DRIVER_NOT_LOADED = 9
+NVML_ERROR_LIBRARY_NOT_FOUND = 12
 nvmlClocksThrottleReasonSwPowerCap = 0x4
 nvmlClocksThrottleReasonHwSlowdown = 0x8
 nvmlClocksThrottleReasonSwThermalSlowdown = 0x20

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pynvml
 import pytest
 
 from bridge.doctor import card, checks
@@ -83,6 +84,26 @@ def test_with_the_cpu_chosen_the_card_is_in_nobodys_way(monkeypatch, tmp_path):
     monkeypatch.setenv(devices.VISIBLE, devices.HIDDEN)
     values, problems = said(Settings(folder=tmp_path))
     assert (values["torch runs on"], problems) == ("the CPU, as chosen", [])
+
+
+@pytest.mark.parametrize("number", [None, 0])
+def test_a_driver_that_fails_is_no_machine_without_a_card(monkeypatch, tmp_path, number):
+    MACHINES["T4"].plant(monkeypatch)
+
+    def crash() -> None:
+        raise OSError("access violation")
+
+    monkeypatch.setattr(pynvml, "nvmlInit", crash)
+    values, problems = said(Settings(folder=tmp_path, gpu=number))
+    assert values["NVIDIA GPU"] == "unknown: its driver fails (access violation)"
+    assert values["torch runs on"] == "nothing"
+    assert values["pipelines"] == "stylize, passthrough"
+    assert problems == [
+        "The generating pipelines cannot run on the NVIDIA GPU: its driver fails (access "
+        "violation); restart the machine, or start with `--device cpu`."
+    ]
+    values, problems = said(Settings(folder=tmp_path, device="cpu"))
+    assert (values["torch runs on"], problems) == ("the CPU", [])
 
 
 @pytest.mark.parametrize(("system", "package"), [("win32", "triton-windows"), ("linux", "triton")])

@@ -2,9 +2,12 @@
 
 import sys
 import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pynvml
 import pytest
 
 from bridge.downloads.weights import MissingWeights
@@ -16,6 +19,7 @@ from engine.catalog.rows import BUILT_IN, Catalog
 from engine.system import builds, devices
 from engine.system.builds import Build, Found
 from tests.support.cards import CU126, MACHINES, Planted
+from tests.support.nvml import GB
 from tests.support.rig import running_session
 from tests.support.slow_cases import rest_slow
 
@@ -187,6 +191,110 @@ def test_nobody_waits_for_a_driver_that_hangs(monkeypatch, tmp_path):
     answer.set()
     monkeypatch.setattr(card, "PATIENCE", 30.0)
     assert weights.lack(NEEDS_TORCH, NEEDS_TORCH.load()) is None
+
+
+@pytest.fixture
+def hanging(monkeypatch) -> Iterator[threading.Event]:
+    """Its driver hangs until this is set."""
+    answer = threading.Event()
+    monkeypatch.setattr(devices, "PATIENCE", 0.1)
+    yield answer
+    answer.set()
+
+
+def fails(error: Exception) -> Callable[[], None]:
+    def call() -> None:
+        raise error
+
+    return call
+
+
+FAILING = {
+    "wrong version": (pynvml.NVMLError(18), "its driver fails (RM has detected an NVML/RM version"),
+    "a crash inside": (
+        OSError("exception: access violation\nreading 0x08"),
+        "its driver fails (exception: access violation reading 0x08); restart the machine, or",
+    ),
+    "no text": (RuntimeError(), "its driver fails (RuntimeError); restart the machine, or start"),
+}
+
+
+@pytest.mark.parametrize("call", ["nvmlInit", "nvmlDeviceGetCount"])
+@pytest.mark.parametrize(("error", "words"), FAILING.values(), ids=FAILING)
+def test_a_driver_that_fails_is_a_card_that_cannot_be_used(
+    monkeypatch, tmp_path, caplog, error, words, call
+):
+    RIGHT.plant(monkeypatch)
+    monkeypatch.setattr(card, "tried", lambda chosen: pytest.fail("there is nothing to try"))
+    monkeypatch.setattr(pynvml, call, fails(error))
+    told = check_of(RIGHT, tmp_path).trouble()
+    assert told.startswith(f"the NVIDIA GPU: {words}")
+    assert told.endswith("; restart the machine, or start with `--device cpu`")
+    assert "\n" not in told
+    with pytest.raises(builds.UnusableGpu, match="torch cannot run on the NVIDIA GPU: its driver"):
+        builds.device(cuda=False)
+    assert check_of(RIGHT, tmp_path, cpu=True).trouble() == ""
+    session = Session(Settings(folder=tmp_path, gpu=0), Catalog((*BUILT_IN, NEEDS_TORCH)))
+    assert "paints cannot run on" in str(session.weights.lack(NEEDS_TORCH, NEEDS_TORCH.load()))
+    assert [each for each in caplog.messages if "GPU cannot be used" in each] == [
+        f"The NVIDIA GPU cannot be used: {devices.trouble()}."
+    ]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert builds.device(cuda=False) == "cpu"
+
+
+@pytest.mark.parametrize("call", ["nvmlInit", "nvmlDeviceGetTemperature", "nvmlShutdown"])
+def test_whatever_a_driver_raises_while_it_is_asked_for_its_load_is_no_load(monkeypatch, call):
+    RIGHT.plant(monkeypatch)
+    monkeypatch.setattr(pynvml, call, lambda *given: fails(OSError("access violation"))())
+    assert devices.load_of(0).temperature is None
+
+
+def test_a_driver_that_hangs_at_the_start_delays_once_and_is_used_when_it_answers(
+    monkeypatch, tmp_path, hanging
+):
+    RIGHT.plant(monkeypatch)
+    threads: list[str] = []
+
+    def hang() -> None:
+        threads.append(threading.current_thread().name)
+        hanging.wait(60)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", hang)
+    monkeypatch.setattr(card, "tried", lambda chosen: RIGHT.tried())
+    session = Session(Settings(folder=tmp_path, gpu=0), Catalog((*BUILT_IN, NEEDS_TORCH)))
+    for _ in range(20):
+        told = str(session.weights.lack(NEEDS_TORCH, NEEDS_TORCH.load()))
+        assert told.startswith(
+            "paints cannot run on the NVIDIA GPU: its driver does not answer; restart the machine, "
+        )
+    assert threads == ["GPUs"]
+    assert session._machine.free().gpu is None
+    hanging.set()
+    while session.weights.lack(NEEDS_TORCH, NEEDS_TORCH.load()):
+        time.sleep(0.005)
+    assert devices.trouble() == ""
+    assert session._machine.free().gpu == RIGHT.card.free
+
+
+def test_a_driver_that_hangs_live_delays_no_switch(monkeypatch, tmp_path, hanging):
+    nvml = RIGHT.plant(monkeypatch)
+    session = Session(Settings(folder=tmp_path), Catalog((*BUILT_IN, NEEDS_TORCH)))
+    machine = session._machine
+    with monkeypatch.context() as asked:
+        asked.setattr(devices, "gpus", lambda *given: pytest.fail("it needs no card"))
+        assert machine.fit_beside(PLAIN, PLAIN.load(), "64x64").fits
+    nvml.cards = [replace(RIGHT.card, free=2 * GB)]
+    row = Catalog()["longlive"]
+    before = machine.fit_beside(row, row.load(), "64x64")
+    monkeypatch.setattr("bridge.workers.machine.GLANCE", 0.05)
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: hanging.wait(60))
+    began = time.perf_counter()
+    for _ in range(5):
+        assert machine.fit_beside(row, row.load(), "64x64") == before  # by the last answer
+    assert time.perf_counter() - began < 10
+    assert before.free is not None
+    assert before.free <= 2 * GB
 
 
 PROBES = {

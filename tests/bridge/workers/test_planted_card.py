@@ -63,6 +63,17 @@ def test_device_cpu_is_the_way_round_and_named(tmp_path, card):
     assert "longlive runs on CPU" in log
 
 
+def test_a_driver_that_hangs_stops_neither_the_output_nor_the_end(tmp_path, card):
+    with (tmp_path / "library/pynvml.py").open("a") as module:
+        module.write("\n\ndef nvmlInit():\n    import time\n\n    time.sleep(1000)\n")
+    with running(tmp_path, *DEMO, env=card) as bridge:
+        state = bridge.until(lambda state: state["state"] == "RUNNING")
+        assert (state["pipeline"], state["pipeline_asked"]) == ("stylize", "longlive")
+        assert "longlive cannot run on the NVIDIA GPU: its driver does not answer" in state["error"]
+        bridge.ask("pipeline", {"pipeline": "passthrough"})
+        bridge.until(lambda state: state["pipeline"] == "passthrough")
+
+
 @pytest.mark.parametrize("chosen", [(), ("--device", "cpu")])
 def test_the_doctor_says_it_to_people_and_programs(tmp_path, card, chosen):
     command = [*COMMAND, "doctor", "--port", "0", "--folder", str(tmp_path), *chosen]

@@ -70,8 +70,10 @@ def test_a_gpu_that_fell_off_the_bus_keeps_its_number_and_ends_nothing(monkeypat
     def count() -> int:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_UNKNOWN)
 
+    known = devices.gpus()
     monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", count)
-    assert devices.gpus() == []
+    assert devices.gpus() == known
+    assert devices.trouble() == "its driver fails (Unknown Error)"
 
 
 @pytest.mark.parametrize(
