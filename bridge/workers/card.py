@@ -74,7 +74,7 @@ def verdict(
     sees = {**os.environ, **environment}
     gpu = devices.first_shown(found, sees)
     build = builds.installed()
-    if build and (why := builds.unseen(sees)):
+    if build and (why := builds.unseen(found, sees)):
         return Verdict(gpu, build, why)
     if gpu is None or build is None:
         return Verdict(gpu, build)

@@ -5,7 +5,7 @@ it. Free of torch: its files say what it was built for, `engine/worker/probe.py`
 import json
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import invalidate_caches
@@ -132,15 +132,20 @@ def refusal(gpu: Gpu, build: Build, driver: Driver, error: str = "") -> str:
     return f"{gpu.name}: {why}; {cure}, {CPU}"
 
 
-def unseen(environment: Mapping[str, str] = os.environ) -> str:
-    """Why CUDA shows no GPU to a worker with this `environment`, although the user does not hide
-    all; in the form of `refusal`, empty if it shows one or there is none.
+def unseen(found: Sequence[Gpu], environment: Mapping[str, str] = os.environ) -> str:
+    """Why CUDA shows no GPU to a worker with this `environment`, although there is one and the
+    user does not hide all; in the form of `refusal`, empty if it shows one or there is none.
     """
     if devices.hidden(environment):
         return ""
     if trouble := devices.trouble():
         return f"the NVIDIA GPU: {trouble}; restart the machine, {CPU}"
-    return ""
+    if not found or devices.first_shown(found, environment):
+        return ""
+    there = ", ".join(f"{gpu.number} ({gpu.name})" for gpu in found)
+    name, numbers = devices.VISIBLE, " or ".join(f"{gpu.number}" for gpu in found)
+    value = f"{name}={environment[name]}"
+    return f"the GPU of {value}: this machine has {there}; set {name} to {numbers}, {CPU}"
 
 
 def _reason(gpu: Gpu, build: Build, driver: Driver, error: str) -> tuple[str, str]:
@@ -174,7 +179,7 @@ def device(*, cuda: bool) -> Literal["cuda", "cpu"]:
     if cuda:
         return "cuda"
     found, build = devices.gpus(), installed()
-    if build and (why := unseen()):
+    if build and (why := unseen(found)):
         raise UnusableGpu(f"torch cannot run on {why}.")
     gpu = devices.first_shown(found)
     if gpu is None or build is None:

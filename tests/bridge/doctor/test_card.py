@@ -106,6 +106,17 @@ def test_a_driver_that_fails_is_no_machine_without_a_card(monkeypatch, tmp_path,
     assert (values["torch runs on"], problems) == ("the CPU", [])
 
 
+def test_a_variable_that_names_no_card_here_is_a_problem(monkeypatch, tmp_path):
+    MACHINES["T4"].plant(monkeypatch)
+    monkeypatch.setenv(devices.VISIBLE, "1")
+    values, problems = said(Settings(folder=tmp_path))
+    assert values["torch runs on"] == "nothing"
+    assert problems == [
+        "The generating pipelines cannot run on the GPU of CUDA_VISIBLE_DEVICES=1: this machine "
+        "has 0 (Tesla T4); set CUDA_VISIBLE_DEVICES to 0, or start with `--device cpu`."
+    ]
+
+
 @pytest.mark.parametrize(("system", "package"), [("win32", "triton-windows"), ("linux", "triton")])
 def test_a_card_without_triton_is_slower_and_told_the_cure(monkeypatch, tmp_path, system, package):
     machine = MACHINES["H100"]

@@ -18,7 +18,7 @@ from bridge.workers.card import CardCheck
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.system import builds, devices
 from engine.system.builds import Build, Found
-from tests.support.cards import CU126, MACHINES, Planted
+from tests.support.cards import CU126, MACHINES, RTX_3090, RTX_4090, Planted
 from tests.support.nvml import GB
 from tests.support.rig import running_session
 from tests.support.slow_cases import rest_slow
@@ -295,6 +295,33 @@ def test_a_driver_that_hangs_live_delays_no_switch(monkeypatch, tmp_path, hangin
     assert time.perf_counter() - began < 10
     assert before.free is not None
     assert before.free <= 2 * GB
+
+
+@pytest.mark.parametrize(
+    ("cards", "value", "cure"),
+    [
+        (1, "1", "0"), (1, "5", "0"), (1, "1,0", "0"), (2, "2", "0 or 1"), (1, " 07 ", "0"),
+        (1, "-1", ""), (1, "", ""), (1, "0,1", ""), (2, "1,0", ""), (0, "3", ""),
+    ],
+)  # fmt: skip
+def test_a_variable_that_names_no_card_here_is_no_choice_of_the_cpu(
+    monkeypatch, tmp_path, cards, value, cure
+):
+    both = (RTX_4090, RTX_3090)[:cards]
+    Planted(both, ("580.65", 13000), CU126).plant(monkeypatch)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
+    monkeypatch.setattr(card, "tried", lambda chosen: Found("2.13.0+cu126", "12.6"))
+    told = CardCheck(tmp_path, None, devices.gpus, cpu=False).trouble()
+    assert bool(told) == bool(cure)
+    if cure:
+        there = ", ".join(f"{place} ({each.name})" for place, each in enumerate(both))
+        assert told == (
+            f"the GPU of CUDA_VISIBLE_DEVICES={value}: this machine has {there}; "
+            f"set CUDA_VISIBLE_DEVICES to {cure}, or start with `--device cpu`"
+        )
+        with pytest.raises(builds.UnusableGpu, match="torch cannot run on the GPU of CUDA_VISIB"):
+            builds.device(cuda=False)
+    assert CardCheck(tmp_path, None, devices.gpus, cpu=True).trouble() == ""
 
 
 PROBES = {
