@@ -311,11 +311,15 @@ class Session:
         return found if found is not None and found.id != row.id else None
 
     def _instead_of(self, failed: Unloadable) -> WorkerConfig | None:
-        """What to load in place of a pipeline whose files cannot be used: the same without those
-        that its parameters name, else the stand-in. None if there is neither. Called in the host's
-        thread.
+        """What to load in place of a pipeline whose files or packages cannot be used: the same
+        without the files that its parameters name, else the stand-in. None if there is neither.
+        Called in the host's thread.
         """
         row, load = failed.orders.row, failed.orders.load
+        if failed.broken:
+            lack = self.weights.found_broken(row, failed.broken)
+            instead = self._instead(row, str(lack))
+            return None if instead is row else self._host.orders(instead, self._checked(instead))
         values, specs = self.store.snapshot.values, self.store.specs
         aside = {
             name: why
@@ -433,6 +437,7 @@ class Session:
         thread, as with every action.
         """
         asked = self._awaited.row
+        self.weights.try_again()
         if asked and not self.weights.lack(asked, self._checked(asked)):
             self.switch(asked.id)
         elif self._host.aim:
@@ -731,7 +736,9 @@ class Session:
         if back:
             self.store.update(back, Setter(By.SET_BACK, "it could not be loaded"))
         row = failed.orders.row
-        if failed.bad_file and self._awaited.tried is row is not runs.row:
+        if failed.broken:  # also refuses the next request
+            self.weights.found_broken(row, failed.broken)
+        if failed.lasting and self._awaited.tried is row is not runs.row:
             instead = self._instead_of(failed)
             if instead and instead.row is row:  # without what its parameters named
                 self._host.switch(row, instead.load)

@@ -1,10 +1,12 @@
 """What each pipeline is missing (files, packages), its download, and which LoRAs fit: `Weights`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import invalidate_caches
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from bridge.downloads.downloads import Download, Downloads
@@ -14,7 +16,8 @@ from engine.catalog.rows import Catalog, PipelineRow
 from engine.catalog.specs import DEMO
 from engine.files.library import Library, MissingFiles, lack
 from engine.parameters import Load
-from engine.system import drives
+from engine.system import devices, drives
+from engine.system.builds import command, incomplete
 from engine.system.installation import with_extra
 
 PATIENCE = 3.0  # seconds for finding a pipeline's files
@@ -61,7 +64,29 @@ class UnusableCard:
         return f"{self.pipeline} cannot run on {self.why}."
 
 
-Lack: TypeAlias = MissingFiles | MissingPackages | UnusableCard | Silence
+@dataclass(frozen=True, slots=True)
+class BrokenPackage:
+    """In place of a `MissingFiles` if an installed `package` cannot be imported; without its name
+    `why` is a sentence with the cure.
+    """
+
+    pipeline: str
+    package: str
+    why: str
+
+    def __str__(self) -> str:
+        if not self.package:
+            return f"{self.pipeline} could not be loaded: {self.why}"
+        gpu = devices.first_shown(devices.gpus()) if self.package == "torch" else None
+        again = command(gpu.capability if gpu else None, self.package)
+        why = self.why.rstrip(".")
+        return (
+            f"{self.pipeline} needs {self.package}, which is installed but cannot be imported "
+            f"({why}): run `{again}`."
+        )
+
+
+Lack: TypeAlias = MissingFiles | MissingPackages | BrokenPackage | UnusableCard | Silence
 
 
 class MissingWeights(ValueError):
@@ -98,6 +123,7 @@ class Weights:
         self._downloads = Downloads(library.models, self._ended)
         self._disk = Disk(f"The models folder {library.models}")
         self._lora_disk = Disk("The folders of LoRAs")
+        self._broken: dict[str, tuple[object, BrokenPackage]] = {}  # by pipeline, with a stamp
 
     @property
     def now(self) -> Download:
@@ -110,6 +136,8 @@ class Weights:
         """
         if gone := _not_installed(row.packages):
             return MissingPackages(row.id, gone, row.extra)
+        if broken := self._known_broken(row):
+            return broken
         if "torch" in row.packages:
             try:
                 why = self._unusable()
@@ -125,6 +153,25 @@ class Weights:
             return self._disk.ask((row.id, wanted), look, PATIENCE)
         except SlowError as error:
             return Silence(row.id, str(error))
+
+    def found_broken(self, row: PipelineRow, broken: Mapping[str, str]) -> BrokenPackage:
+        """Remember why a package could not be imported, by its name: its pipeline lacks it until
+        the package is installed again, or `try_again`. `broken` is not empty.
+        """
+        package, why = next(iter(broken.items()))
+        found = BrokenPackage(row.id, package, why)
+        self._broken[row.id] = _installed_at(row.packages), found
+        return found
+
+    def try_again(self) -> None:
+        """Forget which packages could not be imported."""
+        self._broken.clear()
+
+    def _known_broken(self, row: PipelineRow) -> BrokenPackage | None:
+        if "torch" in row.packages and (why := incomplete()):
+            return BrokenPackage(row.id, "torch", why)
+        stamp, broken = self._broken.get(row.id, (None, None))
+        return broken if broken and stamp == _installed_at(row.packages) else None
 
     def stamps(self, row: PipelineRow, load: Load) -> Mapping[str, Sequence[int]] | None:
         """What changes with the files of a pipeline with this load, by path; None if the disk does
@@ -245,6 +292,20 @@ def _not_installed(packages: Sequence[str]) -> list[str]:
     if packages:
         invalidate_caches()
     return [name for name in packages if find_spec(name) is None]
+
+
+def _installed_at(packages: Sequence[str]) -> object:
+    """A value that changes when one of these modules is installed again."""
+    invalidate_caches()
+    found = [spec for name in packages if (spec := find_spec(name))]
+    paths = [spec.origin for spec in found if spec.origin]
+    paths += [folder for spec in found for folder in spec.submodule_search_locations or ()]
+    stamps: list[object] = []
+    for path in paths:
+        with suppress(OSError):
+            stat = Path(path).stat()
+            stamps.append((path, stat.st_ino, stat.st_mtime_ns))
+    return stamps
 
 
 def _real(load: Load) -> Load:

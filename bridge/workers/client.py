@@ -37,6 +37,7 @@ from engine.catalog.rows import PipelineRow
 from engine.files.library import PLACES
 from engine.ipc.channel import BridgeChannel, bridge_end
 from engine.ipc.messages import (
+    IMPORTING,
     MEANING,
     VERSION,
     Alive,
@@ -81,6 +82,7 @@ SILENCE = 3.0  # seconds without a message beyond a worker's own limit until it 
 LOG_LINES = 200
 DISMISSED = 32  # ended workers that are remembered
 LAST_WORDS = 0.3  # seconds to read a dead worker's last output
+KILLED = -9, -15  # statuses of a kill by others: SIGKILL, SIGTERM
 HELD = 1.0  # seconds that its pipe is read after its death; others holding it write nothing more
 LINES_A_SECOND = 200  # of a worker that go into the bridge's own log
 LONGEST_LINE = 16 << 10  # bytes
@@ -465,6 +467,7 @@ class WorkerClient:
             block=row.block,
             hang_s=orders.hang_s,
             load_s=orders.load_s,
+            packages=tuple(row.packages),
         )
 
     def _snapshot(self, row: PipelineRow) -> ParameterSnapshot:
@@ -718,6 +721,21 @@ class WorkerClient:
         """The thread "end of worker"."""
         if not self.join(2.0):
             self.kill()
+
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """Why a package cannot be imported, by its name, empty if it has its own cure; an empty
+        map if the worker did not end of that.
+        """
+        if self.code == Exit.IMPORT:
+            return self.blames or {"": self.error}
+        ended = self.progress[0] == IMPORTING and not (self.error or self.loaded)
+        outside = self.asked_to_die or self._killed or self.code in KILLED
+        if not ended or outside or from_outside(self.code or 0, list(self.log)):
+            return {}
+        if self.code in MEANING:
+            return {}
+        return {self.row.packages[0]: f"the process that imports it {death(self.code or 0)}"}
 
     def why(self) -> str:
         """Why the worker ended, in a sentence."""

@@ -70,18 +70,26 @@ class Wish:
 @dataclass(frozen=True, slots=True)
 class Unloadable:
     """What could not be loaded, and why, in a sentence. `bad_file` says that a file cannot be used;
-    `blames` are the load parameters that name such files, each with its sentence.
+    `blames` are the load parameters that name such files, each with its sentence. `broken` says why
+    a package cannot be imported, as in `WorkerClient.broken`.
     """
 
     orders: WorkerConfig
     why: str
     bad_file: bool = False
     blames: Mapping[str, str] = field(default_factory=dict[str, str])
+    broken: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def of(cls, link: WorkerClient) -> "Unloadable":
         """What a worker that has ended could not load."""
-        return cls(link.orders, link.why(), link.code == Exit.FILE, link.blames)
+        bad, broken = link.code == Exit.FILE, link.broken
+        return cls(link.orders, link.why(), bad, {} if broken else link.blames, broken)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it would only fail again."""
+        return self.bad_file or bool(self.broken)
 
 
 class EngineHost:
@@ -604,7 +612,7 @@ class EngineHost:
         replaced. One whose files cannot be used would only die again.
         """
         failed = Unloadable.of(link)
-        if failed.bad_file and self._wish is None and (instead := self.instead(failed)):
+        if failed.lasting and self._wish is None and (instead := self.instead(failed)):
             log.error("%s could not be loaded: %s", link.row.id, failed.why)
             self._crew.current = None
             self._ask(lambda: None if self._wish else instead, anew=True)

@@ -41,6 +41,7 @@ VERSION = 6
 MOST_REQUESTED = 64  # frames that a block may take
 MOST_MADE = 1000  # frames that a block may give
 LONGEST_LIMIT = 86_400.0  # maximum seconds for a block, however long others took
+IMPORTING = "packages"  # the phase of loading in which the pipeline's packages are imported
 LONGEST_TEXT = 4000  # characters of a sentence
 MOST_BLAMED = 16  # parameters whose files cannot be used
 LARGEST_REPORT = 100_000  # characters and values of a pipeline's report
@@ -64,6 +65,7 @@ class Exit(IntEnum):
     CUDA = 76
     FILE = 77
     RUNG = 78
+    IMPORT = 79
 
 
 MEANING = {
@@ -73,6 +75,7 @@ MEANING = {
     Exit.LOAD: "its pipeline could not be loaded",
     Exit.FILE: "one of its files cannot be used",
     Exit.RUNG: "its fastest way to compute failed; the next worker uses a slower one",
+    Exit.IMPORT: "a package of its pipeline cannot be imported",
     Exit.PROTOCOL: (
         "it did not understand the bridge; restart the bridge, or reinstall spout-bridge"
     ),
@@ -229,8 +232,9 @@ class LoadPipeline:
     family, to replace the current one).
 
     `target`, `load` and `parameters` name classes as `module:Class`; `values` are the load values.
-    `size` is the size requested now. A block yields at most `block` frames. `hang_s` is the time
-    after which a block without output counts as hung, `load_s` the same while loading.
+    `packages` are those that the target imports. `size` is the size requested now. A block yields
+    at most `block` frames. `hang_s` is the time after which a block without output counts as hung,
+    `load_s` the same while loading.
     """
 
     target: str
@@ -241,6 +245,7 @@ class LoadPipeline:
     block: int
     hang_s: Limit
     load_s: Limit
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,19 @@ def installed() -> Build | None:
     return Build(told.get("__version__", ""), version_of(told.get("cuda")))
 
 
+def incomplete() -> str:
+    """Why the installed torch cannot be imported, in a few words, as its files show: an
+    installation was cut short. Empty otherwise, also if there is none.
+    """
+    invalidate_caches()
+    found = find_spec("torch")
+    if found is None or not found.submodule_search_locations:
+        return ""
+    folder = Path(found.submodule_search_locations[0])
+    gone = [name for name in ("__init__.py", "version.py") if not (folder / name).exists()]
+    return f"it has no {' and no '.join(gone)}" if gone else ""
+
+
 def version_of(text: str | None) -> tuple[int, int] | None:
     """A version such as `12.8`, by its first two numbers; None if invalid."""
     numbers = re.match(r"(\d+)\.(\d+)", text or "")
@@ -165,9 +178,12 @@ def _reason(gpu: Gpu, build: Build, driver: Driver, error: str) -> tuple[str, st
     return f"{build} fails on it ({error.rstrip('.') or 'it finds no GPU'})", again
 
 
-def command(capability: tuple[int, int] | None) -> str:
-    """The command that installs the torch build for a chip and this machine's driver."""
-    return f"{with_uv(capability)} --reinstall-package torch {quoted(_wanted())}"
+def command(capability: tuple[int, int] | None, package: str = "torch") -> str:
+    """The command that installs the torch build for a chip and this machine's driver, or another
+    package again.
+    """
+    wanted = _wanted() if package == "torch" else package
+    return f"{with_uv(capability)} --reinstall-package {package} {quoted(wanted)}"
 
 
 def device(*, cuda: bool) -> Literal["cuda", "cpu"]:

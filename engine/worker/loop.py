@@ -29,6 +29,7 @@ from engine.files.errors import FileError
 from engine.images.scaling import half_size, resize_into
 from engine.ipc.channel import WorkerChannel, worker_end
 from engine.ipc.messages import (
+    IMPORTING,
     LONGEST_LIMIT,
     MOST_BLAMED,
     MOST_MADE,
@@ -185,7 +186,7 @@ class Worker:
                     pass
                 self._end_pipeline()
         except Exception as error:  # noqa: BLE001 - of any method of a plug-in: it is told, and final
-            end = error if isinstance(error, WorkerEnd) else self._end(error, Exit.BROKE)
+            end = self._end(error, Exit.BROKE)
             self._tell(end.last_words)
             return end.code
         finally:
@@ -237,6 +238,8 @@ class Worker:
         )
         self._agree(order.load_s)
         with self._watchdog.within(order.load_s):
+            if order.packages:
+                self._import(order)
             pipeline = build(order.target, load, context)
         self._agree(order.hang_s)
         self._slots = 2 * order.block + 2
@@ -246,6 +249,22 @@ class Worker:
         self._shaping = [spec.name for spec in describe(parameters) if spec.shapes]
         self._limits = Limits(order.hang_s, order.load_s)
         return pipeline
+
+    def _import(self, order: LoadPipeline) -> None:
+        """Import a pipeline's code, and so its packages; WorkerEnd naming the one that fails. If
+        that ends this process, the phase tells the bridge.
+        """
+        self._progress(IMPORTING, 0, 1)
+        try:
+            import_module(order.target.partition(":")[0])
+        except (Exception, SystemExit) as error:  # whatever a broken package does
+            end = self._end(error, Exit.IMPORT)
+            if end.code is Exit.IMPORT and not loading.is_refused(error):  # that has its own cure
+                name = (getattr(error, "name", None) or "").partition(".")[0]
+                package = name if name in order.packages else order.packages[0]
+                end.blames = {package: brief(loading.told(error))}
+            raise end from error
+        self._progress("", 0, 1)
 
     def _ask_values(self) -> None:
         """Ask for the parameters of the first block."""
@@ -597,6 +616,8 @@ class Worker:
             self._commands.put(Stop())  # nobody listens any more
 
     def _end(self, error: BaseException, code: Exit) -> WorkerEnd:
+        if isinstance(error, WorkerEnd):
+            return error
         told = isinstance(error, (ImportError, ValueError, OSError, InsufficientMemory))
         text = str(error) if told else f"{type(error).__name__}: {error}"
         if isinstance(error, OSError) and short_of_memory(error):  # a DLL that could not be loaded

@@ -1,14 +1,18 @@
 """A pipeline whose packages are not installed: refused with the cure, replaced at start."""
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bridge.downloads.weights import MissingWeights
+from bridge.downloads.weights import MissingWeights, Weights
 from engine.catalog.rows import BUILT_IN, Catalog
+from engine.files.library import Library
+from tests.support.doubles import PAINTER
 from tests.support.rig import running_session
+from tests.support.slow_cases import rest_slow
 
 MODULE = "a_package_that_nobody_has"
 PLAIN = next(row for row in BUILT_IN if row.id == "passthrough")
@@ -57,3 +61,73 @@ def test_the_generating_pipelines_say_what_they_import() -> None:
     for row in BUILT_IN:
         assert bool(row.packages) == (row.spec is not None), row.id
         assert bool(row.extra) == bool(row.packages)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    rest_slow(
+        [
+            ("from numpy import Tensor", "cannot import name 'Tensor' from 'numpy'"),
+            ("import os; os._exit(3)", "the process that imports it ended with status 3"),
+            ("raise SystemExit(3)", "(3): run "),
+            (
+                "import ctypes; ctypes.string_at(0)",
+                "the process that imports it was killed by SIGSEGV",
+            ),
+            ("def half(", "was never closed"),
+        ]
+    ),
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="its statuses are others")
+def test_a_package_that_cannot_be_imported_counts_as_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, why: str
+) -> None:
+    """It is tried once, not three times, and again after it has been installed again."""
+    monkeypatch.setattr("bridge.state.awaited.GLANCE", 0.1)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    monkeypatch.setenv("PYTHONPATH", path)
+    code = "import brushes\nfrom tests.support.doubles import Painter\n"
+    (tmp_path / "painter_with_brushes.py").write_text(code)
+    (tmp_path / "brushes.py").write_text(body)
+    row = replace(
+        PAINTER, id="brushed", target="painter_with_brushes:Painter",
+        packages=("brushes", "numpy"), extra="engine",
+    )  # fmt: skip
+    catalog = Catalog((*BUILT_IN, row))
+    with running_session(tmp_path, catalog, pipeline="brushed", fallback="passthrough") as rig:
+        stop = rig.steady_input()
+        rig.running("passthrough")
+        status = rig.session.status()
+        assert (status.pipeline_asked, status.restarts) == ("brushed", 0)
+        assert status.error.startswith("brushed needs ")
+        assert "which is installed but cannot be imported (" in status.error
+        assert why in status.error
+        assert " --reinstall-package " in status.error
+        with pytest.raises(MissingWeights, match="cannot be imported"):
+            rig.session.switch("brushed")
+        (tmp_path / "brushes.py").unlink()
+        (tmp_path / "brushes.py").write_text("")
+        rig.running("brushed")
+        assert rig.session.status().error == ""
+        stop()
+
+
+@pytest.mark.parametrize("gone", ["version.py", "__init__.py"])
+def test_an_installation_of_torch_that_was_cut_short_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    folder = tmp_path / "torch"
+    folder.mkdir()
+    for name in {"version.py", "__init__.py"} - {gone}:
+        (folder / name).write_text("")
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    row = replace(PLAIN, id="paints", packages=("torch",), extra="engine")
+    weights = Weights(Catalog((row,)), Library(tmp_path), lambda row: row.load())
+    told = str(weights.lack(row, row.load()))
+    assert told.startswith(
+        f"paints needs torch, which is installed but cannot be imported (it has no {gone}): run `"
+    )
+    assert "uv pip install" in told
+    assert "--reinstall-package torch" in told
