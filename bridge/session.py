@@ -67,6 +67,7 @@ from engine.catalog.rows import Catalog, PipelineRow
 from engine.files.library import Library
 from engine.parameters import Load, Value, describe
 from engine.sizes import AUTO
+from engine.system import devices
 from engine.system.texts import mended
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ class Session:
         library = Library(settings.models_folder, settings.more_models)
         files = self._files = NamedFiles(settings.assets, library)
         self.store = ParameterStore(
-            all_specs(self._catalog), files.picture, files.lora, self._unusable
+            all_specs(self._catalog), files.picture, files.lora, self._unusable, self._on_gpu
         )
         self._missed = Missed(self.store, files.lora_stamp)
         self._folder = DataFolder(settings.assets)
@@ -661,6 +662,13 @@ class Session:
         if had_all and (lack := self.weights.lack(row, after)):
             return {cause(lambda load, _: self.weights.lack(row, load)): str(lack)}
         return {}
+
+    def _on_gpu(self) -> bool:
+        """Whether the pipelines compute on a GPU."""
+        settings = self.settings
+        cpu = settings.device == "cpu"
+        shown = {**os.environ, **devices.environment(settings.gpu, cpu=cpu)}
+        return devices.first_shown(self._machine.gpus(), shown) is not None
 
     def _delay_impossible(self, changes: Mapping[str, Value]) -> str:
         """Why the changes' delay is impossible now, in a sentence; empty if it is possible."""

@@ -101,7 +101,8 @@ class ParameterSpec:
 
     `osc` is the short address below `/bridge/`; the long name works too. `asset` means that a text
     names a file in the assets folder, `lora` that it names a LoRA in the models folder. `packages`
-    must be installed for some of the choices. `suggestions` are common values of a text; others are
+    must be installed for some of the choices, and those `on_gpu` run on NVIDIA GPUs only.
+    `suggestions` are common values of a text; others are
     accepted too. `by_pattern` tells whether OSC patterns can set it, `reverts` that it returns to
     its previous value if no block made with the new one is usable. `shapes` means that a new value
     changes the shape of passes; the first one of a shape may take as long as loading. `conditional`
@@ -124,6 +125,7 @@ class ParameterSpec:
     reverts: bool = False
     lora: bool = False
     packages: Mapping[str, str] = field(default_factory=dict[str, str])
+    on_gpu: tuple[str, ...] = ()
     live: bool = True
     by_pattern: bool = True
     shapes: bool = False
@@ -385,6 +387,7 @@ def control(
     reverts: bool = False,
     lora: bool = False,
     packages: Mapping[str, str] | None = None,
+    on_gpu: Sequence[str] = (),
     shapes: bool = False,
     conditional: bool = False,
     draws: bool = False,
@@ -411,6 +414,7 @@ def control(
             "reverts": reverts,
             "lora": lora,
             "packages": dict(packages or {}),
+            "on_gpu": list(on_gpu),
             "shapes": shapes,
             "conditional": conditional,
             "draws": draws,
@@ -476,6 +480,7 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
         reverts=extra.get("reverts", False),
         lora=extra.get("lora", False),
         packages=extra.get("packages", {}),
+        on_gpu=tuple(extra.get("on_gpu", ())),
         live=live,
         by_pattern=live and extra.get("by_pattern", True),
         shapes=extra.get("shapes", False),

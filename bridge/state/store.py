@@ -58,14 +58,17 @@ class ParameterStore:
         asset: Refer = lambda name: name,
         lora: Refer = lambda name: name,
         fits: Fits = lambda changes, setter: {},
+        gpu: Callable[[], bool] = lambda: True,
     ) -> None:
         """`specs` may name a parameter more than once; the widest range applies here, and each
         pipeline's view is clamped to its own.
 
         `asset` and `lora` return the name of the file meant, ValueError if there is none. `fits`
         gets changes that are each valid, and who sets them; it returns those that cannot be used
-        with the current values, each name with one sentence.
+        with the current values, each name with one sentence. `gpu` says whether the pipelines can
+        use a GPU.
         """
+        self._gpu = gpu
         self._asset, self._lora, self._fits = asset, lora, fits
         self.specs = merged(specs)
         self.now = CurrentNames(self.specs.keys())
@@ -223,11 +226,16 @@ class ParameterStore:
         return checked
 
     def _meant(self, spec: ParameterSpec, value: Value) -> Value:
-        """The file meant by a name, or a drawn value; ValueError if there is no such file, or if a
-        package that a choice needs is not installed.
+        """The file meant by a name, or a drawn value; ValueError if there is no such file, or if
+        this machine lacks what a choice needs: a package, a GPU.
         """
         if spec.draws and value == DRAW:
             return randbelow(DRAWN)
+        if value in spec.on_gpu and not self._gpu():
+            raise ValueError(
+                f"{spec.name} {value} needs an NVIDIA GPU, and pipelines run on the CPU here; "
+                f"choose {spec.default}."
+            )
         package = spec.packages.get(str(value)) if spec.packages else None
         if package and find_spec(package) is None:
             raise ValueError(

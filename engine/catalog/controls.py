@@ -163,8 +163,9 @@ class CausalLoad(Load):
         page="Engine",
     )  # fmt: skip
     passes: Literal["auto", "plain", "graphs", "compiled"] = control(
-        "auto", "How network passes run; auto picks the fastest available.", page="Engine"
-    )
+        "auto", "How network passes run; auto picks the fastest available.", page="Engine",
+        packages={"compiled": "triton"}, on_gpu=("graphs", "compiled"),
+    )  # fmt: skip
     attention: Literal["auto", "sdpa", "flex", "flash3", "sage"] = control(
         "auto", "Attention kernel; sage is approximate.", page="Engine",
         packages=ATTENTION,

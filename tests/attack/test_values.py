@@ -270,7 +270,7 @@ LAST = {  # by kind: what was accepted last, and of which pipeline; each has one
     "asset": ("stylize", {"reference": "broken.png", "reference_2": "a"}),
     "int, steps and LoRA": (
         "longlive",
-        {"seed": 7, "denoising_steps": "900,0", "lora_1": "style.safetensors", "passes": "graphs"},
+        {"seed": 7, "denoising_steps": "900,0", "lora_1": "style.safetensors", "passes": "plain"},
     ),
 }
 

@@ -31,6 +31,7 @@ from engine.catalog.controls import CausalLoad, CausalParameters, StylizeLoad
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.ipc.segments import RingError
 from engine.parameters import Kind, Parameters, clamped, control, describe
+from engine.system.devices import Gpu
 from engine.system.texts import mended, mended_all
 from tests.bridge.cli.test_cli import running
 from tests.bridge.control.osc.test_osc import osc
@@ -722,3 +723,42 @@ def test_a_running_bridge_takes_what_people_type_and_says_what_holds(tmp_path):
     assert log.count("/bridge/mix: mix takes a number from 0 to 1, not 5; using 1.") == 1
     assert "is now called" not in log
     assert "OSC is received on UDP 127.0.0.1:" in log
+
+
+def test_a_choice_that_needs_a_gpu_is_refused_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("bridge.state.store.find_spec", lambda name: True)
+    cards: list[Gpu] = []
+    monkeypatch.setattr("engine.system.devices.gpus", lambda: cards)
+    settings = Settings(folder=tmp_path, source="demo:", sink="null:")
+    session = Session(settings, Catalog())
+    for value in ("compiled", "graphs"):
+        with pytest.raises(ParameterError, match=f"passes {value} needs an NVIDIA GPU.* auto."):
+            session.store.update({"passes": value})
+    assert session.store.update({"passes": "plain"})
+    cards.append(Gpu(0, "H100", 1 << 36, 1 << 36, (9, 0)))
+    assert session.store.update({"passes": "compiled"}) == {"passes": "compiled"}
+    on_cpu = Session(settings.model_copy(update={"device": "cpu"}), Catalog())
+    with pytest.raises(ParameterError, match="CPU here"):
+        on_cpu.store.update({"passes": "graphs"})
+    monkeypatch.setattr("bridge.state.store.find_spec", lambda name: None)
+    with pytest.raises(ParameterError, match="passes compiled needs the package triton"):
+        session.store.update({"passes": "graphs"}) and session.store.update({"passes": "compiled"})
+
+
+def test_a_choice_of_another_machine_in_the_journal_is_set_aside_with_a_sentence(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("bridge.state.store.find_spec", lambda name: None)
+    monkeypatch.setattr("engine.system.devices.gpus", list)
+    settings = Settings(folder=tmp_path, source="demo:", sink="null:")
+    kept = {"passes": "graphs", "attention": "flex", "vae": "tae"}
+    journal = {"values": kept, "pipeline": "longlive", "source": "demo:", "ended": True}
+    (tmp_path / f"{settings.name}.journal.json").write_text(json.dumps(journal))
+    session = Session(settings, Catalog())
+    session._restore.take_up(())
+    told = session._missed.told
+    assert "passes of the previous run: passes graphs needs an NVIDIA GPU" in told
+    assert "attention flex needs the package triton, which is not installed. It is ignored" in told
+    values = session.store.snapshot.values
+    assert (values["passes"], values["attention"], values["vae"]) == ("auto", "auto", "tae")
+    session.let_go()
