@@ -43,7 +43,7 @@ from bridge.state.missed import Missed
 from bridge.state.named_files import LATER, NamedFiles
 from bridge.state.restore import Restore
 from bridge.state.status import Counters, EngineState, Status
-from bridge.state.store import ParameterError, ParameterStore, UnusableError
+from bridge.state.store import ParameterStore, UnusableError
 from bridge.system.faults import Faults
 from bridge.system.paths import bare, meant
 from bridge.transports import (
@@ -549,7 +549,8 @@ class Session:
 
     def _late(self) -> str:
         """That frames come later than the delay allows, in a sentence; else empty."""
-        delay, (least, most) = cast(float, self.store.snapshot.values["delay"]), self._delays()
+        delay = cast(float, self.store.snapshot.values["delay"])  # its kind
+        least, most = self._delays()
         if not 0 < delay < least:
             return ""
         cure = f"set {least:g} or more, or 0" if least <= most else "set 0"
@@ -630,7 +631,7 @@ class Session:
         if setter.kind in LOOKED:
             return {}
         if why := self._delay_impossible(changes):
-            raise ParameterError({"delay": why})
+            return {"delay": why}
         link = self._host.current
         row = link.row if link else self._catalog.rows[self._first]
         concerned = [name for name in changes if name == "size" or name in row.load.model_fields]

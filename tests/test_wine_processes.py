@@ -31,7 +31,7 @@ def test_what_windows_ends_us_by_is_a_normal_end(tmp_path, how):
     process = start(
         windows(RIG / "asks_to_end.py"), how, windows(go),
         "run", "--port", "0", "--folder", windows(tmp_path), "--osc-feedback", "none",
-        "--pipeline", "passthrough", "--source", "demo:", "--sink", f"file:{windows(clip)}",
+        "--pipeline", "stylize", "--source", "demo:", "--sink", f"file:{windows(clip)}",
         "--output-size", "64x48", "--size", "64x48", *(["--keep"] if how == "pipe" else []),
         shim="none", stderr=subprocess.PIPE, seconds=120,
     )  # fmt: skip

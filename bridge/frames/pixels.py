@@ -87,8 +87,8 @@ def blend(under: Image, over: Image, amount: float, out: Image | None = None) ->
         return under
     if amount >= 1:
         return over
-    # cast: cv2's types say any array
-    place = cast("cv2.Mat | None", out)
+    place = cast("cv2.Mat | None", out)  # as cv2's types call it
+    # cast: they say any array
     return cast(Image, cv2.addWeighted(under, 1 - amount, over, amount, 0, place))
 
 
@@ -178,6 +178,6 @@ def _resize(image: Image, place: Image) -> None:
 def _scaled(
     image: Image, width: int, height: int, method: int, place: Image | None = None
 ) -> Image:
-    # cast: cv2's types say Mat, and any array
-    dst = cast("cv2.Mat | None", place)
+    dst = cast("cv2.Mat | None", place)  # as cv2's types call it
+    # cast: they say any array
     return cast(Image, cv2.resize(image, (width, height), dst, interpolation=method))

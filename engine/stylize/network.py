@@ -75,7 +75,8 @@ class Renewed(Generic[Key, Made]):
         for done in self._errands.done:
             future = self._errands.taken(done)
             if future is not None:
-                self.key, self._made = cast(Key, done), future.result()
+                given = cast(Key, done)  # the key that was asked for
+                self.key, self._made = given, future.result()
         if key != self.key and not self._errands.waiting:
             self._errands.ask(key, partial(self._make, key))
         return self._made
@@ -103,7 +104,7 @@ class OnnxGenerator:
         """See `Generator`."""
         session = self._sessions.at(self._threads())
         (result,) = session.run(None, {"image": image, "style": style.reshape(1, VECTOR)})
-        return cast(Image, result)
+        return cast(Image, result)  # onnxruntime's types say anything
 
     def close(self) -> None:
         """See `Generator`."""
@@ -147,7 +148,7 @@ class OpenVinoGenerator:
         if self._fixed.key[0] != (height, width):
             request = self._any
         feeds = {"image": image, "style": style.reshape(1, VECTOR)}
-        return cast(Image, request.infer(feeds)[0]).copy()
+        return cast(Image, request.infer(feeds)[0]).copy()  # OpenVINO has no types
 
     def close(self) -> None:
         """See `Generator`."""

@@ -52,8 +52,8 @@ class Steady:
         grey = cast(Image, cv2.cvtColor(small, cv2.COLOR_RGBA2GRAY))  # cv2's types say any array
         if self._grey is not None and self._grey.shape == grey.shape:
             paint = self._kept(grey, small, paint, strength)
-        # cast: what cv2 gives is untyped here
-        self._grey, self._input = grey, cast(Image, small)
+        self._grey, self._input = grey, cast(Image, small)  # cv2's types say any array
+        # cast: likewise
         self._paint = cast(Image, cv2.cvtColor(paint, cv2.COLOR_RGB2RGBA))
         return paint
 

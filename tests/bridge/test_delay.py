@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pythonosc.osc_message import OscMessage
 
-from bridge.state.store import ParameterError
+from bridge.state.store import UnusableError
 from tests.support.bridge import running
 from tests.support.rig import running_session, scene
 
@@ -77,7 +77,7 @@ def test_an_impossible_delay_is_refused_at_every_door_with_the_least_that_holds(
             state = bridge.until(lambda state: state["delay_least"] > 0)
             with pytest.raises(urllib.error.HTTPError) as refusal:
                 bridge.ask("parameters", {"delay": 1}, "PATCH")
-            assert refusal.value.code == 422
+            assert refusal.value.code == 409
             told = json.load(refusal.value)
             assert "delay 1: the least possible now is" in json.dumps(told)
 
@@ -115,7 +115,7 @@ def test_a_delay_that_became_too_short_is_told_and_nothing_is_lost(tmp_path):
         rig.running()
         rig.until(lambda: "set" in rig.session.status().error)
         assert "Frames take longer than the delay of 100 ms" in rig.session.status().error
-        with pytest.raises(ParameterError, match="the least possible now is"):
+        with pytest.raises(UnusableError, match="the least possible now is"):
             rig.session.store.update({"delay": 110.0})
         assert rig.session.status().dropped_output == 0
         rig.session.store.update({"delay": 0.0})

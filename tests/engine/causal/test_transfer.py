@@ -249,7 +249,8 @@ def test_a_pipeline_makes_the_same_in_whatever_lane(
     for ahead in (None, 1):
         lane = Lane(ahead or 0)
         lane.log = log
-        made = iter([Inline(), Inline() if ahead is None else lane])  # of prompts, of images
+        # of prompts, of the norms of their changes, of images
+        made = iter([Inline(), Inline(), Inline() if ahead is None else lane])
         monkeypatch.setattr("engine.causal.pipeline.lane", lambda device, made=made: next(made))
         row = CATALOG[name]
         context = Context(tmp_path, tmp_path, lambda *_: None)
