@@ -73,7 +73,7 @@ class Fit:
         if self.remedies:
             return f"; it would fit with {' or '.join(map(str, self.remedies))}"
         if self.least:
-            return f"; it cannot fit here, as it needs at least {_amount(self.least)}"
+            return f"; no setting makes it fit: the least it needs is {_amount(self.least)}"
         return ""
 
 

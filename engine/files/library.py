@@ -343,13 +343,12 @@ def _candidates(folder: Path, artifact: Artifact) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class MissingFiles:
-    """The files that a pipeline is missing, and the free space for them. Sizes in bytes. `unfit`
+    """The files that a pipeline is missing, and the free space for them in bytes. `unfit`
     says why those that exist cannot be used. `command` downloads them.
     """
 
     pipeline: str
     files: tuple[Artifact, ...]
-    size: int
     free: int
     unfit: Mapping[Artifact, str]
     command: str
@@ -361,9 +360,10 @@ class MissingFiles:
         names = ", ".join(f"{file.file} of {file.repository}" for file in gone)
         beside = "".join(f" {text}" for text in (*self.unfit.values(), *self.partly))
         room = f" ({size_text(self.free)} free)"
+        size = sum(file.size for file in gone)
         lacks = (
             f"{self.pipeline} is missing {counted(len(gone), 'file')}"
-            f"{f' of about {size_text(self.size)}' if self.size else ''}"
+            f"{f' of about {size_text(size)}' if size else ''}"
         )
         if self.away:
             return f"{lacks}: {names}. {self.away} Or use weights=demo."
@@ -389,7 +389,7 @@ def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> Miss
     partly = [
         f"{what} (--more-models)." for folder in library.more if (what := drives.away(folder))
     ]
-    free, size = drives.free(library.models), sum(artifact.size for artifact in gone)
+    free = drives.free(library.models)
     return MissingFiles(
-        pipeline, gone, size, free, unfit, library.command(pipeline), tuple(partly), library.away
+        pipeline, gone, free, unfit, library.command(pipeline), tuple(partly), library.away
     )

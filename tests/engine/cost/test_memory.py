@@ -243,7 +243,7 @@ def test_what_a_part_needs_follows_from_what_is_chosen() -> None:
              r"size=640x352 \(18\.6 GB\)"),
         (14, r"fit with text_encoder=offloaded \(13\.8 GB\)"),
         (12, r"fit with text_encoder=fp8, vae=tae, size=640x352 together \(11\.7 GB\)"),
-        (2, r"it cannot fit here, as it needs at least 4\.7 GB"),
+        (2, r"no setting makes it fit: the least it needs is 4\.7 GB"),
     ],
 )  # fmt: skip
 def test_the_advice_says_what_would_make_it_fit(free: float, words: str) -> None:
@@ -307,7 +307,7 @@ def test_too_little_memory_is_told_before_a_file_is_looked_for(tmp_path: Path) -
     huge = replace(LONGLIVE, network=replace(WAN_1_3B, layers=10**6))
     context = Context(tmp_path, tmp_path, lambda *_: None)
     with pytest.raises(
-        InsufficientMemory, match=r"longlive needs \d+\.\d GB, but .* cannot fit"
+        InsufficientMemory, match=r"longlive needs \d+\.\d GB, but .* no setting makes it fit"
     ) as told:
         CausalPipeline.assembled(huge, Sizes(), LOAD, context)
     assert is_out_of_memory(told.value)  # for then a worker ends what it has, and tries again
