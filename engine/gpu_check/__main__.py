@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.gpu_check.compare import differences
-from engine.gpu_check.report import FAILED, NOT_RUN, PASSED, Outcome, Report, ReportError
+from engine.gpu_check.report import FAILED, NOT_RUN, PASSED, Figure, Outcome, Report, ReportError
 from engine.gpu_check.runner import Order, out_of_time, run, unfinished
 from engine.gpu_check.steps import QUICK, STEPS, Step
 from engine.system import by_hand
@@ -111,14 +111,24 @@ def _summary(report: Report, console: Console) -> None:
     for name, outcome in report.steps.items():
         table.add_row(name, outcome.result, outcome.why, style=COLOURS[outcome.result])
         for figure in outcome.figures:
-            limits = [("at most", figure.most), ("at least", figure.least)]
-            told = [f"{word} {value:g}" for word, value in limits if value is not None]
             table.add_row(
-                f"  {figure.name}", figure.shown, ", ".join(filter(None, [*told, figure.beside]))
+                f"  {figure.name}",
+                figure.shown,
+                ", ".join(filter(None, [*_limits(figure), figure.beside])),
             )
     console.print(table)
     counts = [f"{_count(report, result)} {result}" for result in COLOURS]
     console.print(f"On {report.machine.get('device', 'no device')}: {', '.join(counts)}.")
+
+
+def _limits(figure: Figure) -> list[str]:
+    """What a number is compared with; words have no limit, and are wrong where one was given."""
+    if isinstance(figure.value, str):
+        return ["wrong"] if figure.wrong else []
+    if figure.most == 0:
+        return ["must be 0"]
+    limits = [("at most", figure.most), ("at least", figure.least)]
+    return [f"{word} {value:g}" for word, value in limits if value is not None]
 
 
 def _count(report: Report, result: str) -> int:

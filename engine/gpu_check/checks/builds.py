@@ -31,12 +31,12 @@ def builds(ground: Ground) -> Iterator[Figure]:
         yield Figure(f"package of {kernel}", _there(package))
     ground.at("a first kernel")
     ones = torch.ones(64, device=ground.device)
-    yield Figure("a first kernel is off by", abs(float((ones + ones).sum()) - 128), most=0)
+    yield Figure("error of a first kernel", abs(float((ones + ones).sum()) - 128), most=0)
     if ground.compiles and not ground.toy:
         ground.at("a kernel that Triton compiles")
         compiled = compile_static(_doubled)
         off = abs(float(compiled(ones).sum()) - 128)
-        yield Figure("a compiled kernel is off by", off, most=0)
+        yield Figure("error of a compiled kernel", off, most=0)
 
 
 def _card(ground: Ground) -> Iterator[Figure]:

@@ -180,6 +180,20 @@ def test_a_card_that_is_not_there_is_refused_as_by_run(
     assert f"There is no GPU 3 on this machine: {cure}." in told
 
 
+@pytest.mark.parametrize(
+    ("figure", "limits"),
+    [
+        (Figure("error", 0.0, most=0), ["must be 0"]),
+        (Figure("speed", 9.0, "frames/s", least=8.5), ["at least 8.5"]),
+        (Figure("ratio", 1.0, most=1.1, least=0.9), ["at most 1.1", "at least 0.9"]),
+        (Figure("cards not used", "Tesla T4: torch does not use it", most=0), ["wrong"]),
+        (Figure("driver", "580.65"), []),
+    ],
+)
+def test_a_limit_is_shown_only_where_it_can_be_compared(figure: Figure, limits: list[str]) -> None:
+    assert main._limits(figure) == limits
+
+
 def test_without_torch_it_says_what_to_install(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
