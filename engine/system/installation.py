@@ -43,18 +43,24 @@ def with_uv(capability: tuple[int, int] | None) -> str:
     of this compute capability; two commands if uv is missing. pip would take PyPI's torch, which
     has no CUDA on Windows.
     """
-    python = quoted(sys.executable)
+    python = _python()
     old = capability is not None and capability < NEWEST_DROPS
     has = find_spec("uv") is not None
     uv = f"{python} -m uv" if has or not which("uv") else "uv"
     first = "" if has or uv == "uv" else f"{pip()} install uv` and then `"
     backend = "cu126" if old else "auto"
-    return f"{first}{uv} pip install --python {python} --torch-backend={backend}"
+    return f"{first}{uv} pip install --python {quoted(sys.executable)} --torch-backend={backend}"
 
 
 def pip() -> str:
     """pip of the running Python."""
-    return f"{quoted(sys.executable)} -m pip"
+    return f"{_python()} -m pip"
+
+
+def _python() -> str:
+    """The running Python as the start of a command: PowerShell runs a quoted path only after &."""
+    path = quoted(sys.executable)
+    return f"& {path}" if sys.platform == "win32" and path.startswith('"') else path
 
 
 def _origin() -> tuple[str, Path | None]:

@@ -304,6 +304,30 @@ def test_with_a_card_the_cure_installs_the_torch_for_it(card, has, says, monkeyp
     assert "uv" not in other
 
 
+@pytest.mark.parametrize(
+    ("system", "python", "start"),
+    [
+        (
+            "win32",
+            r"C:\Program Files\Python\python.exe",
+            '& "C:\\Program Files\\Python\\python.exe"',
+        ),
+        ("win32", r"C:\Python\python.exe", r"C:\Python\python.exe"),
+        ("linux", "/opt/my python/bin/python", '"/opt/my python/bin/python"'),
+    ],
+)
+def test_powershell_runs_a_program_whose_path_has_spaces(system, python, start, monkeypatch):
+    monkeypatch.setattr(installation.sys, "executable", python)
+    monkeypatch.setattr(installation.sys, "platform", system)
+    monkeypatch.setattr(installation, "find_spec", lambda name: object())
+    assert installation.pip() == f"{start} -m pip"
+    flag = start.removeprefix("& ")  # a path after a flag is only quoted
+    assert installation.with_uv(None).startswith(f"{start} -m uv pip install --python {flag} ")
+    monkeypatch.setattr(installation, "find_spec", lambda name: None)
+    monkeypatch.setattr(installation, "which", lambda name: "uv")
+    assert installation.with_uv(None).startswith(f"uv pip install --python {flag} ")
+
+
 def test_each_exit_status_has_one_meaning():
     meanings = [status.meaning for status in ExitStatus]
     assert len({*meanings}) == len(meanings)
