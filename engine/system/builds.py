@@ -167,6 +167,10 @@ def _reason(gpu: Gpu, build: Build, driver: Driver, error: str) -> tuple[str, st
         return f"its compute capability {_dotted(chip)} is too old for torch", "use another GPU"
     again = f"run `{command(chip)}`"
     if build.cuda is None:
+        if driver.cuda[0] and driver.cuda[0] < LEAST_CUDA:
+            why = f"{build} has no CUDA, and driver {driver.version} is too old for one that has it"
+            cure = f"install driver {LEAST_DRIVER[LEAST_CUDA]} or newer from {DRIVERS}"
+            return why, f"{cure}, then {again}"
         return f"{build} has no CUDA", again
     if driver.cuda[0] and driver.cuda[0] < build.cuda[0]:
         newer = LEAST_DRIVER.get(build.cuda[0], "of today")

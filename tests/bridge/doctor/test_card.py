@@ -16,7 +16,7 @@ from bridge.workers.card import CardCheck
 from engine.catalog.rows import BUILT_IN
 from engine.files.library import Library
 from engine.system import builds, devices
-from tests.support.cards import MACHINES, RTX_4090, Planted
+from tests.support.cards import CPU, MACHINES, RTX_4090, Planted
 from tests.support.nvml import GB
 
 GENERATING = [row.id for row in BUILT_IN if row.packages]
@@ -214,6 +214,13 @@ def test_a_card_too_small_is_said_before_any_advice_on_torch(monkeypatch, tmp_pa
     # on the CPU its memory does not matter
     checks.doctor(Settings(folder=tmp_path, port=0, device="cpu"))
     assert capsys.readouterr().out.splitlines()[-1] == "No problems found."
+
+
+def test_an_old_driver_is_named_beside_a_torch_without_cuda(monkeypatch, tmp_path):
+    replace(MACHINES["T4, a very old driver"], build=CPU).plant(monkeypatch)
+    (problem,) = said(Settings(folder=tmp_path))[1]
+    assert "torch 2.13.0+cpu has no CUDA, and driver 470.82 is too old for one that has" in problem
+    assert "install driver 528 or newer from https://www.nvidia.com/drivers, then run `" in problem
 
 
 def test_the_doctor_says_what_the_check_before_a_start_says(monkeypatch, tmp_path: Path):
