@@ -54,14 +54,16 @@ class MissingPackages:
 @dataclass(frozen=True, slots=True)
 class UnusableCard:
     """In place of a `MissingFiles` if torch cannot use the GPU; `why` names it, the reason and the
-    cure.
+    cure. `files` are missing too.
     """
 
     pipeline: str
     why: str
+    files: MissingFiles | None = None
 
     def __str__(self) -> str:
-        return f"{self.pipeline} cannot run on {self.why}."
+        also = f" {self.files}" if self.files else ""
+        return f"{self.pipeline} cannot run on {self.why}.{also}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,11 @@ class Weights:
             except SlowError as error:
                 return Silence(row.id, str(error), "the GPU")
             if why:
-                return UnusableCard(row.id, why)
+                files = self._lack_of_files(row, load)
+                return UnusableCard(row.id, why, files if isinstance(files, MissingFiles) else None)
+        return self._lack_of_files(row, load)
+
+    def _lack_of_files(self, row: PipelineRow, load: Load) -> MissingFiles | Silence | None:
         wanted = tuple(row.needs(load).values())
         if not wanted:
             return None

@@ -10,6 +10,7 @@ import pytest
 from bridge.downloads.weights import MissingWeights, Weights
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.files.library import Library
+from tests.bridge.downloads.files import NEEDY, NET, ROWS, put
 from tests.support.doubles import PAINTER
 from tests.support.rig import running_session
 from tests.support.slow_cases import rest_slow
@@ -37,6 +38,20 @@ def test_the_asked_pipeline_is_awaited_and_loaded_when_its_packages_are_there(
         rig.running("more")
         assert rig.session.status().error == ""
         stop()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_card_that_cannot_be_used_hides_no_missing_file(
+    tmp_path: Path, alone: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    monkeypatch.setattr("bridge.downloads.weights.find_spec", lambda name: object())
+    row = replace(NEEDY, packages=("torch",))
+    weights = Weights(ROWS, Library(tmp_path), lambda row: row.load(), unusable=lambda: "T4: why")
+    if there:
+        put(tmp_path / NET.name)
+    told = str(weights.lack(row, row.load()))
+    assert told.startswith("needy cannot run on T4: why.")
+    assert (" needy is missing 1 file of about 5 MB (" in told) is not there
 
 
 def test_a_live_switch_is_refused_and_the_old_one_stays(tmp_path: Path) -> None:
