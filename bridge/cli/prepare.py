@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -247,7 +248,8 @@ def _try_card(row: PipelineRow, settings: Settings, folder: Path) -> None:
     """
     if "torch" not in row.packages:
         return
-    check = CardCheck(settings.folder, settings.gpu, devices.gpus, cpu=settings.device == "cpu")
+    patiently = partial(devices.gpus, devices.LONG)
+    check = CardCheck(settings.folder, settings.gpu, patiently, cpu=settings.device == "cpu")
     until = perf_counter() + CARD
     while perf_counter() < until:
         with suppress(SlowError):

@@ -24,7 +24,7 @@ NO_ANSWER = "none: no NVIDIA driver answers, so pipelines run on the CPU"
 
 def card(settings: Settings) -> Iterator[Check]:
     """Each GPU, whether torch runs on the one used by engines, and which pipelines can run."""
-    found = devices.gpus()
+    found = devices.gpus(devices.LONG)
     if trouble := devices.trouble():
         yield Check("NVIDIA GPU", f"unknown: {trouble}")
     else:

@@ -23,6 +23,7 @@ import pynvml
 T = TypeVar("T")
 
 PATIENCE = 2.0  # seconds that a caller waits for the driver
+LONG = 10.0  # the same where nothing is shown meanwhile: some drivers load only when asked
 # NVML's errors that mean there is no driver, and so no GPU
 NO_DRIVER = (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
 LONGEST = 160  # characters of an error's text
@@ -85,6 +86,7 @@ class Questions:
         self._running: dict[str, tuple[float, threading.Event]] = {}
         self._answers: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._slowest = 0.0  # seconds that an answer took
         self.trouble = ""  # see `trouble`
 
     def ask(self, name: str, call: Callable[[], T], otherwise: T, patience: float) -> T:
@@ -101,12 +103,13 @@ class Questions:
                 ).start()
         done.wait(max(0.0, began + patience - perf_counter()))
         with self._lock:
-            if not done.is_set() and perf_counter() - began >= PATIENCE:  # not after a glance
+            hangs = max(PATIENCE, 2 * self._slowest)
+            if not done.is_set() and perf_counter() - began >= hangs:
                 self.trouble = "its driver does not answer"
             return cast(T, self._answers.get(name, otherwise))  # one name is one call
 
     def _call(self, name: str, call: Callable[[], object], done: threading.Event) -> None:
-        answers, trouble = dict[str, object](), ""
+        answers, trouble, began = dict[str, object](), "", perf_counter()
         try:
             answers[name] = call()
         except Exception as error:  # noqa: BLE001 - a broken driver raises anything
@@ -114,6 +117,7 @@ class Questions:
             trouble = f"its driver fails ({text})"
         with self._lock:
             self._answers |= answers
+            self._slowest = max(self._slowest, min(perf_counter() - began, LONG))
             self.trouble = trouble
             done.set()
 

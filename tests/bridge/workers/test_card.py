@@ -277,6 +277,33 @@ def test_a_driver_that_hangs_at_the_start_delays_once_and_is_used_when_it_answer
     assert session._machine.free().gpu == RIGHT.card.free
 
 
+def test_a_driver_that_is_slow_each_time_is_no_driver_that_hangs(monkeypatch, hanging):
+    RIGHT.plant(monkeypatch)
+    asked, again, now = threading.Event(), threading.Event(), [0.0]
+    answers = iter([hanging, again])
+
+    def slow() -> None:
+        asked.set()
+        next(answers).wait(60)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", slow)
+    monkeypatch.setattr(devices, "perf_counter", lambda: now[0])
+
+    def seen_at(seconds: float) -> tuple[int, str]:
+        now[0] = seconds
+        return len(devices.gpus(0.01)), devices.trouble()
+
+    assert seen_at(0) == (0, "")
+    assert asked.wait(60)
+    assert seen_at(5) == (0, "its driver does not answer")
+    hanging.set()
+    while devices.trouble():
+        time.sleep(0.005)
+    assert seen_at(5) == seen_at(14) == (1, "")  # its last answer took as long
+    assert seen_at(16) == (1, "its driver does not answer")
+    again.set()
+
+
 def test_a_driver_that_hangs_live_delays_no_switch(monkeypatch, tmp_path, hanging):
     nvml = RIGHT.plant(monkeypatch)
     session = Session(Settings(folder=tmp_path), Catalog((*BUILT_IN, NEEDS_TORCH)))
