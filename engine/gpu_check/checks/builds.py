@@ -11,7 +11,7 @@ from engine.catalog.controls import ATTENTION
 from engine.causal.network.torch_typed import compile_static
 from engine.gpu_check.ground import Ground
 from engine.gpu_check.report import Figure
-from engine.system.devices import driver, gpus, hidden
+from engine.system.devices import driver, gpus, hidden, trouble
 
 PACKAGES = ("torch", "diffusers", "transformers", "numpy")
 
@@ -52,9 +52,13 @@ def _card(ground: Ground) -> Iterator[Figure]:
 
 
 def _unused() -> Iterator[Figure]:
-    """Cards that the driver knows of and torch does not use: the CPU only by accident."""
+    """Cards that torch does not use, of a driver that fails too: the CPU only by accident."""
     names = ", ".join(gpu.name for gpu in gpus())
-    if names and not hidden():
+    if hidden():
+        return
+    if why := trouble():
+        yield Figure("cards not used", f"the NVIDIA GPU: {why}", most=0)
+    elif names:
         why = f"torch {torch.__version__} does not use it; see `spout-bridge doctor`"
         yield Figure("cards not used", f"{names}: {why}", most=0)
 

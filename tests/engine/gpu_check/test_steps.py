@@ -98,6 +98,9 @@ def test_a_card_that_torch_does_not_use_is_a_failure_of_the_first_step(
 
     (found,) = wrong("auto")
     assert found.startswith("cards not used: NVIDIA GeForce RTX 4090: torch 2")
+    monkeypatch.setattr(builds, "trouble", lambda: "its driver fails (access violation)")
+    (found,) = wrong("auto")
+    assert found.startswith("cards not used: the NVIDIA GPU: its driver fails (access violation)")
     assert wrong("cpu") == []  # which was asked for
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     assert wrong("auto") == []
