@@ -198,6 +198,7 @@ def _loaded(
         _check_addresses(row, known, taken)
         _check_kinds(row, known)
         _check_choices(row, point.value, known)
+        _check_needs(row)
         return row
     except (Exception, SystemExit) as error:  # whatever a plug-in does, the bridge must start
         if not isinstance(error, ImportError):
@@ -265,6 +266,16 @@ def _check_choices(row: PipelineRow, plug_in: str, known: Iterable[Declared]) ->
                 f"the choices {', '.join(choices)}, the other with {', '.join(spec.choices)}; "
                 "rename one of them."
             )
+
+
+def _check_needs(row: PipelineRow) -> None:
+    """TypeError if its weights cannot be listed for a default load."""
+    try:
+        needs = dict(row.needs(row.load()))
+    except Exception as error:  # of a plug-in
+        raise TypeError(f"Its `needs` raises {type(error).__name__}: {error}") from error
+    if not all(isinstance(one, files.Artifact) for one in needs.values()):
+        raise TypeError("Its `needs` gives something else than an Artifact for each role.")
 
 
 def _specs(row: PipelineRow) -> tuple[ParameterSpec, ...]:

@@ -1,5 +1,6 @@
 """Plug-ins that clash or have a mistake are reported by name."""
 
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Literal, Optional
@@ -7,7 +8,9 @@ from typing import Literal, Optional
 import pytest
 from pydantic import Field
 
+from bridge.cli.models import job
 from engine.catalog.rows import ENTRY_POINTS, Catalog, PipelineRow
+from engine.files.library import Library
 from engine.parameters import Load, Parameters, Size, control, describe
 from engine.pipeline import Context, build
 
@@ -191,3 +194,25 @@ def test_a_plug_in_takes_no_pipelines_place(monkeypatch):
         "A pipeline's id may have a to z, digits, dot, _ and -, not 'my pipeline'.",
         "Pipeline calm is another plug-in's, and no plug-in replaces it; choose another id.",
     ]
+
+
+def _raises(load):
+    raise KeyError("vae")
+
+
+ODD_NEEDS = {"raises": _raises, "nothing": lambda load: None, "names": lambda load: {"net": "x.pt"}}
+RAISES, NOTHING, NAMES = (
+    replace(row(name, Parameters), needs=ODD_NEEDS[name]) for name in ODD_NEEDS
+)
+
+
+@pytest.mark.parametrize("name", ODD_NEEDS)
+def test_a_plug_in_whose_weights_cannot_be_listed_breaks_nothing_else(monkeypatch, name):
+    catalog = installed(monkeypatch, f"{__name__}:{name.upper()}", f"{__name__}:CALM")
+    monkeypatch.setattr("bridge.cli.models.installed_catalog", lambda: catalog)
+    with pytest.raises(LookupError, match=f"The pipeline '{name}' cannot run here: Its `needs` "):
+        catalog[name]
+    assert catalog["calm"] is CALM
+    listed = job((), {}, Library(Path("models")))
+    assert [row.id for row in listed.refused] == [name]
+    assert name not in [row.id for row, _ in listed.loads]
