@@ -25,6 +25,7 @@ from time import perf_counter
 from types import MappingProxyType
 from typing import Any, cast
 
+from engine import sizes
 from engine.files.errors import FileError
 from engine.images.scaling import half_size, resize_into
 from engine.ipc.channel import WorkerChannel, worker_end
@@ -346,10 +347,12 @@ class Worker:
 
     def _make(self, grant: FrameGrant, steering: Steering) -> None:
         """Make the granted block and report it; nothing if its frames are gone."""
-        self._restore(steering.parameters)
         taken = self._take(grant)
         if taken is None:
             return
+        self._restore(requested(steering.parameters, taken))
+        if self._reduced is not None:
+            taken, steering = taken.halved(), self._smaller(taken, steering)
         began = perf_counter()
         shape = self._shape(taken, steering.parameters)
         limit = self._limits.of(shape)
@@ -435,19 +438,37 @@ class Worker:
         except Exception as error:
             halve = getattr(self._pipeline, "halve", None)  # without images, only it can
             halves = taken.images or halve
-            if not is_out_of_memory(error) or self._reduced is not None or not halves:
+            smaller = self._smaller(taken, steering)
+            can = halves or smaller is not steering
+            if not is_out_of_memory(error) or self._reduced is not None or not can:
                 raise
-        self._reduced = requested(steering.parameters)
+        self._reduced = requested(steering.parameters, taken)
         if halve:
             halve(True)
         release_memory()  # here, because the error kept it alive
         self._pipeline.reset()  # last: it may need memory itself
         self._tell(QualityReduced(text="Out of memory: now running at half the size."))
-        return self._guarded(taken.halved(), steering)
+        return self._guarded(taken.halved(), smaller)
 
-    def _restore(self, parameters: Parameters) -> None:
+    def _smaller(self, taken: Taken, steering: Steering) -> Steering:
+        """The same at half the size for a pipeline that is given no images and cannot halve itself,
+        if its parameters have the size.
+        """
+        size = getattr(steering.parameters, "size", "")
+        if taken.images or not isinstance(size, str) or hasattr(self._pipeline, "halve"):
+            return steering
+        try:
+            sides = sizes.sides(size)
+        except ValueError:  # a plug-in may have its own sizes
+            return steering
+        if sides is None:
+            return steering
+        half = "x".join(str(max(1, side // 2)) for side in sides)
+        return replace(steering, parameters=steering.parameters.model_copy(update={"size": half}))
+
+    def _restore(self, size: object) -> None:
         """Run at the requested size again once another one is requested."""
-        if self._reduced is None or self._reduced == requested(parameters):
+        if self._reduced is None or self._reduced == size:
             return
         if halve := getattr(self._pipeline, "halve", None):
             halve(False)
@@ -533,14 +554,13 @@ class Worker:
         ring, numbers = self._input, iter(range(grant.first, grant.first + sum(counts)))
         frames, control, mask = ([*islice(numbers, count)] for count in counts)
         guided = bool(control or mask)
-        taken = Taken(
+        return Taken(
             [ring.slot_image(number) for number in frames],
             [ring.slot_words(number)[1][TIME] for number in frames],
             Guides(*([ring.slot_image(n) for n in g] for g in (control, mask)))
             if guided
             else NO_GUIDES,
         )
-        return taken if self._reduced is None else taken.halved()
 
     def _answer(self) -> FrameGrant | LoadPipeline | None:
         """The bridge's answer to a request; None if asked to stop instead."""
@@ -639,9 +659,9 @@ class Worker:
         return WorkerEnd(code, text, unforeseen=not told)
 
 
-def requested(parameters: Parameters) -> object:
-    """The size that is requested; empty for a pipeline without one."""
-    return getattr(parameters, "size", "")
+def requested(parameters: Parameters, taken: Taken) -> object:
+    """The size that is requested; for a pipeline whose parameters lack it, that of its images."""
+    return getattr(parameters, "size", taken.images[0].shape if taken.images else "")
 
 
 def _named(target: str) -> Any:

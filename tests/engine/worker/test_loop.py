@@ -6,13 +6,15 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from itertools import repeat
+from dataclasses import replace
+from itertools import count, repeat
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import engine.worker.loop
+from engine.catalog.controls import size_control
 from engine.files.errors import CheckpointError, FileError
 from engine.ipc.channel import bridge_end, worker_end
 from engine.ipc.messages import (
@@ -42,7 +44,7 @@ from engine.ipc.messages import (
 )
 from engine.ipc.ring import RingReader, RingWriter
 from engine.ipc.segments import private_name, unlink
-from engine.parameters import Load, Parameters, control
+from engine.parameters import Load, Parameters, Size, control
 from engine.worker.loop import Worker
 from engine.worker.steering import Steerer
 from tests.support.rig import scene
@@ -140,7 +142,7 @@ class Talk:
     def grant(self, count=2, number=2, **values):
         first = self.ring.head
         for place in range(count):
-            self.ring.write(scene(16, 16, place), 0.0, place)
+            self.ring.write(scene(self.ring.width, 16, place), 0.0, place)
         snapshot = ParameterSnapshot(number=number, values=values)
         self.say(FrameGrant(snapshot=snapshot, count=count, first=first, ring=self.ring.name))
 
@@ -547,3 +549,38 @@ def test_a_pipeline_hears_at_once_that_it_is_asked_to_end_even_within_a_block(mo
         else:
             talk.channel.close()
         assert told.wait(WAIT)
+
+
+def greedy(self, images, parameters):
+    """Has memory for 16 pixels a side of what it is given, or asked for."""
+    width = images[0].shape[1] if images else int(parameters.size.partition("x")[0])
+    self.seen = {"width": width}
+    if width > Counter.room:
+        raise MemoryError
+    yield scene(width, 16)
+
+
+class SizedParameters(CounterParameters):
+    size: Size = size_control()
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_after_memory_ran_out_half_the_size_stays_until_another_is_asked_for(monkeypatch, text):
+    monkeypatch.setattr(Counter, "__call__", greedy)
+    monkeypatch.setattr(Counter, "room", 16, raising=False)
+    order = replace(load(), parameters=target(SizedParameters)) if text else load()
+    with talking(HELLO, order) as talk:
+
+        def block(width):
+            if text:
+                talk.grant(0, takes=0, size=f"{width}x16")
+            else:
+                talk.ring = RingWriter(private_name(id(talk), "in", next(numbers)), width, 16, 16)
+                talk.grant(2, takes=2)
+            return talk.block()[1]["width"]
+
+        numbers = count(2)
+        talk.begins(**({"takes": 0, "size": "16x16"} if text else {"takes": 2}))
+        assert [block(width) for width in (16, 32, 32)] == [16, 16, 16]
+        monkeypatch.setattr(Counter, "room", 64)
+        assert [block(width) for width in (32, 64, 32)] == [16, 64, 32]
