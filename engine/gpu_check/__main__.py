@@ -10,7 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.gpu_check.compare import differences
-from engine.gpu_check.report import FAILED, NOT_RUN, PASSED, Figure, Outcome, Report, ReportError
+from engine.gpu_check.report import (
+    FAILED,
+    NOT_RUN,
+    PASSED,
+    Figure,
+    Outcome,
+    Report,
+    ReportError,
+    damaged,
+)
 from engine.gpu_check.runner import Order, out_of_time, run, unfinished
 from engine.gpu_check.steps import QUICK, STEPS, Step
 from engine.system import by_hand
@@ -97,6 +106,9 @@ def _resumed(path: Path, asked: Report) -> Report:
     machine.
     """
     report = Report.load(path)
+    quick, device = report.asked.get("quick"), report.asked.get("device")
+    if not (isinstance(quick, bool) and isinstance(device, str)):
+        raise damaged(path)
     for name, value in asked.machine.items():
         if (was := report.machine.get(name)) != value:
             raise ReportError(

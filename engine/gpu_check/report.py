@@ -12,6 +12,10 @@ from engine.system.json_values import is_list, is_object
 VERSION = 1  # of the file
 PASSED, FAILED, NOT_RUN = "passed", "failed", "not run"
 RESULTS = (PASSED, FAILED, NOT_RUN)
+KINDS = {
+    "name": str, "value": int | float | str, "unit": str, "most": int | float,
+    "least": int | float, "higher": bool, "beside": str,
+}  # fmt: skip
 
 
 class ReportError(ValueError):
@@ -123,9 +127,15 @@ class Report:
             if not (is_object(asked) and is_object(machine) and is_object(steps)):
                 raise TypeError
             outcomes = {name: _outcome(each) for name, each in steps.items()}
-        except (TypeError, ValueError, KeyError):
-            raise ReportError(f"{path} is damaged; run gpu-check again.") from None
+            json.dumps(told, ensure_ascii=False).encode()  # half a surrogate cannot be shown
+        except (TypeError, ValueError, KeyError, OverflowError, RecursionError):
+            raise damaged(path) from None
         return cls(asked, machine, outcomes)
+
+
+def damaged(path: Path) -> ReportError:
+    """The error for a report whose parts are not what was saved."""
+    return ReportError(f"{path} is damaged; run gpu-check again.")
 
 
 def _told(outcome: Outcome) -> dict[str, Any]:
@@ -142,13 +152,13 @@ def as_json(figure: Figure) -> dict[str, Any]:
 
 
 def figure_of(told: object) -> Figure:
-    """The reverse of `as_json`; TypeError if it is not a figure."""
+    """The reverse of `as_json`; TypeError or OverflowError if it is not a figure."""
     if not is_object(told):
         raise TypeError
-    kinds = {"name": str, "value": int | float | str, "most": int | float, "least": int | float}
-    if any(name in told and not isinstance(told[name], kind) for name, kind in kinds.items()):
+    if any(name in told and not isinstance(told[name], kind) for name, kind in KINDS.items()):
         raise TypeError
-    return Figure(**told)
+    whole = {name: float(part) for name, part in told.items() if type(part) is int}
+    return Figure(**{**told, **whole})
 
 
 def _outcome(told: object) -> Outcome:

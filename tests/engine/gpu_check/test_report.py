@@ -4,11 +4,14 @@ import json
 import math
 import random
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from engine.gpu_check.__main__ import _resumed, _summary
 from engine.gpu_check.compare import change, differences
 from engine.gpu_check.report import (
     FAILED,
@@ -99,7 +102,8 @@ def spoilt(**changes: Any) -> str:
     spoilt(result="well"), spoilt(figures={}), spoilt(seconds="soon"), spoilt(printed=None),
     spoilt(figures=[3]), spoilt(figures=[{"name": "x"}]), spoilt(figures=[{"name": 1, "value": 1}]),
     spoilt(figures=[{"name": "x", "value": 1, "most": "2"}]),
-    spoilt(figures=[{"name": "x", "value": 1, "other": 2}]),
+    spoilt(figures=[{"name": "x", "value": 1, "other": 2}]), spoilt(seconds=10**400),
+    spoilt(figures=[{"name": "x", "value": 1, "beside": ["q"]}]), spoilt(printed=["\ud800"]),
 ])  # fmt: skip
 def test_a_file_that_is_no_report_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "report.json"
@@ -147,3 +151,54 @@ def test_two_reports_are_set_side_by_side() -> None:
         ("  new", "", "1", ""),
         ("b", "missing", NOT_RUN, "differs"),
     ]
+
+
+ODD: list[Any] = [
+    None, True, -1, 0.5, 10**400, -(10**400), 1e308, math.nan, math.inf, "", "q", "\ud800",
+    "[red]", [], ["q"], {}, {"name": "x", "value": 10**400}, {"quick": True, "device": ["cpu"]},
+]  # fmt: skip
+
+
+def spoil(rng: random.Random, whole: Any) -> Any:
+    """The same with odd values at some places."""
+    if rng.random() < 0.06:
+        return rng.choice(ODD)
+    if isinstance(whole, dict):
+        kept = {name: spoil(rng, part) for name, part in whole.items() if rng.random() > 0.03}
+        return kept | (
+            {rng.choice(["q", "unit", "\ud800"]): rng.choice(ODD)} if rng.random() < 0.03 else {}
+        )
+    return [spoil(rng, part) for part in whole] if isinstance(whole, list) else whole
+
+
+def test_any_json_is_read_or_refused(tmp_path: Path) -> None:
+    """What is read can be continued, compared, shown and saved."""
+    rng, path, shown = random.Random(1), tmp_path / "report.json", Console(file=StringIO())
+    figure = {"name": "x", "value": 1, "unit": "ms", "most": 2, "higher": True, "beside": "y"}
+    whole = json.loads(spoilt(figures=[figure], asked={"quick": True, "device": "cpu"}))
+    sound = Report({}, {}, {"a": Outcome(PASSED, figures=[Figure("x", 1, higher=True)])})
+    read, told = 0, list[str]()
+    for _ in range(300):
+        path.write_text(json.dumps(spoil(rng, whole)))
+        try:
+            report = _resumed(path, Report({}, {}))
+        except ReportError as error:
+            told.append(str(error))
+            continue
+        read += 1
+        for pair in ((report, report), (sound, report), (report, sound)):
+            for line in differences(*pair):
+                shown.print(*line, markup=False)
+        _summary(report, shown)
+        report.save(path)
+        Report.load(path)
+    assert min(read, len(told)) > 20
+    assert "\n" not in "".join(told)
+
+
+@pytest.mark.parametrize("asked", [{}, {"quick": True}, {"quick": "yes", "device": "cpu"}])
+def test_a_report_that_does_not_say_what_was_asked_is_not_continued(tmp_path, asked) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(spoilt(asked=asked))
+    with pytest.raises(ReportError, match="is damaged; run gpu-check again"):
+        _resumed(path, Report({}, {}))
