@@ -96,7 +96,7 @@ def test_a_driver_that_fails_is_no_machine_without_a_card(monkeypatch, tmp_path,
     monkeypatch.setattr(pynvml, "nvmlInit", crash)
     values, problems = said(Settings(folder=tmp_path, gpu=number))
     assert values["NVIDIA GPU"] == "unknown: its driver fails (access violation)"
-    assert values["torch runs on"] == "nothing"
+    assert values["torch runs on"] == "no GPU of this machine"
     assert values["pipelines"] == "stylize, passthrough"
     assert problems == [
         "The generating pipelines cannot run on the NVIDIA GPU: its driver fails (access "
@@ -110,7 +110,7 @@ def test_a_variable_that_names_no_card_here_is_a_problem(monkeypatch, tmp_path):
     MACHINES["T4"].plant(monkeypatch)
     monkeypatch.setenv(devices.VISIBLE, "1")
     values, problems = said(Settings(folder=tmp_path))
-    assert values["torch runs on"] == "nothing"
+    assert values["torch runs on"] == "no GPU of this machine"
     assert problems == [
         "The generating pipelines cannot run on the GPU of CUDA_VISIBLE_DEVICES=1: this machine "
         "has 0 (Tesla T4); set CUDA_VISIBLE_DEVICES to 0, or start with `--device cpu`."
