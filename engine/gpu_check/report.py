@@ -157,8 +157,10 @@ def figure_of(told: object) -> Figure:
         raise TypeError
     if any(name in told and not isinstance(told[name], kind) for name, kind in KINDS.items()):
         raise TypeError
-    whole = {name: float(part) for name, part in told.items() if type(part) is int}
-    return Figure(**{**told, **whole})
+    parts: dict[str, Any] = {
+        name: float(part) if type(part) is int else part for name, part in told.items()
+    }
+    return Figure(**parts)
 
 
 def _outcome(told: object) -> Outcome:
