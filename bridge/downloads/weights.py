@@ -154,7 +154,8 @@ class Weights:
         wanted = tuple(row.needs(load).values())
         if not wanted:
             return None
-        look = partial(lack, self.library, row.id, wanted)
+        demo = "weights" in row.load.model_fields
+        look = partial(lack, self.library, row.id, wanted, demo=demo)
         try:
             return self._disk.ask((row.id, wanted), look, PATIENCE)
         except SlowError as error:

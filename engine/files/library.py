@@ -344,7 +344,8 @@ def _candidates(folder: Path, artifact: Artifact) -> Iterator[Path]:
 @dataclass(frozen=True, slots=True)
 class MissingFiles:
     """The files that a pipeline is missing, and the free space for them in bytes. `unfit`
-    says why those that exist cannot be used. `command` downloads them.
+    says why those that exist cannot be used. `command` downloads them. `demo` says whether it can
+    be loaded without them, with weights=demo.
     """
 
     pipeline: str
@@ -354,6 +355,7 @@ class MissingFiles:
     command: str
     partly: tuple[str, ...] = ()
     away: str = ""
+    demo: bool = True
 
     def __str__(self) -> str:
         gone = [file for file in self.files if self.away or file not in self.unfit]
@@ -366,21 +368,24 @@ class MissingFiles:
             f"{f' of about {size_text(size)}' if size else ''}"
         )
         if self.away:
-            return f"{lacks}: {names}. {self.away} Or use weights=demo."
+            told = f"{lacks}: {names}. {self.away}"
+            return f"{told} Or use weights=demo." if self.demo else told
         if gone:
             lacks = f"{lacks}{room}: {names}."
         else:
             lacks = f"{self.pipeline} has {counted(len(self.files), 'file')} it cannot use{room}."
         return (
             f"{lacks}{beside} Get {'it' if len(self.files) == 1 else 'them'} with "
-            f"`{self.command}`, the button on the page or /bridge/download {self.pipeline}; or "
-            "use weights=demo."
+            f"`{self.command}`, the button on the page or /bridge/download {self.pipeline}"
+            f"{'; or use weights=demo' if self.demo else ''}."
         )
 
 
-def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> MissingFiles | None:
+def lack(
+    library: Library, pipeline: str, artifacts: Iterable[Artifact], *, demo: bool = True
+) -> MissingFiles | None:
     """The missing files of a pipeline, or None. `away` is set if the drive of the models folder is
-    missing.
+    missing; `demo` as in `MissingFiles`.
     """
     gone = tuple(library.missing(artifacts))
     if not gone:
@@ -391,5 +396,5 @@ def lack(library: Library, pipeline: str, artifacts: Iterable[Artifact]) -> Miss
     ]
     free = drives.free(library.models)
     return MissingFiles(
-        pipeline, gone, free, unfit, library.command(pipeline), tuple(partly), library.away
+        pipeline, gone, free, unfit, library.command(pipeline), tuple(partly), library.away, demo
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from bridge.downloads.weights import MissingWeights, Weights
+from engine.catalog.artifacts import Artifact
+from engine.catalog.controls import CausalLoad
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.files.library import Library
 from tests.bridge.downloads.files import NEEDY, NET, ROWS, put
@@ -126,6 +128,17 @@ def test_a_package_that_cannot_be_imported_counts_as_missing(
         rig.running("brushed")
         assert rig.session.status().error == ""
         stop()
+
+
+def test_only_a_pipeline_with_demo_weights_advises_them(tmp_path: Path) -> None:
+    file = Artifact("authors/model", "net.pt")
+    own = replace(PLAIN, id="own", needs=lambda load: {"network": file})
+    demo = replace(own, load=CausalLoad)
+    weights = Weights(Catalog((own,)), Library(tmp_path), lambda row: row.load())
+    told, with_demo = (str(weights.lack(row, row.load())) for row in (own, demo))
+    assert told.startswith("own is missing 1 file")
+    assert told.endswith("or /bridge/download own.")
+    assert with_demo.endswith("or /bridge/download own; or use weights=demo.")
 
 
 @pytest.mark.parametrize("gone", ["version.py", "__init__.py"])
