@@ -271,7 +271,7 @@ def _check_choices(row: PipelineRow, plug_in: str, known: Iterable[Declared]) ->
 def _check_needs(row: PipelineRow) -> None:
     """TypeError if its weights cannot be listed for a default load."""
     try:
-        needs = dict(row.needs(row.load()))
+        needs: dict[str, object] = dict(row.needs(row.load()))
     except Exception as error:  # of a plug-in
         raise TypeError(f"Its `needs` raises {type(error).__name__}: {error}") from error
     if not all(isinstance(one, files.Artifact) for one in needs.values()):
