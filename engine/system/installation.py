@@ -73,7 +73,8 @@ def _origin() -> tuple[str, Path | None]:
     parts = urlsplit(url)
     if parts.scheme != "file":
         return url, None
-    from urllib.request import url2pathname  # brings ssl, which no start should wait for
+    # Imported here, as it brings ssl; its home on Windows is deprecated, not itself.
+    from urllib.request import url2pathname  # pyright: ignore[reportDeprecated]
 
     folder = Path(url2pathname(parts.path))  # pyright: ignore[reportDeprecated]  # its home on Windows is, not itself
     return ("", folder) if folder.is_dir() else (url, None)
