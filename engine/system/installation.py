@@ -74,7 +74,7 @@ def _origin() -> tuple[str, Path | None]:
     if parts.scheme != "file":
         return url, None
     # Imported here, as it brings ssl; its home on Windows is deprecated, not itself.
-    from urllib.request import url2pathname  # pyright: ignore[reportDeprecated]
+    from urllib.request import url2pathname  # pyright: ignore[reportDeprecated]  # see above
 
     folder = Path(url2pathname(parts.path))  # pyright: ignore[reportDeprecated]  # its home on Windows is, not itself
     return ("", folder) if folder.is_dir() else (url, None)
