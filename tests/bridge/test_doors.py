@@ -728,7 +728,7 @@ def test_a_running_bridge_takes_what_people_type_and_says_what_holds(tmp_path):
 def test_a_choice_that_needs_a_gpu_is_refused_where_there_is_none(tmp_path, monkeypatch):
     monkeypatch.setattr("bridge.state.store.find_spec", lambda name: True)
     cards: list[Gpu] = []
-    monkeypatch.setattr("engine.system.devices.gpus", lambda: cards)
+    monkeypatch.setattr("engine.system.devices.gpus", lambda patience=None: cards)
     settings = Settings(folder=tmp_path, source="demo:", sink="null:")
     session = Session(settings, Catalog())
     for value in ("compiled", "graphs"):
@@ -749,7 +749,7 @@ def test_a_choice_of_another_machine_in_the_journal_is_set_aside_with_a_sentence
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr("bridge.state.store.find_spec", lambda name: None)
-    monkeypatch.setattr("engine.system.devices.gpus", list)
+    monkeypatch.setattr("engine.system.devices.gpus", lambda patience=None: [])
     settings = Settings(folder=tmp_path, source="demo:", sink="null:")
     kept = {"passes": "graphs", "attention": "flex", "vae": "tae"}
     journal = {"values": kept, "pipeline": "longlive", "source": "demo:", "ended": True}
