@@ -37,6 +37,7 @@ class Awaited:
         self._switch = switch
         self._until_then = ""
         self._bad: Replaced | None = None  # of existing files that cannot be used
+        self._tried: tuple[PipelineRow, object] | None = None  # loaded last, with this stamp
         self._ended = threading.Event()
         self._news = threading.Event()
         self._thread = threading.Thread(target=self._run, name="awaited files", daemon=True)
@@ -48,7 +49,9 @@ class Awaited:
         """Wait for the missing files of `row`, or for those that are `bad` to be replaced; `why`
         says which. `instead` is shown until then.
         """
-        self._bad = Replaced() if bad else None
+        tried = self._tried
+        known = (tried[1],) if tried and tried[0] is row else ()
+        self._bad = Replaced(*known) if bad else None
         then = f"{instead.id} is shown" if instead else ""
         self._until_then = f" Until then {then}." if then else ""
         if bad:
@@ -85,7 +88,9 @@ class Awaited:
         load = self._load_of(row)
         lack = self._weights.lack(row, load)
         if lack is None:
-            if bad is None or bad.since(self._weights.stamps(row, load)):
+            stamp = self._weights.stamps(row, load)
+            if bad is None or bad.since(stamp):
+                self._tried = row, stamp
                 self._switch(row.id)
         elif self.told:  # the disk has answered now
             self.told = f"{lack}{self._until_then}"

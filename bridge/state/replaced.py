@@ -6,8 +6,11 @@ UNSEEN = object()
 class Replaced:
     """Created when the files were found unusable, and polled by one thread."""
 
-    def __init__(self) -> None:
-        self._first: object = UNSEEN
+    def __init__(self, tried: object = UNSEEN) -> None:
+        """`tried` is their stamp when they were tried, if it is known: else a file that is replaced
+        before the first poll is not noticed.
+        """
+        self._first = tried
         self._last: object = None
 
     def since(self, stamp: object) -> bool:
