@@ -15,6 +15,8 @@ def before_call(context, case, **kwargs):
         return
     if body.get("weights") == "demo":
         body["weights"] = "real"
+    if body.get("passes") in ("graphs", "compiled"):  # refused where there is no GPU
+        body["passes"] = "plain"
     if isinstance(levels := body.get("denoising_steps"), list) and len(levels) > 1:
         body["denoising_steps"] = ["none"]  # it is taken where it falls, which no document can say
     if isinstance(size := body.get("size"), str) and re.fullmatch(SIZE, size):

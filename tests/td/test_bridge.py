@@ -895,7 +895,8 @@ def test_looks_are_saved_recalled_and_followed_by_the_next(patch, desk):
             patch.par.Look = name
             patch.td.press(patch.comp, "Savelook")
         assert patch.comp.Looks() == patch.par.Look.menuNames == ["opening", "2"]
-        patch.until(lambda: value(desk, "vace_scale") == 1.5)
+        patch.until(lambda: value(desk, "vace_scale") == 1.5 and value(desk, "prompt") == "2")
+        patch.until(lambda: not desk.store.untold)
         numbers = []
         desk.store.listen(lambda change: numbers.append(dict(change.changed)))
         patch.comp.RecallLook("opening")

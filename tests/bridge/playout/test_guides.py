@@ -192,7 +192,7 @@ def test_they_are_changed_while_it_runs_and_kept(tmp_path):
     with running_session(tmp_path, CATALOG, name="Kept", **SIZE) as rig:
         session, stop = rig.session, rig.steady_input()
         rig.running("stripes")
-        assert {each.control for each in seen(rig, 6)} == {NOTHING}
+        rig.until(lambda: {each.control for each in seen(rig, 6)} == {NOTHING})  # no card any more
         one, two = [], []
         with shm(name_of(first), 20, sent=one), shm(name_of(second), 20, sent=two):
             session.set_source(first, "control")
