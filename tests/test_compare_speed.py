@@ -67,6 +67,7 @@ def test_the_receiver_follows_a_sender_that_begins_again(writer):
     again.close()
 
 
+@pytest.mark.slow
 def test_through_the_least_relay_every_frame_arrives_bit_by_bit():
     given, shown = f"{NAME}-in", f"{NAME}-out"
     between = threading.Thread(target=relay, args=(given, shown))

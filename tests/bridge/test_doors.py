@@ -299,6 +299,7 @@ def test_a_number_means_the_same_with_a_point_or_a_comma_and_its_unit(number, po
     assert spec.check(written.replace(".", point) + unit) == float(written)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30))
 def test_any_text_is_a_number_in_range_or_a_sentence(text):
     for spec in describe(CausalParameters):

@@ -92,6 +92,7 @@ CATALOG = Catalog((*(shown(row) for row in ("longlive", "krea-realtime-video")),
                    *(row for row in BUILT_IN if row.spec is None)))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused_at_every_door_before_anything_loads(tmp_path, comfy):
     lora_file(comfy / "small.safetensors", 1536)
     lora_file(comfy / "large.safetensors", 5120)

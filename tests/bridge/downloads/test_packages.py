@@ -80,6 +80,7 @@ def test_the_generating_pipelines_say_what_they_import() -> None:
         assert bool(row.extra) == bool(row.packages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "why"),
     rest_slow(

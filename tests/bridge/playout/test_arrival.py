@@ -230,6 +230,7 @@ def test_a_message_that_never_comes_delays_a_picture_by_a_quarter_second(tmp_pat
         stop()
 
 
+@pytest.mark.slow
 def test_a_still_input_is_sent_rarely_and_the_next_picture_at_once(tmp_path):
     with running_session(tmp_path, on_arrival=True, pipeline="passthrough") as rig:
         rig.put(scene(64, 48, 1))
@@ -253,6 +254,7 @@ def test_a_card_that_says_something_else_is_a_new_frame(monkeypatch):
     assert {frame.index for _, frame in second} == {first[0][1].index + 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keeps", rest_slow([True, False]))
 def test_a_slow_sink_is_told_in_the_longest_gap_and_a_rare_picture_is_not(tmp_path, keeps):
     with running_session(tmp_path, on_arrival=True, pipeline="passthrough") as rig:
@@ -354,6 +356,7 @@ def test_a_sink_that_needs_a_beat_gets_held_frames_at_the_rate(tmp_path):
         assert rig.session.counters.output_rate.value > 6, "not four a second"
 
 
+@pytest.mark.slow
 def test_a_faster_input_is_sent_at_the_output_rate_by_a_whole_session(tmp_path):
     chosen = {"pipeline": "passthrough", "output_fps": 10}
     with running_session(tmp_path, on_arrival=True, **chosen) as rig:

@@ -158,6 +158,7 @@ def test_a_film_that_went_and_is_back_leaves_no_error(tmp_path, monkeypatch):
         rig.until(lambda: rig.session.status().input == "live")
 
 
+@pytest.mark.slow
 def test_a_source_that_is_refused_after_the_start_is_tried_again(tmp_path, place):
     place.keep("open")
     with running_session(tmp_path, source="balky:place", pipeline="passthrough") as rig:

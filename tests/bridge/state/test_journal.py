@@ -281,6 +281,7 @@ def test_a_second_bridge_of_the_name_keeps_its_hands_off(tmp_path):
     third.end()
 
 
+@pytest.mark.slow
 def test_a_kept_source_that_is_away_is_waited_for_and_never_forgotten(tmp_path):
     film = tmp_path / "film.png"
     kept = {"pipeline": "painter", "source": f"file:{film}", "values": {"frames": 2}}

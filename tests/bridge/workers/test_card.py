@@ -154,6 +154,7 @@ def test_the_asked_pipeline_waits_for_a_torch_that_uses_the_card(monkeypatch, tm
         stop()
 
 
+@pytest.mark.slow
 def test_a_live_switch_is_refused_and_the_old_one_stays(monkeypatch, tmp_path):
     WRONG.plant(monkeypatch)
     catalog = Catalog((*BUILT_IN, NEEDS_TORCH))

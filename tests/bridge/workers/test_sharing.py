@@ -207,6 +207,7 @@ def test_what_workers_take_of_the_gpu_is_not_counted_against_the_one_in_their_pl
     assert not machine.fit_beside(row, load, "832x480").fits
 
 
+@pytest.mark.slow
 def test_workers_start_on_the_machine_and_failed_starts_open_the_breaker(tmp_path):
     machines: list[StagedMachine] = []
 
