@@ -88,7 +88,7 @@ def run_bridge(
         osc.start()
         http.start()
         if ahead:
-            ahead.let_go()  # the host starts a worker at once, or the next one much later
+            ahead.close()  # the host starts a worker at once, or the next one much later
         settled()
         with Faults().survived("The start message cannot be printed"):
             _greet(console, session, http.port, token)

@@ -6,10 +6,10 @@ import the session: so the first worker's process is started first.
 
 import subprocess
 import sys
-from types import TracebackType
 
 from bridge.system.processes import kill_with_parent, speaking_utf8
 from engine.system import devices
+from engine.system.closing import Closing
 
 WORKER = "engine.worker"  # the module that a worker's process runs
 # Ctrl-C reaches every process of a console; the worker ends only on our request.
@@ -34,7 +34,7 @@ def launch(gpu: int | None, *, cpu: bool) -> "subprocess.Popen[bytes]":
     return process
 
 
-class Ahead:
+class Ahead(Closing):
     """The process of the first worker, until it is taken. A context manager: what nobody has taken
     ends with it.
     """
@@ -54,22 +54,11 @@ class Ahead:
             return None
         return process
 
-    def let_go(self) -> None:
+    def close(self) -> None:
         """End what nobody has taken."""
         process, self._process = self._process, None
         if process:
             _end(process)
-
-    def __enter__(self) -> "Ahead":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.let_go()
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -228,7 +228,7 @@ class Runs:
         try:
             with self._ladder.watched():
                 self._prepare(run, run.missing(controls))
-        except Exception as error:
+        except Exception as error:  # memory may run out in any way; the rest goes up
             if not short_of_memory(error):
                 raise
             self.current = None  # a new one needs less: it has nothing of what came before
