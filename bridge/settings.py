@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from annotated_types import Ge, Le
 from pydantic import (
     AfterValidator,
+    BaseModel,
+    ConfigDict,
     Field,
     PrivateAttr,
     ValidationInfo,
@@ -21,7 +23,6 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bridge.system.paths import bare, bridge_name, meant, path_of, place
 from engine import sizes
@@ -105,12 +106,10 @@ GROUPS = {
 }
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every field is a flag of `spout-bridge run` and a variable SPOUT_BRIDGE_<FIELD>."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, validate_default=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     source: Uri = Field(
         default="",
@@ -167,7 +166,7 @@ class Settings(BaseSettings):
     models: Path | None = Field(
         default=None, description="folder of the weights; by default models in --folder"
     )
-    more_models: Annotated[tuple[Path, ...], NoDecode] = Field(
+    more_models: tuple[Path, ...] = Field(
         default=(),
         description="more folders with weights, such as those of ComfyUI or on another disk",
     )
@@ -183,15 +182,15 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="port for HTTP (TCP) and OSC (UDP)")
     lan: bool = Field(default=False, description="open the page to the network, with a new token")
     token: str = Field(default="", description="secret required for HTTP from other machines")
-    allow_host: Annotated[tuple[str, ...], NoDecode] = Field(
+    allow_host: tuple[str, ...] = Field(
         default=(), description="more host names that browsers may use for this machine"
     )
-    osc_feedback: Annotated[tuple[str, ...], NoDecode] = Field(
+    osc_feedback: tuple[str, ...] = Field(
         default=("127.0.0.1:9000",),
         description="HOST:PORT,… to send OSC feedback to, or none",
     )
     osc_lan: bool = Field(default=False, description="open OSC to the addresses of --osc-allow")
-    osc_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+    osc_allow: tuple[str, ...] = Field(
         default=(), description="addresses or networks that may send OSC"
     )
     osc_timetags: bool = Field(
@@ -239,7 +238,7 @@ class Settings(BaseSettings):
 
     def __init__(self, **given: Any) -> None:
         """`given` are the flags; the environment supplies the rest."""
-        super().__init__(**given)
+        super().__init__(**{**_from_environment(), **given})
         self._flags = frozenset(given)
 
     def said(self, name: str) -> str:
@@ -326,6 +325,13 @@ class Settings(BaseSettings):
     def assets(self) -> Path:
         """The folder of reference images."""
         return self.folder / "assets"
+
+
+def _from_environment() -> dict[str, str]:
+    """Settings in the environment, as text, their names in any case."""
+    given = {name.upper(): text for name, text in os.environ.items()}
+    names = {name: f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    return {name: given[variable] for name, variable in names.items() if variable in given}
 
 
 def _plain(name: str, text: str) -> str:

@@ -378,6 +378,16 @@ def test_a_number_of_a_setting_is_taken_as_it_is_typed(monkeypatch, field, given
     assert getattr(Settings(), field) == kept
 
 
+def test_a_flag_wins_over_a_variable_whose_name_may_be_typed_in_any_case(monkeypatch):
+    monkeypatch.setenv("spout_bridge_Fit", "stretch")
+    monkeypatch.setenv("SPOUT_BRIDGE_OSC_ALLOW", "10.0.0.0/8, 192.168.1.20")
+    assert (Settings().fit, Settings(fit="cover").fit) == ("stretch", "cover")
+    assert Settings().osc_allow == ("10.0.0.0/8", "192.168.1.20")
+    monkeypatch.setenv("spout_bridge_Fit", "")
+    with pytest.raises(ValueError, match="fit"):
+        Settings()
+
+
 @pytest.mark.slow
 def test_a_running_bridge_tells_once_what_in_the_environment_is_not_read(tmp_path):
     env = {**os.environ, "SPOUT_BRIDGE_PIPLINE": "longlive", "SPOUT_BRIDGE_PIPELINE": "passthrough"}
