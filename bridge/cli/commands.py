@@ -14,8 +14,6 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 from rich.console import Console
-from rich.logging import RichHandler
-from rich.table import Table
 
 from bridge.cli.arguments import parser_of
 from bridge.cli.completion import script
@@ -56,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_refused(console, str(error), error.status))
     # Colours on a console; plain lines for a file or another program.
     if console.is_terminal:
+        from rich.logging import RichHandler
+
         handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
     else:
         handler = logging.StreamHandler()
@@ -202,6 +202,8 @@ def _assignments(texts: Sequence[str], flag: str = "--set", kind: str = "VALUE")
 
 
 def _list(options: argparse.Namespace, console: Console) -> None:
+    from rich.table import Table
+
     from bridge.cli.tables import markdown
 
     everything = [name for name in LISTS if not (options.markdown and name in OF_THE_MACHINE)]
