@@ -17,11 +17,16 @@ __all__ = [
     "STOP_WORDS", "WORDS", "Colour", "Look", "Modifier", "folded",
 ]  # fmt: skip
 
+ACCENTS = re.compile("[\u0300-\u036f]")  # apart from their letters
+LETTERS = re.compile(r"[^\W_]+")
+
 
 def folded(text: str) -> str:
     """A text for comparison: lower case, no accents, one space between words, kana kept."""
-    plain = re.sub("[\u0300-\u036f]", "", normalize("NFKD", text.casefold()))
-    return " ".join(re.findall(r"[^\W_]+", normalize("NFC", plain)))
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = normalize("NFC", ACCENTS.sub("", normalize("NFKD", plain)))
+    return " ".join(LETTERS.findall(plain))
 
 
 _looks = parsed(nature.LOOKS, culture.LOOKS, things.LOOKS)
@@ -51,7 +56,7 @@ SPELLED = {
     if _plain[name] not in SAME and _plain[name] != name
 }
 # All German words, even those read as English first, for compounds.
-GERMAN = {folded(name): same for name, same in _languages["german"].items()}
+GERMAN = {_plain[name]: same for name, same in _languages["german"].items()}
 # Languages in which adjectives follow their noun.
-ROMANCE = {folded(name) for key in ("french", "spanish") for name in _languages[key]} - {*GERMAN}
+ROMANCE = {_plain[name] for key in ("french", "spanish") for name in _languages[key]} - {*GERMAN}
 WORDS = tuple(dict.fromkeys([*COLOURS, *MODIFIERS, *_looks, *_forms, *_foreign]))
