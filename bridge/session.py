@@ -200,6 +200,10 @@ class Session:
         self._journal.open()
         self._keep()
 
+    def wait_for_frame(self, seconds: float) -> bool:
+        """Wait until the sink has the first frame; False if it has none by then."""
+        return self._sending.begun.wait(seconds)
+
     def let_go(self) -> None:
         """Release the journal: this run does not start."""
         self._journal.end()

@@ -50,6 +50,7 @@ TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # long enough, and unescaped in 
 TAKING = 10.0  # seconds to read and store an image given by its path
 BEAT = 0.5  # seconds between two checks; no longer: Windows handles Ctrl-C between two waits only
 PORT_AGAIN = 5.0  # seconds to retry the ports of a crashed bridge
+FIRST = 0.3  # seconds that the web server waits for the first frame
 TELL = 5.0  # seconds between lines if not on a terminal
 
 
@@ -86,6 +87,7 @@ def run_bridge(
         start(session, values)
         running.push(partial(_stop, session))
         osc.start()
+        session.wait_for_frame(FIRST)  # importing the web server slows every other thread down
         http.start()
         if ahead:
             ahead.close()  # the host starts a worker at once, or the next one much later

@@ -1,5 +1,6 @@
 """The sending end of the frame path."""
 
+import threading
 from collections.abc import Callable
 from time import perf_counter
 
@@ -19,6 +20,7 @@ class Sending(Endpoint[Sink]):
         self, uri: str, open_: Callable[[str], Sink], counters: Counters, outbox: Outbox
     ) -> None:
         super().__init__("send", uri, open_)
+        self.begun = threading.Event()  # the sink has a frame
         self._counters = counters
         self._outbox = outbox
         self._sent_at = 0.0
@@ -34,6 +36,7 @@ class Sending(Endpoint[Sink]):
             return
         for frame in self._outbox.fetch():
             transport.send(frame)
+            self.begun.set()
             self.error, self._well_at = "", perf_counter()
             self._measure(frame)
 

@@ -31,6 +31,21 @@ def test_what_the_card_does_not_need_is_imported_later():
     assert not LATER & set(done.stdout.split())
 
 
+@pytest.mark.slow
+def test_the_sink_has_a_frame_before_the_web_server_is_imported(tmp_path, monkeypatch):
+    def noted(server):
+        seen.append(server._desk.wait_for_frame(0))
+        stop.set()
+
+    seen, stop = [], threading.Event()
+    monkeypatch.setattr(run, "stop_event", lambda: stop)
+    monkeypatch.setattr(run, "FIRST", 60)
+    monkeypatch.setattr(run.HttpServer, "start", noted)
+    ends = ["--source", "pattern:", "--sink", "null:", "--port", "0", "--osc-feedback", "none"]
+    main(["run", "--folder", str(tmp_path), "--pipeline", "passthrough", *ends])
+    assert seen == [True]
+
+
 def workers(process) -> list[psutil.Process]:
     found = psutil.Process(process.pid).children(recursive=True)
     return [each for each in found if WORKER in each.cmdline()]
