@@ -25,6 +25,7 @@ from bridge.system.endings import stop_event
 from bridge.system.garbage import not_yet
 from bridge.system.paths import meant, place, typed
 from bridge.system.processes import speaking_utf8
+from engine.catalog.ids import PASSTHROUGH
 from engine.system import drives, loading
 from engine.system.installation import pip, with_extra
 
@@ -180,7 +181,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     from bridge.workers.launch import Ahead
 
     with not_yet(), Ahead() as ahead:
-        if settings.engine == "process":
+        if settings.engine == "process" and settings.pipeline != PASSTHROUGH:
             with suppress(OSError):  # the session tries again, and reports it
                 ahead.start(settings.gpu, cpu=settings.device == "cpu")
         from bridge.cli.run import run_bridge  # takes as long to import as the worker

@@ -39,6 +39,7 @@ from bridge.system.windows import awake
 from bridge.transports import TransportError, check_sink, check_source
 from bridge.workers.launch import Ahead
 from bridge.workers.machine import LocalMachine
+from engine.catalog.ids import PASSTHROUGH
 from engine.ipc.ring import sweep
 from engine.ipc.segments import RingError
 from engine.system.waking import wake_in_time
@@ -102,7 +103,7 @@ def view(uri: str, port: int, console: Console) -> None:
     # a virus scanner may hold its files; closing must not fail
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         settings = Settings(
-            source=uri, sink="null:", pipeline="passthrough", port=port, osc_feedback=(),
+            source=uri, sink="null:", pipeline=PASSTHROUGH, port=port, osc_feedback=(),
             folder=Path(folder), name="View", output_size="640x360", fit="contain",
         )  # fmt: skip
         run_bridge(settings, {}, console)

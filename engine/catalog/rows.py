@@ -28,6 +28,7 @@ from engine.catalog.controls import (
     StylizeLoad,
     StylizeParameters,
 )
+from engine.catalog.ids import PASSTHROUGH
 from engine.catalog.lexicon import WORDS
 from engine.catalog.specs import (
     KREA,
@@ -128,7 +129,7 @@ BUILT_IN = (
         pixel_bytes=500,  # measured from 256x256 to 1280x720
     ),
     PipelineRow(
-        id="passthrough",
+        id=PASSTHROUGH,
         title="Passthrough: every frame unchanged, for testing the signal path",
         target="engine.passthrough:Passthrough",
         load=PassthroughLoad,

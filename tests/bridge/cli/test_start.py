@@ -143,6 +143,12 @@ def test_a_start_that_fails_leaves_no_worker(more, status, started, tmp_path, mo
     assert all(process.poll() is not None for process in started)
 
 
+def test_passthrough_which_needs_no_worker_starts_none(started, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SPOUT_BRIDGE_FOLDER", str(tmp_path))
+    refused_here(monkeypatch, capsys, "run", "--pipeline", "passthrough", "--sink", "camera:0")
+    assert started == []
+
+
 def test_a_wrong_flag_starts_none(started, monkeypatch, capsys):
     for wrong in ("--fps", "many"), ("--nonsense", "1"), ("--gpu", "first"):
         code, _ = refused_here(monkeypatch, capsys, "run", *wrong)
