@@ -19,7 +19,7 @@ import onnxruntime
 from engine.pipeline import Image
 from engine.stylize.cores import SpareCores
 from engine.stylize.references import fitted
-from engine.stylize.weights import GRAPH, Array, model_path
+from engine.stylize.weights import ENCODER, GRAPH, Array
 from engine.system.errands import Errands
 from engine.system.installation import with_extra
 
@@ -47,10 +47,10 @@ class Generator(Protocol):
 
 
 class Encoder:
-    """Reference image to style vector, with the package's int8 network (about 20 ms)."""
+    """Reference image to style vector, by an int8 network (about 20 ms)."""
 
     def __init__(self) -> None:
-        self._session = session_of(model_path("arbitrary_predict.onnx"))
+        self._session = session_of(ENCODER)
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, image: Image) -> Array:

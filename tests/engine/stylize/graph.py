@@ -11,20 +11,25 @@ are full and little is moved:
   convolution before it useless; the scales and shifts of all norms are one product.
 
 Padding reflects at the edge exactly as in the original. Every result is within 1 of 255 of it.
+
+The encoder's layers are joined with their rounding, as onnxruntime does each time that it loads the
+original: so it loads in half the time, and computes the same.
 """
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from engine.bench.stylize import CHANNELS, CONVOLUTIONS, LAYERS
-from engine.stylize.weights import FOLDER, GRAPH, NORMS, PLACES, Array
-from tests.engine.stylize.wheel import convolutions
+from engine.stylize.weights import ENCODER, FOLDER, GRAPH, NORMS, PLACES, Array
+from tests.engine.stylize.wheel import convolutions, model_path
 
 END = np.iinfo(np.int64).max
 BESIDE = (0, 0, 1, 1, 0, 0, 1, 1)  # one pixel around the image, as ONNX counts: starts, then ends
@@ -296,11 +301,29 @@ def convolutions_alone(channels: int, layers: int) -> bytes:
     return _checked(graph)
 
 
+def encoder() -> bytes:
+    """The package's encoder with its layers joined, in operations of ONNX alone."""
+    options = onnxruntime.SessionOptions()
+    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED  # no further: for any processor
+    options.graph_optimization_level, options.log_severity_level = level, 3
+    with TemporaryDirectory() as folder:
+        path = options.optimized_model_filepath = str(Path(folder) / "encoder.onnx")
+        original = str(model_path("arbitrary_predict.onnx"))
+        onnxruntime.InferenceSession(original, options, providers=["CPUExecutionProvider"])
+        model = onnx.load(path)
+    used = [each for each in model.opset_import if not each.domain]
+    del model.opset_import[:]
+    model.opset_import.extend(used)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
 def files() -> dict[Path, bytes]:
     """What is shipped, by path."""
     found, epsilon = network_weights()
     graph = network(found, epsilon)
     return {
+        ENCODER: encoder(),
         GRAPH: graph,
         PLACES: places(graph, found, epsilon).encode(),
         CONVOLUTIONS: convolutions_alone(CHANNELS, LAYERS),

