@@ -101,6 +101,8 @@ class Feeder:
         self._guided_at = perf_counter()  # up to when guides without frames were granted
         self._cap = Cap()
         self._stopped = threading.Event()
+        self._open = threading.Event()  # blocks may begin
+        self._open.set()
         self._steered = 0  # the snapshot granted last
         self._held: tuple[int, int] | None = None  # size of the last block fed
         threading.Thread(target=self._run, name="feeder", daemon=True).start()
@@ -109,6 +111,14 @@ class Feeder:
         """Stop feeding."""
         self._stopped.set()
 
+    def hold(self) -> None:
+        """Begin no further block until `release`: none if called with its worker's news of one."""
+        self._open.clear()
+
+    def release(self) -> None:
+        """Begin blocks again."""
+        self._open.set()
+
     def _run(self) -> None:
         repeat(self._feed, self._stopped, self._failed, RETRY)
 
@@ -116,7 +126,7 @@ class Feeder:
         self.trouble = explained(error, RingError, ValueError)
 
     def _feed(self) -> None:
-        if not self._link.requests.wait(1, 0.2):
+        if not self._open.wait(0.2) or not self._link.requests.wait(1, 0.2):
             return
         (request,) = self._link.requests.take(1)
         try:
@@ -131,6 +141,7 @@ class Feeder:
             guides = request.guides
             count = 0 if link.row.text and not self._has_input() else request.count
             may = self._may_begin() and (self._room() if count == 0 else self._pictures(count))
+            may = may and self._open.is_set()
         if link.swap_waits and not self._stopped.is_set():
             link.grant_swap()
         elif isinstance(request, PipelineReady):
@@ -138,6 +149,8 @@ class Feeder:
         elif may:
             frames = link.inbox.take(count)
             self._grant(frames, self._beside(frames, guides))
+        else:  # the worker still waits for it
+            link.requests.put(request)
 
     def _beside(self, frames: list[Frame], count: int) -> Guided:
         """Guides of a block: those received with its frames, or without frames `count` spread over
@@ -177,10 +190,15 @@ class Feeder:
         block = self._link.block
         return self._cap.due(block.frames if block.made else 0, self._max_fps())
 
+    @property
+    def _interrupted(self) -> bool:
+        """Whether a block that waits for its time, frames or room must not begin."""
+        return self._stopped.is_set() or self._link.swap_waits or not self._open.is_set()
+
     def _may_begin(self) -> bool:
         """Wait until a block stays within the wanted frame rate."""
         while (wait := self._due() - perf_counter()) > 0:
-            if self._stopped.is_set() or self._link.swap_waits:
+            if self._interrupted:
                 return False
             sleep(min(wait, GLANCE))
         return True
@@ -189,7 +207,7 @@ class Feeder:
         """Wait until few enough frames wait to be shown."""
         block = self._link.block
         while self._link.waiting > room(block.frames, block.seconds, self._output_fps):
-            if self._stopped.is_set() or self._link.swap_waits:
+            if self._interrupted:
                 return False
             sleep(GLANCE)
         return not self._stopped.is_set()
@@ -198,7 +216,7 @@ class Feeder:
         """Wait until the block's frames are available, or the available ones must do."""
         inbox = self._link.inbox
         asked = perf_counter()
-        while not (self._stopped.is_set() or self._link.swap_waits):
+        while not self._interrupted:
             if inbox.wait(count, 0.02) >= count:
                 return True
             if inbox.newest is None:

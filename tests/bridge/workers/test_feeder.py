@@ -30,7 +30,7 @@ def fed(row=PAINTER, *, has_input=True, most=0.0):
     most = [most]
     with played(row, prompt="old", vace_scale=0.0) as worker:
         worker.most = most
-        feeder = Feeder(
+        feeder = worker.feeder = Feeder(
             worker.client, lambda: "64x48", "cover", lambda: 30.0, lambda: has_input,
             lambda: most[0],
         )  # fmt: skip
@@ -226,3 +226,22 @@ def test_values_that_were_set_together_are_granted_together():
             seen.add(values["prompt"])
         stop.set()
         thread.join(WAIT)
+
+
+@pytest.mark.slow
+def test_a_held_worker_is_granted_nothing_until_it_is_released(patient):
+    with fed() as worker:
+        feeder = worker.feeder
+        feeder.hold()
+        puts(worker, 1, 2)
+        worker.says(FrameRequest(count=2))
+        worker.news_of(FrameRequest)
+        time.sleep(0.05)
+        assert worker.client.requests.wait(1, 0), "it still waits for its frames"
+        feeder.release()
+        assert worker.is_told(FrameGrant).count == 2
+        asks(worker, 2)
+        feeder.hold()  # while it waits for frames
+        puts(worker, 3, 4)
+        time.sleep(0.05)
+        assert worker.client.requests.wait(1, 0)
