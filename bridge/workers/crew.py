@@ -1,5 +1,5 @@
-"""Crew: the current workers with their feeders: the one shown, the one coming, the fallback's, and
-those that are ending. `bridge/workers/host.py` decides which should run.
+"""Crew: the current workers with their feeders: the one shown, the one coming or standing by, the
+fallback's, and those that are ending. `bridge/workers/host.py` decides which should run.
 """
 
 import logging
@@ -19,8 +19,8 @@ GRACE = 5.0  # seconds to wait for a killed worker to disappear
 
 
 class Crew:
-    """The host's thread calls all methods but `trouble`, which any thread may call; attributes may
-    be read from any thread.
+    """The host's thread calls all methods but `trouble` and `hold`, which any thread may call;
+    attributes may be read from any thread.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Crew:
         """
         self.current: WorkerClient | None = None  # the one shown
         self.coming: WorkerClient | None = None  # its replacement
+        self.standby: WorkerClient | None = None  # the next cue's
         self.spare: WorkerClient | None = None  # the fallback's
         self._machine = machine
         self._values = values
@@ -44,19 +45,50 @@ class Crew:
     @property
     def all(self) -> list[WorkerClient]:
         """All that are not ending."""
-        return [link for link in (self.current, self.coming, self.spare) if link]
+        each = self.current, self.coming, self.standby, self.spare
+        return [link for link in each if link]
 
     def start(
-        self, orders: WorkerConfig, heard: Callable[[WorkerClient, News], None]
+        self,
+        orders: WorkerConfig,
+        heard: Callable[[WorkerClient, News], None],
+        over: Callable[[Mapping[str, Value]], Mapping[str, Value]] = lambda values: values,
     ) -> WorkerClient:
-        """Start a worker without a role yet; as `Machine.start`."""
-        link = self._machine.start(orders, heard, *self._values())
+        """Start a worker without a role yet; as `Machine.start`. It gets the values that `over`
+        makes of the newest.
+        """
+        number, values = self._values()
+        link = self._machine.start(orders, heard, number, over(values))
         if isinstance(link, Direct):
             log.info("the bridge itself passes frames on for %s", orders.row.id)
             return link
         self._feeders[link] = self._feed(link)
         log.info("engine worker %d starts with %s", link.pid, orders.row.id)
         return link
+
+    def start_standby(
+        self,
+        orders: WorkerConfig,
+        heard: Callable[[WorkerClient, News], None],
+        over: Callable[[Mapping[str, Value]], Mapping[str, Value]],
+    ) -> None:
+        """Start the next cue's worker; as `start`."""
+        self.standby = self.start(orders, heard, over)
+
+    def take_standby(self) -> WorkerClient | None:
+        """Make the next cue's worker the coming one, and return it."""
+        self.coming, self.standby = self.standby, None
+        return self.coming
+
+    def hold(self, link: WorkerClient) -> None:
+        """Let a worker begin no further block: none if called with its news of a block."""
+        if feeder := self._feeders.get(link):
+            feeder.hold()
+
+    def release(self, link: WorkerClient) -> None:
+        """Let it begin blocks again."""
+        if feeder := self._feeders.get(link):
+            feeder.release()
 
     def change_over(self) -> None:
         """Show the coming worker and end the current one, in this order."""
@@ -75,6 +107,12 @@ class Crew:
         given_up, self.coming = self.coming, None
         if given_up:
             self._retire(given_up)
+
+    def end_standby(self) -> None:
+        """End the next cue's worker, which must make room or is no longer needed."""
+        standby, self.standby = self.standby, None
+        if standby:
+            self._retire(standby)
 
     def end_spare(self) -> None:
         """End the fallback's worker, which is no longer needed."""

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -40,6 +40,7 @@ from bridge.workers.direct import Direct
 from bridge.workers.feeder import Feeder
 from bridge.workers.machine import Machine
 from bridge.workers.rollback import Rollback
+from bridge.workers.standby import Prepared, Readiness, Standby, StandbyTold
 from bridge.workers.troubles import Troubles
 from engine.catalog.rows import PipelineRow
 from engine.ipc.messages import BlockMade, BlockUnusable, Exit, FrameMade, brief
@@ -126,6 +127,14 @@ class EngineHost:
         self._wish: Wish | None = None
         self._wishing = threading.Lock()
         self._crew = Crew(machine, values, self._fed)
+        self._standby = Standby(
+            self._crew, settings.settle_s, values, self._lacks_room, self._heard_standby
+        )
+        self._taken: WorkerClient | None = None  # it stood by; shown with its first new frame
+        self._takes = 0  # threads that set values for what a switch brings
+        self._pinned: WorkerClient | None = None  # shown until then, with the values of before
+        self._asked_at = 0.0  # when what was taken was requested
+        self.took = 0.0  # seconds from the last request of what stood by to its first frame
         self._before: WorkerConfig | None = None  # what ended to make room for the coming one
         self._rolled_back = False
         self._tried: set[tuple[str, str]] = set()  # pipelines with what workers died of trying
@@ -182,14 +191,36 @@ class EngineHost:
         """Run a second worker, `spare`, beside the shown one while this is requested."""
         self._spare_wanted = orders
 
+    def want_standby(self, wanted: Prepared | None) -> None:
+        """Have this ready from now on, to be shown at once by a switch to it; None for nothing."""
+        self._standby.wanted = wanted
+        self._events.put(None)
+
+    @contextlib.contextmanager
+    def taking(self) -> Generator[None]:
+        """What is set in this context is for what a switch in it brings, if that stands by: the
+        shown worker keeps its values until then.
+        """
+        ready = self._crew.standby is not None and self.standby.state is Readiness.READY
+        with self._wishing:
+            self._takes += 1
+            if ready:
+                self._pinned = self.current
+        try:
+            yield
+        finally:
+            with self._wishing:
+                self._takes -= 1
+            self._events.put(None)
+
     def reset(self) -> None:
         """Make the pipeline forget its stream's history."""
         for link in self.links:
             link.reset()
 
     def kill(self) -> None:
-        """Kill a worker as a crash would: the coming one, else the current one. What is shown
-        continues or is restarted. ActionError if there is none.
+        """Kill a worker as a crash would: the coming one, else the current one, never one that
+        stands by. What is shown continues or is restarted. ActionError if there is none.
         """
         links = [link for link in (self.coming, self.current) if link]
         for link in links:
@@ -202,6 +233,12 @@ class EngineHost:
     def set_parameters(self, number: int, values: Mapping[str, Value]) -> None:
         """Hand a new parameter snapshot to the workers. Never waits."""
         for link in self.links:
+            self._give(link, number, values)
+
+    def _give(self, link: WorkerClient, number: int, values: Mapping[str, Value]) -> None:
+        if link is self._crew.standby:
+            self._standby.give(number, values)
+        elif link is not self._pinned:
             link.set_parameters(number, values)
 
     def orders(self, row: PipelineRow, load: Load) -> WorkerConfig:
@@ -308,8 +345,37 @@ class EngineHost:
     def unfed(self) -> str:
         """Why blocks are not made as requested, or not at all; empty if they are."""
         link = self.current or self.coming
-        short = next((link.short for link in self.links if link.short), "")
+        shown = (link for link in self.links if link is not self._crew.standby)
+        short = next((link.short for link in shown if link.short), "")
         return self._crew.trouble(link) or short
+
+    @property
+    def standby(self) -> StandbyTold:
+        """How what the next cue needs is doing."""
+        link = self.current
+        return self._standby.told(link.orders if link else None, self._busy, self._waits)
+
+    @property
+    def _busy(self) -> str:
+        """Why no worker may stand by now, in a sentence; empty if one may."""
+        wish, link = self._wish, self.current
+        if wish and not wish.anew and self._standby.has(wish.orders):
+            return ""
+        if loading := self.loading:
+            return f"{loading.row.id} is loaded first."
+        if link and link.degraded:
+            return f"{link.row.id}, which is shown, has too little memory itself."
+        if link and (changed := link.reshapes) and "size" in changed.names:
+            return f"{link.row.id}, which is shown, changes its size first."
+        return ""
+
+    @property
+    def _waits(self) -> str:
+        """Why no worker may be started to stand by, in a sentence; empty if one may."""
+        link = self.current
+        if link is None or link.state in SOUND or self.breaker_open:
+            return ""
+        return f"{link.row.id}, which is shown, is restarted first."
 
     @property
     def reason(self) -> str:
@@ -393,6 +459,8 @@ class EngineHost:
         """All news of a worker; those with consequences become events for the host's thread."""
         if isinstance(news, FrameMade):
             self.arrived()
+            if link is self._taken:
+                self._events.put(None)  # shown from now on
             return
         if self.rollback:
             self.rollback.heard(link, news)
@@ -411,6 +479,15 @@ class EngineHost:
         if isinstance(news, WorkerGone):
             self._events.put((link, news))
 
+    def _heard_standby(self, link: WorkerClient, news: News) -> None:
+        """The same for one that stands by, until it is taken."""
+        if link in (self.coming, self.current):
+            self._heard(link, news)
+            return
+        self._standby.heard(link, news)
+        if isinstance(news, BlockMade | WorkerGone):
+            self._events.put((link, news))
+
     # The host's own thread.
 
     def _run(self) -> None:
@@ -424,6 +501,9 @@ class EngineHost:
         self._seed()
         self._look()
         self._advance()
+        link = self.current
+        self._standby.mind(perf_counter(), link.orders if link else None, self._busy, self._waits)
+        self._unpin()
 
     def _stumbled(self, error: Exception) -> None:
         self._note_trouble(explained(error, RingError))
@@ -468,8 +548,14 @@ class EngineHost:
         wish, old = self._wish, self.current
         if wish is None:
             return
+        if not wish.anew and self._standby.has(wish.orders):
+            self._take(wish)
+            return
+        self._standby.end()
         if old and not wish.anew and _takes_in(old, wish.orders.row):
             self._crew.end_coming()
+            if self._crew.crowded():  # by what takes memory
+                return
             if old.swapping != wish.orders:
                 old.swap(wish.orders)
             self._granted(wish)
@@ -486,6 +572,27 @@ class EngineHost:
             self._crew.coming = self._try(wish.orders)
             self._seed()
             self._granted(wish)
+
+    def _take(self, wish: Wish) -> None:
+        """Show what stands by with its first new frame."""
+        self._taken, self._asked_at = self._standby.take(), wish.at
+        if self._taken:
+            self._taken.set_parameters(*self._values())  # of a cue no longer
+        self._granted(wish)
+
+    def _unpin(self) -> None:
+        """Give the shown worker the newest values again: nothing was taken, or it has failed."""
+        self._taken = self._taken if self._taken is self.coming else None
+        with self._wishing:
+            if self._takes == 0 and self._wish is None and self._taken is None:
+                self._pinned = None
+
+    def _lacks_room(self, orders: WorkerConfig) -> str:
+        """Why a worker does not fit beside the current ones, in a sentence; empty if it does."""
+        size = str(self._values()[1].get("size", "auto"))
+        fit = self._machine.fit_beside(orders.row, orders.load, size)
+        beside = f" beside {self.current.row.id}" if self.current else ""
+        return "" if fit.fits else f"No room{beside}: {fit.told(orders.row.id)}."
 
     def _granted(self, wish: Wish) -> None:
         """A request is being carried out, which also clears the count of deaths."""
@@ -515,7 +622,7 @@ class EngineHost:
         number, values = self._values()
         for link in self.links:
             if link.parameters_number < number:
-                link.set_parameters(number, values)
+                self._give(link, number, values)
         newest = self._newest_input()
         for link in self.links:
             if newest and link.inbox.newest is None:
@@ -524,7 +631,8 @@ class EngineHost:
     def _look(self) -> None:
         """Time-based checks: a worker that is warm, silent, or due again."""
         now = perf_counter()
-        if self.coming and _warm(self.coming):
+        coming = self.coming
+        if coming and _warm(coming) and (coming is not self._taken or _is_fresh(coming)):
             self._change_over()
         for link in self.links:
             if link.silent() and self._settings.engine == "process":
@@ -554,6 +662,9 @@ class EngineHost:
         self._spare_at = perf_counter() + SPARE_RETRY
 
     def _change_over(self) -> None:
+        if self._crew.coming is self._taken:
+            self._taken, self.took = None, perf_counter() - self._asked_at
+        self._pinned = None
         self._crew.change_over()
         if not self._rolled_back:
             self._troubles.succeeded()
@@ -572,6 +683,9 @@ class EngineHost:
             return  # on purpose
         if link is self.spare:
             self._spare_ended(link.why())
+            return
+        if link is self._crew.standby:
+            self._standby.ended(link, spared=self._is_excused(link))
             return
         if loading:
             self._troubles.refuse(not_loaded(loading, link.orders, link.why()))
@@ -617,6 +731,8 @@ class EngineHost:
             self._crew.current = None
             self._ask(lambda: None if self._wish else instead, anew=True)
             return
+        if link.code == Exit.MEMORY and self._crew.standby:
+            self._standby.bar(f"{link.row.id}, which is shown, ran out of memory beside it.")
         now = perf_counter()
         (self._troubles.note if requested else self._troubles.died)(link.why(), now)
         self.restarts += 1
@@ -630,6 +746,14 @@ class EngineHost:
         log.error("%s Its last lines: %s", self.trouble, words)
 
     def _excused(self, link: WorkerClient) -> bool:
+        """Whether a worker died of what was tried for the first time, which is then told."""
+        excused = self._is_excused(link)
+        if excused:
+            log.error("%s The next one uses a slower way.", link.why())
+            self._troubles.lose(link.trying)
+        return excused
+
+    def _is_excused(self, link: WorkerClient) -> bool:
         """Whether a worker died of what was tried for the first time: the next one finds that
         written down and uses a slower way.
         """
@@ -638,9 +762,6 @@ class EngineHost:
             return False
         excused = bool(link.trying) and rung not in self._tried and len(self._tried) < MOST_TRIED
         self._tried.add(rung)
-        if excused:
-            log.error("%s The next one uses a slower way.", link.why())
-            self._troubles.lose(link.trying)
         return excused
 
     def _revive(self, link: WorkerClient) -> None:
@@ -664,6 +785,11 @@ def _warm(link: WorkerClient) -> bool:
     if link.state is EngineState.RUNNING:
         return True
     return link.loaded and link.inbox.newest is None and perf_counter() - link.started > 0.5
+
+
+def _is_fresh(link: WorkerClient) -> bool:
+    """Whether one that stood by has made a frame since, or is given nothing to make one from."""
+    return link.waiting > 0 or link.inbox.newest is None
 
 
 def _first_takes(link: WorkerClient) -> float:
