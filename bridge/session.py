@@ -775,7 +775,7 @@ class Session:
         self.store.update(defaults, Setter(By.ACTION, "defaults"))
 
 
-def bound(does: Mapping[str, Callable[[], None]]) -> Mapping[str, Action]:
+def bound(does: Mapping[str, Callable[..., Value | None]]) -> Mapping[str, Action]:
     """The actions with their functions; LookupError naming actions without a function, or functions
     without an action.
     """
@@ -785,7 +785,9 @@ def bound(does: Mapping[str, Callable[[], None]]) -> Mapping[str, Action]:
             f"{', '.join(odd)}: an action needs its row in bridge/state/actions.py and its binding "
             "in bridge/session.py."
         )
-    return {row.name: Action(row.help, does[row.name]) for row in ACTIONS}
+    return {
+        row.name: Action(row.help, does[row.name], row.argument, waits=row.waits) for row in ACTIONS
+    }
 
 
 def unguided(row: PipelineRow, load: Load) -> str:

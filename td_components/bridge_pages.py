@@ -74,7 +74,9 @@ def plan(schema, taken=()):
         section = last.get(page) not in (None, live) or (page not in last and page != HOME)
         last[page] = live
         rows.append(_parameter(spec, page, section, used, loras))
-    for place, action in enumerate(schema.get("actions", ())):
+    # a pulse has no value: an action that needs one is for `Do("look/3")`
+    pulses = [a for a in schema.get("actions", ()) if not (a.get("argument") or {}).get("needed")]
+    for place, action in enumerate(pulses):
         name = par_name(action["name"])
         # the component itself has a parameter "live"
         name = _free(par_name("go", action["name"]) if name in used else name, used)

@@ -82,8 +82,16 @@ def parameters() -> Table:
 
 def actions() -> Table:
     """Every action."""
-    rows = [(action.name, f"/bridge/{action.name}", action.help) for action in ACTIONS]
-    return "Actions", ("name", "OSC", "meaning"), rows
+    rows = [
+        (
+            action.name,
+            f"/bridge/{action.name}",
+            action.argument.spec.accepts if action.argument else "",
+            action.help,
+        )
+        for action in ACTIONS
+    ]
+    return "Actions", ("name", "OSC", "takes", "meaning"), rows
 
 
 def settings() -> Table:

@@ -1,24 +1,44 @@
 """The bridge as control surfaces see it; implemented by the session and by test doubles."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from bridge.downloads.weights import Weights
 from bridge.frames.frame import Frame
+from bridge.state.actions import Argument
 from bridge.state.inputs import Role
 from bridge.state.status import Counters, Status
 from bridge.state.store import ParameterStore
 from bridge.transports import Offer
+from engine.parameters import Value
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A one-shot action: its help sentence and the function that runs it."""
+    """A one-shot action: its help sentence and the function that runs it, with the checked value of
+    its argument, if one was given. It may answer with a value, such as the number of what it made;
+    it raises ActionError if it cannot do it now. `waits`: it may wait for a disk.
+    """
 
     help: str
-    run: Callable[[], None]
+    run: Callable[..., Value | None]
+    argument: Argument | None = None
+    waits: bool = field(default=False, kw_only=True)
+
+    def takes(self, *given: object) -> tuple[Value, ...]:
+        """What to run it with; ValueError with one sentence for a value that it does not take, or
+        without one that it needs.
+        """
+        if not given:
+            if self.argument and self.argument.needed:
+                spec = self.argument.spec
+                raise ValueError(f"The {spec.name} is missing: {spec.accepts}.")
+            return ()
+        if self.argument is None:
+            raise ValueError("This action takes no value.")
+        return (self.argument.check(given[0]),)
 
 
 class BridgeApi(Protocol):

@@ -79,7 +79,9 @@ def schema(desk: BridgeApi) -> dict[str, Any]:
     """All parameters, actions, pipelines and state values with their meaning, and the bridge's
     version, so that clients can check compatibility.
     """
-    actions = [ActionSpec(name, action.help) for name, action in desk.actions.items()]
+    actions = [
+        ActionSpec(name, action.help, action.argument) for name, action in desk.actions.items()
+    ]
     return declared(desk.store.specs.values(), actions, desk.pipelines())
 
 
@@ -111,7 +113,7 @@ def declared(
         "version": __version__,
         "renamed": [{**asdict(row), "gone_in": GONE_IN} for row in RENAMED],
         "parameters": [asdict(spec) for spec in parameters],
-        "actions": [asdict(action) for action in actions],
+        "actions": [action.told() for action in actions],
         "pipelines": pipelines,
         "state": [asdict(row) for row in STATUS],
     }

@@ -1,35 +1,80 @@
 """The actions: what a button triggers. The session binds each to its function.
 
-When an OSC message presses one: `triggered` in `bridge/control/osc/routes.py`.
+When an OSC message presses one: `pressed` in `bridge/control/osc/routes.py`.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
 
 from bridge.state.inputs import ROLES
+from engine.parameters import Kind, ParameterSpec, Value
 
 
 class ActionError(ValueError):
-    """An action has nothing to act on now; one sentence."""
+    """An action cannot do it now; one sentence. `status` is what HTTP answers."""
+
+    def __init__(self, text: str, status: int = 409) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argument:
+    """The one value that an action takes: a number in its range, or a text. Unless `needed`, the
+    action can be pressed without it. If it is an `index`, /bridge/NAME/3 is a button of its own.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    unit: str = ""
+    needed: bool = False
+    index: bool = False
+
+    @cached_property
+    def spec(self) -> ParameterSpec:
+        """What checks a value, at every door: `spec.check` raises ValueError with one sentence."""
+        least = "" if self.kind is Kind.TEXT else self.minimum or 0
+        return ParameterSpec(
+            name=self.name, osc=self.name, kind=self.kind, default=least, help=self.help,
+            minimum=self.minimum, maximum=self.maximum, unit=self.unit,
+        )  # fmt: skip
+
+    def check(self, value: object) -> Value:
+        """The value if it is accepted; ValueError with one sentence if not."""
+        return self.spec.check(value)
 
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """An action: its name, `/bridge/NAME` over OSC, and what it does, in one sentence."""
+    """An action: its name, `/bridge/NAME` over OSC, and what it does, in one sentence. It may take
+    an argument. One that `waits` may wait for a disk.
+    """
 
     name: str
     help: str
+    argument: Argument | None = None
+    waits: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """As the schema has it."""
+        argument = asdict(self.argument) if self.argument else None
+        return {"name": self.name, "help": self.help, "argument": argument}
 
 
 ACTIONS = (
     ActionSpec("reset", "Restart the stream: the pipeline forgets its past frames."),
-    ActionSpec("reload", "Reload the pipeline."),
+    ActionSpec("reload", "Reload the pipeline.", waits=True),
     ActionSpec(
         "kill_engine", "Kill the engine worker: the one being prepared, else the one that runs."
     ),
     ActionSpec("panic", "Fade to black and hold: black and freeze on."),
     ActionSpec("live", "Back to live: black, freeze and bypass off."),
-    ActionSpec("ref/snap", "Use the current input frame as the reference."),
-    ActionSpec("defaults", "Reset all parameters to their defaults."),
+    ActionSpec("ref/snap", "Use the current input frame as the reference.", waits=True),
+    ActionSpec("defaults", "Reset all parameters to their defaults.", waits=True),
 )
 
 # What else follows /bridge/ in OSC: commands with an argument, queries, and replies.

@@ -94,7 +94,7 @@ class SpoutBridgeExt:
         return self._show.names()
 
     def Do(self, action):
-        """Press one of the bridge's buttons, such as 'reset' or 'panic'."""
+        """Press one of the bridge's buttons, such as 'reset', 'panic' or 'look/3'."""
         self._link.do(action)
 
     def SaveLook(self, name):

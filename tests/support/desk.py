@@ -45,9 +45,15 @@ class FakeDesk:
             lambda row: checked_load(row, self.store.snapshot.values, {}),
         )  # fmt: skip
         self.actions = {
-            spec.name: Action(spec.help, lambda name=spec.name: self.acted.append(name))
+            spec.name: Action(
+                spec.help, partial(self._act, spec.name), spec.argument, waits=spec.waits
+            )
             for spec in ACTIONS
         }
+
+    def _act(self, name, *given):
+        self.acted.append(" ".join([name, *map(str, given)]))
+        return self.acted[-1] if self.actions[name].argument else None
 
     def status(self) -> Status:
         return Status(**self.now)

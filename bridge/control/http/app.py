@@ -83,6 +83,12 @@ class Parameters(RootModel[dict[str, Any]]):
     """Values by long parameter name; all are optional."""
 
 
+class Press(BaseModel):
+    """The value of the action's argument, if it takes one."""
+
+    value: Any = None
+
+
 class Switch(BaseModel):
     """A pipeline, and the values to load it with."""
 
@@ -223,11 +229,14 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
             return desk.store.update(asked, _setter(request))
         return await run_in_threadpool(_set, desk, asked, _setter(request), desk.store.turn())
 
-    @app.post(API + "/actions/{name:path}", tags=["parameters"], responses=refused(404, 409))
+    @app.post(API + "/actions/{name:path}", tags=["parameters"], responses=refused(404, 409, 507))
     def act(
         name: Annotated[str, InPath(json_schema_extra={"enum": names})],
-    ) -> dict[str, str]:
-        """Run an action once."""
+        given: Press | None = None,
+    ) -> dict[str, Any]:
+        """Run an action once, with the `value` of its argument if it takes one. The answer's
+        `value` is what it made, such as a look's number.
+        """
         if name in former:
             tell_once(f"action {name}", former[name])
         action = desk.actions.get(former.get(name, name))
@@ -235,10 +244,17 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
             choose = f"choose {', '.join(names)}.{did_you_mean(name, names)}"
             raise HTTPException(404, f"Unknown action {name!r:.80}; {choose}")
         try:
-            action.run()
-        except (ActionError, MissingWeights) as error:
+            value = () if given is None or given.value is None else (given.value,)
+            asked = action.takes(*value)
+        except ValueError as error:
+            raise HTTPException(422, f"{name}: {error}") from error
+        try:
+            answer = action.run(*asked)
+        except ActionError as error:
+            raise HTTPException(error.status, str(error)) from error
+        except MissingWeights as error:
             raise HTTPException(409, str(error)) from error
-        return {"done": name}
+        return {"done": name} if answer is None else {"done": name, "value": answer}
 
 
 def _set(

@@ -10,6 +10,7 @@ from engine.system.texts import did_you_mean
 
 Schema: TypeAlias = Mapping[str, Any]
 
+BUTTONS = 8  # of an action that needs a number
 WIDEST = 10_000  # largest range for a fader: beyond it no finger hits a number, so it is text
 
 
@@ -88,11 +89,7 @@ def layout(
     for name in picks:
         raise ValueError(f"{name!r} is not a parameter that buttons can be made for.")
     show = next(iter(pages.values()), [])
-    show += [
-        Control(look=Look.BUTTON, address=ROOT + row["name"], label=_words(row["name"]),
-                help=row["help"])
-        for row in schema["actions"]
-    ]  # fmt: skip
+    show += [control for row in schema["actions"] for control in _action(row)]
     pages["Pipeline"] = _pipelines(schema["pipelines"])
     pages["State"] = [
         Control(look=Look.READING, address=f"{ROOT}state/{row['name']}", help=row["help"],
@@ -143,6 +140,23 @@ def _parameter(spec: Mapping[str, Any]) -> Control:
             )
         case _:
             return control
+
+
+def _action(row: Mapping[str, Any]) -> list[Control]:
+    """An action's button; one for each of the first numbers, if it needs a number."""
+    argument = row.get("argument")
+    if not argument or not argument["needed"]:
+        names = [row["name"]]
+    elif argument["index"]:
+        first = int(argument["minimum"] or 0)
+        names = [f"{row['name']}/{number}" for number in range(first, first + BUTTONS)]
+    else:
+        spec = {**argument, "name": row["name"], "osc": row["name"], "default": ""}
+        return [_parameter(spec)]
+    return [
+        Control(look=Look.BUTTON, address=ROOT + name, label=_words(name), help=row["help"])
+        for name in names
+    ]
 
 
 def _pipelines(rows: Sequence[Mapping[str, Any]]) -> list[Control]:

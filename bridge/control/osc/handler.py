@@ -11,7 +11,7 @@ from itertools import islice
 from time import perf_counter
 from typing import Any
 
-from bridge.control.bridge_api import BridgeApi
+from bridge.control.bridge_api import Action, BridgeApi
 from bridge.control.osc.errands import Asked, Checked, Errand, Errands, Group, Groups
 from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.inbox import (
@@ -32,7 +32,9 @@ from bridge.control.osc.routes import (
     buttons,
     faders,
     former,
+    indexed,
     joined,
+    pressed,
     reply_to,
     triggered,
     value,
@@ -44,7 +46,7 @@ from bridge.state.store import ParameterError
 from bridge.system import logs
 from bridge.system.paths import meant
 from bridge.transports import TransportError
-from engine.parameters import ParameterSpec
+from engine.parameters import ParameterSpec, Value
 
 log = logging.getLogger(__name__)
 
@@ -58,18 +60,8 @@ MOST_PRESSES = 50  # per button and second
 SHOWN = 3  # addresses of a change named in its setter
 LETTERS = 16  # characters of a pattern matched in the time of one message
 BYTES = 32  # of a bundle per message; few messages are shorter
-ON_DISK = frozenset(
-    ROOT + name
-    for name in (
-        "pipeline",
-        "reload",
-        "defaults",
-        "download",
-        "download/cancel",
-        "ref/snap",
-        *ROLES,
-    )
-)
+# Commands that may wait for a disk
+ON_DISK = frozenset(ROOT + name for name in ("pipeline", "download", "download/cancel", *ROLES))
 CHOICES = (ROOT + "pipeline", ROOT + "source")  # that are not parameters
 DEFAULTS = ROOT + "defaults"
 OURS = (ROOT + "error", ROOT + "pong", ROOT + "state/")  # not errors when two bridges meet
@@ -92,6 +84,11 @@ class Handler:
         self._former = former(desk)
         self._faders = faders(desk)
         self._buttons = buttons(desk)
+        self._indexed = {
+            address: action
+            for address, action in self._buttons.items()
+            if action.argument and action.argument.index
+        }
         self._commands: dict[str, Callable[[Arguments, Sender], None]] = {
             ROOT + "pipeline": self._pipeline,
             **{ROOT + role: partial(self._source, role) for role in ROLES},
@@ -205,7 +202,7 @@ class Handler:
         then, self._then = self._in_turn(self._then), []
         if looks and whole:
             changes, self._changes = self._changes, {}
-            deeds = {a: deed for a, deed in then if a in self._buttons or a in ON_DISK}
+            deeds = {a: deed for a, deed in then if self._button(a) or a in ON_DISK}
             then = [(a, deed) for a, deed in then if a not in deeds]
             self._look_aside(looks, changes, deeds)
         else:
@@ -214,7 +211,7 @@ class Handler:
             for place in dict.fromkeys(map(self._place, looks)):
                 self._look_aside({n: looks[n] for n in looks if self._place(n) == place})
         for address, deed in then:
-            kind = _errand(address)
+            kind = self._errand(address)
             if not kind:
                 self._attempt(address, deed)
                 continue
@@ -233,7 +230,7 @@ class Handler:
         """Without delayed choices of a pipeline or source that a later choice has overridden."""
         found: list[tuple[str, Errand]] = []
         for address, deed in then:
-            kind = _errand(address)
+            kind = self._errand(address)
             if kind in CHOICES:
                 turn = self._turn or self._desk.store.turn()
                 if turn < self._chosen.get(kind, 0):
@@ -406,8 +403,23 @@ class Handler:
         """Whether a value in a bundle comes after a button that may set it: in `defaults, vace 0.3`
         the value wins.
         """
-        pressed = any(a in self._buttons and _errand(a) in ("", DEFAULTS) for a, _ in self._then)
-        return pressed and address_of(message) in self._thinned
+        parted = any(self._button(a) and self._errand(a) in ("", DEFAULTS) for a, _ in self._then)
+        return parted and address_of(message) in self._thinned
+
+    def _button(self, address: str) -> Action | None:
+        """The action that an address presses; also one with its argument's number behind it."""
+        return self._buttons.get(address) or self._indexed.get(address.rpartition("/")[0])
+
+    def _errand(self, address: str) -> str:
+        """The errand kind of a message; empty if it is done at once."""
+        if address.startswith(ROOT + "pipeline/"):
+            return ROOT + "pipeline"
+        if action := self._buttons.get(address):
+            return address if action.waits else ""
+        above = address.rpartition("/")[0]
+        if action := self._indexed.get(above):
+            return above if action.waits else ""
+        return address if address in ON_DISK else ""
 
     def _message(self, data: bytes, sender: Sender) -> bool:
         """Handle a message; returns whether it was valid. A pattern is valid if it matches."""
@@ -472,11 +484,16 @@ class Handler:
             self._feedback.answer_at(address, self._former[address])
         if address in self.specs:
             self._value(self.specs[address], address, arguments, sender)
-        elif address in self._buttons:
-            if triggered(arguments):
-                self._press(address)
+        elif action := self._buttons.get(address):
+            given = pressed(action, arguments)
+            if given is not None:
+                self._press(address, address, action, *given)
         elif address in self._commands:
             self._then.append((address, partial(self._commands[address], arguments, sender)))
+        elif found := indexed(self._indexed, address):
+            of, index = found
+            if triggered(arguments):
+                self._press(address, of, self._indexed[of], index)
         elif not address.startswith(OURS) or arguments == ["?"]:
             guess = partial(self._guess, address)
             self.refuse("address", f"Unknown address {address[:80]!r}.", guess=guess)
@@ -488,8 +505,8 @@ class Handler:
         near = get_close_matches(address[:LONGEST].removeprefix(ROOT).casefold(), names, 1)
         return f" Did you mean {names[near[0]]}?" if near else ""
 
-    def _press(self, address: str) -> None:
-        """Press a button; more presses than a person can make are refused."""
+    def _press(self, address: str, of: str, action: Action, *given: Value) -> None:
+        """Press a button of the action at `of`; more presses than a person can make are refused."""
         now = perf_counter()
         since, pressed = self._presses.get(address, (now, 0))
         if now - since >= 1:
@@ -497,7 +514,12 @@ class Handler:
         self._presses[address] = since, pressed + 1
         if pressed >= MOST_PRESSES:
             raise ValueError(f"Pressed more than {MOST_PRESSES} times in a second.")
-        self._then.append((address, self._buttons[address]))
+        self._then.append((address, partial(self._run, of, action, *given)))
+
+    def _run(self, address: str, action: Action, *given: Value) -> None:
+        """Run an action, and send what it answers."""
+        if (answer := action.run(*given)) is not None:
+            self._feedback.tell({address: answer})
 
     def _value(
         self, spec: ParameterSpec, address: str, arguments: Arguments, sender: Sender
@@ -587,10 +609,3 @@ def _setter(changes: Mapping[str, Asked], sender: Sender) -> Setter:
 @lru_cache(MOST_KINDS)  # a fader sends thousands
 def _named_setter(sender: Sender, *shown: str) -> Setter:
     return Setter(By.OSC, " ".join([f"{sender[0]}:{sender[1]}", *shown]))
-
-
-def _errand(address: str) -> str:
-    """The errand kind of a message; empty if it is done at once."""
-    if address.startswith(ROOT + "pipeline/"):
-        return ROOT + "pipeline"
-    return address if address in ON_DISK else ""

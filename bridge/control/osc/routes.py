@@ -1,19 +1,20 @@
 """OSC addresses and what their arguments mean, made from the specs and actions as one dict; when
-a message presses a button: `triggered`.
+a message presses a button: `triggered` and `pressed`.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping
 from struct import Struct
 
-from bridge.control.bridge_api import BridgeApi
+from bridge.control.bridge_api import Action, BridgeApi
 from bridge.control.osc.inbox import Sender
 from bridge.control.osc.packets import Arguments, encoded
 from bridge.state.renamed import RENAMED, renamed
-from engine.parameters import ALL_UNITS, Kind, ParameterSpec, digits
+from engine.parameters import ALL_UNITS, Kind, ParameterSpec, Value, digits
 
 ROOT = "/bridge/"
 LONGEST_NAME = 4096  # characters of a text other than a prompt
+DIGITS = 9  # of a number in an address
 NUMBERS = (Kind.FLOAT, Kind.INT)
 FLOAT = Struct(">f")  # what follows the head of a fader's message
 BETWEEN = {
@@ -91,6 +92,35 @@ def triggered(arguments: Arguments) -> bool:
     return first not in (0, 0.0, False)
 
 
+def pressed(action: Action, arguments: Arguments) -> tuple[Value, ...] | None:
+    """What a message runs an action with; None if it presses nothing. ValueError as `Action.takes`.
+
+    A button sends 1 when pressed and 0 when released: where the argument can be left out, those are
+    no values of it.
+    """
+    argument = action.argument
+    if argument is None:
+        return () if triggered(arguments) else None
+    first = arguments[0] if arguments else None
+    number = isinstance(first, (bool, int, float))
+    if number and first == 0 and not (argument.needed and argument.spec.within(0)):
+        return None
+    if first is None or first is True or (number and first == 1 and not argument.needed):
+        return action.takes()
+    return action.takes(value(argument.spec, arguments))
+
+
+def indexed(buttons: Mapping[str, Action], address: str) -> tuple[str, Value] | None:
+    """The action's address and the argument in an address such as /bridge/look/3; None if it is no
+    such address. ValueError if the action does not take that number.
+    """
+    above, _, number = address.rpartition("/")
+    action = buttons.get(above)
+    if not action or not action.argument or not action.argument.index or not number.isdecimal():
+        return None
+    return above, action.argument.check(int(number[:DIGITS]))
+
+
 def value(spec: ParameterSpec, arguments: Arguments) -> object:
     """The value of a message; ValueError with a sentence if it has none. A size may be two numbers,
     a list of steps several; several words form one text; a number may be followed by its unit.
@@ -134,15 +164,14 @@ def reply_to(arguments: Arguments, sender: Sender) -> Sender:
     return sender[0], int(port)
 
 
-def buttons(desk: BridgeApi) -> Mapping[str, Callable[[], None]]:
-    """What a press does: one of every action, and of every pipeline to switch to it."""
-    found: dict[str, Callable[[], None]] = {
-        ROOT + name: action.run for name, action in desk.actions.items()
-    }
+def buttons(desk: BridgeApi) -> Mapping[str, Action]:
+    """What a press does: every action, and for every pipeline a switch to it."""
+    found = {ROOT + name: action for name, action in desk.actions.items()}
     for old, new in renamed("action", desk.actions.keys()):
         found[ROOT + old] = found[ROOT + new]
     for row in desk.pipelines():
-        found[f"{ROOT}pipeline/{row['id']}"] = _switch(desk, row["id"])
+        switch = _switch(desk, row["id"])
+        found[f"{ROOT}pipeline/{row['id']}"] = Action(str(row["title"]), switch, waits=True)
     return found
 
 

@@ -35,7 +35,7 @@ function groups() {
 }
 
 function actions() {
-  const buttons = schema.actions.map(({ name, help }) => {
+  const buttons = schema.actions.filter((row) => !row.argument?.needed).map(({ name, help }) => {
     const button = element("button", { type: "button", title: help,
       textContent: name.replaceAll(/[_/]/g, " ") });
     button.dataset.action = name;
