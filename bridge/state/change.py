@@ -37,7 +37,7 @@ class Setter:
 
     def then(self, later: "Setter") -> "Setter":
         """Who set merged changes."""
-        if later == self:
+        if later is self or later == self:
             return self
         return Setter(self.kind if self.kind is later.kind else By.SEVERAL)
 
@@ -47,7 +47,7 @@ UNSAID = Setter(By.UNSAID)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All values at one moment; `number` goes up by one with every change."""
+    """All values at one moment; `number` goes up by one with every snapshot that differs."""
 
     number: int
     values: Mapping[str, Value]

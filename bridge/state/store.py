@@ -73,7 +73,8 @@ class ParameterStore:
         self.specs = merged(specs)
         self.now = CurrentNames(self.specs.keys())
         self._values: dict[str, Value] = {name: spec.default for name, spec in self.specs.items()}
-        self._snapshot = Snapshot(1, MappingProxyType(self._values))
+        self._snapshot = Snapshot(1, MappingProxyType({**self._values}))
+        self._fresh = True  # whether the snapshot holds the values: it is made when it is read
         self._turns = count(1)
         self._turn_of: dict[str, int] = dict.fromkeys(self.specs, 0)  # when each was last set
         self._asking = threading.local()
@@ -85,7 +86,10 @@ class ParameterStore:
     @property
     def snapshot(self) -> Snapshot:
         """The current values."""
-        return self._snapshot
+        if self._fresh:
+            return self._snapshot
+        with self._lock:
+            return self._made()
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` with every `Change` from now on."""
@@ -130,13 +134,14 @@ class ParameterStore:
             if changed := self._changed_by(checked, turn):
                 if self._untold:
                     self._queue_untold()
-                self._swap(changed)
-                self.listeners.put(Change(self._snapshot, MappingProxyType(changed), setter))
-            held = self._values
+                self._values.update(changed)
+                self._fresh = False
+                self.listeners.put(Change(self._made(), MappingProxyType(changed), setter))
+            held = {name: self._values[name] for name in checked}
         if changed:
             log.debug("%s sets %.500s", setter, changed)
             self._hand_on()
-        return {name: held[name] for name in checked}
+        return held
 
     def put(self, checked: Mapping[str, Value], setter: Setter, turn: int = 0) -> None:
         """Apply values that `check` has just returned, none of which `waits`, in a turn, 0 for now.
@@ -148,9 +153,8 @@ class ParameterStore:
             if changed := self._changed_by(checked, turn):
                 self._putter = self._putter.then(setter) if self._untold else setter
                 self._untold |= changed
-                self._swap(changed)
-        if changed:
-            log.debug("%s sets %.500s", setter, changed)
+                self._values.update(changed)
+                self._fresh = False
 
     @property
     def untold(self) -> bool:
@@ -160,8 +164,11 @@ class ParameterStore:
     def tell(self) -> None:
         """Tell the listeners what was `put`."""
         with self._lock:
-            if self._untold:
+            told, setter = self._untold, self._putter
+            if told:
                 self._queue_untold()
+        if told:
+            log.debug("%s sets %.500s", setter, told)
         self._hand_on()
 
     def _changed_by(self, checked: Mapping[str, Value], turn: int) -> dict[str, Value]:
@@ -174,15 +181,18 @@ class ParameterStore:
                     changed[name] = value
         return changed
 
-    def _swap(self, changed: dict[str, Value]) -> None:
-        """Replace the snapshot, with the lock held."""
-        self._values = self._values | changed  # a new dict: snapshots never change
-        self._snapshot = Snapshot(self._snapshot.number + 1, MappingProxyType(self._values))
+    def _made(self) -> Snapshot:
+        """The snapshot of the values, with the lock held; it never changes."""
+        if not self._fresh:
+            values = MappingProxyType({**self._values})
+            self._snapshot = Snapshot(self._snapshot.number + 1, values)
+            self._fresh = True
+        return self._snapshot
 
     def _queue_untold(self) -> None:
         """Queue what was put, with the lock held: listeners hear everything in order."""
         changed, self._untold = MappingProxyType(self._untold), {}
-        self.listeners.put(Change(self._snapshot, changed, self._putter))
+        self.listeners.put(Change(self._made(), changed, self._putter))
 
     def _hand_on(self) -> None:
         """Deliver what is queued. What a listener sets is requested now."""
@@ -217,7 +227,7 @@ class ParameterStore:
                 checked[name] = self._meant(spec, kept)
             except ValueError as error:
                 problems[name] = str(error)
-        held = self._snapshot.values
+        held = self._values
         news = {name: value for name, value in checked.items() if held[name] != value}
         if problems:
             raise ParameterError(problems)

@@ -23,7 +23,7 @@ from bridge.control.osc.inbox import (
     address_of,
     unwrapped,
 )
-from bridge.control.osc.packets import BUNDLE, Arguments, PacketError, parse, split
+from bridge.control.osc.packets import BUNDLE, HEAD, Arguments, PacketError, parse, split
 from bridge.control.osc.patterns import LONGEST, Patterns, is_pattern
 from bridge.control.osc.routes import (
     FLOAT,
@@ -64,6 +64,7 @@ BYTES = 32  # of a bundle per message; few messages are shorter
 ON_DISK = frozenset(ROOT + name for name in ("pipeline", "download", "download/cancel", *ROLES))
 CHOICES = (ROOT + "pipeline", ROOT + "source")  # that are not parameters
 DEFAULTS = ROOT + "defaults"
+NO_FADER = "", None
 OURS = (ROOT + "error", ROOT + "pong", ROOT + "state/")  # not errors when two bridges meet
 
 
@@ -143,7 +144,14 @@ class Handler:
         return self.done()
 
     def alone(self, data: bytes, sender: Sender, turn: int = 0) -> None:
-        """Handle a datagram with which no other arrived, as `take`."""
+        """Handle a datagram with which no other arrived, as `take`; `done` follows."""
+        address, spec = self._faders.get(data[: -FLOAT.size], NO_FADER)
+        if spec:  # as a rule: nothing waits, so it is stored without being collected first
+            (given,) = FLOAT.unpack(data[-FLOAT.size :])
+            if spec.within(given):
+                self._feedback.received(spec, sender, as_sent=True)
+                self._desk.store.put({spec.name: given}, _named_setter(sender, address), turn)
+                return
         self.take(unwrapped(data), sender, turn)
 
     def done(self) -> float | None:
@@ -187,6 +195,13 @@ class Handler:
         self._by_pattern = 0
         if not bundle:
             return self._message(data, sender)
+        if faders := self._moved(data):
+            self._desk.counters.osc_messages += len(faders) - 1
+            for name in faders:
+                self._feedback.received(self._desk.store.specs[name], sender, as_sent=True)
+            self._changes = faders
+            self._put()
+            return True
         good = self._bundle(data, sender)
         self.flush(whole=True)
         return good
@@ -369,6 +384,22 @@ class Handler:
         found = self._patterns.matching(address.decode("ascii", "replace"))
         return 1 + len(found) + len(address) // LETTERS
 
+    def _moved(self, data: bytes) -> dict[str, Checked]:
+        """The values of a bundle that moves faders and does nothing else; empty for any other."""
+        found: dict[str, Checked] = {}
+        place, end = HEAD, len(data)
+        while place < end and len(found) < MOST_ROWS:
+            start = place + 4
+            place = start + int.from_bytes(data[place:start], "big")
+            address, spec = self._faders.get(data[start : place - FLOAT.size], NO_FADER)
+            if not spec or place > end or spec.name in found:  # the last: only `_bundle` thins
+                return {}
+            (given,) = FLOAT.unpack_from(data, place - FLOAT.size)
+            if not spec.within(given):
+                return {}
+            found[spec.name] = address, given
+        return found if place == end else {}
+
     def _bundle(self, data: bytes, sender: Sender) -> bool:
         """The messages of a bundle, thinned like single ones."""
         try:
@@ -423,8 +454,8 @@ class Handler:
 
     def _message(self, data: bytes, sender: Sender) -> bool:
         """Handle a message; returns whether it was valid. A pattern is valid if it matches."""
-        address, spec = self._faders.get(data[: -FLOAT.size], ("", None))
-        if spec and not self._bundled:
+        address, spec = self._faders.get(data[: -FLOAT.size], NO_FADER)
+        if spec and not (self._bundled and spec.name in self._changes):
             (given,) = FLOAT.unpack(data[-FLOAT.size :])
             if spec.within(given):
                 self._changes[spec.name] = address, given

@@ -5,12 +5,13 @@ Which machines may send: `OscServer._may`.
 
 import ipaddress
 import logging
-import selectors
+import select
 import socket
+import sys
 import threading
 from contextlib import suppress
 from time import perf_counter, sleep
-from typing import Any
+from typing import Any, Self
 
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.osc.feedback import Feedback
@@ -101,54 +102,54 @@ class OscServer:
 
     def _run(self) -> None:
         """The path of a message: received, thinned, parsed, looked up, set, reported."""
-        with selectors.DefaultSelector() as selector:
+        with Ears() as ears:
             for sock in (*self._sockets.values(), self._bell):
-                selector.register(sock, selectors.EVENT_READ)
-            repeat(lambda: self._step(selector), self._stopped, self._failed, PAUSE)
+                ears.add(sock)
+            repeat(lambda: self._step(ears), self._stopped, self._failed, PAUSE)
 
-    def _step(self, selector: selectors.BaseSelector) -> None:
+    def _step(self, ears: "Ears") -> None:
         try:
-            self._look(selector)
+            self._look(ears)
         except OSError:  # Windows' select fails for all sockets once one is dead
-            self._mend(selector)
+            self._mend(ears)
             raise
 
-    def _mend(self, selector: selectors.BaseSelector) -> None:
+    def _mend(self, ears: "Ears") -> None:
         """Rebind sockets that the system has closed; OSError while that fails."""
         for family, sock in list(self._sockets.items()):
             if deaf(sock):
-                with suppress(KeyError, ValueError):  # a previous try may have unregistered it
-                    selector.unregister(sock)
+                ears.remove(sock)
                 fresh = _bound(self._host(family), self.port)
-                selector.register(fresh, selectors.EVENT_READ)
+                ears.add(fresh)
                 self._sockets[family] = fresh
                 sock.close()
                 log.warning("OSC is listening on UDP port %d again.", self.port)
 
-    def _look(self, selector: selectors.BaseSelector) -> None:
+    def _look(self, ears: "Ears") -> None:
         wait = self._wait
-        if (later := self._later.wait) is not None:
+        if self._timetags and (later := self._later.wait) is not None:
             wait = later if wait is None else min(wait, later)
-        ready = selector.select(wait)
+        ready = ears.wait(wait)
+        began = perf_counter()
         # A message that comes alone is handled at once, and no second read looks for more. In a
         # flood the next turn waits a moment, so that messages can be thinned and other threads get
         # the interpreter.
-        early = self._ended + APART - perf_counter()
+        early = self._ended + APART - began
         if early > 0:
             sleep(early)
-        due = self._later.due()
-        for item in due:
-            self._inbox.add(*item)
+            began = perf_counter()
+        alone = early <= 0
         if self._timetags:
+            for item in self._later.due():
+                self._inbox.add(*item)
+                alone = False
             self._now = self._turn()
-        alone = early <= 0 and not due
-        until = perf_counter() + LONGEST
-        for key, _ in ready:
+        for sock in ready:
             try:
-                self._drain(key.fileobj, until, alone)
+                self._drain(sock, began + LONGEST, alone)
             except OSError as error:  # this socket failed: the other one continues
                 self._failed(error)
-                self._mend(selector)
+                self._mend(ears)
                 self._stopped.wait(PAUSE)
         # All values of one turn become one snapshot.
         self._wait = self._handler.done() if alone else self._handler.look(self._inbox)
@@ -170,7 +171,8 @@ class OscServer:
         if sock is self._bell:
             return
         take, most = (self._handler.alone, 1) if alone else (self._inbox.add, DRAIN)
-        later, may = self._later.add, self._may
+        later = self._later.add if self._timetags else None
+        known, may, port = self._known, self._may, self.port
         for _ in range(most):
             try:
                 data, sender = sock.recvfrom(LARGEST)
@@ -178,14 +180,13 @@ class OscServer:
                 continue
             except BlockingIOError:
                 return
-            if sender[1] == self.port and self._is_own(sender[0]):
+            host = sender[0]
+            if sender[1] == port and self._is_own(host):
                 continue  # our own broadcast comes back
             self._counters.osc_messages += 1
-            if not may(sender[0]):
-                self._handler.refuse(
-                    "sender", f"{sender[0]} is not allowed to send; see --osc-allow."
-                )
-            elif self._timetags and later(data, sender[:2], self._turn):
+            if not known.get(host) and not may(host):
+                self._handler.refuse("sender", f"{host} is not allowed to send; see --osc-allow.")
+            elif later and later(data, sender[:2], self._turn):
                 self._now = self._turn()
             else:
                 take(data, sender[:2], self._now)
@@ -251,6 +252,37 @@ class OscServer:
                 except OSError:
                     self._own[host] = False
         return self._own[host]
+
+
+class Ears:
+    """The sockets to wait for: as in `selectors`, but with less to do for each datagram."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[int, socket.socket] = {}
+        self._epoll = select.epoll() if sys.platform == "linux" else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._epoll:
+            self._epoll.close()
+
+    def add(self, sock: socket.socket) -> None:
+        """Wait for this one too."""
+        self._sockets[sock.fileno()] = sock
+        if self._epoll:
+            self._epoll.register(sock, select.EPOLLIN)
+
+    def remove(self, sock: socket.socket) -> None:
+        """Wait no longer for one that the system has closed; one unknown is ignored."""
+        self._sockets = {fd: each for fd, each in self._sockets.items() if each is not sock}
+
+    def wait(self, seconds: float | None) -> list[socket.socket]:
+        """Those that have a datagram, waited for at most so long; None for ever."""
+        if self._epoll:
+            return [self._sockets[fd] for fd, _ in self._epoll.poll(seconds)]
+        return select.select([*self._sockets.values()], [], [], seconds)[0]
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -3,7 +3,6 @@
 import errno
 import itertools
 import re
-import selectors
 import socket
 import time
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from bridge.control.osc import feedback as osc_feedback
 from bridge.control.osc import handler as osc_handler
 from bridge.control.osc import inbox as osc_inbox
 from bridge.control.osc import packets as osc_packets
+from bridge.control.osc import server as osc_server
 from bridge.control.osc.feedback import Feedback
 from bridge.control.osc.patterns import Patterns
 from bridge.control.osc.server import OscServer
@@ -546,12 +546,12 @@ def test_a_socket_that_the_system_closed_is_bound_again(tmp_path, caplog, fails)
     port, real = server.port, server._sockets[socket.AF_INET]
     broken = Failing(real, [])
 
-    class Selector(selectors.DefaultSelector):
-        def select(self, timeout=None):
-            if fails == "select" and broken in [key.fileobj for key in self.get_map().values()]:
+    class Broken(osc_server.Ears):
+        def wait(self, seconds):
+            if fails == "select" and broken in self._sockets.values():
                 real.close()
                 raise OSError(10038, "not a socket")
-            return super().select(timeout)
+            return super().wait(seconds)
 
     def recvfrom(size):
         real.close()
@@ -563,7 +563,7 @@ def test_a_socket_that_the_system_closed_is_bound_again(tmp_path, caplog, fails)
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("selectors.DefaultSelector", Selector)
+            patch.setattr(osc_server, "Ears", Broken)
             server.start()
             deadline = time.perf_counter() + 10
             while desk.store.snapshot.values["vace_scale"] != 0.5:
