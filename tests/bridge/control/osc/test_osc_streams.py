@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from bridge.control.osc import handler as osc_handler
-from bridge.control.osc.packets import encoded
+from bridge.control.osc.packets import BUNDLE, encoded, split
 from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
 from bridge.state.change import By, Setter
@@ -18,7 +18,7 @@ from tests.bridge.state.test_cost import calls
 from tests.support.desk import FakeDesk
 
 SENDER = ("127.0.0.1", 5)
-CALLS = 38  # to Python functions: of one message of a fader, until its value holds
+CALLS = 28  # to Python functions: of one message of a fader, until its value holds
 
 
 class Desk:
@@ -177,6 +177,75 @@ def test_every_float_of_the_schema_that_is_heard_at_once_is_read_that_way(held):
     assert {"/bridge/vace", "/bridge/vace_scale", "/bridge/mix", "/bridge/fade"} <= read
     assert all(specs[address].kind is Kind.FLOAT for address in read)
     assert not any(specs[a].looks or specs[a].draws or a in held.handler._former for a in read)
+
+
+# Together or one by one.
+
+FADERS = ("vace", "vace_scale", "mix", "fade", "noise", "noise_scale", "prompt_weight", "steady")
+PATTERNS = ("/bridge/{vace,mix}", "/bridge/*_scale", "/bridge/{fade,steady}", "/bridge/prompt_wei*")
+ALONE = ("black_fade", "hold_s")  # set by one address only: a bad one never hides what was before
+
+
+def drawn(chance: random.Random) -> bytes:
+    """A message that is good, out of range, of another type, or for `ALONE` not a value at all."""
+    value = chance.choice([0.0, 0.25, 0.5, 1.0, -3.0, 7.5, chance.random()])
+    kind = chance.randrange(10)
+    if kind == 0:
+        return message(chance.choice(PATTERNS), value, types="f").dgram
+    if kind == 1:
+        return message("/bridge/" + chance.choice(("max_fps", "prompt")), "24").dgram
+    if kind == 2:
+        junk = chance.choice(["loud", math.nan, math.inf])
+        return message("/bridge/" + chance.choice(ALONE), junk).dgram
+    given = chance.choice([value, round(value), value > 0, f"{value:.3f}", f"{value * 100:.0f} %"])
+    names = (*FADERS, *ALONE)
+    return message("/bridge/" + chance.choice(names), value if kind > 5 else given).dgram
+
+
+def packed(*parts: bytes) -> bytes:
+    return BUNDLE + bytes(7) + b"\1" + b"".join(len(p).to_bytes(4, "big") + p for p in parts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_together_messages_set_what_they_set_one_by_one(tmp_path, seed, now):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    together, alone = Desk(tmp_path / "a"), Desk(tmp_path / "b")
+    alone.handler._faders = {}
+    chance = random.Random(seed)
+    for _ in range(60):
+        now[0] += 2
+        datagrams: list[bytes] = []
+        for _ in range(chance.choice([1, 1, 2, 5, 30])):
+            parts = [drawn(chance) for _ in range(chance.choice([1, 1, 1, 2, 8]))]
+            datagrams.append(chance.choice([parts[0], packed(*parts), packed(packed(*parts))]))
+            for part in split(datagrams[-1]):
+                alone.look(part)
+        if len(datagrams) == 1:
+            together.handler.alone(datagrams[0], SENDER)
+            together.handler.done()
+        else:
+            together.look(*datagrams)
+        assert dict(together.desk.store.snapshot.values) == dict(alone.desk.store.snapshot.values)
+    for each in (together, alone):
+        each.handler.tell()
+        heard: dict[str, object] = {}
+        for change in each.heard:
+            heard |= change.changed
+        assert all(each.value(name) == value for name, value in heard.items())
+        each.server.close()
+
+
+def test_a_bundle_of_faders_is_stored_without_its_messages_being_parsed(held, monkeypatch):
+    monkeypatch.setattr(osc_handler, "parse", None)  # calling it would fail
+    parts = [encoded(f"/bridge/{name}", 0.5) for name in ("vace", "mix", "fade")]
+    held.look(packed(*parts))
+    assert [held.value(name) for name in ("vace_scale", "mix", "fade")] == [0.5] * 3
+    assert held.desk.counters.osc_refused == 0
+    assert [dict(change.changed) for change in held.heard] == [
+        {"vace_scale": 0.5, "mix": 0.5, "fade": 0.5}
+    ]
 
 
 def test_one_message_of_a_fader_takes_a_few_calls(held, now):
