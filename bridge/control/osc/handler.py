@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
@@ -139,8 +140,9 @@ class Handler:
         kept, left = inbox.afford(self._allowance, self._cost)
         for versions in kept:
             self._desk.counters.osc_coalesced += len(versions) - self.newest(versions)
-        for _, sender, _ in left:
-            self.refuse("flood", f"{sender[0]} sends too much; only the newest messages are used.")
+        for (host, _), count in Counter(sender for _, sender, _ in left).items():
+            text = f"{host} sends too much; only the newest messages are used."
+            self.refuse("flood", text, count=count)
         return self.done()
 
     def alone(self, data: bytes, sender: Sender, turn: int = 0) -> None:
@@ -326,11 +328,12 @@ class Handler:
         self._feedback.tell({ROOT + specs[name].osc: values[name] for name in names})
 
     def refuse(
-        self, kind: str, text: str, error: Exception | None = None, guess: Callable[[], str] = str
-    ) -> None:
-        """Count and report a refusal; see `_complain`."""
+        self, kind: str, text: str, error: Exception | None = None, guess: Callable[[], str] = str,
+        count: int = 1,
+    ) -> None:  # fmt: skip
+        """Count and report a refusal of so many messages; see `_complain`."""
         with self._lock:  # errands are refused too
-            self._desk.counters.osc_refused += 1
+            self._desk.counters.osc_refused += count
         self._complain(kind, text, error, guess)
 
     def _complain(

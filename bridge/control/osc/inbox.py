@@ -39,23 +39,30 @@ MOST_CLOCKS = 256  # senders whose clocks are remembered
 MOST_LATER = 1000  # delayed bundles
 MOST_LATER_EACH = 250  # of them from one sender
 MOST_LATER_BYTES = 4 << 20
-# Work per turn, in messages parsed and applied: about 15 µs each.
+# Work, in messages parsed and applied (about 15 µs each), that is refilled in `REFILL` seconds.
+REFILL = 0.008
 EACH = 128  # for one sender
 ALL = 512  # for all senders
 LITTLE = 8  # a sender below this still has room when others used up the total
 
 
 class Allowance:
-    """The work left in this turn, for each sender and in total."""
+    """The work left, for each sender and in total: turns that follow each other at once share it,
+    so that a flood leaves time to read what others send.
+    """
 
     def __init__(self) -> None:
-        self._left: dict[Sender, int] = {}
-        self._all = ALL
+        self._left: dict[Sender, float] = {}
+        self._all = float(ALL)
+        self._at = 0.0
 
     def renew(self) -> None:
-        """Start a turn."""
-        self._left.clear()
-        self._all = ALL
+        """Start a turn: refill what the time since the last one allows."""
+        now = perf_counter()
+        part, self._at = min(1.0, (now - self._at) / REFILL), now
+        self._all = min(ALL, self._all + ALL * part)
+        left = ((sender, some + EACH * part) for sender, some in self._left.items())
+        self._left = {sender: some for sender, some in left if some < EACH}
 
     def has(self, sender: Sender) -> bool:
         """Whether a sender has work left; its last item may cost more than that."""
