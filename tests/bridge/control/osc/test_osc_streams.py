@@ -19,7 +19,7 @@ from tests.bridge.state.test_cost import calls
 from tests.support.desk import FakeDesk
 
 SENDER = ("127.0.0.1", 5)
-CALLS = 28  # to Python functions: of one message of a fader, until its value holds
+CALLS = 32  # to Python functions: of one message of a fader, until its value holds
 
 
 class Desk:
