@@ -154,11 +154,18 @@ class Feedback:
             self._pending.pop(target, None)
             self._wholes.pop(target, None)
 
-    def tell(self, values: Mapping[str, Value | None]) -> None:
-        """Send values to all targets and subscribers; None means the value when sent."""
+    def tell(self, values: Mapping[str, Value | None], sender: Sender | None = None) -> None:
+        """Send values to all targets and subscribers, and to the `sender` whose message they
+        answer, if there is room for another guest; None means the value when sent.
+        """
         with self._lock:
             told = {a: v for address, v in values.items() for a in self._all(address)}
-            for target in (*self._targets, *self._subscribers):
+            heard = {*self._targets, *self._subscribers}
+            if sender:
+                with suppress(ValueError):  # too many at once: the others and the log have it
+                    self._admit(sender)
+                    heard.add(sender)
+            for target in heard:
                 self._pending.setdefault(target, {}).update(told)
         self._work.set()
 

@@ -140,9 +140,9 @@ class Handler:
         kept, left = inbox.afford(self._allowance, self._cost)
         for versions in kept:
             self._desk.counters.osc_coalesced += len(versions) - self.newest(versions)
-        for (host, _), count in Counter(sender for _, sender, _ in left).items():
-            text = f"{host} sends too much; only the newest messages are used."
-            self.refuse("flood", text, count=count)
+        for sender, count in Counter(sender for _, sender, _ in left).items():
+            text = f"{sender[0]} sends too much; only the newest messages are used."
+            self.refuse("flood", text, sender, count=count)
         return self.done()
 
     def alone(self, data: bytes, sender: Sender, turn: int = 0) -> None:
@@ -230,10 +230,12 @@ class Handler:
         for address, deed in then:
             kind = self._errand(address)
             if not kind:
-                self._attempt(address, deed)
+                self._attempt(self._sender, address, deed)
                 continue
             turn = self._turn or self._desk.store.turn()
-            if self._errands.put(kind, partial(self._attempt_at, turn, address, deed)):
+            if self._errands.put(
+                kind, partial(self._attempt_at, turn, self._sender, address, deed)
+            ):
                 self._desk.counters.osc_coalesced += 1
 
     def _put(self) -> None:
@@ -280,9 +282,9 @@ class Handler:
         """Process the groups of a place; runs in an errand's thread."""
         while group := self._groups.next(place):
             with self._desk.store.at(group.turn):
-                self._attempt("value", self._found, group)
+                self._attempt(group.sender, "value", self._found, group)
             for address, deed in group.deeds.items():
-                self._attempt_at(group.turn, address, deed)
+                self._attempt_at(group.turn, group.sender, address, deed)
 
     def _found(self, group: Group) -> None:
         """Store a group as a whole, except values whose files do not exist."""
@@ -293,7 +295,7 @@ class Handler:
             except ValueError as error:
                 odd.append(name)
                 self._feedback.received(specs[name], group.sender, as_sent=False)
-                self.refuse(address, f"{address}: {error}")
+                self.refuse(address, f"{address}: {error}", group.sender)
                 continue
             changes[name] = address, applied
             as_sent = given == applied
@@ -303,11 +305,11 @@ class Handler:
             if changes:
                 self._store(changes, group.sender)
         finally:
-            self._hold(odd)
+            self._hold(odd, group.sender)
 
-    def _attempt_at(self, turn: int, address: str, deed: Callable[[], object]) -> None:
+    def _attempt_at(self, turn: int, sender: Sender, address: str, deed: Errand) -> None:
         with self._desk.store.at(turn):
-            self._attempt(address, deed)
+            self._attempt(sender, address, deed)
 
     def _store(self, changes: Mapping[str, Checked], sender: Sender) -> None:
         """Store what can be; for values that do not fit the rest, send the ones kept."""
@@ -317,30 +319,32 @@ class Handler:
             update(values)
         except ParameterError as error:
             refused = error.problems.keys()
-            self._hold(refused)
+            self._hold(refused, sender)
             if good := {name: value for name, value in values.items() if name not in refused}:
                 update(good)
             raise
 
-    def _hold(self, names: Iterable[str]) -> None:
-        """Send the current values to controllers that tried to set others."""
+    def _hold(self, names: Iterable[str], sender: Sender) -> None:
+        """Send the current values to controllers; the `sender` tried to set others."""
         values, specs = self._desk.store.snapshot.values, self._desk.store.specs
-        self._feedback.tell({ROOT + specs[name].osc: values[name] for name in names})
+        self._feedback.tell({ROOT + specs[name].osc: values[name] for name in names}, sender)
 
     def refuse(
-        self, kind: str, text: str, error: Exception | None = None, guess: Callable[[], str] = str,
-        count: int = 1,
+        self, kind: str, text: str, sender: Sender | None, error: Exception | None = None,
+        guess: Callable[[], str] = str, count: int = 1,
     ) -> None:  # fmt: skip
         """Count and report a refusal of so many messages; see `_complain`."""
         with self._lock:  # errands are refused too
             self._desk.counters.osc_refused += count
-        self._complain(kind, text, error, guess)
+        self._complain(kind, text, sender, error, guess)
 
     def _complain(
-        self, kind: str, text: str, error: Exception | None = None, guess: Callable[[], str] = str
-    ) -> None:
-        """Log and report it, at most once a second for each kind. The traceback of an unexpected
-        `error` is logged once. `guess` adds what was probably meant; it takes a while.
+        self, kind: str, text: str, sender: Sender | None, error: Exception | None = None,
+        guess: Callable[[], str] = str,
+    ) -> None:  # fmt: skip
+        """Log and report it, to its `sender` too unless None, at most once a second for each kind.
+        The traceback of an unexpected `error` is logged once. `guess` adds what was probably meant;
+        it takes a while.
         """
         with self._lock:
             now = perf_counter()
@@ -354,7 +358,7 @@ class Handler:
                 self._traced.add(kind)
         text += guess()
         log.warning("OSC: %s", text, exc_info=trace)
-        self._feedback.tell({ROOT + "error": text[:1000]})
+        self._feedback.tell({ROOT + "error": text[:1000]}, sender)
 
     def _advise(self, note: str, sender: Sender, about: str = "") -> None:
         """Advise a sender once what to do differently; also logged. Notes `about` the same count
@@ -408,7 +412,7 @@ class Handler:
         try:
             messages = split(data)
         except PacketError as error:
-            self.refuse("packet", str(error))
+            self.refuse("packet", str(error), sender)
             return False
         counters = self._desk.counters
         counters.osc_messages += len(messages) - 1
@@ -417,7 +421,8 @@ class Handler:
             inbox.add(message, sender)
         rows = inbox.take()
         if len(rows) > MOST_ROWS:
-            self.refuse("bundle", f"A bundle holds {len(rows)} messages; at most {MOST_ROWS} fit.")
+            text = f"A bundle holds {len(rows)} messages; at most {MOST_ROWS} fit."
+            self.refuse("bundle", text, sender)
             return False
         bad = 0
         for versions in rows:
@@ -467,26 +472,27 @@ class Handler:
         try:
             message = parse(data)
         except PacketError as error:
-            self.refuse("packet", str(error))
+            self.refuse("packet", str(error), sender)
             return False
         except Exception as error:  # noqa: BLE001 - the codec failed: no bytes may stop the listener
-            self.refuse("packet", f"A message could not be parsed{logs.see()}.", error)
+            self.refuse("packet", f"A message could not be parsed{logs.see()}.", sender, error)
             return False
         if message.note:
             self._advise(message.note, sender)
         address = message.address
         if not is_pattern(address):
-            return self._attempt(address, self._do, address, message.arguments, sender)
+            return self._attempt(sender, address, self._do, address, message.arguments, sender)
         if self._by_pattern >= MOST_BY_PATTERN:
-            self.refuse("pattern", "The patterns in a bundle match too much; some were ignored.")
+            text = "The patterns in a bundle match too much; some were ignored."
+            self.refuse("pattern", text, sender)
             return False
         found = self._matching(address)
         meant = [a for a in found if a in self.specs and self.specs[a].by_pattern]
         self._by_pattern += 1 + len(meant) + len(address) // LETTERS
         if not meant:
-            self._refuse_pattern(address, found)
+            self._refuse_pattern(address, found, sender)
         for each in meant:
-            self._attempt(each, self._do, each, message.arguments, sender)
+            self._attempt(sender, each, self._do, each, message.arguments, sender)
         return bool(meant)
 
     def _matching(self, pattern: str) -> Sequence[str]:
@@ -497,16 +503,17 @@ class Handler:
         spelled = [a for a in found if a not in self._former or a.removeprefix(ROOT) in pattern]
         return spelled or found
 
-    def _refuse_pattern(self, pattern: str, found: Sequence[str]) -> None:
+    def _refuse_pattern(self, pattern: str, found: Sequence[str], sender: Sender) -> None:
         """Report why a pattern does nothing; `found` are all its matches."""
         if not found:
-            self.refuse("address", f"Nothing matches {pattern[:80]!r}.")
+            self.refuse("address", f"Nothing matches {pattern[:80]!r}.", sender)
             return
         self.refuse(
             "pattern",
             f"The pattern {pattern[:80]!r} matches only addresses that patterns cannot set "
             f"({', '.join(found[:3])}): buttons, controls that hide the output, load parameters; "
             "send to the exact address.",
+            sender,
         )
 
     def _do(self, address: str, arguments: Arguments, sender: Sender) -> None:
@@ -530,7 +537,7 @@ class Handler:
                 self._press(address, of, self._indexed[of], index)
         elif not address.startswith(OURS) or arguments == ["?"]:
             guess = partial(self._guess, address)
-            self.refuse("address", f"Unknown address {address[:80]!r}.", guess=guess)
+            self.refuse("address", f"Unknown address {address[:80]!r}.", sender, guess=guess)
 
     def _guess(self, address: str) -> str:
         """The known address that is most like an unknown one, as a question."""
@@ -570,15 +577,15 @@ class Handler:
             applied = self._desk.store.check({spec.name: given}, lenient=True)[spec.name]
         except ValueError:
             self._feedback.received(spec, sender, as_sent=False)
-            self._then.append((address, partial(self._hold, [spec.name])))
+            self._then.append((address, partial(self._hold, [spec.name], sender)))
             raise
         self._changes[spec.name] = address, applied
         self._feedback.received(spec, sender, as_sent=given == applied)
         if given != applied:
             # the adjusted value is sent even if it equals the previous one
-            self._then.append((address, partial(self._hold, [spec.name])))
+            self._then.append((address, partial(self._hold, [spec.name], sender)))
             if spec.draws:  # another seed gives another image, however close
-                self._then.append((address, partial(self._other, spec, address, given)))
+                self._then.append((address, partial(self._other, spec, address, given, sender)))
 
     def _tell_twice(self, spec: ParameterSpec, address: str, sender: Sender) -> None:
         """Advise a sender whose bundle sets one parameter by two of its addresses."""
@@ -587,13 +594,14 @@ class Handler:
             note = f"A bundle has {before} and {address}, which are one parameter; the last holds."
             self._advise(note, sender)
 
-    def _other(self, spec: ParameterSpec, address: str, given: object) -> None:
+    def _other(self, spec: ParameterSpec, address: str, given: object, sender: Sender) -> None:
         """Report that a value was replaced, if the nearest value is not a substitute."""
         try:
             spec.check(given)
         except ValueError as error:
             holds = self._desk.store.snapshot.values[spec.name]
-            self._complain(address, f"{address}: {str(error).rstrip('.')}; using {holds}.")
+            text = f"{address}: {str(error).rstrip('.')}; using {holds}."
+            self._complain(address, text, sender)
 
     def _pipeline(self, arguments: Arguments, sender: Sender) -> None:
         """A pipeline by id, or by its place in the list."""
@@ -606,7 +614,7 @@ class Handler:
             chosen = str(rows[place]["id"]) if 0 <= place < len(rows) else joined(arguments)
             self._desk.switch(chosen)
         except (LookupError, ValueError):
-            self._feedback.tell({ROOT + "pipeline": self._desk.status().pipeline})
+            self._feedback.tell({ROOT + "pipeline": self._desk.status().pipeline}, sender)
             raise
 
     def _source(self, role: Role, arguments: Arguments, sender: Sender) -> None:
@@ -619,18 +627,20 @@ class Handler:
         try:
             self._desk.set_source(uri, role)
         except TransportError:
-            self._feedback.tell({ROOT + role: self._desk.status().uri_of(role)})
+            self._feedback.tell({ROOT + role: self._desk.status().uri_of(role)}, sender)
             raise
 
-    def _attempt(self, kind: str, deed: Callable[..., object], *arguments: Any) -> bool:
-        """Run it; errors are reported and stop nothing."""
+    def _attempt(
+        self, sender: Sender, kind: str, deed: Callable[..., object], *arguments: Any
+    ) -> bool:
+        """Run it; errors are reported, to its `sender` too, and stop nothing."""
         try:
             deed(*arguments)
         except (ValueError, LookupError, TransportError) as error:
-            self.refuse(kind, f"{kind}: {error.args[0] if error.args else error}")
+            self.refuse(kind, f"{kind}: {error.args[0] if error.args else error}", sender)
             return False
         except Exception as error:  # noqa: BLE001 - an action failed: it must not stop the listener
-            self.refuse(kind, f"{kind}: {error}{logs.see()}", error)
+            self.refuse(kind, f"{kind}: {error}{logs.see()}", sender, error)
             return False
         return True
 

@@ -185,7 +185,8 @@ class OscServer:
                 continue  # our own broadcast comes back
             self._counters.osc_messages += 1
             if not known.get(host) and not may(host):
-                self._handler.refuse("sender", f"{host} is not allowed to send; see --osc-allow.")
+                text = f"{host} is not allowed to send; see --osc-allow."
+                self._handler.refuse("sender", text, None)
             elif later and later(data, sender[:2], self._turn):
                 self._now = self._turn()
             else:

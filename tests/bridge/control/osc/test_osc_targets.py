@@ -14,7 +14,7 @@ from pythonosc.osc_message import OscMessage
 
 from bridge.control.osc.server import OscServer
 from bridge.settings import Settings
-from tests.bridge.control.osc.test_osc import message, need
+from tests.bridge.control.osc.test_osc import message, need, osc
 from tests.support.desk import FakeDesk
 from tests.support.rig import running_session
 
@@ -148,3 +148,46 @@ def test_oscdump_hears_a_running_bridge_by_broadcast(tmp_path):
                 dump.kill()
             server.close()
     assert "/bridge/vace f 0.5" in line
+
+
+REFUSED = [
+    ("/bridge/vaec", 1.0, "Unknown address '/bridge/vaec'. Did you mean /bridge/vae?"),
+    ("/bridge/vace", "loud", "vace_scale takes"),
+    ("/bridge/pipeline", "no such", "Unknown pipeline"),
+    ("/bridge/source", "nothing:", "'nothing:' is not a source"),
+    ("/bridge/ref", "gone.png", "gone.png"),
+    ("/bridge/{black,freeze}", 1, "send to the exact address"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("address", "value", "told"), REFUSED)
+def test_who_sends_from_the_port_it_listens_to_hears_why_a_message_is_refused(
+    tmp_path, address, value, told
+):
+    with osc(tmp_path) as o:
+        o.send(address, value)
+        assert told in o.heard("/bridge/error", o.sender)
+        assert told in o.heard("/bridge/error"), "the configured target too"
+
+
+@pytest.mark.slow
+def test_it_hears_the_value_that_holds_instead_of_its_own(tmp_path):
+    with osc(tmp_path) as o:
+        o.send("/bridge/vace", 7.5)
+        assert o.heard("/bridge/vace", o.sender) == 2.0
+        o.send("/bridge/vace", "loud")
+        assert o.heard("/bridge/vace", o.sender) == 2.0
+        o.send("/bridge/pipeline", "no such")
+        assert o.heard("/bridge/pipeline", o.sender) == o.desk.status().pipeline
+
+
+@pytest.mark.slow
+def test_who_may_not_send_hears_nothing(tmp_path, monkeypatch):
+    with osc(tmp_path) as o:
+        monkeypatch.setattr(o.server, "_known", {"127.0.0.1": False})
+        o.send("/bridge/vace", 0.5)
+        assert "not allowed" in o.heard("/bridge/error")
+        o.sender.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            o.heard("/bridge/error", o.sender)
