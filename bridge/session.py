@@ -29,6 +29,8 @@ from bridge.playout.receive import Receiving
 from bridge.playout.send import Sending
 from bridge.playout.show import Input, Show
 from bridge.settings import Settings
+from bridge.show.control import ShowControl
+from bridge.show.lent import Lent
 from bridge.state import references
 from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm
@@ -77,7 +79,12 @@ OUTPUT = frozenset(OutputParameters.model_fields)  # controls that change the fr
 LIVE: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
 SLOWEST = 5.0  # lowest frame rate assumed for an input, in fps
 TOLD = 60.0  # seconds for which the recovery after a crash is reported
-LOOKED = (By.SWITCH, By.SET_BACK, By.JOURNAL)  # setters that check memory and files themselves
+LOOKED = (
+    By.SWITCH,
+    By.SET_BACK,
+    By.JOURNAL,
+    By.LOOK,
+)  # setters that check memory and files themselves
 
 
 class Session:
@@ -109,6 +116,7 @@ class Session:
         self._set_up_input()
         self._set_up_engines(machine)
         self._set_up_output()
+        self._set_up_show()
         self._alarm = Alarm(settings.alarm, settings.name, self._cry) if settings.alarm else None
         self.actions = bound(
             {
@@ -165,6 +173,15 @@ class Session:
         self._sending = Sending(settings.sink_uri, self._open_sink, counters, self._clock.outbox)
         self._host.arrived = self._clock.stir
 
+    def _set_up_show(self) -> None:
+        """What a performer prepares."""
+        lent = Lent(
+            pipeline=self._played, names=self._names, take=self._take,
+            newest=lambda: self._clock.newest, shown=lambda: self.counters.snapshot,
+        )  # fmt: skip
+        folder = self.settings.folder / f"{self.settings.name}.show"
+        self.show = ShowControl(folder, self.store, lent)
+
     def start(self, named: Collection[str] = ()) -> None:
         """Open source and sink, then start everything. Raises TransportError, OSError (folder) or
         MissingWeights (fallback), with nothing started. A source or sink that is slow to open is
@@ -172,6 +189,7 @@ class Session:
         """
         self.make_folder()
         row, left = self._restore.take_up(named)
+        self.show.start()
         try:
             self._check_fallback()
             self._receiving.start(left["source"], self._keep)
@@ -212,6 +230,7 @@ class Session:
         """Stop everything in under two seconds, leaving no process or segment. The look is kept for
         the next run; after a clean stop (`well`), without what would interrupt it.
         """
+        self.show.stop()
         self._awaited.stop()
         self._missed.stop()
         kept = self._kept(ended=True) if well else None
@@ -422,8 +441,17 @@ class Session:
     def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
         """Start switching the pipeline; see `BridgeApi.switch`."""
         row = self._catalog[bare(mended(pipeline))]
-        setter = Setter(By.SWITCH, row.id)
-        asked = self.store.check(load or {}, setter)
+        self._switch(row, load or {}, {}, Setter(By.SWITCH, row.id))
+
+    def _switch(
+        self,
+        row: PipelineRow,
+        load: Mapping[str, object],
+        live: Mapping[str, object],
+        setter: Setter,
+    ) -> None:
+        """Start switching, with `live` values set along with those of `load`."""
+        asked = self.store.check(load, setter)
         built = checked_load(row, self.store.snapshot.values, asked)
         size = str(asked.get("size", self.store.snapshot.values.get("size", "auto")))
         if misfits := self.weights.misfits(row, built):
@@ -433,9 +461,34 @@ class Session:
         self.weights.require(row, built)
         self._awaited.chosen(row)
         self._missed.drop("pipeline")
-        if asked:
-            self.store.update(asked, setter)
+        if asked or live:
+            self.store.update({**asked, **live}, setter)
         self._host.switch(row, built)
+
+    # What the room of the show asks for; see `Lent`.
+
+    def _played(self) -> str:
+        link, aim = self._host.current, self._host.aim
+        return link.row.id if link else aim.row.id if aim else self._first
+
+    def _names(self, pipeline: str) -> frozenset[str]:
+        row = self._catalog[pipeline]
+        return frozenset((*row.parameters.model_fields, *row.load.model_fields))
+
+    def _take(self, pipeline: str, values: Mapping[str, Value], setter: Setter) -> None:
+        row, aim = self._catalog[pipeline], self._host.aim
+        live = self.store.check(values, setter)
+        load = {name: live.pop(name) for name in values if name in row.load.model_fields}
+        if (
+            aim
+            and aim.row is row
+            and aim.load == checked_load(row, self.store.snapshot.values, load)
+        ):
+            self._awaited.chosen(row)
+            self._missed.drop("pipeline")
+            self.store.update({**load, **live}, setter)
+        else:
+            self._switch(row, load, live, setter)
 
     def _reload(self) -> None:
         """Reload the current pipeline; if files were missing at start, check for them again. Any
@@ -596,7 +649,7 @@ class Session:
         )
         self._keep()
         aim = self._host.aim
-        if aim is None or change.setter.kind in (By.SWITCH, By.SET_BACK):
+        if aim is None or change.setter.kind in (By.SWITCH, By.SET_BACK, By.LOOK):
             return
         reloads = [name for name in change.changed if name in aim.row.load.model_fields]
         if not aim.row.fixed_size:

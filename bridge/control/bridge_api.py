@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from bridge.downloads.weights import Weights
 from bridge.frames.frame import Frame
+from bridge.show.control import ShowControl
 from bridge.state.actions import Argument
 from bridge.state.inputs import Role
 from bridge.state.status import Counters, Status
@@ -67,6 +68,11 @@ class BridgeApi(Protocol):
     @property
     def weights(self) -> Weights:
         """The pipelines' weights and their downloads."""
+        ...
+
+    @property
+    def show(self) -> ShowControl:
+        """What a performer prepares: looks, and which parameters they leave alone."""
         ...
 
     def status(self) -> Status:

@@ -19,6 +19,7 @@ class By(StrEnum):
     MISSED = "missed"  # a file that is available again
     ACTION = "action"  # its name
     SWITCH = "switch"  # to another pipeline, with its load parameters: its id
+    LOOK = "look"  # a recall, while it fades too: the look's number
     SET_BACK = "set back"  # by the session, from invalid values: why
     ROLLBACK = "rollback"  # from values that gave no usable image
     SEVERAL = "several"  # merged changes of different kinds of setters

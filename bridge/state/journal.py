@@ -7,9 +7,6 @@ ends normally records that last; without that record, the next run knows that it
 
 import json
 import logging
-import os
-import stat
-import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,6 +16,7 @@ from time import perf_counter
 from typing import Any, cast
 
 from bridge.state.inputs import NONE, ROLES
+from bridge.system import whole_files
 from bridge.system.lock_file import LockFile
 from engine.parameters import Value
 from engine.system import held
@@ -162,12 +160,7 @@ class Journal:
         )
 
     def _read(self) -> dict[str, Any]:
-        about = self._path.stat()
-        if not stat.S_ISREG(about.st_mode):  # opening a pipe would block
-            raise ValueError("not a regular file")
-        if about.st_size > LARGEST:
-            raise ValueError("too large for a journal")
-        kept = json.loads(held.patiently(self._path.read_bytes))
+        kept = whole_files.read_json(self._path, LARGEST)
         if not isinstance(kept, dict):
             raise ValueError("not a journal")
         return cast("dict[str, Any]", kept)  # JSON has no other keys
@@ -193,8 +186,6 @@ class Journal:
         try:
             self._replace(json.dumps(data).encode())
         except OSError as error:
-            with suppress(OSError):  # a full disk leaves it empty
-                held.remove(self._path.with_suffix(".new"), 0)
             return f"The look is not saved: {self._path} cannot be written ({held.told(error)})."
         return ""
 
@@ -203,14 +194,7 @@ class Journal:
             with suppress(FileNotFoundError if self.unread else OSError):
                 held.replace(self._path, self._path.with_suffix(self._aside))
             self._aside = self.unread = ""
-        fresh = self._path.with_suffix(".new")
-        held.remove(fresh)
-        with held.patiently(lambda: fresh.open("xb")) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        held.replace(fresh, self._path)
-        _sync(self._path.parent)
+        whole_files.write(self._path, content)
 
     def _tell(self, trouble: str) -> None:
         if trouble and trouble != self._trouble:
@@ -226,16 +210,3 @@ def _text(kept: Mapping[str, Any], name: str) -> str:
         log.warning("the journal's %s is invalid: %.80r", name, value)
         return ""
     return value
-
-
-def _sync(folder: Path) -> None:
-    """Flush the new name to disk too; Windows does so by itself."""
-    if sys.platform == "win32":
-        return
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    except OSError:  # not supported for folders by every file system
-        pass
-    finally:
-        os.close(opened)

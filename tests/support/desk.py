@@ -9,6 +9,8 @@ import numpy as np
 from bridge.control.bridge_api import Action
 from bridge.downloads.weights import Weights
 from bridge.frames.frame import Frame
+from bridge.show.control import ShowControl
+from bridge.show.lent import Lent
 from bridge.state.actions import ACTIONS
 from bridge.state.controls import OutputParameters
 from bridge.state.inputs import GUIDES, named
@@ -44,12 +46,27 @@ class FakeDesk:
             Catalog(BUILT_IN), Library(folder / "models"),
             lambda row: checked_load(row, self.store.snapshot.values, {}),
         )  # fmt: skip
+        lent = Lent(
+            pipeline=lambda: self.now["pipeline"], names=self._names, take=self._take,
+            newest=lambda: self.latest_frame("output"), shown=lambda: self.store.snapshot.number,
+        )  # fmt: skip
+        self.show = ShowControl(folder / "Desk.show", self.store, lent)
         self.actions = {
             spec.name: Action(
                 spec.help, partial(self._act, spec.name), spec.argument, waits=spec.waits
             )
             for spec in ACTIONS
         }
+
+    def _take(self, pipeline, values, setter):
+        values = self.store.check(values, setter)
+        if pipeline != self.now["pipeline"]:
+            self.switch(pipeline)
+        self.store.update(values, setter)
+
+    def _names(self, pipeline):
+        row = self._rows[pipeline]
+        return frozenset((*row.parameters.model_fields, *row.load.model_fields))
 
     def _act(self, name, *given):
         self.acted.append(" ".join([name, *map(str, given)]))

@@ -182,7 +182,7 @@ def test_a_disk_that_takes_nothing_is_told_until_it_does(tmp_path, monkeypatch):
     kept = Journal(journal(tmp_path))
     kept.begin()
     kept.open()
-    fresh = tmp_path / "Bridge.journal.new"
+    fresh = tmp_path / "Bridge.journal.json.new"
     (fresh / "in the way").mkdir(parents=True)
     kept.put(LOOK)
     until(lambda: "The look is not saved" in kept.problem)
@@ -247,7 +247,7 @@ def test_a_full_or_read_only_disk_is_told_until_it_is_over(tmp_path, monkeypatch
 def test_the_trouble_stands_in_the_error_and_a_normal_end_keeps_the_look(tmp_path):
     look = {"pipeline": "passthrough", "name": "again"}
     with running_session(tmp_path, **look) as rig:
-        fresh = tmp_path / "again.journal.new"
+        fresh = tmp_path / "again.journal.json.new"
         rig.until(lambda: journal(tmp_path, "again").exists())
         (fresh / "in the way").mkdir(parents=True)
         rig.session.store.update({"mix": 0.25, "black": True, "black_fade": 0.0})

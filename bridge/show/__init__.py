@@ -1,0 +1,1 @@
+"""What a performer prepares: looks and what surrounds them."""

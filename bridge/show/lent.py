@@ -1,0 +1,30 @@
+"""What the session lends to the room of the show; tests lend doubles."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bridge.frames.frame import Frame
+from bridge.state.change import Setter
+from engine.parameters import Value
+
+Take: TypeAlias = Callable[[str, Mapping[str, Value], Setter], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lent:
+    """Any thread may call any of these; none waits for the engine.
+
+    `pipeline` is the id of the pipeline that is shown, or coming if none is. `names` are the
+    parameters of a pipeline by its id; LookupError for an unknown one. `take` sets values at once,
+    as one change, and switches to a pipeline if another runs or if the values reload it; it raises
+    as `BridgeApi.switch`, and nothing has changed then. It may wait for a disk. `newest` is the
+    newest frame of the output, and `shown` the number of the snapshot with which the newest frame
+    was made.
+    """
+
+    pipeline: Callable[[], str]
+    names: Callable[[str], frozenset[str]]
+    take: Take
+    newest: Callable[[], Frame | None]
+    shown: Callable[[], int]
