@@ -15,10 +15,11 @@ from dataclasses import replace
 from importlib.util import find_spec
 from itertools import count
 from secrets import randbelow
+from time import time
 from types import MappingProxyType
 from typing import TypeAlias
 
-from bridge.state.change import UNSAID, Change, Setter, Snapshot
+from bridge.state.change import UNSAID, Change, Moved, Setter, Snapshot
 from bridge.state.listeners import Listener, Listeners
 from bridge.state.renamed import CurrentNames
 from engine.parameters import DRAW, DRAWN, WRITTEN, Kind, ParameterSpec, Value
@@ -80,6 +81,7 @@ class ParameterStore:
         self._asking = threading.local()
         self._untold: dict[str, Value] = {}  # what was `put`
         self._putter = UNSAID  # by whom
+        self._moved: dict[str, tuple[Setter, float]] = {}  # who changed each last, and when
         self._lock = threading.Lock()
         self.listeners = Listeners()
 
@@ -100,6 +102,11 @@ class ParameterStore:
         parameters of a pipeline.
         """
         return any(spec.looks for name in names if (spec := self.specs.get(self.now.name(name))))
+
+    def moved(self, name: str) -> Moved | None:
+        """Who moved a value last; None for no one since the start."""
+        found = self._moved.get(name)
+        return Moved(*found) if found else None
 
     def turn(self) -> int:
         """The next turn, for a change requested now and made later."""
@@ -134,8 +141,7 @@ class ParameterStore:
             if changed := self._changed_by(checked, turn):
                 if self._untold:
                     self._queue_untold()
-                self._values.update(changed)
-                self._fresh = False
+                self._change(changed, setter)
                 self.listeners.put(Change(self._made(), MappingProxyType(changed), setter))
             held = {name: self._values[name] for name in checked}
         if changed:
@@ -153,8 +159,7 @@ class ParameterStore:
             if changed := self._changed_by(checked, turn):
                 self._putter = self._putter.then(setter) if self._untold else setter
                 self._untold |= changed
-                self._values.update(changed)
-                self._fresh = False
+                self._change(changed, setter)
 
     @property
     def untold(self) -> bool:
@@ -181,6 +186,12 @@ class ParameterStore:
                     changed[name] = value
         return changed
 
+    def _change(self, changed: Mapping[str, Value], setter: Setter) -> None:
+        """Change values, with the lock held, and note who moved them."""
+        self._values.update(changed)
+        self._moved.update(dict.fromkeys(changed, (setter, time())))
+        self._fresh = False
+
     def _made(self) -> Snapshot:
         """The snapshot of the values, with the lock held; it never changes."""
         if not self._fresh:
@@ -192,7 +203,9 @@ class ParameterStore:
     def _queue_untold(self) -> None:
         """Queue what was put, with the lock held: listeners hear everything in order."""
         changed, self._untold = MappingProxyType(self._untold), {}
-        self.listeners.put(Change(self._made(), changed, self._putter))
+        joined = not self._putter.detail  # of several, say
+        setters = {name: self._moved[name][0] for name in changed} if joined else {}
+        self.listeners.put(Change(self._made(), changed, self._putter, setters))
 
     def _hand_on(self) -> None:
         """Deliver what is queued. What a listener sets is requested now."""

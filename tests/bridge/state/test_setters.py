@@ -104,3 +104,41 @@ def test_buttons_and_a_switch_of_a_session(tmp_path):
         (Setter(By.ACTION, "defaults"), {"mix": 1.0}),
         (Setter(By.SWITCH, "painter"), {"ink": "red"}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("setter", "hand"),
+    [
+        (Setter(By.OSC, "192.168.1.7:5005 /bridge/vace"), "OSC 192.168.1.7"),
+        (Setter(By.PAGE, "127.0.0.1:50123"), "page 127.0.0.1"),
+        (Setter(By.REST, "::1:50123"), "REST ::1"),
+        (Setter(By.REST), "REST"),
+        (Setter(By.ACTION, "defaults"), "action defaults"),
+        (Setter(By.ROLLBACK, "the image was flat"), "rollback"),
+    ],
+)
+def test_a_hand_is_the_same_during_a_gesture(setter, hand):
+    assert setter.hand == hand
+
+
+def test_who_moved_each_value_last_is_known(desk):
+    handler = Handler(desk, Feedback(desk, lambda *_: True, ()))
+    store, other = desk.store, ("192.168.1.8", 5005)
+    assert store.moved("vace_scale") is None
+    handler.take(encoded("/bridge/vace", 0.5), SENDER)
+    handler.take(encoded("/bridge/mix", 0.5), other)
+    handler.flush()
+    assert [store.moved(name).setter.hand for name in ("vace_scale", "mix")] == [
+        "OSC 192.168.1.7", "OSC 192.168.1.8",
+    ]  # fmt: skip
+    heard = []
+    store.listen(heard.append)
+    handler.tell()
+    handler.close()
+    ((first, _), (second, _)) = heard[0].parts
+    assert (first.hand, second.hand) == ("OSC 192.168.1.7", "OSC 192.168.1.8")
+    before = store.moved("mix")
+    store.update({"mix": 0.5}, Setter(By.PAGE, "x:1"))
+    assert store.moved("mix") == before, "it was not moved"
+    merged = heard[0].then(heard[0])
+    assert [setter for setter, _ in merged.parts] == [first, second]
