@@ -76,7 +76,9 @@ log = logging.getLogger(__name__)
 
 OPENING = 3.0  # seconds that the start waits for source and sink to open or fail
 OUTPUT = frozenset(OutputParameters.model_fields)  # controls that change the frame shown
-LIVE: Mapping[str, Value] = {"black": False, "freeze": False, "bypass": False}
+LIVE: Mapping[str, Value] = {
+    spec.name: spec.default for spec in describe(OutputParameters) if spec.momentary
+}
 SLOWEST = 5.0  # lowest frame rate assumed for an input, in fps
 TOLD = 60.0  # seconds for which the recovery after a crash is reported
 LOOKED = (

@@ -107,7 +107,9 @@ class ParameterSpec:
     its previous value if no block made with the new one is usable. `shapes` means that a new value
     changes the shape of passes; the first one of a shape may take as long as loading. `conditional`
     means that a value in the range may still not suit what runs. If it `draws`, DRAW stands for a
-    random value that every surface can show. `help` is one sentence.
+    random value that every surface can show. A `momentary` one belongs to this moment of the show:
+    undo leaves it, and after a normal end the next run begins with its default. `help` is one
+    sentence.
     """
 
     name: str
@@ -131,6 +133,7 @@ class ParameterSpec:
     shapes: bool = False
     conditional: bool = False
     draws: bool = False
+    momentary: bool = False
 
     @property
     def looks(self) -> bool:
@@ -391,6 +394,7 @@ def control(
     shapes: bool = False,
     conditional: bool = False,
     draws: bool = False,
+    momentary: bool = False,
     suggestions: Sequence[Suggestion] = (),
     by_pattern: bool = True,
 ) -> Any:
@@ -418,6 +422,7 @@ def control(
             "shapes": shapes,
             "conditional": conditional,
             "draws": draws,
+            "momentary": momentary,
             "suggestions": [asdict(suggestion) for suggestion in suggestions],
             "by_pattern": by_pattern,
         },
@@ -486,6 +491,7 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
         shapes=extra.get("shapes", False),
         conditional=extra.get("conditional", False),
         draws=extra.get("draws", False),
+        momentary=extra.get("momentary", False),
     )
     try:
         spec.check(spec.default)

@@ -17,9 +17,15 @@ class OutputParameters(Parameters):
         page="Show",
         by_pattern=False,
     )
-    bypass: bool = control(False, "Show the input unchanged.", page="Show", by_pattern=False)
-    freeze: bool = control(False, "Hold the frame shown.", page="Show", by_pattern=False)
-    black: bool = control(False, "Fade to black, and back.", page="Show", by_pattern=False)
+    bypass: bool = control(
+        False, "Show the input unchanged.", page="Show", by_pattern=False, momentary=True
+    )
+    freeze: bool = control(
+        False, "Hold the frame shown.", page="Show", by_pattern=False, momentary=True
+    )
+    black: bool = control(
+        False, "Fade to black, and back.", page="Show", by_pattern=False, momentary=True
+    )
     black_fade: float = control(
         0.5, "Duration of the fade to black.", minimum=0, maximum=60, unit="s", page="Show"
     )
