@@ -4,13 +4,13 @@ Pure logic with times in seconds, so that it can be tested without a clock.
 
 Regular blocks are played by a phase-locked clock: one frame per step, the block's time divided by
 its frames, and the clock is corrected slowly, so that each frame is due a margin after it arrived.
-Irregular blocks leave no rate to lock to: their frames share the time until the next block.
+Frames that would wait too long share the time that is left. Irregular blocks leave no rate to lock
+to: their frames share the time until the next block.
 `tests/bridge/playout/test_pacer.py` plays both over many schedules; it shows what the numbers do.
 """
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import pairwise
 from statistics import mean, median
 
 from bridge.workers.feeder import surplus
@@ -23,10 +23,19 @@ HORIZON = 0.9
 # Seconds after which a frame that waits at every look counts as standing: it only delays those
 # behind it. Frames that arrive unevenly leave none at one look or another.
 STANDING = 0.18
-JITTER = 4.5  # margin for late blocks, as a multiple of the difference between two blocks' times
-REGULAR, IRREGULAR = 0.115, 0.15  # this difference in blocks: trusted below, no longer above
-GENTLE, FIRM = 0.03, 2.0  # fraction of an error that is corrected within a block: least and most
+# Of an interval between blocks: how far it is from the period, on average, of the last `HEARD`.
+# Below the first part of the period the clock is trusted, above the second no longer. `ODD` of them
+# do not count: a stall or a change of rate ends no trust.
+REGULAR, IRREGULAR = 0.09, 0.12
+HEARD, ODD = 20, 2
+KNOWN = 16  # intervals until this is judged in full; fewer must be more regular
+# Another rate: the last three differ by this part of the period, and this multiple of the spread.
+OTHER, WIDE = 0.1, 3.5
 STALL = 1.5  # a block that takes this many periods has stalled
+JITTER = 6.5  # margin for late blocks, as a multiple of the spread
+ROOM = 0.09  # the margin is at most this part of a period, and half a frame
+GAIN = 0.6  # fraction of an error as large as the most margin that is corrected within a block
+LONGEST = 1.04  # periods that the clock lets a frame wait
 LAG = 0.02  # seconds by which a tick may show a frame late without shifting the clock
 
 
@@ -35,35 +44,37 @@ class Rhythm:
 
     def __init__(self) -> None:
         self.period = 0.0  # seconds from block to block
-        self.spread = 0.0  # seconds by which two successive blocks differ, on average
+        self.spread = 0.0  # seconds by which an interval differs from the period, on average
         self.regular = False  # the period can be relied on
         self._ended = 0.0
-        self._steady: deque[float] = deque(maxlen=60)  # what the period is the mean of
-        self._last: deque[float] = deque(maxlen=17)
+        self._steady: deque[float] = deque(maxlen=40)  # what the period is the mean of
+        self._off: deque[float] = deque(maxlen=HEARD)
 
     def hear(self, intervals: Sequence[float], ended: float) -> None:
         """Take in the last few blocks; `ended` is when the newest was done."""
         if ended == self._ended or not intervals:
             return
         self._ended, newest = ended, intervals[-1]
-        self._last.append(newest)
-        usual = median(intervals[-3:])
+        self._off.append(abs(newest - (self.period or newest)))
+        self._follow(intervals)
+        off = sorted(self._off)
+        off = off[:-ODD] if len(off) >= 8 else off
+        if len(off) >= 4:
+            self.spread = mean(off)
+            limit = IRREGULAR if self.regular else REGULAR * min(1.0, len(self._off) / KNOWN)
+            self.regular = self.spread < limit * self.period
+
+    def _follow(self, intervals: Sequence[float]) -> None:
+        """Correct the period: slowly, unless the last three blocks have another rate."""
+        usual, counted = median(intervals[-3:]), intervals[-1:]
         if usual > STALL * self.period:  # two stalls in a row are no other rate
             usual = median(intervals)
-        counted = [newest]
-        if len(intervals) > 2 and abs(usual - self.period) > 0.12 * self.period:  # another rate
+        other = max(OTHER * self.period, WIDE * self.spread)
+        if len(intervals) > 2 and abs(usual - self.period) > other:
             self._steady.clear()
-            counted = intervals[-3:]
-        self._steady.extend(i for i in counted if i < STALL * usual)
+            counted = [one for one in intervals[-3:] if abs(one - usual) <= other]
+        self._steady.extend(one for one in counted if one < STALL * usual)
         self.period = mean(self._steady or [usual])
-        # A stall makes two large differences, a change of rate one: neither ends the trust.
-        steps = sorted(abs(later - earlier) for earlier, later in pairwise(self._last))
-        steps = steps[:-2] if len(steps) >= 8 else steps
-        if len(steps) >= 4:
-            self.spread = mean(steps)
-            few = min(1.0, len(steps) / 8)
-            limit = IRREGULAR if self.regular else REGULAR * few
-            self.regular = self.spread < limit * self.period
 
 
 class Pacer:
@@ -106,7 +117,7 @@ class Pacer:
         if frames == 1 or not intervals or waiting > _most(frames) + 1:
             return float("-inf")
         if self._rhythm.regular and self._arrivals:
-            return self._base + self._locked(frames)
+            return self._base + self._locked(waiting, frames)
         # They share the time up to the horizon: due - shown = (horizon - due) / waiting.
         horizon = ended + HORIZON * median(intervals)
         stay = (horizon - self._shown_at) / (waiting + 1)
@@ -142,18 +153,18 @@ class Pacer:
         while len(self._arrivals) > 1 and self._arrivals[1][0] <= oldest:
             self._arrivals.popleft()
 
-    def _locked(self, frames: int) -> float:
+    def _locked(self, waiting: int, frames: int) -> float:
         """Seconds until the next frame by the phase-locked clock."""
         period, step = self._rhythm.period, self._rhythm.period / frames
-        most = (0.075 + 0.5 / frames) * period  # the last of a block is then 1.075 blocks late
+        most = (ROOM + 0.5 / frames) * period
         margin = min(JITTER * self._rhythm.spread, most)
         late = max(
             came + margin - self._base - (number + 1 - self._taken) * step
             for number, came in self._arrivals
         )
-        part = (late / most) ** 2
-        part = max(GENTLE, min(part, 1.0 if late > 0 else FIRM))
-        return _bounded(step + part * late / frames, step)
+        part = min(GAIN * (late / most) ** 2, 1.0)  # a small error is hardly corrected
+        left = self._arrivals[-1][1] + LONGEST * period - self._base
+        return _bounded(min(step + part * late / frames, left / waiting), step)
 
     def _shortened(self, waiting: int, taken: int, now: float) -> int:
         """One more than `taken` if what it leaves has waited for `STANDING`: a stall on either side

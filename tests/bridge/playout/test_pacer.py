@@ -4,7 +4,6 @@ of real workers.
 
 import random
 from collections import deque
-from dataclasses import dataclass
 from itertools import pairwise
 from statistics import mean, median, pstdev
 from time import perf_counter
@@ -12,102 +11,24 @@ from time import perf_counter
 import pytest
 
 from bridge.playout.pacer import Pacer
+from tests.support.playback import TICK, Played, Share, ends, play
 from tests.support.rig import running_session
-
-TICK = 1 / 60
-
-
-class Share:
-    """The rule that shares out the waiting frames up to a horizon, of which a tenth of each block
-    is held: what regular blocks are compared with.
-    """
-
-    def __init__(self):
-        self.shown_at = float("-inf")
-
-    def due(self, waiting, frames, intervals, ended, now):
-        if not intervals or waiting > self.most(frames) + 1:
-            return float("-inf")
-        even = median(intervals) / frames
-        stay = (ended + 0.9 * median(intervals) - self.shown_at) / (waiting + 1)
-        return self.shown_at + min(max(stay, 0.3 * even), 1.6 * even)
-
-    def pick(self, waiting, frames, intervals, ended, now):
-        if waiting == 0 or now < self.due(waiting, frames, intervals, ended, now):
-            return 0
-        self.shown_at = now
-        return max(1, waiting - self.most(frames))
-
-    @staticmethod
-    def most(frames):
-        return max(2, frames + frames // 4)
-
-
-@dataclass
-class Played:
-    times: list[float]  # when frames were shown
-    delays: list[float]  # from their arrival
-    lost: int
-
-    def std(self):
-        """Of the display intervals, in ms."""
-        return pstdev(later - earlier for earlier, later in pairwise(self.times)) * 1e3
-
-
-def play(pacer, frames, ends, *, grid=0.0, lead=0.0):
-    """Show blocks that end at these times: exactly when due or, with `grid`, at its ticks. The
-    images are there `lead` seconds before a block ends. The first fifteen blocks do not count.
-    """
-    news = sorted([(end - lead, True) for end in ends] + [(end, False) for end in ends])
-    place, now, waiting = 0, 0.0, deque()
-    intervals, ended, played = deque(maxlen=9), 0.0, Played([], [], 0)
-    while place < len(news):
-        now, before = (now + grid if grid else news[place][0]), now
-        if not grid and waiting:
-            due = pacer.due(len(waiting), frames, list(intervals), ended, before)
-            now = min(now, max(due, before))
-        while place < len(news) and news[place][0] <= now:
-            time, images = news[place]
-            place += 1
-            if images:
-                waiting.extend([time] * frames)
-            else:
-                intervals.extend([time - ended] if ended else [])
-                ended = time
-        taken = pacer.pick(len(waiting), frames, list(intervals), ended, now)
-        came = [waiting.popleft() for _ in range(taken)]
-        played.lost += max(0, taken - 1)
-        if came and now > ends[15]:
-            played.times.append(now)
-            played.delays.append(now - came[-1])
-    return played
-
-
-def ends(rng, count, seconds, spread, *, later=1.0, stall=0.0):
-    """When blocks of about `seconds` end; `later` is the factor of the second half, `stall` an
-    extra time in the middle.
-    """
-    now, found = 1.0, []
-    for number in range(count):
-        now += seconds * (1 + rng.uniform(-spread, spread))
-        if number >= count // 2:
-            now += seconds * (later - 1)
-        if number == count // 2:
-            now += stall
-        found.append(now)
-    return found
-
 
 # frames of a block, its seconds, their spread, later rate, stall
 REGULAR = [
     (3, 0.2, 0.05, 1.0, 0.0),
+    (3, 0.9, 0.05, 1.0, 0.0),
     (4, 0.3, 0.05, 1.0, 0.0),
     (9, 0.3, 0.05, 1.0, 0.0),
     (12, 0.4, 0.05, 1.0, 0.0),
     (12, 0.9, 0.05, 1.0, 0.0),
 ]
-LESS = [(3, 0.2, 0.15, 1.0, 0.0), (9, 0.3, 0.15, 1.0, 0.0)]
-IRREGULAR = [(4, 0.3, 0.4, 1.0, 0.0), (12, 0.4, 0.4, 1.0, 0.0)]
+LESS = [
+    (3, 0.2, 0.15, 1.0, 0.0),
+    (9, 0.3, 0.15, 1.0, 0.0),
+    (12, 0.4, 0.15, 1.0, 0.0),
+]
+IRREGULAR = [(4, 0.3, 0.4, 1.0, 0.0), (9, 0.3, 0.4, 1.0, 0.0), (12, 0.4, 0.4, 1.0, 0.0)]
 CHANGING = [
     (12, 0.4, 0.05, 1.3, 0.0),
     (9, 0.4, 0.05, 0.7, 0.0),
@@ -123,30 +44,30 @@ def both(schedule, seed, **how):
 
 
 @pytest.mark.parametrize("schedule", REGULAR, ids=str)
-@pytest.mark.parametrize("seed", range(2))
-def test_regular_blocks_play_as_evenly_as_a_clock(schedule, seed):
-    pacer, share = both(schedule, seed)
-    assert pacer.std() <= 3
-    assert pacer.std() <= 0.25 * share.std()
-    assert max(pacer.delays) <= 1.15 * schedule[1]
-    assert pacer.lost == 0
+def test_regular_blocks_play_as_evenly_as_a_clock(schedule):
+    pairs = [both(schedule, seed) for seed in range(24 // schedule[0])]
+    assert mean(pacer.std() for pacer, _ in pairs) <= 3
+    assert mean(pacer.std() / share.std() for pacer, share in pairs) <= 0.1
+    assert max(max(pacer.delays) for pacer, _ in pairs) <= 1.07 * schedule[1]
+    assert sum(pacer.lost for pacer, _ in pairs) == 0
 
 
-@pytest.mark.parametrize("schedule", [REGULAR[0], REGULAR[2], REGULAR[3]], ids=str)
+@pytest.mark.parametrize("schedule", [REGULAR[0], REGULAR[3], REGULAR[4]], ids=str)
 def test_frames_that_last_whole_ticks_are_even_on_a_display_of_ticks(schedule):
     """Where they last half a tick more, every other one must stay a tick longer."""
     pacer, share = both(schedule, 0, grid=TICK)
     assert pacer.std() <= 3.5
     assert pacer.std() <= 0.6 * share.std()
-    assert max(pacer.delays) <= 1.15 * schedule[1] + TICK
+    assert max(pacer.delays) <= 1.15 * schedule[1]
     assert pacer.lost == 0
 
 
 @pytest.mark.parametrize("schedule", LESS, ids=str)
-def test_less_regular_blocks_are_twice_as_even_as_shared_out(schedule):
-    pacer, share = both(schedule, 0)
-    assert pacer.std() <= 0.5 * share.std()
-    assert sorted(pacer.delays)[len(pacer.delays) * 99 // 100] <= 1.15 * schedule[1]
+@pytest.mark.parametrize(("grid", "part"), [(0.0, 0.35), (TICK, 0.65)])
+def test_less_regular_blocks_are_far_more_even_than_shared_out(schedule, grid, part):
+    pacer, share = both(schedule, 0, grid=grid)
+    assert pacer.std() <= part * share.std()
+    assert max(pacer.delays) <= 1.15 * schedule[1] + 1.5 * grid
     assert pacer.lost == 0
 
 
@@ -157,7 +78,9 @@ def test_irregular_blocks_play_no_worse_than_shared_out(schedule, grid):
     assert mean(p.std() for p, _ in pairs) <= 1.01 * mean(s.std() for _, s in pairs)
     assert sum(p.lost for p, _ in pairs) <= sum(s.lost for _, s in pairs)
     delays = mean(mean(p.delays) for p, _ in pairs), mean(mean(s.delays) for _, s in pairs)
-    assert delays[0] <= delays[1] + 0.03 * schedule[1]
+    assert delays[0] <= delays[1] + 0.015 * schedule[1]
+    longest = mean(max(p.delays) for p, _ in pairs), mean(max(s.delays) for _, s in pairs)
+    assert longest[0] <= longest[1] + 0.06 * schedule[1], "but nothing is dropped for it"
 
 
 @pytest.mark.parametrize("schedule", CHANGING, ids=str)
@@ -170,6 +93,20 @@ def test_a_change_of_rate_and_a_stall_lose_nothing_and_are_over_soon(schedule):
     assert max(pacer.delays[rest:]) <= 1.15 * seconds * later
     after = Played(pacer.times[rest:], [], 0)
     assert after.std() <= 3
+
+
+@pytest.mark.parametrize("drift", [0.3, -0.3])
+def test_a_rate_that_drifts_is_followed_without_a_hold(drift):
+    """As of a GPU that becomes hot."""
+    rng, now, when = random.Random(0), 1.0, []
+    for number in range(120):
+        now += 0.4 * (1 + drift * number / 120) * rng.uniform(0.95, 1.05)
+        when.append(now)
+    pacer, share = play(Pacer(), 12, when), play(Share(), 12, when)
+    assert pacer.std() <= 0.4 * share.std()
+    longest = max(later - earlier for earlier, later in pairwise(pacer.times))
+    assert longest <= 2.2 * max(1, 1 + drift) * 0.4 / 12
+    assert pacer.lost == 0
 
 
 @pytest.mark.parametrize("stalls", [1, 2, 3])
