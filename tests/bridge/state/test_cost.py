@@ -10,7 +10,7 @@ from bridge.state.store import ParameterStore
 from engine.catalog.rows import BUILT_IN, Catalog
 from tests.support.rig import running_session
 
-STORED = 20  # calls to Python functions that it takes to store a float that nobody listens to
+STORED = 21  # calls to Python functions that it takes to store a float that nobody listens to
 TOLD = 130  # the same with all listeners of a bridge, and a worker that has every parameter
 
 
