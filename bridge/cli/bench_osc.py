@@ -1,5 +1,6 @@
 """`spout-bridge bench osc`: messages per second, latency and cost of the OSC port, seen by a sender
-outside, beside a server of python-osc that does nothing but count.
+outside. Beside it servers that do nothing but count: of python-osc and pyliblo3, which is used if
+it is installed, and a loop that only receives, which no program in Python surpasses.
 """
 
 import json
@@ -10,8 +11,9 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
@@ -27,9 +29,12 @@ BLACK, COUNT = "/bridge/black", "/count"
 RATES = tuple(1000 * rate for rate in (5, 10, 20, 40, 80, 120, 160))  # messages a second, tried
 BURST = 64  # messages at once, as a program that sends each frame has them
 PATIENCE = 2.0  # seconds for an answer
-PAUSE = 0.023  # seconds between two changes: every phase of a tick
+PAUSE = 0.023  # seconds between two changes, or questions: every phase of a tick
 TRIES = 2  # of each rate: another program may have been busy
-FOREIGN = f"""
+LOOP = "a loop that only receives"  # the limit
+# What each foreign server is: it prints its port, counts, and answers COUNT.
+SERVERS = {
+    "python-osc": f"""
 from pythonosc.dispatcher import Dispatcher
 from pythonosc.osc_server import BlockingOSCUDPServer
 seen = 0
@@ -42,7 +47,35 @@ dispatcher.map("{COUNT}", lambda address, *values: ("{COUNT}", seen))
 server = BlockingOSCUDPServer(("127.0.0.1", 0), dispatcher)
 print(server.server_address[1], flush=True)
 server.serve_forever()
-"""
+""",
+    "pyliblo3": f"""
+import pyliblo3
+seen = 0
+def count(address, values, types, sender):
+    global seen
+    seen += 1
+server = pyliblo3.Server(proto=pyliblo3.UDP)
+server.add_method("{FADER}", "f", count)
+server.add_method("{COUNT}", None, lambda a, v, t, sender: server.send(sender, "{COUNT}", seen))
+print(server.get_url().rsplit(":", 1)[1].strip("/"), flush=True)
+while True:
+    server.recv()
+""",
+    LOOP: f"""
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 0))
+server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+print(server.getsockname()[1], flush=True)
+seen, fader = 0, b"{FADER}"
+while True:
+    data, sender = server.recvfrom(65536)
+    if data.startswith(fader):
+        seen += 1
+    else:
+        server.sendto(b"{COUNT}\\0\\0,i\\0\\0" + seen.to_bytes(4, "big"), sender)
+""",
+}
 
 
 def message(address: str, *values: float) -> bytes:
@@ -59,6 +92,8 @@ DATAGRAMS = [message(FADER, step / 1000) for step in range(1000)]
 class Port:
     """An OSC server as a sender sees it; `pid` is its process."""
 
+    question = COUNT
+
     def __init__(self, number: int, pid: int) -> None:
         self.pid = pid
         self._line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -72,6 +107,12 @@ class Port:
     def set(self, address: str, *values: float) -> None:
         """Send one message."""
         self._line.send(message(address, *values))
+
+    def trip(self) -> float:
+        """Seconds until a question is answered."""
+        began = perf_counter()
+        self._ask(message(self.question))
+        return perf_counter() - began
 
     def _ask(self, datagram: bytes) -> float:
         self._line.send(datagram)
@@ -98,6 +139,8 @@ class Port:
 class Ours(Port):
     """The port of a bridge, which counts in its state."""
 
+    question = "/bridge/ping"
+
     def count(self) -> int:
         """See `Port`; other messages of this sender too."""
         with urllib.request.urlopen(self._state, timeout=10) as answer:
@@ -110,18 +153,43 @@ class Ours(Port):
 
 
 def measure(seconds: float) -> Iterator[Figure]:
-    """All figures; about ten times `seconds`."""
+    """All figures; about 25 times `seconds`."""
     with ExitStack() as stack:
         ours = stack.enter_context(_ours())
-        foreign = stack.enter_context(_foreign())
-        both = ours, foreign
-        costs = [f"{_cost(port, seconds):.1%}" for port in both]
-        yield Figure("1,000 messages/s: of a core, beyond idle", costs[0], "6%", costs[1])
+        there = [name for name in SERVERS if name != "pyliblo3" or find_spec(name)]
+        others = {name: stack.enter_context(_foreign(name)) for name in there}
+
+        def beside(what: str, aim: str, figure: Callable[[Port], str]) -> Iterator[Figure]:
+            yield Figure(what, figure(ours), aim, figure(others[LOOP]))
+            for name in [name for name in SERVERS if name != LOOP]:
+                shown = figure(others[name]) if name in others else f"pip install {name}"
+                yield Figure(f"  the same by {name}", shown)
+
+        yield from beside(
+            "1,000 messages/s: of a core, beyond idle", "6%", lambda p: f"{_cost(p, seconds):.1%}"
+        )
+        yield from beside(
+            "answer during 1,000 messages/s: median, p99", "", lambda p: _answered(p, seconds)
+        )
         shown = [1e3 * seen for seen in quantiles(_shown(ours, seconds), 0.5, 0.99)]
         yield Figure("black until it is at the sink: median", f"{shown[0]:.1f} ms")
         yield Figure("black until it is at the sink: p99", f"{shown[1]:.1f} ms")
-        mine, theirs = (f"{_whole(port, seconds / len(RATES)):,}/s" for port in both)
-        yield Figure(f"received whole, bursts of {BURST}", mine, "120,000/s", theirs)
+        yield from beside(
+            f"received whole, bursts of {BURST}", "120,000/s",
+            lambda p: f"{_whole(p, seconds / len(RATES)):,}/s",
+        )  # fmt: skip
+
+
+def _answered(port: Port, seconds: float) -> str:
+    """How long a question takes while a fader moves. Ours is answered by another thread than the
+    one that receives, so that this is more than the time until a value holds.
+    """
+    trips, until = list[float](), perf_counter() + seconds
+    while perf_counter() < until:
+        port.send(1000, PAUSE)
+        trips.append(port.trip())
+    half, most = (1e3 * trip for trip in quantiles(trips, 0.5, 0.99))
+    return f"{half:.2f}, {most:.2f} ms"
 
 
 def _cost(port: Port, seconds: float) -> float:
@@ -186,9 +254,9 @@ def _ours() -> Generator[Port]:
 
 
 @contextmanager
-def _foreign() -> Generator[Port]:
-    """python-osc's own server."""
-    command = [sys.executable, "-c", FOREIGN]
+def _foreign(name: str) -> Generator[Port]:
+    """One of `SERVERS`."""
+    command = [sys.executable, "-c", SERVERS[name]]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:

@@ -390,7 +390,7 @@ def _bench_osc(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli.bench import show
     from bridge.cli.bench_osc import measure
 
-    show("bench osc", [("osc", measure(options.seconds))], "python-osc")
+    show("bench osc", [("osc", measure(options.seconds))])
 
 
 def _bench_module(options: argparse.Namespace, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""`bench osc`: what a sender outside sees of the port, ours and python-osc's."""
+"""`bench osc`: what a sender outside sees of the port, ours and those of other servers."""
 
 from contextlib import contextmanager
 from time import sleep
@@ -57,11 +57,17 @@ def test_every_message_moves_the_fader():
     assert all(text.startswith(FADER) for text in values)
 
 
-def test_the_foreign_server_counts_what_it_is_sent():
-    with _foreign() as port:
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) for name in bench_osc.SERVERS]
+)
+def test_a_foreign_server_counts_what_it_is_sent(name):
+    if name == "pyliblo3":
+        pytest.importorskip(name)
+    with _foreign(name) as port:
         sent = port.send(500, 0.3)
         assert sent
         assert port.count() == sent
+        assert 0 < port.trip() < 10
         assert port.pid
 
 
@@ -72,21 +78,30 @@ def test_a_bridge_counts_what_it_is_sent_and_shows_black():
         sent = port.send(500, 0.3)
         sleep(0.5)
         assert port.count() - before == sent
+        assert 0 < port.trip() < 10
         delays = bench_osc._shown(port, 1.0)
         assert len(delays) > 2
         assert min(delays) > 0
 
 
-def test_ours_and_the_foreign_server_stand_side_by_side(monkeypatch):
+@pytest.mark.parametrize("there", [True, False])
+def test_ours_the_limit_and_other_servers_stand_side_by_side(monkeypatch, there):
     @contextmanager
     def staged(most):
         yield Lossy(most)
 
+    most = {bench_osc.LOOP: 160_000, "python-osc": 20_000, "pyliblo3": 40_000}
     monkeypatch.setattr(bench_osc, "_ours", lambda: staged(120_000))
-    monkeypatch.setattr(bench_osc, "_foreign", lambda: staged(20_000))
+    monkeypatch.setattr(bench_osc, "_foreign", lambda name: staged(most[name]))
+    monkeypatch.setattr(bench_osc, "find_spec", lambda name: there)
     monkeypatch.setattr(bench_osc, "_cost", lambda port, seconds: port.most / 1e6)
+    monkeypatch.setattr(bench_osc, "_answered", lambda port, seconds: str(port.most))
     monkeypatch.setattr(bench_osc, "_shown", lambda port, seconds: [0.004, 0.005, 0.016])
-    cost, median, p99, whole = bench_osc.measure(7.0)
-    assert (cost.value, cost.limit, cost.aim) == ("12.0%", "2.0%", "6%")
+    cost, osc, liblo, trip, *_, median, p99, whole, _, last = bench_osc.measure(7.0)
+    assert (cost.value, cost.limit, cost.aim) == ("12.0%", "16.0%", "6%")
+    assert (osc.name, osc.value) == ("  the same by python-osc", "2.0%")
+    assert liblo.value == ("4.0%" if there else "pip install pyliblo3")
+    assert (trip.value, trip.limit) == ("120000", "160000")
     assert (median.value, p99.value) == ("5.0 ms", "16.0 ms")
-    assert (whole.value, whole.limit, whole.aim) == ("120,000/s", "20,000/s", "120,000/s")
+    assert (whole.value, whole.limit, whole.aim) == ("120,000/s", "160,000/s", "120,000/s")
+    assert last.value == ("40,000/s" if there else "pip install pyliblo3")
