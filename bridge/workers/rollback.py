@@ -52,10 +52,12 @@ class Rollback:
 
     def changed(self, change: Change) -> None:
         """The store's values changed."""
-        self.note(change.snapshot)
+        touched = not self._names.isdisjoint(change.changed)
+        if touched or not self._history:  # else the same values hold as before
+            self.note(change.snapshot)
         if change.setter.kind is By.ROLLBACK:
             self._back = change.snapshot.number
-        elif self._names & change.changed.keys():
+        elif touched:
             self.told, self._back = "", 0
         elif "fade" in change.changed:
             self._back = 0
