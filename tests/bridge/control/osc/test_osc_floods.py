@@ -248,6 +248,29 @@ def test_the_newest_of_what_is_too_much_is_done(looks):
     assert looks.desk.counters.osc_refused > 500
 
 
+@pytest.mark.parametrize("kind", ["junk", "query", "pattern", "button"])
+def test_fifty_thousand_a_second_leave_time_for_the_value_of_another(looks, monkeypatch, kind):
+    now, parsed = [100.0], []
+    monkeypatch.setattr(osc_inbox, "perf_counter", lambda: now[0])
+    real = osc_handler.parse
+    monkeypatch.setattr(osc_handler, "parse", lambda data: parsed.append(data) or real(data))
+    turns, each, apart = 100, 25, 0.0005
+    for turn in range(turns):
+        now[0] += apart
+        flood = [
+            {"junk": sent(f"/nonsense/{turn}/{number}", 1.0),
+             "query": sent(f"/bridge/state/{number}/{turn}", "?"),
+             "pattern": sent(f"/bridge/{{fade,x{number}}}", turn / turns),
+             "button": sent("/bridge/reset")}[kind]
+            for number in range(each)
+        ]  # fmt: skip
+        looks.look(*flood, sent("/bridge/vace", turn / turns, by=HONEST))
+        assert looks.value("vace_scale") == pytest.approx(turn / turns), "in its own turn"
+    refilled = osc_inbox.EACH * (1 + turns * apart / osc_inbox.REFILL)
+    assert len(parsed) <= refilled + turns, "not all that came"
+    assert looks.desk.counters.osc_refused > 0
+
+
 def test_no_button_is_pressed_without_end(looks, monkeypatch):
     monkeypatch.setattr(osc_handler, "perf_counter", lambda: 100.0)  # all within one second
     for _ in range(20):
