@@ -159,12 +159,14 @@ class Feedback:
         answer, if there is room for another guest; None means the value when sent.
         """
         with self._lock:
-            told = {a: v for address, v in values.items() for a in self._all(address)}
             heard = {*self._targets, *self._subscribers}
             if sender:
                 with suppress(ValueError):  # too many at once: the others and the log have it
                     self._admit(sender)
                     heard.add(sender)
+            if not heard:
+                return
+            told = {a: v for address, v in values.items() for a in self._all(address)}
             for target in heard:
                 self._pending.setdefault(target, {}).update(told)
         self._work.set()
