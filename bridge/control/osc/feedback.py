@@ -94,6 +94,8 @@ class Feedback:
         """A sender set a value. A value accepted `as_sent` is not echoed while the sender keeps
         sending; an adjusted one is echoed at once, even if nothing changed.
         """
+        if not self._targets and not self._subscribers:
+            return  # nobody to echo it to
         address = ROOT + spec.osc
         with self._lock:
             if sender in self._subscribers:
