@@ -45,9 +45,9 @@ class Played:
         return pstdev(later - earlier for earlier, later in pairwise(self.times)) * 1e3
 
 
-def play(pacer, frames, ends, *, grid=0.0, lead=0.0):
+def play(pacer, frames, ends, *, grid=0.0, lead=0.0, skip=15):
     """Show blocks that end at these times: exactly when due or, with `grid`, at its ticks. The
-    images are there `lead` seconds before a block ends. The first fifteen blocks do not count.
+    images are there `lead` seconds before a block ends. The first `skip` blocks do not count.
     """
     news = sorted([(end - lead, True) for end in ends] + [(end, False) for end in ends])
     place, now, waiting = 0, 0.0, deque()
@@ -68,7 +68,7 @@ def play(pacer, frames, ends, *, grid=0.0, lead=0.0):
         taken = pacer.pick(len(waiting), frames, list(intervals), ended, now)
         came = [waiting.popleft() for _ in range(taken)]
         played.lost += max(0, taken - 1)
-        if came and now > ends[15]:
+        if came and now > ends[skip]:
             played.times.append(now)
             played.delays.append(now - came[-1])
     return played
