@@ -57,7 +57,8 @@ def test_blocks_that_become_slower_are_shown_at_a_constant_delay(tmp_path, on_ar
         stop()
         missed = off(rig, since, delay)
         assert len(missed) >= 100
-        assert missed[len(missed) * 99 // 100] <= 1 / 60 + 0.002
+        busy = rig.bystander.overslept(since, perf_counter())  # three threads hand a frame on
+        assert missed[len(missed) * 99 // 100] <= 1 / 60 + 0.002 + 3 * busy
         assert min(late for _, late in shown(rig, since)) >= delay - 0.001, "never early"
         assert rig.session._host.current.block.seconds > 0.5
         assert rig.session.status().dropped_output == 0
