@@ -31,6 +31,7 @@ from bridge.playout.show import Input, Show
 from bridge.settings import Settings
 from bridge.show.control import ShowControl
 from bridge.show.lent import Lent
+from bridge.show.undo import Undo
 from bridge.state import references
 from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm
@@ -81,12 +82,7 @@ LIVE: Mapping[str, Value] = {
 }
 SLOWEST = 5.0  # lowest frame rate assumed for an input, in fps
 TOLD = 60.0  # seconds for which the recovery after a crash is reported
-LOOKED = (
-    By.SWITCH,
-    By.SET_BACK,
-    By.JOURNAL,
-    By.LOOK,
-)  # setters that check memory and files themselves
+LOOKED = (By.SET_BACK, By.JOURNAL)  # setters that check memory and files themselves, as a switch
 
 
 class Session:
@@ -129,6 +125,8 @@ class Session:
                 "live": self._live,
                 "ref/snap": self._snap,
                 "defaults": self._defaults,
+                "undo": self._undo.undo,
+                "redo": self._undo.redo,
             }
         )
 
@@ -163,7 +161,8 @@ class Session:
         )  # fmt: skip
         self._rollback = self._host.rollback = Rollback(self.store)
         self._host.kept, self._host.instead = self._set_back, self._instead_of
-        self._awaited = Awaited(self.weights, self._checked, self.switch)
+        self._awaited = Awaited(self.weights, self._checked, self._switch)
+        self._undo = Undo(self.store, lambda: self._aimed, self._switch_back)
 
     def _set_up_output(self) -> None:
         """Fallback, output clock and sink."""
@@ -209,6 +208,7 @@ class Session:
         self._begin_with_fitting_loras(row)
         self._rollback.note(self.store.snapshot)
         self.store.listen(self._changed)
+        self._undo.start()
         lack = self.weights.lack(row, self._checked(row))
         shown = self._instead(row, str(lack)) if lack else row
         self._host.start(shown, self._checked(shown), "" if shown is not row else str(lack or ""))
@@ -442,19 +442,40 @@ class Session:
 
     def switch(self, pipeline: str, load: Mapping[str, object] | None = None) -> None:
         """Start switching the pipeline; see `BridgeApi.switch`."""
-        row = self._catalog[bare(mended(pipeline))]
-        self._switch(row, load or {}, {}, Setter(By.SWITCH, row.id))
+        before, row = self._aimed, self._catalog[bare(mended(pipeline))]
+        setter = Setter(By.SWITCH, row.id)
+        self._start_switch(row, load or {}, {}, setter)
+        self._undo.switched(before, row.id, setter)
 
-    def _switch(
+    @property
+    def _aimed(self) -> str:
+        """The pipeline that runs or is coming; empty for none."""
+        aim = self._host.aim
+        return aim.row.id if aim else ""
+
+    def _switch(self, pipeline: str) -> None:
+        """Switch to a pipeline as nobody's step: its files have come."""
+        row = self._catalog[pipeline]
+        self._start_switch(row, {}, {}, Setter(By.SWITCH, row.id))
+
+    def _switch_back(self, pipeline: str, values: Mapping[str, Value]) -> None:
+        """Undo a switch, together with values of any kind. Errors as `switch`."""
+        row = self._catalog[pipeline]
+        self._start_switch(row, {}, values, Setter(By.UNDO, row.id))
+
+    def _start_switch(
         self,
         row: PipelineRow,
         load: Mapping[str, object],
-        live: Mapping[str, object],
+        values: Mapping[str, Value],
         setter: Setter,
     ) -> None:
-        """Start switching, with `live` values set along with those of `load`."""
-        asked = self.store.check(load, setter)
-        built = checked_load(row, self.store.snapshot.values, asked)
+        """Check all that can be checked, then set `load`, the pipeline's own, and other `values`,
+        and start switching.
+        """
+        asked = self.store.check({**load, **values}, setter)
+        own = {name: value for name, value in asked.items() if name not in values}
+        built = checked_load(row, {**self.store.snapshot.values, **asked}, own)
         size = str(asked.get("size", self.store.snapshot.values.get("size", "auto")))
         if misfits := self.weights.misfits(row, built):
             raise UnusableError(misfits)
@@ -463,8 +484,8 @@ class Session:
         self.weights.require(row, built)
         self._awaited.chosen(row)
         self._missed.drop("pipeline")
-        if asked or live:
-            self.store.update({**asked, **live}, setter)
+        if asked:
+            self.store.update(asked, setter)
         self._host.switch(row, built)
 
     # What the room of the show asks for; see `Lent`.
@@ -478,7 +499,7 @@ class Session:
         return frozenset((*row.parameters.model_fields, *row.load.model_fields))
 
     def _take(self, pipeline: str, values: Mapping[str, Value], setter: Setter) -> None:
-        row, aim = self._catalog[pipeline], self._host.aim
+        before, row, aim = self._aimed, self._catalog[pipeline], self._host.aim
         live = self.store.check(values, setter)
         load = {name: live.pop(name) for name in values if name in row.load.model_fields}
         if (
@@ -490,7 +511,8 @@ class Session:
             self._missed.drop("pipeline")
             self.store.update({**load, **live}, setter)
         else:
-            self._switch(row, load, live, setter)
+            self._start_switch(row, load, live, setter)
+            self._undo.switched(before, row.id, setter)
 
     def _reload(self) -> None:
         """Reload the current pipeline; if files were missing at start, check for them again. Any
@@ -499,11 +521,11 @@ class Session:
         asked = self._awaited.row
         self.weights.try_again()
         if asked and not self.weights.lack(asked, self._checked(asked)):
-            self.switch(asked.id)
+            self._switch(asked.id)
         elif self._host.aim:
             self._host.reload()
         else:
-            self.switch(self._first)
+            self._switch(self._first)
 
     def _weights_came(self, pipeline: str) -> None:
         """A download is complete: load the pipeline that waited for it. Called in the download's
@@ -512,7 +534,7 @@ class Session:
         asked = self._awaited.row
         if self._host.aim is None or (asked and asked.id == pipeline):
             with suppress(MissingWeights):  # another variant was chosen meanwhile; that is reported
-                self.switch(pipeline)
+                self._switch(pipeline)
 
     def status(self) -> Status:
         """The current state. Never raises, so that no caller fails because of it: on an error it
@@ -535,6 +557,7 @@ class Session:
             **self.counters.told(now),
             **engine,
             **self._ends_told(link),
+            **self._undo.told(),
             error=self._error(link),
             pipeline_asked=asked.id if asked else "",
             alarm_problem=self._alarm_problem,
@@ -651,7 +674,8 @@ class Session:
         )
         self._keep()
         aim = self._host.aim
-        if aim is None or change.setter.kind in (By.SWITCH, By.SET_BACK, By.LOOK):
+        setter = change.setter
+        if aim is None or setter.switches or setter.kind is By.SET_BACK:
             return
         reloads = [name for name in change.changed if name in aim.row.load.model_fields]
         if not aim.row.fixed_size:
@@ -687,7 +711,7 @@ class Session:
         LoRA for another network, not enough memory, missing files. Runs in the setter's thread; may
         wait for a disk.
         """
-        if setter.kind in LOOKED:
+        if setter.switches or setter.kind in LOOKED:
             return {}
         if why := self._delay_impossible(changes):
             return {"delay": why}

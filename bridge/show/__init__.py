@@ -1,1 +1,1 @@
-"""What a performer prepares: looks and what surrounds them."""
+"""What a performer prepares and takes back: looks, undo."""

@@ -75,6 +75,12 @@ ACTIONS = (
     ActionSpec("live", "Back to live: black, freeze and bypass off."),
     ActionSpec("ref/snap", "Use the current input frame as the reference.", waits=True),
     ActionSpec("defaults", "Reset all parameters to their defaults.", waits=True),
+    ActionSpec(
+        "undo",
+        "Take back the last step: what one hand changed without a rest, or a switch.",
+        waits=True,
+    ),
+    ActionSpec("redo", "Make the step again that was taken back last.", waits=True),
 )
 
 # What else follows /bridge/ in OSC: commands with an argument, queries, and replies.

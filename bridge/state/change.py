@@ -56,7 +56,7 @@ class Setter:
     @property
     def switches(self) -> bool:
         """Whether the values are set together with the pipeline that is loaded with them."""
-        return self.kind is By.SWITCH or (self.kind is By.UNDO and self.detail != "")
+        return self.kind in (By.SWITCH, By.LOOK) or (self.kind is By.UNDO and self.detail != "")
 
     def then(self, later: "Setter") -> "Setter":
         """Who set merged changes."""

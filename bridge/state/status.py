@@ -133,6 +133,13 @@ class Status:
     snapshot: int = status_field(0, "Number of the parameter snapshot of the frame shown.")
     download: str = status_field("", "Current download, or why the last one failed.")
     download_progress: float = status_field(0.0, "Download progress, 0 to 1.", "", "gauge")
+    undo: str = status_field("", "What the next `undo` takes back; empty for nothing.")
+    undo_steps: int = status_field(0, "Steps that can be taken back.", "", "gauge")
+    redo: str = status_field("", "What the next `redo` makes again; empty for nothing.")
+    redo_steps: int = status_field(0, "Steps that can be made again.", "", "gauge")
+    undo_note: str = status_field(
+        "", "What the last `undo` or `redo` left as it was, and why, in one sentence."
+    )
     notes: Mapping[str, Any] = status_field(dict, "What the pipeline reports about its last block.")
 
     @property

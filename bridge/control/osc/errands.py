@@ -8,6 +8,8 @@ from typing import TypeAlias
 from bridge.control.osc.inbox import Sender
 from engine.parameters import Value
 
+MOST = 100  # errands of one kind that wait
+
 Errand: TypeAlias = Callable[[], object]
 Asked: TypeAlias = tuple[str, object]  # the address in the message, and the value
 Checked: TypeAlias = tuple[str, Value]  # the same, once the value has been checked
@@ -69,23 +71,23 @@ def _taken_out(older: Group, newer: Group) -> int:
 
 class Errands:
     """One errand at a time per kind, each kind in its own thread, so that none waits for another's
-    disk; only the newest waiting one of each kind is kept.
+    disk; only the newest waiting one of each kind is kept, or with `each` all of them, up to MOST.
     """
 
     def __init__(self) -> None:
         self._lines: dict[str, _Line] = {}
 
-    def put(self, kind: str, errand: Errand) -> bool:
+    def put(self, kind: str, errand: Errand, *, each: bool = False) -> bool:
         """Run it soon; True if it replaces a waiting one. Never waits. Called by one thread."""
         line = self._lines.get(kind)
         if line is None:
             line = self._lines[kind] = _Line(kind)
-        return line.put(errand)
+        return line.put(errand, MOST if each else 1)
 
     def close(self) -> None:
         """Start nothing more."""
         for line in self._lines.values():
-            line.put(None)
+            line.put(None, 1)
 
 
 class _Line:
@@ -96,10 +98,10 @@ class _Line:
         self._changed = threading.Condition()
         threading.Thread(target=self._run, name=f"OSC {kind}", daemon=True).start()
 
-    def put(self, errand: Errand | None) -> bool:
+    def put(self, errand: Errand | None, most: int) -> bool:
         with self._changed:
-            replaced = bool(self._next)
-            self._next = [errand]
+            replaced = len(self._next) >= most
+            self._next = [*self._next, errand][-most:]
             self._changed.notify()
         return replaced
 
@@ -107,7 +109,7 @@ class _Line:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._next)
-                errand = self._next.pop()
+                errand = self._next.pop(0)
             if errand is None:
                 return
             errand()

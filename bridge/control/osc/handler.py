@@ -63,6 +63,7 @@ LETTERS = 16  # characters of a pattern matched in the time of one message
 BYTES = 32  # of a bundle per message; few messages are shorter
 # Commands that may wait for a disk
 ON_DISK = frozenset(ROOT + name for name in ("pipeline", "download", "download/cancel", *ROLES))
+STEPS = ROOT + "undo"  # the errand of undo and redo: each press counts, in order
 CHOICES = (ROOT + "pipeline", ROOT + "source")  # that are not parameters
 DEFAULTS = ROOT + "defaults"
 NO_FADER = "", None
@@ -233,9 +234,8 @@ class Handler:
                 self._attempt(self._sender, address, deed)
                 continue
             turn = self._turn or self._desk.store.turn()
-            if self._errands.put(
-                kind, partial(self._attempt_at, turn, self._sender, address, deed)
-            ):
+            errand = partial(self._attempt_at, turn, self._sender, address, deed)
+            if self._errands.put(kind, errand, each=kind == STEPS):
                 self._desk.counters.osc_coalesced += 1
 
     def _put(self) -> None:
@@ -442,7 +442,9 @@ class Handler:
         """Whether a value in a bundle comes after a button that may set it: in `defaults, vace 0.3`
         the value wins.
         """
-        parted = any(self._button(a) and self._errand(a) in ("", DEFAULTS) for a, _ in self._then)
+        parted = any(
+            self._button(a) and self._errand(a) in ("", DEFAULTS, STEPS) for a, _ in self._then
+        )
         return parted and address_of(message) in self._thinned
 
     def _button(self, address: str) -> Action | None:
@@ -453,6 +455,8 @@ class Handler:
         """The errand kind of a message; empty if it is done at once."""
         if address.startswith(ROOT + "pipeline/"):
             return ROOT + "pipeline"
+        if address == ROOT + "redo":
+            return STEPS
         if action := self._buttons.get(address):
             return address if action.waits else ""
         above = address.rpartition("/")[0]
