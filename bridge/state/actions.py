@@ -85,6 +85,6 @@ ACTIONS = (
 
 # What else follows /bridge/ in OSC: commands with an argument, queries, and replies.
 COMMANDS = frozenset({
-    "pipeline", *ROLES, "download", "ping", "query", "subscribe", "unsubscribe",
+    "pipeline", *ROLES, "download", "ping", "query", "subscribe", "unsubscribe", "who",
     "error", "pong", "state",
 })  # fmt: skip

@@ -24,7 +24,7 @@ from bridge.control.http.metrics import generate_latest, registry
 from bridge.control.http.openapi import document, of_type, refused
 from bridge.control.http.rules import Rules
 from bridge.control.http.sources import sources
-from bridge.control.http.streams import Streams
+from bridge.control.http.streams import Streams, movers
 from bridge.control.http.texts import JSONResponse
 from bridge.control.http.uploads import Uploads
 from bridge.control.http.weights import models
@@ -94,6 +94,17 @@ class Switch(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     pipeline: str
+
+
+class Mover(BaseModel):
+    """Who moved a parameter last: the `hand` in words (`OSC 192.168.1.20`), its kind, the detail
+    that the kind has (port, addresses, a reason), and when, in seconds since 1970.
+    """
+
+    hand: str
+    kind: str
+    detail: str
+    at: float
 
 
 def create_app(desk: BridgeApi, rules: Rules) -> Guard:
@@ -220,6 +231,14 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
     async def values() -> dict[str, Value]:
         """Every parameter's value, by its long name."""
         return dict(desk.store.snapshot.values)
+
+    @app.get(f"{API}/who", tags=["parameters"])
+    async def who() -> dict[str, Mover]:
+        """Who moved each parameter last, by its long name; without those that nobody has moved
+        since the start.
+        """
+        found = movers(desk.store, desk.store.specs)
+        return {name: Mover.model_validate(row) for name, row in found.items()}
 
     @app.patch(f"{API}/parameters", tags=["parameters"], responses=refused(409))
     async def change(request: Request, given: Parameters) -> dict[str, Value]:

@@ -6,7 +6,7 @@ A client that stops reading is dropped: `seats` pings each one, and PATIENCE lim
 import asyncio
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +20,7 @@ from bridge.state.change import Change
 from bridge.state.inputs import SIDES
 from bridge.state.renamed import renamed
 from bridge.state.status import STATUS
+from bridge.state.store import ParameterStore
 from engine.parameters import Value
 from engine.system.texts import mended
 
@@ -79,7 +80,8 @@ class Streams:
                         with self._lock:
                             changed, self._pending[socket] = self._pending[socket], {}
                         if changed:
-                            await _tell(socket, "parameters", changed)
+                            who = movers(self._desk.store, changed)
+                            await _tell(socket, "parameters", changed, who=who)
                         if beat % STATE_BEATS == 0:
                             state = await run_in_threadpool(self.state)
                             news = {n: v for n, v in state.items() if told.get(n) != v}
@@ -116,8 +118,18 @@ def _plain(value: Any, depth: int = 8) -> Any:
     return mended(str(value))
 
 
-async def _tell(socket: WebSocket, kind: str, values: Mapping[str, Any]) -> None:
-    message = {"type": kind, "values": dict(values)}
+def movers(store: ParameterStore, names: Iterable[str]) -> dict[str, dict[str, str | float]]:
+    """Who moved which parameter last, of those moved since the start; see `Mover` in `app.py`."""
+    moved = {name: found for name in names if (found := store.moved(name))}
+    return {
+        name: {"hand": by.setter.hand, "kind": by.setter.kind, "detail": by.setter.detail,
+               "at": by.at}
+        for name, by in moved.items()
+    }  # fmt: skip
+
+
+async def _tell(socket: WebSocket, kind: str, values: Mapping[str, Any], **more: Any) -> None:
+    message = {"type": kind, "values": dict(values), **more}
     await asyncio.wait_for(socket.send_text(encoded(message)), PATIENCE)
 
 

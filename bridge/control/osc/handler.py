@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import lru_cache, partial
 from ipaddress import ip_address
 from itertools import islice
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 from bridge.control.bridge_api import Action, BridgeApi
@@ -97,6 +97,7 @@ class Handler:
             **{ROOT + role: partial(self._source, role) for role in ROLES},
             ROOT + "download": lambda args, _: desk.weights.download(joined(args)),
             ROOT + "download/cancel": lambda _, __: desk.weights.cancel(),
+            ROOT + "who": self._who,
             ROOT + "ping": lambda _, sender: feedback.answer({ROOT + "pong": 1}, sender),
             ROOT + "query": lambda args, sender: feedback.tell_all(reply_to(args, sender)),
             ROOT + "subscribe": lambda args, sender: feedback.subscribe(reply_to(args, sender)),
@@ -620,6 +621,18 @@ class Handler:
         except (LookupError, ValueError):
             self._feedback.tell({ROOT + "pipeline": self._desk.status().pipeline}, sender)
             raise
+
+    def _who(self, arguments: Arguments, sender: Sender) -> None:
+        """Answer who moved a parameter last: `/bridge/who/NAME` with the hand and the seconds since
+        then; empty if nobody has since the start.
+        """
+        name = joined(arguments).strip().removeprefix(ROOT)
+        spec = self.specs.get(ROOT + name)
+        if spec is None:
+            raise ValueError(f"Give the name of a parameter, not {name[:80]!r}.")
+        moved = self._desk.store.moved(spec.name)
+        told = f"{moved.setter.hand}, {max(0.0, time() - moved.at):.0f} s ago" if moved else ""
+        self._feedback.answer({f"{ROOT}who/{name}": told}, sender)
 
     def _source(self, role: Role, arguments: Arguments, sender: Sender) -> None:
         """An input by URI. Files are opened only for programs on this machine."""

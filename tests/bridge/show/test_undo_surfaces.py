@@ -20,6 +20,7 @@ from bridge.control.osc.packets import encoded
 from bridge.show.undo import REST
 from bridge.state.change import By, Setter
 from tests.support.bridge import running
+from tests.support.desk import HERE
 from tests.support.rig import running_session
 
 SENDER = "127.0.0.1", 5005
@@ -50,6 +51,55 @@ def test_each_press_by_osc_counts_in_order_while_a_disk_sleeps(desk):
     until(lambda: len(pressed) == len(wanted))
     handler.close()
     assert pressed == wanted
+
+
+class Told:
+    """The feedback's answers to one asker."""
+
+    def __init__(self, desk):
+        self.found = {}
+        self.feedback = Feedback(desk, self._take, ())
+        self.handler = Handler(desk, self.feedback)
+
+    def _take(self, data, _):
+        message = OscMessage(data)
+        self.found[message.address] = message.params
+        return True
+
+    def ask(self, *words):
+        self.handler.take(encoded("/bridge/who", " ".join(words)), SENDER)
+        self.handler.flush()
+        self.feedback._burst()
+        return self.found
+
+
+def test_osc_answers_who_moved_a_value(desk):
+    told = Told(desk)
+    assert told.ask("mix") == {"/bridge/who/mix": [""]}
+    desk.store.update({"vace_scale": 0.5}, Setter(By.OSC, "192.168.1.20:9000 /bridge/vace"))
+    assert told.ask("vace")["/bridge/who/vace"] == ["OSC 192.168.1.20, 0 s ago"]
+    assert told.ask("/bridge/vace_scale")["/bridge/who/vace_scale"][0].startswith("OSC 192.")
+    before = desk.counters.osc_refused
+    told.ask("prompts")
+    assert desk.counters.osc_refused == before + 1
+    told.handler.close()
+
+
+def test_rest_and_the_events_tell_who_moved_a_value(desk, client):
+    assert client.get("/api/v1/who").json() == {}
+    desk.store.update({"prompt": "sea"}, Setter(By.ACTION, "look 3"))
+    with client.websocket_connect(f"ws{HERE[4:]}/api/v1/events") as events:
+        first = events.receive_json()
+        assert first["type"] == "parameters"
+        assert list(first["who"]) == ["prompt"]
+        assert client.patch("/api/v1/parameters", json={"mix": 0.5}).status_code == 200
+        while (message := events.receive_json())["type"] != "parameters":
+            pass
+    assert message["who"]["mix"]["hand"] == "REST testclient"
+    who = client.get("/api/v1/who").json()
+    assert who == {**first["who"], **message["who"]}
+    assert (who["prompt"]["hand"], who["prompt"]["kind"]) == ("action look 3", "action")
+    assert abs(who["prompt"]["at"] - time.time()) < 60
 
 
 @pytest.mark.slow
@@ -181,3 +231,4 @@ def test_any_sequence_at_a_running_bridge_ends_the_same_on_all_surfaces(tmp_path
                 until(lambda: bridge.state()["redo_steps"] % 2 == 0)
             bridge.until(lambda state: state["pipeline"] == pipeline)
             assert watched.same() == begun
+            assert bridge.ask("who")["mix"]["hand"] == "undo"
