@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter, sleep
 
 from bridge.frames.frame import Frame
+from bridge.frames.mailbox import spread
 from bridge.frames.pixels import Fit
 from bridge.system.loops import explained, repeat
 from bridge.workers.client import UNGUIDED, Guided, WorkerClient
@@ -103,6 +104,11 @@ class Feeder:
         self._stopped = threading.Event()
         self._open = threading.Event()  # blocks may begin
         self._open.set()
+        self._resumed = False  # frames have waited for longer than a block
+        self._granted: tuple[int, list[Frame]] = (
+            -1,
+            [],
+        )  # blocks made before; the frames of the last
         self._steered = 0  # the snapshot granted last
         self._held: tuple[int, int] | None = None  # size of the last block fed
         threading.Thread(target=self._run, name="feeder", daemon=True).start()
@@ -114,9 +120,11 @@ class Feeder:
     def hold(self) -> None:
         """Begin no further block until `release`: none if called with its worker's news of one."""
         self._open.clear()
+        self._granted = -1, []
 
     def release(self) -> None:
-        """Begin blocks again."""
+        """Begin blocks again, with the newest frames."""
+        self._resumed = True
         self._open.set()
 
     def _run(self) -> None:
@@ -140,17 +148,35 @@ class Feeder:
         if isinstance(request, FrameRequest):
             guides = request.guides
             count = 0 if link.row.text and not self._has_input() else request.count
-            may = self._may_begin() and (self._room() if count == 0 else self._pictures(count))
+            may = self._may_begin() and (
+                self._room() if count == 0 else bool(self._unused(count)) or self._pictures(count)
+            )
             may = may and self._open.is_set()
         if link.swap_waits and not self._stopped.is_set():
             link.grant_swap()
         elif isinstance(request, PipelineReady):
             self._steered = link.grant([], None, self._how)
         elif may:
-            frames = link.inbox.take(count)
+            frames = self._frames(count)
+            self._granted = link.block.made, frames
             self._grant(frames, self._beside(frames, guides))
         else:  # the worker still waits for it
             link.requests.put(request)
+
+    def _unused(self, count: int) -> list[Frame]:
+        """The frames granted last, if no block was made of them as it takes another `count`."""
+        made, frames = self._granted
+        return frames if made == self._link.block.made and len(frames) != count else []
+
+    def _frames(self, count: int) -> list[Frame]:
+        """The frames of a block."""
+        inbox, unused, resumed = self._link.inbox, self._unused(count), self._resumed
+        self._resumed = False
+        if count and unused:
+            return [unused[place] for place in spread(len(unused), count)]
+        if count and resumed:
+            return inbox.take(max(count, inbox.wait(1, 0)))[-count:]
+        return inbox.take(count)
 
     def _beside(self, frames: list[Frame], count: int) -> Guided:
         """Guides of a block: those received with its frames, or without frames `count` spread over

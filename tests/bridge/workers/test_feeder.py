@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ from bridge.frames.frame import Frame
 from bridge.playout.pacer import Pacer
 from bridge.workers import feeder as feeders
 from bridge.workers.feeder import Feeder, room
-from engine.ipc.messages import FrameGrant, FrameRequest, LoadPipeline, PipelineReady
+from engine.ipc.messages import BlockMade, FrameGrant, FrameRequest, LoadPipeline, PipelineReady
 from engine.ipc.ring import RingReader
 from tests.support.doubles import HOGS, PAINTER
 from tests.support.played import WAIT, config, played
@@ -41,6 +41,13 @@ def fed(row=PAINTER, *, has_input=True, most=0.0):
 def puts(worker, *numbers):
     for number in numbers:
         worker.client.inbox.put(Frame(scene(64, 48, number), 0.0, number))
+
+
+def indices(granted) -> list[int]:
+    """The numbers of the granted frames."""
+    with closing(RingReader(granted.ring)) as ring:
+        numbers = range(granted.first, granted.first + granted.count)
+        return [int(ring.slot_words(number)[0][1]) for number in numbers]
 
 
 def asks(worker, count):
@@ -76,10 +83,7 @@ def test_pictures_go_out_where_the_grant_says(patient):
         puts(worker, 1, 2)
         asks(worker, 2)
         granted = worker.is_told(FrameGrant)
-        ring = RingReader(granted.ring)
-        numbers = range(granted.first, granted.first + granted.count)
-        assert [int(ring.slot_words(number)[0][1]) for number in numbers] == [1, 2]
-        ring.close()
+        assert indices(granted) == [1, 2]
 
 
 def test_a_change_ends_the_waiting_for_pictures_and_is_in_the_very_next_block(patient):
@@ -245,3 +249,29 @@ def test_a_held_worker_is_granted_nothing_until_it_is_released(patient):
         puts(worker, 3, 4)
         time.sleep(0.05)
         assert worker.client.requests.wait(1, 0)
+
+
+@pytest.mark.slow
+def test_frames_of_which_no_block_was_made_are_granted_again_to_whoever_asks_for_fewer(patient):
+    with fed() as worker:
+        puts(worker, 1, 2, 3)
+        asks(worker, 3)
+        worker.is_told(FrameGrant)
+        asks(worker, 2)  # after a reset
+        granted = worker.is_told(FrameGrant)
+        assert indices(granted) == [1, 3]
+        worker.says(BlockMade(frames=2, seconds=0.1, snapshot=1, report={}))
+        puts(worker, 4, 5)
+        asks(worker, 2)
+        assert indices(worker.is_told(FrameGrant)) == [4, 5]
+
+
+@pytest.mark.slow
+def test_a_worker_that_was_held_begins_with_the_newest_frames(patient):
+    with fed() as worker:
+        worker.feeder.hold()
+        puts(worker, *range(1, 9))
+        worker.says(FrameRequest(count=2))
+        worker.news_of(FrameRequest)
+        worker.feeder.release()
+        assert indices(worker.is_told(FrameGrant)) == [7, 8]
