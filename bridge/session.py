@@ -8,7 +8,7 @@ images at an even pace and composes the output; the send thread passes it to the
 import logging
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from math import ceil, floor
 from pathlib import Path
@@ -45,7 +45,7 @@ from bridge.state.loads import checked_load
 from bridge.state.missed import Missed
 from bridge.state.named_files import LATER, NamedFiles
 from bridge.state.restore import Restore
-from bridge.state.status import Counters, EngineState, Status
+from bridge.state.status import Counters, EngineState, StandbyTold, Status
 from bridge.state.store import ParameterStore, UnusableError
 from bridge.system.faults import Faults
 from bridge.system.paths import bare, meant
@@ -65,6 +65,7 @@ from bridge.workers.client import WorkerClient, WorkerConfig
 from bridge.workers.host import EngineHost, Unloadable
 from bridge.workers.machine import LocalMachine, MachineFactory
 from bridge.workers.rollback import Rollback
+from bridge.workers.standby import Prepared
 from engine import sizes
 from engine.catalog.rows import Catalog, PipelineRow
 from engine.files.library import Library
@@ -514,6 +515,28 @@ class Session:
             self._start_switch(row, load, live, setter)
             self._undo.switched(before, row.id, setter)
 
+    def stand_by(self, pipeline: str, values: Mapping[str, Value]) -> None:
+        """Have a pipeline with these values ready to be switched to, beside the shown one; an empty
+        name for none. LookupError for an unknown one.
+        """
+        if not pipeline:
+            self._host.want_standby(None)
+            return
+        row = self._catalog[pipeline]
+        load = checked_load(row, {**self.store.snapshot.values, **values}, {})
+        misfits = " ".join(self.weights.misfits(row, load).values())
+        lack = misfits or str(self.weights.lack(row, load) or "")
+        self._host.want_standby(Prepared(self._host.orders(row, load), values, lack))
+
+    @property
+    def standby(self) -> StandbyTold:
+        """How that is doing."""
+        return self._host.standby
+
+    def taking(self) -> AbstractContextManager[None]:
+        """See `EngineHost.taking`."""
+        return self._host.taking()
+
     def _reload(self) -> None:
         """Reload the current pipeline; if files were missing at start, check for them again. Any
         thread, as with every action.
@@ -558,6 +581,7 @@ class Session:
             **engine,
             **self._ends_told(link),
             **self._undo.told(),
+            **self._standby_told(),
             error=self._error(link),
             pipeline_asked=asked.id if asked else "",
             alarm_problem=self._alarm_problem,
@@ -569,6 +593,16 @@ class Session:
             download=str(download),
             download_progress=round(download.part, 3),
         )
+
+    def _standby_told(self) -> dict[str, Any]:
+        """The part of `Status` about the next cue."""
+        told = self._host.standby
+        return {
+            "standby": told.state,
+            "standby_reason": told.reason,
+            "standby_progress": round(told.progress, 3),
+            "take_time": round(self._host.took * 1e3, 1),
+        }
 
     def _gpu_told(self, device: str) -> dict[str, Any]:
         """The part of `Status` about the GPU."""

@@ -25,6 +25,24 @@ class EngineState(StrEnum):
     FAILED = "FAILED"
 
 
+class Readiness(StrEnum):
+    """Whether the next cue could be shown at once."""
+
+    NONE = ""
+    LOADING = "LOADING"
+    READY = "READY"
+    NOT_READY = "NOT READY"
+
+
+@dataclass(frozen=True, slots=True)
+class StandbyTold:
+    """How what the next cue needs is doing; `progress` is of loading, 0 to 1."""
+
+    state: Readiness = Readiness.NONE
+    reason: str = ""
+    progress: float = 1.0
+
+
 class OutputSource(StrEnum):
     """What the output shows at a tick."""
 
@@ -55,6 +73,14 @@ class Status:
     progress: float = status_field(1.0, "Loading progress, 0 to 1.", "", "gauge")
     phase: str = status_field("", "Current step of loading.")
     error: str = status_field("", "Last error, in one sentence; empty if none.")
+    standby: str = status_field(
+        "", "What the next cue needs is LOADING, READY or NOT READY; empty without a next cue."
+    )
+    standby_reason: str = status_field("", "Why, in one sentence.")
+    standby_progress: float = status_field(1.0, "Its loading progress, 0 to 1.", "", "gauge")
+    take_time: float = status_field(
+        0.0, "Time from the last GO on READY to the first frame of another pipeline.", "ms", "gauge"
+    )
     fps: float = status_field(0.0, "Generated frames shown per second.", "fps", "gauge")
     input_fps: float = status_field(0.0, "Frames received per second.", "fps", "gauge")
     engine_fps: float = status_field(0.0, "Frames generated per second.", "fps", "gauge")

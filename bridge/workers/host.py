@@ -21,7 +21,7 @@ from typing import Any
 from bridge.frames.frame import Frame
 from bridge.settings import Settings
 from bridge.state.actions import ActionError
-from bridge.state.status import Counters, EngineState
+from bridge.state.status import Counters, EngineState, Readiness, StandbyTold
 from bridge.system.loops import explained, repeat
 from bridge.workers.breaker import DEATHS, Breaker
 from bridge.workers.client import (
@@ -40,7 +40,7 @@ from bridge.workers.direct import Direct
 from bridge.workers.feeder import Feeder
 from bridge.workers.machine import Machine
 from bridge.workers.rollback import Rollback
-from bridge.workers.standby import Prepared, Readiness, Standby, StandbyTold
+from bridge.workers.standby import Prepared, Standby
 from bridge.workers.troubles import Troubles
 from engine.catalog.rows import PipelineRow
 from engine.ipc.messages import BlockMade, BlockUnusable, Exit, FrameMade, brief

@@ -13,10 +13,9 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from time import perf_counter
 
-from bridge.state.status import EngineState
+from bridge.state.status import EngineState, Readiness, StandbyTold
 from bridge.workers.breaker import RETRY, Breaker
 from bridge.workers.client import Block, News, WorkerClient, WorkerConfig
 from bridge.workers.crew import Crew
@@ -30,30 +29,15 @@ LOOK = 5.0  # seconds between checks whether there is room beside the shown work
 UNFED = 0.5  # seconds after which a loaded worker without any input counts as ready
 
 
-class Readiness(StrEnum):
-    """Whether the next cue could be shown at once."""
-
-    NONE = ""
-    LOADING = "LOADING"
-    READY = "READY"
-    NOT_READY = "NOT READY"
-
-
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What the next cue needs: a worker, and the values of its first block over those of now."""
+    """What the next cue needs: a worker, and the values of its first block over those of now.
+    `lack` is why it cannot be loaded, in a sentence, empty if it can.
+    """
 
     orders: WorkerConfig
     values: Mapping[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class StandbyTold:
-    """Its part of `Status`; `progress` is of loading, 0 to 1."""
-
-    state: Readiness = Readiness.NONE
-    reason: str = ""
-    progress: float = 1.0
+    lack: str = ""
 
 
 class Standby:
@@ -116,7 +100,7 @@ class Standby:
                 self._prepare(link)
             if link.state is EngineState.RUNNING:
                 self._breaker.runs(now - link.running_since)
-        elif not waits and self._is_due(now) and not self._crew.crowded():
+        elif not (waits or wanted.lack) and self._is_due(now) and not self._crew.crowded():
             self._begin(wanted, now)
 
     def take(self) -> WorkerClient | None:
@@ -159,7 +143,7 @@ class Standby:
         if not busy and self._needless(wanted, shown):
             return StandbyTold(Readiness.READY, f"{row.id} needs no other worker.")
         if link is None or link.gone or link.orders != wanted.orders:
-            why = busy or waits or self._why or f"{row.id} is about to be loaded."
+            why = wanted.lack or busy or waits or self._why or f"{row.id} is about to be loaded."
             return StandbyTold(Readiness.NOT_READY, why)
         if self._minded == wanted and self._ready(link):
             return StandbyTold(Readiness.READY, f"{row.id} is loaded and warm.")

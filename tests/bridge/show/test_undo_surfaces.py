@@ -41,7 +41,9 @@ def test_each_press_by_osc_counts_in_order_while_a_disk_sleeps(desk):
         assert awake.wait(LONG)
         pressed.append(name)
 
-    desk.actions = {name: Action("x.", lambda name=name: press(name)) for name in ("undo", "redo")}
+    desk.actions = {
+        name: Action("x.", lambda name=name: press(name), waits=True) for name in ("undo", "redo")
+    }
     handler = Handler(desk, Feedback(desk, lambda *_: True, ()))
     wanted = ["undo"] * 5 + ["redo", "undo", "redo"]
     for name in wanted:

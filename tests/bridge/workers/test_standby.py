@@ -3,8 +3,10 @@ workers of the quick tests are no processes: the test says what they report, and
 """
 
 from collections.abc import Iterator
+from time import perf_counter
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from bridge.frames.frame import Frame
@@ -12,10 +14,11 @@ from bridge.state.actions import ActionError
 from bridge.state.status import EngineState
 from bridge.workers.standby import Prepared
 from engine.ipc.messages import BlockMade, Exit, RungTried
+from tests.bridge.test_session import longest_gap, no_black
 from tests.bridge.workers.test_kill import LOAD, PAINTER, VALUES, Stage, Worker
 from tests.support.climber import CLIMBER
-from tests.support.doubles import CATALOG, PainterLoad
-from tests.support.rig import scene
+from tests.support.doubles import CATALOG, PainterLoad, number_of, says
+from tests.support.rig import running_session, scene
 
 NEXT = {"prompt": "next"}
 
@@ -255,3 +258,111 @@ def test_what_the_shown_worker_needs_comes_first(stage):
     stage.steps(lambda: stage.host.current is not stage.old)
     assert (worker.gone, stage.aside, stage.told) == (True, None, "NOT READY")
     assert stage.host.standby.reason.startswith("painter, which is shown, ")
+
+
+# With real workers.
+
+
+def taken(rig, pipeline: str, values, load) -> float:
+    """Take what stands by; seconds until its first image reaches a receiver."""
+    began = perf_counter()
+    with rig.session.taking():
+        rig.session.store.update(values)
+        rig.session.switch(pipeline, load)
+    rig.until(lambda: rig.session._host.took)
+    return perf_counter() - began
+
+
+@pytest.mark.slow
+def test_what_stands_by_is_shown_at_once_and_the_old_look_stays_its_own_until_then(tmp_path):
+    load = {"frames": 1, "ink": "old"}
+    with running_session(tmp_path, pipeline="painter", load=load, settle_s=0.2) as rig:
+        session, stop = rig.session, rig.steady_input()
+        session.store.update({"prompt": "old"})
+        rig.running()
+        session.stand_by("painter", {"frames": 4, "prompt": "new"})
+        rig.until(lambda: session.status().standby == "READY")
+        made = session.status().frames_new
+        rig.until(lambda: session.status().frames_new > made + 5)
+        before = len(rig.place.seen)
+        assert not any(says(seen.frame.image, 0, "new") for seen in rig.place.seen)
+        taken(rig, "painter", {"prompt": "new"}, {"frames": 4})
+        rig.wait(lambda frame: says(frame.image, 0, "new"))
+        stop()
+        seen = [each.frame.image for each in rig.place.seen[before:]]
+        first = next(place for place, image in enumerate(seen) if says(image, 0, "new"))
+        assert all(says(image, 0, "old") for image in seen[:first]), "the old one's words"
+        assert number_of(seen[first]) <= 9, "of a worker that has made little"
+        assert no_black(rig)
+        assert 0 < session.status().take_time < 10_000
+        assert session.status().pipeline == "painter"
+        assert (session.status().error, session.status().restarts) == ("", 0)
+
+
+@pytest.mark.slow
+def test_a_pipeline_that_loads_for_long_stands_by_while_the_shown_one_goes_on(tmp_path):
+    with running_session(tmp_path, pipeline="passthrough", settle_s=0.2) as rig:
+        session, stop = rig.session, rig.steady_input()
+        rig.running()
+        session.stand_by("painter", {"broken": "load slowly", "frames": 2, "prompt": "new"})
+        rig.until(lambda: session.status().standby_progress not in (0.0, 1.0))
+        told = session.status()
+        assert (told.standby, told.standby_reason) == (
+            "LOADING", "painter is loading: weights.",
+        )  # fmt: skip
+        assert (told.state, told.loading, told.pipeline) == ("RUNNING", "", "passthrough")
+        session.switch("relay")  # displaces it
+        rig.running("relay")
+        rig.until(lambda: session.status().standby == "READY")
+        taken(rig, "painter", {"prompt": "new"}, {"broken": "load slowly", "frames": 2})
+        rig.wait(lambda frame: says(frame.image, 0, "new"))
+        stop()
+        assert no_black(rig)
+        assert longest_gap(rig) < 1
+
+
+@pytest.mark.slow
+def test_a_standby_worker_that_is_killed_comes_back_and_the_shown_one_does_not_notice(tmp_path):
+    with running_session(tmp_path, pipeline="relay", settle_s=0.2) as rig:
+        session, stop = rig.session, rig.steady_input()
+        rig.running()
+        shown = session.status().worker
+        session.stand_by("painter", {"frames": 2})
+        rig.until(lambda: session.status().standby == "READY")
+        psutil.Process(session._host._crew.standby.pid).kill()
+        rig.until(lambda: session.status().standby != "READY")
+        rig.until(lambda: session.status().standby == "READY")
+        told = session.status()
+        assert (told.worker, told.restarts, told.error, told.state) == (shown, 0, "", "RUNNING")
+        rig.crash()  # the shown one, which is restarted as ever
+        rig.until(lambda: session.status().restarts == 1)
+        rig.running("relay")
+        assert session.status().standby == "READY"
+        session.stand_by("painter", {"frames": 2, "ink": "missing"})
+        rig.until(lambda: "no such ink" in session.status().standby_reason)
+        assert session.status().error == ""
+        stop()
+
+
+@pytest.mark.slow
+def test_from_stylize_to_longlive_within_two_blocks_without_a_black_frame(tmp_path):
+    pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
+    look = {"prompt": "a red sea"}
+    load = {"weights": "demo", "vae": "tae"}
+    settings = {"pipeline": "stylize", "size": "48x32", "settle_s": 0.2}
+    with running_session(tmp_path, **settings) as rig:
+        session, stop = rig.session, rig.steady_input()
+        rig.running()
+        session.stand_by("longlive", {**look, **load})
+        rig.until(lambda: session.status().standby == "READY", 120)
+        block = session._host._crew.standby.block
+        made = session.status().frames_new
+        rig.until(lambda: session.status().frames_new > made + 5)
+        took = taken(rig, "longlive", look, load)
+        rig.running("longlive")
+        stop()
+        print("take", session.status().take_time, "block", block.seconds)
+        assert took < 2 * block.seconds + block.frames / 30 + 1, "two blocks, and their frames"
+        assert no_black(rig)
+        assert session.status().black_frames == 0
+        assert session.status().take_time > 0
