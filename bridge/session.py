@@ -8,7 +8,7 @@ images at an even pace and composes the output; the send thread passes it to the
 import logging
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from math import ceil, floor
 from pathlib import Path
@@ -45,7 +45,7 @@ from bridge.state.loads import checked_load
 from bridge.state.missed import Missed
 from bridge.state.named_files import LATER, NamedFiles
 from bridge.state.restore import Restore
-from bridge.state.status import Counters, EngineState, StandbyTold, Status
+from bridge.state.status import Counters, EngineState, Status
 from bridge.state.store import ParameterStore, UnusableError
 from bridge.system.faults import Faults
 from bridge.system.paths import bare, meant
@@ -180,6 +180,7 @@ class Session:
         lent = Lent(
             pipeline=self._played, names=self._names, take=self._take,
             newest=lambda: self._clock.newest, shown=lambda: self.counters.snapshot,
+            stand_by=self._stand_by, standby=lambda: self._host.standby,
         )  # fmt: skip
         folder = self.settings.folder / f"{self.settings.name}.show"
         self.show = ShowControl(folder, self.store, lent)
@@ -491,6 +492,17 @@ class Session:
 
     # What the room of the show asks for; see `Lent`.
 
+    def _stand_by(self, pipeline: str, values: Mapping[str, Value]) -> None:
+        if not pipeline:
+            self._host.want_standby(None)
+            return
+        row = self._catalog[pipeline]
+        values = self.store.check(values, Setter(By.LOOK))
+        load = checked_load(row, {**self.store.snapshot.values, **values}, {})
+        misfits = " ".join(self.weights.misfits(row, load).values())
+        lack = misfits or str(self.weights.lack(row, load) or "")
+        self._host.want_standby(Prepared(self._host.orders(row, load), values, lack))
+
     def _played(self) -> str:
         link, aim = self._host.current, self._host.aim
         return link.row.id if link else aim.row.id if aim else self._first
@@ -503,39 +515,15 @@ class Session:
         before, row, aim = self._aimed, self._catalog[pipeline], self._host.aim
         live = self.store.check(values, setter)
         load = {name: live.pop(name) for name in values if name in row.load.model_fields}
-        if (
-            aim
-            and aim.row is row
-            and aim.load == checked_load(row, self.store.snapshot.values, load)
-        ):
-            self._awaited.chosen(row)
-            self._missed.drop("pipeline")
-            self.store.update({**load, **live}, setter)
-        else:
-            self._start_switch(row, load, live, setter)
-            self._undo.switched(before, row.id, setter)
-
-    def stand_by(self, pipeline: str, values: Mapping[str, Value]) -> None:
-        """Have a pipeline with these values ready to be switched to, beside the shown one; an empty
-        name for none. LookupError for an unknown one.
-        """
-        if not pipeline:
-            self._host.want_standby(None)
-            return
-        row = self._catalog[pipeline]
-        load = checked_load(row, {**self.store.snapshot.values, **values}, {})
-        misfits = " ".join(self.weights.misfits(row, load).values())
-        lack = misfits or str(self.weights.lack(row, load) or "")
-        self._host.want_standby(Prepared(self._host.orders(row, load), values, lack))
-
-    @property
-    def standby(self) -> StandbyTold:
-        """How that is doing."""
-        return self._host.standby
-
-    def taking(self) -> AbstractContextManager[None]:
-        """See `EngineHost.taking`."""
-        return self._host.taking()
+        built = checked_load(row, self.store.snapshot.values, load)
+        with self._host.taking():
+            if aim and aim.row is row and aim.load == built:
+                self._awaited.chosen(row)
+                self._missed.drop("pipeline")
+                self.store.update({**load, **live}, setter)
+            else:
+                self._start_switch(row, load, live, setter)
+                self._undo.switched(before, row.id, setter)
 
     def _reload(self) -> None:
         """Reload the current pipeline; if files were missing at start, check for them again. Any
@@ -814,8 +802,9 @@ class Session:
 
     def _too_much(self, row: PipelineRow, load: Load, size: str) -> str:
         """Why a pipeline does not fit into memory now at a size; empty if it does."""
-        link = self._host.current
-        fit = self._machine.fit(row, load, size, _memory(link.pid) * 1e6 if link else 0.0)
+        links = self._host.current, self._host.aside  # the one stays, the other makes room
+        mine = sum(_memory(link.pid) for link in links if link) * 1e6
+        fit = self._machine.fit(row, load, size, mine)
         return "" if fit.fits else fit.told(row.id)
 
     def check_room(self) -> None:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from bridge.frames.frame import Frame
 from bridge.state.change import Setter
+from bridge.state.status import StandbyTold
 from engine.parameters import Value
 
 Take: TypeAlias = Callable[[str, Mapping[str, Value], Setter], None]
@@ -20,7 +21,9 @@ class Lent:
     as one change, and switches to a pipeline if another runs or if the values reload it; it raises
     as `BridgeApi.switch`, and nothing has changed then. It may wait for a disk. `newest` is the
     newest frame of the output, and `shown` the number of the snapshot with which the newest frame
-    was made.
+    was made. `stand_by` loads a pipeline aside with some values, so that `take` of the same shows
+    it at once, or nothing with an empty id; it may wait for a disk, LookupError for an unknown one.
+    `standby` tells how that is doing.
     """
 
     pipeline: Callable[[], str]
@@ -28,3 +31,5 @@ class Lent:
     take: Take
     newest: Callable[[], Frame | None]
     shown: Callable[[], int]
+    stand_by: Callable[[str, Mapping[str, Value]], None] = lambda pipeline, values: None
+    standby: Callable[[], StandbyTold] = StandbyTold

@@ -36,11 +36,14 @@ class Readiness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StandbyTold:
-    """How what the next cue needs is doing; `progress` is of loading, 0 to 1."""
+    """How what the next cue needs is doing; `progress` is of loading, 0 to 1. `in_place`: there is
+    no room to load it beside what is shown, only in its place.
+    """
 
     state: Readiness = Readiness.NONE
     reason: str = ""
     progress: float = 1.0
+    in_place: bool = False
 
 
 class OutputSource(StrEnum):

@@ -265,6 +265,11 @@ class EngineHost:
         return self._crew.spare
 
     @property
+    def aside(self) -> WorkerClient | None:
+        """The next cue's worker."""
+        return self._crew.standby
+
+    @property
     def links(self) -> list[WorkerClient]:
         """All workers."""
         return self._crew.all
@@ -363,8 +368,6 @@ class EngineHost:
             return ""
         if loading := self.loading:
             return f"{loading.row.id} is loaded first."
-        if link and link.degraded:
-            return f"{link.row.id}, which is shown, has too little memory itself."
         if link and (changed := link.reshapes) and "size" in changed.names:
             return f"{link.row.id}, which is shown, changes its size first."
         return ""
@@ -501,6 +504,8 @@ class EngineHost:
         self._seed()
         self._look()
         self._advance()
+        if (link := self._degraded) and self.aside:
+            self._standby.bar(f"{link.row.id}, which is shown, needs the memory.")
         link = self.current
         self._standby.mind(perf_counter(), link.orders if link else None, self._busy, self._waits)
         self._unpin()
@@ -589,10 +594,18 @@ class EngineHost:
 
     def _lacks_room(self, orders: WorkerConfig) -> str:
         """Why a worker does not fit beside the current ones, in a sentence; empty if it does."""
+        if link := self._degraded:
+            return f"{link.row.id}, which is shown, has too little memory itself."
         size = str(self._values()[1].get("size", "auto"))
         fit = self._machine.fit_beside(orders.row, orders.load, size)
         beside = f" beside {self.current.row.id}" if self.current else ""
         return "" if fit.fits else f"No room{beside}: {fit.told(orders.row.id)}."
+
+    @property
+    def _degraded(self) -> WorkerClient | None:
+        """The shown worker if it ran out of memory."""
+        link = self.current
+        return link if link and link.degraded else None
 
     def _granted(self, wish: Wish) -> None:
         """A request is being carried out, which also clears the count of deaths."""

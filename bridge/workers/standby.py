@@ -68,6 +68,7 @@ class Standby:
         self._died = False  # the breaker decides when the next one starts
         self._minded: Prepared | None = None  # what was wanted at the last look
         self._why = ""  # why none is loaded, or why the last one ended; a sentence
+        self._no_room = False  # beside the shown worker
         self._look_at = 0.0
         self._lock = threading.Lock()
         self._held = False  # it is ready, and no further block begins
@@ -121,7 +122,8 @@ class Standby:
     def bar(self, why: str) -> None:
         """The shown worker needs the memory: end the standby, and load none for a while."""
         self.end()
-        self._why, self._look_at = why, perf_counter() + RETRY
+        self._why, self._no_room = why, True
+        self._look_at = perf_counter() + RETRY
 
     def ended(self, link: WorkerClient, *, spared: bool) -> None:
         """Its worker is gone by itself; one that is `spared` tried something for the first time."""
@@ -144,7 +146,8 @@ class Standby:
             return StandbyTold(Readiness.READY, f"{row.id} needs no other worker.")
         if link is None or link.gone or link.orders != wanted.orders:
             why = wanted.lack or busy or waits or self._why or f"{row.id} is about to be loaded."
-            return StandbyTold(Readiness.NOT_READY, why)
+            in_place = self._no_room and self._minded == wanted and not (wanted.lack or busy)
+            return StandbyTold(Readiness.NOT_READY, why, in_place=in_place)
         if self._minded == wanted and self._ready(link):
             return StandbyTold(Readiness.READY, f"{row.id} is loaded and warm.")
         phase, part = link.progress
@@ -179,7 +182,7 @@ class Standby:
             return
         if wanted is None or before is None or wanted.orders != before.orders:
             self._breaker, self._died, self._look_at = Breaker(self._settle), False, 0.0
-            self._why = ""
+            self._why, self._no_room = "", False
         elif link := self._crew.standby:
             self.give(*self._values())
             self._prepare(link)
@@ -213,8 +216,9 @@ class Standby:
 
     def _begin(self, wanted: Prepared, now: float) -> None:
         if why := self._lacks_room(wanted.orders):
-            self._why, self._look_at = why, now + LOOK
+            self._why, self._no_room, self._look_at = why, True, now + LOOK
             return
+        self._no_room = False
         self._breaker.starting()
         try:
             self._crew.start_standby(wanted.orders, self._heard, self._over)

@@ -11,6 +11,7 @@ import pytest
 
 from bridge.frames.frame import Frame
 from bridge.state.actions import ActionError
+from bridge.state.change import By, Setter
 from bridge.state.status import EngineState
 from bridge.workers.standby import Prepared
 from engine.ipc.messages import BlockMade, Exit, RungTried
@@ -266,9 +267,7 @@ def test_what_the_shown_worker_needs_comes_first(stage):
 def taken(rig, pipeline: str, values, load) -> float:
     """Take what stands by; seconds until its first image reaches a receiver."""
     began = perf_counter()
-    with rig.session.taking():
-        rig.session.store.update(values)
-        rig.session.switch(pipeline, load)
+    rig.session._take(pipeline, {**values, **load}, Setter(By.LOOK, "1"))
     rig.until(lambda: rig.session._host.took)
     return perf_counter() - began
 
@@ -280,7 +279,7 @@ def test_what_stands_by_is_shown_at_once_and_the_old_look_stays_its_own_until_th
         session, stop = rig.session, rig.steady_input()
         session.store.update({"prompt": "old"})
         rig.running()
-        session.stand_by("painter", {"frames": 4, "prompt": "new"})
+        session._stand_by("painter", {"frames": 4, "prompt": "new"})
         rig.until(lambda: session.status().standby == "READY")
         made = session.status().frames_new
         rig.until(lambda: session.status().frames_new > made + 5)
@@ -304,7 +303,7 @@ def test_a_pipeline_that_loads_for_long_stands_by_while_the_shown_one_goes_on(tm
     with running_session(tmp_path, pipeline="passthrough", settle_s=0.2) as rig:
         session, stop = rig.session, rig.steady_input()
         rig.running()
-        session.stand_by("painter", {"broken": "load slowly", "frames": 2, "prompt": "new"})
+        session._stand_by("painter", {"broken": "load slowly", "frames": 2, "prompt": "new"})
         rig.until(lambda: session.status().standby_progress not in (0.0, 1.0))
         told = session.status()
         assert (told.standby, told.standby_reason) == (
@@ -327,9 +326,9 @@ def test_a_standby_worker_that_is_killed_comes_back_and_the_shown_one_does_not_n
         session, stop = rig.session, rig.steady_input()
         rig.running()
         shown = session.status().worker
-        session.stand_by("painter", {"frames": 2})
+        session._stand_by("painter", {"frames": 2})
         rig.until(lambda: session.status().standby == "READY")
-        psutil.Process(session._host._crew.standby.pid).kill()
+        psutil.Process(session._host.aside.pid).kill()
         rig.until(lambda: session.status().standby != "READY")
         rig.until(lambda: session.status().standby == "READY")
         told = session.status()
@@ -338,7 +337,7 @@ def test_a_standby_worker_that_is_killed_comes_back_and_the_shown_one_does_not_n
         rig.until(lambda: session.status().restarts == 1)
         rig.running("relay")
         assert session.status().standby == "READY"
-        session.stand_by("painter", {"frames": 2, "ink": "missing"})
+        session._stand_by("painter", {"frames": 2, "ink": "missing"})
         rig.until(lambda: "no such ink" in session.status().standby_reason)
         assert session.status().error == ""
         stop()
@@ -353,9 +352,9 @@ def test_from_stylize_to_longlive_within_two_blocks_without_a_black_frame(tmp_pa
     with running_session(tmp_path, **settings) as rig:
         session, stop = rig.session, rig.steady_input()
         rig.running()
-        session.stand_by("longlive", {**look, **load})
+        session._stand_by("longlive", {**look, **load})
         rig.until(lambda: session.status().standby == "READY", 120)
-        block = session._host._crew.standby.block
+        block = session._host.aside.block
         made = session.status().frames_new
         rig.until(lambda: session.status().frames_new > made + 5)
         took = taken(rig, "longlive", look, load)
