@@ -1,0 +1,390 @@
+"""The cue list: looks in the order of a show. What the next cue needs stands by, so that GO shows
+it at once; a GO before it is ready keeps the old look moving, and goes when it is.
+
+The list, and which cue was shown last, are in `cues.json`. Recalling a look may wait for a disk, so
+cues go in a thread of their own.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
+
+from bridge.show.lent import Lent
+from bridge.state.actions import ActionError, Argument
+from bridge.state.status import Readiness, StandbyTold
+from bridge.state.store import ParameterError
+from bridge.system import whole_files
+from bridge.system.loops import explained, repeat
+from engine.parameters import Kind, Value
+from engine.system import held
+from engine.system.json_values import is_list, is_object
+
+log = logging.getLogger(__name__)
+
+LARGEST = 1 << 20  # bytes of the file
+MOST = 1000  # cues
+AGAIN = 2.0  # seconds between checks whether the next cue needs something else now
+GLANCE = 0.02  # seconds between checks whether a cue that waits is ready
+DIGITS = 3  # of a cue's number after the point
+
+NUMBER = Argument(
+    name="number", kind=Kind.FLOAT, help="Number of the cue, such as 3 or 3.5.",
+    minimum=0.001, maximum=9999, needed=True,
+)  # fmt: skip
+# What a cue is made of, each with what checks it; `follow` may also be null.
+FIELDS: Mapping[str, Argument] = {
+    "number": NUMBER,
+    "name": Argument(name="name", kind=Kind.TEXT, help="Name of the cue."),
+    "look": Argument(
+        name="look", kind=Kind.INT, help="Number of its look.", minimum=1, maximum=9999
+    ),
+    "fade": Argument(
+        name="fade", kind=Kind.FLOAT, help="Time to fade to it.", minimum=0, maximum=3600, unit="s"
+    ),
+    "follow": Argument(
+        name="follow", kind=Kind.FLOAT, help="Time until the next cue goes by itself; none: never.",
+        minimum=0, maximum=86_400, unit="s",
+    ),
+}  # fmt: skip
+LONGEST_NAME = 80  # characters
+
+
+class Recaller(Protocol):
+    """The looks, as cues use them. LookupError or ValueError, with a sentence, for a look that does
+    not exist or cannot be used; then nothing changes.
+    """
+
+    def recall(self, number: int, fade: float | None = None) -> None:
+        """Show a look with a fade in seconds. It may wait for a disk."""
+        ...
+
+    def content(self, number: int) -> tuple[str, Mapping[str, Value]]:
+        """The pipeline and the values that recalling a look would set now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A step of the show; times in seconds."""
+
+    number: float
+    name: str
+    look: int
+    fade: float = 0.0
+    follow: float | None = None  # until the next one goes by itself
+
+    def __str__(self) -> str:
+        return f"{self.number:g}"
+
+
+class Cues:
+    """Any thread may call any method; `read`, `add`, `change` and `remove` use the disk."""
+
+    def __init__(self, path: Path, looks: Recaller, lent: Lent) -> None:
+        self.trouble = ""  # why the last cue was not shown, or what is not saved; a sentence
+        self._path = path
+        self._looks = looks
+        self._lent = lent
+        self._all: tuple[Cue, ...] = ()  # in order
+        self._shown: float | None = None  # number of the cue that was shown last
+        self._going: Cue | None = None  # to be shown once it is ready
+        self._follow_at: float | None = None  # when the next one goes by itself
+        self._lack = ""  # why the look of the next cue cannot be used
+        self._prepared: Cue | None = None
+        self._prepare_at = 0.0
+        self._aside = False  # the file cannot be read and is kept under another name
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._work = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="cues", daemon=True)
+
+    def start(self) -> None:
+        """Read the list, and have what the next cue needs stand by from now on."""
+        self.read()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let no further cue go."""
+        self._stopped.set()
+        self._work.set()
+        if self._thread.is_alive():
+            self._thread.join(1)
+
+    def read(self) -> None:
+        """Read the file, if there is one; a bad one is named, and kept when another is saved."""
+        try:
+            found, shown = _cues_of(whole_files.read_json(self._path, LARGEST))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            self._aside = True
+            self.trouble = f"{self._path} is skipped: {str(error).rstrip('.')}."
+            log.warning("%s", self.trouble)
+            return
+        with self._lock:
+            self._all, self._shown = found, shown
+
+    # The list.
+
+    @property
+    def all(self) -> tuple[Cue, ...]:
+        """The cues in order."""
+        return self._all
+
+    def add(self, given: Mapping[str, object]) -> Cue:
+        """Add a cue of these fields; without a number it becomes the last one. ParameterError for a
+        bad field or a number that exists.
+        """
+        with self._writing:
+            last = self._all[-1].number if self._all else 0.0
+            first = {"number": float(int(last) + 1), "name": "", "fade": 0.0, "follow": None}
+            cue = _checked({**first, **given})
+            if len(self._all) >= MOST:
+                raise ParameterError({"number": f"There are {MOST} cues already; delete one."})
+            self._put(cue, self._all)
+        return cue
+
+    def change(self, number: float, given: Mapping[str, object]) -> Cue:
+        """Change fields of a cue, its number too. LookupError for an unknown one, ParameterError as
+        in `add`.
+        """
+        with self._writing:
+            old = self._of(number)
+            cue = _checked({**asdict(old), **given})
+            self._put(cue, [each for each in self._all if each is not old])
+            if self._shown == old.number:
+                self._shown = cue.number
+        return cue
+
+    def remove(self, number: float) -> None:
+        """Delete a cue; LookupError for an unknown one."""
+        with self._writing:
+            gone = self._of(number)
+            self._save([each for each in self._all if each is not gone])
+
+    def _of(self, number: float) -> Cue:
+        found = next((cue for cue in self._all if cue.number == round(number, DIGITS)), None)
+        if found is None:
+            raise LookupError(f"There is no cue {number:g}{self._known()}.")
+        return found
+
+    def _known(self) -> str:
+        some = ", ".join(map(str, self._all[:10])) + (" …" if len(self._all) > 10 else "")
+        return f"; there are {some}" if self._all else ""
+
+    def _put(self, cue: Cue, others: tuple[Cue, ...] | list[Cue]) -> None:
+        if any(cue.number == other.number for other in others):
+            raise ParameterError({"number": f"There is a cue {cue} already."})
+        self._save([*others, cue])
+
+    def _save(self, cues: list[Cue]) -> None:
+        """Save the list, then use it; ActionError if it cannot be saved."""
+        made = tuple(sorted(cues, key=lambda cue: cue.number))
+        try:
+            self._write(made)
+        except OSError as error:
+            raise ActionError(self._unsaved(error), 507) from error
+        with self._lock:
+            self._all = made
+            if self._going and self._going not in made:
+                self._going = None
+        self._prepare_at = 0.0
+        self._work.set()
+
+    def _write(self, cues: tuple[Cue, ...]) -> None:
+        if self._aside:
+            held.replace(self._path, self._path.with_suffix(".bad"))
+            self._aside, self.trouble = False, ""
+        told = {"shown": self._shown, "cues": [asdict(cue) for cue in cues]}
+        whole_files.write(self._path, json.dumps(told, ensure_ascii=False, indent=1).encode())
+
+    def _unsaved(self, error: OSError) -> str:
+        return f"The cues are not saved: {self._path} cannot be written ({held.told(error)})."
+
+    # The show.
+
+    def go(self) -> None:
+        """Show the next cue, once it is ready; ActionError if there is none."""
+        with self._lock:
+            if self._going:
+                return
+            following = self._following()
+            if following is None:
+                raise ActionError(self._no_cue("last"))
+            self._begin(following)
+
+    def back(self) -> None:
+        """Show the cue before the one shown last; ActionError if there is none."""
+        with self._lock:
+            shown = self._shown
+            earlier = [cue for cue in self._all if shown is not None and cue.number < shown]
+            if not earlier:
+                raise ActionError(self._no_cue("first"))
+            self._begin(earlier[-1])
+
+    def to(self, number: Value) -> None:
+        """Show the cue of this number; ActionError if there is none."""
+        with self._lock:
+            try:
+                self._begin(self._of(float(number)))
+            except LookupError as error:
+                raise ActionError(str(error.args[0]), 404) from error
+
+    def cancel(self) -> None:
+        """Let a cue that waits not go, nor the next one by itself; ActionError if none would."""
+        with self._lock:
+            if self._going is None and self._follow_at is None:
+                raise ActionError("No cue waits.")
+            self._going = self._follow_at = None
+        self._prepare_at = 0.0
+        self._work.set()
+
+    @property
+    def standby(self) -> StandbyTold:
+        """How what the next cue needs is doing."""
+        return StandbyTold(Readiness.NOT_READY, self._lack) if self._lack else self._lent.standby()
+
+    def told(self) -> dict[str, Any]:
+        """Its part of `Status`."""
+        with self._lock:
+            following, going, at = self._following(), self._going, self._follow_at
+            shown = self._shown
+        return {
+            "cue": f"{shown:g}" if shown is not None else "",
+            "cue_next": str(following or ""),
+            "cue_waits": str(going or ""),
+            "cue_follow": round(max(0.0, at - perf_counter()), 1) if at is not None else 0.0,
+        }
+
+    def _no_cue(self, end: str) -> str:
+        if not self._all:
+            return "There are no cues."
+        if self._shown is None:
+            return "No cue has been shown yet."
+        return f"Cue {self._shown:g} is the {end} one."
+
+    def _following(self) -> Cue | None:
+        """The cue that GO shows."""
+        shown = self._shown
+        return next((cue for cue in self._all if shown is None or cue.number > shown), None)
+
+    def _begin(self, cue: Cue) -> None:
+        self._going, self._follow_at = cue, None
+        self.trouble = "" if not self._aside else self.trouble
+        self._prepare_at = 0.0
+        self._work.set()
+
+    # Its own thread.
+
+    def _run(self) -> None:
+        repeat(self._step, self._stopped, self._failed, AGAIN)
+
+    def _failed(self, error: Exception) -> None:
+        self._going = None
+        self.trouble = explained(error)
+
+    def _step(self) -> None:
+        self._work.wait(self._pause())
+        self._work.clear()
+        now = perf_counter()
+        with self._lock:
+            if self._follow_at is not None and now >= self._follow_at:
+                self._going, self._follow_at = self._following(), None
+            going, target = self._going, self._going or self._following()
+        if target is not self._prepared or now >= self._prepare_at:
+            self._prepare(target)
+        if going and not self._stopped.is_set():
+            self._try(going)
+
+    def _pause(self) -> float:
+        if self._going:
+            return GLANCE
+        due = self._follow_at
+        return AGAIN if due is None else min(AGAIN, max(0.0, due - perf_counter()))
+
+    def _prepare(self, target: Cue | None) -> None:
+        """Have what a cue needs stand by."""
+        self._prepared, self._prepare_at = target, perf_counter() + AGAIN
+        lack = ""
+        try:
+            self._lent.stand_by(*(self._looks.content(target.look) if target else ("", {})))
+        except (LookupError, ValueError, OSError) as error:
+            lack = f"Cue {target}: {error.args[0] if error.args else error}"
+            self._lent.stand_by("", {})
+        self._lack = lack
+
+    def _try(self, cue: Cue) -> None:
+        """Show a cue if it is ready, or could not become ready beside what is shown."""
+        standby = self._lent.standby()
+        if not (self._lack or standby.state is Readiness.READY or standby.in_place):
+            return
+        with self._lock:
+            if self._going is not cue:
+                return  # cancelled
+            self._going = None
+        why = self._lack
+        try:
+            if not why:
+                self._looks.recall(cue.look, cue.fade)
+        except (LookupError, ValueError, OSError) as error:
+            why = f"Cue {cue}: {error.args[0] if error.args else error}"
+        if why:
+            self.trouble = why
+            log.warning("%s", why)
+            return
+        with self._lock:
+            self._shown = cue.number
+            if self._going is None and cue.follow is not None:
+                self._follow_at = perf_counter() + cue.follow
+        self._work.set()
+        with self._writing:
+            try:
+                self._write(self._all)
+            except OSError as error:
+                self.trouble = self._unsaved(error)
+
+
+def _checked(given: Mapping[str, object]) -> Cue:
+    """A cue from its fields; ParameterError with a sentence for each bad one."""
+    problems = {name: f"A cue has no {name!r:.80}." for name in given.keys() - FIELDS.keys()}
+    found: dict[str, Any] = {}
+    for name, field in FIELDS.items():
+        if name not in given:
+            problems[name] = f"The {name} is missing: {field.spec.accepts}."
+            continue
+        if name == "follow" and given[name] is None:
+            continue
+        try:
+            found[name] = field.check(given[name])
+        except ValueError as error:
+            problems[name] = str(error)
+    if len(str(found.get("name", ""))) > LONGEST_NAME:
+        problems["name"] = f"The name has more than {LONGEST_NAME} characters."
+    if problems:
+        raise ParameterError(problems)
+    cue = Cue(**found)
+    return replace(cue, number=round(cue.number, DIGITS))
+
+
+def _cues_of(told: object) -> tuple[tuple[Cue, ...], float | None]:
+    """The list in a file, and the number shown last; ValueError if it is not exactly that."""
+    if not is_object(told) or not is_list(told.get("cues")):
+        raise ValueError("it is not a cue list")
+    shown = told.get("shown")
+    if shown is not None:
+        shown = float(NUMBER.check(shown))
+    cues: dict[float, Cue] = {}
+    for each in told["cues"]:
+        if not is_object(each):
+            raise ValueError("it is not a cue list")
+        cue = _checked(each)
+        if cue.number in cues:
+            raise ValueError(f"cue {cue} occurs twice")
+        cues[cue.number] = cue
+    return tuple(sorted(cues.values(), key=lambda cue: cue.number)), shown
