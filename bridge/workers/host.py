@@ -504,8 +504,8 @@ class EngineHost:
         self._seed()
         self._look()
         self._advance()
-        if (link := self._degraded) and self.aside:
-            self._standby.bar(f"{link.row.id}, which is shown, needs the memory.")
+        if self._degraded:
+            self._standby.end()
         link = self.current
         self._standby.mind(perf_counter(), link.orders if link else None, self._busy, self._waits)
         self._unpin()

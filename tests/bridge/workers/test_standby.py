@@ -128,6 +128,7 @@ def test_without_room_it_is_not_ready_and_says_why_and_a_switch_swaps_in_place(s
     assert (told.state, told.reason) == (
         "NOT READY", "No room beside painter: climber needs 9 GB, but 1 GB is free.",
     )  # fmt: skip
+    assert told.in_place
     stage.host.switch(CLIMBER, CLIMBER.load())
     stage.steps(lambda: len(stage.machine.started) == 2)
     assert stage.old.gone
@@ -252,7 +253,10 @@ def test_what_the_shown_worker_needs_comes_first(stage):
     stage.old.degraded = "Out of memory: now running at half the size."
     stage.few()
     assert (worker.gone, stage.told) == (True, "NOT READY")
+    assert stage.host.standby.reason == "painter, which is shown, has too little memory itself."
+    assert stage.host.standby.in_place
     stage.old.degraded = ""
+    stage.host._standby._look_at = 0.0  # seconds later
     worker = stage.ready()
     stage.old.code = Exit.MEMORY
     stage.old.kill()
