@@ -4,7 +4,7 @@ from statistics import mean
 
 import pytest
 
-from tests.compare_pace import compared
+from tests.compare_pace import DISPLAYS, VIRTUAL, compared, main
 
 TRIES = 2
 BUSY = 0.003  # seconds by which a thread wakes too late on a machine that is busy with others
@@ -25,3 +25,10 @@ def test_a_bridge_plays_blocks_as_the_simulator_does():
             return
     assert not seen, "std by that of shared out, delay by the simulator's, frames by its, lost"
     pytest.skip("the machine is busy: nothing on it moves evenly")
+
+
+@pytest.mark.slow
+def test_the_table_of_virtual_time_has_a_row_of_each_schedule_display_and_rule(capsys):
+    main(["--seeds", "1"])
+    rows = [line for line in capsys.readouterr().out.splitlines() if "±" in line]
+    assert len(rows) == 2 * len(VIRTUAL) * len(DISPLAYS)
