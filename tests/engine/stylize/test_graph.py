@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
+from engine.bench import stylize as bench
 from engine.bench.stylize import OPERATIONS, part_of_peak, textured
 from engine.stylize.drawing import draw
 from engine.stylize.network import Encoder, OnnxGenerator
@@ -122,3 +123,15 @@ def test_the_bench_measures_a_part_of_this_core():
     rate, part = part_of_peak(64, 64, 0.1)
     assert rate > 0
     assert 0 < part < 1.5
+
+
+def test_the_bench_prints_ours_beside_the_limit_and_the_aim(monkeypatch):
+    monkeypatch.setattr(bench, "part_of_peak", lambda width, height, seconds: (18.0, 0.75))
+    monkeypatch.setattr(bench, "bare", lambda width, height, seconds: [0.1])
+    monkeypatch.setattr(bench, "steadying", lambda width, height: 0.002)
+    monkeypatch.setattr(bench, "flicker", lambda frames, step, strength, prompt: 8 * (1 - strength))
+    rows = {row[0]: row[1:] for row in bench.rows()}
+    wanted = "18.0 fps, 0.75 of the limit", "24.0 fps", "0.45 of the limit"
+    assert rows["576x320, one thread"] == wanted
+    assert rows["640x360, anti_flicker"] == ("2.0 ms", "", "2.4 ms")
+    assert ("8.0, 4.0, 0.0 of 255",) in rows.values()
