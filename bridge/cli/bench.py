@@ -44,6 +44,10 @@ LONG = {"4k"}  # only when asked for
 SETS = 500  # of a parameter, timed together
 
 
+LIMIT = (
+    "limit here: the least relay there can be, which copies each frame once and sends it at once, "
+    "or what the row says"
+)
 AIMS = {720: ("", ""), 1080: ("the least relay + 2 ms", "15%")}  # of latency, of a core
 
 
@@ -65,16 +69,20 @@ def bench(only: Sequence[str], seconds: float, *, full: bool = False) -> None:
         if name not in BENCHES:
             choose = f"choose {', '.join(BENCHES)}.{did_you_mean(name, BENCHES)}"
             raise UsageError(f"--only: unknown figure {name!r:.80}; {choose}")
-    show("bench bridge", ((name, BENCHES[name](seconds)) for name in names))
+    groups = ((name, BENCHES[name](seconds)) for name in names)
+    show("bench bridge", groups, note=LIMIT)
 
 
 def show(
-    title: str, figures: Iterable[tuple[str, Iterable[Figure]]], limit: str = "limit here"
+    title: str,
+    figures: Iterable[tuple[str, Iterable[Figure]]],
+    limit: str = "limit here",
+    note: str | None = None,
 ) -> None:
     """Print a table of figures as they are measured, each group under a name; `limit` is what
-    stands beside ours.
+    stands beside ours, and `note` below the table says more.
     """
-    table = Table("figure", "ours", limit, "aim", title=f"spout-bridge {title}")
+    table = Table("figure", "ours", limit, "aim", title=f"spout-bridge {title}", caption=note)
     for name, group in figures:
         console.print(f"{name} …", style="dim")
         for figure in group:
@@ -127,10 +135,11 @@ def latency(seconds: float, sizes: Sequence[int] = (720, 1080)) -> Iterator[Figu
         yield Figure(f"{name}: input to output, p99", _ms(mine[1]), "", _ms(theirs[1]))
         came, all_came = (f"{len(seen.delays) / seen.sent:.1%}" for seen in (ours, least))
         yield Figure(f"{name}: frames that arrived", came, "", all_came)
-        yield Figure(f"{name}: bridge, of a core", f"{ours.bridge:.0%}", aims[1])
+        yield Figure(f"{name}: bridge, of a core", f"{ours.bridge:.0%}", aims[1],
+                     f"{least.bridge:.0%}")  # fmt: skip
         yield Figure(f"{name}: worker, of a core", f"{ours.worker:.0%}")
-        rate = f"{2 * 4e-9 * width * height / ours.memcpy:.0f} GB/s read and written"
-        yield Figure(f"{name}: one copy in memory", "", rate, _ms(ours.memcpy))
+        rate = f"{2 * 4e-9 * width * height / ours.memcpy:.0f} GB/s"
+        yield Figure(f"{name}: one copy in memory", "", "", f"{_ms(ours.memcpy)}, {rate}")
 
 
 def _ms(seconds: float) -> str:
@@ -149,7 +158,7 @@ def _through(width: int, height: int, seconds: float, *, relayed: bool) -> Seen:
         command = [sys.executable, "-m", "bridge.cli.probe", "relay", given, shown]
         with subprocess.Popen(command) as process:
             try:
-                return probe(given, shown, width, height, seconds, fps=60)
+                return probe(given, shown, width, height, seconds, fps=60, pid=process.pid)
             finally:
                 process.terminate()
     with _process(given, shown, width, height) as bridge:
