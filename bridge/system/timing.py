@@ -49,13 +49,16 @@ class Deadline:
 
 class Tokens:
     """A token bucket: how often something may happen. It holds at most `MOST` tokens and gains
-    `rate` a second, so that events which come slightly unevenly at that rate all have one.
+    `rate` a second and a little, so that events which come slightly unevenly at that rate all have
+    one. Without the surplus, a series at exactly that rate which has once emptied it, after a
+    stall, would find each token as late as the first.
     """
 
     MOST = 2
+    SURPLUS = 1.01
 
     def __init__(self, rate: float) -> None:
-        self._rate = rate
+        self._rate = rate * self.SURPLUS
         self._count, self._at = float(self.MOST), float("-inf")
 
     def ahead(self, now: float) -> float:
