@@ -47,6 +47,46 @@ class Deadline:
         self._due = max(self._due + self._period, now)
 
 
+class Rhythm:
+    """When to look for the next of a series of events that only a look can find: not at all while
+    it cannot be due, and often when it is.
+
+    Only an even series is known that well. An event that was already there after a long pause may
+    have come at any time during it, so the series counts as uneven until it has proved otherwise.
+    """
+
+    USUAL, OFTEN = 0.001, 0.0004  # seconds between looks: in general, and when an event is due
+    KNOWN = 8  # gaps that are compared
+    EVEN = 0.004  # seconds by which the gaps of an even series differ at most
+    EARLY = 0.0005  # seconds by which an event may be earlier than they say
+
+    def __init__(self) -> None:
+        self._gaps: deque[float] = deque(maxlen=self.KNOWN)
+        self._came = float("-inf")
+        self._blind = False  # during the pause before this look
+
+    def came(self, now: float) -> None:
+        """A look has found an event."""
+        if self._blind:
+            self._gaps.clear()
+        else:
+            self._gaps.append(now - self._came)
+        self._came, self._blind = now, False
+
+    def pause(self, now: float) -> float:
+        """Seconds until the next look, if this one has found nothing."""
+        self._blind = False
+        if len(self._gaps) < self.KNOWN:
+            return self.USUAL
+        shortest, longest = min(self._gaps), max(self._gaps)
+        margin = (longest - shortest) / 2 + self.EARLY
+        if longest - shortest > self.EVEN or now > self._came + longest + margin:
+            return self.USUAL
+        left = self._came + shortest - margin - now
+        self._blind = left > self.USUAL
+        return left if self._blind else self.OFTEN
+
+
 class Tokens:
     """A token bucket: how often something may happen. It holds at most `MOST` tokens and gains
     `rate` a second and a little, so that events which come slightly unevenly at that rate all have

@@ -5,6 +5,7 @@ from time import perf_counter, sleep
 
 from bridge.frames.frame import Frame, Image
 from bridge.system.paths import NAME, NAME_TAKES, instead
+from bridge.system.timing import Rhythm
 from bridge.transports import Offer, Options, TransportError
 from bridge.transports.base import TransportBase
 from engine.ipc.public_ring import PublicReader, PublicWriter
@@ -13,8 +14,8 @@ from engine.ipc.segments import YOUNG, RingError, is_young, public_names
 
 LONGEST_NAME = 80  # characters
 SLOTS = 4
-GLANCE, IDLE_GLANCE = 0.001, 0.01  # seconds between checks for a new frame
 QUIET = 0.5  # seconds without a frame after which it checks less often
+IDLE_GLANCE = 0.02  # seconds between those checks
 RETURN = 1.0  # seconds between attempts to regain a lost name
 MOST_NAMES = 9  # tried in place of a lost name
 LOOK_AROUND, LOOK_FOR = 0.25, 0.02  # seconds between checks of who owns the name: attached, waiting
@@ -33,6 +34,7 @@ class SharedMemorySource(TransportBase):
         self._last: Slot | None = None  # of this segment
         self._index = 0
         self._came = self._look_at = 0.0
+        self._rhythm = Rhythm()
         self._flaw = ""  # of the segment
         self._flawed_at = 0.0  # since when; 0 while it has none
 
@@ -45,6 +47,7 @@ class SharedMemorySource(TransportBase):
             slot = self._unseen() or (self._unseen() if self._renewed(now) else None)
             if slot:
                 self._index, self._came = self._index + 1, now
+                self._rhythm.came(now)
                 return Frame(slot.image, perf_counter(), self._index)
             if now >= until:
                 return None
@@ -80,7 +83,7 @@ class SharedMemorySource(TransportBase):
     def _pause(self, now: float) -> float:
         if self._ring is None:
             return LOOK_FOR
-        return GLANCE if now - self._came < QUIET else IDLE_GLANCE
+        return self._rhythm.pause(now) if now - self._came < QUIET else IDLE_GLANCE
 
     def _unseen(self) -> Slot | None:
         """The newest frame; None if it, or its image, is still the last one."""
