@@ -240,7 +240,7 @@ class Undo:
                     (self._undone if back else self._done).append(inverse)
                 self._note = note
         if note:
-            log.warning("%s", note)
+            log.info("%s", note)
 
     def _set(self, wanted: dict[str, Value]) -> dict[str, str]:
         """Set what can be; each name that cannot, with one sentence."""

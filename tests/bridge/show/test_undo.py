@@ -1,6 +1,8 @@
 """Undo and redo: a real store, a host that only remembers, and a clock that the test holds."""
 
 import random
+import threading
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -234,6 +236,22 @@ def test_a_new_change_clears_redo(played):
         played.again()
 
 
+def test_a_gesture_that_continues_after_undo_is_a_step_of_its_own(played):
+    played.sets(PAGE, mix=0.1)
+    played.back()
+    played.sets(PAGE, rest=0.1, mix=0.2)
+    assert (played.undo.told()["undo"], played.undo.told()["redo"]) == ("mix", "")
+    played.back()
+    assert played.store.snapshot.values["mix"] == 1.0
+
+
+def test_what_no_listener_has_heard_of_is_taken_back_too(played):
+    played.store.put({"vace_scale": 0.3}, DESK)
+    played.back()
+    assert played.store.snapshot.values["vace_scale"] == 1.0
+    assert played.undo.told()["redo"] == "vace_scale"
+
+
 def test_a_value_that_returned_by_itself_is_passed_over(played):
     played.sets(PAGE, prompt="sea")
     played.sets(PAGE, mix=0.5)
@@ -297,6 +315,38 @@ def test_the_listener_makes_few_calls(played, monkeypatch):
     assert calls(lambda: played.undo.changed(changes[2])) <= 20
 
 
+def test_hands_that_move_while_steps_are_taken_back_break_nothing(played):
+    played.sets(PAGE, black=True)
+    ended = threading.Event()
+
+    def moves(by, name):
+        number = 0
+        while not ended.is_set():
+            number += 1
+            played.now += 0.01
+            played.store.update({name: (number % 100) / 100}, by)
+
+    hands = [threading.Thread(target=moves, args=each) for each in
+             ((PAGE, "mix"), (DESK, "vace_scale"), (Setter(By.REST, "a:1"), "mix"))]  # fmt: skip
+    for hand in hands:
+        hand.start()
+    for press in (played.undo.undo, played.undo.redo, played.undo.undo) * 50:
+        with suppress(ActionError):
+            press()
+        told = played.undo.told()
+        assert told["undo_steps"] <= undo.MOST
+    ended.set()
+    for hand in hands:
+        hand.join()
+    assert not played.store.listeners.faults.counts
+    assert played.store.snapshot.values["black"]
+    played.now += 1
+    before = played.held
+    played.sets(PAGE, prompt="last")
+    played.back()
+    assert played.held == before
+
+
 def value(spec, rng):
     match spec.kind:
         case Kind.BOOL:
@@ -313,7 +363,7 @@ def value(spec, rng):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_any_sequence_can_be_walked_back_and_again(played, seed):
-    """Of one hand, among switches, buttons and black: back to the start, and to the end again."""
+    """Of several hands, among switches, buttons and black: back to the start, and to the end."""
     rng = random.Random(seed)
     specs = [s for s in played.store.specs.values()
              if s.kind not in (Kind.SIZE, Kind.STEPS) and not (s.asset or s.lora)]  # fmt: skip
@@ -328,7 +378,7 @@ def test_any_sequence_can_be_walked_back_and_again(played, seed):
             case 1:
                 played.sets(Setter(By.ACTION, "look"), **{**chosen, "black": True})
             case _:
-                played.sets(rng.choice([PAGE, SAME_PAGE]), **{**chosen, "black": True})
+                played.sets(rng.choice([PAGE, SAME_PAGE, DESK]), **{**chosen, "black": True})
         if any(played.held[n] != path[-1][n] for n in played.held.keys() - MOMENTARY):
             path.append(played.held)
         walked = rng.randint(0, min(3, len(path) - 1)) if rng.random() < 0.3 else 0
