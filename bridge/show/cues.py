@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from bridge.show.lent import Lent
-from bridge.state.actions import ActionError, Argument
+from bridge.state.actions import CUE, ActionError, Argument
 from bridge.state.status import Readiness, StandbyTold
 from bridge.state.store import ParameterError
 from bridge.system import whole_files
@@ -32,25 +32,23 @@ AGAIN = 2.0  # seconds between checks whether the next cue needs something else 
 GLANCE = 0.02  # seconds between checks whether a cue that waits is ready
 DIGITS = 3  # of a cue's number after the point
 
-NUMBER = Argument(
-    name="number", kind=Kind.FLOAT, help="Number of the cue, such as 3 or 3.5.",
-    minimum=0.001, maximum=9999, needed=True,
-)  # fmt: skip
-# What a cue is made of, each with what checks it; `follow` may also be null.
+# What a cue is made of, each with what checks it.
 FIELDS: Mapping[str, Argument] = {
-    "number": NUMBER,
+    "number": CUE,
     "name": Argument(name="name", kind=Kind.TEXT, help="Name of the cue."),
     "look": Argument(
         name="look", kind=Kind.INT, help="Number of its look.", minimum=1, maximum=9999
     ),
     "fade": Argument(
-        name="fade", kind=Kind.FLOAT, help="Time to fade to it.", minimum=0, maximum=3600, unit="s"
+        name="fade", kind=Kind.FLOAT, help="Time to fade to it; none: as `look_fade` says.",
+        minimum=0, maximum=60, unit="s",
     ),
     "follow": Argument(
         name="follow", kind=Kind.FLOAT, help="Time until the next cue goes by itself; none: never.",
         minimum=0, maximum=86_400, unit="s",
     ),
 }  # fmt: skip
+OPTIONAL = frozenset({"fade", "follow"})  # which may be null
 LONGEST_NAME = 80  # characters
 
 
@@ -60,7 +58,9 @@ class Recaller(Protocol):
     """
 
     def recall(self, number: int, fade: float | None = None) -> None:
-        """Show a look with a fade in seconds. It may wait for a disk."""
+        """Show a look with a fade in seconds; `look_fade` says how long if None. It may wait for a
+        disk.
+        """
         ...
 
     def content(self, number: int) -> tuple[str, Mapping[str, Value]]:
@@ -75,7 +75,7 @@ class Cue:
     number: float
     name: str
     look: int
-    fade: float = 0.0
+    fade: float | None = None  # as `look_fade` says
     follow: float | None = None  # until the next one goes by itself
 
     def __str__(self) -> str:
@@ -143,7 +143,7 @@ class Cues:
         """
         with self._writing:
             last = self._all[-1].number if self._all else 0.0
-            first = {"number": float(int(last) + 1), "name": "", "fade": 0.0, "follow": None}
+            first = {"number": float(int(last) + 1), "name": "", "fade": None, "follow": None}
             cue = _checked({**first, **given})
             if len(self._all) >= MOST:
                 raise ParameterError({"number": f"There are {MOST} cues already; delete one."})
@@ -247,7 +247,13 @@ class Cues:
 
     @property
     def standby(self) -> StandbyTold:
-        """How what the next cue needs is doing."""
+        """How what the next cue needs, or the one that waits, is doing."""
+        with self._lock:
+            target = self._going or self._following()
+        if target is None:
+            return StandbyTold()
+        if target is not self._prepared:
+            return StandbyTold(Readiness.NOT_READY, f"Cue {target} is about to be prepared.")
         return StandbyTold(Readiness.NOT_READY, self._lack) if self._lack else self._lent.standby()
 
     def told(self) -> dict[str, Any]:
@@ -255,7 +261,11 @@ class Cues:
         with self._lock:
             following, going, at = self._following(), self._going, self._follow_at
             shown = self._shown
+        standby = self.standby
         return {
+            "standby": standby.state,
+            "standby_reason": standby.reason,
+            "standby_progress": round(standby.progress, 3),
             "cue": f"{shown:g}" if shown is not None else "",
             "cue_next": str(following or ""),
             "cue_waits": str(going or ""),
@@ -276,8 +286,7 @@ class Cues:
 
     def _begin(self, cue: Cue) -> None:
         self._going, self._follow_at = cue, None
-        self.trouble = "" if not self._aside else self.trouble
-        self._prepare_at = 0.0
+        self.trouble = self.trouble if self._aside else ""
         self._work.set()
 
     # Its own thread.
@@ -297,7 +306,8 @@ class Cues:
             if self._follow_at is not None and now >= self._follow_at:
                 self._going, self._follow_at = self._following(), None
             going, target = self._going, self._going or self._following()
-        if target is not self._prepared or now >= self._prepare_at:
+        fails = going is not None and self._lack
+        if target is not self._prepared or fails or now >= self._prepare_at:
             self._prepare(target)
         if going and not self._stopped.is_set():
             self._try(going)
@@ -309,15 +319,17 @@ class Cues:
         return AGAIN if due is None else min(AGAIN, max(0.0, due - perf_counter()))
 
     def _prepare(self, target: Cue | None) -> None:
-        """Have what a cue needs stand by."""
-        self._prepared, self._prepare_at = target, perf_counter() + AGAIN
+        """Have what a cue needs stand by; nothing for None."""
         lack = ""
         try:
-            self._lent.stand_by(*(self._looks.content(target.look) if target else ("", {})))
+            if target:
+                self._lent.stand_by(*self._looks.content(target.look))
         except (LookupError, ValueError, OSError) as error:
             lack = f"Cue {target}: {error.args[0] if error.args else error}"
+        if lack or (self._prepared and not target):
             self._lent.stand_by("", {})
-        self._lack = lack
+        self._lack, self._prepared = lack, target
+        self._prepare_at = perf_counter() + AGAIN
 
     def _try(self, cue: Cue) -> None:
         """Show a cue if it is ready, or could not become ready beside what is shown."""
@@ -358,7 +370,7 @@ def _checked(given: Mapping[str, object]) -> Cue:
         if name not in given:
             problems[name] = f"The {name} is missing: {field.spec.accepts}."
             continue
-        if name == "follow" and given[name] is None:
+        if name in OPTIONAL and given[name] is None:
             continue
         try:
             found[name] = field.check(given[name])
@@ -378,7 +390,7 @@ def _cues_of(told: object) -> tuple[tuple[Cue, ...], float | None]:
         raise ValueError("it is not a cue list")
     shown = told.get("shown")
     if shown is not None:
-        shown = float(NUMBER.check(shown))
+        shown = float(CUE.check(shown))
     cues: dict[float, Cue] = {}
     for each in told["cues"]:
         if not is_object(each):

@@ -65,6 +65,10 @@ class ActionSpec:
         return {"name": self.name, "help": self.help, "argument": argument}
 
 
+CUE = Argument(
+    name="number", kind=Kind.FLOAT, help="The cue's number, such as 3 or 3.5.",
+    minimum=0.001, maximum=9999, needed=True,
+)  # fmt: skip
 ACTIONS = (
     ActionSpec("reset", "Restart the stream: the pipeline forgets its past frames."),
     ActionSpec("reload", "Reload the pipeline.", waits=True),

@@ -105,7 +105,7 @@ def test_a_go_that_is_not_ready_waits_and_can_be_cancelled(booth):
     assert (booth.told, booth.prepared[-1]) == (("", "1", "2"), "longlive")
     booth.now = READY
     booth.step()
-    assert (booth.told, booth.recalled) == (("2", "", ""), [(2, 0.0)])
+    assert (booth.told, booth.recalled) == (("2", "", ""), [(2, None)])
 
 
 def test_a_cue_that_can_only_replace_what_is_shown_goes_at_once(booth):
@@ -115,7 +115,7 @@ def test_a_cue_that_can_only_replace_what_is_shown_goes_at_once(booth):
     assert booth.cues.standby is NO_ROOM
     booth.cues.go()
     booth.step()
-    assert booth.recalled == [(1, 0.0)]
+    assert booth.recalled == [(1, None)]
 
 
 def test_a_cue_whose_look_is_missing_is_named_and_changes_nothing(booth):
@@ -129,7 +129,7 @@ def test_a_cue_whose_look_is_missing_is_named_and_changes_nothing(booth):
     booth.looks[9] = "stylize"
     booth.cues.go()
     booth.step()
-    assert (booth.cues.trouble, booth.recalled) == ("", [(9, 0.0)])
+    assert (booth.cues.trouble, booth.recalled) == ("", [(9, None)])
 
 
 def test_the_next_cue_follows_by_itself_unless_it_is_cancelled(booth):
@@ -154,7 +154,7 @@ def test_the_list_and_its_place_are_there_after_a_restart(booth, tmp_path):
     again = Booth(tmp_path)
     again.cues.read()
     assert again.cues.all == booth.cues.all
-    assert again.cues.all[0] == Cue(1.0, "Opening — ciel", 1, 0.0, 4.0)
+    assert again.cues.all[0] == Cue(1.0, "Opening — ciel", 1, None, 4.0)
     assert again.told == ("1", "2.25", "")
 
 
