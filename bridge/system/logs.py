@@ -10,8 +10,10 @@ import logging
 import re
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from glob import escape
 from logging.handlers import QueueHandler
 from os import getpid
@@ -31,6 +33,8 @@ LINES = 4000  # that may wait for a disk or a terminal
 AGAIN = 5.0  # seconds until a file that cannot be written is tried again
 PATIENCE = 1.0  # seconds that the last lines may take
 BRIEFLY = 0.3  # seconds to wait for a file held by another program: more lines keep coming
+RECENT = 500  # lines kept in memory for the page
+LONGEST = 2000  # characters of such a line, its traceback included
 LAYOUT = "%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"
 SHORTEST_SECRET = 4  # letters; masking shorter ones would make lines unreadable
 # A token in a URL, a header or a text; the user name and password in a URL.
@@ -44,6 +48,7 @@ MASKS = (
 _secrets: tuple[str, ...] = ()
 _handlers: list["Posting"] = []
 _file: "LogFile | None" = None
+_recent: "Recent | None" = None
 _terminal: "Posting | None" = None
 
 
@@ -87,10 +92,12 @@ def to_file(folder: Path, name: str, level: int) -> None:
     `Settings.folder`, uncaught errors of threads included. The file is opened by the thread that
     writes it.
     """
-    global _file
+    global _file, _recent
     _file = LogFile(folder / "logs", name)
     _file.setFormatter(logging.Formatter(LAYOUT))
     _add(_file, level)
+    _recent = Recent(level)
+    logging.getLogger().addHandler(_recent)
     threading.excepthook = _uncaught
     sys.unraisablehook = _unraisable
 
@@ -99,15 +106,17 @@ def end() -> bool:
     """Write what is queued, and restore logging as it was. False if the terminal is stuck: then the
     interpreter's exit would block there too.
     """
-    global _file, _secrets, _terminal
+    global _file, _recent, _secrets, _terminal
     root, well = logging.getLogger(), True
     for handler in _handlers:
         root.removeHandler(handler)
         well = (handler.end() or handler is not _terminal) and well
     _handlers.clear()
+    if _recent:
+        root.removeHandler(_recent)
     if _file:
         threading.excepthook, sys.unraisablehook = threading.__excepthook__, sys.__unraisablehook__
-    _file, _secrets, _terminal = None, (), None
+    _file, _recent, _secrets, _terminal = None, None, (), None
     return well
 
 
@@ -119,6 +128,13 @@ def place() -> str:
 def see() -> str:
     """Where to find the details of an unexpected error, to be added to a sentence."""
     return f" (unexpected; see {place()})" if _file else ""
+
+
+def recent(after: int = 0) -> tuple[int, list["Line"]]:
+    """The number of the newest line, and the kept lines after number `after`, without secrets.
+    Numbers start at 1 with each run; 0 and no lines while no log file is written.
+    """
+    return _recent.after(after) if _recent else (0, [])
 
 
 class _Unlocked:
@@ -196,6 +212,40 @@ class Posting(QueueHandler):
             self._target.handle(record)
         except Exception:  # noqa: BLE001 - a terminal that is gone: nowhere left to report it
             self._missed += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A log line: its number, seconds since 1970, its level's name, and its text."""
+
+    number: int
+    time: float
+    level: str
+    text: str
+
+
+class Recent(logging.Handler):
+    """Keeps the newest lines in memory. Any thread; nothing here waits."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self._lines: deque[Line] = deque(maxlen=RECENT)
+        self._number = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one line; the handler's lock is held."""
+        try:
+            text = masked(self.format(record))
+        except Exception:  # noqa: BLE001 - a line that cannot be formatted: the file counts it
+            return
+        self._number += 1
+        text = text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+        self._lines.append(Line(self._number, record.created, record.levelname, text))
+
+    def after(self, number: int) -> tuple[int, list[Line]]:
+        """The newest number, and the kept lines above `number`."""
+        with self.lock or nullcontext():
+            return self._number, [line for line in self._lines if line.number > number]
 
 
 class LogFile(logging.Handler):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -70,6 +71,7 @@ NAMED = InPath(json_schema_extra={"pattern": "^[^\\x00-\\x1f\\x7f/\\\\]+$"})
 NAME = Query(json_schema_extra={"pattern": references.TOLD, "not": {"pattern": r"\.\."}})
 PATIENCE = 10.0  # seconds for reading the image folder
 MOST_TOLD = 100  # problems reported one by one per request: more than there are parameters
+MOST_LINES = 2**53 - 1  # the number of a log line: what a browser can count
 LONGEST_NAME = 80  # characters of a reported name
 STALE = 5.0  # seconds without a generated frame, or three blocks if those take longer
 NO_INPUT = {
@@ -194,6 +196,14 @@ def _health(app: FastAPI, desk: BridgeApi) -> None:
     async def state() -> dict[str, Any]:
         """The complete state of the bridge."""
         return app.state.streams.state()
+
+    @app.get(f"{API}/log", tags=["state"])
+    async def log(after: Annotated[int, Query(ge=0, le=MOST_LINES)] = 0) -> dict[str, Any]:
+        """The number of the newest log line, and the recent lines after number `after`: number,
+        seconds since 1970, level, text. Secrets are masked.
+        """
+        newest, lines = logs.recent(after)
+        return {"newest": newest, "lines": [asdict(line) for line in lines]}
 
 
 def _readiness(status: Status) -> dict[str, Any]:

@@ -98,9 +98,27 @@ def test_no_secret_is_written(file, text):
         log.exception("and in a traceback")
     log.info("the end")
     until(lambda: "the end" in text_of(file))
-    assert "s3cr3t" not in text_of(file)
-    assert "before" in text_of(file)
-    assert "ValueError" in text_of(file)
+    kept = "\n".join(line.text for line in logs.recent()[1])
+    for told in (text_of(file), kept):
+        assert "s3cr3t" not in told
+        assert "before" in told
+        assert "ValueError" in told
+
+
+def test_the_newest_lines_are_kept_for_the_page(file):
+    assert logs.recent() == (0, [])
+    for number in range(logs.RECENT + 7):
+        log.info("line %d", number)
+    log.error("x" * 5000)
+    newest, lines = logs.recent()
+    assert newest == logs.RECENT + 8
+    assert len(lines) == logs.RECENT
+    assert [line.number for line in lines[-2:]] == [newest - 1, newest]
+    assert (lines[-1].level, len(lines[-1].text)) == ("ERROR", logs.LONGEST + 2)
+    assert logs.recent(newest - 1)[1] == lines[-1:]
+    assert logs.recent(newest + 9) == (newest, [])
+    logs.end()
+    assert logs.recent() == (0, [])
 
 
 def test_the_settings_know_their_secrets(tmp_path):

@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import logging
 import re
 import socket
 import subprocess
@@ -47,6 +48,7 @@ from bridge.frames.frame import Frame
 from bridge.settings import Settings
 from bridge.state import references as assets
 from bridge.state.status import STATUS
+from bridge.system import logs
 from bridge.transports import BUILT_IN, Offer, offers
 from engine.ipc.ring import RingWriter
 from engine.sizes import engine_size
@@ -362,6 +364,25 @@ def test_what_is_right_and_cannot_be_used_now_is_409(client, desk, monkeypatch):
     answer = client.post("/api/v1/pipeline", json={"pipeline": "stylize"})
     assert (answer.status_code, answer.json()["detail"]) == (409, full)
     assert unchanged(desk)
+
+
+def test_the_newest_log_lines_are_read_in_parts(still, tmp_path):
+    client, _ = still
+    assert client.get("/api/v1/log").json() == {"newest": 0, "lines": []}
+    logs.to_file(tmp_path, "Cam", logging.INFO)
+    try:
+        log = logging.getLogger("bridge.test")
+        log.warning("of the token=abcdefgh")
+        log.error("second")
+        told = client.get("/api/v1/log").json()
+        first, second = (line for line in told["lines"] if line["text"] != "")
+        assert (first["text"], first["level"]) == ("of the token=***", "WARNING")
+        assert told["newest"] == second["number"]
+        assert client.get(f"/api/v1/log?after={first['number']}").json()["lines"] == [second]
+        for bad in ("-1", "x", "1e400", str(2**53)):
+            assert client.get(f"/api/v1/log?after={bad}").status_code == 422
+    finally:
+        logs.end()
 
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW")
