@@ -80,7 +80,7 @@ class FakeDesk:
         return [
             {"id": row.id, "title": row.title, "active": row.id == shown, "missing": "",
              "parameters": [s.name for s in describe(row.parameters)],
-             "load": [s.name for s in describe(row.load)]}
+             "load": [s.name for s in describe(row.load)], "words": row.words}
             for row in self._rows.values()
         ]  # fmt: skip
 

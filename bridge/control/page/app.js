@@ -1,75 +1,69 @@
 // The page, generated from the bridge's own schema.
 import { forget } from "./assets.js";
 import { ask, listen } from "./connection.js";
-import { control, element } from "./controls.js";
+import { control } from "./controls.js";
+import { button, element } from "./elements.js";
+import { header, place } from "./header.js";
+import { log } from "./log.js";
+import { hushAll } from "./messages.js";
 import * as weights from "./models.js";
-import { preview } from "./preview.js";
+import * as pipelines from "./pipelines.js";
+import * as prompt from "./prompt.js";
+import { find, folding, search, section } from "./sections.js";
 import { sources, use } from "./sources.js";
+import { onlyOutput, stage } from "./stage.js";
 import * as status from "./status.js";
 
-const DANGER = new Set(["kill_engine"]);
+const FIRST = ["Show", "Generate"]; // pages above source and pipeline
 const rows = new Map();
 const latest = {}; // the value of every parameter, even those without a control now
 let schema;
 let shown = ""; // the schema without which pipeline is active
+let looked = ""; // the pipeline whose controls are shown though it does not run
 
 function groups() {
   const active = schema.pipelines.find((row) => row.active) ?? schema.pipelines[0];
+  if (looked === active.id) looked = "";
+  const seen = schema.pipelines.find((row) => row.id === looked) ?? active;
   const elsewhere = new Set(schema.pipelines.flatMap((row) => [...row.parameters, ...row.load]));
-  const here = new Set([...active.parameters, ...active.load]);
-  const pages = new Map();
+  const here = new Set([...seen.parameters, ...seen.load]);
+  const pages = new Map(FIRST.map((name) => [name, []]));
+  const words = new Map(); // the prompt's rows
   rows.clear();
   forget();
   for (const spec of schema.parameters) {
     if (elsewhere.has(spec.name) && !here.has(spec.name)) continue;
-    if (!pages.has(spec.page)) pages.set(spec.page, []);
-    const row = control(spec, status.complaint);
+    const row = control(spec);
     rows.set(spec.name, row);
-    pages.get(spec.page).push(row);
+    if (prompt.PROMPTS.has(spec.name)) words.set(spec.name, row);
+    else pages.set(spec.page, [...(pages.get(spec.page) ?? []), row]);
   }
-  const cards = [...pages].map(([name, found]) => element("section", { className: "card" },
-    element("h2", { textContent: name }), ...found));
-  // First what a show needs in a hurry: the output's controls, then the buttons.
-  document.getElementById("groups").replaceChildren(...cards.slice(0, 1), actions(),
-    ...cards.slice(1));
+  prompt.prompts(words, seen.words ?? []);
+  const buttons = section("Actions", element("div", { className: "buttons" },
+    ...place(schema.actions.filter((row) => !row.argument?.needed))), element("p", { className: "note", textContent: "Kill the engine and "
+    + "watch: the output holds, no frame is black, and the engine restarts." }));
+  const cards = [...pages].filter(([, found]) => found.length)
+    .map(([name, found]) => [name, section(name, ...found)]);
+  const first = cards.filter(([name]) => FIRST.includes(name)).map(([, card]) => card);
+  const others = cards.filter(([name]) => !FIRST.includes(name)).map(([, card]) => card);
+  document.getElementById("first").replaceChildren(...elsewhereNote(), ...first);
+  document.getElementById("groups").replaceChildren(...others, buttons);
+  find();
 }
 
-function actions() {
-  const buttons = schema.actions.filter((row) => !row.argument?.needed).map(({ name, help }) => {
-    const button = element("button", { type: "button", title: help,
-      textContent: name.replaceAll(/[_/]/g, " ") });
-    button.dataset.action = name;
-    if (DANGER.has(name)) button.className = "danger";
-    button.onclick = () => attempt(() => ask(`actions/${name}`, "POST"));
-    return button;
-  });
-  const note = element("p", { className: "note", textContent:
-    "Kill the engine and watch: the output holds, no frame is black, and the engine restarts." });
-  return element("section", { className: "card" }, element("h2", { textContent: "Actions" }),
-    element("div", { className: "buttons" }, ...buttons), note);
+// Whose controls these are, while another pipeline runs.
+function elsewhereNote() {
+  if (!looked) return [];
+  return [element("div", { className: "message", role: "status" },
+    element("span", { textContent: `These are the settings of ${looked}, which is not running.` }),
+    button("Back", () => look("")))];
 }
 
-function pipelines(news = {}) {
-  const buttons = schema.pipelines.map((row) => {
-    const title = [row.title, row.memory].filter(Boolean).join("; ");
-    const button = element("button", { type: "button", title, textContent: row.id });
-    button.classList.toggle("on", row.active);
-    button.onclick = () => attempt(() => ask("pipeline", "POST", { pipeline: row.id }));
-    return button;
-  });
-  const active = schema.pipelines.find((row) => row.active);
-  const parts = [element("h2", { textContent: "Pipeline" }),
-    element("div", { className: "buttons" }, ...buttons),
-    element("p", { className: "note",
-      textContent: [active?.title, active?.memory].filter(Boolean).join("; ") })];
-  const phase = news.phase || (news.progress < 1 ? "starting" : "first block");
-  const loads = news.loading ? `loading ${news.loading}: ${phase}` : "";
-  const step = loads || (news.phase && `${news.pipeline}: ${news.phase}`); // of a warm-up
-  if (step) {
-    parts.push(element("p", { className: "note", textContent: step }),
-      element("progress", { max: 1, value: news.progress }));
-  }
-  document.getElementById("pipelines").replaceChildren(...parts);
+function look(id) {
+  looked = id === looked ? "" : id;
+  keepingFocus(groups);
+  values(latest);
+  pipelines.show(known, latest, looked);
 }
 
 let known = {};
@@ -79,30 +73,24 @@ function told(news) {
   status.show(news);
   weights.heard(news);
   use(known);
-  const shown = schema.pipelines.find((row) => row.active)?.id;
-  if (news.pipeline !== undefined && news.pipeline !== shown) {
+  prompt.heard(known.notes);
+  const active = schema.pipelines.find((row) => row.active)?.id;
+  if (news.pipeline !== undefined && news.pipeline !== active) {
     for (const row of schema.pipelines) row.active = row.id === news.pipeline;
     keepingFocus(groups);
     values(latest);
   }
-  if (["pipeline", "loading", "progress", "phase"].some((name) => name in news)) pipelines(known);
+  if (["pipeline", "loading", "progress", "phase"].some((name) => name in news)) {
+    pipelines.show(known, latest, looked);
+  }
 }
 
 function values(news) {
   Object.assign(latest, news);
   for (const [name, value] of Object.entries(news)) rows.get(name)?.show(value);
-}
-
-let attempts = 0;
-
-async function attempt(work) {
-  const own = ++attempts;
-  try {
-    await work();
-    if (own === attempts) status.complaint(""); // a late answer must not clear a newer complaint
-  } catch (error) {
-    status.complaint(error.message);
-  }
+  prompt.show(news);
+  status.showValues(news);
+  if ("weights" in news) pipelines.show(known, latest, looked);
 }
 
 function heard(data) {
@@ -116,6 +104,7 @@ function take(found) {
   shown = lasting(found);
   status.prepare(schema.state);
   groups();
+  pipelines.take(schema);
 }
 
 function lasting(found) {
@@ -135,7 +124,7 @@ async function again() {
   keepingFocus(() => take(found));
   status.show({});
   values(latest);
-  pipelines(known);
+  pipelines.show(known, latest, looked);
   weights.refresh();
 }
 
@@ -157,10 +146,12 @@ function keepingFocus(rebuild) {
 let connected = false; // at least once
 
 function connection(alive, why) {
+  hushAll(); // what was refused before an outage need not be true after it
   if (!alive) {
     status.gone(why);
     return;
   }
+  status.back();
   if (connected) again();
   connected = true;
 }
@@ -174,13 +165,15 @@ async function begin() {
     setTimeout(begin, 1000);
     return;
   }
+  for (const id of ["sources", "pipelines", "log"]) folding(document.getElementById(id), id);
+  header((name) => rows.get(name)?.give(!latest[name]));
+  search();
+  pipelines.pipelines(look);
   take(found);
-  pipelines();
   listen("events", heard, connection, true);
-  preview("input");
-  preview("output");
-  sources(attempt);
-  weights.models(attempt);
+  sources();
+  log();
 }
 
-begin();
+stage();
+if (!onlyOutput) begin();

@@ -1,6 +1,10 @@
-// Reference images: drop or choose one; existing ones are shown as thumbnails.
-import { ask, at } from "./connection.js";
+// Reference images: buttons with picture and name; drop or choose one, take one of the input,
+// delete one.
+import { ask, at, fetched } from "./connection.js";
+import { button, element } from "./elements.js";
+import { attempt } from "./messages.js";
 
+const KINDS = "image/png,image/jpeg,image/webp,image/bmp,image/avif";
 const pickers = new Set();
 
 export function forget() {
@@ -8,36 +12,42 @@ export function forget() {
 }
 
 export function picker(spec, changed) {
-  const box = document.createElement("div");
-  box.className = "drop";
-  const file = Object.assign(document.createElement("input"),
-    { type: "file", accept: "image/png,image/jpeg,image/webp,image/bmp,image/avif", hidden: true });
-  const note = document.createElement("span");
+  const file = element("input", { type: "file", accept: KINDS, hidden: true });
+  const list = element("div", { className: "refs" });
+  const note = element("span", { textContent: "drop an image here, or" });
+  const open = button("choose…", () => file.click());
+  const snap = button("snap", () => attempt(snap, async () => {
+    await ask("actions/ref/snap", "POST");
+    await refresh();
+  }), { title: "Use the current input frame as the reference.",
+    hidden: spec.name !== "reference" });
+  const more = button("", () => {
+    all = !all;
+    draw(known);
+  }, { className: "small" });
+  const box = element("div", { className: "drop" }, list,
+    element("div", { className: "buttons" }, note, open, snap, more), file);
   let value = "";
+  let known = [];
+  let all = spec.name === "reference"; // the images not in use are shown too
   const draw = (names) => {
-    const pictures = names.map((name) => {
-      const picture = Object.assign(document.createElement("img"),
-        { src: at(`assets/${encodeURIComponent(name)}`), alt: name, title: name });
-      picture.classList.toggle("on", name === value);
-      picture.onclick = () => changed(name === value ? "" : name);
-      return picture;
-    });
-    note.textContent = names.length ? "" : "drop an image here, or";
-    box.replaceChildren(...pictures, note, open, file);
+    const focused = list.contains(document.activeElement) && document.activeElement.dataset.key;
+    known = names;
+    list.replaceChildren(...names.filter((name) => all || name === value)
+      .map((name) => reference(name, value, changed)));
+    more.textContent = all ? "hide the others" : `show all ${names.length}`;
+    more.hidden = !names.length;
+    if (focused) list.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
   };
-  const take = async (picked) => {
-    if (!picked) return;
-    try {
-      changed(await upload(picked));
-      await refresh();
-    } catch (error) {
-      note.textContent = error.message;
-    }
-  };
-  const open = Object.assign(document.createElement("button"),
-    { type: "button", textContent: "choose…", onclick: () => file.click() });
+  const take = (picked) => picked && attempt(box, async () => {
+    changed(await upload(picked));
+    await refresh();
+  });
   file.onchange = () => take(file.files[0]);
-  box.ondragover = (event) => { event.preventDefault(); box.classList.add("over"); };
+  box.ondragover = (event) => {
+    event.preventDefault();
+    box.classList.add("over");
+  };
   box.ondragleave = () => box.classList.remove("over");
   box.ondrop = (event) => {
     event.preventDefault();
@@ -45,10 +55,36 @@ export function picker(spec, changed) {
     take(event.dataTransfer.files[0]);
   };
   pickers.add(draw);
-  draw([]);
   refresh();
-  const show = (now) => { value = now; refresh(); };
+  const show = (now) => {
+    value = now;
+    refresh();
+  };
   return { field: open, parts: [box], show, wide: true };
+}
+
+// One image: a click uses it or, if it is in use, none; deleting it takes two clicks.
+function reference(name, value, changed) {
+  const picture = element("img", { src: at(`assets/${encodeURIComponent(name)}`), alt: "" });
+  const choose = element("button", { type: "button", title: name, ariaPressed: name === value,
+    onclick: () => changed(name === value ? "" : name) }, picture,
+  element("span", { textContent: name }));
+  choose.dataset.key = `use-${name}`;
+  picture.classList.toggle("on", name === value);
+  choose.classList.toggle("on", name === value);
+  const remove = button("×", () => {
+    if (remove.textContent === "×") {
+      remove.textContent = "delete?";
+      remove.onblur = () => { remove.textContent = "×"; };
+      return;
+    }
+    attempt(remove, async () => {
+      await ask(`assets/${encodeURIComponent(name)}`, "DELETE");
+      await refresh();
+    });
+  }, { className: "small delete", ariaLabel: `Delete ${name}` });
+  remove.dataset.key = `delete-${name}`;
+  return element("div", { className: "ref" }, choose, remove);
 }
 
 let asking = false;
@@ -73,11 +109,9 @@ async function refresh() {
 
 async function upload(file) {
   const name = encodeURIComponent(sendable(file.name));
-  const answer = await fetch(at(`assets?name=${name}`), { method: "POST", body: file,
+  const answer = await fetched(`assets?name=${name}`, { method: "POST", body: file,
     headers: { "content-type": file.type || "application/octet-stream" } });
-  const data = await answer.json();
-  if (!answer.ok) throw new Error(data.detail);
-  return data.name;
+  return (await answer.json()).name;
 }
 
 // A file name without characters that the bridge refuses, and within its length limit.

@@ -18,20 +18,28 @@ export async function ask(path, method = "GET", body = undefined) {
     options.headers["content-type"] = "application/json";
     options.body = JSON.stringify(body ?? {});
   }
-  const answer = await fetch(at(path), options);
-  const data = await answer.json();
-  if (!answer.ok) throw new Error(sentence(data.detail));
-  return data;
+  return (await fetched(path, options)).json();
 }
 
 export async function picture(path) {
-  const answer = await fetch(at(path));
-  if (!answer.ok) throw new Error(sentence((await answer.json()).detail));
-  return answer.blob();
+  return (await fetched(path)).blob();
 }
 
-function sentence(detail) {
-  return Array.isArray(detail) ? detail.map((problem) => problem.msg).join(" ") : String(detail);
+// An answer; otherwise an error with the bridge's sentence. Its `problems` are the sentences by
+// parameter, and `offline` means that there was no answer at all.
+export async function fetched(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(at(path), options);
+  } catch (error) {
+    throw Object.assign(new Error("The bridge is offline."), { cause: error, offline: true });
+  }
+  if (answer.ok) return answer;
+  const { detail } = await answer.json();
+  const listed = Array.isArray(detail) ? detail : [];
+  throw Object.assign(
+    new Error(listed.length ? listed.map(({ msg }) => msg).join(" ") : String(detail)),
+    { problems: Object.fromEntries(listed.map(({ loc, msg }) => [loc.at(-1), msg])) });
 }
 
 // A socket that reconnects by itself: `heard` gets its messages; `alive` is called on connecting,
@@ -105,31 +113,43 @@ function whenWanted(then) {
 }
 
 // Values set by hand: the newest of each name is sent, at most thirty times a second; none is lost.
-const waiting = {};
+// `held` gets the value that the bridge answers with, `refused` its sentence.
+const waiting = new Map();
 let sending = false;
 
-export function set(name, value, refused) {
-  waiting[name] = { value, refused };
+export function set(name, value, refused, held = () => {}) {
+  waiting.set(name, { value, refused, held });
   if (!sending) send();
 }
 
 async function send() {
   sending = true;
-  while (Object.keys(waiting).length) {
-    const values = {};
-    let refused = () => {};
-    for (const [name, item] of Object.entries(waiting)) {
-      values[name] = item.value;
-      refused = item.refused;
-      delete waiting[name];
-    }
-    try {
-      await ask("parameters", "PATCH", values);
-      refused("");
-    } catch (error) {
-      refused(error.message);
-    }
+  while (waiting.size) {
+    const batch = new Map(waiting);
+    waiting.clear();
+    await post(batch);
     await new Promise((done) => setTimeout(done, BEAT));
   }
   sending = false;
+}
+
+async function post(batch) {
+  const values = Object.fromEntries([...batch].map(([name, { value }]) => [name, value]));
+  try {
+    const now = await ask("parameters", "PATCH", values);
+    for (const [name, item] of batch) item.held(now[name]);
+  } catch (error) {
+    const bad = [...batch.keys()].filter((name) => name in (error.problems ?? {}));
+    if (bad.length && bad.length < batch.size) { // the bridge takes all or none
+      for (const name of bad) {
+        batch.get(name).refused(error.problems[name]);
+        batch.delete(name);
+      }
+      await post(batch);
+      return;
+    }
+    for (const [name, item] of batch) {
+      item.refused(error.offline ? "" : error.problems?.[name] ?? error.message);
+    }
+  }
 }

@@ -1,70 +1,123 @@
-// One control per parameter; `show` sets it to a value received from the bridge.
-import { set } from "./connection.js";
+// One control per parameter; `show` sets it to a value received from the bridge, `give` sends one.
 import { picker } from "./assets.js";
+import { set } from "./connection.js";
+import { button, element } from "./elements.js";
+import { fader, stepOf, written } from "./fader.js";
 import { loraField } from "./loras.js";
+import { copier, hush, tell } from "./messages.js";
 
 const PAUSE = 400; // milliseconds after the last keystroke until a text is sent
 const HELD = 700; // milliseconds for which a control being moved ignores other values
+const MOST_TRAVEL = 1e6; // of an int: a fader for more values, such as a seed's, helps nobody
+const DRAW = -1; // of a parameter that `draws`: a new random value
 
-export function control(spec, refused) {
+export function control(spec) {
   const row = element("div", { className: "row", title: spec.help });
-  const made = (KINDS[spec.kind] ?? text)(spec, (value) => {
-    row.touched = performance.now();
-    set(spec.name, value, refused);
-  });
-  row.append(label(spec, made.field), ...made.parts);
-  if (made.wide) row.classList.add("text");
+  row.dataset.parameter = spec.name;
+  let current = spec.default; // what holds in the bridge
+  let touched = -HELD;
   let timer;
-  row.show = (value) => {
-    clearTimeout(timer);
-    const wait = HELD - (performance.now() - (row.touched ?? -HELD));
-    if (wait > 0) timer = setTimeout(() => row.show(value), wait);
-    else made.show(value);
+  row.give = (value) => {
+    touched = performance.now();
+    set(spec.name, value, refused, held);
   };
+  row.show = (value) => {
+    if (value !== current) hush(row);
+    current = value;
+    clearTimeout(timer);
+    const wait = HELD - (performance.now() - touched);
+    if (wait > 0) timer = setTimeout(() => draw(current), wait);
+    else draw(current);
+  };
+  const made = (KINDS[spec.kind] ?? text)(spec, row.give, () => draw(current));
+  const back = button("↺", () => row.give(spec.default), { className: "small back",
+    title: `default: ${spec.default === "" ? "empty" : spec.default}`,
+    ariaLabel: `${spec.name}: back to its default` });
+  row.field = made.field;
+  row.append(name(spec, made.field), ...made.parts, ...tools(spec, back));
+  if (made.wide) row.classList.add("text");
+
+  function draw(value) {
+    made.show(value);
+    back.hidden = value === spec.default;
+  }
+  function held(value) {
+    hush(row);
+    if (value !== undefined) row.show(value);
+  }
+  function refused(sentence) {
+    clearTimeout(timer);
+    if (sentence) tell(row, sentence);
+    draw(current);
+  }
   return row;
 }
 
-export function element(name, properties = {}, ...children) {
-  const found = Object.assign(document.createElement(name), properties);
-  found.append(...children);
-  return found;
+function name(spec, field) {
+  field.id = `control-${spec.name}`;
+  const short = spec.unit ? spec.name.replace(new RegExp(`_${spec.unit}$`), "") : spec.name;
+  const words = short.replaceAll("_", " ") + (spec.unit ? ` (${spec.unit})` : "");
+  return element("label", { htmlFor: field.id, textContent: words });
 }
 
-function label(spec, field) {
-  const id = `control-${spec.name}`;
-  field.id = id;
+// Help and address, which a finger can open as well; after the field, so that the keyboard reaches
+// the field first.
+function tools(spec, back) {
   const address = `/bridge/${spec.osc}`;
-  const copy = element("button", { className: "address", type: "button", textContent: address,
-    title: "copy this OSC address" });
-  copy.onclick = () => navigator.clipboard?.writeText(address);
-  const name = spec.unit ? spec.name.replace(new RegExp(`_${spec.unit}$`), "") : spec.name;
-  const words = name.replaceAll("_", " ") + (spec.unit ? ` (${spec.unit})` : "");
-  return element("div", {}, element("label", { htmlFor: id, textContent: words }), copy);
+  const help = element("p", { className: "help", hidden: true, id: `help-${spec.name}` },
+    `${spec.help} `, copier(address, address, { className: "address",
+      title: "copy this OSC address" }));
+  const more = button("?", () => {
+    help.hidden = !help.hidden;
+    more.ariaExpanded = !help.hidden;
+  }, { className: "small more", ariaLabel: `Help on ${spec.name}`, ariaExpanded: false });
+  more.setAttribute("aria-controls", help.id);
+  return [element("div", { className: "tools" }, back, more), help];
 }
 
-function range(spec, changed) {
-  const step = spec.kind === "int" ? 1 : (spec.maximum - spec.minimum) / 200;
-  const limits = { min: spec.minimum, max: spec.maximum };
-  const slider = element("input", { type: "range", ...limits, step });
-  const number = element("input", { type: "number", ...limits, step: "any" });
-  number.setAttribute("aria-label", `${spec.name} as a number`);
-  slider.oninput = () => {
-    number.value = slider.value;
-    changed(Number(slider.value));
-  };
+function range(spec, changed, restore) {
+  const wide = spec.kind === "int" && spec.maximum - spec.minimum > MOST_TRAVEL;
+  const unbound = spec.minimum === null || spec.maximum === null;
+  const number = element("input", { type: "text", className: "number", autocomplete: "off",
+    spellcheck: false, inputMode: spec.minimum >= 0 ? "decimal" : "text" });
   number.onchange = () => {
-    slider.value = number.value;
-    changed(Number(number.value));
+    if (number.value.trim()) changed(number.value.trim()); // read by the bridge: 0,7 and 2 s too
+    else restore();
   };
-  const show = (value) => {
-    slider.value = value;
-    number.value = spec.kind === "int" ? value : Math.round(value * 1000) / 1000;
+  number.onkeydown = (event) => {
+    const step = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (event.key === "Enter") number.blur();
+    if (event.key === "Escape") {
+      restore();
+      number.select();
+    }
+    const value = Number(number.value.replace(",", ".")) + step * stepOf(spec);
+    if (!step || !Number.isFinite(value)) return;
+    event.preventDefault();
+    number.value = written(spec, Math.min(Math.max(value, spec.minimum ?? value),
+      spec.maximum ?? value));
+    changed(number.value);
   };
-  return { field: slider, parts: [slider, number], show };
+  const showNumber = (value) => { number.value = written(spec, value); };
+  if (wide || unbound) {
+    const dice = spec.draws ? [button("draw", () => changed(DRAW),
+      { className: "dice", ariaLabel: `Draw a new ${spec.name}` })] : [];
+    const box = element("div", { className: "single" }, number, ...dice);
+    return { field: number, parts: [box], show: showNumber, wide: true };
+  }
+  number.ariaLabel = `${spec.name} as a number`;
+  const { box, slider, show } = fader(spec, (value) => {
+    showNumber(value);
+    changed(value);
+  });
+  return { field: slider, parts: [box, number], show: (value) => {
+    show(value);
+    if (document.activeElement !== number) showNumber(value);
+  } };
 }
 
 function toggle(spec, changed) {
-  const box = element("input", { type: "checkbox" });
+  const box = element("input", { type: "checkbox", role: "switch" });
   box.onchange = () => changed(box.checked);
   return { field: box, parts: [box], show: (value) => { box.checked = value; } };
 }
@@ -99,10 +152,10 @@ function text(spec, changed) {
     if (document.activeElement === area) late = value;
     else area.value = value;
   };
-  area.onblur = () => {
+  area.addEventListener("blur", () => {
     if (late !== undefined) area.value = late;
     late = undefined;
-  };
+  });
   return { field: area, parts: [area], show, wide: true };
 }
 

@@ -1,19 +1,35 @@
 // Weights: the pipelines' missing files, and their download.
 import { ask } from "./connection.js";
-import { element } from "./controls.js";
+import { button, element, gigabytes } from "./elements.js";
+import { attempt } from "./messages.js";
 
 const LINE = 100e6 / 8; // bytes per second of a typical connection
 
 const list = element("div", { className: "weights" });
 const summary = element("summary");
-const box = element("details", { id: "weights", hidden: true }, summary, list);
-let attempt;
+export const box = element("details", { id: "weights", className: "sub", hidden: true }, summary,
+  list);
+let all = { pipelines: [], free: 0, folder: "", away: "" };
+let changed = () => {};
 let running = "";
 
-export function models(attempting) {
-  attempt = attempting;
-  document.getElementById("models").replaceChildren(box);
+export function models(told) {
+  changed = told;
   refresh();
+}
+
+// Bytes that a pipeline lacks.
+export function lacking(id) {
+  return all.pipelines.find((row) => row.id === id)?.missing ?? 0;
+}
+
+export function room() {
+  return all.away || `${gigabytes(all.free)} free in ${all.folder}`;
+}
+
+export async function download(id) {
+  await ask("models/download", "POST", { pipeline: id });
+  await refresh();
 }
 
 // Changes of the state: download progress; when it ends, the list is refreshed.
@@ -29,7 +45,6 @@ export function heard(news) {
 }
 
 export async function refresh() {
-  let all;
   try {
     all = await ask("models");
   } catch {
@@ -42,35 +57,25 @@ export async function refresh() {
     ? `Weights to download for ${lacking.map((row) => row.id).join(", ")}` : "Weights";
   const error = all.download.error && element("p", { className: "problem",
     textContent: all.download.error });
-  const room = element("p", { className: "note",
-    textContent: all.away || `${gigabytes(all.free)} free in ${all.folder}` });
   list.replaceChildren(...lacking.map((row) => entry(row, all.download)),
-    ...(error ? [error] : []), room);
+    ...(error ? [error] : []), element("p", { className: "note", textContent: room() }));
+  changed();
 }
 
-function entry(row, download) {
+function entry(row, download_) {
   const files = row.files.filter((file) => !file.path);
   const words = `${row.id}: ${gigabytes(row.missing)} in ${files.length} file${
     files.length === 1 ? "" : "s"}, ${Math.max(1, Math.round(row.missing / LINE / 60))
     } min at 100 Mbit/s`;
   const what = element("span", { textContent: words,
     title: files.map((file) => `${file.repository}: ${file.file}, ${file.licence}`).join("\n") });
-  if (download.pipeline === row.id) {
-    const stop = element("button", { type: "button", textContent: "cancel" });
-    stop.onclick = () => attempt(() => ask("models/cancel", "POST"));
+  if (download_.pipeline === row.id) {
+    const stop = button("cancel", () => attempt(stop, () => ask("models/cancel", "POST")));
     return element("div", { className: "row" }, what, stop,
-      element("progress", { max: 1, value: download.progress }),
-      element("p", { className: "note how", textContent: download.text }));
+      element("progress", { max: 1, value: download_.progress, ariaLabel: "Download" }),
+      element("p", { className: "note how", textContent: download_.text }));
   }
-  const get = element("button", { type: "button", textContent: "download" });
-  get.disabled = Boolean(download.pipeline);
-  get.onclick = () => attempt(async () => {
-    await ask("models/download", "POST", { pipeline: row.id });
-    await refresh();
-  });
+  const get = button("download", () => attempt(get, () => download(row.id)));
+  get.disabled = Boolean(download_.pipeline);
   return element("div", { className: "row" }, what, get);
-}
-
-function gigabytes(bytes) {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
 }

@@ -1,7 +1,8 @@
-// The sources available now, each with a thumbnail. A click selects one as the input, or as VACE's
-// control video or mask.
+// The sources available now, each with a thumbnail, the demo, and any film or picture by its path.
+// A click selects one as the input, or as VACE's control video or mask.
 import { ask, picture } from "./connection.js";
-import { element } from "./controls.js";
+import { button, element } from "./elements.js";
+import { attempt, tell } from "./messages.js";
 import { preview } from "./preview.js";
 
 const BEAT = 2000; // milliseconds between two refreshes
@@ -17,30 +18,43 @@ const list = element("div", { className: "tiles" });
 const nothing = element("p", { className: "note", hidden: true,
   textContent: "No sender found." });
 const choices = Object.entries(ROLES).map(([name, { words, help }]) => {
-  const button = element("button", { type: "button", title: help, textContent: words,
-    onclick: () => choose(name) });
-  button.dataset.role = name;
-  return button;
+  const made = button(words, () => choose(name), { title: help });
+  made.dataset.role = name;
+  return made;
 });
 const standing = element("p", { className: "note" });
-const none = element("button", { type: "button", textContent: "none", onclick: () => take("none") });
-let attempt;
+const none = button("none", () => take("none", none));
+const field = element("input", { type: "text", spellcheck: false, autocomplete: "off",
+  placeholder: "path of a film or picture, or a URI", ariaLabel: "Path or URI of a source" });
+const path = element("form", { className: "path" }, field,
+  element("button", { type: "submit", textContent: "Open" }));
 let known = {};
 let role = "source";
 let onScreen = false;
 let looking = false;
+const demo = tile("demo:");
+demo.button.classList.add("demo");
+demo.show({ text: "a scene that moves, without a sender", problem: "" });
 
-export function sources(attempting) {
-  attempt = attempting;
+export function sources() {
   const card = document.getElementById("sources");
-  const field = element("input", { type: "text", spellcheck: false, autocomplete: "off",
-    placeholder: "or type a URI: file:clip.mp4, demo:" });
-  field.setAttribute("aria-label", "other source, by URI");
-  field.onkeydown = (event) => {
-    if (event.key === "Enter") take(field.value.trim());
+  path.onsubmit = (event) => {
+    event.preventDefault();
+    if (field.value.trim()) take(field.value.trim(), path);
   };
   card.append(element("div", { className: "buttons" }, ...choices, none), standing, list, nothing,
-    field);
+    path);
+  card.ondragover = (event) => {
+    event.preventDefault();
+    card.classList.add("over");
+  };
+  card.ondragleave = () => card.classList.remove("over");
+  card.ondrop = (event) => {
+    event.preventDefault();
+    card.classList.remove("over");
+    dropped(event.dataTransfer);
+  };
+  draw([]);
   choose(role);
   new IntersectionObserver((seen) => {
     onScreen = seen.at(-1).isIntersecting;
@@ -62,7 +76,7 @@ export function use(state) {
   standing.textContent = [known[role] && role !== "source" ? known[`${role}_input`] : "",
     (role !== "source" && known[role]) || ROLES[role].help].filter(Boolean).join(": ");
   standing.hidden = !standing.textContent;
-  for (const tile of tiles.values()) tile.mark();
+  for (const tile of [demo, ...tiles.values()]) tile.mark();
 }
 
 function guide(name, button) {
@@ -77,8 +91,24 @@ function choose(name) {
   use(known);
 }
 
-function take(uri) {
-  attempt(() => ask(role, "POST", { uri }));
+function take(uri, place) {
+  return attempt(place, () => ask(role, "POST", { uri }));
+}
+
+// Some file managers hand over the path; browsers keep it from a page otherwise.
+function dropped(carried) {
+  const uri = carried.getData("text/uri-list").split(/\r?\n/).find((line) => line.includes(":"))
+    ?? carried.getData("text/plain").trim();
+  const [file] = carried.files;
+  if (uri) {
+    field.value = uri.startsWith("file://") ? decodeURIComponent(new URL(uri).pathname)
+      .replace(/^\/(?=[A-Za-z]:)/, "") : uri;
+    take(field.value, path);
+  } else if (file) {
+    field.focus();
+    tell(path, `A browser does not say where ${file.name} is: copy its path in the file manager `
+      + "(Windows: Shift, right click, Copy as path) and paste it here.");
+  }
 }
 
 async function look() {
@@ -103,7 +133,8 @@ function draw(rows) {
     if (!tiles.has(row.uri)) tiles.set(row.uri, tile(row.uri));
     tiles.get(row.uri).show(row);
   }
-  const buttons = uris.map((uri) => tiles.get(uri).button);
+  const buttons = [demo.button, ...uris.filter((uri) => uri !== "demo:")
+    .map((uri) => tiles.get(uri).button)];
   const before = [...list.children];
   // Only if something changed: replaced elements lose the keyboard focus.
   if (buttons.length !== before.length || buttons.some((button, at) => button !== before[at])) {
@@ -117,7 +148,7 @@ function tile(uri) {
   const text = element("span", { className: "soft" });
   const problem = element("span", { className: "problem" });
   const missing = element("span", { className: "soft" });
-  const button = element("button", { type: "button", onclick: () => take(uri) },
+  const button = element("button", { type: "button", onclick: () => take(uri, button) },
     element("div", { className: "paper" }, image), element("b", { textContent: uri }), text,
     problem, missing);
   image.onload = () => URL.revokeObjectURL(image.src);

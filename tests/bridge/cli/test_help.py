@@ -18,7 +18,15 @@ except SystemExit:
     pass
 print(*sorted(sys.modules), file=sys.stderr)
 """
-HEAVY = ("numpy", "torch", "fastapi", "cv2", "engine.catalog.rows", "engine.cost", "bridge.downloads")
+HEAVY = (
+    "numpy",
+    "torch",
+    "fastapi",
+    "cv2",
+    "engine.catalog.rows",
+    "engine.cost",
+    "bridge.downloads",
+)
 
 
 @pytest.mark.parametrize(

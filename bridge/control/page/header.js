@@ -1,0 +1,81 @@
+// What is always in reach: undo and redo if the bridge has them, panic, live, the lock, and how
+// the page looks.
+import { ask } from "./connection.js";
+import { button, element, remember, remembered } from "./elements.js";
+import { key, keys, sheet } from "./keys.js";
+import { attempt } from "./messages.js";
+import { fullScreen, wipeToggle } from "./stage.js";
+
+const HERE = ["undo", "redo", "panic", "live"]; // actions, in this order
+const ALWAYS = ["p", "l", "?", "k"]; // keys that a locked page obeys
+const DANGER = new Set(["kill_engine"]);
+
+const lock = button("lock", () => lockTo(lock.ariaPressed !== "true"),
+  { ariaPressed: "false", title: "Ignore all controls but panic and live (k)" });
+const theme = button("light", () => light(!document.documentElement.dataset.theme),
+  { className: "quiet", title: "Light or dark (t)" });
+const helps = button("?", sheet, { className: "quiet", ariaLabel: "Shortcuts", title: "Shortcuts (?)" });
+let actions = [];
+
+export function header(toggle) {
+  light(remembered("light", false));
+  key("/", "find a control", () => document.getElementById("search").focus());
+  key("i", "type a prompt", () => document.getElementById("control-prompt")?.focus());
+  key("p", "panic: fade to black and hold", () => press("panic"));
+  key("l", "live: back from black, freeze and bypass", () => press("live"));
+  key("b", "black", () => toggle("black"));
+  key("h", "freeze", () => toggle("freeze"));
+  key("y", "bypass", () => toggle("bypass"));
+  key("u", "undo", () => press("undo"));
+  key("U", "redo", () => press("redo"));
+  key("w", "wipe between input and output", wipeToggle);
+  key("f", "full screen", fullScreen);
+  key("k", "lock the page, and unlock it", () => lock.click());
+  key("t", "light or dark", () => theme.click());
+  key("?", "this list", sheet);
+  keys(() => lock.ariaPressed === "true", ALWAYS);
+}
+
+// Show the schema's actions: some here, the others are returned as buttons.
+export function place(found) {
+  actions = found;
+  const named = new Map(found.map((action) => [action.name, action]));
+  document.getElementById("reach").replaceChildren(
+    ...HERE.filter((name) => named.has(name)).map((name) => actionButton(named.get(name))),
+    lock, theme, helps, element("a", { href: "docs", textContent: "API" }));
+  return found.filter(({ name }) => !HERE.includes(name)).map(actionButton);
+}
+
+function actionButton({ name, help }) {
+  const made = button(name.replaceAll(/[_/]/g, " "),
+    () => attempt(made, () => ask(`actions/${name}`, "POST")), { title: help });
+  made.dataset.action = name;
+  if (DANGER.has(name)) made.className = "danger";
+  return made;
+}
+
+function press(name) {
+  if (!actions.some((action) => action.name === name)) return;
+  document.querySelector(`[data-action="${name}"]`).click();
+}
+
+// A locked page keeps the two buttons that bring a show to safety.
+function lockTo(on) {
+  lock.ariaPressed = on;
+  lock.textContent = on ? "unlock" : "lock";
+  document.body.classList.toggle("locked", on);
+  for (const part of [document.getElementById("prompt"), document.querySelector("main")]) {
+    part.inert = on;
+  }
+  for (const name of ["undo", "redo"]) {
+    const found = document.querySelector(`[data-action="${name}"]`);
+    if (found) found.disabled = on;
+  }
+}
+
+function light(on) {
+  if (on) document.documentElement.dataset.theme = "light";
+  else delete document.documentElement.dataset.theme;
+  theme.textContent = on ? "dark" : "light";
+  remember("light", on);
+}

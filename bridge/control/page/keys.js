@@ -1,0 +1,36 @@
+// Keyboard shortcuts, and the sheet that lists them.
+import { button, element } from "./elements.js";
+
+const rows = []; // [key, words, what it does]
+
+export function key(name, words, work) {
+  rows.push([name, words, work]);
+}
+
+// A key counts while nothing is being typed, and unlocked: `always` lists the ones that count then.
+export function keys(locked, always) {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.target.matches("input:not([type=range],[type=checkbox]),textarea,select")) return;
+    const row = rows.find(([name]) => name === event.key);
+    if (!row || (locked() && !always.includes(row[0]))) return;
+    event.preventDefault();
+    row[2]();
+  });
+}
+
+export function sheet() {
+  const dialog = document.getElementById("sheet");
+  if (dialog.open) {
+    dialog.close();
+    return;
+  }
+  dialog.replaceChildren(element("h2", { textContent: "Shortcuts" }),
+    element("table", {}, ...rows.map(([name, words]) => element("tr", {},
+      element("th", { scope: "row" }, element("kbd", { textContent: name })),
+      element("td", { textContent: words })))),
+    element("p", { className: "note", textContent: "On a fader: the arrow keys; with shift ten times "
+      + "finer. A double click sets the default. In a number: 0,7 and 2 s are read too." }),
+    button("Close", () => dialog.close()));
+  dialog.showModal();
+}

@@ -1,0 +1,59 @@
+// Messages stand where the click was: one sentence, and a button if there is a cure. The next try
+// there removes it, and so does `hush` when it is no longer true.
+import { button, element } from "./elements.js";
+
+const PLACES = ".row, .buttons, .pipeline, .tiles, .drop, .path, .reach, dialog";
+
+export function tell(place, text, ...buttons) {
+  hush(place);
+  const spot = spotOf(place);
+  const note = element("div", { className: "message", role: "alert" },
+    element("span", { textContent: text }), ...buttons, ...cures(text),
+    button("×", () => note.remove(), { className: "small", ariaLabel: "Close this message" }));
+  spot.after(note);
+}
+
+export function hush(place) {
+  const next = spotOf(place).nextElementSibling;
+  if (next?.classList.contains("message")) next.remove();
+}
+
+export function hushAll() {
+  for (const note of document.querySelectorAll(".message")) note.remove();
+}
+
+function spotOf(place) {
+  return place.closest(PLACES) ?? place;
+}
+
+// A sentence that names a command in backticks gets a button that copies it.
+export function cures(text) {
+  const command = /`([^`]+)`/.exec(text)?.[1];
+  return command ? [copier("Copy the command", command)] : [];
+}
+
+export function copier(words, text, properties = {}) {
+  const made = button(words, async () => {
+    const before = made.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+      made.textContent = "copied";
+      setTimeout(() => { made.textContent = before; }, 1500);
+    } catch { // without https only a page on this machine may copy
+      tell(made, `This browser copies only over https or on the bridge's own machine: ${text}`);
+    }
+  }, properties);
+  return made;
+}
+
+// Do what a click asks for; a refusal is told there. Returns whether it was done.
+export async function attempt(place, work) {
+  try {
+    await work();
+    hush(place);
+    return true;
+  } catch (error) {
+    if (!error.offline) tell(place, error.message); // the badge shows that the bridge is offline
+    return false;
+  }
+}

@@ -1,0 +1,142 @@
+// The prompt: what a performer reaches first. Which words have an effect, words to click, what was
+// played before, and the blend of up to three prompts.
+import { button, element, remember, remembered } from "./elements.js";
+import { pad } from "./pad.js";
+
+const CHIPS = 12;
+const COMMON = 1500; // of the known words, which start with the common English ones
+const KEPT = 30; // prompts of the history
+const STILL = 2000; // milliseconds without a change until a prompt belongs to the history
+const TEXTS = ["prompt", "prompt_2", "prompt_3"];
+const WEIGHTS = TEXTS.map((name) => `${name}_weight`);
+
+export const PROMPTS = new Set([...TEXTS, ...WEIGHTS, "fade"]);
+
+let rows = new Map(); // of PROMPTS, as far as the pipeline has them
+let words = []; // known to the pipeline; empty if it takes any text
+let drawn = []; // words offered while nothing is typed
+let field;
+let blend;
+let values = {};
+let timer;
+const understood = element("p", { className: "understood", role: "status" });
+const chips = element("div", { className: "chips" });
+const past = element("div", { className: "chips past" });
+const history = element("details", { className: "sub" },
+  element("summary", { textContent: "History" }), past);
+const several = element("details", { className: "sub" });
+
+// Fill the section for a pipeline with these rows of controls.
+export function prompts(found, known) {
+  [rows, words] = [found, known];
+  const section = document.getElementById("prompt");
+  section.hidden = !rows.has("prompt");
+  if (section.hidden) return;
+  field = rows.get("prompt").field;
+  field.placeholder = "What should it look like?";
+  field.addEventListener("input", () => offer());
+  field.addEventListener("blur", () => keep(field.value));
+  draw();
+  blend = pad(weigh);
+  const faders = [...TEXTS.slice(1), ...WEIGHTS].filter((name) => rows.has(name));
+  several.replaceChildren(element("summary", { textContent: "Blend prompts" }),
+    element("div", { className: "blend" }, element("div", {},
+      ...faders.map((name) => rows.get(name))), blend.box));
+  several.hidden = !rows.has("prompt_2");
+  several.open ||= several.open = Boolean(values.prompt_2);
+  const fade = rows.has("fade") ? [rows.get("fade")] : [];
+  section.replaceChildren(rows.get("prompt"), understood, chips,
+    element("div", { className: "more" }, several, history, ...fade));
+  chips.setAttribute("aria-label", "Words for the prompt");
+  chips.role = "group";
+  remembering(remembered("prompts", []));
+}
+
+// The bridge's report on the last block.
+export function heard(notes) {
+  const used = notes?.words_used ?? [];
+  const unused = notes?.words_unused ?? [];
+  if (understood.dataset.told === JSON.stringify([used, unused])) return;
+  understood.dataset.told = JSON.stringify([used, unused]);
+  const marks = used.map((word) => element("mark", { textContent: word }));
+  const none = unused.map((word) => element("s", { textContent: word }));
+  understood.replaceChildren(
+    ...(marks.length ? ["understood: ", ...marks] : []),
+    ...(none.length ? [element("span", { className: "no" }, "no effect: ", ...none)] : []));
+}
+
+export function show(news) {
+  values = { ...values, ...news };
+  if (![...TEXTS, ...WEIGHTS].some((name) => name in news) || !blend) return;
+  blend.show(WEIGHTS.map((name) => values[name] ?? 0), TEXTS.map((name) => Boolean(values[name])));
+  if ("prompt" in news) {
+    offer();
+    clearTimeout(timer);
+    timer = setTimeout(() => keep(values.prompt), STILL);
+  }
+}
+
+function weigh(weights) {
+  weights.forEach((weight, at) => {
+    const row = rows.get(WEIGHTS[at]);
+    if (weight === undefined || !row) return;
+    row.give(weight);
+    row.show(weight);
+  });
+}
+
+// Words that continue what is typed, else some to try.
+function offer() {
+  const [, before, begun] = /^(.*?)([^,\s]*)$/su.exec(field.value);
+  const low = begun.toLowerCase();
+  const found = low.length > 1 && document.activeElement === field
+    ? words.filter((word) => word.startsWith(low) && word !== low).slice(0, CHIPS) : [];
+  const shown = found.length ? found : drawn;
+  chips.replaceChildren(...shown.map((word) => button(word, () => {
+    const glue = before.trim() && !/[,\s]$/.test(before) ? ", " : "";
+    put(found.length ? `${before}${glue}${word}` : joined(field.value, word));
+  }, { className: "chip" })),
+  ...(found.length || !words.length ? [] : [button("other words", () => {
+    draw();
+  }, { className: "chip quiet" })]));
+  chips.hidden = !chips.children.length;
+}
+
+function draw() {
+  const common = words.slice(0, COMMON);
+  drawn = [];
+  while (drawn.length < Math.min(CHIPS, common.length)) {
+    const word = common[Math.floor(Math.random() * common.length)];
+    if (!drawn.includes(word)) drawn.push(word);
+  }
+  offer();
+}
+
+function joined(text, word) {
+  const start = text.trim().replace(/,$/, "");
+  return start ? `${start}, ${word}` : word;
+}
+
+function put(text) {
+  field.value = text;
+  rows.get("prompt").give(text);
+  keep(text);
+  field.focus();
+  field.setSelectionRange(text.length, text.length);
+  offer();
+}
+
+function keep(text) {
+  clearTimeout(timer);
+  if (!text?.trim()) return;
+  const before = remembered("prompts", []);
+  if (before[0] === text) return;
+  remembering([text, ...before.filter((other) => other !== text)].slice(0, KEPT));
+}
+
+function remembering(all) {
+  remember("prompts", all);
+  history.hidden = !all.length;
+  past.replaceChildren(...all.map((text) => button(text, () => put(text), { className: "chip" })),
+    button("forget all", () => remembering([]), { className: "chip quiet" }));
+}
