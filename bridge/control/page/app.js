@@ -39,9 +39,10 @@ function groups() {
     else pages.set(spec.page, [...(pages.get(spec.page) ?? []), row]);
   }
   prompt.prompts(words, seen.words ?? []);
-  const buttons = section("Actions", element("div", { className: "buttons" },
-    ...place(schema.actions.filter((row) => !row.argument?.needed))), element("p", { className: "note", textContent: "Kill the engine and "
-    + "watch: the output holds, no frame is black, and the engine restarts." }));
+  const pressed = schema.actions.filter((row) => !row.argument?.needed);
+  const buttons = section("Actions", element("div", { className: "buttons" }, ...place(pressed)),
+    element("p", { className: "note", textContent: "Kill the engine and watch: the output holds, "
+    + "no frame is black, and the engine restarts." }));
   const cards = [...pages].filter(([, found]) => found.length)
     .map(([name, found]) => [name, section(name, ...found)]);
   const first = cards.filter(([name]) => FIRST.includes(name)).map(([, card]) => card);
