@@ -224,7 +224,7 @@ def _answered(worker: WorkerClient, frames: list[Frame]) -> float:
     worker.requests.take(1)
     began = perf_counter()
     worker.grant(frames, None, "cover")
-    while frames and not (worker.ring and worker.ring.next()):
+    while frames and not (worker.ring and worker.ring.next(borrowed=True)):
         time.sleep(GLANCE)
         if perf_counter() - began > 60:
             raise TimeoutError("The worker gives no image.")
