@@ -207,11 +207,11 @@ class Undo:
         return plan
 
     def _other(self, name: str, hand: str) -> str:
-        """The other hand that moved a value last; empty if this one did, or undo."""
+        """Who else moved a value last; empty if this hand did, or undo."""
         moved = self._store.moved(name)
         if moved is None or moved.setter.kind is By.UNDO or moved.setter.hand == hand:
             return ""
-        return moved.setter.hand
+        return "the bridge" if moved.setter.kind in OWN else moved.setter.hand
 
     # Taking back.
 

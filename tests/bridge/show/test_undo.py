@@ -159,11 +159,11 @@ def test_a_value_that_another_hand_has_moved_since_stays_and_is_said(played):
     assert played.note == ("Nothing undone; prompt, mix, fade stay as OSC 192.168.1.20 set them.")
 
 
-def test_a_value_that_was_rolled_back_is_named_with_the_rollback(played):
+def test_a_value_that_was_rolled_back_stays_as_the_bridge_set_it(played):
     played.sets(PAGE, prompt="sea", mix=0.5)
     played.sets(Setter(By.ROLLBACK, "NaN"), prompt="calm")
     played.back()
-    assert played.note == "Undone; prompt stays as rollback set it."
+    assert played.note == "Undone; prompt stays as the bridge set it."
 
 
 def test_undoing_two_hands_that_fought_ends_at_the_start(played):
