@@ -85,8 +85,12 @@ def former_words(specs: Iterable[ParameterSpec]) -> dict[str, dict[str, str]]:
 
 
 def triggered(arguments: Arguments) -> bool:
-    """Whether a message presses a button: anything except 0 and False does."""
+    """Whether a message presses a button: anything except 0 and False does. ValueError for NaN, and
+    for a question, since a button has no value.
+    """
     first = arguments[0] if arguments else True
+    if first == "?":
+        raise ValueError("A button has no value to ask for; send 1 to press it.")
     if isinstance(first, float) and math.isnan(first):
         raise ValueError("A button takes 1 or no value, not NaN.")
     return first not in (0, 0.0, False)
@@ -99,7 +103,7 @@ def pressed(action: Action, arguments: Arguments) -> tuple[Value, ...] | None:
     no values of it.
     """
     argument = action.argument
-    if argument is None:
+    if argument is None or arguments == ["?"]:
         return () if triggered(arguments) else None
     first = arguments[0] if arguments else None
     number = isinstance(first, (bool, int, float))
