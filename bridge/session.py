@@ -735,7 +735,7 @@ class Session:
         """
         if setter.switches or setter.kind in LOOKED:
             return {}
-        if why := self._delay_impossible(changes):
+        if "delay" in changes and (why := self._delay_impossible(changes)):
             return {"delay": why}
         link = self._host.current
         row = link.row if link else self._catalog.rows[self._first]
