@@ -36,6 +36,7 @@ from bridge.state import references
 from bridge.state.actions import ACTIONS
 from bridge.state.alarm import Alarm
 from bridge.state.awaited import Awaited
+from bridge.state.blocked import BlockedWords
 from bridge.state.change import By, Change, Setter
 from bridge.state.controls import OutputParameters, all_specs
 from bridge.state.data_folder import DataFolder
@@ -136,9 +137,11 @@ class Session:
         settings = self.settings
         library = Library(settings.models_folder, settings.more_models)
         files = self._files = NamedFiles(settings.assets, library)
+        self._blocked = BlockedWords(settings.blocked_words) if settings.blocked_words else None
         self.store = ParameterStore(
-            all_specs(self._catalog), files.picture, files.lora, self._unusable, self._on_gpu
-        )
+            all_specs(self._catalog), files.picture, files.lora, self._unusable, self._on_gpu,
+            self._blocked.refuse if self._blocked else lambda name, text, setter: None,
+        )  # fmt: skip
         self._missed = Missed(self.store, files.lora_stamp)
         self._folder = DataFolder(settings.assets)
         self._journal = Journal(settings.folder / f"{settings.name}.journal.json")
@@ -217,6 +220,8 @@ class Session:
         self._clock.start()
         if self._alarm:
             self._alarm.start()
+        if self._blocked:
+            self._blocked.start()
         self._files.patience = LATER
         self._missed.start()
         self._journal.open()
@@ -241,6 +246,8 @@ class Session:
         self.weights.cancel()
         if self._alarm:
             self._alarm.stop()
+        if self._blocked:
+            self._blocked.stop()
         for end in self._ends:
             end.stop()
         self._clock.stop()
@@ -573,6 +580,7 @@ class Session:
             error=self._error(link),
             pipeline_asked=asked.id if asked else "",
             alarm_problem=self._alarm_problem,
+            prompts_refused=self._blocked.refused if self._blocked else 0,
             output_size=self.settings.output_size,
             uptime=round(now - self._began, 1),
             memory=_memory(os.getpid()),
@@ -634,6 +642,7 @@ class Session:
             or self._clock.trouble
             or self._folder.late
             or self._journal.problem
+            or (self._blocked.problem if self._blocked else "")
             or (self._show.note(self.counters.last_shown) if self._clock.needy else "")
             or self._awaited.told
             or self._missed.told

@@ -200,6 +200,10 @@ class Settings(BaseModel):
         default="hold",
         description="shown while the engine delivers no frames: PIPELINE, file:CLIP, card or hold",
     )
+    blocked_words: Path | None = Field(
+        default=None,
+        description="file of words that no prompt may have, one word or phrase a line, # comments",
+    )
     alarm: Annotated[str, AfterValidator(webhook)] = Field(
         default="",
         description="http(s) URL notified when the engine fails and when it is back",
@@ -257,7 +261,7 @@ class Settings(BaseModel):
         mends = {name: mended(text) for name, text in texts.items() if name not in paths}
         mends |= {name: bare(text) for name, text in mends.items() if name != "source"}
         mends |= {name: _plain(name, mends[name]) for name in counted & mends.keys()}
-        folders = [name for name in ("folder", "models", "cache") if name in texts]
+        folders = [name for name in ("folder", "models", "cache", "blocked_words") if name in texts]
         single = {name: place(texts[name]) for name in folders}
         return {**values, **mends, **single}
 

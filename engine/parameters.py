@@ -136,6 +136,11 @@ class ParameterSpec:
     momentary: bool = False
 
     @property
+    def free(self) -> bool:
+        """Whether it takes any text, as a prompt does."""
+        return self.kind is Kind.TEXT and not (self.asset or self.lora)
+
+    @property
     def looks(self) -> bool:
         """Whether accepting a value needs a look at the disk: for the file that it names, or for
         what a pipeline would be loaded with, which depends on the size too.

@@ -139,6 +139,9 @@ class Status:
         0, "OSC messages replaced by a newer one before use.", "", "counter"
     )
     osc_refused: int = status_field(0, "Rejected OSC messages.", "", "counter")
+    prompts_refused: int = status_field(
+        0, "Prompts refused for a word of `--blocked-words`.", "", "counter"
+    )
     source: str = status_field("", "URI and status of the source.")
     sink: str = status_field("", "Where frames are sent, under the name to pick.")
     stuck: int = status_field(

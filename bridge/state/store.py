@@ -44,6 +44,7 @@ class UnusableError(ParameterError):
 
 Refer: TypeAlias = Callable[[str], str]
 Fits: TypeAlias = Callable[[Mapping[str, Value], Setter], Mapping[str, str]]
+Refuse: TypeAlias = Callable[[str, str, Setter], None]
 
 
 class ParameterStore:
@@ -60,6 +61,7 @@ class ParameterStore:
         lora: Refer = lambda name: name,
         fits: Fits = lambda changes, setter: {},
         gpu: Callable[[], bool] = lambda: True,
+        refuse: Refuse = lambda name, text, setter: None,
     ) -> None:
         """`specs` may name a parameter more than once; the widest range applies here, and each
         pipeline's view is clamped to its own.
@@ -67,12 +69,14 @@ class ParameterStore:
         `asset` and `lora` return the name of the file meant, ValueError if there is none. `fits`
         gets changes that are each valid, and who sets them; it returns those that cannot be used
         with the current values, each name with one sentence. `gpu` says whether the pipelines can
-        use a GPU.
+        use a GPU. `refuse` raises ValueError for a text of the public that must not be shown, given
+        the parameter's name and who sets it.
         """
-        self._gpu = gpu
+        self._gpu, self._refuse = gpu, refuse
         self._asset, self._lora, self._fits = asset, lora, fits
         self.specs = merged(specs)
         self.now = CurrentNames(self.specs.keys())
+        self._free = {name for name, spec in self.specs.items() if spec.free}
         self._values: dict[str, Value] = {name: spec.default for name, spec in self.specs.items()}
         self._snapshot = Snapshot(1, MappingProxyType({**self._values}))
         self._fresh = True  # whether the snapshot holds the values: it is made when it is read
@@ -237,6 +241,8 @@ class ParameterStore:
                 if name in self.now.values:
                     value = self.now.value(name, value)
                 kept = spec.coerce(value) if lenient else spec.check(value)
+                if name in self._free and kept != spec.default:
+                    self._refuse(spec.name, str(kept), setter)
                 checked[name] = self._meant(spec, kept)
             except ValueError as error:
                 problems[name] = str(error)

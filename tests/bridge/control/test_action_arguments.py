@@ -54,8 +54,10 @@ def test_what_a_message_runs_an_action_with(acting, name, arguments, runs):
     ("name", "arguments", "why"),
     [
         ("cue", [], "The number is missing: a whole number from 1 to 999."),
-        *((name, ["?"], "A button has no value to ask for; send 1 to press it.")
-          for name in ("reset", "cue", "say")),
+        *(
+            (name, ["?"], "A button has no value to ask for; send 1 to press it.")
+            for name in ("reset", "cue", "say")
+        ),
         ("cue", [1000], "number takes a whole number from 1 to 999, not 1000."),
         ("cue", [2.5], "number takes a whole number from 1 to 999, not 2.5."),
         ("cue", [-1], "number takes a whole number from 1 to 999, not -1."),
