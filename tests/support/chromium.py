@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ class Page(Calls):
         super().__init__(connection)
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def hurry(self, times: float) -> None:
         """From the next page on, whatever waits for a time waits for a part of it only."""
@@ -78,6 +80,48 @@ class Page(Calls):
     def size(self, width: int, height: int) -> None:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
                   deviceScaleFactor=1, mobile=False)  # fmt: skip
+
+    def press(self, key: str, code: int, modifiers: int = 0, text: str = "") -> None:
+        """Press and release a key by its Windows code; shift is the modifier 8."""
+        about = {"key": key, "windowsVirtualKeyCode": code, "modifiers": modifiers}
+        self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text,
+                  **about)  # fmt: skip
+        self.call("Input.dispatchKeyEvent", type="keyUp", **about)
+
+    def middle(self, selector: str) -> tuple[float, float]:
+        """The middle of an element, in pixels of the window, scrolled into view."""
+        return tuple(
+            self.run(f"""(() => {{
+            const found = document.querySelector({selector!r});
+            found.scrollIntoView({{block: "center"}});
+            const {{left, top, width, height}} = found.getBoundingClientRect();
+            return [left + width / 2, top + height / 2];
+        }})()""")
+        )
+
+    def drag(self, at: tuple[float, float], by: float, modifiers: int = 0) -> None:
+        """Drag with the mouse, sideways."""
+        x, y = at
+        mouse = partial(self.call, "Input.dispatchMouseEvent", button="left", clickCount=1,
+                        modifiers=modifiers, y=y)  # fmt: skip
+        mouse(type="mousePressed", x=x, buttons=1)
+        for part in (0.5, 1):
+            mouse(type="mouseMoved", x=x + by * part, buttons=1)
+        mouse(type="mouseReleased", x=x + by)
+
+    def double_click(self, at: tuple[float, float]) -> None:
+        for count in (1, 2):
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=count,
+                          x=at[0], y=at[1])  # fmt: skip
+
+    def swipe(self, at: tuple[float, float], by: tuple[float, float]) -> None:
+        """Drag with a finger."""
+        point = lambda part: [{"x": at[0] + by[0] * part, "y": at[1] + by[1] * part}]  # noqa: E731
+        self.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=point(0))
+        for part in (0.25, 0.5, 0.75, 1):
+            self.call("Input.dispatchTouchEvent", type="touchMove", touchPoints=point(part))
+        self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
     def screenshot(self, path: Path, whole: bool = True) -> None:
         data = self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"]

@@ -30,9 +30,13 @@ export function picker(spec, changed) {
   let value = "";
   let known = [];
   let all = spec.name === "reference"; // the images not in use are shown too
+  let drawn = "";
   const draw = (names) => {
-    const focused = list.contains(document.activeElement) && document.activeElement.dataset.key;
     known = names;
+    const now = JSON.stringify([names, value, all]);
+    if (now === drawn) return; // a button that asks "delete?" must not start again
+    drawn = now;
+    const focused = list.contains(document.activeElement) && document.activeElement.dataset.key;
     list.replaceChildren(...names.filter((name) => all || name === value)
       .map((name) => reference(name, value, changed)));
     more.textContent = all ? "hide the others" : `show all ${names.length}`;

@@ -1,48 +1,39 @@
 // A pad for the weights of two or three prompts: the nearer to a corner, the more of that prompt.
 import { element } from "./elements.js";
 
-const CORNERS = [[0.5, 0.06], [0.05, 0.92], [0.95, 0.92]]; // of prompts 1, 2 and 3
+const LINE = [[0.07, 0.5], [0.93, 0.5]]; // the places of two prompts
+const CORNERS = [[0.5, 0.08], [0.07, 0.9], [0.93, 0.9]]; // and of three
 const STEP = 0.05; // of the pad's width, an arrow key
 
-// `give` gets the weights, which sum to 1. `show(weights, used)`: of three prompts, which have text.
+// `give` gets the weights, which sum to 1; undefined for a prompt without text. `show(weights, used)`
+// gets the weights of three prompts, and which of them have text.
 export function pad(give) {
   const handle = element("div", { className: "dot", tabIndex: 0, role: "slider" });
   handle.ariaLabel = "Blend of the prompts; the arrow keys move it";
-  const corners = CORNERS.map(([x, y], number) => {
-    const mark = element("span", { className: "corner", textContent: number + 1 });
-    mark.style.setProperty("--x", x);
-    mark.style.setProperty("--y", y);
-    return mark;
-  });
-  const box = element("div", { className: "pad" }, ...corners, handle);
-  let used = [true, true, false];
+  const corners = CORNERS.map((_, number) => element("span", { className: "corner",
+    textContent: number + 1 }));
+  const box = element("div", { className: "pad", hidden: true }, ...corners, handle);
   let weights = [1, 0, 0];
+  let inUse = []; // the prompts in use, by number from 0
+  let places = [];
 
   function draw() {
-    const sum = weights.reduce((a, b) => a + b, 0) || 1;
-    const [x, y] = [0, 1].map((axis) =>
-      weights.reduce((all, weight, at) => all + weight / sum * CORNERS[at][axis], 0));
-    handle.style.setProperty("--x", x);
-    handle.style.setProperty("--y", y);
-    const shares = weights.map((weight) => Math.round(weight / sum * 100));
-    handle.ariaValueText = shares.map((share, at) => `prompt ${at + 1} ${share} %`)
-      .filter((_, at) => used[at]).join(", ");
-    handle.ariaValueNow = shares[0];
-    corners.forEach((mark, at) => { mark.hidden = !used[at]; });
+    const parts = inUse.map((at) => weights[at]);
+    const sum = parts.reduce((all, part) => all + part, 0) || 1;
+    const shares = parts.map((part) => part / sum);
+    put(handle, [0, 1].map((axis) =>
+      shares.reduce((all, share, at) => all + share * places[at][axis], 0)));
+    handle.ariaValueText = shares.map((share, at) =>
+      `prompt ${inUse[at] + 1} ${Math.round(share * 100)} %`).join(", ");
+    handle.ariaValueNow = Math.round(shares[0] * 100);
   }
 
-  // The weights of a place, limited to the prompts in use.
   function moveTo(x, y) {
-    const [[ax, ay], [bx, by], [cx, cy]] = CORNERS;
-    const area = (by - cy) * (ax - cx) + (cx - bx) * (ay - cy);
-    const a = ((by - cy) * (x - cx) + (cx - bx) * (y - cy)) / area;
-    const b = ((cy - ay) * (x - cx) + (ax - cx) * (y - cy)) / area;
-    const found = [a, b, 1 - a - b].map((part, at) => (used[at] ? Math.max(part, 0) : 0));
-    const sum = found.reduce((all, part) => all + part, 0);
-    if (!sum) return;
-    weights = found.map((part) => Math.round(part / sum * 100) / 100);
+    const shares = inUse.length === 2 ? onLine(x) : inCorners(x, y);
+    const sum = shares.reduce((all, share) => all + share, 0);
+    inUse.forEach((at, number) => { weights[at] = Math.round(shares[number] / sum * 100) / 100; });
     draw();
-    give(weights.map((weight, at) => (used[at] ? weight : undefined)));
+    give(weights.map((weight, at) => (inUse.includes(at) ? weight : undefined)));
   }
 
   function follow(event) {
@@ -67,10 +58,35 @@ export function pad(give) {
     moveTo(Number(style.getPropertyValue("--x")) + way[0],
       Number(style.getPropertyValue("--y")) + way[1]);
   };
-  const show = (now, inUse) => {
-    [weights, used] = [now, inUse];
-    box.hidden = inUse.filter(Boolean).length < 2;
+  const show = (now, used) => {
+    weights = [...now];
+    inUse = used.flatMap((is, at) => (is ? [at] : []));
+    box.hidden = inUse.length < 2;
+    if (box.hidden) return;
+    places = inUse.length === 2 ? LINE : CORNERS;
+    corners.forEach((mark, at) => { mark.hidden = !inUse.includes(at); });
+    inUse.forEach((at, number) => put(corners[at], places[number]));
     draw();
   };
   return { box, show };
+}
+
+function put(mark, [x, y]) {
+  mark.style.setProperty("--x", x);
+  mark.style.setProperty("--y", y);
+}
+
+function onLine(x) {
+  const [[left], [right]] = LINE;
+  const share = Math.min(Math.max((x - left) / (right - left), 0), 1);
+  return [1 - share, share];
+}
+
+// The barycentric weights of a place in the triangle of the corners; outside, those of its edge.
+function inCorners(x, y) {
+  const [[ax, ay], [bx, by], [cx, cy]] = CORNERS;
+  const area = (by - cy) * (ax - cx) + (cx - bx) * (ay - cy);
+  const a = ((by - cy) * (x - cx) + (cx - bx) * (y - cy)) / area;
+  const b = ((cy - ay) * (x - cx) + (ax - cx) * (y - cy)) / area;
+  return [a, b, 1 - a - b].map((share) => Math.max(share, 0));
 }

@@ -38,12 +38,13 @@ export function prompts(found, known) {
   field.addEventListener("blur", () => keep(field.value));
   draw();
   blend = pad(weigh);
+  showBlend();
   const faders = [...TEXTS.slice(1), ...WEIGHTS].filter((name) => rows.has(name));
   several.replaceChildren(element("summary", { textContent: "Blend prompts" }),
     element("div", { className: "blend" }, element("div", {},
       ...faders.map((name) => rows.get(name))), blend.box));
   several.hidden = !rows.has("prompt_2");
-  several.open ||= several.open = Boolean(values.prompt_2);
+  several.open ||= Boolean(values.prompt_2);
   const fade = rows.has("fade") ? [rows.get("fade")] : [];
   section.replaceChildren(rows.get("prompt"), understood, chips,
     element("div", { className: "more" }, several, history, ...fade));
@@ -68,12 +69,16 @@ export function heard(notes) {
 export function show(news) {
   values = { ...values, ...news };
   if (![...TEXTS, ...WEIGHTS].some((name) => name in news) || !blend) return;
-  blend.show(WEIGHTS.map((name) => values[name] ?? 0), TEXTS.map((name) => Boolean(values[name])));
+  showBlend();
   if ("prompt" in news) {
     offer();
     clearTimeout(timer);
     timer = setTimeout(() => keep(values.prompt), STILL);
   }
+}
+
+function showBlend() {
+  blend.show(WEIGHTS.map((name) => values[name] ?? 0), TEXTS.map((name) => Boolean(values[name])));
 }
 
 function weigh(weights) {

@@ -1,5 +1,6 @@
 """The page in a real browser: with a desk instead of an engine, and once with a whole session."""
 
+import logging
 import threading
 import time
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,7 @@ from bridge.settings import Settings
 from bridge.state.controls import OutputParameters
 from bridge.state.references import add
 from bridge.state.store import ParameterStore
+from bridge.system import logs
 from bridge.transports import Offer
 from engine.catalog.rows import Catalog
 from engine.ipc.ring import RingWriter
@@ -500,7 +502,13 @@ def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path, opened):
         page.until("document.getElementById('state').textContent === 'RUNNING'")
         port = server.port
         server.close()
+        number(page, "mix", "much")
         page.until("document.getElementById('state').textContent !== 'RUNNING'")
+        page.until("document.getElementById('state').textContent === 'bridge offline'")
+        assert page.run("getComputedStyle(document.getElementById('output')).filter") != "none"
+        figure = "getComputedStyle(document.querySelector('#figures dd')).textDecorationLine"
+        assert page.run(figure) == "line-through"
+        assert page.run("document.querySelector('.message')") is None
         again = HttpServer(desk, Settings(port=port, folder=tmp_path))
         again.bind()
         again.start()
@@ -508,6 +516,8 @@ def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path, opened):
             desk.store.update({"vace_scale": 0.75})
             page.until("document.getElementById('state').textContent === 'RUNNING'")
             page.until("document.getElementById('control-vace_scale').value === '0.75'")
+            assert page.run(figure) == "none"
+            assert page.run("document.querySelector('.message')") is None
         finally:
             again.close()
 
@@ -613,6 +623,355 @@ def test_a_warm_up_is_shown_where_loading_is_and_how_much_is_warm_beside_the_sta
         told = "The prompt is too long. warm 5 of 10"
         page.until(f"document.getElementById('reason').innerText === {told!r}")
         assert page.complaints() == []
+
+
+SHIFT = 8  # as a modifier
+AT = "document.activeElement.id"
+
+
+def shown(page, name):
+    return page.run(f"document.getElementById('control-{name}').value")
+
+
+def number(page, name, text):
+    """Type into the number of a fader, and leave it."""
+    page.run(f"""(() => {{
+        const field = document.querySelector('[aria-label="{name} as a number"]');
+        field.value = {text!r};
+        field.dispatchEvent(new Event("change", {{bubbles: true}}));
+    }})()""")
+
+
+def test_the_prompt_is_first_for_keyboard_and_eye(opened):
+    with opened() as (desk, page):
+        page.size(390, 844)
+        page.press("Tab", 9)
+        assert page.run(AT) == "control-prompt"
+        assert page.run("document.activeElement.getBoundingClientRect().bottom") < 250
+        words = {"words_used": ["starry night", "gold"], "words_unused": ["zorp"]}
+        desk.now |= {"notes": words}
+        marked = "[...document.querySelectorAll('#prompt mark')].map((e) => e.innerText).join()"
+        page.until(f"{marked} === 'starry night,gold'")
+        told = page.run("document.querySelector('.understood').innerText.replace(/\\s+/g, ' ')")
+        assert told.endswith("no effect: zorp")
+        page.run("document.activeElement.select()")
+        page.call("Input.insertText", text="gold, hok")
+        chips = "[...document.querySelectorAll('#prompt .chips:not(.past) .chip')]"
+        page.until(f"{chips}[0].innerText.startsWith('hok')")
+        word = page.run(f"{chips}[0].innerText")
+        page.run(f"{chips}[0].click()")
+        until(lambda: desk.store.snapshot.values["prompt"] == f"gold, {word}")
+        page.until(f"!{chips}[0].innerText.startsWith('hok')")
+        word = page.run(f"{chips}[1].innerText")
+        page.run(f"{chips}[1].click()")
+        until(lambda: desk.store.snapshot.values["prompt"].endswith(f", {word}"))
+        desk.now = {**desk.now, "pipeline": "longlive", "notes": {}}
+        page.until(f"{chips}.length === 0")
+        before = "document.querySelector('#prompt .past .chip')"
+        assert word in page.run(f"{before}.textContent")
+        desk.store.update({"prompt": "other"})
+        page.run("document.activeElement.blur()")
+        page.run(f"{before}.click()")
+        until(lambda: desk.store.snapshot.values["prompt"].endswith(word))
+
+
+def test_prompts_are_blended_on_a_pad(opened):
+    with opened() as (desk, page):
+        unfold(page)
+        values = lambda *names: [desk.store.snapshot.values[name] for name in names]  # noqa: E731
+        pad = "document.querySelector('.pad')"
+        assert page.run(f"{pad}.hidden"), "one prompt needs none"
+        desk.store.update({"prompt_2": "gold"})
+        page.until(f"!{pad}.hidden")
+        page.drag(page.middle(".pad"), 300)
+        until(lambda: values("prompt_weight", "prompt_2_weight", "prompt_3_weight") == [0, 1, 1])
+        desk.store.update({"prompt_3": "rain"})
+        page.until(f"{pad}.innerText.includes('3')")
+        page.drag(page.middle(".pad"), 10)
+        names = ("prompt_weight", "prompt_2_weight", "prompt_3_weight")
+        until(
+            lambda: min(values(*names)) > 0.1 and sum(values(*names)) == pytest.approx(1, abs=0.02)
+        )
+        page.run("document.querySelector('.dot').focus()")
+        left = values("prompt_3_weight")[0]
+        page.press("ArrowRight", 39)
+        until(lambda: values("prompt_3_weight")[0] > left)
+
+
+def test_the_first_badge_says_what_the_audience_sees(opened):
+    first = "document.getElementById('state')"
+    others = "document.getElementById('badges').innerText"
+    rows = [("FREEZE", {"freeze": True}, {}), ("BYPASS", {"bypass": True}, {}),
+            ("MIX 0", {"mix": 0.0}, {}), ("FALLBACK", {}, {"shown": "fallback"}),
+            ("HOLD", {}, {"shown": "hold", "picture_age": 9.0}),
+            ("DEMO WEIGHTS", {}, {"reason": "DEMO WEIGHTS: small and random."})]  # fmt: skip
+    with opened(hurry=4) as (desk, page):
+        still = {**desk.now, "shown": "new"}
+        desk.now = still
+        page.until(f"{first}.textContent === 'RUNNING' && {others} === ''")
+        kept = {name: desk.store.snapshot.values[name] for name in ("freeze", "bypass", "mix")}
+        for word, values, state in rows:
+            desk.store.update({**kept, **values})
+            desk.now = {**still, **state}
+            page.until(f"{others} === '{word}'")
+        desk.store.update({"black": True, "freeze": True})
+        page.until(f"{first}.textContent === 'BLACK'")
+        page.until(f"{others}.split(/\\s+/).join() === 'FREEZE,DEMO,WEIGHTS,RUNNING'")
+        assert page.run(f"getComputedStyle({first}).backgroundColor") == "rgb(0, 0, 0)"
+
+
+def test_a_number_is_read_as_typed_and_a_refusal_stands_beside_it(opened):
+    message = "document.querySelector('[data-parameter={}] + .message')"
+    with opened() as (desk, page):
+        values = desk.store.snapshot.values
+        number(page, "vace_scale", "0,7")
+        until(lambda: desk.store.snapshot.values["vace_scale"] == 0.7)
+        number(page, "hold_s", "1 min")
+        until(lambda: desk.store.snapshot.values["hold_s"] == 60)
+        page.until("document.getElementById('control-hold_s').value === '60'")
+        for wrong in ("much", "99"):
+            number(page, "vace_scale", wrong)
+            page.until(f"{message.format('vace_scale')}?.innerText.includes('from 0 to 2')")
+            field = "document.querySelector('[aria-label=\"vace_scale as a number\"]').value"
+            page.until(f"{field} === '0.7'")
+        assert page.run(f"{message.format('hold_s')}") is None
+        desk.store.update({"vace_scale": 0.5})
+        page.until(f"{message.format('vace_scale')} === null")
+        changes = desk.store.snapshot.number
+        for empty in ("", "  "):
+            number(page, "vace_scale", empty)
+            assert page.run(field) == "0.5", "it snaps back"
+        number(page, "mix", "0.25")
+        until(lambda: desk.store.snapshot.values["mix"] == 0.25)
+        assert desk.store.snapshot.number == changes + 1, "emptiness is not sent"
+        assert values["vace_scale"] == 1.0
+
+
+def test_a_fader_moves_by_its_unit_finely_and_not_while_scrolling(opened):
+    with opened() as (desk, page):
+        value = lambda name: desk.store.snapshot.values[name]  # noqa: E731
+        fader = "[data-parameter={}] .fader"
+        page.run("document.getElementById('control-hold_s').focus()")
+        page.press("ArrowRight", 39)
+        until(lambda: value("hold_s") == 3.1)
+        page.press("ArrowLeft", 37, SHIFT)
+        until(lambda: value("hold_s") == 3.09)
+        page.press("PageUp", 33)
+        until(lambda: value("hold_s") == 4.1)
+        page.drag(page.middle(fader.format("hold_s")), 0)
+        until(lambda: value("hold_s") == 450), "half of the way is an eighth of an hour"
+        page.drag(page.middle(fader.format("vace_scale")), 20)
+        until(lambda: value("vace_scale") > 1.05)
+        coarse = value("vace_scale")
+        page.drag(page.middle(fader.format("vace_scale")), 20, SHIFT)
+        until(lambda: coarse < value("vace_scale") < coarse + 0.05)
+        page.double_click(page.middle(fader.format("vace_scale")))
+        until(lambda: value("vace_scale") == 1)
+        page.size(390, 844)
+        page.call("Emulation.setTouchEmulationEnabled", enabled=True)
+        changes = desk.store.snapshot.number
+        page.swipe(page.middle(fader.format("vace_scale")), (2, 90))
+        page.swipe(page.middle(fader.format("vace_scale")), (3, 0))
+        page.swipe(page.middle(fader.format("mix")), (-60, 1))
+        until(lambda: value("mix") < 0.8)
+        assert value("vace_scale") == 1
+        assert desk.store.snapshot.number > changes
+
+
+def test_a_seed_is_drawn_and_every_control_finds_its_default(opened):
+    with opened(now="longlive") as (desk, page):
+        value = lambda name: desk.store.snapshot.values[name]  # noqa: E731
+        page.run("document.querySelector('[aria-label=\"Draw a new seed\"]').click()")
+        until(lambda: value("seed") not in (42, -1))
+        page.until(f"document.getElementById('control-seed').value === '{value('seed')}'")
+        back = "document.querySelector('[aria-label=\"{}: back to its default\"]')"
+        assert page.run(f"{back.format('noise_scale')}.hidden")
+        desk.store.update({"noise_scale": 0.1})
+        for name in ("seed", "noise_scale"):
+            page.until(f"!{back.format(name)}.hidden")
+            page.run(f"{back.format(name)}.click()")
+        until(lambda: (value("seed"), value("noise_scale")) == (42, 0.7))
+
+
+def test_a_locked_page_keeps_panic_and_live(opened):
+    with opened() as (desk, page):
+        page.run("document.body.focus()")
+        page.press("k", 75, text="k")
+        page.until("document.querySelector('main').inert")
+        for key in "bu":
+            page.press(key, ord(key.upper()), text=key)
+        page.press("p", 80, text="p")
+        page.press("l", 76, text="l")
+        until(lambda: desk.acted == ["panic", "live"])
+        assert desk.store.snapshot.values["black"] is False
+        page.press("k", 75, text="k")
+        page.press("b", 66, text="b")
+        until(lambda: desk.store.snapshot.values["black"])
+        page.press("?", 191, SHIFT, text="?")
+        page.until("document.getElementById('sheet').open")
+        assert "panic" in page.run("document.getElementById('sheet').innerText")
+        page.press("?", 191, SHIFT, text="?")
+        page.until("!document.getElementById('sheet').open")
+        page.run("document.getElementById('control-prompt').focus()")
+        page.press("p", 80, text="p")
+        page.until("document.activeElement.value.includes('p')")
+        assert desk.acted == ["panic", "live"], "a letter of a prompt is no shortcut"
+
+
+def test_a_pipeline_is_set_before_it_runs_and_its_download_is_a_question(opened):
+    with opened() as (desk, page):
+        names = "[...document.querySelectorAll('.pipeline')].map((e) => e.dataset.pipeline)"
+        page.until("document.querySelector('.pipeline .soft').innerText !== ''")
+        page.until("document.getElementById('pipelines').innerText.includes('to download')")
+        assert set(page.run(names)[:2]) == {"stylize", "passthrough"}, "what runs here comes first"
+        pipeline = "document.querySelector('[data-pipeline=longlive]')"
+        page.run(f"{pipeline}.querySelector('.small').click()")
+        page.until("document.getElementById('control-noise_scale') !== null")
+        assert "not running" in page.run("document.getElementById('first').innerText")
+        move(page, "noise_scale", "0.4")
+        until(lambda: desk.store.snapshot.values["noise_scale"] == 0.4)
+        page.run("document.querySelector('#first .message button').click()")
+        page.until("document.getElementById('control-noise_scale') === null")
+        page.run(f"{pipeline}.querySelector('button').click()")
+        question = "document.querySelector('[data-pipeline=longlive] + .message')"
+        page.until(f"{question} !== null")
+        told = page.run(f"{question}.innerText")
+        assert "longlive needs 20.4 GB of weights;" in told
+        assert "free in" in told
+        assert "Download 20.4 GB" in told
+        assert desk.switched == []
+        page.run("document.querySelector('[data-key=demo-longlive]').click()")
+        until(lambda: desk.switched == [("longlive", {"weights": "demo"})])
+        page.run("document.querySelector('[data-key=run-passthrough]').click()")
+        until(lambda: desk.switched[1:] == [("passthrough", {})])
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_texts_are_legible_controls_have_names_and_room(opened, theme):
+    script = (Path(__file__).parents[2] / "support" / "contrast.js").read_text("utf-8")
+    with opened() as (desk, page):
+        desk.now |= {"error": "Run `spout-bridge doctor`.", "shown": "new", "device": "CPU",
+                     "notes": {"words_used": ["gold"], "words_unused": ["zorp"]}}  # fmt: skip
+        desk.store.update({"black": True, "prompt_2": "gold"})
+        if theme == "light":
+            page.run("[...document.querySelectorAll('#reach button')].at(-2).click()")
+        number(page, "mix", "much")
+        page.until("document.querySelector('[data-parameter=mix] + .message') !== null")
+        page.until("document.querySelector('#prompt mark') !== null")
+        unfold(page)
+        for width in (1440, 1024, 390):
+            page.size(width, 844)
+            page.until(f"innerWidth === {width}")
+            found = page.run(script)
+            assert found == {"pale": [], "nameless": [], "small": [], "wide": found["wide"]}
+            assert found["wide"] <= 0
+        tree = page.call("Accessibility.getFullAXTree")["nodes"]
+        told = {"button", "slider", "textbox", "combobox", "switch", "link", "searchbox"}
+        shown = [node for node in tree if not node.get("ignored")]
+        nameless = [node["nodeId"] for node in shown if node["role"]["value"] in told
+                    and not node["name"].get("value")]  # fmt: skip
+        assert nameless == []
+        assert (
+            page.run("localStorage.getItem('spout-bridge:light')") == str(theme == "light").lower()
+        )
+
+
+def test_nothing_lies_over_the_picture_but_the_wipe(opened):
+    over = """(() => {
+        const screen = document.getElementById("screen");
+        const {left, top, width, height} = screen.getBoundingClientRect();
+        const found = new Set();
+        for (let x = 0.02; x < 1; x += 0.06) for (let y = 0.02; y < 1; y += 0.1)
+            found.add(document.elementFromPoint(left + x * width, top + y * height).id);
+        return [...found].sort().join();
+    })()"""
+    with opened() as (_, page):
+        for width in (1440, 390):
+            page.size(width, 900)
+            page.run("document.getElementById('screen').scrollIntoView({block: 'center'})")
+            assert set(page.run(over).split(",")) <= {"wiped", "output", "wipe"}
+        page.size(1440, 900)
+        page.run("document.getElementById('wipe').focus()")
+        for _ in range(3):
+            page.press("ArrowRight", 39)
+        assert page.run("document.activeElement.ariaValueText") == "input 15 %"
+        page.drag(page.middle("#wipe"), 200)
+        assert 35 <= int(page.run("document.activeElement.ariaValueNow")) <= 50
+        left = "[...document.getElementById('{}').getContext('2d').getImageData(2, 2, 1, 1).data]"
+        page.until(f"{left.format('wiped')}[0] > 100")  # the desk's input is red, its output blue
+        page.until(f"{left.format('output')}[2] > 100")
+
+
+def test_a_window_of_its_own_shows_the_output_alone(opened):
+    with opened() as (_, page):
+        page.go(page.run("location.origin") + "/?output=1")
+        page.until("document.getElementById('output').width === 320")
+        assert page.run("document.getElementById('screen').clientWidth === innerWidth")
+        seen = "[...document.querySelectorAll('header,#side,#prompt,#wipe,figure,.under')]"
+        assert page.run(f"{seen}.every((e) => !e.checkVisibility())")
+        assert page.complaints() == []
+
+
+def test_sections_fold_and_are_searched_and_this_is_remembered(opened):
+    visible = "[...document.querySelectorAll('#side .row')].filter((e) => e.checkVisibility())"
+    names = f"{visible}.map((e) => e.dataset.parameter).filter(Boolean).join()"
+    with opened(now="longlive") as (_, page):
+        page.press("/", 191, text="/")
+        assert page.run(AT) == "search"
+        page.call("Input.insertText", text="attention kernel")
+        page.until(f"{names} === 'attention'")
+        page.press("Escape", 27)
+        page.until(f"{names}.includes('vace_scale')")
+        assert "attention" not in page.run(names), "its section is closed again"
+        page.run("document.querySelector('[data-name=Generate] summary').click()")
+        page.until(f"!{names}.includes('vace_scale')")
+        page.go(page.run("location.href"))
+        page.until("document.querySelector('#control-vace_scale') !== null")
+        assert "vace_scale" not in page.run(names)
+
+
+def test_references_are_taken_and_deleted_where_they_are_shown(opened):
+    with opened() as (desk, page):
+        drawn = (np.full((8, 8, 3), grey, np.uint8) for grey in (9, 99))
+        one, two = (
+            add(desk.assets, "a.png", cv2.imencode(".png", image)[1].tobytes())["name"]
+            for image in drawn
+        )
+        desk.store.update({"reference": two})
+        used = "document.querySelector('.refs button.on')"
+        page.until(f"{used}?.innerText === '{two}'")
+        remove = f"document.querySelector('[aria-label=\"Delete {one}\"]')"
+        page.run(f"{remove}.click()")
+        assert page.run(f"{remove}.innerText") == "delete?"
+        assert (desk.assets / one).exists()
+        page.run(f"{remove}.click()")
+        page.until(f"{remove} === null")
+        assert not (desk.assets / one).exists()
+        page.run("[...document.querySelectorAll('.drop button')]"
+                 ".find((e) => e.innerText === 'snap').click()")  # fmt: skip
+        until(lambda: desk.acted == ["ref/snap"])
+        page.run(f"{used}.click()")
+        until(lambda: desk.store.snapshot.values["reference"] == "")
+
+
+def test_the_log_is_read_and_filtered(opened, tmp_path):
+    logs.to_file(tmp_path, "Page", logging.INFO)
+    try:
+        log = logging.getLogger("bridge.test")
+        log.info("a frame arrived")
+        log.warning("the token=abcdefgh is old")
+        with opened(hurry=8) as (_, page):
+            lines = "[...document.querySelectorAll('.log li')].map((e) => e.innerText).join('|')"
+            page.run("document.querySelector('#log summary').click()")
+            page.until(f"{lines}.includes('token=***')")
+            log.error("<b>last</b>")
+            page.until(f"{lines}.includes('<b>last')")
+            choose = "document.querySelector('[aria-label=\"Least level of the log\"]')"
+            page.run(f"{choose}.value = 'errors'; {choose}.dispatchEvent(new Event('change'))")
+            assert "token" not in page.run(lines)
+            assert "last" in page.run(lines)
+    finally:
+        logs.end()
 
 
 def test_a_causal_pipeline_is_seen_and_played(tmp_path, served):
