@@ -3,7 +3,7 @@ import { forget } from "./assets.js";
 import { ask, listen } from "./connection.js";
 import { control } from "./controls.js";
 import { button, element } from "./elements.js";
-import { header, place } from "./header.js";
+import { header, place, steps } from "./header.js";
 import { log } from "./log.js";
 import { hushAll } from "./messages.js";
 import * as weights from "./models.js";
@@ -17,6 +17,7 @@ import * as status from "./status.js";
 const FIRST = ["Show", "Generate"]; // pages above source and pipeline
 const rows = new Map();
 const latest = {}; // the value of every parameter, even those without a control now
+const hands = {}; // who moved it last
 let schema;
 let shown = ""; // the schema without which pipeline is active
 let looked = ""; // the pipeline whose controls are shown though it does not run
@@ -75,6 +76,7 @@ function told(news) {
   weights.heard(news);
   use(known);
   prompt.heard(known.notes);
+  steps(known);
   const active = schema.pipelines.find((row) => row.active)?.id;
   if (news.pipeline !== undefined && news.pipeline !== active) {
     for (const row of schema.pipelines) row.active = row.id === news.pipeline;
@@ -88,16 +90,22 @@ function told(news) {
 
 function values(news) {
   Object.assign(latest, news);
-  for (const [name, value] of Object.entries(news)) rows.get(name)?.show(value);
+  for (const [name, value] of Object.entries(news)) {
+    rows.get(name)?.show(value);
+    if (name in hands) rows.get(name)?.movedBy(hands[name]);
+  }
   prompt.show(news);
   status.showValues(news);
   if ("weights" in news) pipelines.show(known, latest, looked);
 }
 
 function heard(data) {
-  const { type, values: news } = JSON.parse(data);
+  const { type, values: news, who = {} } = JSON.parse(data);
   if (type === "state") told(news);
-  else values(news);
+  else {
+    Object.assign(hands, who);
+    values(news);
+  }
 }
 
 function take(found) {

@@ -9,6 +9,7 @@ import { copier, hush, tell } from "./messages.js";
 const PAUSE = 400; // milliseconds after the last keystroke until a text is sent
 const HELD = 700; // milliseconds for which a control being moved ignores other values
 const MOST_TRAVEL = 1e6; // of an int: a fader for more values, such as a seed's, helps nobody
+const OTHERS = new Set(["OSC", "REST", "set back", "rollback", "missed"]); // kinds of setters
 const DRAW = -1; // of a parameter that `draws`: a new random value
 
 export function control(spec) {
@@ -29,12 +30,17 @@ export function control(spec) {
     if (wait > 0) timer = setTimeout(() => draw(current), wait);
     else draw(current);
   };
+  const who = element("span", { className: "who", hidden: true });
+  row.movedBy = ({ hand, kind }) => { // another hand; what is done on a page is seen there
+    who.hidden = !OTHERS.has(kind);
+    who.textContent = `moved by ${hand}`;
+  };
   const made = (KINDS[spec.kind] ?? text)(spec, row.give, () => draw(current));
   const back = button("↺", () => row.give(spec.default), { className: "small back",
     title: `default: ${spec.default === "" ? "empty" : spec.default}`,
     ariaLabel: `${spec.name}: back to its default` });
   row.field = made.field;
-  row.append(name(spec, made.field), ...made.parts, ...tools(spec, back));
+  row.append(name(spec, made.field), ...made.parts, ...tools(spec, back), who);
   if (made.wide) row.classList.add("text");
 
   function draw(value) {

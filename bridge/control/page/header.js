@@ -3,19 +3,26 @@
 import { ask } from "./connection.js";
 import { button, element, remember, remembered } from "./elements.js";
 import { key, keys, sheet } from "./keys.js";
-import { attempt } from "./messages.js";
+import { attempt, hush, tell } from "./messages.js";
 import { fullScreen, wipeToggle } from "./stage.js";
 
 const HERE = ["undo", "redo", "panic", "live"]; // actions, in this order
 const ALWAYS = ["p", "l", "?", "k"]; // keys that a locked page obeys
 const DANGER = new Set(["kill_engine"]);
 
-const lock = button("lock", () => lockTo(lock.ariaPressed !== "true"),
+const lock = button("lock", () => lockTo(!locked()),
   { ariaPressed: "false", title: "Ignore all controls but panic and live (k)" });
 const theme = button("light", () => light(!document.documentElement.dataset.theme),
   { className: "quiet", title: "Light or dark (t)" });
-const helps = button("?", sheet, { className: "quiet", ariaLabel: "Shortcuts", title: "Shortcuts (?)" });
+const helps = button("?", sheet,
+  { className: "quiet", ariaLabel: "Shortcuts", title: "Shortcuts (?)" });
 let actions = [];
+let told = ""; // of what undo left
+let state = {};
+
+function locked() {
+  return lock.ariaPressed === "true";
+}
 
 export function header(toggle) {
   light(remembered("light", false));
@@ -33,7 +40,9 @@ export function header(toggle) {
   key("k", "lock the page, and unlock it", () => lock.click());
   key("t", "light or dark", () => theme.click());
   key("?", "this list", sheet);
-  keys(() => lock.ariaPressed === "true", ALWAYS);
+  keys(locked, ALWAYS);
+  document.getElementById("tools").append(theme, helps,
+    element("a", { href: "docs", textContent: "API" }));
 }
 
 // Show the schema's actions: some here, the others are returned as buttons.
@@ -42,7 +51,7 @@ export function place(found) {
   const named = new Map(found.map((action) => [action.name, action]));
   document.getElementById("reach").replaceChildren(
     ...HERE.filter((name) => named.has(name)).map((name) => actionButton(named.get(name))),
-    lock, theme, helps, element("a", { href: "docs", textContent: "API" }));
+    lock);
   return found.filter(({ name }) => !HERE.includes(name)).map(actionButton);
 }
 
@@ -52,6 +61,23 @@ function actionButton({ name, help }) {
   made.dataset.action = name;
   if (DANGER.has(name)) made.className = "danger";
   return made;
+}
+
+// What undo and redo would do now, and what the last one left as it was.
+export function steps(now) {
+  state = now;
+  for (const name of ["undo", "redo"]) {
+    const found = document.querySelector(`[data-action="${name}"]`);
+    if (!found) continue;
+    found.title = state[name] ? `${name}: ${state[name]}` : `nothing to ${name}`;
+    found.disabled = !state[`${name}_steps`] || locked();
+  }
+  const note = state.undo_note ?? "";
+  if (note === told) return;
+  told = note;
+  const place = document.getElementById("reach");
+  if (note) tell(place, note);
+  else hush(place);
 }
 
 function press(name) {
@@ -67,10 +93,7 @@ function lockTo(on) {
   for (const part of [document.getElementById("prompt"), document.querySelector("main")]) {
     part.inert = on;
   }
-  for (const name of ["undo", "redo"]) {
-    const found = document.querySelector(`[data-action="${name}"]`);
-    if (found) found.disabled = on;
-  }
+  steps(state);
 }
 
 function light(on) {

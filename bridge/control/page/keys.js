@@ -29,8 +29,8 @@ export function sheet() {
     element("table", {}, ...rows.map(([name, words]) => element("tr", {},
       element("th", { scope: "row" }, element("kbd", { textContent: name })),
       element("td", { textContent: words })))),
-    element("p", { className: "note", textContent: "On a fader: the arrow keys; with shift ten times "
-      + "finer. A double click sets the default. In a number: 0,7 and 2 s are read too." }),
+    element("p", { className: "note", textContent: "On a fader: the arrow keys; with shift ten "
+      + "times finer. A double click sets the default. In a number: 0,7 and 2 s are read too." }),
     button("Close", () => dialog.close()));
   dialog.showModal();
 }

@@ -12,7 +12,8 @@ const level = element("select", { ariaLabel: "Least level of the log", onchange:
   ...["all", "warnings", "errors"].map((name) => element("option", { textContent: name })));
 const list = element("ol", { className: "log" });
 const none = element("p", { className: "note", textContent: "No line." });
-const LEVELS = { all: [], warnings: ["WARNING", "ERROR", "CRITICAL"], errors: ["ERROR", "CRITICAL"] };
+const ERRORS = ["ERROR", "CRITICAL"];
+const LEVELS = { all: [], warnings: ["WARNING", ...ERRORS], errors: ERRORS };
 let lines = [];
 let asking = false;
 

@@ -5,8 +5,8 @@ const LINE = [[0.07, 0.5], [0.93, 0.5]]; // the places of two prompts
 const CORNERS = [[0.5, 0.08], [0.07, 0.9], [0.93, 0.9]]; // and of three
 const STEP = 0.05; // of the pad's width, an arrow key
 
-// `give` gets the weights, which sum to 1; undefined for a prompt without text. `show(weights, used)`
-// gets the weights of three prompts, and which of them have text.
+// `give` gets the weights, which sum to 1; undefined for a prompt without text. `show` gets the
+// weights of three prompts, and which of them have text.
 export function pad(give) {
   const handle = element("div", { className: "dot", tabIndex: 0, role: "slider" });
   handle.ariaLabel = "Blend of the prompts; the arrow keys move it";

@@ -9,7 +9,8 @@ const BEAT = 2000; // milliseconds between two refreshes
 
 const ROLES = {
   source: { words: "input", help: "" },
-  control: { words: "control", help: "Control video for VACE beside the input: depth, pose, edges." },
+  control: { words: "control",
+    help: "Control video for VACE beside the input: depth, pose, edges." },
   mask: { words: "mask", help: "White where VACE may change the image; black is kept." },
 };
 

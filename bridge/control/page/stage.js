@@ -4,7 +4,7 @@ import { button, element } from "./elements.js";
 import { preview } from "./preview.js";
 
 const STEP = 5; // per cent of an arrow key
-const alone = new URLSearchParams(location.search).has("output");
+const alone = new URLSearchParams(location.search).has("output"); // a window of its own
 
 export const onlyOutput = alone;
 

@@ -27,6 +27,9 @@ const BADGES = [
   ["INPUT", "warn", (p, s) => s.shown === "pass" && !p.bypass],
   ["TEST CARD", "warn", (p, s) => s.shown === "card"],
   ["DEMO WEIGHTS", "warn", (p, s) => (s.reason ?? "").includes("DEMO WEIGHTS")],
+  ["STANDBY READY", "good", (p, s) => s.standby === "READY"],
+  ["STANDBY LOADING", "quiet", (p, s) => s.standby === "LOADING"],
+  ["STANDBY NOT READY", "warn", (p, s) => s.standby === "NOT READY"],
 ];
 
 const cells = new Map();
@@ -67,7 +70,7 @@ export function showValues(news) {
   badges();
 }
 
-// The first badge is what the audience sees: RUNNING only while new images are shown.
+// The first badge is BLACK while the audience sees nothing, whatever the engine does.
 function badges() {
   const on = BADGES.filter(([, , is]) => is(values, known)).map(([text, kind]) => [text, kind]);
   const state = [known.state ?? "connecting", GOOD[known.state] ?? ""];
@@ -83,7 +86,8 @@ function badges() {
   if (list.dataset.told === told) return; // a screen reader would read it again
   list.dataset.told = told;
   list.replaceChildren(...others.map(([text, kind]) => element("span",
-    { className: `badge ${kind}`, textContent: text })));
+    { className: `badge ${kind}`, textContent: text,
+      title: text.startsWith("STANDBY") ? known.standby_reason ?? "" : "" })));
 }
 
 function late({ block_time: block }) {
@@ -127,8 +131,8 @@ function say(id, text) {
 }
 
 function shown(value) {
-  return typeof value === "number" && !Number.isInteger(value) ? value.toFixed(1) : value || value === 0
-    ? value : "–";
+  if (typeof value === "number") return Number.isInteger(value) ? value : value.toFixed(1);
+  return value || "–";
 }
 
 function words(report) {

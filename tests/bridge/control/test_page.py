@@ -16,6 +16,7 @@ from bridge.control.bridge_api import Action
 from bridge.control.http.seats import Limits
 from bridge.control.http.server import HttpServer
 from bridge.settings import Settings
+from bridge.state.change import By, Setter
 from bridge.state.controls import OutputParameters
 from bridge.state.references import add
 from bridge.state.store import ParameterStore
@@ -215,19 +216,25 @@ def test_a_size_is_chosen_from_the_list_or_typed(opened, pipeline):
         assert page.run(f"{other}.hidden")
 
 
-@pytest.mark.parametrize("pipeline", ["stylize", "longlive", "krea-realtime-video"])
-def test_every_parameter_and_action_has_its_control_and_every_control_a_label(opened, pipeline):
-    with opened(now=pipeline) as (desk, page):
-        (shown,) = (row for row in desk.pipelines() if row["active"])
-        live = [spec.name for spec in describe(OutputParameters)]
-        found = page.run("[...document.querySelectorAll('[id^=control-]')].map((e) => e.id)")
-        assert set(found) >= {f"control-{n}" for n in (*live, *shown["parameters"], *shown["load"])}
+def test_every_parameter_and_action_has_its_control_and_every_control_a_label(opened):
+    live = {f"control-{spec.name}" for spec in describe(OutputParameters)}
+    with opened() as (desk, page):
+        desk.now |= {"undo_steps": 1, "redo_steps": 1}
+        page.until("!document.querySelector('[data-action=undo]')?.disabled")
         for name in desk.actions:
             page.run(f"document.querySelector('[data-action=\"{name}\"]').click()")
         until(lambda: set(desk.acted) == set(desk.actions))
-        nameless = page.run("""[...document.querySelectorAll("input:not([hidden]),select,textarea")]
-            .filter((e) => !e.labels?.length && !e.ariaLabel).map((e) => e.outerHTML)""")
-        assert nameless == []
+        for pipeline in ("stylize", "longlive", "krea-realtime-video"):
+            desk.now = {**desk.now, "pipeline": pipeline}
+            page.until(f"document.querySelector('.pipeline .on')?.innerText === '{pipeline}'")
+            (row,) = (row for row in desk.pipelines() if row["active"])
+            wanted = {f"control-{name}" for name in (*row["parameters"], *row["load"])} | live
+            found = page.run("[...document.querySelectorAll('[id^=control-]')].map((e) => e.id)")
+            assert set(found) >= wanted
+            nameless = page.run("""[...document.querySelectorAll(
+                "input:not([hidden]),select,textarea")]
+                .filter((e) => !e.labels?.length && !e.ariaLabel).map((e) => e.outerHTML)""")
+            assert nameless == []
 
 
 def test_nothing_comes_from_elsewhere_and_nothing_goes_wrong(opened):
@@ -270,7 +277,7 @@ def test_the_page_its_sockets_and_docs_work_under_a_prefix(tmp_path, browser, ke
             page.until("document.getElementById('control-vace_scale').value === '1.75'")
             page.run("document.querySelector('[data-action=reset]').click()")
             until(lambda: desk.acted == ["reset"])
-            page.run("document.querySelector('header a').click()")
+            page.run("document.querySelector('a[href=docs]').click()")
             page.until("document.querySelectorAll('.opblock').length > 10")
             assert page.run("location.href").startswith(f"{proxy.url}/docs")
             server_of = """fetch("openapi.json").then((answer) => answer.json())
@@ -793,6 +800,32 @@ def test_a_seed_is_drawn_and_every_control_finds_its_default(opened):
         until(lambda: (value("seed"), value("noise_scale")) == (42, 0.7))
 
 
+def test_undo_says_what_it_takes_back_and_a_control_who_moved_it(opened):
+    button = "document.querySelector('[data-action={}]')"
+    with opened(hurry=4) as (desk, page):
+        page.until(f"{button.format('undo')}.disabled && {button.format('redo')}.disabled")
+        desk.now |= {"undo": "prompt, by page", "undo_steps": 1}
+        page.until(f"!{button.format('undo')}.disabled")
+        assert page.run(f"{button.format('undo')}.title") == "undo: prompt, by page"
+        page.run("document.body.focus()")
+        page.press("u", 85, text="u")
+        until(lambda: desk.acted == ["undo"])
+        desk.now |= {"undo_note": "mix stays as OSC set it."}
+        message = "document.querySelector('header .message')"
+        page.until(f"{message}?.innerText.includes('mix stays as OSC set it.')")
+        desk.now |= {"undo_note": ""}
+        page.until(f"{message} === null")
+        who = "document.querySelector('[data-parameter=mix] .who').innerText"
+        desk.store.update({"mix": 0.5}, Setter(By.OSC, "10.0.0.7:9000 /bridge/mix"))
+        page.until(f"{who} === 'moved by OSC 10.0.0.7'")
+        move(page, "mix", "0.75")
+        page.until("document.querySelector('[data-parameter=mix] .who').hidden")
+        desk.now |= {"standby": "NOT READY", "standby_reason": "longlive is loading."}
+        badge = "document.querySelector('#badges .badge[title]:not([title=\"\"])')"
+        page.until(f"{badge}?.innerText === 'STANDBY NOT READY'")
+        assert page.run(f"{badge}.title") == "longlive is loading."
+
+
 def test_a_locked_page_keeps_panic_and_live(opened):
     with opened() as (desk, page):
         page.run("document.body.focus()")
@@ -854,7 +887,7 @@ def test_texts_are_legible_controls_have_names_and_room(opened, theme):
                      "notes": {"words_used": ["gold"], "words_unused": ["zorp"]}}  # fmt: skip
         desk.store.update({"black": True, "prompt_2": "gold"})
         if theme == "light":
-            page.run("[...document.querySelectorAll('#reach button')].at(-2).click()")
+            page.press("t", 84, text="t")
         number(page, "mix", "much")
         page.until("document.querySelector('[data-parameter=mix] + .message') !== null")
         page.until("document.querySelector('#prompt mark') !== null")
