@@ -487,7 +487,10 @@ def test_there_is_enough_to_look_at():
 @pytest.mark.parametrize("name", rest_slow(DOCUMENTS))
 def test_every_command_line_is_one_that_the_program_takes(name, shown, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    for words in command_lines(name):
+    lines = [*command_lines(name)]
+    lines += [["run", *line[line.index("--") + 1 :]] for line in lines if "--" in line]
+    for line in lines:
+        words = line[: line.index("--")] if "--" in line else line
         parser = parser_of(LISTS, MODELS)
         try:
             options, rest = parser.parse_known_args(words, argparse.Namespace(given=words))

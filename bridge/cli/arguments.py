@@ -21,6 +21,7 @@ Adder: TypeAlias = Callable[..., "Parser"]  # `add_parser` of a group of command
 FOR_EVER = float("inf")
 JSON = "print JSON, for other programs"
 SYNONYMS = {"start": "run", "cameras": "sources"}  # words that others use, and ours
+AUTOSTART = ("on", "off", "status")
 LEAST_MINUTES = 6  # of `gpu-check`, which is of little use in less
 
 
@@ -135,7 +136,7 @@ def parser_of(lists: Collection[str], models: Collection[str]) -> Parser:
     _layouts(commands.add_parser)
     _models(commands.add_parser, models)
     _prepare(commands.add_parser)
-    for command in (_td, _state, _doctor, _gpu_check, _bench, _completion):
+    for command in (_autostart, _td, _state, _doctor, _gpu_check, _bench, _completion):
         command(commands.add_parser)
     whole.commands = commands.choices
     return whole
@@ -322,6 +323,23 @@ def _gpu_check(add: Adder) -> None:
     for name in ("device", "gpu"):
         _add_setting(check.add_argument, name, Settings.model_fields[name])
     check.set_defaults(command="gpu-check")
+
+
+def _autostart(add: Adder) -> None:
+    autostart = add(
+        "autostart",
+        help="start the bridge at every logon",
+        usage="spout-bridge autostart on|off|status [-- FLAGS of run]",
+        description="A shortcut in the Startup folder on Windows, a unit of the user's systemd on "
+        "Linux; always with --keep. Relative paths are of the current folder.",
+        epilog=_examples("autostart on -- --pipeline longlive --source spout:Cam --lan",
+                         "autostart status", "autostart off"),
+    )  # fmt: skip
+    autostart.add_argument(
+        "what", type=one_of(AUTOSTART, "autostart command"), metavar="WHAT",
+        help=f"one of {', '.join(AUTOSTART)}",
+    )  # fmt: skip
+    autostart.set_defaults(command="autostart")
 
 
 def _td(add: Adder) -> None:

@@ -77,12 +77,18 @@ def _options(given: Sequence[str]) -> argparse.Namespace:
     """The parsed arguments; UsageError if they are wrong."""
     if given and given[0] == "help":
         given = [*given[1:], "--help"]
+    after: list[str] = []  # flags of another command
+    if given and given[0] == "autostart" and "--" in given:
+        place = [*given].index("--")
+        given, after = given[:place], [*given[place + 1 :]]
     parser = parser_of(LISTS, MODELS)
     command = parser.of(given)
     options, rest = parser.parse_known_args(given, argparse.Namespace(given=given, rest=None))
+    if rest and options.command == "autostart":
+        raise UsageError(f"Write -- before {rest[0]!r:.130}: `spout-bridge autostart on -- FLAGS`.")
     if rest and options.command not in MEASURED:
         command.refuse_flags(rest)
-    options.rest = rest
+    options.rest, options.after = rest, after
     for role in ROLES:
         if uri := getattr(options, role, None):
             setattr(options, role, typed(uri))
@@ -336,6 +342,23 @@ def _prepare(options: argparse.Namespace, console: Console) -> None:
     sys.exit(prepare(_settings(options), wish))
 
 
+def _autostart(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli import autostart
+
+    out = Console(markup=False, highlight=False)
+    if options.what == "on":
+        asked = _options(["run", *options.after])
+        settings, values = _settings(asked), _assignments(asked.set)
+        from bridge.cli.run import check
+
+        check(settings, values)
+        autostart.on(options.after, settings, out)
+        return
+    if options.after:
+        raise UsageError(f"autostart {options.what} takes no flags.")
+    (autostart.off if options.what == "off" else autostart.status)(out)
+
+
 def _doctor(options: argparse.Namespace, console: Console) -> None:
     from bridge.doctor.checks import doctor
 
@@ -412,6 +435,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
     "layouts": _layouts,
     "models": _models,
     "prepare": _prepare,
+    "autostart": _autostart,
     "td": _td,
     "state": _state,
     "doctor": _doctor,

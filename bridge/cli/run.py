@@ -73,16 +73,10 @@ def run_bridge(
         running.enter_context(awake(not settings.allow_sleep))
         session = session_of(settings, values, ahead)
         # The surfaces are bound first: a port in use must not waste a loaded pipeline.
-        try:
-            http = HttpServer(session, settings, token)
-        except ValueError as error:
-            raise UsageError(f"{settings.said('allow_host')}: {error}") from None
+        http = _http(session, token)
         running.callback(http.close)
         _bind(http.bind, socket.SOCK_STREAM, settings.port, session, stop)
-        try:
-            osc = OscServer(session, settings)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        osc = _osc(session)
         running.callback(osc.close)
         _bind(partial(osc.bind, http.port), socket.SOCK_DGRAM, http.port, session, stop)
         start(session, values)
@@ -96,6 +90,29 @@ def run_bridge(
         with Faults().survived("The start message cannot be printed"):
             _greet(console, session, http.port, token)
         _watch(console, session, stop)
+
+
+def check(settings: Settings, values: Mapping[str, str]) -> None:
+    """Raise what `run_bridge` would raise for a wrong command line; nothing is opened."""
+    token = _token(settings)
+    session = session_of(settings, values)
+    _http(session, token).close()
+    _osc(session).close()
+    session.let_go()
+
+
+def _http(session: Session, token: str) -> HttpServer:
+    try:
+        return HttpServer(session, session.settings, token)
+    except ValueError as error:
+        raise UsageError(f"{session.settings.said('allow_host')}: {error}") from None
+
+
+def _osc(session: Session) -> OscServer:
+    try:
+        return OscServer(session, session.settings)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def view(uri: str, port: int, console: Console) -> None:

@@ -2,12 +2,13 @@
 
 import ctypes
 import os
+import sys
 import threading
 
 import pytest
 from rig_tools import wait
 
-from bridge.system import windows
+from bridge.system import logon, windows
 from bridge.system.windows import AS_USUAL, AWAKE, CLOSE, END, MAY_END, awake, on_end, pipe_ended
 from engine.system.waking import wake_in_time
 
@@ -74,3 +75,34 @@ def test_a_polite_taskkill_is_an_end(window):
     for _ in range(2):
         assert ctypes.WinDLL("user32").PostMessageW(window, CLOSE, None, None)
         assert told.acquire(timeout=30), "and leaves the window where it is"
+
+
+ODD = ["plain", "two words", "Jürgen's Bühne", '"quoted"', "100 %", "%PATH%", "back\\slash", "",
+       "end\\", "a;b & c | d > e", "^", 'both\\" and " \\\\', "tab\there", "日本"]  # fmt: skip
+
+
+def test_a_shortcut_holds_every_command_as_windows_reads_it(tmp_path, monkeypatch):
+    """Written and read by the shell, and split by what splits every command line."""
+    monkeypatch.setattr(logon, "_folder", lambda: tmp_path)
+    show = tmp_path / "Jürgens Bühne & mehr"
+    show.mkdir()
+    command = [sys.executable, "-P", "-m", "bridge.cli", "run", "--keep", *ODD]
+    path = logon.add(logon.Entry("Left Wing", command, show))
+    assert path == tmp_path / "spout-bridge Left Wing.lnk"
+    (tmp_path / "spout-bridge of mine.lnk").write_bytes(b"no shortcut")
+    (found,) = logon.entries()
+    assert [*found.command] == command
+    assert (found.name, found.folder, found.file) == ("Left Wing", show, path)
+    assert [*tmp_path.glob("*.new")] == []
+    with pytest.raises(logon.LogonError, match="fewer flags"):
+        logon.add(logon.Entry("Long", [*command, "x" * 4096], show))
+    logon.add(logon.Entry("Left Wing", command[:6], show))
+    (found,) = logon.entries()
+    assert [*found.command] == command[:6]
+    logon.remove(found)
+    assert logon.entries() == []
+    assert (tmp_path / "spout-bridge of mine.lnk").exists()
+
+
+def test_this_account_has_a_startup_folder():
+    assert "tart" in logon._folder().name
