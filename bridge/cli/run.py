@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from bridge.control.http.rules import Rules
 from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
 from bridge.control.osc.server import OscServer
 from bridge.downloads.weights import MissingWeights
@@ -65,7 +66,7 @@ def run_bridge(
     if settings.stop_on_stdin_end:
         stop_with_stdin(stop)
     token = _token(settings)
-    logs.hide([token])
+    logs.hide([token, Rules(token=token).view_token])
     raise_limit()
     sweep()
     wake_in_time()
@@ -270,6 +271,10 @@ def _greet(console: Console, session: Session, port: int, token: str) -> None:
     def write() -> None:
         console.print(f"spout-bridge  {way}", style="bold", soft_wrap=True)
         console.print(f"page  {page}", soft_wrap=True)
+        if token:
+            view = Rules(token=token).view_token
+            console.print(f"view  http://{host}:{port}/?token={view}  shows, controls nothing",
+                          soft_wrap=True)  # fmt: skip
         console.print(f"OSC   {where_osc(settings, port)}", soft_wrap=True)
         if place:
             console.print(f"log   {place}", soft_wrap=True)

@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from hashlib import sha256
 from time import perf_counter
 from typing import Any
@@ -59,6 +60,15 @@ ANSWER_HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
+VIEW_ONLY = {"x-view-only": "yes"}  # tells the page that it may only show
+
+
+class Access(Enum):
+    """What a token opens."""
+
+    NONE = "nothing"
+    VIEW = "the page, without its controls"
+    ALL = "everything"
 
 
 @dataclass(slots=True)
@@ -144,7 +154,8 @@ class Guard:
         upload = scope["path"].startswith(UPLOAD_PATH)
         expects = "expect" in Headers(scope=scope)
         body = _Body(receive, self._bodies, UPLOAD_LIMIT if upload else JSON_LIMIT, expects)
-        answer = _answering(send, body)
+        viewing = self._access(_shown(scope)) is Access.VIEW
+        answer = _answering(send, body, VIEW_ONLY if viewing else {})
         try:
             if refusal is None and not upload and self._has_body(scope):
                 refusal = await body.look()
@@ -207,11 +218,15 @@ class Guard:
         if self.guesses.waits(client):
             return _no(429, "Too many wrong tokens; wait half a minute.")
         query = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        shown = headers.get("authorization", "").removeprefix("Bearer ") or _cookie(headers)
-        if _same(shown, self.rules.token):
+        shown = _shown(scope)
+        access, asked = self._access(shown), self._access(query)
+        more = access is Access.VIEW and asked is Access.ALL  # a viewer follows the other link
+        if access is not Access.NONE and not more:
             self.guesses.right(client)
+            if access is Access.VIEW and scope.get("method") in CHANGES:
+                return _no(403, "This link shows the page and controls nothing.")
             return None
-        if _same(query, self.rules.token) and scope["type"] == "http":
+        if asked is not Access.NONE and scope["type"] == "http":
             self.guesses.right(client)
             # Relative, since a proxy may know the page by another path.
             answer = RedirectResponse(f"./{scope['path'].rpartition('/')[2]}", 303)
@@ -220,6 +235,12 @@ class Guard:
         if wrong := query or shown:  # no token is not a guess
             self.guesses.wrong(client, wrong)
         return _no(401, "This needs the token that the bridge printed at startup.")
+
+    def _access(self, token: str) -> Access:
+        """What a token opens."""
+        if not self.rules.token or _same(token, self.rules.token):
+            return Access.ALL
+        return Access.VIEW if _same(token, self.rules.view_token) else Access.NONE
 
 
 class _Body:
@@ -323,12 +344,12 @@ def _body_problem(text: str) -> dict[str, Any]:
     return {"detail": [{"loc": ["body"], "msg": text, "type": "value_error"}]}
 
 
-def _answering(send: Send, body: _Body) -> Send:
-    """Adds our headers; a refusal waits until the client has finished sending."""
+def _answering(send: Send, body: _Body, more: Mapping[str, str]) -> Send:
+    """Adds our headers and some more; a refusal waits until the client has finished sending."""
 
     async def inner(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(ANSWER_HEADERS)
+            MutableHeaders(scope=message).update({**ANSWER_HEADERS, **more})
             if message["status"] >= 400:
                 await body.drain()
         await send(message)
@@ -363,6 +384,12 @@ def _network(address: str) -> str:
         mapped = parsed.ipv4_mapped
         return str(mapped or ipaddress.ip_network((parsed, 64), strict=False))
     return address
+
+
+def _shown(scope: Scope) -> str:
+    """The token that a request shows."""
+    headers = Headers(scope=scope)
+    return headers.get("authorization", "").removeprefix("Bearer ") or _cookie(headers)
 
 
 def _cookie(headers: Mapping[str, str]) -> str:

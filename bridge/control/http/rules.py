@@ -1,12 +1,14 @@
-"""The names by which this machine may be called, and the token. Free of the web framework, which
+"""The names by which this machine may be called, and the tokens. Free of the web framework, which
 is slow to import.
 """
 
+import hmac
 import ipaddress
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 
+VIEW_LETTERS = 32  # of a token for viewing only: 128 bits
 HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 
 
@@ -18,6 +20,15 @@ class Rules:
 
     hosts: frozenset[str] = frozenset({"localhost", "127.0.0.1", "::1"})
     token: str = ""
+
+    @property
+    def view_token(self) -> str:
+        """What opens the page for viewing only: made from the token, which cannot be computed from
+        it, so that both hold equally long. Empty without a token.
+        """
+        if not self.token:
+            return ""
+        return hmac.new(self.token.encode(), b"view only", "sha256").hexdigest()[:VIEW_LETTERS]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hosts", frozenset(map(_known_as, self.hosts)))

@@ -315,6 +315,37 @@ def test_off_loopback_a_token_is_needed_and_guessing_is_slow(desk):
         assert client.get("/api/v1/state", headers=bearer).status_code == 429
 
 
+def test_a_link_for_viewing_shows_everything_and_changes_nothing(desk):
+    rules = Rules(frozenset({"studio"}), "secret-of-16-letters")
+    view = {"authorization": f"Bearer {rules.view_token}"}
+    assert len(rules.view_token) == 32
+    assert rules.view_token != Rules(token="another-of-16-let").view_token
+    assert Rules().view_token == ""
+    with TestClient(create_app(desk, rules), "http://studio:8000") as client:
+        for path in ("/api/v1/state", "/api/v1/schema", "/api/v1/frame/output.png"):
+            answer = client.get(path, headers=view)
+            assert (answer.status_code, answer.headers["x-view-only"]) == (200, "yes")
+        with client.websocket_connect("ws://studio:8000/api/v1/events", headers=view) as socket:
+            assert socket.receive_json()["type"] == "parameters"
+        for method, path, body in [
+            ("PATCH", "/api/v1/parameters", {"mix": 0.5}), ("POST", "/api/v1/actions/panic", {}),
+            ("POST", "/api/v1/source", {"uri": "demo:"}), ("DELETE", "/api/v1/assets/a.png", None),
+            ("POST", "/api/v1/pipeline", {"pipeline": "longlive"}),
+        ]:  # fmt: skip
+            answer = client.request(method, path, json=body, headers=view)
+            assert answer.status_code == 403, path
+            assert answer.json()["detail"] == "This link shows the page and controls nothing."
+        assert unchanged(desk)
+        client.get(f"/?token={rules.view_token}")
+        assert client.post("/api/v1/actions/panic", json={}).status_code == 403
+        assert client.get("/?token=secret-of-16-letters").headers.get("x-view-only") is None
+        assert client.post("/api/v1/actions/panic", json={}).status_code == 200
+        client.cookies.clear()
+        for number in range(TRIES):
+            client.get(f"/?token=guess-{number}")
+        assert client.get("/api/v1/state", headers=view).status_code == 429
+
+
 def test_who_shows_no_token_or_an_old_one_has_not_guessed(desk):
     app = create_app(desk, Rules(frozenset({"studio"}), "secret"))
     old = {"cookie": "spout_bridge_token=of-yesterday"}
