@@ -1,6 +1,6 @@
 // The page, generated from the bridge's own schema.
 import { forget } from "./assets.js";
-import { ask, listen } from "./connection.js";
+import { ask, fetched, listen } from "./connection.js";
 import { control } from "./controls.js";
 import { button, element } from "./elements.js";
 import { header, place, steps } from "./header.js";
@@ -168,7 +168,9 @@ function connection(alive, why) {
 async function begin() {
   let found;
   try {
-    found = await ask("schema");
+    const answer = await fetched("schema");
+    status.viewing(answer.headers.has("x-view-only"));
+    found = await answer.json();
   } catch {
     status.gone();
     setTimeout(begin, 1000);

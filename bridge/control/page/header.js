@@ -10,7 +10,7 @@ const HERE = ["undo", "redo", "panic", "live"]; // actions, in this order
 const ALWAYS = ["p", "l", "?", "k"]; // keys that a locked page obeys
 const DANGER = new Set(["kill_engine"]);
 
-const lock = button("lock", () => lockTo(!locked()),
+const lock = button("lock", () => lockTo(lock.ariaPressed !== "true"),
   { ariaPressed: "false", title: "Ignore all controls but panic and live (k)" });
 const theme = button("light", () => light(!document.documentElement.dataset.theme),
   { className: "quiet", title: "Light or dark (t)" });
@@ -21,7 +21,7 @@ let told = ""; // of what undo left
 let state = {};
 
 function locked() {
-  return lock.ariaPressed === "true";
+  return lock.ariaPressed === "true" || document.body.classList.contains("viewing");
 }
 
 export function header(toggle) {
@@ -81,7 +81,7 @@ export function steps(now) {
 }
 
 function press(name) {
-  if (!actions.some((action) => action.name === name)) return;
+  if (document.body.classList.contains("viewing") || !actions.some((action) => action.name === name)) return;
   document.querySelector(`[data-action="${name}"]`).click();
 }
 

@@ -27,6 +27,7 @@ const BADGES = [
   ["INPUT", "warn", (p, s) => s.shown === "pass" && !p.bypass],
   ["TEST CARD", "warn", (p, s) => s.shown === "card"],
   ["DEMO WEIGHTS", "warn", (p, s) => (s.reason ?? "").includes("DEMO WEIGHTS")],
+  ["VIEW ONLY", "quiet", () => viewer],
   ["STANDBY READY", "good", (p, s) => s.standby === "READY"],
   ["STANDBY LOADING", "quiet", (p, s) => s.standby === "LOADING"],
   ["STANDBY NOT READY", "warn", (p, s) => s.standby === "NOT READY"],
@@ -36,6 +37,7 @@ const cells = new Map();
 const past = new Map([...DRAWN].map((name) => [name, []]));
 let known = {};
 let values = {};
+let viewer = false; // the page was opened with a link for viewing
 let away = ""; // why the bridge cannot be seen
 
 export function prepare(specs) {
@@ -110,6 +112,13 @@ function complain(text) {
   const error = document.getElementById("error");
   error.replaceChildren(text ?? "", ...cures(text ?? ""));
   error.hidden = !text;
+}
+
+// A link for viewing: everything is shown, and nothing can be changed.
+export function viewing(only) {
+  viewer = only;
+  document.body.classList.toggle("viewing", only);
+  for (const id of ["prompt", "side"]) document.getElementById(id).inert = only;
 }
 
 export function gone(why = "bridge offline") {

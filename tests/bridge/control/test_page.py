@@ -13,6 +13,7 @@ import pytest
 from websockets.sync.client import connect
 
 from bridge.control.bridge_api import Action
+from bridge.control.http.rules import Rules
 from bridge.control.http.seats import Limits
 from bridge.control.http.server import HttpServer
 from bridge.settings import Settings
@@ -943,6 +944,32 @@ def test_a_window_of_its_own_shows_the_output_alone(opened):
         seen = "[...document.querySelectorAll('header,#side,#prompt,#wipe,figure,.under')]"
         assert page.run(f"{seen}.every((e) => !e.checkVisibility())")
         assert page.complaints() == []
+
+
+def test_a_link_for_viewing_shows_and_controls_nothing(tmp_path, browser):
+    (tmp_path / "assets").mkdir()
+    desk = FakeDesk(tmp_path / "assets")
+    server = HttpServer(desk, Settings(port=0, folder=tmp_path), "a-token-of-a-show")
+    server.bind()
+    server.start()
+    try:
+        with browser.page() as page:
+            view = Rules(token="a-token-of-a-show").view_token
+            page.go(f"http://127.0.0.1:{server.port}/?token={view}")
+            page.until("document.getElementById('badges').innerText.includes('VIEW ONLY')")
+            page.until("document.getElementById('output').width === 320")
+            page.run("document.body.focus()")
+            for key in "plbu":
+                page.press(key, ord(key.upper()), text=key)
+            desk.store.update({"vace_scale": 0.5})
+            page.until("document.getElementById('control-vace_scale').value === '0.5'")
+            page.press("Tab", 9)
+            assert page.run("document.activeElement.id") not in ("control-prompt", "search")
+            assert not page.run("document.getElementById('reach').checkVisibility()")
+            assert (desk.acted, desk.store.snapshot.values["black"]) == ([], False)
+            assert page.complaints() == []
+    finally:
+        server.close()
 
 
 def test_sections_fold_and_are_searched_and_this_is_remembered(opened):
