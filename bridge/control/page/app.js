@@ -155,7 +155,7 @@ function keepingFocus(rebuild) {
 let connected = false; // at least once
 
 function connection(alive, why) {
-  hushAll(); // what was refused before an outage need not be true after it
+  if (connected) hushAll(); // what was refused before an outage need not be true after it
   if (!alive) {
     status.gone(why);
     return;

@@ -1034,6 +1034,24 @@ def test_the_log_is_read_and_filtered(opened, tmp_path):
         logs.end()
 
 
+def test_a_dropped_path_is_opened_and_a_film_without_one_says_what_to_do(opened):
+    drop = """(() => {{
+        const carried = new DataTransfer();
+        {}
+        document.getElementById("sources").dispatchEvent(new DragEvent("drop",
+            {{dataTransfer: carried, bubbles: true, cancelable: true}}));
+    }})()"""
+    said = "document.querySelector('#sources .message')?.innerText ?? ''"
+    with opened([]) as (desk, page):
+        page.run(drop.format("carried.items.add(new File(['x'], 'my film.mp4'))"))
+        page.until(f"({said}).includes('where my film.mp4 is')")
+        for uri in ("file:///shows/a%20b.mp4", "/shows/a b.mp4"):
+            kind = "text/uri-list" if ":" in uri else "text/plain"
+            page.run(drop.format(f"carried.setData('{kind}', '{uri}')"))
+            until(lambda: desk.attached and desk.attached.pop() == "file:/shows/a b.mp4")
+            page.until(f"({said}) === ''")
+
+
 def test_a_causal_pipeline_is_seen_and_played(tmp_path, served):
     pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
     load = {"weights": "demo", "vae": "tae", "vace_load": True, "fade": 0}
