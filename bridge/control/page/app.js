@@ -4,6 +4,7 @@ import { ask, fetched, listen } from "./connection.js";
 import { control } from "./controls.js";
 import { button, element } from "./elements.js";
 import { header, place, steps } from "./header.js";
+import * as looks from "./looks.js";
 import { log } from "./log.js";
 import { hushAll } from "./messages.js";
 import * as weights from "./models.js";
@@ -19,6 +20,7 @@ const rows = new Map();
 const latest = {}; // the value of every parameter, even those without a control now
 const hands = {}; // who moved it last
 let schema;
+let played = false; // there are looks
 let shown = ""; // the schema without which pipeline is active
 let looked = ""; // the pipeline whose controls are shown though it does not run
 
@@ -48,7 +50,9 @@ function groups() {
     .map(([name, found]) => [name, section(name, ...found)]);
   const first = cards.filter(([name]) => FIRST.includes(name)).map(([, card]) => card);
   const others = cards.filter(([name]) => !FIRST.includes(name)).map(([, card]) => card);
-  document.getElementById("first").replaceChildren(...elsewhereNote(), ...first);
+  played = schema.actions.some(({ name }) => name === "look");
+  document.getElementById("first").replaceChildren(...elsewhereNote(),
+    ...(played ? [section("Looks", ...looks.panel())] : []), ...first);
   document.getElementById("groups").replaceChildren(...others, buttons);
   find();
 }
@@ -77,6 +81,7 @@ function told(news) {
   use(known);
   prompt.heard(known.notes);
   steps(known);
+  if (played) looks.heard(known);
   const active = schema.pipelines.find((row) => row.active)?.id;
   if (news.pipeline !== undefined && news.pipeline !== active) {
     for (const row of schema.pipelines) row.active = row.id === news.pipeline;
@@ -177,7 +182,7 @@ async function begin() {
     return;
   }
   for (const id of ["sources", "pipelines", "log"]) folding(document.getElementById(id), id);
-  header((name) => rows.get(name)?.give(!latest[name]));
+  header((name) => rows.get(name)?.give(!latest[name]), looks.recall);
   search();
   pipelines.pipelines(look);
   take(found);

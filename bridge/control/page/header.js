@@ -6,7 +6,7 @@ import { key, keys, sheet } from "./keys.js";
 import { attempt, hush, tell } from "./messages.js";
 import { fullScreen, wipeToggle } from "./stage.js";
 
-const HERE = ["undo", "redo", "panic", "live"]; // actions, in this order
+const HERE = ["undo", "redo", "go", "panic", "live"]; // actions, in this order
 const ALWAYS = ["p", "l", "?", "k"]; // keys that a locked page obeys
 const DANGER = new Set(["kill_engine"]);
 
@@ -24,7 +24,7 @@ function locked() {
   return lock.ariaPressed === "true" || document.body.classList.contains("viewing");
 }
 
-export function header(toggle) {
+export function header(toggle, recall) {
   light(remembered("light", false));
   key("/", "find a control", () => document.getElementById("search").focus());
   key("i", "type a prompt", () => document.getElementById("control-prompt")?.focus());
@@ -35,6 +35,7 @@ export function header(toggle) {
   key("y", "bypass", () => toggle("bypass"));
   key("u", "undo", () => press("undo"));
   key("U", "redo", () => press("redo"));
+  for (const number of "123456789") key(number, `look ${number}`, () => recall(number));
   key("w", "wipe between input and output", wipeToggle);
   key("f", "full screen", fullScreen);
   key("k", "lock the page, and unlock it", () => lock.click());

@@ -19,6 +19,13 @@ export function keys(locked, always) {
   });
 }
 
+// One row for the keys of all looks.
+function listed() {
+  const digits = rows.filter(([name]) => /\d/.test(name));
+  return [...rows.filter((row) => !digits.includes(row)),
+    ...(digits.length ? [["1 … 9", "recall the look of that number"]] : [])];
+}
+
 export function sheet() {
   const dialog = document.getElementById("sheet");
   if (dialog.open) {
@@ -26,7 +33,7 @@ export function sheet() {
     return;
   }
   dialog.replaceChildren(element("h2", { textContent: "Shortcuts" }),
-    element("table", {}, ...rows.map(([name, words]) => element("tr", {},
+    element("table", {}, ...listed().map(([name, words]) => element("tr", {},
       element("th", { scope: "row" }, element("kbd", { textContent: name })),
       element("td", { textContent: words })))),
     element("p", { className: "note", textContent: "On a fader: the arrow keys; with shift ten "

@@ -1052,6 +1052,43 @@ def test_a_dropped_path_is_opened_and_a_film_without_one_says_what_to_do(opened)
             page.until(f"({said}) === ''")
 
 
+def test_looks_are_saved_played_and_put_in_order(tmp_path, served):
+    pytest.importorskip("bridge.show.looks")
+    chosen = {"pipeline": "stylize", "source": "demo:", "output_size": "96x64", "size": "96x64"}
+    with running_session(tmp_path, Catalog(), **chosen) as rig:
+        rig.running("stylize")
+        store = rig.session.store
+        with served(rig.session, 2) as page:
+            shown = "[...document.querySelectorAll('.looks b')].map((e) => e.innerText).join('|')"
+            on = "document.querySelector('.looks .on b')?.innerText"
+            press = """[...document.querySelectorAll("#side button")]
+                .find((e) => e.textContent === "{}").click()"""
+            for number, scale in ((1, 0.25), (2, 1.25), (3, 1.75)):
+                store.update({"vace_scale": scale})
+                page.run(press.format("Save as a new look"))
+                page.until(f"{on}?.startsWith('{number} ')")
+            page.until("document.querySelectorAll('.looks img').length === 3")
+            page.run("document.body.focus()")
+            page.press("1", 49, text="1")
+            page.until(f"{on}?.startsWith('1 ')")
+            assert page.run("document.querySelector('#state').innerText") == "RUNNING"
+            page.run(press.format("edit"))
+            page.run("""(() => {
+                const field = document.querySelector('[aria-label="Name of look 2"]');
+                field.value = "the sea";
+                field.dispatchEvent(new Event("change"));
+            })()""")
+            page.until(f"{shown}.includes('2 the sea')")
+            page.run("document.querySelector('[aria-label=\"Move forward look 3\"]').click()")
+            page.until(f"{shown}.split('|').map((e) => e[0]).join('') === '132'")
+            remove = "document.querySelector('[aria-label=\"Delete look 1\"]')"
+            page.run(f"{remove}.click()")
+            assert page.run(f"{remove}.innerText") == "delete?"
+            page.run(f"{remove}.click()")
+            page.until(f"{shown}.split('|').map((e) => e[0]).join('') === '32'")
+            assert page.complaints() == []
+
+
 def test_a_causal_pipeline_is_seen_and_played(tmp_path, served):
     pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
     load = {"weights": "demo", "vae": "tae", "vace_load": True, "fade": 0}
