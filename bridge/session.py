@@ -126,6 +126,8 @@ class Session:
                 "panic": self._panic,
                 "live": self._live,
                 "ref/snap": self._snap,
+                "look": self.show.recalls.recall,
+                "look/save": self.show.save,
                 "defaults": self._defaults,
                 "undo": self._undo.undo,
                 "redo": self._undo.redo,
@@ -182,7 +184,7 @@ class Session:
         """What a performer prepares."""
         lent = Lent(
             pipeline=self._played, names=self._names, take=self._take,
-            newest=lambda: self._clock.newest, shown=lambda: self.counters.snapshot,
+            newest=lambda: self._clock.newest, arrived=self._arrived,
             stand_by=self._stand_by, standby=lambda: self._host.standby,
         )  # fmt: skip
         folder = self.settings.folder / f"{self.settings.name}.show"
@@ -511,12 +513,16 @@ class Session:
         self._host.want_standby(Prepared(self._host.orders(row, load), values, lack))
 
     def _played(self) -> str:
-        link, aim = self._host.current, self._host.aim
-        return link.row.id if link else aim.row.id if aim else self._first
+        aim = self._host.aim
+        return aim.row.id if aim else self._first
 
     def _names(self, pipeline: str) -> frozenset[str]:
         row = self._catalog[pipeline]
         return frozenset((*row.parameters.model_fields, *row.load.model_fields))
+
+    def _arrived(self, snapshot: int) -> bool:
+        link = self._host.current
+        return self.counters.snapshot >= snapshot and not (link and link.report.get("arriving"))
 
     def _take(self, pipeline: str, values: Mapping[str, Value], setter: Setter) -> None:
         before, row, aim = self._aimed, self._catalog[pipeline], self._host.aim
@@ -577,6 +583,7 @@ class Session:
             **self._ends_told(link),
             **self._undo.told(),
             **self._standby_told(),
+            **self.show.told(),
             error=self._error(link),
             pipeline_asked=asked.id if asked else "",
             alarm_problem=self._alarm_problem,
@@ -693,16 +700,19 @@ class Session:
     def _values(self) -> tuple[int, Mapping[str, Value]]:
         """Number and values of the snapshot for the next blocks. Any thread."""
         snapshot = self.store.snapshot
-        return snapshot.number, self._rollback.eased(snapshot.values)
+        return snapshot.number, self._passed(snapshot.number, snapshot.values)
+
+    def _passed(self, number: int, values: Mapping[str, Value]) -> Mapping[str, Value]:
+        """A snapshot's values as the pipeline gets them. Any thread."""
+        return self._rollback.eased(self.show.faded(number, values))
 
     def _changed(self, change: Change) -> None:
         """A parameter changed. Runs in the setter's thread, so it returns at once."""
         if not OUTPUT.isdisjoint(change.changed):
             self._clock.stir()
         self._rollback.changed(change)
-        self._host.set_parameters(
-            change.snapshot.number, self._rollback.eased(change.snapshot.values)
-        )
+        number = change.snapshot.number
+        self._host.set_parameters(number, self._passed(number, change.snapshot.values))
         self._keep()
         aim = self._host.aim
         setter = change.setter

@@ -108,7 +108,8 @@ class ParameterSpec:
     changes the shape of passes; the first one of a shape may take as long as loading. `conditional`
     means that a value in the range may still not suit what runs. If it `draws`, DRAW stands for a
     random value that every surface can show. A `momentary` one belongs to this moment of the show:
-    undo leaves it, and after a normal end the next run begins with its default. `help` is one
+    undo leaves it, and after a normal end the next run begins with its default. `in_looks` tells
+    whether looks hold it; one of the output, the machine or the moment is in none. `help` is one
     sentence.
     """
 
@@ -134,11 +135,18 @@ class ParameterSpec:
     conditional: bool = False
     draws: bool = False
     momentary: bool = False
+    in_looks: bool = True
 
     @property
     def free(self) -> bool:
         """Whether it takes any text, as a prompt does."""
         return self.kind is Kind.TEXT and not (self.asset or self.lora)
+
+    @property
+    def glides(self) -> bool:
+        """Whether a value between two others is of use: a number that suits whatever runs."""
+        numbers = self.kind in (Kind.FLOAT, Kind.INT)
+        return numbers and self.live and not (self.draws or self.shapes or self.conditional)
 
     @property
     def looks(self) -> bool:
@@ -400,6 +408,7 @@ def control(
     conditional: bool = False,
     draws: bool = False,
     momentary: bool = False,
+    in_looks: bool = True,
     suggestions: Sequence[Suggestion] = (),
     by_pattern: bool = True,
 ) -> Any:
@@ -428,6 +437,7 @@ def control(
             "conditional": conditional,
             "draws": draws,
             "momentary": momentary,
+            "in_looks": in_looks,
             "suggestions": [asdict(suggestion) for suggestion in suggestions],
             "by_pattern": by_pattern,
         },
@@ -497,6 +507,7 @@ def _spec(name: str, field: FieldInfo, live: bool) -> ParameterSpec:
         conditional=extra.get("conditional", False),
         draws=extra.get("draws", False),
         momentary=extra.get("momentary", False),
+        in_looks=extra.get("in_looks", True),
     )
     try:
         spec.check(spec.default)

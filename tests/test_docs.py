@@ -470,6 +470,12 @@ def shown(tmp_path_factory):
     desk = FakeDesk(tmp_path_factory.mktemp("desk"))
     app, row = create_app(desk, Rules()).app, schema(desk)
     ours = {*COMMANDS, *(f"{one['name']}" for one in row["actions"]), "download/cancel"}
+    ours |= {
+        f"{one['name']}/{number}"
+        for one in row["actions"]
+        if one["argument"] and one["argument"]["index"]
+        for number in range(1, 10)
+    }
     ours |= {f"state/{one['name']}" for one in row["state"]}
     ours |= {f"pipeline/{one['id']}" for one in row["pipelines"]}
     return SimpleNamespace(

@@ -1,7 +1,7 @@
 """Everything that can be controlled, as data: for the page, REST and OpenAPI."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any
@@ -82,7 +82,8 @@ def schema(desk: BridgeApi) -> dict[str, Any]:
     actions = [
         ActionSpec(name, action.help, action.argument) for name, action in desk.actions.items()
     ]
-    return declared(desk.store.specs.values(), actions, desk.pipelines())
+    parked = desk.show.parked.names
+    return declared(desk.store.specs.values(), actions, desk.pipelines(), parked)
 
 
 def installed() -> dict[str, Any]:
@@ -107,12 +108,15 @@ def declared(
     parameters: Iterable[ParameterSpec],
     actions: Iterable[ActionSpec],
     pipelines: Sequence[Mapping[str, Any]],
+    parked: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The declarations in the format of `GET /api/v1/schema`."""
+    """The declarations in the format of `GET /api/v1/schema`; `parked` are the parameters that
+    looks leave alone.
+    """
     return {
         "version": __version__,
         "renamed": [{**asdict(row), "gone_in": GONE_IN} for row in RENAMED],
-        "parameters": [asdict(spec) for spec in parameters],
+        "parameters": [{**asdict(spec), "parked": spec.name in parked} for spec in parameters],
         "actions": [action.told() for action in actions],
         "pipelines": pipelines,
         "state": [asdict(row) for row in STATUS],

@@ -2,11 +2,16 @@
 FOLDER/NAME.show.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bridge.show.lent import Lent
+from bridge.show.looks import Looks
 from bridge.show.parked import Parked
+from bridge.show.recall import Recalls
 from bridge.state.store import ParameterStore
+from engine.parameters import Value
 
 
 class ShowControl:
@@ -14,10 +19,35 @@ class ShowControl:
 
     def __init__(self, folder: Path, store: ParameterStore, lent: Lent) -> None:
         self.parked = Parked(folder / "parked.json", store.specs)
+        self.looks = Looks(folder, store, self.parked, lent)
+        self.recalls = Recalls(store, self.looks, lent)
 
     def start(self) -> None:
         """Read what earlier runs prepared."""
         self.parked.read()
+        self.looks.read()
 
     def stop(self) -> None:
         """End what moves."""
+        self.recalls.stop()
+
+    def save(self, number: int | None = None, name: str | None = None) -> int:
+        """Save the current look under a number, or the next free one; returns that number.
+        ActionError if it cannot be saved.
+        """
+        look = self.looks.save(number, name)
+        self.recalls.saved(look.number)
+        return look.number
+
+    def faded(self, number: int, values: Mapping[str, Value]) -> Mapping[str, Value]:
+        """The values of a snapshot as a pipeline gets them; see `Recalls.faded`."""
+        return self.recalls.faded(number, values)
+
+    def told(self) -> dict[str, Any]:
+        """Its part of `Status`."""
+        look = self.recalls.current
+        return {
+            "look": look.number if look else 0,
+            "look_name": look.name if look else "",
+            "look_changed": self.recalls.changed,
+        }

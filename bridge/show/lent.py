@@ -16,20 +16,21 @@ Take: TypeAlias = Callable[[str, Mapping[str, Value], Setter], None]
 class Lent:
     """Any thread may call any of these; none waits for the engine.
 
-    `pipeline` is the id of the pipeline that is shown, or coming if none is. `names` are the
+    `pipeline` is the id of the pipeline that runs or is coming. `names` are the
     parameters of a pipeline by its id; LookupError for an unknown one. `take` sets values at once,
     as one change, and switches to a pipeline if another runs or if the values reload it; it raises
     as `BridgeApi.switch`, and nothing has changed then. It may wait for a disk. `newest` is the
-    newest frame of the output, and `shown` the number of the snapshot with which the newest frame
-    was made. `stand_by` loads a pipeline aside with some values, so that `take` of the same shows
-    it at once, or nothing with an empty id; it may wait for a disk, LookupError for an unknown one.
-    `standby` tells how that is doing.
+    newest frame of the output. `arrived` is whether a frame made with the snapshot of a number has
+    been shown, and no prompt or reference of it is still being prepared. `stand_by` loads a
+    pipeline aside with some values, so that `take` of the same shows it at once, or nothing with an
+    empty id; it may wait for a disk, LookupError for an unknown one. `standby` tells how that is
+    doing.
     """
 
     pipeline: Callable[[], str]
     names: Callable[[str], frozenset[str]]
     take: Take
     newest: Callable[[], Frame | None]
-    shown: Callable[[], int]
+    arrived: Callable[[int], bool]
     stand_by: Callable[[str, Mapping[str, Value]], None] = lambda pipeline, values: None
     standby: Callable[[], StandbyTold] = StandbyTold

@@ -3,7 +3,7 @@
 When an OSC message presses one: `pressed` in `bridge/control/osc/routes.py`.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -69,6 +69,9 @@ CUE = Argument(
     name="number", kind=Kind.FLOAT, help="The cue's number, such as 3 or 3.5.",
     minimum=0.001, maximum=9999, needed=True,
 )  # fmt: skip
+LOOK = Argument(
+    name="number", kind=Kind.INT, help="The look's number.", minimum=1, maximum=999, index=True
+)
 ACTIONS = (
     ActionSpec("reset", "Restart the stream: the pipeline forgets its past frames."),
     ActionSpec("reload", "Reload the pipeline.", waits=True),
@@ -78,6 +81,18 @@ ACTIONS = (
     ActionSpec("panic", "Fade to black and hold: black and freeze on."),
     ActionSpec("live", "Back to live: black, freeze and bypass off."),
     ActionSpec("ref/snap", "Use the current input frame as the reference.", waits=True),
+    ActionSpec(
+        "look",
+        "Recall a look; the numbers and the prompt fade.",
+        replace(LOOK, needed=True),
+        waits=True,
+    ),
+    ActionSpec(
+        "look/save",
+        "Save the current look, under this number or the next free one.",
+        LOOK,
+        waits=True,
+    ),
     ActionSpec("defaults", "Reset all parameters to their defaults.", waits=True),
     ActionSpec(
         "undo",

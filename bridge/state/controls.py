@@ -1,9 +1,14 @@
 """The parameters that exist: the output's own, and those of every pipeline."""
 
+from functools import partial
 from typing import Literal
 
 from engine.catalog.rows import Catalog
-from engine.parameters import Parameters, ParameterSpec, control, describe
+from engine.parameters import Parameters, ParameterSpec, describe
+from engine.parameters import control as any_control
+
+# The output's own: in no look
+control = partial(any_control, in_looks=False)
 
 
 class OutputParameters(Parameters):
@@ -49,6 +54,16 @@ class OutputParameters(Parameters):
         maximum=3600,
         unit="s",
         page="Show",
+    )
+    look_fade: float = control(
+        1.0,
+        "Time in which the numbers and the prompt fade to those of a recalled look.",
+        minimum=0,
+        maximum=60,
+        unit="s",
+        page="Show",
+        osc="look/fade",
+        by_pattern=False,
     )
     max_fps: float = control(
         0.0,

@@ -162,6 +162,11 @@ class Status:
     uptime: float = status_field(0.0, "Time since start.", "s", "gauge")
     memory: float = status_field(0.0, "Memory of the bridge process.", "MB", "gauge")
     worker_memory: float = status_field(0.0, "Memory of the engine worker.", "MB", "gauge")
+    look: int = status_field(0, "Number of the look recalled or saved last; 0 for none.")
+    look_name: str = status_field("", "Its name.")
+    look_changed: bool = status_field(
+        False, "Whether something that it holds has been changed since."
+    )
     snapshot: int = status_field(0, "Number of the parameter snapshot of the frame shown.")
     download: str = status_field("", "Current download, or why the last one failed.")
     download_progress: float = status_field(0.0, "Download progress, 0 to 1.", "", "gauge")

@@ -113,8 +113,8 @@ class ParameterStore:
         return Moved(*found) if found else None
 
     def turn(self) -> int:
-        """The next turn, for a change requested now and made later."""
-        return next(self._turns)
+        """The turn of what this thread changes now: the one that `at` gives, else the next."""
+        return getattr(self._asking, "turn", 0) or next(self._turns)
 
     def turn_of(self, name: str) -> int:
         """The turn in which a value was last set, even to the same value; 0 for never."""
@@ -139,7 +139,7 @@ class ParameterStore:
         `lenient` coerces and clamps (OSC), else a value must be exactly right (REST). Setting a
         value to itself changes nothing and is not reported.
         """
-        turn = getattr(self._asking, "turn", 0) or self.turn()
+        turn = self.turn()
         checked = self.check(changes, setter, lenient=lenient)
         with self._lock:
             if changed := self._changed_by(checked, turn):
@@ -290,7 +290,11 @@ def _widest(one: ParameterSpec, other: ParameterSpec) -> ParameterSpec:
     if one.kind is not other.kind:
         raise TypeError(f"{one.name} is declared as {one.kind} and as {other.kind}.")
     # A load parameter of any pipeline reloads something, whatever it is to the others.
-    one = replace(one, by_pattern=one.by_pattern and other.by_pattern)
+    one = replace(
+        one,
+        by_pattern=one.by_pattern and other.by_pattern,
+        in_looks=one.in_looks and other.in_looks,
+    )
     if one.kind is Kind.CHOICE:
         return replace(one, choices=tuple(dict.fromkeys((*one.choices, *other.choices))))
     low = (

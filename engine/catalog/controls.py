@@ -45,6 +45,7 @@ def size_control() -> Size:
         "supports, with a minimum.",
         page="Engine",
         shapes=True,
+        in_looks=False,
         suggestions=SIZES,
     )
 
@@ -74,7 +75,12 @@ class ConditionedParameters(Parameters):
         osc="vace",
     )
     fade: float = control(
-        1.0, "Crossfade time to a new prompt or reference.", minimum=0, maximum=60, unit="s"
+        1.0,
+        "Crossfade time to a new prompt or reference.",
+        minimum=0,
+        maximum=60,
+        unit="s",
+        in_looks=False,
     )
     prompt_weight: float = look(
         1.0, "Weight of the first prompt.", minimum=0, maximum=2, osc="prompt/1/weight"
@@ -109,7 +115,7 @@ class StylizeLoad(SizedLoad):
 
     backend: Literal["auto", "onnx", "openvino", "torch"] = control(
         "auto", "Runtime of the network; auto picks the fastest one installed.", page="Engine",
-        packages={"openvino": "openvino", "torch": "torch"},
+        packages={"openvino": "openvino", "torch": "torch"}, in_looks=False,
     )  # fmt: skip
 
 
@@ -132,19 +138,25 @@ class CausalLoad(Load):
         "Weights of the network: the authors' files, or small random ones, only to test that "
         "everything runs.",
         page="Engine",
+        in_looks=False,
     )
     vae: Literal["wan", "lightvae", "tae", "lighttae"] = control(
-        "wan", "VAE between images and latents: wan looks best, tae is the lightest.", page="Engine"
+        "wan",
+        "VAE between images and latents: wan looks best, tae is the lightest.",
+        page="Engine",
+        in_looks=False,
     )
     text_encoder: Literal["resident", "fp8", "offloaded"] = control(
         "resident",
         "Text encoder: kept on the GPU, kept there in 8 bits, or moved there for each prompt.",
         page="Engine",
+        in_looks=False,
     )
     quantization: Literal["none", "fp8"] = control(
         "none",
         "Matrix products in 8 bits: faster on GPUs that support it, at a small loss of quality.",
         page="Engine",
+        in_looks=False,
     )
     vace_load: bool = control(
         False, "Load the VACE module, for references and control video.", page="Engine"
@@ -164,10 +176,10 @@ class CausalLoad(Load):
     )  # fmt: skip
     passes: Literal["auto", "plain", "graphs", "compiled"] = control(
         "auto", "How network passes run; auto picks the fastest available.", page="Engine",
-        packages={"compiled": "triton"}, on_gpu=("graphs", "compiled"),
+        packages={"compiled": "triton"}, on_gpu=("graphs", "compiled"), in_looks=False,
     )  # fmt: skip
     attention: Literal["auto", "sdpa", "flex", "flash3", "sage"] = control(
-        "auto", "Attention kernel; sage is approximate.", page="Engine",
+        "auto", "Attention kernel; sage is approximate.", page="Engine", in_looks=False,
         packages=ATTENTION,
     )  # fmt: skip
 

@@ -48,7 +48,7 @@ class FakeDesk:
         )  # fmt: skip
         lent = Lent(
             pipeline=lambda: self.now["pipeline"], names=self._names, take=self._take,
-            newest=lambda: self.latest_frame("output"), shown=lambda: self.store.snapshot.number,
+            newest=lambda: self.latest_frame("output"), arrived=lambda number: True,
         )  # fmt: skip
         self.show = ShowControl(folder / "Desk.show", self.store, lent)
         self.actions = {
@@ -65,7 +65,7 @@ class FakeDesk:
         self.store.update(values, setter)
 
     def _names(self, pipeline):
-        row = self._rows[pipeline]
+        row = Catalog(BUILT_IN)[pipeline]
         return frozenset((*row.parameters.model_fields, *row.load.model_fields))
 
     def _act(self, name, *given):

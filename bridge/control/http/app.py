@@ -24,6 +24,7 @@ from bridge.control.http.methods import allowed, takes
 from bridge.control.http.metrics import generate_latest, registry
 from bridge.control.http.openapi import document, of_type, refused
 from bridge.control.http.rules import Rules
+from bridge.control.http.show import show
 from bridge.control.http.sources import sources
 from bridge.control.http.streams import Streams, movers
 from bridge.control.http.texts import JSONResponse
@@ -130,12 +131,14 @@ def create_app(desk: BridgeApi, rules: Rules) -> Guard:
     _pipelines(app, desk)
     app.include_router(sources(desk), prefix=API, tags=["sources"])
     app.include_router(models(desk), prefix=API, tags=["models"])
+    app.include_router(show(desk), prefix=API, tags=["looks"])
     _assets(app, desk)
     _streams(app, desk)
     app.mount("/page", Folder(directory=PAGE), name="page")
     app.add_exception_handler(ParameterError, _bad_values)
     app.add_exception_handler(RequestValidationError, _bad_body)
     app.add_exception_handler(references.AssetError, _bad_asset)
+    app.add_exception_handler(ActionError, _refused)
     app.add_exception_handler(json.JSONDecodeError, _bad_json)
     app.add_exception_handler(StarletteHTTPException, _bad_request)
     app.add_exception_handler(Exception, _unforeseen)
@@ -276,11 +279,10 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
             value = () if given is None or given.value is None else (given.value,)
             asked = action.takes(*value)
         except ValueError as error:
-            raise HTTPException(422, f"{name}: {error}") from error
+            bad = bool(value and action.argument)
+            raise HTTPException(422 if bad else 409, f"{name}: {error}") from error
         try:
             answer = action.run(*asked)
-        except ActionError as error:
-            raise HTTPException(error.status, str(error)) from error
         except MissingWeights as error:
             raise HTTPException(409, str(error)) from error
         return {"done": name} if answer is None else {"done": name, "value": answer}
@@ -452,6 +454,11 @@ def _instead(name: str, body: Any) -> str:
 
 async def _bad_asset(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, references.AssetError)
+    return JSONResponse({"detail": str(error)}, error.status)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ActionError)
     return JSONResponse({"detail": str(error)}, error.status)
 
 

@@ -109,6 +109,11 @@ def _fill(schemas: dict[str, Any], desk: BridgeApi) -> None:
         found["properties"] = {"pipeline": {"const": row["id"]}, **found["properties"]}
         return {**found, "title": row["id"], "required": ["pipeline"]}
 
+    takes = [action.argument.spec for action in desk.actions.values() if action.argument]
+    found = values({spec.name: spec for spec in takes}.values(), files)["properties"].values()
+    schemas["Press"]["properties"]["value"] = {"anyOf": [{"type": "null"}, *found]}
+    parked = schemas["ParkedNames"]["properties"]["parked"]
+    parked["items"] = {"type": "string", "enum": [*specs]}
     told = {name: schemas[name].get("description", "") for name in ("Parameters", "Switch")}
     schemas["Parameters"] = {**values(specs.values(), files), "description": told["Parameters"]}
     schemas["Switch"] = {"anyOf": [*map(switch, pipelines)], "description": told["Switch"]}

@@ -94,14 +94,14 @@ def test_the_same_over_http(acting, client):
     assert press("dim", {"value": "0,5"})[0] == 200
     assert acting.acted == ["cue 3", "cue/keep", "cue/keep", "dim 0.5"]
     assert press("cue") == (
-        422,
+        409,
         {"detail": "cue: The number is missing: a whole number from 1 to 999."},
     )
     for wrong in (1000, 2.5, [1], {"a": 1}, True):
         status, told = press("cue", {"value": wrong})
         assert status == 422
         assert told["detail"].startswith("cue: number takes a whole number from 1 to 999, not ")
-    assert press("reset", {"value": 1}) == (422, {"detail": "reset: This action takes no value."})
+    assert press("reset", {"value": 1}) == (409, {"detail": "reset: This action takes no value."})
     assert len(acting.acted) == 4
 
 

@@ -222,9 +222,14 @@ def test_every_parameter_and_action_has_its_control_and_every_control_a_label(op
     with opened() as (desk, page):
         desk.now |= {"undo_steps": 1, "redo_steps": 1}
         page.until("!document.querySelector('[data-action=undo]')?.disabled")
-        for name in desk.actions:
+        pressed = {
+            name
+            for name, action in desk.actions.items()
+            if not (action.argument and action.argument.needed)
+        }
+        for name in pressed:
             page.run(f"document.querySelector('[data-action=\"{name}\"]').click()")
-        until(lambda: set(desk.acted) == set(desk.actions))
+        until(lambda: set(desk.acted) == pressed)
         for pipeline in ("stylize", "longlive", "krea-realtime-video"):
             desk.now = {**desk.now, "pipeline": pipeline}
             page.until(f"document.querySelector('.pipeline .on')?.innerText === '{pipeline}'")

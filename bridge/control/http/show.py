@@ -1,0 +1,180 @@
+"""REST for looks, and for the parameters that they leave alone."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException
+from fastapi import Path as InPath
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictInt
+
+from bridge.control.bridge_api import BridgeApi
+from bridge.control.http.openapi import of_type, refused
+from bridge.show.look import LONGEST_NAME, Look
+from bridge.state.actions import LOOK
+
+NUMBER = InPath(json_schema_extra={"pattern": "^[1-9][0-9]{0,2}$"})
+# Checked by `named`, in our own words
+NAMED = {
+    "minLength": 1,
+    "maxLength": LONGEST_NAME,
+    "pattern": r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+}
+FADE = Field(
+    default=None, description="Seconds; without it, `look_fade` holds.", ge=0, le=60, strict=True
+)
+
+
+class LookRow(BaseModel):
+    """A look in the list. `current`: it was recalled or saved last."""
+
+    number: int
+    name: str
+    pipeline: str
+    saved: str
+    current: bool
+
+
+class LookList(BaseModel):
+    """All looks in their order, and the files in their folder that are none, a sentence each."""
+
+    looks: list[LookRow]
+    skipped: list[str]
+
+
+class WholeLook(LookRow):
+    """A look with its values."""
+
+    values: dict[str, bool | int | float | str]
+
+
+class NewLook(BaseModel):
+    """Where to save: `number` and `name` are optional."""
+
+    model_config = ConfigDict(extra="forbid")
+    number: int | None = Field(default=None, ge=1, le=LOOK.spec.maximum, strict=True)
+    name: str | None = Field(default=None, json_schema_extra=NAMED)
+
+
+class Named(BaseModel):
+    """Another name."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(json_schema_extra=NAMED)
+
+
+class Faded(BaseModel):
+    """How long a recall takes."""
+
+    model_config = ConfigDict(extra="forbid")
+    fade: float | None = FADE
+
+
+class Order(BaseModel):
+    """The numbers of the looks to show first."""
+
+    model_config = ConfigDict(extra="forbid")
+    order: list[StrictInt] = Field(max_length=999)
+
+
+class ExportedLook(RootModel[dict[str, Any]]):
+    """A look as `export` gives it: one object with its image inside."""
+
+
+class ParkedNames(BaseModel):
+    """The names of all parameters that no look saves or sets."""
+
+    model_config = ConfigDict(extra="forbid")
+    parked: list[str]
+
+
+def show(desk: BridgeApi) -> APIRouter:
+    """The routes. Plain functions run off the server's loop: each may wait for a disk."""
+    router = APIRouter()
+    looks, recalls = desk.show.looks, desk.show.recalls
+
+    def row(look: Look) -> LookRow:
+        current = recalls.current
+        return LookRow(
+            number=look.number, name=look.name, pipeline=look.pipeline, saved=look.saved,
+            current=current is not None and current.number == look.number,
+        )  # fmt: skip
+
+    @router.get("/looks")
+    def listing() -> LookList:
+        """All looks in their order."""
+        return LookList(looks=[row(look) for look in looks.all], skipped=[*looks.skipped])
+
+    @router.post("/looks", status_code=201, responses=refused(409, 422, 507))
+    def save(given: NewLook | None = None) -> LookRow:
+        """Save the current look, under a number or the next free one."""
+        given = given or NewLook()
+        number = desk.show.save(given.number, given.name)
+        return row(looks.get(number))
+
+    @router.put("/looks", responses=refused(404, 507))
+    def reorder(given: Order) -> LookList:
+        """Show these looks first, in this order; numbers stay with their looks."""
+        looks.reorder(given.order)
+        return listing()
+
+    @router.post("/import_look", status_code=201, responses=refused(409, 507))
+    def take_in(given: ExportedLook) -> LookRow:
+        """Add a look that was exported, under its own number if that is free."""
+        return row(looks.take_in(given.root))
+
+    @router.get("/looks/{number}", responses=refused(404))
+    def one(number: Annotated[str, NUMBER]) -> WholeLook:
+        """One look with its values."""
+        look = looks.get(_number(number))
+        return WholeLook(**row(look).model_dump(), values=dict(look.values))
+
+    @router.patch("/looks/{number}", responses=refused(404, 422, 507))
+    def rename(number: Annotated[str, NUMBER], given: Named) -> LookRow:
+        """Rename a look."""
+        return row(looks.rename(_number(number), given.name))
+
+    @router.delete("/looks/{number}", responses=refused(404, 409))
+    def delete(number: Annotated[str, NUMBER]) -> dict[str, int]:
+        """Delete a look."""
+        looks.delete(_number(number))
+        return {"deleted": int(number)}
+
+    @router.post("/looks/{number}/recall", responses=refused(404, 409, 422))
+    def recall(number: Annotated[str, NUMBER], given: Faded | None = None) -> LookRow:
+        """Recall a look. If something that it needs is missing, nothing changes."""
+        recalls.recall(_number(number), given.fade if given else None)
+        return row(looks.get(int(number)))
+
+    @router.get(
+        "/looks/{number}/image",
+        response_class=Response,
+        responses={**of_type("image/jpeg"), **refused(404)},
+    )
+    def image(number: Annotated[str, NUMBER]) -> Response:
+        """The output when the look was saved, 160 pixels wide."""
+        return Response(looks.image(_number(number)), media_type="image/jpeg")
+
+    @router.get("/looks/{number}/export", responses=refused(404))
+    def export(number: Annotated[str, NUMBER]) -> dict[str, Any]:
+        """A look as one object, with its image inside; for `import` here or elsewhere."""
+        return looks.exported(_number(number))
+
+    @router.get("/parked")
+    def parked() -> ParkedNames:
+        """The parameters that no look saves or sets."""
+        return ParkedNames(parked=sorted(desk.show.parked.names))
+
+    @router.put("/parked", responses=refused(422, 507))
+    def park(given: ParkedNames) -> ParkedNames:
+        """Park these parameters and no others."""
+        return ParkedNames(parked=sorted(desk.show.parked.choose(given.parked)))
+
+    return router
+
+
+def _number(text: str) -> int:
+    """A look's number in a path."""
+    try:
+        return int(LOOK.check(text))
+    except ValueError:
+        raise HTTPException(404, f"There is no look {text!r:.40}.") from None

@@ -1,0 +1,125 @@
+"""One look, and how it is written: read strictly and within bounds, with all that was read kept."""
+
+import base64
+import binascii
+import math
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from bridge.state.actions import ActionError
+from engine.images.decoding import Need, PictureError, decoded
+from engine.parameters import LONGEST_TEXT, Value
+from engine.system.json_values import is_object
+from engine.system.texts import mended
+
+FORMAT, VERSION = "spout-bridge look", 1
+LARGEST = 1 << 20  # bytes of a look's file
+JPEG_LIMIT = 256 << 10  # bytes of an image
+SIDE = 1024  # pixels of an image's side
+MOST_VALUES = 1000
+LONGEST_NAME = 80  # characters of a look's name
+LONGEST_ID = 200  # characters of the name of a pipeline or parameter
+OURS = ("format", "version", "number", "name", "pipeline", "values", "saved", "image")
+BAD = frozenset({"Cc", "Zl", "Zp"})  # control characters and line ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One look: the id of its pipeline and that pipeline's values by name; `saved` is a time in
+    ISO 8601. `more` is what its file has beside that, of a later release: kept as it is.
+    """
+
+    number: int
+    name: str
+    pipeline: str
+    values: Mapping[str, Value]
+    saved: str
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def told(self) -> dict[str, Any]:
+        """Without number and image, as in its file."""
+        return {
+            **self.more, "format": FORMAT, "version": VERSION, "name": self.name,
+            "pipeline": self.pipeline, "saved": self.saved, "values": dict(self.values),
+        }  # fmt: skip
+
+
+def named(text: str) -> str:
+    """A look's name as it is kept, composed (NFC) and without blanks around it; ActionError if it
+    is none.
+    """
+    name = unicodedata.normalize("NFC", mended(text)).strip()
+    if not name or len(text) > LONGEST_NAME or any(unicodedata.category(c) in BAD for c in name):
+        raise ActionError(
+            f"A look's name takes 1 to {LONGEST_NAME} characters without line breaks, "
+            f"not {name[:LONGEST_NAME]!r}.",
+            422,
+        )
+    return name
+
+
+def pictured(image: bytes) -> dict[str, str]:
+    """An image, as an exported look has it."""
+    return {"image": base64.b64encode(image).decode()} if image else {}
+
+
+def read(found: object, number: int) -> Look:
+    """The look of that number in the content of its file, or in an exported one; ValueError with
+    the reason if it is none. Values are of the right type, and otherwise unchecked.
+    """
+    if not is_object(found) or found.get("format") != FORMAT:
+        raise ValueError(f'its "format" is not "{FORMAT}".')
+    if found.get("version") != VERSION:
+        raise ValueError(f'its "version" is not {VERSION}; a newer release may have made it.')
+    values = found.get("values")
+    if not is_object(values) or len(values) > MOST_VALUES:
+        raise ValueError('its "values" are not an object of names and values.')
+    return Look(
+        number=number,
+        name=named(_text(found, "name")),
+        pipeline=_text(found, "pipeline"),
+        saved=_text(found, "saved"),
+        values={_short(name): _value(name, value) for name, value in values.items()},
+        more={name: value for name, value in found.items() if name not in OURS},
+    )
+
+
+def image(found: object) -> bytes:
+    """The image of an exported look, a JPEG; empty if it has none. ValueError if it is none."""
+    text = cast("Mapping[str, Any]", found).get("image", "")  # `read` has accepted it
+    if not isinstance(text, str) or len(text) > JPEG_LIMIT * 4 // 3:
+        raise ValueError(f"its image is larger than {JPEG_LIMIT >> 10} KB.")
+    try:
+        data = base64.b64decode(text, validate=True)
+        if data:
+            decoded(data, Need(SIDE, SIDE), "its image")
+    except (binascii.Error, ValueError, PictureError) as error:
+        raise ValueError("its image is not an image in base64.") from error
+    if data and not data.startswith(b"\xff\xd8\xff"):
+        raise ValueError("its image is not a JPEG.")
+    return data
+
+
+def _text(found: Mapping[str, Any], name: str) -> str:
+    text = found.get(name)
+    if not isinstance(text, str) or len(text) > LONGEST_ID:
+        raise ValueError(f'its "{name}" is not a short text.')
+    return mended(text)
+
+
+def _short(name: str) -> str:
+    if len(name) > LONGEST_ID:
+        raise ValueError("one of its values has a name that is too long.")
+    return mended(name)
+
+
+def _value(name: str, value: object) -> Value:
+    if isinstance(value, str) and len(value) <= LONGEST_TEXT:
+        return mended(value)
+    if isinstance(value, (bool, int)) and abs(value) < 1 << 63:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise ValueError(f'its value "{mended(name):.80}" is not a number, a text, true or false.')
