@@ -275,8 +275,8 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
         if action is None:
             choose = f"choose {', '.join(names)}.{did_you_mean(name, names)}"
             raise HTTPException(404, f"Unknown action {name!r:.80}; {choose}")
+        value = () if given is None or given.value is None else (given.value,)
         try:
-            value = () if given is None or given.value is None else (given.value,)
             asked = action.takes(*value)
         except ValueError as error:
             bad = bool(value and action.argument)

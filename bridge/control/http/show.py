@@ -14,7 +14,7 @@ from bridge.state.actions import LOOK
 
 NUMBER = InPath(json_schema_extra={"pattern": "^[1-9][0-9]{0,2}$"})
 # Checked by `named`, in our own words
-NAMED = {
+NAMED: dict[str, Any] = {
     "minLength": 1,
     "maxLength": LONGEST_NAME,
     "pattern": r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
