@@ -82,6 +82,7 @@ OUTPUT = frozenset(OutputParameters.model_fields)  # controls that change the fr
 LIVE: Mapping[str, Value] = {
     spec.name: spec.default for spec in describe(OutputParameters) if spec.momentary
 }
+LAST = 2.0  # seconds that everything together may take to end
 SLOWEST = 5.0  # lowest frame rate assumed for an input, in fps
 TOLD = 60.0  # seconds for which the recovery after a crash is reported
 LOOKED = (By.SET_BACK, By.JOURNAL)  # setters that check memory and files themselves, as a switch
@@ -207,7 +208,7 @@ class Session:
             for end in self._ends:
                 end.check(until)
         except BaseException:
-            self._end_ends()
+            self._end_ends(perf_counter() + LAST)
             self.let_go()
             raise
         self._first = row.id
@@ -238,13 +239,15 @@ class Session:
         self._journal.end()
 
     def stop(self, *, well: bool = True) -> None:
-        """Stop everything in under two seconds, leaving no process or segment. The look is kept for
-        the next run; after a clean stop (`well`), without what would interrupt it.
+        """Stop everything in some two seconds, leaving no process or segment, whatever hangs. The
+        look is kept for the next run, first of all: Windows may not wait for the rest. After a
+        clean stop (`well`) it is kept without what would interrupt that run.
         """
+        until = perf_counter() + LAST
         self.show.stop()
         self._awaited.stop()
         self._missed.stop()
-        kept = self._kept(ended=True) if well else None
+        self._journal.finish(self._kept(ended=True) if well else None)
         self.weights.cancel()
         if self._alarm:
             self._alarm.stop()
@@ -255,8 +258,8 @@ class Session:
         self._clock.stop()
         self._show.stop()
         self._host.stop()
-        self._end_ends()
-        self._journal.end(kept)
+        self._end_ends(until)
+        self._journal.end()
 
     @property
     def restored(self) -> str:
@@ -277,10 +280,11 @@ class Session:
     def _ends(self) -> Sequence[Receiving | GuideInput | Sending]:
         return self._receiving, *self._guides.each, self._sending
 
-    def _end_ends(self) -> None:
+    def _end_ends(self, until: float) -> None:
         for end in self._ends:
             end.stop()
-            end.join()
+        for end in self._ends:
+            end.join(until)
 
     def _start_guides(self, row: PipelineRow, left: Mapping[Role, str]) -> None:
         """Start the live inputs: those `left` by the previous run, or those in the settings, which

@@ -24,7 +24,7 @@ def throw_away_connections(port: int) -> None:
                 sock.sendall(b"GET /healthz HTTP/1.1\r\n")
 
 
-@pytest.mark.parametrize("how", ["console", "pipe"])
+@pytest.mark.parametrize("how", ["console", "pipe", "logoff"])
 def test_what_windows_ends_us_by_is_a_normal_end(tmp_path, how):
     """Within the five seconds that Windows gives; and until then no reset ends the page."""
     clip, go = tmp_path / "out.mp4", tmp_path / "go"
@@ -32,7 +32,7 @@ def test_what_windows_ends_us_by_is_a_normal_end(tmp_path, how):
         windows(RIG / "asks_to_end.py"), how, windows(go),
         "run", "--port", "0", "--folder", windows(tmp_path), "--osc-feedback", "none",
         "--pipeline", "stylize", "--source", "demo:", "--sink", f"file:{windows(clip)}",
-        "--output-size", "64x48", "--size", "64x48", *(["--keep"] if how == "pipe" else []),
+        "--output-size", "64x48", "--size", "64x48", *(["--keep"] if how != "console" else []),
         shim="none", stderr=subprocess.PIPE, seconds=120,
     )  # fmt: skip
     try:

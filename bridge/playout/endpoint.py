@@ -27,7 +27,6 @@ TELL = 2.0  # seconds without an answer until that is reported
 CLOSING = 3.0  # seconds that a transport which cannot be open twice may take to close
 MOST = 8  # carriers that may be left behind at an end
 TOLD = 60.0  # seconds for which a failed choice is reported while another is in use
-LAST = 2.0  # seconds that closing may take when the session ends
 
 T = TypeVar("T", bound=Transport)
 
@@ -197,11 +196,12 @@ class Endpoint(Generic[T]):
         self._stopped.set()
         self._news.set()
 
-    def join(self) -> None:
-        """Wait for the end, but not for carriers that are stuck."""
-        until = perf_counter() + LAST
+    def join(self, until: float) -> None:
+        """Wait for the end, at most until that time (perf_counter, seconds), and not for carriers
+        that are stuck.
+        """
         if self._thread.is_alive():
-            self._thread.join(LAST)
+            self._thread.join(max(0.0, until - perf_counter()))
         for carrier in [*self._left]:
             if not carrier.hangs:
                 carrier.ended.wait(max(0.0, until - perf_counter()))

@@ -59,9 +59,9 @@ class Left:
 
 
 class Journal:
-    """`put` never waits; the newest wins. `begin` and `end` use the disk. Until `open`, nothing on
-    disk is changed: the start may still be refused. A failed write keeps the old file and is
-    retried each second; `problem` reports it, and the state's `error`.
+    """`put` and `finish` never wait; the newest wins. `begin` and `end` use the disk. Until `open`,
+    nothing on disk is changed: the start may still be refused. A failed write keeps the old file
+    and is retried each second; `problem` reports it, and the state's `error`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -113,12 +113,16 @@ class Journal:
                 self._thread.start()
         self._changed.set()
 
-    def end(self, kept: Kept | None = None) -> None:
-        """Write `kept` last, if given, and release the journal."""
+    def finish(self, kept: Kept | None = None) -> None:
+        """Write `kept` last, if given; nothing is saved from now on. Never waits."""
         if kept:
             self.put(kept)
         self._ready, self._open, self._ended = False, False, True
         self._changed.set()
+
+    def end(self, kept: Kept | None = None) -> None:
+        """The same, and wait for it; then release the journal."""
+        self.finish(kept)
         if self._thread:
             self._thread.join(LAST)
         self._claim.give_back()

@@ -1,6 +1,6 @@
 """A bridge on Windows that is asked to end in the ways that only Windows has.
 
-    asks_to_end.py console|pipe GO [arguments of spout-bridge]
+    asks_to_end.py console|logoff|pipe GO [arguments of spout-bridge]
 
 It asks when the file GO is there, and ends with the bridge's status.
 """
@@ -12,12 +12,12 @@ import threading
 import time
 from pathlib import Path
 
-CLOSE_EVENT = 2
+EVENTS = {"console": 2, "logoff": 5}
 
 
-def console() -> None:
+def console(event: int) -> None:
     """As when the console's window is closed: then Windows starts this in every process of it."""
-    ctypes.WinDLL("kernelbase").CtrlRoutine(ctypes.c_void_p(CLOSE_EVENT))
+    ctypes.WinDLL("kernelbase").CtrlRoutine(ctypes.c_void_p(event))
 
 
 def wait_for(go: Path) -> None:
@@ -39,7 +39,7 @@ def main() -> None:
 
     def ask() -> None:
         wait_for(go)
-        console()
+        console(EVENTS[how])
 
     threading.Thread(target=ask, daemon=True).start()
     from bridge.cli.commands import main as command

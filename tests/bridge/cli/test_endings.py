@@ -1,6 +1,7 @@
 """A closed terminal, and a standard error that nobody reads, do not disturb a running bridge."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
+import av
 import psutil
 import pytest
 
@@ -54,6 +56,13 @@ def started(folder, *arguments, stderr, **more):
                 process.kill()
 
 
+def until(true) -> None:
+    end = perf_counter() + 40
+    while not true():
+        assert perf_counter() < end, "it did not come"
+        time.sleep(0.05)
+
+
 def runs(bridge: Running, worker: int = 0) -> int:
     """Wait until it makes pictures, with another worker than that; the worker."""
     end = perf_counter() + 40
@@ -84,6 +93,32 @@ def test_a_terminal_that_is_closed_is_a_normal_end(tmp_path, keep):
         assert not psutil.wait_procs(family, 30)[1], "somebody of it is left"
     assert json.loads((tmp_path / "Xends.journal.json").read_text())["ended"] is True
     assert "Traceback" not in said.read_text()
+
+
+@pytest.mark.parametrize("who", ["bridge", "everyone"])
+def test_asked_twice_with_an_engine_that_hears_nothing_it_ends_in_order(tmp_path, who):
+    """As in a long compile; and whichever of the processes of `--keep` is asked."""
+    clip = tmp_path / "out.mp4"
+    own = ("--keep", "--sink", f"file:{clip}")
+    with started(tmp_path, *own, stderr=subprocess.DEVNULL, start_new_session=True) as bridge:
+        keeper = psutil.Process(bridge.process.pid)
+        family = keeper.children(recursive=True)
+        runs(bridge)
+        until(lambda: clip.exists() and clip.stat().st_size > 10_000)
+        psutil.Process(bridge.state()["worker"]).suspend()
+        child = keeper.children()[0]
+        for _ in range(2):
+            if who == "everyone":
+                os.killpg(keeper.pid, signal.SIGTERM)
+            else:
+                (child if who == "bridge" else keeper).send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+        assert bridge.process.wait(30) == 0
+        assert not psutil.wait_procs(family, 30)[1], "somebody of it is left"
+    assert json.loads((tmp_path / "Xends.journal.json").read_text())["ended"] is True
+    with av.open(str(clip)) as film:
+        assert film.duration > 0, "it was finished"
+        assert sum(1 for _ in film.decode(video=0)) > 10
 
 
 def test_under_nohup_a_terminal_that_is_closed_ends_nothing(tmp_path):

@@ -17,6 +17,7 @@ import bridge.session
 import bridge.transports
 from bridge.control.http.app import _readiness
 from bridge.control.http.thumbnails import Thumbnails
+from bridge.playout.endpoint import Endpoint
 from bridge.transports import (
     BUILT_IN,
     Options,
@@ -289,6 +290,33 @@ def test_a_transport_is_opened_used_and_closed_by_one_thread(tmp_path, place):
         rig.session.set_source("pattern:next")
         place.until("close")
     assert len(place.threads) == 1
+
+
+@pytest.mark.slow
+def test_the_look_is_saved_before_the_end_waits_and_all_that_hangs_shares_its_time(
+    tmp_path, place, monkeypatch
+):
+    """Windows gives five seconds, and a disk may take them."""
+    monkeypatch.setattr(bridge.playout.endpoint, "PATIENCE", 60.0)  # closing is slow, not stuck
+    monkeypatch.setattr(bridge.session, "LAST", 0.5)
+    waits: list[float] = []
+    join = Endpoint.join
+
+    def waited(end: Endpoint, limit: float) -> None:
+        def saved() -> bool:
+            return json.loads((tmp_path / f"{rig.name}.journal.json").read_text())["ended"]
+
+        until(saved)
+        waits.append(limit)
+        join(end, limit)
+
+    with running_session(tmp_path, source="balky:place", sink="balky:place") as rig:
+        place.until("send")
+        place.keep("close")
+        monkeypatch.setattr(Endpoint, "join", waited)
+    assert place.done["close"] == 0, "the end waited for neither"
+    assert len(waits) > 1
+    assert len(set(waits)) == 1
 
 
 def test_a_list_of_senders_does_not_wait_for_one_that_hangs(place):
