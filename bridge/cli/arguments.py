@@ -291,6 +291,9 @@ def _doctor(add: Adder) -> None:
     doctor = add("doctor", help="check this machine, and print what a bug report needs")
     for name in ("host", "port", "output_size", "gpu", "device", "folder", "models", "more_models"):
         _add_setting(doctor.add_argument, name, Settings.model_fields[name])
+    doctor.add_argument(
+        "--show", action="store_true", help="only what may spoil a show: updates, sleep, disk …"
+    )
     doctor.add_argument("--json", action="store_true", help=JSON)
     doctor.set_defaults(command="doctor")
 

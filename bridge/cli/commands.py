@@ -360,6 +360,10 @@ def _autostart(options: argparse.Namespace, console: Console) -> None:
 
 
 def _doctor(options: argparse.Namespace, console: Console) -> None:
+    if options.show:
+        from bridge.doctor.show import show
+
+        sys.exit(show(_settings(options), as_json=options.json))
     from bridge.doctor.checks import doctor
 
     sys.exit(doctor(_settings(options), as_json=options.json))

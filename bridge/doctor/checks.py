@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
+from typing import Any, cast
 
 import psutil
 from rich.console import Console
@@ -130,21 +131,23 @@ def _machine(settings: Settings) -> Iterator[Check]:
 def _port(settings: Settings) -> Check:
     host = "0.0.0.0" if settings.lan else settings.host
     problem = refusal(host, settings.port)
-    if problem and (state := _bridge_at(settings.port)):
-        return Check("port", f"{settings.port} is in use by a running bridge: {state}")
+    if problem and (state := bridge_at(settings.port)):
+        kept = ("state", "reason", "pipeline", "source", "sink", "fps", "error")
+        told = ", ".join(f"{name} {state[name]}" for name in kept if state.get(name))
+        return Check("port", f"{settings.port} is in use by a running bridge: {told}")
     return Check("port", f"{settings.port} is {'in use' if problem else 'free'}", problem)
 
 
-def _bridge_at(port: int) -> str:
+def bridge_at(port: int) -> dict[str, Any]:
     """The state of the bridge at a port; empty if there is none."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"http://127.0.0.1:{port}/api/v1/state", timeout=2) as answer:
             state = json.load(answer)
-        kept = ("state", "reason", "pipeline", "source", "sink", "fps", "error")
-        return ", ".join(f"{name} {state[name]}" for name in kept if state[name])
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""
+    except (OSError, ValueError):
+        return {}
+    # cast: JSON has no other keys
+    return cast("dict[str, Any]", state) if isinstance(state, dict) and "sink" in state else {}
 
 
 def _folder(settings: Settings) -> Check:
