@@ -49,7 +49,7 @@ export function control(spec) {
   }
   function held(value) {
     hush(row);
-    if (value !== undefined) row.show(value);
+    if (value === current) row.show(value); // unchanged, so that no news come; else they do
   }
   function refused(sentence) {
     clearTimeout(timer);

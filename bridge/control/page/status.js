@@ -130,8 +130,7 @@ export function gone(why = "bridge offline") {
 
 export function back() {
   away = "";
-  document.body.classList.remove("gone");
-  complain(known.error);
+  document.body.classList.remove("gone"); // the first news have the error, if it still lasts
   badges();
 }
 

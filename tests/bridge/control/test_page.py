@@ -514,14 +514,21 @@ def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path, opened):
         page.go(f"http://127.0.0.1:{server.port}/")
         page.until("document.getElementById('state').textContent === 'RUNNING'")
         port = server.port
+        desk.now |= {"error": "The disk is full."}
+        page.until("document.getElementById('error').innerText === 'The disk is full.'")
+        page.run("""window.errors = new Set(); new MutationObserver(() =>
+            errors.add(document.getElementById("error").innerText)
+        ).observe(document.getElementById("error"), {childList: true})""")
         server.close()
         number(page, "mix", "much")
+        error = "document.getElementById('error')"
         page.until("document.getElementById('state').textContent !== 'RUNNING'")
         page.until("document.getElementById('state').textContent === 'bridge offline'")
         assert page.run("getComputedStyle(document.getElementById('output')).filter") != "none"
         figure = "getComputedStyle(document.querySelector('#figures dd')).textDecorationLine"
         assert page.run(figure) == "line-through"
         assert page.run("document.querySelector('.message')") is None
+        desk.now |= {"error": ""}
         again = HttpServer(desk, Settings(port=port, folder=tmp_path))
         again.bind()
         again.start()
@@ -531,6 +538,8 @@ def test_it_says_when_the_bridge_is_gone_and_finds_it_again(tmp_path, opened):
             page.until("document.getElementById('control-vace_scale').value === '0.75'")
             assert page.run(figure) == "none"
             assert page.run("document.querySelector('.message')") is None
+            assert page.run(f"{error}.hidden")
+            assert set(page.run("[...errors]")) <= {""}
         finally:
             again.close()
 
