@@ -36,7 +36,8 @@ function draw() {
   const kept = new Map([...notes].map((note) =>
     [note.previousElementSibling.dataset.pipeline, note]));
   box.replaceChildren(...rows.flatMap(({ row }) =>
-    [entry(row), ...(kept.has(row.id) && !row.active ? [kept.get(row.id)] : [])]),
+    [entry(row), ...(kept.has(row.id) && !answered(row, kept.get(row.id))
+      ? [kept.get(row.id)] : [])]),
   ...loading(), ...machinery());
   if (focused) box.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
@@ -44,6 +45,11 @@ function draw() {
 // What this machine can run, what a download would add, and what it lacks programs for.
 function rank(row) {
   return row.missing ? 2 : weights.lacking(row.id) && !demo(row) ? 1 : 0;
+}
+
+// Whether what is said about a pipeline is no longer true.
+function answered(row, note) {
+  return row.active || (note.classList.contains("question") && !weights.lacking(row.id));
 }
 
 function demo(row) {
@@ -79,6 +85,7 @@ async function ask_(place, row) {
     row.memory ? `; it ${row.memory}` : ""}.`,
   button(`Download ${gigabytes(lacks)}`, (event) => attempt(event.target,
     () => weights.download(row.id).then(() => event.target.closest(".message").remove()))));
+  place.closest(".pipeline").nextElementSibling.classList.add("question");
 }
 
 function loading() {

@@ -888,6 +888,10 @@ def test_a_pipeline_is_set_before_it_runs_and_its_download_is_a_question(opened)
         assert "free in" in told
         assert "Download 20.4 GB" in told
         assert desk.switched == []
+        listing = {**desk.weights.listing(), "pipelines": []}
+        desk.weights.listing = lambda: listing
+        desk.now = {**desk.now, "download": "longlive is complete"}
+        page.until(f"{question} === null")
         page.run("document.querySelector('[data-key=demo-longlive]').click()")
         until(lambda: desk.switched == [("longlive", {"weights": "demo"})])
         page.run("document.querySelector('[data-key=run-passthrough]').click()")
