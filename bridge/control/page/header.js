@@ -53,6 +53,7 @@ export function place(found) {
   document.getElementById("reach").replaceChildren(
     ...HERE.filter((name) => named.has(name)).map((name) => actionButton(named.get(name))),
     lock);
+  steps(state);
   return found.filter(({ name }) => !HERE.includes(name)).map(actionButton);
 }
 

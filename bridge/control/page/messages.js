@@ -22,8 +22,12 @@ export function hushAll() {
   for (const note of document.querySelectorAll(".message")) note.remove();
 }
 
+// The element that a message follows; what was clicked may have been drawn again since.
 function spotOf(place) {
-  return place.closest(PLACES) ?? place;
+  const { key } = place.dataset;
+  const now = place.isConnected || !key ? place
+    : document.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? place;
+  return now.closest(PLACES) ?? now;
 }
 
 // A sentence that names a command in backticks gets a button that copies it.
@@ -46,14 +50,20 @@ export function copier(words, text, properties = {}) {
   return made;
 }
 
-// Do what a click asks for; a refusal is told there. Returns whether it was done.
+const attempts = new WeakMap(); // the number of the last one, by place
+
+// Do what a click asks for; a refusal is told there, unless a newer click has been answered there.
 export async function attempt(place, work) {
+  const spot = spotOf(place);
+  const own = (attempts.get(spot) ?? 0) + 1;
+  attempts.set(spot, own);
+  let told = "";
   try {
     await work();
-    hush(place);
-    return true;
   } catch (error) {
-    if (!error.offline) tell(place, error.message); // the badge shows that the bridge is offline
-    return false;
+    if (!error.offline) told = error.message; // the badge shows that the bridge is offline
   }
+  if (own !== attempts.get(spot)) return;
+  if (told) tell(place, told);
+  else hush(place);
 }

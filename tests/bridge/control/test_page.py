@@ -897,6 +897,19 @@ def test_a_pipeline_is_set_before_it_runs_and_its_download_is_a_question(opened)
         page.run("document.querySelector('[data-key=run-passthrough]').click()")
         until(lambda: desk.switched[1:] == [("passthrough", {})])
 
+        def refused(*_):
+            desk.now = {**desk.now, "loading": "passthrough", "progress": 0.5}
+            page_has_it.wait(30)
+            raise ValueError("There is no room for it.")
+
+        page_has_it = threading.Event()
+        desk.switch = refused
+        page.run("document.querySelector('[data-key=run-passthrough]').click()")
+        page.until("document.querySelector('#pipelines progress')?.value === 0.5")
+        page_has_it.set()
+        said = "document.querySelector('[data-pipeline=passthrough] + .message')"
+        page.until(f"{said}?.innerText.includes('There is no room for it.')")
+
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_texts_are_legible_controls_have_names_and_room(opened, theme):
