@@ -9,6 +9,8 @@ import select
 import socket
 import sys
 import threading
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter, sleep
 from typing import Any, Self
@@ -19,6 +21,7 @@ from bridge.control.osc.handler import Handler
 from bridge.control.osc.inbox import Later, Sender
 from bridge.settings import Settings
 from bridge.system.loops import repeat
+from bridge.system.networks import is_loopback, networks, within
 from bridge.system.ports import bound, deaf
 
 log = logging.getLogger(__name__)
@@ -45,7 +48,7 @@ class OscServer:
         self._counters = desk.counters
         self._lan = settings.osc_lan
         allow, feedback = settings.said("osc_allow"), settings.said("osc_feedback")
-        self._allowed = [_network(text, allow) for text in settings.osc_allow]
+        self._allowed = networks(settings.osc_allow, allow)
         self._known: dict[str, bool] = {}
         self._own: dict[str, bool] = {}
         targets = [_target(text, feedback) for text in settings.osc_feedback]
@@ -63,6 +66,8 @@ class OscServer:
         self._trouble: set[str] = set()
         self._stopped = threading.Event()
         self._bell, self._button = socket.socketpair()
+        self._put: deque[tuple[bytes, Sender]] = deque()
+        self._replies: dict[Sender, Callable[[bytes], bool]] = {}
         self._thread = threading.Thread(target=self._run, name="OSC", daemon=True)
         self.port = 0
 
@@ -87,6 +92,27 @@ class OscServer:
         self._thread.start()
         log.info("OSC is received on UDP %s:%d", self._host(socket.AF_INET), self.port)
         self._feedback.start()
+
+    def join(self, sender: Sender, reply: Callable[[bytes], bool]) -> None:
+        """From now on, answer `sender` by `reply` instead of UDP: it sends by `put`. `reply` never
+        waits, and returns False if it takes no more now. Any thread.
+        """
+        self._replies[sender] = reply
+
+    def leave(self, sender: Sender) -> None:
+        """It has gone. Any thread."""
+        self._replies.pop(sender, None)
+
+    def put(self, data: bytes, sender: Sender) -> bool:
+        """Take a packet that came another way, as one received; False if too many wait. Any
+        thread.
+        """
+        if len(self._put) >= DRAIN:
+            return False
+        self._put.append((data, sender))
+        with suppress(OSError):  # closed meanwhile
+            self._button.send(b"!")
+        return True
 
     def close(self) -> None:
         """Stop listening."""
@@ -169,6 +195,7 @@ class OscServer:
         datagram is likely to be `alone`, handle one, and leave any others to the next turn.
         """
         if sock is self._bell:
+            self._drain_put(alone)
             return
         take, most = (self._handler.alone, 1) if alone else (self._inbox.add, DRAIN)
         later = self._later.add if self._timetags else None
@@ -194,6 +221,16 @@ class OscServer:
             if perf_counter() > until:
                 return
 
+    def _drain_put(self, alone: bool) -> None:
+        """The same for what came by `put`."""
+        self._bell.recv(DRAIN)
+        take = self._handler.alone if alone else self._inbox.add
+        for _ in range(min(len(self._put), 1 if alone else DRAIN)):
+            self._counters.osc_messages += 1
+            take(*self._put.popleft(), self._now)
+        if self._put:
+            self._button.send(b"!")
+
     def _handle(self, data: bytes, sender: Sender) -> None:
         """Handle a single datagram, as tests send it."""
         self._handler.take(data, sender)
@@ -205,13 +242,13 @@ class OscServer:
         if host not in self._known:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            address = ipaddress.ip_address(host)
-            allowed = any(address in network for network in self._allowed)
-            self._known[host] = address.is_loopback or allowed
+            self._known[host] = is_loopback(host) or within(host, self._allowed)
         return self._known[host]
 
     def _send(self, data: bytes, target: Sender) -> bool:
         """Send from our listening port: some programs accept answers only from there."""
+        if reply := self._replies.get(target):
+            return reply(data)
         # With our own port as a target, every answer would come back as a message.
         if target[1] == self.port and self._is_own(target[0]):
             return True
@@ -298,17 +335,6 @@ def _sending(sock: socket.socket) -> socket.socket:
     if sock.family == socket.AF_INET:  # IPv6 has no broadcast
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     return sock
-
-
-def _network(text: str, setting: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """An address or network that may send."""
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        example = "192.168.1.20 or 192.168.1.0/24"
-        raise ValueError(
-            f"{setting} takes addresses or networks such as {example}, not {text!r:.80}."
-        ) from None
 
 
 def _target(text: str, setting: str) -> Sender:
