@@ -193,6 +193,10 @@ class Settings(BaseModel):
     osc_allow: tuple[str, ...] = Field(
         default=(), description="addresses or networks that may send OSC"
     )
+    mdns: bool = Field(
+        default=False,
+        description="announce OSC and OSCQuery by mDNS, to the network where they are open to it",
+    )
     osc_timetags: bool = Field(
         default=False, description="let OSC bundles wait up to a second for their time tags"
     )

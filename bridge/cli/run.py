@@ -17,6 +17,7 @@ from rich.text import Text
 
 from bridge.control.http.rules import Rules
 from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
+from bridge.control.osc.query import OscQuery
 from bridge.control.osc.server import OscServer
 from bridge.downloads.weights import MissingWeights
 from bridge.errors import CommandError, ExitStatus, UsageError
@@ -28,7 +29,7 @@ from bridge.state.catalog import installed_catalog
 from bridge.state.change import By, Setter
 from bridge.state.inputs import GUIDES, named
 from bridge.state.store import ParameterError
-from bridge.system import logs
+from bridge.system import logs, mdns
 from bridge.system.aside import Aside, SlowError
 from bridge.system.descriptors import raise_limit
 from bridge.system.endings import stop_event, stop_with_stdin
@@ -43,6 +44,7 @@ from bridge.workers.machine import LocalMachine
 from engine.catalog.ids import PASSTHROUGH
 from engine.ipc.ring import sweep
 from engine.ipc.segments import RingError
+from engine.system.installation import with_extra
 from engine.system.waking import wake_in_time
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,9 @@ def run_bridge(
     stop = stop_event()
     if settings.stop_on_stdin_end:
         stop_with_stdin(stop)
+    if settings.mdns and not mdns.installed():
+        needs = f"{settings.said('mdns')} needs the extra `mdns`"
+        raise UsageError(f"{needs}: {with_extra('mdns')}.")
     token = _token(settings)
     logs.hide([token, Rules(token=token).view_token])
     raise_limit()
@@ -84,13 +89,26 @@ def run_bridge(
         running.push(partial(_stop, session))
         osc.start()
         session.wait_for_frame(FIRST)  # importing the web server slows every other thread down
-        http.start()
+        http.start(OscQuery(session, osc, settings.name))
+        if settings.mdns:
+            announcement = _announcement(settings, http.port)
+            running.callback(announcement.close)
+            announcement.start()
         if ahead:
             ahead.close()  # the host starts a worker at once, or the next one much later
         settled()
         with Faults().survived("The start message cannot be printed"):
             _greet(console, session, http.port, token)
         _watch(console, session, stop)
+
+
+def _announcement(settings: Settings, port: int) -> mdns.Announcement:
+    """What programs find by mDNS: what is open to the network, else this machine alone is told."""
+    osc = settings.osc_lan and bool(settings.osc_allow)
+    page = osc or settings.lan or settings.host.lower() not in LOOPBACK
+    services = {"_oscjson._tcp": page, "_osc._udp": osc}
+    told = {kind: port for kind, is_open in services.items() if is_open or not page}
+    return mdns.Announcement(settings.name, told, everywhere=page)
 
 
 def check(settings: Settings, values: Mapping[str, str]) -> None:
@@ -106,7 +124,7 @@ def _http(session: Session, token: str) -> HttpServer:
     try:
         return HttpServer(session, session.settings, token)
     except ValueError as error:
-        raise UsageError(f"{session.settings.said('allow_host')}: {error}") from None
+        raise UsageError(str(error)) from None
 
 
 def _osc(session: Session) -> OscServer:

@@ -19,10 +19,11 @@ from bridge import __version__
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.docs import add_docs
 from bridge.control.http.files import Folder, sent
-from bridge.control.http.guard import PICTURES, Guard
+from bridge.control.http.guard import PICTURES, Guard, queries
 from bridge.control.http.methods import allowed, takes
 from bridge.control.http.metrics import generate_latest, registry
 from bridge.control.http.openapi import document, of_type, refused
+from bridge.control.http.oscquery import OscQuery, add_oscquery, answer
 from bridge.control.http.rules import Rules
 from bridge.control.http.show import show
 from bridge.control.http.sources import sources
@@ -110,8 +111,8 @@ class Mover(BaseModel):
     at: float
 
 
-def create_app(desk: BridgeApi, rules: Rules) -> Guard:
-    """The guarded app that controls a desk."""
+def create_app(desk: BridgeApi, rules: Rules, query: OscQuery | None = None) -> Guard:
+    """The guarded app that controls a desk; `query` describes its OSC addresses, if it has any."""
     app = FastAPI(
         title="spout-bridge",
         version=__version__,
@@ -123,7 +124,9 @@ def create_app(desk: BridgeApi, rules: Rules) -> Guard:
         redirect_slashes=False,
     )
     app.state.streams = Streams(desk)
-    _pages(app, desk)
+    _pages(app, query)
+    if query:
+        add_oscquery(app, query, desk.store)
     add_docs(app, PAGE)
     _described(app, desk, rules)
     _health(app, desk)
@@ -145,12 +148,12 @@ def create_app(desk: BridgeApi, rules: Rules) -> Guard:
     return Guard(app, rules, partial(takes, app.routes))
 
 
-def _pages(app: FastAPI, desk: BridgeApi) -> None:
+def _pages(app: FastAPI, query: OscQuery | None) -> None:
     @app.get("/", include_in_schema=False)
-    async def page(request: Request) -> Response:
-        if "text/html" in request.headers.get("accept", ""):
-            return sent(PAGE / "index.html")
-        return JSONResponse({"name": "spout-bridge", "schema": f"{API}/schema", "docs": "/docs"})
+    def page(request: Request) -> Response:
+        if query and queries(request.scope):
+            return answer(query, request)
+        return sent(PAGE / "index.html")
 
 
 def _described(app: FastAPI, desk: BridgeApi, rules: Rules) -> None:

@@ -5,6 +5,9 @@ here too. So the Host must be ours (against DNS rebinding), the Origin must be o
 cross-site requests and WebSockets), and requests that change something must be JSON or an upload,
 types that no form and no simple fetch can send. Off loopback a token is required as well.
 
+The one exception: with --osc-lan, the machines of --osc-allow may read the OSC addresses without a
+token, by OSCQuery's GET and LISTEN, and nothing else.
+
 Paths are plain: nothing in them can pass for another host or a separate header line. Body limits
 apply while the body arrives, and JSON is checked before anything reads it.
 """
@@ -29,8 +32,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.control.http import json_bodies
-from bridge.control.http.rules import HOST, Rules, alike
+from bridge.control.http.rules import HOST, Rules, alike, attribute_of
 from bridge.state.references import MOST_BYTES
+from bridge.system.networks import is_loopback, within
 
 JSON_LIMIT = 1 << 20  # bytes
 LONG = 32 << 10  # bytes of JSON above which it is checked off the server's loop
@@ -49,6 +53,8 @@ GUESSERS = 1024  # addresses whose wrong tokens are remembered
 OURS = ("/api/v1/", "/page/", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics")
 # One of our paths behind a proxy's prefix; the page itself is recognised only by its last slash
 BEHIND = re.compile(rf"(/.+?)(?:({'|'.join(map(re.escape, OURS))}).*|/)", re.DOTALL)
+OSC = "/bridge"  # and below: the OSC addresses
+READS_ONLY = "bridge.reads_only"  # in the scope of a request that may set nothing
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
@@ -179,7 +185,8 @@ class Guard:
     def _prefix(self, scope: Scope) -> str:
         """The prefix of one of our paths if no header gives it; empty for none."""
         path = scope["path"]
-        if path.startswith(OURS) or self._takes(path, "GET"):
+        of_osc = path.startswith(f"{OSC}/")  # but a proxy's prefix may be /bridge too
+        if path.startswith(OURS) or (self._takes(path, "GET") and not of_osc):
             return ""
         found = BEHIND.fullmatch(path)
         page = "text/html" in Headers(scope=scope).get("accept", "")
@@ -197,9 +204,18 @@ class Guard:
         refusal = _path_refusal(scope["path"])
         if refusal is None and scope["type"] == "http" and self._has_body(scope):
             refusal = _type_refusal(scope["path"], headers)
-        if refusal is None and self.rules.token:
-            return self._token_refusal(scope, headers)
-        return refusal
+        return refusal or self._stranger(scope, headers)
+
+    def _stranger(self, scope: Scope, headers: Headers) -> Response | None:
+        """The refusal of a client that may not do this; None if it may."""
+        client = scope["client"][0] if scope.get("client") else ""
+        shown = _asked(scope) or _shown(scope)
+        if (self.rules.here or not shown) and within(client, self.rules.readers) and _reads(scope):
+            scope[READS_ONLY] = True
+            return None
+        if self.rules.here and not is_loopback(client):
+            return _no(403, "Other machines can only read OSC addresses here; see --lan.")
+        return self._token_refusal(scope, headers) if self.rules.token else None
 
     def _has_body(self, scope: Scope) -> bool:
         """Whether the route exists and its method comes with a body."""
@@ -217,7 +233,7 @@ class Guard:
         client = scope["client"][0] if scope.get("client") else ""
         if self.guesses.waits(client):
             return _no(429, "Too many wrong tokens; wait half a minute.")
-        query = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        query = _asked(scope)
         shown = _shown(scope)
         access, asked = self._access(shown), self._access(query)
         more = access is Access.VIEW and asked is Access.ALL  # a viewer follows the other link
@@ -225,6 +241,7 @@ class Guard:
             self.guesses.right(client)
             if access is Access.VIEW and scope.get("method") in CHANGES:
                 return _no(403, "This link shows the page and controls nothing.")
+            scope[READS_ONLY] = access is Access.VIEW
             return None
         if asked is not Access.NONE and scope["type"] == "http":
             self.guesses.right(client)
@@ -384,6 +401,30 @@ def _network(address: str) -> str:
         mapped = parsed.ipv4_mapped
         return str(mapped or ipaddress.ip_network((parsed, 64), strict=False))
     return address
+
+
+def queries(scope: Scope) -> bool:
+    """Whether a request is OSCQuery's: for the OSC addresses, or for / where the client does not
+    accept a page or asks for an attribute.
+    """
+    path = scope["path"]
+    if path == OSC or path.startswith(f"{OSC}/"):
+        return True
+    attribute = attribute_of(scope["query_string"])
+    page = "text/html" in Headers(scope=scope).get("accept", "")
+    return path == "/" and (not page or attribute.isupper())
+
+
+def _reads(scope: Scope) -> bool:
+    """Whether a request only reads OSC addresses: OSCQuery's GET, or its WebSocket."""
+    if scope["type"] == "websocket":
+        return scope["path"] == "/"
+    return scope["method"] in ("GET", "HEAD") and queries(scope)
+
+
+def _asked(scope: Scope) -> str:
+    """The token in a link."""
+    return parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
 
 
 def _shown(scope: Scope) -> str:

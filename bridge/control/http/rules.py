@@ -1,5 +1,5 @@
-"""The names by which this machine may be called, and the tokens. Free of the web framework, which
-is slow to import.
+"""The names by which this machine may be called, the tokens, and who may read without one. Free of
+the web framework, which is slow to import.
 """
 
 import hmac
@@ -8,6 +8,8 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 
+from bridge.system.networks import Networks
+
 VIEW_LETTERS = 32  # of a token for viewing only: 128 bits
 HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 
@@ -15,11 +17,14 @@ HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`hosts` are the names of this machine, in any spelling; ValueError for an invalid name.
-    `token` is empty on loopback.
+    `token` is empty on loopback. The `readers` are other machines that may read the OSC addresses
+    without it; `here` means that other machines may do nothing else, whatever they show.
     """
 
     hosts: frozenset[str] = frozenset({"localhost", "127.0.0.1", "::1"})
     token: str = ""
+    readers: Networks = ()
+    here: bool = False
 
     @property
     def view_token(self) -> str:
@@ -46,3 +51,8 @@ def _known_as(text: str) -> str:
 def alike(name: str) -> str:
     """Ignore case, a trailing dot and brackets."""
     return name.strip("[]").lower().removesuffix(".")
+
+
+def attribute_of(query: bytes) -> str:
+    """The attribute that an OSCQuery client asks for: the query string up to the first & or =."""
+    return re.split("[&=]", query.decode("latin-1"), maxsplit=1)[0]

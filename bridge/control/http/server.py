@@ -19,9 +19,11 @@ from bridge.control.http.rules import HOST, Rules
 from bridge.control.http.seats import Limits
 from bridge.settings import Settings
 from bridge.system.faults import Faults
+from bridge.system.networks import networks
 from bridge.system.ports import bound
 
 if TYPE_CHECKING:
+    from bridge.control.http.oscquery import OscQuery
     from bridge.control.http.serving import Serving
 
 log = logging.getLogger(__name__)
@@ -38,12 +40,20 @@ class HttpServer:
     def __init__(
         self, desk: BridgeApi, settings: Settings, token: str = "", limits: Limits | None = None
     ) -> None:
-        """ValueError for an invalid name in `allow_host`."""
-        self._host = "0.0.0.0" if settings.lan else settings.host
+        """ValueError for an invalid name in `allow_host` or address in `osc_allow`."""
+        readers = networks(settings.osc_allow, settings.said("osc_allow"))
+        readers = readers if settings.osc_lan else ()
+        self._here = settings.host.lower() in LOOPBACK and not settings.lan
+        wide = settings.lan or (self._here and readers)
+        self._host = "0.0.0.0" if wide else settings.host
         self._port = settings.port
         self._desk = desk
         self._limits = limits or Limits()
-        self._rules = Rules(_names(self._host, settings.allow_host), token)
+        names = _names(self._host, settings.allow_host)
+        try:
+            self._rules = Rules(names, token, readers, here=bool(self._here and readers))
+        except ValueError as error:
+            raise ValueError(f"{settings.said('allow_host')}: {error}") from None
         self._faults = Faults()
         self._stopped = threading.Event()
         self._sockets: list[socket.socket] = []
@@ -55,16 +65,16 @@ class HttpServer:
         """Bind the port; OSError if it is in use."""
         self._sockets.append(_bound(self._host, self.port or self._port))
         self.port = self._sockets[0].getsockname()[1]
-        if self._host in LOOPBACK and ":" not in self._host:
+        if self._here and ":" not in self._host:
             # "localhost" is ::1 for some programs; ignored on machines without IPv6.
             with suppress(OSError):
                 self._sockets.append(_bound("::1", self.port))
 
-    def start(self) -> None:
-        """Start serving; takes a part of a second."""
+    def start(self, query: "OscQuery | None" = None) -> None:
+        """Start serving; takes a part of a second. `query` describes the OSC addresses."""
         from bridge.control.http.serving import Serving, configured
 
-        config = configured(self._desk, self._rules, self._limits)
+        config = configured(self._desk, self._rules, self._limits, query)
         made = partial(Serving, config, self._limits)
         self._thread = threading.Thread(target=self._run, args=(made,), name="HTTP", daemon=True)
         self._thread.start()

@@ -15,6 +15,7 @@ import uvicorn
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.app import create_app
 from bridge.control.http.connections import SEND_BUFFER, HttpConnection, SocketConnection
+from bridge.control.http.oscquery import OscQuery
 from bridge.control.http.rules import Rules
 from bridge.control.http.seats import Limits, Seats
 from bridge.system.descriptors import scarce
@@ -29,10 +30,12 @@ GONE = 100  # consecutive connections lost before they were accepted, until ther
 LOOP = "asyncio:SelectorEventLoop"
 
 
-def configured(desk: BridgeApi, rules: Rules, limits: Limits) -> uvicorn.Config:
+def configured(
+    desk: BridgeApi, rules: Rules, limits: Limits, query: OscQuery | None = None
+) -> uvicorn.Config:
     """What every `Serving` of a desk has in common."""
     return uvicorn.Config(
-        create_app(desk, rules),
+        create_app(desk, rules, query),
         log_config=None,
         loop=LOOP,
         log_level="error",  # a warning for each bad request would fill the log

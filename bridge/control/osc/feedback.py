@@ -291,14 +291,14 @@ class Feedback:
         self._burst_at = now
         with self._lock:
             known = {target: self._known(target) for target in self._pending}
-        holds = _Holding(self._desk, self._names, self._words)
+        holds = Holding(self._desk, self._names, self._words)
         for target, of_ours in known.items():
             if of_ours or self._credit > 0:
                 sent = self._serve(target, holds)
                 self._credit -= 0 if of_ours else sent
         return bool(self._pending)
 
-    def _serve(self, target: Sender, holds: "_Holding") -> int:
+    def _serve(self, target: Sender, holds: "Holding") -> int:
         """Send one target its part of this burst; returns the bytes sent."""
         sent, unsent = 0, dict[str, Value | None]()
         for address, value in self._part(target).items():
@@ -334,7 +334,7 @@ class Feedback:
         return len(data) if self._send(data, target) else None
 
 
-class _Holding:
+class Holding:
     """Current values during one burst: read once, and only when needed. A former address gets its
     former words.
     """

@@ -594,7 +594,7 @@ HTML = {"accept": "text/html"}
         ("/show/", {}, 404, "application/json"),
         ("/show", HTML, 404, "application/json"),
         ("/show/x", HTML, 404, "application/json"),
-        ("/show/", {"x-forwarded-prefix": "/show"}, 200, "application/json"),
+        ("/show/", {"x-forwarded-prefix": "/show"}, 200, "text/html"),
         ("/b c/docs", {"x-forwarded-prefix": "/b%20c/"}, 200, "text/html"),
         ("/api/v1/parameters", {"x-forwarded-prefix": "/show"}, 200, "application/json"),
         ("/api/v1/api/v1/state", {"x-forwarded-prefix": "/api/v1"}, 200, "application/json"),
