@@ -18,6 +18,7 @@ from typing import Any, cast
 import psutil
 
 from bridge.control.bridge_api import Action
+from bridge.control.midi.control import Midi
 from bridge.downloads.weights import MissingWeights, Silence
 from bridge.frames.encode import png
 from bridge.frames.frame import Frame
@@ -127,11 +128,16 @@ class Session:
                 "panic": self._panic,
                 "live": self._live,
                 "ref/snap": self._snap,
-                "look": self.show.recalls.recall,
+                "look": self.show.recall,
                 "look/save": self.show.save,
                 "defaults": self._defaults,
                 "undo": self._undo.undo,
                 "redo": self._undo.redo,
+                "tap": self.show.tempo.tap,
+                "beat": self.show.tempo.beat,
+                "learn": self.midi.learn,
+                "learn/cancel": self.midi.cancel,
+                "learn/forget": self.midi.forget,
             }
         )
 
@@ -187,9 +193,13 @@ class Session:
             pipeline=self._played, names=self._names, take=self._take,
             newest=lambda: self._clock.newest, arrived=self._arrived,
             stand_by=self._stand_by, standby=lambda: self._host.standby,
+            ahead=lambda: self.counters.block_time.at(0.5)[0],
         )  # fmt: skip
         folder = self.settings.folder / f"{self.settings.name}.show"
         self.show = ShowControl(folder, self.store, lent)
+        self.midi = Midi(
+            folder / "midi.json", self.store, self._press, self.show.tempo, self.counters
+        )
 
     def start(self, named: Collection[str] = ()) -> None:
         """Open source and sink, then start everything. Raises TransportError, OSError (folder) or
@@ -199,6 +209,7 @@ class Session:
         self.make_folder()
         row, left = self._restore.take_up(named)
         self.show.start()
+        self.midi.start()
         try:
             self._check_fallback()
             self._receiving.start(left["source"], self._keep)
@@ -208,6 +219,8 @@ class Session:
             for end in self._ends:
                 end.check(until)
         except BaseException:
+            self.midi.stop()
+            self.show.stop()
             self._end_ends(perf_counter() + LAST)
             self.let_go()
             raise
@@ -244,6 +257,7 @@ class Session:
         clean stop (`well`) it is kept without what would interrupt that run.
         """
         until = perf_counter() + LAST
+        self.midi.stop()
         self.show.stop()
         self._awaited.stop()
         self._missed.stop()
@@ -588,6 +602,7 @@ class Session:
             **self._undo.told(),
             **self._standby_told(),
             **self.show.told(),
+            **self.midi.told(),
             error=self._error(link),
             pipeline_asked=asked.id if asked else "",
             alarm_problem=self._alarm_problem,
@@ -657,6 +672,8 @@ class Session:
             or (self._show.note(self.counters.last_shown) if self._clock.needy else "")
             or self._awaited.told
             or self._missed.told
+            or self.show.tempo.trouble
+            or self.midi.trouble
             or self._alarm_problem
             or host.lowered
             or self._late()
@@ -880,6 +897,11 @@ class Session:
             instead = self._instead_of(failed)
             if instead and instead.row is row:  # without what its parameters named
                 self._host.switch(row, instead.load)
+
+    def _press(self, name: str, *given: Value) -> None:
+        """Run an action for a control that is not a surface's own button."""
+        action = self.actions[name]
+        action.run(*action.takes(*given))
 
     def _panic(self) -> None:
         self.store.update({"black": True, "freeze": True}, Setter(By.ACTION, "panic"))

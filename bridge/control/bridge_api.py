@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from bridge.control.midi.control import Midi
 from bridge.downloads.weights import Weights
 from bridge.frames.frame import Frame
 from bridge.show.control import ShowControl
@@ -73,6 +74,11 @@ class BridgeApi(Protocol):
     @property
     def show(self) -> ShowControl:
         """What a performer prepares: looks, and which parameters they leave alone."""
+        ...
+
+    @property
+    def midi(self) -> Midi:
+        """MIDI ports, and which of their controls move what."""
         ...
 
     def status(self) -> Status:

@@ -3,6 +3,7 @@ FOLDER/NAME.show.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from bridge.show.lent import Lent
 from bridge.show.looks import Looks
 from bridge.show.parked import Parked
 from bridge.show.recall import Recalls
+from bridge.show.tempo import Tempo
 from bridge.state.store import ParameterStore
 from engine.parameters import Value
 
@@ -19,6 +21,7 @@ class ShowControl:
 
     def __init__(self, folder: Path, store: ParameterStore, lent: Lent) -> None:
         self.parked = Parked(folder / "parked.json", store.specs)
+        self.tempo = Tempo(store, lent.ahead)
         self.looks = Looks(folder, store, self.parked, lent)
         self.recalls = Recalls(store, self.looks, lent)
 
@@ -26,9 +29,11 @@ class ShowControl:
         """Read what earlier runs prepared."""
         self.parked.read()
         self.looks.read()
+        self.tempo.start()
 
     def stop(self) -> None:
         """End what moves."""
+        self.tempo.stop()
         self.recalls.stop()
 
     def save(self, number: int | None = None, name: str | None = None) -> int:
@@ -38,6 +43,13 @@ class ShowControl:
         look = self.looks.save(number, name)
         self.recalls.saved(look.number)
         return look.number
+
+    def recall(self, number: int, fade: float | None = None) -> None:
+        """Recall a look as `Recalls.recall`, on its beat if `quantise` says so: then only an unknown
+        one is refused now.
+        """
+        self.looks.get(number)
+        self.tempo.on_beat(f"look {number}", partial(self.recalls.recall, number, fade))
 
     def faded(self, number: int, values: Mapping[str, Value]) -> Mapping[str, Value]:
         """The values of a snapshot as a pipeline gets them; see `Recalls.faded`."""
@@ -50,4 +62,5 @@ class ShowControl:
             "look": look.number if look else 0,
             "look_name": look.name if look else "",
             "look_changed": self.recalls.changed,
+            **self.tempo.told(),
         }

@@ -24,7 +24,7 @@ class Lent:
     been shown, and no prompt or reference of it is still being prepared. `stand_by` loads a
     pipeline aside with some values, so that `take` of the same shows it at once, or nothing with an
     empty id; it may wait for a disk, LookupError for an unknown one. `standby` tells how that is
-    doing.
+    doing. `ahead` is the time in seconds from a change to the frames that show it.
     """
 
     pipeline: Callable[[], str]
@@ -34,3 +34,4 @@ class Lent:
     arrived: Callable[[int], bool]
     stand_by: Callable[[str, Mapping[str, Value]], None] = lambda pipeline, values: None
     standby: Callable[[], StandbyTold] = StandbyTold
+    ahead: Callable[[], float] = lambda: 0.0

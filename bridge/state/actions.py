@@ -65,6 +65,10 @@ class ActionSpec:
         return {"name": self.name, "help": self.help, "argument": argument}
 
 
+TARGET = Argument(
+    name="target", kind=Kind.TEXT, help="A parameter, or an action with its value: look 3.",
+    needed=True,
+)  # fmt: skip
 CUE = Argument(
     name="number", kind=Kind.FLOAT, help="The cue's number, such as 3 or 3.5.",
     minimum=0.001, maximum=9999, needed=True,
@@ -100,6 +104,17 @@ ACTIONS = (
         waits=True,
     ),
     ActionSpec("redo", "Make the step again that was taken back last.", waits=True),
+    ActionSpec("tap", "A beat is now; several set the tempo."),
+    ActionSpec(
+        "beat",
+        "A beat is now: the nearest, or that number in its bar.",
+        Argument(
+            name="number", kind=Kind.INT, help="The beat's number in its bar.", minimum=1, maximum=4
+        ),
+    ),
+    ActionSpec("learn", "Let the next MIDI control that moves within 10 s move this.", TARGET),
+    ActionSpec("learn/cancel", "Stop waiting for a MIDI control."),
+    ActionSpec("learn/forget", "No MIDI control moves this any more.", TARGET, waits=True),
 )
 
 # What else follows /bridge/ in OSC: commands with an argument, queries, and replies.

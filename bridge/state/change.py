@@ -14,6 +14,7 @@ class By(StrEnum):
     PAGE = "page"  # our page in a browser: its HOST:PORT
     REST = "REST"  # any other HTTP client: its HOST:PORT
     OSC = "OSC"  # the sender's HOST:PORT and the addresses it sent
+    MIDI = "MIDI"  # the port's name
     START = "start"  # the command line: the flag
     JOURNAL = "journal"  # values of the previous run
     MISSED = "missed"  # a file that is available again

@@ -55,6 +55,18 @@ class OutputParameters(Parameters):
         unit="s",
         page="Show",
     )
+    tempo: float = control(
+        120.0,
+        "Beats per minute; a MIDI clock that runs wins.",
+        minimum=20,
+        maximum=300,
+        unit="bpm",
+        page="Show",
+        by_pattern=False,
+    )
+    quantise: Literal["off", "beat", "bar"] = control(
+        "off", "What `go` and recalled looks wait for.", page="Show", by_pattern=False
+    )
     look_fade: float = control(
         1.0,
         "Time in which the numbers and the prompt fade to those of a recalled look.",

@@ -139,6 +139,16 @@ class Status:
         0, "OSC messages replaced by a newer one before use.", "", "counter"
     )
     osc_refused: int = status_field(0, "Rejected OSC messages.", "", "counter")
+    midi: str = status_field("", "Open MIDI ports, the page's too.")
+    midi_learn: str = status_field("", "What `learn` waits for or has found, in one sentence.")
+    midi_messages: int = status_field(0, "MIDI messages received.", "", "counter")
+    midi_coalesced: int = status_field(
+        0, "MIDI messages replaced by a newer one before use, or too many.", "", "counter"
+    )
+    bpm: float = status_field(120.0, "Beats per minute now.", "bpm", "gauge")
+    beat: float = status_field(1.0, "Place in the bar of four beats, from 1.", "", "gauge")
+    beat_waits: str = status_field("", "What waits for its beat, such as `look 3`.")
+    clock: str = status_field("", "MIDI port whose clock sets the tempo; empty for none.")
     prompts_refused: int = status_field(
         0, "Prompts refused for a word of `--blocked-words`.", "", "counter"
     )
@@ -223,6 +233,8 @@ class Counters:
         self.osc_messages = 0
         self.osc_coalesced = 0
         self.osc_refused = 0
+        self.midi_messages = 0
+        self.midi_coalesced = 0
         self.snapshot = 0
 
     def told(self, now: float) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from bridge.control.bridge_api import Action
+from bridge.control.midi.control import Midi
 from bridge.downloads.weights import Weights
 from bridge.frames.frame import Frame
 from bridge.show.control import ShowControl
@@ -51,6 +52,10 @@ class FakeDesk:
             newest=lambda: self.latest_frame("output"), arrived=lambda number: True,
         )  # fmt: skip
         self.show = ShowControl(folder / "Desk.show", self.store, lent)
+        self.midi = Midi(
+            folder / "Desk.show" / "midi.json", self.store, self._act, self.show.tempo,
+            self.counters,
+        )  # fmt: skip
         self.actions = {
             spec.name: Action(
                 spec.help, partial(self._act, spec.name), spec.argument, waits=spec.waits

@@ -142,7 +142,7 @@ def show(desk: BridgeApi) -> APIRouter:
     @router.post("/looks/{number}/recall", responses=refused(404, 409, 422))
     def recall(number: Annotated[str, NUMBER], given: Faded | None = None) -> LookRow:
         """Recall a look. If something that it needs is missing, nothing changes."""
-        recalls.recall(_number(number), given.fade if given else None)
+        desk.show.recall(_number(number), given.fade if given else None)
         return row(looks.get(int(number)))
 
     @router.get(
