@@ -130,6 +130,13 @@ class Session:
                 "ref/snap": self._snap,
                 "look": self.show.recall,
                 "look/save": self.show.save,
+                "go": self.show.cues.go,
+                "cue": self.show.cues.to,
+                "cue/back": self.show.cues.back,
+                "cue/cancel": self.show.cues.cancel,
+                "blind": self.show.blind.begin,
+                "blind/take": self.show.blind.take,
+                "blind/discard": self.show.blind.discard,
                 "defaults": self._defaults,
                 "undo": self._undo.undo,
                 "redo": self._undo.redo,
@@ -600,7 +607,6 @@ class Session:
             **engine,
             **self._ends_told(link),
             **self._undo.told(),
-            **self._standby_told(),
             **self.show.told(),
             **self.midi.told(),
             error=self._error(link),
@@ -615,16 +621,6 @@ class Session:
             download=str(download),
             download_progress=round(download.part, 3),
         )
-
-    def _standby_told(self) -> dict[str, Any]:
-        """The part of `Status` about the next cue."""
-        told = self._host.standby
-        return {
-            "standby": told.state,
-            "standby_reason": told.reason,
-            "standby_progress": round(told.progress, 3),
-            "take_time": round(self._host.took * 1e3, 1),
-        }
 
     def _gpu_told(self, device: str) -> dict[str, Any]:
         """The part of `Status` about the GPU."""
@@ -659,6 +655,7 @@ class Session:
         host = self._host
         return (
             host.refused
+            or self.show.cues.trouble
             or self._rollback.told
             or host.trouble
             or host.unfed

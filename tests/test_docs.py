@@ -33,7 +33,7 @@ from bridge.control.http.app import create_app
 from bridge.control.http.rules import Rules
 from bridge.control.http.server import HttpServer
 from bridge.control.layouts import layout
-from bridge.control.osc.routes import addresses
+from bridge.control.osc.routes import addresses, blind
 from bridge.control.osc.server import OscServer
 from bridge.control.schema import installed, schema
 from bridge.errors import ExitStatus
@@ -478,9 +478,10 @@ def shown(tmp_path_factory):
     }
     ours |= {f"state/{one['name']}" for one in row["state"]}
     ours |= {f"pipeline/{one['id']}" for one in row["pipelines"]}
+    found = addresses(desk.store.specs.values())
     return SimpleNamespace(
         parameters=set(desk.store.specs),
-        osc=addresses(desk.store.specs.values()).keys() | {f"/bridge/{name}" for name in ours},
+        osc={*found, *blind(found), *(f"/bridge/{name}" for name in ours)},
         routes={*app.openapi()["paths"], *(getattr(one, "path", "") for one in app.routes)},
     )
 

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bridge.show.blind import Blind
+from bridge.show.cues import Cues
 from bridge.show.lent import Lent
 from bridge.show.looks import Looks
 from bridge.show.parked import Parked
@@ -24,15 +26,19 @@ class ShowControl:
         self.tempo = Tempo(store, lent.ahead)
         self.looks = Looks(folder, store, self.parked, lent)
         self.recalls = Recalls(store, self.looks, lent)
+        self.cues = Cues(folder / "cues.json", CuedLooks(self.looks, self.recalls), lent)
+        self.blind = Blind(store, self.recalls.show)
 
     def start(self) -> None:
         """Read what earlier runs prepared."""
         self.parked.read()
         self.looks.read()
         self.tempo.start()
+        self.cues.start()
 
     def stop(self) -> None:
         """End what moves."""
+        self.cues.stop()
         self.tempo.stop()
         self.recalls.stop()
 
@@ -63,4 +69,22 @@ class ShowControl:
             "look_name": look.name if look else "",
             "look_changed": self.recalls.changed,
             **self.tempo.told(),
+            **self.cues.told(),
+            **self.blind.told(),
         }
+
+
+class CuedLooks:
+    """The looks, as cues use them; see `Recaller`."""
+
+    def __init__(self, looks: Looks, recalls: Recalls) -> None:
+        self._looks, self._recalls = looks, recalls
+
+    def recall(self, number: int, fade: float | None = None) -> None:
+        """Show a look."""
+        self._recalls.recall(number, fade)
+
+    def content(self, number: int) -> tuple[str, Mapping[str, Value]]:
+        """The pipeline and the values that recalling a look would set now."""
+        look = self._looks.get(number)
+        return look.pipeline, self._looks.holds(look)

@@ -54,20 +54,31 @@ class Recalls:
         nothing changes, if a pipeline, file or package is missing, or if it does not fit.
         """
         look = self._looks.get(number)
-        setter = Setter(By.LOOK, str(number))
         try:
             held = self._looks.holds(look)
         except LookupError as error:
             raise _impossible(look, error) from error
         with self._turn:
-            turn = self._store.turn()
-            try:
-                aims = self._store.check(held, setter)
-                seconds = self._seconds(fade)
-                self._begin(look, aims, seconds, turn, setter)
-            except (LookupError, ValueError) as error:  # missing weights are one
-                raise _impossible(look, error) from error
+            self._show(look, held, fade, Setter(By.LOOK, str(number)))
             self._current = number
+
+    def show(self, values: Mapping[str, Value], fade: float | None = None) -> None:
+        """Show values as if they were a look of the pipeline that runs; as `recall`."""
+        pipeline = self._lent.pipeline()
+        look = Look(number=0, name="edited blind", pipeline=pipeline, values=values, saved="")
+        with self._turn:
+            self._show(look, values, fade, Setter(By.LOOK, "blind"))
+
+    def _show(
+        self, look: Look, held: Mapping[str, Value], fade: float | None, setter: Setter
+    ) -> None:
+        turn = self._store.turn()
+        try:
+            aims = self._store.check(held, setter)
+            seconds = self._seconds(fade)
+            self._begin(look, aims, seconds, turn, setter)
+        except (LookupError, ValueError) as error:  # missing weights are one
+            raise _impossible(look, error) from error
 
     def _seconds(self, fade: float | None) -> float:
         spec = self._store.specs[LOOK_FADE]
@@ -203,4 +214,5 @@ class _Glide:
 
 def _impossible(look: Look, error: Exception) -> ActionError:
     why = str(error.args[0] if isinstance(error, LookupError) and error.args else error)
-    return ActionError(f"Look {look.number} ({look.name}) cannot be recalled: {why}")
+    which = f"Look {look.number} ({look.name})" if look.number else f"The look {look.name}"
+    return ActionError(f"{which} cannot be recalled: {why}")

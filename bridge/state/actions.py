@@ -73,6 +73,10 @@ CUE = Argument(
     name="number", kind=Kind.FLOAT, help="The cue's number, such as 3 or 3.5.",
     minimum=0.001, maximum=9999, needed=True,
 )  # fmt: skip
+BLIND_FADE = Argument(
+    name="fade", kind=Kind.FLOAT, help="Time to fade to it; by default as `look_fade` says.",
+    minimum=0, maximum=60, unit="s",
+)  # fmt: skip
 LOOK = Argument(
     name="number", kind=Kind.INT, help="The look's number.", minimum=1, maximum=999, index=True
 )
@@ -97,6 +101,13 @@ ACTIONS = (
         LOOK,
         waits=True,
     ),
+    ActionSpec("go", "Show the next cue, once it is ready."),
+    ActionSpec("cue", "Show the cue of this number, once it is ready.", CUE),
+    ActionSpec("cue/back", "Show the cue before the one shown last, once it is ready."),
+    ActionSpec("cue/cancel", "Let a cue that waits not go, nor the next one by itself."),
+    ActionSpec("blind", "Edit the next look without touching the output."),
+    ActionSpec("blind/take", "Show the look that was edited blind.", BLIND_FADE, waits=True),
+    ActionSpec("blind/discard", "Drop the look that was edited blind."),
     ActionSpec("defaults", "Reset all parameters to their defaults.", waits=True),
     ActionSpec(
         "undo",

@@ -76,6 +76,14 @@ class Status:
     progress: float = status_field(1.0, "Loading progress, 0 to 1.", "", "gauge")
     phase: str = status_field("", "Current step of loading.")
     error: str = status_field("", "Last error, in one sentence; empty if none.")
+    cue: str = status_field("", "Number of the cue shown last.")
+    cue_next: str = status_field("", "Number of the cue that GO shows.")
+    cue_waits: str = status_field("", "Number of the cue that goes once it is ready.")
+    cue_follow: float = status_field(
+        0.0, "Time until the next cue goes by itself; 0 if it does not.", "s", "gauge"
+    )
+    blind: bool = status_field(False, "Whether the next look is edited blind.")
+    blind_values: Mapping[str, Any] = status_field(dict, "The values that were set blind.")
     standby: str = status_field(
         "", "What the next cue needs is LOADING, READY or NOT READY; empty without a next cue."
     )

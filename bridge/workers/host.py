@@ -449,6 +449,7 @@ class EngineHost:
             "progress": progress,
             "phase": phase,
             "restarts": self.restarts,
+            "take_time": round(self.took * 1e3, 1),
             "dropped_input": link.inbox.dropped if link else 0,
             "engine_size": "x".join(map(str, link.size)) if link and link.size else "",
             "device": link.device if link else "",

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from bridge import __version__
 from bridge.control.bridge_api import BridgeApi
+from bridge.control.http.cues import cues
 from bridge.control.http.docs import add_docs
 from bridge.control.http.files import Folder, sent
 from bridge.control.http.guard import PICTURES, Guard, queries
@@ -71,6 +72,7 @@ BODIES = {
 # FastAPI would check this itself, and answer in its own words
 NAMED = InPath(json_schema_extra={"pattern": "^[^\\x00-\\x1f\\x7f/\\\\]+$"})
 NAME = Query(json_schema_extra={"pattern": references.TOLD, "not": {"pattern": r"\.\."}})
+BLIND = Query(description="Set those of the next look, without touching the output.")
 PATIENCE = 10.0  # seconds for reading the image folder
 MOST_TOLD = 100  # problems reported one by one per request: more than there are parameters
 MOST_LINES = 2**53 - 1  # the number of a log line: what a browser can count
@@ -134,6 +136,7 @@ def create_app(desk: BridgeApi, rules: Rules, query: OscQuery | None = None) -> 
     _pipelines(app, desk)
     app.include_router(sources(desk), prefix=API, tags=["sources"])
     app.include_router(models(desk), prefix=API, tags=["models"])
+    app.include_router(cues(desk.show.cues), prefix=API, tags=["cues"])
     app.include_router(show(desk), prefix=API, tags=["looks"])
     _assets(app, desk)
     _streams(app, desk)
@@ -257,9 +260,15 @@ def _parameters(app: FastAPI, desk: BridgeApi) -> None:
         return {name: Mover.model_validate(row) for name, row in found.items()}
 
     @app.patch(f"{API}/parameters", tags=["parameters"], responses=refused(409))
-    async def change(request: Request, given: Parameters) -> dict[str, Value]:
-        """Set parameters: all of them, or none if one is refused."""
+    async def change(
+        request: Request, given: Parameters, blind: Annotated[bool, BLIND] = False
+    ) -> dict[str, Value]:
+        """Set parameters: all of them, or none if one is refused. With `blind=1` they are those of
+        the next look, which the actions `blind/take` and `blind/discard` end.
+        """
         asked = given.root
+        if blind:
+            return await run_in_threadpool(desk.show.blind.set, asked, _setter(request))
         if not desk.store.waits(asked):
             return desk.store.update(asked, _setter(request))
         return await run_in_threadpool(_set, desk, asked, _setter(request), desk.store.turn())

@@ -30,6 +30,7 @@ from bridge.control.osc.routes import (
     FLOAT,
     ROOT,
     addresses,
+    blind,
     buttons,
     faders,
     former,
@@ -103,9 +104,10 @@ class Handler:
             ROOT + "subscribe": lambda args, sender: feedback.subscribe(reply_to(args, sender)),
             ROOT + "unsubscribe": lambda args, sender: feedback.unsubscribe(reply_to(args, sender)),
         }
+        self._blind = blind(self.specs)
         # Commands talk to one sender: patterns never match them.
         self._patterns = Patterns((*self.specs, *self._buttons) if patterns else ())
-        self._thinned = frozenset(address.encode() for address in self.specs)
+        self._thinned = frozenset(address.encode() for address in (*self.specs, *self._blind))
         self._others = frozenset(a.encode() for a in (*self._buttons, *self._commands))
         self._allowance = Allowance()
         self._by_pattern = 0  # work done for patterns of this datagram
@@ -463,7 +465,8 @@ class Handler:
         above = address.rpartition("/")[0]
         if action := self._indexed.get(above):
             return above if action.waits else ""
-        return address if address in ON_DISK else ""
+        spec = self._blind.get(address)
+        return address if address in ON_DISK or (spec and spec.looks) else ""
 
     def _message(self, data: bytes, sender: Sender) -> bool:
         """Handle a message; returns whether it was valid. A pattern is valid if it matches."""
@@ -536,6 +539,8 @@ class Handler:
                 self._press(address, address, action, *given)
         elif address in self._commands:
             self._then.append((address, partial(self._commands[address], arguments, sender)))
+        elif spec := self._blind.get(address):
+            self._then.append((address, partial(self._set_blind, spec, address, arguments, sender)))
         elif found := indexed(self._indexed, address):
             of, index = found
             if triggered(arguments):
@@ -591,6 +596,18 @@ class Handler:
             self._then.append((address, partial(self._hold, [spec.name], sender)))
             if spec.draws:  # another seed gives another image, however close
                 self._then.append((address, partial(self._other, spec, address, given, sender)))
+
+    def _set_blind(
+        self, spec: ParameterSpec, address: str, arguments: Arguments, sender: Sender
+    ) -> None:
+        """Set a value of the next look; its address is told the value that holds."""
+        shadow = self._desk.show.blind
+        try:
+            setter = _named_setter(sender, address)
+            shadow.set({spec.name: value(spec, arguments)}, setter, lenient=True)
+        finally:
+            holds = {**self._desk.store.snapshot.values, **shadow.values}
+            self._feedback.tell({address: holds[spec.name]})
 
     def _tell_twice(self, spec: ParameterSpec, address: str, sender: Sender) -> None:
         """Advise a sender whose bundle sets one parameter by two of its addresses."""

@@ -13,6 +13,7 @@ from bridge.state.renamed import RENAMED, renamed
 from engine.parameters import ALL_UNITS, Kind, ParameterSpec, Value, digits
 
 ROOT = "/bridge/"
+BLIND = ROOT + "blind/"  # what is set at these addresses is for the next look
 LONGEST_NAME = 4096  # characters of a text other than a prompt
 DIGITS = 9  # of a number in an address
 NUMBERS = (Kind.FLOAT, Kind.INT)
@@ -29,6 +30,15 @@ def addresses(specs: Iterable[ParameterSpec]) -> dict[str, ParameterSpec]:
     specs = list(specs)
     found = _addresses(specs)
     return found | {old: found[new] for old, new in _former(specs).items()}
+
+
+def blind(found: Mapping[str, ParameterSpec]) -> dict[str, ParameterSpec]:
+    """The address of each parameter of a look with which it is set blind: /bridge/blind/prompt."""
+    return {
+        f"{BLIND}{address.removeprefix(ROOT)}": spec
+        for address, spec in found.items()
+        if spec.in_looks
+    }
 
 
 def former(desk: BridgeApi) -> dict[str, str]:

@@ -27,7 +27,7 @@ class Booth:
         self.looks = {1: "stylize", 2: "longlive", 3: "longlive"}
         lent = Lent(
             pipeline=lambda: "stylize", names=lambda row: frozenset(), take=lambda *given: None,
-            newest=lambda: None, shown=lambda: 0,
+            newest=lambda: None, arrived=lambda snapshot: True,
             stand_by=lambda row, values: self.prepared.append(row), standby=lambda: self.now,
         )  # fmt: skip
         self.path = folder / "cues.json"

@@ -20,9 +20,9 @@ def test_a_session_binds_each_action(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "named"),
     [
-        ((*ACTIONS, ActionSpec("cue", "x.")), "cue: "),
+        ((*ACTIONS, ActionSpec("deck", "x.")), "deck: "),
         (ACTIONS[1:], f"{ACTIONS[0].name}: "),
-        ((ActionSpec("bar", "x."), *ACTIONS, ActionSpec("cue", "x.")), "bar, cue: "),
+        ((ActionSpec("beat", "x."), *ACTIONS, ActionSpec("deck", "x.")), "beat, deck: "),
     ],
 )
 def test_an_action_without_its_binding_is_named_at_the_start(tmp_path, monkeypatch, rows, named):

@@ -563,17 +563,17 @@ def test_a_disk_that_sleeps_holds_up_no_value_and_of_the_wishes_that_wait_the_ne
 
 def test_an_action_takes_its_argument_by_value_or_by_address(tmp_path, monkeypatch):
     number = Argument(name="number", kind=Kind.INT, help="x.", minimum=1, maximum=999, index=True)
-    monkeypatch.setattr("tests.support.desk.ACTIONS", (*ACTIONS, ActionSpec("cue", "x.", number)))
+    monkeypatch.setattr("tests.support.desk.ACTIONS", (*ACTIONS, ActionSpec("deck", "x.", number)))
     with osc(tmp_path) as o:
-        o.send("/bridge/cue/3", 1)
-        o.send("/bridge/cue/3", 0)  # released
-        o.send("/bridge/cue", 5)
-        o.send("/bridge/cue", 1)  # a press, as of any button
-        o.until(lambda: o.desk.acted == ["cue 3", "cue 5", "cue"])
-        o.hears("/bridge/cue", "cue")  # its answer
-        o.send("/bridge/cue/1000", 1)
+        o.send("/bridge/deck/3", 1)
+        o.send("/bridge/deck/3", 0)  # released
+        o.send("/bridge/deck", 5)
+        o.send("/bridge/deck", 1)  # a press, as of any button
+        o.until(lambda: o.desk.acted == ["deck 3", "deck 5", "deck"])
+        o.hears("/bridge/deck", "deck")  # its answer
+        o.send("/bridge/deck/1000", 1)
         wrong = o.heard("/bridge/error")
         assert wrong.endswith("number takes a whole number from 1 to 999, not 1000.")
-        o.send("/bridge/cue/*", 1)
+        o.send("/bridge/deck/*", 1)
         assert "Nothing matches" in o.heard("/bridge/error")
         assert len(o.desk.acted) == 3

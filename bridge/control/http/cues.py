@@ -1,0 +1,69 @@
+"""The routes of the cue list; cues go by actions."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, HTTPException
+from fastapi import Path as InPath
+from pydantic import RootModel
+
+from bridge.control.http.openapi import refused
+from bridge.show.cues import Cues
+from bridge.state.actions import CUE, ActionError
+
+T = TypeVar("T")
+IN_PATH = InPath(description=CUE.help)
+
+
+class CueFields(RootModel[dict[str, Any]]):
+    """Fields of a cue: number, name, look, fade, follow; a new one needs `look`."""
+
+
+def cues(of: Cues) -> APIRouter:
+    """The list of cues: read, added, changed, deleted."""
+    router = APIRouter()
+
+    @router.get("/cues")
+    async def listing() -> list[dict[str, Any]]:
+        """The cues in order; the state has which was shown last, and which is next."""
+        return [asdict(cue) for cue in of.all]
+
+    @router.post("/cues", status_code=201, responses=refused(507))
+    def add(given: CueFields) -> dict[str, Any]:
+        """Add a cue: `look` is the number of its look, `fade` the time to it and `follow` the time
+        until the next cue goes by itself, in seconds; null for never. Without a number it becomes
+        the last one.
+        """
+        return asdict(_done(lambda: of.add(given.root)))
+
+    @router.patch("/cues/{number}", responses=refused(404, 507))
+    def change(number: Annotated[str, IN_PATH], given: CueFields) -> dict[str, Any]:
+        """Change fields of a cue, its number too."""
+        return asdict(_done(lambda: of.change(_number(number), given.root)))
+
+    @router.delete("/cues/{number}", responses=refused(404, 507))
+    def remove(number: Annotated[str, IN_PATH]) -> dict[str, float]:
+        """Delete a cue."""
+        asked = _number(number)
+        _done(lambda: of.remove(asked))
+        return {"removed": asked}
+
+    return router
+
+
+def _number(text: str) -> float:
+    """The number of a cue in a path."""
+    try:
+        return float(CUE.spec.coerce(text))
+    except ValueError as error:
+        raise HTTPException(404, f"There is no cue {text:.80}.") from error
+
+
+def _done(deed: Callable[[], T]) -> T:
+    try:
+        return deed()
+    except LookupError as error:
+        raise HTTPException(404, str(error.args[0])) from error
+    except ActionError as error:
+        raise HTTPException(error.status, str(error)) from error
