@@ -51,8 +51,8 @@ class ShowControl:
         return look.number
 
     def recall(self, number: int, fade: float | None = None) -> None:
-        """Recall a look as `Recalls.recall`, on its beat if `quantise` says so: then only an unknown
-        one is refused now.
+        """Recall a look as `Recalls.recall`, on its beat if `quantise` says so: then only an
+        unknown one is refused now.
         """
         self.looks.get(number)
         self.tempo.on_beat(f"look {number}", partial(self.recalls.recall, number, fade))
