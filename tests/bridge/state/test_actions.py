@@ -22,7 +22,7 @@ def test_a_session_binds_each_action(tmp_path):
     [
         ((*ACTIONS, ActionSpec("deck", "x.")), "deck: "),
         (ACTIONS[1:], f"{ACTIONS[0].name}: "),
-        ((ActionSpec("beat", "x."), *ACTIONS, ActionSpec("deck", "x.")), "beat, deck: "),
+        ((ActionSpec("amp", "x."), *ACTIONS, ActionSpec("deck", "x.")), "amp, deck: "),
     ],
 )
 def test_an_action_without_its_binding_is_named_at_the_start(tmp_path, monkeypatch, rows, named):
