@@ -234,7 +234,7 @@ class OutputClock:
             self._key = content
             self._index += 1
         self._note(shown, image, controls)
-        return Frame(image, self._time, self._index)
+        return Frame(image, self._time, self._index, fresh and not controls.freeze)
 
     def _keep(self, slot: Slot, now: float) -> bool:
         """Use this frame from now on; False if its worker has written over it."""
@@ -246,7 +246,6 @@ class OutputClock:
         self._received, self._new_at, self._number = slot.time, now, self._number + 1
         counters = self._counters
         counters.shown_rate.tick()
-        counters.latency.add(perf_counter() - slot.time)
         counters.snapshot = slot.tag
         return True
 

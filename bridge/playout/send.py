@@ -42,7 +42,8 @@ class Sending(Endpoint[Sink]):
 
     def _measure(self, frame: Frame) -> None:
         """How long the sink lacked what was composed. One with a fixed rate lacks a frame between
-        any two; one that keeps the last frame also if it was not sent again in time.
+        any two; one that keeps the last frame also if it was not sent again in time. And how old a new frame
+        is.
         """
         now, counters, word = perf_counter(), self._counters, self.word
         between = now - self._sent_at if self._sent_at else 0.0
@@ -53,3 +54,5 @@ class Sending(Endpoint[Sink]):
             gap = max(gap, between - HELD)
         self._sent_at, counters.longest_gap = now, max(counters.longest_gap, gap)
         counters.output_rate.tick(now)
+        if frame.fresh:
+            counters.latency.add(now - frame.time)

@@ -99,7 +99,10 @@ class Status:
         0.0, "Frames sent per second, including held ones.", "fps", "gauge"
     )
     latency: float = status_field(
-        0.0, "Time from a frame received to its result shown, median.", "ms", "gauge"
+        0.0,
+        "Time from a frame seen at the source to its result written to the sink, median.",
+        "ms",
+        "gauge",
     )
     latency_p95: float = status_field(0.0, "The same, 95th percentile.", "ms", "gauge")
     delay_least: float = status_field(
@@ -222,7 +225,7 @@ STATUS = tuple(StatusSpec(f.name, **f.metadata) for f in fields(Status))
 
 class Counters:
     """Counts of the frame path; plain attributes, each written by one thread: what was shown, and
-    its latency, by the output clock (`OutputClock._keep`).
+    how often, by the output clock (`OutputClock._note`).
     """
 
     def __init__(self) -> None:

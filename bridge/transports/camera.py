@@ -89,11 +89,12 @@ class CameraSource(TransportBase):
             if not found:
                 self._reopen()
                 continue
+            seen = perf_counter()
             # cast: cv2's types say any array
             image = cast(Image, cv2.cvtColor(picture, cv2.COLOR_BGR2RGBA))
             index += 1
             with self._changed:
-                self._newest = Frame(image, perf_counter(), index)
+                self._newest = Frame(image, seen, index)
                 self._size = f"{image.shape[1]}x{image.shape[0]}"
                 self._changed.notify()
         self._camera.release()

@@ -48,7 +48,7 @@ class SharedMemorySource(TransportBase):
             if slot:
                 self._index, self._came = self._index + 1, now
                 self._rhythm.came(now)
-                return Frame(slot.image, perf_counter(), self._index)
+                return Frame(slot.image, now, self._index)
             if now >= until:
                 return None
             sleep(min(self._pause(now), until - now))

@@ -48,10 +48,11 @@ class SpoutSource(TransportBase):
         """The next new frame; None while the sender is missing or paused."""
         until = perf_counter() + timeout
         while True:
+            seen = perf_counter()
             image = self._receiver.poll() if self._latched or self._take_up() else None
             if image is not None:
                 self._index += 1
-                return Frame(image, perf_counter(), self._index)
+                return Frame(image, seen, self._index)
             left = until - perf_counter()
             if left <= 0:
                 return None

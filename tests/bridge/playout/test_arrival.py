@@ -285,6 +285,23 @@ def test_a_slow_sink_is_told_in_the_longest_gap_and_a_rare_picture_is_not(tmp_pa
         rig.until(lambda: rig.session.counters.longest_gap > 0.9)
 
 
+@pytest.mark.slow
+def test_latency_includes_the_write_and_held_frames_are_not_in_it(tmp_path):
+    with running_session(tmp_path, on_arrival=True, pipeline="passthrough") as rig:
+        latency = rig.session.counters.latency
+        rig.put(scene(64, 48, 1))
+        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 1)))
+        rig.until(lambda: latency.at(0.5)[0] > 0)
+        rig.session.store.update({"black": True})  # other images of the same frame
+        time.sleep(1.0)
+        assert latency.at(1.0)[0] < 0.9, "a held frame is no later for that"
+        rig.session.store.update({"black": False})
+        with rig.place.changed:  # the sink's thread waits for it
+            rig.put(scene(64, 48, 2))
+            time.sleep(1.0)
+        rig.until(lambda: latency.at(1.0)[0] >= 1.0)
+
+
 def comes(stage: Stage, level: int = 120) -> None:
     """The input's next frame."""
     index = stage.newest_input.index + 1 if stage.newest_input else 1

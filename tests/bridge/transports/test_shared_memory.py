@@ -207,6 +207,18 @@ def test_a_held_frame_is_copied_until_every_slot_has_it_and_reads_the_same_ever_
         again.close()
 
 
+def test_a_frame_has_the_time_at_which_it_was_seen_not_that_of_its_last_pixel(monkeypatch):
+    name, began = f"test-seen-{os.getpid()}", []
+    read = PublicReader.newest
+    monkeypatch.setattr(
+        PublicReader, "newest", lambda ring: began.append(perf_counter()) or read(ring)
+    )
+    with open_sink(name, Options(32, 32)) as sink, open_source(name, Options(32, 32)) as source:
+        sink.send(Frame(np.full((32, 32, 4), 7, np.uint8), 0.0, 1))
+        frame = source.receive(5)
+        assert frame and frame.time <= began[-1]
+
+
 def test_a_cut_sink_is_made_anew_before_the_next_picture():
     """Cut to a part, cut and lengthened, removed, replaced, written over: the next picture is
     there for who looks by the name, and who reads sees none that is not whole.
