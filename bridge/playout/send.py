@@ -42,8 +42,8 @@ class Sending(Endpoint[Sink]):
 
     def _measure(self, frame: Frame) -> None:
         """How long the sink lacked what was composed. One with a fixed rate lacks a frame between
-        any two; one that keeps the last frame also if it was not sent again in time. And how old a new frame
-        is.
+        any two; one that keeps the last frame also if it was not sent again in time. And how
+        old a new frame is.
         """
         now, counters, word = perf_counter(), self._counters, self.word
         between = now - self._sent_at if self._sent_at else 0.0

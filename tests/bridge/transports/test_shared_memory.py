@@ -213,10 +213,12 @@ def test_a_frame_has_the_time_at_which_it_was_seen_not_that_of_its_last_pixel(mo
     monkeypatch.setattr(
         PublicReader, "newest", lambda ring: began.append(perf_counter()) or read(ring)
     )
-    with open_sink(f"shm:{name}", Options(32, 32)) as sink, open_source(f"shm:{name}") as source:
+    size, uri = Options(width=32, height=32), f"shm:{name}"
+    with open_sink(uri, size) as sink, open_source(uri, size) as source:
         sink.send(Frame(np.full((32, 32, 4), 7, np.uint8), 0.0, 1))
         frame = source.receive(5)
-        assert frame and frame.time <= began[-1]
+        assert frame
+        assert frame.time <= began[-1]
 
 
 def test_a_cut_sink_is_made_anew_before_the_next_picture():
