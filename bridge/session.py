@@ -599,11 +599,11 @@ class Session:
         """Assemble the state from all components."""
         link, download, now = self._host.current, self.weights.now, perf_counter()
         engine, asked = self._host.told(), self._awaited.row
-        engine["reason"] = engine["reason"] or self._resumed(now)
+        engine["reason"] = engine["reason"] or self._resumed(now) or self._sending.absence
         if download.running and self._host.aim is None:
             engine |= {"state": EngineState.DOWNLOADING, "reason": str(download)}
         return Status(
-            **self.counters.told(now),
+            **self.counters.told(now, self._sending.lacking(now)),
             **engine,
             **self._ends_told(link),
             **self._undo.told(),

@@ -1,5 +1,6 @@
 """What the output clock hands to the sink's thread."""
 
+from dataclasses import replace
 from time import perf_counter
 
 from bridge.frames.frame import Frame
@@ -24,6 +25,8 @@ class Outbox(Mailbox[Frame]):
         with self._changed:
             if self._waits is None and item.index != self._has:
                 self._waits = perf_counter()
+            if self._items and self._items[-1].fresh and self._items[-1].time == item.time:
+                item = replace(item, fresh=True)  # the same frame, a step of a fade later
             super().put(item)
 
     def fetch(self) -> list[Frame]:
@@ -34,6 +37,19 @@ class Outbox(Mailbox[Frame]):
                 self._owed = self._waits
             self._waits = None
             return frames
+
+    def failed(self) -> None:
+        """The sink refused the frame, and may have lost the last one. The sink's thread."""
+        with self._changed:
+            self._has = -1
+            if self._owed is None:
+                self._owed = perf_counter()
+
+    def lacking(self, now: float) -> float:
+        """For how many seconds the sink has lacked what was composed; 0 while it has it."""
+        with self._changed:
+            since = [time for time in (self._owed, self._waits) if time is not None]
+            return max(0.0, now - min(since, default=now))
 
     def sent(self, frame: Frame) -> float:
         """The sink has it now; for how many seconds it lacked it. The sink's thread."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from bridge.frames.frame import Frame
-from bridge.playout.endpoint import WAIT, Endpoint, Word
+from bridge.playout.endpoint import TELL, WAIT, Endpoint, Word
 from bridge.playout.outbox import HELD, Outbox
 from bridge.state.status import Counters
 from bridge.transports import Sink
@@ -31,11 +31,31 @@ class Sending(Endpoint[Sink]):
         using = self._using
         return using.word if using else Word()
 
+    def lacking(self, now: float) -> float:
+        """For how many seconds the sink has lacked what was composed, or is missing; 0 while it has
+        it.
+        """
+        between = now - self._sent_at if self._sent_at else 0.0
+        if self._using is None or self.word.needs_beat:
+            return between
+        return max(self._outbox.lacking(now), between - HELD if self.word.keeps_last else 0.0)
+
+    @property
+    def absence(self) -> str:
+        """That the sink gets no frames, in a sentence; empty if it does."""
+        if not self._sent_at or self.lacking(perf_counter()) < TELL:
+            return ""
+        return f"No frame reaches the sink {self.wanted}."
+
     def _step(self, transport: Sink, in_use: Callable[[], bool]) -> None:
         if not self._outbox.wait(1, WAIT):
             return
         for frame in self._outbox.fetch():
-            transport.send(frame)
+            try:
+                transport.send(frame)
+            except BaseException:
+                self._outbox.failed()
+                raise
             self.begun.set()
             self.error, self._well_at = "", perf_counter()
             self._measure(frame)

@@ -127,8 +127,8 @@ class Status:
     shown: str = status_field("card", "What is shown now: new, hold, pass, fallback or card.")
     longest_gap: float = status_field(
         0.0,
-        "Longest time for which the sink lacked what was composed; for one with a fixed rate, "
-        "between two frames.",
+        "Longest time for which the sink lacked what was composed, or was missing; for one with a "
+        "fixed rate, between two frames.",
         "ms",
         "gauge",
     )
@@ -248,8 +248,10 @@ class Counters:
         self.midi_coalesced = 0
         self.snapshot = 0
 
-    def told(self, now: float) -> dict[str, Any]:
-        """Their part of `Status`. Any thread."""
+    def told(self, now: float, lacking: float) -> dict[str, Any]:
+        """Their part of `Status`, of a sink that has lacked what was composed for `lacking`
+        seconds. Any thread.
+        """
         p50, p95 = self.latency.at(0.5, 0.95)
         return {
             "fps": round(self.shown_rate.value, 2),
@@ -262,7 +264,7 @@ class Counters:
             "input_age": round(now - self.last_input, 2) if self.last_input else 0.0,
             "picture_age": round(self.engine_rate.age, 2),
             "shown": self.last_shown,
-            "longest_gap": round(self.longest_gap * 1e3, 1),
+            "longest_gap": round(max(self.longest_gap, lacking) * 1e3, 1),
             "black_frames": self.black_frames,
             **{f"frames_{source}": self.shown[source] for source in OutputSource},
             "bad_blocks": self.bad_blocks,

@@ -286,6 +286,30 @@ def test_a_slow_sink_is_told_in_the_longest_gap_and_a_rare_picture_is_not(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("keeps", rest_slow([True, False]))
+@pytest.mark.parametrize("beat", [False, True])
+def test_a_sink_that_is_missing_counts_while_it_is_with_a_still_input_too(tmp_path, keeps, beat):
+    with running_session(tmp_path, on_arrival=True, pipeline="passthrough") as rig:
+        rig.place.keeps_last, rig.place.needs_beat = keeps, beat
+        rig.put(scene(64, 48, 1))
+        rig.wait(lambda frame: np.array_equal(frame.image, scene(64, 48, 1)))
+        assert rig.session.status().reason == ""
+        rig.session.counters.longest_gap = 0.0
+        rig.place.sink_breaks = [OSError("gone")] * 100  # one a second
+        if not keeps and not beat:  # nothing else is sent to it
+            rig.put(scene(64, 48, 2))
+        rig.until(lambda: rig.session.status().longest_gap > 2000)
+        rig.until(
+            lambda: rig.session.status().reason == f"No frame reaches the sink memory:{rig.name}."
+        )
+        assert rig.session.status().state == "RUNNING"
+        rig.place.sink_breaks.clear()
+        rig.put(scene(64, 48, 3))
+        rig.until(lambda: rig.session.status().reason == "")
+        assert rig.session.status().longest_gap > 2000
+
+
+@pytest.mark.slow
 def test_latency_includes_the_write_and_held_frames_are_not_in_it(tmp_path):
     with running_session(tmp_path, on_arrival=True, pipeline="passthrough") as rig:
         latency = rig.session.counters.latency
