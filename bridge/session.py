@@ -23,6 +23,7 @@ from bridge.downloads.weights import MissingWeights, Silence
 from bridge.frames.encode import png
 from bridge.frames.frame import Frame
 from bridge.playout.delay import longest
+from bridge.playout.drift import Drift
 from bridge.playout.fallback import HOLD
 from bridge.playout.guides import GuideInput, GuideInputs
 from bridge.playout.output import OutputClock
@@ -193,6 +194,11 @@ class Session:
         self._clock = OutputClock(settings, counters, self._show, lambda: self._sending.word)
         self._sending = Sending(settings.sink_uri, self._open_sink, counters, self._clock.outbox)
         self._host.arrived = self._clock.stir
+        self._drift = Drift(
+            settings.reanchor_at, lambda: (counters.last_shown, self._clock.newest),
+            lambda: self.store.snapshot.values,
+            lambda: (self._host.current, self._receiving.uri), self._host.reset,
+        )  # fmt: skip
 
     def _set_up_show(self) -> None:
         """What a performer prepares."""
@@ -241,6 +247,7 @@ class Session:
         shown = self._instead(row, str(lack)) if lack else row
         self._host.start(shown, self._checked(shown), "" if shown is not row else str(lack or ""))
         self._clock.start()
+        self._drift.start()
         if self._alarm:
             self._alarm.start()
         if self._blocked:
@@ -276,6 +283,7 @@ class Session:
             self._blocked.stop()
         for end in self._ends:
             end.stop()
+        self._drift.stop()
         self._clock.stop()
         self._show.stop()
         self._host.stop()
@@ -609,6 +617,7 @@ class Session:
             **self._undo.told(),
             **self.show.told(),
             **self.midi.told(),
+            **self._drift.state(),
             error=self._error(link),
             pipeline_asked=asked.id if asked else "",
             alarm_problem=self._alarm_problem,
@@ -728,6 +737,7 @@ class Session:
         """A parameter changed. Runs in the setter's thread, so it returns at once."""
         if not OUTPUT.isdisjoint(change.changed):
             self._clock.stir()
+        self._drift.changed(change)
         self._rollback.changed(change)
         number = change.snapshot.number
         self._host.set_parameters(number, self._passed(number, change.snapshot.values))

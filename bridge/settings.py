@@ -204,6 +204,13 @@ class Settings(BaseModel):
         default="hold",
         description="shown while the engine delivers no frames: PIPELINE, file:CLIP, card or hold",
     )
+    reanchor: float | None = Field(
+        default=None,
+        ge=0,
+        le=100,
+        description="drift, in standard deviations, from which the stream forgets its past images; "
+        "0 for never; unless set, 2 with --fallback, else 0",
+    )
     blocked_words: Path | None = Field(
         default=None,
         description="file of words that no prompt may have, one word or phrase a line, # comments",
@@ -318,6 +325,12 @@ class Settings(BaseModel):
     def output(self) -> tuple[int, int]:
         """Width and height of the frames sent."""
         return sizes.exact_sides(self.output_size)
+
+    @property
+    def reanchor_at(self) -> float:
+        """The drift from which the stream re-anchors, in standard deviations; 0 for never."""
+        unset = 0.0 if self.fallback == "hold" else 2.0
+        return unset if self.reanchor is None else self.reanchor
 
     @property
     def models_folder(self) -> Path:

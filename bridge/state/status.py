@@ -144,6 +144,20 @@ class Status:
         0, "Frames dropped by a sink too slow for them.", "", "counter"
     )
     bad_blocks: int = status_field(0, "Blocks discarded as NaN, infinite or flat.", "", "counter")
+    sharpness: float = status_field(
+        0.0, "Sharpness of generated frames relative to their first minute; 0 before.", "", "gauge"
+    )
+    brightness: float = status_field(0.0, "Their brightness, likewise.", "", "gauge")
+    saturation: float = status_field(0.0, "Their saturation, likewise.", "", "gauge")
+    drift: float = status_field(
+        0.0,
+        "Largest deviation of these from the first minute, in standard deviations of the first ten "
+        "minutes; 0 before.",
+        "",
+        "gauge",
+    )
+    reanchors: int = status_field(0, "How often drift made the stream re-anchor.", "", "counter")
+    reanchored: str = status_field("", "When and why that was last, in one sentence.")
     restarts: int = status_field(0, "Engine workers that died and were replaced.", "", "counter")
     osc_messages: int = status_field(0, "OSC messages received.", "", "counter")
     osc_coalesced: int = status_field(
