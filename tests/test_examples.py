@@ -20,7 +20,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from bridge.control.layouts import layout, write
 from bridge.control.osc.routes import addresses
 from bridge.control.osc.server import OscServer
-from bridge.control.schema import schema
+from bridge.control.schema import installed, schema
 from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state.status import STATUS
@@ -410,3 +410,20 @@ def test_pure_data_plays_its_patch(tmp_path):
                  r"prompt: symbol ocean\ waves", "freeze: 1"):  # fmt: skip
         assert line in text
     assert "error:" not in text, text
+
+
+def test_looks_and_what_goes_with_them_have_a_page_of_their_own():
+    actions = [
+        *installed()["actions"],
+        {"name": "go", "help": "", "argument": None},
+        {"name": "cue", "help": "", "argument": {"name": "number", "kind": "float", "needed": True,
+         "index": False, "minimum": 0, "maximum": 9999, "help": "", "unit": ""}},
+    ]  # fmt: skip
+    made = layout({**installed(), "actions": actions})
+    pages = {page.title: [c.address.removeprefix("/bridge/") for c in page.controls]
+             for page in made.pages}  # fmt: skip
+    assert pages["Looks"][:9] == [*(f"look/{number}" for number in range(1, 9)), "look/save"]
+    assert {"go", "cue", "undo", "redo", "state/look", "state/undo"} <= {*pages["Looks"]}
+    assert {"panic", "live", "black"} <= {*pages["Show"]}
+    everywhere = [address for page in pages.values() for address in page]
+    assert len(everywhere) == len(set(everywhere))

@@ -11,6 +11,8 @@ from engine.system.texts import did_you_mean
 Schema: TypeAlias = Mapping[str, Any]
 
 BUTTONS = 8  # of an action that needs a number
+LOOKS = ("look", "cue", "go", "back", "undo", "redo")  # actions, by first word, of that page
+TOLD = ("look", "look_name", "standby", "standby_reason", "undo", "redo")  # readings there
 WIDEST = 10_000  # largest range for a fader: beyond it no finger hits a number, so it is text
 
 
@@ -89,13 +91,13 @@ def layout(
     for name in picks:
         raise ValueError(f"{name!r} is not a parameter that buttons can be made for.")
     show = next(iter(pages.values()), [])
-    show += [control for row in schema["actions"] for control in _action(row)]
+    looks: list[Control] = []
+    for row in schema["actions"]:
+        (looks if row["name"].partition("/")[0] in LOOKS else show).extend(_action(row))
+    told = [row for row in schema["state"] if row["name"] in TOLD]
+    pages["Looks"] = [*looks, *map(_reading, told)]
     pages["Pipeline"] = _pipelines(schema["pipelines"])
-    pages["State"] = [
-        Control(look=Look.READING, address=f"{ROOT}state/{row['name']}", help=row["help"],
-                label=_words(row["name"], row["unit"]), digits=row["metric"] == "gauge")
-        for row in schema["state"]
-    ]  # fmt: skip
+    pages["State"] = [_reading(row) for row in schema["state"] if row not in told]
     # A controller started after the bridge has received nothing yet.
     pages["State"].append(
         Control(look=Look.BUTTON, address=f"{ROOT}query", label="request all values",
@@ -175,6 +177,17 @@ def _pipelines(rows: Sequence[Mapping[str, Any]]) -> list[Control]:
             for row in rows
         ),
     ]  # fmt: skip
+
+
+def _reading(row: Mapping[str, Any]) -> Control:
+    """A value of the state."""
+    return Control(
+        look=Look.READING,
+        address=f"{ROOT}state/{row['name']}",
+        label=_words(row["name"], row["unit"]),
+        help=row["help"],
+        digits=row["metric"] == "gauge",
+    )
 
 
 def _words(name: str, unit: str = "") -> str:
