@@ -21,6 +21,7 @@ STYLES = {"float": "Float", "int": "Int", "bool": "Toggle", "choice": "Menu", "t
 LARGEST = 2**31 - 1  # integer that a parameter can hold
 ASKS = "me.ext.SpoutBridgeExt.shown("  # start of a read-only parameter's expression
 TEXTS = ("Str", "StrMenu", "File")  # styles that can exchange values
+PULSES = 8  # of an action that needs a number
 WIDEST = 100.0  # a slider's end if the range is wider, to stay usable
 LATEST = 2.0**37  # latest valid date, in seconds since 1970
 
@@ -74,15 +75,12 @@ def plan(schema, taken=()):
         section = last.get(page) not in (None, live) or (page not in last and page != HOME)
         last[page] = live
         rows.append(_parameter(spec, page, section, used, loras))
-    # a pulse has no value: an action that needs one is for `Do("look/3")`
-    pulses = [a for a in schema.get("actions", ()) if not (a.get("argument") or {}).get("needed")]
-    for place, action in enumerate(pulses):
-        name = par_name(action["name"])
+    for place, (key, text) in enumerate(_pulses(schema)):
+        name = par_name(key)
         # the component itself has a parameter "live"
-        name = _free(par_name("go", action["name"]) if name in used else name, used)
+        name = _free(par_name("go", key) if name in used else name, used)
         rows.append(
-            Row(name, SHOW, "Pulse", label(action["name"]), action.get("help", ""), "action",
-                action["name"], section=place == 0)
+            Row(name, SHOW, "Pulse", label(key), text, "action", key, section=place == 0)
         )  # fmt: skip
     for state in schema.get("state", ()):
         name = _free(par_name("state", state["name"]), used)
@@ -105,6 +103,21 @@ def live_inputs(schema):
     """
     names = [row["name"] for row in schema.get("state", ())]
     return [name for name in names if f"{name}_input" in names]
+
+
+def _pulses(schema):
+    """What a pulse can do, and its help: every action without a value, and of those that need a
+    number, such as `look`, the first ones. Any other value is for `Do("look/12")`.
+    """
+    found = []
+    for action in schema.get("actions", ()):
+        name, text, argument = action["name"], action.get("help", ""), action.get("argument") or {}
+        if not argument.get("needed"):
+            found.append((name, text))
+        elif argument.get("index"):
+            first = int(argument.get("minimum") or 0)
+            found += [(f"{name}/{number}", text) for number in range(first, first + PULSES)]
+    return found
 
 
 def _shown(schema):

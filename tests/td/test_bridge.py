@@ -300,6 +300,8 @@ def test_buttons_press_the_bridges_actions(patch, desk):
         assert page(patch.comp, "Show")["Refsnap"].label == "Ref Snap"
         patch.td.press(patch.comp, "Refsnap")
         patch.until(lambda: desk.acted == ["kill_engine", "reset", "ref/snap"])
+        patch.td.press(patch.comp, "Look3")
+        patch.until(lambda: desk.acted[3:] == ["look 3"])
         patch.td.press(patch.comp, "Help")
         assert patch.comp.op("help").viewed
 

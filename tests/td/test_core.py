@@ -270,6 +270,21 @@ def test_two_parameters_of_one_name_get_two():
     assert all(name.isalnum() and name[1:] == name[1:].lower() for name in names)
 
 
+def test_an_action_that_needs_a_number_has_a_pulse_for_each_of_the_first():
+    number = {"name": "number", "needed": True, "index": True, "minimum": 1}
+    actions = [
+        {"name": "look", "help": "Recall.", "argument": number},
+        {"name": "look/save", "help": "Save.", "argument": {**number, "needed": False}},
+        {"name": "cue", "help": "Go to.", "argument": {**number, "index": False}},
+        {"name": "go", "help": "Go."},
+    ]
+    rows = PAGES.plan({"parameters": [], "actions": actions}, {"Look"})
+    pulses = {row.name: row.key for row in rows if row.kind == "action"}
+    looks = {f"Look{number}": f"look/{number}" for number in range(1, 9)}
+    assert pulses == {**looks, "Looksave": "look/save", "Go": "go"}
+    assert {row.page for row in rows if row.kind == "action"} == {"Show"}
+
+
 @pytest.mark.parametrize(
     ("host", "fit"),
     [("127.0.0.1", True), ("::1", True), ("fe80::1%eth0", True), ("studio-pc", True), ("a", True),
