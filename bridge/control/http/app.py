@@ -152,10 +152,12 @@ def create_app(desk: BridgeApi, rules: Rules, query: OscQuery | None = None) -> 
 
 
 def _pages(app: FastAPI, query: OscQuery | None) -> None:
+    more = {"name": "spout-bridge", "schema": f"{API}/schema", "docs": "/docs"}
+
     @app.get("/", include_in_schema=False)
     def page(request: Request) -> Response:
         if query and queries(request.scope):
-            return answer(query, request)
+            return answer(query, request, more)
         return sent(PAGE / "index.html")
 
 

@@ -95,12 +95,14 @@ def add_oscquery(app: FastAPI, query: OscQuery, store: ParameterStore) -> None:
     app.include_router(router)
 
 
-def answer(query: OscQuery, request: Request) -> Response:
-    """One address, or the attribute that the query string names."""
+def answer(query: OscQuery, request: Request, more: Mapping[str, Any] | None = None) -> Response:
+    """One address with `more` beside it, or the attribute that the query string names."""
     server = request.scope.get("server") or ("127.0.0.1", 0)
     asked = attribute_of(request.scope["query_string"])
     status, content = query.answer(request.scope["path"], asked, server[0])
-    return Response(status_code=status) if content is None else JSONResponse(content, status)
+    if content is None:
+        return Response(status_code=status)
+    return JSONResponse(content if asked else {**content, **(more or {})}, status)
 
 
 class Listeners:

@@ -161,7 +161,7 @@ def test_a_client_asks_for_addresses_and_attributes(tmp_path):
         assert info["EXTENSIONS"]["LISTEN"]
         assert not info["EXTENSIONS"]["PATH_CHANGED"]  # the addresses are fixed for a run
         root = asked(port, "/")[1]
-        assert root["FULL_PATH"] == "/"
+        assert (root["FULL_PATH"], root["schema"]) == ("/", "/api/v1/schema")
         assert "vace" in root["CONTENTS"]["bridge"]["CONTENTS"]
         desk.store.update({"vace_scale": 1.5})
         assert asked(port, "/bridge/vace?VALUE") == (200, {"VALUE": [1.5]})
