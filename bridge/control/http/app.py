@@ -20,9 +20,10 @@ from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.cues import cues
 from bridge.control.http.docs import add_docs
 from bridge.control.http.files import Folder, sent
-from bridge.control.http.guard import PICTURES, Guard, queries
+from bridge.control.http.guard import PICTURES, PLAYED, Guard, queries
 from bridge.control.http.methods import allowed, takes
 from bridge.control.http.metrics import generate_latest, registry
+from bridge.control.http.midi import midi, port
 from bridge.control.http.openapi import document, of_type, refused
 from bridge.control.http.oscquery import OscQuery, add_oscquery, answer
 from bridge.control.http.rules import Rules
@@ -138,6 +139,7 @@ def create_app(desk: BridgeApi, rules: Rules, query: OscQuery | None = None) -> 
     app.include_router(models(desk), prefix=API, tags=["models"])
     app.include_router(cues(desk.show.cues), prefix=API, tags=["cues"])
     app.include_router(show(desk), prefix=API, tags=["looks"])
+    app.include_router(midi(desk), prefix=API, tags=["midi"])
     _assets(app, desk)
     _streams(app, desk)
     app.mount("/page", Folder(directory=PAGE), name="page")
@@ -412,6 +414,10 @@ def _streams(app: FastAPI, desk: BridgeApi) -> None:
     @app.websocket(f"{API}/events")
     async def events(socket: WebSocket) -> None:
         await streams.events(socket)
+
+    @app.websocket(PLAYED)
+    async def midi_port(socket: WebSocket, name: str = "") -> None:
+        await port(socket, desk, name)
 
 
 def _unseen(desk: BridgeApi, side: str) -> str:

@@ -45,6 +45,7 @@ PICTURES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/avif")
 UPLOADS = ("application/octet-stream", *PICTURES)
 UPLOAD_PATH = "/api/v1/assets"
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
+PLAYED = "/api/v1/midi/port"  # a WebSocket that controls
 WITH_JSON = ("POST", "PUT", "PATCH")
 OPEN = ("/healthz",)
 COOKIE = "spout_bridge_token"
@@ -239,7 +240,8 @@ class Guard:
         more = access is Access.VIEW and asked is Access.ALL  # a viewer follows the other link
         if access is not Access.NONE and not more:
             self.guesses.right(client)
-            if access is Access.VIEW and scope.get("method") in CHANGES:
+            changes = scope.get("method") in CHANGES or scope["path"] == PLAYED
+            if access is Access.VIEW and changes:
                 return _no(403, "This link shows the page and controls nothing.")
             scope[READS_ONLY] = access is Access.VIEW
             return None

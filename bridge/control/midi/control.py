@@ -165,6 +165,12 @@ class Midi:
                 del self._outs[port]
                 self._parsers.pop(port, None)
 
+    @property
+    def ports(self) -> Sequence[str]:
+        """The open ports, in the order in which they were opened."""
+        with self._lock:
+            return [*self._outs]
+
     # The maps.
 
     def learn(self, target: Value) -> None:
@@ -219,7 +225,7 @@ class Midi:
     def told(self) -> dict[str, Any]:
         """Its part of `Status`."""
         return {
-            "midi": ", ".join(self._outs),
+            "midi": ", ".join(self.ports),
             "midi_learn": self.learnt,
             "midi_messages": self._counters.midi_messages,
             "midi_coalesced": self._counters.midi_coalesced,
