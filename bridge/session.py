@@ -31,8 +31,10 @@ from bridge.playout.receive import Receiving
 from bridge.playout.send import Sending
 from bridge.playout.show import Input, Show
 from bridge.settings import Settings
+from bridge.show.carried import Around
 from bridge.show.control import ShowControl
 from bridge.show.lent import Lent
+from bridge.show.loading import proposed
 from bridge.show.undo import Undo
 from bridge.state import references
 from bridge.state.actions import ACTIONS
@@ -42,7 +44,7 @@ from bridge.state.blocked import BlockedWords
 from bridge.state.change import By, Change, Setter
 from bridge.state.controls import OutputParameters, all_specs
 from bridge.state.data_folder import DataFolder
-from bridge.state.inputs import SIDES, Guide, Role, named
+from bridge.state.inputs import ROLES, SIDES, Guide, Role, named
 from bridge.state.journal import Journal, Kept
 from bridge.state.loads import checked_load
 from bridge.state.missed import Missed
@@ -206,13 +208,17 @@ class Session:
             pipeline=self._played, names=self._names, take=self._take,
             newest=lambda: self._clock.newest, arrived=self._arrived,
             stand_by=self._stand_by, standby=lambda: self._host.standby,
-            ahead=lambda: self.counters.block_time.at(0.5)[0],
+            ahead=lambda: self.counters.block_time.at(0.5)[0], proposals=self._proposals,
         )  # fmt: skip
         folder = self.settings.folder / f"{self.settings.name}.show"
-        self.show = ShowControl(folder, self.store, lent)
+        around = Around(
+            folder=folder, assets=self.assets, library=self.weights.library, specs=self.store.specs
+        )
+        self.show = ShowControl(around, self.store, lent)
         self.midi = Midi(
             folder / "midi.json", self.store, self._press, self.show.tempo, self.counters
         )
+        self.show.files.listen(self.midi.maps.read)
 
     def start(self, named: Collection[str] = ()) -> None:
         """Open source and sink, then start everything. Raises TransportError, OSError (folder) or
@@ -544,6 +550,10 @@ class Session:
         misfits = " ".join(self.weights.misfits(row, load).values())
         lack = misfits or str(self.weights.lack(row, load) or "")
         self._host.want_standby(Prepared(self._host.orders(row, load), values, lack))
+
+    def _proposals(self) -> Mapping[str, str]:
+        kept = self._kept()
+        return proposed(self.settings, {role: getattr(kept, role) for role in ROLES})
 
     def _played(self) -> str:
         aim = self._host.aim

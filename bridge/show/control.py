@@ -4,12 +4,13 @@ FOLDER/NAME.show.
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from bridge.show.blind import Blind
+from bridge.show.carried import Around
 from bridge.show.cues import Cues
 from bridge.show.lent import Lent
+from bridge.show.loading import ShowFiles
 from bridge.show.looks import Looks
 from bridge.show.parked import Parked
 from bridge.show.recall import Recalls
@@ -21,20 +22,31 @@ from engine.parameters import Value
 class ShowControl:
     """Any thread may use it. `start` and `stop` belong to the session; `start` reads the files."""
 
-    def __init__(self, folder: Path, store: ParameterStore, lent: Lent) -> None:
+    def __init__(self, around: Around, store: ParameterStore, lent: Lent) -> None:
+        folder = around.folder
         self.parked = Parked(folder / "parked.json", store.specs)
         self.tempo = Tempo(store, lent.ahead)
         self.looks = Looks(folder, store, self.parked, lent)
         self.recalls = Recalls(store, self.looks, lent)
         self.cues = Cues(folder / "cues.json", CuedLooks(self.looks, self.recalls), lent)
         self.blind = Blind(store, self.recalls.show)
+        self.files = ShowFiles(around, store, lent, self._again)
 
     def start(self) -> None:
         """Read what earlier runs prepared."""
+        self.files.start()
         self.parked.read()
         self.looks.read()
         self.tempo.start()
         self.cues.start()
+
+    def _again(self) -> None:
+        """Another show is in the folder: use that."""
+        self.recalls.forget()
+        self.blind.discard()
+        self.parked.read()
+        self.looks.read()
+        self.cues.again()
 
     def stop(self) -> None:
         """End what moves."""

@@ -119,7 +119,7 @@ class Cues:
     def read(self) -> None:
         """Read the file, if there is one; a bad one is named, and kept when another is saved."""
         try:
-            found, shown = _cues_of(whole_files.read_json(self._path, LARGEST))
+            found, shown = cues_of(whole_files.read_json(self._path, LARGEST))
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
@@ -129,6 +129,15 @@ class Cues:
             return
         with self._lock:
             self._all, self._shown = found, shown
+
+    def again(self) -> None:
+        """Another list is in the file: use that, from its beginning."""
+        with self._lock:
+            self._all, self._shown, self._going, self._follow_at = (), None, None, None
+        self._aside, self.trouble = False, ""
+        self.read()
+        self._prepare_at = 0.0
+        self._work.set()
 
     # The list.
 
@@ -384,7 +393,7 @@ def _checked(given: Mapping[str, object]) -> Cue:
     return replace(cue, number=round(cue.number, DIGITS))
 
 
-def _cues_of(told: object) -> tuple[tuple[Cue, ...], float | None]:
+def cues_of(told: object) -> tuple[tuple[Cue, ...], float | None]:
     """The list in a file, and the number shown last; ValueError if it is not exactly that."""
     if not is_object(told) or not is_list(told.get("cues")):
         raise ValueError("it is not a cue list")

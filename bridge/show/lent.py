@@ -24,7 +24,8 @@ class Lent:
     been shown, and no prompt or reference of it is still being prepared. `stand_by` loads a
     pipeline aside with some values, so that `take` of the same shows it at once, or nothing with an
     empty id; it may wait for a disk, LookupError for an unknown one. `standby` tells how that is
-    doing. `ahead` is the time in seconds from a change to the frames that show it.
+    doing. `ahead` is the time in seconds from a change to the frames that show it. `proposals` are
+    settings and inputs of this machine, as texts, for the show file.
     """
 
     pipeline: Callable[[], str]
@@ -35,3 +36,4 @@ class Lent:
     stand_by: Callable[[str, Mapping[str, Value]], None] = lambda pipeline, values: None
     standby: Callable[[], StandbyTold] = StandbyTold
     ahead: Callable[[], float] = lambda: 0.0
+    proposals: Callable[[], Mapping[str, str]] = dict[str, str]

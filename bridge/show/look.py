@@ -81,7 +81,7 @@ def read(found: object, number: int) -> Look:
         name=named(_text(found, "name")),
         pipeline=_text(found, "pipeline"),
         saved=_text(found, "saved"),
-        values={_short(name): _value(name, value) for name, value in values.items()},
+        values={_short(name): plain_value(name, value) for name, value in values.items()},
         more={name: value for name, value in found.items() if name not in OURS},
     )
 
@@ -115,7 +115,8 @@ def _short(name: str) -> str:
     return mended(name)
 
 
-def _value(name: str, value: object) -> Value:
+def plain_value(name: str, value: object) -> Value:
+    """A value as JSON has it, bounded; ValueError with the reason if no parameter takes such."""
     if isinstance(value, str) and len(value) <= LONGEST_TEXT:
         return mended(value)
     if isinstance(value, (bool, int)) and abs(value) < 1 << 63:

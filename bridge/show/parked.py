@@ -28,6 +28,7 @@ class Parked:
 
     def read(self) -> None:
         """Read the file, if there is one; a bad one is named in the log, and nothing is parked."""
+        self.names, self._unknown = frozenset(), []
         try:
             found: Any = whole_files.read_json(self._path, LARGEST)
             names = [str(name) for name in found["parked"]]

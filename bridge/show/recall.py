@@ -150,6 +150,11 @@ class Recalls:
                 self._faded = ARRIVED
         return values
 
+    def forget(self) -> None:
+        """No look of now is the current one: all are others."""
+        self.stop()
+        self._current = 0
+
     def stop(self) -> None:
         """End a glide where it is."""
         if self._glide:

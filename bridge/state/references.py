@@ -54,7 +54,7 @@ def add(folder: Path, name: str, data: bytes, what: str = "The image") -> dict[s
     check_name(name)
     with _turn:
         content, width, height = _png(data, what)
-        mark = hashlib.sha256(content).hexdigest()[:16]
+        mark = mark_of(content)
         end = f"-{mark[:MARKED]}.png"
         kept = _cut(Path(_plain(name)).stem, LONGEST - len(end)) + end
         fresh = folder / f".{kept}.new"
@@ -69,6 +69,17 @@ def add(folder: Path, name: str, data: bytes, what: str = "The image") -> dict[s
                 f"{kept} cannot be saved in {folder}: {held.told(error)}.", 507
             ) from error
     return {"id": mark, "name": kept, "width": width, "height": height}
+
+
+def clean(data: bytes, what: str = "The image") -> bytes:
+    """An image as it is saved: only its pixels, as PNG; AssetError as in `add`."""
+    with _turn:
+        return _png(data, what)[0]
+
+
+def mark_of(content: bytes) -> str:
+    """The id of an image that `clean` has made."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def add_file(folder: Path, path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from bridge.control.bridge_api import Action
 from bridge.control.midi.control import Midi
 from bridge.downloads.weights import Weights
 from bridge.frames.frame import Frame
+from bridge.show.carried import Around
 from bridge.show.control import ShowControl
 from bridge.show.lent import Lent
 from bridge.state.actions import ACTIONS
@@ -51,11 +52,16 @@ class FakeDesk:
             pipeline=lambda: self.now["pipeline"], names=self._names, take=self._take,
             newest=lambda: self.latest_frame("output"), arrived=lambda number: True,
         )  # fmt: skip
-        self.show = ShowControl(folder / "Desk.show", self.store, lent)
+        around = Around(
+            folder=folder / "Desk.show", assets=folder, library=self.weights.library,
+            specs=self.store.specs,
+        )  # fmt: skip
+        self.show = ShowControl(around, self.store, lent)
         self.midi = Midi(
             folder / "Desk.show" / "midi.json", self.store, self._act, self.show.tempo,
             self.counters,
         )  # fmt: skip
+        self.show.files.listen(self.midi.maps.read)
         self.actions = {
             spec.name: Action(
                 spec.help, partial(self._act, spec.name), spec.argument, waits=spec.waits

@@ -217,6 +217,7 @@ class Maps:
 
     def read(self) -> None:
         """Read the file, if there is one; a bad one is named, and kept when another is saved."""
+        self.rows, self._left, self.trouble = (), (), ""
         try:
             found: Any = whole_files.read_json(self.path, LARGEST)
             self.rows, self._left = self._of(found)

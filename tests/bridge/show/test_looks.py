@@ -40,7 +40,7 @@ def values(desk):
 
 def again(desk, show) -> ShowControl:
     """What the next run finds on the disk."""
-    found = ShowControl(show.looks._list.parent, desk.store, show.looks._lent)
+    found = ShowControl(show.files._around, desk.store, show.looks._lent)
     found.start()
     return found
 

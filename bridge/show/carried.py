@@ -1,0 +1,300 @@
+"""A show to and from the folders of this machine: NAME.show, the reference images, the LoRAs.
+
+Bringing one in writes everything beside what is there, and swaps the folders last; until then
+nothing has changed, and after that it can be swapped back. The folder before is kept as
+NAME.show.old.
+"""
+
+import json
+import logging
+import shutil
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from bridge.show import look as looks
+from bridge.show.look import JPEG_LIMIT, LARGEST, Look
+from bridge.show.showfile import FILES, LoraMark, ShowFile, this_machine
+from bridge.state import references
+from bridge.state.actions import ActionError
+from bridge.state.references import AssetError
+from bridge.state.renamed import CurrentNames
+from bridge.system import whole_files
+from engine.files.library import Library, sha256
+from engine.parameters import ParameterSpec, Value
+from engine.system import held
+
+log = logging.getLogger(__name__)
+
+MORE = "show.json"  # what a show file had that this release does not know
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """Where the files of a show are: its own folder, NAME.show; the folder of reference images;
+    the weights, with the LoRAs. `specs` are all parameters by name.
+    """
+
+    folder: Path
+    assets: Path
+    library: Library
+    specs: Mapping[str, ParameterSpec]
+
+    @property
+    def name(self) -> str:
+        """Of the bridge."""
+        return self.folder.name.removesuffix(".show")
+
+    def beside(self, end: str) -> Path:
+        """The folder of another state of the show."""
+        return self.folder.with_name(f"{self.folder.name}.{end}")
+
+
+# Out of this machine.
+
+
+def gathered(
+    around: Around, pipeline: str, values: Mapping[str, Value], proposals: Mapping[str, str]
+) -> tuple[ShowFile, tuple[str, ...]]:
+    """The show, with these values, and what of it is missing on this machine, a sentence each.
+    Reads the disk, LoRAs wholly. ActionError if a file cannot be read.
+    """
+    specs = around.specs
+    kept = {n: v for n, v in values.items() if not (n in specs and specs[n].momentary)}
+    found = _saved_looks(around.folder)
+    sets = [kept, *(one.values for one, _ in found)]
+    missing: list[str] = []
+    pictures: dict[str, bytes] = {}
+    loras: dict[str, LoraMark] = {}
+    try:
+        for name in _named(sets, specs, "asset"):
+            try:
+                data = references.find(around.assets, name).read_bytes()
+                pictures[name] = references.clean(data, name)
+            except AssetError as error:
+                missing.append(str(error))
+        for name in _named(sets, specs, "lora"):
+            try:
+                path = around.library.lora(name).path
+                loras[name] = LoraMark(sha256(path), path.stat().st_size)
+            except ValueError as error:
+                missing.append(str(error))
+        files = {n: data for n in FILES if (data := _json(around.folder / n)) is not None}
+        more = _json(around.folder / MORE) or {}
+    except OSError as error:
+        raise ActionError(
+            f"The show is not saved: {error.filename or 'a file'} cannot be read "
+            f"({held.told(error)}).", 507
+        ) from error  # fmt: skip
+    show = ShowFile(
+        name=around.name, pipeline=pipeline, values=kept, looks=found, files=files,
+        references=pictures, loras=loras, proposals=proposals, machine=this_machine(), more=more,
+    )  # fmt: skip
+    return show, tuple(missing)
+
+
+def _saved_looks(folder: Path) -> list[tuple[Look, bytes]]:
+    """The looks in their order. A file that is none stays behind: no bridge uses it either."""
+    found: dict[int, tuple[Look, bytes]] = {}
+    for path in sorted((folder / "looks").glob("*.json")):
+        image = b""
+        with suppress(OSError, ValueError):
+            image = whole_files.read(path.with_suffix(".jpg"), JPEG_LIMIT)
+        with suppress(OSError, ValueError):
+            number = int(path.stem)
+            found[number] = looks.read(whole_files.read_json(path, LARGEST), number), image
+    order: Any = _json(folder / "looks.json") or {}
+    first = [number for number in order.get("order", []) if number in found]
+    return [found[number] for number in dict.fromkeys((*first, *found))]
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    """An object in a file; None without one, and for a file that is none."""
+    with suppress(FileNotFoundError, ValueError):
+        found = whole_files.read_json(path, LARGEST)
+        if isinstance(found, dict):
+            return found  # pyright: ignore[reportUnknownVariableType]
+    return None
+
+
+def _named(
+    sets: Iterable[Mapping[str, object]], specs: Mapping[str, ParameterSpec], kind: str
+) -> list[str]:
+    """The files that values name: those of parameters whose `kind`, asset or lora, is true."""
+    now = CurrentNames(specs.keys()).name
+    found = dict.fromkeys(
+        value
+        for values in sets
+        for name, value in values.items()
+        if (spec := specs.get(now(name))) and getattr(spec, kind) and isinstance(value, str)
+    )
+    return [name for name in found if name]
+
+
+# Into this machine.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """A show with the names that its files have here. `missing` says what is not as it was, a
+    sentence each.
+    """
+
+    show: ShowFile
+    missing: tuple[str, ...]
+
+
+@contextmanager
+def brought(around: Around, show: ShowFile) -> Generator[Brought]:
+    """Bring in what a show needs, then swap its folder in, and yield. After an error from then on,
+    the folder and the images are as before. ActionError if something cannot be written.
+    """
+    added: list[Path] = []
+    fresh, swapped = around.beside("new"), False
+    try:
+        try:
+            pictures = {
+                name: _picture(around.assets, name, png, added)
+                for name, png in show.references.items()
+            }
+            loras, missing = _loras(around.library, show.loras)
+            here = _renamed(show, around.specs, {"asset": pictures, "lora": loras})
+            _write(fresh, here)
+            _swap(around)
+            swapped = True
+        except OSError as error:
+            where = error.filename or around.folder
+            raise ActionError(
+                f"The show is not loaded: {where} cannot be written ({held.told(error)}).", 507
+            ) from error
+        yield Brought(show=here, missing=tuple(missing))
+    except BaseException:
+        if swapped:
+            _swap_back(around)
+        for path in added:
+            with suppress(OSError):
+                held.remove(path)
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def finish(around: Around) -> None:
+    """After a crash between the two steps of a swap, take the first one back."""
+    if around.beside("new").exists() and not around.folder.exists():
+        _take_back(around)
+
+
+def _swap(around: Around) -> None:
+    old = around.beside("old")
+    shutil.rmtree(old, ignore_errors=True)
+    if around.folder.exists():
+        held.replace(around.folder, old)
+    try:
+        held.replace(around.beside("new"), around.folder)
+    except OSError:
+        _take_back(around)
+        raise
+
+
+def _swap_back(around: Around) -> None:
+    """As before a swap; what was swapped in is gone."""
+    shutil.rmtree(around.folder, ignore_errors=True)
+    _take_back(around)
+
+
+def _take_back(around: Around) -> None:
+    with suppress(OSError):  # without one before, there is nothing to take back
+        held.replace(around.beside("old"), around.folder)
+
+
+def _write(folder: Path, show: ShowFile) -> None:
+    """A new folder with the files of a show."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    for one, image in show.looks:
+        whole_files.write(folder / "looks" / f"{one.number}.json", _bytes(one.told()))
+        if image:
+            whole_files.write(folder / "looks" / f"{one.number}.jpg", image)
+    order = {"order": [one.number for one, _ in show.looks]}
+    whole_files.write(folder / "looks.json", _bytes(order))
+    for name, (_, otherwise) in FILES.items():
+        whole_files.write(folder / name, _bytes(show.files.get(name, otherwise)))
+    if show.more:
+        whole_files.write(folder / MORE, _bytes(show.more))
+
+
+def _picture(assets: Path, name: str, png: bytes, added: list[Path]) -> str:
+    """The name of an image here: its own if that is free, or that of the same image; else a new
+    one. What is written is `added`.
+    """
+    path = (assets / name).with_suffix(".png")
+    for there in (assets / name, path):
+        with suppress(OSError, ValueError):
+            data = whole_files.read(there, references.MOST_BYTES)
+            if references.clean(data, name) == png:
+                return there.name
+    if path.exists():
+        end = f"-{references.mark_of(png)[:6]}.png"
+        path = path.with_name(path.stem[: references.LONGEST - len(end)] + end)
+    if not path.exists():
+        added.append(path)
+        whole_files.write(path, png)
+    return path.name
+
+
+def _loras(
+    library: Library, wanted: Mapping[str, LoraMark]
+) -> tuple[dict[str, str], Sequence[str]]:
+    """The names of LoRAs here, found by hash under any name; and what is missing or another."""
+    names: dict[str, str] = {}
+    missing: list[str] = []
+    for name, mark in wanted.items():
+        own = ""
+        with suppress(ValueError):
+            own = library.lora(name).name
+        same = [own] if own else []
+        same += [one.name for one in library.loras() if one.size == mark.size and one.name != own]
+        for each in same:
+            with suppress(OSError, ValueError):
+                path = library.lora(each).path
+                if path.stat().st_size == mark.size and sha256(path) == mark.sha256:
+                    names[name] = each
+                    break
+        if name in names:
+            continue
+        called = PurePosixPath(name).name
+        if own:
+            missing.append(f"LoRA {called} has another content here than in the show.")
+        else:
+            digest = mark.sha256[:12]
+            missing.append(f"LoRA {called} is missing (SHA-256 {digest}…); copy its file here.")
+    return names, missing
+
+
+def _renamed(
+    show: ShowFile, specs: Mapping[str, ParameterSpec], files: Mapping[str, Mapping[str, str]]
+) -> ShowFile:
+    """The show with the names that its files have here; `files` has them for each kind."""
+    now = CurrentNames(specs.keys()).name
+
+    def here(name: str, value: Value) -> Value:
+        spec = specs.get(now(name))
+        for kind, names in files.items():
+            if spec and getattr(spec, kind) and isinstance(value, str):
+                return names.get(value, value)
+        return value
+
+    def all_of(values: Mapping[str, Value]) -> dict[str, Value]:
+        return {name: here(name, value) for name, value in values.items()}
+
+    return replace(
+        show,
+        values=all_of(show.values),
+        looks=[(replace(one, values=all_of(one.values)), image) for one, image in show.looks],
+    )
+
+
+def _bytes(told: object) -> bytes:
+    return json.dumps(told, ensure_ascii=False, indent=1).encode("utf-8", errors="replace")
