@@ -145,7 +145,10 @@ def _parameter(spec: Mapping[str, Any]) -> Control:
 
 
 def _action(row: Mapping[str, Any]) -> list[Control]:
-    """An action's button; one for each of the first numbers, if it needs a number."""
+    """An action's button; one for each of the first numbers, if it needs a number that may end an
+    address; none if it needs another value, since buttons send 1, and a fader would press it all
+    the way.
+    """
     argument = row.get("argument")
     if not argument or not argument["needed"]:
         names = [row["name"]]
@@ -153,8 +156,7 @@ def _action(row: Mapping[str, Any]) -> list[Control]:
         first = int(argument["minimum"] or 0)
         names = [f"{row['name']}/{number}" for number in range(first, first + BUTTONS)]
     else:
-        spec = {**argument, "name": row["name"], "osc": row["name"], "default": ""}
-        return [_parameter(spec)]
+        names = []
     return [
         Control(look=Look.BUTTON, address=ROOT + name, label=_words(name), help=row["help"])
         for name in names

@@ -452,7 +452,10 @@ class Handler:
 
     def _button(self, address: str) -> Action | None:
         """The action that an address presses; also one with its argument's number behind it."""
-        return self._buttons.get(address) or self._indexed.get(address.rpartition("/")[0])
+        above, _, number = address.rpartition("/")
+        return self._buttons.get(address) or (
+            self._indexed.get(above) if number.isdecimal() else None
+        )
 
     def _errand(self, address: str) -> str:
         """The errand kind of a message; empty if it is done at once."""
@@ -460,11 +463,9 @@ class Handler:
             return ROOT + "pipeline"
         if address == ROOT + "redo":
             return STEPS
-        if action := self._buttons.get(address):
-            return address if action.waits else ""
-        above = address.rpartition("/")[0]
-        if action := self._indexed.get(above):
-            return above if action.waits else ""
+        if action := self._button(address):
+            kind = address if address in self._buttons else address.rpartition("/")[0]
+            return kind if action.waits else ""
         spec = self._blind.get(address)
         return address if address in ON_DISK or (spec and spec.looks) else ""
 
