@@ -358,7 +358,8 @@ class Session:
     def _open_sink(self, uri: str) -> Sink:
         """Called in the sending thread."""
         width, height = self.settings.output
-        return open_sink(uri, Options(width=width, height=height, fps=self.settings.output_fps))
+        fps = self.settings.output_fps
+        return open_sink(uri, Options(width=width, height=height, fps=fps, steady=True))
 
     def _took(self, frame: Frame) -> None:
         """Pass a received frame to every worker. Called in the receiving thread."""

@@ -65,7 +65,8 @@ class Options:
 
     A source that chooses among senders prefers the one named `prefer` and never takes the one named
     `avoid`. `limit` is the largest size wanted from a source that can scale. `output` and
-    `output_fps` are the size and rate of the output, for devices that can choose.
+    `output_fps` are the size and rate of the output, for devices that can choose. A `steady` sink
+    is sent `fps` frames a second, held ones too; any other, frames as they come.
     """
 
     width: int = 640
@@ -76,6 +77,7 @@ class Options:
     limit: tuple[int, int] | None = None
     output: tuple[int, int] | None = None
     output_fps: float = 30.0
+    steady: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ def record(uri: str, rate: float, seconds: float, last=lambda: None) -> None:
     sink.perf_counter, real = lambda: now, sink.perf_counter
     image = np.full((48, 64, 4), 90, np.uint8)
     try:
-        with open_sink(uri, Options(width=64, height=48, fps=BEATS)) as recording:
+        with open_sink(uri, Options(width=64, height=48, fps=BEATS, steady=True)) as recording:
             for beat in range(round(seconds * BEATS)):
                 now, number = 1000.0 + beat / BEATS, int(beat * rate / BEATS)
                 image[:8, :8] = number % 200  # little changes, so that few bytes are made
@@ -57,7 +57,7 @@ def played(folder: Path, name: str, rate: float, seconds: float = SECONDS) -> fl
         check=False,
     )
     if name in PICTURES:
-        return sum(1 for file in folder.iterdir() if file.suffix != ".part") / rate
+        return sum(1 for file in folder.iterdir() if file.suffix != ".part") / BEATS
     return shown(folder / name.partition("?")[0])
 
 

@@ -1,4 +1,4 @@
-"""One video file: every frame has the time it was sent, so a held frame just lasts longer."""
+"""One video file at a fixed rate, or with every frame at the time it was sent."""
 
 import io
 from fractions import Fraction
@@ -18,6 +18,7 @@ from bridge.frames.frame import Image
 from bridge.frames.pixels import blank
 from bridge.transports import TransportError
 from bridge.transports.recording import kinds
+from bridge.transports.recording.beat import Beat
 from bridge.transports.recording.kinds import FRAGMENT, KEY, Container, Encoder
 
 TICKS = 90_000  # per second, the file's time base
@@ -33,13 +34,23 @@ class FilmFile:
     """A file written by one thread. Failures raise FFmpegError or OSError."""
 
     def __init__(
-        self, file: Path | io.BytesIO, kind: kinds.Film, encoder: Encoder, fps: float
+        self,
+        file: Path | io.BytesIO,
+        kind: kinds.Film,
+        encoder: Encoder,
+        fps: float,
+        *,
+        steady: bool = False,
     ) -> None:
-        """Create the file; its frame size is that of the first frame."""
+        """Create the file; its frame size is that of the first frame. If `steady`, its times are
+        multiples of 1 / `fps`, and a held frame is recorded again at each. One that was missed is
+        left out: the frame before lasts longer.
+        """
         self.count = 0  # frames
         self.bytes = 0
         self.began = 0.0  # when its first frame was written
         self._kind, self._encoder, self._fps = kind, encoder, fps
+        self._beat = Beat(fps) if steady else None
         self._container = _created(file, kind.container)
         self._stream: VideoStream | None = None
         self._converter = VideoReformatter()
@@ -54,15 +65,24 @@ class FilmFile:
         self._encode(self._stream, self._converted(image, self._stream), now)
         self.count += 1
 
-    def hold(self, now: float, least: float = FRAGMENT) -> None:
-        """The last frame is still shown; it is recorded again after `least` seconds."""
-        if self._stream and self._last and now - self._last_at >= least:
+    def hold(self, now: float) -> None:
+        """The last frame is still shown: it is recorded again, if a tick is due or, without a fixed
+        rate, after a fragment's time.
+        """
+        if self._beat and not self._beat.due(now):
+            return
+        if self._beat or now - self._last_at >= FRAGMENT:
+            self._again(now)
+
+    def _again(self, now: float) -> None:
+        if self._stream and self._last:
             self._encode(self._stream, self._last, now)
 
     def finish(self, now: float) -> None:
         """Close the file; the last frame lasts until `now`."""
         try:
-            self.hold(now, 1.5 / self._fps)
+            if now - self._last_at >= 1.5 / self._fps:
+                self._again(now)
             if self._stream:
                 self._mux(self._stream, None)
         finally:
@@ -101,7 +121,7 @@ class FilmFile:
         )
 
     def _encode(self, stream: VideoStream, picture: VideoFrame, now: float) -> None:
-        pts = round((now - self.began) * TICKS)
+        pts = round(self._time(now) * TICKS)
         last = self._last.pts if self._last else None
         key = last is None or now - self._key_at >= KEY
         picture.pts = pts if last is None else max(pts, last + 1)
@@ -111,6 +131,14 @@ class FilmFile:
         self._last, self._last_at = picture, now
         if key:
             self._key_at = now
+
+    def _time(self, now: float) -> float:
+        """Of a frame that comes now, in seconds from the first one."""
+        if not self._beat:
+            return now - self.began
+        tick = self._beat.next + self._beat.missed(now)
+        self._beat.next = tick + 1
+        return tick / self._fps
 
     def _mux(self, stream: VideoStream, picture: VideoFrame | None) -> None:
         for packet in stream.encode(picture):

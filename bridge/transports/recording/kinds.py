@@ -1,7 +1,7 @@
 """The recording formats as data: extensions, codecs, encoders; and the options in a URI.
 
 `show.mp4` is H.264, `show.mov?codec=prores` ProRes 4444, `show.webm` VP9 with alpha, and
-`show-%04d.png` one image per frame; `?minutes=10&megabytes=4000` splits a video, whose parts
+`show-%04d.png` one image per tick; `?minutes=10&megabytes=4000` splits a video, whose parts
 `show-%04d.mp4` numbers from 1. Which name is free: `_free` in `sink.py`.
 """
 
@@ -14,7 +14,8 @@ from bridge.transports import TransportError
 from bridge.transports.base import number, wished
 
 KEY = 2.0  # seconds between key frames, at any frame rate
-FRAGMENT = 0.5  # seconds buffered in memory, and until a held frame is written again
+# Seconds buffered in memory and, without a fixed rate, until a held frame is written again
+FRAGMENT = 0.5
 FEWEST = {"minutes": 0.1, "megabytes": 1.0}  # of a part
 LAMBDA = 118  # FFmpeg's scale of one quality step
 NUMBER = re.compile(r"%(0[1-9])?d")  # in the name of an image, or of a split video

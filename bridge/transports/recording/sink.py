@@ -53,7 +53,8 @@ class Writer(Protocol):
 
 
 class Recording(TransportBase):
-    """One video after another, or one image after another. Existing recordings are kept.
+    """One video after another, or one image after another. Existing recordings are kept. Of a
+    `steady` output they have exactly its rate.
 
     A full disk stops the recording, not the show: `problem` reports it meanwhile, and the recording
     continues in a new file once one can be written. So it does, at once, when another program
@@ -68,7 +69,7 @@ class Recording(TransportBase):
         self._wanted = path
         self._path = path
         self._wishes = wishes
-        self._fps = options.fps
+        self._fps, self._steady = options.fps, options.steady
         self._film = chosen(path, wishes)
         size = options.width, options.height
         self._encoder = working(self._film, size, options.fps) if self._film else None
@@ -94,7 +95,7 @@ class Recording(TransportBase):
         self._again_at, self._pause = 0.0, RETRY
 
     def send(self, frame: Frame) -> None:
-        """Record one frame; the same frame again only lasts longer."""
+        """Record one frame, or the same again."""
         now = self._seen = perf_counter()
         try:
             writer = self._ready(now)
@@ -244,10 +245,10 @@ class Recording(TransportBase):
     def _next(self) -> Writer:
         """A new file; TransportError if it cannot be created."""
         if not self._film or not self._encoder:
-            return PictureFiles(self._path, self._number)
+            return PictureFiles(self._path, self._number, self._fps if self._steady else 0.0)
         try:
             self._path = self._free(self._wanted)
-            return FilmFile(self._path, self._film, self._encoder, self._fps)
+            return FilmFile(self._path, self._film, self._encoder, self._fps, steady=self._steady)
         except (FFmpegError, OSError) as error:
             raise TransportError(f"{self._path} cannot be written: {error.strerror}.") from error
 

@@ -1,6 +1,8 @@
 """Recordings: formats, what plays after a kill, splitting, full disks."""
 
 import errno
+import json
+import random
 import re
 import shutil
 import subprocess
@@ -9,6 +11,8 @@ import textwrap
 import threading
 import time
 from collections import namedtuple
+from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise, product
 from time import perf_counter
 
@@ -30,7 +34,8 @@ from tests.support.killed_recordings import BEATS, FILMS, PICTURES, RATES, playe
 from tests.support.rig import running_session
 from tests.support.slow_cases import rest_slow
 
-OPTIONS = Options(width=64, height=48, fps=60)
+OPTIONS = Options(width=64, height=48, fps=60, steady=True)
+AS_THEY_COME = replace(OPTIONS, steady=False)
 LOST = 2.0  # seconds at most
 Usage = namedtuple("Usage", "total used free")
 
@@ -76,9 +81,78 @@ def test_a_recording_has_the_rate_at_which_it_was_sent(tmp_path, clock):
     pictures = frames(tmp_path / "out.mp4")
     numbers = [read_counter(frame.to_ndarray(format="rgba")) for frame in pictures]
     assert list(dict.fromkeys(numbers)) == list(range(1, 21)), numbers
-    times = [float(frame.time) for frame in pictures[:20]]
+    times = [float(pictures[numbers.index(number)].time) for number in range(1, 21)]
     assert times == pytest.approx([number / 20 for number in range(20)], abs=0.001)
     assert abs(seconds(tmp_path / "out.mp4") - 1) < 0.05
+
+
+def beats(clock, recording, rate, ticks):
+    """Send a frame at each of these ticks of an uneven beat; a new one every 1 / 12.9 s."""
+    rng = random.Random(0)
+    for tick in ticks:
+        clock.now = 1000 + (tick + rng.uniform(-0.4, 0.4)) / rate
+        number = int(tick * 12.9 / rate)
+        recording.send(Frame(draw("rec", 64, 48, number + 1), 0.0, number))
+
+
+def probed(path) -> dict:
+    """What ffprobe reads of a whole film."""
+    out = subprocess.run(
+        ["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v:0", "-show_entries",
+         "stream=r_frame_rate,avg_frame_rate,nb_read_frames:frame=pts_time", "-of", "json", path],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return json.loads(out.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.foreign
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [("a.mp4", 30), ("a.webm", 25), ("a.mov?codec=prores", 24), ("a.mp4?codec=hevc", 29.97)],
+)
+def test_a_film_has_exactly_the_rate_of_the_output(tmp_path, clock, name, rate):
+    options = Options(width=64, height=48, fps=rate, steady=True)
+    with open_sink(f"file:{tmp_path / name}", options) as recording:
+        beats(clock, recording, rate, range(60))
+    told = probed(tmp_path / name.partition("?")[0])
+    (stream,) = told["streams"]
+    assert int(stream["nb_read_frames"]) == 60
+    for key in ("r_frame_rate", "avg_frame_rate"):
+        assert float(Fraction(stream[key])) == pytest.approx(rate, rel=1e-3), key
+    times = [float(one["pts_time"]) for one in told["frames"]]
+    assert np.diff(times) == pytest.approx([1 / rate] * 59, abs=0.0011)
+
+
+@pytest.mark.slow
+def test_ticks_that_a_slow_encoder_missed_last_longer(tmp_path, clock):
+    path = tmp_path / "a.mp4"
+    with open_sink(f"file:{path}", OPTIONS) as recording:
+        beats(clock, recording, 60, [*range(20), *range(33, 60)])
+    times = [round(60 * float(frame.time), 3) for frame in frames(path)]
+    assert times == [*range(20), *range(33, 60)]
+
+
+def test_images_number_the_ticks_and_missed_ones_are_filled(tmp_path, clock):
+    with open_sink(f"file:{tmp_path}/a-%04d.png", OPTIONS) as recording:
+        beats(clock, recording, 60, [*range(10), *range(19, 31)])
+        assert recording.written == 5
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == [f"a-{number:04}.png" for number in range(1, 32)]
+    shown = [int((9 if 9 < tick < 19 else tick) * 12.9 / 60) + 1 for tick in range(31)]
+    assert [read_counter(cv2.imread(str(file), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]])
+            for file in files] == shown  # fmt: skip
+
+
+@pytest.mark.slow
+def test_images_on_a_stalled_disk_are_filled_bit_by_bit(tmp_path, clock):
+    """A stall of 3 s is not made up for at once: new images come between."""
+    with open_sink(f"file:{tmp_path}/a-%d.jpg", OPTIONS) as recording:
+        counts = []
+        for tick in (0, 180, 181, 182, 183):
+            beats(clock, recording, 60, [tick])
+            counts.append(len([*tmp_path.iterdir()]))
+    assert counts == [1, 62, 122, 183, 184]
 
 
 def test_an_older_recording_is_left_alone(tmp_path):
@@ -128,6 +202,9 @@ def test_a_bridge_that_is_killed_leaves_a_recording_that_plays(tmp_path):
         bridge.process.kill()
         bridge.process.wait(10)
     assert lasted - shown(path) <= LOST + 0.5, "the state is asked twenty times a second"
+    ticks = [60 * float(one["pts_time"]) for one in probed(path)["frames"]]
+    assert np.abs(np.subtract(ticks, np.round(ticks))).max() < 0.01
+    assert np.median(np.diff(ticks)) == pytest.approx(1, abs=0.01), "held frames too"
 
 
 @pytest.mark.parametrize("name", ["show.mp4", "show.ts?codec=hevc", "show.webm"])
@@ -227,7 +304,7 @@ def test_a_film_without_alpha_keeps_its_colours(tmp_path, name):
 
 @pytest.mark.parametrize(("ending", "slack"), [("png", 0), ("tif", 0), ("TIFF", 0), ("jpg", 12)])
 def test_a_file_of_each_picture(tmp_path, ending, slack):
-    with open_sink(f"file:{tmp_path}/a 100% show-%03d.{ending}", OPTIONS) as recording:
+    with open_sink(f"file:{tmp_path}/a 100% show-%03d.{ending}", AS_THEY_COME) as recording:
         for number in (1, 1, 2, 2, 3):
             recording.send(Frame(quarters(), 0.0, number))
         recording.send(Frame(np.zeros((10, 20, 4), np.uint8), 0.0, 4))
@@ -445,7 +522,7 @@ def test_a_disk_that_fills_ends_the_recording_until_there_is_room(tmp_path, cloc
     if name.startswith("show."):
         first, then = tmp_path / name, tmp_path / name.replace(".", "-2.")
         assert sorted(tmp_path.iterdir()) == sorted([first, then])
-        assert 3 <= seconds(first) <= 4.5
+        assert 3 <= seconds(first) + 2 / BEATS <= 4.5
         assert seconds(then) > 5
     else:
         assert len([*tmp_path.iterdir()]) > len(left)
