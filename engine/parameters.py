@@ -43,13 +43,14 @@ TYPED = re.compile(
 )
 GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")  # a thousand in London, one in Paris
 # By unit, the other units that may be typed, and how many of each make one of it
-MINUTE = Fraction(1, 60)
+_SECONDS: Mapping[str, int | Fraction] = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
+    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), 1000),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), Fraction(1, 60)),
+}
 UNITS: Mapping[str, Mapping[str, int | Fraction]] = {
-    "s": {
-        **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
-        **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), 1000),
-        **dict.fromkeys(("min", "mins", "minute", "minutes"), MINUTE),
-    },
+    "s": _SECONDS,
+    "ms": {name: Fraction(by, 1000) for name, by in _SECONDS.items()},
     "fps": {"fps": 1, "hz": 1},
 }
 PERCENT = {"%": 100}  # of these make 1, for a range from 0 to 1

@@ -21,6 +21,7 @@ from bridge.control.osc.packets import encoded, parse
 from bridge.frames.frame import Frame
 from bridge.session import Session
 from bridge.settings import Settings
+from bridge.state.controls import all_specs
 from bridge.state.store import ParameterError, ParameterStore
 from bridge.transports import Offer
 from bridge.workers.client import UNGUIDED
@@ -169,6 +170,8 @@ TYPED_NUMBERS = [
     ("seed", str(2**53 - 1), 2**53 - 1), ("vace_scale", " 1.25 ", 1.25), ("fade", "0,700", 0.7),
     ("vace_scale", "\uff11\uff0c\uff15", 1.5), ("lora_1_strength", "\N{MINUS SIGN}1,5", -1.5),
     ("fade", "1 min", 60.0), ("hold_s", "0,5 minutes", 30.0), ("fade", "0.1min", 6.0),
+    ("delay", "2 s", 2000.0), ("delay", "0.3 s", 300.0), ("delay", "0,3 s", 300.0),
+    ("delay", "300ms", 300.0), ("delay", "0,1 min", 6000.0), ("delay", "0.1s", 100.0),
     ("fade", "250 msec", 0.25), ("mix", "1e-1", 0.1), ("denoising_steps", "2 steps", "1000,500"),
 ]  # fmt: skip
 WORDS_TYPED = [("freeze", "On", True), ("bypass", "0", False), ("input_mode", " Video", "video")]
@@ -243,6 +246,17 @@ def test_a_time_is_the_seconds_that_its_unit_says(amount, unit, spaced):
     seconds = amount * 60 if unit.startswith("min") else amount / 1000 if unit == "ms" else amount
     kept = fade.coerce(f"{amount}{' ' * spaced}{unit}")
     assert kept == min(seconds, fade.maximum)
+
+
+def test_every_unit_of_time_and_percent_is_understood_wherever_one_of_its_kind_is():
+    """A time in any of its units; a part in percent."""
+    for spec in all_specs(Catalog(BUILT_IN)):
+        if spec.unit in ("s", "ms"):
+            for text, seconds in (("0.3 s", 0.3), ("0,3 s", 0.3), ("300ms", 0.3), ("0,5 min", 30)):
+                in_unit = seconds * (1000 if spec.unit == "ms" else 1)
+                assert spec.coerce(text) == min(in_unit, spec.maximum), (spec.name, text)
+        elif spec.kind is Kind.FLOAT and (spec.minimum, spec.maximum) == (0, 1):
+            assert spec.check("12,5 %") == 0.125, spec.name
 
 
 @pytest.mark.parametrize(
