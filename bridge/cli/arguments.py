@@ -12,6 +12,7 @@ from bridge import __version__
 from bridge.cli.completion import SHELLS
 from bridge.errors import UsageError
 from bridge.settings import GROUPS, Settings, shown_default
+from bridge.state.inputs import ROLES
 from bridge.system.paths import meant
 from engine.parameters import measured
 from engine.system.texts import did_you_mean, quoted
@@ -421,6 +422,26 @@ def _port(text: str) -> int:
     raise ArgumentTypeError(f"takes a port, 0 to 65535, not {text!r}.")
 
 
+class _Once(argparse.Action):
+    """Store a value that may be given once: there is one of what it names, so a second value would
+    silently replace the first.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """As in argparse."""
+        if getattr(namespace, self.dest) is not None:
+            record = ", and record beside it with `spout-bridge send shm:NAMEOut --to file:…`"
+            more = record if self.dest == "sink" else ""
+            parser.error(f"--{self.dest} appears twice; give it once{more}.")
+        setattr(namespace, self.dest, values)
+
+
 def _add_setting(add: Callable[..., object], name: str, field: FieldInfo) -> None:
     """Add the flag of a setting. The model checks the value, so that a flag and an environment
     variable are refused alike.
@@ -436,6 +457,7 @@ def _add_setting(add: Callable[..., object], name: str, field: FieldInfo) -> Non
     add(
         flag,
         dest=name,
+        action=_Once if name in (*ROLES, "sink") else "store",
         metavar=metavar,
         help=f"{text} (default: {shown})" if shown else text,
     )

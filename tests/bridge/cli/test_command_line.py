@@ -46,6 +46,14 @@ UV = f"{PYTHON} -m uv pip install --python {PYTHON}"
         ("run --set vace_scale=9", "vace_scale takes a number from 0 to 2, not '9'."),
         ("run --set vace_scale", "--set takes NAME=VALUE, not 'vace_scale'."),
         ("run --set mix=0.1 --set mix=0.2", "--set mix appears twice; give it once."),
+        (
+            "run --sink shm:A --sink file:a.mp4",
+            "--sink appears twice; give it once, and record beside it with "
+            "`spout-bridge send shm:NAMEOut --to file:…`. See",
+        ),
+        ("run --source demo: --source=demo:", "--source appears twice; give it once. See"),
+        ("run --mask none --port 1 --mask none", "--mask appears twice; give it once. See"),
+        ("autostart on -- --control none --control none", "--control appears twice; give it"),
         ("run --set mix=0.1 --set mix=0.1", "--set mix appears twice; give it once."),
         ("run --set steady=0.1 --set anti_flicker=0.2", "anti_flicker is given twice, once by its"),
         ("models where longlive --set vae=tae --set vae=wan", "--set vae appears twice"),
