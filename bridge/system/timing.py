@@ -143,9 +143,11 @@ class Rate:
 
 
 class Quantiles:
-    """Exact quantiles of the values of the last `span` seconds (at most 2000 of them)."""
+    """Exact quantiles of the values of the last `span` seconds (at most 2000 of them), and of the
+    last one at least.
+    """
 
-    def __init__(self, span: float = 10.0) -> None:
+    def __init__(self, span: float = 2.0) -> None:
         self._span = span
         self._values: deque[tuple[float, float]] = deque(maxlen=2000)
 
@@ -154,9 +156,9 @@ class Quantiles:
         self._values.append((perf_counter(), value))
 
     def at(self, *quantiles: float) -> list[float]:
-        """The values at the given quantiles (0 to 1); zeros without data."""
-        since = perf_counter() - self._span
-        recent = sorted(value for seen, value in list(self._values) if seen >= since)
-        if not recent:
+        """The values at the given quantiles (0 to 1); zeros before the first."""
+        values, since = list(self._values), perf_counter() - self._span
+        if not values:
             return [0.0] * len(quantiles)
+        recent = sorted(value for seen, value in values if seen >= since) or [values[-1][1]]
         return [recent[min(len(recent) - 1, int(q * len(recent)))] for q in quantiles]

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from bridge.system.timing import Rhythm
+from bridge.system.timing import Quantiles, Rhythm
 
 
 def looked(events, until) -> tuple[list[float], int]:
@@ -58,3 +58,16 @@ def test_a_change_of_rate_costs_one_late_event(before, after):
 def test_two_series_at_once_are_found_as_soon_as_before():
     late, _ = looked(sorted(series(30, 5) + series(50, 5, start=0.003)), 5)
     assert sorted(late)[len(late) * 9 // 10] <= 0.003
+
+
+def test_figures_follow_a_change_within_two_seconds_and_keep_the_last_value(monkeypatch):
+    now, figure = [0.0], Quantiles()
+    monkeypatch.setattr("bridge.system.timing.perf_counter", lambda: now[0])
+    assert figure.at(0.5, 0.95) == [0.0, 0.0]
+    for number in range(100):
+        now[0] = number / 10
+        figure.add(0.02 if now[0] < 8 else 0.2)
+    now[0] = 10.1
+    assert figure.at(0.5, 0.95) == [0.2, 0.2]
+    now[0] = 60.0
+    assert figure.at(0.5) == [0.2], "a block may take longer than the window"
