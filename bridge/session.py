@@ -839,10 +839,11 @@ class Session:
         delay = cast(float, changes.get("delay", 0.0))  # its kind
         least, most = self._delays()
         if 0 < delay < least:
-            return f"delay {delay:g}: the least possible now is {least:g} ms; or set 0."
-        if delay > most:
-            return f"delay {delay:g}: the longest that fits into memory now is {most:g} ms."
-        return ""
+            why = f"the least possible now is {least:g} ms, or 0"
+        elif delay > most:
+            why = f"the longest that fits into memory now is {most:g} ms"
+        stays = self.store.snapshot.values["delay"]
+        return f"delay {delay:g}: {why}; it stays {stays:g} ms." if why else ""
 
     def _delays(self) -> tuple[float, float]:
         """The least and the longest constant delay possible now, in ms. Without an input, and

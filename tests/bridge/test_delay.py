@@ -112,6 +112,7 @@ def test_an_impossible_delay_is_refused_at_every_door_with_the_least_that_holds(
 
             hears(1.0, "the least possible now is")
             hears(1.0, "/bridge/delay [0.0]")
+            hears(1.0, "ms, or 0; it stays 0 ms.")
             hears(5000.0, "/bridge/delay [5000.0]")
             bridge.ask("parameters", {"delay": 0}, "PATCH")
             assert state["delay_most"] > 1000

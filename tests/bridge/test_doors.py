@@ -281,6 +281,31 @@ def test_osc_says_once_for_each_address_that_a_value_was_clamped(
     assert sum(told in record.message for record in caplog.records) == 1
 
 
+def test_osc_never_says_that_it_uses_a_value_that_is_refused(tmp_path):
+    """What is clamped may still not suit what runs."""
+    session = Session(Settings(folder=tmp_path, pipeline="passthrough"), Catalog(BUILT_IN))
+    session.store.update({"delay": 300.0})
+    session._delays = lambda: (40.0, 9874.0)
+    with pytest.raises(ParameterError, match=r"now is 40 ms, or 0; it stays 300 ms\."):
+        session.store.update({"delay": 3.0})
+    with osc(tmp_path) as held:
+        held.desk.store.update({"delay": 300.0})
+        held.desk.store._fits = session._unusable
+        held.send("/bridge/delay", 99999.0)
+        told = held.heard("/bridge/error", held.sender)
+        assert told.endswith("that fits into memory now is 9874 ms; it stays 300 ms.")
+        assert "using" not in told
+        held.hears("/bridge/delay", 300.0)
+        held.send("/bridge/delay", -5.0)
+        assert held.heard("/bridge/error", held.sender).endswith("; using 0.")
+        held.hears("/bridge/delay", 0.0)
+
+
+def test_a_delay_out_of_range_is_the_longest_while_no_input_limits_it(tmp_path):
+    session = Session(Settings(folder=tmp_path, pipeline="passthrough"), Catalog(BUILT_IN))
+    assert session.store.update({"delay": 99999}, lenient=True) == {"delay": 10_000}
+
+
 @pytest.mark.parametrize(("name", "given", "cure"), rest_slow(NO_NUMBERS))
 def test_what_is_no_number_is_refused_with_the_cure_at_every_door(
     client, desk, tmp_path, name, given, cure

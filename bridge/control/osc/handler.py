@@ -579,13 +579,17 @@ class Handler:
         try:
             given = value(spec, arguments)
             self._tell_twice(spec, address, sender)
-            if not spec.draws and (clamped := spec.clamps(given)):
-                self._advise(f"{address}: {clamped}", sender, address)
+            clamped = "" if spec.draws else spec.clamps(given)
+            applied: Value | None = None
             if spec.looks:
                 spec.coerce(given)
+            else:
+                applied = self._desk.store.check({spec.name: given}, lenient=True)[spec.name]
+            if clamped:  # and used: what cannot be is refused
+                self._advise(f"{address}: {clamped}", sender, address)
+            if applied is None:
                 self._looks[spec.name] = address, given
                 return
-            applied = self._desk.store.check({spec.name: given}, lenient=True)[spec.name]
         except ValueError:
             self._feedback.received(spec, sender, as_sent=False)
             self._then.append((address, partial(self._hold, [spec.name], sender)))
