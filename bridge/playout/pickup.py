@@ -113,10 +113,11 @@ class Pickup:
         return came
 
     def _clocked(self, slot: Slot, block: Block, came: float) -> float:
-        """The time of a frame's input; its latency is noted."""
+        """The time of a frame's input; its latency is noted, unless it waited for loading."""
         if slot.time > self._time:
             self._time = self._even_time = slot.time
-            self.latencies.add(came, came - slot.time)
+            if slot.time >= block.warm:
+                self.latencies.add(came, came - slot.time)
             return slot.time
         usual = median(block.intervals) if block.intervals else block.seconds
         most = self.latencies.most(came) or 2 * usual

@@ -136,12 +136,15 @@ class WorkerPlace:
 
 @dataclass(slots=True)
 class Block:
-    """The blocks of a worker: the last one, and the intervals between them."""
+    """The blocks of a worker: the last one, and the intervals between them. Inputs received before
+    it was `warm`, if it had to load, waited for that.
+    """
 
     made: int = 0
     frames: int = 1
     seconds: float = 0.0
     ended: float = 0.0
+    warm: float = 0.0  # when the first one was done; inf before
     intervals: deque[float] = field(default_factory=lambda: deque[float](maxlen=9))
 
     def end(self, frames: int, seconds: float) -> None:
@@ -149,6 +152,7 @@ class Block:
         now = perf_counter()
         if self.made:
             self.intervals.append(now - self.ended)
+        self.warm = min(self.warm, now)
         self.made, self.ended, self.seconds = self.made + 1, now, seconds
         self.frames = max(1, frames)
 
@@ -251,7 +255,7 @@ class WorkerClient:
         self.blames: Mapping[str, str] = {}  # load parameters whose files cannot be used, and why
         self.progress: tuple[str, float] = ("", 0.0)  # of loading, then of what a block prepares
         self.report: Mapping[str, Any] = {}
-        self.block = Block(frames=orders.row.block)  # until one is done
+        self.block = Block(frames=orders.row.block, warm=float("inf"))  # until one is done
         # What replaces this pipeline; written only by the host's thread. Each one goes to the
         # feeder, which uses the newest, and on to the thread that receives the result.
         self.swapping: WorkerConfig | None = None
@@ -684,6 +688,7 @@ class WorkerClient:
         except OSError:
             log.exception("the worker's segment %s cannot be opened; requesting another", name)
             self._outbox.put(RenewRing())
+        self.block.warm = float("inf")
             return
         # Now mapped on both sides: without its name it cannot be left behind.
         unlink(name)

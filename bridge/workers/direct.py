@@ -79,6 +79,7 @@ class Direct(WorkerClient):
         """As a worker; of its news there is only `FrameMade`, by the thread that receives."""
         super().__init__(orders, place, heard)
         self.device = NO_ENGINE
+        self.block.warm = 0.0  # nothing is loaded
         self._passage = Passage(self._came, lambda: self.parameters_number)
         self.inbox = self.ring = self._passage
 

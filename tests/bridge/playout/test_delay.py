@@ -2,6 +2,7 @@
 
 import random
 from itertools import pairwise
+from time import perf_counter
 from types import SimpleNamespace
 
 import numpy as np
@@ -203,3 +204,18 @@ def test_latencies_are_those_of_the_last_seconds():
     for at, took in ((1.0, 3.0), (5.0, 0.5), (9.0, 0.7)):
         latencies.add(at, took)
     assert [latencies.most(at) for at in (9.0, 12.0, 18.0, 30.0)] == [3.0, 0.7, 0.7, 0.0]
+
+
+def test_frames_whose_inputs_waited_for_loading_do_not_count():
+    link, pickup, now = worker(), Pickup(), perf_counter()
+    link.block = Block(warm=float("inf"))
+    link.ring.add(now - 2.0)
+    assert pickup.take(link, now).time == now - 2.0
+    link.block.end(1, 1.9)
+    link.ring.add(now - 1.2)
+    assert pickup.take(link, now).time == now - 1.2
+    assert pickup.latencies.most(now) == 0
+    later = perf_counter()
+    link.ring.add(later)
+    pickup.take(link, later + 0.02)
+    assert pickup.latencies.most(later + 0.02) == pytest.approx(0.02)
