@@ -82,7 +82,8 @@ from engine.system.texts import mended
 log = logging.getLogger(__name__)
 
 OPENING = 3.0  # seconds that the start waits for source and sink to open or fail
-OUTPUT = frozenset(OutputParameters.model_fields)  # controls that change the frame shown
+# Controls that change the frame shown at once; the others are read at the next tick.
+OUTPUT = frozenset({"mix", "bypass", "freeze", "black", "delay", "on_loss"})
 LIVE: Mapping[str, Value] = {
     spec.name: spec.default for spec in describe(OutputParameters) if spec.momentary
 }
@@ -838,6 +839,7 @@ class Session:
         """Why the changes' delay is impossible now, in a sentence; empty if it is possible."""
         delay = cast(float, changes.get("delay", 0.0))  # its kind
         least, most = self._delays()
+        why = ""
         if 0 < delay < least:
             why = f"the least possible now is {least:g} ms, or 0"
         elif delay > most:

@@ -267,6 +267,7 @@ class WorkerClient:
         self.limit = orders.load_s  # seconds that its next block may take, as it reports
         self.block_since = 0.0  # when the block that it makes was granted; 0 while it makes none
         self.parameters_number = 0
+        self.steered = 0  # the newest of them that changed something for its pipeline
         self.pid = 0
         self.log: deque[str] = deque(maxlen=LOG_LINES)
         self._serial = next(serials)
@@ -317,6 +318,8 @@ class WorkerClient:
         with self._setting:
             if number >= self.parameters_number:
                 self._note_reshaping(number, values)
+                if self._differs(values):
+                    self.steered = number
                 self._newest = number, values
                 self.parameters_number = number
 
@@ -327,6 +330,12 @@ class WorkerClient:
         if names:
             pending = self.reshaping.names if self.reshaping.number > self._shown else ()
             self.reshaping = Reshaping(number, perf_counter(), tuple(sorted({*pending, *names})))
+
+    def _differs(self, values: Mapping[str, Value]) -> bool:
+        """Whether these change the next block of this pipeline."""
+        before = self._newest[1]
+        names = ("size", *self.row.parameters.model_fields)
+        return any(values.get(name) != before.get(name) for name in names)
 
     @property
     def reshapes(self) -> Reshaping | None:
@@ -679,6 +688,7 @@ class WorkerClient:
             return SwapFailed(orders, not_loaded(orders, self.orders, text))
         self.orders, self.row = orders, orders.row
         self.inbox = Mailbox(max(4, 4 * self.row.block))
+        self.block.warm = float("inf")
         return SwapDone(orders)
 
     def _take_up(self, name: str) -> None:
@@ -688,7 +698,6 @@ class WorkerClient:
         except OSError:
             log.exception("the worker's segment %s cannot be opened; requesting another", name)
             self._outbox.put(RenewRing())
-        self.block.warm = float("inf")
             return
         # Now mapped on both sides: without its name it cannot be left behind.
         unlink(name)

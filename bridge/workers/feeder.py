@@ -5,7 +5,8 @@ The worker requests n frames and gets them as soon as n new ones are available. 
 sender does not stall it: after a while the newest frame is repeated. In text mode (n = 0) the next
 block begins as soon as it would end with hardly more than itself waiting to be shown: the engine
 neither idles for the output nor runs ahead of it. No block begins before `max_fps` allows it. A
-block's parameters are sent with its frames, so a change of parameters ends the wait for new frames.
+block's parameters are sent with its frames, so a change of the pipeline's own ends the wait for new
+frames.
 Live control and mask frames go along with the input's: those received at the same time.
 """
 
@@ -247,7 +248,7 @@ class Feeder:
                 return True
             if inbox.newest is None:
                 continue
-            steered = self._link.parameters_number != self._steered
+            steered = self._link.steered > self._steered
             if steered or perf_counter() - asked > patience(count, self._input_fps()):
                 return True
         return False

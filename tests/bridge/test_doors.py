@@ -603,7 +603,7 @@ class FakeLink:
     def __init__(self) -> None:
         self.row = SimpleNamespace(multiple=16, native_size=False, text=False)
         self.block = SimpleNamespace(frames=1, made=0)
-        self.parameters_number, self.full, self.granted = 0, False, []
+        self.parameters_number, self.steered, self.full, self.granted = 0, 0, False, []
 
     def grant(self, frames, size, how, guides) -> None:
         if self.full and self.granted and size != self.granted[-1]:

@@ -11,11 +11,13 @@ import pytest
 from bridge.frames.frame import Frame
 from bridge.playout.outbox import HELD, Outbox
 from bridge.playout.output import OutputClock
+from bridge.session import Session
 from bridge.settings import Settings
 from bridge.state.controls import OutputParameters
 from bridge.state.status import Counters
 from bridge.system.timing import Tokens
 from bridge.workers.client import Block
+from engine.catalog.rows import BUILT_IN, Catalog
 from engine.ipc.ring import Slot
 from engine.parameters import describe
 from tests.support.rig import running_session, scene
@@ -426,3 +428,16 @@ def test_a_faster_input_is_sent_at_the_output_rate_by_a_whole_session(tmp_path):
         most = 10 * (last.time - first.time) + 3
         assert last.frame.index - first.frame.index <= most
         assert rig.session.status().dropped_output > 0
+
+
+def test_only_a_value_that_changes_the_picture_wakes_the_clock(tmp_path):
+    session = Session(Settings(folder=tmp_path, pipeline="passthrough"), Catalog(BUILT_IN))
+    session.store.listen(session._changed)
+    news = session._clock._news
+    for values in ({"hold_s": 1.0}, {"max_fps": 9.0}, {"black_fade": 2.0}, {"vace_scale": 0.3}):
+        session.store.update(values)
+        assert not news.is_set(), values
+    for values in ({"mix": 0.5}, {"black": True}, {"on_loss": "card"}, {"delay": 50.0}):
+        session.store.update(values)
+        assert news.is_set(), values
+        news.clear()

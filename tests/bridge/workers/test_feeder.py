@@ -103,6 +103,27 @@ def test_a_change_ends_the_waiting_for_pictures_and_is_in_the_very_next_block(pa
         assert worker.is_told(FrameGrant).snapshot.values["prompt"] == "newer"
 
 
+@pytest.mark.slow
+def test_a_change_of_what_its_pipeline_does_not_have_ends_no_waiting(patient):
+    """It is counted, and one of its own still wakes it."""
+    with fed() as worker:
+        puts(worker, 1, 2)
+        asks(worker, 2)
+        worker.is_told(FrameGrant)
+        asks(worker, 2)
+        held = {"prompt": "old", "vace_scale": 0.0}
+        for number, other in enumerate(("black_fade", "hold_s", "max_fps", "anti_flicker"), 2):
+            worker.client.set_parameters(number, held | {other: 0.5})
+        time.sleep(0.1)
+        assert not worker.client._outbox.qsize()
+        assert worker.client.parameters_number == 5
+        for number, own in enumerate(({"size": "64x48"}, {"vace_scale": 0.5}), 6):
+            held = held | own
+            worker.client.set_parameters(number, held)
+            assert worker.is_told(FrameGrant).snapshot.number == number
+            asks(worker, 2)
+
+
 def test_a_change_while_a_request_waits_for_its_time_is_in_that_block():
     with fed(most=1 / EVER) as worker:
         worker.client.block.end(1, 0.1)
