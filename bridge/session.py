@@ -72,6 +72,7 @@ from bridge.workers.machine import LocalMachine, MachineFactory
 from bridge.workers.rollback import Rollback
 from bridge.workers.standby import Prepared
 from engine import sizes
+from engine.catalog.ids import PASSTHROUGH
 from engine.catalog.rows import Catalog, PipelineRow
 from engine.files.library import Library
 from engine.parameters import Load, Value, describe
@@ -386,6 +387,8 @@ class Session:
     def _stand_in(self, row: PipelineRow) -> PipelineRow | None:
         chosen = self.settings.fallback
         found = self._catalog.rows.get("stylize" if chosen == HOLD else chosen)
+        if found and (found.id == row.id or not self.weights.installed(found)):
+            found = self._catalog.rows.get(PASSTHROUGH)
         return found if found is not None and found.id != row.id else None
 
     def _instead_of(self, failed: Unloadable) -> WorkerConfig | None:

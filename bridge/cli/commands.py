@@ -232,8 +232,19 @@ def _list(options: argparse.Namespace, console: Console) -> None:
         if not out.is_terminal:
             out = Console(markup=False, width=WIDE)
         out.print(table if rows else EMPTY.get(name, table))
+        if name == "pipelines":
+            for sentence in _incomplete():
+                console.print(sentence, soft_wrap=True)
     if options.json:
         sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+
+
+def _incomplete() -> list[str]:
+    """Which pipelines lack a package that the first install brings, with the cure."""
+    from bridge.downloads.weights import incomplete_install
+    from bridge.state.catalog import installed_catalog
+
+    return incomplete_install(installed_catalog().rows.values())
 
 
 def _table(name: str) -> Any:
@@ -427,6 +438,8 @@ def _bench_module(options: argparse.Namespace, console: Console) -> None:
         if not HELP.intersection(options.rest):
             raise CommandError(f"This needs the extra `engine`: {with_extra('engine')}.")
         module = "engine.bench.options"
+    elif module == "engine.bench.stylize" and find_spec("onnxruntime") is None:
+        raise CommandError(" ".join(_incomplete()))
     command = [sys.executable, "-m", module, *options.rest]
     sys.exit(subprocess.run(command, check=False, env=speaking_utf8()).returncode)
 

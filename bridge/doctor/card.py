@@ -34,7 +34,7 @@ def card(settings: Settings) -> Iterator[Check]:
     environment = devices.environment(settings.gpu, cpu=settings.device == "cpu")
     gpu = devices.first_shown(found, {**os.environ, **environment})
     library = Library(settings.models_folder, settings.more_models)
-    needs = {row.id: _need(row, library, settings.size, gpu) for row in BUILT_IN if row.packages}
+    needs = {row.id: _need(row, library, settings.size, gpu) for row in BUILT_IN if row.extra}
     yield from needs.values()  # before any advice on torch: the GPU may be too small anyway
     usable = True
     for check in _torch(settings, found):
@@ -49,7 +49,7 @@ def missing() -> str:
     """
     lacking: dict[str, list[str]] = {}
     for row in BUILT_IN:
-        if any(find_spec(package) is None for package in row.packages):
+        if row.extra and any(find_spec(package) is None for package in row.packages):
             lacking.setdefault(row.extra, []).append(row.id)
     return " ".join(
         f"{', '.join(names)} need the extra `{extra}`: {with_extra(extra)}."
@@ -119,6 +119,10 @@ def _pipelines(needs: Mapping[str, Check], *, usable: bool) -> Check:
     """
     installs = missing()
     runs = [name for name, need in needs.items() if usable and not installs and not need.lacks]
-    others = [row.id for row in BUILT_IN if row.id not in needs]
+    others = [
+        row.id
+        for row in BUILT_IN
+        if row.id not in needs and all(find_spec(package) for package in row.packages)
+    ]
     lacks = [] if runs else [*(need.lacks for need in needs.values()), installs]
     return Check(PIPELINES, ", ".join([*others, *runs]), lacks=" ".join(filter(None, lacks)))

@@ -1,6 +1,6 @@
 """What each pipeline is missing (files, packages), its download, and which LoRAs fit: `Weights`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -45,6 +45,10 @@ class MissingPackages:
     extra: str
 
     def __str__(self) -> str:
+        if not self.extra:
+            names = ", ".join(self.packages)
+            again = command(None, self.packages[0])
+            return f"{self.pipeline} needs {names}, which is not installed: run `{again}`."
         return (
             f"{self.pipeline} needs {', '.join(self.packages)} (extra `{self.extra}`): "
             f"{with_extra(self.extra)}."
@@ -89,6 +93,17 @@ class BrokenPackage:
 
 
 Lack: TypeAlias = MissingFiles | MissingPackages | BrokenPackage | UnusableCard | Silence
+
+
+def incomplete_install(rows: Iterable[PipelineRow]) -> list[str]:
+    """Which of these pipelines lack a package that the first install brings: sentences with the
+    cure.
+    """
+    return [
+        str(MissingPackages(row.id, gone, ""))
+        for row in rows
+        if not row.extra and (gone := _not_installed(row.packages))
+    ]
 
 
 class MissingWeights(ValueError):
@@ -149,6 +164,10 @@ class Weights:
                 files = self._lack_of_files(row, load)
                 return UnusableCard(row.id, why, files if isinstance(files, MissingFiles) else None)
         return self._lack_of_files(row, load)
+
+    def installed(self, row: PipelineRow) -> bool:
+        """Whether the packages of a pipeline are installed."""
+        return not _not_installed(row.packages) and self._known_broken(row) is None
 
     def _lack_of_files(self, row: PipelineRow, load: Load) -> MissingFiles | Silence | None:
         wanted = tuple(row.needs(load).values())

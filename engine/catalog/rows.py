@@ -68,7 +68,8 @@ class PipelineRow:
     briefly holds both if memory allows. `words` are all words that its prompts understand; empty if
     prompts are free text. `guided` names the switch of its `load` that enables control video and
     mask; empty if it never uses them. `needs` gives the weights that it loads, by role.
-    `packages` are the modules that it imports and the first install lacks; `extra` brings them.
+    `packages` are the modules that it cannot do without; `extra` brings those that the first
+    install lacks, and is empty if it brings them.
     `spec` is used to compute the GPU memory of a causal pipeline. `memory` is the memory of a
     worker in bytes; 0 for little. `pixel_bytes` is the memory per pixel of its size, if there is
     no `spec`. `direct`: its images are its frames, so that the bridge passes them on by itself and
@@ -126,6 +127,7 @@ BUILT_IN = (
         parameters=StylizeParameters,
         multiple=4,
         words=WORDS,
+        packages=("onnxruntime",),
         pixel_bytes=500,  # measured from 256x256 to 1280x720
     ),
     PipelineRow(

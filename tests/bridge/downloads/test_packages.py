@@ -1,6 +1,7 @@
 """A pipeline whose packages are not installed: refused with the cure, replaced at start."""
 
 import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from engine.catalog.controls import CausalLoad
 from engine.catalog.rows import BUILT_IN, Catalog
 from engine.files.library import Library
 from tests.bridge.downloads.files import NEEDY, NET, ROWS, put
+from tests.support.bridge import running
 from tests.support.doubles import PAINTER
 from tests.support.rig import running_session
 from tests.support.slow_cases import rest_slow
@@ -40,6 +42,39 @@ def test_the_asked_pipeline_is_awaited_and_loaded_when_its_packages_are_there(
         rig.running("more")
         assert rig.session.status().error == ""
         stop()
+
+
+@pytest.mark.slow
+def test_without_onnxruntime_passthrough_is_shown_until_it_is_there(tmp_path: Path) -> None:
+    gone, folder = tmp_path / "gone", tmp_path / "data"
+    gone.touch()
+    hide = (  # a Python in which the package is not installed while that file exists
+        "import os, sys, importlib.util as util\n"
+        "find = util.find_spec\n"
+        "util.find_spec = lambda name, *rest: (\n"
+        f"    None if name == 'onnxruntime' and os.path.exists({str(gone)!r})\n"
+        "    else find(name, *rest))\n"
+        "from bridge.cli import main; main()"
+    )
+    command = [sys.executable, "-c", hide]
+    told = "stylize needs onnxruntime, which is not installed: run `"
+    with running(folder, "--source", "demo:", "--sink", "null:", command=command) as bridge:
+        state = bridge.until(lambda state: state["state"] == "RUNNING")
+        assert state["pipeline"] == "passthrough"
+        assert (state["pipeline_asked"], state["restarts"]) == ("stylize", 0)
+        assert state["error"].startswith(told)
+        assert "--reinstall-package onnxruntime onnxruntime`." in state["error"]
+        assert state["error"].endswith("Until then passthrough is shown.")
+        status, sentence = bridge.refused("pipeline", {"pipeline": "stylize"})
+        assert status >= 400
+        assert sentence.startswith(told)
+        gone.unlink()
+        state = bridge.until(lambda state: state["pipeline"] == "stylize")
+        assert state["error"] == ""
+        gone.touch()
+        for asked in (["list", "pipelines"], ["bench", "stylize"]):
+            done = subprocess.run([*command, *asked], capture_output=True, text=True, timeout=60)
+            assert told in done.stderr, done
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -73,11 +108,11 @@ def test_a_live_switch_is_refused_and_the_old_one_stays(tmp_path: Path) -> None:
         stop()
 
 
-def test_the_generating_pipelines_say_what_they_import() -> None:
-    """What the first install lacks: without it no worker is started, three times in a row."""
+def test_the_pipelines_with_a_worker_say_what_they_import() -> None:
+    """Without it no worker is started, three times in a row."""
     for row in BUILT_IN:
-        assert bool(row.packages) == (row.spec is not None), row.id
-        assert bool(row.extra) == bool(row.packages)
+        assert bool(row.packages) == (not row.direct), row.id
+        assert bool(row.extra) == (row.spec is not None), "what the first install lacks"
 
 
 @pytest.mark.slow
