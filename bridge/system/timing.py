@@ -114,32 +114,39 @@ class Tokens:
 
 
 class Rate:
-    """Events per second over the last `span` seconds."""
+    """Events per second over the last `span` seconds. Those that come together, as the frames of a
+    block do, came during the time since the block before them.
+    """
+
+    SLOWEST = 30.0  # seconds between events that still have a rate
 
     def __init__(self, span: float = 2.0) -> None:
         self._span = span
-        self._times: deque[float] = deque(maxlen=1000)
+        self._blocks: deque[tuple[float, int]] = deque(maxlen=1000)
 
-    def tick(self, now: float | None = None) -> None:
-        """Count one event."""
-        self._times.append(perf_counter() if now is None else now)
+    def tick(self, now: float | None = None, count: int = 1) -> None:
+        """Count one event, or a block of `count` events."""
+        self._blocks.append((perf_counter() if now is None else now, count))
 
     @property
     def age(self) -> float:
         """Seconds since the last event; 0 if there was none."""
-        return perf_counter() - self._times[-1] if self._times else 0.0
+        return perf_counter() - self._blocks[-1][0] if self._blocks else 0.0
 
     @property
     def value(self) -> float:
         """Events per second; 0 if none came recently."""
-        times = list(self._times)
-        now = perf_counter()
-        recent = [t for t in times if now - t <= self._span]
-        if len(recent) < 2:
-            return 0.0
+        blocks, now = list(self._blocks), perf_counter()
+        recent = [block for block in blocks if now - block[0] <= self._span]
+        if len(recent) < 2:  # slow ones: the last gap, unless it should have ended long ago
+            recent = blocks[-2:]
+            usual = recent[-1][0] - recent[0][0] if recent else 0.0
+            if not 0 < usual <= self.SLOWEST or now - recent[-1][0] > 2 * usual:
+                return 0.0
+        gaps = len(recent) - 1
         # The end of the last gap is unknown: count it once it is longer than usual.
-        period = max((recent[-1] - recent[0]) / (len(recent) - 1), (now - recent[-1]) / 2)
-        return 1 / period if period > 0 else 0.0
+        gap = max((recent[-1][0] - recent[0][0]) / gaps, (now - recent[-1][0]) / 2)
+        return sum(count for _, count in recent[1:]) / gaps / gap if gap > 0 else 0.0
 
 
 class Quantiles:

@@ -469,8 +469,7 @@ class EngineHost:
         if self.rollback:
             self.rollback.heard(link, news)
         if isinstance(news, BlockMade):  # at once: rates depend on the moment; any thread
-            for _ in range(news.frames):
-                self._counters.engine_rate.tick()
+            self._counters.engine_rate.tick(count=news.frames)
             self._counters.block_time.add(news.seconds)
             self.arrived()  # the next block is expected from now on: other frames may be due
         if isinstance(news, BlockMade | BlockUnusable | SwapDone | SwapFailed | WorkerGone):
