@@ -38,6 +38,12 @@ def leak(ground: Ground) -> Iterator[Figure]:
     return memory.size_changes(ground)
 
 
+def wrong_kernel_and_leak(ground: Ground) -> Iterator[Figure]:
+    """Both in one process, since each must import torch."""
+    yield from wrong_kernel(ground)
+    yield from leak(ground)
+
+
 def hang(ground: Ground) -> Iterator[Figure]:
     """Never ends, and neither does its child."""
     yield Figure("before it hangs", 1, most=2)
