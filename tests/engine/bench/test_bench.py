@@ -1,9 +1,8 @@
 """`spout-bridge bench engine` prints what it promises, for every pipeline."""
 
 import json
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from bridge.cli import commands as cli
 from engine.bench import __main__ as bench
-from engine.bench import figures, machine, prompts
+from engine.bench import figures, machine, prompts, stylize
 from engine.catalog import specs
 from engine.catalog.controls import CausalLoad
 from engine.catalog.specs import LONGLIVE, STREAMDIFFUSIONV2, CausalSpec
@@ -73,34 +72,18 @@ def printed(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[Any, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pipeline", [LONGLIVE.id, STREAMDIFFUSIONV2.id])
+@pytest.mark.parametrize("spec", [LONGLIVE, STREAMDIFFUSIONV2], ids=lambda spec: spec.id)
 def test_every_figure_is_printed(
-    pipeline: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    spec: CausalSpec, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = [
-        "--size",
-        "32x32",
-        "--layers",
-        "1",
-        "--blocks",
-        "1",
-        "--json",
-        "--pipeline",
-        pipeline,
-        "--device",
-        "cpu",
-    ]
-    if pipeline == STREAMDIFFUSIONV2.id:  # whose blocks are one pass each
-        monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for tensors this small
-        code, told = printed(capfd, *words)
-        assert not code
-    else:  # what the command's process does, in this one and with a small network
-        monkeypatch.setitem(specs.SPECS, pipeline, replace(LONGLIVE, network=TINY))
-        monkeypatch.setattr(prompts, "UMT5_XXL", SIZES.text)
-        monkeypatch.setattr(machine, "COPIED", 2**16)
-        monkeypatch.setattr("sys.argv", ["bench engine", *words])
-        bench.main()
-        told = capfd.readouterr().out
+    """What the command's process does, in this one and with a small network."""
+    monkeypatch.setitem(specs.SPECS, spec.id, replace(spec, network=TINY))
+    monkeypatch.setattr(prompts, "UMT5_XXL", SIZES.text)
+    monkeypatch.setattr(machine, "COPIED", 2**16)
+    words = ["--size", "32x32", "--layers", "1", "--blocks", "1", "--json", "--device", "cpu"]
+    monkeypatch.setattr("sys.argv", ["bench engine", *words, "--pipeline", spec.id])
+    bench.main()
+    told = capfd.readouterr().out
     figures = {figure["name"]: figure["value"] for figure in json.loads(told)}
     assert set(figures) >= PROMISED
     assert figures["reads back to the host in a pass"] == "0"
@@ -186,13 +169,26 @@ def test_what_cannot_run_is_refused_before_anything_is_measured(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "module", ["engine.bench.stylize", pytest.param("engine.bench", marks=pytest.mark.slow)]
-)
-def test_a_benchmark_that_is_asked_for_help_measures_nothing(module):
-    command = [sys.executable, "-m", module]
-    helped = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=60)
-    assert (helped.returncode, helped.stdout[:7], helped.stderr) == (0, "usage: ", "")
-    refused = subprocess.run([*command, "--hlep"], capture_output=True, text=True, timeout=60)
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "unrecognized arguments: --hlep" in refused.stderr
+def test_the_command_is_a_process_whose_words_output_and_status_are_its_own(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    code, told = printed(capfd, "--device", "cpu", "--how", "graphs")
+    assert code == 2
+    assert "on CUDA only; choose plain" in told, "it got so far with torch"
+
+
+@pytest.mark.parametrize("main", [bench.main, stylize.main], ids=["engine", "stylize"])
+def test_a_benchmark_that_is_asked_for_help_measures_nothing(
+    main: Callable[[], None], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(word: str) -> tuple[Any, str, str]:
+        monkeypatch.setattr("sys.argv", ["bench", word])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return end.value.code, *capfd.readouterr()
+
+    code, out, err = asked("--help")
+    assert (code, out[:7], err) == (0, "usage: ", "")
+    code, out, err = asked("--hlep")
+    assert (code, out) == (2, "")
+    assert "unrecognized arguments: --hlep" in err
