@@ -1,7 +1,9 @@
 // The page, generated from the bridge's own schema.
 import { forget } from "./assets.js";
+import * as blind from "./blind.js";
 import { ask, fetched, listen } from "./connection.js";
 import { control } from "./controls.js";
+import * as cues from "./cues.js";
 import { button, element } from "./elements.js";
 import { header, place, steps } from "./header.js";
 import * as looks from "./looks.js";
@@ -14,8 +16,10 @@ import { find, folding, search, section } from "./sections.js";
 import { sources, use } from "./sources.js";
 import { onlyOutput, stage } from "./stage.js";
 import * as status from "./status.js";
+import * as tempo from "./tempo.js";
 
 const FIRST = ["Show", "Generate"]; // pages above source and pipeline
+const ELSEWHERE = new Set(["tap", "beat", "blind", "blind/take", "blind/discard"]); // actions
 const rows = new Map();
 const latest = {}; // the value of every parameter, even those without a control now
 const hands = {}; // who moved it last
@@ -32,6 +36,7 @@ function groups() {
   const here = new Set([...seen.parameters, ...seen.load]);
   const pages = new Map(FIRST.map((name) => [name, []]));
   const words = new Map(); // the prompt's rows
+  const beats = []; // the tempo's
   rows.clear();
   forget();
   for (const spec of schema.parameters) {
@@ -39,10 +44,12 @@ function groups() {
     const row = control(spec);
     rows.set(spec.name, row);
     if (prompt.PROMPTS.has(spec.name)) words.set(spec.name, row);
+    else if (tempo.ROWS.has(spec.name)) beats.push(row);
     else pages.set(spec.page, [...(pages.get(spec.page) ?? []), row]);
   }
   prompt.prompts(words, seen.words ?? []);
-  const pressed = schema.actions.filter((row) => !row.argument?.needed);
+  const pressed = schema.actions.filter(({ argument, name }) => !argument?.needed
+    && !ELSEWHERE.has(name));
   const buttons = section("Actions", element("div", { className: "buttons" }, ...place(pressed)),
     element("p", { className: "note", textContent: "Kill the engine and watch: the output holds, "
     + "no frame is black, and the engine restarts." }));
@@ -52,7 +59,9 @@ function groups() {
   const others = cards.filter(([name]) => !FIRST.includes(name)).map(([, card]) => card);
   played = schema.actions.some(({ name }) => name === "look");
   document.getElementById("first").replaceChildren(...elsewhereNote(),
-    ...(played ? [section("Looks", ...looks.panel())] : []), ...first);
+    ...(played ? [section("Cues", ...cues.panel()), section("Looks", ...looks.panel())] : []),
+    ...first, section("Tempo", ...tempo.panel(beats)));
+  blind.panel();
   document.getElementById("groups").replaceChildren(...others, buttons);
   find();
 }
@@ -81,7 +90,12 @@ function told(news) {
   use(known);
   prompt.heard(known.notes);
   steps(known);
-  if (played) looks.heard(known);
+  if (played) {
+    looks.heard(known);
+    cues.heard(known);
+  }
+  tempo.heard(known);
+  if ("blind" in news || "blind_values" in news) draw(blind.heard(known));
   const active = schema.pipelines.find((row) => row.active)?.id;
   if (news.pipeline !== undefined && news.pipeline !== active) {
     for (const row of schema.pipelines) row.active = row.id === news.pipeline;
@@ -95,13 +109,23 @@ function told(news) {
 
 function values(news) {
   Object.assign(latest, news);
-  for (const [name, value] of Object.entries(news)) {
-    rows.get(name)?.show(value);
-    if (name in hands) rows.get(name)?.movedBy(hands[name]);
-  }
-  prompt.show(news);
+  draw(Object.keys(news));
   status.showValues(news);
   if ("weights" in news) pipelines.show(known, latest, looked);
+}
+
+// Show the values of these names: those of the next look while it is edited blind.
+function draw(names) {
+  const set = blind.blindValues();
+  const now = {};
+  for (const name of names) {
+    now[name] = set[name] ?? latest[name];
+    const row = rows.get(name);
+    row?.show(now[name]);
+    row?.classList.toggle("unseen", name in set);
+    if (name in hands) row?.movedBy(hands[name]);
+  }
+  prompt.show(now);
 }
 
 function heard(data) {

@@ -113,12 +113,12 @@ function whenWanted(then) {
 }
 
 // Values set by hand: the newest of each name is sent, at most thirty times a second; none is lost.
-// `held` gets the value that the bridge answers with, `refused` its sentence.
+// One that is `blind` goes to the next look. `held` gets the value that the bridge answers with, `refused` its sentence.
 const waiting = new Map();
 let sending = false;
 
-export function set(name, value, refused, held = () => {}) {
-  waiting.set(name, { value, refused, held });
+export function set(name, value, refused, held, blind) {
+  waiting.set(name, { value, refused, held, blind });
   if (!sending) send();
 }
 
@@ -127,16 +127,19 @@ async function send() {
   while (waiting.size) {
     const batch = new Map(waiting);
     waiting.clear();
-    await post(batch);
+    for (const blind of [false, true]) {
+      const part = new Map([...batch].filter(([, item]) => Boolean(item.blind) === blind));
+      if (part.size) await post(part, blind ? "parameters?blind=1" : "parameters");
+    }
     await new Promise((done) => setTimeout(done, BEAT));
   }
   sending = false;
 }
 
-async function post(batch) {
+async function post(batch, path) {
   const values = Object.fromEntries([...batch].map(([name, { value }]) => [name, value]));
   try {
-    const now = await ask("parameters", "PATCH", values);
+    const now = await ask(path, "PATCH", values);
     for (const [name, item] of batch) item.held(now[name]);
   } catch (error) {
     const bad = [...batch.keys()].filter((name) => name in (error.problems ?? {}));
@@ -145,7 +148,7 @@ async function post(batch) {
         batch.get(name).refused(error.problems[name]);
         batch.delete(name);
       }
-      await post(batch);
+      await post(batch, path);
       return;
     }
     for (const [name, item] of batch) {

@@ -1,5 +1,6 @@
 // One control per parameter; `show` sets it to a value received from the bridge, `give` sends one.
 import { picker } from "./assets.js";
+import { blind } from "./blind.js";
 import { set } from "./connection.js";
 import { button, element } from "./elements.js";
 import { fader, stepOf, written } from "./fader.js";
@@ -20,7 +21,7 @@ export function control(spec) {
   let timer;
   row.give = (value) => {
     touched = performance.now();
-    set(spec.name, value, refused, held);
+    set(spec.name, value, refused, held, spec.in_looks && blind());
   };
   row.show = (value) => {
     if (value !== current) hush(row);

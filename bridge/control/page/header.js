@@ -6,7 +6,8 @@ import { key, keys, sheet } from "./keys.js";
 import { attempt, hush, tell } from "./messages.js";
 import { fullScreen, wipeToggle } from "./stage.js";
 
-const HERE = ["undo", "redo", "go", "panic", "live"]; // actions, in this order
+const HERE = ["undo", "redo", "cue/back", "cue/cancel", "go", "panic", "live"]; // in this order
+const NAMES = { "cue/back": "back", "cue/cancel": "cancel" };
 const ALWAYS = ["p", "l", "?", "k"]; // keys that a locked page obeys
 const DANGER = new Set(["kill_engine"]);
 
@@ -33,6 +34,7 @@ export function header(toggle, recall) {
   key("b", "black", () => toggle("black"));
   key("h", "freeze", () => toggle("freeze"));
   key("y", "bypass", () => toggle("bypass"));
+  key(" ", "GO: show the next cue", () => press("go"));
   key("u", "undo", () => press("undo"));
   key("U", "redo", () => press("redo"));
   for (const number of "123456789") key(number, `look ${number}`, () => recall(number));
@@ -58,7 +60,7 @@ export function place(found) {
 }
 
 function actionButton({ name, help }) {
-  const made = button(name.replaceAll(/[_/]/g, " "),
+  const made = button(NAMES[name] ?? name.replaceAll(/[_/]/g, " "),
     () => attempt(made, () => ask(`actions/${name}`, "POST")), { title: help });
   made.dataset.action = name;
   if (DANGER.has(name)) made.className = "danger";
@@ -73,6 +75,10 @@ export function steps(now) {
     if (!found) continue;
     found.title = state[name] ? `${name}: ${state[name]}` : `nothing to ${name}`;
     found.disabled = !state[`${name}_steps`] || locked();
+  }
+  for (const name of ["go", "cue/back", "cue/cancel"]) {
+    const found = document.querySelector(`[data-action="${name}"]`);
+    if (found) found.disabled = locked();
   }
   const note = state.undo_note ?? "";
   if (note === told) return;

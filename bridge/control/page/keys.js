@@ -7,11 +7,22 @@ export function key(name, words, work) {
   rows.push([name, words, work]);
 }
 
+let tabbed = false; // the keyboard chose what has the focus
+addEventListener("pointerdown", () => { tabbed = false; }, true);
+
+// Whether the space bar presses what was reached with Tab, as it does on every page.
+function pressed({ key, target }) {
+  return key === " " && (target.matches("[type=checkbox]") || (tabbed
+    && target.matches("button,a,summary,[role=slider]")));
+}
+
 // A key counts while nothing is being typed, and unlocked: `always` lists the ones that count then.
 export function keys(locked, always) {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (event.key === "Tab") tabbed = true;
+    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target.matches("input:not([type=range],[type=checkbox]),textarea,select")) return;
+    if (pressed(event) || document.querySelector("dialog[open]:not(#sheet)")) return;
     const row = rows.find(([name]) => name === event.key);
     if (!row || (locked() && !always.includes(row[0]))) return;
     event.preventDefault();
@@ -34,7 +45,7 @@ export function sheet() {
   }
   dialog.replaceChildren(element("h2", { textContent: "Shortcuts" }),
     element("table", {}, ...listed().map(([name, words]) => element("tr", {},
-      element("th", { scope: "row" }, element("kbd", { textContent: name })),
+      element("th", { scope: "row" }, element("kbd", { textContent: name === " " ? "space" : name })),
       element("td", { textContent: words })))),
     element("p", { className: "note", textContent: "On a fader: the arrow keys; with shift ten "
       + "times finer. A double click sets the default. In a number: 0,7 and 2 s are read too." }),

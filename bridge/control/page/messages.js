@@ -2,7 +2,7 @@
 // there removes it, and so does `hush` when it is no longer true.
 import { button, element } from "./elements.js";
 
-const PLACES = ".row, .buttons, .pipeline, .tiles, .drop, .path, .reach, dialog";
+const PLACES = ".row, .cue, .buttons, .pipeline, .tiles, .drop, .path, .reach, dialog";
 
 export function tell(place, text, ...buttons) {
   hush(place);

@@ -18,6 +18,7 @@ const SVG = "http://www.w3.org/2000/svg";
 
 // What the output shows instead of new images, from the parameters `p` and the state `s`.
 const BADGES = [
+  ["BLIND", "blind", (p, s) => s.blind],
   ["BLACK", "black", (p) => p.black],
   ["FREEZE", "warn", (p) => p.freeze],
   ["BYPASS", "warn", (p) => p.bypass],

@@ -17,7 +17,7 @@ def test_words_of_others_are_text_and_no_markup(opened):
         page.until("document.getElementById('reason').textContent.includes('<img')")
         page.until("document.getElementById('control-prompt').value.includes('<img')")
         page.run("document.getElementById('sources').scrollIntoView()")
-        page.until("document.querySelector('.tiles').innerText.split('<img').length === 4")
+        page.until("document.querySelector('#sources .tiles').innerText.split('<img').length === 4")
         assert page.run("window.evil") is None
         assert page.run("document.querySelectorAll('img[src=x]').length") == 0
 

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.catalog.rows import Catalog
-from tests.support.page import SHIFT, until
+from tests.support.page import SHIFT, move, until
 from tests.support.rig import running_session
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -35,7 +35,6 @@ def test_a_locked_page_keeps_panic_and_live(opened):
 
 
 def test_looks_are_saved_played_and_put_in_order(tmp_path, served):
-    pytest.importorskip("bridge.show.looks")
     chosen = {"pipeline": "stylize", "source": "demo:", "output_size": "96x64", "size": "96x64"}
     with running_session(tmp_path, Catalog(), **chosen) as rig:
         rig.running("stylize")
@@ -68,4 +67,167 @@ def test_looks_are_saved_played_and_put_in_order(tmp_path, served):
             assert page.run(f"{remove}.innerText") == "delete?"
             page.run(f"{remove}.click()")
             page.until(f"{shown}.split('|').map((e) => e[0]).join('') === '32'")
-            assert page.complaints() == []
+            rig.session.show.cues.add({"look": 2})
+            page.until("!document.querySelector('[data-action=go]').hidden")
+            page.press(" ", 32, text=" ")
+            page.until("document.querySelector('.cue.on .number')?.value === '1'")
+            until(lambda: store.snapshot.values["vace_scale"] == 1.25)
+            assert [each for each in page.complaints() if "exception" in each] == []
+
+
+PRESS = "document.querySelector('[data-action=\"{}\"]').click()"
+
+
+def edit(page, label, value):
+    """Type into a field of the cue list, and leave it."""
+    page.run(f"""(() => {{
+        const field = document.querySelector('.cue [aria-label="{label}"]');
+        field.value = {value!r};
+        field.dispatchEvent(new Event("change", {{bubbles: true}}));
+    }})()""")
+
+
+def test_cues_are_added_edited_where_they_stand_and_deleted(opened):
+    with opened() as (desk, page):
+        shown = "[...document.querySelectorAll('.cues .number')].map((e) => e.value).join()"
+        add = """[...document.querySelectorAll("#side button")]
+            .find((e) => e.textContent === "Add a cue")"""
+        page.until(f"{add}.disabled")  # there is no look that it could show
+        for number, name in ((1, "sea"), (2, "fire")):
+            desk.show.save(number, name)
+        desk.now |= {"look": 2, "look_name": "fire"}
+        page.until(f"!{add}.disabled")
+        page.run(f"{add}.click()")
+        page.until(f"{shown} === '1'")
+        page.run(f"{add}.click()")
+        page.until(f"{shown} === '1,2'")
+        cue = lambda at: desk.show.cues.all[at]  # noqa: E731
+        assert (cue(0).look, cue(0).fade, cue(0).follow) == (2, None, None)
+        page.until("document.querySelector('.cue .play img')?.naturalWidth > 0")
+        edit(page, "name of cue 1", "the <b>sea</b>")
+        until(lambda: cue(0).name == "the <b>sea</b>")
+        edit(page, "look of cue 1", "1")
+        until(lambda: cue(0).look == 1)
+        edit(page, "fade of cue 1", "2,5")
+        until(lambda: cue(0).fade == 2.5)
+        edit(page, "follow of cue 1", "1 min")
+        until(lambda: cue(0).follow == 60)
+        field = "document.querySelector('[aria-label=\"{} of cue 1\"]').value"
+        page.until(field.format("follow") + " === '60'")
+        edit(page, "fade of cue 1", "")
+        until(lambda: cue(0).fade is None)
+        edit(page, "fade of cue 1", "much")
+        page.until("document.querySelector('.cue + .message')?.innerText.includes('fade')")
+        assert page.run(field.format("fade")) == "", "what was refused is not shown as if it held"
+        edit(page, "number of cue 1", "2.5")
+        page.until(f"{shown} === '2,2.5'")
+        edit(page, "number of cue 2.5", "2")
+        page.until("document.querySelector('.cue + .message')?.innerText.includes('already')")
+        page.until(f"{shown} === '2,2.5'")
+        remove = "document.querySelector('[aria-label=\"Delete cue 2\"]')"
+        page.run(f"{remove}.click()")
+        assert page.run(f"{remove}.innerText") == "delete?"
+        page.run(f"{remove}.click()")
+        page.until(f"{shown} === '2.5'")
+        assert [each for each in page.complaints() if "exception" in each] == []
+
+
+def test_go_says_what_it_shows_and_whether_it_is_ready(opened):
+    with opened() as (desk, page):
+        desk.show.save(1, "sea")
+        for name in ("first", "second"):
+            desk.show.cues.add({"look": 1, "name": name})
+        desk.now |= {"cue": "1", "cue_next": "2", "standby": "NOT READY",
+                     "standby_reason": "There is no look 9."}  # fmt: skip
+        go = "document.querySelector('[data-action=go]')"
+        page.until(f"{go}.innerText.replace(/\\s+/g, ' ') === 'GO 2 second'")
+        told = "document.querySelector('.cue.next .readiness').innerText"
+        assert "NOT READY" in page.run(told)
+        assert "There is no look 9." in page.run(told)
+        assert page.run("document.querySelector('.cue.on .number').value") == "1"
+        cancel = "document.querySelector('[data-action=\"cue/cancel\"]').hidden"
+        assert page.run(cancel)
+        desk.now |= {"standby": "LOADING", "standby_progress": 0.5, "cue_waits": "2"}
+        page.until("document.querySelector('.cue.next progress')?.value === 0.5")
+        page.until(f"{go}.innerText.includes('2 waits') && !({cancel})")
+        page.run(PRESS.format("cue/cancel"))
+        page.run(PRESS.format("cue/back"))
+        page.run("document.querySelector('[aria-label=\"Show cue 1 now\"]').click()")
+        until(lambda: sorted(desk.acted) == ["cue 1.0", "cue/back", "cue/cancel"])
+        desk.now |= {"cue_waits": "", "cue_follow": 12.0}
+        page.until(f"{told}.includes('It goes in 12 s.') && !({cancel})")
+
+
+def test_the_space_bar_is_go_but_where_it_types_or_presses(opened):
+    with opened() as (desk, page):
+        space = lambda: page.press(" ", 32, text=" ")  # noqa: E731
+        page.run("document.getElementById('control-prompt').focus()")
+        space()
+        page.until("document.activeElement.value.includes(' ')")
+        page.run("document.activeElement.blur()")
+        space()
+        until(lambda: desk.acted == ["go"])
+        page.press("Tab", 9)
+        page.run("document.querySelector('[data-action=live]').focus()")
+        space()
+        until(lambda: desk.acted == ["go", "live"])
+        page.drag(page.middle("[data-action=panic]"), 0)
+        until(lambda: desk.acted[2:] == ["panic"])
+        space()
+        until(lambda: desk.acted[3:] == ["go"])
+        page.press("k", 75, text="k")
+        space()
+        page.press("p", 80, text="p")
+        until(lambda: desk.acted[4:] == ["panic"])
+
+
+def test_blind_the_controls_set_the_next_look_and_the_output_stays(opened):
+    with opened() as (desk, page):
+        blind = desk.show.blind
+        tell = lambda: desk.now.update(blind.told())  # noqa: E731
+        page.run(PRESS.format("blind"))
+        until(lambda: desk.acted == ["blind"])
+        blind.begin()
+        tell()
+        page.until("document.body.classList.contains('blind')")
+        page.until("document.getElementById('badges').innerText.includes('BLIND')")
+        before = dict(desk.store.snapshot.values)
+        move(page, "vace_scale", "0.4")
+        move(page, "prompt", "gold")
+        until(lambda: blind.values == {"vace_scale": 0.4, "prompt": "gold"})
+        assert desk.store.snapshot.values == before
+        tell()
+        row = "document.querySelector('[data-parameter=vace_scale]').classList.contains('unseen')"
+        page.until(row)
+        desk.store.update({"vace_scale": 1.5, "fade": 2.0})
+        page.until("document.getElementById('control-fade').value === '2'")
+        value = "document.getElementById('control-vace_scale').value"
+        assert page.run(value) == "0.4", "what another hand does to the output is not the next look"
+        move(page, "freeze", True, "change")
+        until(lambda: desk.store.snapshot.values["freeze"] is True)
+        page.run("document.getElementById('blind-fade').value = '3'")
+        page.run(PRESS.format("blind/take"))
+        page.run(PRESS.format("blind/discard"))
+        until(lambda: sorted(desk.acted[1:]) == ["blind/discard", "blind/take 3.0"])
+        blind.discard()
+        tell()
+        page.until(f"{value} === '1.5' && !({row})")
+        page.until(f"document.getElementById('control-prompt').value === {before['prompt']!r}")
+        assert not page.run("document.body.classList.contains('blind')")
+
+
+def test_the_tempo_is_tapped_and_seen_in_one_place(opened):
+    with opened() as (desk, page):
+        own = """[...document.querySelectorAll('details.card')]
+            .find((e) => e.querySelector('h2').textContent === 'Tempo')"""
+        found = f"[...{own}.querySelectorAll('[id^=control-],[data-action]')]"
+        names = page.run(f"{found}.map((e) => e.id || e.dataset.action)")
+        assert names == ["control-tempo", "control-quantise", "tap", "beat"]
+        page.run(PRESS.format("tap"))
+        page.run(PRESS.format("beat"))
+        until(lambda: sorted(desk.acted) == ["beat 1", "tap"])
+        desk.now |= {"bpm": 97.5, "beat": 3.2, "clock": "Digitakt", "beat_waits": "look 3"}
+        told = "97.5 bpm, from the clock of Digitakt, look 3 waits for its beat"
+        page.until(f"{own}.innerText.includes({told!r})")
+        page.until(f"[...{own}.querySelectorAll('.bar i')].findIndex("
+                   "(e) => e.classList.contains('on')) === 2")  # fmt: skip
