@@ -1,7 +1,6 @@
 """Settings, chosen at start by flag or by SPOUT_BRIDGE_<NAME> in the environment."""
 
 import os
-import secrets
 import sys
 from collections.abc import Collection
 from contextlib import suppress
@@ -180,7 +179,10 @@ class Settings(BaseModel):
         description="address to serve HTTP on; any but loopback needs --token",
     )
     port: int = Field(default=8000, ge=0, le=65535, description="port for HTTP (TCP) and OSC (UDP)")
-    lan: bool = Field(default=False, description="open the page to the network, with a new token")
+    lan: bool = Field(default=False, description="open the page to the network, with a token")
+    new_token: bool = Field(
+        default=False, description="make another token for --lan; the links with the old one end"
+    )
     token: str = Field(default="", description="secret required for HTTP from other machines")
     allow_host: tuple[str, ...] = Field(
         default=(), description="more host names that browsers may use for this machine"
@@ -370,8 +372,3 @@ def _is_number(field: FieldInfo) -> bool:
 
 def _is_path(field: FieldInfo) -> bool:
     return Path in (field.annotation, *get_args(field.annotation))
-
-
-def new_token() -> str:
-    """A secret for the page, if none was given."""
-    return secrets.token_urlsafe(24)

@@ -1,7 +1,6 @@
 """`spout-bridge run` and `view`: a session with its control surfaces, until Ctrl-C."""
 
 import logging
-import re
 import socket
 import tempfile
 import threading
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from bridge.cli.tokens import check_token, token_of
 from bridge.control.http.rules import Rules
 from bridge.control.http.server import EVERYWHERE, LOOPBACK, HttpServer
 from bridge.control.osc.query import OscQuery
@@ -23,7 +23,7 @@ from bridge.downloads.weights import MissingWeights
 from bridge.errors import CommandError, ExitStatus, UsageError
 from bridge.playout.fallback import FILE
 from bridge.session import Session
-from bridge.settings import Settings, new_token
+from bridge.settings import Settings
 from bridge.state import references
 from bridge.state.catalog import installed_catalog
 from bridge.state.change import By, Setter
@@ -50,7 +50,6 @@ from engine.system.waking import wake_in_time
 log = logging.getLogger(__name__)
 
 LONGEST_PATH = 1024  # characters; a longer text is not a path
-TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # long enough, and unescaped in a URL or cookie
 TAKING = 10.0  # seconds to read and store an image given by its path
 BEAT = 0.5  # seconds between two checks; no longer: Windows handles Ctrl-C between two waits only
 PORT_AGAIN = 5.0  # seconds to retry the ports of a crashed bridge
@@ -70,7 +69,7 @@ def run_bridge(
     if settings.mdns and not mdns.installed():
         needs = f"{settings.said('mdns')} needs the extra `mdns`"
         raise UsageError(f"{needs}: {with_extra('mdns')}.")
-    token = _token(settings)
+    token = token_of(settings)
     logs.hide([token, Rules(token=token).view_token])
     raise_limit()
     sweep()
@@ -113,9 +112,9 @@ def _announcement(settings: Settings, port: int) -> mdns.Announcement:
 
 def check(settings: Settings, values: Mapping[str, str]) -> None:
     """Raise what `run_bridge` would raise for a wrong command line; nothing is opened."""
-    token = _token(settings)
+    check_token(settings)
     session = session_of(settings, values)
-    _http(session, token).close()
+    _http(session, settings.token).close()
     _osc(session).close()
     session.let_go()
 
@@ -143,25 +142,6 @@ def view(uri: str, port: int, console: Console) -> None:
             folder=Path(folder), name="View", output_size="640x360", fit="contain",
         )  # fmt: skip
         run_bridge(settings, {}, console)
-
-
-def _token(settings: Settings) -> str:
-    if settings.token and not TOKEN.fullmatch(settings.token):
-        length = len(settings.token)
-        fault = "others" if 16 <= length <= 256 else str(length)
-        raise UsageError(
-            f"{settings.said('token')} takes 16 to 256 letters, digits, dashes, dots, underscores "
-            f"and tildes; this one has {fault}. Use --lan without a token to have one generated."
-        )
-    if settings.lan and not settings.token:
-        return new_token()
-    if settings.host.lower() not in LOOPBACK and not settings.token and not settings.lan:
-        raise CommandError(
-            f"{settings.said('host')} {settings.host} opens the page to others: add --token SECRET "
-            "or use --lan.",
-            ExitStatus.UNSAFE,
-        )
-    return settings.token
 
 
 def session_of(

@@ -10,8 +10,9 @@ from time import perf_counter
 
 from rich.console import Console
 
+from bridge.cli.tokens import token_of
 from bridge.errors import ExitStatus
-from bridge.settings import Settings, new_token
+from bridge.settings import Settings
 from bridge.system import logs
 from bridge.system.endings import stop_event, stop_with_stdin
 from bridge.system.processes import OUTSIDE, death, from_outside, kill_with_parent
@@ -102,10 +103,11 @@ def _run(arguments: Sequence[str], environment: Mapping[str, str], stop: threadi
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """The bridge's environment: with a fixed token, where it would make a new one at each start,
-    and set to stop when we close its standard input.
+    """The bridge's environment: with one token for all starts, and set to stop when we close its
+    standard input.
     """
-    token = {"SPOUT_BRIDGE_TOKEN": new_token()} if settings.lan and not settings.token else {}
+    made = settings.lan and not settings.token
+    token = {"SPOUT_BRIDGE_TOKEN": token_of(settings)} if made else {}
     return {**os.environ, **token, "SPOUT_BRIDGE_STOP_ON_STDIN_END": "true"}
 
 

@@ -13,13 +13,17 @@ from typing import Any
 from engine.system import held
 
 
-def write(path: Path, content: bytes) -> None:
-    """Replace a file, and make its folder if there is none; OSError leaves the old file."""
+def write(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Replace a file, and make its folder if there is none; OSError leaves the old file. A
+    `private` one can be read by its owner alone; on Windows the folder decides.
+    """
     fresh = path.with_name(path.name + ".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         held.remove(fresh)
-        with held.patiently(lambda: fresh.open("xb")) as file:
+        with held.patiently(
+            lambda: open(fresh, "xb", opener=_private if private else None)
+        ) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -29,6 +33,10 @@ def write(path: Path, content: bytes) -> None:
             held.remove(fresh, 0)
         raise
     sync(path.parent)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def read(path: Path, most: int) -> bytes:
