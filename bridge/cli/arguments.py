@@ -137,7 +137,7 @@ def parser_of(lists: Collection[str], models: Collection[str]) -> Parser:
     _layouts(commands.add_parser)
     _models(commands.add_parser, models)
     _prepare(commands.add_parser)
-    for command in (_autostart, _td, _state, _doctor, _gpu_check, _bench, _completion):
+    for command in (_save, _autostart, _td, _state, _doctor, _gpu_check, _bench, _completion):
         command(commands.add_parser)
     whole.commands = commands.choices
     return whole
@@ -157,6 +157,7 @@ def _run(add: Adder) -> None:
             "run --pipeline longlive --size 576x320 --output-size 1920x1080",
             "run --lan",
             "run --osc-lan --osc-allow 192.168.1.20",
+            "run my.show",
         ),
     )
     argument: Callable[..., object] = run.add_argument
@@ -169,6 +170,10 @@ def _run(add: Adder) -> None:
                 "--set", action="append", default=[], metavar="NAME=VALUE",
                 help="initial value of a parameter; see `spout-bridge list parameters`",
             )  # fmt: skip
+    argument(
+        "--use-proposals", action="store_true",
+        help="with FILE.show of another machine: use its inputs, outputs and ports too",
+    )  # fmt: skip
     argument("--keep", action="store_true", help="restart the bridge whenever it crashes")
     argument(
         "-v",
@@ -344,6 +349,19 @@ def _autostart(add: Adder) -> None:
         help=f"one of {', '.join(AUTOSTART)}",
     )  # fmt: skip
     autostart.set_defaults(command="autostart")
+
+
+def _save(add: Adder) -> None:
+    save = add(
+        "save",
+        help="save the whole show as one file, for `run FILE.show` here or elsewhere",
+        description="Of the bridge that runs on this machine; if none does, of its folder.",
+        epilog=_examples("save my.show", "save my.show --name Left --port 8001", "run my.show"),
+    )
+    save.add_argument("file", metavar="FILE.show")
+    for name in ("port", "token", "folder", "name", "models", "more_models"):
+        _add_setting(save.add_argument, name, Settings.model_fields[name])
+    save.set_defaults(command="save")
 
 
 def _td(add: Adder) -> None:

@@ -32,6 +32,7 @@ from engine.system.installation import pip, with_extra
 log = logging.getLogger(__name__)
 
 HELP = {"-h", "--help"}
+SHOW = ".show"  # the end of a show file's name
 # Commands that run a module in a process of its own, which parses its own flags.
 MEASURED = {"bench stylize": "engine.bench.stylize", "bench engine": "engine.bench"}
 
@@ -86,6 +87,9 @@ def _options(given: Sequence[str]) -> argparse.Namespace:
     options, rest = parser.parse_known_args(given, argparse.Namespace(given=given, rest=None))
     if rest and options.command == "autostart":
         raise UsageError(f"Write -- before {rest[0]!r:.130}: `spout-bridge autostart on -- FLAGS`.")
+    options.show = ""
+    if options.command == "run" and len(rest) == 1 and rest[0].lower().endswith(SHOW):
+        options.show, rest = rest[0], []
     if rest and options.command not in MEASURED:
         command.refuse_flags(rest)
     options.rest, options.after = rest, after
@@ -176,10 +180,13 @@ def _tell_unknown() -> None:
 def _run(options: argparse.Namespace, console: Console) -> None:
     _no_variables(FLAGS_ONLY)
     settings, values = _settings(options), _assignments(options.set)
+    given = options.given
+    if options.show:
+        settings, given = _with_show(options, settings, console)
     if options.keep:
         from bridge.cli.supervisor import supervise
 
-        sys.exit(supervise(options.given, settings, console))
+        sys.exit(supervise(given, settings, console))
     logs.hide(settings.secrets)
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logs.to_file(settings.folder, settings.name, level)
@@ -194,6 +201,27 @@ def _run(options: argparse.Namespace, console: Console) -> None:
 
         console = Console(stderr=True, quiet=True) if options.quiet else console
         run_bridge(settings, values, console, ahead)
+
+
+def _with_show(
+    options: argparse.Namespace, settings: Settings, console: Console
+) -> tuple[Settings, Sequence[str]]:
+    """Begin with a show file. The settings with its proposals, and the arguments that say the same
+    for a restart, which finds the show where this puts it.
+    """
+    from bridge.cli.show import INPUTS, accepted, begin_with, opened
+
+    if settings.fresh:
+        raise UsageError("--fresh restores nothing, and FILE.show is to be restored; choose one.")
+    show = opened(options.show)
+    used = accepted(show, settings.model_fields_set, console, use=options.use_proposals)
+    more = {name: text for name, text in used.items() if name not in INPUTS}
+    for name, text in more.items():
+        setattr(options, name, text)
+    settings = _settings(options)
+    begin_with(show, settings, used, console)
+    kept = [word for word in options.given if word not in (options.show, "--use-proposals")]
+    return settings, [*kept, *(f"--{n.replace('_', '-')}={text}" for n, text in more.items())]
 
 
 def _assignments(texts: Sequence[str], flag: str = "--set", kind: str = "VALUE") -> dict[str, str]:
@@ -353,6 +381,12 @@ def _prepare(options: argparse.Namespace, console: Console) -> None:
     sys.exit(prepare(_settings(options), wish))
 
 
+def _save(options: argparse.Namespace, console: Console) -> None:
+    from bridge.cli.show import save
+
+    save(options.file, _settings(options), Console(markup=False, highlight=False))
+
+
 def _autostart(options: argparse.Namespace, console: Console) -> None:
     from bridge.cli import autostart
 
@@ -452,6 +486,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Console], None]] = {
     "layouts": _layouts,
     "models": _models,
     "prepare": _prepare,
+    "save": _save,
     "autostart": _autostart,
     "td": _td,
     "state": _state,

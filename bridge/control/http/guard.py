@@ -33,17 +33,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.control.http import json_bodies
 from bridge.control.http.rules import HOST, Rules, alike, attribute_of
+from bridge.show.zipped import LARGEST
 from bridge.state.references import MOST_BYTES
 from bridge.system.networks import is_loopback, within
 
 JSON_LIMIT = 1 << 20  # bytes
 LONG = 32 << 10  # bytes of JSON above which it is checked off the server's loop
 UPLOAD_LIMIT = MOST_BYTES
-BODIES_LIMIT = 64 << 20  # of all bodies being received
+BODIES_LIMIT = 96 << 20  # of all bodies being received
 DRAIN, DRAIN_LIMIT = 2.0, 32 << 20  # seconds and bytes for which a refused body is still read
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/avif")
+JSON = ("application/json",)
 UPLOADS = ("application/octet-stream", *PICTURES)
-UPLOAD_PATH = "/api/v1/assets"
+UPLOAD_PATH, SHOW_PATH = "/api/v1/assets", "/api/v1/show"
+SHOWS = ("application/zip", "application/octet-stream")
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 PLAYED = "/api/v1/midi/port"  # a WebSocket that controls
 WITH_JSON = ("POST", "PUT", "PATCH")
@@ -158,13 +161,13 @@ class Guard:
             return
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
-        upload = scope["path"].startswith(UPLOAD_PATH)
+        kinds, limit = _takes(scope["path"])
         expects = "expect" in Headers(scope=scope)
-        body = _Body(receive, self._bodies, UPLOAD_LIMIT if upload else JSON_LIMIT, expects)
+        body = _Body(receive, self._bodies, limit, expects)
         viewing = self._access(_shown(scope)) is Access.VIEW
         answer = _answering(send, body, VIEW_ONLY if viewing else {})
         try:
-            if refusal is None and not upload and self._has_body(scope):
+            if refusal is None and kinds is JSON and self._has_body(scope):
                 refusal = await body.look()
             await (refusal or self.app)(scope, body.receive, answer)
         finally:
@@ -336,6 +339,13 @@ def _path_refusal(path: str) -> Response | None:
     return None
 
 
+def _takes(path: str) -> tuple[tuple[str, ...], int]:
+    """The content types of a path's bodies, and their limit in bytes."""
+    if path.startswith(UPLOAD_PATH):
+        return UPLOADS, UPLOAD_LIMIT
+    return (SHOWS, LARGEST) if path == SHOW_PATH else (JSON, JSON_LIMIT)
+
+
 def _type_refusal(path: str, headers: Headers) -> Response | None:
     """Check a body by its headers. A program that sends no body need not declare a type; a browser,
     which always sends its origin, must: another site's page cannot declare JSON.
@@ -344,10 +354,9 @@ def _type_refusal(path: str, headers: Headers) -> Response | None:
     empty = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
     if empty and not kind and "origin" not in headers:
         return None
-    allowed = UPLOADS if path.startswith(UPLOAD_PATH) else ("application/json",)
+    allowed, limit = _takes(path)
     if kind not in allowed:
         return _no(415, f"Send this as {' or '.join(allowed)}.")
-    limit = UPLOAD_LIMIT if path.startswith(UPLOAD_PATH) else JSON_LIMIT
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > limit:
         return _no(413, _limit_text(limit))

@@ -1,11 +1,15 @@
-"""REST for looks, and for the parameters that they leave alone."""
+"""REST for looks, the parameters that they leave alone, and the show file."""
 
+import asyncio
+from dataclasses import asdict
 from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from fastapi import Path as InPath
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictInt
+from starlette.concurrency import run_in_threadpool
 
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.openapi import of_type, refused
@@ -19,6 +23,15 @@ NAMED: dict[str, Any] = {
     "maxLength": LONGEST_NAME,
     "pattern": r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
 }
+ZIP = "application/zip"
+SHOW_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {ZIP: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+PATIENCE = 60.0  # seconds for a show file to arrive
+LONGEST_HEADER = 2000  # characters
 FADE = Field(
     default=None, description="Seconds; without it, `look_fade` holds.", ge=0, le=60, strict=True
 )
@@ -78,6 +91,18 @@ class Order(BaseModel):
 
 class ExportedLook(RootModel[dict[str, Any]]):
     """A look as `export` gives it: one object with its image inside."""
+
+
+class LoadedShow(BaseModel):
+    """What was loaded: the number of looks; `missing` has a sentence for each part that is not as
+    it was saved. `proposals` are inputs and settings of the machine that saved it, `foreign` if
+    that is another one: nothing of them is used until it is chosen.
+    """
+
+    looks: int
+    missing: list[str]
+    proposals: dict[str, str]
+    foreign: bool
 
 
 class ParkedNames(BaseModel):
@@ -158,6 +183,30 @@ def show(desk: BridgeApi) -> APIRouter:
     def export(number: Annotated[str, NUMBER]) -> dict[str, Any]:
         """A look as one object, with its image inside; for `import` here or elsewhere."""
         return looks.exported(_number(number))
+
+    @router.get("/show", response_class=Response, responses={**of_type(ZIP), **refused(409, 507)})
+    def save_show() -> Response:
+        """The whole show as a file. The header `x-missing` says what is missing here, with
+        percent signs as in a URL.
+        """
+        saved = desk.show.files.save()
+        headers = {
+            "content-disposition": f"attachment; filename*=UTF-8''{quote(saved.name)}.show",
+            "x-missing": quote(" ".join(saved.missing)[:LONGEST_HEADER]),
+        }
+        return Response(saved.data, media_type=ZIP, headers=headers)
+
+    @router.post("/show", openapi_extra=SHOW_BODY, responses=refused(409, 507))
+    async def load_show(request: Request) -> LoadedShow:
+        """Load a show file in place of this show: wholly checked first, and nothing changes if it
+        is refused. What this machine lacks is told, and the rest runs.
+        """
+        try:
+            data = await asyncio.wait_for(request.body(), PATIENCE)
+        except TimeoutError:
+            raise HTTPException(408, "The show file did not arrive in time.") from None
+        loaded = await run_in_threadpool(desk.show.files.load, data)
+        return LoadedShow(**asdict(loaded))
 
     @router.get("/parked")
     def parked() -> ParkedNames:

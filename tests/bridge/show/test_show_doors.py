@@ -1,0 +1,90 @@
+"""The show file through a running bridge, and by the commands `save` and `run FILE.show`."""
+
+import json
+import subprocess
+import urllib.error
+import urllib.request
+
+import pytest
+
+from bridge.show import zipped
+from tests.support.bridge import COMMAND, refused, running
+
+ENDS = ["--source", "demo:", "--sink", "null:", "--output-size", "64x48", "--size", "64x48"]
+
+
+def sent(bridge, data: bytes, kind="application/zip"):
+    """The status and the answer."""
+    request = urllib.request.Request(f"{bridge.url}/api/v1/show", data, {"content-type": kind})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def told(*arguments) -> str:
+    done = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=True
+    )
+    return " ".join((done.stdout + done.stderr).split())
+
+
+def values(bridge):
+    return bridge.ask("parameters")
+
+
+@pytest.mark.slow
+def test_a_show_is_saved_loaded_and_run_on_another_folder_port_and_name(tmp_path):
+    file, stopped = tmp_path / "my show.show", tmp_path / "stopped.show"
+    with running(tmp_path / "here", *ENDS, "--name", "Here") as bridge:
+        bridge.ask("parameters", {"prompt": "gold", "black": True}, "PATCH")
+        bridge.ask("looks", {"name": "Dawn"})
+        port = str(bridge.port)
+        assert "my show.show" in told("save", str(file), "--port", port)
+        before = json.loads(zipped.unpacked(file.read_bytes())["show.json"])
+        assert before["proposals"]["source"] == "demo:"
+        assert "black" not in before["values"]
+        bridge.ask("parameters", {"prompt": "blue"}, "PATCH")
+        status, answer = sent(bridge, file.read_bytes())
+        assert (status, answer["looks"], answer["missing"]) == (200, 1, [])
+        assert values(bridge)["prompt"] == "gold"
+        assert values(bridge)["black"], "the performer's"
+        status, answer = sent(bridge, b"PK no")
+        assert (status, answer["detail"][:26]) == (409, "This is no show file: it i")
+        assert sent(bridge, file.read_bytes(), "text/plain")[0] == 415
+    where = ["--folder", str(tmp_path / "here"), "--name", "Here", "--port", "9"]
+    assert "is not running" in told("save", str(stopped), *where)
+    manifest = json.loads(zipped.unpacked(stopped.read_bytes())["show.json"])
+    assert manifest["values"]["prompt"] == "gold"
+    # elsewhere, with flags that win, and proposals of another machine that nobody accepts
+    inside = zipped.unpacked(file.read_bytes())
+    other = {**before, "machine": "other", "proposals": {"output_fps": "7", "source": "camera:9"}}
+    file.write_bytes(zipped.packed({**inside, "show.json": json.dumps(other).encode()}))
+    more = [str(file), "--name", "There", "--set", "vace_scale=0.3"]
+    with running(tmp_path / "there", *ENDS, *more) as bridge:
+        assert (values(bridge)["prompt"], values(bridge)["vace_scale"]) == ("gold", 0.3)
+        assert [look["name"] for look in bridge.ask("looks")["looks"]] == ["Dawn"]
+        assert bridge.state()["source"].startswith("demo")
+        assert "--use-proposals" in "".join(bridge.lines)
+    with running(tmp_path / "third", "--sink", "null:", str(file), "--use-proposals") as bridge:
+        lines = " ".join("".join(bridge.lines).split())
+        assert "camera:9" in lines
+
+
+def test_what_is_no_show_is_refused(tmp_path):
+    file = tmp_path / "x.show"
+    file.write_bytes(b"PK")
+    for command in (["run", str(file)], ["run", str(tmp_path / "none.show")]):
+        status, why = refused(*command, "--folder", str(tmp_path / "data"))
+        assert status == 1
+        assert "show" in why
+    assert not (tmp_path / "data" / "Bridge.show").exists()
+    status, why = refused("run", str(file), "--fresh", "--folder", str(tmp_path / "data"))
+    assert (status, "--fresh" in why) == (2, True)
+    status, why = refused("save", str(tmp_path / "x.zip"))
+    assert (status, ".show" in why) == (2, True)
+    where = ["--port", "9", "--folder", str(tmp_path / "data")]
+    status, why = refused("save", str(tmp_path / "y.show"), *where)
+    assert (status, "nothing" in why.lower()) == (1, True)
