@@ -19,6 +19,7 @@ import psutil
 
 from bridge.control.bridge_api import Action
 from bridge.control.midi.control import Midi
+from bridge.control.midi.ports import Ports, backend
 from bridge.downloads.weights import MissingWeights, Silence
 from bridge.frames.encode import png
 from bridge.frames.frame import Frame
@@ -108,8 +109,8 @@ class Session:
         """Validate everything that can be validated; nothing is opened or started yet. Engines
         run on what `machine` makes.
 
-        Raises LookupError for an unknown pipeline, ValueError for a missing GPU or an invalid
-        address.
+        Raises LookupError for an unknown pipeline, ValueError for a missing GPU, an invalid address
+        or a missing package.
         """
         self.settings = settings
         self.counters = Counters()
@@ -221,6 +222,8 @@ class Session:
             folder / "midi.json", self.store, self._press, self.show.tempo, self.counters
         )
         self.show.files.listen(self.midi.maps.read)
+        names = self.settings.midi
+        self._midi_ports = Ports(names, self.midi, backend()) if names else None
 
     def start(self, named: Collection[str] = ()) -> None:
         """Open source and sink, then start everything. Raises TransportError, OSError (folder) or
@@ -262,6 +265,8 @@ class Session:
             self._blocked.start()
         self._files.patience = LATER
         self._missed.start()
+        if self._midi_ports:
+            self._midi_ports.start()
         self._journal.open()
         self._keep()
 
@@ -279,6 +284,8 @@ class Session:
         clean stop (`well`) it is kept without what would interrupt that run.
         """
         until = perf_counter() + LAST
+        if self._midi_ports:
+            self._midi_ports.stop()
         self.midi.stop()
         self.show.stop()
         self._awaited.stop()
@@ -695,6 +702,7 @@ class Session:
             or self._missed.told
             or self.show.tempo.trouble
             or self.midi.trouble
+            or (self._midi_ports.trouble if self._midi_ports else "")
             or self._alarm_problem
             or host.lowered
             or self._late()

@@ -100,6 +100,7 @@ GROUPS = {
     "pipeline": "pipeline",
     "host": "page and REST",
     "osc_feedback": "OSC",
+    "midi": "MIDI",
     "fallback": "when something fails",
     "folder": "files and process",
 }
@@ -202,6 +203,11 @@ class Settings(BaseModel):
     osc_timetags: bool = Field(
         default=False, description="let OSC bundles wait up to a second for their time tags"
     )
+    midi: tuple[str, ...] = Field(
+        default=(),
+        description="NAME,… of MIDI ports of this machine to open, or parts of their names; see "
+        "`spout-bridge list midi`",
+    )
     fallback: Uri = Field(
         default="hold",
         description="shown while the engine delivers no frames: PIPELINE, file:CLIP, card or hold",
@@ -278,7 +284,9 @@ class Settings(BaseModel):
         single = {name: place(texts[name]) for name in folders}
         return {**values, **mends, **single}
 
-    @field_validator("osc_feedback", "osc_allow", "allow_host", "more_models", mode="before")
+    @field_validator(
+        "osc_feedback", "osc_allow", "allow_host", "midi", "more_models", mode="before"
+    )
     @classmethod
     def _split(cls, value: object, info: ValidationInfo) -> object:
         if isinstance(value, str):

@@ -285,12 +285,15 @@ def _table(name: str) -> Any:
 
 
 WIDE = 10_000  # characters of a line for another program
-EMPTY = {"sources": "No program is sending. demo:, file:PATH and camera:0 need no sender."}
-OF_THE_MACHINE = {"sources"}  # what is available now: not for documents
+EMPTY = {
+    "sources": "No program is sending. demo:, file:PATH and camera:0 need no sender.",
+    "midi": "No MIDI port is connected.",
+}
+OF_THE_MACHINE = {"sources", "midi"}  # what is available now: not for documents
 LISTS = {
     name: _table(name)
     for name in (
-        "pipelines", "cards", "transports", "sources", "parameters", "actions", "state",
+        "pipelines", "cards", "transports", "sources", "midi", "parameters", "actions", "state",
         "settings", "exits",
     )
 }  # fmt: skip

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from bridge.control.midi.ports import PATIENCE, backend
 from bridge.errors import ExitStatus
 from bridge.settings import Settings, shown_default
 from bridge.state.actions import ACTIONS
 from bridge.state.catalog import installed_catalog
 from bridge.state.controls import OutputParameters
 from bridge.state.status import STATUS
+from bridge.system.aside import Aside, SlowError
 from bridge.transports import offers, schemes
 from engine.catalog.controls import CausalLoad
 from engine.catalog.rows import PipelineRow
@@ -63,6 +65,16 @@ def sources() -> Table:
     """Every source available now."""
     rows = [(offer.uri, offer.text, offer.problem) for offer in offers()]
     return "Sources", ("URI", "what it is", "problem"), rows
+
+
+def midi() -> Table:
+    """The MIDI ports of this machine."""
+    head = "port", "problem"
+    try:
+        ports = Aside().ask("The MIDI system", lambda: backend().inputs(), PATIENCE)
+    except (ValueError, RuntimeError, OSError, SlowError) as error:
+        return "MIDI ports", head, [("", str(error).strip())]
+    return "MIDI ports", head, [(port, "") for port in ports]
 
 
 def parameters() -> Table:

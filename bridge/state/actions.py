@@ -118,9 +118,14 @@ ACTIONS = (
     ActionSpec("tap", "A beat is now; several set the tempo."),
     ActionSpec(
         "beat",
-        "A beat is now: the nearest, or that number in its bar.",
+        "A beat is now: the one of this number in its bar.",
         Argument(
-            name="number", kind=Kind.INT, help="The beat's number in its bar.", minimum=1, maximum=4
+            name="number",
+            kind=Kind.INT,
+            help="The beat's number in its bar.",
+            minimum=1,
+            maximum=4,
+            needed=True,
         ),
     ),
     ActionSpec("learn", "Let the next MIDI control that moves within 10 s move this.", TARGET),
