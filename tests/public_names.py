@@ -177,7 +177,7 @@ def _variables(flags: Mapping[str, str]) -> Rows:
     setting's is always wrong, so that nothing starts.
     """
     settings = [flag.split()[-1] for flag in flags if flag.startswith("command run --")]
-    settings = [flag for flag in settings if flag not in ("--set", "--keep")]
+    settings = [flag for flag in settings if flag not in ("--set", "--keep", "--use-proposals")]
     variables = {flag: "SPOUT_BRIDGE_" + flag[2:].upper().replace("-", "_") for flag in settings}
     wrong = {variables["--stop-on-stdin-end"]: "!"}
     for variable in variables.values():

@@ -40,6 +40,7 @@ MEASURED = {"bench stylize": "engine.bench.stylize", "bench engine": "engine.ben
 FLAGS_ONLY = {
     "SET": "use `run --set NAME=VALUE`, once for each parameter",
     "KEEP": "use `run --keep`",
+    "USE_PROPOSALS": "use `run --use-proposals`",
 }
 
 

@@ -73,6 +73,7 @@ def test_a_show_is_saved_loaded_and_run_on_another_folder_port_and_name(tmp_path
         assert "camera:9" in lines
 
 
+@pytest.mark.slow
 def test_what_is_no_show_is_refused(tmp_path):
     file = tmp_path / "x.show"
     file.write_bytes(b"PK")
