@@ -55,7 +55,11 @@ class RtMidi:
         """Open one of them."""
         opened = self._library.MidiIn()
         opened.ignore_types(midi_sysex=True, midi_time=False, midi_sense=True)
-        opened.callback = lambda message, _: hear(bytes(message))
+
+        def heard(message: list[int], _: float) -> None:
+            hear(bytes(message))
+
+        opened.callback = heard
         opened.open_port(list(opened.ports).index(port))
 
         def close() -> None:
