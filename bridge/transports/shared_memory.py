@@ -172,6 +172,7 @@ class SharedMemorySink(TransportBase):
         self._times = 0  # how often in a row it was written again
         self._problem = ""
         self._look_at = 0.0  # when to try the wanted name again
+        self._generation = 0  # the least of the next segment, less one
         self._renew(options.width, options.height)
 
     def send(self, frame: Frame) -> None:
@@ -254,15 +255,26 @@ class SharedMemorySink(TransportBase):
             _let_go(old)
 
     def _renew(self, width: int, height: int) -> PublicWriter:
-        """Create the new segment first: if that fails, the old one stays as it is."""
+        """Create the new segment first: if that fails, the old one stays as it is, unless nobody
+        can open or read it: then its memory is what the new one lacks.
+        """
         old, there = self._ring, _look(self._name)
         # Our process in another file means a copy of our segment.
         mine = old and (old.has_name() or (there and there.writer == os.getpid()))
         if there and not mine and there.is_owned:
             raise _Taken(self._name, there.writer)
-        generation = max(ring.generation if ring else 0 for ring in (old, there)) + 1
+        seen = (ring.generation for ring in (old, there) if ring)
+        generation = max([self._generation, *seen]) + 1
         try:
-            self._ring = PublicWriter(self._name, width, height, SLOTS, generation)
+            try:
+                self._ring = PublicWriter(self._name, width, height, SLOTS, generation)
+            except OSError:
+                if old is None or old.is_whole():
+                    raise
+                self._ring, self._generation = None, generation
+                _let_go(old)
+                old = None
+                self._ring = PublicWriter(self._name, width, height, SLOTS, generation)
         except OSError as error:
             raise TransportError(f"shm:{self._name} cannot be created: {error}") from error
         if old:
