@@ -207,6 +207,19 @@ def test_a_held_frame_is_copied_until_every_slot_has_it_and_reads_the_same_ever_
         again.close()
 
 
+@pytest.mark.parametrize(("begin", "end"), [(0, 64), (0, 8), (24, 32), (32, 40), (48, 56)])
+def test_a_header_that_somebody_overwrites_is_whole_again_with_the_next_frame(begin, end):
+    name, image = "test-overwritten", np.full((32, 32, 4), 7, np.uint8)
+    with open_sink(f"shm:{name}", Options(width=32, height=32)) as sink:
+        sink.send(Frame(image, 0.0, 1))
+        with (folder() / f"{PREFIX}{name}").open("r+b") as file:
+            file.seek(begin)
+            file.write(b"\xff" * (end - begin))
+        sink.send(Frame(image, 0.0, 1))  # a held one
+        header = look(name)
+        assert (header.width, header.head, header.writer) == (32, 1, os.getpid())
+
+
 def test_a_frame_has_the_time_at_which_it_was_seen_not_that_of_its_last_pixel(monkeypatch):
     name, began = f"test-seen-{os.getpid()}", []
     read = PublicReader.newest
