@@ -394,12 +394,22 @@ def _completion(add: Adder) -> None:
     completion.set_defaults(command="completion")
 
 
+FIGURES = ("latency", "4k", "border", "idle", "share", "pacing", "kills", "osc", "set", "soak")
+
+
 def _bench(add: Adder) -> None:
     bench = add("bench", help="measure on this machine")
     measured = bench.add_subparsers(required=True, metavar="WHAT")
     bench.commands = measured.choices
-    whole = measured.add_parser("bridge", help="the path of frames and messages")
-    whole.add_argument("--only", default="", metavar="NAME,…", help="only these figures")
+    whole = measured.add_parser(
+        "bridge",
+        help="the path of frames and messages",
+        description="Measure what the bridge costs, from outside its process. Each part takes "
+        "about --seconds, plus a few for its start; soak takes at least 40 s.",
+    )
+    whole.add_argument(
+        "--only", default="", metavar="NAME,…", help=f"only these figures: {', '.join(FIGURES)}"
+    )
     whole.add_argument("--seconds", type=_seconds, default=10, help="approximate time per figure")
     whole.add_argument("--full", action="store_true", help="also at 4K")
     whole.set_defaults(command="bench bridge")

@@ -22,6 +22,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bridge.cli.arguments import FIGURES
 from bridge.cli.probe import Seen, Started, memcpy, probe
 from bridge.control.http.streams import Streams
 from bridge.control.osc.server import OscServer
@@ -79,14 +80,15 @@ def show(
     limit: str = "limit here",
     note: str | None = None,
 ) -> None:
-    """Print a table of figures as they are measured, each group under a name; `limit` is what
-    stands beside ours, and `note` below the table says more.
+    """Print figures as they are measured, each group under a name, then a table of all; `limit` is
+    what stands beside ours, and `note` below the table says more.
     """
     table = Table("figure", "ours", limit, "aim", title=f"spout-bridge {title}", caption=note)
     for name, group in figures:
         console.print(f"{name} …", style="dim")
         for figure in group:
             table.add_row(figure.name, figure.value, figure.limit, figure.aim)
+            console.print(f"  {figure.name}: {figure.value}", style="dim")
     console.print(table)
 
 
@@ -395,15 +397,10 @@ def pacing(seconds: float) -> Iterator[Figure]:
     )
 
 
-BENCHES: dict[str, Callable[[float], Iterator[Figure]]] = {
-    "latency": latency,
-    "4k": large,
-    "border": border,
-    "idle": idle,
-    "share": share,
-    "pacing": pacing,
-    "kills": kills,
-    "osc": osc,
-    "set": setting,
-    "soak": soak,
-}
+BENCHES: dict[str, Callable[[float], Iterator[Figure]]] = dict(
+    zip(
+        FIGURES,
+        (latency, large, border, idle, share, pacing, kills, osc, setting, soak),
+        strict=True,
+    )
+)
