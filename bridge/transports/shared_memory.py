@@ -37,6 +37,7 @@ class SharedMemorySource(TransportBase):
         self._rhythm = Rhythm()
         self._flaw = ""  # of the segment
         self._flawed_at = 0.0  # since when; 0 while it has none
+        self._ended = 0  # the process that left the segment there
 
     def receive(self, timeout: float) -> Frame | None:
         """The newest frame if it differs from the last one."""
@@ -71,7 +72,8 @@ class SharedMemorySource(TransportBase):
         if flaw:
             return f"invalid: {flaw.rstrip('.')}"
         if ring is None:
-            return f"waiting for shm:{self._name}"
+            ended = f"; its sender, process {self._ended}, has ended" if self._ended else ""
+            return f"waiting for shm:{self._name}{ended}"
         return f"{ring.width}x{ring.height} from process {ring.writer}"
 
     @property
@@ -131,6 +133,7 @@ class SharedMemorySource(TransportBase):
 
     def _attach(self) -> PublicReader | None:
         """The segment of this name if its writer is running."""
+        self._ended = 0
         try:
             ring = PublicReader(self._name)
         except FileNotFoundError:
@@ -143,6 +146,7 @@ class SharedMemorySource(TransportBase):
         self._flaw, self._flawed_at = "", 0.0
         if is_alive(ring.writer):
             return ring
+        self._ended = ring.writer
         ring.close()
         return None
 

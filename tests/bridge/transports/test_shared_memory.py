@@ -442,6 +442,25 @@ def test_whatever_has_the_name_nobody_waits_or_ends(kind):
                 assert source.problem == ""
 
 
+@FILES
+def test_a_segment_whose_sender_has_ended_says_so():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    path = path_of("test-ended")
+    try:
+        sparse(path, header(head=7, pid=process.pid), 64 + 3 * (64 + 64 * 48 * 4))
+        with open_source("shm:test-ended", Options()) as source:
+            assert source.receive(0.05) is None
+            assert source.status == (
+                f"waiting for shm:test-ended; its sender, process {process.pid}, has ended"
+            )
+            path.unlink()
+            source.receive(0.05)
+            assert source.status == "waiting for shm:test-ended"
+    finally:
+        path.unlink(missing_ok=True)
+
+
 LIES = {
     "wide": (header(width=60_000, stride=12_352), "stride is 12352, and 60000x48 needs 11520064"),
     "flat": (header(height=0), "height is 0"),
