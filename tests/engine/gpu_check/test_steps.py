@@ -4,12 +4,14 @@ size. `pytest -m gpu` and `spout-bridge gpu-check` run the same list.
 
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs pip install 'spout-bridge[engine]'")
 
-from engine.gpu_check.checks import builds
+from engine.causal.cuda_graphs import way
+from engine.gpu_check.checks import builds, first_frame
 from engine.gpu_check.ground import Ground
 from engine.gpu_check.report import Figure, NotRun
 from engine.gpu_check.steps import QUICK, STEPS, Step
@@ -52,10 +54,23 @@ def test_a_step_passes_at_toy_size(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(LONG)
 @pytest.mark.parametrize("step", QUICK[2:], ids=lambda step: step.name)
-def test_a_quick_step_passes_at_toy_size(step: Step) -> None:
+def test_a_quick_step_passes_at_toy_size(step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A CPU compiles nothing, so the caches are empty: the warm process would be the cold one again.
+    assert way("auto", "cpu") == "plain"
+    inner, found_before, asked = first_frame._child, [], []
+
+    def child(order: dict[str, Any], variables: dict[str, str]) -> dict[str, float]:
+        asked.append((order, variables))
+        if not found_before:
+            found_before.append(inner(order, variables))
+        return found_before[0]
+
+    monkeypatch.setattr(first_frame, "_child", child)
     found = figures(step, "cpu", quick=True)
     assert [figure.wrong for figure in found if figure.wrong] == []
     assert len(found) > 5
+    assert asked[1:] == asked[:-1], "the warm one has what the cold one had, and its caches"
+    assert len(asked) == (2 if step.name == "first frame" else 0)
 
 
 @pytest.mark.gpu
