@@ -17,7 +17,7 @@ NAME = "Regen 雨"  # which the console's cp1252 cannot say
 COPIES = {"cpu": ("2 copies", "3 copies"), "gldx": ("3 copies", "2 copies")}
 
 
-COUNT = 13  # pictures of each size
+COUNT = 7  # pictures of each size
 
 
 @pytest.fixture

@@ -45,12 +45,13 @@ def stepped(other, source, last: int, **order) -> list[int]:
     return numbers
 
 
+# Many times the one or two pictures that Spout or a reading back may keep behind the newest.
 SIZES = [
-    (1, 1, 30),
-    pytest.param(2, 3, 30, marks=in_full),
-    (333, 201, 30),
-    pytest.param(640, 360, 60, marks=in_full),
-    pytest.param(1920, 1080, 10, marks=in_full),
+    (1, 1, 12),
+    pytest.param(2, 3, 12, marks=in_full),
+    (333, 201, 12),
+    pytest.param(640, 360, 24, marks=in_full),
+    pytest.param(1920, 1080, 7, marks=in_full),
 ]
 
 
@@ -84,7 +85,7 @@ def test_every_byte_goes_out_and_the_last_one_stays(other, width, height, count)
 
 
 @in_full
-@pytest.mark.parametrize("count", [60])
+@pytest.mark.parametrize("count", [30])
 def test_at_the_senders_own_pace_pictures_come_in_order_and_to_the_last(other, count):
     with open_source("spout:Pace", Options()) as source:
         other.tell(do="send", name="Pace", width=640, height=360, count=count, fps=15)
