@@ -28,7 +28,9 @@ class ShowControl:
         self.tempo = Tempo(store, lent.ahead)
         self.looks = Looks(folder, store, self.parked, lent)
         self.recalls = Recalls(store, self.looks, lent)
-        self.cues = Cues(folder / "cues.json", CuedLooks(self.looks, self.recalls), lent)
+        self.cues = Cues(
+            folder / "cues.json", CuedLooks(self.looks, self.recalls), lent, self.tempo.when
+        )
         self.blind = Blind(store, self.recalls.show)
         self.files = ShowFiles(around, store, lent, self._again)
 

@@ -8,7 +8,7 @@ cues go in a thread of their own.
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -85,14 +85,23 @@ class Cue:
 class Cues:
     """Any thread may call any method; `read`, `add`, `change` and `remove` use the disk."""
 
-    def __init__(self, path: Path, looks: Recaller, lent: Lent) -> None:
+    def __init__(
+        self,
+        path: Path,
+        looks: Recaller,
+        lent: Lent,
+        when: Callable[[float], float] = lambda now: now,
+    ) -> None:
+        """`when` tells when to show what is to be shown now, so that it falls on its beat."""
         self.trouble = ""  # why the last cue was not shown, or what is not saved; a sentence
         self._path = path
         self._looks = looks
         self._lent = lent
         self._all: tuple[Cue, ...] = ()  # in order
         self._shown: float | None = None  # number of the cue that was shown last
+        self._when = when
         self._going: Cue | None = None  # to be shown once it is ready
+        self._due = float("-inf")  # and not before this
         self._follow_at: float | None = None  # when the next one goes by itself
         self._lack = ""  # why the look of the next cue cannot be used
         self._prepared: Cue | None = None
@@ -294,6 +303,7 @@ class Cues:
         return next((cue for cue in self._all if shown is None or cue.number > shown), None)
 
     def _begin(self, cue: Cue) -> None:
+        self._due = self._when(perf_counter())
         self._going, self._follow_at = cue, None
         self.trouble = self.trouble if self._aside else ""
         self._work.set()
@@ -323,7 +333,8 @@ class Cues:
 
     def _pause(self) -> float:
         if self._going:
-            return GLANCE
+            ahead = self._due - perf_counter()
+            return ahead if 0 < ahead < GLANCE else GLANCE
         due = self._follow_at
         return AGAIN if due is None else min(AGAIN, max(0.0, due - perf_counter()))
 
@@ -341,7 +352,9 @@ class Cues:
         self._prepare_at = perf_counter() + AGAIN
 
     def _try(self, cue: Cue) -> None:
-        """Show a cue if it is ready, or could not become ready beside what is shown."""
+        """Show a cue on its beat, if it is ready or could not become ready beside what is shown."""
+        if perf_counter() < self._due:
+            return
         standby = self._lent.standby()
         if not (self._lack or standby.state is Readiness.READY or standby.in_place):
             return

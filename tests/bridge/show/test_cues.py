@@ -31,7 +31,8 @@ class Booth:
             stand_by=lambda row, values: self.prepared.append(row), standby=lambda: self.now,
         )  # fmt: skip
         self.path = folder / "cues.json"
-        self.cues = Cues(self.path, self, lent)
+        self.beat = float("-inf")
+        self.cues = Cues(self.path, self, lent, lambda now: self.beat)
 
     def content(self, number):
         if number not in self.looks:
@@ -106,6 +107,21 @@ def test_a_go_that_is_not_ready_waits_and_can_be_cancelled(booth):
     booth.now = READY
     booth.step()
     assert (booth.told, booth.recalled) == (("2", "", ""), [(2, None)])
+
+
+def test_a_go_waits_for_its_beat_and_can_be_cancelled_until_then(booth):
+    booth.list(1, 2)
+    booth.beat = perf_counter() + 1000
+    booth.cues.go()
+    booth.step()
+    assert (booth.told, booth.recalled) == (("", "1", "1"), [])
+    booth.cues.cancel()
+    booth.beat = perf_counter()
+    booth.step()
+    assert booth.recalled == []
+    booth.cues.go()
+    booth.step()
+    assert booth.told == ("1", "2", "")
 
 
 def test_a_cue_that_can_only_replace_what_is_shown_goes_at_once(booth):
