@@ -85,11 +85,18 @@ def test_texts_are_legible_controls_have_names_and_room(opened, theme):
         desk.now |= {"error": "Run `spout-bridge doctor`.", "shown": "new", "device": "CPU",
                      "notes": {"words_used": ["gold"], "words_unused": ["zorp"]}}  # fmt: skip
         desk.store.update({"black": True, "prompt_2": "gold"})
+        desk.show.save(1, "sea")
+        for look in (1, 1, 9):
+            desk.show.cues.add({"look": look})
+        desk.now |= {"cue": "1", "cue_next": "2", "cue_follow": 9.0, "standby": "NOT READY",
+                     "standby_reason": "There is no look 9.", "blind": True,
+                     "blind_values": {"vace_scale": 0.5}}  # fmt: skip
         if theme == "light":
             page.press("t", 84, text="t")
         number(page, "mix", "much")
         page.until("document.querySelector('[data-parameter=mix] + .message') !== null")
         page.until("document.querySelector('#prompt mark') !== null")
+        page.until("document.querySelector('.blind .cue.next .readiness') !== null")
         unfold(page)
         for width in (1440, 1024, 390):
             page.size(width, 844)
