@@ -24,9 +24,9 @@ export function keys(locked, always) {
     if (event.target.matches("input:not([type=range],[type=checkbox]),textarea,select")) return;
     if (pressed(event) || document.querySelector("dialog[open]:not(#sheet)")) return;
     const row = rows.find(([name]) => name === event.key);
-    if (!row || (locked() && !always.includes(row[0]))) return;
-    event.preventDefault();
-    row[2]();
+    if (!row) return;
+    event.preventDefault(); // locked too: or the space bar presses what was last clicked
+    if (!locked() || always.includes(row[0])) row[2]();
   });
 }
 
