@@ -1,11 +1,11 @@
 """The token of `--lan`: one for all runs, until another is asked for."""
 
-import logging
 import sys
 from urllib.request import Request, urlopen
 
 import pytest
 
+from bridge.cli import tokens
 from bridge.cli.tokens import TOKEN, token_of
 from bridge.control.http.rules import Rules
 from bridge.errors import UsageError
@@ -28,24 +28,29 @@ def test_one_token_is_kept_for_its_owner_alone(tmp_path):
     assert token_of(Settings(folder=tmp_path)) == ""
 
 
-def test_what_is_no_token_is_replaced_and_said(tmp_path, caplog):
+@pytest.fixture(name="warned")
+def _warned(monkeypatch):
+    """What is logged as a warning."""
+    told = []
+    monkeypatch.setattr(tokens.log, "warning", lambda text, *given: told.append(text % given))
+    return told
+
+
+def test_what_is_no_token_is_replaced_and_said(tmp_path, warned):
     file = tmp_path / "token"
     for content in (b"short", b"", b"\xff" * 30, b"a" * 5000, b"a b" * 20):
         file.write_bytes(content)
-        with caplog.at_level(logging.WARNING):
-            token = token_of(Settings(lan=True, folder=tmp_path))
+        token = token_of(Settings(lan=True, folder=tmp_path))
         assert TOKEN.fullmatch(token)
         assert file.read_text() == token
-        assert "is replaced by a new token" in caplog.text
-        caplog.clear()
+        assert "is replaced by a new token" in warned.pop()
 
 
-def test_without_a_disk_the_token_ends_with_the_run_and_this_is_said(tmp_path, caplog):
+def test_without_a_disk_the_token_ends_with_the_run_and_this_is_said(tmp_path, warned):
     (tmp_path / "file").write_text("no folder")
-    with caplog.at_level(logging.WARNING):
-        token = token_of(Settings(lan=True, folder=tmp_path / "file"))
+    token = token_of(Settings(lan=True, folder=tmp_path / "file"))
     assert TOKEN.fullmatch(token)
-    assert "ends with this run" in caplog.text
+    assert "ends with this run" in warned.pop()
 
 
 def test_a_new_token_is_for_lan():

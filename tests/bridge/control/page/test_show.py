@@ -97,6 +97,7 @@ def test_cues_are_added_edited_where_they_stand_and_deleted(opened):
             desk.show.save(number, name)
         desk.now |= {"look": 2, "look_name": "fire"}
         page.until(f"!{add}.disabled")
+        page.until("document.querySelector('[data-key=look-2]')?.ariaPressed === 'true'")
         page.run(f"{add}.click()")
         page.until(f"{shown} === '1'")
         page.run(f"{add}.click()")
@@ -141,7 +142,8 @@ def test_go_says_what_it_shows_and_whether_it_is_ready(opened):
                      "standby_reason": "There is no look 9."}  # fmt: skip
         go = "document.querySelector('[data-action=go]')"
         page.until(f"{go}.innerText.replace(/\\s+/g, ' ') === 'GO 2 second'")
-        told = "document.querySelector('.cue.next .readiness').innerText"
+        told = "document.querySelector('.cue.next .readiness')?.innerText"
+        page.until(f"{told}?.includes('NOT READY')")
         assert "NOT READY" in page.run(told)
         assert "There is no look 9." in page.run(told)
         assert page.run("document.querySelector('.cue.on .number').value") == "1"
