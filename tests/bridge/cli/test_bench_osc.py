@@ -84,6 +84,7 @@ def test_a_bridge_counts_what_it_is_sent_and_shows_black():
         assert min(delays) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", [True, False])
 def test_ours_the_limit_and_other_servers_stand_side_by_side(monkeypatch, there):
     @contextmanager

@@ -58,6 +58,7 @@ def test_kill_engine_says_that_none_runs_and_reload_changes_nothing_to_see(tmp_p
         assert (rig.session.status().restarts, rig.session.status().error) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_switch_to_it_ends_the_worker_and_a_switch_back_starts_one(tmp_path):
     with running_session(tmp_path, load={"frames": 1}, pipeline="painter") as rig:
         stop = rig.steady_input()

@@ -75,6 +75,7 @@ def test_out_of_memory_at_half_the_size_too_ends_the_worker():
         assert talk.hears(WorkerFailed).code is Exit.MEMORY
 
 
+@pytest.mark.slow
 def test_another_pipeline_of_the_family_begins_at_the_whole_size_and_says_so():
     with running_low(text=True, room=300) as talk:
         talk.hears(FrameRequest)
