@@ -125,7 +125,6 @@ def test_the_bench_measures_a_part_of_this_core():
     assert 0 < part < 1.5
 
 
-@pytest.mark.slow
 def test_the_bench_prints_ours_beside_the_limit_and_the_aim(monkeypatch):
     monkeypatch.setattr(bench, "part_of_peak", lambda width, height, seconds: (18.0, 0.75))
     monkeypatch.setattr(bench, "_painting", lambda *given: [(0.1, 0.1)])
