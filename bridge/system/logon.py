@@ -71,7 +71,7 @@ class Entry:
 
 def entries() -> list[Entry]:
     """What was written by `add`, by name. OSError as of the disk."""
-    read = _read_link if sys.platform == "win32" else _read_unit
+    read = {True: _read_link, False: _read_unit}[sys.platform == "win32"]
     found: list[Entry] = []
     for path in sorted(_folder().glob("spout-bridge*")):
         with suppress(ValueError):

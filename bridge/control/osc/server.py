@@ -309,17 +309,23 @@ class Ears:
     def add(self, sock: socket.socket) -> None:
         """Wait for this one too."""
         self._sockets[sock.fileno()] = sock
-        if self._epoll:
+        if sys.platform == "linux" and self._epoll:
             self._epoll.register(sock, select.EPOLLIN)
 
     def remove(self, sock: socket.socket) -> None:
         """Wait no longer for one that the system has closed; one unknown is ignored."""
+        gone = [fd for fd, each in self._sockets.items() if each is sock]
         self._sockets = {fd: each for fd, each in self._sockets.items() if each is not sock}
+        if sys.platform == "linux" and self._epoll:
+            for fd in gone:
+                with suppress(OSError):  # closed: the system has forgotten it
+                    self._epoll.unregister(fd)
 
     def wait(self, seconds: float | None) -> list[socket.socket]:
         """Those that have a datagram, waited for at most so long; None for ever."""
-        if self._epoll:
-            return [self._sockets[fd] for fd, _ in self._epoll.poll(seconds)]
+        if sys.platform == "linux" and self._epoll:
+            heard = [self._sockets.get(fd) for fd, _ in self._epoll.poll(seconds)]
+            return [sock for sock in heard if sock]
         return select.select([*self._sockets.values()], [], [], seconds)[0]
 
 
