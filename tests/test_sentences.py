@@ -30,10 +30,10 @@ def test_every_kind_is_drawn_from_and_tests_are_not(every):
     rest_slow(
         [
             ("bridge/state/controls.py", "message", "Fade to black, and back."),
-            ("bridge/state/store.py", "comment", "a new dict: snapshots never change"),
+            ("bridge/state/store.py", "comment", "who changed each last, and when"),
             ("bridge/state/status.py", "docstring", "State of the engine."),
             ("bridge/control/page/sources.js", "page", "No sender found."),
-            ("bridge/control/page/index.html", "page", "The OSC address of each control is beside"),
+            ("bridge/control/page/index.html", "page", "No control has these words."),
             ("examples/pure-data/spout-bridge.pd", "example", "or type here, then Enter"),
             ("examples/max/spout-bridge.maxpat", "example", "2 values from the bridge, port 9000"),
             ("examples/unity/SpoutBridge.cs", "example", "Sender name that the bridge looks for."),

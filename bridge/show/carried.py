@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 from bridge.show import look as looks
 from bridge.show.look import JPEG_LIMIT, LARGEST, Look
@@ -115,7 +115,7 @@ def _json(path: Path) -> dict[str, Any] | None:
     with suppress(FileNotFoundError, ValueError):
         found = whole_files.read_json(path, LARGEST)
         if isinstance(found, dict):
-            return found  # pyright: ignore[reportUnknownVariableType]
+            return cast(dict[str, Any], found)  # JSON: its keys are texts
     return None
 
 

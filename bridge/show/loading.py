@@ -126,6 +126,11 @@ def proposed(settings: Settings, inputs: Mapping[str, str]) -> dict[str, str]:
     """What the next machine may use as well: the settings that were chosen, as texts, and the URIs
     of the inputs by role.
     """
-    chosen = {n: getattr(settings, n) for n in PROPOSED if n in settings.model_fields_set}
-    texts = {n: ",".join(v) if isinstance(v, tuple) else str(v) for n, v in chosen.items()}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    chosen = [name for name in PROPOSED if name in settings.model_fields_set]
+    texts = {name: _text(getattr(settings, name)) for name in chosen}
     return {**texts, **{role: inputs[role] for role in INPUTS if inputs.get(role)}}
+
+
+def _text(value: object) -> str:
+    """A setting as it is typed."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

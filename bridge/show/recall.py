@@ -176,7 +176,7 @@ class _Glide:
         self._left = frozenset(aims)  # what has not arrived
         values = store.snapshot.values
         self._store, self._aims = store, aims
-        self._begin = {name: cast(float, values[name]) for name in aims}
+        self._begin = {name: cast(float, values[name]) for name in aims}  # what glides is a number
         self._seconds, self._turn, self._setter = seconds, turn, setter
         self._clock, self._began = clock, clock()
         self._stopped = threading.Event()

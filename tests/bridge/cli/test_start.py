@@ -33,7 +33,7 @@ def test_what_the_card_does_not_need_is_imported_later():
 
 @pytest.mark.slow
 def test_the_sink_has_a_frame_before_the_web_server_is_imported(tmp_path, monkeypatch):
-    def noted(server):
+    def noted(server, query):
         seen.append(server._desk.wait_for_frame(0))
         stop.set()
 
