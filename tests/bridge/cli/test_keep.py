@@ -22,7 +22,8 @@ from tests.support.bridge import refused, running
 pytestmark = pytest.mark.slow
 
 BACK = 60.0  # seconds that a start may take on a busy machine
-PLAIN = ("--keep", "--sink", "null:", "--pipeline", "passthrough", "--output-size", "64x48")
+KEPT = ("--keep", "--pipeline", "passthrough", "--output-size", "64x48")
+PLAIN = (*KEPT, "--sink", "null:")
 ENGINE = ("--pipeline", "stylize", "--size", "64x48")  # with a worker
 
 
@@ -87,7 +88,7 @@ def test_a_killed_bridge_is_back_with_its_sink_and_its_look(tmp_path):
 @pytest.mark.parametrize("everyone", [False, True], ids=["told by us", "told by the console"])
 def test_ctrl_c_ends_the_bridge_and_its_keeper_in_under_two_seconds(tmp_path, everyone):
     before = set(folder().glob(PREFIX + "*"))
-    with running(tmp_path, *PLAIN, *ENGINE, "--sink", "shm:test-keep-end") as keeper:
+    with running(tmp_path, *KEPT, *ENGINE, "--sink", "shm:test-keep-end") as keeper:
         state = keeper.until(lambda state: state["state"] == "RUNNING")
         family = [*bridges(keeper), psutil.Process(state["worker"])]
         began = perf_counter()
