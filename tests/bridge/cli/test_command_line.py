@@ -149,6 +149,7 @@ def test_help_with_a_command_is_its_help(words, capsys):
     assert " ".join(["usage: spout-bridge", *words]) in told[0]
 
 
+@pytest.mark.slow
 def test_the_help_of_bench_engine_needs_no_extra(monkeypatch, capfd):
     monkeypatch.setattr("bridge.cli.commands.find_spec", lambda name: None)
     for flag in ("--help", "-h"):

@@ -83,6 +83,7 @@ def quiet(more: list[str]) -> list[str]:
     return [word for flag, given in flags.items() if flag not in more for word in (flag, given)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [[], ["--sink", "camera:0"], ["--pipeline", "longlve"]])
 def test_garbage_is_looked_for_once_it_runs_and_not_in_what_it_started_with(
     more, tmp_path, monkeypatch, capsys

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 import unicodedata
+from collections.abc import Iterator
 from contextlib import suppress
 from time import perf_counter
 
@@ -28,10 +29,16 @@ def until(true, timeout=20.0):
         time.sleep(0.005)
 
 
+made: list[ShowControl] = []  # by a test
+
+
 @pytest.fixture(name="show")
-def _show(desk) -> ShowControl:
+def _show(desk) -> Iterator[ShowControl]:
+    made.append(desk.show)
     desk.show.start()
-    return desk.show
+    yield desk.show
+    while made:
+        made.pop().stop()
 
 
 def values(desk):
@@ -41,6 +48,7 @@ def values(desk):
 def again(desk, show) -> ShowControl:
     """What the next run finds on the disk."""
     found = ShowControl(show.files._around, desk.store, show.looks._lent)
+    made.append(found)
     found.start()
     return found
 

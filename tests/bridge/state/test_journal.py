@@ -385,6 +385,7 @@ def test_what_a_plug_in_had_is_kept_until_that_is_back_or_another_is_chosen(tmp_
         until(lambda: written(tmp_path, "plug")["source"] == "demo:")
 
 
+@pytest.mark.slow
 def test_a_journal_of_any_number_of_keys_costs_no_time(tmp_path, caplog):
     values = {f"key {number}": number for number in range(50_000)} | {"mix": 0.25}
     leave(tmp_path, well=True, name="many", values=values, pipeline="passthrough", source="demo:")
@@ -462,6 +463,7 @@ def test_a_start_that_is_refused_leaves_the_journal_as_it_was(
     assert _of("Bridge", tmp_path) == before
 
 
+@pytest.mark.slow
 def test_what_is_typed_after_a_refused_start_wins_as_before_it(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("bridge.cli.run.stop_event", threading.Event)
     with running_session(tmp_path, pipeline="passthrough", name="look") as rig:

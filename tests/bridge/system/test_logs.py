@@ -156,6 +156,7 @@ def test_a_file_that_another_program_holds_goes_on_and_stays_bounded(file, monke
     assert (file.parent / "Cam.log.1").is_file()
 
 
+@pytest.mark.slow
 def test_a_second_bridge_of_the_name_writes_its_own(tmp_path, file):
     log.info("mine")
     until(lambda: "mine" in text_of(file))

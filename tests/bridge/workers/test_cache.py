@@ -185,6 +185,7 @@ def test_a_full_disk_is_a_problem_and_leaves_nothing(tmp_path, monkeypatch):
     assert sorted(path.name for path in cache.folder.iterdir()) == sorted(PARTS.values())
 
 
+@pytest.mark.slow
 def test_a_worker_runs_without_a_cache_that_cannot_be_written(tmp_path, caplog):
     (tmp_path / "file").write_text("no folder")
     with running_session(tmp_path, pipeline="relay", cache=tmp_path / "file") as rig:
@@ -195,6 +196,7 @@ def test_a_worker_runs_without_a_cache_that_cannot_be_written(tmp_path, caplog):
     assert sum("--cache" in line for line in caplog.messages) == 1
 
 
+@pytest.mark.slow
 def test_a_worker_finds_what_the_compilers_kept_and_the_folder_is_trimmed_at_the_start(
     tmp_path, monkeypatch
 ):

@@ -28,6 +28,7 @@ def workers() -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_arrival", [True, False])
 def test_passthrough_runs_without_a_worker_bit_for_bit_and_says_so(tmp_path, on_arrival):
     with running_session(
@@ -76,6 +77,7 @@ def test_a_switch_to_it_ends_the_worker_and_a_switch_back_starts_one(tmp_path):
         stop()
 
 
+@pytest.mark.slow
 def test_a_still_input_is_shown_after_a_switch_and_the_snapshot_is_the_newest(tmp_path):
     with running_session(tmp_path, load={"frames": 1}, pipeline="painter") as rig:
         rig.put(scene(64, 48, 1))

@@ -89,12 +89,18 @@ class Stage:
         worker.runs()
         self.steps(lambda: self.host.current is worker)
 
+    def end(self) -> None:
+        self.host._crew.end()
+        for worker in self.machine.started:
+            worker.stop()
+            worker._end_of_life()
+
 
 @pytest.fixture(name="stage")
 def _stage(tmp_path) -> Iterator[Stage]:
     stage = Stage(tmp_path)
     yield stage
-    stage.host._crew.end()
+    stage.end()
 
 
 def test_kill_engine_ends_what_is_being_prepared_and_the_shown_one_stays(stage):

@@ -72,7 +72,7 @@ def makes(worker: Worker, **report) -> None:
 def _stage(tmp_path) -> Iterator[Next]:
     stage = Next(tmp_path)
     yield stage
-    stage.host._crew.end()
+    stage.end()
 
 
 def test_it_is_ready_once_a_block_shows_what_was_asked_for_and_shown_with_its_next_frame(stage):

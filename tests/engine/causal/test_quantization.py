@@ -237,6 +237,7 @@ def test_a_build_without_scales_for_rows_takes_one_for_all(
         assert multiplies_by_row(CPU, torch.bfloat16) is False
 
 
+@pytest.mark.slow
 def test_a_whole_pipeline_in_8_bits_gives_about_the_same_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

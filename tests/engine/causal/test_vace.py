@@ -107,6 +107,7 @@ def steered(stream: LatentStream, blocks: int, scale: float, **more: Any) -> lis
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", rest_slow(SPECS.values()), ids=SPECS)
 def test_the_scale_counts_and_zero_is_no_hint(spec: CausalSpec) -> None:
     plain = run(tiny_vace_stream(spec), 4)
@@ -116,6 +117,7 @@ def test_the_scale_counts_and_zero_is_no_hint(spec: CausalSpec) -> None:
     assert (whole[-1] - half[-1]).abs().mean() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", rest_slow(SPECS.values()), ids=SPECS)
 def test_references_hold_until_they_are_changed(spec: CausalSpec) -> None:
     made = {}

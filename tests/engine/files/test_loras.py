@@ -278,6 +278,7 @@ def test_the_command_that_converts_does_so(home, library):
         assert made.keys() == lora.keys()
 
 
+@pytest.mark.slow
 def test_a_changed_byte_gives_a_lora_or_one_sentence(home, library):
     """Wherever in the header it is; and the list is there all the same."""
     path = lora_file(home / "models/loras/a.safetensors", 1536)

@@ -171,6 +171,7 @@ def spoil(rng: random.Random, whole: Any) -> Any:
     return [spoil(rng, part) for part in whole] if isinstance(whole, list) else whole
 
 
+@pytest.mark.slow
 def test_any_json_is_read_or_refused(tmp_path: Path) -> None:
     """What is read can be continued, compared, shown and saved."""
     rng, path, shown = random.Random(1), tmp_path / "report.json", Console(file=StringIO())

@@ -63,6 +63,7 @@ def test_another_folder_that_is_away_is_named_beside_what_is_missing(stick, tmp_
     assert "models download needy" in told
 
 
+@pytest.mark.slow
 def test_a_running_show_goes_on_and_takes_what_comes_back(stick, tmp_path, monkeypatch):
     monkeypatch.setattr("bridge.state.awaited.GLANCE", 0.1)
     folder, there = stick

@@ -430,6 +430,7 @@ def test_as_much_is_told_of_an_error_as_a_sentence_holds(code):
     assert told.heard[0].code is code
 
 
+@pytest.mark.slow
 def test_every_pipeline_gets_the_folders_that_the_bridge_named_at_first(monkeypatch):
     seen, build = [], engine.worker.loop.build
     monkeypatch.setattr(
@@ -515,6 +516,7 @@ runpy.run_module("engine.worker", run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="has no way to send oneself a Ctrl-C")
 def test_ctrl_c_while_a_worker_is_imported_is_the_bridges_to_hear():
     ran = subprocess.run(
@@ -564,6 +566,7 @@ class SizedParameters(CounterParameters):
     size: Size = size_control()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [False, True])
 def test_after_memory_ran_out_half_the_size_stays_until_another_is_asked_for(monkeypatch, text):
     monkeypatch.setattr(Counter, "__call__", greedy)

@@ -646,6 +646,7 @@ def test_three_hundred_resets_and_the_page_still_answers(port, caplog):
     assert not any("The web server stopped" in record.message for record in caplog.records)
 
 
+@pytest.mark.slow
 def test_connections_that_are_reset_before_they_are_taken_cost_no_time(tmp_path, monkeypatch):
     """Windows tells of each of them when it is to be taken, and other systems may."""
     left, real = [ConnectionResetError(10054, "reset")] * 299 + [OSError(10057, "gone")], []

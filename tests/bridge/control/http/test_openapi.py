@@ -237,6 +237,7 @@ def _operation(told, method, path):
     raise AssertionError(path)
 
 
+@pytest.mark.slow
 def test_a_token_is_told_where_one_is_needed(desk):
     for token in ("", "secret"):
         with TestClient(create_app(desk, Rules(token=token)), HERE) as client:

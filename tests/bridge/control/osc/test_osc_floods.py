@@ -369,6 +369,7 @@ def test_who_asks_for_all_over_and_over_is_told_twice_and_then_once_a_second(ans
     assert everything <= set(answers.to(asker))
 
 
+@pytest.mark.slow
 def test_all_guests_together_are_sent_little_however_many_ask(answers):
     for seconds in range(5):
         for port in range(1000):
@@ -408,6 +409,7 @@ def test_a_flood_of_one_machine_shuts_out_no_other_nor_targets_nor_subscribers(a
     assert answers.to(("127.0.0.1", 9000))[-1] == "/bridge/vace"
 
 
+@pytest.mark.slow
 def test_a_short_question_for_a_long_text_is_not_answered_at_the_rate_of_the_questions(answers):
     answers.desk.store.update({"prompt": "x" * 60_000})
     asker = ("10.0.0.7", 5)
