@@ -88,9 +88,9 @@ def _options(given: Sequence[str]) -> argparse.Namespace:
     options, rest = parser.parse_known_args(given, argparse.Namespace(given=given, rest=None))
     if rest and options.command == "autostart":
         raise UsageError(f"Write -- before {rest[0]!r:.130}: `spout-bridge autostart on -- FLAGS`.")
-    options.show = ""
+    options.show_file = ""
     if options.command == "run" and len(rest) == 1 and rest[0].lower().endswith(SHOW):
-        options.show, rest = rest[0], []
+        options.show_file, rest = rest[0], []
     if rest and options.command not in MEASURED:
         command.refuse_flags(rest)
     options.rest, options.after = rest, after
@@ -182,7 +182,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     _no_variables(FLAGS_ONLY)
     settings, values = _settings(options), _assignments(options.set)
     given = options.given
-    if options.show:
+    if options.show_file:
         settings, given = _with_show(options, settings, console)
     if options.keep:
         from bridge.cli.supervisor import supervise
@@ -214,14 +214,14 @@ def _with_show(
 
     if settings.fresh:
         raise UsageError("--fresh restores nothing, and FILE.show is to be restored; choose one.")
-    show = opened(options.show)
+    show = opened(options.show_file)
     used = accepted(show, settings.model_fields_set, console, use=options.use_proposals)
     more = {name: text for name, text in used.items() if name not in INPUTS}
     for name, text in more.items():
         setattr(options, name, text)
     settings = _settings(options)
     begin_with(show, settings, used, console)
-    kept = [word for word in options.given if word not in (options.show, "--use-proposals")]
+    kept = [word for word in options.given if word not in (options.show_file, "--use-proposals")]
     return settings, [*kept, *(f"--{n.replace('_', '-')}={text}" for n, text in more.items())]
 
 

@@ -34,13 +34,13 @@ def _a_terminal():
 
 
 @contextmanager
-def started(folder, *arguments, stderr, **more):
+def started(folder, *arguments, stderr, sink="null:", **more):
     """A bridge that runs, whatever becomes of what it says."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
     command = [*COMMAND, "run", "--port", str(port), "--folder", str(folder), "--name", "Xends",
-               "--source", "pattern:", "--sink", "null:", "--size", "64x48",
+               "--source", "pattern:", "--sink", sink, "--size", "64x48",
                "--output-size", "64x48", "--osc-feedback", "none", *arguments]  # fmt: skip
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, **more
@@ -99,8 +99,8 @@ def test_a_terminal_that_is_closed_is_a_normal_end(tmp_path, keep):
 def test_asked_twice_with_an_engine_that_hears_nothing_it_ends_in_order(tmp_path, who):
     """As in a long compile; and whichever of the processes of `--keep` is asked."""
     clip = tmp_path / "out.mp4"
-    own = ("--keep", "--sink", f"file:{clip}")
-    with started(tmp_path, *own, stderr=subprocess.DEVNULL, start_new_session=True) as bridge:
+    more = {"sink": f"file:{clip}", "stderr": subprocess.DEVNULL, "start_new_session": True}
+    with started(tmp_path, "--keep", **more) as bridge:
         keeper = psutil.Process(bridge.process.pid)
         family = keeper.children(recursive=True)
         runs(bridge)

@@ -114,7 +114,7 @@ def test_what_is_asked_for_together_is_warmed_together(prepare, monkeypatch, wor
         "--device", "cpu", *words,
     )  # fmt: skip
     assert status == 0, said
-    assert "longlive at 48x32, DEMO WEIGHTS, on CPU is ready: first frame" in out
+    assert out.splitlines()[-1].startswith("longlive at 48x32, DEMO WEIGHTS, on CPU")
     assert {*asked} == {Controls(**controls)}
 
 
