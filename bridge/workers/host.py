@@ -294,9 +294,11 @@ class EngineHost:
         if self.breaker_open:
             return EngineState.FAILED
         if link is None:
-            coming = EngineState.LOADING if self._wish else EngineState.IDLE
-            coming = self.coming.state if self.coming else coming
-            return EngineState.WARMUP if coming is EngineState.RUNNING else coming
+            link = self.coming
+            state = link.state if link else EngineState.IDLE
+            if state is EngineState.IDLE and (link or self._wish):  # one that died is replaced
+                return EngineState.LOADING
+            return EngineState.WARMUP if state is EngineState.RUNNING else state
         if link.state is EngineState.RUNNING:
             return EngineState.DEGRADED if link.degraded else EngineState.RUNNING
         return EngineState.RESTARTING if self.restarts else link.state

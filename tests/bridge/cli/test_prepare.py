@@ -44,11 +44,11 @@ def prepare(monkeypatch, tmp_path, capsys):
 @pytest.mark.slow
 def test_all_becomes_warm_down_the_ladder_and_the_next_start_finds_it(prepare, tmp_path):
     cache = tmp_path / "on a volume"
-    status, out, _ = prepare(
+    status, out, said = prepare(
         "--pipeline", "climber", "--set", "deadly=2", "--set", "warms=0.2", "--cache", str(cache)
     )
     lines = out.splitlines()
-    assert status == 0, out
+    assert status == 0, f"{out}{said}"
     steps = [line.split("  ")[0] for line in lines[:-1]]
     assert steps == ["compiling", "first frame, from the start", "warm 8 of 8"]
     assert all(re.fullmatch(r".+ +[0-9.]+ s", line) for line in lines[:-1])

@@ -1,9 +1,12 @@
 """Only the engine host's own thread decides and writes."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
+from bridge.state.status import EngineState
+from bridge.workers.host import EngineHost
 from bridge.workers.troubles import Troubles
 from tests.support.rig import running_session, scene
 
@@ -50,3 +53,18 @@ def test_what_a_pipeline_notes_is_a_reason_of_a_sentences_length(tmp_path):
         rig.until(lambda: reason("DEMO WEIGHTS") == "DEMO WEIGHTS")
         rig.until(lambda: reason("x" * 99_000) == "x" * 3999 + "…")
         rig.until(lambda: reason({"of": ["another", "kind"]}) == "{'of': ['another', 'kind']}")
+
+
+@pytest.mark.parametrize(
+    ("coming", "wish", "told"),
+    [
+        (EngineState.IDLE, None, EngineState.LOADING),  # it died, and is replaced
+        (EngineState.RUNNING, None, EngineState.WARMUP),
+        (None, "another", EngineState.LOADING),
+        (None, None, EngineState.IDLE),
+    ],
+)
+def test_the_engine_is_idle_only_where_nothing_is_to_come(coming, wish, told):
+    link = coming and SimpleNamespace(state=coming)
+    host = SimpleNamespace(current=None, breaker_open=False, coming=link, _wish=wish)
+    assert EngineHost.state.fget(host) == told
