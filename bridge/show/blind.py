@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from bridge.state.actions import ActionError
 from bridge.state.change import Setter
-from bridge.state.store import ParameterError, ParameterStore
+from bridge.state.store import ParameterStore, UnusableError
 from engine.parameters import Value
 
 Show: TypeAlias = Callable[[Mapping[str, Value], float | None], None]
@@ -41,7 +41,7 @@ class Blind:
         checked = self._store.check(changes, setter, lenient=lenient)
         for name in checked:
             if not self._store.specs[name].in_looks:
-                raise ParameterError({name: f"{name} is in no look, so it cannot be set blind."})
+                raise UnusableError({name: f"{name} is in no look, so it cannot be set blind."})
         with self._lock:
             self.on = True
             self.values = MappingProxyType({**self.values, **checked})

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from bridge.show.lent import Lent
 from bridge.state.actions import CUE, ActionError, Argument
 from bridge.state.status import Readiness, StandbyTold
-from bridge.state.store import ParameterError
+from bridge.state.store import ParameterError, UnusableError
 from bridge.system import whole_files
 from bridge.system.loops import explained, repeat
 from engine.parameters import Kind, Value
@@ -161,10 +161,15 @@ class Cues:
         """
         with self._writing:
             last = self._all[-1].number if self._all else 0.0
-            first = {"number": float(int(last) + 1), "name": "", "fade": None, "follow": None}
+            after, highest = float(int(last) + 1), CUE.spec.maximum or 0
+            first = {"number": after, "name": "", "fade": None, "follow": None}
+            if "number" not in given and after > highest:
+                raise UnusableError(
+                    {"number": f"Cue {highest:g} is the last possible; give a number."}
+                )
             cue = _checked({**first, **given})
             if len(self._all) >= MOST:
-                raise ParameterError({"number": f"There are {MOST} cues already; delete one."})
+                raise UnusableError({"number": f"There are {MOST} cues already; delete one."})
             self._put(cue, self._all)
         return cue
 
@@ -198,7 +203,7 @@ class Cues:
 
     def _put(self, cue: Cue, others: tuple[Cue, ...] | list[Cue]) -> None:
         if any(cue.number == other.number for other in others):
-            raise ParameterError({"number": f"There is a cue {cue} already."})
+            raise UnusableError({"number": f"There is a cue {cue} already."})
         self._save([*others, cue])
 
     def _save(self, cues: list[Cue]) -> None:

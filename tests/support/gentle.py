@@ -1,10 +1,16 @@
-"""Hooks of schemathesis: requests that would take minutes become cheap valid ones."""
+"""Hooks of schemathesis: requests that would take minutes become cheap valid ones, and show files
+are bytes of any kind.
+"""
 
 import re
 
 import schemathesis
+from hypothesis import strategies as st
 
+from bridge.control.http.show import ZIP
 from bridge.control.schema import SIZE
+
+schemathesis.openapi.media_type(ZIP, st.binary(max_size=500))
 
 
 @schemathesis.hook

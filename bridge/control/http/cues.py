@@ -13,11 +13,18 @@ from bridge.show.cues import Cues
 from bridge.state.actions import CUE, ActionError
 
 T = TypeVar("T")
-IN_PATH = InPath(description=CUE.help)
+# Checked by `_number`, in our own words
+IN_PATH = InPath(
+    description=CUE.help, json_schema_extra={"pattern": r"^[0-9]{1,4}([.][0-9]{1,3})?$"}
+)
+
+
+class NewCue(RootModel[dict[str, Any]]):
+    """Fields of a new cue; it needs `look`."""
 
 
 class CueFields(RootModel[dict[str, Any]]):
-    """Fields of a cue: number, name, look, fade, follow; a new one needs `look`."""
+    """Fields of a cue to change."""
 
 
 def cues(of: Cues) -> APIRouter:
@@ -29,15 +36,15 @@ def cues(of: Cues) -> APIRouter:
         """The cues in order; the state has which was shown last, and which is next."""
         return [asdict(cue) for cue in of.all]
 
-    @router.post("/cues", status_code=201, responses=refused(507))
-    def add(given: CueFields) -> dict[str, Any]:
+    @router.post("/cues", status_code=201, responses=refused(409, 507))
+    def add(given: NewCue) -> dict[str, Any]:
         """Add a cue: `look` is the number of its look, `fade` the time to it and `follow` the time
         until the next cue goes by itself, in seconds; null for never. Without a number it becomes
         the last one.
         """
         return asdict(_done(lambda: of.add(given.root)))
 
-    @router.patch("/cues/{number}", responses=refused(404, 507))
+    @router.patch("/cues/{number}", responses=refused(404, 409, 507))
     def change(number: Annotated[str, IN_PATH], given: CueFields) -> dict[str, Any]:
         """Change fields of a cue, its number too."""
         return asdict(_done(lambda: of.change(_number(number), given.root)))

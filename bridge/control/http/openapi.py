@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.guard import CHANGES, COOKIE, OPEN, WITH_JSON
 from bridge.control.schema import values
+from bridge.show.cues import FIELDS, LONGEST_NAME, OPTIONAL
 from bridge.state import references
 from bridge.transports import LONGEST_URI, schemes
 from engine.files.library import Library
@@ -118,11 +119,26 @@ def _fill(schemas: dict[str, Any], desk: BridgeApi) -> None:
     schemas["Parameters"] = {**values(specs.values(), files), "description": told["Parameters"]}
     schemas["Switch"] = {"anyOf": [*map(switch, pipelines)], "description": told["Switch"]}
     schemas["Which"]["properties"]["pipeline"]["enum"] = [row["id"] for row in pipelines]
+    for name, needed in (("NewCue", ["look"]), ("CueFields", [])):
+        schemas[name] |= {**_cue(), "required": needed}
     begins = "|".join(re.escape(name) for name, (source, _, _) in schemes().items() if source)
     schemas["Choice"]["properties"]["uri"] |= {
         "pattern": f"^(({begins}):|none$)",
         "maxLength": LONGEST_URI,
     }
+
+
+def _cue() -> dict[str, Any]:
+    """JSON Schema for the fields of a cue."""
+    found = values([field.spec for field in FIELDS.values()], lambda spec: ())
+    told: dict[str, dict[str, Any]] = found["properties"]
+    for name, about in told.items():
+        del about["default"]  # that of no cue
+        about["description"] = FIELDS[name].help
+        if name in OPTIONAL:
+            about["type"] = ["null", *about["type"]]
+    told["name"]["maxLength"] = LONGEST_NAME
+    return found
 
 
 def _loras(library: Library) -> list[str]:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Request
 from fastapi import Path as InPath
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, StrictInt
 from starlette.concurrency import run_in_threadpool
 
 from bridge.control.bridge_api import BridgeApi
@@ -17,6 +17,15 @@ from bridge.show.look import LONGEST_NAME, Look
 from bridge.state.actions import LOOK
 
 NUMBER = InPath(json_schema_extra={"pattern": "^[1-9][0-9]{0,2}$"})
+# Checked when it is looked up, in our own words
+IN_ORDER = Field(json_schema_extra={"minimum": 1, "maximum": 999})
+
+
+def _whole(given: object) -> object:
+    """A whole number may be written as 3.0."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
 # Checked by `named`, in our own words
 NAMED: dict[str, Any] = {
     "minLength": 1,
@@ -86,7 +95,7 @@ class Order(BaseModel):
     """The numbers of the looks to show first."""
 
     model_config = ConfigDict(extra="forbid")
-    order: list[StrictInt] = Field(max_length=999)
+    order: list[Annotated[StrictInt, BeforeValidator(_whole), IN_ORDER]] = Field(max_length=999)
 
 
 class ExportedLook(RootModel[dict[str, Any]]):

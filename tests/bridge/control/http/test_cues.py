@@ -31,7 +31,7 @@ def test_cues_are_added_listed_changed_and_deleted(client, desk):
     [
         ("POST", "", {}, 422, "The look is missing"),
         ("POST", "", {"look": "x"}, 422, "look"),
-        ("POST", "", {"look": 1, "number": 1}, 422, "There is a cue 1 already"),
+        ("POST", "", {"look": 1, "number": 1}, 409, "There is a cue 1 already"),
         ("POST", "", {"look": 1, "volume": 1}, 422, "A cue has no 'volume'"),
         ("POST", "", [1], 422, ""),
         ("PATCH", "/7", {"look": 1}, 404, "There is no cue 7; there are 1"),
@@ -51,9 +51,11 @@ def test_blind_values_are_checked_as_others_and_change_nothing(client, desk):
     answer = client.patch("/api/v1/parameters?blind=1", json={"vace_scale": 1.25, "prompt": "sea"})
     assert answer.json() == {"vace_scale": 1.25, "prompt": "sea"}
     assert desk.store.snapshot is before
-    for body, words in (({"vace_scale": 9}, "vace_scale"), ({"black": True}, "is in no look")):
+    for body, status, words in (
+        ({"vace_scale": 9}, 422, "vace_scale"), ({"black": True}, 409, "is in no look"),
+    ):  # fmt: skip
         refused = client.patch("/api/v1/parameters?blind=1", json=body)
-        assert (refused.status_code, words in told(refused)) == (422, True), refused.json()
+        assert (refused.status_code, words in told(refused)) == (status, True), refused.json()
     assert desk.show.blind.told() == {
         "blind": True, "blind_values": {"vace_scale": 1.25, "prompt": "sea"},
     }  # fmt: skip
