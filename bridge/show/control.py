@@ -9,6 +9,7 @@ from typing import Any
 from bridge.show.blind import Blind
 from bridge.show.carried import Around
 from bridge.show.cues import Cues
+from bridge.show.folder_lock import FolderLock
 from bridge.show.lent import Lent
 from bridge.show.loading import ShowFiles
 from bridge.show.looks import Looks
@@ -23,16 +24,20 @@ class ShowControl:
     """Any thread may use it. `start` and `stop` belong to the session; `start` reads the files."""
 
     def __init__(self, around: Around, store: ParameterStore, lent: Lent) -> None:
-        folder = around.folder
-        self.parked = Parked(folder / "parked.json", store.specs)
+        folder, lock = around.folder, FolderLock()
+        self.parked = Parked(folder / "parked.json", store.specs, lock)
         self.tempo = Tempo(store, lent.ahead)
-        self.looks = Looks(folder, store, self.parked, lent)
+        self.looks = Looks(folder, store, self.parked, lent, lock)
         self.recalls = Recalls(store, self.looks, lent)
         self.cues = Cues(
-            folder / "cues.json", CuedLooks(self.looks, self.recalls), lent, self.tempo.when
+            folder / "cues.json",
+            CuedLooks(self.looks, self.recalls),
+            lent,
+            lock,
+            self.tempo.when,
         )
         self.blind = Blind(store, self.recalls.show)
-        self.files = ShowFiles(around, store, lent, self._again)
+        self.files = ShowFiles(around, store, lent, lock, self._again)
 
     def start(self) -> None:
         """Read what earlier runs prepared."""

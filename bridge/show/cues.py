@@ -9,11 +9,13 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Protocol
 
+from bridge.show.folder_lock import FolderLock
 from bridge.show.lent import Lent
 from bridge.state.actions import CUE, ActionError, Argument
 from bridge.state.status import Readiness, StandbyTold
@@ -90,6 +92,7 @@ class Cues:
         path: Path,
         looks: Recaller,
         lent: Lent,
+        folder: FolderLock,
         when: Callable[[float], float] = lambda now: now,
     ) -> None:
         """`when` tells when to show what is to be shown now, so that it falls on its beat."""
@@ -108,7 +111,7 @@ class Cues:
         self._prepare_at = 0.0
         self._aside = False  # the file cannot be read and is kept under another name
         self._lock = threading.Lock()
-        self._writing = threading.Lock()
+        self._folder = folder
         self._work = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cues", daemon=True)
@@ -159,7 +162,7 @@ class Cues:
         """Add a cue of these fields; without a number it becomes the last one. ParameterError for a
         bad field or a number that exists.
         """
-        with self._writing:
+        with self._folder.writing():
             last = self._all[-1].number if self._all else 0.0
             after, highest = float(int(last) + 1), CUE.spec.maximum or 0
             first = {"number": after, "name": "", "fade": None, "follow": None}
@@ -177,7 +180,7 @@ class Cues:
         """Change fields of a cue, its number too. LookupError for an unknown one, ParameterError as
         in `add`.
         """
-        with self._writing:
+        with self._folder.writing():
             old = self._of(number)
             cue = _checked({**asdict(old), **given})
             self._put(cue, [each for each in self._all if each is not old])
@@ -187,7 +190,7 @@ class Cues:
 
     def remove(self, number: float) -> None:
         """Delete a cue; LookupError for an unknown one."""
-        with self._writing:
+        with self._folder.writing():
             gone = self._of(number)
             self._save([each for each in self._all if each is not gone])
 
@@ -363,6 +366,10 @@ class Cues:
         standby = self._lent.standby()
         if not (self._lack or standby.state is Readiness.READY or standby.in_place):
             return
+        with suppress(ActionError), self._folder.writing():  # else it waits for the show to load
+            self._show(cue)
+
+    def _show(self, cue: Cue) -> None:
         with self._lock:
             if self._going is not cue:
                 return  # cancelled
@@ -382,11 +389,10 @@ class Cues:
             if self._going is None and cue.follow is not None:
                 self._follow_at = perf_counter() + cue.follow
         self._work.set()
-        with self._writing:
-            try:
-                self._write(self._all)
-            except OSError as error:
-                self.trouble = self._unsaved(error)
+        try:
+            self._write(self._all)
+        except OSError as error:
+            self.trouble = self._unsaved(error)
 
 
 def _checked(given: Mapping[str, object]) -> Cue:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bridge.settings import Settings
 from bridge.show.carried import Around, brought, finish, gathered
+from bridge.show.folder_lock import FolderLock
 from bridge.show.lent import Lent
 from bridge.show.showfile import INPUTS, PROPOSED, ShowFile, read, written
 from bridge.state.actions import ActionError
@@ -42,10 +43,16 @@ class ShowFiles:
     """Any thread may call either method; each may wait for a disk."""
 
     def __init__(
-        self, around: Around, store: ParameterStore, lent: Lent, again: Callable[[], None]
+        self,
+        around: Around,
+        store: ParameterStore,
+        lent: Lent,
+        lock: FolderLock,
+        again: Callable[[], None],
     ) -> None:
         """`again` reads the folder of the show again, and lets go of what was in it before."""
         self._around, self._store, self._lent = around, store, lent
+        self._lock = lock
         self._readers = [again]
         self._turn = threading.Lock()
 
@@ -76,7 +83,7 @@ class ShowFiles:
         be written.
         """
         show = read(data)
-        with self._turn:
+        with self._turn, self._lock.loading():
             try:
                 with brought(self._around, show) as here:
                     self._again()

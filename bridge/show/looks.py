@@ -17,6 +17,7 @@ from typing import Any, cast
 from bridge.frames.encode import jpeg
 from bridge.frames.frame import Frame
 from bridge.show import look as written
+from bridge.show.folder_lock import FolderLock
 from bridge.show.lent import Lent
 from bridge.show.look import JPEG_LIMIT, LARGEST, Look, named
 from bridge.show.parked import Parked
@@ -38,14 +39,16 @@ class Looks:
     nothing changed, if it cannot be saved.
     """
 
-    def __init__(self, folder: Path, store: ParameterStore, parked: Parked, lent: Lent) -> None:
+    def __init__(
+        self, folder: Path, store: ParameterStore, parked: Parked, lent: Lent, lock: FolderLock
+    ) -> None:
         self.skipped: tuple[str, ...] = ()  # files that are no looks, each with the reason
         self._folder = folder / "looks"
         self._list = folder / "looks.json"
         self._store, self._parked, self._lent = store, parked, lent
         self._looks: Mapping[int, Look] = {}  # in their order; replaced, never changed
         self._spoilt: frozenset[int] = frozenset()  # numbers of files that are no looks
-        self._writing = threading.Lock()
+        self._lock = lock
 
     def read(self) -> None:
         """Read all looks. A file that is none is named in `skipped` and in the log, and left."""
@@ -111,7 +114,7 @@ class Looks:
         replaced; it keeps its name and place.
         """
         name = None if name is None else named(name)
-        with self._writing:
+        with self._lock.writing():
             number = number or self._free()
             before = self._looks.get(number)
             pipeline, values = self._lent.pipeline(), self._store.snapshot.values
@@ -129,7 +132,7 @@ class Looks:
 
     def rename(self, number: int, name: str) -> Look:
         """Give a look another name."""
-        with self._writing:
+        with self._lock.writing():
             look = replace(self.get(number), name=named(name))
             self._put(look)
         return look
@@ -138,7 +141,7 @@ class Looks:
         """Show these looks first, in this order, and the others after them, in the order that they
         have.
         """
-        with self._writing:
+        with self._lock.writing():
             for number in numbers:
                 self.get(number)
             looks = _ordered(self._looks, numbers)
@@ -148,7 +151,7 @@ class Looks:
 
     def delete(self, number: int) -> None:
         """Delete a look and its image."""
-        with self._writing:
+        with self._lock.writing():
             self.get(number)
             try:
                 held.remove(self._path(number))
@@ -188,7 +191,7 @@ class Looks:
             asked: object = cast("Mapping[str, Any]", found).get("number")  # `read` accepted it
         except ValueError as error:
             raise ActionError(f"This is no look: {error}") from error
-        with self._writing:
+        with self._lock.writing():
             number = asked if isinstance(asked, int) and 1 <= asked <= MOST else 0
             number = self._free() if not number or self._taken(number) else number
             look = replace(look, number=number)
@@ -251,12 +254,12 @@ class Looks:
     def _picture(self, look: Look, frame: Frame) -> None:
         """Save a look's image, in a thread of its own; the look is there without it too."""
         data = jpeg(frame.image, WIDTH)
-        with self._writing:
-            if self._looks.get(look.number) is look:  # neither deleted nor saved again
-                try:
+        try:
+            with self._lock.writing():
+                if self._looks.get(look.number) is look:  # neither deleted nor saved again
                     self._write(self._image(look.number), data, f"The image of look {look.number}")
-                except ActionError as error:
-                    log.warning("%s", error)
+        except ActionError as error:
+            log.warning("Look %d has no image: %s", look.number, error)
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number}.json"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bridge.show.folder_lock import FolderLock
 from bridge.state.actions import ActionError
 from bridge.system import whole_files
 from engine.parameters import ParameterSpec
@@ -20,10 +21,11 @@ LARGEST = 64 << 10  # bytes of the file
 class Parked:
     """Kept in `parked.json`. Any thread may read `names`; `read` and `choose` use the disk."""
 
-    def __init__(self, path: Path, specs: Mapping[str, ParameterSpec]) -> None:
+    def __init__(self, path: Path, specs: Mapping[str, ParameterSpec], lock: FolderLock) -> None:
         self.names: frozenset[str] = frozenset()
         self._path = path
         self._specs = specs
+        self._lock = lock
         self._unknown: list[str] = []  # of a plug-in that is not installed now
 
     def read(self) -> None:
@@ -48,11 +50,12 @@ class Parked:
             raise ActionError(f"Unknown parameter {name!r:.130}.{guess}", 422)
         told = {"parked": [*sorted(chosen), *self._unknown]}
         try:
-            whole_files.write(self._path, json.dumps(told).encode())
+            with self._lock.writing():
+                whole_files.write(self._path, json.dumps(told).encode())
+                self.names = chosen
         except OSError as error:
             raise ActionError(
                 f"What is parked is not saved: {self._path} cannot be written "
                 f"({held.told(error)}).", 507
             ) from error  # fmt: skip
-        self.names = chosen
         return chosen

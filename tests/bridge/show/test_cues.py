@@ -7,6 +7,7 @@ from time import perf_counter
 import pytest
 
 from bridge.show.cues import Cue, Cues
+from bridge.show.folder_lock import FolderLock
 from bridge.show.lent import Lent
 from bridge.state.actions import ActionError
 from bridge.state.status import Readiness, StandbyTold
@@ -32,7 +33,7 @@ class Booth:
         )  # fmt: skip
         self.path = folder / "cues.json"
         self.beat = float("-inf")
-        self.cues = Cues(self.path, self, lent, lambda now: self.beat)
+        self.cues = Cues(self.path, self, lent, FolderLock(), lambda now: self.beat)
 
     def content(self, number):
         if number not in self.looks:
@@ -151,11 +152,11 @@ def test_a_cue_whose_look_is_missing_is_named_and_changes_nothing(booth):
 def test_the_next_cue_follows_by_itself_unless_it_is_cancelled(booth):
     booth.list(1, 2, 3, follow=0.03)
     booth.cues.go()
-    booth.step()
+    booth.step(1)
     assert booth.told[0] == "1"
     assert 0 <= booth.cues.told()["cue_follow"] <= 0.1
     time.sleep(0.03)
-    booth.step()
+    booth.step(1)
     assert booth.told[0] == "2"
     booth.cues.cancel()
     time.sleep(0.04)

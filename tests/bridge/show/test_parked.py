@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from bridge.show.folder_lock import FolderLock
 from bridge.show.parked import Parked
 from bridge.state.actions import ActionError
 from bridge.state.controls import OutputParameters
@@ -16,12 +17,12 @@ SPECS = merged(describe(OutputParameters))
 
 def test_what_is_parked_is_there_in_the_next_run(tmp_path):
     path = tmp_path / "Bridge.show" / "parked.json"
-    one = Parked(path, SPECS)
+    one = Parked(path, SPECS, FolderLock())
     one.read()
     assert one.names == frozenset()
     one.choose(["mix", "hold_s"])
     path.write_text(path.read_text().replace("]", ', "of_a_plug_in"]'))
-    two = Parked(path, SPECS)
+    two = Parked(path, SPECS, FolderLock())
     two.read()
     assert two.names == {"mix", "hold_s"}
     two.choose(["mix"])
@@ -29,7 +30,7 @@ def test_what_is_parked_is_there_in_the_next_run(tmp_path):
 
 
 def test_an_unknown_name_parks_nothing(tmp_path):
-    parked = Parked(tmp_path / "parked.json", SPECS)
+    parked = Parked(tmp_path / "parked.json", SPECS, FolderLock())
     with pytest.raises(ActionError, match=r"^Unknown parameter 'mixx'\. Did you mean mix\?"):
         parked.choose(["mixx", "black"])
     assert parked.names == frozenset()
@@ -43,14 +44,14 @@ def test_a_file_that_is_none_is_named_and_skipped(tmp_path, caplog, content):
     path = tmp_path / "parked.json"
     path.write_text(content)
     with caplog.at_level(logging.WARNING):
-        parked = Parked(path, SPECS)
+        parked = Parked(path, SPECS, FolderLock())
         parked.read()
     assert parked.names == frozenset()
     assert f"{path} is skipped: " in caplog.text
 
 
 def test_a_full_disk_is_reported_and_nothing_changes(tmp_path, monkeypatch):
-    parked = Parked(tmp_path / "parked.json", SPECS)
+    parked = Parked(tmp_path / "parked.json", SPECS, FolderLock())
     parked.choose(["mix"])
 
     def full(_):

@@ -4,6 +4,7 @@ import json
 import random
 import resource
 import struct
+import threading
 import zipfile
 from contextlib import suppress
 from io import BytesIO
@@ -15,6 +16,7 @@ import pytest
 
 from bridge.frames.encode import png
 from bridge.show import showfile, zipped
+from bridge.show.looks import Looks
 from bridge.show.zipped import BadZip
 from bridge.state import references
 from bridge.state.actions import ActionError
@@ -192,6 +194,43 @@ def test_a_load_that_fails_changes_nothing(desk, show, there, monkeypatch):
     assert everything(there.assets) == before
     assert [one.name for one in there.show.looks.all] == ["Mine"]
     assert values(there)["prompt"] == "mine"
+
+
+def test_what_is_saved_while_a_show_is_loaded_is_refused_and_before_it_is_waited_for(
+    desk, show, there, monkeypatch
+):
+    data, looks, write = prepared(desk), there.show.looks, Looks._put
+    loading = threading.Thread(target=there.show.files.load, args=[data])
+
+    def slow(*given):
+        loading.start()
+        sleep(0.05)
+        assert looks.all == (), "the show is loaded after this look is saved"
+        write(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Looks, "_put", slow)
+        there.show.save(name="Mine")
+    loading.join(20)
+    assert [one.name for one in looks.all] == ["Night", "Dawn"]
+    old = there.assets / "Desk.show.old" / "looks" / "1.json"
+    assert json.loads(old.read_text())["name"] == "Mine", "it is of the show before"
+
+    def busy(*given):
+        for save in (
+            there.show.save,
+            lambda: there.show.cues.add({"look": 7}),
+            lambda: there.show.parked.choose(["mix"]),
+        ):
+            with pytest.raises(ActionError, match=r"A show is being loaded; try again when"):
+                save()
+        return []
+
+    with monkeypatch.context() as patched:
+        patched.setattr(there.show.files, "_take", busy)
+        there.show.files.load(data)
+    assert len(looks.all) == 2
+    assert there.show.save() == 8
 
 
 def test_a_crash_between_two_renames_leaves_the_show_before(there):
