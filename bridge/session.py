@@ -188,7 +188,10 @@ class Session:
         self._rollback = self._host.rollback = Rollback(self.store)
         self._host.kept, self._host.instead = self._set_back, self._instead_of
         self._awaited = Awaited(self.weights, self._checked, self._switch)
-        self._undo = Undo(self.store, lambda: self._aimed, self._switch_back)
+        self._undo = Undo(
+            self.store, lambda: self._aimed, self._switch_back,
+            lambda role: self._input_of(role).aim, self._choose_back,
+        )  # fmt: skip
 
     def _set_up_output(self) -> None:
         """Fallback, output clock and sink."""
@@ -456,7 +459,10 @@ class Session:
         role = SIDES[side]
         if role is None:
             return self._clock.newest
-        return (self._receiving if role == "source" else self._guides[role]).newest
+        return self._input_of(role).newest
+
+    def _input_of(self, role: Role) -> Receiving:
+        return self._receiving if role == "source" else self._guides[role]
 
     def offers(self) -> Sequence[Offer]:
         """Available sources; see `BridgeApi.offers`."""
@@ -464,6 +470,18 @@ class Session:
 
     def set_source(self, uri: str, role: Role = "source") -> None:
         """Switch to another source; see `BridgeApi.set_source`."""
+        before = self._input_of(role).aim
+        self._choose_source(uri, role)
+        self._undo.sourced(role, before, self._input_of(role).aim)
+
+    def _choose_back(self, uri: str, role: Role) -> None:
+        """Undo the choice of a source."""
+        try:
+            self._choose_source(uri, role)
+        except TransportError as error:
+            raise ValueError(str(error)) from error
+
+    def _choose_source(self, uri: str, role: Role) -> None:
         uri = meant(mended(uri))
         if role == "source":
             self._receiving.set_source(uri, self._keep)

@@ -219,6 +219,12 @@ class Endpoint(Generic[T]):
         return coming.uri if coming and not self._using else self.uri
 
     @property
+    def aim(self) -> str:
+        """The URI requested last, unless it could not be opened."""
+        coming = self._coming
+        return self._wish or (coming.uri if coming else self.uri)
+
+    @property
     def status(self) -> str:
         """The URI and the transport's status."""
         if using := self._using:
@@ -292,8 +298,8 @@ class Endpoint(Generic[T]):
         """Use the transport that has opened."""
         if coming.uri == self._refused:
             self.refused = ""
-        old, self._using, self._coming = self._using, coming, None
         self.uri, self.error = coming.uri, ""
+        old, self._using, self._coming = self._using, coming, None
         self._leave(old)
         coming.take_up()
         self._begun.set()
@@ -338,8 +344,9 @@ class Endpoint(Generic[T]):
             if not using.ended.is_set() and perf_counter() - using.left_at < CLOSING:
                 return
             self._using = None
-        self._wish, self.refused = "", ""
-        self._coming = self._carrier(wish)
+        self.refused, self._coming = "", self._carrier(wish)
+        if self._wish == wish:  # else there is a newer one
+            self._wish = ""
 
     def _leave(self, carrier: Carrier[T] | None) -> None:
         if carrier:

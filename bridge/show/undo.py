@@ -1,8 +1,9 @@
 """Undo and redo: what hands changed, in steps.
 
-A step is one gesture: what one hand (`Setter.hand`) changes without a rest; a button or a switch
-of the pipeline is a hand of its own. What is `momentary` (black, freeze, bypass) is never part of
-a step, and what the bridge sets by itself (rollback, files that are back) makes none.
+A step is one gesture: what one hand (`Setter.hand`) changes without a rest; a button, a switch of
+the pipeline, and the choice of a source are hands of their own. What is `momentary` (black, freeze,
+bypass) is never part of a step, and what the bridge sets by itself (rollback, files that are back)
+makes none.
 
 Steps are taken back in the order in which they began, the last one first, whoever made it. A hand
 that never rests, such as an LFO by OSC, makes one step too; while it moves, the step below it is
@@ -12,14 +13,16 @@ taken back, and what else that hand changes is a step of its own.
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from time import perf_counter
 from typing import TypeAlias
 
 from bridge.state.actions import ActionError
 from bridge.state.change import OWN, By, Change, Setter
+from bridge.state.inputs import ROLES, Role
 from bridge.state.store import ParameterError, ParameterStore
 from engine.parameters import Value
 
@@ -31,9 +34,10 @@ MOST = 200  # steps
 LARGEST = 8 << 20  # characters of all texts in them
 HANDS = 64  # remembered
 SHOWN = 3  # names in words
-PIPELINE = "pipeline"  # in a step that switched it, beside the parameters
+PIPELINE = "pipeline"  # in a step that switched it, beside the parameters; inputs by their role
 
 Switch: TypeAlias = Callable[[str, Mapping[str, Value]], None]
+Choose: TypeAlias = Callable[[str, Role], None]
 
 
 class _Step:
@@ -88,14 +92,19 @@ class Undo:
         store: ParameterStore,
         pipeline: Callable[[], str],
         switch: Switch,
+        source: Callable[[Role], str],
+        choose: Choose,
         now: Callable[[], float] = perf_counter,
     ) -> None:
         """`pipeline` is the one that runs or is coming, empty for none; `switch` starts switching
         to one, and sets values by `Setter(By.UNDO, its id)`, with the errors of `BridgeApi.switch`.
+        `source` is the URI of an input in use or coming; `choose` starts switching to another,
+        ValueError with a sentence if it cannot.
         """
         self._store = store
         self._pipeline = pipeline
         self._switch = switch
+        self._source, self._choose = source, choose
         self._now = now
         self._momentary = frozenset(s.name for s in store.specs.values() if s.momentary)
         self._values = store.snapshot.values  # before the next change
@@ -122,6 +131,10 @@ class Undo:
         """A pipeline was chosen: a step, together with what the same setter sets with it."""
         if before and before != after:
             self._record(setter.hand, {PIPELINE: before}, {PIPELINE: after})
+
+    def sourced(self, role: Role, before: str, after: str) -> None:
+        """Another source was chosen for an input: a step of its own."""
+        self._record(Setter(By.ACTION, role).hand, {role: before}, {role: after})
 
     def undo(self) -> None:
         """Take back the last step; ActionError if there is none."""
@@ -194,9 +207,9 @@ class Undo:
 
     def _plan(self, step: _Step, *, back: bool) -> _Plan:
         goal, left = (step.before, step.after) if back else (step.after, step.before)
-        values, plan = self._store.snapshot.values, _Plan({}, {})
+        plan, values = _Plan({}, {}), self._held(goal)
         for name, value in goal.items():
-            held = self._pipeline() if name == PIPELINE else values[name]
+            held = values[name]
             if held == value:
                 continue
             other = "" if held == left[name] else self._other(name, step.hand)
@@ -205,6 +218,12 @@ class Undo:
             else:
                 plan.wanted[name] = value
         return plan
+
+    def _held(self, names: Iterable[str]) -> dict[str, Value]:
+        """What these are now."""
+        values = self._store.snapshot.values
+        found = {PIPELINE: self._pipeline, **{role: partial(self._source, role) for role in ROLES}}
+        return {name: found[name]() if name in found else values[name] for name in names}
 
     def _other(self, name: str, hand: str) -> str:
         """Who else moved a value last; empty if this hand did, or undo."""
@@ -226,8 +245,7 @@ class Undo:
                 (self._done if back else self._undone).remove(step)
                 if step in (growing := self._open.get(step.hand, [])):
                     growing.remove(step)
-            values = self._store.snapshot.values
-            were = {n: self._pipeline() if n == PIPELINE else values[n] for n in plan.wanted}
+            were = self._held(plan.wanted)
             refused = self._set(dict(plan.wanted))
             inverse = _Step(step.hand, float("-inf"))
             for name, value in plan.wanted.items():
@@ -245,6 +263,12 @@ class Undo:
     def _set(self, wanted: dict[str, Value]) -> dict[str, str]:
         """Set what can be; each name that cannot, with one sentence."""
         refused: dict[str, str] = {}
+        for role in ROLES:
+            if role in wanted:
+                try:
+                    self._choose(str(wanted.pop(role)), role)
+                except ValueError as error:
+                    refused[role] = str(error)
         pipeline = wanted.pop(PIPELINE, None)
         while wanted or pipeline is not None:
             try:

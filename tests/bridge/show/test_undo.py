@@ -13,6 +13,7 @@ from bridge.show.undo import Undo
 from bridge.state.actions import ActionError
 from bridge.state.change import By, Setter
 from bridge.state.controls import OutputParameters, all_specs
+from bridge.state.inputs import ROLES
 from bridge.state.loads import checked_load
 from bridge.state.references import refer
 from bridge.state.store import ParameterStore
@@ -37,7 +38,11 @@ class Played:
         self.now = 1000.0
         self.pipeline = "stylize"
         self.gone: set[str] = set()  # pipelines whose files are missing
-        self.undo = Undo(self.store, lambda: self.pipeline, self._go, lambda: self.now)
+        self.inputs = dict.fromkeys(ROLES, "none")
+        self.undo = Undo(
+            self.store, lambda: self.pipeline, self._go, self.inputs.__getitem__, self._choose,
+            lambda: self.now,
+        )  # fmt: skip
         self.undo.start()
 
     def _go(self, pipeline, values):
@@ -47,6 +52,15 @@ class Played:
         checked_load(ROWS[pipeline], self.store.snapshot.values, {})
         self.store.update(values, Setter(By.UNDO, pipeline))
         self.pipeline = pipeline
+
+    def _choose(self, uri, role):
+        if uri in self.gone:
+            raise ValueError(f"{role} cannot be used: {uri} is gone.")
+        self.inputs[role] = uri
+
+    def chooses(self, uri, role="source"):
+        before, self.inputs[role] = self.inputs[role], uri
+        self.undo.sourced(role, before, uri)
 
     def sets(self, by=PAGE, *, rest=1.0, **values):
         self.now += rest
@@ -294,9 +308,27 @@ def test_steps_are_bounded_in_number_and_in_size(played):
     assert played.undo.told()["undo"] == ""
 
 
+def test_a_source_is_a_step_and_one_that_cannot_be_chosen_stays_and_is_named(played):
+    played.sets(PAGE, prompt="sea")
+    played.chooses("demo:")  # without a rest
+    played.chooses("spout:A", "mask")
+    played.chooses("demo:")  # which is in use
+    assert (played.undo.told()["undo"], played.undo.told()["undo_steps"]) == ("mask", 3)
+    played.back(2)
+    assert [*played.inputs.values()] == ["none", "none", "none"]
+    assert played.held["prompt"] == "sea"
+    played.again()
+    assert played.inputs["source"] == "demo:"
+    played.gone.add("none")
+    played.back()
+    assert played.inputs["source"] == "demo:"
+    assert played.note == "Nothing undone; source stays: source cannot be used: none is gone."
+    assert played.undo.told()["undo"] == "prompt"
+
+
 def test_it_is_all_over_with_the_run(played):
     played.sets(PAGE, prompt="sea")
-    again = Undo(played.store, lambda: "stylize", lambda *_: None)
+    again = Undo(played.store, lambda: "stylize", lambda *_: None, str, lambda *_: None)
     again.start()
     assert again.told() == EMPTY
 

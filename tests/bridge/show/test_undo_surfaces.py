@@ -134,6 +134,18 @@ def test_a_session_switches_back_with_the_values_it_was_loaded_with(tmp_path):
         actions["undo"].run()
         assert session.store.snapshot.values["broken"] == ""
         assert session.status().pipeline == "passthrough"
+        # of a source that could not be opened, nothing
+        source = session._receiving.uri
+        session.set_source(f"file:{tmp_path}/none.mp4")
+        assert session.status().undo == "source"
+        rig.until(lambda: "none.mp4" in session.status().input_problem)
+        assert session.status().undo != "source"
+        session.set_source("demo:")
+        rig.until(lambda: session._receiving.uri == "demo:")
+        actions["undo"].run()
+        rig.until(lambda: session._receiving.uri == source)
+        actions["redo"].run()
+        rig.until(lambda: session._receiving.uri == "demo:")
         stop()
 
 
