@@ -30,6 +30,7 @@ from engine.system.data_folder import data_folder
 from engine.system.texts import mended
 
 PREFIX = "SPOUT_BRIDGE_"  # of environment variables
+DRIFTED = 2.0  # standard deviations, from which a show re-anchors unless told otherwise
 NEAR = 0.6  # similarity, 0 to 1, from which a name is suggested
 
 
@@ -217,7 +218,7 @@ class Settings(BaseModel):
         ge=0,
         le=100,
         description="drift, in standard deviations, from which the stream forgets its past images; "
-        "0 for never; unless set, 2 with --fallback, else 0",
+        "0 for never; unless set, 2 with --fallback or FILE.show, else 0",
     )
     blocked_words: Path | None = Field(
         default=None,
@@ -339,7 +340,7 @@ class Settings(BaseModel):
     @property
     def reanchor_at(self) -> float:
         """The drift from which the stream re-anchors, in standard deviations; 0 for never."""
-        unset = 0.0 if self.fallback == "hold" else 2.0
+        unset = 0.0 if self.fallback == "hold" else DRIFTED
         return unset if self.reanchor is None else self.reanchor
 
     @property

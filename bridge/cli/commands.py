@@ -18,7 +18,7 @@ from rich.console import Console
 from bridge.cli.arguments import parser_of
 from bridge.cli.completion import script
 from bridge.errors import CommandError, ExitStatus, UsageError
-from bridge.settings import PREFIX, Settings, accepts, said, unknown_variables
+from bridge.settings import DRIFTED, PREFIX, Settings, accepts, said, unknown_variables
 from bridge.state.inputs import ROLES
 from bridge.system import logs
 from bridge.system.endings import stop_event
@@ -207,8 +207,8 @@ def _run(options: argparse.Namespace, console: Console) -> None:
 def _with_show(
     options: argparse.Namespace, settings: Settings, console: Console
 ) -> tuple[Settings, Sequence[str]]:
-    """Begin with a show file. The settings with its proposals, and the arguments that say the same
-    for a restart, which finds the show where this puts it.
+    """Begin with a show file. The settings with its proposals and those of any show, and the
+    arguments that say the same for a restart, which finds the show where this puts it.
     """
     from bridge.cli.show import INPUTS, accepted, begin_with, opened
 
@@ -217,6 +217,8 @@ def _with_show(
     show = opened(options.show_file)
     used = accepted(show, settings.model_fields_set, console, use=options.use_proposals)
     more = {name: text for name, text in used.items() if name not in INPUTS}
+    if settings.reanchor is None:
+        more["reanchor"] = f"{DRIFTED:g}"
     for name, text in more.items():
         setattr(options, name, text)
     settings = _settings(options)

@@ -7,7 +7,10 @@ import urllib.request
 
 import pytest
 
+from bridge.cli import supervisor
+from bridge.cli.commands import main
 from bridge.show import zipped
+from bridge.show.showfile import ShowFile, written
 from tests.support.bridge import COMMAND, refused, running
 
 ENDS = ["--source", "demo:", "--sink", "null:", "--output-size", "64x48", "--size", "64x48"]
@@ -71,6 +74,16 @@ def test_a_show_is_saved_loaded_and_run_on_another_folder_port_and_name(tmp_path
     with running(tmp_path / "third", "--sink", "null:", str(file), "--use-proposals") as bridge:
         lines = " ".join("".join(bridge.lines).split())
         assert "camera:9" in lines
+
+
+def test_a_show_re_anchors_a_stream_that_drifts_unless_told_otherwise(tmp_path, monkeypatch):
+    file, begun = tmp_path / "my.show", []
+    file.write_bytes(written(ShowFile(name="my", pipeline="stylize", values={})))
+    monkeypatch.setattr(supervisor, "supervise", lambda *given: begun.append(given))
+    for more in ([], ["--reanchor", "0"], ["--reanchor", "3"]):
+        main(["run", str(file), "--keep", "--folder", str(tmp_path / "data"), *more])
+    assert [settings.reanchor_at for _, settings, _ in begun] == [2, 0, 3]
+    assert "--reanchor=2" in begun[0][0], "after a crash too"
 
 
 @pytest.mark.slow
