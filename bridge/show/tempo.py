@@ -64,6 +64,11 @@ class Clock:
         self._times.clear()
         self._count = round(place * PULSES) - 1
 
+    @property
+    def due(self) -> float | None:
+        """The place of the next clock; None before the first."""
+        return None if self._count is None else (self._count + 1) / PULSES
+
     def heard(self, now: float, before: Beats) -> Beats | None:
         """The beats after a clock; None until there are enough. `before` places the first one."""
         if self._count is None or (self._times and now - self._times[-1] > LOST):
@@ -108,6 +113,7 @@ class Tempo:
         self._clock = Clock()
         self._clock_of = ""  # the port whose clocks count
         self._clock_at = float("-inf")
+        self._held: float | None = None  # the place at which the song was stopped
         self._waiting: tuple[float, str, Callable[[], object]] | None = None
         self._lock = threading.Lock()
         self._work = threading.Event()
@@ -133,14 +139,17 @@ class Tempo:
 
     def _beats(self, now: float) -> Beats:
         """The beats now, with the lock held: of the tempo by hand, from the moment at which it was
-        set, unless a clock runs.
+        set, unless a clock runs; at one place while the song is stopped.
         """
         if (chosen := self._chosen) != self._asked:
             self._asked = chosen
             if not self._clocked(now):
                 moved = self._store.moved("tempo")
                 at = now - max(0.0, time() - moved.at) if moved else now
-                self._line = Beats(at, self._line.place(at), chosen)
+                place = self._line.place(at) if self._held is None else self._held
+                self._line, self._held = Beats(at, place, chosen), None
+        if self._held is not None:
+            return Beats(now, self._held, self._line.bpm)
         return self._line
 
     def tap(self, now: float | None = None) -> None:
@@ -163,28 +172,39 @@ class Tempo:
             beats = self._beats(now)
             place = beats.place(now)
             place = round(place) if number is None else floor(place / BAR) * BAR + number - 1
-            self._line = Beats(now, place, beats.bpm)
+            self._line, self._held = Beats(now, place, beats.bpm), None
             if self._clocked(now):
                 self._clock.begin(place)
 
     def clock(self, port: str, now: float) -> None:
         """A clock came from a port; clocks of other ports meanwhile do not count."""
         with self._lock:
+            before = self._beats(now)
             if port != self._clock_of:
                 if self._clocked(now):
                     return
-                self._clock, self._clock_of = Clock(), port
-            before = self._beats(now)
+                self._clock, self._clock_of, self._held = Clock(), port, None
             self._clock_at = now
             self._line = self._clock.heard(now, before) or before
 
-    def clock_starts(self, port: str, now: float) -> None:
-        """The song starts: the next clock is the first beat of a bar."""
+    def clock_starts(self, port: str, now: float, *, again: bool = False) -> None:
+        """The song starts: the next clock is the first beat of a bar, or where it was stopped if it
+        goes on `again`.
+        """
         with self._lock:
             if port == self._clock_of or not self._clocked(now):
+                beats = self._beats(now)
+                place = beats.place(now) if again else 0.0
                 self._clock, self._clock_of = Clock(), port
-                self._clock.begin()
-                self._line = Beats(now, 0.0, self._beats(now).bpm)
+                self._clock.begin(place)
+                self._line, self._held = Beats(now, place, beats.bpm), None
+
+    def clock_stops(self, port: str, now: float) -> None:
+        """The song stops: the beat stays where it is, while the tempo follows the clocks."""
+        with self._lock:
+            if port == self._clock_of and self._held is None:
+                due = self._clock.due if self._clocked(now) else None
+                self._held = self._beats(now).place(now) if due is None else due
 
     def _clocked(self, now: float) -> bool:
         return now - self._clock_at <= LOST
@@ -204,15 +224,17 @@ class Tempo:
         }
 
     def when(self, now: float) -> float:
-        """When to do what `quantise` lets wait, so that it shows on its beat; `now` if it is off.
-        Any thread; it never waits.
+        """When to do what `quantise` lets wait, so that it shows on its beat; `now` if it is off,
+        or the song is stopped and no beat comes. Any thread; it never waits.
         """
         every = EVERY.get(str(self._store.snapshot.values["quantise"]))
         if every is None:
             return now
         ahead = max(0.0, self._ahead())
         with self._lock:
-            beats = self._beats(perf_counter())
+            beats, stopped = self._beats(perf_counter()), self._held is not None
+        if stopped:
+            return now
         place = ceil(beats.place(now + ahead) / every - 1e-6) * every
         return max(now, beats.time(place) - ahead)
 

@@ -122,8 +122,10 @@ class Midi:
         for beat in found:
             if beat is Beat.CLOCK:
                 self._tempo.clock(port, now)
-            elif beat is Beat.START:
-                self._tempo.clock_starts(port, now)
+            elif beat in (Beat.START, Beat.CONTINUE):
+                self._tempo.clock_starts(port, now, again=beat is Beat.CONTINUE)
+            elif beat is Beat.STOP:
+                self._tempo.clock_stops(port, now)
         self._work.set()
 
     def _keep(self, port: str, message: Message) -> None:

@@ -65,6 +65,40 @@ def test_a_lost_clock_holds_and_one_that_returns_is_followed(store):
     assert tempo.told()["bpm"] == 90
 
 
+def test_a_stopped_song_holds_its_beat_and_goes_on_from_there(store):
+    tempo, now = tempo_of(store), perf_counter() - 30
+    period = 60 / 140 / PULSES
+
+    def clocks(count):
+        nonlocal now
+        for _ in range(count):
+            tempo.clock("clock", now := now + period)
+
+    place = lambda: tempo._beats(now).place(now)  # noqa: E731
+    tempo.clock_starts("clock", now)
+    clocks(PULSES * 6 + 7)  # a beat of the second bar
+    tempo.clock_stops("other", now)
+    clocks(1)
+    tempo.clock_stops("clock", now)
+    stopped = 6 + 8 / PULSES
+    clocks(PULSES * 3)  # many a clock runs on, and its tempo counts
+    assert place() == stopped
+    assert tempo._beats(now).bpm == pytest.approx(140)
+    store.update({"quantise": "bar"})
+    assert tempo.when(now) == now, "no beat comes, so nothing waits for one"
+    now += 20  # and others fall silent
+    tempo.clock_starts("clock", now, again=True)
+    clocks(PULSES * 2 + 1)
+    assert place() == pytest.approx(stopped + 2, abs=0.01)
+    tempo.clock_stops("clock", now)
+    tempo.clock_starts("clock", now)
+    clocks(1)
+    assert place() == pytest.approx(0, abs=0.05)
+    tempo.clock_stops("clock", now)
+    tempo.beat(3, now)  # a hand lets it go on
+    assert tempo._beats(now + 1).place(now + 1) == pytest.approx(2 + 140 / 60)
+
+
 def test_a_clock_that_changes_its_tempo_is_followed_within_two_beats(store):
     tempo, now = tempo_of(store), perf_counter()
     for bpm in (120, 160, 80):

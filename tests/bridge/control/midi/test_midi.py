@@ -299,6 +299,17 @@ def test_a_controller_shows_what_others_set(played):
     player.midi.disconnect(PORT, sent.append)
 
 
+def test_stop_holds_the_beat_and_start_and_continue_let_it_go(tmp_path):
+    desk = FakeDesk(tmp_path)
+    beat = lambda: desk.show.tempo.told()["beat"]  # noqa: E731
+    for begun in (b"\xfa", b"\xfb"):
+        desk.midi.receive(PORT, begun + b"\xf8" * 24 + b"\xfc")
+        held = beat()
+        time.sleep(0.02)
+        assert beat() == held
+    assert held == 3, "two beats of clocks, of one bar"
+
+
 @pytest.mark.slow
 def test_a_refused_value_is_told_and_the_rest_is_set(played):
     player = played(cc(1, "delay", pickup=False), cc(2, "mix", pickup=False))
