@@ -73,6 +73,7 @@ class Midi:
         self._pressed: dict[tuple[str, What, int, int], tuple[float, int]] = {}
         self._learning: _Learning | None = None
         self._outs: dict[str, Send | None] = {}  # by open port
+        self._fresh: set[str] = set()  # ports opened since: nothing is known of their controls
         self._listens = False
         self._stale: set[str] = set()  # parameters to show on the controllers
         self._lock = threading.Lock()
@@ -155,6 +156,7 @@ class Midi:
         with self._lock:
             listens, self._listens = self._listens, True
             self._outs[port] = send
+            self._fresh.add(port)
             self._stale |= self._store.specs.keys()
         if not listens:
             self._store.listen(self._changed)
@@ -255,6 +257,9 @@ class Midi:
         with self._lock:
             presses, self._presses = self._presses, []
             moved, self._moved = self._moved, {}
+            fresh, self._fresh = self._fresh, set()
+            if fresh:
+                self._grips = {k: grip for k, grip in self._grips.items() if k[1] not in fresh}
         for port, message in presses:
             self._play(port, [message], now)
         changes: dict[str, dict[str, tuple[Value, Grip]]] = {}

@@ -297,6 +297,13 @@ def test_a_controller_shows_what_others_set(played):
     until(lambda: sent)
     assert sent == [b"\x91\x3c\x00"]
     player.midi.disconnect(PORT, sent.append)
+    sent.clear()
+    player.midi.connect(PORT, sent.append)  # it is plugged in again, and dark
+    until(lambda: len(sent) == 3)
+    player.desk.store.update({"mix": 0.75})
+    player.send((0xB0, 7, 127))
+    assert player.value("mix") == 0.75, "its fader may stand elsewhere now"
+    player.midi.disconnect(PORT, sent.append)
 
 
 def test_stop_holds_the_beat_and_start_and_continue_let_it_go(tmp_path):
