@@ -1,5 +1,6 @@
 """HTTP: the page, REST and the two WebSockets; every parameter comes from the schema."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -415,9 +416,11 @@ def _streams(app: FastAPI, desk: BridgeApi) -> None:
     async def events(socket: WebSocket) -> None:
         await streams.events(socket)
 
+    playing: dict[str, asyncio.Task[None]] = {}
+
     @app.websocket(PLAYED)
     async def midi_port(socket: WebSocket, name: str = "") -> None:
-        await port(socket, desk, name)
+        await port(socket, desk, name, playing)
 
 
 def _unseen(desk: BridgeApi, side: str) -> str:

@@ -15,6 +15,7 @@ from bridge.control.http.openapi import refused
 from bridge.control.midi.maps import LONGEST, MOST, MapError
 from bridge.control.midi.parser import CHANNELS, What
 
+TAKEN = 4409  # the close code of a socket whose port another one plays now
 PATIENCE = 10.0  # seconds until a client that reads nothing is dropped
 Name = Annotated[str, Field(strict=True, max_length=LONGEST)]
 
@@ -76,8 +77,13 @@ def midi(desk: BridgeApi) -> APIRouter:
     return router
 
 
-async def port(socket: WebSocket, desk: BridgeApi, name: str) -> None:
-    """One MIDI port: its bytes come in binary frames, and what its controller shows goes back."""
+async def port(
+    socket: WebSocket, desk: BridgeApi, name: str, playing: dict[str, asyncio.Task[None]]
+) -> None:
+    """One MIDI port: its bytes come in binary frames, and what its controller shows goes back. The
+    newest socket of a name plays, as `playing` says, so that nothing counts twice when two pages
+    open one port; the earlier is closed.
+    """
     await socket.accept()
     name = "".join(letter for letter in name if letter.isprintable()).strip()[:LONGEST]
     if not name:
@@ -87,6 +93,7 @@ async def port(socket: WebSocket, desk: BridgeApi, name: str) -> None:
     waiting: dict[bytes, bytes] = {}  # the newest message of each control
 
     def keep(data: bytes) -> None:
+        waiting.pop(data[:2], None)  # the newest comes last: pitch bend has many keys
         waiting[data[:2]] = data
         ready.set()
 
@@ -102,13 +109,24 @@ async def port(socket: WebSocket, desk: BridgeApi, name: str) -> None:
                 waiting.clear()
                 await asyncio.wait_for(socket.send_bytes(told), PATIENCE)
 
-    desk.midi.connect(name, send)
-    showing = asyncio.create_task(show())
-    try:
+    async def play() -> None:
         with suppress(WebSocketDisconnect, RuntimeError):
             while (message := await socket.receive())["type"] != "websocket.disconnect":
                 if data := message.get("bytes"):
                     desk.midi.receive(name, data)
+
+    desk.midi.connect(name, send)
+    tasks = asyncio.create_task(play()), asyncio.create_task(show())
+    before, playing[name] = playing.get(name), tasks[0]
+    if before:
+        before.cancel()
+    try:
+        await asyncio.wait(tasks[:1])
     finally:
-        showing.cancel()
+        for task in tasks:
+            task.cancel()
+        if playing.get(name) is tasks[0]:
+            del playing[name]
         desk.midi.disconnect(name, send)
+    if tasks[0].cancelled():
+        await socket.close(TAKEN, "Another page plays this port now.")

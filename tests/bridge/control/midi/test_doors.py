@@ -6,6 +6,7 @@ from time import perf_counter
 import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from bridge.control.http.app import create_app
@@ -28,7 +29,12 @@ def until(true):
 def test_a_control_is_learned_and_plays_through_the_running_bridge(tmp_path):
     with running(tmp_path, "--pipeline", "passthrough") as bridge:
         address = f"ws://127.0.0.1:{bridge.port}/api/v1/midi/port?name=nano%201"
-        with connect(address) as port:
+        with connect(address) as first, connect(address) as port:
+            with pytest.raises(ConnectionClosed):  # one of a name plays, so that nothing is double
+                first.recv(LONG)
+            assert (first.close_code, first.close_reason) == (
+                4409, "Another page plays this port now."
+            )  # fmt: skip
             bridge.until(lambda state: state["midi"] == "nano 1")
             bridge.osc("/bridge/learn", "mix")
             bridge.until(lambda state: state["midi_learn"] == "Move a control for mix.")
