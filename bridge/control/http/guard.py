@@ -49,6 +49,8 @@ UPLOAD_PATH, SHOW_PATH = "/api/v1/assets", "/api/v1/show"
 SHOWS = ("application/zip", "application/octet-stream")
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 PLAYED = "/api/v1/midi/port"  # a WebSocket that controls
+# What a viewer may not read: the show to take away, values that are not shown yet, the log
+KEPT = re.compile(r"/api/v1/(?:show|log|looks/[^/]+(?:/export)?)")
 WITH_JSON = ("POST", "PUT", "PATCH")
 OPEN = ("/healthz",)
 COOKIE = "spout_bridge_token"
@@ -246,6 +248,8 @@ class Guard:
             changes = scope.get("method") in CHANGES or scope["path"] == PLAYED
             if access is Access.VIEW and changes:
                 return _no(403, "This link shows the page and controls nothing.")
+            if access is Access.VIEW and KEPT.fullmatch(scope["path"]):
+                return _no(403, "This link shows the page; the show and the log need the token.")
             scope[READS_ONLY] = access is Access.VIEW
             return None
         if asked is not Access.NONE and scope["type"] == "http":

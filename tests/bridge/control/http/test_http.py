@@ -315,7 +315,7 @@ def test_off_loopback_a_token_is_needed_and_guessing_is_slow(desk):
         assert client.get("/api/v1/state", headers=bearer).status_code == 429
 
 
-def test_a_link_for_viewing_shows_everything_and_changes_nothing(desk):
+def test_a_link_for_viewing_shows_the_page_takes_nothing_away_and_changes_nothing(desk):
     rules = Rules(frozenset({"studio"}), "secret-of-16-letters")
     view = {"authorization": f"Bearer {rules.view_token}"}
     assert len(rules.view_token) == 32
@@ -336,6 +336,13 @@ def test_a_link_for_viewing_shows_everything_and_changes_nothing(desk):
             assert answer.status_code == 403, path
             assert answer.json()["detail"] == "This link shows the page and controls nothing."
         assert unchanged(desk)
+        desk.show.save(1, "not shown yet")
+        for path in ("show", "log", "log?after=3", "looks/1", "looks/1/export", "looks/1/../1"):
+            for method in ("GET", "HEAD"):
+                answer = client.request(method, f"/api/v1/{path}", headers=view)
+                assert answer.status_code == 403, path
+        for path in ("looks", "cues", "parked", "midi", "assets", "sources", "models"):
+            assert client.get(f"/api/v1/{path}", headers=view).status_code == 200, "it is shown"
         client.get(f"/?token={rules.view_token}")
         assert client.post("/api/v1/actions/panic", json={}).status_code == 403
         assert client.get("/?token=secret-of-16-letters").headers.get("x-view-only") is None
