@@ -55,8 +55,7 @@ def add(folder: Path, name: str, data: bytes, what: str = "The image") -> dict[s
     with _turn:
         content, width, height = _png(data, what)
         mark = mark_of(content)
-        end = f"-{mark[:MARKED]}.png"
-        kept = _cut(Path(_plain(name)).stem, LONGEST - len(end)) + end
+        kept = marked(f"{Path(name).stem}.png", mark)
         fresh = folder / f".{kept}.new"
         try:
             folder.mkdir(parents=True, exist_ok=True)  # it may have been removed
@@ -75,6 +74,13 @@ def clean(data: bytes, what: str = "The image") -> bytes:
     """An image as it is saved: only its pixels, as PNG; AssetError as in `add`."""
     with _turn:
         return _png(data, what)[0]
+
+
+def marked(name: str, mark: str) -> str:
+    """A name as it is saved: with the id of its content before the ending."""
+    path = Path(_plain(name))
+    end = f"-{mark[:MARKED]}{path.suffix.lower()}"
+    return _cut(path.stem, LONGEST - len(end.encode())) + end
 
 
 def mark_of(content: bytes) -> str:

@@ -21,6 +21,7 @@ from bridge.control.bridge_api import BridgeApi
 from bridge.control.http.cues import cues
 from bridge.control.http.docs import add_docs
 from bridge.control.http.files import Folder, sent
+from bridge.control.http.films import films
 from bridge.control.http.guard import PICTURES, PLAYED, Guard, queries
 from bridge.control.http.methods import allowed, takes
 from bridge.control.http.metrics import generate_latest, registry
@@ -137,6 +138,7 @@ def create_app(desk: BridgeApi, rules: Rules, query: OscQuery | None = None) -> 
     _parameters(app, desk)
     _pipelines(app, desk)
     app.include_router(sources(desk), prefix=API, tags=["sources"])
+    app.include_router(films(desk), prefix=API, tags=["sources"])
     app.include_router(models(desk), prefix=API, tags=["models"])
     app.include_router(cues(desk.show.cues), prefix=API, tags=["cues"])
     app.include_router(show(desk), prefix=API, tags=["looks"])

@@ -45,8 +45,10 @@ DRAIN, DRAIN_LIMIT = 2.0, 32 << 20  # seconds and bytes for which a refused body
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/bmp", "image/avif")
 JSON = ("application/json",)
 UPLOADS = ("application/octet-stream", *PICTURES)
-UPLOAD_PATH, SHOW_PATH = "/api/v1/assets", "/api/v1/show"
+UPLOAD_PATH, SHOW_PATH, FILM_PATH = "/api/v1/assets", "/api/v1/show", "/api/v1/films"
 SHOWS = ("application/zip", "application/octet-stream")
+FILM_KIND = "application/octet-stream"
+FILM_LIMIT = 4 << 30  # bytes; written as they arrive, so that none of them stay in memory
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 PLAYED = "/api/v1/midi/port"  # a WebSocket that controls
 # What a viewer may not read: the show to take away, values that are not shown yet, the log
@@ -173,7 +175,7 @@ class Guard:
                 refusal = await body.look()
             await (refusal or self.app)(scope, body.receive, answer)
         finally:
-            self._bodies.size -= body.size
+            self._bodies.size -= body.held
 
     def _beneath(self, scope: Scope) -> tuple[Scope, Response | None]:
         """The request with a proxy's path prefix removed: the prefix from the header, else
@@ -274,6 +276,7 @@ class _Body:
 
     def __init__(self, receive: Receive, total: _Total, limit: int, expects: bool) -> None:
         self.size = 0  # bytes so far
+        self.held = 0  # of these, in memory
         self._receive, self._total, self._limit = receive, total, limit
         self._whole = expects  # a client that waits for 100-continue sends no body if refused
         self._seen: list[Message] = []
@@ -285,7 +288,9 @@ class _Body:
         message = await self._next()
         size = len(message.get("body", b""))
         self.size += size
-        self._total.size += size
+        if self._limit <= BODIES_LIMIT:
+            self.held += size
+            self._total.size += size
         if self.size > self._limit:
             raise HTTPException(413, _limit_text(self._limit))
         if self._total.size > BODIES_LIMIT:
@@ -347,6 +352,8 @@ def _takes(path: str) -> tuple[tuple[str, ...], int]:
     """The content types of a path's bodies, and their limit in bytes."""
     if path.startswith(UPLOAD_PATH):
         return UPLOADS, UPLOAD_LIMIT
+    if path == FILM_PATH:
+        return (FILM_KIND,), FILM_LIMIT
     return (SHOWS, LARGEST) if path == SHOW_PATH else (JSON, JSON_LIMIT)
 
 
